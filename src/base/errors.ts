@@ -1,0 +1,163 @@
+/**
+ * Every error that may cross a folder border, and the exit code each one stands for.
+ *
+ * Rules: (1) across a folder border only these classes are thrown; foreign errors are wrapped and kept as `cause`.
+ * (2) A class says what the caller can do; details are fields. (3) Tests and callers ask `instanceof` or `code`, never
+ * the message. (4) A message is one line: what failed, on what, and what to do. (5) No secret ever enters a message.
+ */
+
+/** Exit codes of the executable; a script may rely on them. */
+export const ExitCode = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  source: 3,
+  integrity: 4,
+  noRepository: 10,
+  locked: 11,
+  wrongPassword: 12,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** What went wrong, as one word for programs. */
+export type ErrorCode =
+  | "failed"
+  | "bug"
+  | "usage"
+  | "source-incomplete"
+  | "integrity"
+  | "no-repository"
+  | "locked"
+  | "wrong-password"
+  | "interrupted"
+  | "store-not-found"
+  | "store-exists"
+  | "store-denied"
+  | "store-full"
+  | "store-temporary";
+
+/** The root of all errors of this project. */
+export class AgentError extends Error {
+  readonly code: ErrorCode;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, options: { code?: ErrorCode; exitCode?: ExitCode; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code ?? "failed";
+    this.exitCode = options.exitCode ?? ExitCode.failed;
+  }
+}
+
+/** The program itself is wrong; never caught except at the entry. */
+export class BugError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "bug" });
+  }
+}
+
+/** The caller asked for something that makes no sense: an unknown option, a malformed series name. */
+export class UsageError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
+  }
+}
+
+/** The source was incomplete, empty, or its command failed; nothing was committed. */
+export class SourceError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "source-incomplete", exitCode: ExitCode.source });
+  }
+}
+
+/** What was read is not what was written: damage, truncation, a wrong checksum. */
+export class IntegrityError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
+  }
+}
+
+/** There is no repository at the given place. */
+export class NoRepositoryError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "no-repository", exitCode: ExitCode.noRepository });
+  }
+}
+
+/** Another process holds a lock that excludes this one; trying later helps. */
+export class LockedError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "locked", exitCode: ExitCode.locked });
+  }
+}
+
+/** No key file of the repository opens with the given password. */
+export class WrongPasswordError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "wrong-password", exitCode: ExitCode.wrongPassword });
+  }
+}
+
+/** The user or the system asked to stop. */
+export class InterruptedError extends AgentError {
+  constructor(message = "Interrupted", options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "interrupted", exitCode: ExitCode.interrupted });
+  }
+}
+
+/** A store could not do what it was asked; the subclasses say why. */
+export class StoreError extends AgentError {
+  /** Whether the same call may succeed when it is simply made again. Decided by the store, read by the retry wrapper. */
+  readonly retryable: boolean;
+
+  constructor(message: string, options: { code?: ErrorCode; retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options);
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** The named file is not in the store. */
+export class NotFoundError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-not-found" });
+  }
+}
+
+/** A file of that name is there already; a store never overwrites. */
+export class ExistsError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-exists" });
+  }
+}
+
+/** The store refuses: permissions, credentials, append-only mode. */
+export class DeniedError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-denied" });
+  }
+}
+
+/** No space or quota is left. */
+export class StoreFullError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-full" });
+  }
+}
+
+/** The store failed in a way that may pass. */
+export class TemporaryError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-temporary", retryable: true });
+  }
+}
+
+/** Throws `BugError` unless `condition` holds. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new BugError(message);
+}
+
+/** The message of anything that was thrown, for use inside another message. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

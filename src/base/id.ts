@@ -1,0 +1,44 @@
+/** Identifiers: SHA-256 digests as 64 lower-case hex digits, one distinct type for each thing that is named by one. */
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+/** Names a blob: SHA-256 of its plaintext. */
+export type BlobId = Branded<"BlobId">;
+/** Names a pack file: SHA-256 of its content. */
+export type PackId = Branded<"PackId">;
+/** Names an index file. */
+export type IndexId = Branded<"IndexId">;
+/** Names a snapshot file. */
+export type SnapshotId = Branded<"SnapshotId">;
+/** Names a key file. */
+export type KeyId = Branded<"KeyId">;
+/** Names a lock file. */
+export type LockId = Branded<"LockId">;
+/** Names a manifest: SHA-256 of its canonical text. */
+export type ManifestId = Branded<"ManifestId">;
+/** Any of the identifiers above. */
+export type Id = BlobId | PackId | IndexId | SnapshotId | KeyId | LockId | ManifestId;
+
+/** Length of a digest in bytes. */
+export const ID_BYTES = 32;
+
+const ID_PATTERN = /^[0-9a-f]{64}$/;
+
+/** Whether `text` is 64 lower-case hex digits. */
+export function isId(text: string): boolean {
+  return ID_PATTERN.test(text);
+}
+
+/** `text` as an identifier of the wanted type; throws `TypeError` where it is not 64 lower-case hex digits. */
+export function asId<T extends Id>(text: string): T {
+  if (!isId(text)) {
+    throw new TypeError(`Not an identifier: expected 64 lower-case hex digits, got "${text.slice(0, 80)}"`);
+  }
+  return text as T;
+}
+
+/** The first eight digits, for people. */
+export function shortId(id: Id): string {
+  return id.slice(0, 8);
+}

@@ -1,0 +1,29 @@
+/** The sizes a series is cut by: chosen once, written in its manifests, so that every later run cuts the same way. */
+import { UsageError } from "../base/errors.ts";
+
+/** Names the way of cutting in manifests; a different way gets a different name. */
+export const CHUNKER_ALGORITHM = "gear32-nc";
+
+/** How streams are cut. All sizes in bytes; every chunk but the last of a stream lies between `min` and `max`. */
+export interface ChunkerParameters {
+  readonly algorithm: typeof CHUNKER_ALGORITHM;
+  readonly min: number;
+  /** The mean that cutting aims at. */
+  readonly average: number;
+  readonly max: number;
+}
+
+/** The mean for streams of databases, in bytes. docs/decisions.md tells how it was measured. */
+export const STREAM_AVERAGE_BYTES = 10 * 1024;
+
+/** Smallest and largest mean that may be asked for, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
+export const AVERAGE_BYTES_LIMITS = { least: 1024, most: 2 * 1024 * 1024 } as const;
+
+/** Parameters for a mean of `average` bytes. Throws `UsageError` outside `AVERAGE_BYTES_LIMITS`. */
+export function parametersFor(average: number): ChunkerParameters {
+  const { least, most } = AVERAGE_BYTES_LIMITS;
+  if (!Number.isInteger(average) || average < least || average > most) {
+    throw new UsageError(`Cannot cut chunks of ${average} bytes on average: choose between ${least} and ${most}`);
+  }
+  return { algorithm: CHUNKER_ALGORITHM, min: average >> 2, average, max: average * 4 };
+}

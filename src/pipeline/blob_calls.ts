@@ -1,0 +1,180 @@
+/** Inside a thread: chunks become sealed blobs, and sealed blobs become chunks again. */
+import { encodeHex } from "../base/hex.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { IdTableReader } from "../base/id_table.ts";
+import { IntegrityError, invariant } from "../base/errors.ts";
+import { sha256 } from "../crypto/digest.ts";
+import { createSealer, type Piece, type Sealer } from "../crypto/seal.ts";
+import { BlockCompressor, BlockDecompressor } from "../crypto/zstd.ts";
+import { type BlobCalls, OPEN_FIELDS, type OpenRequest, type SealedBatch, type SealRequest } from "./calls.ts";
+import type { Handlers } from "./thread.ts";
+
+/** The handlers of `BlobCalls`. `configure` comes first; `known` whenever there is more to be known. */
+export function blobCalls(): Handlers<BlobCalls> {
+  let sealer: Sealer | undefined;
+  let compressor: BlockCompressor | undefined;
+  let known: IdTableReader | undefined;
+  const decompressor = new BlockDecompressor();
+  return {
+    async configure({ keys, compression }) {
+      sealer = await createSealer(keys, randomBytes);
+      compressor = new BlockCompressor(compression);
+      return { response: null };
+    },
+    known(view) {
+      known = new IdTableReader(view);
+      return { response: null };
+    },
+    async seal(request) {
+      invariant(sealer && compressor && known, "A thread was asked to seal before it was configured");
+      const batch = await sealBatch(request, { sealer, compressor, known });
+      const transfer = [batch.ids, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
+      return { response: batch, transfer: transfer.map(({ buffer }) => buffer) };
+    },
+    async open(request) {
+      invariant(sealer, "A thread was asked to open blobs before it was configured");
+      await openBatch(request, { sealer, decompressor });
+      return { response: null };
+    },
+  };
+}
+
+interface SealTools {
+  readonly sealer: Sealer;
+  readonly compressor: BlockCompressor;
+  readonly known: IdTableReader;
+}
+
+async function sealBatch(request: SealRequest, { sealer, compressor, known }: SealTools): Promise<SealedBatch> {
+  const chunks = chunksOf(request);
+  const ids = new Uint8Array(chunks.length * ID_BYTES);
+  const lengths = Uint32Array.from(chunks, (chunk) => chunk.length);
+  const sealedLengths = new Uint32Array(chunks.length);
+  const compressed = new Uint8Array(chunks.length);
+  const fresh: number[] = [];
+  const seen = new Set<number>();
+  chunks.forEach((chunk, i) => {
+    const id = sha256(chunk);
+    ids.set(id, i * ID_BYTES);
+    if (known.find(id) >= 0 || repeats(ids, i, seen)) return;
+    fresh.push(i);
+  });
+
+  const region = new Uint8Array(fresh.reduce((sum, i) => sum + align16(chunks[i]!.length), 0));
+  const pieces: Piece[] = [];
+  let end = 0;
+  for (const i of fresh) {
+    const chunk = chunks[i]!;
+    const packed = compressor.compressInto(chunk, region.subarray(end, end + chunk.length - 1), 0);
+    if (packed === 0) region.set(chunk, end);
+    else compressed[i] = 1;
+    const length = packed === 0 ? chunk.length : packed;
+    pieces.push({ offset: end, length });
+    end = align16(end + length);
+  }
+  const sealed = await sealer.sealRun(region.subarray(0, end), pieces);
+  fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
+  return { ids, lengths, sealedLengths, compressed, sealed: sealed.bytes };
+}
+
+/** The chunks of a request as views; only the first one, where it has a carry, is put together anew. */
+function chunksOf({ carry, segment, cuts }: SealRequest): Uint8Array[] {
+  const bytes = new Uint8Array(segment);
+  let start = 0;
+  return Array.from(cuts, (cut, i) => {
+    const chunk = bytes.subarray(start, cut);
+    start = cut;
+    return i === 0 && carry.length > 0 ? joined(carry, chunk) : chunk;
+  });
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(head.length + tail.length);
+  whole.set(head);
+  whole.set(tail, head.length);
+  return whole;
+}
+
+/** Whether chunk `i` has the id of an earlier new one of this batch; a 48-bit prefix decides where to look. */
+function repeats(ids: Uint8Array, i: number, seen: Set<number>): boolean {
+  const view = new DataView(ids.buffer, i * ID_BYTES, ID_BYTES);
+  const prefix = view.getUint32(0) * 2 ** 16 + view.getUint16(4);
+  if (!seen.has(prefix)) {
+    seen.add(prefix);
+    return false;
+  }
+  const id = ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES);
+  for (let other = 0; other < i; other++) {
+    if (id.every((byte, at) => byte === ids[other * ID_BYTES + at])) return true;
+  }
+  return false;
+}
+
+function align16(length: number): number {
+  return (length + 15) & ~15;
+}
+
+interface OpenTools {
+  readonly sealer: Sealer;
+  readonly decompressor: BlockDecompressor;
+}
+
+async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenTools): Promise<void> {
+  const { parts, packs, ids, table, segment } = request;
+  const target = new Uint8Array(segment);
+  const blobsOfPart = groupByPart(table, parts.length);
+  await Promise.all(parts.map(async (part, partNumber) => {
+    const blobs = blobsOfPart[partNumber]!;
+    const what = (n: number) => `blob ${idOf(ids, blobs[n]!)} in pack ${packs[partNumber]}`;
+    const pieces = blobs.map((blob) => ({
+      offset: field(table, blob, "offset"),
+      length: field(table, blob, "length"),
+    }));
+    const payloads = await sealer.openRun(part, pieces, what);
+    blobs.forEach((blob, n) => {
+      const length = unpack(
+        payloads[n]!,
+        field(table, blob, "uncompressedLength"),
+        target,
+        field(table, blob, "target"),
+      );
+      verify(target.subarray(field(table, blob, "target"), field(table, blob, "target") + length), ids, blob, what(n));
+    });
+  }));
+
+  /** Writes a payload's plaintext to the segment; gives its length. */
+  function unpack(payload: Uint8Array, uncompressedLength: number, into: Uint8Array, at: number): number {
+    if (uncompressedLength === 0) {
+      into.set(payload, at);
+      return payload.length;
+    }
+    return decompressor.decompressInto(payload, into, at, uncompressedLength);
+  }
+}
+
+function field(table: Uint32Array, blob: number, name: Exclude<keyof typeof OPEN_FIELDS, "count">): number {
+  return table[blob * OPEN_FIELDS.count + OPEN_FIELDS[name]]!;
+}
+
+function groupByPart(table: Uint32Array, parts: number): number[][] {
+  const groups: number[][] = Array.from({ length: parts }, () => []);
+  for (let blob = 0; blob < table.length / OPEN_FIELDS.count; blob++) groups[field(table, blob, "part")]!.push(blob);
+  return groups;
+}
+
+function verify(plaintext: Uint8Array, ids: Uint8Array, blob: number, what: string): void {
+  const digest = sha256(plaintext);
+  for (let i = 0; i < ID_BYTES; i++) {
+    if (digest[i] !== ids[blob * ID_BYTES + i]) {
+      throw new IntegrityError(`Damaged ${what}: its content has the SHA-256 ${encodeHex(digest)}`);
+    }
+  }
+}
+
+function idOf(ids: Uint8Array, blob: number): string {
+  return encodeHex(ids, blob * ID_BYTES, ID_BYTES);
+}
+
+function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(count));
+}

@@ -1,0 +1,68 @@
+/** What the threads of the pipeline are asked, and what they answer. Everything here travels by `postMessage`. */
+import type { IdTableView } from "../base/id_table.ts";
+import type { CompressionLevel } from "../crypto/zstd.ts";
+import type { SealKeys } from "../crypto/seal.ts";
+import type { GuardChoice, Verdict } from "../guard/guard.ts";
+
+/** Chunks of one segment, to be named, looked up and, where they are new, sealed. */
+export interface SealRequest {
+  /** What the segments before left of the first chunk; may be empty. */
+  readonly carry: Uint8Array<ArrayBuffer>;
+  readonly segment: SharedArrayBuffer;
+  /** Where each chunk ends in the segment, ascending; the first one begins with `carry`, the next where it ends. */
+  readonly cuts: Uint32Array<ArrayBuffer>;
+}
+
+/** The chunks of a request in their order. */
+export interface SealedBatch {
+  /** 32 bytes a chunk: the SHA-256 of its plaintext. */
+  readonly ids: Uint8Array<ArrayBuffer>;
+  /** Bytes of plaintext of each chunk. */
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  /** Bytes each chunk takes in `sealed`, in the same order; 0 where it was known and is not there. */
+  readonly sealedLengths: Uint32Array<ArrayBuffer>;
+  /** 1 where the chunk was compressed. */
+  readonly compressed: Uint8Array<ArrayBuffer>;
+  /** The sealed blobs back to back. */
+  readonly sealed: Uint8Array<ArrayBuffer>;
+}
+
+/** Where one blob lies in the parts of an `OpenRequest`, and where its plaintext goes; numbers a blob in `table`. */
+export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
+
+/** Blobs to be opened, decompressed, verified, and written to their places in a segment. */
+export interface OpenRequest {
+  /** Pieces of packs as they were read. */
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  /** Names each part's pack, for messages. */
+  readonly packs: readonly string[];
+  /** 32 bytes a blob. */
+  readonly ids: Uint8Array<ArrayBuffer>;
+  /** `OPEN_FIELDS.count` numbers a blob. `uncompressedLength` 0: not compressed. */
+  readonly table: Uint32Array<ArrayBuffer>;
+  readonly segment: SharedArrayBuffer;
+}
+
+/** Digests of a whole stream, in lower-case hex, and what its guard says. */
+export interface StreamSummary {
+  readonly size: number;
+  readonly md5: string;
+  readonly sha256: string;
+  readonly verdict: Verdict;
+}
+
+/** Calls of a thread that seals and opens blobs. */
+export type BlobCalls = {
+  configure: { request: { keys: SealKeys; compression: CompressionLevel }; response: null };
+  known: { request: IdTableView; response: null };
+  seal: { request: SealRequest; response: SealedBatch };
+  open: { request: OpenRequest; response: null };
+};
+
+/** Calls of a thread that digests one stream. */
+export type DigestCalls = {
+  begin: { request: { guard: GuardChoice }; response: null };
+  /** Bytes `start` to `end` of a segment come next; the answer says that the segment is not needed any more. */
+  update: { request: { segment: SharedArrayBuffer; start: number; end: number }; response: null };
+  finish: { request: null; response: StreamSummary };
+};

@@ -1,0 +1,83 @@
+/** The intake: reads a source into segments from the first moment, as far ahead as the pool of segments allows. */
+import type { ByteSource } from "../base/byte_source.ts";
+import type { Segment, SegmentPool } from "./segments.ts";
+
+/** A segment whose first `length` bytes hold the next piece of a stream. */
+export interface FilledSegment {
+  readonly segment: Segment;
+  readonly length: number;
+}
+
+/** Reads ahead of whoever takes; an error of the source reaches the taker. */
+export class Intake {
+  readonly #source: ByteSource;
+  readonly #pool: SegmentPool;
+  readonly #ready: FilledSegment[] = [];
+  #wakeTaker: (() => void) | undefined;
+  #ended = false;
+  #failure: { error: unknown } | undefined;
+  #bytesRead = 0;
+
+  /** Begins to read at once. */
+  constructor(source: ByteSource, pool: SegmentPool) {
+    this.#source = source;
+    this.#pool = pool;
+    void this.#readAll();
+  }
+
+  /** Bytes taken from the source so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** The next piece, or null at the end. Owns: the taker releases the segment. Throws what the source threw. */
+  async next(): Promise<FilledSegment | null> {
+    for (;;) {
+      const filled = this.#ready.shift();
+      if (filled) return filled;
+      if (this.#failure) throw this.#failure.error;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => this.#wakeTaker = resolve);
+    }
+  }
+
+  /** Gives the source up before its end; whoever takes from here on gets `reason`, never what looks like an end. */
+  async cancel(reason: unknown): Promise<void> {
+    this.#failure ??= { error: reason };
+    this.#ended = true;
+    for (const { segment } of this.#ready.splice(0)) segment.release();
+    this.#wake();
+    await this.#source.cancel();
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      while (!this.#ended) {
+        const filled = await this.#fill(await this.#pool.acquire());
+        if (this.#ended || filled.length === 0) filled.segment.release();
+        else this.#ready.push(filled);
+        if (filled.length < filled.segment.bytes.length) this.#ended = true;
+        this.#wake();
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#wake();
+    }
+  }
+
+  async #fill(segment: Segment): Promise<FilledSegment> {
+    let length = 0;
+    while (length < segment.bytes.length && !this.#ended) {
+      const count = await this.#source.read(segment.bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+      this.#bytesRead += count;
+    }
+    return { segment, length };
+  }
+
+  #wake(): void {
+    this.#wakeTaker?.();
+    this.#wakeTaker = undefined;
+  }
+}

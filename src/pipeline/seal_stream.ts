@@ -1,0 +1,119 @@
+/** From a stream to sealed blobs: cut here, digested, named, compressed and sealed in other threads, all bounded. */
+import type { IdTable } from "../base/id_table.ts";
+import type { Chunker } from "../chunker/gear.ts";
+import type { SealedBatch, StreamSummary } from "./calls.ts";
+import type { FilledSegment, Intake } from "./intake.ts";
+import type { PipelineThreads } from "./threads.ts";
+
+/** What `sealStream` works with. */
+export interface SealStreamOptions {
+  readonly intake: Intake;
+  readonly chunker: Chunker;
+  readonly threads: PipelineThreads;
+  /** The blobs the repository holds; the taker of the batches adds to it what it stores. */
+  readonly known: IdTable;
+}
+
+/** Batches of the stream that are being worked on at a time, for each sealing thread. */
+const BATCHES_PER_THREAD = 2;
+
+/**
+ * Yields the chunks of the whole stream in order, as they get ready. The digesting thread must have been told to `begin`;
+ * after the last batch `finishDigest` tells what the stream was. Throws what the source throws.
+ */
+export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
+  const { intake, threads, known } = options;
+  const cutter = new SegmentCutter(options.chunker);
+  const inFlight: Promise<SealedBatch>[] = [];
+  try {
+    for (;;) {
+      const filled = await intake.next();
+      const request = filled === null ? cutter.last() : cutter.cut(filled);
+      if (request !== null) {
+        threads.shareKnown(known);
+        inFlight.push(guarded(seal(threads, request, filled)));
+      }
+      if (filled === null) break;
+      guarded(digest(threads, filled));
+      if (inFlight.length >= threads.blobThreads * BATCHES_PER_THREAD) yield await inFlight.shift()!;
+    }
+    while (inFlight.length > 0) yield await inFlight.shift()!;
+  } finally {
+    await Promise.allSettled(inFlight);
+  }
+}
+
+/** Digests and verdict of the stream whose pieces were all sent. */
+export function finishDigest(threads: PipelineThreads): Promise<StreamSummary> {
+  return threads.digest.call("finish", null);
+}
+
+interface CutSegment {
+  readonly carry: Uint8Array<ArrayBuffer>;
+  readonly cuts: Uint32Array<ArrayBuffer>;
+}
+
+/** Cuts segment after segment and keeps what is left of each one for the next. */
+class SegmentCutter {
+  readonly #chunker: Chunker;
+  #carry = new Uint8Array(0);
+
+  constructor(chunker: Chunker) {
+    this.#chunker = chunker;
+  }
+
+  /** The chunks that end in this segment, or null where none does. */
+  cut({ segment, length }: FilledSegment): CutSegment | null {
+    const bytes = segment.bytes.subarray(0, length);
+    const cuts: number[] = [];
+    let position = 0;
+    for (let cut = 0; position < length && (cut = this.#chunker.next(bytes, position)) >= 0;) {
+      cuts.push(cut);
+      position = cut;
+    }
+    const carry = this.#carry;
+    this.#carry = cuts.length > 0 ? bytes.slice(position) as unknown as Uint8Array<ArrayBuffer> : joined(carry, bytes);
+    return cuts.length > 0 ? { carry, cuts: Uint32Array.from(cuts) } : null;
+  }
+
+  /** What is left at the end of the stream as one last chunk, or null where nothing is. */
+  last(): CutSegment | null {
+    const carry = this.#carry;
+    this.#carry = new Uint8Array(0);
+    return carry.length > 0 ? { carry, cuts: Uint32Array.of(0) } : null;
+  }
+}
+
+const NO_SEGMENT = new SharedArrayBuffer(0);
+
+async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, filled: FilledSegment | null) {
+  const segment = filled?.segment;
+  segment?.retain();
+  try {
+    const request = { carry, cuts, segment: segment?.bytes.buffer ?? NO_SEGMENT };
+    return await threads.callBlobs("seal", request, [carry.buffer, cuts.buffer]);
+  } finally {
+    segment?.release();
+  }
+}
+
+async function digest(threads: PipelineThreads, { segment, length }: FilledSegment): Promise<void> {
+  try {
+    await threads.digest.call("update", { segment: segment.bytes.buffer, start: 0, end: length });
+  } finally {
+    segment.release();
+  }
+}
+
+/** Keeps a rejection from counting as unhandled until somebody awaits it; `finishDigest` meets a failed digest again. */
+function guarded<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(head.length + tail.length);
+  whole.set(head);
+  whole.set(tail, head.length);
+  return whole;
+}

@@ -1,0 +1,108 @@
+/** Calls between threads: one side asks, the other answers; errors keep their class on the way. */
+import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "../base/errors.ts";
+
+/** What may be asked of a thread: by name, the request and its answer. */
+export type Calls = Record<string, { request: unknown; response: unknown }>;
+
+/** An answer and what of it is handed over instead of copied. */
+export interface Answer<T> {
+  readonly response: T;
+  readonly transfer?: Transferable[];
+}
+
+/** The functions that answer. Calls begin in the order they were made; answers come when they are ready. */
+export type Handlers<C extends Calls> = {
+  readonly [Name in keyof C]: (
+    request: C[Name]["request"],
+  ) => Answer<C[Name]["response"]> | Promise<Answer<C[Name]["response"]>>;
+};
+
+interface CallMessage {
+  readonly call: number;
+  readonly name: string;
+  readonly request: unknown;
+}
+
+type AnswerMessage =
+  | { readonly call: number; readonly response: unknown }
+  | { readonly call: number; readonly failure: { readonly code: ErrorCode; readonly message: string } };
+
+/** A worker thread, seen from the thread that owns it. */
+export class Thread<C extends Calls> {
+  readonly #worker: Worker;
+  readonly #open = new Map<number, { resolve: (response: unknown) => void; reject: (error: unknown) => void }>();
+  #nextCall = 0;
+  #failure: unknown;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<AnswerMessage>) => this.#settle(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#failAll(new BugError(`A worker thread failed: ${event.message}`, { cause: event.error }));
+    };
+  }
+
+  /** Asks and waits for the answer. `transfer` is handed over: the caller loses it. */
+  call<Name extends keyof C & string>(
+    name: Name,
+    request: C[Name]["request"],
+    transfer: Transferable[] = [],
+  ): Promise<C[Name]["response"]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const call = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      this.#open.set(call, { resolve, reject });
+      this.#worker.postMessage({ call, name, request } satisfies CallMessage, transfer);
+    });
+  }
+
+  /** Ends the thread; calls still open are rejected. */
+  terminate(): void {
+    this.#worker.terminate();
+    this.#failAll(new BugError("The worker thread was ended while it worked"));
+  }
+
+  #settle(message: AnswerMessage): void {
+    const waiting = this.#open.get(message.call);
+    this.#open.delete(message.call);
+    if ("failure" in message) waiting?.reject(rebuildError(message.failure));
+    else waiting?.resolve(message.response);
+  }
+
+  #failAll(error: unknown): void {
+    this.#failure = error;
+    for (const { reject } of this.#open.values()) reject(error);
+    this.#open.clear();
+  }
+}
+
+/** Answers the calls of the owning thread; for the inside of a worker. */
+export function serveCalls<C extends Calls>(handlers: Handlers<C>): void {
+  const scope = self as unknown as {
+    onmessage: ((event: MessageEvent<CallMessage>) => void) | null;
+    postMessage(message: AnswerMessage, transfer: Transferable[]): void;
+  };
+  scope.onmessage = async ({ data: { call, name, request } }) => {
+    try {
+      const handler = handlers[name];
+      if (handler === undefined) throw new BugError(`A worker thread was asked for "${name}", which it does not know`);
+      const { response, transfer } = await handler(request);
+      scope.postMessage({ call, response }, transfer ?? []);
+    } catch (error) {
+      scope.postMessage({ call, failure: describeError(error) }, []);
+    }
+  };
+}
+
+function describeError(error: unknown): { code: ErrorCode; message: string } {
+  if (error instanceof AgentError) return { code: error.code, message: error.message };
+  return { code: "bug", message: error instanceof Error ? error.stack ?? error.message : messageOf(error) };
+}
+
+/** Threads throw only these classes on purpose; anything else is a fault of the program. */
+function rebuildError({ code, message }: { code: ErrorCode; message: string }): AgentError {
+  if (code === "integrity") return new IntegrityError(message);
+  if (code === "source-incomplete") return new SourceError(message);
+  return new BugError(message);
+}

@@ -1,0 +1,67 @@
+/** The worker threads of a pipeline: one that digests the stream, several that seal or open blobs. */
+import type { IdTable } from "../base/id_table.ts";
+import type { SealKeys } from "../crypto/seal.ts";
+import type { CompressionLevel } from "../crypto/zstd.ts";
+import type { BlobCalls, DigestCalls } from "./calls.ts";
+import { Thread } from "./thread.ts";
+
+/** Worker threads, ended together. Starting them early costs nothing that waiting for a password would not. */
+export class PipelineThreads {
+  readonly digest: Thread<DigestCalls>;
+  readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[];
+  #knownGeneration = -1;
+
+  /** Starts one digesting thread and `blobThreads` that seal and open. */
+  constructor(blobThreads: number) {
+    this.digest = new Thread(startWorker());
+    this.#blobs = Array.from(
+      { length: blobThreads },
+      () => ({ thread: new Thread<BlobCalls>(startWorker()), load: 0 }),
+    );
+  }
+
+  /** How many threads seal and open. */
+  get blobThreads(): number {
+    return this.#blobs.length;
+  }
+
+  /** Gives the sealing threads what they need; once, before `callBlobs`. */
+  async configure(keys: SealKeys, compression: CompressionLevel): Promise<void> {
+    await Promise.all(this.#blobs.map(({ thread }) => thread.call("configure", { keys, compression })));
+  }
+
+  /** Lets the sealing threads see every id of the table, where that takes a new view. */
+  shareKnown(table: IdTable): void {
+    if (table.generation === this.#knownGeneration) return;
+    this.#knownGeneration = table.generation;
+    const view = table.view;
+    for (const { thread } of this.#blobs) thread.call("known", view).catch(() => {});
+  }
+
+  /** Asks the sealing thread that has the least to do. A thread that broke fails every call made to it. */
+  async callBlobs<Name extends "seal" | "open">(
+    name: Name,
+    request: BlobCalls[Name]["request"],
+    transfer: Transferable[],
+  ): Promise<BlobCalls[Name]["response"]> {
+    const chosen = this.#blobs.reduce((least, other) => other.load < least.load ? other : least);
+    chosen.load++;
+    try {
+      return await chosen.thread.call(name, request, transfer);
+    } finally {
+      chosen.load--;
+    }
+  }
+
+  /** Ends all threads. */
+  terminate(): void {
+    this.digest.terminate();
+    for (const { thread } of this.#blobs) thread.terminate();
+  }
+}
+
+/** A built program has `worker.js` beside its one file; in the source tree the worker lies beside this module. */
+function startWorker(): Worker {
+  const name = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+  return new Worker(new URL(name, import.meta.url).href, { type: "module" });
+}

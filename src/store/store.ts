@@ -1,0 +1,78 @@
+/** The contract of every store: where the files of a repository lie. Vendor words stay in the implementations. */
+
+/** The kinds of file a repository consists of. `pack` files lie under `data/`, as restic lays them out. */
+export type FileKind = "config" | "key" | "lock" | "snapshot" | "index" | "pack";
+
+/** Names one file. `name` is 64 hex digits for every kind but `config`, whose name is `config`. */
+export interface FileName {
+  readonly kind: FileKind;
+  readonly name: string;
+}
+
+/** A part of a file: from byte `offset` on, `length` bytes or, without `length`, to its end. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length?: number;
+}
+
+/** One row of a listing. */
+export interface ListedFile {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** Options that every call takes. */
+export interface StoreCallOptions {
+  /** Stops the call: it rejects with the signal's reason and leaves nothing behind under a final name. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A flat, append-mostly collection of immutable files.
+ *
+ * - **Atomic.** After `put` resolves, the whole content is there; a `put` that fails, is aborted or dies with the process
+ *   leaves either the whole file or none under the final name.
+ * - **Durable.** A resolved `put` survives a power cut: content and name were flushed.
+ * - **Never overwriting.** `put` of a name that exists throws `ExistsError` and leaves the old content alone. Of several
+ *   writers of one name exactly one succeeds.
+ * - **Read after write.** What `put` or `remove` did is seen by every later `get`, `size` and `list` of the same process.
+ * - **Errors.** `NotFoundError`, `ExistsError`, `DeniedError`, `StoreFullError` and `TemporaryError` mean what they say; any
+ *   other failure is a plain `StoreError`. `retryable` is decided here; only wrappers retry, implementations never do.
+ * - **Concurrency.** All calls may run at the same time, up to `connections` usefully so.
+ */
+export interface BlobStore {
+  /** The place, fit for messages: never holds a password. */
+  readonly location: string;
+  /** How many calls at once make it fastest. */
+  readonly connections: number;
+
+  /** Makes the place ready for a repository (folders, bucket prefix). Safe to repeat; never touches existing files. */
+  create(options?: StoreCallOptions): Promise<void>;
+
+  /**
+   * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
+   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep and change the result.
+   */
+  get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>>;
+
+  /**
+   * Stores the concatenation of `content` under the name. Owns: the parts must not change until the promise settles;
+   * they may be views of shared memory.
+   */
+  put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void>;
+
+  /** The file's length in bytes; throws `NotFoundError`. */
+  size(file: FileName, options?: StoreCallOptions): Promise<number>;
+
+  /**
+   * Every file of a kind exactly once, in no particular order. Names that are not of the repository's own shape are
+   * passed over. A place that does not exist lists as empty.
+   */
+  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
+
+  /** Removes a file; one that is not there counts as removed. */
+  remove(file: FileName, options?: StoreCallOptions): Promise<void>;
+
+  /** Releases connections and handles. The store is not used afterwards. */
+  close(): Promise<void>;
+}
