@@ -4,7 +4,8 @@ import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { sha256 } from "../crypto/digest.ts";
-import { createSealer, type Piece, type Sealer } from "../crypto/seal.ts";
+import type { Piece } from "../crypto/piece.ts";
+import { createSealer, type Sealer } from "../crypto/seal.ts";
 import { BlockCompressor, BlockDecompressor } from "../crypto/zstd.ts";
 import { type BlobCalls, OPEN_FIELDS, type OpenRequest, type SealedBatch, type SealRequest } from "./calls.ts";
 import type { Handlers } from "./thread.ts";
@@ -65,7 +66,7 @@ async function sealBatch(request: SealRequest, { sealer, compressor, known }: Se
   let end = 0;
   for (const i of fresh) {
     const chunk = chunks[i]!;
-    const packed = compressor.compressInto(chunk, region.subarray(end, end + chunk.length - 1), 0);
+    const packed = compressor.compressInto(chunk, region, end, chunk.length - 1);
     if (packed === 0) region.set(chunk, end);
     else compressed[i] = 1;
     const length = packed === 0 ? chunk.length : packed;
@@ -121,7 +122,7 @@ interface OpenTools {
 
 async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenTools): Promise<void> {
   const { parts, packs, ids, table, segment } = request;
-  const target = new Uint8Array(segment);
+  const target = new Uint8Array(segment) as Uint8Array as Uint8Array<ArrayBuffer>;
   const blobsOfPart = groupByPart(table, parts.length);
   await Promise.all(parts.map(async (part, partNumber) => {
     const blobs = blobsOfPart[partNumber]!;
@@ -143,7 +144,7 @@ async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenToo
   }));
 
   /** Writes a payload's plaintext to the segment; gives its length. */
-  function unpack(payload: Uint8Array, uncompressedLength: number, into: Uint8Array, at: number): number {
+  function unpack(payload: Uint8Array, uncompressedLength: number, into: Uint8Array<ArrayBuffer>, at: number): number {
     if (uncompressedLength === 0) {
       into.set(payload, at);
       return payload.length;

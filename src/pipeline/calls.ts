@@ -1,7 +1,7 @@
 /** What the threads of the pipeline are asked, and what they answer. Everything here travels by `postMessage`. */
 import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
-import type { SealKeys } from "../crypto/seal.ts";
+import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
 
 /** Chunks of one segment, to be named, looked up and, where they are new, sealed. */
@@ -53,7 +53,7 @@ export interface StreamSummary {
 
 /** Calls of a thread that seals and opens blobs. */
 export type BlobCalls = {
-  configure: { request: { keys: SealKeys; compression: CompressionLevel }; response: null };
+  configure: { request: { keys: SealingKeys; compression: CompressionLevel }; response: null };
   known: { request: IdTableView; response: null };
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };

@@ -1,8 +1,8 @@
 /** Inside a thread: MD5, SHA-256 and the guard of one stream. */
-import { encodeHex } from "../base/hex.ts";
 import { invariant } from "../base/errors.ts";
 import { StreamDigest } from "../crypto/digest.ts";
-import { createGuard, type Guard } from "../guard/guard.ts";
+import type { Guard } from "../guard/guard.ts";
+import { createGuard } from "../guard/registry.ts";
 import type { DigestCalls } from "./calls.ts";
 import type { Handlers } from "./thread.ts";
 
@@ -49,6 +49,6 @@ class StreamInspection {
   async finish() {
     await this.#guardQueue;
     const { md5, sha256 } = this.#digest.digest();
-    return { size: this.#size, md5: encodeHex(md5), sha256: encodeHex(sha256), verdict: await this.#guard.finish() };
+    return { size: this.#size, md5, sha256, verdict: await this.#guard.finish() };
   }
 }

@@ -1,6 +1,6 @@
 /** The worker threads of a pipeline: one that digests the stream, several that seal or open blobs. */
 import type { IdTable } from "../base/id_table.ts";
-import type { SealKeys } from "../crypto/seal.ts";
+import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { BlobCalls, DigestCalls } from "./calls.ts";
 import { Thread } from "./thread.ts";
@@ -26,7 +26,7 @@ export class PipelineThreads {
   }
 
   /** Gives the sealing threads what they need; once, before `callBlobs`. */
-  async configure(keys: SealKeys, compression: CompressionLevel): Promise<void> {
+  async configure(keys: SealingKeys, compression: CompressionLevel): Promise<void> {
     await Promise.all(this.#blobs.map(({ thread }) => thread.call("configure", { keys, compression })));
   }
 

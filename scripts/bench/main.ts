@@ -1,0 +1,134 @@
+/** `deno task bench`: the agent beside restic and borg, on generated dumps of two nights. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { withScratchDirectory } from "../scratch_directory.ts";
+import { findPeers } from "./find_peers.ts";
+import { type LongContent, measureLongPut } from "./long_put.ts";
+import { requireGnuTime } from "./measure.ts";
+import { Medians } from "./medians.ts";
+import type { Peer, PeerKind } from "./peers.ts";
+import { formatMedians, formatVerdicts } from "./report.ts";
+import { judge, judgePeak } from "./targets.ts";
+import { runTrial, type Sample } from "./trial.ts";
+import { writeDump } from "./workload.ts";
+
+interface Options {
+  readonly megabytes: number;
+  readonly rounds: number;
+  readonly only: ReadonlySet<PeerKind>;
+  readonly agent: string;
+  readonly peers?: string;
+  readonly directory?: string;
+  readonly json?: true;
+  readonly long?: number;
+  readonly content: LongContent;
+}
+
+const PROJECT = resolve(import.meta.dirname!, "../..");
+const KINDS: readonly PeerKind[] = ["agent", "restic", "borg"];
+
+function parseCommandLine(): Options {
+  return new Command("bench")
+    .description("Compare agent, restic and borg on dumps of two nights: medians and the project's targets.")
+    .option("--megabytes <n>", "length of the first dump (10^6 bytes each)", positive, 447)
+    .option("--rounds <n>", "how often everything is measured", positive, 5)
+    .option("--only <kinds>", "which tools take part, for example agent,restic", kinds, new Set(KINDS))
+    .option("--agent <file>", "the agent's executable", join(PROJECT, "dist/agent"))
+    .option("--peers <dir>", "where a newer restic was unpacked (or RESTIC_NEWEST names its executable)")
+    .option("--directory <dir>", "where dumps and repositories are put while it runs")
+    .option("--json", "write all measurements to .bench/")
+    .option("--long <gigabytes>", "instead: one put of that length, to see how much memory it takes", positive)
+    .addOption(
+      new Option("--content <kind>", "what --long puts").choices(["letters", "random", "dump"]).default("letters"),
+    )
+    .parse(Deno.args, { from: "user" }).opts<Options>();
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+function kinds(text: string): ReadonlySet<PeerKind> {
+  const names = text.split(",");
+  const unknown = names.find((name) => !KINDS.some((kind) => kind === name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is none of ${KINDS.join(", ")}.`);
+  return new Set(KINDS.filter((kind) => names.includes(kind)));
+}
+
+/** The comparison: dumps, rounds, report. */
+async function compare(options: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  say(`Generating two dumps of ${options.megabytes} MB in ${directory}`);
+  const firstNight = await writeDump(directory, options.megabytes, 1);
+  const secondNight = await writeDump(directory, options.megabytes, 2);
+  const samples: Sample[] = [];
+  for await (const sample of runTrial({ peers, rounds: options.rounds, firstNight, secondNight, directory })) {
+    samples.push(sample);
+    say(
+      `round ${sample.round}  ${sample.step.padEnd(10)}  ${sample.peer.padEnd(14)} ${sample.wallSeconds.toFixed(2)} s`,
+    );
+  }
+  const medians = new Medians(peers, samples);
+  const verdicts = judge(medians);
+  print(`${formatMedians(medians)}\n`);
+  if (verdicts.length > 0) print(`\n${formatVerdicts(verdicts)}\n`);
+  if (options.json) {
+    const machine = { cores: navigator.hardwareConcurrency, os: Deno.osRelease(), deno: Deno.version.deno };
+    await writeJson({ machine, firstNight, secondNight, samples, verdicts });
+  }
+}
+
+/** The long put of the agent alone. */
+async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
+  const agent = peers.find(({ kind }) => kind === "agent");
+  if (agent === undefined) throw new Error("--long measures the agent, which is missing");
+  say(`Putting ${gigabytes} GB of ${options.content} in ${directory}`);
+  const usage = await measureLongPut(agent, options.content, gigabytes * 1e9, directory);
+  const verdict = judgePeak(usage.peakBytes);
+  const speed = Math.round((gigabytes * 1000) / usage.wallSeconds);
+  print(`${gigabytes} GB of ${options.content} in ${usage.wallSeconds.toFixed(1)} s, ${speed} MB/s, `);
+  print(`${usage.cpuSeconds.toFixed(1)} s of CPU\n${formatVerdicts([verdict])}\n`);
+  if (options.json) await writeJson({ content: options.content, gigabytes, usage, verdict });
+}
+
+async function writeJson(data: unknown): Promise<void> {
+  const path = join(PROJECT, ".bench", `${new Date().toISOString().replaceAll(":", "-")}.json`);
+  await Deno.mkdir(join(PROJECT, ".bench"), { recursive: true });
+  await Deno.writeTextFile(path, `${JSON.stringify(data, null, 2)}\n`);
+  say(`All measurements are in ${path}`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function main(): Promise<void> {
+  const options = parseCommandLine();
+  await requireGnuTime();
+  const places = {
+    agent: options.agent,
+    resticNewest: Deno.env.get("RESTIC_NEWEST"),
+    peersDirectory: options.peers,
+  };
+  const wanted = options.long === undefined ? options.only : new Set<PeerKind>(["agent"]);
+  const peers = await findPeers(wanted, places, say);
+  const parent = options.directory === undefined ? undefined : resolve(options.directory);
+  await withScratchDirectory({ prefix: "bench-", parent }, (directory) => {
+    return options.long === undefined
+      ? compare(options, peers, directory)
+      : putLong(options, peers, options.long, directory);
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

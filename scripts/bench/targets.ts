@@ -1,0 +1,59 @@
+/** What the project wants to reach, and whether it did: pure decisions on medians. */
+import type { Medians, PeerName, Quantity } from "./medians.ts";
+import type { PeerKind } from "./peers.ts";
+import { type Step, STEPS } from "./trial.ts";
+
+/** The agent's memory at its highest, in all steps. */
+export const PEAK_BYTES = 250e6;
+
+/** At least this many times less than a tool of the other kind takes. */
+interface RatioTarget {
+  readonly step: Step;
+  readonly quantity: Quantity;
+  readonly against: PeerKind;
+  readonly atLeast: number;
+  /** The target in words, to be completed by the other tool's name. */
+  readonly words: string;
+}
+
+const RATIO_TARGETS: readonly RatioTarget[] = [
+  { step: "first put", quantity: "wallSeconds", against: "restic", atLeast: 1.3, words: "first put 1.3x as fast as" },
+  { step: "second put", quantity: "wallSeconds", against: "restic", atLeast: 2.5, words: "second put 2.5x as fast as" },
+  { step: "get", quantity: "wallSeconds", against: "restic", atLeast: 1.3, words: "get 1.3x as fast as" },
+  { step: "second put", quantity: "bytesAdded", against: "restic", atLeast: 5, words: "second put adds 1/5 of" },
+  { step: "first put", quantity: "wallSeconds", against: "borg", atLeast: 1, words: "first put no slower than" },
+  { step: "second put", quantity: "wallSeconds", against: "borg", atLeast: 1, words: "second put no slower than" },
+];
+
+/** A target and what came of it. */
+export interface Verdict {
+  readonly target: string;
+  /** What was measured, in words. */
+  readonly measured: string;
+  readonly met: boolean;
+}
+
+/** Every target that can be judged: none without the agent, a comparison for each tool that took part. */
+export function judge(medians: Medians): Verdict[] {
+  const { agent } = medians;
+  if (agent === undefined) return [];
+  const ratios = RATIO_TARGETS.flatMap((target) => {
+    return medians.ofKind(target.against).map((other) => judgeRatio(medians, target, agent, other));
+  });
+  return [...ratios, judgePeak(Math.max(...STEPS.map((step) => medians.of(agent, step, "peakBytes"))))];
+}
+
+function judgeRatio(medians: Medians, target: RatioTarget, agent: PeerName, other: PeerName): Verdict {
+  const ratio = medians.of(other, target.step, target.quantity) / medians.of(agent, target.step, target.quantity);
+  const measured = target.quantity === "bytesAdded" ? `1/${ratio.toFixed(1)}` : `${ratio.toFixed(2)}x`;
+  return { target: `${target.words} ${other.name}`, measured, met: ratio >= target.atLeast };
+}
+
+/** Whether memory stayed within its bound. */
+export function judgePeak(bytes: number): Verdict {
+  return {
+    target: `peak memory at most ${PEAK_BYTES / 1e6} MB`,
+    measured: `${(bytes / 1e6).toFixed(0)} MB`,
+    met: bytes <= PEAK_BYTES,
+  };
+}

@@ -1,0 +1,33 @@
+/** The input of a comparison: the dumps of two nights as files. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
+
+/** A dump on disk. */
+export interface DumpFile {
+  readonly night: number;
+  readonly path: string;
+  readonly bytes: number;
+  readonly md5: string;
+}
+
+/** Writes the dump of a night below `directory`. `megabytes` (10^6 bytes each) is the length of the first night's. */
+export async function writeDump(directory: string, megabytes: number, night: number): Promise<DumpFile> {
+  const path = join(directory, `night-${night}.sql`);
+  const md5 = createHash("md5");
+  let bytes = 0;
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (const piece of generateDump({ ...DEFAULT_DUMP, bytes: megabytes * 1e6, night })) {
+    for (let written = 0; written < piece.length;) written += await file.write(piece.subarray(written));
+    md5.update(piece);
+    bytes += piece.length;
+  }
+  return { night, path, bytes, md5: md5.digest("hex") };
+}
+
+/** Reads a file once, so that whoever reads it next finds it in the page cache. */
+export async function warm(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(1 << 20);
+  while (await file.read(buffer) !== null);
+}

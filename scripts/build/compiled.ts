@@ -1,0 +1,37 @@
+/** The compiled form: `deno compile` appends the program to the runtime `denort`. */
+import { join } from "node:path";
+import { runDeno, runProgram } from "./deno_process.ts";
+import type { Program } from "./program.ts";
+
+/** Long enough for 40 MB over a slow line, short enough for a network that swallows packets. */
+const COMPILE_TIMEOUT_MS = 180_000;
+const START_TIMEOUT_MS = 30_000;
+
+/**
+ * Writes the executable into the directory `scratch` and returns its path. The runtime comes from DENORT_BIN, or
+ * `deno compile` downloads it. Throws `Error` where neither works, or where the result does not start (a runtime of
+ * another version links without complaint).
+ */
+export async function buildCompiled(program: Program, scratch: string): Promise<string> {
+  const main = join(scratch, "main.js");
+  const worker = join(scratch, "worker.js");
+  const output = join(scratch, "agent");
+  await Deno.writeTextFile(main, program.main);
+  await Deno.writeTextFile(worker, program.worker);
+  const flags = [...PERMISSIONS, ...CLOSED_WORLD, "--quiet", "--no-check", `--include=${worker}`, `--output=${output}`];
+  await runDeno(["compile", ...flags, main], { cwd: scratch, timeoutMs: COMPILE_TIMEOUT_MS });
+  await runProgram(output, ["version"], { cwd: scratch, timeoutMs: START_TIMEOUT_MS });
+  return output;
+}
+
+/**
+ * All permissions: a backup reads devices and `/proc`, which Deno opens under `--allow-all` alone, and starts the
+ * commands it is told to. Nothing is ever asked on the terminal.
+ */
+const PERMISSIONS = ["--allow-all", "--no-prompt"];
+
+/**
+ * The program is complete: no configuration, no lock file, nothing fetched. And no code cache: the runtime would keep
+ * it under a predictable name in the shared temporary directory and execute whatever another user left there.
+ */
+const CLOSED_WORLD = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache"];

@@ -1,0 +1,94 @@
+#!/bin/sh
+# agent @VERSION@, self-extracting: this header, the program in JavaScript, the gzipped Deno runtime that executes it.
+# The first start unpacks runtime and program into a directory of this user's own; later starts only run them there.
+# AGENT_RUNTIME_DIR names another place, for example where home and temporary directory are mounted noexec.
+set -u
+
+self=$0
+why=
+
+# Whether $1 is, or can be made, a directory of this user's: files of anybody else are never executed.
+own() {
+  [ -d "$1" ] || mkdir -m 700 -p -- "$1" 2>/dev/null
+  [ -d "$1" ] && [ -O "$1" ]
+}
+
+# Finds or unpacks everything below $1; sets $runtime, $program and $cache.
+settle() {
+  own "$1" && own "$1/agent-runtime" && [ ! -L "$1/agent-runtime" ] || {
+    why="$why; $1 is not a directory of this user's"
+    return 1
+  }
+  cache=$1/agent-runtime/deno-dir
+  runtime=$1/agent-runtime/deno-@RUNTIME_ID@
+  program=$1/agent-runtime/program-@PROGRAM_ID@
+  [ -x "$runtime" ] && [ -f "$program/main.js" ] && [ -f "$program/worker.js" ] || unpack "$1/agent-runtime"
+}
+
+# Each file appears under its name by a rename, whole: starts that unpack at the same time do the same thing twice.
+unpack() {
+  work=$(mktemp -d "$1/unpack.XXXXXX" 2>/dev/null) || {
+    why="$why; $1 is not writable"
+    return 1
+  }
+  trap 'rm -rf -- "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  write_files "$1" && mkdir -p -- "$program" &&
+    mv -f -- "$work/worker.js" "$work/main.js" "$program/" && mv -f -- "$work/deno" "$runtime"
+  settled=$?
+  rm -rf -- "$work"
+  trap - EXIT HUP INT TERM
+  return $settled
+}
+
+# Writes what this file carries into $work; $1 is the directory to complain about.
+write_files() {
+  : >"$work/deno" && chmod 700 "$work/deno" && [ -x "$work/deno" ] || {
+    why="$why; $1 does not allow execution"
+    return 1
+  }
+  dd if="$self" of="$work/main.js" bs=@BLOCK@ skip=@MAIN_BLOCK@ count=@MAIN_BLOCKS@ 2>/dev/null &&
+    dd if="$self" of="$work/worker.js" bs=@BLOCK@ skip=@WORKER_BLOCK@ count=@WORKER_BLOCKS@ 2>/dev/null &&
+    tail -c +@RUNTIME_POSITION@ "$self" 2>/dev/null | gzip -dc 2>/dev/null >"$work/deno" && intact || {
+    why="$why; $1 is full, or $self is damaged"
+    return 1
+  }
+  # A crash of the machine must not leave a name without its content; where sync takes no files, the rename is all.
+  sync "$work/deno" "$work/main.js" "$work/worker.js" 2>/dev/null || :
+}
+
+# Whether what was unpacked is what was packed: by digest, or by size where there is no sha256sum.
+intact() {
+  if command -v sha256sum >/dev/null 2>&1; then
+    (cd -- "$work" && sha256sum -c - >/dev/null 2>&1) <<SUMS
+@RUNTIME_SHA256@  deno
+@MAIN_SHA256@  main.js
+@WORKER_SHA256@  worker.js
+SUMS
+  else
+    [ "$(cat "$work/deno" "$work/main.js" "$work/worker.js" | wc -c)" -eq @UNPACKED_BYTES@ ]
+  fi
+}
+
+# Home and cache count only where they are this user's: under sudo they may be somebody else's.
+settle_somewhere() {
+  if [ -n "${AGENT_RUNTIME_DIR-}" ]; then
+    settle "$AGENT_RUNTIME_DIR"
+    return
+  fi
+  [ -n "${XDG_CACHE_HOME-}" ] && settle "$XDG_CACHE_HOME" && return
+  [ -n "${HOME-}" ] && [ -O "$HOME" ] && settle "$HOME/.cache" && return
+  temporary=${TMPDIR:-/tmp}
+  private=$temporary/agent-$(id -u)
+  { [ -k "$temporary" ] || [ -O "$temporary" ]; } && [ ! -L "$private" ] && settle "$private"
+}
+
+settle_somewhere || {
+  echo "agent: Cannot unpack the runtime${why:-; no home and no safe temporary directory}:" \
+    "set AGENT_RUNTIME_DIR to a directory of your own with 150 MB free that allows execution" >&2
+  exit 1
+}
+export AGENT_CALLER_DENO_DIR="${DENO_DIR-}" DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1
+exec "$runtime" run @FLAGS@ "$program/main.js" "$@"

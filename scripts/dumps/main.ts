@@ -1,0 +1,81 @@
+/**
+ * Writes a database dump, or noise, to standard output.
+ *
+ *     deno run -A scripts/dumps/main.ts --megabytes 100 --night 2 > night-2.sql
+ *     deno run -A scripts/dumps/main.ts --content letters | head -c 20G | agent put endless
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import process from "node:process";
+import { DEFAULT_DUMP, generateDump } from "./dump.ts";
+import type { Flavour } from "./flavour.ts";
+import { generateNoise, type NoiseKind } from "./noise.ts";
+
+interface Options {
+  readonly megabytes: number | undefined;
+  readonly content: "dump" | NoiseKind;
+  readonly night: number;
+  readonly seed: number;
+  readonly flavour: Flavour;
+  readonly changed: number;
+  readonly appended: number;
+}
+
+const DEFAULT_MEGABYTES = 100;
+
+/** The command line; what it says is in its help. */
+function parseCommandLine(): Options {
+  const program = new Command("dumps")
+    .description("Write a generated database dump to standard output; equal options give equal bytes.")
+    .option("--megabytes <n>", "length of the first night (10^6 bytes each); noise goes on for ever without", positive)
+    .addOption(
+      new Option("--content <kind>", "an SQL dump, incompressible bytes, or letters that compress to half")
+        .choices(["dump", "random", "letters"]).default("dump"),
+    )
+    .option("--night <n>", "which night's dump", whole, DEFAULT_DUMP.night)
+    .option("--changed <share>", "share of the rows changed each night", share, DEFAULT_DUMP.changed)
+    .option("--appended <share>", "share of rows appended each night", share, DEFAULT_DUMP.appended)
+    .option("--seed <n>", "another database", whole, DEFAULT_DUMP.seed)
+    .addOption(
+      new Option("--flavour <program>", "which program's dump").choices(["mysql", "mariadb"]).default("mysql"),
+    );
+  return program.parse(Deno.args, { from: "user" }).opts<Options>();
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+function whole(text: string): number {
+  const value = positive(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("Expected a whole number above 0.");
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("Expected a share from 0 to 1, for example 0.001.");
+  return value;
+}
+
+/** The bytes asked for. */
+function generate(options: Options): Iterable<Uint8Array> {
+  const { content, megabytes, seed, ...change } = options;
+  if (content === "dump") return generateDump({ ...change, seed, bytes: (megabytes ?? DEFAULT_MEGABYTES) * 1e6 });
+  return generateNoise(content, seed, (megabytes ?? Infinity) * 1e6);
+}
+
+/** Writes all pieces; a reader that has had enough, like `head`, ends it without complaint. */
+function writeAll(pieces: Iterable<Uint8Array>): void {
+  try {
+    for (const piece of pieces) {
+      for (let written = 0; written < piece.length;) written += Deno.stdout.writeSync(piece.subarray(written));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    process.exitCode = 1;
+  }
+}
+
+writeAll(generate(parseCommandLine()));

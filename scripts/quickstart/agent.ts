@@ -1,0 +1,70 @@
+/** Runs the agent's executable against one repository. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+/** How a command of the agent ended. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The agent with a repository below `directory`. */
+export class Agent {
+  readonly repository: string;
+  readonly passwordFile: string;
+
+  constructor(readonly executable: string, readonly directory: string) {
+    this.repository = join(directory, "repository");
+    this.passwordFile = join(directory, "password");
+  }
+
+  /** Runs a command and gives its standard output. Throws if it fails. */
+  async run(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.#command(args, "null").output();
+    const decoder = new TextDecoder();
+    return succeeded(args, { exitCode: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) });
+  }
+
+  /** Runs a command with the pieces as its standard input; gives how it ended, whatever that is. */
+  async pipe(args: string[], pieces: Iterable<Uint8Array<ArrayBuffer>>): Promise<Outcome> {
+    const child = this.#command(args, "piped").spawn();
+    const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    // A command that has seen enough closes the pipe; how it ended is told by its exit code.
+    await ReadableStream.from(pieces).pipeTo(child.stdin).catch(ignoreBrokenPipe);
+    const { code } = await child.status;
+    const [stdout, stderr] = await output;
+    return { exitCode: code, stdout, stderr };
+  }
+
+  /** Runs a command and gives the MD5 of its standard output in hex. Throws if it fails. */
+  async md5Of(...args: string[]): Promise<string> {
+    const child = this.#command(args, "null").spawn();
+    const stderr = new Response(child.stderr).text();
+    const md5 = createHash("md5");
+    for await (const piece of child.stdout) md5.update(piece);
+    const { code } = await child.status;
+    succeeded(args, { exitCode: code, stdout: "", stderr: await stderr });
+    return md5.digest("hex");
+  }
+
+  #command(args: string[], stdin: "null" | "piped"): Deno.Command {
+    return new Deno.Command(this.executable, {
+      args,
+      env: { AGENT_REPOSITORY: this.repository, AGENT_PASSWORD_FILE: this.passwordFile },
+      stdin,
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+}
+
+/** The standard output of a command that was meant to succeed; throws with what it said if it did not. */
+export function succeeded(args: readonly string[], { exitCode, stdout, stderr }: Outcome): string {
+  if (exitCode === 0) return stdout.trim();
+  throw new Error(`"agent ${args.join(" ")}" failed with exit code ${exitCode}: ${stderr.trim() || "it said nothing"}`);
+}
+
+function ignoreBrokenPipe(error: unknown): void {
+  if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+}

@@ -1,0 +1,70 @@
+// deno-lint-ignore-file no-console -- a script for people: its answer goes to standard output
+/**
+ * `deno task test [PATH | FLAG of deno test]…`: builds the executable that the end-to-end tests run, runs the tests with
+ * Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
+ *
+ * Tests run in parallel, a file a thread of one process: a test takes a directory and a port of its own and changes
+ * neither the environment nor the working directory. `AGENT_EXECUTABLE` names a built executable to test instead.
+ * With CI=true nothing is skipped without a reason given in the test's name (tests/helpers/programs.ts).
+ */
+import { join, resolve } from "node:path";
+import { countTests, type TestCounts } from "./junit.ts";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+const EXECUTABLE = join(ROOT, "dist/agent");
+
+const TEST_FLAGS = ["--allow-all", "--no-prompt", "--parallel", "--sanitize-ops", "--sanitize-resources"];
+
+/** The paths among `deno test`'s arguments decide whether the end-to-end tests are about to run. */
+export function needsExecutable(args: readonly string[]): boolean {
+  const paths = args.filter((arg) => !arg.startsWith("-")).map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
+  return paths.length === 0 || paths.some((path) => path === "tests" || path === "." || path.startsWith("tests/e2e"));
+}
+
+/**
+ * What a run adds up to. `deno test` exits with an error and no failed case where a file does not load or type-check;
+ * that counts as one failure, as does, where skips are watched, each that gives no reason.
+ */
+export function judge(counts: TestCounts, { exitedWell, watchSkips }: { exitedWell: boolean; watchSkips: boolean }) {
+  const unexplained = watchSkips ? counts.skipped.filter((name) => !/\(skipped: .+\)$/.test(name)) : [];
+  const skipped = counts.skipped.length - unexplained.length;
+  const notLoaded = !exitedWell && counts.failed === 0 ? 1 : 0;
+  return { passed: counts.passed, failed: counts.failed + unexplained.length + notLoaded, skipped, unexplained };
+}
+
+async function runDeno(args: string[]): Promise<boolean> {
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" });
+  return (await command.spawn().status).success;
+}
+
+async function runTests(args: string[]): Promise<{ counts: TestCounts; exitedWell: boolean }> {
+  const report = await Deno.makeTempFile({ prefix: "agent-tests-", suffix: ".xml" });
+  try {
+    const paths = args.some((arg) => !arg.startsWith("-")) ? args : [...args, "tests"];
+    const exitedWell = await runDeno(["test", ...TEST_FLAGS, `--junit-path=${report}`, ...paths]);
+    return { counts: countTests(await Deno.readTextFile(report)), exitedWell };
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+async function main(args: string[]): Promise<boolean> {
+  if (needsExecutable(args) && !Deno.env.has("AGENT_EXECUTABLE")) {
+    if (!await runDeno(["run", "--allow-all", "scripts/build/main.ts", `--output=${EXECUTABLE}`])) {
+      console.log("The executable could not be built; no test was run\n0 passed, 1 failed, 0 skipped");
+      return false;
+    }
+  }
+  const { counts, exitedWell } = await runTests(args);
+  const { passed, failed, skipped, unexplained } = judge(counts, {
+    exitedWell,
+    watchSkips: Deno.env.get("CI") === "true",
+  });
+  for (const name of counts.skipped) {
+    console.log(unexplained.includes(name) ? `failed: ${name}: skipped without a reason` : `skipped: ${name}`);
+  }
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return exitedWell && failed === 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args) ? 0 : 1);

@@ -1,0 +1,202 @@
+/**
+ * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot comes last and
+ * only when everything it leads to is durable; before it the backup does not exist.
+ */
+import type { Clock } from "../base/clock.ts";
+import { encodeHex } from "../base/hex.ts";
+import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
+import { sha256 } from "../crypto/digest.ts";
+import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
+import { encodeManifest, type Manifest } from "../format/manifest.ts";
+import { makeNode, type Node } from "../format/node.ts";
+import { partName } from "../format/series.ts";
+import type { Snapshot } from "../format/snapshot.ts";
+import type { Rfc3339 } from "../format/time.ts";
+import { encodeTree } from "../format/tree.ts";
+import type { BlobIndex } from "../repository/blob_index.ts";
+import type { Identity } from "../repository/keys.ts";
+import type { PackWriter } from "../repository/pack_writer.ts";
+import type { Repository } from "../repository/repository.ts";
+import { saveSnapshot } from "../repository/snapshots.ts";
+import { type Backup, backupOf } from "./backup.ts";
+import { blobIdOf, type StreamContent } from "./content_list.ts";
+
+/** One stream that was written. */
+export interface WrittenStream {
+  readonly fileName: string;
+  readonly size: number;
+  readonly content: StreamContent;
+}
+
+/** All that a commit takes. */
+export interface CommitRequest {
+  readonly repository: Repository;
+  readonly writer: PackWriter;
+  readonly index: BlobIndex;
+  readonly clock: Clock;
+  readonly identity: Identity;
+  readonly programVersion: string;
+  readonly streams: readonly WrittenStream[];
+  readonly manifest: Manifest;
+  readonly parent: Backup | undefined;
+  /** Resolves when the lock is known to hold, throws where it does not; asked just before the snapshot is written. */
+  readonly confirmLock: () => Promise<void>;
+}
+
+/** A backup that was committed just now. */
+export interface Committed {
+  readonly backup: Backup;
+  readonly manifest: Manifest;
+}
+
+/** Commits. Throws what the store throws and what `confirmLock` throws; nothing is committed then. */
+export async function commitBackup(request: CommitRequest): Promise<Committed> {
+  const { repository, writer, manifest } = request;
+  const text = encodeManifest(manifest);
+  const manifestId = encodeHex(sha256(text)) as ManifestId;
+  const { tree: seriesTree, modified } = await saveSeriesTree(request);
+  const root = await saveRoot(request, seriesTree, modified, text);
+  await writer.finish();
+  await request.confirmLock();
+  const snapshot = snapshotOf(request, manifestId, root, modified);
+  const id = await saveSnapshot(repository.files, snapshot);
+  return { backup: backupOf({ id, snapshot }), manifest };
+}
+
+/**
+ * The directory of the series' streams. A stream that has not changed since the parent keeps its modification time, so
+ * that its content list, which may be megabytes, is the parent's blob again.
+ */
+async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
+  const earlier = request.parent?.info?.modified;
+  const started = request.manifest.started;
+  if (earlier !== undefined && request.manifest.stats.blobsNew === 0) {
+    const tree = encodeTree(await streamNodes(request, earlier));
+    const id = sha256(tree);
+    if (request.index.has("tree", id)) return { tree: blobIdOf(id), modified: earlier };
+  }
+  const tree = encodeTree(await streamNodes(request, started));
+  return { tree: await saveTree(request.writer, tree), modified: started };
+}
+
+async function streamNodes(request: CommitRequest, modified: Rfc3339): Promise<Node[]> {
+  const nodes: Node[] = [];
+  for (const { fileName, size, content } of request.streams) {
+    if ("content" in content) {
+      nodes.push(fileNode(request, { name: fileName, modified, size, content: content.content }));
+    } else {
+      const parts = content.parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
+      nodes.push(
+        dirNode(request, { name: fileName, modified, subtree: await saveTree(request.writer, encodeTree(parts)) }),
+      );
+    }
+  }
+  return nodes;
+}
+
+/** The directories above the series' own, with the manifest beside it; gives the root. */
+async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rfc3339, manifest: Uint8Array) {
+  const { writer } = request;
+  const names = request.manifest.series.split("/");
+  const last = names.pop()!;
+  const content = await writer.addPlaintext("data", manifest);
+  const sidecar = {
+    name: `${last}.manifest.json`,
+    modified: request.manifest.started,
+    size: manifest.length,
+    content,
+  };
+  let nodes = [dirNode(request, { name: last, modified, subtree: seriesTree }), fileNode(request, sidecar)];
+  for (const name of names.reverse()) {
+    nodes = [dirNode(request, { name, modified, subtree: await saveTree(writer, encodeTree(nodes)) })];
+  }
+  return await saveTree(writer, encodeTree(nodes));
+}
+
+interface NodeFields {
+  readonly name: string;
+  readonly modified: Rfc3339;
+}
+
+function fileNode({ identity }: CommitRequest, file: NodeFields & { size: number; content: Uint8Array }): Node {
+  const { name, modified, size, content } = file;
+  return makeNode({ name, type: "file", mode: FILE_MODE_0644, ...times(modified), ...owner(identity), size, content });
+}
+
+function dirNode({ identity }: CommitRequest, { name, modified, subtree }: NodeFields & { subtree: BlobId }): Node {
+  return makeNode({ name, type: "dir", mode: DIR_MODE_0755, ...times(modified), ...owner(identity), subtree });
+}
+
+function times(modified: Rfc3339) {
+  return { mtime: modified, atime: modified, ctime: modified };
+}
+
+function owner({ uid, gid }: Identity) {
+  return { uid, gid };
+}
+
+/** Stores a tree; gives its id. */
+export async function saveTree(writer: PackWriter, tree: Uint8Array): Promise<BlobId> {
+  return blobIdOf(await writer.addPlaintext("tree", tree));
+}
+
+function snapshotOf(request: CommitRequest, manifestId: ManifestId, tree: BlobId, modified: Rfc3339): Snapshot {
+  const { manifest, identity, parent, writer } = request;
+  const { stats } = manifest;
+  return {
+    time: manifest.started,
+    parent: parent?.snapshotId ?? null as SnapshotId | null,
+    tree,
+    paths: [`/${manifest.series}`],
+    hostname: manifest.host,
+    username: identity.username,
+    uid: identity.uid,
+    gid: identity.gid,
+    excludes: [],
+    tags: manifest.tags,
+    original: null,
+    programVersion: request.programVersion,
+    summary: {
+      backupStart: manifest.started,
+      backupEnd: manifest.finished,
+      filesNew: parent ? 0 : manifest.files.length,
+      filesChanged: parent && modified === manifest.started ? manifest.files.length : 0,
+      filesUnmodified: parent && modified !== manifest.started ? manifest.files.length : 0,
+      dirsNew: 0,
+      dirsChanged: 0,
+      dirsUnmodified: 0,
+      dataBlobs: stats.blobsNew,
+      treeBlobs: 0,
+      dataAdded: stats.bytesAdded,
+      dataAddedPacked: writer.totals.bytes,
+      totalFilesProcessed: manifest.files.length,
+      totalBytesProcessed: stats.bytesRead,
+    },
+    agent: agentInfo(manifest, manifestId, modified),
+  };
+}
+
+function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): NonNullable<Snapshot["agent"]> {
+  const guards = manifest.files.map(({ guard }) => guard);
+  return {
+    manifest: id,
+    parent: manifest.parent,
+    base: manifest.base,
+    level: manifest.level,
+    runType: manifest.runType,
+    engine: manifest.engine.name,
+    series: manifest.series,
+    size: manifest.stats.bytesRead,
+    added: manifest.stats.bytesAdded,
+    stored: manifest.stats.bytesStored,
+    files: manifest.files.length,
+    complete: guards.some((guard) => guard?.complete === false)
+      ? false
+      : guards.every((guard) => guard?.complete) || null,
+    guard: guards[0]?.format ?? "none",
+    chunker: manifest.chunker,
+    modified,
+    started: manifest.started,
+    finished: manifest.finished,
+  };
+}

@@ -1,0 +1,87 @@
+/** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
+import { UsageError } from "../base/errors.ts";
+import { shortId } from "../base/id.ts";
+import { timestampToDate } from "../format/time.ts";
+import type { Backup } from "./backup.ts";
+
+/** A selector, taken apart. */
+export interface Selector {
+  /** Null where the id alone has to do. */
+  readonly series: string | null;
+  readonly pick: { readonly kind: "latest" } | { readonly kind: "id"; readonly prefix: string } | {
+    readonly kind: "time";
+    /** The newest backup that began at this time or before. */
+    readonly asOf: Date;
+  };
+}
+
+const ID_PREFIX = /^[0-9a-f]{4,64}$/;
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?$/;
+
+/** Takes a selector apart; throws `UsageError`. Times without a zone are the machine's own; a day means its end. */
+export function parseSelector(text: string): Selector {
+  const at = text.lastIndexOf("@");
+  const series = at < 0 ? text : text.slice(0, at);
+  const pick = parsePick(at < 0 ? "latest" : text.slice(at + 1), text);
+  if (series === "" && pick.kind !== "id") {
+    throw new UsageError(`Not a backup: "${text}": name a series, or an id as in "@1f2e3d4c"`);
+  }
+  return { series: series === "" ? null : series, pick };
+}
+
+function parsePick(text: string, whole: string): Selector["pick"] {
+  if (text === "latest") return { kind: "latest" };
+  if (DATE.test(text)) return { kind: "time", asOf: dateOf(`${text}T23:59:59.999`, whole) };
+  const time = TIME.exec(text);
+  if (time) return { kind: "time", asOf: dateOf(`${time[1]}T${time[2]}${time[3] ?? ""}`, whole) };
+  if (ID_PREFIX.test(text)) return { kind: "id", prefix: text };
+  throw new UsageError(
+    `Not a backup: "${whole}": behind the @ goes "latest", an id of at least 4 digits, or a time such as 2026-08-30T12:00`,
+  );
+}
+
+function dateOf(text: string, whole: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw new UsageError(`Not a backup: "${whole}": there is no such time`);
+  return date;
+}
+
+/**
+ * The backup a selector means, among backups given oldest first. Throws `UsageError` where there is none, or where an id
+ * prefix fits several.
+ */
+export function selectBackup(backups: readonly Backup[], selector: Selector, text: string): Backup {
+  const { series, pick } = selector;
+  const ofSeries = series === null ? backups : backups.filter((backup) => backup.series === series);
+  if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
+  switch (pick.kind) {
+    case "latest":
+      return ofSeries.at(-1)!;
+    case "time": {
+      const found = ofSeries.findLast((backup) => timestampToDate(backup.started) <= pick.asOf);
+      if (found) return found;
+      throw new UsageError(
+        `No backup of "${series}" is as old as ${pick.asOf.toISOString()}; the oldest began ${ofSeries[0]!.started}`,
+      );
+    }
+    case "id": {
+      const found = ofSeries.filter(({ id, snapshotId }) =>
+        id.startsWith(pick.prefix) || snapshotId.startsWith(pick.prefix)
+      );
+      if (found.length === 1) return found[0]!;
+      if (found.length === 0) throw new UsageError(`There is no backup "${text}"; "agent ls" shows what there is`);
+      const ids = found.slice(0, 4).map(({ id }) => shortId(id)).join(", ");
+      throw new UsageError(`"${text}" could be any of ${found.length} backups (${ids} …): give more digits`);
+    }
+  }
+}
+
+function noBackupMessage(series: string | null, backups: readonly Backup[]): string {
+  if (backups.length === 0) return "There is no backup in this repository yet";
+  const known = [...new Set(backups.map((backup) => backup.series))].sort();
+  const shown = known.slice(0, 5).map((name) => `"${name}"`).join(", ");
+  return `There is no backup of "${series}"; there are ${shown}${
+    known.length > 5 ? ` and ${known.length - 5} more` : ""
+  }`;
+}

@@ -1,0 +1,80 @@
+/** Keys from passwords (scrypt, as restic's key files want it) and secrets of our own from the master key (HKDF). */
+import { hkdfSync, scrypt } from "node:crypto";
+import { IntegrityError } from "../base/errors.ts";
+import type { SealingKeys } from "./seal.ts";
+
+/** How much work and memory deriving a key takes: RFC 7914's N (cost), r (block size) and p (parallelism). */
+export interface ScryptParameters {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** Bytes of salt in a restic key file; no other length is accepted there. */
+export const SALT_BYTES = 64;
+
+/**
+ * For key files that we write: 32 MiB of memory and some 60 ms a try on a server of 2020. It is what restic itself arrives
+ * at on usual machines (it calibrates N and r for at most 60 MiB), so that small servers can open the repository, too. p
+ * stays 1, since raising it slows an attacker and us alike; passwords of repositories are meant to be generated.
+ */
+export const NEW_KEY_PARAMETERS: ScryptParameters = { N: 32768, r: 8, p: 1 };
+
+const MOST_MEMORY_BYTES = 2 ** 30;
+
+/** Most mixing, in bytes mixed (128·N·r·p): 32 times the memory bound, which takes about a minute. */
+const MOST_WORK_BYTES = 32 * MOST_MEMORY_BYTES;
+
+/**
+ * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file that
+ * asks for more than 1 GiB of memory or about a minute of time is refused. Throws `IntegrityError` for parameters or a salt
+ * that restic would refuse or that ask for too much.
+ */
+export async function deriveKey(
+  password: string,
+  salt: Uint8Array,
+  parameters: ScryptParameters,
+): Promise<SealingKeys> {
+  assertParameters(parameters);
+  if (salt.length !== SALT_BYTES) {
+    throw new IntegrityError(`Not a key file of restic: its salt has ${salt.length} bytes instead of ${SALT_BYTES}`);
+  }
+  const bytes = await scryptBytes(new TextEncoder().encode(password), salt, parameters, 64);
+  return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
+}
+
+/** `length` bytes of scrypt (RFC 7914), computed off this thread. */
+export function scryptBytes(
+  password: Uint8Array,
+  salt: Uint8Array,
+  { N, r, p }: ScryptParameters,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const maxmem = 128 * r * (N + p + 2) + 2 ** 20;
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, length, { N, r, p, maxmem }, (error, key) => {
+      if (error) reject(new IntegrityError(`Cannot derive a key with scrypt: ${error.message}`, { cause: error }));
+      else resolve(new Uint8Array(key));
+    });
+  });
+}
+
+/**
+ * `length` bytes (up to 8160) for the purpose that `label` names, from a secret of full strength: HKDF-SHA-256 (RFC 5869)
+ * without salt. Different labels give independent bytes, and none of them tells anything of the secret.
+ */
+export function hkdf(master: Uint8Array, label: string, length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), new TextEncoder().encode(label), length));
+}
+
+function assertParameters({ N, r, p }: ScryptParameters): void {
+  const shown = `N=${N}, r=${r}, p=${p}`;
+  const isPowerOfTwo = Number.isInteger(Math.log2(N)) && N > 1;
+  const arePositive = Number.isInteger(r) && Number.isInteger(p) && r >= 1 && p >= 1;
+  if (!isPowerOfTwo || !arePositive || r * p >= 2 ** 30) {
+    throw new IntegrityError(`Not parameters of scrypt: ${shown}; the key file is damaged`);
+  }
+  if (128 * r * Math.max(N, p) > MOST_MEMORY_BYTES || 128 * N * r * p > MOST_WORK_BYTES) {
+    throw new IntegrityError(`Refusing scrypt with ${shown}: it asks for too much memory or time; check the key file`);
+  }
+}

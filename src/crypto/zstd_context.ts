@@ -1,0 +1,247 @@
+/**
+ * zstd contexts that are used again and again.
+ *
+ * The public one-shot calls of `node:zlib` make a context for every call, which for inputs of 10 KB takes longer than the
+ * compression. The streams of the same module hold a context in an internal handle that can be run synchronously on
+ * buffers. Since it is internal, a self-test decides once whether it behaves; otherwise the public calls do the work,
+ * slower, with the same results.
+ */
+import {
+  constants,
+  createZstdCompress,
+  createZstdDecompress,
+  zstdCompressSync,
+  zstdDecompressSync,
+  type ZstdOptions,
+} from "node:zlib";
+import { contentSizeBytes, frameEnd, writeContentSize } from "./zstd_frame.ts";
+
+/** Parameters of the compression, by the numbers of `constants.ZSTD_c_…`. */
+export type ZstdParameters = Readonly<Record<number, number>>;
+
+/** Compresses one input after the other with the same parameters. */
+export interface CompressionContext {
+  /**
+   * Writes one frame, with its content size, to `output` from `offset` on and returns its length, or 0 where `room` bytes
+   * are too few. What lies in `output` from `offset` to `offset + room` is undefined afterwards where the frame does not.
+   */
+  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number;
+}
+
+/** Decompresses one input after the other. */
+export interface DecompressionContext {
+  /**
+   * Writes the content of the frames that `input` consists of to `output` from `offset` on and returns its length, or -1
+   * where `room` bytes are too few. Throws whatever the decoder throws where `input` is damaged or cut off.
+   */
+  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number;
+}
+
+/** Makes contexts; of the two there are, `zstdContexts` chooses. */
+export interface ZstdContexts {
+  compression(parameters: ZstdParameters): CompressionContext;
+  decompression(): DecompressionContext;
+}
+
+/** The handle inside a zstd stream of `node:zlib`, as far as it is used here. */
+interface Handle {
+  writeSync(
+    flush: number,
+    input: Uint8Array,
+    inputOffset: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputOffset: number,
+    outputLength: number,
+  ): void;
+  reset(): void;
+}
+
+/** One handle with the place where it leaves its results. */
+class ReusableHandle {
+  readonly #handle: Handle;
+  /** After a call: bytes of room left, bytes of input left. */
+  readonly #state: Uint32Array;
+
+  constructor(stream: object) {
+    const { _handle: handle, _writeState: state } = stream as { _handle?: Partial<Handle>; _writeState?: unknown };
+    const isUsable = typeof handle?.writeSync === "function" && typeof handle.reset === "function";
+    if (!isUsable || !(state instanceof Uint32Array)) throw new TypeError("This zstd stream has no usable handle");
+    this.#handle = handle as Handle;
+    this.#state = state;
+  }
+
+  reset(): void {
+    this.#handle.reset();
+  }
+
+  /** Runs once on `input`; tells how much was written and how much of the input is left. */
+  run(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): HandleResult {
+    this.#handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, output, offset, room);
+    return { written: room - this.#state[0]!, inputLeft: this.#state[1]! };
+  }
+}
+
+interface HandleResult {
+  readonly written: number;
+  readonly inputLeft: number;
+}
+
+class HandleCompression implements CompressionContext {
+  readonly #handle: ReusableHandle;
+
+  constructor(parameters: ZstdParameters) {
+    this.#handle = new ReusableHandle(createZstdCompress({ params: { ...parameters } }));
+  }
+
+  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+    const sizeBytes = contentSizeBytes(input.length);
+    const frameAt = offset + sizeBytes;
+    const frameRoom = room - sizeBytes;
+    if (frameRoom <= 0) return 0;
+    const { written, inputLeft } = this.#handle.run(input, output, frameAt, frameRoom);
+    if (inputLeft > 0 || written === frameRoom) {
+      this.#handle.reset();
+      return 0;
+    }
+    if (writeContentSize(output, offset, input.length)) return sizeBytes + written;
+    output.copyWithin(offset, frameAt, frameAt + written);
+    return written;
+  }
+}
+
+class HandleDecompression implements DecompressionContext {
+  readonly #handle = new ReusableHandle(createZstdDecompress());
+
+  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+    let total = 0;
+    for (const frame of frames(input)) {
+      // What an earlier call left behind, had it failed, must not run into this one.
+      this.#handle.reset();
+      // The decoder holds back a byte of the input while output is pending, so all was read when all was written.
+      const { written, inputLeft } = this.#handle.run(frame, output, offset + total, room - total);
+      if (inputLeft > 0) return -1;
+      total += written;
+    }
+    return total;
+  }
+}
+
+class OneShotCompression implements CompressionContext {
+  readonly #parameters: ZstdParameters;
+
+  constructor(parameters: ZstdParameters) {
+    this.#parameters = parameters;
+  }
+
+  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+    const frame = compressOnce(input, this.#parameters);
+    if (frame.length > room) return 0;
+    output.set(frame, offset);
+    return frame.length;
+  }
+}
+
+class OneShotDecompression implements DecompressionContext {
+  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+    let total = 0;
+    for (const frame of frames(input)) {
+      const content = decompressOnce(new Uint8Array(frame), room - total);
+      if (content === undefined) return -1;
+      output.set(content, offset + total);
+      total += content.length;
+    }
+    return total;
+  }
+}
+
+/** The frames that `input` consists of, without copying. Throws `IntegrityError` where it is none or cut off. */
+function* frames(input: Uint8Array): Generator<Uint8Array> {
+  let at = 0;
+  while (at < input.length) {
+    const end = frameEnd(input, at);
+    yield input.subarray(at, end);
+    at = end;
+  }
+}
+
+/** One frame with its content size, by a context of its own: the way for large inputs, where that costs little. */
+export function compressOnce(input: Uint8Array, parameters: ZstdParameters): Uint8Array<ArrayBuffer> {
+  // The type declarations lack pledgedSrcSize, which both Node.js and Deno know.
+  const options: ZstdOptions & { pledgedSrcSize: number } = {
+    params: { ...parameters },
+    pledgedSrcSize: input.length,
+    chunkSize: largestFrameBytes(input.length),
+  };
+  const frame = zstdCompressSync(input.buffer instanceof ArrayBuffer ? input : new Uint8Array(input), options);
+  return new Uint8Array(frame.buffer as ArrayBuffer, frame.byteOffset, frame.length);
+}
+
+/** The content of one frame, or `undefined` where it is longer than `room`. */
+function decompressOnce(frame: Uint8Array, room: number): Uint8Array | undefined {
+  try {
+    const content = zstdDecompressSync(frame, { maxOutputLength: Math.max(room, 1), chunkSize: Math.max(room, 64) });
+    return content.length > room ? undefined : content;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Most bytes a frame of `inputLength` bytes can take, as zstd's own bound has it, and the least buffer Node.js takes. */
+export function largestFrameBytes(inputLength: number): number {
+  const margin = inputLength < 128 * 1024 ? (128 * 1024 - inputLength) >> 11 : 0;
+  return Math.max(inputLength + (inputLength >> 8) + margin + 16, 64);
+}
+
+/** Contexts on the internal handle of the streams. Making one throws where there is no such handle. */
+export const handleContexts: ZstdContexts = {
+  compression: (parameters) => new HandleCompression(parameters),
+  decompression: () => new HandleDecompression(),
+};
+
+/** Contexts on the public one-shot calls. */
+export const oneShotContexts: ZstdContexts = {
+  compression: (parameters) => new OneShotCompression(parameters),
+  decompression: () => new OneShotDecompression(),
+};
+
+let chosen: ZstdContexts | undefined;
+
+/** The faster contexts that pass the self-test in this runtime. */
+export function zstdContexts(): ZstdContexts {
+  chosen ??= behaves(handleContexts) ? handleContexts : oneShotContexts;
+  return chosen;
+}
+
+/** Whether contexts survive what they will meet: two inputs in a row, too little room, damage, and then an input again. */
+export function behaves(contexts: ZstdContexts): boolean {
+  try {
+    const compression = contexts.compression({ [constants.ZSTD_c_compressionLevel]: 3 });
+    const decompression = contexts.decompression();
+    const input = new TextEncoder().encode("a self-test of zstd, ".repeat(40) + "and of its end");
+    const roundTrips = () => {
+      const frame = new Uint8Array(largestFrameBytes(input.length));
+      const frameBytes = compression.compress(input, frame, 4, frame.length - 4);
+      const content = new Uint8Array(input.length + 1);
+      const contentBytes = decompression.decompress(frame.subarray(4, 4 + frameBytes), content, 1, input.length);
+      const byPublicCall = zstdDecompressSync(frame.subarray(4, 4 + frameBytes));
+      return contentBytes === input.length && byPublicCall.equals(input) && byPublicCall.equals(content.subarray(1));
+    };
+    const refusesLittleRoom = () =>
+      compression.compress(input, new Uint8Array(16), 0, 16) === 0 &&
+      decompression.decompress(compressOnce(input, {}), new Uint8Array(16), 0, 16) === -1;
+    const refusesDamage = () => {
+      try {
+        decompression.decompress(new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58, 7, 0, 0]), new Uint8Array(16), 0, 16);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    return roundTrips() && roundTrips() && refusesLittleRoom() && roundTrips() && refusesDamage() && roundTrips();
+  } catch {
+    // Whatever is thrown here says that this runtime's handle is another one, which is all that was asked.
+    return false;
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What a snapshot says about its backup, so that `ls` needs no pack: one extra object under the key `agent`, a cache of
+ * the manifest. restic ignores it and drops it when it rewrites a snapshot; the manifest is what counts.
+ */
+import * as v from "valibot";
+import type { ManifestId } from "../base/id.ts";
+import type { ManifestChunker } from "./manifest.ts";
+import { count, id, text, timestamp } from "./schema.ts";
+import type { Rfc3339 } from "./time.ts";
+
+/** The summary of a manifest in its snapshot. Sizes in bytes. */
+export interface AgentSnapshotInfo {
+  readonly manifest: ManifestId;
+  /** The parent's manifest; `null` for a level 0. */
+  readonly parent: ManifestId | null;
+  /** The manifest of its level 0; `null` for a level 0 itself. */
+  readonly base: ManifestId | null;
+  readonly level: number;
+  readonly runType: string | null;
+  /** Name of the engine. */
+  readonly engine: string;
+  readonly series: string;
+  /** All streams together. */
+  readonly size: number;
+  /** Plaintext that no earlier backup had. */
+  readonly added: number;
+  /** What that took in the store. */
+  readonly stored: number;
+  /** Number of streams. */
+  readonly files: number;
+  /** Whether the guards found the streams whole; `null` where they could not tell. */
+  readonly complete: boolean | null;
+  /** The format that the guard recognised. */
+  readonly guard: string;
+  /** How its streams were cut, so that the next backup of the series can go on the same way. */
+  readonly chunker: ManifestChunker;
+  /** When the streams last differed from those of the backup before: their modification time in the tree. */
+  readonly modified: Rfc3339;
+  readonly started: Rfc3339;
+  readonly finished: Rfc3339;
+}
+
+const schema = v.object({
+  manifest: id<ManifestId>(),
+  parent: v.nullable(id<ManifestId>()),
+  base: v.nullable(id<ManifestId>()),
+  level: count,
+  runType: v.nullable(text),
+  engine: text,
+  series: text,
+  size: count,
+  added: count,
+  stored: count,
+  files: count,
+  complete: v.nullable(v.boolean()),
+  guard: text,
+  chunker: v.object({ algorithm: text, min: count, average: count, max: count }),
+  modified: timestamp,
+  started: timestamp,
+  finished: timestamp,
+});
+
+/** The summary that a decoded JSON value is; `null` where it is none, for then the manifest itself is to be read. */
+export function readAgentInfo(value: unknown): AgentSnapshotInfo | null {
+  const result = v.safeParse(schema, value);
+  return result.success ? result.output : null;
+}

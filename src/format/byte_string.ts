@@ -1,0 +1,77 @@
+/**
+ * File names and link targets as strings. Unix names are bytes and need not be UTF-8, so each byte NN that is not part of
+ * valid UTF-8 stands in the string as the lone surrogate U+DCNN (the idea is Python's, PEP 383). Every byte sequence
+ * survives the way to a string and back, and a valid name is simply itself.
+ */
+import { invariant } from "../base/errors.ts";
+
+const ESCAPE_BASE = 0xdc00;
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The bytes as a byte string; never fails. */
+export function byteStringOf(bytes: Uint8Array): string {
+  const text = decodeStrictly(bytes);
+  if (text !== null) return text;
+  let escaped = "";
+  for (let i = 0; i < bytes.length;) {
+    const length = sequenceLength(bytes[i]!);
+    const character = decodeStrictly(bytes.subarray(i, i + length));
+    escaped += character ?? String.fromCharCode(ESCAPE_BASE + bytes[i]!);
+    i += character === null ? 1 : length;
+  }
+  return escaped;
+}
+
+/** The bytes of a byte string; throws `BugError` where it holds a lone surrogate that stands for no byte. */
+export function bytesOfByteString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.isWellFormed()) return encoder.encode(text);
+  const bytes: number[] = [];
+  for (const character of text) {
+    const code = character.charCodeAt(0);
+    if (character.isWellFormed()) {
+      bytes.push(...encoder.encode(character));
+    } else {
+      invariant(code >= ESCAPE_BASE + 0x80 && code <= ESCAPE_BASE + 0xff, "A name holds a lone surrogate");
+      bytes.push(code - ESCAPE_BASE);
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** Orders byte strings by their bytes, as restic sorts the names of a tree; negative where `a` comes first. */
+export function compareByteStrings(a: string, b: string): number {
+  const end = Math.min(a.length, b.length);
+  for (let i = 0; i < end; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    if (left === right) continue;
+    // Below the surrogates the order of UTF-16 units is the order of UTF-8 bytes.
+    if (left < 0xd800 && right < 0xd800) return left - right;
+    return compareBytes(bytesOfByteString(a), bytesOfByteString(b));
+  }
+  return a.length - b.length;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const end = Math.min(a.length, b.length);
+  for (let i = 0; i < end; i++) {
+    if (a[i] !== b[i]) return a[i]! - b[i]!;
+  }
+  return a.length - b.length;
+}
+
+/** How many bytes a UTF-8 sequence with this first byte has, if it is valid. */
+function sequenceLength(first: number): number {
+  if (first < 0xc0) return 1;
+  if (first < 0xe0) return 2;
+  return first < 0xf0 ? 3 : 4;
+}
+
+function decodeStrictly(bytes: Uint8Array): string | null {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,47 @@
+/** The repository's config (RESTIC-FORMAT.md, section 5): sealed JSON without prefix byte, never compressed. */
+import * as v from "valibot";
+import { goJsonBytes } from "./go_json.ts";
+import { damaged } from "./damage.ts";
+import { decodeJson } from "./json_text.ts";
+import { isIrreducible, parsePolynomial } from "./polynomial.ts";
+import { integer, text } from "./schema.ts";
+
+/** Version of the repository format; from 2 on blobs and files may be compressed. */
+export type RepositoryVersion = 1 | 2;
+
+/** What a repository says about itself. */
+export interface RepositoryConfig {
+  readonly version: RepositoryVersion;
+  /** 64 hex digits that name the repository, chosen at random. */
+  readonly id: string;
+  /** An irreducible polynomial over GF(2) as lower-case hex digits, for restic's chunker. */
+  readonly chunkerPolynomial: string;
+}
+
+const schema = v.object({
+  version: integer,
+  id: v.pipe(v.string(), v.check((value) => /^[0-9a-fA-F]{64}$/.test(value), "expected 64 hex digits")),
+  chunker_polynomial: v.pipe(text, v.check(isUsable, "expected an irreducible polynomial in hex")),
+});
+
+function isUsable(hex: string): boolean {
+  const polynomial = parsePolynomial(hex);
+  return polynomial !== null && isIrreducible(polynomial);
+}
+
+/** The JSON text of the config. */
+export function encodeConfig({ version, id, chunkerPolynomial }: RepositoryConfig): Uint8Array<ArrayBuffer> {
+  return goJsonBytes({ version, id, chunker_polynomial: chunkerPolynomial });
+}
+
+/**
+ * Reads the config. Throws `IntegrityError` naming `what`: for malformed text, for a format version of the future, and,
+ * as restic does on every open, for a polynomial that is reducible.
+ */
+export function decodeConfig(bytes: Uint8Array, what: string): RepositoryConfig {
+  const { version, id, chunker_polynomial } = decodeJson(schema, bytes, what);
+  if (version !== 1 && version !== 2) {
+    throw damaged(what, `repository format version ${version}, made by a newer version or none; 1 and 2 are known`);
+  }
+  return { version, id, chunkerPolynomial: chunker_polynomial };
+}

@@ -1,0 +1,95 @@
+/** Key files (RESTIC-FORMAT.md, section 4): plain JSON around the sealed master key, one file for each password. */
+import * as v from "valibot";
+import { encodeBase64 } from "./base64.ts";
+import { goJsonBytes } from "./go_json.ts";
+import { decodeJson } from "./json_text.ts";
+import { base64Bytes, count, textOrZero, timestampOrZero } from "./schema.ts";
+import type { Rfc3339 } from "./time.ts";
+
+/** Bytes of salt in a key file. */
+export const KEY_SALT_BYTES = 64;
+
+/** How a key is derived from a password. */
+export interface ScryptParameters {
+  /** Cost: a power of two above 1. */
+  readonly N: number;
+  /** Block size. */
+  readonly r: number;
+  /** Parallelism. */
+  readonly p: number;
+}
+
+/** What a key file says. All of it but `data` can be read by everyone who can read the store. */
+export interface KeyFile extends ScryptParameters {
+  readonly created: Rfc3339;
+  readonly username: string;
+  readonly hostname: string;
+  readonly kdf: "scrypt";
+  /** 64 bytes. */
+  readonly salt: Uint8Array;
+  /** The master key (`encodeMasterKey`), sealed under the key derived from the password. */
+  readonly data: Uint8Array;
+}
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+const keyFileSchema = v.pipe(
+  v.object({
+    created: timestampOrZero,
+    username: textOrZero,
+    hostname: textOrZero,
+    kdf: v.literal("scrypt"),
+    N: count,
+    r: count,
+    p: count,
+    salt: base64Bytes(KEY_SALT_BYTES),
+    data: base64Bytes(),
+  }),
+  v.check((key) => hasSaneCost(key), "scrypt parameters out of range"),
+);
+
+/**
+ * Whether restic would derive a key with these parameters (the limits of its simple-scrypt library): they also keep a
+ * forged key file from asking for more than 2 GiB of memory.
+ */
+function hasSaneCost({ N, r, p }: ScryptParameters): boolean {
+  return N > 1 && Number.isInteger(Math.log2(N)) && r >= 1 && p >= 1 && r * p < 2 ** 30 &&
+    128 * r * p <= MAX_INT32 && 128 * N * r <= MAX_INT32;
+}
+
+/** The JSON text of a key file. */
+export function encodeKeyFile(key: KeyFile): Uint8Array<ArrayBuffer> {
+  const { created, username, hostname, kdf, N, r, p, salt, data } = key;
+  return goJsonBytes({ created, username, hostname, kdf, N, r, p, salt: encodeBase64(salt), data: encodeBase64(data) });
+}
+
+/** Reads a key file. Throws `IntegrityError` naming `what`, also for a derivation other than scrypt. */
+export function decodeKeyFile(bytes: Uint8Array, what: string): KeyFile {
+  return decodeJson(keyFileSchema, bytes, what);
+}
+
+/** The keys that everything in the repository is sealed with. */
+export interface MasterKeyBytes {
+  /** 32 bytes for AES-256. */
+  readonly encrypt: Uint8Array;
+  /** 16 bytes: the AES-128 key that makes Poly1305's s from a nonce. */
+  readonly macK: Uint8Array;
+  /** 16 bytes: Poly1305's r. */
+  readonly macR: Uint8Array;
+}
+
+const masterKeySchema = v.object({
+  mac: v.object({ k: base64Bytes(16), r: base64Bytes(16) }),
+  encrypt: base64Bytes(32),
+});
+
+/** The JSON text of the master key: a secret, to be sealed before it goes anywhere. */
+export function encodeMasterKey({ encrypt, macK, macR }: MasterKeyBytes): Uint8Array<ArrayBuffer> {
+  return goJsonBytes({ mac: { k: encodeBase64(macK), r: encodeBase64(macR) }, encrypt: encodeBase64(encrypt) });
+}
+
+/** Reads a master key. Throws `IntegrityError` naming `what`, which never shows any part of the text. */
+export function decodeMasterKey(bytes: Uint8Array, what: string): MasterKeyBytes {
+  const { mac, encrypt } = decodeJson(masterKeySchema, bytes, what, { secret: true });
+  return { encrypt, macK: mac.k, macR: mac.r };
+}

@@ -1,0 +1,34 @@
+/** The names of fields and the like that a scanner meets a million times. */
+
+interface KnownWord {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Words that a scanner hands out as one and the same string, without making a string for each time it meets them. */
+export class KnownWords {
+  readonly #byLength: KnownWord[][] = [];
+
+  constructor(words: readonly string[]) {
+    for (const text of words) {
+      const bytes = new TextEncoder().encode(text);
+      for (let length = this.#byLength.length; length <= bytes.length; length++) this.#byLength.push([]);
+      this.#byLength[bytes.length]!.push({ text, bytes });
+    }
+  }
+
+  /** The word that `bytes` spells from `start` to `end`, if it is a known one. */
+  find(bytes: Uint8Array, start: number, end: number): string | undefined {
+    const length = end - start;
+    if (length >= this.#byLength.length) return undefined;
+    const candidates = this.#byLength[length]!;
+    next: for (let c = 0; c < candidates.length; c++) {
+      const word = candidates[c]!;
+      for (let i = 0; i < length; i++) {
+        if (word.bytes[i] !== bytes[start + i]) continue next;
+      }
+      return word.text;
+    }
+    return undefined;
+  }
+}

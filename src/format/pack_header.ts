@@ -1,0 +1,114 @@
+/**
+ * The header of a pack (RESTIC-FORMAT.md, section 8). A pack is `sealed blobs, sealed header, length of the sealed header
+ * as u32 LE`; the header lists the blobs in their order:
+ *
+ *     [type u8][length u32 LE][id 32]                             37 bytes, type 0 data, 1 tree
+ *     [type u8][length u32 LE][plaintext length u32 LE][id 32]    41 bytes, type 2 data, 3 tree (zstd)
+ */
+import { invariant } from "../base/errors.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "./blob.ts";
+import { damaged } from "./damage.ts";
+
+/** Bytes that sealing adds to any plaintext: a nonce before it and a tag behind it, 16 bytes each. */
+export const SEAL_OVERHEAD_BYTES = 32;
+/** Bytes of the header's length at the very end of a pack. */
+export const PACK_TRAILER_BYTES = 4;
+/** restic reads no sealed header above this size. */
+export const MAX_PACK_HEADER_BYTES = 16 * 2 ** 20;
+
+const PLAIN_ENTRY_BYTES = 1 + 4 + ID_BYTES;
+const COMPRESSED_ENTRY_BYTES = PLAIN_ENTRY_BYTES + 4;
+const COMPRESSED_BIT = 2;
+const TREE_BIT = 1;
+
+/** Bytes of the smallest pack restic takes: a header with one entry, its sealing and its length. */
+export const MIN_PACK_BYTES = PLAIN_ENTRY_BYTES + SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;
+
+type Entry = Pick<PackedBlob, "type" | "id" | "length" | "uncompressedLength">;
+
+/** Bytes that one blob takes in a header's plaintext. */
+export function packEntrySize(blob: Pick<PackedBlob, "uncompressedLength">): number {
+  return blob.uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
+}
+
+/** Bytes of a whole pack file of these blobs; `restic check` compares exactly this. */
+export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncompressedLength">>): number {
+  let size = SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;
+  for (const blob of blobs) size += blob.length + packEntrySize(blob);
+  return size;
+}
+
+/**
+ * The plaintext of the header of a pack whose blobs lie in this order without gaps (offsets are implied). Throws
+ * `BugError` for no blobs, for more than a header may list, and for lengths of 4 GiB and above.
+ */
+export function encodePackHeader(blobs: readonly Entry[]): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(blobs.reduce((sum, blob) => sum + packEntrySize(blob), 0));
+  invariant(header.length > 0, "A pack holds at least one blob");
+  invariant(header.length + SEAL_OVERHEAD_BYTES <= MAX_PACK_HEADER_BYTES, "A pack header exceeds 16 MiB");
+  const view = new DataView(header.buffer);
+  let position = 0;
+  let offset = 0;
+  for (const { type, id, length, uncompressedLength } of blobs) {
+    offset += length;
+    invariant(offset <= PACK_OFFSET_LIMIT && uncompressedLength < PACK_OFFSET_LIMIT, "A pack exceeds 4 GiB");
+    invariant(id.length === ID_BYTES, "A blob's id has 32 bytes");
+    const isCompressed = uncompressedLength > 0;
+    header[position] = (type === "tree" ? TREE_BIT : 0) | (isCompressed ? COMPRESSED_BIT : 0);
+    view.setUint32(position + 1, length, true);
+    if (isCompressed) view.setUint32(position + 5, uncompressedLength, true);
+    position += isCompressed ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
+    header.set(id, position - ID_BYTES);
+  }
+  return header;
+}
+
+/**
+ * The blobs of a header's plaintext, with the offsets that follow from their order. Owns: the ids are views of `header`.
+ * Throws `IntegrityError` naming `what`.
+ */
+export function decodePackHeader(header: Uint8Array, what: string): PackedBlob[] {
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const blobs: PackedBlob[] = [];
+  let offset = 0;
+  for (let position = 0; position < header.length;) {
+    const kind = header[position]!;
+    if (kind > (TREE_BIT | COMPRESSED_BIT)) throw damaged(what, `unknown type of blob ${kind} in the header`);
+    const isCompressed = (kind & COMPRESSED_BIT) !== 0;
+    const end = position + (isCompressed ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES);
+    if (end > header.length) throw damaged(what, "the header ends within an entry");
+    const type: BlobType = kind & TREE_BIT ? "tree" : "data";
+    const length = view.getUint32(position + 1, true);
+    const uncompressedLength = isCompressed ? view.getUint32(position + 5, true) : 0;
+    if (isCompressed && uncompressedLength === 0) throw damaged(what, "a compressed blob without plaintext");
+    blobs.push({ type, id: header.subarray(end - ID_BYTES, end), offset, length, uncompressedLength });
+    offset += length;
+    if (offset > PACK_OFFSET_LIMIT) throw damaged(what, "blobs beyond 4 GiB");
+    position = end;
+  }
+  if (blobs.length === 0) throw damaged(what, "the header lists no blob");
+  return blobs;
+}
+
+/** The last four bytes of a pack whose sealed header has this length. */
+export function encodePackTrailer(sealedHeaderBytes: number): Uint8Array<ArrayBuffer> {
+  const trailer = new Uint8Array(PACK_TRAILER_BYTES);
+  new DataView(trailer.buffer).setUint32(0, sealedHeaderBytes, true);
+  return trailer;
+}
+
+/**
+ * The length of the sealed header of a pack of `packBytes`, from its last four bytes. Throws `IntegrityError` naming
+ * `what` where no header of that length can lie in the pack.
+ */
+export function decodePackTrailer(trailer: Uint8Array, packBytes: number, what: string): number {
+  if (packBytes < MIN_PACK_BYTES || trailer.length !== PACK_TRAILER_BYTES) {
+    throw damaged(what, `${packBytes} bytes are too few for a pack`);
+  }
+  const length = new DataView(trailer.buffer, trailer.byteOffset, PACK_TRAILER_BYTES).getUint32(0, true);
+  const isPossible = length >= PLAIN_ENTRY_BYTES + SEAL_OVERHEAD_BYTES && length <= MAX_PACK_HEADER_BYTES &&
+    length <= packBytes - PACK_TRAILER_BYTES;
+  if (!isPossible) throw damaged(what, `a header of ${length} bytes in a pack of ${packBytes}`);
+  return length;
+}

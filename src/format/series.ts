@@ -1,0 +1,65 @@
+/** Names of series and of streams in them, and the paths they take in a snapshot's tree. */
+import { UsageError } from "../base/errors.ts";
+
+declare const brand: unique symbol;
+
+/** A valid name of a series, such as `prod/shop`. */
+export type SeriesName = string & { readonly [brand]: "SeriesName" };
+/** A valid name of a stream in a series: one path segment. */
+export type StreamFileName = string & { readonly [brand]: "StreamFileName" };
+
+/** Longest name in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 255;
+/** The file name of a stream where no other is given. */
+export const DEFAULT_FILE_NAME = "data" as StreamFileName;
+
+const SIDECAR_SUFFIX = ".manifest.json";
+const PART_DIGITS = 5;
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\"]/;
+
+/** `text` as the name of a series; throws `UsageError` that says what is wrong with it. */
+export function parseSeries(text: string): SeriesName {
+  const problem = seriesProblem(text);
+  if (problem !== null) throw new UsageError(`Not a series name: ${JSON.stringify(text)}: ${problem}`);
+  return text as SeriesName;
+}
+
+/** `text` as the file name of a stream; throws `UsageError` that says what is wrong with it. */
+export function parseFileName(text: string): StreamFileName {
+  const problem = text.includes("/") ? "a file name has no slash" : nameProblem(text);
+  if (problem !== null) throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}`);
+  return text as StreamFileName;
+}
+
+/** What keeps `text` from being the name of a series, or `null` where nothing does. */
+export function seriesProblem(text: string): string | null {
+  const problem = nameProblem(text);
+  if (problem !== null) return problem;
+  // Restored side by side, such a series would lie where another one's sidecar lies.
+  if (text.split("/").some((segment) => segment.endsWith(SIDECAR_SUFFIX))) {
+    return `names ending in ${SIDECAR_SUFFIX} are kept for manifests`;
+  }
+  return null;
+}
+
+function nameProblem(text: string): string | null {
+  if (text === "") return "it is empty";
+  if (!text.isWellFormed()) return "it is not valid Unicode";
+  if (FORBIDDEN.test(text)) return "control characters, backslashes and double quotes are not allowed";
+  if (new TextEncoder().encode(text).length > MAX_NAME_BYTES) return `it is longer than ${MAX_NAME_BYTES} bytes`;
+  const segments = text.split("/");
+  if (segments.includes("")) return "slashes only go between names";
+  if (segments.includes(".") || segments.includes("..")) return "`.` and `..` are not allowed";
+  return null;
+}
+
+/** The path of the series' manifest in the snapshot's tree, without leading slash: next to its directory. */
+export function sidecarPath(series: SeriesName): string {
+  return series + SIDECAR_SUFFIX;
+}
+
+/** The name of part `number` (from 0) of a stream that is stored in parts; names sort in the order of the parts. */
+export function partName(number: number): string {
+  return String(number).padStart(PART_DIGITS, "0");
+}

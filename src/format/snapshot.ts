@@ -1,0 +1,156 @@
+/** Snapshots: restic's root objects (RESTIC-FORMAT.md, section 11), with our summary of the backup as an extra. */
+import * as v from "valibot";
+import type { BlobId, SnapshotId } from "../base/id.ts";
+import { type AgentSnapshotInfo, readAgentInfo } from "./agent_info.ts";
+import { goJsonBytes } from "./go_json.ts";
+import { decodeJson } from "./json_text.ts";
+import { countOrZero, id, idOrNull, textOrZero, textsOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import type { Rfc3339 } from "./time.ts";
+
+/** What a backup did, as restic's `snapshots` shows it. Counts, and sizes in bytes. */
+export interface SnapshotSummary {
+  readonly backupStart: Rfc3339;
+  readonly backupEnd: Rfc3339;
+  readonly filesNew: number;
+  readonly filesChanged: number;
+  readonly filesUnmodified: number;
+  readonly dirsNew: number;
+  readonly dirsChanged: number;
+  readonly dirsUnmodified: number;
+  readonly dataBlobs: number;
+  readonly treeBlobs: number;
+  /** Plaintext bytes of the blobs that were added. */
+  readonly dataAdded: number;
+  /** Bytes that those take in the store. */
+  readonly dataAddedPacked: number;
+  readonly totalFilesProcessed: number;
+  readonly totalBytesProcessed: number;
+}
+
+/** A snapshot. Empty and zero values stand for fields that the text leaves out. */
+export interface Snapshot {
+  readonly time: Rfc3339;
+  readonly parent: SnapshotId | null;
+  /** The root directory. */
+  readonly tree: BlobId;
+  readonly paths: readonly string[];
+  readonly hostname: string;
+  readonly username: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly excludes: readonly string[];
+  readonly tags: readonly string[];
+  /** The snapshot this one was rewritten from. */
+  readonly original: SnapshotId | null;
+  readonly programVersion: string;
+  readonly summary: SnapshotSummary | null;
+  /** Our summary; `null` in snapshots that others wrote or rewrote. */
+  readonly agent: AgentSnapshotInfo | null;
+}
+
+const summarySchema = v.object({
+  backup_start: timestampOrZero,
+  backup_end: timestampOrZero,
+  files_new: countOrZero,
+  files_changed: countOrZero,
+  files_unmodified: countOrZero,
+  dirs_new: countOrZero,
+  dirs_changed: countOrZero,
+  dirs_unmodified: countOrZero,
+  data_blobs: countOrZero,
+  tree_blobs: countOrZero,
+  data_added: countOrZero,
+  data_added_packed: countOrZero,
+  total_files_processed: countOrZero,
+  total_bytes_processed: countOrZero,
+});
+type SummaryFields = v.InferOutput<typeof summarySchema>;
+
+const schema = v.object({
+  time: timestampOrZero,
+  parent: idOrNull<SnapshotId>(),
+  tree: id<BlobId>(),
+  paths: textsOrZero,
+  hostname: textOrZero,
+  username: textOrZero,
+  uid: uint32OrZero,
+  gid: uint32OrZero,
+  excludes: textsOrZero,
+  tags: textsOrZero,
+  original: idOrNull<SnapshotId>(),
+  program_version: textOrZero,
+  summary: v.nullish(summarySchema, null),
+  agent: v.optional(v.unknown()),
+});
+
+/** The JSON text of a snapshot: restic's fields as restic writes them, then `agent`. */
+export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
+  return goJsonBytes({
+    time: snapshot.time,
+    parent: snapshot.parent ?? undefined,
+    tree: snapshot.tree,
+    paths: snapshot.paths,
+    hostname: snapshot.hostname || undefined,
+    username: snapshot.username || undefined,
+    uid: snapshot.uid || undefined,
+    gid: snapshot.gid || undefined,
+    excludes: snapshot.excludes.length > 0 ? snapshot.excludes : undefined,
+    tags: snapshot.tags.length > 0 ? snapshot.tags : undefined,
+    original: snapshot.original ?? undefined,
+    program_version: snapshot.programVersion || undefined,
+    summary: snapshot.summary === null ? undefined : summaryFields(snapshot.summary),
+    agent: snapshot.agent ?? undefined,
+  });
+}
+
+/**
+ * Reads a snapshot, as lenient as Go: missing fields read as zero, unknown ones are passed over, and an `agent` that is
+ * not ours reads as absent. Throws `IntegrityError` naming `what`, also where there is no tree.
+ */
+export function decodeSnapshot(bytes: Uint8Array, what: string): Snapshot {
+  const { program_version, summary, agent, ...fields } = decodeJson(schema, bytes, what);
+  return {
+    ...fields,
+    programVersion: program_version,
+    summary: summary === null ? null : summaryOfFields(summary),
+    agent: readAgentInfo(agent),
+  };
+}
+
+function summaryFields(summary: SnapshotSummary): SummaryFields {
+  return {
+    backup_start: summary.backupStart,
+    backup_end: summary.backupEnd,
+    files_new: summary.filesNew,
+    files_changed: summary.filesChanged,
+    files_unmodified: summary.filesUnmodified,
+    dirs_new: summary.dirsNew,
+    dirs_changed: summary.dirsChanged,
+    dirs_unmodified: summary.dirsUnmodified,
+    data_blobs: summary.dataBlobs,
+    tree_blobs: summary.treeBlobs,
+    data_added: summary.dataAdded,
+    data_added_packed: summary.dataAddedPacked,
+    total_files_processed: summary.totalFilesProcessed,
+    total_bytes_processed: summary.totalBytesProcessed,
+  };
+}
+
+function summaryOfFields(fields: SummaryFields): SnapshotSummary {
+  return {
+    backupStart: fields.backup_start,
+    backupEnd: fields.backup_end,
+    filesNew: fields.files_new,
+    filesChanged: fields.files_changed,
+    filesUnmodified: fields.files_unmodified,
+    dirsNew: fields.dirs_new,
+    dirsChanged: fields.dirs_changed,
+    dirsUnmodified: fields.dirs_unmodified,
+    dataBlobs: fields.data_blobs,
+    treeBlobs: fields.tree_blobs,
+    dataAdded: fields.data_added,
+    dataAddedPacked: fields.data_added_packed,
+    totalFilesProcessed: fields.total_files_processed,
+    totalBytesProcessed: fields.total_bytes_processed,
+  };
+}

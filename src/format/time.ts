@@ -1,0 +1,98 @@
+/**
+ * Points in time as Go writes them (RFC 3339 with up to nine fraction digits). A decoded time stays the text it was, so
+ * that nanoseconds and zone survive and what is encoded again is the same to the byte.
+ */
+import { invariant } from "../base/errors.ts";
+import { damaged } from "./damage.ts";
+
+declare const brand: unique symbol;
+
+/** A valid RFC 3339 time such as `2026-01-02T03:04:05.123456789+02:00`, years 0000 to 9999. */
+export type Rfc3339 = string & { readonly [brand]: "Rfc3339" };
+
+/** Go's zero time: what restic reads where a time is missing. */
+export const ZERO_TIME = "0001-01-01T00:00:00Z" as Rfc3339;
+
+const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/;
+
+/** Whether Go's decoder takes the text as a time: upper-case `T` and `Z`, no leap second, days that exist. */
+export function isRfc3339(text: string): text is Rfc3339 {
+  if (!PATTERN.test(text)) return false;
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const isTimeOfDay = twoDigits(text, 11) < 24 && twoDigits(text, 14) < 60 && twoDigits(text, 17) < 60;
+  const hasZone = text.endsWith("Z") ||
+    (twoDigits(text, text.length - 5) < 24 && twoDigits(text, text.length - 2) < 60);
+  if (!isTimeOfDay || !hasZone || month < 1 || month > 12 || day < 1) return false;
+  return day <= 28 || day <= daysOfMonth(Number(text.slice(0, 4)), month);
+}
+
+/** The number that two digits at a place make. The pattern's captures would be slower, and trees hold many times. */
+function twoDigits(text: string, at: number): number {
+  return text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 11 * 48;
+}
+
+/** `text` as a time; throws `IntegrityError` naming `what` where it is none. */
+export function parseTimestamp(text: string, what: string): Rfc3339 {
+  if (!isRfc3339(text)) throw damaged(what, "not an RFC 3339 time");
+  return text;
+}
+
+/** The canonical text of a time in UTC: no trailing zeros, no fraction where it is zero. Years 0 to 9999. */
+export function formatTimestamp(date: Date): Rfc3339 {
+  return formatNanoseconds(BigInt(date.getTime()) * 1_000_000n);
+}
+
+/** As `formatTimestamp`, of nanoseconds since 1970 UTC (what `stat` gives). */
+export function formatNanoseconds(nanoseconds: bigint): Rfc3339 {
+  const fraction = ((nanoseconds % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
+  const date = new Date(Number((nanoseconds - fraction) / 1_000_000n));
+  const year = date.getUTCFullYear();
+  invariant(year >= 0 && year <= 9999, `No RFC 3339 time has the year ${year}`);
+  const seconds = date.toISOString().slice(0, 19);
+  if (fraction === 0n) return `${seconds}Z` as Rfc3339;
+  return `${seconds}.${fraction.toString().padStart(9, "0").replace(/0+$/, "")}Z` as Rfc3339;
+}
+
+const NANOSECONDS = 1_000_000_000n;
+
+/** The time to the millisecond, rounded down. */
+export function timestampToDate(time: Rfc3339): Date {
+  const nanoseconds = timestampToNanoseconds(time);
+  const belowMs = ((nanoseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  return new Date(Number((nanoseconds - belowMs) / 1_000_000n));
+}
+
+type Sextuple = [number, number, number, number, number, number];
+
+/** Nanoseconds since 1970 UTC; digits behind the ninth are dropped, as Go does. */
+export function timestampToNanoseconds(time: Rfc3339): bigint {
+  const match = PATTERN.exec(time);
+  invariant(match, `Not an RFC 3339 time: "${time}"`);
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as Sextuple;
+  // `Date.UTC` takes the years 0 to 99 for 1900 to 1999.
+  const local = new Date(0);
+  local.setUTCFullYear(year, month - 1, day);
+  local.setUTCHours(hour, minute, second);
+  const utcMs = local.getTime() - timestampOffsetMinutes(time) * 60_000;
+  return BigInt(utcMs) * 1_000_000n + BigInt((match[7] ?? "").slice(0, 9).padEnd(9, "0"));
+}
+
+/** How many minutes the time's own zone is ahead of UTC; retention counts days in this zone. */
+export function timestampOffsetMinutes(time: Rfc3339): number {
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(time) ?? [];
+  if (sign === undefined) return 0;
+  const offset = Number(hours) * 60 + Number(minutes);
+  return sign === "-" && offset > 0 ? -offset : offset;
+}
+
+/** Orders times by the instant they name; negative where `a` is earlier. */
+export function compareTimestamps(a: Rfc3339, b: Rfc3339): number {
+  const difference = timestampToNanoseconds(a) - timestampToNanoseconds(b);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+function daysOfMonth(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [4, 6, 9, 11].includes(month) ? 30 : 31;
+}

@@ -1,0 +1,59 @@
+/**
+ * The plaintext of index, snapshot and lock files (RESTIC-FORMAT.md, section 6): JSON, in version 2 usually compressed and
+ * then marked by its first byte. Compression itself is passed in.
+ */
+import type { RepositoryVersion } from "./config.ts";
+import { damaged } from "./damage.ts";
+
+/** First byte of a plaintext whose rest is a zstd frame. */
+const COMPRESSED = 0x02;
+const OPEN_OBJECT = 0x7b;
+const OPEN_ARRAY = 0x5b;
+
+/** The plaintext to seal for a JSON text. Version 1 knows no compression: there it is the text itself, not a copy. */
+export function wrapUnpacked(
+  json: Uint8Array<ArrayBuffer>,
+  version: RepositoryVersion,
+  compress: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  if (version === 1) return json;
+  const frame = compress(json);
+  const plaintext = new Uint8Array(1 + frame.length);
+  plaintext[0] = COMPRESSED;
+  plaintext.set(frame, 1);
+  return plaintext;
+}
+
+/**
+ * The JSON text of an opened file; where it is not compressed, that is `plaintext` itself. Throws `IntegrityError` naming
+ * `what` for another first byte, for nothing at all, and where `decompress` throws.
+ */
+export function unwrapUnpacked(
+  plaintext: Uint8Array<ArrayBuffer>,
+  what: string,
+  decompress: (frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  switch (plaintext[0]) {
+    case OPEN_OBJECT:
+    case OPEN_ARRAY:
+      return plaintext;
+    case COMPRESSED:
+      return decompressOrFail(plaintext.subarray(1), what, decompress);
+    case undefined:
+      throw damaged(what, "empty");
+    default:
+      throw damaged(what, `unknown encoding ${plaintext[0]}`);
+  }
+}
+
+function decompressOrFail(
+  frame: Uint8Array<ArrayBuffer>,
+  what: string,
+  decompress: (frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  try {
+    return decompress(frame);
+  } catch (error) {
+    throw damaged(what, "cannot be decompressed", error);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Custom-format archives of `pg_dump -Fc`: a header, a table of contents, then one run of data blocks for each entry that
+ * has data. Layout: PostgreSQL's `pg_backup_archiver.c` (`ReadHead`, `ReadToc`) and `pg_backup_custom.c`.
+ */
+import { SourceError } from "../base/errors.ts";
+import { beginsWith, type Format } from "./judge.ts";
+import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from "./walk.ts";
+
+const MAGIC = "PGDMP";
+/** Magic, three bytes of version, sizes of integers and offsets, format. */
+const HEADER_BYTES = MAGIC.length + 6;
+const FORMAT_CUSTOM = 1;
+/** Archive versions 1.10 (PostgreSQL 8.0) to 1.16 (17, 18) are read. */
+const MINOR = { first: 10, withSection: 11, withAccessMethod: 14, withAlgorithm: 15, withRelationKind: 16, last: 16 };
+/** Seven integers: second, minute, hour, day, month, year, daylight saving. */
+const DATE_INTEGERS = 7;
+const OFFSET_NO_DATA = 3;
+const BLOCK = { data: 1, largeObjects: 3 };
+/** Identifiers of entries with data are remembered until their data was seen; more are not believed. */
+const MAX_DATA_ENTRIES = 2 ** 22;
+
+export const pgArchiveFormat: Format = {
+  name: "pg_dump-custom",
+  recognises: (head) => beginsWith(head, MAGIC) && head[MAGIC.length] === 1 && head[MAGIC.length + 5] === FORMAT_CUSTOM,
+  judge: () => new WalkJudge("pg_dump-custom", (cursor) => new Archive(cursor).walk()),
+};
+
+/** One archive being read. */
+class Archive {
+  readonly #cursor: Cursor;
+  #minor = 0;
+  #intBytes = 0;
+  #offsetBytes = 0;
+  /** Identifiers of the entries whose data is still to come. */
+  readonly #due = new Set<number>();
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  *walk(): Walk {
+    yield* this.#walkHeader();
+    const entries = yield* this.#count("the number of entries");
+    for (let i = 0; i < entries; i++) yield* this.#walkEntry();
+    const withData = this.#due.size;
+    while (yield* this.#walkData());
+    if (this.#due.size > 0) {
+      throw new SourceError(
+        `ends at byte ${this.#cursor.position}, the data of ${this.#due.size} of ${withData} entries is missing`,
+      );
+    }
+    return `holds the data of all ${withData} entries that have any, of ${entries}`;
+  }
+
+  *#walkHeader(): Reading<void> {
+    const header = yield { take: HEADER_BYTES, what: "the archive header" };
+    if (!beginsWith(header, MAGIC)) throw new SourceError("does not begin like a pg_dump custom archive");
+    const [major, minor, , intBytes, offsetBytes, format] = header.subarray(MAGIC.length);
+    if (format !== FORMAT_CUSTOM) throw new SourceError("is a pg_dump archive of another format than custom");
+    if (major !== 1 || minor! < MINOR.first || minor! > MINOR.last) {
+      throw new SourceError(
+        `is an archive of version ${major}.${minor}, known are 1.${MINOR.first} to 1.${MINOR.last}; use --guard none`,
+      );
+    }
+    if (!isWidth(intBytes!) || !isWidth(offsetBytes!)) throw new SourceError("the archive header is malformed");
+    this.#minor = minor!;
+    this.#intBytes = intBytes!;
+    this.#offsetBytes = offsetBytes!;
+    if (this.#minor >= MINOR.withAlgorithm) yield { pass: 1, what: "the archive header" };
+    else yield* this.#integer("the archive header");
+    for (let i = 0; i < DATE_INTEGERS; i++) yield* this.#integer("the archive header");
+    yield* this.#passStrings(3, "the archive header");
+  }
+
+  *#walkEntry(): Reading<void> {
+    const what = "the table of contents";
+    const id = yield* this.#count(what);
+    yield* this.#integer(what);
+    yield* this.#passStrings(4, what); // table oid, oid, tag, description
+    if (this.#minor >= MINOR.withSection) yield* this.#integer(what);
+    yield* this.#passStrings(5, what); // definition, drop and copy statements, namespace, tablespace
+    if (this.#minor >= MINOR.withAccessMethod) yield* this.#passStrings(1, what);
+    if (this.#minor >= MINOR.withRelationKind) yield* this.#integer(what);
+    yield* this.#passStrings(2, what); // owner, with oids
+    while (yield* this.#passString(what)); // dependencies, closed by an absent string
+    const offset = yield { take: 1 + this.#offsetBytes, what };
+    const state = offset[0]!;
+    if (state < 1 || state > OFFSET_NO_DATA) {
+      throw new SourceError(`the table of contents is malformed before byte ${this.#cursor.position}`);
+    }
+    if (state === OFFSET_NO_DATA) return;
+    this.#due.add(id);
+    if (this.#due.size > MAX_DATA_ENTRIES) throw new SourceError(`has more than ${MAX_DATA_ENTRIES} entries with data`);
+  }
+
+  /** Passes one entry's data; `false` where the stream ends instead. */
+  *#walkData(): Reading<boolean> {
+    const offset = this.#cursor.position;
+    const [type] = yield { take: 1, what: "a data block", orEnd: true };
+    if (type === undefined) return false;
+    if (type !== BLOCK.data && type !== BLOCK.largeObjects) {
+      throw new SourceError(`no data block begins at byte ${offset}`);
+    }
+    const id = yield* this.#count("a data block");
+    if (!this.#due.delete(id)) {
+      throw new SourceError(`the data block at byte ${offset} belongs to no entry, or to one twice`);
+    }
+    if (type === BLOCK.data) yield* this.#passPieces();
+    else while ((yield* this.#integer("a large object")) !== 0) yield* this.#passPieces();
+    return true;
+  }
+
+  /** Pieces with their lengths before them, closed by a length of zero. */
+  *#passPieces(): Reading<void> {
+    let length = yield* this.#count("a data block");
+    while (length > 0) {
+      yield { pass: length, what: "a data block" };
+      length = yield* this.#count("a data block");
+    }
+  }
+
+  *#passStrings(count: number, what: string): Reading<void> {
+    for (let i = 0; i < count; i++) yield* this.#passString(what);
+  }
+
+  /** Passes a string; `false` where it is absent (its length is negative). */
+  *#passString(what: string): Reading<boolean> {
+    const length = yield* this.#integer(what);
+    if (length > 0) yield { pass: length, what };
+    return length >= 0;
+  }
+
+  *#count(what: string): Reading<number> {
+    const value = yield* this.#integer(what);
+    if (value < 0) throw new SourceError(`${what} is malformed before byte ${this.#cursor.position}`);
+    return value;
+  }
+
+  /** A sign byte and the magnitude, little-endian. */
+  *#integer(what: string): Reading<number> {
+    const field = yield { take: 1 + this.#intBytes, what };
+    const magnitude = littleEndian(field, 1, this.#intBytes);
+    if (!Number.isSafeInteger(magnitude)) {
+      throw new SourceError(`${what} is malformed before byte ${this.#cursor.position}`);
+    }
+    return field[0] === 0 ? magnitude : -magnitude;
+  }
+}
+
+function isWidth(bytes: number): boolean {
+  return bytes >= 1 && bytes <= 8;
+}

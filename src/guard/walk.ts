@@ -1,0 +1,142 @@
+/**
+ * Reading a binary format from pushed bytes as if it were a file: the format is a generator that asks for its next field
+ * and is resumed when the field is there, however the stream was cut.
+ */
+import { SourceError } from "../base/errors.ts";
+import type { GuardFormat, Verdict } from "./guard.ts";
+import type { Judge } from "./judge.ts";
+
+/** Asks for the next `take` bytes in one piece. They are valid until the next step. */
+export interface Take {
+  readonly take: number;
+  /** What these bytes are, for the reason given when they are missing. */
+  readonly what: string;
+  /** The stream may end here, before the first of these bytes: the generator is then resumed with no bytes. */
+  readonly orEnd?: boolean;
+}
+
+/** Passes over the next `pass` bytes (`Infinity`: until the sink or the stream ends it), resumed with no bytes. */
+export interface Pass {
+  readonly pass: number;
+  readonly what: string;
+  /** The stream may end anywhere within. */
+  readonly orEnd?: boolean;
+  /** Sees the bytes and tells how many it took; fewer than it was given ends the step. */
+  readonly sink?: (piece: Uint8Array) => number;
+}
+
+/** One format's reader. It returns why the stream is whole and throws `SourceError` with why it is not. */
+export type Walk = Generator<Take | Pass, string, Uint8Array>;
+
+/** Where a walk stands in its stream. */
+export interface Cursor {
+  /** The offset in bytes of what the next step begins with. */
+  readonly position: number;
+}
+
+/** The part of a walk that reads a value. */
+export type Reading<T> = Generator<Take | Pass, T, Uint8Array>;
+
+const NO_BYTES = new Uint8Array(0);
+const SCRATCH_BYTES = 1024;
+
+/** Drives one walk over one stream. */
+export class WalkJudge implements Judge, Cursor {
+  readonly #format: GuardFormat;
+  readonly #walk: Walk;
+  #step: Take | Pass | null = null;
+  #judged: { complete: boolean; reason: string } | null = null;
+  #scratch = new Uint8Array(SCRATCH_BYTES);
+  /** Bytes of the current step that are done. */
+  #done = 0;
+  position = 0;
+
+  constructor(format: GuardFormat, start: (cursor: Cursor) => Walk) {
+    this.#format = format;
+    this.#walk = start(this);
+    this.#resume(NO_BYTES);
+  }
+
+  push(bytes: Uint8Array): void {
+    let rest = bytes;
+    while (rest.length > 0 && this.#step !== null) {
+      const used = this.#attempt(this.#step, rest);
+      rest = rest.subarray(used);
+    }
+  }
+
+  finish(): Verdict {
+    while (this.#step?.orEnd && ("pass" in this.#step || this.#done === 0)) this.#resume(NO_BYTES);
+    const { complete, reason } = this.#judged ?? { complete: false, reason: this.#cutShort() };
+    return { format: this.#format, complete, reason };
+  }
+
+  dispose(): void {
+    this.#step = null;
+  }
+
+  /** Gives the step as much of `bytes` as it wants; resumes the walk where that satisfies it. Returns the bytes used. */
+  #attempt(step: Take | Pass, bytes: Uint8Array): number {
+    const wanted = "take" in step ? step.take : step.pass;
+    const piece = bytes.subarray(0, Math.min(bytes.length, wanted - this.#done));
+    let used: number;
+    try {
+      used = "take" in step ? this.#collect(step, piece) : step.sink?.(piece) ?? piece.length;
+    } catch (thrown) {
+      this.#fail(thrown);
+      return bytes.length;
+    }
+    this.#done += used;
+    this.position += used;
+    if (this.#done === wanted || used < piece.length) {
+      this.#resume("take" in step ? this.#scratch.subarray(0, step.take) : NO_BYTES);
+    }
+    return used;
+  }
+
+  #collect(step: Take, piece: Uint8Array): number {
+    if (this.#scratch.length < step.take) {
+      const larger = new Uint8Array(step.take);
+      larger.set(this.#scratch.subarray(0, this.#done));
+      this.#scratch = larger;
+    }
+    this.#scratch.set(piece, this.#done);
+    return piece.length;
+  }
+
+  /** Runs the walk to its next step that wants bytes, or to its end. */
+  #resume(field: Uint8Array): void {
+    this.#done = 0;
+    this.#step = null;
+    try {
+      let next = this.#walk.next(field);
+      while (!next.done && ("take" in next.value ? next.value.take : next.value.pass) === 0) {
+        next = this.#walk.next(NO_BYTES);
+      }
+      if (next.done) this.#judged = { complete: true, reason: next.value };
+      else this.#step = next.value;
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    this.#step = null;
+    if (!(thrown instanceof SourceError)) throw thrown;
+    this.#judged = { complete: false, reason: thrown.message };
+  }
+
+  #cutShort(): string {
+    if (this.#step === null) return "the stream was given up";
+    if (this.position === 0) return "the stream is empty";
+    const where = this.#done === 0 ? "where a whole stream goes on with" : "inside";
+    return `ends at byte ${this.position}, ${where} ${this.#step.what}`;
+  }
+}
+
+/** An unsigned little-endian number of `length` (up to 8) bytes of `bytes` from `offset`; beyond 2^53 it is inexact. */
+export function littleEndian(bytes: Uint8Array, offset: number, length: number): number {
+  let value = 0;
+  for (let i = offset + length - 1; i >= offset; i--) value = value * 256 + bytes[i]!;
+  return value;
+}

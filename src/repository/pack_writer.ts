@@ -1,0 +1,192 @@
+/**
+ * Writes blobs into packs while a backup goes on, and indexes for the packs that are durable.
+ *
+ * Data blobs are spread at random over two open packs, so that the sizes of packs tell nothing about the sizes of
+ * chunks (RESTIC-FORMAT.md, section 8). Trees have a pack of their own. A blob counts as known as soon as it is added;
+ * an index lists it only after its pack is durable; whoever commits a snapshot calls `finish` first.
+ */
+import type { Clock } from "../base/clock.ts";
+import { encodeHex } from "../base/hex.ts";
+import { sha256 } from "../crypto/digest.ts";
+import { compress } from "../crypto/zstd.ts";
+import type { BlobType } from "../format/blob.ts";
+import { encodeIndex, INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
+import type { BlobIndex } from "./blob_index.ts";
+import { PackBuilder, type PackContents, type SealedBlob } from "./pack_builder.ts";
+import type { Repository } from "./repository.ts";
+
+/** What a pack writer works with. */
+export interface PackWriterOptions {
+  readonly repository: Repository;
+  /** Told of every blob that is added. */
+  readonly index: BlobIndex;
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
+  readonly packBytes?: number;
+}
+
+/** What was written so far. */
+export interface WrittenTotals {
+  readonly packs: number;
+  readonly blobs: number;
+  /** Bytes of all finished packs, headers included. */
+  readonly bytes: number;
+}
+
+export const DEFAULT_PACK_BYTES = 16 * 1024 * 1024;
+
+/** An index is written after so long at the latest, so that a killed backup leaves most of its packs for reuse. */
+const INDEX_INTERVAL_MS = 60 * 1000;
+
+/** Trees are few; a small pack of them keeps memory low. */
+const TREE_PACK_BYTES = 4 * 1024 * 1024;
+
+export class PackWriter {
+  readonly #repository: Repository;
+  readonly #index: BlobIndex;
+  readonly #clock: Clock;
+  readonly #coins: CoinTosser;
+  readonly #packBytes: number;
+  readonly #dataPacks: [PackBuilder, PackBuilder];
+  readonly #treePack: PackBuilder;
+  readonly #spareDataPacks: PackBuilder[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #unindexed: IndexedPack[] = [];
+  #unindexedBlobs = 0;
+  #indexedAt: number;
+  #totals = { packs: 0, blobs: 0, bytes: 0 };
+
+  constructor(options: PackWriterOptions) {
+    this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
+    this.#repository = options.repository;
+    this.#index = options.index;
+    this.#clock = options.clock;
+    this.#coins = new CoinTosser(options.randomBytes);
+    // Both fill at the same rate; the first pack of one is closed at half the size, so that they take turns in being full.
+    this.#dataPacks = [new PackBuilder("data", this.#packBytes / 2), new PackBuilder("data", this.#packBytes)];
+    this.#treePack = new PackBuilder("tree", TREE_PACK_BYTES);
+    this.#indexedAt = options.clock.monotonicMs();
+  }
+
+  get totals(): WrittenTotals {
+    return { ...this.#totals };
+  }
+
+  /**
+   * Adds a sealed data blob unless it is known; gives whether it was added, or a promise of that where the caller has
+   * to wait. A full pack is written in the background, one at a time; what goes wrong there is thrown by a later call.
+   */
+  addData(blob: SealedBlob): boolean | Promise<boolean> {
+    if (!this.#index.add("data", PLACE_UNKNOWN, blob.id)) return false;
+    const slot = this.#coins.toss();
+    const pack = this.#dataPacks[slot];
+    pack.add(blob);
+    this.#totals.blobs++;
+    return pack.isFull ? this.#turnOver(slot) : true;
+  }
+
+  /** Stores a blob that is not sealed yet, unless it is known; gives its id, 32 bytes. */
+  async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
+    const id = sha256(plaintext);
+    if (this.#index.has(type, id)) return id;
+    const compressed = this.#repository.config.version === 2 ? compress(plaintext, "auto") : plaintext;
+    const payload = compressed.length < plaintext.length ? compressed : plaintext;
+    const sealed = await this.#repository.sealer.seal(payload);
+    const uncompressedLength = payload === plaintext ? 0 : plaintext.length;
+    const blob = { id, sealed, uncompressedLength };
+    if (type === "data") await this.addData(blob);
+    else await this.#addTree(blob);
+    return id;
+  }
+
+  /** Makes everything that was added durable and indexed. */
+  async finish(): Promise<void> {
+    await this.#writing;
+    for (const pack of [...this.#dataPacks, this.#treePack]) {
+      if (!pack.isEmpty) await this.#writePack(pack);
+    }
+    await this.#writeIndex();
+  }
+
+  /** Indexes the packs that are durable and gives up those still open: for a backup that is not going to be. */
+  async abandon(): Promise<void> {
+    await this.#writing;
+    await this.#writeIndex();
+  }
+
+  /** Puts a spare pack in the place of a full one, which is written meanwhile. */
+  async #turnOver(slot: 0 | 1): Promise<boolean> {
+    const full = this.#dataPacks[slot];
+    await this.#writing;
+    this.#dataPacks[slot] = this.#spareDataPacks.pop() ?? new PackBuilder("data", this.#packBytes);
+    this.#writing = this.#writePack(full).then(async () => {
+      this.#spareDataPacks.push(full);
+      if (this.#indexIsDue()) await this.#writeIndex();
+    });
+    this.#writing.catch(() => {});
+    return true;
+  }
+
+  async #addTree(blob: SealedBlob): Promise<void> {
+    this.#index.add("tree", PLACE_UNKNOWN, blob.id);
+    this.#treePack.add(blob);
+    this.#totals.blobs++;
+    if (this.#treePack.isFull) await this.#writePack(this.#treePack);
+  }
+
+  async #writePack(builder: PackBuilder): Promise<void> {
+    const { bytes, contents } = await builder.finish(this.#repository.sealer);
+    const id = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, [bytes]);
+    this.#totals.packs++;
+    this.#totals.bytes += bytes.length;
+    this.#unindexed.push(indexedPack(id, contents));
+    this.#unindexedBlobs += contents.count;
+  }
+
+  #indexIsDue(): boolean {
+    return this.#unindexedBlobs >= INDEX_MAX_BLOBS || this.#clock.monotonicMs() - this.#indexedAt >= INDEX_INTERVAL_MS;
+  }
+
+  async #writeIndex(): Promise<void> {
+    if (this.#unindexed.length === 0) return;
+    const packs = this.#unindexed;
+    this.#unindexed = [];
+    this.#unindexedBlobs = 0;
+    await this.#repository.files.save("index", encodeIndex(packs));
+    this.#indexedAt = this.#clock.monotonicMs();
+  }
+}
+
+/** A blob of an open pack is known before its place is; nobody reads it before the next load of the index. */
+const PLACE_UNKNOWN = { pack: 0, offset: 0, length: 0, uncompressedLength: 0 };
+
+function indexedPack(id: Uint8Array, contents: PackContents): IndexedPack {
+  return {
+    id,
+    get blobs() {
+      return contents.blobs;
+    },
+  };
+}
+
+/** Fair coins, tossed by the thousand. */
+class CoinTosser {
+  readonly #randomBytes: (count: number) => Uint8Array;
+  #bytes = new Uint8Array(0);
+  #next = 0;
+
+  constructor(randomBytes: (count: number) => Uint8Array) {
+    this.#randomBytes = randomBytes;
+  }
+
+  /** 0 or 1. */
+  toss(): 0 | 1 {
+    if (this.#next === this.#bytes.length) {
+      this.#bytes = new Uint8Array(this.#randomBytes(1024));
+      this.#next = 0;
+    }
+    return (this.#bytes[this.#next++]! & 1) as 0 | 1;
+  }
+}

@@ -1,0 +1,105 @@
+/** What to read from which packs to get a piece of a stream: a plan, made of nothing but the index. */
+import { IntegrityError } from "../base/errors.ts";
+import { encodeHex } from "../base/hex.ts";
+import { ID_BYTES, type PackId } from "../base/id.ts";
+import { type BlobIndex, type BlobPlace, plaintextLength } from "./blob_index.ts";
+
+/** A range of one pack. */
+export interface PackRange {
+  readonly pack: PackId;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** One distinct blob of a batch. */
+export interface PlannedBlob {
+  /** Which of the plan's ranges holds it, and where in that range. */
+  readonly range: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly uncompressedLength: number;
+  /** Where its plaintext goes in the batch, in bytes. */
+  readonly target: number;
+  /** Which id of the content list it is. */
+  readonly position: number;
+}
+
+/** Plaintext that stands in the batch a second time. */
+export interface PlannedCopy {
+  readonly from: number;
+  readonly to: number;
+  readonly length: number;
+}
+
+/** How to get one batch: consecutive chunks of a stream, their plaintext back to back. */
+export interface ReadPlan {
+  readonly ranges: readonly PackRange[];
+  readonly blobs: readonly PlannedBlob[];
+  readonly copies: readonly PlannedCopy[];
+  /** Bytes of plaintext. */
+  readonly bytes: number;
+  /** How many ids of the content list it takes. */
+  readonly count: number;
+}
+
+/** Limits of a plan, in bytes. */
+export interface ReadPlanLimits {
+  /** Plaintext of a batch; a single larger blob makes a batch of its own. */
+  readonly batchBytes: number;
+  /** Holes up to this size are read along: one call costs more than they do. */
+  readonly gapBytes: number;
+}
+
+/**
+ * Plans the next batch of a content list (32 bytes an id) from id number `from` on. Throws `IntegrityError` where a blob
+ * is in no index.
+ */
+export function planRead(index: BlobIndex, content: Uint8Array, from: number, limits: ReadPlanLimits): ReadPlan {
+  const wanted = new Map<string, WantedBlob>();
+  const copies: PlannedCopy[] = [];
+  let bytes = 0;
+  let position = from;
+  for (; position * ID_BYTES < content.length; position++) {
+    const place = index.locate("data", content, position * ID_BYTES);
+    if (place === undefined) throw missingBlob(content, position);
+    const length = plaintextLength(place);
+    if (bytes > 0 && bytes + length > limits.batchBytes) break;
+    const key = `${place.pack} ${place.offset}`;
+    const twin = wanted.get(key);
+    if (twin) copies.push({ from: twin.target, to: bytes, length });
+    else wanted.set(key, { place, target: bytes, position });
+    bytes += length;
+  }
+  return { ...groupIntoRanges(index, [...wanted.values()], limits.gapBytes), copies, bytes, count: position - from };
+}
+
+interface WantedBlob {
+  readonly place: BlobPlace;
+  readonly target: number;
+  readonly position: number;
+}
+
+function groupIntoRanges(index: BlobIndex, wanted: WantedBlob[], gapBytes: number) {
+  wanted.sort((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset);
+  const ranges: { pack: PackId; offset: number; length: number }[] = [];
+  const blobs: PlannedBlob[] = [];
+  let lastPack = -1;
+  for (const { place, target, position } of wanted) {
+    let range = ranges.at(-1);
+    if (range === undefined || place.pack !== lastPack || place.offset - (range.offset + range.length) > gapBytes) {
+      range = { pack: index.packId(place.pack), offset: place.offset, length: 0 };
+      ranges.push(range);
+      lastPack = place.pack;
+    }
+    range.length = place.offset + place.length - range.offset;
+    const { length, uncompressedLength } = place;
+    const offset = place.offset - range.offset;
+    blobs.push({ range: ranges.length - 1, offset, length, uncompressedLength, target, position });
+  }
+  return { ranges, blobs };
+}
+
+function missingBlob(content: Uint8Array, position: number): IntegrityError {
+  const id = encodeHex(content, position * ID_BYTES, ID_BYTES);
+  return new IntegrityError(`Missing data blob ${id}: no index lists it; run "agent check"`);
+}

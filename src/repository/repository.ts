@@ -1,0 +1,102 @@
+/** A repository that is open: its store, its config, its keys, and the files that every use case works with. */
+import { ExistsError, IntegrityError, NoRepositoryError, NotFoundError } from "../base/errors.ts";
+import { encodeHex } from "../base/hex.ts";
+import type { KeyId } from "../base/id.ts";
+import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
+import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
+import { randomPolynomial } from "../format/polynomial.ts";
+import type { BlobStore, FileName } from "../store/store.ts";
+import { addKey, type KeyTools, type UnlockedKey, unlockMasterKey } from "./keys.ts";
+import { SealedFiles } from "./sealed_files.ts";
+
+/** An open repository. Nothing of it is locked or indexed yet. */
+export interface Repository {
+  readonly store: BlobStore;
+  readonly config: RepositoryConfig;
+  readonly keys: SealingKeys;
+  /** The key file that the password opened. */
+  readonly keyId: KeyId;
+  readonly sealer: Sealer;
+  readonly files: SealedFiles;
+}
+
+/** What opening takes. */
+export interface OpenOptions {
+  readonly password: string;
+  readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
+}
+
+const CONFIG: FileName = { kind: "config", name: "config" };
+
+/**
+ * Opens the repository in a store. Throws `NoRepositoryError` where there is none, `WrongPasswordError`, and
+ * `IntegrityError` where its config is damaged or of an unknown version.
+ */
+export async function openRepository(store: BlobStore, options: OpenOptions): Promise<Repository> {
+  const sealedConfig = await loadConfig(store);
+  const unlocked = await unlockMasterKey(store, options.password);
+  const sealer = await createSealer(unlocked.keys, options.randomBytes);
+  const config = decodeConfig(await sealer.open(sealedConfig, "config"), "config");
+  return assemble({ store, config, sealer, unlocked });
+}
+
+/** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` where there is one. */
+export async function initRepository(store: BlobStore, password: string, tools: KeyTools): Promise<Repository> {
+  await refuseExisting(store);
+  await store.create();
+  const keys = newMasterKey(tools.randomBytes);
+  const keyId = await addKey(store, keys, password, tools);
+  const sealer = await createSealer(keys, tools.randomBytes);
+  const config: RepositoryConfig = {
+    version: 2,
+    id: encodeHex(tools.randomBytes(32)),
+    chunkerPolynomial: randomPolynomial(tools.randomBytes),
+  };
+  // The config comes last: as long as it is missing there is no repository, whatever else was left behind.
+  await store.put(CONFIG, [await sealer.seal(encodeConfig(config))]);
+  return assemble({ store, config, sealer, unlocked: { keys, keyId } });
+}
+
+function assemble(
+  parts: { store: BlobStore; config: RepositoryConfig; sealer: Sealer; unlocked: UnlockedKey },
+): Repository {
+  const { store, config, sealer, unlocked } = parts;
+  return { store, config, sealer, ...unlocked, files: new SealedFiles(store, sealer, config.version) };
+}
+
+async function loadConfig(store: BlobStore): Promise<Uint8Array> {
+  try {
+    return await store.get(CONFIG);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const message = `There is no repository in ${store.location}; make one with "agent init" or name another place`;
+    throw new NoRepositoryError(message, { cause: error });
+  }
+}
+
+async function refuseExisting(store: BlobStore): Promise<void> {
+  try {
+    await store.size(CONFIG);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    for await (const _ of store.list("key")) {
+      throw new ExistsError(
+        `There are key files in ${store.location} but no config: refusing to make a repository over them`,
+      );
+    }
+    return;
+  }
+  throw new ExistsError(`There is a repository in ${store.location} already`);
+}
+
+/** Fresh random keys; `r` is clamped as Poly1305 asks, since older versions of restic store it that way. */
+function newMasterKey(randomBytes: (count: number) => Uint8Array<ArrayBuffer>): SealingKeys {
+  const macR = randomBytes(16);
+  for (const i of [3, 7, 11, 15]) macR[i]! &= 0x0f;
+  for (const i of [4, 8, 12]) macR[i]! &= 0xfc;
+  const keys = { encrypt: randomBytes(32), macK: randomBytes(16), macR };
+  if (Object.values(keys).some((key) => key.every((byte) => byte === 0))) {
+    throw new IntegrityError("The random source gives only zeros");
+  }
+  return keys;
+}

@@ -1,0 +1,72 @@
+/**
+ * The small files of a repository (indexes, snapshots, locks): sealed JSON, named by the SHA-256 of the file's bytes.
+ *
+ * Layout in RESTIC-FORMAT.md, sections 3 and 6.
+ */
+import { encodeHex } from "../base/hex.ts";
+import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
+import { IntegrityError } from "../base/errors.ts";
+import { sha256 } from "../crypto/digest.ts";
+import type { Sealer } from "../crypto/seal.ts";
+import { compress, decompress } from "../crypto/zstd.ts";
+import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
+import type { BlobStore, ListedFile, StoreCallOptions } from "../store/store.ts";
+
+/** The kinds of sealed files, and the type that names each. */
+export interface SealedFileIds {
+  index: IndexId;
+  snapshot: SnapshotId;
+  lock: LockId;
+}
+export type SealedKind = keyof SealedFileIds;
+
+/** No index, snapshot or lock comes near this many bytes of JSON; more is an attack on memory. */
+const MOST_JSON_BYTES = 512 * 1024 * 1024;
+
+/** Reads and writes sealed files. */
+export class SealedFiles {
+  readonly #store: BlobStore;
+  readonly #sealer: Sealer;
+  readonly #version: 1 | 2;
+
+  /** `version` is the repository's: version 1 knows no compression. */
+  constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
+    this.#store = store;
+    this.#sealer = sealer;
+    this.#version = version;
+  }
+
+  /** Names and sizes of all files of a kind. */
+  list(kind: SealedKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
+    return this.#store.list(kind, options);
+  }
+
+  /** The JSON of a file. Throws `NotFoundError`, and `IntegrityError` where the file is not what its name says. */
+  async load<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<Uint8Array> {
+    const what = `${kind} ${id}`;
+    const bytes = await this.#store.get({ kind, name: id }, undefined, options);
+    if (encodeHex(sha256(bytes)) !== id) {
+      throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
+    }
+    const plaintext = await this.#sealer.open(bytes, what);
+    return unwrapUnpacked(plaintext, what, (frame) => decompress(frame, undefined, MOST_JSON_BYTES, what));
+  }
+
+  /** Stores JSON as a file; gives its name once it is durable. */
+  async save<K extends SealedKind>(
+    kind: K,
+    json: Uint8Array<ArrayBuffer>,
+    options?: StoreCallOptions,
+  ): Promise<SealedFileIds[K]> {
+    const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
+    const bytes = await this.#sealer.seal(plaintext);
+    const id = asId<SealedFileIds[K]>(encodeHex(sha256(bytes)));
+    await this.#store.put({ kind, name: id }, [bytes], options);
+    return id;
+  }
+
+  /** Removes a file; one that is not there counts as removed. */
+  remove<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<void> {
+    return this.#store.remove({ kind, name: id }, options);
+  }
+}

@@ -1,0 +1,177 @@
+/** Atomic, durable, never overwriting creation of files and folders on a local filesystem. */
+import { dirname } from "node:path/posix";
+import { osCode } from "./local_errors.ts";
+
+/** What the local store asks of the filesystem: a part of the `Deno` namespace, so that tests can step in between. */
+export type FileSystem = Pick<
+  typeof Deno,
+  "chmod" | "link" | "lstat" | "mkdir" | "open" | "readDir" | "readFile" | "remove" | "rename" | "stat"
+>;
+
+/** One file to be created. */
+export interface FileCreation {
+  readonly path: string;
+  /** A path in the same folder that nobody else uses. */
+  readonly temporaryPath: string;
+  /** The mode of the finished file. */
+  readonly mode: number;
+  readonly content: readonly Uint8Array[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A written pack consists of a thousand parts of some 10 KB; writing it in pieces of this size takes less than half as long. */
+const PIECE_BYTES = 2 ** 20;
+
+/** What link(2) answers on filesystems that have no hard links (FAT, some FUSE and SMB mounts). */
+const NO_HARD_LINKS: ReadonlySet<string | undefined> = new Set(
+  ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"],
+);
+
+/** What filesystems answer that cannot do a thing at all: flush a folder, or keep modes. */
+const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/** Creates files on one filesystem. Every method throws the filesystem's own errors. */
+export class AtomicWriter {
+  readonly #files: FileSystem;
+  #renames: Promise<void> = Promise.resolve();
+
+  constructor(files: FileSystem) {
+    this.#files = files;
+  }
+
+  /**
+   * Writes the content beside the final path, flushes it, gives it its final name and flushes that. A file of that name
+   * makes it fail with `EEXIST`. A failure or an abort removes what was written; only a killed process leaves the
+   * temporary file. Aborts with the signal's reason, until the file has its name.
+   */
+  async create(file: FileCreation): Promise<void> {
+    const temporary = await this.#files.open(file.temporaryPath, { write: true, createNew: true, mode: 0o600 });
+    try {
+      try {
+        await writeAll(temporary, file.content, file.signal);
+        await this.#makeReadOnly(file);
+        await temporary.sync();
+      } finally {
+        temporary.close();
+      }
+      file.signal?.throwIfAborted();
+      await this.#publish(file);
+    } catch (thrown) {
+      await this.#discard(file.temporaryPath);
+      throw thrown;
+    }
+    await this.syncFolder(dirname(file.path));
+  }
+
+  /** Creates a folder, not its parents; tells whether it was missing. */
+  async makeFolder(path: string, mode: number): Promise<boolean> {
+    try {
+      await this.#files.mkdir(path, { mode });
+      return true;
+    } catch (thrown) {
+      if (osCode(thrown) === "EEXIST") return false;
+      throw thrown;
+    }
+  }
+
+  /** Flushes the names in a folder to the disk, where the filesystem can do that. */
+  async syncFolder(path: string): Promise<void> {
+    using folder = await this.#files.open(path, { read: true });
+    try {
+      await folder.sync();
+    } catch (thrown) {
+      if (!UNSUPPORTED.has(osCode(thrown))) throw thrown;
+    }
+  }
+
+  async #makeReadOnly(file: FileCreation): Promise<void> {
+    try {
+      await this.#files.chmod(file.temporaryPath, file.mode);
+    } catch (thrown) {
+      // A filesystem without modes (FAT, SMB) has nothing to set; whoever may create a file may also set its mode.
+      if (!UNSUPPORTED.has(osCode(thrown)) && osCode(thrown) !== "EPERM") throw thrown;
+    }
+  }
+
+  async #publish(file: FileCreation): Promise<void> {
+    try {
+      await this.#files.link(file.temporaryPath, file.path);
+    } catch (thrown) {
+      if (NO_HARD_LINKS.has(osCode(thrown))) return await this.#publishByRename(file);
+      if (!(osCode(thrown) === "EEXIST" && await this.#wasLinked(file.temporaryPath))) throw thrown;
+    }
+    await this.#files.remove(file.temporaryPath);
+  }
+
+  /** NFS may answer "exists" to the repetition of a link that it has made; the link count tells (Linux open(2), O_EXCL). */
+  async #wasLinked(temporaryPath: string): Promise<boolean> {
+    return (await this.#files.stat(temporaryPath)).nlink === 2;
+  }
+
+  /**
+   * Renames after looking whether the name is free. One at a time, so that of the writers in this process one wins; between
+   * processes a moment remains in which two writers of one name both succeed, with equal content where names are digests.
+   */
+  #publishByRename(file: FileCreation): Promise<void> {
+    const turn = this.#renames.then(async () => {
+      if (await this.#exists(file.path)) {
+        throw Object.assign(new Deno.errors.AlreadyExists(`File exists: ${file.path}`), { code: "EEXIST" });
+      }
+      await this.#files.rename(file.temporaryPath, file.path);
+    });
+    this.#renames = turn.catch(() => {});
+    return turn;
+  }
+
+  async #exists(path: string): Promise<boolean> {
+    try {
+      await this.#files.lstat(path);
+      return true;
+    } catch (thrown) {
+      if (osCode(thrown) === "ENOENT") return false;
+      throw thrown;
+    }
+  }
+
+  async #discard(temporaryPath: string): Promise<void> {
+    try {
+      await this.#files.remove(temporaryPath);
+    } catch {
+      // The failure that led here is the one to report; listings pass over what stays.
+    }
+  }
+}
+
+async function writeAll(target: Deno.FsFile, content: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+  for (const piece of inLargePieces(content)) {
+    for (let written = 0; written < piece.length;) {
+      signal?.throwIfAborted();
+      written += await target.write(piece.subarray(written));
+    }
+  }
+}
+
+/** The parts joined or cut to pieces of `PIECE_BYTES`, the last one shorter. Each piece is valid until the next is taken. */
+function* inLargePieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const joined = new Uint8Array(Math.min(totalBytes, PIECE_BYTES));
+  let used = 0;
+  for (const part of parts) {
+    for (let offset = 0; offset < part.length;) {
+      if (used === 0 && part.length - offset >= PIECE_BYTES) {
+        yield part.subarray(offset, offset + PIECE_BYTES);
+        offset += PIECE_BYTES;
+        continue;
+      }
+      const taken = part.subarray(offset, offset + joined.length - used);
+      joined.set(taken, used);
+      offset += taken.length;
+      used += taken.length;
+      if (used === joined.length) {
+        yield joined;
+        used = 0;
+      }
+    }
+  }
+  if (used > 0) yield joined.subarray(0, used);
+}

@@ -1,0 +1,95 @@
+/** The store in memory: for tests, and for trying things out without a disk. */
+import { ExistsError, NotFoundError } from "../base/errors.ts";
+import { relativePath } from "./layout.ts";
+import { checkRange, resolvedLength } from "./range.ts";
+import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "./store.ts";
+
+/** An empty store that keeps its files in memory until it is dropped; `location` names it in messages. */
+export function openMemoryStore(location = "memory"): BlobStore {
+  return new MemoryStore(location);
+}
+
+class MemoryStore implements BlobStore {
+  readonly location: string;
+  readonly connections = 1;
+  /** Content by path, relative to the repository's root. */
+  readonly #contents = new Map<string, { file: FileName; bytes: Uint8Array<ArrayBuffer> }>();
+
+  constructor(location: string) {
+    this.location = location;
+  }
+
+  async create(options: StoreCallOptions = {}): Promise<void> {
+    await turn(options.signal);
+  }
+
+  async get(file: FileName, range?: ByteRange, options: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    if (range) checkRange(range);
+    await turn(options.signal);
+    const bytes = this.#find(file, "read");
+    if (!range) return bytes.slice();
+    const length = resolvedLength(range, bytes.length, this.#place(file));
+    return bytes.slice(range.offset, range.offset + length);
+  }
+
+  async put(file: FileName, content: readonly Uint8Array[], options: StoreCallOptions = {}): Promise<void> {
+    const path = relativePath(file);
+    await turn(options.signal);
+    const bytes = joined(content);
+    options.signal?.throwIfAborted();
+    if (this.#contents.has(path)) {
+      throw new ExistsError(`Cannot store "${this.#place(file)}": it exists already and was left as it is`);
+    }
+    this.#contents.set(path, { file: { ...file }, bytes });
+  }
+
+  async size(file: FileName, options: StoreCallOptions = {}): Promise<number> {
+    await turn(options.signal);
+    return this.#find(file, "look at").length;
+  }
+
+  async *list(kind: FileKind, options: StoreCallOptions = {}): AsyncGenerator<ListedFile> {
+    await turn(options.signal);
+    for (const { file, bytes } of [...this.#contents.values()]) {
+      options.signal?.throwIfAborted();
+      if (file.kind === kind) yield { name: file.name, size: bytes.length };
+    }
+  }
+
+  async remove(file: FileName, options: StoreCallOptions = {}): Promise<void> {
+    const path = relativePath(file);
+    await turn(options.signal);
+    this.#contents.delete(path);
+  }
+
+  async close(): Promise<void> {
+    // Nothing is held open.
+  }
+
+  #find(file: FileName, verb: string): Uint8Array<ArrayBuffer> {
+    const entry = this.#contents.get(relativePath(file));
+    if (!entry) throw new NotFoundError(`Cannot ${verb} "${this.#place(file)}": no such file`);
+    return entry.bytes;
+  }
+
+  #place(file: FileName): string {
+    return `${this.location}/${relativePath(file)}`;
+  }
+}
+
+/** Lets other calls proceed, as a store that does I/O would, and stops where the signal is aborted. */
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await Promise.resolve();
+  signal?.throwIfAborted();
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}

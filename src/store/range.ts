@@ -1,0 +1,29 @@
+/** Byte ranges against a file's length: one reading of the contract for every store. */
+import { invariant, StoreError } from "../base/errors.ts";
+import type { ByteRange } from "./store.ts";
+
+/** Throws `BugError` unless both numbers are whole and not negative. */
+export function checkRange(range: ByteRange): void {
+  const { offset, length = 0 } = range;
+  invariant(
+    Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0,
+    `Not a byte range: offset ${offset}, length ${range.length}`,
+  );
+}
+
+/** How many bytes a range means in a file of `sizeBytes`. Throws `StoreError` where it reaches past the end. */
+export function resolvedLength(range: ByteRange, sizeBytes: number, location: string): number {
+  const length = range.length ?? sizeBytes - range.offset;
+  if (length < 0 || range.offset + length > sizeBytes) throw shortFileError(range, sizeBytes, location);
+  return length;
+}
+
+/** Tells that a file ends before the range does. */
+export function shortFileError(range: ByteRange, sizeBytes: number, location: string): StoreError {
+  const wanted = range.length === undefined
+    ? `from byte ${range.offset} on`
+    : `${range.length} bytes from byte ${range.offset} on`;
+  return new StoreError(
+    `Cannot read ${wanted} of "${location}": the file ends after ${sizeBytes} bytes; run a check of the repository`,
+  );
+}

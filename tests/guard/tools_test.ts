@@ -1,0 +1,76 @@
+/** What the real tools write. A test whose tool is not installed is shown as ignored, with the tool in its name. */
+import { strict as assert } from "node:assert";
+import { assertNoPrefixIsWhole, bytesOf, judge, noise } from "./judging.ts";
+import { MYSQLDUMP, TAR } from "./samples.ts";
+
+/** The output of a shell command, run in a new folder with the files `small`, `large`, `sparse` and `dump.sql` in it. */
+async function run(command: string): Promise<Uint8Array> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeFile(`${folder}/small`, noise(100));
+    await Deno.writeFile(`${folder}/large`, noise(200_000));
+    await Deno.writeFile(`${folder}/dump.sql`, bytesOf(MYSQLDUMP));
+    await Deno.writeFile(`${folder}/a.tar`, TAR);
+    await Deno.writeFile(`${folder}/sparse`, noise(100));
+    await Deno.truncate(`${folder}/sparse`, 5_000_000);
+    const output = await new Deno.Command("sh", { args: ["-c", command], cwd: folder }).output();
+    assert.ok(output.success, new TextDecoder().decode(output.stderr));
+    return output.stdout;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function isInstalled(tool: string): Promise<boolean> {
+  return (await new Deno.Command("sh", { args: ["-c", `command -v ${tool}`], stdout: "null" }).output()).success;
+}
+
+const LONG = `${"n".repeat(90)}/${"m".repeat(90)}`;
+const SQL = `"create table t(a, b); insert into t values (1, 'COMMIT;'), (2, 'two' || char(10) || 'lines');"`;
+
+const CASES: readonly { tool: string; command: string; format: string; spare?: number }[] = [
+  ...["gnu", "oldgnu", "pax", "posix", "ustar", "v7"].map((format) => (
+    { tool: "tar", command: `tar --format=${format} -b 1 -cf - small large dump.sql`, format: "tar" }
+  )),
+  ...["gnu", "pax"].flatMap((format) => [
+    { tool: "tar", command: `tar --format=${format} --sparse -b 1 -cf - sparse small`, format: "tar" },
+    {
+      tool: "tar",
+      command: `mkdir -p ${LONG} && tar --format=${format} -b 1 -cf - --xattrs ${LONG} small`,
+      format: "tar",
+    },
+  ]),
+  { tool: "gzip", command: "gzip -c dump.sql", format: "gzip+mysqldump" },
+  { tool: "gzip", command: "gzip -1 < large", format: "gzip" },
+  { tool: "gzip", command: "tar cf - large small | gzip", format: "gzip+tar" },
+  { tool: "pigz", command: "pigz -c dump.sql", format: "gzip+mysqldump" },
+  { tool: "pigz", command: "pigz -b 128 -p 2 < large", format: "gzip" },
+  { tool: "zstd", command: "zstd -qc dump.sql", format: "zstd+mysqldump" },
+  { tool: "zstd", command: "zstd -q --no-check < dump.sql", format: "zstd+mysqldump" },
+  { tool: "zstd", command: "cat a.tar | zstd -q -19 --long=27", format: "zstd+tar" },
+  { tool: "zstd", command: "zstd -q -T2 -B32K < large", format: "zstd" },
+  { tool: "sqlite3", command: `sqlite3 x.db ${SQL} && sqlite3 x.db .dump`, format: "sqlite" },
+];
+
+for (const { tool, command, format } of CASES) {
+  const ignore = !await isInstalled(tool);
+  Deno.test({
+    name: `tools: ${command.replaceAll(LONG, "LONG")}${ignore ? ` (${tool} is not installed)` : ""}`,
+    ignore,
+    async fn() {
+      const bytes = await run(command);
+      const verdict = await judge(bytes);
+      assert.deepEqual([verdict.format, verdict.complete], [format, true], verdict.reason);
+      const cuts = Array.from(noise(40), (byte, i) => Math.floor(bytes.length * (i + byte / 256) / 40));
+      const wholeFrom = format === "tar" ? endOfTar(bytes) : bytes.length;
+      await assertNoPrefixIsWhole(bytes, wholeFrom, "auto", [...cuts, bytes.length - 1, bytes.length]);
+    },
+  });
+}
+
+/** Where the two zero blocks at the end of an archive end: padding after them may be cut away. */
+function endOfTar(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (bytes[end - 1] === 0) end--;
+  return Math.min(bytes.length, Math.ceil(end / 512) * 512 + 1024);
+}

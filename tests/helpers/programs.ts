@@ -1,0 +1,77 @@
+/**
+ * Tests that need real programs: where one is missing the test is ignored, and its name says why; in CI it fails.
+ *
+ * `AGENT_TEST_ABSENT`, names with commas between, lists what CI is known not to have; `.ci/run` sets and prints it.
+ */
+import { accessSync, constants, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Programs that are told by an environment variable, because PATH holds another version or none at all. */
+const VARIABLE_BY_PROGRAM: Readonly<Record<string, string>> = {
+  "restic-newest": "RESTIC_NEWEST",
+  "denort": "DENORT_BIN",
+  "denort-deno": "DENORT_DENO",
+  "s3-server": "S3_SERVER",
+};
+
+interface ProgramTest<Name extends string> {
+  readonly name: string;
+  /** Program names as on PATH, or those of `VARIABLE_BY_PROGRAM`. */
+  readonly needs: readonly Name[];
+  /** Gets the absolute path of each needed program. */
+  readonly fn: (programs: Readonly<Record<Name, string>>, test: Deno.TestContext) => void | Promise<void>;
+}
+
+/** Registers a test that runs only where every program of `needs` is found. */
+export function programTest<const Name extends string>({ name, needs, fn }: ProgramTest<Name>): void {
+  const found = needs.map((need) => [need, findProgram(need)] as const);
+  const missing = found.flatMap(([need, path]) => path === undefined ? [need] : []);
+  if (missing.length === 0) {
+    const programs = Object.fromEntries(found) as Record<Name, string>;
+    Deno.test(name, (test) => fn(programs, test));
+  } else if (mayBeAbsent(missing)) {
+    Deno.test.ignore(`${name} (skipped: needs ${missing.map(hintOf).join(", ")})`, () => {});
+  } else {
+    Deno.test(name, () => {
+      throw new Error(`Cannot skip in CI: needs ${missing.map(hintOf).join(", ")}; see AGENT_TEST_ABSENT`);
+    });
+  }
+}
+
+/** The path of a program, by its environment variable, on PATH, or where Debian keeps servers; undefined if nowhere. */
+export function findProgram(name: string): string | undefined {
+  const variable = VARIABLE_BY_PROGRAM[name];
+  if (variable !== undefined) return Deno.env.get(variable) || undefined;
+  const folders = (Deno.env.get("PATH") ?? "").split(delimiter).filter((folder) => folder !== "");
+  return [...folders, "/usr/local/sbin", "/usr/sbin", "/sbin", ...postgresFolders()]
+    .map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function postgresFolders(): string[] {
+  const root = "/usr/lib/postgresql";
+  try {
+    return readdirSync(root).sort().reverse().map((version) => join(root, version, "bin"));
+  } catch {
+    return []; // no PostgreSQL server here
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // the answer, not a failure
+  }
+}
+
+function mayBeAbsent(missing: readonly string[]): boolean {
+  if (Deno.env.get("CI") !== "true") return true;
+  const absent = (Deno.env.get("AGENT_TEST_ABSENT") ?? "").split(",");
+  return missing.every((name) => absent.includes(name));
+}
+
+function hintOf(name: string): string {
+  const variable = VARIABLE_BY_PROGRAM[name];
+  return variable === undefined ? name : `${name} in ${variable}`;
+}
