@@ -50,7 +50,7 @@ export const edge: Deno.lint.Rule = {
         const owner = dottedName(node.init);
         for (const property of owner === undefined ? [] : node.id.properties) {
           if (property.type === "Property" && property.key.type === "Identifier") {
-            refuse(property, owner === "console" ? owner : `${owner}.${property.key.name}`);
+            refuse(property.key, owner === "console" ? owner : `${owner}.${property.key.name}`);
           }
         }
       },

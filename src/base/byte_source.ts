@@ -29,3 +29,9 @@ export function sourceOfStream(stream: ReadableStream<Uint8Array>): ByteSource {
     },
   };
 }
+
+/** A source whose end has to be judged: a command's output counts only where the command succeeded. */
+export interface JudgedSource extends ByteSource {
+  /** Asked after the last byte; throws `SourceError` where what lies behind the stream failed. */
+  ended(): Promise<void>;
+}

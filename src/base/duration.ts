@@ -1,4 +1,5 @@
 /** Spans of time for people. */
+import { UsageError } from "./errors.ts";
 
 /** A span of `ms` milliseconds in its two largest units: `0.4 s`, `12 s`, `3 min 20 s`, `5 h 2 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
@@ -14,4 +15,14 @@ export function formatDuration(ms: number): string {
 function pair(total: number, base: number, unit: string, subUnit: string): string {
   const rest = total % base;
   return `${Math.floor(total / base)} ${unit}${rest > 0 ? ` ${rest} ${subUnit}` : ""}`;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of a span such as `90s`, `5m`, `1h30m` or `2d`. Throws `UsageError` where it is none. */
+export function parseSpan(text: string): number {
+  if (!/^(\d+[smhd])+$/.test(text)) throw new UsageError(`Not a duration: "${text}"; write for example 90s, 5m or 1h30m`);
+  let ms = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)([smhd])/g)) ms += Number(count) * UNIT_MS[unit!]!;
+  return ms;
 }

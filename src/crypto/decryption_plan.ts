@@ -1,5 +1,5 @@
 /** Which sealed blobs one AES-CTR call can decrypt together: those whose counters follow each other. */
-import { BLOCK_BYTES, blocksAhead, wholeBlocks } from "./counter.ts";
+import { BLOCK_BYTES, blocksAhead } from "./counter.ts";
 import type { Piece } from "./piece.ts";
 
 /**
@@ -47,6 +47,6 @@ export function planDecryption(bytes: Uint8Array, pieces: readonly Piece[], over
 }
 
 function fits(group: OpenGroup, offset: number, length: number): boolean {
-  const gap = offset - wholeBlocks(group.length);
+  const gap = offset - group.length;
   return gap >= 0 && gap <= LARGEST_GAP_BYTES && offset + length <= LARGEST_GROUP_BYTES;
 }

@@ -377,8 +377,7 @@
     (local $excess i64)
     (local $low i64)
     (local $high i64)
-    ;; After two passes every limb has at most 26 bits: if the second one overflows at the top, it leaves zeros behind.
-    (call $carry)
+    ;; Afterwards only limb 0 may exceed 26 bits, by little, so that h < 2p.
     (call $carry)
 
     ;; 1 where h >= p, for then h + 5 reaches 2^130.

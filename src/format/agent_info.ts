@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import type { ManifestId } from "../base/id.ts";
 import type { ManifestChunker } from "./manifest.ts";
-import { count, id, text, timestamp } from "./schema.ts";
+import { count, fields, id, text, timestamp } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** The summary of a manifest in its snapshot. Sizes in bytes. */
@@ -40,7 +40,7 @@ export interface AgentSnapshotInfo {
   readonly finished: Rfc3339;
 }
 
-const schema = v.object({
+const schema = fields({
   manifest: id<ManifestId>(),
   parent: v.nullable(id<ManifestId>()),
   base: v.nullable(id<ManifestId>()),
@@ -54,7 +54,7 @@ const schema = v.object({
   files: count,
   complete: v.nullable(v.boolean()),
   guard: text,
-  chunker: v.object({ algorithm: text, min: count, average: count, max: count }),
+  chunker: fields({ algorithm: text, min: count, average: count, max: count }),
   modified: timestamp,
   started: timestamp,
   finished: timestamp,

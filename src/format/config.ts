@@ -4,7 +4,7 @@ import { goJsonBytes } from "./go_json.ts";
 import { damaged } from "./damage.ts";
 import { decodeJson } from "./json_text.ts";
 import { isIrreducible, parsePolynomial } from "./polynomial.ts";
-import { integer, text } from "./schema.ts";
+import { fields, integer, text } from "./schema.ts";
 
 /** Version of the repository format; from 2 on blobs and files may be compressed. */
 export type RepositoryVersion = 1 | 2;
@@ -18,7 +18,7 @@ export interface RepositoryConfig {
   readonly chunkerPolynomial: string;
 }
 
-const schema = v.object({
+const schema = fields({
   version: integer,
   id: v.pipe(v.string(), v.check((value) => /^[0-9a-fA-F]{64}$/.test(value), "expected 64 hex digits")),
   chunker_polynomial: v.pipe(text, v.check(isUsable, "expected an irreducible polynomial in hex")),

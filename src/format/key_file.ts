@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { encodeBase64 } from "./base64.ts";
 import { goJsonBytes } from "./go_json.ts";
 import { decodeJson } from "./json_text.ts";
-import { base64Bytes, count, textOrZero, timestampOrZero } from "./schema.ts";
+import { base64Bytes, count, fields, textOrZero, timestampOrZero } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** Bytes of salt in a key file. */
@@ -34,7 +34,7 @@ export interface KeyFile extends ScryptParameters {
 const MAX_INT32 = 2 ** 31 - 1;
 
 const keyFileSchema = v.pipe(
-  v.object({
+  fields({
     created: timestampOrZero,
     username: textOrZero,
     hostname: textOrZero,
@@ -78,8 +78,8 @@ export interface MasterKeyBytes {
   readonly macR: Uint8Array;
 }
 
-const masterKeySchema = v.object({
-  mac: v.object({ k: base64Bytes(16), r: base64Bytes(16) }),
+const masterKeySchema = fields({
+  mac: fields({ k: base64Bytes(16), r: base64Bytes(16) }),
   encrypt: base64Bytes(32),
 });
 

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { goJsonBytes } from "./go_json.ts";
 import { decodeJson } from "./json_text.ts";
-import { integer, textOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import { fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** Who holds a lock, and since when. */
@@ -20,7 +20,7 @@ export interface Lock {
   readonly gid?: number;
 }
 
-const schema = v.object({
+const schema = fields({
   time: timestampOrZero,
   exclusive: v.nullish(v.boolean(), false),
   hostname: textOrZero,

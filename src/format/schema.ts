@@ -9,6 +9,11 @@ import { isRfc3339, ZERO_TIME } from "./time.ts";
 
 const UINT32_MAX = 2 ** 32 - 1;
 
+/** An object with these fields; unknown ones are dropped. (`v.object` alone would take an array for an object.) */
+export function fields<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(v.unknown(), v.check((value) => !Array.isArray(value), "expected an object"), v.object(entries));
+}
+
 /** A string; escapes that form no character read as U+FFFD, as Go does. */
 export const text = v.pipe(v.string(), v.transform((value) => value.toWellFormed()));
 /** A string, or the empty one. */

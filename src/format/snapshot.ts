@@ -4,7 +4,7 @@ import type { BlobId, SnapshotId } from "../base/id.ts";
 import { type AgentSnapshotInfo, readAgentInfo } from "./agent_info.ts";
 import { goJsonBytes } from "./go_json.ts";
 import { decodeJson } from "./json_text.ts";
-import { countOrZero, id, idOrNull, textOrZero, textsOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import { countOrZero, fields, id, idOrNull, textOrZero, textsOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** What a backup did, as restic's `snapshots` shows it. Counts, and sizes in bytes. */
@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly agent: AgentSnapshotInfo | null;
 }
 
-const summarySchema = v.object({
+const summarySchema = fields({
   backup_start: timestampOrZero,
   backup_end: timestampOrZero,
   files_new: countOrZero,
@@ -66,7 +66,7 @@ const summarySchema = v.object({
 });
 type SummaryFields = v.InferOutput<typeof summarySchema>;
 
-const schema = v.object({
+const schema = fields({
   time: timestampOrZero,
   parent: idOrNull<SnapshotId>(),
   tree: id<BlobId>(),
@@ -108,9 +108,9 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
  * not ours reads as absent. Throws `IntegrityError` naming `what`, also where there is no tree.
  */
 export function decodeSnapshot(bytes: Uint8Array, what: string): Snapshot {
-  const { program_version, summary, agent, ...fields } = decodeJson(schema, bytes, what);
+  const { program_version, summary, agent, ...rest } = decodeJson(schema, bytes, what);
   return {
-    ...fields,
+    ...rest,
     programVersion: program_version,
     summary: summary === null ? null : summaryOfFields(summary),
     agent: readAgentInfo(agent),

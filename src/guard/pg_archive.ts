@@ -110,13 +110,10 @@ class Archive {
     return true;
   }
 
-  /** Pieces with their lengths before them, closed by a length of zero. */
   *#passPieces(): Reading<void> {
-    let length = yield* this.#count("a data block");
-    while (length > 0) {
-      yield { pass: length, what: "a data block" };
-      length = yield* this.#count("a data block");
-    }
+    const pieces = new Pieces(this.#intBytes);
+    const sink = (piece: Uint8Array) => pieces.take(piece);
+    yield { pass: Infinity, what: "a data block", sink, isDone: () => pieces.ended };
   }
 
   *#passStrings(count: number, what: string): Reading<void> {
@@ -144,6 +141,43 @@ class Archive {
       throw new SourceError(`${what} is malformed before byte ${this.#cursor.position}`);
     }
     return field[0] === 0 ? magnitude : -magnitude;
+  }
+}
+
+/**
+ * Passes pieces with their lengths before them, closed by a length of zero. Without compression every row is a piece, so
+ * this is a loop of its own and not one step of the walk a piece.
+ */
+class Pieces {
+  readonly #field: Uint8Array;
+  #fieldBytes = 0;
+  /** Bytes of the current piece that are still to come. */
+  #left = 0;
+  ended = false;
+
+  constructor(intBytes: number) {
+    this.#field = new Uint8Array(1 + intBytes);
+  }
+
+  /** Takes `bytes` up to the end of the last piece; the number of bytes taken. */
+  take(bytes: Uint8Array): number {
+    let offset = 0;
+    while (offset < bytes.length && !this.ended) {
+      const skipped = Math.min(this.#left, bytes.length - offset);
+      this.#left -= skipped;
+      offset += skipped;
+      while (this.#left === 0 && offset < bytes.length && !this.ended) this.#takeLengthByte(bytes[offset++]!);
+    }
+    return offset;
+  }
+
+  #takeLengthByte(byte: number): void {
+    this.#field[this.#fieldBytes++] = byte;
+    if (this.#fieldBytes < this.#field.length) return;
+    this.#fieldBytes = 0;
+    this.#left = littleEndian(this.#field, 1, this.#field.length - 1);
+    if (this.#left > 0 && this.#field[0] !== 0) throw new SourceError("a data block has a piece of negative length");
+    this.ended = this.#left === 0;
   }
 }
 

@@ -9,15 +9,10 @@ import { Head } from "./window.ts";
 import { xbstreamFormat } from "./xbstream.ts";
 import { zstdFormat } from "./zstd.ts";
 
+const COMPRESSED: readonly Format[] = [gzipFormat, zstdFormat];
+const UNCOMPRESSED: readonly Format[] = [xbstreamFormat, pgArchiveFormat, tarFormat, ...sqlDumpFormats];
 /** No two of them recognise the same head; the cheap ones come first. */
-const FORMATS: readonly Format[] = [
-  gzipFormat,
-  zstdFormat,
-  xbstreamFormat,
-  pgArchiveFormat,
-  tarFormat,
-  ...sqlDumpFormats,
-];
+const FORMATS: readonly Format[] = [...COMPRESSED, ...UNCOMPRESSED];
 
 /** Compression within compression is followed this deep. */
 const MAX_COMPRESSIONS = 3;
@@ -68,16 +63,11 @@ class AutoJudge implements Judge {
 
   #decide(): Judge {
     const head = this.#head.bytes;
-    const format = FORMATS.find((candidate) => candidate.recognises(head));
-    this.#judge = format?.judge(() => this.#nested()) ?? silentJudge("the stream is of no format a guard knows");
+    const formats = this.#compressions < MAX_COMPRESSIONS ? FORMATS : UNCOMPRESSED;
+    const format = formats.find((candidate) => candidate.recognises(head));
+    const nested = () => new AutoJudge(this.#compressions + 1);
+    this.#judge = format?.judge(nested) ?? silentJudge("the stream is of no format a guard knows");
     this.#judge.push(head);
     return this.#judge;
-  }
-
-  #nested(): Judge {
-    const compressions = this.#compressions + 1;
-    return compressions < MAX_COMPRESSIONS
-      ? new AutoJudge(compressions)
-      : silentJudge(`compressed more than ${MAX_COMPRESSIONS} times`);
   }
 }

@@ -116,7 +116,7 @@ class SqlDumpJudge implements Judge {
 
   #judgeEnd(dialect: Dialect, head: string): Verdict {
     const text = normalised(this.#tail.bytes);
-    const written = text.replace(/[ \t\n]+$/, "");
+    const written = text.replace(/[ \t\r\n]+$/, "");
     const lines = written.split("\n");
     if (this.#tail.seen > TAIL_BYTES) lines.shift();
     const terminated = text.startsWith("\n", written.length);

@@ -23,6 +23,8 @@ export interface Pass {
   readonly orEnd?: boolean;
   /** Sees the bytes and tells how many it took; fewer than it was given ends the step. */
   readonly sink?: (piece: Uint8Array) => number;
+  /** Ends the step as well, where the sink can tell without seeing what follows. */
+  readonly isDone?: () => boolean;
 }
 
 /** One format's reader. It returns why the stream is whole and throws `SourceError` with why it is not. */
@@ -88,7 +90,8 @@ export class WalkJudge implements Judge, Cursor {
     }
     this.#done += used;
     this.position += used;
-    if (this.#done === wanted || used < piece.length) {
+    const ended = this.#done === wanted || used < piece.length || ("pass" in step && step.isDone?.() === true);
+    if (ended) {
       this.#resume("take" in step ? this.#scratch.subarray(0, step.take) : NO_BYTES);
     }
     return used;

@@ -2,7 +2,7 @@
  * Put: a stream becomes a backup. The source is read from the first moment; what it turns out to be decides at the end
  * whether anything is committed.
  */
-import type { ByteSource } from "../base/byte_source.ts";
+import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/size.ts";
 import { InterruptedError, SourceError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
@@ -33,17 +33,11 @@ import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 
-/** A stream to be put, and how it ended. */
-export interface StreamSource extends ByteSource {
-  /** Asked after the last byte: throws `SourceError` where the command behind the stream failed. */
-  ended(): Promise<void>;
-}
-
 /** What to put, and under which conditions it counts. */
 export interface PutRequest {
   readonly series: SeriesName;
   readonly fileName: StreamFileName;
-  readonly source: StreamSource;
+  readonly source: JudgedSource;
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
   readonly guard: GuardChoice;
   readonly allowEmpty: boolean;

@@ -20,7 +20,7 @@ export interface PlannedBlob {
   readonly uncompressedLength: number;
   /** Where its plaintext goes in the batch, in bytes. */
   readonly target: number;
-  /** Which id of the content list it is. */
+  /** Which chunk of the batch it is, from 0. */
   readonly position: number;
 }
 
@@ -67,7 +67,7 @@ export function planRead(index: BlobIndex, content: Uint8Array, from: number, li
     const key = `${place.pack} ${place.offset}`;
     const twin = wanted.get(key);
     if (twin) copies.push({ from: twin.target, to: bytes, length });
-    else wanted.set(key, { place, target: bytes, position });
+    else wanted.set(key, { place, target: bytes, position: position - from });
     bytes += length;
   }
   return { ...groupIntoRanges(index, [...wanted.values()], limits.gapBytes), copies, bytes, count: position - from };

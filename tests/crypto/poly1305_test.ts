@@ -99,6 +99,15 @@ Deno.test("extreme limbs do not overflow", () => {
   );
 });
 
+Deno.test("four lanes that sum up to just about twice the modulus are reduced", () => {
+  const one = Uint8Array.from({ length: 16 }, (_, i) => i === 0 ? 1 : 0);
+  for (let last = 0xf0; last <= 0xff; last++) {
+    const message = new Uint8Array(64).fill(0xff);
+    message[48] = last;
+    assert.deepEqual(tagOf(one, new Uint8Array(16), message), poly1305Reference(one, new Uint8Array(16), message));
+  }
+});
+
 Deno.test("a batch gives each message its own tag, whatever its place, and reads shared memory", () => {
   const r = pseudorandomBytes(16, "batch r");
   const poly1305 = new Poly1305(r);

@@ -5,8 +5,7 @@ import { poly1305Reference } from "./poly1305_reference.ts";
 
 /** `nonce || C || tag` of `plaintext`. */
 export function sealReference(keys: SealingKeys, nonce: Uint8Array, plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
-  const ciphertext = createCipheriv("aes-256-ctr", keys.encrypt, nonce).update(plaintext);
-  return authenticate(keys, nonce, ciphertext);
+  return authenticate(keys, nonce, encipher("aes-256-ctr", keys.encrypt, nonce, plaintext));
 }
 
 /** `nonce || ciphertext || tag` with the right tag for any ciphertext. */
@@ -15,8 +14,16 @@ export function authenticate(
   nonce: Uint8Array,
   ciphertext: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const mask = createCipheriv("aes-128-ecb", keys.macK, null).update(nonce);
+  const mask = encipher("aes-128-ecb", keys.macK, null, nonce);
   return new Uint8Array([...nonce, ...ciphertext, ...poly1305Reference(keys.macR, mask, ciphertext)]);
+}
+
+function encipher(algorithm: string, key: Uint8Array, nonce: Uint8Array | null, text: Uint8Array): Uint8Array {
+  const cipher = createCipheriv(algorithm, key, nonce);
+  cipher.setAutoPadding(false);
+  const enciphered = cipher.update(text);
+  cipher.final();
+  return enciphered;
 }
 
 /** The nonce that lies `blocks` blocks behind `start`. */

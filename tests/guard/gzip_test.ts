@@ -49,6 +49,8 @@ Deno.test("gzip: a wrong checksum or length is found", async () => {
 });
 
 Deno.test("gzip: damage in the compressed data of a later member is found", async () => {
+  const reservedBlock = concat(GZIP, GZIP.subarray(0, 10), Uint8Array.of(7), noise(50));
+  await expect(reservedBlock, "gzip+mysqldump", false, /compressed data is damaged \(invalid block type\)/);
   const broken = concat(GZIP, GZIP);
   broken[GZIP.length + 60]! ^= 0x55;
   await expect(broken, "gzip+mysqldump", false, /damaged|wrong/);
@@ -87,7 +89,7 @@ Deno.test("gzip: bgzip's members end with an empty one", async () => {
 Deno.test("gzip: compression within compression is followed three deep and no deeper", async () => {
   const text = bytesOf(MYSQLDUMP);
   await expect(gzip(gzip(gzip(text))), "gzip+gzip+gzip+mysqldump", true, /ends with/);
-  await expect(gzip(gzip(gzip(gzip(text)))), "gzip+gzip+gzip", true, /compressed more than 3 times/);
+  await expect(gzip(gzip(gzip(gzip(text)))), "gzip+gzip+gzip", true, /no format a guard knows/);
   const torn = gzip(gzip(gzip(gzip(text)).subarray(0, 300)));
   assert.equal((await judge(torn)).complete, false);
 });

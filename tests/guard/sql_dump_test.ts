@@ -92,13 +92,18 @@ Deno.test("sql: mysqldump and mariadb-dump accept each other's dumps, for many s
 
 Deno.test("sql: a reason quotes at most a few characters of a row, and escapes them", async () => {
   const reason = await expect(MYSQLDUMP.slice(0, 400) + "secret-of-a-row,'\xff\x00\"\\x", "mysqldump", false);
-  assert.match(reason, /"…of-a-row,'\\xff\\x00\\"\\\\x"/);
+  assert.match(reason, /"…-of-a-row,'\\xff\\x00\\"\\\\x"/);
   assert.doesNotMatch(reason, /secret/);
 });
 
 Deno.test("sql: more blank bytes at the end than are kept hide the closing line: incomplete, never a guess", async () => {
   await expect(MYSQLDUMP + "\n".repeat(3000), "mysqldump", true);
   await expect(MYSQLDUMP + "\n".repeat(10_000), "mysqldump", false);
+});
+
+Deno.test("sql: what is kept of the end may begin within a row, which is no line start", async () => {
+  const row = MYSQLDUMP.slice(0, 300) + "x".repeat(9000) + "-- Dump completed";
+  await expect(row + "\n".repeat(4096 - "-- Dump completed".length), "mysqldump", false);
 });
 
 Deno.test("sql: head and tail of a long dump are found in whatever pieces it comes", async () => {

@@ -60,7 +60,9 @@ Deno.test("xbstream: a backup is whole only with its info file, under the name o
 });
 
 Deno.test("xbstream: files of anything else need no info file", async () => {
-  await expect(concat(xbFile("notes.txt"), xbFile("b/c.png")), true, /ends on a chunk border, 2 files/);
+  const stream = concat(xbFile("notes.txt"), xbFile("b/c.png"));
+  await expect(stream, true, /ends on a chunk border, 2 files/);
+  await expect(concat(stream, bytesOf("XBS")), false, /inside a chunk header/);
 });
 
 Deno.test("xbstream: sparse payloads, with their map in the checksum", async () => {

@@ -63,10 +63,11 @@ export async function runProgram(
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const command = new Deno.Command(path, { args, env, stdin: "piped", stdout: "piped", stderr: "piped" });
   const child = command.spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
+  const feeding = new Blob([input]).stream().pipeTo(child.stdin); // while the output is read: pipes are small
   const { code, stdout, stderr } = await child.output();
+  await feeding.catch((error) => {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // most commands do not read
+  });
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 

@@ -82,7 +82,7 @@ Deno.test("edge reports clock, randomness, environment, exit and console, howeve
     [`Deno["env"]`, `Deno["env"]`],
     ["globalThis.Deno.exit(1)", "globalThis.Deno.exit"],
     ["const { env } = Deno;", "env"],
-    ["const { random: dice } = Math;", "random: dice"],
+    ["const { random: dice } = Math;", "random"],
     ["process.env.HOME", "process.env"],
     ["process.exit()", "process.exit"],
     [`console.log("x")`, "console.log"],

@@ -37,7 +37,7 @@ export const orderItems: Table = {
     // A line taken back counts down.
     out.raw(quantity === 0 ? MINUS_ONE : QUANTITIES[quantity & 7]!);
     out.byte(44);
-    out.decimal(99 + 10 * fixed.below(30_000));
+    out.decimal(99 + 10 * varying.below(30_000));
     out.byte(44);
     out.decimal(varying.below(5) > 0 ? 0 : -varying.below(5_000));
     if (fixed.below(12) > 0) return out.raw(NULL);

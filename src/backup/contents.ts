@@ -1,0 +1,90 @@
+/** What a backup holds: its streams and files, their content lists, its manifest. */
+import { IntegrityError } from "../base/errors.ts";
+import { encodeHex } from "../base/hex.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { sha256 } from "../crypto/digest.ts";
+import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.ts";
+import type { Node } from "../format/node.ts";
+import { type IndexedRepository, readBlob } from "../repository/blob_reader.ts";
+import { findNode, readTree, subtreeOf, walkFiles } from "../repository/trees.ts";
+import type { Backup } from "./backup.ts";
+
+/** A file of a backup that can be restored as a stream. */
+export interface BackupFile {
+  /** From the root of the snapshot, without a leading slash. */
+  readonly path: string;
+  /** Bytes, as the tree says. */
+  readonly size: number;
+  /** What the manifest says of it, or null where there is none. */
+  readonly expected: ManifestFile | null;
+  /** Its content lists in order: one, or one a part. Read when asked for. */
+  readonly contents: () => AsyncGenerator<Uint8Array>;
+}
+
+/**
+ * The manifest of a backup: the sidecar file, found by the snapshot's paths; null where another tool made the backup.
+ * Throws `IntegrityError` where it is damaged or is not the one that the snapshot names.
+ */
+export async function readManifest(repository: IndexedRepository, backup: Backup): Promise<Manifest | null> {
+  const path = `${backup.series}.manifest.json`;
+  const node = await findNode(repository, backup.snapshot.tree, path);
+  if (node?.type !== "file" || node.content === null) {
+    if (backup.info === null) return null;
+    throw new IntegrityError(`Damaged backup ${backup.id}: its tree holds no manifest at ${path}`);
+  }
+  const text = await readWhole(repository, node.content);
+  if (backup.info !== null && encodeHex(sha256(text)) !== backup.info.manifest) {
+    throw new IntegrityError(
+      `Damaged backup ${backup.id}: the manifest in its tree is another one (${encodeHex(sha256(text))})`,
+    );
+  }
+  return decodeManifest(text, `manifest of backup ${backup.id}`);
+}
+
+/** The streams of a backup as its manifest lists them or, without one, every file of its tree. */
+export async function listFiles(
+  repository: IndexedRepository,
+  backup: Backup,
+  manifest: Manifest | null,
+): Promise<BackupFile[]> {
+  if (manifest === null) return await filesOfTree(repository, backup);
+  const files: BackupFile[] = [];
+  for (const expected of manifest.files) {
+    const path = `${manifest.series}/${expected.path}`;
+    const node = await findNode(repository, backup.snapshot.tree, path);
+    if (node === undefined) throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${path}`);
+    files.push({ path, size: expected.size, expected, contents: () => contentsOf(repository, node, path) });
+  }
+  return files;
+}
+
+async function filesOfTree(repository: IndexedRepository, backup: Backup): Promise<BackupFile[]> {
+  const files: BackupFile[] = [];
+  for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
+    if (node.type !== "file") continue;
+    files.push({ path, size: node.size, expected: null, contents: () => contentsOf(repository, node, path) });
+  }
+  return files;
+}
+
+/** The content lists of a file, or of all parts below the directory that stands for a long stream. */
+async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
+  if (node.type === "dir") {
+    for (const child of await readTree(repository, subtreeOf(node))) {
+      yield* contentsOf(repository, child, `${path}/${child.name}`);
+    }
+  } else if (node.content !== null) yield node.content;
+  else throw new IntegrityError(`Damaged tree: "${path}" is neither a file nor a directory of parts`);
+}
+
+async function readWhole(repository: IndexedRepository, content: Uint8Array): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < content.length; at += ID_BYTES) pieces.push(await readBlob(repository, "data", content, at));
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

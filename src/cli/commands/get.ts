@@ -1,0 +1,144 @@
+/** `agent get`: restore a backup to standard output, a file or a directory. */
+import { Command } from "commander";
+import { dirname, join } from "node:path";
+import { UsageError } from "../../base/errors.ts";
+import { formatDuration } from "../../base/duration.ts";
+import { formatSize } from "../../base/size.ts";
+import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
+import type { CliContext } from "../context.ts";
+import { looksBinary } from "../binary.ts";
+import { openOutputFile, type OutputFile } from "../output_file.ts";
+import { printable, writeJson, writeLine } from "../output.ts";
+import { ProgressLine } from "../progress.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface GetOptions extends RepositoryOptions {
+  readonly file?: string;
+  readonly output?: string;
+  readonly target?: string;
+  readonly overwrite?: boolean;
+  readonly lock: boolean;
+}
+
+const EXAMPLES = `
+SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time as in
+@2026-08-30 or @2026-08-30T12:00 (the newest that began by then). @ID alone needs no series.
+  agent get prod/shop | mysql shop
+  agent get prod/shop@2026-08-30 -o shop.sql
+
+Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all of it
+was right; with standard output look at the exit code, 4 means that what came out must not be used.`;
+
+/** The command's specification. */
+export function getCommand(context: CliContext): Command {
+  const command = new Command("get")
+    .description("restore a backup to standard output, a file or a directory")
+    .usage("[options] SERIES[@SELECTOR]")
+    .argument("<backup>", "which backup")
+    .option("--file <path>", "which file of the backup, where it holds several")
+    .option("-o, --output <file>", "write to this file")
+    .option("--target <dir>", "write every file of the backup below this directory")
+    .option("--overwrite", "replace files that are there already")
+    .option("--no-lock", "take no lock: for stores that cannot be written to")
+    .addHelpText("after", EXAMPLES)
+    .action((selector: string, options: GetOptions, self: Command) =>
+      run(check(selector, { ...self.parent?.opts(), ...options }, context), context)
+    );
+  return withRepositoryOptions(command);
+}
+
+function check(selector: string, options: GetOptions, context: CliContext) {
+  if (options.output !== undefined && options.target !== undefined) {
+    throw new UsageError("Give -o or --target, not both");
+  }
+  return { selector, options, access: repositoryAccess(options, context) };
+}
+
+async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+  const { world, signal, stderr } = context;
+  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
+  const readOptions = {
+    signal,
+    noLock: !options.lock,
+    onProgress: ({ bytesWritten, bytesTotal }: { bytesWritten: number; bytesTotal: number }) =>
+      progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} restored`),
+  };
+  try {
+    await withBackup(access, selector, world, readOptions, async (open) => {
+      const restored = await restore(open, options, context);
+      await progress.clear();
+      await report(restored, open, progress.seconds, options, context);
+    });
+  } finally {
+    await progress.clear();
+  }
+}
+
+async function restore(open: OpenBackup, options: GetOptions, context: CliContext): Promise<VerifiedStream[]> {
+  const { target, overwrite = false } = options;
+  if (target === undefined) {
+    const file = chooseFile(open.files, options.file);
+    if (options.output === undefined) return [await open.read(file, terminalGuard(context))];
+    return [await intoFile(options.output, overwrite, (sink) => open.read(file, sink))];
+  }
+  const files = options.file === undefined ? open.files : [chooseFile(open.files, options.file)];
+  const restored: VerifiedStream[] = [];
+  for (const file of files) {
+    const path = join(target, file.path);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    restored.push(await intoFile(path, overwrite, (sink) => open.read(file, sink)));
+  }
+  return restored;
+}
+
+/** Standard output; where it is a terminal nothing binary gets there. */
+function terminalGuard({ stdout }: CliContext): StreamSink {
+  return {
+    async write(bytes) {
+      if (stdout.isTerminal && looksBinary(bytes)) {
+        throw new UsageError("Refusing to write binary data to a terminal: use -o FILE, or a pipe");
+      }
+      await stdout.write(bytes);
+    },
+  };
+}
+
+/** The file appears only when `read` was content with all of it. */
+async function intoFile(
+  path: string,
+  overwrite: boolean,
+  read: (sink: StreamSink) => Promise<VerifiedStream>,
+): Promise<VerifiedStream> {
+  const file: OutputFile = await openOutputFile(path, { overwrite });
+  try {
+    const verified = await read(file);
+    await file.keep();
+    return verified;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+async function report(
+  restored: readonly VerifiedStream[],
+  { backup }: OpenBackup,
+  seconds: number,
+  options: GetOptions,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
+  const toStdout = options.output === undefined && options.target === undefined;
+  for (const { file, summary } of restored) {
+    const { size, md5, sha256 } = summary;
+    const row = { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
+    if (options.json) await writeJson(toStdout ? stderr : stdout, row);
+    else if (!options.quiet) {
+      const rate = (size / 1e6 / Math.max(seconds, 0.001)).toFixed(0);
+      const checked = file.expected
+        ? "MD5 and SHA-256 as in the manifest"
+        : "every blob as named, no manifest to compare with";
+      const what = `${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${rate} MB/s`;
+      await writeLine(stderr, `${what}; ${checked}`);
+    }
+  }
+}

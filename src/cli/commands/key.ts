@@ -1,0 +1,78 @@
+/** `agent key`: which passwords open the repository. */
+import { Command } from "commander";
+import { shortId } from "../../base/id.ts";
+import { timestampToDate } from "../../format/time.ts";
+import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
+import type { CliContext } from "../context.ts";
+import { formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { newPassword, repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface KeyOptions extends RepositoryOptions {
+  readonly newPasswordFile?: string;
+}
+
+const NEW_PASSWORD = ["--new-password-file <file>", "file that holds the new password"] as const;
+
+/** The command's specification. */
+export function keyCommand(context: CliContext): Command {
+  const all = (self: Command, options: KeyOptions): KeyOptions => ({ ...self.parent?.parent?.opts(), ...options });
+  return new Command("key")
+    .description("list, add, remove or change the passwords that open the repository")
+    .addCommand(withRepositoryOptions(
+      new Command("list").description("list key files")
+        .action((options: KeyOptions, self: Command) => list(all(self, options), context)),
+    ))
+    .addCommand(withRepositoryOptions(
+      new Command("add").description("let one more password open the repository").option(...NEW_PASSWORD)
+        .action((options: KeyOptions, self: Command) => add(all(self, options), context)),
+    ))
+    .addCommand(withRepositoryOptions(
+      new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it")
+        .action((id: string, options: KeyOptions, self: Command) => remove(id, all(self, options), context)),
+    ))
+    .addCommand(withRepositoryOptions(
+      new Command("passwd").description("change the password in use").option(...NEW_PASSWORD)
+        .action((options: KeyOptions, self: Command) => change(all(self, options), context)),
+    ));
+}
+
+async function list(options: KeyOptions, context: CliContext): Promise<void> {
+  const keys = await keyList(repositoryAccess(options, context), context.world);
+  if (options.json) {
+    for (const { id, username, hostname, created, isCurrent } of keys) {
+      await writeJson(context.stdout, { id, username, hostname, created, current: isCurrent });
+    }
+    return;
+  }
+  const columns = ["", "ID", "USER", "HOST", "CREATED"].map((title) => ({ title, align: "left" as const }));
+  for (const line of formatTable(columns, keys.map(row))) await writeLine(context.stdout, line);
+}
+
+function row({ id, username, hostname, created, isCurrent }: KeyRow): string[] {
+  const time = formatTime(timestampToDate(created));
+  return [isCurrent ? "*" : "", shortId(id), printable(username), printable(hostname), time];
+}
+
+async function add(options: KeyOptions, context: CliContext): Promise<void> {
+  const ask = () => newPassword(options.newPasswordFile, context);
+  const id = await keyAdd(repositoryAccess(options, context), ask, context.world);
+  await report("added", id, options, context);
+}
+
+async function remove(prefix: string, options: KeyOptions, context: CliContext): Promise<void> {
+  const id = await keyRemove(repositoryAccess(options, context), prefix, context.world);
+  await report("removed", id, options, context);
+}
+
+async function change(options: KeyOptions, context: CliContext): Promise<void> {
+  const ask = () => newPassword(options.newPasswordFile, context);
+  const id = await keyChange(repositoryAccess(options, context), ask, context.world);
+  await report("changed", id, options, context);
+}
+
+async function report(what: string, id: string, options: KeyOptions, { stdout, stderr }: CliContext): Promise<void> {
+  if (options.json) await writeJson(stdout, { [what]: id });
+  else if (!options.quiet) {
+    await writeLine(stderr, `Key ${id.slice(0, 8)} ${what === "changed" ? "is the new one in use" : what}`);
+  }
+}

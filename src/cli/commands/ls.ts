@@ -1,0 +1,85 @@
+/** `agent ls`: what backups there are. */
+import { Command } from "commander";
+import { shortId } from "../../base/id.ts";
+import { formatSize } from "../../base/size.ts";
+import { type Backup, sizeOf } from "../../backup/backup.ts";
+import { timestampToDate } from "../../format/time.ts";
+import { listBackups } from "../../ops/list.ts";
+import { backupJson } from "../backup_json.ts";
+import type { CliContext } from "../context.ts";
+import { type Column, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface LsOptions extends RepositoryOptions {
+  readonly host?: string;
+  readonly tag?: string[];
+}
+
+/** The command's specification. */
+export function lsCommand(context: CliContext): Command {
+  const command = new Command("ls")
+    .description("list backups, oldest first")
+    .usage("[options] [SERIES]")
+    .argument("[series]", "only this series and those below it")
+    .option("--host <name>", "only backups of this host")
+    .option("--tag <tag...>", "only backups with all of these tags")
+    .action((series: string | undefined, options: LsOptions, self: Command) =>
+      run(series, { ...self.parent?.opts(), ...options }, context)
+    );
+  return withRepositoryOptions(command);
+}
+
+async function run(series: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
+  const { stdout, stderr, world } = context;
+  const { host, tag } = options;
+  const filter = {
+    ...(series === undefined ? {} : { series }),
+    ...(host === undefined ? {} : { host }),
+    ...(tag === undefined ? {} : { tags: tag }),
+  };
+  const { backups, damaged } = await listBackups(repositoryAccess(options, context), filter, world);
+  if (options.json) {
+    for (const backup of backups) await writeJson(stdout, backupJson(backup));
+  } else {
+    if (backups.length > 0) {
+      for (const line of formatTable(COLUMNS, backups.map(row))) await writeLine(stdout, line);
+    }
+    if (!options.quiet) await writeLine(stderr, backups.length === 0 ? "No backups" : count(backups));
+  }
+  if (damaged.length > 0) throw damaged[0]!.error;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID", align: "left" },
+  { title: "SERIES", align: "left" },
+  { title: "HOST", align: "left" },
+  { title: "STARTED", align: "left" },
+  { title: "LEVEL", align: "right" },
+  { title: "RUN", align: "left" },
+  { title: "SIZE", align: "right" },
+  { title: "NEW", align: "right" },
+  { title: "STORED", align: "right" },
+  { title: "GUARD", align: "left" },
+];
+
+function row(backup: Backup): string[] {
+  const { id, series, host, started, info } = backup;
+  const size = sizeOf(backup);
+  return [
+    shortId(id),
+    printable(series),
+    printable(host),
+    formatTime(timestampToDate(started)),
+    info ? String(info.level) : "-",
+    info?.runType ?? "-",
+    size === null ? "-" : formatSize(size),
+    info ? formatSize(info.added) : "-",
+    info ? formatSize(info.stored) : "-",
+    info ? info.guard : "-",
+  ];
+}
+
+function count(backups: readonly Backup[]): string {
+  const series = new Set(backups.map((backup) => backup.series)).size;
+  return `${backups.length} ${backups.length === 1 ? "backup" : "backups"} in ${series} series`;
+}

@@ -1,0 +1,154 @@
+/** `agent put`: back up standard input or the output of a command. */
+import { Command, Option } from "commander";
+import { UsageError } from "../../base/errors.ts";
+import { formatDuration } from "../../base/duration.ts";
+import { shortId } from "../../base/id.ts";
+import { formatSize, parseSize } from "../../base/size.ts";
+import { parametersFor } from "../../chunker/parameters.ts";
+import { commandSource } from "../../engine/stream/command.ts";
+import { inputSource } from "../../engine/stream/input.ts";
+import { DEFAULT_FILE_NAME, parseFileName, parseSeries } from "../../format/series.ts";
+import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
+import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
+import { backupJson } from "../backup_json.ts";
+import type { CliContext } from "../context.ts";
+import { writeJson, writeLine } from "../output.ts";
+import { ProgressLine } from "../progress.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
+const RUN_TYPES = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+
+interface PutOptions extends RepositoryOptions {
+  readonly filename?: string;
+  readonly tag?: string[];
+  readonly host?: string;
+  readonly time?: string;
+  readonly runType?: (typeof RUN_TYPES)[number];
+  readonly guard: string;
+  readonly minSize?: string;
+  readonly allowEmpty?: boolean;
+  readonly chunkSize?: string;
+  readonly compression: (typeof COMPRESSION_LEVELS)[number];
+}
+
+const EXAMPLES = `
+Without a command the stream comes from standard input:
+  mysqldump --single-transaction shop | agent put prod/shop
+With one, its exit code decides, too:
+  agent put prod/shop -- mysqldump --single-transaction shop
+
+The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.`;
+
+/** The command's specification. */
+export function putCommand(context: CliContext): Command {
+  const command = new Command("put")
+    .description("back up standard input, or the output of a command behind --")
+    .usage("[options] SERIES [-- COMMAND ARG...]")
+    .argument("<series>", "name under which backups follow each other, such as prod/shop")
+    .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
+    .option("--tag <tag>", "tag of the backup; may be repeated", collect)
+    .option("--host <name>", "host the backup counts for (this one)")
+    .option("--time <time>", "when the backup counts as started, such as 2026-08-30T04:00 (now)")
+    .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
+    .option(
+      "--guard <format>",
+      `who judges whether the stream is whole: auto, none, ${GUARD_FORMATS.join(", ")}`,
+      "auto",
+    )
+    .option("--min-size <size>", "refuse a shorter stream, such as 10M")
+    .option("--allow-empty", "accept a stream of no bytes")
+    .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
+    .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
+    .addHelpText("after", EXAMPLES)
+    .action((series: string, options: PutOptions, self: Command) =>
+      run(check(series, { ...self.parent?.opts(), ...options }, context), context)
+    );
+  return withRepositoryOptions(command);
+}
+
+/** Everything that can be wrong with the options is found before anything is opened or started. */
+function check(seriesText: string, options: PutOptions, context: CliContext) {
+  const series = parseSeries(seriesText);
+  const { commandLine, stdin } = context;
+  if (commandLine?.length === 0) throw new UsageError("There is no command behind --");
+  if (commandLine === undefined && stdin.isTerminal) {
+    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
+  }
+  const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
+  if (chunkAverage !== undefined) parametersFor(chunkAverage);
+  const request: Omit<PutRequest, "source"> = {
+    series,
+    fileName: parseFileName(options.filename ?? DEFAULT_FILE_NAME),
+    engine: { name: "stream", version: context.version.version, options: {} },
+    guard: parseGuardChoice(options.guard),
+    allowEmpty: options.allowEmpty ?? false,
+    minSize: options.minSize === undefined ? 0 : parseSize(options.minSize),
+    chunkAverage,
+    compression: options.compression,
+    tags: options.tag ?? [],
+    host: options.host ?? context.world.identity.hostname,
+    runType: options.runType ?? null,
+    time: options.time === undefined ? undefined : parseTime(options.time),
+  };
+  return { request, options, access: repositoryAccess(options, context) };
+}
+
+async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+  const { stdin, stdout, stderr, world, signal, commandLine } = context;
+  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
+  const source = commandLine === undefined ? inputSource(stdin) : commandSource(commandLine);
+  try {
+    const result = await put(access, { ...request, source }, world, {
+      signal,
+      onProgress: ({ bytesRead, bytesAdded }) =>
+        progress.update(() => {
+          const rate = formatSize(bytesRead / Math.max(progress.seconds, 0.001));
+          return `${request.series}: ${formatSize(bytesRead)} read, ${formatSize(bytesAdded)} new, ${rate}/s`;
+        }),
+    });
+    await progress.clear();
+    if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
+    else await writeLine(stdout, result.backup.id);
+    if (!options.quiet && !options.json) await writeLine(stderr, summaryLine(result, progress.seconds));
+  } finally {
+    await progress.clear();
+  }
+}
+
+function summaryJson(result: PutResult, seconds: number) {
+  const { backup, manifest, bytesWritten } = result;
+  const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
+  return {
+    ...backupJson(backup),
+    bytesRead,
+    bytesAdded,
+    bytesStored,
+    bytesWritten,
+    blobsNew,
+    blobsReused,
+    seconds: Math.round(seconds * 1000) / 1000,
+    files: manifest.files,
+  };
+}
+
+function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: number): string {
+  const { bytesRead, bytesAdded } = manifest.stats;
+  const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
+  const ratio = bytesWritten > 0 && bytesAdded > 0 ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
+  const { format, complete } = manifest.files[0]!.guard!;
+  const verdict = complete === null ? "format not recognised, wholeness not judged" : `${format}, whole`;
+  return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
+    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesWritten)} stored${ratio}; ` +
+    `${formatDuration(seconds * 1000)}, ${(bytesRead / 1e6 / Math.max(seconds, 0.001)).toFixed(0)} MB/s; ${verdict}`;
+}
+
+function parseTime(text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00`);
+  return date;
+}
+
+function collect(value: string, earlier: string[] | undefined): string[] {
+  return [...(earlier ?? []), value];
+}

@@ -1,0 +1,96 @@
+/** `agent show`: everything about one backup, and lists that `md5sum -c` and `sha256sum -c` read. */
+import { Command } from "commander";
+import { UsageError } from "../../base/errors.ts";
+import { formatSize } from "../../base/size.ts";
+import type { Backup } from "../../backup/backup.ts";
+import type { Manifest } from "../../format/manifest.ts";
+import { timestampToDate } from "../../format/time.ts";
+import { type OpenBackup, withBackup } from "../../ops/get.ts";
+import { backupJson } from "../backup_json.ts";
+import type { CliContext } from "../context.ts";
+import { formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface ShowOptions extends RepositoryOptions {
+  readonly md5sums?: boolean;
+  readonly sha256sums?: boolean;
+}
+
+/** The command's specification. */
+export function showCommand(context: CliContext): Command {
+  const command = new Command("show")
+    .description("show one backup, or checksum lists of its streams")
+    .usage("[options] SERIES[@SELECTOR]")
+    .argument("<backup>", "which backup; see agent get --help")
+    .option("--md5sums", "print what md5sum -c reads, for files restored with agent get --target or restic restore")
+    .option("--sha256sums", "print what sha256sum -c reads")
+    .action((selector: string, options: ShowOptions, self: Command) =>
+      run(selector, { ...self.parent?.opts(), ...options }, context)
+    );
+  return withRepositoryOptions(command);
+}
+
+async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {
+  const { stdout, world, signal } = context;
+  if (options.md5sums && options.sha256sums) throw new UsageError("Give --md5sums or --sha256sums, not both");
+  await withBackup(repositoryAccess(options, context), selector, world, { signal, noLock: true }, async (open) => {
+    if (options.md5sums) return await printSums(open, "md5", context);
+    if (options.sha256sums) return await printSums(open, "sha256", context);
+    if (options.json) return await writeJson(stdout, { ...backupJson(open.backup), manifest: open.manifest });
+    const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
+    for (const line of lines) await writeLine(stdout, line);
+  });
+}
+
+/** Lines of `md5sum`: the digest, two spaces, the path; a path with special characters as GNU coreutils escapes it. */
+async function printSums({ files }: OpenBackup, digest: "md5" | "sha256", { stdout }: CliContext): Promise<void> {
+  for (const { path, expected } of files) {
+    if (expected === null) {
+      throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
+    }
+    const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+    await writeLine(stdout, `${escaped === path ? "" : "\\"}${expected[digest]}  ${escaped}`);
+  }
+}
+
+function describe(backup: Backup, manifest: Manifest): string[] {
+  const { stats, engine, chunker } = manifest;
+  const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
+  const rows: [string, string][] = [
+    ["backup", backup.id],
+    ["snapshot", backup.snapshotId],
+    ["series", manifest.series],
+    ["host", manifest.host],
+    ["started", time(manifest.started)],
+    ["finished", time(manifest.finished)],
+    ["level", String(manifest.level)],
+    ["run type", manifest.runType ?? "-"],
+    ["parent", manifest.parent ?? "-"],
+    ["base", manifest.base ?? "-"],
+    ["engine", `${engine.name} ${engine.version}`],
+    ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
+    ["read", formatSize(stats.bytesRead)],
+    ["new", `${formatSize(stats.bytesAdded)} in ${stats.blobsNew} chunks, stored in ${formatSize(stats.bytesStored)}`],
+    ["reused", `${stats.blobsReused} chunks`],
+    ["tags", manifest.tags.join(", ") || "-"],
+  ];
+  for (const { path, size, md5, sha256, blobs, guard } of manifest.files) {
+    const whole = guard === null || guard.complete === null ? "not judged" : guard.complete ? "whole" : "not whole";
+    rows.push(["file", `${manifest.series}/${path}`]);
+    rows.push(["  size", `${size} B (${formatSize(size)}) in ${blobs} chunks`]);
+    rows.push(["  guard", guard === null ? "none" : `${guard.format}, ${whole}`]);
+    rows.push(["  md5", md5], ["  sha256", sha256]);
+  }
+  return rows.map(([name, value]) => `${name.padEnd(10)}${printable(value)}`);
+}
+
+function describeForeign({ backup, files }: OpenBackup): string[] {
+  return [
+    `${"snapshot".padEnd(10)}${backup.snapshotId}`,
+    `${"series".padEnd(10)}${printable(backup.series)}`,
+    `${"host".padEnd(10)}${printable(backup.host)}`,
+    `${"started".padEnd(10)}${formatTime(timestampToDate(backup.started))}`,
+    `${"made by".padEnd(10)}${printable(backup.snapshot.programVersion || "another tool")}, no manifest`,
+    ...files.map(({ path, size }) => `${"file".padEnd(10)}${printable(path)}  ${formatSize(size)}`),
+  ];
+}

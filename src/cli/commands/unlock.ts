@@ -1,0 +1,36 @@
+/** `agent unlock`: remove locks that protect nobody any more. */
+import { Command } from "commander";
+import { shortId } from "../../base/id.ts";
+import { unlock } from "../../ops/keys.ts";
+import type { CliContext } from "../context.ts";
+import { printable, writeJson, writeLine } from "../output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface UnlockOptions extends RepositoryOptions {
+  readonly removeAll?: boolean;
+}
+
+/** The command's specification. */
+export function unlockCommand(context: CliContext): Command {
+  const command = new Command("unlock")
+    .description("remove stale locks: those not refreshed for 30 minutes and those of dead processes of this host")
+    .option("--remove-all", "remove every lock, even of processes that are at work")
+    .action((options: UnlockOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+  return withRepositoryOptions(command);
+}
+
+async function run(options: UnlockOptions, context: CliContext): Promise<void> {
+  const { stdout, stderr, world } = context;
+  const removed = await unlock(repositoryAccess(options, context), { all: options.removeAll ?? false }, world);
+  for (const { id, lock } of removed) {
+    if (options.json) await writeJson(stdout, { removed: id, ...lock });
+    else if (!options.quiet) {
+      const kind = lock.exclusive ? "exclusive" : "shared";
+      await writeLine(
+        stderr,
+        `Removed the ${kind} lock ${shortId(id)} of process ${lock.pid} on ${printable(lock.hostname)}`,
+      );
+    }
+  }
+  if (removed.length === 0 && !options.json && !options.quiet) await writeLine(stderr, "No locks to remove");
+}

@@ -1,0 +1,35 @@
+/** What a command gets from the process it runs in; everything a test may want to replace. */
+import type { World } from "../ops/access.ts";
+
+/** A stream of text or bytes that goes out. */
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Characters a line has on a terminal. */
+  readonly columns: number;
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** The process around a command. */
+export interface CliContext {
+  readonly env: (name: string) => string | undefined;
+  readonly stdin: { readonly isTerminal: boolean; read(target: Uint8Array): Promise<number | null> };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly world: World;
+  /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
+  readonly signal: AbortSignal;
+  /** The arguments behind `--`: a command to run; undefined where there is no `--`. */
+  readonly commandLine: readonly string[] | undefined;
+  readonly version: VersionInfo;
+  /** Asks for a secret on the terminal; undefined where there is none. */
+  readonly askSecret: (question: string) => Promise<string | undefined>;
+}
+
+/** What `agent version` tells. */
+export interface VersionInfo {
+  readonly version: string;
+  readonly commit: string | null;
+  readonly deno: string;
+  /** `compiled`, `self-extracting`, or `source` in a source tree. */
+  readonly form: string;
+}

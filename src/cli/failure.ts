@@ -1,0 +1,45 @@
+/** How an error is told: one line for people, or one JSON object for programs, and the exit code either way. */
+import { AgentError, BugError, type ExitCode, messageOf } from "../base/errors.ts";
+import type { CliContext } from "./context.ts";
+import { printable, writeJson, writeLine } from "./output.ts";
+
+/** How to tell. */
+export interface FailureStyle {
+  readonly json: boolean;
+  /** Adds stacks, with those of all causes. */
+  readonly debug: boolean;
+}
+
+/** Writes what went wrong to stderr and gives the exit code for it. */
+export async function reportFailure(
+  thrown: unknown,
+  { stderr, signal }: CliContext,
+  style: FailureStyle,
+): Promise<ExitCode> {
+  const error = asAgentError(signal.aborted ? signal.reason : thrown);
+  if (style.json) {
+    const { exitCode: code, code: kind } = error;
+    await writeJson(stderr, { message_type: "exit_error", code, kind, message: error.message });
+  } else await writeLine(stderr, `agent: ${printable(error.message.replaceAll("\n", " "))}`);
+  if (style.debug) { for (const line of stackLines(error)) await writeLine(stderr, line); }
+  return error.exitCode;
+}
+
+/** Anything that is not ours reached the top by mistake, except what the operating system says about a file. */
+function asAgentError(thrown: unknown): AgentError {
+  if (thrown instanceof AgentError) return thrown;
+  if (thrown instanceof Deno.errors.BrokenPipe) {
+    return new AgentError("Standard output was closed before everything was written", { cause: thrown });
+  }
+  const isSystem = Object.values(Deno.errors).some((type) => thrown instanceof type);
+  if (isSystem) return new AgentError(messageOf(thrown), { cause: thrown });
+  return new BugError(`This is a fault of the program, please report it with --debug: ${messageOf(thrown)}`, {
+    cause: thrown,
+  });
+}
+
+function* stackLines(error: unknown): Generator<string> {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    yield* (current.stack ?? current.message).split("\n");
+  }
+}

@@ -1,0 +1,95 @@
+/** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
+import { hostname, userInfo } from "node:os";
+import process from "node:process";
+import { systemClock } from "../base/clock.ts";
+import { ExitCode, InterruptedError } from "../base/errors.ts";
+import { systemRandomBytes } from "../crypto/random.ts";
+import { askSecret } from "./ask_secret.ts";
+import type { CliContext, Output, VersionInfo } from "./context.ts";
+import { runCommandLine } from "./program.ts";
+
+/** After a signal the command has so long to tidy up. */
+const TIDY_UP_MS = 1800;
+
+/** Runs the command line of this process and ends it. */
+export async function main(): Promise<never> {
+  const interrupt = interruptOnSignals();
+  const code = await runCommandLine(Deno.args, processContext(interrupt));
+  Deno.exit(code);
+}
+
+function processContext(signal: AbortSignal): CliContext {
+  const version = versionInfo();
+  return {
+    env: (name) => Deno.env.get(name),
+    stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
+    stdout: outputOf(Deno.stdout),
+    stderr: outputOf(Deno.stderr),
+    world: {
+      clock: systemClock,
+      identity: identity(),
+      processExists,
+      randomBytes: systemRandomBytes,
+      blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
+      programVersion: `agent ${version.version}`,
+    },
+    signal,
+    commandLine: undefined,
+    version,
+    askSecret,
+  };
+}
+
+function outputOf(stream: typeof Deno.stdout): Output {
+  return {
+    isTerminal: stream.isTerminal(),
+    get columns() {
+      return stream.isTerminal() ? Deno.consoleSize().columns : 80;
+    },
+    async write(bytes) {
+      for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+    },
+  };
+}
+
+function identity() {
+  const { username, uid, gid } = userInfo();
+  return { hostname: hostname(), username, pid: Deno.pid, uid, gid };
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+/**
+ * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
+ * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive.
+ */
+function interruptOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
+    controller.abort(new InterruptedError());
+    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), TIDY_UP_MS));
+  };
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  Deno.addSignalListener("SIGHUP", () => {});
+  return controller.signal;
+}
+
+/** What the build says about itself; a source tree has nothing to say. */
+function versionInfo(): VersionInfo {
+  const build = (globalThis as { AGENT_BUILD?: { form: string; version: string; commit?: string } }).AGENT_BUILD;
+  return {
+    version: build?.version ?? "0.0.0-source",
+    commit: build?.commit ?? null,
+    deno: Deno.version.deno,
+    form: build?.form ?? "source",
+  };
+}

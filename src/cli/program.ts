@@ -1,0 +1,94 @@
+/** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
+import { Command, CommanderError } from "commander";
+import { ExitCode, UsageError } from "../base/errors.ts";
+import { chainCommand } from "./commands/chain.ts";
+import { checkCommand } from "./commands/check.ts";
+import { getCommand } from "./commands/get.ts";
+import { initCommand } from "./commands/init.ts";
+import { keyCommand } from "./commands/key.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { putCommand } from "./commands/put.ts";
+import { showCommand } from "./commands/show.ts";
+import { unlockCommand } from "./commands/unlock.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { versionCommand } from "./commands/version.ts";
+import type { CliContext } from "./context.ts";
+import { reportFailure } from "./failure.ts";
+import { writeLine } from "./output.ts";
+import { withRepositoryOptions } from "./repository_options.ts";
+
+const OVERVIEW = `
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the source was incomplete, nothing committed; 4 integrity: what was read
+is not what was written; 10 no repository there; 11 locked; 12 wrong password; 130 interrupted.
+
+A first backup:
+  export AGENT_REPOSITORY=/backup/repo AGENT_PASSWORD_FILE=/etc/agent.password
+  agent init --new-password-file /etc/agent.password
+  mysqldump --single-transaction shop | agent put prod/shop
+  agent get prod/shop | mysql shop`;
+
+/** Runs one command line (without the program's own name) and gives the exit code. Never throws. */
+export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
+  const { own, commandLine } = splitCommandLine(args);
+  try {
+    await buildProgram({ ...context, commandLine }).parseAsync(own, { from: "user" });
+    return ExitCode.done;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done;
+    return await reportFailure(error instanceof CommanderError ? usageError(error) : error, context, {
+      json: own.includes("--json"),
+      debug: own.includes("--debug"),
+    });
+  }
+}
+
+/** Everything behind the first `--` is a command to run, whatever it looks like. */
+function splitCommandLine(args: readonly string[]) {
+  const at = args.indexOf("--");
+  return at < 0 ? { own: args, commandLine: undefined } : { own: args.slice(0, at), commandLine: args.slice(at + 1) };
+}
+
+function buildProgram(context: CliContext): Command {
+  const program = withRepositoryOptions(new Command("agent"))
+    .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
+    .option("--debug", "show where an error comes from")
+    .addHelpText("after", OVERVIEW)
+    .showSuggestionAfterError();
+  const commands = [
+    initCommand,
+    putCommand,
+    getCommand,
+    lsCommand,
+    showCommand,
+    chainCommand,
+    verifyCommand,
+    checkCommand,
+    keyCommand,
+    unlockCommand,
+    versionCommand,
+  ];
+  for (const command of commands) program.addCommand(command(context));
+  for (const command of everyCommand(program)) {
+    command.exitOverride().allowExcessArguments(false).configureOutput({
+      writeOut: (text) => void writeLine(context.stdout, text.trimEnd()),
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHelpWidth: () => context.stdout.isTerminal ? context.stdout.columns : 100,
+    });
+    if (command !== program) command.option("--debug", "show where an error comes from");
+  }
+  return program;
+}
+
+function* everyCommand(command: Command): Generator<Command> {
+  yield command;
+  for (const child of command.commands) yield* everyCommand(child);
+}
+
+/** What commander has to say, in our words. */
+function usageError(error: CommanderError): UsageError {
+  if (error.code === "commander.help") return new UsageError(`Say what to do: "agent --help" shows the commands`);
+  const text = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  const hint = error.code === "commander.excessArguments" ? "; a command to run goes behind --" : "";
+  return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${hint}`, { cause: error });
+}

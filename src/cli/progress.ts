@@ -1,0 +1,42 @@
+/** The progress line: one line on a terminal that is written again and again, and gone at the end. */
+import type { Output } from "./context.ts";
+
+const INTERVAL_MS = 200;
+const encoder = new TextEncoder();
+
+/** Shows progress where somebody watches; does nothing elsewhere. */
+export class ProgressLine {
+  readonly #output: Output | undefined;
+  readonly #monotonicMs: () => number;
+  readonly #startedMs: number;
+  #shownMs = -Infinity;
+  #isShown = false;
+
+  /** `quiet`: never show anything. */
+  constructor(output: Output, monotonicMs: () => number, options: { quiet: boolean }) {
+    this.#output = output.isTerminal && !options.quiet ? output : undefined;
+    this.#monotonicMs = monotonicMs;
+    this.#startedMs = monotonicMs();
+  }
+
+  /** Seconds since the line was made. */
+  get seconds(): number {
+    return (this.#monotonicMs() - this.#startedMs) / 1000;
+  }
+
+  /** Shows `text()`, unless the last one was shown a moment ago. */
+  update(text: () => string): void {
+    if (this.#output === undefined || this.#monotonicMs() - this.#shownMs < INTERVAL_MS) return;
+    this.#shownMs = this.#monotonicMs();
+    this.#isShown = true;
+    const line = text().slice(0, this.#output.columns - 1);
+    // A progress line that cannot be written hurts nobody; the result will meet the same error.
+    this.#output.write(encoder.encode(`\r\x1b[K${line}`)).catch(() => {});
+  }
+
+  /** Takes the line away. */
+  async clear(): Promise<void> {
+    if (this.#isShown) await this.#output!.write(encoder.encode("\r\x1b[K"));
+    this.#isShown = false;
+  }
+}

@@ -1,0 +1,105 @@
+/** The options that every command on a repository has: where it is, how it opens, how to speak. */
+import { Command, Option } from "commander";
+import { NotFoundError, UsageError } from "../base/errors.ts";
+import { parseSpan } from "../base/duration.ts";
+import type { RepositoryAccess } from "../ops/access.ts";
+import { openStore } from "../store/registry.ts";
+import type { CliContext } from "./context.ts";
+
+/** The values of these options as they were given. */
+export interface RepositoryOptions {
+  readonly repo?: string;
+  readonly repositoryFile?: string;
+  readonly passwordFile?: string;
+  readonly passwordCommand?: string;
+  readonly retryLock?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Adds the options to a command. */
+export function withRepositoryOptions(command: Command): Command {
+  return command
+    .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY, RESTIC_REPOSITORY)"))
+    .addOption(new Option("--repository-file <file>", "file that holds the repository's URL"))
+    .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
+    .addOption(new Option("--password-command <command>", "shell command that prints the password"))
+    .addOption(new Option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m"))
+    .addOption(new Option("--json", "one JSON object a line"))
+    .addOption(new Option("-q, --quiet", "no summary and no progress"));
+}
+
+/** How to get at the repository that options and environment name; nothing is opened or asked for yet. */
+export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
+  return {
+    openStore: async () => openStore(await repositoryUrl(options, context), { random: context.world.randomBytes }),
+    password: () => password(options, context),
+    retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
+  };
+}
+
+/** The URL; throws `UsageError` where there is none. */
+export async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
+  if (options.repo !== undefined) return options.repo;
+  if (options.repositoryFile !== undefined) return await firstLine(options.repositoryFile, "repository");
+  const url = variable(context, "REPOSITORY");
+  if (url !== undefined) return url;
+  const file = variable(context, "REPOSITORY_FILE");
+  if (file !== undefined) return await firstLine(file, "repository");
+  throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
+}
+
+/** The password from option, environment, command or terminal. Throws `UsageError` where there is none of them. */
+export async function password(options: RepositoryOptions, context: CliContext): Promise<string> {
+  const known = await configuredPassword(options, context);
+  if (known !== undefined) return known;
+  const asked = await context.askSecret("Password of the repository: ");
+  if (asked !== undefined) return asked;
+  throw new UsageError("No password given: use --password-file or set AGENT_PASSWORD_FILE (or AGENT_PASSWORD)");
+}
+
+/** A password that nobody has to be asked for, or undefined. */
+export async function configuredPassword(options: RepositoryOptions, context: CliContext): Promise<string | undefined> {
+  if (options.passwordFile !== undefined) return await firstLine(options.passwordFile, "password");
+  if (options.passwordCommand !== undefined) return await outputOf(options.passwordCommand);
+  const value = variable(context, "PASSWORD");
+  if (value !== undefined) return value;
+  const file = variable(context, "PASSWORD_FILE");
+  if (file !== undefined) return await firstLine(file, "password");
+  const command = variable(context, "PASSWORD_COMMAND");
+  return command === undefined ? undefined : await outputOf(command);
+}
+
+/** A new password: from a file, or asked for twice. */
+export async function newPassword(file: string | undefined, context: CliContext): Promise<string> {
+  if (file !== undefined) return await firstLine(file, "new password");
+  const first = await context.askSecret("New password: ");
+  if (first === undefined) throw new UsageError("No new password given: use --new-password-file");
+  if (first !== await context.askSecret("The same again: ")) throw new UsageError("The two passwords differ");
+  return first;
+}
+
+/** Ours win over restic's; an empty variable counts as not set. */
+function variable({ env }: CliContext, name: string): string | undefined {
+  return env(`AGENT_${name}`) || env(`RESTIC_${name}`) || undefined;
+}
+
+async function firstLine(path: string, what: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(path)).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new NotFoundError(`There is no ${what} file "${path}"`, { cause: error });
+  }
+}
+
+async function outputOf(command: string): Promise<string> {
+  const { success, code, stdout } = await new Deno.Command("/bin/sh", {
+    args: ["-c", command],
+    stdin: "inherit",
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new UsageError(`The password command exited with ${code}`);
+  return new TextDecoder().decode(stdout).trim();
+}

@@ -1,0 +1,4 @@
+/** Entry of the executable. */
+import { main } from "./cli/process.ts";
+
+await main();

@@ -1,0 +1,157 @@
+/** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
+import { IntegrityError, UsageError } from "../base/errors.ts";
+import { type Backup, backupOf } from "../backup/backup.ts";
+import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
+import { parseSelector, selectBackup } from "../backup/selector.ts";
+import type { Manifest } from "../format/manifest.ts";
+import type { GuardChoice } from "../guard/guard.ts";
+import type { StreamSummary } from "../pipeline/calls.ts";
+import { finishDigest } from "../pipeline/seal_stream.ts";
+import { PipelineThreads } from "../pipeline/threads.ts";
+import type { IndexedRepository } from "../repository/blob_reader.ts";
+import { loadIndex } from "../repository/index_files.ts";
+import type { Repository } from "../repository/repository.ts";
+import { loadSnapshots } from "../repository/snapshots.ts";
+import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { readStream } from "./read_stream.ts";
+
+/** Where a restored stream goes. */
+export interface StreamSink {
+  /** Takes the next bytes, a view of shared memory that is valid until the promise settles. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** How far a restore is. Bytes. */
+export interface GetProgress {
+  readonly bytesWritten: number;
+  readonly bytesTotal: number;
+}
+
+/** Options of everything that reads streams. */
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+  /** Read without taking a lock: for stores that are read-only. */
+  readonly noLock: boolean;
+  readonly onProgress?: (progress: GetProgress) => void;
+}
+
+/** One stream that was read from end to end and found to be what was written. */
+export interface VerifiedStream {
+  readonly file: BackupFile;
+  readonly summary: StreamSummary;
+}
+
+/** A backup that is open for reading. */
+export interface OpenBackup {
+  readonly backup: Backup;
+  readonly manifest: Manifest | null;
+  readonly files: readonly BackupFile[];
+  /**
+   * Sends a file to a sink. Resolves when all of it was written and every digest matches; rejects with `IntegrityError`
+   * otherwise, by when the sink may have taken part of it.
+   */
+  read(file: BackupFile, sink: StreamSink, guard?: GuardChoice): Promise<VerifiedStream>;
+}
+
+/** Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. */
+export async function withBackup<T>(
+  access: RepositoryAccess,
+  selector: string,
+  world: World,
+  options: ReadOptions,
+  work: (open: OpenBackup) => Promise<T>,
+): Promise<T> {
+  const wanted = parseSelector(selector);
+  const threads = new PipelineThreads(world.blobThreads);
+  try {
+    const repository = await openAccess(access, world);
+    try {
+      const perform = async (confirmed: Promise<void>) => {
+        const { snapshots } = await loadSnapshots(repository.files, options.signal);
+        const backup = selectBackup(snapshots.map(backupOf), wanted, selector);
+        const indexed = await indexRepository(repository, threads, options.signal);
+        const manifest = await readManifest(indexed, backup);
+        const files = await listFiles(indexed, backup, manifest);
+        await confirmed;
+        const read: OpenBackup["read"] = (file, sink, guard = "none") =>
+          readFile({ repository: indexed, threads, options, file, sink, guard });
+        return await work({ backup, manifest, files, read });
+      };
+      if (options.noLock) return await perform(Promise.resolve());
+      const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
+      return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
+    } finally {
+      await repository.store.close();
+    }
+  } finally {
+    threads.terminate();
+  }
+}
+
+/** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */
+export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
+  const fitting = name === undefined ? files : files.filter(({ path }) => path === name || path.endsWith(`/${name}`));
+  if (fitting.length === 1) return fitting[0]!;
+  const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
+  if (files.length === 0) throw new UsageError("The backup holds no file");
+  if (fitting.length === 0) throw new UsageError(`The backup holds no file "${name}"; it holds ${shown}`);
+  throw new UsageError(
+    `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,
+  );
+}
+
+async function indexRepository(
+  repository: Repository,
+  threads: PipelineThreads,
+  signal: AbortSignal,
+): Promise<IndexedRepository> {
+  const [index] = await Promise.all([
+    loadIndex(repository.files, { dataPlaces: true, signal }),
+    threads.configure(repository.keys, "off"),
+  ]);
+  return { ...repository, index };
+}
+
+interface FileReading {
+  readonly repository: IndexedRepository;
+  readonly threads: PipelineThreads;
+  readonly options: ReadOptions;
+  readonly file: BackupFile;
+  readonly sink: StreamSink;
+  readonly guard: GuardChoice;
+}
+
+async function readFile({ repository, threads, options, file, sink, guard }: FileReading): Promise<VerifiedStream> {
+  await threads.digest.call("begin", { guard });
+  let bytesWritten = 0;
+  for await (
+    const { segment, length } of readStream(file.contents(), { repository, threads, signal: options.signal })
+  ) {
+    segment.retain();
+    const digested = threads.digest.call("update", { segment: segment.bytes.buffer, start: 0, end: length })
+      .finally(() => segment.release());
+    digested.catch(() => {});
+    try {
+      await sink.write(segment.bytes.subarray(0, length));
+    } finally {
+      segment.release();
+    }
+    bytesWritten += length;
+    options.onProgress?.({ bytesWritten, bytesTotal: file.size });
+  }
+  const summary = await finishDigest(threads);
+  assertExpected(file, summary);
+  return { file, summary };
+}
+
+/** Throws `IntegrityError` where a stream is not what its tree and its manifest say. */
+function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
+  const differences = [
+    size !== summary.size && `${summary.size} bytes instead of ${size}`,
+    expected && expected.md5 !== summary.md5 && `MD5 ${summary.md5} instead of ${expected.md5}`,
+    expected && expected.sha256 !== summary.sha256 && `SHA-256 ${summary.sha256} instead of ${expected.sha256}`,
+  ].filter((difference) => typeof difference === "string");
+  if (differences.length > 0) {
+    throw new IntegrityError(`Damaged "${path}": what was restored has ${differences.join(", ")}; do not use it`);
+  }
+}

@@ -1,0 +1,74 @@
+/** Keys and locks: who may open a repository, and who holds it. */
+import { UsageError } from "../base/errors.ts";
+import type { KeyId } from "../base/id.ts";
+import { addKey, type ListedKey, listKeys, removeKey } from "../repository/keys.ts";
+import { type FoundLock, removeLocks } from "../repository/locks.ts";
+import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+
+/** A key file, and whether it is the one the repository was opened with. */
+export interface KeyRow extends ListedKey {
+  readonly isCurrent: boolean;
+}
+
+/** All key files, oldest first. */
+export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[]> {
+  return withRepository(access, world, async ({ store, keyId }) => {
+    return (await listKeys(store)).map((key) => ({ ...key, isCurrent: key.id === keyId }));
+  });
+}
+
+/** Lets one more password open the repository; gives the new key file's name. */
+export function keyAdd(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
+  return withRepository(
+    access,
+    world,
+    (repository) =>
+      withLock(repository, world, { exclusive: false, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+        const password = await newPassword();
+        await confirmed;
+        return await addKey(repository.store, repository.keys, password, world);
+      }),
+  );
+}
+
+/** Takes a password's right to open the repository away. `prefix` is the beginning of its key file's name. */
+export function keyRemove(access: RepositoryAccess, prefix: string, world: World): Promise<KeyId> {
+  return withRepository(
+    access,
+    world,
+    (repository) =>
+      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+        const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
+        if (fitting.length !== 1) {
+          const count = fitting.length === 0 ? "no key" : `${fitting.length} keys`;
+          throw new UsageError(
+            `There ${fitting.length === 1 ? "is" : "are"} ${count} named "${prefix}"; "agent key list" shows them`,
+          );
+        }
+        await confirmed;
+        await removeKey(repository.store, fitting[0]!.id, repository.keyId);
+        return fitting[0]!.id;
+      }),
+  );
+}
+
+/** Puts a new password in the place of the one in use: the new key file first, then the old one goes. */
+export function keyChange(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
+  return withRepository(
+    access,
+    world,
+    (repository) =>
+      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+        const password = await newPassword();
+        await confirmed;
+        const added = await addKey(repository.store, repository.keys, password, world);
+        await removeKey(repository.store, repository.keyId, added);
+        return added;
+      }),
+  );
+}
+
+/** Removes stale locks, or all of them; gives what was removed. */
+export function unlock(access: RepositoryAccess, options: { all: boolean }, world: World): Promise<FoundLock[]> {
+  return withRepository(access, world, ({ files }) => removeLocks(files, world, options));
+}
