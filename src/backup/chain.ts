@@ -15,14 +15,14 @@ export interface ChainMember {
  * for the base, whose id every member carries. Throws `IntegrityError` for levels that do not descend by one.
  */
 export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[] {
-  const byId = new Map(backups.map((backup) => [backup.id, backup]));
+  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
   const members: ChainMember[] = [member(last)];
   let current = last;
   while (current.info !== null && current.info.parent !== null) {
     const parentId = current.info.parent;
     const parent = byId.get(parentId);
     if (parent === undefined) {
-      members.unshift(...goneMembers(current, parentId));
+      members.unshift(...membersBefore(current, parentId, byId));
       break;
     }
     if (parent.info === null || parent.info.level !== current.info.level - 1) {
@@ -40,9 +40,9 @@ function member(backup: Backup): ChainMember {
   return { id: backup.id, level: backup.info?.level ?? null, backup };
 }
 
-function goneMembers({ info }: Backup, parent: ManifestId): ChainMember[] {
-  const level = info!.level - 1;
-  const base = info!.base;
-  const gone: ChainMember[] = [{ id: parent, level, backup: null }];
-  return base !== null && base !== parent ? [{ id: base, level: 0, backup: null }, ...gone] : gone;
+/** What is known of the members before one whose parent is gone: that parent's id, and the base, which may still be there. */
+function membersBefore({ info }: Backup, parent: ManifestId, byId: ReadonlyMap<string, Backup>): ChainMember[] {
+  const { level, base } = info!;
+  const gone: ChainMember[] = [{ id: parent, level: level - 1, backup: null }];
+  return base !== null && base !== parent ? [{ id: base, level: 0, backup: byId.get(base) ?? null }, ...gone] : gone;
 }

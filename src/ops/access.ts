@@ -57,7 +57,10 @@ export interface LockRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Runs `work` under a lock; the lock is gone afterwards, however `work` ends. */
+/**
+ * Runs `work` under a lock; the lock is gone afterwards, however `work` ends. Where the work failed that failure is thrown,
+ * whatever became of the lock: the next one on this host removes what a dead process left.
+ */
 export async function withLock<T>(
   repository: Repository,
   world: World,
@@ -65,9 +68,13 @@ export async function withLock<T>(
   work: (lock: HeldLock) => Promise<T>,
 ): Promise<T> {
   const lock = await acquireLock(repository.files, world, request);
+  let result: T;
   try {
-    return await work(lock);
-  } finally {
-    await lock.release();
+    result = await work(lock);
+  } catch (error) {
+    await lock.release().catch(() => {});
+    throw error;
   }
+  await lock.release();
+  return result;
 }

@@ -138,18 +138,25 @@ async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenToo
         field(table, blob, "uncompressedLength"),
         target,
         field(table, blob, "target"),
+        what(n),
       );
       verify(target.subarray(field(table, blob, "target"), field(table, blob, "target") + length), ids, blob, what(n));
     });
   }));
 
   /** Writes a payload's plaintext to the segment; gives its length. */
-  function unpack(payload: Uint8Array, uncompressedLength: number, into: Uint8Array<ArrayBuffer>, at: number): number {
+  function unpack(
+    payload: Uint8Array,
+    uncompressedLength: number,
+    into: Uint8Array<ArrayBuffer>,
+    at: number,
+    what: string,
+  ): number {
     if (uncompressedLength === 0) {
       into.set(payload, at);
       return payload.length;
     }
-    return decompressor.decompressInto(payload, into, at, uncompressedLength);
+    return decompressor.decompressInto(payload, into, at, uncompressedLength, what);
   }
 }
 

@@ -53,7 +53,11 @@ export class Intake {
   async #readAll(): Promise<void> {
     try {
       while (!this.#ended) {
-        const filled = await this.#fill(await this.#pool.acquire());
+        const segment = await this.#pool.acquire();
+        const filled = await this.#fill(segment).catch((error) => {
+          segment.release();
+          throw error;
+        });
         if (this.#ended || filled.length === 0) filled.segment.release();
         else this.#ready.push(filled);
         if (filled.length < filled.segment.bytes.length) this.#ended = true;

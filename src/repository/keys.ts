@@ -6,7 +6,7 @@ import { asId, type KeyId, shortId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { deriveKey, NEW_KEY_PARAMETERS, type ScryptParameters } from "../crypto/kdf.ts";
 import { createSealer, type SealingKeys } from "../crypto/seal.ts";
-import { formatTimestamp } from "../format/time.ts";
+import { formatTimestamp, timestampToDate } from "../format/time.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import type { BlobStore } from "../store/store.ts";
 
@@ -72,7 +72,7 @@ export async function listKeys(store: BlobStore): Promise<ListedKey[]> {
     const keyFile = await loadKeyFile(store, id);
     if (keyFile !== undefined) keys.push({ ...keyFile, id });
   }
-  return keys.sort((a, b) => a.created < b.created ? -1 : a.created > b.created ? 1 : 0);
+  return keys.sort((a, b) => timestampToDate(a.created).getTime() - timestampToDate(b.created).getTime());
 }
 
 /** Wraps the master key under one more password; gives the new key file's name. */

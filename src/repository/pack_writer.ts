@@ -109,9 +109,12 @@ export class PackWriter {
     await this.#writeIndex();
   }
 
-  /** Indexes the packs that are durable and gives up those still open: for a backup that is not going to be. */
+  /**
+   * Indexes the packs that are durable and gives up those still open: for a backup that is not going to be. What went
+   * wrong in the background is not thrown again here.
+   */
   async abandon(): Promise<void> {
-    await this.#writing;
+    await this.#writing.catch(() => {});
     await this.#writeIndex();
   }
 
@@ -152,9 +155,11 @@ export class PackWriter {
   async #writeIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
     const packs = this.#unindexed;
-    this.#unindexed = [];
-    this.#unindexedBlobs = 0;
+    const blobs = this.#unindexedBlobs;
     await this.#repository.files.save("index", encodeIndex(packs));
+    // While the index was written, a pack of trees may have joined the ones that none lists.
+    this.#unindexed = this.#unindexed.slice(packs.length);
+    this.#unindexedBlobs -= blobs;
     this.#indexedAt = this.#clock.monotonicMs();
   }
 }

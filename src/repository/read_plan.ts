@@ -91,7 +91,7 @@ function groupIntoRanges(index: BlobIndex, wanted: WantedBlob[], gapBytes: numbe
       ranges.push(range);
       lastPack = place.pack;
     }
-    range.length = place.offset + place.length - range.offset;
+    range.length = Math.max(range.length, place.offset + place.length - range.offset);
     const { length, uncompressedLength } = place;
     const offset = place.offset - range.offset;
     blobs.push({ range: ranges.length - 1, offset, length, uncompressedLength, target, position });

@@ -3,11 +3,14 @@ import fc from "fast-check";
 import { asId, type BlobId, type Id, type ManifestId, type SnapshotId } from "../../src/base/id.ts";
 import type { AgentSnapshotInfo } from "../../src/format/agent_info.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
-import { byteStringOf } from "../../src/format/byte_string.ts";
+import { bytesOfByteString, byteStringOf } from "../../src/format/byte_string.ts";
 import type { IndexedPack } from "../../src/format/index_file.ts";
+import type { JsonObject } from "../../src/format/json_text.ts";
 import type { KeyFile } from "../../src/format/key_file.ts";
 import type { Lock } from "../../src/format/lock.ts";
+import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../src/format/manifest.ts";
 import { isNodeName, type Node, NODE_TYPES } from "../../src/format/node.ts";
+import { parseSeries } from "../../src/format/series.ts";
 import type { Snapshot, SnapshotSummary } from "../../src/format/snapshot.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../src/format/time.ts";
 
@@ -155,6 +158,60 @@ const entry = record({
   length: fc.nat({ max: 2 ** 24 }),
   uncompressedLength: fc.oneof(fc.constant(0), fc.nat({ max: 2 ** 32 - 1 })),
 });
+
+const path = fc.array(byteString.filter(isNodeName), { minLength: 1, maxLength: 3 }).map((segments) =>
+  segments.join("/")
+)
+  // Bytes on both sides of a slash never form a character together, so a joined path is a byte string again.
+  .map((joined) => byteStringOf(bytesOfByteString(joined)));
+const digits = (bytes: number) => bytesOf(bytes).map((value) => value.toHex());
+const jsonObject = fc.dictionary(text, fc.jsonValue()).map((value) => JSON.parse(JSON.stringify(value)) as JsonObject);
+
+const manifestFile: fc.Arbitrary<ManifestFile> = fc.record<ManifestFile, keyof ManifestFile>({
+  path,
+  size: safeCount,
+  md5: digits(16),
+  sha256: digits(32),
+  blobs: safeCount,
+  guard: fc.option(record({ format: text, complete: fc.option(fc.boolean()) })),
+  parts: fc.integer({ min: 1, max: 99_999 }),
+}, { requiredKeys: ["path", "size", "md5", "sha256", "blobs", "guard"], noNullPrototype: true });
+
+const links: fc.Arbitrary<Pick<Manifest, "level" | "parent" | "base">> = fc.oneof(
+  fc.constant({ level: 0, parent: null, base: null }),
+  id<ManifestId>().map((base) => ({ level: 1, parent: base, base })),
+  fc.tuple(fc.integer({ min: 2, max: 100 }), id<ManifestId>(), id<ManifestId>()).filter(([, a, b]) => a !== b)
+    .map(([level, parent, base]) => ({ level, parent, base })),
+);
+const name = text.filter((value) => value !== "");
+
+export const manifest: fc.Arbitrary<Manifest> = fc.tuple(
+  links,
+  record<Omit<Manifest, "level" | "parent" | "base">>({
+    format: fc.constant(MANIFEST_FORMAT),
+    series: fc.constantFrom("shop", "prod/shop", "é/😀").map(parseSeries),
+    host: text,
+    started: time,
+    finished: time,
+    runType: fc.option(name),
+    engine: record({ name, version: text, options: jsonObject }),
+    files: fc.uniqueArray(manifestFile, { maxLength: 3, selector: (file) => file.path }),
+    chunker: fc.tuple(name, safeCount, safeCount, safeCount).map(([algorithm, ...sizes]) => {
+      const [min, average, max] = sizes.sort((a, b) => a - b) as [number, number, number];
+      return { algorithm, min, average, max };
+    }),
+    source: jsonObject,
+    stats: record({
+      bytesRead: safeCount,
+      bytesAdded: safeCount,
+      bytesStored: safeCount,
+      blobsNew: safeCount,
+      blobsReused: safeCount,
+      seconds: fc.double({ min: 0, noDefaultInfinity: true, noNaN: true }).map((value) => value + 0),
+    }),
+    tags: fc.array(text),
+  }),
+).map(([chain, rest]) => ({ ...rest, ...chain }));
 
 /** The blobs of one pack, lying without gaps. */
 export const packedBlobs: fc.Arbitrary<PackedBlob[]> = fc.array(entry, { minLength: 1, maxLength: 8 }).map(
