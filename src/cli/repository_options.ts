@@ -1,5 +1,5 @@
 /** The options that every command on a repository has: where it is, how it opens, how to speak. */
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { NotFoundError, UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import type { RepositoryAccess } from "../ops/access.ts";

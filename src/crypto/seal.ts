@@ -18,6 +18,7 @@
  */
 import { createCipheriv } from "node:crypto";
 import { IntegrityError, invariant } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { BLOCK_BYTES, isZeroCounter, wholeBlocks, writeCounter } from "./counter.ts";
 import { type DecryptionGroup, planDecryption } from "./decryption_plan.ts";
 import { assertInside, bytesOf, type Piece } from "./piece.ts";
@@ -114,7 +115,9 @@ export class Sealer {
     );
     const shifted = pieces.map(({ offset, length }) => ({ offset: offset - start, length }));
     const tags = this.#tags(nonces, ciphertext, shifted);
-    return joinSealed(nonces, ciphertext, shifted, tags);
+    const sealed = joinSealed(nonces, ciphertext, shifted, tags);
+    freeBuffer(ciphertext);
+    return sealed;
   }
 
   /**
@@ -201,6 +204,7 @@ export class Sealer {
     members.forEach((index, i) => ciphertext.set(bytesOf(bytes, ciphertextOf(pieces[index]!)), offsets[i]!));
     const start = pieces[members[0]!]!.offset;
     const plaintext = await this.#applyCtr(bytes.slice(start, start + BLOCK_BYTES), ciphertext);
+    freeBuffer(ciphertext);
     members.forEach((index, i) => {
       const length = pieces[index]!.length - SEAL_OVERHEAD_BYTES;
       payloads[index] = plaintext.subarray(offsets[i]!, offsets[i]! + length);

@@ -1,6 +1,5 @@
 /** Small JSON files: from bytes through a schema to values, with every failure an `IntegrityError`. */
 import * as v from "valibot";
-import { messageOf } from "../base/errors.ts";
 import { damaged } from "./damage.ts";
 
 /** Anything that JSON can say. */
@@ -59,6 +58,7 @@ export function decodeJson<const Schema extends v.GenericSchema>(
 
 function problemOf(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
-  const problem = issue.expected === null ? messageOf(issue.message) : `expected ${issue.expected}`;
+  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
+  const problem = isUnknown ? "unknown" : issue.expected === null ? issue.message : `expected ${issue.expected}`;
   return path === null ? problem : `field "${path}": ${problem}`;
 }

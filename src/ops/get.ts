@@ -2,7 +2,7 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
-import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { parseSelector, selectBackup, type Selector } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -11,7 +11,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
-import { loadSnapshots } from "../repository/snapshots.ts";
+import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 
@@ -67,8 +67,7 @@ export async function withBackup<T>(
     const repository = await openAccess(access, world);
     try {
       const perform = async (confirmed: Promise<void>) => {
-        const { snapshots } = await loadSnapshots(repository.files, options.signal);
-        const backup = selectBackup(snapshots.map(backupOf), wanted, selector);
+        const backup = findBackup(await loadSnapshots(repository.files, options.signal), wanted, selector);
         const indexed = await indexRepository(repository, threads, options.signal);
         const manifest = await readManifest(indexed, backup);
         const files = await listFiles(indexed, backup, manifest);
@@ -86,6 +85,26 @@ export async function withBackup<T>(
   } finally {
     threads.terminate();
   }
+}
+
+/**
+ * The backup that `selector` means. A snapshot that cannot be read may be the newest one, so "latest" or a time must not
+ * quietly give an older one: then only an id will do. Throws `UsageError`, and `IntegrityError` for that case.
+ */
+function findBackup({ snapshots, damaged }: SnapshotList, wanted: Selector, selector: string): Backup {
+  const backups = snapshots.map(backupOf);
+  const [firstDamaged] = damaged;
+  if (firstDamaged === undefined) return selectBackup(backups, wanted, selector);
+  try {
+    if (wanted.pick.kind === "id") return selectBackup(backups, wanted, selector);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  const count = damaged.length === 1 ? "a snapshot" : `${damaged.length} snapshots`;
+  const advice = 'choose one that "agent ls" lists by its id';
+  throw new IntegrityError(
+    `"${selector}" may mean ${count} that cannot be read; ${advice}; ${firstDamaged.error.message}`,
+  );
 }
 
 /** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */

@@ -6,9 +6,10 @@ import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/size.ts";
 import { InterruptedError, SourceError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { type Backup, backupOf, parentFor } from "../backup/backup.ts";
 import { commitBackup } from "../backup/commit.ts";
-import { ContentListWriter, type StreamContent } from "../backup/content_list.ts";
+import { ContentListWriter, PART_LIMITS, type PartLimits, type StreamContent } from "../backup/content_list.ts";
 import { saveTree } from "../backup/commit.ts";
 import { Chunker, GEAR_TABLE_BYTES, gearTable } from "../chunker/gear.ts";
 import { type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../chunker/parameters.ts";
@@ -28,7 +29,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { HeldLock } from "../repository/locks.ts";
-import { PackWriter } from "../repository/pack_writer.ts";
+import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
@@ -70,6 +71,10 @@ export interface PutResult {
 /** Options of `put`. */
 export interface PutOptions {
   readonly signal: AbortSignal;
+  /** From which size on a pack is full, in bytes; restic's 16 MiB by default. */
+  readonly packBytes?: number;
+  /** How long the parts of a long content list get; `PART_LIMITS` by default. */
+  readonly partLimits?: PartLimits;
   readonly onProgress?: (progress: PutProgress) => void;
 }
 
@@ -98,6 +103,8 @@ export async function put(
     try {
       const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
       return await withLock(repository, world, lockRequest, async (lock) => {
+        // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
+        lock.confirmed.catch((reason) => intake.cancel(reason));
         const run = new PutRun({ repository, request, world, threads, intake, lock, ...options });
         return await run.perform();
       });
@@ -152,26 +159,30 @@ class PutRun {
     const index = await loadIndex(repository.files, { dataPlaces: false, signal });
     const parent = parentFor(snapshots.map(backupOf), request.series, request.host);
     const parameters = chunkerParameters(request.chunkAverage, parent);
-    const writer = new PackWriter({ repository, index, clock: world.clock, randomBytes: world.randomBytes });
+    const { packBytes = DEFAULT_PACK_BYTES } = this.#parts;
+    const { clock, randomBytes } = world;
+    const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes });
     try {
       const content = await this.#store(index, writer, parameters);
       const summary = await finishDigest(threads);
       await this.#judge(summary);
       return await this.#commit({ index, writer, parent, parameters, content, summary });
     } catch (error) {
-      await writer.abandon();
+      // The index only saves the next try some work; why this one failed is what has to be told.
+      await writer.abandon().catch(() => {});
       throw error;
     }
   }
 
   /** Stores the chunks of the whole stream; gives its content list. */
   async #store(index: BlobIndex, writer: PackWriter, parameters: ChunkerParameters): Promise<StreamContent> {
-    const { repository, request, threads, intake } = this.#parts;
+    const { repository, request, threads, intake, partLimits = PART_LIMITS } = this.#parts;
     await threads.digest.call("begin", { guard: request.guard });
     const chunker = new Chunker(gearTable(gearSecret(repository.keys)), parameters);
-    const content = new ContentListWriter(request.fileName, (tree) => saveTree(writer, tree));
+    const content = new ContentListWriter(request.fileName, (tree) => saveTree(writer, tree), partLimits);
     for await (const batch of sealStream({ intake, chunker, threads, known: index.dataBlobs })) {
       await this.#storeBatch(batch, writer, content);
+      freeBuffer(batch.sealed);
       this.#parts.onProgress?.({ bytesRead: intake.bytesRead, bytesAdded: this.#counts.bytesAdded });
     }
     return await content.finish();
@@ -294,8 +305,11 @@ function chunkerParameters(average: number | undefined, parent: Backup | undefin
   return parametersFor(average ?? earlier?.average ?? STREAM_AVERAGE_BYTES);
 }
 
-/** The secret behind the gear table: derived from the master key, so that it stays with the repository for good. */
-function gearSecret({ encrypt, macK, macR }: SealingKeys): Uint8Array {
-  const master = new Uint8Array([...encrypt, ...macK, ...macR]);
+/**
+ * The secret behind the gear table: derived from the master key, so that it stays with the repository for good. Poly1305's r
+ * stays out of it: some versions of restic rewrite it with its unused bits cleared when a key file is added.
+ */
+export function gearSecret({ encrypt, macK }: Pick<SealingKeys, "encrypt" | "macK">): Uint8Array {
+  const master = new Uint8Array([...encrypt, ...macK]);
   return hkdf(master, GEAR_LABEL, GEAR_TABLE_BYTES);
 }

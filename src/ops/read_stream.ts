@@ -18,7 +18,7 @@ export interface ReadStreamOptions {
   readonly signal?: AbortSignal;
 }
 
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
 const GAP_BYTES = 64 * 1024;
 /** Batches being read, opened or waiting for their turn, for each opening thread, and a few for the taker. */
 const BATCHES_PER_THREAD = 3;

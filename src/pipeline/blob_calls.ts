@@ -1,13 +1,15 @@
 /** Inside a thread: chunks become sealed blobs, and sealed blobs become chunks again. */
-import { encodeHex } from "../base/hex.ts";
+import { decodeHexInto, encodeHex } from "../base/hex.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
 import { BlockCompressor, BlockDecompressor } from "../crypto/zstd.ts";
 import { type BlobCalls, OPEN_FIELDS, type OpenRequest, type SealedBatch, type SealRequest } from "./calls.ts";
+import { verifyPack } from "./pack_verification.ts";
 import type { Handlers } from "./thread.ts";
 
 /** The handlers of `BlobCalls`. `configure` comes first; `known` whenever there is more to be known. */
@@ -37,6 +39,10 @@ export function blobCalls(): Handlers<BlobCalls> {
       await openBatch(request, { sealer, decompressor });
       return { response: null };
     },
+    async verify(request) {
+      invariant(sealer, "A thread was asked to verify a pack before it was configured");
+      return { response: await verifyPack(request, { sealer, decompressor }) };
+    },
   };
 }
 
@@ -55,9 +61,8 @@ async function sealBatch(request: SealRequest, { sealer, compressor, known }: Se
   const fresh: number[] = [];
   const seen = new Set<number>();
   chunks.forEach((chunk, i) => {
-    const id = sha256(chunk);
-    ids.set(id, i * ID_BYTES);
-    if (known.find(id) >= 0 || repeats(ids, i, seen)) return;
+    decodeHexInto(sha256Hex(chunk), ids, i * ID_BYTES);
+    if (known.find(ids, i * ID_BYTES) >= 0 || repeats(ids, i, seen)) return;
     fresh.push(i);
   });
 
@@ -74,6 +79,7 @@ async function sealBatch(request: SealRequest, { sealer, compressor, known }: Se
     end = align16(end + length);
   }
   const sealed = await sealer.sealRun(region.subarray(0, end), pieces);
+  freeBuffer(region);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
   return { ids, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
@@ -121,62 +127,47 @@ interface OpenTools {
 }
 
 async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenTools): Promise<void> {
-  const { parts, packs, ids, table, segment } = request;
+  const { packs, ids, table, segment } = request;
   const target = new Uint8Array(segment) as Uint8Array as Uint8Array<ArrayBuffer>;
-  const blobsOfPart = groupByPart(table, parts.length);
-  await Promise.all(parts.map(async (part, partNumber) => {
-    const blobs = blobsOfPart[partNumber]!;
-    const what = (n: number) => `blob ${idOf(ids, blobs[n]!)} in pack ${packs[partNumber]}`;
-    const pieces = blobs.map((blob) => ({
-      offset: field(table, blob, "offset"),
-      length: field(table, blob, "length"),
-    }));
-    const payloads = await sealer.openRun(part, pieces, what);
-    blobs.forEach((blob, n) => {
-      const length = unpack(
-        payloads[n]!,
-        field(table, blob, "uncompressedLength"),
-        target,
-        field(table, blob, "target"),
-        what(n),
-      );
-      verify(target.subarray(field(table, blob, "target"), field(table, blob, "target") + length), ids, blob, what(n));
-    });
+  const { bytes, starts } = joinParts(request.parts);
+  const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[field(table, blob, "part")]}`;
+  const pieces = Array.from({ length: table.length / OPEN_FIELDS.count }, (_, blob) => ({
+    offset: starts[field(table, blob, "part")]! + field(table, blob, "offset"),
+    length: field(table, blob, "length"),
   }));
+  const payloads = await sealer.openRun(bytes, pieces, what);
+  freeBuffer(bytes);
+  payloads.forEach((payload, blob) => {
+    const at = field(table, blob, "target");
+    const uncompressedLength = field(table, blob, "uncompressedLength");
+    if (uncompressedLength === 0) target.set(payload, at);
+    else decompressor.decompressInto(payload, target, at, uncompressedLength, what(blob));
+    verify(target.subarray(at, at + (uncompressedLength || payload.length)), idOf(ids, blob), what(blob));
+  });
+  for (const payload of payloads) freeBuffer(payload);
+}
 
-  /** Writes a payload's plaintext to the segment; gives its length. */
-  function unpack(
-    payload: Uint8Array,
-    uncompressedLength: number,
-    into: Uint8Array<ArrayBuffer>,
-    at: number,
-    what: string,
-  ): number {
-    if (uncompressedLength === 0) {
-      into.set(payload, at);
-      return payload.length;
-    }
-    return decompressor.decompressInto(payload, into, at, uncompressedLength, what);
+/** All parts in one buffer, so that blobs which were sealed in one run are opened in one, too, whatever pack they lie in. */
+function joinParts(parts: readonly Uint8Array<ArrayBuffer>[]) {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const starts: number[] = [];
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    starts.push(end);
+    end += part.length;
+    freeBuffer(part);
   }
+  return { bytes, starts };
 }
 
 function field(table: Uint32Array, blob: number, name: Exclude<keyof typeof OPEN_FIELDS, "count">): number {
   return table[blob * OPEN_FIELDS.count + OPEN_FIELDS[name]]!;
 }
 
-function groupByPart(table: Uint32Array, parts: number): number[][] {
-  const groups: number[][] = Array.from({ length: parts }, () => []);
-  for (let blob = 0; blob < table.length / OPEN_FIELDS.count; blob++) groups[field(table, blob, "part")]!.push(blob);
-  return groups;
-}
-
-function verify(plaintext: Uint8Array, ids: Uint8Array, blob: number, what: string): void {
-  const digest = sha256(plaintext);
-  for (let i = 0; i < ID_BYTES; i++) {
-    if (digest[i] !== ids[blob * ID_BYTES + i]) {
-      throw new IntegrityError(`Damaged ${what}: its content has the SHA-256 ${encodeHex(digest)}`);
-    }
-  }
+function verify(plaintext: Uint8Array, id: string, what: string): void {
+  const digest = sha256Hex(plaintext);
+  if (digest !== id) throw new IntegrityError(`Damaged ${what}: its content has the SHA-256 ${digest}`);
 }
 
 function idOf(ids: Uint8Array, blob: number): string {

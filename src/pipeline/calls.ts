@@ -3,6 +3,7 @@ import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
+import type { PackVerdict, VerifyRequest } from "./pack_verification.ts";
 
 /** Chunks of one segment, to be named, looked up and, where they are new, sealed. */
 export interface SealRequest {
@@ -30,7 +31,10 @@ export interface SealedBatch {
 /** Where one blob lies in the parts of an `OpenRequest`, and where its plaintext goes; numbers a blob in `table`. */
 export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
 
-/** Blobs to be opened, decompressed, verified, and written to their places in a segment. */
+/**
+ * Blobs to be opened, decompressed, verified, and written to their places in a segment. Fastest in the order in which they
+ * were sealed.
+ */
 export interface OpenRequest {
   /** Pieces of packs as they were read. */
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
@@ -57,6 +61,7 @@ export type BlobCalls = {
   known: { request: IdTableView; response: null };
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
+  verify: { request: VerifyRequest; response: PackVerdict };
 };
 
 /** Calls of a thread that digests one stream. */

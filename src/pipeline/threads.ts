@@ -39,7 +39,7 @@ export class PipelineThreads {
   }
 
   /** Asks the sealing thread that has the least to do. A thread that broke fails every call made to it. */
-  async callBlobs<Name extends "seal" | "open">(
+  async callBlobs<Name extends "seal" | "open" | "verify">(
     name: Name,
     request: BlobCalls[Name]["request"],
     transfer: Transferable[],

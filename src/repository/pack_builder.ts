@@ -20,14 +20,16 @@ const HEADER_ROOM = 1 / 64;
 export class PackBuilder {
   readonly type: BlobType;
   readonly #targetBytes: number;
+  #presentTargetBytes: number;
   #buffer: Uint8Array<ArrayBuffer>;
   #length = 0;
   #contents: PackContents;
 
-  /** A pack counts as full once it holds `targetBytes`. */
-  constructor(type: BlobType, targetBytes: number) {
+  /** A pack counts as full once it holds `targetBytes`, the first one where it holds `firstTargetBytes`. */
+  constructor(type: BlobType, targetBytes: number, firstTargetBytes = targetBytes) {
     this.type = type;
     this.#targetBytes = targetBytes;
+    this.#presentTargetBytes = firstTargetBytes;
     this.#buffer = new Uint8Array(Math.ceil(targetBytes * (1 + HEADER_ROOM)) + ROOM_FOR_LAST_BLOB);
     this.#contents = new PackContents(type);
   }
@@ -39,7 +41,7 @@ export class PackBuilder {
 
   /** Whether it is time to `finish`. */
   get isFull(): boolean {
-    return this.#length >= this.#targetBytes;
+    return this.#length >= this.#presentTargetBytes;
   }
 
   /** Appends a blob. */
@@ -60,6 +62,7 @@ export class PackBuilder {
     this.#buffer.set(encodePackTrailer(header.length), this.#length + header.length);
     const bytes = this.#buffer.subarray(0, this.#length + header.length + PACK_TRAILER_BYTES);
     this.#length = 0;
+    this.#presentTargetBytes = this.#targetBytes;
     this.#contents = new PackContents(this.type);
     return { bytes, contents };
   }

@@ -64,7 +64,10 @@ export class PackWriter {
     this.#clock = options.clock;
     this.#coins = new CoinTosser(options.randomBytes);
     // Both fill at the same rate; the first pack of one is closed at half the size, so that they take turns in being full.
-    this.#dataPacks = [new PackBuilder("data", this.#packBytes / 2), new PackBuilder("data", this.#packBytes)];
+    this.#dataPacks = [
+      new PackBuilder("data", this.#packBytes, this.#packBytes / 2),
+      new PackBuilder("data", this.#packBytes),
+    ];
     this.#treePack = new PackBuilder("tree", TREE_PACK_BYTES);
     this.#indexedAt = options.clock.monotonicMs();
   }
@@ -154,7 +157,7 @@ export class PackWriter {
 
   async #writeIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
-    const packs = this.#unindexed;
+    const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
     await this.#repository.files.save("index", encodeIndex(packs));
     // While the index was written, a pack of trees may have joined the ones that none lists.

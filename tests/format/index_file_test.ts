@@ -12,6 +12,7 @@ import {
   textOf,
   utf8,
 } from "./codec_checks.ts";
+import { SAMPLE_INDEX } from "./samples.ts";
 
 const WHAT = "index dad14c4f";
 const A = "aa".repeat(32);
@@ -78,9 +79,8 @@ Deno.test("indexes survive being written by someone else: other order of fields,
 });
 
 Deno.test("damage of an index is noticed or handled", () => {
-  const [sample] = fc.sample(packs.filter((value) => value.length > 1 && value.length < 4), { seed: 3, numRuns: 1 });
-  assertTruncationRefused(encodeIndex(sample!), decode);
-  assertFlipsHandled(encodeIndex(sample!), decode);
+  assertTruncationRefused(encodeIndex(SAMPLE_INDEX), decode);
+  assertFlipsHandled(encodeIndex(SAMPLE_INDEX), decode);
 });
 
 Deno.test("empty indexes", () => {

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IntegrityError } from "../../src/base/errors.ts";
-import {
-  decodeKeyFile,
-  decodeMasterKey,
-  encodeKeyFile,
-  encodeMasterKey,
-  type KeyFile,
-} from "../../src/format/key_file.ts";
+import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey } from "../../src/format/key_file.ts";
 import { bytesOf, keyFile } from "./arbitraries.ts";
 import {
   assertFlipsHandled,
@@ -17,20 +11,20 @@ import {
   textOf,
   utf8,
 } from "./codec_checks.ts";
+import { SAMPLE_KEY_FILE } from "./samples.ts";
 
 const WHAT = "key 12345678";
 const decode = (bytes: Uint8Array) => decodeKeyFile(bytes, WHAT);
-const KEY: KeyFile = fc.sample(keyFile, { seed: 1, numRuns: 1 })[0]!;
 const decodeText = (fields: object) =>
-  decode(utf8(JSON.stringify({ ...JSON.parse(textOf(encodeKeyFile(KEY))), ...fields })));
+  decode(utf8(JSON.stringify({ ...JSON.parse(textOf(encodeKeyFile(SAMPLE_KEY_FILE))), ...fields })));
 
 Deno.test("key files survive encoding", () => {
   checkProperty(fc.property(keyFile, (key) => assert.deepEqual(decode(encodeKeyFile(key)), key)));
 });
 
 Deno.test("damage of a key file is noticed or handled", () => {
-  assertTruncationRefused(encodeKeyFile(KEY), decode);
-  assertFlipsHandled(encodeKeyFile(KEY), decode);
+  assertTruncationRefused(encodeKeyFile(SAMPLE_KEY_FILE), decode);
+  assertFlipsHandled(encodeKeyFile(SAMPLE_KEY_FILE), decode);
 });
 
 Deno.test("what restic could not open is refused", () => {

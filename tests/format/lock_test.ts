@@ -11,6 +11,7 @@ import {
   textOf,
   utf8,
 } from "./codec_checks.ts";
+import { SAMPLE_LOCK } from "./samples.ts";
 
 const WHAT = "lock 12345678";
 const decode = (bytes: Uint8Array) => decodeLock(bytes, WHAT);
@@ -21,7 +22,7 @@ Deno.test("locks survive encoding", () => {
 });
 
 Deno.test("damage of a lock is noticed or handled", () => {
-  const bytes = encodeLock(fc.sample(lock, { seed: 1, numRuns: 1 })[0]!);
+  const bytes = encodeLock(SAMPLE_LOCK);
   assertTruncationRefused(bytes, decode);
   assertFlipsHandled(bytes, decode);
 });

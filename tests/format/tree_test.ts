@@ -16,6 +16,7 @@ import {
   textOf,
   utf8,
 } from "./codec_checks.ts";
+import { SAMPLE_TREE } from "./samples.ts";
 
 const WHAT = "tree 9774c1b8";
 const decode = (bytes: Uint8Array) => decodeTree(bytes, WHAT);
@@ -74,7 +75,6 @@ Deno.test("trees survive encoding, and are the same to the byte when encoded aga
     fc.property(sorted, (nodes) => {
       const bytes = encodeTree(nodes);
       const decoded = decode(bytes);
-      // What is not UTF-8 in the readable target is lost, in the exact one not.
       assert.deepEqual(decoded, nodes);
       assert.deepEqual(encodeTree(decoded), bytes);
     }),
@@ -83,10 +83,8 @@ Deno.test("trees survive encoding, and are the same to the byte when encoded aga
 });
 
 Deno.test("damage of a tree is noticed or handled", () => {
-  const [sample] = fc.sample(sorted.filter((nodes) => nodes.length > 2), { seed: 7, numRuns: 1 });
-  const bytes = encodeTree([...sample!, file("zz", { content: new Uint8Array(64), linkTarget: "\udcff" })]);
-  assertTruncationRefused(bytes, decode);
-  assertFlipsHandled(bytes, decode);
+  assertTruncationRefused(encodeTree(SAMPLE_TREE), decode);
+  assertFlipsHandled(encodeTree(SAMPLE_TREE), decode);
 });
 
 Deno.test("nodes are sorted by the bytes of their names", () => {

@@ -1,6 +1,6 @@
 /**
  * The bytes of every form at rest, pinned: a change of a codec that changes them changes the format of everybody's
- * repository. `deno test --allow-read --allow-write tests/golden -- --update` writes them anew; review what differs.
+ * repository. (`.golden`, so that no formatter touches them.) `deno test --allow-read --allow-write tests/golden -- --update` writes them anew; review what differs.
  */
 import assert from "node:assert/strict";
 import { decodeConfig, encodeConfig } from "../../src/format/config.ts";
@@ -43,12 +43,17 @@ function readIndex(bytes: Uint8Array, what: string): IndexedPack[] {
   return packs;
 }
 
-pin({ file: "config.json", sample: samples.SAMPLE_CONFIG, encode: encodeConfig, decode: decodeConfig });
-pin({ file: "key.json", sample: samples.SAMPLE_KEY_FILE, encode: encodeKeyFile, decode: decodeKeyFile });
-pin({ file: "master_key.json", sample: samples.SAMPLE_MASTER_KEY, encode: encodeMasterKey, decode: decodeMasterKey });
-pin({ file: "lock.json", sample: samples.SAMPLE_LOCK, encode: encodeLock, decode: decodeLock });
-pin({ file: "snapshot.json", sample: samples.SAMPLE_SNAPSHOT, encode: encodeSnapshot, decode: decodeSnapshot });
-pin({ file: "tree.json", sample: samples.SAMPLE_TREE, encode: encodeTree, decode: decodeTree });
-pin({ file: "index.json", sample: samples.SAMPLE_INDEX, encode: encodeIndex, decode: readIndex });
-pin({ file: "manifest.json", sample: samples.SAMPLE_MANIFEST, encode: encodeManifest, decode: decodeManifest });
-pin({ file: "pack_header.bin", sample: samples.SAMPLE_PACK_BLOBS, encode: encodePackHeader, decode: decodePackHeader });
+pin({ file: "config.golden", sample: samples.SAMPLE_CONFIG, encode: encodeConfig, decode: decodeConfig });
+pin({ file: "key.golden", sample: samples.SAMPLE_KEY_FILE, encode: encodeKeyFile, decode: decodeKeyFile });
+pin({ file: "master_key.golden", sample: samples.SAMPLE_MASTER_KEY, encode: encodeMasterKey, decode: decodeMasterKey });
+pin({ file: "lock.golden", sample: samples.SAMPLE_LOCK, encode: encodeLock, decode: decodeLock });
+pin({ file: "snapshot.golden", sample: samples.SAMPLE_SNAPSHOT, encode: encodeSnapshot, decode: decodeSnapshot });
+pin({ file: "tree.golden", sample: samples.SAMPLE_TREE, encode: encodeTree, decode: decodeTree });
+pin({ file: "index.golden", sample: samples.SAMPLE_INDEX, encode: encodeIndex, decode: readIndex });
+pin({ file: "manifest.golden", sample: samples.SAMPLE_MANIFEST, encode: encodeManifest, decode: decodeManifest });
+pin({
+  file: "pack_header.golden",
+  sample: samples.SAMPLE_PACK_BLOBS,
+  encode: encodePackHeader,
+  decode: decodePackHeader,
+});

@@ -25,7 +25,7 @@ function readIndex(bytes: Uint8Array): IndexedPack[] {
 }
 
 Deno.test("restic's tree of difficult names is written again as it was", async () => {
-  const bytes = await read("tree.json");
+  const bytes = await read("tree.golden");
   assert.equal(createHash("sha256").update(bytes).digest("hex"), TREE_ID);
   const nodes = decodeTree(bytes, "tree");
   assert.equal(textOf(encodeTree(nodes)), textOf(bytes));
@@ -41,22 +41,22 @@ Deno.test("restic's tree of difficult names is written again as it was", async (
 });
 
 Deno.test("restic's other files are written again as they were", async () => {
-  const config = await read("config.json");
+  const config = await read("config.golden");
   assert.equal(textOf(encodeConfig(decodeConfig(config, "config"))), textOf(config));
-  const key = await read("key.json");
+  const key = await read("key.golden");
   assert.equal(textOf(encodeKeyFile(decodeKeyFile(key, "key"))), textOf(key));
-  const snapshot = await read("snapshot.json");
+  const snapshot = await read("snapshot.golden");
   assert.equal(textOf(encodeSnapshot(decodeSnapshot(snapshot, "snapshot"))), textOf(snapshot));
-  const index = await read("index.json");
+  const index = await read("index.golden");
   assert.equal(textOf(encodeIndex(readIndex(index))), textOf(index));
 });
 
 Deno.test("restic's pack header agrees with its index and with the size of its pack", async () => {
-  const header = await read("tree_pack_header.bin");
+  const header = await read("tree_pack_header.golden");
   const blobs = decodePackHeader(header, "pack");
   assert.deepEqual(encodePackHeader(blobs), new Uint8Array(header));
   assert.equal(packFileSize(blobs), TREE_PACK_BYTES);
-  const trees = readIndex(await read("index.json")).find((pack) => pack.blobs.some(({ type }) => type === "tree"));
+  const trees = readIndex(await read("index.golden")).find((pack) => pack.blobs.some(({ type }) => type === "tree"));
   const byOffset = (list: readonly PackedBlob[]) =>
     list.toSorted((a, b) => a.offset - b.offset).map((blob) => ({ ...blob, id: blob.id.toHex() }));
   assert.deepEqual(byOffset(blobs), byOffset(trees!.blobs));

@@ -9,8 +9,7 @@ import { delimiter, join } from "node:path";
 /** Programs that are told by an environment variable, because PATH holds another version or none at all. */
 const VARIABLE_BY_PROGRAM: Readonly<Record<string, string>> = {
   "restic-newest": "RESTIC_NEWEST",
-  "denort": "DENORT_BIN",
-  "denort-deno": "DENORT_DENO",
+  "deno-with-denort": "DENORT_DENO",
   "s3-server": "S3_SERVER",
 };
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { programTest } from "../helpers/programs.ts";
 import { buildHello, checkExecutable, runProgram } from "./hello_project.ts";
 
@@ -68,16 +68,20 @@ Deno.test("the self-extracting form is the program in one file", async (test) =>
 
 programTest({
   name: "the compiled form is the program in one file",
-  needs: ["denort", "denort-deno"],
-  async fn(programs, test) {
-    const env = { DENORT_BIN: programs.denort, DENO_TLS_CA_STORE: "system" };
-    await using hello = await buildHello({ form: "compiled", deno: programs["denort-deno"], env });
+  needs: ["deno-with-denort"],
+  async fn({ "deno-with-denort": deno }, test) {
+    const denort = join(dirname(deno), "denort");
+    await using hello = await buildHello({
+      form: "compiled",
+      deno,
+      env: { DENORT_BIN: denort, DENO_TLS_CA_STORE: "system" },
+    });
     const shared = join(hello.folder, "shared");
     await Deno.mkdir(shared);
 
     await test.step("the build says which form it made and where the runtime came from", () => {
       assert.match(hello.said, /agent: compiled, /);
-      assert.ok(hello.said.includes(programs.denort), hello.said);
+      assert.ok(hello.said.includes(denort), hello.said);
     });
 
     await test.step("the program knows its form and version", async () => {

@@ -1,0 +1,189 @@
+/**
+ * Check: whether a repository is what was written to it, and which backups are hit where it is not.
+ *
+ * Snapshots are listed before the index is loaded, so that a backup that is committed meanwhile never looks damaged.
+ * Packs come before trees: then the one walk over the trees also finds out what the damaged packs hit.
+ */
+import { IntegrityError } from "../base/errors.ts";
+import type { ManifestId, SnapshotId } from "../base/id.ts";
+import { type Backup, backupOf } from "../backup/backup.ts";
+import { PipelineThreads } from "../pipeline/threads.ts";
+import { type Finding, type FindingKind, Findings, SuspectPacks } from "../repository/check_findings.ts";
+import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
+import { checkPacks } from "../repository/check_packs.ts";
+import { checkTrees } from "../repository/check_trees.ts";
+import { listLocks } from "../repository/locks.ts";
+import type { Repository } from "../repository/repository.ts";
+import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
+import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { checkBackups } from "./check_backups.ts";
+import { checkPackData } from "./check_data.ts";
+
+/** The parts of a check, in their order. */
+export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups";
+
+/** How far one part is: index files, packs, bytes of packs, trees (at most so many), backups. */
+export interface CheckProgress {
+  readonly phase: CheckPhase;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Options of `check`. */
+export interface CheckOptions {
+  readonly signal: AbortSignal;
+  /** Check without taking a lock: for stores that are read-only. */
+  readonly noLock: boolean;
+  /** Also read every pack and verify every blob. */
+  readonly readData: boolean;
+  readonly onProgress?: (progress: CheckProgress) => void;
+}
+
+/** A backup that a finding hits. */
+export interface AffectedBackup {
+  readonly series: string;
+  readonly id: ManifestId | SnapshotId;
+  readonly snapshotId: SnapshotId;
+}
+
+/** One thing that was found. */
+export interface CheckFinding {
+  readonly kind: FindingKind;
+  /** Names the thing in full where it has an id: 64 hex digits. */
+  readonly id: string | null;
+  /** What is wrong with what, and what to do about it; one line each. */
+  readonly text: string;
+  readonly advice: string;
+  /** The backups it hits, oldest first, as far as is known. */
+  readonly backups: readonly AffectedBackup[];
+  /** The first files it hits, from the root of the snapshots, without a leading slash. */
+  readonly paths: readonly string[];
+}
+
+/** What a check found. The repository is sound where there are no errors. */
+export interface CheckReport {
+  /** How many snapshots could be read. */
+  readonly snapshots: number;
+  /** Distinct trees that the snapshots reach. */
+  readonly trees: number;
+  /** Distinct blobs in the index. */
+  readonly blobs: number;
+  /** Packs in the index, and the bytes of those that are there. */
+  readonly packs: number;
+  readonly packBytes: number;
+  /** Packs in no index. */
+  readonly unreferencedPacks: number;
+  readonly errors: readonly CheckFinding[];
+  readonly notes: readonly CheckFinding[];
+}
+
+/**
+ * Checks the repository. Damage is in the report and never thrown; what is thrown is that the repository cannot be opened
+ * or locked, that the store fails, or the signal's reason.
+ */
+export async function check(access: RepositoryAccess, world: World, options: CheckOptions): Promise<CheckReport> {
+  const repository = await openAccess(access, world);
+  try {
+    const run = new CheckRun(repository, world, options);
+    if (options.noLock) return await run.perform();
+    const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
+    return await withLock(repository, world, lockRequest, async (lock) => {
+      await lock.confirmed;
+      const report = await run.perform();
+      lock.assertHeld();
+      return report;
+    });
+  } finally {
+    await repository.store.close();
+  }
+}
+
+/** One check of an open, locked repository. */
+class CheckRun {
+  readonly #repository: Repository;
+  readonly #world: World;
+  readonly #options: CheckOptions;
+  readonly #findings = new Findings();
+  readonly #suspects = new SuspectPacks();
+
+  constructor(repository: Repository, world: World, options: CheckOptions) {
+    this.#repository = repository;
+    this.#world = world;
+    this.#options = options;
+  }
+
+  async perform(): Promise<CheckReport> {
+    await this.#checkLocks();
+    const { snapshots } = await this.#loadSnapshots();
+    const { index, packs } = await checkIndex(this.#context("index"));
+    const { whole, bytes, unreferenced } = await checkPacks(this.#context("packs"), packs);
+    if (this.#options.readData) await this.#readPacks(whole);
+    const indexed = { ...this.#repository, index };
+    const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
+    const backups = snapshots.map(backupOf);
+    await checkBackups({ ...this.#context("backups"), repository: indexed }, backups, trees);
+    return {
+      snapshots: snapshots.length,
+      trees: trees.count,
+      blobs: index.blobCount,
+      packs: packs.size,
+      packBytes: bytes,
+      unreferencedPacks: unreferenced,
+      errors: this.#findings.errors.map((finding) => reported(finding, backups)),
+      notes: this.#findings.notes.map((finding) => reported(finding, backups)),
+    };
+  }
+
+  /** Stale locks are worth a note: restic waits for them. */
+  async #checkLocks(): Promise<void> {
+    try {
+      for (const { id, lock, stale } of await listLocks(this.#repository.files, this.#world)) {
+        if (stale === null) continue;
+        const text = `Lock ${id} of process ${lock.pid} on ${lock.hostname} is stale: ${stale}`;
+        this.#findings.note({ kind: "lock", id, text, advice: `if that process really is over, run "agent unlock"` });
+      }
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      this.#findings.error({ kind: "lock", id: null, text: error.message, advice: "remove that file from the store" });
+    }
+  }
+
+  async #loadSnapshots(): Promise<SnapshotList> {
+    const list = await loadSnapshots(this.#repository.files, this.#options.signal);
+    for (const { id, error } of list.damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
+      const advice = `bring the file back from a copy of the store; else remove it: that backup is lost, no other is`;
+      this.#findings.error({ kind: "snapshot", id, snapshots: [id], text: error.message, advice });
+    }
+    return list;
+  }
+
+  async #readPacks(packs: readonly DescribedPack[]): Promise<void> {
+    const threads = new PipelineThreads(this.#world.blobThreads);
+    try {
+      await threads.configure(this.#repository.keys, "off");
+      await checkPackData({ ...this.#context("data"), threads }, packs);
+    } finally {
+      threads.terminate();
+    }
+  }
+
+  #context(phase: CheckPhase): CheckContext {
+    const { signal, onProgress } = this.#options;
+    return {
+      repository: this.#repository,
+      findings: this.#findings,
+      suspects: this.#suspects,
+      signal,
+      onProgress: (done, total) => onProgress?.({ phase, done, total }),
+    };
+  }
+}
+
+function reported({ snapshots, paths, ...fields }: Finding, backups: readonly Backup[]): CheckFinding {
+  const affected = backups.filter(({ snapshotId }) => snapshots.has(snapshotId));
+  return {
+    ...fields,
+    backups: affected.map(({ series, id, snapshotId }) => ({ series, id, snapshotId })),
+    paths: [...paths],
+  };
+}

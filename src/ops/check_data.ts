@@ -1,0 +1,100 @@
+/** Reads packs whole, each once, and has them verified in other threads; a few are under way at a time. */
+import { mapConcurrently } from "../base/concurrency.ts";
+import { IntegrityError } from "../base/errors.ts";
+import type { PackVerdict } from "../pipeline/pack_verification.ts";
+import type { PipelineThreads } from "../pipeline/threads.ts";
+import { packError } from "../repository/blob_reader.ts";
+import type { CheckContext, DescribedPack } from "../repository/check_index.ts";
+
+/** What reading packs takes. The threads must be configured. */
+export interface CheckDataContext extends CheckContext {
+  readonly threads: PipelineThreads;
+}
+
+/** Packs that lie in memory together have no more bytes than this, but for a single larger one. */
+const BYTES_AT_ONCE = 256 * 1024 * 1024;
+
+const REPLACE_PACK =
+  `bring the file back from a copy of the store, or store its blobs again: move the file away, run ` +
+  `"restic repair index", back up again, and forget the backups that it hits`;
+
+/** Verifies the given packs to the last byte. Progress is in bytes. */
+export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
+  const { threads, onProgress } = context;
+  const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
+  const room = new Room(BYTES_AT_ONCE);
+  let done = 0;
+  // One more than there are threads, so that none waits for the store.
+  const verdicts = await mapConcurrently(packs, threads.blobThreads + 1, async (pack) => {
+    await room.enter(pack.bytes);
+    try {
+      return await verifyPack(context, pack);
+    } finally {
+      room.leave(pack.bytes);
+      onProgress(done += pack.bytes, total);
+    }
+  });
+  packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
+}
+
+/** What the pack turned out to be, or why it cannot be read. */
+async function verifyPack(context: CheckDataContext, pack: DescribedPack): Promise<PackVerdict | IntegrityError> {
+  const { repository: { store }, threads, signal } = context;
+  // What the index says of this pack is known to be wrong; that was found already.
+  if (pack.headerSha256 === null) return SOUND;
+  signal.throwIfAborted();
+  try {
+    const bytes = await store.get({ kind: "pack", name: pack.id }, undefined, { signal });
+    const request = { bytes, pack: pack.id, headerSha256: pack.headerSha256 };
+    return await threads.callBlobs("verify", request, [bytes.buffer]);
+  } catch (error) {
+    const damage = packError(error, `pack ${pack.id}`);
+    if (damage instanceof IntegrityError) return damage;
+    throw error;
+  }
+}
+
+const SOUND: PackVerdict = { problems: [], headerHolds: true, damagedBlobs: new Uint8Array(0) };
+
+function takeVerdict(
+  { findings, suspects }: CheckContext,
+  { id, number }: DescribedPack,
+  verdict: PackVerdict | IntegrityError,
+): void {
+  const problems = verdict instanceof IntegrityError ? [verdict.message] : verdict.problems;
+  if (problems.length === 0) return;
+  const text = verdict instanceof IntegrityError ? verdict.message : `Pack ${id} ${problems.join("; it ")}`;
+  const finding = findings.error({ kind: "pack", id, text, advice: REPLACE_PACK });
+  if (verdict instanceof IntegrityError || !verdict.headerHolds) suspects.add(number, finding);
+  else suspects.add(number, finding, verdict.damagedBlobs);
+}
+
+/** Lets in as many bytes at a time as there is room for; one that is larger than the room waits until it is empty. */
+class Room {
+  readonly #bytes: number;
+  #taken = 0;
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  async enter(bytes: number): Promise<void> {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
+      await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }));
+    } else this.#taken += bytes;
+  }
+
+  leave(bytes: number): void {
+    this.#taken -= bytes;
+    while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!.bytes)) {
+      const next = this.#waiting.shift()!;
+      this.#taken += next.bytes;
+      next.enter();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#taken === 0 || this.#taken + bytes <= this.#bytes;
+  }
+}

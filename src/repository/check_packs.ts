@@ -1,0 +1,59 @@
+/** Checks the packs from outside: every one that the index describes is there and has the size it must have. */
+import type { PackId } from "../base/id.ts";
+import type { ListedFile } from "../store/store.ts";
+import type { CheckContext, DescribedPack } from "./check_index.ts";
+
+/** What was found of the packs. */
+export interface CheckedPacks {
+  /** Those that are there in their right size. */
+  readonly whole: readonly DescribedPack[];
+  /** Bytes of all packs that the index describes, as far as they are there. */
+  readonly bytes: number;
+  /** How many packs no index describes. */
+  readonly unreferenced: number;
+}
+
+const BRING_BACK_PACK =
+  `bring the file back from a copy of the store; where there is none, run "restic repair index", ` +
+  `so that the next backups store its blobs again, and forget the backups that it hits`;
+
+/** Lists the packs of the store and compares them with what the index describes. */
+export async function checkPacks(
+  { repository: { store }, findings, suspects, signal, onProgress }: CheckContext,
+  packs: ReadonlyMap<PackId, DescribedPack>,
+): Promise<CheckedPacks> {
+  const sizes = new Map<PackId, number>();
+  const unreferenced: ListedFile[] = [];
+  for await (const file of store.list("pack", { signal })) {
+    if (packs.has(file.name as PackId)) sizes.set(file.name as PackId, file.size);
+    else unreferenced.push(file);
+    onProgress(sizes.size, packs.size);
+  }
+  const whole: DescribedPack[] = [];
+  let bytes = 0;
+  for (const pack of packs.values()) {
+    const size = sizes.get(pack.id);
+    bytes += size ?? 0;
+    if (size === undefined) suspects.add(pack.number, findings.error(missingPack(pack)));
+    else if (size !== pack.bytes) suspects.add(pack.number, findings.error(wrongSize(pack, size)));
+    else whole.push(pack);
+  }
+  // The order of a listing is the store's; a report is always the same.
+  unreferenced.sort((a, b) => a.name < b.name ? -1 : 1);
+  for (const { name, size } of unreferenced) findings.note(unreferencedPack(name, size));
+  return { whole, bytes, unreferenced: unreferenced.length };
+}
+
+function missingPack({ id }: DescribedPack) {
+  return { kind: "pack", id, text: `Pack ${id} is missing`, advice: BRING_BACK_PACK } as const;
+}
+
+function wrongSize({ id, bytes }: DescribedPack, size: number) {
+  const text = `Pack ${id} has ${size} bytes; by the index it must have ${bytes}`;
+  return { kind: "pack", id, text, advice: BRING_BACK_PACK } as const;
+}
+
+function unreferencedPack(id: string, size: number) {
+  const text = `Pack ${id} of ${size} bytes is in no index; an interrupted backup leaves such, or one that is running`;
+  return { kind: "pack", id, text, advice: `nothing has to be done; "agent prune" removes it` } as const;
+}

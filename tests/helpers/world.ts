@@ -1,0 +1,276 @@
+/** A world that is the same in every run, and repositories in memory, for tests of everything above the store. */
+import { hash } from "node:crypto";
+import type { JudgedSource } from "../../src/base/byte_source.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import { listFiles, readManifest } from "../../src/backup/contents.ts";
+import { type Backup, backupOf } from "../../src/backup/backup.ts";
+import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/series.ts";
+import type { Manifest } from "../../src/format/manifest.ts";
+import { chooseFile, withBackup } from "../../src/ops/get.ts";
+import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
+import type { RepositoryAccess, World } from "../../src/ops/access.ts";
+import { readBlob } from "../../src/repository/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index_files.ts";
+import type { Identity } from "../../src/repository/keys.ts";
+import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { openMemoryStore } from "../../src/store/memory.ts";
+import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
+
+/** Spans up to here pass by themselves, longer ones when a test says so. */
+const SHORT_SLEEP_MS = 1000;
+
+/** A clock that a test sets. Short sleeps are over at once and move it; long ones wait for `advance`. */
+export class FakeClock implements Clock {
+  #ms = Date.UTC(2026, 0, 2, 3, 4, 5);
+  #sleepers: { readonly untilMs: number; readonly wake: () => void }[] = [];
+  /** Every span that was slept, in milliseconds. */
+  readonly sleeps: number[] = [];
+
+  now(): Date {
+    return new Date(this.#ms);
+  }
+
+  monotonicMs(): number {
+    return this.#ms;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    this.sleeps.push(ms);
+    if (ms <= SHORT_SLEEP_MS) {
+      this.#ms += ms;
+      return macrotask();
+    }
+    return new Promise((resolve, reject) => {
+      this.#sleepers.push({ untilMs: this.#ms + ms, wake: resolve });
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+
+  /** Lets time go on, waking sleepers in their order; what they do at once is over when it resolves. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#ms + ms;
+    for (;;) {
+      await macrotask();
+      const next = this.#sleepers.filter(({ untilMs }) => untilMs <= end).sort((a, b) => a.untilMs - b.untilMs)[0];
+      if (next === undefined) break;
+      this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== next);
+      this.#ms = Math.max(this.#ms, next.untilMs);
+      next.wake();
+    }
+    this.#ms = Math.max(this.#ms, end);
+    await macrotask();
+  }
+
+  /** Time goes on without anybody noticing, as in a standby. */
+  jump(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+/** Resolves when everything that can go on by itself has. */
+export function macrotask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Bytes that look random and are the same in every run. */
+export function noise(count: number, seed: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(count);
+  for (let at = 0; at < count; at += 32) {
+    const block = hash("sha256", `${seed}/${at}`, "buffer");
+    bytes.set(block.subarray(0, Math.min(32, count - at)), at);
+  }
+  return bytes;
+}
+
+/** A source of random bytes that is the same in every run. */
+export function seededRandom(seed: string): (count: number) => Uint8Array<ArrayBuffer> {
+  let calls = 0;
+  return (count) => noise(count, `${seed}#${calls++}`);
+}
+
+export const IDENTITY: Identity = { hostname: "db1", username: "dba", pid: 4711, uid: 1000, gid: 1000 };
+
+/** A world with a clock of its own. Only the processes named are alive. */
+export interface FakeWorld extends World {
+  readonly clock: FakeClock;
+}
+
+export function fakeWorld(seed = "world", alive: readonly number[] = [IDENTITY.pid]): FakeWorld {
+  return {
+    clock: new FakeClock(),
+    identity: IDENTITY,
+    processExists: (pid) => alive.includes(pid),
+    randomBytes: seededRandom(seed),
+    blobThreads: 1,
+    programVersion: "agent test",
+  };
+}
+
+export const PASSWORD = "correct horse";
+/** So that tests do not spend their time on passwords. */
+export const CHEAP_KDF = { N: 2, r: 1, p: 1 } as const;
+
+/** Access to the repository in a store. */
+export function accessTo(store: BlobStore, password = PASSWORD): RepositoryAccess {
+  return { openStore: () => Promise.resolve(store), password: () => Promise.resolve(password), retryLockMs: 0 };
+}
+
+/** A new repository in memory. */
+export async function memoryRepository(
+  world: World,
+): Promise<{ store: BlobStore; repository: Repository; access: RepositoryAccess }> {
+  const store = openMemoryStore();
+  const repository = await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
+  return { store, repository, access: accessTo(store) };
+}
+
+export const FILE_KINDS: readonly FileKind[] = ["config", "key", "lock", "snapshot", "index", "pack"];
+
+/** All files of a store, sorted by kind and name. */
+export async function allFiles(store: BlobStore): Promise<FileName[]> {
+  const files: FileName[] = [];
+  for (const kind of FILE_KINDS) {
+    const names = (await Array.fromAsync(store.list(kind))).map(({ name }) => name);
+    files.push(...names.sort().map((name) => ({ kind, name })));
+  }
+  return files;
+}
+
+/** The names of the files of one kind. */
+export async function namesOf(store: BlobStore, kind: FileKind): Promise<string[]> {
+  return (await Array.fromAsync(store.list(kind))).map(({ name }) => name).sort();
+}
+
+/** A store of its own with the same files. */
+export async function copyOf(store: BlobStore): Promise<BlobStore> {
+  const copy = openMemoryStore();
+  for (const file of await allFiles(store)) await copy.put(file, [await store.get(file)]);
+  return copy;
+}
+
+/** Gives bytes in pieces and counts how often it was cancelled. */
+export class BytesSource implements JudgedSource {
+  readonly #bytes: Uint8Array;
+  readonly #pieceBytes: number;
+  #at = 0;
+  cancelled = 0;
+
+  constructor(bytes: Uint8Array, pieceBytes = 65536) {
+    this.#bytes = bytes;
+    this.#pieceBytes = pieceBytes;
+  }
+
+  read(target: Uint8Array): Promise<number | null> {
+    if (this.#at === this.#bytes.length) return Promise.resolve(null);
+    const piece = this.#bytes.subarray(this.#at, this.#at + Math.min(target.length, this.#pieceBytes));
+    target.set(piece);
+    this.#at += piece.length;
+    return Promise.resolve(piece.length);
+  }
+
+  cancel(): Promise<void> {
+    this.cancelled++;
+    return Promise.resolve();
+  }
+
+  ended(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A put of a stream with everything as usual. */
+export function putRequest(source: JudgedSource, overrides: Partial<PutRequest> = {}): PutRequest {
+  return {
+    series: parseSeries("prod/shop"),
+    fileName: DEFAULT_FILE_NAME,
+    source,
+    engine: { name: "stream", version: "1", options: {} },
+    guard: "none",
+    allowEmpty: false,
+    minSize: 0,
+    chunkAverage: undefined,
+    compression: "auto",
+    tags: [],
+    host: IDENTITY.hostname,
+    runType: null,
+    time: undefined,
+    ...overrides,
+  };
+}
+
+/** Puts bytes. */
+export function putBytes(
+  access: RepositoryAccess,
+  world: World,
+  bytes: Uint8Array,
+  overrides: Partial<PutRequest> = {},
+  options: Partial<PutOptions> = {},
+): Promise<PutResult> {
+  const signal = new AbortController().signal;
+  return put(access, putRequest(new BytesSource(bytes), overrides), world, { signal, ...options });
+}
+
+/** Gets the only file of a backup. */
+export function getBytes(access: RepositoryAccess, world: World, selector: string): Promise<Uint8Array> {
+  const options = { signal: new AbortController().signal, noLock: false };
+  return withBackup(access, selector, world, options, async ({ files, read }) => {
+    const pieces: Uint8Array[] = [];
+    await read(chooseFile(files, undefined), {
+      write(bytes) {
+        pieces.push(new Uint8Array(bytes));
+        return Promise.resolve();
+      },
+    });
+    return concat(pieces);
+  });
+}
+
+/** A backup as it was read back. */
+export interface ReadBackup {
+  readonly backup: Backup;
+  readonly manifest: Manifest;
+  readonly bytes: Uint8Array;
+}
+
+/** Reads every backup of a repository blob by blob, without threads and locks; throws where anything is amiss. */
+export async function readAllBackups(store: BlobStore, world: World, password = PASSWORD): Promise<ReadBackup[]> {
+  const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
+  const { snapshots, damaged } = await loadSnapshots(repository.files);
+  if (damaged.length > 0) throw damaged[0]!.error;
+  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const backups: ReadBackup[] = [];
+  for (const backup of snapshots.map(backupOf)) {
+    const manifest = await readManifest(indexed, backup);
+    if (manifest === null) throw new TypeError(`Backup ${backup.id} has no manifest`);
+    const pieces: Uint8Array[] = [];
+    for (const { contents } of await listFiles(indexed, backup, manifest)) {
+      for await (const content of contents()) {
+        for (let at = 0; at < content.length; at += 32) pieces.push(await readBlob(indexed, "data", content, at));
+      }
+    }
+    backups.push({ backup, manifest, bytes: concat(pieces) });
+  }
+  return backups;
+}
+
+export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** A whole dump as mysqldump writes it, with `rows` rows of some 80 bytes. */
+export function sqlDump(rows: number, seed: string): Uint8Array<ArrayBuffer> {
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const digest = hash("md5", `${seed}/${i}`);
+    return `INSERT INTO \`orders\` VALUES (${i},'customer ${digest.slice(0, 12)}','2026-01-02 03:04:05',${i * 7}.50);`;
+  });
+  const head = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n";
+  return new TextEncoder().encode(`${head}${lines.join("\n")}\n-- Dump completed on 2026-01-02  3:04:05\n`);
+}

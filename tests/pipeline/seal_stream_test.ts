@@ -1,0 +1,176 @@
+/** From a stream to sealed blobs: the right chunks, in order, each sealed once, and nothing left behind. */
+import assert from "node:assert/strict";
+import { createHash, hash } from "node:crypto";
+import { IdTable } from "../../src/base/id_table.ts";
+import type { ByteSource } from "../../src/base/byte_source.ts";
+import { SourceError } from "../../src/base/errors.ts";
+import { Chunker, GEAR_TABLE_BYTES, gearTable } from "../../src/chunker/gear.ts";
+import { parametersFor } from "../../src/chunker/parameters.ts";
+import { createSealer } from "../../src/crypto/seal.ts";
+import { type CompressionLevel, decompress } from "../../src/crypto/zstd.ts";
+import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
+import { Intake } from "../../src/pipeline/intake.ts";
+import { finishDigest, sealStream } from "../../src/pipeline/seal_stream.ts";
+import { SegmentPool } from "../../src/pipeline/segments.ts";
+import { PipelineThreads } from "../../src/pipeline/threads.ts";
+import { BytesSource, concat, noise, seededRandom, sqlDump } from "../helpers/world.ts";
+import { assertAllFree } from "./pool_check.ts";
+
+const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
+const GEAR = gearTable(noise(GEAR_TABLE_BYTES, "secret"));
+const SEGMENTS = 4;
+
+interface Sealing {
+  readonly batches: SealedBatch[];
+  readonly summary: StreamSummary;
+}
+
+interface SealingOptions {
+  readonly average?: number;
+  readonly segmentBytes?: number;
+  readonly compression?: CompressionLevel;
+  readonly known?: IdTable;
+  readonly blobThreads?: number;
+}
+
+/** Seals a whole stream and checks that all segments came back, however it ended. */
+async function sealed(source: ByteSource, options: SealingOptions = {}): Promise<Sealing> {
+  const { average = 1024, segmentBytes = 20_000, compression = "auto", known = new IdTable() } = options;
+  const pool = new SegmentPool({ count: SEGMENTS, segmentBytes });
+  const intake = new Intake(source, pool);
+  const threads = new PipelineThreads(options.blobThreads ?? 1);
+  try {
+    await threads.configure(KEYS, compression);
+    await threads.digest.call("begin", { guard: "auto" });
+    const chunker = new Chunker(GEAR, parametersFor(average));
+    const batches = Array.fromAsync(sealStream({ intake, chunker, threads, known }));
+    const [outcome] = await Promise.allSettled([batches]);
+    const summary = await finishDigest(threads);
+    await intake.cancel(new SourceError("over"));
+    await assertAllFree(pool, SEGMENTS);
+    if (outcome.status === "rejected") throw outcome.reason;
+    return { batches: outcome.value, summary };
+  } finally {
+    threads.terminate();
+  }
+}
+
+/** The chunks as one thread would cut them. */
+function chunksOf(data: Uint8Array, average = 1024): Uint8Array[] {
+  const chunker = new Chunker(GEAR, parametersFor(average));
+  const cuts = [0];
+  for (let at = 0; (at = chunker.next(data, at)) >= 0;) cuts.push(at);
+  if (cuts.at(-1) !== data.length) cuts.push(data.length);
+  return cuts.slice(1).map((end, i) => data.subarray(cuts[i], end));
+}
+
+interface SealedChunk {
+  readonly id: string;
+  readonly length: number;
+  readonly compressed: boolean;
+  /** Empty where the chunk was known. */
+  readonly sealed: Uint8Array;
+}
+
+function sealedChunks(batches: readonly SealedBatch[]): SealedChunk[] {
+  return batches.flatMap(({ ids, lengths, sealedLengths, compressed, sealed }) => {
+    let offset = 0;
+    const chunks = Array.from(lengths, (length, i) => {
+      const bytes = sealed.subarray(offset, offset += sealedLengths[i]!);
+      return { id: ids.subarray(i * 32, i * 32 + 32).toHex(), length, compressed: compressed[i] === 1, sealed: bytes };
+    });
+    assert.equal(offset, sealed.length);
+    return chunks;
+  });
+}
+
+async function plaintextOf({ id, length, compressed, sealed }: SealedChunk): Promise<Uint8Array> {
+  const sealer = await createSealer(KEYS, seededRandom("never used"));
+  const payload = await sealer.open(sealed, id);
+  return compressed ? decompress(payload, length, length) : payload;
+}
+
+for (const [name, data] of Object.entries({ dump: sqlDump(3000, "seal"), noise: noise(150_000, "seal") })) {
+  for (const segmentBytes of [700, 20_000, 1_000_000]) {
+    Deno.test(`${name} in segments of ${segmentBytes} bytes becomes its chunks, named and sealed`, async () => {
+      const { batches, summary } = await sealed(new BytesSource(data), { segmentBytes, blobThreads: 2 });
+      const chunks = sealedChunks(batches);
+      const expected = chunksOf(data);
+      assert.deepEqual(chunks.map(({ id }) => id), expected.map((chunk) => hash("sha256", chunk)));
+      const plaintexts = await Promise.all(chunks.map(plaintextOf));
+      assert.ok(concat(plaintexts).every((byte, i) => byte === data[i]));
+      assert.equal(chunks.some(({ compressed }) => compressed), name === "dump");
+      assert.equal(summary.size, data.length);
+      assert.equal(summary.md5, createHash("md5").update(data).digest("hex"));
+      assert.equal(summary.sha256, hash("sha256", data));
+      assert.equal(summary.verdict.format, name === "dump" ? "mysqldump" : "none");
+    });
+  }
+}
+
+Deno.test("nothing is compressed at level off", async () => {
+  const data = sqlDump(300, "off");
+  const chunks = sealedChunks((await sealed(new BytesSource(data), { compression: "off" })).batches);
+  assert.ok(chunks.every(({ compressed, sealed, length }) => !compressed && sealed.length === length + 32));
+});
+
+Deno.test("a stream of nothing has no chunk and the digest of nothing", async () => {
+  const { batches, summary } = await sealed(new BytesSource(new Uint8Array(0)));
+  assert.deepEqual(batches, []);
+  assert.equal(summary.size, 0);
+  assert.equal(summary.md5, "d41d8cd98f00b204e9800998ecf8427e");
+});
+
+Deno.test("what is known is named but not sealed", async () => {
+  const data = noise(60_000, "known");
+  const known = new IdTable();
+  const expected = chunksOf(data);
+  for (const chunk of expected.filter((_, i) => i % 2 === 0)) known.add(hash("sha256", chunk, "buffer"));
+  const chunks = sealedChunks((await sealed(new BytesSource(data), { known })).batches);
+  assert.deepEqual(chunks.map(({ id }) => id), expected.map((chunk) => hash("sha256", chunk)));
+  assert.deepEqual(chunks.map(({ sealed }) => sealed.length > 0), expected.map((_, i) => i % 2 === 1));
+});
+
+Deno.test("a chunk that repeats in one batch is sealed once", async () => {
+  const data = concat([noise(500, "head"), new Uint8Array(200_000), noise(500, "tail")]);
+  const { batches } = await sealed(new BytesSource(data), { segmentBytes: 1_000_000 });
+  assert.ok(batches.length <= 2);
+  const chunks = sealedChunks(batches);
+  const sealedIds = chunks.filter(({ sealed }) => sealed.length > 0).map(({ id }) => id);
+  assert.equal(new Set(sealedIds).size, sealedIds.length);
+  assert.deepEqual(new Set(sealedIds), new Set(chunks.map(({ id }) => id)));
+  assert.ok(sealedIds.length < chunks.length / 2);
+});
+
+Deno.test("an error of the source ends the stream with that error, after what came before it", async () => {
+  let calls = 0;
+  const source: ByteSource = {
+    read(target) {
+      if (calls++ === 5) return Promise.reject(new SourceError("the command died"));
+      target.set(noise(10_000, `piece ${calls}`));
+      return Promise.resolve(10_000);
+    },
+    cancel: () => Promise.resolve(),
+  };
+  await assert.rejects(sealed(source), { message: "the command died" });
+});
+
+Deno.test("a taker that stops early leaves nothing running", async () => {
+  const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: 20_000 });
+  const intake = new Intake(new BytesSource(noise(500_000, "early")), pool);
+  const threads = new PipelineThreads(2);
+  try {
+    await threads.configure(KEYS, "auto");
+    await threads.digest.call("begin", { guard: "none" });
+    const chunker = new Chunker(GEAR, parametersFor(1024));
+    for await (const batch of sealStream({ intake, chunker, threads, known: new IdTable() })) {
+      assert.ok(batch.lengths.length > 0);
+      break;
+    }
+    await intake.cancel(new SourceError("enough"));
+    await finishDigest(threads);
+    await assertAllFree(pool, SEGMENTS);
+  } finally {
+    threads.terminate();
+  }
+});

@@ -1,0 +1,72 @@
+/** The index in memory. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BlobIndex, type BlobPlace, plaintextLength } from "../../src/repository/blob_index.ts";
+import { noise } from "../helpers/world.ts";
+
+const place: fc.Arbitrary<BlobPlace> = fc.record({
+  pack: fc.nat(5),
+  offset: fc.nat(2 ** 32 - 1),
+  length: fc.integer({ min: 32, max: 2 ** 32 - 1 }),
+  uncompressedLength: fc.nat(2 ** 32 - 1),
+});
+const type = fc.constantFrom("data" as const, "tree" as const);
+
+Deno.test("the index finds what a Map finds; of several copies the first one counts; types are apart", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(type, fc.nat(40), place), { maxLength: 100 }), (added) => {
+      const index = new BlobIndex({ dataPlaces: true });
+      const expected = new Map<string, BlobPlace>();
+      for (const [kind, number, where] of added) {
+        const isNew = !expected.has(`${kind} ${number}`);
+        assert.equal(index.add(kind, where, noise(32, `${number}`)), isNew);
+        if (isNew) expected.set(`${kind} ${number}`, where);
+      }
+      for (const kind of ["data", "tree"] as const) {
+        for (let number = 0; number <= 41; number++) {
+          const where = expected.get(`${kind} ${number}`);
+          assert.deepEqual(index.locate(kind, noise(32, `${number}`)), where);
+          assert.equal(index.has(kind, noise(32, `${number}`)), where !== undefined);
+        }
+        const listed = new Map([...index.blobs(kind)].map(({ id, place }) => [id as string, place]));
+        for (const [key, where] of expected) {
+          const [ofKind, number] = key.split(" ");
+          if (ofKind === kind) assert.deepEqual(listed.get(noise(32, number!).toHex()), where);
+        }
+      }
+      assert.equal(index.blobCount, expected.size);
+    }),
+    { numRuns: 100, seed: 7 },
+  );
+});
+
+Deno.test("packs are numbered and named", () => {
+  const index = new BlobIndex({ dataPlaces: true });
+  assert.deepEqual([1, 2, 1, 3].map((n) => index.addPack(noise(32, `pack ${n}`))), [0, 1, 0, 2]);
+  assert.equal(index.packId(1), noise(32, "pack 2").toHex());
+  assert.equal(index.packCount, 3);
+});
+
+Deno.test("without places of data blobs only trees can be located", () => {
+  const index = new BlobIndex({ dataPlaces: false });
+  const where = { pack: 1, offset: 2, length: 40, uncompressedLength: 0 };
+  for (const kind of ["data", "tree"] as const) index.add(kind, where, noise(32, kind));
+  assert.equal(index.has("data", noise(32, "data")), true);
+  assert.equal(index.locate("data", noise(32, "data")), undefined);
+  assert.deepEqual(index.locate("tree", noise(32, "tree")), where);
+  assert.deepEqual([...index.blobs("data")].map(({ place }) => place), [undefined]);
+});
+
+Deno.test("what is not compressed is 32 bytes shorter than what is stored", () => {
+  assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 0 }), 100);
+  assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 999 }), 999);
+});
+
+Deno.test("a million blobs with their places take at most 64 bytes each, measured in a process of its own", async () => {
+  const program = new URL("./blob_index_memory.ts", import.meta.url).pathname;
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "--quiet", "--config", new URL("../../deno.json", import.meta.url).pathname, program],
+  }).output();
+  const bytesPerBlob = Number(new TextDecoder().decode(output.stdout));
+  assert.ok(bytesPerBlob > 48 && bytesPerBlob <= 64, `${bytesPerBlob} bytes a blob`);
+});
