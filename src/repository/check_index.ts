@@ -7,7 +7,7 @@
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, NotFoundError } from "../base/errors.ts";
 import { decodeHex, encodeHex } from "../base/hex.ts";
-import { asId, type IndexId, type PackId } from "../base/id.ts";
+import { asId, ID_BYTES, type IndexId, type PackId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { PackedBlob } from "../format/blob.ts";
 import { decodeIndex } from "../format/index_file.ts";
@@ -151,16 +151,27 @@ class IndexCheck implements CheckedIndex {
 
 const REPAIR_INDEX = `run "restic repair index", which describes every pack by its own header`;
 
+/** Ids share buffers of so many: one buffer for each would cost more than all else. */
+const IDS_AT_ONCE = 4096;
+
 /** The packs of an index file with their blobs in the order of offsets. Throws `IntegrityError` for a malformed file. */
 function readPacks(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
   const packs = new Map<PackId, PackedBlob[]>();
   let packId: PackId | undefined;
+  let ids = new Uint8Array(0);
+  let idsEnd = 0;
   decodeIndex(json, what, {
     pack(id) {
       packId = encodeHex(id) as PackId;
     },
     blob(type, id, offset, length, uncompressedLength) {
-      const blob = { type, id: id.slice(), offset, length, uncompressedLength };
+      if (idsEnd === ids.length) {
+        ids = new Uint8Array(IDS_AT_ONCE * ID_BYTES);
+        idsEnd = 0;
+      }
+      ids.set(id, idsEnd);
+      const ownId = ids.subarray(idsEnd, idsEnd += ID_BYTES);
+      const blob = { type, id: ownId, offset, length, uncompressedLength };
       const blobs = packs.get(packId!);
       if (blobs) blobs.push(blob);
       else packs.set(packId!, [blob]);

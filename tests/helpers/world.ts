@@ -40,7 +40,7 @@ export class FakeClock implements Clock {
     this.sleeps.push(ms);
     if (ms <= SHORT_SLEEP_MS) {
       this.#ms += ms;
-      return macrotask();
+      return macrotask().then(() => signal?.throwIfAborted());
     }
     return new Promise((resolve, reject) => {
       this.#sleepers.push({ untilMs: this.#ms + ms, wake: resolve });

@@ -9,7 +9,7 @@ const place: fc.Arbitrary<BlobPlace> = fc.record({
   offset: fc.nat(2 ** 32 - 1),
   length: fc.integer({ min: 32, max: 2 ** 32 - 1 }),
   uncompressedLength: fc.nat(2 ** 32 - 1),
-});
+}, { noNullPrototype: true });
 const type = fc.constantFrom("data" as const, "tree" as const);
 
 Deno.test("the index finds what a Map finds; of several copies the first one counts; types are apart", () => {

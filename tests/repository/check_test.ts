@@ -12,7 +12,7 @@ import { noise } from "../helpers/world.ts";
 const ZERO_ID = "0".repeat(64) as BlobId;
 
 Deno.test("nodes that are in order and whole have no problems", () => {
-  const { index, content } = indexOf([100, 32 + 10]);
+  const { index, content } = indexOf([100, 10]);
   const nodes = [
     makeNode({ name: "a", type: "dir", subtree: "1".repeat(64) as BlobId }),
     makeNode({ name: "b", type: "file", content, size: 110 }),

@@ -1,0 +1,72 @@
+/** Index files, loaded into one index. */
+import assert from "node:assert/strict";
+import { IntegrityError } from "../../src/base/errors.ts";
+import { encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
+import { loadIndex } from "../../src/repository/index_files.ts";
+import { SealedFiles } from "../../src/repository/sealed_files.ts";
+import { withFaults } from "../../src/store/fault.ts";
+import { fakeWorld, memoryRepository, namesOf, noise } from "../helpers/world.ts";
+
+const world = fakeWorld("index files");
+
+function pack(number: number, blobs: readonly number[]): IndexedPack {
+  return {
+    id: noise(32, `pack ${number}`),
+    blobs: blobs.map((blob, i) => ({
+      type: "data",
+      id: noise(32, `blob ${blob}`),
+      offset: i * 100,
+      length: 100,
+      uncompressedLength: 0,
+    })),
+  };
+}
+
+Deno.test("the index is the union of all index files", async () => {
+  const { repository: { files } } = await memoryRepository(world);
+  await files.save("index", encodeIndex([pack(1, [1, 2]), pack(2, [3])]));
+  await files.save("index", encodeIndex([pack(3, [3, 4])]));
+  await files.save("index", encodeIndex([]));
+  const index = await loadIndex(files, { dataPlaces: true });
+  assert.equal(index.blobCount, 4);
+  assert.equal(index.packCount, 3);
+  for (const [blob, packs, offset] of [[1, [1], 0], [2, [1], 100], [3, [2, 3], 0], [4, [3], 100]] as const) {
+    const place = index.locate("data", noise(32, `blob ${blob}`))!;
+    assert.equal(place.offset, offset);
+    assert.ok(packs.some((number) => index.packId(place.pack) === noise(32, `pack ${number}`).toHex()));
+  }
+});
+
+Deno.test("a repository without index files has an empty index", async () => {
+  const { repository } = await memoryRepository(world);
+  assert.equal((await loadIndex(repository.files, { dataPlaces: true })).blobCount, 0);
+});
+
+Deno.test("a damaged index file fails the whole index", async () => {
+  const { repository: { files }, store } = await memoryRepository(world);
+  await files.save("index", encodeIndex([pack(1, [1])]));
+  await files.save("index", new TextEncoder().encode('{"packs":[{"id":"12"}]}'));
+  await assert.rejects(loadIndex(files, { dataPlaces: true }), IntegrityError);
+  await store.put({ kind: "index", name: noise(32, "name").toHex() }, [noise(100, "junk")]);
+  await assert.rejects(loadIndex(files, { dataPlaces: true }), IntegrityError);
+});
+
+Deno.test("an index file that vanishes after it was listed is passed over", async () => {
+  const { repository, store } = await memoryRepository(world);
+  const gone = await repository.files.save("index", encodeIndex([pack(1, [1])]));
+  await repository.files.save("index", encodeIndex([pack(2, [2])]));
+  const vanishing = withFaults(store, ({ method, file }) => {
+    if (method === "get" && file?.name === gone) void store.remove(file);
+    return undefined;
+  });
+  const index = await loadIndex(new SealedFiles(vanishing, repository.sealer, 2), { dataPlaces: true });
+  assert.equal(index.blobCount, 1);
+  assert.equal((await namesOf(store, "index")).length, 1);
+});
+
+Deno.test("an aborted signal stops the loading", async () => {
+  const { repository: { files } } = await memoryRepository(world);
+  await files.save("index", encodeIndex([pack(1, [1])]));
+  const signal = AbortSignal.abort(new RangeError("stop"));
+  await assert.rejects(loadIndex(files, { dataPlaces: true, signal }), { message: "stop" });
+});

@@ -1,0 +1,120 @@
+/** Keys: which passwords open a repository, and what keeps somebody from locking himself out. */
+import assert from "node:assert/strict";
+import { IntegrityError, NoRepositoryError, UsageError, WrongPasswordError } from "../../src/base/errors.ts";
+import { encodeHex } from "../../src/base/hex.ts";
+import { asId, type KeyId } from "../../src/base/id.ts";
+import { sha256 } from "../../src/crypto/digest.ts";
+import { addKey, listKeys, removeKey, unlockMasterKey } from "../../src/repository/keys.ts";
+import { firstOf, withFaults } from "../../src/store/fault.ts";
+import type { BlobStore } from "../../src/store/store.ts";
+import { CHEAP_KDF, fakeWorld, memoryRepository, namesOf, noise, PASSWORD } from "../helpers/world.ts";
+
+const world = fakeWorld("keys");
+const tools = { ...world, kdf: CHEAP_KDF };
+
+async function putKeyFile(store: BlobStore, text: string): Promise<KeyId> {
+  const bytes = new TextEncoder().encode(text);
+  const id = asId<KeyId>(encodeHex(sha256(bytes)));
+  await store.put({ kind: "key", name: id }, [bytes]);
+  return id;
+}
+
+Deno.test("each of several passwords opens the same master key, others do not", async () => {
+  const { store, repository: { keys, keyId } } = await memoryRepository(world);
+  const passwords = ["second", "Zweites Paßwort", "third ☃", " leading space"];
+  const ids = new Map([[PASSWORD, keyId]]);
+  for (const password of passwords) ids.set(password, await addKey(store, keys, password, tools));
+  assert.equal(new Set(ids.values()).size, 5);
+  for (const [password, id] of ids) assert.deepEqual(await unlockMasterKey(store, password), { keys, keyId: id });
+  for (const wrong of ["", "Second", "second ", "leading space", PASSWORD.toUpperCase()]) {
+    await assert.rejects(unlockMasterKey(store, wrong), WrongPasswordError);
+  }
+});
+
+Deno.test("the message for a wrong password holds neither password", async () => {
+  const { store } = await memoryRepository(world);
+  await assert.rejects(unlockMasterKey(store, "my wrong guess"), ({ message }) => {
+    return /none of its 1 key files/.test(message) && !message.includes("guess") && !message.includes(PASSWORD);
+  });
+});
+
+Deno.test("without a key file there is nothing to open", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  await store.remove({ kind: "key", name: keyId });
+  await assert.rejects(unlockMasterKey(store, PASSWORD), NoRepositoryError);
+});
+
+Deno.test("a key file that vanishes after it was listed is passed over", async () => {
+  const { store, repository: { keys } } = await memoryRepository(world);
+  const added = await addKey(store, keys, "second", tools);
+  for (const gone of await namesOf(store, "key")) {
+    const vanishing = withFaults(store, ({ method, file }) => {
+      if (method === "get" && file?.name === gone) void store.remove(file);
+      return undefined;
+    });
+    const opened = unlockMasterKey(vanishing, "second");
+    if (gone === added) await assert.rejects(opened, WrongPasswordError);
+    else assert.equal((await opened).keyId, added);
+    await store.remove({ kind: "key", name: gone });
+    if (gone !== added) continue;
+    await assert.rejects(unlockMasterKey(store, "second"));
+    break;
+  }
+});
+
+Deno.test("a damaged key file is told from a wrong password", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  const bytes = await store.get({ kind: "key", name: keyId });
+  await store.remove({ kind: "key", name: keyId });
+  const text = new TextDecoder().decode(bytes);
+  await store.put({ kind: "key", name: keyId }, [new TextEncoder().encode(text.replace("dba", "dbb"))]);
+  await assert.rejects(unlockMasterKey(store, PASSWORD), IntegrityError);
+});
+
+Deno.test("a key file that asks for another derivation, or for too much, is refused", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  const text = new TextDecoder().decode(await store.get({ kind: "key", name: keyId }));
+  await store.remove({ kind: "key", name: keyId });
+  for (const forged of [text.replace("scrypt", "argon2id"), text.replace('"N":2', '"N":1073741824'), "{}", "junk"]) {
+    const id = await putKeyFile(store, forged);
+    await assert.rejects(unlockMasterKey(store, PASSWORD), IntegrityError, forged);
+    await store.remove({ kind: "key", name: id });
+  }
+});
+
+Deno.test("keys are listed oldest first, whatever zone their times are in", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  const text = new TextDecoder().decode(await store.get({ kind: "key", name: keyId }));
+  const created = world.clock.now().toISOString().replace(".000Z", "Z");
+  assert.ok(text.includes(created));
+  const older = await putKeyFile(store, text.replace(created, "2025-06-01T23:30:00+05:00"));
+  const oldest = await putKeyFile(store, text.replace(created, "2025-06-01T18:00:00Z"));
+  const listed = await listKeys(store);
+  assert.deepEqual(listed.map(({ id }) => id), [oldest, older, keyId]);
+  assert.deepEqual({ host: listed[2]!.hostname, user: listed[2]!.username }, { host: "db1", user: "dba" });
+});
+
+Deno.test("an empty password is refused", async () => {
+  const { store, repository: { keys } } = await memoryRepository(world);
+  await assert.rejects(addKey(store, keys, "", tools), UsageError);
+  assert.equal((await namesOf(store, "key")).length, 1);
+});
+
+Deno.test("a key can be removed, but neither the one in use nor one that is not there", async () => {
+  const { store, repository: { keys, keyId } } = await memoryRepository(world);
+  const added = await addKey(store, keys, "second", tools);
+  await assert.rejects(removeKey(store, keyId, keyId), UsageError);
+  await assert.rejects(removeKey(store, asId<KeyId>(noise(32, "none").toHex()), keyId), UsageError);
+  await removeKey(store, added, keyId);
+  await assert.rejects(removeKey(store, added, keyId), UsageError);
+  await assert.rejects(unlockMasterKey(store, "second"), WrongPasswordError);
+  assert.equal((await unlockMasterKey(store, PASSWORD)).keyId, keyId);
+});
+
+Deno.test("no more than 20 key files are tried", async () => {
+  const { store, repository: { keys } } = await memoryRepository(world);
+  for (let i = 0; i < 24; i++) await addKey(store, keys, `password ${i}`, tools);
+  const counting = withFaults(store, firstOf(() => false, { type: "tear" }));
+  await assert.rejects(unlockMasterKey(counting, "none of them"), WrongPasswordError);
+  assert.equal(counting.calls.filter(({ method }) => method === "get").length, 20);
+});
