@@ -1,7 +1,7 @@
 /** The compiled form: `deno compile` appends the program to the runtime `denort`. */
 import { join } from "node:path";
 import { runDeno, runProgram } from "./deno_process.ts";
-import type { Program } from "./program.ts";
+import { type Program, V8_FLAGS } from "./program.ts";
 
 /** Long enough for 40 MB over a slow line, short enough for a network that swallows packets. */
 const COMPILE_TIMEOUT_MS = 180_000;
@@ -18,8 +18,9 @@ export async function buildCompiled(program: Program, scratch: string): Promise<
   const output = join(scratch, "agent");
   await Deno.writeTextFile(main, program.main);
   await Deno.writeTextFile(worker, program.worker);
-  const flags = [...PERMISSIONS, ...CLOSED_WORLD, "--quiet", "--no-check", `--include=${worker}`, `--output=${output}`];
-  await runDeno(["compile", ...flags, main], { cwd: scratch, timeoutMs: COMPILE_TIMEOUT_MS });
+  const flags = [...PERMISSIONS, ...CLOSED_WORLD, V8_FLAGS, "--quiet", "--no-check"];
+  const files = [`--include=${worker}`, `--output=${output}`, main];
+  await runDeno(["compile", ...flags, ...files], { cwd: scratch, timeoutMs: COMPILE_TIMEOUT_MS });
   await runProgram(output, ["version"], { cwd: scratch, timeoutMs: START_TIMEOUT_MS });
   return output;
 }

@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { Program } from "./program.ts";
+import { type Program, V8_FLAGS } from "./program.ts";
 
 const BLOCK_BYTES = 4096;
 const NEWLINE = 10;
@@ -18,7 +18,7 @@ const NEWLINE = 10;
 const GZIP_LEVEL = 6;
 
 /** See `PERMISSIONS` and `CLOSED_WORLD` of the compiled form; the code cache lies in the private directory here. */
-const FLAGS = "--allow-all --no-prompt --no-config --no-lock --no-remote --no-npm --no-check --quiet";
+const FLAGS = `--allow-all --no-prompt --no-config --no-lock --no-remote --no-npm --no-check --quiet ${V8_FLAGS}`;
 
 /**
  * Writes the executable into the directory `scratch` and returns its path. The runtime is the file of a Deno executable.

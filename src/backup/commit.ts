@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { encodeHex } from "../base/hex.ts";
+import { freeBuffer } from "../base/memory.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
@@ -18,6 +19,7 @@ import type { Identity } from "../repository/keys.ts";
 import type { PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { saveSnapshot } from "../repository/snapshots.ts";
+import { agentInfo } from "./agent_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { blobIdOf, type StreamContent } from "./content_list.ts";
 
@@ -58,7 +60,7 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   const root = await saveRoot(request, seriesTree, modified, text);
   await writer.finish();
   await request.confirmLock();
-  const snapshot = snapshotOf(request, manifestId, root, modified);
+  const snapshot = snapshotOf(request, { manifestId, manifestBytes: text.length, root, modified });
   const id = await saveSnapshot(repository.files, snapshot);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
@@ -76,7 +78,9 @@ async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; m
     if (request.index.has("tree", id)) return { tree: blobIdOf(id), modified: earlier };
   }
   const tree = encodeTree(await streamNodes(request, started));
-  return { tree: await saveTree(request.writer, tree), modified: started };
+  const id = await saveTree(request.writer, tree);
+  freeBuffer(tree);
+  return { tree: id, modified: started };
 }
 
 async function streamNodes(request: CommitRequest, modified: Rfc3339): Promise<Node[]> {
@@ -140,13 +144,21 @@ export async function saveTree(writer: PackWriter, tree: Uint8Array): Promise<Bl
   return blobIdOf(await writer.addPlaintext("tree", tree));
 }
 
-function snapshotOf(request: CommitRequest, manifestId: ManifestId, tree: BlobId, modified: Rfc3339): Snapshot {
+interface CommittedTree {
+  readonly manifestId: ManifestId;
+  readonly manifestBytes: number;
+  readonly root: BlobId;
+  readonly modified: Rfc3339;
+}
+
+/** Its totals count all files of the tree, as restic does: from one whose totals differ `restic rewrite` makes another. */
+function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, modified }: CommittedTree): Snapshot {
   const { manifest, identity, parent, writer } = request;
   const { stats } = manifest;
   return {
     time: manifest.started,
     parent: parent?.snapshotId ?? null as SnapshotId | null,
-    tree,
+    tree: root,
     paths: [`/${manifest.series}`],
     hostname: manifest.host,
     username: identity.username,
@@ -169,34 +181,9 @@ function snapshotOf(request: CommitRequest, manifestId: ManifestId, tree: BlobId
       treeBlobs: 0,
       dataAdded: stats.bytesAdded,
       dataAddedPacked: writer.totals.bytes,
-      totalFilesProcessed: manifest.files.length,
-      totalBytesProcessed: stats.bytesRead,
+      totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
+      totalBytesProcessed: stats.bytesRead + manifestBytes,
     },
     agent: agentInfo(manifest, manifestId, modified),
-  };
-}
-
-function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): NonNullable<Snapshot["agent"]> {
-  const guards = manifest.files.map(({ guard }) => guard);
-  return {
-    manifest: id,
-    parent: manifest.parent,
-    base: manifest.base,
-    level: manifest.level,
-    runType: manifest.runType,
-    engine: manifest.engine.name,
-    series: manifest.series,
-    size: manifest.stats.bytesRead,
-    added: manifest.stats.bytesAdded,
-    stored: manifest.stats.bytesStored,
-    files: manifest.files.length,
-    complete: guards.some((guard) => guard?.complete === false)
-      ? false
-      : guards.every((guard) => guard?.complete) || null,
-    guard: guards[0]?.format ?? "none",
-    chunker: manifest.chunker,
-    modified,
-    started: manifest.started,
-    finished: manifest.finished,
   };
 }

@@ -7,6 +7,7 @@
  */
 import { encodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { FILE_MODE_0644 } from "../format/file_mode.ts";
 import { makeNode } from "../format/node.ts";
 import { parseTimestamp } from "../format/time.ts";
@@ -84,7 +85,9 @@ export class ContentListWriter {
     this.#earlierChunks += this.#count;
     this.#count = 0;
     this.#bytes = 0;
-    this.#parts.push(await this.#saveTree(encodeTree([node])));
+    const tree = encodeTree([node]);
+    this.#parts.push(await this.#saveTree(tree));
+    freeBuffer(tree);
   }
 
   #grow(): void {

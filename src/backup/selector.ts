@@ -1,7 +1,7 @@
 /** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
 import { UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { timestampToDate } from "../format/time.ts";
+import { isRfc3339, timestampToDate } from "../format/time.ts";
 import type { Backup } from "./backup.ts";
 
 /** A selector, taken apart. */
@@ -43,7 +43,11 @@ function parsePick(text: string, whole: string): Selector["pick"] {
 
 function dateOf(text: string, whole: string): Date {
   const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new UsageError(`Not a backup: "${whole}": there is no such time`);
+  // Left to itself, Date takes 30 February for 2 March.
+  const dayExists = isRfc3339(`${text.slice(0, 10)}T00:00:00Z`);
+  if (!dayExists || Number.isNaN(date.getTime())) {
+    throw new UsageError(`Not a backup: "${whole}": there is no such time`);
+  }
   return date;
 }
 
@@ -66,8 +70,8 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
       );
     }
     case "id": {
-      const found = ofSeries.filter(({ id, snapshotId }) =>
-        id.startsWith(pick.prefix) || snapshotId.startsWith(pick.prefix)
+      const found = withoutCopies(
+        ofSeries.filter(({ id, snapshotId }) => id.startsWith(pick.prefix) || snapshotId.startsWith(pick.prefix)),
       );
       if (found.length === 1) return found[0]!;
       if (found.length === 0) throw new UsageError(`There is no backup "${text}"; "agent ls" shows what there is`);
@@ -75,6 +79,13 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
       throw new UsageError(`"${text}" could be any of ${found.length} backups (${ids} …): give more digits`);
     }
   }
+}
+
+/** A copy that restic rewrote has its original's id: where both are there the original is meant. */
+function withoutCopies(backups: readonly Backup[]): Backup[] {
+  return backups.filter(({ id, snapshot }) =>
+    !backups.some((other) => other.id === id && other.snapshotId === snapshot.original)
+  );
 }
 
 function noBackupMessage(series: string | null, backups: readonly Backup[]): string {

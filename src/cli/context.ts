@@ -5,7 +5,7 @@ import type { World } from "../ops/access.ts";
 export interface Output {
   readonly isTerminal: boolean;
   /** Characters a line has on a terminal. */
-  readonly columns: number;
+  columns(): number;
   write(bytes: Uint8Array): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ export interface FailureStyle {
   readonly debug: boolean;
 }
 
-/** Writes what went wrong to stderr and gives the exit code for it. */
+/** Writes what went wrong to stderr and gives the exit code for it. Never throws. */
 export async function reportFailure(
   thrown: unknown,
   { stderr, signal }: CliContext,
@@ -28,14 +28,21 @@ export async function reportFailure(
 /** Anything that is not ours reached the top by mistake, except what the operating system says about a file. */
 function asAgentError(thrown: unknown): AgentError {
   if (thrown instanceof AgentError) return thrown;
-  if (thrown instanceof Deno.errors.BrokenPipe) {
-    return new AgentError("Standard output was closed before everything was written", { cause: thrown });
-  }
-  const isSystem = Object.values(Deno.errors).some((type) => thrown instanceof type);
-  if (isSystem) return new AgentError(messageOf(thrown), { cause: thrown });
+  if (isSystemError(thrown)) return new AgentError(messageOf(thrown), { cause: thrown });
   return new BugError(`This is a fault of the program, please report it with --debug: ${messageOf(thrown)}`, {
     cause: thrown,
   });
+}
+
+/** Deno has classes for the frequent ones; the others are plain errors with the system's code. */
+function isSystemError(thrown: unknown): boolean {
+  if (Object.values(Deno.errors).some((type) => thrown instanceof type)) return true;
+  return thrown instanceof Error && "code" in thrown && /^E[A-Z0-9]+$/.test(String(thrown.code));
+}
+
+/** What the operating system says is wrong, without the number and the call that Deno adds. */
+export function systemReason(thrown: unknown): string {
+  return messageOf(thrown).replace(/ \(os error \d+\).*$/s, "");
 }
 
 function* stackLines(error: unknown): Generator<string> {

@@ -1,4 +1,5 @@
 /** Text and JSON that commands put out: results on stdout, words for people on stderr. */
+import { formatSize } from "../base/size.ts";
 import type { Output } from "./context.ts";
 
 const encoder = new TextEncoder();
@@ -26,6 +27,16 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
     cells.map((cell, i) => columns[i]!.align === "left" ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
       .join("  ").trimEnd();
   return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+}
+
+/** Bytes in a time as a speed, such as `120 MiB/s`. */
+export function formatRate(bytes: number, seconds: number): string {
+  return `${formatSize(Math.round(bytes / Math.max(seconds, 0.001)))}/s`;
+}
+
+/** A number of things: `1 chunk`, `2 chunks`. */
+export function formatCount(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 /** A time for people: local, to the second. */

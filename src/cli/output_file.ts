@@ -1,7 +1,8 @@
 /** A file that appears under its name only when it is complete: written beside it, flushed, then renamed. */
 import { basename, dirname, join } from "node:path";
-import { AgentError, messageOf, UsageError } from "../base/errors.ts";
+import { AgentError, UsageError } from "../base/errors.ts";
 import type { StreamSink } from "../ops/get.ts";
+import { systemReason } from "./failure.ts";
 
 /** A file in the making. One of `keep` and `discard` ends it. */
 export interface OutputFile extends StreamSink {
@@ -46,9 +47,14 @@ export async function openOutputFile(path: string, { overwrite }: { overwrite: b
 async function refuseTaken(path: string, overwrite: boolean): Promise<void> {
   const found = await Deno.lstat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw new AgentError(`Cannot look at "${path}": ${messageOf(error)}`, { cause: error });
+    throw new AgentError(`Cannot look at "${path}": ${systemReason(error)}`, { cause: error });
   });
   if (found?.isDirectory) throw new UsageError(`"${path}" is a directory: name a file`);
+  if (found && !found.isFile) {
+    throw new UsageError(
+      `"${path}" is no regular file: name another, or leave the option away and redirect standard output`,
+    );
+  }
   if (found && !overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
 }
 
@@ -65,6 +71,6 @@ async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new AgentError(`${what}: ${messageOf(error)}`, { cause: error });
+    throw new AgentError(`${what}: ${systemReason(error)}`, { cause: error });
   }
 }

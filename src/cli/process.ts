@@ -2,10 +2,11 @@
 import { hostname, userInfo } from "node:os";
 import process from "node:process";
 import { systemClock } from "../base/clock.ts";
-import { ExitCode, InterruptedError } from "../base/errors.ts";
+import { AgentError, ExitCode, InterruptedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
+import { systemReason } from "./failure.ts";
 import { runCommandLine } from "./program.ts";
 
 /** After a signal the command has so long to tidy up. */
@@ -23,8 +24,8 @@ function processContext(signal: AbortSignal): CliContext {
   return {
     env: (name) => Deno.env.get(name),
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
-    stdout: outputOf(Deno.stdout),
-    stderr: outputOf(Deno.stderr),
+    stdout: standardOutput(),
+    stderr: standardError(),
     world: {
       clock: systemClock,
       identity: identity(),
@@ -40,12 +41,33 @@ function processContext(signal: AbortSignal): CliContext {
   };
 }
 
-function outputOf(stream: typeof Deno.stdout): Output {
+function standardOutput(): Output {
+  const output = outputOf(Deno.stdout);
   return {
-    isTerminal: stream.isTerminal(),
-    get columns() {
-      return stream.isTerminal() ? Deno.consoleSize().columns : 80;
+    ...output,
+    async write(bytes) {
+      try {
+        await output.write(bytes);
+      } catch (error) {
+        const closed = error instanceof Deno.errors.BrokenPipe;
+        const what = closed ? "was closed before everything was written" : `cannot be written: ${systemReason(error)}`;
+        throw new AgentError(`Standard output ${what}`, { cause: error });
+      }
     },
+  };
+}
+
+/** Words for people: where nobody is left to read them (a terminal that is gone, a full disk) the work goes on. */
+function standardError(): Output {
+  const output = outputOf(Deno.stderr);
+  return { ...output, write: (bytes) => output.write(bytes).catch(() => {}) };
+}
+
+function outputOf(stream: typeof Deno.stdout): Output {
+  const isTerminal = stream.isTerminal();
+  return {
+    isTerminal,
+    columns: () => isTerminal ? Deno.consoleSize().columns : 80,
     async write(bytes) {
       for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
     },

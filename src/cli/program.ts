@@ -11,7 +11,7 @@ import { putCommand } from "./commands/put.ts";
 import { showCommand } from "./commands/show.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { versionCommand } from "./commands/version.ts";
+import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./failure.ts";
 import { writeLine } from "./output.ts";
@@ -30,11 +30,12 @@ A first backup:
 /** Runs one command line (without the program's own name) and gives the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const { own, commandLine } = splitCommandLine(args);
+  const help: string[] = [];
   try {
-    await buildProgram({ ...context, commandLine }).parseAsync(own, { from: "user" });
+    await runProgram(buildProgram({ ...context, commandLine }, (text) => help.push(text)), own);
+    for (const text of help) await writeLine(context.stdout, text.trimEnd());
     return ExitCode.done;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done;
     return await reportFailure(error instanceof CommanderError ? usageError(error) : error, context, {
       json: own.includes("--json"),
       debug: own.includes("--debug"),
@@ -48,10 +49,21 @@ function splitCommandLine(args: readonly string[]) {
   return at < 0 ? { own: args, commandLine: undefined } : { own: args.slice(0, at), commandLine: args.slice(at + 1) };
 }
 
-function buildProgram(context: CliContext): Command {
+/** Help and version end commander with an error that is none. */
+async function runProgram(program: Command, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+  }
+}
+
+/** `writeHelp` gets help and version where they are asked for. */
+function buildProgram(context: CliContext, writeHelp: (text: string) => void): Command {
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .option("--debug", "show where an error comes from")
+    .version(versionLine(context.version), "-V, --version", "tell the version")
     .addHelpText("after", OVERVIEW)
     .showSuggestionAfterError();
   const commands = [
@@ -70,10 +82,10 @@ function buildProgram(context: CliContext): Command {
   for (const command of commands) program.addCommand(command(context));
   for (const command of everyCommand(program)) {
     command.exitOverride().allowExcessArguments(false).configureOutput({
-      writeOut: (text) => void writeLine(context.stdout, text.trimEnd()),
+      writeOut: writeHelp,
       writeErr: () => {},
       outputError: () => {},
-      getOutHelpWidth: () => context.stdout.isTerminal ? context.stdout.columns : 100,
+      getOutHelpWidth: () => context.stdout.isTerminal ? context.stdout.columns() : 100,
     });
     if (command !== program) command.option("--debug", "show where an error comes from");
   }
@@ -88,7 +100,7 @@ function* everyCommand(command: Command): Generator<Command> {
 /** What commander has to say, in our words. */
 function usageError(error: CommanderError): UsageError {
   if (error.code === "commander.help") return new UsageError(`Say what to do: "agent --help" shows the commands`);
-  const text = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-  const hint = error.code === "commander.excessArguments" ? "; a command to run goes behind --" : "";
+  const text = error.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  const hint = /^too many arguments for 'put'/.test(text) ? "; a command to run goes behind --" : "";
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${hint}`, { cause: error });
 }

@@ -29,9 +29,8 @@ export class ProgressLine {
     if (this.#output === undefined || this.#monotonicMs() - this.#shownMs < INTERVAL_MS) return;
     this.#shownMs = this.#monotonicMs();
     this.#isShown = true;
-    const line = text().slice(0, this.#output.columns - 1);
-    // A progress line that cannot be written hurts nobody; the result will meet the same error.
-    this.#output.write(encoder.encode(`\r\x1b[K${line}`)).catch(() => {});
+    const line = text().slice(0, this.#output.columns() - 1);
+    void this.#output.write(encoder.encode(`\r\x1b[K${line}`));
   }
 
   /** Takes the line away. */

@@ -1,10 +1,11 @@
 /** The options that every command on a repository has: where it is, how it opens, how to speak. */
 import { type Command, Option } from "commander";
-import { NotFoundError, UsageError } from "../base/errors.ts";
+import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
 import { openStore } from "../store/registry.ts";
 import type { CliContext } from "./context.ts";
+import { systemReason } from "./failure.ts";
 
 /** The values of these options as they were given. */
 export interface RepositoryOptions {
@@ -41,11 +42,11 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
 /** The URL; throws `UsageError` where there is none. */
 export async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
   if (options.repo !== undefined) return options.repo;
-  if (options.repositoryFile !== undefined) return await firstLine(options.repositoryFile, "repository");
+  if (options.repositoryFile !== undefined) return await textOf(options.repositoryFile, "repository");
   const url = variable(context, "REPOSITORY");
   if (url !== undefined) return url;
   const file = variable(context, "REPOSITORY_FILE");
-  if (file !== undefined) return await firstLine(file, "repository");
+  if (file !== undefined) return await textOf(file, "repository");
   throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
 }
 
@@ -60,19 +61,19 @@ export async function password(options: RepositoryOptions, context: CliContext):
 
 /** A password that nobody has to be asked for, or undefined. */
 export async function configuredPassword(options: RepositoryOptions, context: CliContext): Promise<string | undefined> {
-  if (options.passwordFile !== undefined) return await firstLine(options.passwordFile, "password");
+  if (options.passwordFile !== undefined) return await textOf(options.passwordFile, "password");
   if (options.passwordCommand !== undefined) return await outputOf(options.passwordCommand);
   const value = variable(context, "PASSWORD");
   if (value !== undefined) return value;
   const file = variable(context, "PASSWORD_FILE");
-  if (file !== undefined) return await firstLine(file, "password");
+  if (file !== undefined) return await textOf(file, "password");
   const command = variable(context, "PASSWORD_COMMAND");
   return command === undefined ? undefined : await outputOf(command);
 }
 
 /** A new password: from a file, or asked for twice. */
 export async function newPassword(file: string | undefined, context: CliContext): Promise<string> {
-  if (file !== undefined) return await firstLine(file, "new password");
+  if (file !== undefined) return await textOf(file, "new password");
   const first = await context.askSecret("New password: ");
   if (first === undefined) throw new UsageError("No new password given: use --new-password-file");
   if (first !== await context.askSecret("The same again: ")) throw new UsageError("The two passwords differ");
@@ -84,12 +85,14 @@ function variable({ env }: CliContext, name: string): string | undefined {
   return env(`AGENT_${name}`) || env(`RESTIC_${name}`) || undefined;
 }
 
-async function firstLine(path: string, what: string): Promise<string> {
+async function textOf(path: string, what: string): Promise<string> {
   try {
     return (await Deno.readTextFile(path)).trim();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NotFoundError(`There is no ${what} file "${path}"`, { cause: error });
+    if (error instanceof Deno.errors.NotFound) {
+      throw new NotFoundError(`There is no ${what} file "${path}"`, { cause: error });
+    }
+    throw new AgentError(`Cannot read the ${what} file "${path}": ${systemReason(error)}`, { cause: error });
   }
 }
 

@@ -36,6 +36,7 @@ export function parseFileName(text: string): StreamFileName {
 export function seriesProblem(text: string): string | null {
   const problem = nameProblem(text);
   if (problem !== null) return problem;
+  if (text.includes("@")) return "an @ begins a selector, as in SERIES@latest";
   // Restored side by side, such a series would lie where another one's sidecar lies.
   if (text.split("/").some((segment) => segment.endsWith(SIDECAR_SUFFIX))) {
     return `names ending in ${SIDECAR_SUFFIX} are kept for manifests`;

@@ -1,5 +1,6 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import type { Clock } from "../base/clock.ts";
+import { InterruptedError } from "../base/errors.ts";
 import { acquireLock, type HeldLock, type LockTools } from "../repository/locks.ts";
 import type { Identity } from "../repository/keys.ts";
 import { openRepository, type Repository } from "../repository/repository.ts";
@@ -77,4 +78,14 @@ export async function withLock<T>(
   }
   await lock.release();
   return result;
+}
+
+/** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */
+export function withoutAbortReason(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && error === signal.reason ? interruption(signal) : error;
+}
+
+/** The reason of an aborted signal, as an error of this project. */
+export function interruption(signal: AbortSignal): InterruptedError {
+  return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
 }

@@ -7,6 +7,7 @@
 import { IntegrityError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
+import { withRewritten } from "../backup/rewritten.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import { type Finding, type FindingKind, Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
@@ -120,7 +121,7 @@ class CheckRun {
     if (this.#options.readData) await this.#readPacks(whole);
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
-    const backups = snapshots.map(backupOf);
+    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     await checkBackups({ ...this.#context("backups"), repository: indexed }, backups, trees);
     return {
       snapshots: snapshots.length,
@@ -152,7 +153,7 @@ class CheckRun {
     const list = await loadSnapshots(this.#repository.files, this.#options.signal);
     for (const { id, error } of list.damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
       const advice = `bring the file back from a copy of the store; else remove it: that backup is lost, no other is`;
-      this.#findings.error({ kind: "snapshot", id, snapshots: [id], text: error.message, advice });
+      this.#findings.error({ kind: "snapshot", id, text: error.message, advice });
     }
     return list;
   }

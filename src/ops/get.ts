@@ -2,6 +2,7 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
+import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup, type Selector } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
@@ -12,7 +13,7 @@ import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, withLock, withoutAbortReason, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 
 /** Where a restored stream goes. */
@@ -67,8 +68,11 @@ export async function withBackup<T>(
     const repository = await openAccess(access, world);
     try {
       const perform = async (confirmed: Promise<void>) => {
-        const backup = findBackup(await loadSnapshots(repository.files, options.signal), wanted, selector);
-        const indexed = await indexRepository(repository, threads, options.signal);
+        const list = await loadSnapshots(repository.files, options.signal);
+        let opened: Promise<IndexedRepository> | undefined;
+        const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
+        const backup = await findBackup(list, wanted, selector, openIndex);
+        const indexed = await openIndex();
         const manifest = await readManifest(indexed, backup);
         const files = await listFiles(indexed, backup, manifest);
         await confirmed;
@@ -82,17 +86,38 @@ export async function withBackup<T>(
     } finally {
       await repository.store.close();
     }
+  } catch (error) {
+    throw withoutAbortReason(error, options.signal);
   } finally {
     threads.terminate();
   }
 }
 
 /**
- * The backup that `selector` means. A snapshot that cannot be read may be the newest one, so "latest" or a time must not
- * quietly give an older one: then only an id will do. Throws `UsageError`, and `IntegrityError` for that case.
+ * The backup that `selector` means. An id may be one that only the manifest of a rewritten snapshot tells; of the backup
+ * that is latest at some time only its own manifest is needed. Throws what `selectFrom` throws.
  */
-function findBackup({ snapshots, damaged }: SnapshotList, wanted: Selector, selector: string): Backup {
+async function findBackup(
+  { snapshots, damaged }: SnapshotList,
+  wanted: Selector,
+  selector: string,
+  openIndex: OpenIndex,
+): Promise<Backup> {
   const backups = snapshots.map(backupOf);
+  const known = wanted.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
+  return await recoverBackup(selectFrom(known, damaged, wanted, selector), openIndex);
+}
+
+/**
+ * A snapshot that cannot be read may be the newest one, so "latest" or a time must not quietly give an older one: then
+ * only an id will do. Throws `UsageError`, and `IntegrityError` for that case.
+ */
+function selectFrom(
+  backups: readonly Backup[],
+  damaged: SnapshotList["damaged"],
+  wanted: Selector,
+  selector: string,
+): Backup {
   const [firstDamaged] = damaged;
   if (firstDamaged === undefined) return selectBackup(backups, wanted, selector);
   try {
@@ -155,6 +180,7 @@ async function readFile({ repository, threads, options, file, sink, guard }: Fil
     } finally {
       segment.release();
     }
+    options.signal.throwIfAborted();
     bytesWritten += length;
     options.onProgress?.({ bytesWritten, bytesTotal: file.size });
   }

@@ -1,7 +1,10 @@
-/** List and chain: what backups there are, from snapshots alone. */
+/** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain.ts";
+import { withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { loadIndex } from "../repository/index_files.ts";
+import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
 
@@ -20,20 +23,26 @@ export interface ListFilter {
 
 /** All backups that fit. */
 export function listBackups(access: RepositoryAccess, filter: ListFilter, world: World): Promise<BackupList> {
-  return withRepository(access, world, async ({ files }) => {
-    const { snapshots, damaged } = await loadSnapshots(files);
-    return { backups: snapshots.map(backupOf).filter((backup) => fits(backup, filter)), damaged };
+  return withRepository(access, world, async (repository) => {
+    const { snapshots, damaged } = await loadSnapshots(repository.files);
+    const fitting = snapshots.map(backupOf).filter((backup) => fits(backup, filter));
+    return { backups: await recovered(fitting, repository), damaged };
   });
 }
 
 /** The chain that ends with the backup that `selector` means. */
 export function listChain(access: RepositoryAccess, selector: string, world: World): Promise<ChainMember[]> {
   const wanted = parseSelector(selector);
-  return withRepository(access, world, async ({ files }) => {
-    const { snapshots } = await loadSnapshots(files);
-    const backups = snapshots.map(backupOf);
+  return withRepository(access, world, async (repository) => {
+    const { snapshots } = await loadSnapshots(repository.files);
+    const backups = await recovered(snapshots.map(backupOf), repository);
     return chainOf(backups, selectBackup(backups, wanted, selector));
   });
+}
+
+function recovered(backups: readonly Backup[], repository: Repository): Promise<Backup[]> {
+  const openIndex = async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) });
+  return withRewritten(backups, openIndex);
 }
 
 function fits({ series, host, snapshot }: Backup, filter: ListFilter): boolean {

@@ -7,10 +7,11 @@ import { formatSize } from "../base/size.ts";
 import { InterruptedError, SourceError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
-import { type Backup, backupOf, parentFor } from "../backup/backup.ts";
+import { type Backup, backupOf } from "../backup/backup.ts";
 import { commitBackup } from "../backup/commit.ts";
 import { ContentListWriter, PART_LIMITS, type PartLimits, type StreamContent } from "../backup/content_list.ts";
 import { saveTree } from "../backup/commit.ts";
+import { findParent } from "../backup/rewritten.ts";
 import { Chunker, GEAR_TABLE_BYTES, gearTable } from "../chunker/gear.ts";
 import { type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../chunker/parameters.ts";
 import { hkdf } from "../crypto/kdf.ts";
@@ -32,7 +33,7 @@ import type { HeldLock } from "../repository/locks.ts";
 import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { interruption, openAccess, type RepositoryAccess, withLock, withoutAbortReason, type World } from "./access.ts";
 
 /** What to put, and under which conditions it counts. */
 export interface PutRequest {
@@ -78,14 +79,15 @@ export interface PutOptions {
   readonly onProgress?: (progress: PutProgress) => void;
 }
 
-const SEGMENT_BYTES = 1024 * 1024;
+const SEGMENT_BYTES = 512 * 1024;
 /** The bounded buffer between the source and the rest, in segments. */
 const SEGMENTS = 16;
 const GEAR_LABEL = "agent chunker gear table 1";
 
 /**
  * Backs a stream up. Throws `SourceError` where the stream is incomplete, empty, too short or its command failed;
- * nothing is committed then, but chunks already stored remain for the next try.
+ * nothing is committed then, but chunks already stored remain for the next try. Throws `InterruptedError` where the signal
+ * stops it.
  */
 export async function put(
   access: RepositoryAccess,
@@ -111,15 +113,13 @@ export async function put(
     } finally {
       await repository.store.close();
     }
+  } catch (error) {
+    throw withoutAbortReason(error, options.signal);
   } finally {
     options.signal.removeEventListener("abort", stopReading);
     threads.terminate();
     await intake.cancel(new InterruptedError("The backup ended before its source"));
   }
-}
-
-function interruption(signal: AbortSignal): unknown {
-  return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
 }
 
 interface PutRunParts extends PutOptions {
@@ -157,7 +157,12 @@ class PutRun {
     await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
     const { snapshots } = await loadSnapshots(repository.files, signal);
     const index = await loadIndex(repository.files, { dataPlaces: false, signal });
-    const parent = parentFor(snapshots.map(backupOf), request.series, request.host);
+    // The index of a put does not know where data blobs lie, to save memory; a manifest needs one that does for a moment.
+    const openIndex = async () => ({
+      ...repository,
+      index: await loadIndex(repository.files, { dataPlaces: true, signal }),
+    });
+    const parent = await findParent(snapshots.map(backupOf), request.series, request.host, openIndex);
     const parameters = chunkerParameters(request.chunkAverage, parent);
     const { packBytes = DEFAULT_PACK_BYTES } = this.#parts;
     const { clock, randomBytes } = world;

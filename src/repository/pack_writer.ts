@@ -7,12 +7,13 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { encodeHex } from "../base/hex.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { compress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
 import { encodeIndex, INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
 import type { BlobIndex } from "./blob_index.ts";
-import { PackBuilder, type PackContents, type SealedBlob } from "./pack_builder.ts";
+import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a pack writer works with. */
@@ -48,9 +49,11 @@ export class PackWriter {
   readonly #clock: Clock;
   readonly #coins: CoinTosser;
   readonly #packBytes: number;
-  readonly #dataPacks: [PackBuilder, PackBuilder];
-  readonly #treePack: PackBuilder;
-  readonly #spareDataPacks: PackBuilder[] = [];
+  readonly #memory = new PackMemory();
+  #dataPacks: [Pack, Pack] = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
+  #treePack = new Pack("tree", this.#memory);
+  /** Both data packs fill at the same rate; the first of one is closed at half the size, so that they take turns. */
+  #isFirstTurn = true;
   #writing: Promise<void> = Promise.resolve();
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
@@ -63,12 +66,6 @@ export class PackWriter {
     this.#index = options.index;
     this.#clock = options.clock;
     this.#coins = new CoinTosser(options.randomBytes);
-    // Both fill at the same rate; the first pack of one is closed at half the size, so that they take turns in being full.
-    this.#dataPacks = [
-      new PackBuilder("data", this.#packBytes, this.#packBytes / 2),
-      new PackBuilder("data", this.#packBytes),
-    ];
-    this.#treePack = new PackBuilder("tree", TREE_PACK_BYTES);
     this.#indexedAt = options.clock.monotonicMs();
   }
 
@@ -86,27 +83,38 @@ export class PackWriter {
     const pack = this.#dataPacks[slot];
     pack.add(blob);
     this.#totals.blobs++;
-    return pack.isFull ? this.#turnOver(slot) : true;
+    const fullBytes = this.#isFirstTurn ? this.#packBytes / 2 : this.#packBytes;
+    return pack.length >= fullBytes ? this.#turnOver(slot) : true;
   }
 
   /** Stores a blob that is not sealed yet, unless it is known; gives its id, 32 bytes. */
   async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
     const id = sha256(plaintext);
     if (this.#index.has(type, id)) return id;
-    const compressed = this.#repository.config.version === 2 ? compress(plaintext, "auto") : plaintext;
-    const payload = compressed.length < plaintext.length ? compressed : plaintext;
-    const sealed = await this.#repository.sealer.seal(payload);
-    const uncompressedLength = payload === plaintext ? 0 : plaintext.length;
-    const blob = { id, sealed, uncompressedLength };
+    const blob = { id, ...await this.#seal(plaintext) };
     if (type === "data") await this.addData(blob);
     else await this.#addTree(blob);
+    freeBuffer(blob.sealed);
     return id;
+  }
+
+  /** Compresses where that helps, and seals. */
+  async #seal(plaintext: Uint8Array) {
+    const { config, sealer } = this.#repository;
+    const compressed = config.version === 2 ? compress(plaintext, "auto") : undefined;
+    if (compressed === undefined || compressed.length >= plaintext.length) {
+      return { sealed: await sealer.seal(plaintext), uncompressedLength: 0 };
+    }
+    return { sealed: await sealer.seal(compressed), uncompressedLength: plaintext.length };
   }
 
   /** Makes everything that was added durable and indexed. */
   async finish(): Promise<void> {
     await this.#writing;
-    for (const pack of [...this.#dataPacks, this.#treePack]) {
+    const packs = [...this.#lastDataPacks(), this.#treePack];
+    this.#dataPacks = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
+    this.#treePack = new Pack("tree", this.#memory);
+    for (const pack of packs) {
       if (!pack.isEmpty) await this.#writePack(pack);
     }
     await this.#writeIndex();
@@ -121,13 +129,21 @@ export class PackWriter {
     await this.#writeIndex();
   }
 
-  /** Puts a spare pack in the place of a full one, which is written meanwhile. */
+  /** What is left of the data packs; two small ones become one. */
+  #lastDataPacks(): Pack[] {
+    const [left, right] = this.#dataPacks;
+    if (left.length + right.length > this.#packBytes) return [left, right];
+    left.absorb(right);
+    return [left];
+  }
+
+  /** Puts an empty pack in the place of a full one, which is written meanwhile. */
   async #turnOver(slot: 0 | 1): Promise<boolean> {
     const full = this.#dataPacks[slot];
+    this.#dataPacks[slot] = new Pack("data", this.#memory);
+    this.#isFirstTurn = false;
     await this.#writing;
-    this.#dataPacks[slot] = this.#spareDataPacks.pop() ?? new PackBuilder("data", this.#packBytes);
     this.#writing = this.#writePack(full).then(async () => {
-      this.#spareDataPacks.push(full);
       if (this.#indexIsDue()) await this.#writeIndex();
     });
     this.#writing.catch(() => {});
@@ -138,17 +154,20 @@ export class PackWriter {
     this.#index.add("tree", PLACE_UNKNOWN, blob.id);
     this.#treePack.add(blob);
     this.#totals.blobs++;
-    if (this.#treePack.isFull) await this.#writePack(this.#treePack);
+    if (this.#treePack.length < TREE_PACK_BYTES) return;
+    const full = this.#treePack;
+    this.#treePack = new Pack("tree", this.#memory);
+    await this.#writePack(full);
   }
 
-  async #writePack(builder: PackBuilder): Promise<void> {
-    const { bytes, contents } = await builder.finish(this.#repository.sealer);
-    const id = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, [bytes]);
+  async #writePack(pack: Pack): Promise<void> {
+    const { id, content, bytes } = await pack.finish(this.#repository.sealer);
+    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content);
+    pack.release();
     this.#totals.packs++;
-    this.#totals.bytes += bytes.length;
-    this.#unindexed.push(indexedPack(id, contents));
-    this.#unindexedBlobs += contents.count;
+    this.#totals.bytes += bytes;
+    this.#unindexed.push(indexedPack(id, pack.contents));
+    this.#unindexedBlobs += pack.contents.count;
   }
 
   #indexIsDue(): boolean {
@@ -159,7 +178,9 @@ export class PackWriter {
     if (this.#unindexed.length === 0) return;
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
-    await this.#repository.files.save("index", encodeIndex(packs));
+    const json = encodeIndex(packs);
+    await this.#repository.files.save("index", json);
+    freeBuffer(json);
     // While the index was written, a pack of trees may have joined the ones that none lists.
     this.#unindexed = this.#unindexed.slice(packs.length);
     this.#unindexedBlobs -= blobs;

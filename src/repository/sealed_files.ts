@@ -6,6 +6,7 @@
 import { encodeHex } from "../base/hex.ts";
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
 import { IntegrityError } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../crypto/zstd.ts";
@@ -60,8 +61,10 @@ export class SealedFiles {
   ): Promise<SealedFileIds[K]> {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = await this.#sealer.seal(plaintext);
+    if (plaintext !== json) freeBuffer(plaintext);
     const id = asId<SealedFileIds[K]>(encodeHex(sha256(bytes)));
     await this.#store.put({ kind, name: id }, [bytes], options);
+    freeBuffer(bytes);
     return id;
   }
 

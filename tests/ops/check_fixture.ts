@@ -1,6 +1,11 @@
 /** Repositories to be checked: how they are made, damaged and looked into. */
 import { encodeHex } from "../../src/base/hex.ts";
 import type { PackId } from "../../src/base/id.ts";
+import type { Snapshot } from "../../src/format/snapshot.ts";
+import type { IndexedRepository } from "../../src/repository/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { findNode } from "../../src/repository/trees.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
@@ -126,4 +131,42 @@ export async function rewriteIndexOf(
     await repository.files.save("index", encodeIndex(change(packs)));
     await store.remove({ kind: "index", name });
   }
+}
+
+/** The file of a pack. */
+export function fileOf({ name }: ReadPack) {
+  return { kind: "pack", name } as const;
+}
+
+/** The repository with its index loaded. */
+export async function indexed({ repository }: Checked): Promise<IndexedRepository> {
+  return { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+}
+
+/** The snapshots of a series, oldest first. */
+export async function backupsOf({ repository }: Checked, series: string): Promise<Snapshot[]> {
+  const { snapshots } = await loadSnapshots(repository.files);
+  return snapshots.map(({ snapshot }) => snapshot).filter(({ agent }) => agent?.series === series);
+}
+
+/** The pack that holds a blob, and the blob in it. */
+export async function placeOf({ store }: Checked, type: "data" | "tree", id: string) {
+  for (const pack of await packsOf(store, type)) {
+    const blob = pack.blobs.find((blob) => encodeHex(blob.id) === id);
+    if (blob) return { pack, blob };
+  }
+  throw new TypeError(`No ${type} blob ${id}`);
+}
+
+/** Where chunk number `chunk` of a stream lies, counted from its end where negative. */
+export async function blobOf(checked: Checked, series: string, { night, chunk }: { night: number; chunk: number }) {
+  const { tree } = (await backupsOf(checked, series))[night - 1]!;
+  const { content } = (await findNode(await indexed(checked), tree, `${series}/data`))!;
+  const at = chunk < 0 ? content!.length + chunk * 32 : chunk * 32;
+  return await placeOf(checked, "data", encodeHex(content!, at, 32));
+}
+
+/** The pack that holds the first chunk of a series. */
+export async function packWithDataOf(checked: Checked, series: string): Promise<ReadPack> {
+  return (await blobOf(checked, series, { night: 1, chunk: 0 })).pack;
 }

@@ -45,9 +45,10 @@ Deno.test("without a key file there is nothing to open", async () => {
 });
 
 Deno.test("a key file that vanishes after it was listed is passed over", async () => {
-  const { store, repository: { keys } } = await memoryRepository(world);
-  const added = await addKey(store, keys, "second", tools);
-  for (const gone of await namesOf(store, "key")) {
+  for (const vanishes of ["the other password's", "this password's"]) {
+    const { store, repository: { keys, keyId } } = await memoryRepository(world);
+    const added = await addKey(store, keys, "second", tools);
+    const gone = vanishes === "this password's" ? added : keyId;
     const vanishing = withFaults(store, ({ method, file }) => {
       if (method === "get" && file?.name === gone) void store.remove(file);
       return undefined;
@@ -55,10 +56,6 @@ Deno.test("a key file that vanishes after it was listed is passed over", async (
     const opened = unlockMasterKey(vanishing, "second");
     if (gone === added) await assert.rejects(opened, WrongPasswordError);
     else assert.equal((await opened).keyId, added);
-    await store.remove({ kind: "key", name: gone });
-    if (gone !== added) continue;
-    await assert.rejects(unlockMasterKey(store, "second"));
-    break;
   }
 });
 

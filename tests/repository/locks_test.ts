@@ -373,6 +373,10 @@ Deno.test("whoever may wait for a lock tries again, with pauses that double up t
     assert.ok(pause <= usual && pause >= usual * 0.75, `pause ${i} takes ${pause} ms`);
   }
   assert.ok(pauses.length >= 7);
+  assert.ok(
+    new Set(pauses.map((pause, i) => pause / Math.min(2 ** i * 1000, MINUTE))).size > 4,
+    "all by the same share",
+  );
   await held.release();
   await state.clock.advance(MINUTE);
   await waiting;

@@ -6,7 +6,7 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { check, type CheckFinding, type CheckProgress, type CheckReport } from "../../ops/check.ts";
 import type { CliContext } from "../context.ts";
-import { printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -16,8 +16,8 @@ interface CheckCommandOptions extends RepositoryOptions {
 }
 
 const NOTE = `
-Without --read-data the packs are not read: index, snapshots, trees, manifests and chains are checked, and that every pack
-is there in its full size. Every finding is listed; exit code 4 says that there are errors. Notes are no errors.`;
+Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size; what the packs
+hold is read with --read-data only. Every finding is listed. Exit code 4: there are errors; notes are none.`;
 
 /** The command's specification. */
 export function checkCommand(context: CliContext): Command {
@@ -86,7 +86,7 @@ function okLine(
   { options, seconds }: { options: CheckCommandOptions; seconds: number },
 ): string {
   const read = options.readData ? "every blob read and verified" : "pack contents not read, --read-data does that";
-  return `OK: ${counted(snapshots, "backup")}, ${counted(blobs, "blob")} in ${counted(packs, "pack")}, ` +
+  return `OK: ${formatCount(snapshots, "backup")}, ${formatCount(blobs, "blob")} in ${formatCount(packs, "pack")}, ` +
     `${formatSize(packBytes)}; ${formatDuration(seconds * 1000)}; ${read}`;
 }
 
@@ -94,12 +94,8 @@ function refuseErrors({ errors }: CheckReport): void {
   if (errors.length === 0) return;
   const series = new Set(errors.flatMap(({ backups }) => backups.map(({ series }) => series)));
   const ids = new Set(errors.flatMap(({ backups }) => backups.map(({ id }) => id)));
-  const hit = ids.size > 0 ? `; ${counted(ids.size, "backup")} of ${series.size} series hit` : "";
+  const hit = ids.size > 0 ? `; ${formatCount(ids.size, "backup")} of ${series.size} series hit` : "";
   throw new IntegrityError(
-    `The repository has ${counted(errors.length, "error")}${hit}: the list above says what to do`,
+    `The repository has ${formatCount(errors.length, "error")}${hit}: the list above says what to do`,
   );
-}
-
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

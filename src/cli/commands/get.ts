@@ -8,7 +8,7 @@ import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, with
 import type { CliContext } from "../context.ts";
 import { looksBinary } from "../binary.ts";
 import { openOutputFile, type OutputFile } from "../output_file.ts";
-import { printable, writeJson, writeLine } from "../output.ts";
+import { formatRate, printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -36,7 +36,7 @@ export function getCommand(context: CliContext): Command {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup")
     .option("--file <path>", "which file of the backup, where it holds several")
-    .option("-o, --output <file>", "write to this file")
+    .option("-o, --output <file>", "write to this file; - is standard output")
     .option("--target <dir>", "write every file of the backup below this directory")
     .option("--overwrite", "replace files that are there already")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
@@ -51,7 +51,9 @@ function check(selector: string, options: GetOptions, context: CliContext) {
   if (options.output !== undefined && options.target !== undefined) {
     throw new UsageError("Give -o or --target, not both");
   }
-  return { selector, options, access: repositoryAccess(options, context) };
+  const { output, ...others } = options;
+  const chosen: GetOptions = output === "-" ? others : options;
+  return { selector, options: chosen, access: repositoryAccess(options, context) };
 }
 
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
@@ -133,11 +135,12 @@ async function report(
     const row = { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
     if (options.json) await writeJson(toStdout ? stderr : stdout, row);
     else if (!options.quiet) {
-      const rate = (size / 1e6 / Math.max(seconds, 0.001)).toFixed(0);
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"
         : "every blob as named, no manifest to compare with";
-      const what = `${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${rate} MB/s`;
+      const what = `${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
+        formatRate(size, seconds)
+      }`;
       await writeLine(stderr, `${what}; ${checked}`);
     }
   }

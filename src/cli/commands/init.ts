@@ -1,8 +1,9 @@
 /** `agent init`: make a repository. */
 import { Command } from "commander";
-import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { AgentError, UsageError } from "../../base/errors.ts";
 import { init } from "../../ops/init.ts";
 import type { CliContext } from "../context.ts";
+import { systemReason } from "../failure.ts";
 import { writeJson, writeLine } from "../output.ts";
 import {
   configuredPassword,
@@ -70,7 +71,7 @@ async function writePassword(path: string, { world }: CliContext): Promise<strin
         cause: error,
       });
     }
-    throw new AgentError(`Cannot write the password file "${path}": ${messageOf(error)}`, { cause: error });
+    throw new AgentError(`Cannot write the password file "${path}": ${systemReason(error)}`, { cause: error });
   }
   return password;
 }

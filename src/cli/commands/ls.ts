@@ -7,7 +7,8 @@ import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface LsOptions extends RepositoryOptions {
@@ -22,7 +23,7 @@ export function lsCommand(context: CliContext): Command {
     .usage("[options] [SERIES]")
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
-    .option("--tag <tag...>", "only backups with all of these tags")
+    .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
     .action((series: string | undefined, options: LsOptions, self: Command) =>
       run(series, { ...self.parent?.opts(), ...options }, context)
     );
@@ -81,5 +82,5 @@ function row(backup: Backup): string[] {
 
 function count(backups: readonly Backup[]): string {
   const series = new Set(backups.map((backup) => backup.series)).size;
-  return `${backups.length} ${backups.length === 1 ? "backup" : "backups"} in ${series} series`;
+  return `${formatCount(backups.length, "backup")} in ${series} series`;
 }

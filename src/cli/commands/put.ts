@@ -12,8 +12,9 @@ import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { writeJson, writeLine } from "../output.ts";
+import { formatRate, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
+import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
@@ -47,7 +48,7 @@ export function putCommand(context: CliContext): Command {
     .usage("[options] SERIES [-- COMMAND ARG...]")
     .argument("<series>", "name under which backups follow each other, such as prod/shop")
     .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
-    .option("--tag <tag>", "tag of the backup; may be repeated", collect)
+    .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
     .option("--host <name>", "host the backup counts for (this one)")
     .option("--time <time>", "when the backup counts as started, such as 2026-08-30T04:00 (now)")
     .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
@@ -75,6 +76,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
   }
+  if (options.host === "") throw new UsageError("Not a host: the name is empty");
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
   const request: Omit<PutRequest, "source"> = {
@@ -103,8 +105,8 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
       signal,
       onProgress: ({ bytesRead, bytesAdded }) =>
         progress.update(() => {
-          const rate = formatSize(bytesRead / Math.max(progress.seconds, 0.001));
-          return `${request.series}: ${formatSize(bytesRead)} read, ${formatSize(bytesAdded)} new, ${rate}/s`;
+          const rate = formatRate(bytesRead, progress.seconds);
+          return `${request.series}: ${formatSize(bytesRead)} read, ${formatSize(bytesAdded)} new, ${rate}`;
         }),
     });
     await progress.clear();
@@ -135,20 +137,16 @@ function summaryJson(result: PutResult, seconds: number) {
 function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: number): string {
   const { bytesRead, bytesAdded } = manifest.stats;
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const ratio = bytesWritten > 0 && bytesAdded > 0 ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
+  const ratio = bytesAdded > bytesWritten ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null ? "format not recognised, wholeness not judged" : `${format}, whole`;
   return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
     `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesWritten)} stored${ratio}; ` +
-    `${formatDuration(seconds * 1000)}, ${(bytesRead / 1e6 / Math.max(seconds, 0.001)).toFixed(0)} MB/s; ${verdict}`;
+    `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;
 }
 
 function parseTime(text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00`);
   return date;
-}
-
-function collect(value: string, earlier: string[] | undefined): string[] {
-  return [...(earlier ?? []), value];
 }

@@ -8,7 +8,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface ShowOptions extends RepositoryOptions {
@@ -34,8 +34,8 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
   const { stdout, world, signal } = context;
   if (options.md5sums && options.sha256sums) throw new UsageError("Give --md5sums or --sha256sums, not both");
   await withBackup(repositoryAccess(options, context), selector, world, { signal, noLock: true }, async (open) => {
-    if (options.md5sums) return await printSums(open, "md5", context);
-    if (options.sha256sums) return await printSums(open, "sha256", context);
+    if (options.md5sums) return await printSums(open, "md5", options, context);
+    if (options.sha256sums) return await printSums(open, "sha256", options, context);
     if (options.json) return await writeJson(stdout, { ...backupJson(open.backup), manifest: open.manifest });
     const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
     for (const line of lines) await writeLine(stdout, line);
@@ -43,10 +43,19 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
 }
 
 /** Lines of `md5sum`: the digest, two spaces, the path; a path with special characters as GNU coreutils escapes it. */
-async function printSums({ files }: OpenBackup, digest: "md5" | "sha256", { stdout }: CliContext): Promise<void> {
+async function printSums(
+  { files }: OpenBackup,
+  digest: "md5" | "sha256",
+  options: ShowOptions,
+  { stdout }: CliContext,
+): Promise<void> {
   for (const { path, expected } of files) {
     if (expected === null) {
       throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
+    }
+    if (options.json) {
+      await writeJson(stdout, { path, [digest]: expected[digest] });
+      continue;
     }
     const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
     await writeLine(stdout, `${escaped === path ? "" : "\\"}${expected[digest]}  ${escaped}`);
@@ -70,14 +79,19 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
     ["read", formatSize(stats.bytesRead)],
-    ["new", `${formatSize(stats.bytesAdded)} in ${stats.blobsNew} chunks, stored in ${formatSize(stats.bytesStored)}`],
-    ["reused", `${stats.blobsReused} chunks`],
+    [
+      "new",
+      `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}, ${
+        formatSize(stats.bytesStored)
+      } stored`,
+    ],
+    ["reused", formatCount(stats.blobsReused, "chunk")],
     ["tags", manifest.tags.join(", ") || "-"],
   ];
   for (const { path, size, md5, sha256, blobs, guard } of manifest.files) {
     const whole = guard === null || guard.complete === null ? "not judged" : guard.complete ? "whole" : "not whole";
     rows.push(["file", `${manifest.series}/${path}`]);
-    rows.push(["  size", `${size} B (${formatSize(size)}) in ${blobs} chunks`]);
+    rows.push(["  size", `${size < 1024 ? "" : `${size} B, `}${formatSize(size)} in ${formatCount(blobs, "chunk")}`]);
     rows.push(["  guard", guard === null ? "none" : `${guard.format}, ${whole}`]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }

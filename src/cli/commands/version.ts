@@ -1,6 +1,6 @@
 /** `agent version`: which program this is. */
 import { Command } from "commander";
-import type { CliContext } from "../context.ts";
+import type { CliContext, VersionInfo } from "../context.ts";
 import { writeJson, writeLine } from "../output.ts";
 
 /** The command's specification. */
@@ -8,11 +8,15 @@ export function versionCommand(context: CliContext): Command {
   return new Command("version")
     .description("tell version, Deno version and form of the executable")
     .option("--json", "one JSON object")
-    .action((options: { json?: boolean }) => run(options, context));
+    .action((options: { json?: boolean }, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
 }
 
 async function run(options: { json?: boolean }, { stdout, version }: CliContext): Promise<void> {
   if (options.json) return await writeJson(stdout, version);
-  const commit = version.commit ? ` (${version.commit})` : "";
-  await writeLine(stdout, `agent ${version.version}${commit}, ${version.form}, Deno ${version.deno}`);
+  await writeLine(stdout, versionLine(version));
+}
+
+/** The version for people. */
+export function versionLine({ version, commit, form, deno }: VersionInfo): string {
+  return `agent ${version}${commit ? ` (${commit})` : ""}, ${form}, Deno ${deno}`;
 }

@@ -1,0 +1,31 @@
+/** What a snapshot says of its backup, as its manifest says it. */
+import type { ManifestId } from "../base/id.ts";
+import type { AgentSnapshotInfo } from "../format/agent_info.ts";
+import type { Manifest } from "../format/manifest.ts";
+import type { Rfc3339 } from "../format/time.ts";
+
+/** The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. */
+export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): AgentSnapshotInfo {
+  const guards = manifest.files.map(({ guard }) => guard);
+  return {
+    manifest: id,
+    parent: manifest.parent,
+    base: manifest.base,
+    level: manifest.level,
+    runType: manifest.runType,
+    engine: manifest.engine.name,
+    series: manifest.series,
+    size: manifest.stats.bytesRead,
+    added: manifest.stats.bytesAdded,
+    stored: manifest.stats.bytesStored,
+    files: manifest.files.length,
+    complete: guards.some((guard) => guard?.complete === false)
+      ? false
+      : guards.every((guard) => guard?.complete) || null,
+    guard: guards[0]?.format ?? "none",
+    chunker: manifest.chunker,
+    modified,
+    started: manifest.started,
+    finished: manifest.finished,
+  };
+}

@@ -1,0 +1,89 @@
+/** Which backup somebody means. */
+import assert from "node:assert/strict";
+import { parseSelector, selectBackup } from "../../src/backup/selector.ts";
+import { UsageError } from "../../src/base/errors.ts";
+import { backup, manifestIdOf, snapshotIdOf } from "./backups.ts";
+
+const PARSED: readonly [string, ReturnType<typeof parseSelector>][] = [
+  ["prod/shop", { series: "prod/shop", pick: { kind: "latest" } }],
+  ["prod/shop@latest", { series: "prod/shop", pick: { kind: "latest" } }],
+  ["prod/shop@1f2e", { series: "prod/shop", pick: { kind: "id", prefix: "1f2e" } }],
+  ["@1f2e3d4c", { series: null, pick: { kind: "id", prefix: "1f2e3d4c" } }],
+  ["a@b@1f2e", { series: "a@b", pick: { kind: "id", prefix: "1f2e" } }],
+  ["s@2026-08-30T12:00Z", { series: "s", pick: { kind: "time", asOf: new Date("2026-08-30T12:00:00Z") } }],
+  ["s@2026-08-30 12:00:30+02:00", { series: "s", pick: { kind: "time", asOf: new Date("2026-08-30T10:00:30Z") } }],
+  ["s@2026-08-30T12:00:30.5-0130", { series: "s", pick: { kind: "time", asOf: new Date("2026-08-30T13:30:30.5Z") } }],
+  ["s@2026-08-30T12:00", { series: "s", pick: { kind: "time", asOf: new Date(2026, 7, 30, 12) } }],
+  ["s@2026-08-30", { series: "s", pick: { kind: "time", asOf: new Date(2026, 7, 30, 23, 59, 59, 999) } }],
+];
+
+for (const [text, selector] of PARSED) {
+  Deno.test(`"${text}" is understood`, () => assert.deepEqual(parseSelector(text), selector));
+}
+
+Deno.test("what means no backup is refused", () => {
+  const texts = [
+    "",
+    "@",
+    "@latest",
+    "@2026-08-30",
+    "s@",
+    "s@123",
+    "s@XYZ1",
+    "s@2026-13-01",
+    "s@2026-02-30",
+    "s@2026-1-1",
+  ];
+  for (const text of [...texts, "s@2026-01-01T25:00", "s@Latest", `s@${"0".repeat(65)}`]) {
+    assert.throws(() => parseSelector(text), UsageError, text);
+  }
+});
+
+const BACKUPS = [
+  backup("1", { time: "2026-01-01T00:00:00Z" }),
+  backup("2", { time: "2026-01-02T00:00:00Z" }),
+  backup("other", { time: "2026-01-02T12:00:00Z", series: "prod/crm" }),
+  backup("3", { time: "2026-01-03T02:00:00+02:00" }),
+  backup("restic's", { time: "2026-01-04T00:00:00Z", series: "db.sql", isForeign: true }),
+];
+
+function selected(text: string) {
+  return selectBackup(BACKUPS, parseSelector(text), text).id;
+}
+
+Deno.test("the latest is the last of its series", () => {
+  assert.equal(selected("prod/shop"), manifestIdOf("3"));
+  assert.equal(selected("prod/crm@latest"), manifestIdOf("other"));
+  assert.equal(selected("db.sql"), snapshotIdOf("restic's"));
+});
+
+Deno.test("a time means the newest backup that began by then", () => {
+  assert.equal(selected("prod/shop@2026-01-02T00:00:00Z"), manifestIdOf("2"));
+  assert.equal(selected("prod/shop@2026-01-01T23:59:59Z"), manifestIdOf("1"));
+  assert.equal(selected("prod/shop@2026-01-03T00:00:00Z"), manifestIdOf("3"));
+  assert.throws(() => selected("prod/shop@2025-12-31T23:59:59Z"), {
+    code: "usage",
+    message: /the oldest began 2026-01-01/,
+  });
+});
+
+Deno.test("an id is the manifest's or the snapshot's, of any length that fits one", () => {
+  for (
+    const id of [manifestIdOf("2"), snapshotIdOf("2"), manifestIdOf("2").slice(0, 8), snapshotIdOf("2").slice(0, 8)]
+  ) {
+    assert.equal(selected(`@${id}`), manifestIdOf("2"));
+    assert.equal(selected(`prod/shop@${id}`), manifestIdOf("2"));
+    assert.throws(() => selected(`prod/crm@${id}`), UsageError);
+  }
+});
+
+Deno.test("an id that fits several backups is refused", () => {
+  const twins = [BACKUPS[0]!, { ...BACKUPS[1]!, id: BACKUPS[0]!.id }];
+  const text = `@${BACKUPS[0]!.id.slice(0, 8)}`;
+  assert.throws(() => selectBackup(twins, parseSelector(text), text), { code: "usage", message: /more digits/ });
+});
+
+Deno.test("an unknown series is answered with those that there are", () => {
+  assert.throws(() => selected("prod/shp"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
+  assert.throws(() => selectBackup([], parseSelector("s"), "s"), { message: /no backup in this repository yet/ });
+});

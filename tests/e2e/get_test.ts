@@ -1,0 +1,125 @@
+/** Get, verify, show: what comes back, and that nothing which looks good ever comes from damage. */
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { ExitCode } from "../../src/base/errors.ts";
+import { assertFails, assertFailsAfterOutput, bulkNoise, jsonRows, sandbox } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
+import { sqlDump } from "../helpers/world.ts";
+
+const DUMP = sqlDump(3000, "get");
+const TEXT = new TextDecoder().decode(DUMP);
+
+Deno.test("get writes the stream to standard output and says on standard error what it compared", async () => {
+  await using box = await sandbox();
+  await box.put("prod/shop", DUMP);
+  const { stdout, stderr, exitCode } = await box.agent(["get", "prod/shop"]);
+  assert.equal(exitCode, ExitCode.done);
+  assert.ok(stdout === TEXT, "the same bytes");
+  assert.match(stderr, /^prod\/shop\/data: \d+ KiB in .*\/s; MD5 and SHA-256 as in the manifest\n$/);
+  const toDash = await box.agent(["get", "prod/shop", "-q", "-o", "-"]);
+  assert.ok(toDash.stdout === TEXT && toDash.stderr === "");
+  const json = await box.agent(["get", "prod/shop", "--json"]);
+  assert.ok(json.stdout === TEXT, "the object does not mix with the stream");
+  assert.deepEqual(Object.keys(jsonRows(json.stderr)[0]!), ["id", "path", "size", "md5", "sha256", "compared"]);
+});
+
+Deno.test("get -o makes a private file, and replaces one only when told to", async () => {
+  await using box = await sandbox();
+  await box.put("s", DUMP);
+  const [row] = await box.json(["get", "s", "-o", "shop.sql"]);
+  assert.equal(row!["compared"], true);
+  assert.equal(await Deno.readTextFile(box.join("shop.sql")), TEXT);
+  assert.equal((await Deno.stat(box.join("shop.sql"))).mode! & 0o777, 0o600);
+  await box.put("s", "newer");
+  assertFails(
+    await box.agent(["get", "s", "-o", "shop.sql"]),
+    ExitCode.usage,
+    /"shop.sql" is there already: --overwrite/,
+  );
+  assert.equal(await Deno.readTextFile(box.join("shop.sql")), TEXT);
+  await box.ok(["get", "s", "-o", "shop.sql", "--overwrite"]);
+  assert.equal(await Deno.readTextFile(box.join("shop.sql")), "newer");
+});
+
+Deno.test("get -o refuses what it cannot replace", async () => {
+  await using box = await sandbox();
+  await box.put("s", "x");
+  assertFails(await box.agent(["get", "s", "-o", "repo"]), ExitCode.usage, /"repo" is a directory/);
+  assertFails(await box.agent(["get", "s", "-o", "/dev/null", "--overwrite"]), ExitCode.usage, /no regular file/);
+  assertFails(
+    await box.agent(["get", "s", "-o", "no/file"]),
+    ExitCode.failed,
+    /Cannot create "no\/file": No such file/,
+  );
+});
+
+programTest({
+  name: "the lists of show are what md5sum and sha256sum check restored files against",
+  needs: ["md5sum", "sha256sum"],
+  async fn() {
+    await using box = await sandbox();
+    await box.put("prod/shop", DUMP, "--filename", "shop dump.sql");
+    await box.ok(["get", "prod/shop", "--target", "restored"]);
+    const sums = '"$AGENT" show prod/shop --md5sums | (cd restored && md5sum -c -) && ' +
+      '"$AGENT" show prod/shop --sha256sums | (cd restored && sha256sum -c --strict -)';
+    const { exitCode, stdout, stderr } = await box.shell(`set -o pipefail; ${sums}`);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(stdout, "prod/shop/shop dump.sql: OK\n".repeat(2));
+    const again = await box.agent(["get", "prod/shop", "--target", "restored"]);
+    assertFails(again, ExitCode.usage, /"restored\/prod\/shop\/shop dump.sql" is there already/);
+  },
+});
+
+Deno.test("verify reads everything again and judges it again", async () => {
+  await using box = await sandbox();
+  await box.put("s", DUMP);
+  assert.match(
+    await box.ok(["verify", "s"]),
+    /^OK s\/data: .*; MD5 and SHA-256 as in the manifest; mysqldump whole\n$/,
+  );
+  const [row] = await box.json(["verify", "s"]);
+  assert.equal((row!["guard"] as { complete: unknown }).complete, true);
+  assert.equal(await box.ok(["verify", "s", "--quiet"]), "");
+});
+
+Deno.test("a damaged pack: exit code 4 names blob and pack, and no file is left behind", async () => {
+  await using box = await sandbox();
+  await box.put("s", bulkNoise(300_000, "damaged"));
+  const pack = await box.damageLargestPack();
+  const named = new RegExp(`blob [0-9a-f]{64}.* pack ${pack}`);
+  assertFails(await box.agent(["get", "s", "-o", "out"]), ExitCode.integrity, named);
+  assertFails(await box.agent(["verify", "s"]), ExitCode.integrity, named);
+  assertFails(await box.agent(["get", "s", "--target", "all"]), ExitCode.integrity, named);
+  assertFailsAfterOutput(await box.agent(["get", "s"]), ExitCode.integrity, named);
+  const left = (await Array.fromAsync(Deno.readDir(box.path))).map(({ name }) => name).sort();
+  assert.deepEqual(left, ["all", "password", "repo"]);
+  assert.deepEqual((await Array.fromAsync(Deno.readDir(box.join("all/s")))).map(({ name }) => name), []);
+});
+
+Deno.test("a lost pack and one cut short are found, too", async () => {
+  await using box = await sandbox();
+  await box.put("s", bulkNoise(300_000, "lost"));
+  const [largest] = await box.packs();
+  await box.replace(largest!, (await Deno.readFile(largest!)).subarray(0, 100_000));
+  assertFails(await box.agent(["verify", "s"]), ExitCode.integrity, new RegExp(basename(largest!)));
+  await Deno.remove(largest!);
+  assertFails(await box.agent(["verify", "s"]), ExitCode.integrity, new RegExp(basename(largest!)));
+});
+
+Deno.test("a reader that closes the pipe early ends get without a stack, and not as done", async () => {
+  await using box = await sandbox();
+  await box.put("s", bulkNoise(5_000_000, "pipe"));
+  const { stdout, stderr } = await box.shell(
+    '"$AGENT" get s 2>words | head -c 1 | wc -c; echo "${PIPESTATUS[0]}"; cat words',
+  );
+  assert.match(stdout, /^1\n[1-9]\d*\nagent: Standard output was closed before everything was written\n$/);
+  assert.equal(stderr, "");
+  assert.deepEqual(await box.names("locks"), []);
+});
+
+Deno.test("a standard output that is full ends get with one line", async () => {
+  await using box = await sandbox();
+  await box.put("s", DUMP);
+  const outcome = await box.shell('exec "$AGENT" get s >/dev/full');
+  assertFails(outcome, ExitCode.failed, /Standard output cannot be written: No space left/);
+});

@@ -1,0 +1,311 @@
+/**
+ * Runs the built executable as a black box: `AGENT_EXECUTABLE`, or `dist/agent`, which scripts/tests/run.ts builds.
+ *
+ * Every test works in a sandbox: a directory with a repository and a password of its own, gone afterwards.
+ */
+import assert from "node:assert/strict";
+import { createCipheriv, hash } from "node:crypto";
+import { basename, dirname, join, resolve } from "node:path";
+import { ExitCode } from "../../src/base/errors.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
+import { openLocalStore } from "../../src/store/local.ts";
+import { CHEAP_KDF, IDENTITY, PASSWORD } from "./world.ts";
+
+/** The executable under test. */
+export const EXECUTABLE = resolve(
+  Deno.env.get("AGENT_EXECUTABLE") ?? join(import.meta.dirname!, "../../dist/agent"),
+);
+
+/** What the agent must not find in the environment of a test. */
+const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
+
+/** How a process ended. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run the agent. */
+export interface RunOptions {
+  /** All of its standard input; empty by default. */
+  readonly stdin?: string | Uint8Array;
+  /** Added to the environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** A process under way; disposing kills it where it still runs. */
+export class Running implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #stdout: Collected;
+  readonly #stderr: Collected;
+  #isOver = false;
+
+  constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#stdin = child.stdin.getWriter();
+    this.#stdin.closed.catch(() => {});
+    this.#stdout = new Collected(child.stdout);
+    this.#stderr = new Collected(child.stderr);
+    void child.status.then(() => this.#isOver = true);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** What came out so far. */
+  get stdoutSoFar(): string {
+    return this.#stdout.text;
+  }
+
+  /** Writes to its standard input; a process that reads no more is no error. */
+  async write(bytes: Uint8Array | string): Promise<void> {
+    const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    await this.#stdin.write(chunk).catch(() => {});
+  }
+
+  /** Ends its standard input. */
+  async closeInput(): Promise<void> {
+    await this.#stdin.close().catch(() => {});
+  }
+
+  kill(signal: Deno.Signal): void {
+    if (!this.#isOver) this.#child.kill(signal);
+  }
+
+  /** How it ended. A process ended by a signal has the shell's exit code: 128 and its number. */
+  async outcome(): Promise<Outcome> {
+    const { code } = await this.#child.status;
+    await this.closeInput();
+    const [stdout, stderr] = await Promise.all([this.#stdout.whole(), this.#stderr.whole()]);
+    return { exitCode: code, stdout, stderr };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await this.outcome();
+  }
+}
+
+/** Text of a stream as it comes in. */
+class Collected {
+  text = "";
+  readonly #end: Promise<void>;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#end = this.#collect(stream);
+  }
+
+  async whole(): Promise<string> {
+    await this.#end;
+    return this.text;
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const piece of stream.pipeThrough(new TextDecoderStream())) this.text += piece;
+  }
+}
+
+/** A directory with a repository, `repo`, and its password in the file `password`; disposing removes it. */
+export class Sandbox implements AsyncDisposable {
+  readonly path: string;
+  readonly repo: string;
+
+  constructor(path: string) {
+    this.path = path;
+    this.repo = join(path, "repo");
+  }
+
+  /** A path in the sandbox. */
+  join(...names: string[]): string {
+    return join(this.path, ...names);
+  }
+
+  /** Writes a file in the sandbox, with the directories above it; gives its path. */
+  async file(name: string, content: string | Uint8Array): Promise<string> {
+    const path = this.join(name);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeFile(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    return path;
+  }
+
+  /** Runs the agent on the sandbox's repository to its end. */
+  async agent(args: readonly string[], { stdin = "", env = {} }: RunOptions = {}): Promise<Outcome> {
+    await using running = this.start(args, { env });
+    await running.write(stdin);
+    await running.closeInput();
+    return await running.outcome();
+  }
+
+  /** As `agent`, and fails the test unless it is done well; gives its standard output. */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.agent(args, options);
+    assert.equal(exitCode, ExitCode.done, `agent ${args.join(" ")} failed: ${stderr}`);
+    return stdout;
+  }
+
+  /** As `ok` with `--json`: one object for each line. */
+  async json(args: readonly string[], options: RunOptions = {}): Promise<JsonRow[]> {
+    return jsonRows(await this.ok(["--json", ...args], options));
+  }
+
+  /** Puts a stream; gives the backup's id. */
+  async put(series: string, stdin: string | Uint8Array, ...args: string[]): Promise<string> {
+    return (await this.ok(["put", series, "--quiet", ...args], { stdin })).trim();
+  }
+
+  /** Starts the agent with its standard input open. */
+  start(args: readonly string[], { env = {} }: Pick<RunOptions, "env"> = {}): Running {
+    return this.startProgram(EXECUTABLE, args, env);
+  }
+
+  /** Runs a shell script in the sandbox; `$AGENT` is the executable. */
+  async shell(script: string, ...args: string[]): Promise<Outcome> {
+    await using running = this.startProgram("/bin/bash", ["-c", script, "bash", ...args], { AGENT: EXECUTABLE });
+    await running.closeInput();
+    return await running.outcome();
+  }
+
+  /** Starts any program with the sandbox as its working directory, and the agent's environment. */
+  startProgram(program: string, args: readonly string[], env: RunOptions["env"] = {}): Running {
+    const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !FOREIGN_VARIABLES.test(name));
+    const variables: Record<string, string | undefined> = {
+      ...Object.fromEntries(inherited),
+      AGENT_REPOSITORY: this.repo,
+      AGENT_PASSWORD_FILE: this.join("password"),
+      ...env,
+    };
+    const set = Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return new Running(
+      new Deno.Command(program, {
+        args: [...args],
+        cwd: this.path,
+        env: Object.fromEntries(set),
+        clearEnv: true,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    );
+  }
+
+  /** The sandbox's repository, opened by the library. */
+  async open(): Promise<Repository> {
+    const store = openLocalStore(this.repo, { random: systemRandomBytes });
+    return await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
+  }
+
+  /** Names of the repository's files of one folder: `locks`, `snapshots`, `index`, `keys`. */
+  async names(folder: string): Promise<string[]> {
+    const entries = await Array.fromAsync(Deno.readDir(join(this.repo, folder)));
+    return entries.map(({ name }) => name).sort();
+  }
+
+  /** Paths of all packs, the largest first. */
+  async packs(): Promise<string[]> {
+    const folders = await Array.fromAsync(Deno.readDir(join(this.repo, "data")));
+    const packs = await Promise.all(folders.map(async ({ name: folder }) => {
+      const paths = await Array.fromAsync(
+        Deno.readDir(join(this.repo, "data", folder)),
+        ({ name }) => join(this.repo, "data", folder, name),
+      );
+      return await Promise.all(paths.map(async (path) => ({ path, size: (await Deno.stat(path)).size })));
+    }));
+    return packs.flat().sort((a, b) => b.size - a.size).map(({ path }) => path);
+  }
+
+  /** Flips one bit in the middle of the largest pack; gives the pack's id. */
+  async damageLargestPack(): Promise<string> {
+    const [path] = await this.packs();
+    const bytes = await Deno.readFile(path!);
+    bytes[bytes.length >> 1]! ^= 1;
+    await this.replace(path!, bytes);
+    return basename(path!);
+  }
+
+  /** Puts other content in the place of a file of the repository. */
+  async replace(path: string, content: Uint8Array): Promise<void> {
+    await Deno.chmod(path, 0o600);
+    await Deno.writeFile(path, content);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** A sandbox with an empty repository, whose password costs little time. */
+export async function sandbox(): Promise<Sandbox> {
+  const box = await emptySandbox();
+  const store = openLocalStore(box.repo, { random: systemRandomBytes });
+  const tools = { clock: systemClock, identity: IDENTITY, randomBytes: systemRandomBytes, kdf: CHEAP_KDF };
+  await initRepository(store, PASSWORD, tools);
+  await box.file("password", `${PASSWORD}\n`);
+  return box;
+}
+
+/** A sandbox where no repository is made yet. */
+export async function emptySandbox(): Promise<Sandbox> {
+  return new Sandbox(await Deno.makeTempDir({ prefix: "agent-e2e-" }));
+}
+
+/** A JSON object of the agent's. */
+export type JsonRow = Record<string, unknown>;
+
+/** The objects of output that has one on each line; fails the test where it has not. */
+export function jsonRows(text: string): JsonRow[] {
+  assert.ok(text === "" || text.endsWith("\n"), "the last line ends");
+  return text.split("\n").slice(0, -1).map((line) => {
+    const value: unknown = JSON.parse(line);
+    assert.ok(typeof value === "object" && value !== null && !Array.isArray(value), `not an object: ${line}`);
+    return value as JsonRow;
+  });
+}
+
+/** Fails the test unless the agent failed as it has to: that exit code, nothing on stdout, one fitting line on stderr. */
+export function assertFails(outcome: Outcome, exitCode: ExitCode, message: RegExp): void {
+  assert.equal(outcome.stdout, "", "nothing on standard output");
+  assertFailsAfterOutput(outcome, exitCode, message);
+}
+
+/** As `assertFails`, where something may have been written to stdout before. */
+export function assertFailsAfterOutput(outcome: Outcome, exitCode: ExitCode, message: RegExp): void {
+  const { stderr } = outcome;
+  assert.match(stderr, message);
+  assert.match(stderr, /^agent: [^\n]+\n$/, "one line on standard error");
+  assert.doesNotMatch(stderr, /This is a fault of the program/);
+  assert.equal(outcome.exitCode, exitCode, stderr);
+}
+
+/** Waits until `condition` gives something, and gives it; fails the test when it takes too long. */
+export async function eventually<T>(what: string, condition: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + 30_000;
+  while (performance.now() < deadline) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`waited in vain for ${what}`);
+}
+
+/** Megabytes that neither compress nor repeat, and are the same in every run. */
+export function bulkNoise(count: number, seed: string): Uint8Array<ArrayBuffer> {
+  const cipher = createCipheriv("aes-128-ctr", hash("md5", seed, "buffer"), new Uint8Array(16));
+  const noise = new Uint8Array(cipher.update(new Uint8Array(count)));
+  cipher.final();
+  return noise;
+}
+
+/** Whether no process has this id any more. */
+export function isGone(pid: number): boolean {
+  try {
+    Deno.kill(pid, "SIGCONT");
+    return false;
+  } catch {
+    return true; // no such process
+  }
+}

@@ -1,0 +1,117 @@
+/** Stock restic in tests: the version of Debian and the newest one, on the repository of a sandbox. */
+import { doesNotMatch, equal, match, ok } from "node:assert/strict";
+import type { Outcome, Running, Sandbox } from "./executable.ts";
+import { programTest } from "./programs.ts";
+
+/** A snapshot as `restic snapshots --json` lists it. */
+export interface ResticSnapshot {
+  readonly id: string;
+  readonly tree: string;
+  readonly paths: readonly string[];
+  readonly hostname: string;
+  readonly tags?: readonly string[];
+  readonly parent?: string;
+  readonly original?: string;
+}
+
+/** How to run restic. */
+export interface ResticOptions {
+  readonly stdin?: Uint8Array | string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Variables that lead restic to a repository and its password. */
+function environment(box: Sandbox): Record<string, string> {
+  return { RESTIC_REPOSITORY: box.repo, RESTIC_PASSWORD_FILE: box.join("password") };
+}
+
+/** One version of restic at work in one sandbox. */
+export class Restic {
+  readonly #box: Sandbox;
+  readonly program: string;
+  /** The number that changes: 14 of 0.14.0. */
+  readonly minor: number;
+
+  private constructor(box: Sandbox, program: string, minor: number) {
+    this.#box = box;
+    this.program = program;
+    this.minor = minor;
+  }
+
+  static async in(box: Sandbox, program: string): Promise<Restic> {
+    await using running = box.startProgram(program, ["version"]);
+    await running.closeInput();
+    const { stdout } = await running.outcome();
+    const minor = /^restic 0\.(\d+)\./.exec(stdout)?.[1];
+    ok(minor !== undefined, `Not a restic: ${stdout}`);
+    return new Restic(box, program, Number(minor));
+  }
+
+  /** Starts restic with its standard input open. */
+  start(args: readonly string[], env: ResticOptions["env"] = {}): Running {
+    return this.#box.startProgram(this.program, [...args, "--no-cache"], { ...environment(this.#box), ...env });
+  }
+
+  /** Runs restic to its end. */
+  async attempt(args: readonly string[], { stdin = "", env = {} }: ResticOptions = {}): Promise<Outcome> {
+    await using running = this.start(args, env);
+    await running.write(stdin);
+    await running.closeInput();
+    return await running.outcome();
+  }
+
+  /** As `attempt`, and fails the test unless it is done well; gives its standard output. */
+  async ok(args: readonly string[], options: ResticOptions = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.attempt(args, options);
+    equal(exitCode, 0, `restic ${args.join(" ")} failed: ${stderr}${stdout.slice(-2000)}`);
+    return stdout;
+  }
+
+  /** Fails the test where `restic check --read-data` finds anything, hints included: those leave its exit code at 0. */
+  async check(): Promise<void> {
+    const { exitCode, stdout, stderr } = await this.attempt(["check", "--read-data"]);
+    equal(exitCode, 0, `restic check failed: ${stderr}${stdout}`);
+    match(stdout, /no errors were found/);
+    doesNotMatch(stdout + stderr, /mix of tree|several indexes|additional files/);
+  }
+
+  /** The snapshots, oldest first; `args` may name some. */
+  async snapshots(...args: string[]): Promise<ResticSnapshot[]> {
+    return JSON.parse(await this.ok(["snapshots", "--json", ...args])) ?? [];
+  }
+
+  /** The MD5 of what `restic dump` gives for a file, in hex. */
+  async md5(snapshot: string, path: string, ...args: string[]): Promise<string> {
+    const script = `set -o pipefail; "$@" | md5sum`;
+    const command = [this.program, "dump", "--no-cache", ...args, snapshot, path];
+    await using running = this.#box.startProgram("bash", ["-c", script, "bash", ...command], environment(this.#box));
+    await running.closeInput();
+    const { exitCode, stdout, stderr } = await running.outcome();
+    equal(exitCode, 0, `restic dump ${snapshot} ${path} failed: ${stderr}`);
+    return stdout.slice(0, 32);
+  }
+
+  /** Makes the index anew, under the name this version has for it. */
+  repairIndex(): Promise<string> {
+    return this.ok(this.minor >= 16 ? ["repair", "index"] : ["rebuild-index"]);
+  }
+
+  /** Copies all snapshots of a repository with the same password into the sandbox's own. */
+  copyFrom(repository: string): Promise<string> {
+    const passwordFile = this.#box.join("password");
+    return this.ok(["copy"], { env: { RESTIC_FROM_REPOSITORY: repository, RESTIC_FROM_PASSWORD_FILE: passwordFile } });
+  }
+}
+
+/** Registers a test twice: with the restic on PATH and with the newest one. */
+export function resticTest(
+  name: string,
+  fn: (program: string, test: Deno.TestContext) => void | Promise<void>,
+): void {
+  programTest({ name: `${name} (restic on PATH)`, needs: ["restic"], fn: ({ restic }, test) => fn(restic, test) });
+  programTest({
+    name: `${name} (newest restic)`,
+    needs: ["restic-newest"],
+    fn: (programs, test) => fn(programs["restic-newest"], test),
+  });
+}

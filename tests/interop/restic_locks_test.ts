@@ -1,0 +1,94 @@
+/** Locks: the agent and restic keep out of each other's way, and clear away what dead processes left. */
+import { deepEqual, equal } from "node:assert/strict";
+import { ExitCode } from "../../src/base/errors.ts";
+import { assertFails, eventually, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
+import { concat, noise, sqlDump } from "../helpers/world.ts";
+
+const STREAM = noise(500_000, "stream");
+const LATER = concat([STREAM, noise(10_000, "later")]);
+
+/** What restic exits with where somebody else's lock is in its way. */
+const lockedCode = ({ minor }: Restic) => minor >= 17 ? 11 : 1;
+
+const locked = (box: Sandbox) => eventually("a lock", async () => (await box.names("locks")).length > 0);
+
+/** A put that has read a part of its stream and waits for more under its lock. */
+async function halfwayPut(box: Sandbox): Promise<Running> {
+  const putting = box.start(["put", "prod/shop", "--quiet"]);
+  await putting.write(LATER.subarray(0, 300_000));
+  await locked(box);
+  return putting;
+}
+
+/** A check by restic, stopped while it holds its exclusive lock. */
+async function stoppedCheck(box: Sandbox, restic: Restic): Promise<Running> {
+  const checking = restic.start(["check", "--read-data"]);
+  await locked(box);
+  checking.kill("SIGSTOP");
+  return checking;
+}
+
+resticTest("a put under way keeps restic from pruning, and outlives its unlock", async (program) => {
+  await using box = await sandbox();
+  const restic = await Restic.in(box, program);
+  await box.put("prod/shop", STREAM);
+  await using putting = await halfwayPut(box);
+  const { exitCode, stderr } = await restic.attempt(["prune"]);
+  equal(exitCode, lockedCode(restic), stderr);
+  await restic.ok(["backup", "--stdin", "--stdin-filename", "shop.sql"], { stdin: sqlDump(10, "beside") });
+  await restic.ok(["unlock"]);
+  equal((await box.names("locks")).length, 1, "the lock of a living process stays");
+  await putting.write(LATER.subarray(300_000));
+  await putting.closeInput();
+  equal((await putting.outcome()).exitCode, ExitCode.done);
+  deepEqual(await box.names("locks"), []);
+  await restic.ok(["prune"]);
+  await restic.check();
+  await box.ok(["verify", "prod/shop"]);
+});
+
+resticTest("what holds restic's exclusive lock keeps the agent out, until it is done", async (program) => {
+  await using box = await sandbox();
+  const restic = await Restic.in(box, program);
+  await box.put("prod/shop", STREAM);
+  await using checking = await stoppedCheck(box, restic);
+  assertFails(
+    await box.agent(["put", "prod/shop"], { stdin: LATER }),
+    ExitCode.locked,
+    /locked exclusively by process/,
+  );
+  assertFails(await box.agent(["verify", "prod/shop"]), ExitCode.locked, /locked exclusively/);
+  equal((await box.json(["verify", "prod/shop", "--no-lock"]))[0]!.compared, true);
+  equal((await box.json(["ls"])).length, 1);
+  await using waiting = box.start(["put", "prod/shop", "--quiet", "--retry-lock", "2m"]);
+  await waiting.write(LATER);
+  await waiting.closeInput();
+  checking.kill("SIGCONT");
+  await checking.closeInput();
+  equal((await checking.outcome()).exitCode, 0);
+  equal((await waiting.outcome()).exitCode, ExitCode.done);
+  equal((await box.json(["ls"])).length, 2);
+});
+
+resticTest("the lock of a dead process of this host is removed, by either for the other", async (program) => {
+  await using box = await sandbox();
+  const restic = await Restic.in(box, program);
+  await box.put("prod/shop", STREAM);
+
+  await using checking = await stoppedCheck(box, restic);
+  checking.kill("SIGKILL");
+  await checking.outcome();
+  equal((await box.names("locks")).length, 1);
+  await box.put("prod/shop", LATER);
+  deepEqual(await box.names("locks"), []);
+
+  await using putting = await halfwayPut(box);
+  putting.kill("SIGKILL");
+  await putting.outcome();
+  equal((await restic.attempt(["prune"])).exitCode, lockedCode(restic));
+  await restic.ok(["unlock"]);
+  await restic.ok(["prune"]);
+  await restic.check();
+  equal((await box.json(["ls"])).length, 2);
+});

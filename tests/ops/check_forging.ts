@@ -1,0 +1,51 @@
+/** Writes into a repository what no backup would: foreign snapshots, other manifests, forged blobs. */
+import { encodeHex } from "../../src/base/hex.ts";
+import type { BlobId, ManifestId, SnapshotId } from "../../src/base/id.ts";
+import { sha256 } from "../../src/crypto/digest.ts";
+import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest.ts";
+import type { Node } from "../../src/format/node.ts";
+import type { Snapshot } from "../../src/format/snapshot.ts";
+import { encodeTree } from "../../src/format/tree.ts";
+import { readBlob } from "../../src/repository/blob_reader.ts";
+import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { readTree } from "../../src/repository/trees.ts";
+import { backupsOf, type Checked, indexed } from "./check_fixture.ts";
+
+/** Adds blobs to the repository as a backup does. */
+export async function write(checked: Checked, add: (writer: PackWriter) => Promise<Uint8Array>): Promise<Uint8Array> {
+  const { index } = await indexed(checked);
+  const { clock, randomBytes } = checked.world;
+  const writer = new PackWriter({ repository: checked.repository, index, clock, randomBytes });
+  const id = await add(writer);
+  await writer.finish();
+  return id;
+}
+
+/** Adds a snapshot of one directory, by another tool unless it is like one of ours. */
+export async function addSnapshot(checked: Checked, nodes: readonly Node[], like?: Snapshot): Promise<SnapshotId> {
+  const root = await write(checked, (writer) => writer.addPlaintext("tree", encodeTree(nodes)));
+  const [ours] = await backupsOf(checked, "blog");
+  const snapshot = like ?? { ...ours!, agent: null, paths: ["/elsewhere"] };
+  return await saveSnapshot(checked.repository.files, { ...snapshot, tree: encodeHex(root) as BlobId });
+}
+
+/** Changes the manifest of `blog`, the id its snapshot names it by or not, and the tree beside it where `nodes` are given. */
+export async function rewriteManifest(
+  checked: Checked,
+  change: (manifest: Manifest) => Manifest,
+  { name, nodes: streams }: { name: "old id" | "new id"; nodes?: readonly Node[] },
+): Promise<void> {
+  const repository = await indexed(checked);
+  const { snapshots } = await loadSnapshots(checked.repository.files);
+  const { id, snapshot } = snapshots.find(({ snapshot }) => snapshot.agent?.series === "blog")!;
+  const nodes = await readTree(repository, snapshot.tree);
+  const sidecar = nodes.find(({ type }) => type === "file")!;
+  const text = encodeManifest(change(decodeManifest(await readBlob(repository, "data", sidecar.content!), "manifest")));
+  const content = await write(checked, (writer) => writer.addPlaintext("data", text));
+  const others = streams ?? nodes.filter((node) => node !== sidecar);
+  const changed = [...others, { ...sidecar, content, size: text.length }];
+  const manifest = name === "new id" ? encodeHex(sha256(text)) as ManifestId : snapshot.agent!.manifest;
+  await addSnapshot(checked, changed, { ...snapshot, agent: { ...snapshot.agent!, manifest } });
+  await checked.store.remove({ kind: "snapshot", name: id });
+}
