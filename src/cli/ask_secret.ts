@@ -13,12 +13,16 @@ export async function askSecret(question: string): Promise<string | undefined> {
   const terminal = await openTerminal();
   if (terminal === undefined) return undefined;
   using tty = terminal;
-  await tty.write(new TextEncoder().encode(question));
+  // Even a signal that ends the process while it waits must not leave a terminal that shows nothing.
+  const restore = () => tty.setRaw(false);
+  addEventListener("unload", restore);
   tty.setRaw(true);
   try {
+    await tty.write(new TextEncoder().encode(question));
     return new TextDecoder().decode(Uint8Array.from(await readLine(tty)));
   } finally {
-    tty.setRaw(false);
+    removeEventListener("unload", restore);
+    restore();
     await tty.write(new TextEncoder().encode("\n"));
   }
 }

@@ -24,24 +24,28 @@ interface OpenGroup {
   length: number;
 }
 
+/** A stream that changed here and there leads back and forth between as many runs at a time. */
+const RECENT_GROUPS = 8;
+
 /**
  * Groups sealed blobs, pieces of `bytes` that begin with their nonces. `overhead` is how many bytes longer each is than its
- * ciphertext. Pieces join the group of the piece before them, so those that were sealed in one run should come in their
- * order; any order is right.
+ * ciphertext. A piece joins one of the groups begun last, so those that were sealed in one run should come in their order,
+ * with not too many others between them; any order is right.
  */
 export function planDecryption(bytes: Uint8Array, pieces: readonly Piece[], overhead: number): DecryptionGroup[] {
   const groups: OpenGroup[] = [];
   pieces.forEach((piece, index) => {
     const length = piece.length - overhead;
-    const group = groups.at(-1);
-    const offset = group ? blocksAhead(bytes, pieces[group.members[0]!]!.offset, piece.offset) * BLOCK_BYTES : 0;
-    if (group && fits(group, offset, length)) {
+    for (let n = groups.length - 1; n >= Math.max(0, groups.length - RECENT_GROUPS); n--) {
+      const group = groups[n]!;
+      const offset = blocksAhead(bytes, pieces[group.members[0]!]!.offset, piece.offset) * BLOCK_BYTES;
+      if (!fits(group, offset, length)) continue;
       group.members.push(index);
       group.offsets.push(offset);
       group.length = offset + length;
-    } else {
-      groups.push({ members: [index], offsets: [0], length });
+      return;
     }
+    groups.push({ members: [index], offsets: [0], length });
   });
   return groups;
 }

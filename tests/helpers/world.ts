@@ -77,7 +77,9 @@ export function macrotask(): Promise<void> {
 /** Bytes that look random and are the same in every run: the key stream of a cipher. */
 export function noise(count: number, seed: string): Uint8Array<ArrayBuffer> {
   const cipher = createCipheriv("aes-256-ctr", hash("sha256", seed, "buffer"), new Uint8Array(16));
-  return new Uint8Array(cipher.update(new Uint8Array(count)));
+  const bytes = new Uint8Array(cipher.update(new Uint8Array(count)));
+  cipher.final();
+  return bytes;
 }
 
 /** A source of random bytes that is the same in every run. */

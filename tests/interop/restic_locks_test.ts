@@ -11,7 +11,9 @@ const LATER = concat([STREAM, noise(10_000, "later")]);
 /** What restic exits with where somebody else's lock is in its way. */
 const lockedCode = ({ minor }: Restic) => minor >= 17 ? 11 : 1;
 
-const locked = (box: Sandbox) => eventually("a lock", async () => (await box.names("locks")).length > 0);
+/** Until there is a lock under its final name: restic writes a temporary file first. */
+const locked = (box: Sandbox) =>
+  eventually("a lock", async () => (await box.names("locks")).some((name) => /^[0-9a-f]{64}$/.test(name)));
 
 /** A put that has read a part of its stream and waits for more under its lock. */
 async function halfwayPut(box: Sandbox): Promise<Running> {

@@ -1,0 +1,118 @@
+/** A private MariaDB server in tests: on a socket in a temporary directory, without a network, gone afterwards. */
+import { equal } from "node:assert/strict";
+import { join } from "node:path";
+
+/** The programs a server takes, as absolute paths. */
+export interface MariaDbPrograms {
+  readonly mariadbd: string;
+  readonly "mariadb-install-db": string;
+  readonly mariadb: string;
+}
+
+export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"] as const;
+
+const STARTUP_MS = 60_000;
+/** Durability would only cost time: nobody needs these data after a crash. */
+const FAST = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync"];
+
+/** A server under way; disposing ends it and removes its data. */
+export class MariaDbServer implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #programs: MariaDbPrograms;
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(folder: string, programs: MariaDbPrograms, process: Deno.ChildProcess) {
+    this.#folder = folder;
+    this.#programs = programs;
+    this.#process = process;
+  }
+
+  /** Starts a server on a data directory; without one it makes an empty one. */
+  static async start(programs: MariaDbPrograms, data?: string): Promise<MariaDbServer> {
+    const folder = await Deno.makeTempDir({ prefix: "agent-mariadb-" });
+    try {
+      const dataFolder = data ?? await makeData(programs, join(folder, "data"));
+      const args = ["--no-defaults", `--datadir=${dataFolder}`, `--socket=${join(folder, "socket")}`, "--user=root"];
+      const memory = ["--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--skip-networking"];
+      const files = [`--pid-file=${join(folder, "pid")}`, `--log-error=${join(folder, "log")}`, `--tmpdir=${folder}`];
+      const process = new Deno.Command(programs.mariadbd, {
+        args: [...args, ...memory, ...files, ...FAST],
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const server = new MariaDbServer(folder, programs, process);
+      await server.#ready();
+      return server;
+    } catch (error) {
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** The arguments that lead MariaDB's own programs to this server; they come first. */
+  get connection(): string[] {
+    return ["--no-defaults", `--socket=${join(this.#folder, "socket")}`, "--user=root"];
+  }
+
+  /** Runs statements; gives the rows of their results, as text. */
+  async query(sql: string, database = ""): Promise<string[][]> {
+    const { code, stdout, stderr } = await this.#client(sql, database);
+    equal(code, 0, `${sql.slice(0, 200)}: ${stderr}`);
+    return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
+  }
+
+  /** The checksum over all rows of each table of a database, by the table's name. */
+  async checksums(database: string): Promise<Record<string, string>> {
+    const tables = (await this.query(`SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'`, database)).map(([name]) =>
+      name!
+    );
+    const list = tables.map((name) => `\`${name}\``).join(", ");
+    const rows = await this.query(`CHECKSUM TABLE ${list} EXTENDED`, database);
+    return Object.fromEntries(rows.map(([name, checksum]) => [name!.slice(database.length + 1), checksum!]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await this.#process.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #client(sql: string, database: string): Promise<{ code: number; stdout: string; stderr: string }> {
+    const args = [...this.connection, "--batch", "--skip-column-names", "--default-character-set=utf8mb4", database];
+    const client = new Deno.Command(this.#programs.mariadb, {
+      args: args.filter((arg) => arg !== ""),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = client.stdin.getWriter();
+    // A client that cannot connect does not read; its exit code tells.
+    await writer.write(new TextEncoder().encode(sql)).then(() => writer.close()).catch(() => {});
+    const { code, stdout, stderr } = await client.output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  async #ready(): Promise<void> {
+    let ended = false;
+    void this.#process.status.then(() => ended = true);
+    const deadline = performance.now() + STARTUP_MS;
+    while ((await this.#client("SELECT 1", "")).code !== 0) {
+      if (ended || performance.now() > deadline) {
+        if (!ended) this.#process.kill("SIGKILL");
+        await this.#process.status;
+        throw new Error(`MariaDB did not start: ${(await Deno.readTextFile(join(this.#folder, "log"))).slice(-2000)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function makeData(programs: MariaDbPrograms, folder: string): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(programs["mariadb-install-db"], {
+    args: ["--no-defaults", `--datadir=${folder}`, "--user=root", "--auth-root-authentication-method=normal"],
+  }).output();
+  equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
+  return folder;
+}
