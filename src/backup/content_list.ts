@@ -2,7 +2,7 @@
  * The content list of one stream while it is being written: 32 bytes a chunk.
  *
  * One tree node holds some 200,000 chunks at most. A longer stream becomes a directory of numbered parts, each in a
- * subtree of its own that is written while the stream goes on. Parts end where the content says so, not at fixed counts,
+ * subtree of its own, which are written while the stream goes on. Parts end where the content says so, not at fixed counts,
  * so that an insertion early in the stream leaves the later parts as they were.
  */
 import { encodeHex } from "../base/hex.ts";
@@ -15,13 +15,16 @@ import { encodeTree } from "../format/tree.ts";
 
 /** How long parts get, in chunks. */
 export interface PartLimits {
-  /** From here on a part may end, at a chunk whose id has twelve zero bits at its end. */
+  /** Up to so many chunks are one file node. */
+  readonly single: number;
+  /** A stream that is longer has parts of at least so many, and each ends at a chunk whose id ends with 12 zero bits. */
   readonly least: number;
-  /** Here it ends in any case. */
+  /** Here a part ends in any case. */
   readonly most: number;
 }
 
-export const PART_LIMITS: PartLimits = { least: 150_000, most: 200_000 };
+/** One node of 200,000 chunks is 13 MB of JSON, which restic reads well; smaller parts keep memory low and dedupe better. */
+export const PART_LIMITS: PartLimits = { single: 200_000, least: 40_000, most: 60_000 };
 
 /** A finished content list: the ids themselves, or the trees of the parts where there are several. */
 export type StreamContent =
@@ -36,10 +39,14 @@ export class ContentListWriter {
   readonly #fileName: string;
   readonly #saveTree: (tree: Uint8Array) => Promise<BlobId>;
   readonly #limits: PartLimits;
+  /** Ids and sizes of the chunks that no part holds yet. */
   #ids = new Uint8Array(1024 * ID_BYTES);
+  #sizes = new Uint32Array(1024);
   #count = 0;
-  #bytes = 0;
+  /** How many of them were looked at for the end of a part. */
+  #lookedAt = 0;
   #earlierChunks = 0;
+  #isLong = false;
   readonly #parts: BlobId[] = [];
 
   /** `saveTree` stores a tree as a blob. */
@@ -51,27 +58,40 @@ export class ContentListWriter {
 
   /** Appends a chunk whose id stands in `ids` at `offset`; a promise where a part has to be written first. */
   add(ids: Uint8Array, offset: number, chunkBytes: number): void | Promise<void> {
-    if (this.#count * ID_BYTES === this.#ids.length) this.#grow();
+    if (this.#count === this.#sizes.length) this.#grow();
     this.#ids.set(ids.subarray(offset, offset + ID_BYTES), this.#count * ID_BYTES);
-    this.#count++;
-    this.#bytes += chunkBytes;
-    if (this.#count >= this.#limits.least && this.#isPartEnd()) return this.#writePart();
+    this.#sizes[this.#count++] = chunkBytes;
+    this.#isLong ||= this.#count > this.#limits.single;
+    if (!this.#isLong) return;
+    const end = this.#nextPartEnd();
+    if (end > 0) return this.#writePartsUpTo(end);
   }
 
   /** The list of the whole stream. */
   async finish(): Promise<StreamContent> {
     const chunks = this.#earlierChunks + this.#count;
-    if (this.#parts.length === 0) return { chunks, content: this.#ids.subarray(0, this.#count * ID_BYTES) };
-    if (this.#count > 0) await this.#writePart();
+    if (!this.#isLong) return { chunks, content: this.#ids.subarray(0, this.#count * ID_BYTES) };
+    if (this.#count > 0) await this.#writePart(this.#count);
     return { chunks, parts: this.#parts };
   }
 
-  #isPartEnd(): boolean {
-    const last = this.#count * ID_BYTES - 1;
-    return this.#count >= this.#limits.most || (this.#ids[last] === 0 && (this.#ids[last - 1]! & 0x0f) === 0);
+  /** After how many of the chunks the next part ends, or 0 where it does not end yet. */
+  #nextPartEnd(): number {
+    for (let end = Math.max(this.#lookedAt + 1, this.#limits.least); end <= this.#count; end++) {
+      this.#lookedAt = end;
+      const last = end * ID_BYTES - 1;
+      if (end >= this.#limits.most || (this.#ids[last] === 0 && (this.#ids[last - 1]! & 0x0f) === 0)) return end;
+    }
+    return 0;
   }
 
-  async #writePart(): Promise<void> {
+  /** Writes the part that ends there and, when a stream has just become long, those that follow. */
+  async #writePartsUpTo(firstEnd: number): Promise<void> {
+    for (let end = firstEnd; end > 0; end = this.#nextPartEnd()) await this.#writePart(end);
+  }
+
+  /** Writes the first `chunks` chunks as a part. */
+  async #writePart(chunks: number): Promise<void> {
     const node = makeNode({
       name: this.#fileName,
       type: "file",
@@ -79,21 +99,26 @@ export class ContentListWriter {
       mtime: PART_TIME,
       atime: PART_TIME,
       ctime: PART_TIME,
-      size: this.#bytes,
-      content: this.#ids.subarray(0, this.#count * ID_BYTES),
+      size: this.#sizes.subarray(0, chunks).reduce((sum, size) => sum + size, 0),
+      content: this.#ids.subarray(0, chunks * ID_BYTES),
     });
-    this.#earlierChunks += this.#count;
-    this.#count = 0;
-    this.#bytes = 0;
     const tree = encodeTree([node]);
+    this.#ids.copyWithin(0, chunks * ID_BYTES, this.#count * ID_BYTES);
+    this.#sizes.copyWithin(0, chunks, this.#count);
+    this.#earlierChunks += chunks;
+    this.#count -= chunks;
+    this.#lookedAt = 0;
     this.#parts.push(await this.#saveTree(tree));
     freeBuffer(tree);
   }
 
   #grow(): void {
-    const larger = new Uint8Array(this.#ids.length * 2);
-    larger.set(this.#ids);
-    this.#ids = larger;
+    const ids = new Uint8Array(this.#ids.length * 2);
+    ids.set(this.#ids);
+    this.#ids = ids;
+    const sizes = new Uint32Array(this.#sizes.length * 2);
+    sizes.set(this.#sizes);
+    this.#sizes = sizes;
   }
 }
 

@@ -2,8 +2,9 @@
  * A table of digests in shared memory: one thread adds, any number of threads look up.
  *
  * Memory: 32 bytes an id in segments that never move, and a slot of 4 bytes at a load of 3/8 to 3/4, so 37 to 43 bytes
- * an id. Digests are uniform, so their first four bytes are the hash. An id is written before its slot is published with
- * an atomic store; a reader that sees the slot sees the id. A reader with an older view may miss an id, never invent one.
+ * an id; a table that is only asked whether it holds an id can keep 20 of the 32 bytes and take 25 to 31. Digests are
+ * uniform, so their first four bytes are the hash. An id is written before its slot is published with an atomic store; a
+ * reader that sees the slot sees the id. A reader with an older view may miss an id, never invent one.
  */
 import { ID_BYTES } from "./id.ts";
 import { invariant } from "./errors.ts";
@@ -11,34 +12,51 @@ import { invariant } from "./errors.ts";
 const SEGMENT_ENTRIES = 1 << 13;
 const LEAST_SLOTS = 1 << 12;
 
+/**
+ * Bytes that a table of existence keeps of each id. No two different chunks are ever going to agree in the first 160 bits
+ * of their SHA-256 by chance, and to make two that do takes some 2^80 attempts.
+ */
+export const KEPT_ID_BYTES = 20;
+
 /** What a reader in another thread needs; may be sent by `postMessage`. */
 export interface IdTableView {
+  readonly idBytes: number;
   readonly slots: SharedArrayBuffer;
   readonly segments: readonly SharedArrayBuffer[];
 }
 
 /** Looks ids up; made from a view in any thread. */
 export class IdTableReader {
-  #slots: Int32Array<SharedArrayBuffer>;
-  #segments: Int32Array<SharedArrayBuffer>[];
+  readonly #parts: TableParts;
 
-  constructor(view: IdTableView) {
-    this.#slots = new Int32Array(view.slots);
-    this.#segments = view.segments.map((segment) => new Int32Array(segment));
+  constructor({ idBytes, slots, segments }: IdTableView) {
+    this.#parts = {
+      idWords: idBytes / 4,
+      slots: new Int32Array(slots),
+      segments: segments.map((segment) => new Int32Array(segment)),
+    };
   }
 
   /** The entry number of the id that stands in `bytes` at `offset`, or -1. `bytes` may be of any alignment. */
   find(bytes: Uint8Array, offset = 0): number {
-    return findEntry(this.#slots, this.#segments, wordsOf(bytes, offset));
+    return findEntry(this.#parts, wordsOf(bytes, offset));
   }
 }
 
 /** The table itself, held by the one thread that adds. */
 export class IdTable {
+  readonly #idBytes: number;
+  readonly #idWords: number;
   #slots = new Int32Array(new SharedArrayBuffer(LEAST_SLOTS * 4));
   readonly #segments: Int32Array<SharedArrayBuffer>[] = [];
   #size = 0;
   #generation = 0;
+
+  /** `idBytes`: how much of each id is kept, all of it or `KEPT_ID_BYTES`. */
+  constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES = ID_BYTES) {
+    this.#idBytes = idBytes;
+    this.#idWords = idBytes / 4;
+  }
 
   /** How many ids there are. */
   get size(): number {
@@ -52,32 +70,35 @@ export class IdTable {
 
   /** The view for readers. */
   get view(): IdTableView {
-    return { slots: this.#slots.buffer, segments: this.#segments.map((segment) => segment.buffer) };
+    const segments = this.#segments.map((segment) => segment.buffer);
+    return { idBytes: this.#idBytes, slots: this.#slots.buffer, segments };
   }
 
   /** The entry number of an id, or -1. Entries count from 0 in the order of adding. */
   find(bytes: Uint8Array, offset = 0): number {
-    return findEntry(this.#slots, this.#segments, wordsOf(bytes, offset));
+    return findEntry(this.#parts, wordsOf(bytes, offset));
   }
 
   /** Adds an id; gives its entry number, which is an older one where the id is there already. */
   add(bytes: Uint8Array, offset = 0): number {
     const words = wordsOf(bytes, offset);
-    const found = findEntry(this.#slots, this.#segments, words);
+    const found = findEntry(this.#parts, words);
     if (found >= 0) return found;
     if ((this.#size + 1) * 4 > this.#slots.length * 3) this.#growSlots();
     const entry = this.#size++;
     if (entry % SEGMENT_ENTRIES === 0) {
-      this.#segments.push(new Int32Array(new SharedArrayBuffer(SEGMENT_ENTRIES * ID_BYTES)));
+      this.#segments.push(new Int32Array(new SharedArrayBuffer(SEGMENT_ENTRIES * this.#idBytes)));
       this.#generation++;
     }
-    this.#segments[(entry / SEGMENT_ENTRIES) | 0]!.set(words, (entry % SEGMENT_ENTRIES) * 8);
+    const kept = words.subarray(0, this.#idWords);
+    this.#segments[(entry / SEGMENT_ENTRIES) | 0]!.set(kept, (entry % SEGMENT_ENTRIES) * this.#idWords);
     publish(this.#slots, words[0]!, entry);
     return entry;
   }
 
-  /** Copies the id of an entry to `target` at `offset`. */
+  /** Copies the id of an entry to `target` at `offset`; only of a table that keeps whole ids. */
   copyId(entry: number, target: Uint8Array, offset = 0): void {
+    invariant(this.#idBytes === ID_BYTES, "A table of existence does not know whole ids");
     invariant(entry >= 0 && entry < this.#size, `No entry ${entry} in a table of ${this.#size}`);
     const segment = this.#segments[(entry / SEGMENT_ENTRIES) | 0]!;
     target.set(new Uint8Array(segment.buffer, (entry % SEGMENT_ENTRIES) * ID_BYTES, ID_BYTES), offset);
@@ -86,11 +107,22 @@ export class IdTable {
   #growSlots(): void {
     const slots = new Int32Array(new SharedArrayBuffer(this.#slots.length * 8));
     for (let entry = 0; entry < this.#size; entry++) {
-      publish(slots, this.#segments[(entry / SEGMENT_ENTRIES) | 0]![(entry % SEGMENT_ENTRIES) * 8]!, entry);
+      const segment = this.#segments[(entry / SEGMENT_ENTRIES) | 0]!;
+      publish(slots, segment[(entry % SEGMENT_ENTRIES) * this.#idWords]!, entry);
     }
     this.#slots = slots;
     this.#generation++;
   }
+
+  get #parts(): TableParts {
+    return { idWords: this.#idWords, slots: this.#slots, segments: this.#segments };
+  }
+}
+
+interface TableParts {
+  readonly idWords: number;
+  readonly slots: Int32Array;
+  readonly segments: readonly Int32Array[];
 }
 
 /** The eight words of an id, in a scratch array that is valid until the next call. */
@@ -109,16 +141,16 @@ function publish(slots: Int32Array, hash: number, entry: number): void {
   Atomics.store(slots, slot, entry + 1);
 }
 
-function findEntry(slots: Int32Array, segments: readonly Int32Array[], words: Int32Array): number {
+function findEntry({ idWords, slots, segments }: TableParts, words: Int32Array): number {
   const mask = slots.length - 1;
   for (let slot = words[0]! & mask;; slot = (slot + 1) & mask) {
     const entry = Atomics.load(slots, slot) - 1;
     if (entry < 0) return -1;
     const segment = segments[(entry / SEGMENT_ENTRIES) | 0];
     if (segment === undefined) continue;
-    const base = (entry % SEGMENT_ENTRIES) * 8;
+    const base = (entry % SEGMENT_ENTRIES) * idWords;
     let same = true;
-    for (let word = 0; word < 8; word++) {
+    for (let word = 0; word < idWords; word++) {
       if (segment[base + word] !== words[word]) {
         same = false;
         break;

@@ -11,6 +11,7 @@ import { runCommandLine } from "./program.ts";
 
 /** After a signal the command has so long to tidy up. */
 const TIDY_UP_MS = 1800;
+const USUAL_COLUMNS = 80;
 
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
@@ -67,7 +68,8 @@ function outputOf(stream: typeof Deno.stdout): Output {
   const isTerminal = stream.isTerminal();
   return {
     isTerminal,
-    columns: () => isTerminal ? Deno.consoleSize().columns : 80,
+    // A terminal that nobody told its size says 0.
+    columns: () => (isTerminal && Deno.consoleSize().columns) || USUAL_COLUMNS,
     async write(bytes) {
       for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
     },

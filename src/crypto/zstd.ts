@@ -71,7 +71,7 @@ export class BlockCompressor {
    */
   compressInto(
     input: Uint8Array,
-    output: Uint8Array<ArrayBuffer>,
+    output: Uint8Array,
     offset: number,
     room: number = output.length - offset,
   ): number {
@@ -101,7 +101,7 @@ export class BlockDecompressor {
    */
   decompressInto(
     input: Uint8Array,
-    output: Uint8Array<ArrayBuffer>,
+    output: Uint8Array,
     offset: number,
     expectedLength: number,
     what = "a blob",
@@ -131,7 +131,7 @@ export class BlockDecompressor {
     }
   }
 
-  #run(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number, what: string): number {
+  #run(input: Uint8Array, output: Uint8Array, offset: number, room: number, what: string): number {
     try {
       return this.#context.decompress(input, output, offset, room);
     } catch (error) {

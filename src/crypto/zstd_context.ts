@@ -25,7 +25,7 @@ export interface CompressionContext {
    * Writes one frame, with its content size, to `output` from `offset` on and returns its length, or 0 where `room` bytes
    * are too few. What lies in `output` from `offset` to `offset + room` is undefined afterwards where the frame does not.
    */
-  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number;
+  compress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number;
 }
 
 /** Decompresses one input after the other. */
@@ -34,7 +34,7 @@ export interface DecompressionContext {
    * Writes the content of the frames that `input` consists of to `output` from `offset` on and returns its length, or -1
    * where `room` bytes are too few. Throws whatever the decoder throws where `input` is damaged or cut off.
    */
-  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number;
+  decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number;
 }
 
 /** Makes contexts; of the two there are, `zstdContexts` chooses. */
@@ -76,7 +76,7 @@ class ReusableHandle {
   }
 
   /** Runs once on `input`; tells how much was written and how much of the input is left. */
-  run(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): HandleResult {
+  run(input: Uint8Array, output: Uint8Array, offset: number, room: number): HandleResult {
     this.#handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, output, offset, room);
     return { written: room - this.#state[0]!, inputLeft: this.#state[1]! };
   }
@@ -94,7 +94,7 @@ class HandleCompression implements CompressionContext {
     this.#handle = new ReusableHandle(createZstdCompress({ params: { ...parameters } }));
   }
 
-  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+  compress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     const sizeBytes = contentSizeBytes(input.length);
     const frameAt = offset + sizeBytes;
     const frameRoom = room - sizeBytes;
@@ -113,7 +113,7 @@ class HandleCompression implements CompressionContext {
 class HandleDecompression implements DecompressionContext {
   readonly #handle = new ReusableHandle(createZstdDecompress());
 
-  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+  decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     let total = 0;
     for (const frame of frames(input)) {
       // What an earlier call left behind, had it failed, must not run into this one.
@@ -134,7 +134,7 @@ class OneShotCompression implements CompressionContext {
     this.#parameters = parameters;
   }
 
-  compress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+  compress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     const frame = compressOnce(input, this.#parameters);
     if (frame.length > room) return 0;
     output.set(frame, offset);
@@ -143,7 +143,7 @@ class OneShotCompression implements CompressionContext {
 }
 
 class OneShotDecompression implements DecompressionContext {
-  decompress(input: Uint8Array, output: Uint8Array<ArrayBuffer>, offset: number, room: number): number {
+  decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     let total = 0;
     for (const frame of frames(input)) {
       const content = decompressOnce(new Uint8Array(frame), room - total);

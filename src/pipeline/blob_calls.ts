@@ -17,10 +17,11 @@ export function blobCalls(): Handlers<BlobCalls> {
   let sealer: Sealer | undefined;
   let compressor: BlockCompressor | undefined;
   let known: IdTableReader | undefined;
+  const scratch = new Scratch();
   const decompressor = new BlockDecompressor();
   return {
-    async configure({ keys, compression }) {
-      sealer = await createSealer(keys, randomBytes);
+    configure({ keys, compression }) {
+      sealer = createSealer(keys, randomBytes);
       compressor = new BlockCompressor(compression);
       return { response: null };
     },
@@ -28,20 +29,20 @@ export function blobCalls(): Handlers<BlobCalls> {
       known = new IdTableReader(view);
       return { response: null };
     },
-    async seal(request) {
+    seal(request) {
       invariant(sealer && compressor && known, "A thread was asked to seal before it was configured");
-      const batch = await sealBatch(request, { sealer, compressor, known });
+      const batch = sealBatch(request, { sealer, compressor, known, scratch });
       const transfer = [batch.ids, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
       return { response: batch, transfer: transfer.map(({ buffer }) => buffer) };
     },
-    async open(request) {
+    open(request) {
       invariant(sealer, "A thread was asked to open blobs before it was configured");
-      await openBatch(request, { sealer, decompressor });
+      openBatch(request, { sealer, decompressor });
       return { response: null };
     },
-    async verify(request) {
+    verify(request) {
       invariant(sealer, "A thread was asked to verify a pack before it was configured");
-      return { response: await verifyPack(request, { sealer, decompressor }) };
+      return { response: verifyPack(request, { sealer, decompressor }) };
     },
   };
 }
@@ -50,9 +51,21 @@ interface SealTools {
   readonly sealer: Sealer;
   readonly compressor: BlockCompressor;
   readonly known: IdTableReader;
+  readonly scratch: Scratch;
 }
 
-async function sealBatch(request: SealRequest, { sealer, compressor, known }: SealTools): Promise<SealedBatch> {
+/** Memory that one batch after the other is laid out in. */
+class Scratch {
+  #bytes = new Uint8Array(0);
+
+  /** At least `length` bytes, valid until the next call. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    return this.#bytes;
+  }
+}
+
+function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }: SealTools): SealedBatch {
   const chunks = chunksOf(request);
   const ids = new Uint8Array(chunks.length * ID_BYTES);
   const lengths = Uint32Array.from(chunks, (chunk) => chunk.length);
@@ -66,7 +79,7 @@ async function sealBatch(request: SealRequest, { sealer, compressor, known }: Se
     fresh.push(i);
   });
 
-  const region = new Uint8Array(fresh.reduce((sum, i) => sum + align16(chunks[i]!.length), 0));
+  const region = scratch.take(fresh.reduce((sum, i) => sum + align16(chunks[i]!.length), 0));
   const pieces: Piece[] = [];
   let end = 0;
   for (const i of fresh) {
@@ -78,8 +91,7 @@ async function sealBatch(request: SealRequest, { sealer, compressor, known }: Se
     pieces.push({ offset: end, length });
     end = align16(end + length);
   }
-  const sealed = await sealer.sealRun(region.subarray(0, end), pieces);
-  freeBuffer(region);
+  const sealed = sealer.sealBatch(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
   return { ids, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
@@ -126,39 +138,31 @@ interface OpenTools {
   readonly decompressor: BlockDecompressor;
 }
 
-async function openBatch(request: OpenRequest, { sealer, decompressor }: OpenTools): Promise<void> {
-  const { packs, ids, table, segment } = request;
-  const target = new Uint8Array(segment) as Uint8Array as Uint8Array<ArrayBuffer>;
-  const { bytes, starts } = joinParts(request.parts);
-  const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[field(table, blob, "part")]}`;
-  const pieces = Array.from({ length: table.length / OPEN_FIELDS.count }, (_, blob) => ({
-    offset: starts[field(table, blob, "part")]! + field(table, blob, "offset"),
-    length: field(table, blob, "length"),
-  }));
-  const payloads = await sealer.openRun(bytes, pieces, what);
-  freeBuffer(bytes);
-  payloads.forEach((payload, blob) => {
+function openBatch(request: OpenRequest, tools: OpenTools): void {
+  const { parts, table } = request;
+  const blobsOfPart: number[][] = parts.map(() => []);
+  for (let blob = 0; blob < table.length / OPEN_FIELDS.count; blob++) {
+    blobsOfPart[field(table, blob, "part")]!.push(blob);
+  }
+  blobsOfPart.forEach((blobs, part) => openPart(request, part, blobs, tools));
+}
+
+function openPart(request: OpenRequest, part: number, blobs: readonly number[], { sealer, decompressor }: OpenTools) {
+  const { parts, packs, ids, table, segment } = request;
+  const target = new Uint8Array(segment);
+  const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[part]}`;
+  const pieces = blobs.map((blob) => ({ offset: field(table, blob, "offset"), length: field(table, blob, "length") }));
+  const payloads = sealer.openBatch(parts[part]!, pieces, (i) => what(blobs[i]!));
+  freeBuffer(parts[part]!);
+  payloads.forEach((payload, i) => {
+    const blob = blobs[i]!;
     const at = field(table, blob, "target");
     const uncompressedLength = field(table, blob, "uncompressedLength");
     if (uncompressedLength === 0) target.set(payload, at);
     else decompressor.decompressInto(payload, target, at, uncompressedLength, what(blob));
     verify(target.subarray(at, at + (uncompressedLength || payload.length)), idOf(ids, blob), what(blob));
   });
-  for (const payload of payloads) freeBuffer(payload);
-}
-
-/** All parts in one buffer, so that blobs which were sealed in one run are opened in one, too, whatever pack they lie in. */
-function joinParts(parts: readonly Uint8Array<ArrayBuffer>[]) {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  const starts: number[] = [];
-  let end = 0;
-  for (const part of parts) {
-    bytes.set(part, end);
-    starts.push(end);
-    end += part.length;
-    freeBuffer(part);
-  }
-  return { bytes, starts };
+  if (payloads.length > 0) freeBuffer(payloads[0]!);
 }
 
 function field(table: Uint32Array, blob: number, name: Exclude<keyof typeof OPEN_FIELDS, "count">): number {

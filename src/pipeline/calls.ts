@@ -31,10 +31,7 @@ export interface SealedBatch {
 /** Where one blob lies in the parts of an `OpenRequest`, and where its plaintext goes; numbers a blob in `table`. */
 export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
 
-/**
- * Blobs to be opened, decompressed, verified, and written to their places in a segment. Fastest in the order in which they
- * were sealed.
- */
+/** Blobs to be opened, decompressed, verified, and written to their places in a segment. */
 export interface OpenRequest {
   /** Pieces of packs as they were read. */
   readonly parts: readonly Uint8Array<ArrayBuffer>[];

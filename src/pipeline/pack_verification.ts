@@ -37,12 +37,12 @@ export interface VerifyTools {
 const RUN_BYTES = 2 * 1024 * 1024;
 
 /** Verifies a pack; damage is the answer, not an error. */
-export async function verifyPack(request: VerifyRequest, tools: VerifyTools): Promise<PackVerdict> {
+export function verifyPack(request: VerifyRequest, tools: VerifyTools): PackVerdict {
   const { bytes, pack } = request;
   const problems = sha256Hex(bytes) === pack ? [] : ["does not have the SHA-256 it is named by"];
   try {
-    const blobs = await readHeader(request, tools.sealer);
-    const damaged = await findDamaged(bytes, blobs, tools);
+    const blobs = readHeader(request, tools.sealer);
+    const damaged = findDamaged(bytes, blobs, tools);
     if (damaged.blobs.length > 0) {
       problems.push(`has ${damaged.blobs.length} of its ${blobs.length} blobs damaged: ${damaged.firstReason}`);
     }
@@ -58,11 +58,11 @@ export async function verifyPack(request: VerifyRequest, tools: VerifyTools): Pr
 }
 
 /** The blobs by the pack's own header. Throws `IntegrityError` where that is damaged or another one than expected. */
-async function readHeader({ bytes, pack, headerSha256 }: VerifyRequest, sealer: Sealer): Promise<PackedBlob[]> {
+function readHeader({ bytes, pack, headerSha256 }: VerifyRequest, sealer: Sealer): PackedBlob[] {
   const what = `the header of pack ${pack}`;
   const end = bytes.length - PACK_TRAILER_BYTES;
   const start = end - decodePackTrailer(bytes.subarray(Math.max(0, end)), bytes.length, what);
-  const header = await sealer.open(bytes.subarray(start, end), what);
+  const header = sealer.open(bytes.subarray(start, end), what);
   const blobs = decodePackHeader(header, what);
   if (sha256Hex(header) !== headerSha256) {
     throw new IntegrityError(`${what} lists ${blobs.length} blobs that are not those of the index`);
@@ -79,10 +79,10 @@ interface DamagedBlobs {
   firstReason: string;
 }
 
-async function findDamaged(bytes: Uint8Array, blobs: readonly PackedBlob[], tools: VerifyTools): Promise<DamagedBlobs> {
+function findDamaged(bytes: Uint8Array, blobs: readonly PackedBlob[], tools: VerifyTools): DamagedBlobs {
   const damaged: DamagedBlobs = { blobs: [], firstReason: "" };
   for (const run of runsOf(blobs)) {
-    const broken = await openRun(bytes, run, tools.sealer);
+    const broken = openBatch(bytes, run, tools.sealer);
     run.forEach((blob, i) => {
       const reason = broken.reasons.get(i) ?? problemOf(blob, broken.payloads[i]!, tools.decompressor);
       if (reason === null) return;
@@ -115,15 +115,15 @@ interface OpenedRun {
   readonly reasons: ReadonlyMap<number, string>;
 }
 
-async function openRun(bytes: Uint8Array, run: readonly PackedBlob[], sealer: Sealer): Promise<OpenedRun> {
+function openBatch(bytes: Uint8Array, run: readonly PackedBlob[], sealer: Sealer): OpenedRun {
   try {
-    return { payloads: await sealer.openRun(bytes, run, (i) => nameOf(run[i]!)), reasons: new Map() };
+    return { payloads: sealer.openBatch(bytes, run, (i) => nameOf(run[i]!)), reasons: new Map() };
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
   }
   const reasons = new Map(sealer.brokenPieces(bytes, run).map(({ index, reason }) => [index, reason]));
   const whole = run.filter((_, i) => !reasons.has(i));
-  const opened = (await sealer.openRun(bytes, whole, (i) => nameOf(whole[i]!))).values();
+  const opened = sealer.openBatch(bytes, whole, (i) => nameOf(whole[i]!)).values();
   return { payloads: run.map((_, i) => reasons.has(i) ? undefined : opened.next().value), reasons };
 }
 

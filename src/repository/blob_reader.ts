@@ -30,7 +30,7 @@ export async function readBlob(
   const pack = repository.index.packId(place.pack);
   const what = `${type} blob ${digest} in pack ${pack}`;
   const sealed = await readSealed(repository, pack, place, what);
-  const payload = await repository.sealer.open(sealed, what);
+  const payload = repository.sealer.open(sealed, what);
   const plaintext = place.uncompressedLength > 0
     ? decompress(payload, place.uncompressedLength, place.uncompressedLength, what)
     : payload;

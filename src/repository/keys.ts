@@ -80,7 +80,7 @@ export async function addKey(store: BlobStore, keys: SealingKeys, password: stri
   if (password === "") throw new UsageError("Refusing an empty password: restic would not open the repository with it");
   const parameters = tools.kdf ?? NEW_KEY_PARAMETERS;
   const salt = tools.randomBytes(SALT_BYTES);
-  const sealer = await createSealer(await deriveKey(password, salt, parameters), tools.randomBytes);
+  const sealer = createSealer(await deriveKey(password, salt, parameters), tools.randomBytes);
   const bytes = encodeKeyFile({
     created: formatTimestamp(tools.clock.now()),
     username: tools.identity.username,
@@ -88,7 +88,7 @@ export async function addKey(store: BlobStore, keys: SealingKeys, password: stri
     kdf: "scrypt",
     ...parameters,
     salt,
-    data: await sealer.seal(encodeMasterKey(keys)),
+    data: sealer.seal(encodeMasterKey(keys)),
   });
   const id = asId<KeyId>(encodeHex(sha256(bytes)));
   await store.put({ kind: "key", name: id }, [bytes]);
@@ -127,10 +127,10 @@ async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undef
 
 /** The master key, or undefined where the password is not this key file's. */
 async function unwrap(keyFile: KeyFile, password: string, what: string): Promise<SealingKeys | undefined> {
-  const sealer = await createSealer(await deriveKey(password, keyFile.salt, keyFile), noRandom);
+  const sealer = createSealer(await deriveKey(password, keyFile.salt, keyFile), noRandom);
   let plaintext: Uint8Array;
   try {
-    plaintext = await sealer.open(keyFile.data, what);
+    plaintext = sealer.open(keyFile.data, what);
   } catch (error) {
     if (error instanceof IntegrityError) return undefined;
     throw error;

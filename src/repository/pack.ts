@@ -77,9 +77,9 @@ export class Pack {
   }
 
   /** Adds header and trailer. Nothing may be added afterwards. */
-  async finish(sealer: Sealer): Promise<FinishedPack> {
+  finish(sealer: Sealer): FinishedPack {
     invariant(!this.isEmpty, "An empty pack cannot be finished");
-    const header = await sealer.seal(encodePackHeader(this.contents.blobs));
+    const header = sealer.seal(encodePackHeader(this.contents.blobs));
     this.#append(header);
     this.#append(encodePackTrailer(header.length));
     const content = this.#blocks.map((block, i) => block.subarray(0, this.#length - i * BLOCK_BYTES));

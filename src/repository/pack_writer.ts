@@ -91,7 +91,7 @@ export class PackWriter {
   async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
     const id = sha256(plaintext);
     if (this.#index.has(type, id)) return id;
-    const blob = { id, ...await this.#seal(plaintext) };
+    const blob = { id, ...this.#seal(plaintext) };
     if (type === "data") await this.addData(blob);
     else await this.#addTree(blob);
     freeBuffer(blob.sealed);
@@ -99,13 +99,13 @@ export class PackWriter {
   }
 
   /** Compresses where that helps, and seals. */
-  async #seal(plaintext: Uint8Array) {
+  #seal(plaintext: Uint8Array) {
     const { config, sealer } = this.#repository;
     const compressed = config.version === 2 ? compress(plaintext, "auto") : undefined;
     if (compressed === undefined || compressed.length >= plaintext.length) {
-      return { sealed: await sealer.seal(plaintext), uncompressedLength: 0 };
+      return { sealed: sealer.seal(plaintext), uncompressedLength: 0 };
     }
-    return { sealed: await sealer.seal(compressed), uncompressedLength: plaintext.length };
+    return { sealed: sealer.seal(compressed), uncompressedLength: plaintext.length };
   }
 
   /** Makes everything that was added durable and indexed. */
@@ -161,7 +161,7 @@ export class PackWriter {
   }
 
   async #writePack(pack: Pack): Promise<void> {
-    const { id, content, bytes } = await pack.finish(this.#repository.sealer);
+    const { id, content, bytes } = pack.finish(this.#repository.sealer);
     await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content);
     pack.release();
     this.#totals.packs++;

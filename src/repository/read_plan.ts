@@ -34,7 +34,7 @@ export interface PlannedCopy {
 /** How to get one batch: consecutive chunks of a stream, their plaintext back to back. */
 export interface ReadPlan {
   readonly ranges: readonly PackRange[];
-  /** In the order of the stream, which is the one they were sealed in. */
+  /** In the order in which they lie in the ranges. */
   readonly blobs: readonly PlannedBlob[];
   readonly copies: readonly PlannedCopy[];
   /** Bytes of plaintext. */
@@ -97,7 +97,7 @@ function groupIntoRanges(index: BlobIndex, wanted: WantedBlob[], gapBytes: numbe
     const offset = place.offset - range.offset;
     blobs.push({ range: ranges.length - 1, offset, length, uncompressedLength, target, position });
   }
-  return { ranges, blobs: blobs.sort((a, b) => a.target - b.target) };
+  return { ranges, blobs };
 }
 
 function missingBlob(content: Uint8Array, position: number): IntegrityError {

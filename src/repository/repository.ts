@@ -35,8 +35,8 @@ const CONFIG: FileName = { kind: "config", name: "config" };
 export async function openRepository(store: BlobStore, options: OpenOptions): Promise<Repository> {
   const sealedConfig = await loadConfig(store);
   const unlocked = await unlockMasterKey(store, options.password);
-  const sealer = await createSealer(unlocked.keys, options.randomBytes);
-  const config = decodeConfig(await sealer.open(sealedConfig, "config"), "config");
+  const sealer = createSealer(unlocked.keys, options.randomBytes);
+  const config = decodeConfig(sealer.open(sealedConfig, "config"), "config");
   return assemble({ store, config, sealer, unlocked });
 }
 
@@ -46,14 +46,14 @@ export async function initRepository(store: BlobStore, password: string, tools: 
   await store.create();
   const keys = newMasterKey(tools.randomBytes);
   const keyId = await addKey(store, keys, password, tools);
-  const sealer = await createSealer(keys, tools.randomBytes);
+  const sealer = createSealer(keys, tools.randomBytes);
   const config: RepositoryConfig = {
     version: 2,
     id: encodeHex(tools.randomBytes(32)),
     chunkerPolynomial: randomPolynomial(tools.randomBytes),
   };
   // The config comes last: as long as it is missing there is no repository, whatever else was left behind.
-  await store.put(CONFIG, [await sealer.seal(encodeConfig(config))]);
+  await store.put(CONFIG, [sealer.seal(encodeConfig(config))]);
   return assemble({ store, config, sealer, unlocked: { keys, keyId } });
 }
 

@@ -49,7 +49,7 @@ export class SealedFiles {
     if (encodeHex(sha256(bytes)) !== id) {
       throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
     }
-    const plaintext = await this.#sealer.open(bytes, what);
+    const plaintext = this.#sealer.open(bytes, what);
     return unwrapUnpacked(plaintext, what, (frame) => decompress(frame, undefined, MOST_JSON_BYTES, what));
   }
 
@@ -60,7 +60,7 @@ export class SealedFiles {
     options?: StoreCallOptions,
   ): Promise<SealedFileIds[K]> {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
-    const bytes = await this.#sealer.seal(plaintext);
+    const bytes = this.#sealer.seal(plaintext);
     if (plaintext !== json) freeBuffer(plaintext);
     const id = asId<SealedFileIds[K]>(encodeHex(sha256(bytes)));
     await this.#store.put({ kind, name: id }, [bytes], options);

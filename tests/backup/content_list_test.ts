@@ -58,7 +58,7 @@ Deno.test("a short list is itself, and no tree is written", async () => {
 Deno.test("the parts of a long list are the list, each within the limits, with the sizes of their chunks", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 21, max: 300 }), fc.nat(5), async (count, seed) => {
-      const limits = { least: 10, most: 20 };
+      const limits = { single: 20, least: 10, most: 20 };
       const ids = idsWithEnds(count, 4, `long ${seed}`);
       const result = await written(ids, limits);
       const parts = partsOf(result);
@@ -80,7 +80,7 @@ Deno.test("a part ends where twelve bits at the end of an id are zero, or at the
       if (i === 12) id.set(last, 30);
       return id;
     });
-    return partsOf(await written(ids, { least: 10, most: 20 }))[0]!.length / 32;
+    return partsOf(await written(ids, { single: 20, least: 10, most: 20 }))[0]!.length / 32;
   };
   assert.equal(await endsAt([0xf0, 0]), 13);
   assert.equal(await endsAt([0, 0]), 13);
@@ -91,7 +91,7 @@ Deno.test("a part ends where twelve bits at the end of an id are zero, or at the
 
 Deno.test("behind an insertion the later parts are the old ones to the byte", async () => {
   const ids = idsWithEnds(2000, 16, "insertion");
-  const limits = { least: 50, most: 200 };
+  const limits = { single: 200, least: 50, most: 200 };
   const before = new Set((await written(ids, limits)).trees.saved.map((tree) => tree.toHex()));
   const edited = [...ids.slice(0, 100), ...idsWithEnds(7, 16, "inserted"), ...ids.slice(100)];
   const after = await sameSizes(edited, ids, limits);
@@ -109,7 +109,7 @@ async function sameSizes(edited: readonly Uint8Array[], ids: readonly Uint8Array
   return trees.saved;
 }
 
-Deno.test("the usual parts end between 150,000 and 200,000 chunks, so that a tree stays below some 14 MB", async () => {
+Deno.test("up to 200,000 chunks are one node; a longer list has parts of 40,000 to 60,000 from its beginning on", async () => {
   const trees = new Trees();
   const writer = new ContentListWriter("data", trees.save);
   const id = new Uint8Array(32);
@@ -121,7 +121,13 @@ Deno.test("the usual parts end between 150,000 and 200,000 chunks, so that a tre
   }
   const content = await writer.finish();
   assert.equal(content.chunks, 400_000);
+  assert.ok("parts" in content);
   const chunks = trees.saved.map((tree) => decodeTree(tree, "part")[0]!.content!.length / 32);
   for (const count of chunks.slice(0, -1)) assert.ok(count >= PART_LIMITS.least && count <= PART_LIMITS.most);
-  assert.ok(trees.saved.every((tree) => tree.length < 14e6));
+  assert.equal(chunks.reduce((sum, count) => sum + count, 0), 400_000);
+
+  const single = new ContentListWriter("data", trees.save);
+  for (let i = 0; i < 200_000; i++) assert.equal(single.add(id, 0, 10_000), undefined);
+  const list = await single.finish();
+  assert.ok("content" in list && list.content.length === 200_000 * 32);
 });

@@ -83,6 +83,19 @@ Deno.test("an id that fits several backups is refused", () => {
   assert.throws(() => selectBackup(twins, parseSelector(text), text), { code: "usage", message: /more digits/ });
 });
 
+Deno.test("of a backup and the copy that restic made of its snapshot an id means the first", () => {
+  const [first] = BACKUPS;
+  const copy = {
+    ...first!,
+    snapshotId: BACKUPS[1]!.snapshotId,
+    snapshot: { ...first!.snapshot, original: first!.snapshotId },
+  };
+  for (const backups of [[first!, copy], [copy, first!]]) {
+    assert.equal(selectBackup(backups, parseSelector(`@${first!.id}`), "@").snapshotId, first!.snapshotId);
+    assert.equal(selectBackup(backups, parseSelector(`@${copy.snapshotId}`), "@").snapshotId, copy.snapshotId);
+  }
+});
+
 Deno.test("an unknown series is answered with those that there are", () => {
   assert.throws(() => selected("prod/shp"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
   assert.throws(() => selectBackup([], parseSelector("s"), "s"), { message: /no backup in this repository yet/ });

@@ -1,7 +1,7 @@
 /** The table of digests: agrees with a Map, stays small, and other threads can look things up while it grows. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { IdTable, IdTableReader, type IdTableView } from "../../src/base/id_table.ts";
+import { IdTable, IdTableReader, type IdTableView, KEPT_ID_BYTES } from "../../src/base/id_table.ts";
 import { noise } from "../helpers/world.ts";
 import type { ReaderReport } from "./id_table_reader.ts";
 
@@ -149,4 +149,24 @@ Deno.test("another thread looks ids up while this one adds them", async () => {
   } finally {
     worker.terminate();
   }
+});
+
+Deno.test("a table of existence keeps the first 20 bytes of an id, and knows no whole ids", () => {
+  const table = new IdTable(KEPT_ID_BYTES);
+  const ids = manyIds(20_000);
+  for (let i = 0; i < 20_000; i++) {
+    ids[i * 32 + 19] = i;
+    ids[i * 32 + 18] = i >> 8;
+    assert.equal(table.add(ids, i * 32), i);
+  }
+  const reader = new IdTableReader(table.view);
+  for (let i = 0; i < 20_000; i++) {
+    if (reader.find(ids, i * 32) !== i || table.find(ids, i * 32) !== i) assert.fail(`id ${i} was not found`);
+    ids[i * 32 + 19]! ^= 1;
+  }
+  const other = ids.slice(0, 32);
+  other[0]! ^= 0x80;
+  assert.equal(table.find(other), -1);
+  assert.ok(bytesOf(table.view) / table.size < 36);
+  assert.throws(() => table.copyId(0, new Uint8Array(32)), { code: "bug" });
 });

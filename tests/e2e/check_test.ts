@@ -15,7 +15,7 @@ import { programTest } from "../helpers/programs.ts";
 async function twoSeries(): Promise<Sandbox> {
   const box = await sandbox();
   await box.put("prod/shop", bulkNoise(200_000, "shop"));
-  await box.put("prod/shop", bulkNoise(260_000, "shop"));
+  await box.put("prod/shop", bulkNoise(200_000, "shop"));
   await box.put("blog", bulkNoise(50_000, "blog"));
   return box;
 }

@@ -95,17 +95,18 @@ programTest({
     await using box = await sandbox();
     await box.file("tree/a.txt", "a".repeat(30_000));
     await box.shell(`sqlite3 x.db "create table t(a); insert into t values (1), (2), (3)"`);
+    // What tar pads its archive with is no loss, so that more than that is cut off.
     const tools = [
-      "tar c tree",
-      "tar cz tree",
-      "tar c tree | zstd -q",
-      "sqlite3 x.db .dump",
-      "sqlite3 x.db .dump | gzip",
-    ];
-    for (const tool of tools) {
+      ["tar c tree", 15_000],
+      ["tar cz tree", 9],
+      ["tar c tree | zstd -q", 9],
+      ["sqlite3 x.db .dump", 9],
+      ["sqlite3 x.db .dump | gzip", 9],
+    ] as const;
+    for (const [tool, cutBytes] of tools) {
       const [backup] = await box.json(["put", "s", "--", "bash", "-c", `set -o pipefail; ${tool}`]);
       assert.equal(backup!["complete"], true, tool);
-      const cut = await box.shell(`set -o pipefail; (${tool}) | head -c -9 >cut; "$AGENT" put s <cut`);
+      const cut = await box.shell(`set -o pipefail; (${tool}) | head -c -${cutBytes} >cut; "$AGENT" put s <cut`);
       assertFails(cut, ExitCode.source, /not whole/);
     }
     assert.equal((await box.json(["ls"])).length, tools.length);

@@ -12,8 +12,8 @@ import {
 } from "../helpers/executable.ts";
 import { findProgram } from "../helpers/programs.ts";
 
-/** The first pack of a put is full at half the usual 16 MiB. */
-const MORE_THAN_A_PACK = 10 * 1024 * 1024;
+/** Two packs are filled side by side, the first of which is full at half the usual 16 MiB; the rest is on its way. */
+const MORE_THAN_A_PACK = 28 * 1024 * 1024;
 /** As promised it is two seconds; the rest is for a machine that is busy with other tests. */
 const LONGEST_TIDYING_MS = 5000;
 
@@ -35,7 +35,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     assertInterrupted(await signalled(put, signal));
     await assertNothingCommitted(box);
     const [row] = await box.json(["put", "s"], { stdin: stream });
-    assert.ok(Number(row!["bytesAdded"]) < stream.length / 2, `${row!["bytesAdded"]} bytes were stored again`);
+    assert.ok(Number(row!["bytesAdded"]) < stream.length * 0.8, `${row!["bytesAdded"]} bytes were stored again`);
     await box.ok(["check"]);
   });
 
@@ -73,11 +73,11 @@ Deno.test("a put outlives its terminal: SIGHUP is passed over", async () => {
   assert.equal(await box.ok(["get", "s", "-q"]), "first half, second half");
 });
 
-Deno.test("SIGINT ends a get whose reader has stopped, and leaves no part of a file", async () => {
+Deno.test("SIGINT ends a get whose reader has stopped", async () => {
   await using box = await sandbox();
   await box.put("s", bulkNoise(5_000_000, "stalled"));
-  const script = 'mkfifo pipe; exec 3<>pipe; exec "$0" get s >&3';
-  await using get = box.startProgram("/bin/bash", ["-c", script, (await box.shell('printf %s "$AGENT"')).stdout]);
+  const script = 'mkfifo pipe; exec 3<>pipe; exec "$AGENT" get s >&3';
+  await using get = box.startProgram("/bin/bash", ["-c", script]);
   await lockTaken(box);
   assertInterrupted(await signalled(get, "SIGINT"));
   await box.ok(["check"]);
@@ -85,7 +85,7 @@ Deno.test("SIGINT ends a get whose reader has stopped, and leaves no part of a f
 
 Deno.test("SIGKILL at any moment: the repository is sound, and the next put needs no unlock", async () => {
   await using box = await sandbox();
-  const stream = bulkNoise(2 * MORE_THAN_A_PACK, "killed");
+  const stream = bulkNoise(MORE_THAN_A_PACK, "killed");
   const moments: readonly ((put: Running) => Promise<void>)[] = [
     () => Promise.resolve(),
     () => lockTaken(box),
@@ -130,8 +130,9 @@ Deno.test("what a killed put had indexed is used again", async () => {
   put.kill("SIGKILL");
   await put.outcome();
   await written;
-  const [row] = await box.json(["put", "s", ...options], { stdin: stream });
-  const reused = stream.length - Number(row!["bytesAdded"]);
+  const beginning = stream.subarray(0, 64 * 1024 * 1024);
+  const [row] = await box.json(["put", "s", ...options], { stdin: beginning });
+  const reused = beginning.length - Number(row!["bytesAdded"]);
   assert.ok(reused > 32 * 1024 * 1024, `${reused} bytes were used again`);
   await box.ok(["check"]);
 });

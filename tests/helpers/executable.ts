@@ -18,6 +18,9 @@ export const EXECUTABLE = resolve(
   Deno.env.get("AGENT_EXECUTABLE") ?? join(import.meta.dirname!, "../../dist/agent"),
 );
 
+/** All files of a repository but its config are named by an id. */
+const FILE_NAME = /^[0-9a-f]{64}$/;
+
 /** What the agent must not find in the environment of a test. */
 const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
 
@@ -165,16 +168,17 @@ export class Sandbox implements AsyncDisposable {
 
   /** Runs a shell script in the sandbox; `$AGENT` is the executable. */
   async shell(script: string, ...args: string[]): Promise<Outcome> {
-    await using running = this.startProgram("/bin/bash", ["-c", script, "bash", ...args], { AGENT: EXECUTABLE });
+    await using running = this.startProgram("/bin/bash", ["-c", script, "bash", ...args]);
     await running.closeInput();
     return await running.outcome();
   }
 
-  /** Starts any program with the sandbox as its working directory, and the agent's environment. */
+  /** Starts any program in the sandbox's directory with the agent's environment; `$AGENT` is the executable. */
   startProgram(program: string, args: readonly string[], env: RunOptions["env"] = {}): Running {
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !FOREIGN_VARIABLES.test(name));
     const variables: Record<string, string | undefined> = {
       ...Object.fromEntries(inherited),
+      AGENT: EXECUTABLE,
       AGENT_REPOSITORY: this.repo,
       AGENT_PASSWORD_FILE: this.join("password"),
       ...env,
@@ -199,10 +203,10 @@ export class Sandbox implements AsyncDisposable {
     return await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
   }
 
-  /** Names of the repository's files of one folder: `locks`, `snapshots`, `index`, `keys`. */
+  /** Names of the repository's files in `locks`, `snapshots`, `index` or `keys`; half-written ones are no such files. */
   async names(folder: string): Promise<string[]> {
     const entries = await Array.fromAsync(Deno.readDir(join(this.repo, folder)));
-    return entries.map(({ name }) => name).sort();
+    return entries.map(({ name }) => name).filter((name) => FILE_NAME.test(name)).sort();
   }
 
   /** Paths of all packs, the largest first. */
@@ -213,7 +217,12 @@ export class Sandbox implements AsyncDisposable {
         Deno.readDir(join(this.repo, "data", folder)),
         ({ name }) => join(this.repo, "data", folder, name),
       );
-      return await Promise.all(paths.map(async (path) => ({ path, size: (await Deno.stat(path)).size })));
+      return await Promise.all(
+        paths.filter((path) => FILE_NAME.test(basename(path))).map(async (path) => ({
+          path,
+          size: (await Deno.stat(path)).size,
+        })),
+      );
     }));
     return packs.flat().sort((a, b) => b.size - a.size).map(({ path }) => path);
   }

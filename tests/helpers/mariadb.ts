@@ -9,7 +9,8 @@ export interface MariaDbPrograms {
   readonly mariadb: string;
 }
 
-export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"] as const;
+/** Their names. */
+export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb"] as const;
 
 const STARTUP_MS = 60_000;
 /** Durability would only cost time: nobody needs these data after a crash. */

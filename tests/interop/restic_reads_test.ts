@@ -33,7 +33,7 @@ async function fill(box: Sandbox): Promise<void> {
   await putBytes(accessTo(store), { ...fakeWorld(), randomBytes: systemRandomBytes }, LONG, {
     series: parseSeries("long"),
     chunkAverage: 4096,
-  }, { partLimits: { least: 20, most: 40 } });
+  }, { partLimits: { single: 40, least: 20, most: 40 } });
 }
 
 resticTest("restic checks, lists, dumps and restores what we wrote", async (program, test) => {

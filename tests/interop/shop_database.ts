@@ -31,7 +31,7 @@ INSERT INTO attachments SELECT seq, (
     SELECT GROUP_CONCAT(UNHEX(SHA2(CONCAT(attachment.seq, '/', part.seq), 512)) ORDER BY part.seq SEPARATOR '')
     FROM seq_1_to_600 AS part
   ), IF(seq % 2, UNHEX(MD5(seq)), NULL)
-FROM seq_1_to_1600 AS attachment;
+FROM seq_1_to_1800 AS attachment;
 CREATE TABLE nothing (id INT PRIMARY KEY);
 CREATE VIEW owing AS SELECT id, name FROM customers WHERE balance < 0;
 CREATE TRIGGER no_negative_ids BEFORE INSERT ON nothing FOR EACH ROW SET NEW.id = ABS(NEW.id);

@@ -83,7 +83,7 @@ Deno.test("a blob that is authentic and not what its id says is found by reading
   for (const [reason, uncompressedLength] of Object.entries(uncompressedLengths)) {
     const checked = await threeBackups();
     const id = noise(32, "id");
-    const sealed = await checked.repository.sealer.seal(noise(50, "another content"));
+    const sealed = checked.repository.sealer.seal(noise(50, "another content"));
     await write(checked, async (writer) => {
       await writer.addData({ id, sealed, uncompressedLength });
       return id;

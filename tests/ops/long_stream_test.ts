@@ -6,7 +6,7 @@ import { findNode, readTree } from "../../src/repository/trees.ts";
 import { concat, fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
 const CHUNKS = { chunkAverage: 1024 } as const;
-const OPTIONS = { partLimits: { least: 20, most: 40 } };
+const OPTIONS = { partLimits: { single: 40, least: 20, most: 40 } };
 
 Deno.test("a long stream is a directory of numbered parts, each in a subtree of its own, and comes back whole", async () => {
   const world = fakeWorld();
@@ -46,7 +46,7 @@ Deno.test("behind an edit the parts are the old ones", async () => {
   const edited = concat([data.subarray(0, 50_000), noise(10, "edit"), data.subarray(50_000)]);
   const subtrees: string[][] = [];
   for (const bytes of [data, edited, edited]) {
-    const limits = { partLimits: { least: 20, most: 10_000 } };
+    const limits = { partLimits: { single: 40, least: 20, most: 10_000 } };
     const { backup } = await putBytes(access, world, bytes, CHUNKS, limits);
     world.clock.jump(3_600_000);
     const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };

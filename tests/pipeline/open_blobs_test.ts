@@ -9,7 +9,7 @@ import { PipelineThreads } from "../../src/pipeline/threads.ts";
 import { concat, noise, seededRandom } from "../helpers/world.ts";
 
 const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
-const sealer = await createSealer(KEYS, seededRandom("open"));
+const sealer = createSealer(KEYS, seededRandom("open"));
 
 interface StoredBlob {
   readonly part: number;
@@ -19,7 +19,7 @@ interface StoredBlob {
 }
 
 async function stored(part: number, plaintext: Uint8Array, compressed: boolean): Promise<StoredBlob> {
-  const sealed = await sealer.seal(compressed ? compress(plaintext, "auto") : plaintext);
+  const sealed = sealer.seal(compressed ? compress(plaintext, "auto") : plaintext);
   return { part, plaintext, compressed, sealed };
 }
 

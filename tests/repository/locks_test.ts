@@ -11,7 +11,7 @@ import type { BlobStore } from "../../src/store/store.ts";
 import { FakeClock, IDENTITY, macrotask, namesOf, noise, seededRandom } from "../helpers/world.ts";
 
 const MINUTE = 60_000;
-const sealer = await createSealer(
+const sealer = createSealer(
   { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") },
   seededRandom("locks"),
 );

@@ -12,7 +12,7 @@ export interface UnpackedBlob extends PackedBlob {
 export async function unpacked(sealer: Sealer, pack: Uint8Array): Promise<UnpackedBlob[]> {
   const trailerAt = pack.length - PACK_TRAILER_BYTES;
   const headerBytes = decodePackTrailer(pack.subarray(trailerAt), pack.length, "pack");
-  const header = await sealer.open(pack.subarray(trailerAt - headerBytes, trailerAt), "header");
+  const header = sealer.open(pack.subarray(trailerAt - headerBytes, trailerAt), "header");
   return decodePackHeader(header, "header").map((blob) => ({
     ...blob,
     sealed: pack.slice(blob.offset, blob.offset + blob.length),

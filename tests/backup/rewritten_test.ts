@@ -1,0 +1,84 @@
+/** Backups whose snapshots restic rewrote: made again from their manifests, as far as those can be read. */
+import assert from "node:assert/strict";
+import { type Backup, backupOf } from "../../src/backup/backup.ts";
+import { findParent, recoverBackup, withRewritten } from "../../src/backup/rewritten.ts";
+import type { Snapshot } from "../../src/format/snapshot.ts";
+import type { IndexedRepository } from "../../src/repository/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
+
+interface Scene {
+  readonly repository: IndexedRepository;
+  /** As they were put, oldest first. */
+  readonly originals: readonly Backup[];
+  /** As they are after restic rewrote every snapshot. */
+  readonly bare: readonly Backup[];
+}
+
+/** Two backups of one series, rewritten as restic does: without our summary, and with a note of where they came from. */
+async function rewrittenTwice(change: Partial<Snapshot> = {}): Promise<Scene> {
+  const world = fakeWorld("rewritten");
+  const { repository, access } = await memoryRepository(world);
+  for (const seed of ["first", "second"]) {
+    await putBytes(access, world, noise(30_000, seed));
+    await world.clock.advance(60_000);
+  }
+  const { snapshots } = await loadSnapshots(repository.files);
+  for (const { id, snapshot } of snapshots) {
+    const rewritten = { ...snapshot, agent: null, original: id, tags: ["new"], ...change };
+    await saveSnapshot(repository.files, rewritten);
+    await repository.files.remove("snapshot", id);
+  }
+  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const bare = (await loadSnapshots(repository.files)).snapshots.map(backupOf);
+  return { repository: { ...repository, index }, originals: snapshots.map(backupOf), bare };
+}
+
+const essence = ({ id, series, host, started, info }: Backup) => ({ id, series, host, started, info });
+
+Deno.test("a rewritten snapshot is the backup that it was, with what was changed", async () => {
+  const { repository, originals, bare } = await rewrittenTwice();
+  assert.deepEqual(bare.map(({ info }) => info), [null, null]);
+  const recovered = await withRewritten(bare, () => Promise.resolve(repository));
+  assert.deepEqual(recovered.map(essence), originals.map(essence));
+  assert.deepEqual(recovered.map(({ snapshotId }) => snapshotId), bare.map(({ snapshotId }) => snapshotId));
+  assert.deepEqual(recovered[0]!.snapshot.tags, ["new"]);
+});
+
+Deno.test("the next backup continues the newest rewritten one, and reads one manifest for that", async () => {
+  const { repository, originals, bare } = await rewrittenTwice();
+  let opened = 0;
+  const openIndex = () => {
+    opened++;
+    return Promise.resolve(repository);
+  };
+  const { series, host } = originals[0]!;
+  assert.equal((await findParent(bare, series, host, openIndex))?.id, originals[1]!.id);
+  assert.equal(opened, 1);
+  assert.equal((await findParent([bare[0]!, originals[1]!], series, host, openIndex))?.id, originals[1]!.id);
+  assert.equal(await findParent(bare, series, "another host", openIndex), undefined);
+  assert.equal(await findParent(bare, "another/series", host, openIndex), undefined);
+  assert.equal(opened, 1, "no index where nothing was rewritten since, or nothing fits");
+});
+
+Deno.test("another tool's snapshots cost no index and stay what they are", async () => {
+  const { repository, bare } = await rewrittenTwice();
+  const [first] = bare;
+  const fresh = { ...first!, snapshot: { ...first!.snapshot, original: null } };
+  const several = { ...first!, snapshot: { ...first!.snapshot, paths: ["/prod/shop", "/etc"] } };
+  const fail = () => Promise.reject(new Error("the index was asked for"));
+  assert.deepEqual(await withRewritten([fresh, several], fail), [fresh, several]);
+  const elsewhere = { ...first!, series: "prod/other" };
+  assert.deepEqual(await recoverBackup(elsewhere, () => Promise.resolve(repository)), elsewhere);
+});
+
+Deno.test("a manifest that cannot be read leaves the backup bare, a failing store is told", async () => {
+  const { repository, bare } = await rewrittenTwice();
+  const damaged = { ...repository, index: await loadIndex(repository.files, { dataPlaces: false }) };
+  const lost = { ...damaged, store: { ...repository.store, get: () => Promise.reject(new Error("the network")) } };
+  for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
+  const empty = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  assert.deepEqual(await withRewritten(bare, () => Promise.resolve(empty)), bare);
+  await assert.rejects(withRewritten(bare, () => Promise.resolve(lost)), /the network/);
+});

@@ -1,0 +1,157 @@
+/** The agent on a terminal: passwords, progress, refusals and Ctrl-C. `script` makes the terminal. */
+import assert from "node:assert/strict";
+import { ExitCode } from "../../src/base/errors.ts";
+import { bulkNoise, eventually, isGone, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
+import { PASSWORD } from "../helpers/world.ts";
+
+const CTRL_C = "\x03";
+const QUESTION = "Password of the repository: ";
+
+/** Starts a shell command on a terminal of its own; what it shows is the standard output. */
+function onTerminal(script: string, box: Sandbox, command: string, env: Record<string, string | undefined> = {}) {
+  return box.startProgram(script, ["-qefc", command, "/dev/null"], { SHELL: "/bin/bash", ...env });
+}
+
+programTest({
+  name: "the password is asked for on the terminal and not shown",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await box.put("s", "x");
+    const env = { AGENT_PASSWORD_FILE: undefined };
+    await using right = onTerminal(script, box, '"$AGENT" ls', env);
+    await shown(right, QUESTION);
+    await right.write(`${PASSWORD}X\x7f\r`);
+    const { exitCode, stdout } = await right.outcome();
+    assert.equal(exitCode, ExitCode.done, stdout);
+    assert.match(stdout, /1 backup in 1 series/);
+    assert.ok(!stdout.includes(PASSWORD), "what was typed is not shown");
+
+    await using wrong = onTerminal(script, box, '"$AGENT" ls', env);
+    await shown(wrong, QUESTION);
+    await wrong.write("guess\r");
+    assert.equal((await wrong.outcome()).exitCode, ExitCode.wrongPassword);
+  },
+});
+
+programTest({
+  name: "a stream may come in while the password is asked for",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    const command = 'echo streamed | "$AGENT" put s -q';
+    await using put = onTerminal(script, box, command, { AGENT_PASSWORD_FILE: undefined });
+    await shown(put, QUESTION);
+    await put.write(`${PASSWORD}\r`);
+    assert.equal((await put.outcome()).exitCode, ExitCode.done);
+    assert.equal(await box.ok(["get", "s", "-q"]), "streamed\n");
+  },
+});
+
+programTest({
+  name: "a new password is asked for twice",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await using add = onTerminal(script, box, '"$AGENT" key add');
+    await shown(add, "New password: ");
+    await add.write("one\r");
+    await shown(add, "The same again: ");
+    await add.write("other\r");
+    const { exitCode, stdout } = await add.outcome();
+    assert.equal(exitCode, ExitCode.usage);
+    assert.match(stdout, /agent: The two passwords differ/);
+    assert.deepEqual(await box.names("locks"), []);
+  },
+});
+
+programTest({
+  name: "Ctrl-C at the password and SIGTERM meanwhile both give a sane terminal back",
+  needs: ["script", "stty"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    const env = { AGENT_PASSWORD_FILE: undefined };
+    const command = `bash -c 'echo $$ >pid; exec "$AGENT" ls'; echo "exit $?"; stty -a`;
+    await using typed = onTerminal(script, box, command, env);
+    await shown(typed, QUESTION);
+    await typed.write(CTRL_C);
+    assertSane(await typed.outcome());
+    await using signalled = onTerminal(script, box, command, env);
+    await shown(signalled, QUESTION);
+    Deno.kill(Number(await Deno.readTextFile(box.join("pid"))), "SIGTERM");
+    assertSane(await signalled.outcome());
+
+    function assertSane({ stdout }: { stdout: string }): void {
+      assert.match(stdout, /exit 130\r\n/);
+      assert.match(stdout, / icanon /);
+      assert.match(stdout, / echo /);
+    }
+  },
+});
+
+programTest({
+  name: "binary data is not written to a terminal, text is",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await box.put("binary", bulkNoise(10_000, "binary"));
+    await box.put("text", "tab\tand größe\n");
+    await using binary = onTerminal(script, box, '"$AGENT" get binary');
+    const refused = await binary.outcome();
+    assert.equal(refused.exitCode, ExitCode.usage);
+    assert.equal(refused.stdout, "agent: Refusing to write binary data to a terminal: use -o FILE, or a pipe\r\n");
+    await using text = onTerminal(script, box, '"$AGENT" get text --quiet');
+    assert.deepEqual(await text.outcome(), { exitCode: 0, stdout: "tab\tand größe\r\n", stderr: "" });
+  },
+});
+
+programTest({
+  name: "put does not wait for somebody to type a backup",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await using put = onTerminal(script, box, '"$AGENT" put s');
+    const { exitCode, stdout } = await put.outcome();
+    assert.equal(exitCode, ExitCode.usage);
+    assert.match(stdout, /^agent: Standard input is a terminal: pipe a stream.*behind --\r\n$/);
+  },
+});
+
+programTest({
+  name: "progress shows on a terminal, is gone at the end, and never with --quiet",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await box.file("stream", bulkNoise(10_000_000, "progress"));
+    const slow = `-- sh -c "cat stream; sleep 0.5; cat stream"`;
+    await using put = onTerminal(script, box, `"$AGENT" put s ${slow}`);
+    const { stdout } = await put.outcome();
+    const [, first, ...later] = stdout.split("\r\x1b[K");
+    assert.match(first!, /^s: \S+ MiB read, \S+ [KM]iB new, \S+ [KM]iB\/s$/);
+    assert.match(later.at(-1)!, /^[0-9a-f]{64}\r\n/, "the line is gone before the result");
+    await using quiet = onTerminal(script, box, `"$AGENT" put s --quiet ${slow}`);
+    assert.match((await quiet.outcome()).stdout, /^[0-9a-f]{64}\r\n$/);
+  },
+});
+
+programTest({
+  name: "Ctrl-C ends a put and its command",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    const command = `"$AGENT" put s -- sh -c 'echo data; echo $$ >pid; exec sleep 600'; echo "exit $?"`;
+    await using put = onTerminal(script, box, command);
+    await eventually("a lock", async () => (await box.names("locks")).length > 0 || undefined);
+    const pid = await eventually("the command", () => Deno.readTextFile(box.join("pid")).catch(() => undefined));
+    await put.write(CTRL_C);
+    assert.match((await put.outcome()).stdout, /agent: Interrupted\r\n/);
+    assert.ok(isGone(Number(pid)), "the command is gone");
+    assert.deepEqual(await box.names("locks"), []);
+    assert.deepEqual(await box.names("snapshots"), []);
+  },
+});
+
+async function shown(running: Running, text: string): Promise<void> {
+  await eventually(text, () => running.stdoutSoFar.includes(text) || undefined);
+}

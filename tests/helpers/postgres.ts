@@ -1,0 +1,120 @@
+/** A private PostgreSQL server in tests: on a socket in a temporary directory, without a network, gone afterwards. */
+import { equal } from "node:assert/strict";
+import { join } from "node:path";
+
+/** The programs a server takes, as absolute paths. */
+export interface PostgresPrograms {
+  readonly initdb: string;
+  readonly postgres: string;
+  readonly psql: string;
+}
+
+/** Their names. */
+export const POSTGRES_PROGRAMS = ["initdb", "postgres", "psql"] as const;
+
+const STARTUP_MS = 60_000;
+const SUPERUSER = "postgres";
+/** Durability would only cost time: nobody needs these data after a crash. */
+const FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
+
+/** A server under way; disposing ends it and removes its data. */
+export class PostgresServer implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #programs: PostgresPrograms;
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(folder: string, programs: PostgresPrograms, process: Deno.ChildProcess) {
+    this.#folder = folder;
+    this.#programs = programs;
+    this.#process = process;
+  }
+
+  /** Makes an empty server and starts it. PostgreSQL refuses to run as root, and then runs as its own user. */
+  static async start(programs: PostgresPrograms): Promise<PostgresServer> {
+    const folder = await Deno.makeTempDir({ prefix: "agent-postgres-" });
+    try {
+      if (Deno.uid() === 0) await succeed("chown", [SUPERUSER, folder]);
+      const data = join(folder, "data");
+      const cluster = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", `--username=${SUPERUSER}`];
+      await succeed(...asServer(programs.initdb, [`--pgdata=${data}`, ...cluster]));
+      const places = ["listen_addresses=", `unix_socket_directories=${folder}`];
+      const logging = ["logging_collector=on", `log_directory=${folder}`, "log_filename=log"];
+      const settings = [...places, ...logging, ...FAST].flatMap((setting) => ["-c", setting]);
+      const [program, args] = asServer(programs.postgres, ["-D", data, ...settings]);
+      const process = new Deno.Command(program, { args, cwd: folder, stdin: "null", stdout: "null", stderr: "null" })
+        .spawn();
+      const server = new PostgresServer(folder, programs, process);
+      await server.#ready();
+      return server;
+    } catch (error) {
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** The arguments that lead PostgreSQL's own programs to this server. */
+  get connection(): string[] {
+    return [`--host=${this.#folder}`, `--username=${SUPERUSER}`];
+  }
+
+  /** Runs statements; gives the rows of their results, as text. */
+  async query(sql: string, database = "postgres"): Promise<string[][]> {
+    const { code, stdout, stderr } = await this.#client(sql, database);
+    equal(code, 0, `${sql.slice(0, 200)}: ${stderr}`);
+    return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
+  }
+
+  /** The MD5 over all rows of each table of a database, by the table's name. */
+  async checksums(database: string): Promise<Record<string, string>> {
+    const tables = await this.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database);
+    const sums = tables.map(async ([name]) => {
+      const sql = `SELECT COALESCE(md5(string_agg(md5(t::text), '' ORDER BY t::text)), 'empty') FROM "${name}" AS t`;
+      return [name!, (await this.query(sql, database))[0]![0]!] as const;
+    });
+    return Object.fromEntries(await Promise.all(sums));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // SIGINT is PostgreSQL's fast shutdown: it waits for nobody.
+    this.#process.kill("SIGINT");
+    await this.#process.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #client(sql: string, database: string): Promise<{ code: number; stdout: string; stderr: string }> {
+    const format = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t"];
+    const args = [...this.connection, ...format, "--set=ON_ERROR_STOP=1", "--command", sql, database];
+    return await run(this.#programs.psql, args);
+  }
+
+  async #ready(): Promise<void> {
+    let ended = false;
+    void this.#process.status.then(() => ended = true);
+    const deadline = performance.now() + STARTUP_MS;
+    while ((await this.#client("SELECT 1", "postgres")).code !== 0) {
+      if (ended || performance.now() > deadline) {
+        if (!ended) this.#process.kill("SIGQUIT");
+        await this.#process.status;
+        throw new Error(`PostgreSQL did not start; its log was ${join(this.#folder, "log")}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** A command line that runs as the user PostgreSQL accepts: its own for root, else whoever runs the tests. */
+function asServer(program: string, args: string[]): [program: string, args: string[]] {
+  if (Deno.uid() !== 0) return [program, args];
+  return ["setpriv", [`--reuid=${SUPERUSER}`, `--regid=${SUPERUSER}`, "--clear-groups", program, ...args]];
+}
+
+async function succeed(program: string, args: string[]): Promise<void> {
+  const { code, stderr } = await run(program, args);
+  equal(code, 0, `${program} ${args.join(" ")}: ${stderr}`);
+}
+
+async function run(program: string, args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(program, { args, cwd: "/" }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
