@@ -24,7 +24,7 @@ export {
 export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
 export type { RepositoryAccess, World } from "./ops/access.ts";
 export { chooseFile, type OpenBackup, type ReadOptions, type StreamSink, withBackup } from "./ops/get.ts";
-export { init, type InitResult } from "./ops/init.ts";
+export { init, type InitPassword, type InitResult } from "./ops/init.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow, unlock } from "./ops/keys.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";

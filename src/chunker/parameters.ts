@@ -19,6 +19,12 @@ export const STREAM_AVERAGE_BYTES = 10 * 1024;
 /** Smallest and largest mean that may be asked for, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
 export const AVERAGE_BYTES_LIMITS = { least: 1024, most: 2 * 1024 * 1024 } as const;
 
+/** Whether a manifest tells of the way of cutting that this version knows, within its limits. */
+export function canCutAs({ algorithm, average }: { readonly algorithm: string; readonly average: number }): boolean {
+  const { least, most } = AVERAGE_BYTES_LIMITS;
+  return algorithm === CHUNKER_ALGORITHM && average >= least && average <= most;
+}
+
 /** Parameters for a mean of `average` bytes. Throws `UsageError` outside `AVERAGE_BYTES_LIMITS`. */
 export function parametersFor(average: number): ChunkerParameters {
   const { least, most } = AVERAGE_BYTES_LIMITS;

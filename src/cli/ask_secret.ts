@@ -13,16 +13,12 @@ export async function askSecret(question: string): Promise<string | undefined> {
   const terminal = await openTerminal();
   if (terminal === undefined) return undefined;
   using tty = terminal;
-  // Even a signal that ends the process while it waits must not leave a terminal that shows nothing.
-  const restore = () => tty.setRaw(false);
-  addEventListener("unload", restore);
   tty.setRaw(true);
   try {
     await tty.write(new TextEncoder().encode(question));
     return new TextDecoder().decode(Uint8Array.from(await readLine(tty)));
   } finally {
-    removeEventListener("unload", restore);
-    restore();
+    tty.setRaw(false);
     await tty.write(new TextEncoder().encode("\n"));
   }
 }

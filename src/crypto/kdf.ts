@@ -21,6 +21,12 @@ export const SALT_BYTES = 64;
  */
 export const NEW_KEY_PARAMETERS: ScryptParameters = { N: 32768, r: 8, p: 3 };
 
+/**
+ * For key files of passwords that were made of 256 random bits. Stretching adds nothing to what nobody can guess, so a
+ * third of the work will do, and every command starts so much sooner.
+ */
+export const RANDOM_PASSWORD_PARAMETERS: ScryptParameters = { N: 32768, r: 8, p: 1 };
+
 const MOST_MEMORY_BYTES = 2 ** 30;
 
 /** Most mixing, in bytes mixed (128·N·r·p): 32 times the memory bound, which takes about a minute. */

@@ -13,7 +13,7 @@ import { ContentListWriter, PART_LIMITS, type PartLimits, type StreamContent } f
 import { saveTree } from "../backup/commit.ts";
 import { findParent } from "../backup/rewritten.ts";
 import { Chunker, GEAR_TABLE_BYTES, gearTable } from "../chunker/gear.ts";
-import { type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../chunker/parameters.ts";
+import { canCutAs, type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../chunker/parameters.ts";
 import { hkdf } from "../crypto/kdf.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
@@ -307,7 +307,8 @@ class PutRun {
 /** What was asked for, else what the series was cut by so far, else the default for streams. */
 function chunkerParameters(average: number | undefined, parent: Backup | undefined): ChunkerParameters {
   const earlier = parent?.info?.chunker;
-  return parametersFor(average ?? earlier?.average ?? STREAM_AVERAGE_BYTES);
+  const inherited = earlier && canCutAs(earlier) ? earlier.average : STREAM_AVERAGE_BYTES;
+  return parametersFor(average ?? inherited);
 }
 
 /**

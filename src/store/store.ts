@@ -51,7 +51,7 @@ export interface BlobStore {
 
   /**
    * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
-   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep and change the result.
+   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep, change and free the result, whose buffer is its alone.
    */
   get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>>;
 

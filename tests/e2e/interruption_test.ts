@@ -42,10 +42,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`${signal} ends the command, too`, async () => {
     await using box = await sandbox();
     await using put = box.start(["put", "s", "--", "sh", "-c", "echo data; echo $$ >pid; exec sleep 600"]);
-    const pid = await pidIn(box);
+    using command = await commandOf(box);
     await lockTaken(box);
     assertInterrupted(await signalled(put, signal));
-    assert.ok(isGone(pid), "the command is gone");
+    assert.ok(isGone(command.pid), "the command is gone");
     await assertNothingCommitted(box);
   });
 }
@@ -54,10 +54,10 @@ Deno.test("a command that does not listen to SIGTERM is killed", async () => {
   await using box = await sandbox();
   const stubborn = "trap '' TERM; echo data; echo $$ >pid; while :; do sleep 0.05; done";
   await using put = box.start(["put", "s", "--", "sh", "-c", stubborn]);
-  const pid = await pidIn(box);
+  using command = await commandOf(box);
   await lockTaken(box);
   assertInterrupted(await signalled(put, "SIGINT"));
-  assert.ok(isGone(pid), "the command is gone");
+  assert.ok(isGone(command.pid), "the command is gone");
   await assertNothingCommitted(box);
 });
 
@@ -160,12 +160,18 @@ async function lockTaken(box: Sandbox): Promise<void> {
   await eventually("a lock", async () => (await box.names("locks")).length > 0 || undefined);
 }
 
-/** The process id that a command wrote into the file `pid`. */
-async function pidIn(box: Sandbox): Promise<number> {
-  return await eventually("the command", async () => {
+/** The command that wrote its process id into the file `pid`; disposing ends it where the agent did not. */
+async function commandOf(box: Sandbox): Promise<Disposable & { readonly pid: number }> {
+  const pid = await eventually("the command", async () => {
     const text = await Deno.readTextFile(box.join("pid")).catch(() => "");
     return text.endsWith("\n") ? Number(text) : undefined;
   });
+  return {
+    pid,
+    [Symbol.dispose]() {
+      if (!isGone(pid)) Deno.kill(pid, "SIGKILL");
+    },
+  };
 }
 
 /** Where restic is there, it has the last word. */

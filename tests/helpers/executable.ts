@@ -21,6 +21,9 @@ export const EXECUTABLE = resolve(
 /** All files of a repository but its config are named by an id. */
 const FILE_NAME = /^[0-9a-f]{64}$/;
 
+/** No test lets a process work for nearly so long. */
+const LONGEST_RUN_MS = 60_000;
+
 /** What the agent must not find in the environment of a test. */
 const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
 
@@ -46,6 +49,7 @@ export class Running implements AsyncDisposable {
   readonly #stdout: Collected;
   readonly #stderr: Collected;
   #isOver = false;
+  #isGivenUp = false;
 
   constructor(child: Deno.ChildProcess) {
     this.#child = child;
@@ -80,27 +84,42 @@ export class Running implements AsyncDisposable {
     if (!this.#isOver) this.#child.kill(signal);
   }
 
-  /** How it ended. A process ended by a signal has the shell's exit code: 128 and its number. */
+  /**
+   * How it ended. A process ended by a signal has the shell's exit code: 128 and its number. Fails the test where the
+   * process, or one that it started and that holds its output, goes on for very long.
+   */
   async outcome(): Promise<Outcome> {
+    const tooLong = setTimeout(() => void this.#giveUp(), LONGEST_RUN_MS);
     const { code } = await this.#child.status;
     await this.closeInput();
     const [stdout, stderr] = await Promise.all([this.#stdout.whole(), this.#stderr.whole()]);
+    clearTimeout(tooLong);
+    assert.ok(!this.#isGivenUp, `the process, or what it started, did not end: ${stderr}`);
     return { exitCode: code, stdout, stderr };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isGivenUp) return;
     this.kill("SIGKILL");
     await this.outcome();
+  }
+
+  async #giveUp(): Promise<void> {
+    this.#isGivenUp = true;
+    this.kill("SIGKILL");
+    await Promise.all([this.#stdout.stop(), this.#stderr.stop()]);
   }
 }
 
 /** Text of a stream as it comes in. */
 class Collected {
   text = "";
+  readonly #reader: ReadableStreamDefaultReader<string>;
   readonly #end: Promise<void>;
 
   constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#end = this.#collect(stream);
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    this.#end = this.#collect();
   }
 
   async whole(): Promise<string> {
@@ -108,8 +127,15 @@ class Collected {
     return this.text;
   }
 
-  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-    for await (const piece of stream.pipeThrough(new TextDecoderStream())) this.text += piece;
+  /** Takes what came so far as the whole. */
+  async stop(): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  async #collect(): Promise<void> {
+    for (let piece = await this.#reader.read(); !piece.done; piece = await this.#reader.read()) {
+      this.text += piece.value;
+    }
   }
 }
 

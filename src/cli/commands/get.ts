@@ -1,7 +1,7 @@
 /** `agent get`: restore a backup to standard output, a file or a directory. */
 import { Command } from "commander";
 import { dirname, join } from "node:path";
-import { UsageError } from "../../base/errors.ts";
+import { AgentError, UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
 import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
@@ -86,11 +86,17 @@ async function restore(open: OpenBackup, options: GetOptions, context: CliContex
   const files = options.file === undefined ? open.files : [chooseFile(open.files, options.file)];
   const restored: VerifiedStream[] = [];
   for (const file of files) {
-    const path = join(target, file.path);
+    const path = join(target, writablePath(file.path));
     await Deno.mkdir(dirname(path), { recursive: true });
     restored.push(await intoFile(path, overwrite, (sink) => open.read(file, sink)));
   }
   return restored;
+}
+
+/** The path, where it can be given to a file: names that are not UTF-8 would come out changed, two of them perhaps alike. */
+function writablePath(path: string): string {
+  if (path.isWellFormed()) return path;
+  throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
 }
 
 /** Standard output; where it is a terminal nothing binary gets there. */

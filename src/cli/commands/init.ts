@@ -37,7 +37,7 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
   const password = file === undefined ? await chosenPassword(options, context) : await writePassword(file, context);
   let result;
   try {
-    result = await init(store, password, world);
+    result = await init(store, { password, isRandom: file !== undefined }, world);
   } catch (error) {
     if (file !== undefined) await Deno.remove(file);
     throw error;
