@@ -23,11 +23,21 @@ export {
 } from "./format/series.ts";
 export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
 export type { RepositoryAccess, World } from "./ops/access.ts";
+export {
+  type AffectedBackup,
+  check,
+  type CheckFinding,
+  type CheckOptions,
+  type CheckPhase,
+  type CheckProgress,
+  type CheckReport,
+} from "./ops/check.ts";
 export { chooseFile, type OpenBackup, type ReadOptions, type StreamSink, withBackup } from "./ops/get.ts";
 export { init, type InitPassword, type InitResult } from "./ops/init.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow, unlock } from "./ops/keys.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
+export type { FindingKind } from "./repository/check_findings.ts";
 export type { BlobStore, ByteRange, FileKind, FileName, ListedFile } from "./store/store.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { builtInStores, openStore, parseStoreUrl, StoreRegistry } from "./store/registry.ts";

@@ -1,5 +1,7 @@
 /** A buffer that grows, for writing large JSON files without a string as large. */
 
+import { freeBuffer } from "../base/memory.ts";
+
 const DIGITS = new TextEncoder().encode("0123456789abcdef");
 const encoder = new TextEncoder();
 
@@ -38,9 +40,11 @@ export class ByteWriter {
     this.#length = position;
   }
 
-  /** What was written, as a copy of its own size. */
+  /** What was written, in a buffer of its own size. The writer is of no use afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#length);
+    const written = this.#bytes.slice(0, this.#length);
+    freeBuffer(this.#bytes);
+    return written;
   }
 
   #reserve(more: number): void {
@@ -48,6 +52,7 @@ export class ByteWriter {
     if (needed <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
     grown.set(this.#bytes.subarray(0, this.#length));
+    freeBuffer(this.#bytes);
     this.#bytes = grown;
   }
 }

@@ -1,4 +1,7 @@
-/** The repository's config (RESTIC-FORMAT.md, section 5): sealed JSON without prefix byte, never compressed. */
+/**
+ * The repository's config (restic design document, section Repository Format): sealed JSON without prefix byte, never
+ * compressed.
+ */
 import * as v from "valibot";
 import { goJsonBytes } from "./go_json.ts";
 import { damaged } from "./damage.ts";

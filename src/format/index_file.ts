@@ -1,6 +1,6 @@
 /**
- * Index files: which blob lies in which pack (RESTIC-FORMAT.md, section 9). A repository of database streams has
- * millions of blobs, so reading makes no object for any of them: it calls a visitor.
+ * Index files: which blob lies in which pack (restic design document, section Indexing). A repository of database streams
+ * has millions of blobs, so reading makes no object for any of them: it calls a visitor.
  */
 import { invariant } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";

@@ -1,4 +1,7 @@
-/** Key files (RESTIC-FORMAT.md, section 4): plain JSON around the sealed master key, one file for each password. */
+/**
+ * Key files (restic design document, section Keys, Encryption and MAC): plain JSON around the sealed master key, one file
+ * for each password.
+ */
 import * as v from "valibot";
 import { encodeBase64 } from "./base64.ts";
 import { goJsonBytes } from "./go_json.ts";

@@ -1,4 +1,4 @@
-/** Lock files (RESTIC-FORMAT.md, section 15). */
+/** Lock files (restic design document, section Locks). */
 import * as v from "valibot";
 import { goJsonBytes } from "./go_json.ts";
 import { decodeJson } from "./json_text.ts";

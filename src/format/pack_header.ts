@@ -1,6 +1,6 @@
 /**
- * The header of a pack (RESTIC-FORMAT.md, section 8). A pack is `sealed blobs, sealed header, length of the sealed header
- * as u32 LE`; the header lists the blobs in their order:
+ * The header of a pack (restic design document, section Pack Format). A pack is `sealed blobs, sealed header, length of
+ * the sealed header as u32 LE`; the header lists the blobs in their order:
  *
  *     [type u8][length u32 LE][id 32]                             37 bytes, type 0 data, 1 tree
  *     [type u8][length u32 LE][plaintext length u32 LE][id 32]    41 bytes, type 2 data, 3 tree (zstd)

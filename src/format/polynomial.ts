@@ -1,7 +1,7 @@
 /**
- * The polynomial over GF(2) that a repository's config carries for restic's Rabin chunker (RESTIC-FORMAT.md, section 12).
- * We cut in another way, but restic refuses a repository whose polynomial is reducible. A polynomial is a bigint whose
- * bit i is the coefficient of x^i.
+ * The polynomial over GF(2) that a repository's config carries for restic's Rabin chunker (restic design document, section
+ * Backups and Deduplication). We cut in another way, but restic refuses a repository whose polynomial is reducible. A
+ * polynomial is a bigint whose bit i is the coefficient of x^i.
  */
 import { BugError } from "../base/errors.ts";
 

@@ -1,4 +1,7 @@
-/** Snapshots: restic's root objects (RESTIC-FORMAT.md, section 11), with our summary of the backup as an extra. */
+/**
+ * Snapshots: restic's root objects (restic design document, section Snapshots), with our summary of the backup as an extra
+ * (docs/format.md, section Snapshot).
+ */
 import * as v from "valibot";
 import type { BlobId, SnapshotId } from "../base/id.ts";
 import { type AgentSnapshotInfo, readAgentInfo } from "./agent_info.ts";

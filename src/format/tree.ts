@@ -1,6 +1,7 @@
 /**
- * Trees: directory listings as blobs (RESTIC-FORMAT.md, section 10). The text is Go's to the byte, because `restic
- * rewrite` refuses any other, and a file's content list may have 200,000 ids, which are never made into strings.
+ * Trees: directory listings as blobs (restic design document, section Trees and Data). The text is Go's to the byte,
+ * because `restic rewrite` refuses any other, and a file's content list may have 200,000 ids, which are never made into
+ * strings.
  */
 import { invariant } from "../base/errors.ts";
 import { asId, type BlobId, ID_BYTES } from "../base/id.ts";

@@ -1,6 +1,6 @@
 /**
- * The plaintext of index, snapshot and lock files (RESTIC-FORMAT.md, section 6): JSON, in version 2 usually compressed and
- * then marked by its first byte. Compression itself is passed in.
+ * The plaintext of index, snapshot and lock files (restic design document, section Unpacked Data Format): JSON, in
+ * version 2 usually compressed and then marked by its first byte. Compression itself is passed in.
  */
 import type { RepositoryVersion } from "./config.ts";
 import { damaged } from "./damage.ts";

@@ -118,11 +118,11 @@ class SqlDumpJudge implements Judge {
     const text = normalised(this.#tail.bytes);
     const written = text.replace(/[ \t\r\n]+$/, "");
     const lines = written.split("\n");
-    if (this.#tail.seen > TAIL_BYTES) lines.shift();
+    const wholeLines = this.#tail.seen > TAIL_BYTES ? lines.slice(1) : lines;
     const terminated = text.startsWith("\n", written.length);
-    const complete = terminated && dialect.closes(lines, head);
+    const complete = terminated && dialect.closes(wholeLines, head);
     const reason = complete
-      ? `ends with "${lines.findLast((line) => line.startsWith(dialect.closing))}"`
+      ? `ends with "${wholeLines.findLast((line) => line.startsWith(dialect.closing))}"`
       : `the last line is ${quoted(lines.at(-1) ?? "")}, expected "${dialect.closing}" and a line end`;
     return { format: dialect.name, complete, reason };
   }

@@ -174,7 +174,9 @@ function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]
       kind: "chain",
       id: null,
       snapshots,
-      text: `The parents of ${snapshots.length} backups of "${series}" are gone`,
+      text: snapshots.length === 1
+        ? `The parent of a backup of "${series}" is gone`
+        : `The parents of ${snapshots.length} backups of "${series}" are gone`,
       advice: "nothing has to be done: retention removes parents, and every backup stands alone",
     });
   }

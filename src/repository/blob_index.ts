@@ -25,7 +25,7 @@ export function plaintextLength(place: BlobPlace): number {
   return place.uncompressedLength || place.length - SEAL_OVERHEAD_BYTES;
 }
 
-/** A sealed blob is 16 bytes of nonce and 16 of tag longer than its payload (RESTIC-FORMAT.md, section 3). */
+/** A sealed blob is 16 bytes of nonce and 16 of tag longer than its payload (crypto/seal.ts). */
 const SEAL_OVERHEAD_BYTES = 32;
 
 /** All blobs of a repository by id. Of several copies of one blob the first one that was added counts. */

@@ -1,4 +1,7 @@
-/** Key files: each wraps the same master key under a password of its own (RESTIC-FORMAT.md, section 4). */
+/**
+ * Key files: each wraps the same master key under a password of its own (restic design document, section Keys, Encryption
+ * and MAC).
+ */
 import type { Clock } from "../base/clock.ts";
 import { IntegrityError, NoRepositoryError, NotFoundError, UsageError, WrongPasswordError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";

@@ -1,5 +1,6 @@
 /**
- * Locks, as restic's (RESTIC-FORMAT.md, section 15): a file per holder, shared or exclusive, refreshed while it is held.
+ * Locks, as restic's (restic design document, section Locks): a file per holder, shared or exclusive, refreshed while it
+ * is held.
  *
  * To lock is to write one's own file and then look whether anybody else's excludes it; two that come at the same moment
  * both see each other, so at most one goes on.

@@ -2,7 +2,7 @@
  * Writes blobs into packs while a backup goes on, and indexes for the packs that are durable.
  *
  * Data blobs are spread at random over two open packs, so that the sizes of packs tell nothing about the sizes of
- * chunks (RESTIC-FORMAT.md, section 8). Trees have a pack of their own. A blob counts as known as soon as it is added;
+ * chunks (docs/format.md, section Packs). Trees have a pack of their own. A blob counts as known as soon as it is added;
  * an index lists it only after its pack is durable; whoever commits a snapshot calls `finish` first.
  */
 import type { Clock } from "../base/clock.ts";

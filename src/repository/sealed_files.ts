@@ -1,7 +1,7 @@
 /**
  * The small files of a repository (indexes, snapshots, locks): sealed JSON, named by the SHA-256 of the file's bytes.
  *
- * Layout in RESTIC-FORMAT.md, sections 3 and 6.
+ * The layout is that of the restic design document, section Unpacked Data Format, sealed as crypto/seal.ts says.
  */
 import { encodeHex } from "../base/hex.ts";
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";

@@ -1,4 +1,7 @@
-/** Where each file of a repository lies, relative to the repository's root: restic's default layout (RESTIC-FORMAT §2). */
+/**
+ * Where each file of a repository lies, relative to the repository's root: restic's default layout (restic design document,
+ * section Repository Layout).
+ */
 import { invariant } from "../base/errors.ts";
 import { isId } from "../base/id.ts";
 import type { FileKind, FileName } from "./store.ts";

@@ -1,4 +1,7 @@
-/** The store in a folder of this machine, in restic's local layout and with its modes (RESTIC-FORMAT §2). */
+/**
+ * The store in a folder of this machine, in restic's local layout and with its modes (restic design document, section
+ * Repository Layout).
+ */
 import { dirname } from "node:path/posix";
 import { StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";

@@ -25,9 +25,3 @@ function encipher(algorithm: string, key: Uint8Array, nonce: Uint8Array | null, 
   cipher.final();
   return enciphered;
 }
-
-/** The nonce that lies `blocks` blocks behind `start`. */
-export function nonceAfter(start: Uint8Array, blocks: number): Uint8Array {
-  const number = start.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) + BigInt(blocks);
-  return Uint8Array.from({ length: 16 }, (_, i) => Number((number >> BigInt(8 * (15 - i))) & 0xffn));
-}

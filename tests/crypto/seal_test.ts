@@ -9,9 +9,9 @@ import type { Piece } from "../../src/crypto/piece.ts";
 import { type RandomBytes, systemRandomBytes } from "../../src/crypto/random.ts";
 import { createSealer, SEAL_OVERHEAD_BYTES, type Sealer, type SealingKeys } from "../../src/crypto/seal.ts";
 import { pseudorandomBytes } from "./pseudorandom.ts";
-import { authenticate, nonceAfter, sealReference } from "./seal_reference.ts";
+import { authenticate, sealReference } from "./seal_reference.ts";
 
-/** RESTIC-FORMAT, section 21. */
+/** The master key of `tests/golden/mini_repository`, and a text sealed with it. */
 const KEYS: SealingKeys = {
   encrypt: decodeHex("393f956616050e0e935a381f02677b60152caf1bfb1d8d46af7ec7a1a393d6ae"),
   macK: decodeHex("cd64fe8131fd2433827d284ee6de5be3"),
@@ -21,9 +21,13 @@ const NONCE = decodeHex("000102030405060708090a0b0c0d0e0f");
 const HELLO = new TextEncoder().encode("hello");
 const SEALED_HELLO = decodeHex("000102030405060708090a0b0c0d0e0f35398b5773811ca70ab218e4a625d1c1ae2a6bedc6");
 
-/** Gives the listed values one after the other. */
+/** Gives the listed values one after the other, and fails where another number of bytes is asked for. */
 function scriptedRandom(...values: Uint8Array[]): RandomBytes {
-  return () => new Uint8Array(values.shift()!);
+  return (count) => {
+    const value = values.shift();
+    assert.equal(value?.length, count);
+    return new Uint8Array(value!);
+  };
 }
 
 /** Lays payloads of the given lengths out in a region, `gaps` whole blocks between them. */
@@ -31,7 +35,7 @@ function layOut(lengths: readonly number[], gaps: readonly number[] = []): Piece
   let free = 0;
   return lengths.map((length, i) => {
     const offset = free + (gaps[i] ?? 0) * 16;
-    free = offset + Math.max(16, Math.ceil(length / 16) * 16);
+    free = offset + Math.ceil(length / 16) * 16;
     return { offset, length };
   });
 }
@@ -44,18 +48,19 @@ function piecesOf(lengths: readonly number[]): Piece[] {
   });
 }
 
-/** The run of the given payload lengths, sealed from `start` on, with its pieces and its payloads. */
-async function sealedRun(lengths: number[], gaps: number[], start: Uint8Array) {
+/** A batch of payloads of the given lengths, sealed under scripted nonces, with all that went in and came out. */
+function sealedBatch(lengths: readonly number[], gaps: readonly number[] = [], seed = "batch") {
   const layout = layOut(lengths, gaps);
-  const last = layout.at(-1);
-  const region = pseudorandomBytes(last ? last.offset + last.length : 0, `region ${lengths}`);
-  const sealer = createSealer(KEYS, scriptedRandom(start));
-  const run = sealer.sealBatch(region, layout);
+  const regionBytes = Math.max(0, ...layout.map(({ offset, length }) => Math.ceil((offset + length) / 16) * 16));
+  const region = pseudorandomBytes(regionBytes, `region ${seed}`);
   const payloads = layout.map(({ offset, length }) => region.slice(offset, offset + length));
-  return { sealer, run, layout, payloads, pieces: piecesOf(run.lengths) };
+  const nonces = pseudorandomBytes(lengths.length * 16, `nonces ${seed}`);
+  const sealer = createSealer(KEYS, scriptedRandom(nonces));
+  const batch = sealer.sealBatch(region, layout);
+  return { sealer, batch, layout, payloads, nonces, pieces: piecesOf(batch.lengths) };
 }
 
-Deno.test("the sealed bytes are restic's", async () => {
+Deno.test("the sealed bytes are restic's", () => {
   const sealer = createSealer(KEYS, scriptedRandom(NONCE));
   assert.equal(encodeHex(sealer.seal(HELLO)), encodeHex(SEALED_HELLO));
   assert.deepEqual(sealer.open(SEALED_HELLO, "hello"), HELLO);
@@ -73,7 +78,7 @@ Deno.test("a key file and a config that stock restic accepts are opened", async 
     "base64",
   );
   const userSealer = createSealer(await deriveKey("test", salt, { N: 1024, r: 8, p: 1 }), systemRandomBytes);
-  const master = JSON.parse(new TextDecoder().decode(await userSealer.open(data, "the key file")));
+  const master = JSON.parse(new TextDecoder().decode(userSealer.open(data, "the key file")));
   const keys = {
     encrypt: Buffer.from(master.encrypt, "base64"),
     macK: Buffer.from(master.mac.k, "base64"),
@@ -88,22 +93,7 @@ Deno.test("a key file and a config that stock restic accepts are opened", async 
   assert.equal(JSON.parse(new TextDecoder().decode(sealer.open(config, "the config"))).version, 2);
 });
 
-Deno.test("AES-CTR gives the vector of NIST SP 800-38A, F.5.5", async () => {
-  const keys = { ...KEYS, encrypt: decodeHex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4") };
-  const plaintext = decodeHex(
-    "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51" +
-      "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710",
-  );
-  const sealer = createSealer(keys, scriptedRandom(decodeHex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")));
-  const sealed = sealer.seal(plaintext);
-  assert.equal(
-    encodeHex(sealed, 16, 64),
-    "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5" +
-      "2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6",
-  );
-});
-
-Deno.test("tags are Poly1305-AES: the vectors of Bernstein's paper", async () => {
+Deno.test("tags are Poly1305-AES: the vectors of Bernstein's paper", () => {
   // Message, r, k, nonce, tag; from "The Poly1305-AES message-authentication code", appendix B.
   const vectors = [
     [
@@ -143,131 +133,149 @@ Deno.test("tags are Poly1305-AES: the vectors of Bernstein's paper", async () =>
     );
     const sealed = decodeHex(nonce + message + tag);
     assert.deepEqual(sealer.brokenPieces(sealed, [{ offset: 0, length: sealed.length }]), []);
-    assert.equal((sealer.open(sealed, "vector")).length, message.length / 2);
+    assert.equal(sealer.open(sealed, "vector").length, message.length / 2);
   }
 });
 
-Deno.test("a run is, payload by payload, what its description says", async () => {
-  const starts = [NONCE, decodeHex("ff".repeat(16)), decodeHex("ff".repeat(15) + "f0"), pseudorandomBytes(16, "start")];
-  const parts = fc.array(fc.tuple(fc.oneof(fc.nat(40), fc.nat(3000)), fc.nat(5)), { maxLength: 12 });
-  await fc.assert(
-    fc.asyncProperty(parts, fc.constantFrom(...starts), async (shape, start) => {
-      // A start of ff…ff puts the zero nonce at block 1, which is drawn anew; keep to one that is kept here.
-      const lengths = shape.map(([length]) => length);
-      const gaps = shape.map(([, gap]) => gap);
-      const hitsZero = layOut(lengths, gaps).some(({ offset }) => nonceAfter(start, offset / 16).every((b) => b === 0));
-      fc.pre(!hitsZero);
-      const { sealer, run, layout, payloads, pieces } = await sealedRun(lengths, gaps, start);
-      layout.forEach(({ offset, length }, i) => {
-        const expected = sealReference(KEYS, nonceAfter(start, offset / 16), payloads[i]!);
-        assert.equal(run.lengths[i], length + SEAL_OVERHEAD_BYTES);
-        assert.deepEqual(run.bytes.slice(pieces[i]!.offset, pieces[i]!.offset + pieces[i]!.length), expected);
-      });
-      assert.equal(run.bytes.length, run.lengths.reduce((sum, length) => sum + length, 0));
-      assert.deepEqual(sealer.openBatch(run.bytes, pieces, String), payloads);
+Deno.test("a batch is, payload by payload, what its description says, and opens again", () => {
+  const shape = fc.array(fc.tuple(fc.oneof(fc.nat(40), fc.nat(3000)), fc.nat(5)), { maxLength: 12 });
+  fc.assert(
+    fc.property(shape, fc.string(), (parts, seed) => {
+      const lengths = parts.map(([length]) => length);
+      const { sealer, batch, payloads, nonces, pieces } = sealedBatch(lengths, parts.map(([, gap]) => gap), seed);
+      const expected = payloads.map((payload, i) => sealReference(KEYS, nonces.subarray(i * 16, i * 16 + 16), payload));
+      assert.deepEqual(batch.lengths, lengths.map((length) => length + SEAL_OVERHEAD_BYTES));
+      assert.equal(encodeHex(batch.bytes), expected.map((sealed) => encodeHex(sealed)).join(""));
+      assert.deepEqual(sealer.openBatch(batch.bytes, pieces, String), payloads);
     }),
     { seed: 7, numRuns: 60 },
   );
 });
 
-Deno.test("the counter wraps at 2^128 as everywhere else", async () => {
-  const plaintext = pseudorandomBytes(100, "wrap");
-  const sealer = createSealer(KEYS, scriptedRandom(decodeHex("ff".repeat(16))));
-  const sealed = sealer.seal(plaintext);
-  assert.deepEqual(sealed, sealReference(KEYS, decodeHex("ff".repeat(16)), plaintext));
-  assert.deepEqual(sealer.open(sealed, "wrap"), plaintext);
+Deno.test("no two payloads of a batch, or of two batches, have nonces that are equal or count on", () => {
+  const sealer = createSealer(KEYS, systemRandomBytes);
+  const layout = layOut(Array.from({ length: 500 }, (_, i) => i % 40));
+  const seen = new Set<string>();
+  for (let i = 0; i < 2; i++) {
+    const { bytes, lengths } = sealer.sealBatch(new Uint8Array(500 * 48), layout);
+    // The upper half of a counter stays the same over any number of blocks that a repository can have.
+    for (const { offset } of piecesOf(lengths)) seen.add(encodeHex(bytes, offset, 8));
+  }
+  assert.equal(seen.size, 1000);
 });
 
-Deno.test("no payload gets the zero nonce", async () => {
-  const random = scriptedRandom(new Uint8Array(16), decodeHex("ff".repeat(16)), NONCE);
+Deno.test("a zero nonce is drawn again until it is none, and only that one", () => {
+  const others = pseudorandomBytes(32, "others");
+  const drawn = new Uint8Array([...others.subarray(0, 16), ...new Uint8Array(16), ...others.subarray(16)]);
+  const random = scriptedRandom(drawn, new Uint8Array(16), new Uint8Array(16), NONCE);
   const sealer = createSealer(KEYS, random);
-  const run = sealer.sealBatch(new Uint8Array(32), layOut([16, 16]));
-  assert.deepEqual(run.bytes.subarray(0, 16), NONCE);
+  const { bytes, lengths } = sealer.sealBatch(new Uint8Array(48), layOut([16, 5, 16]));
+  const nonces = piecesOf(lengths).map(({ offset }) => bytes.slice(offset, offset + 16));
+  assert.deepEqual(nonces, [others.slice(0, 16), NONCE, others.slice(16)]);
 });
 
-Deno.test("payloads that would share counters are refused", async () => {
+Deno.test("what lies behind and between payloads is not in the output", () => {
+  const layout = layOut([5, 17, 1], [1, 2, 0]);
+  const sealed = [0x00, 0xff, 0x5a].map((filling) => {
+    const region = new Uint8Array(160).fill(filling);
+    for (const { offset, length } of layout) region.fill(7, offset, offset + length);
+    const nonces = pseudorandomBytes(48, "padding");
+    return encodeHex(createSealer(KEYS, scriptedRandom(nonces)).sealBatch(region, layout).bytes);
+  });
+  assert.equal(sealed[0]!.length, 2 * (5 + 17 + 1 + 3 * SEAL_OVERHEAD_BYTES));
+  assert.equal(new Set(sealed).size, 1);
+});
+
+Deno.test("opening one blob gives a buffer of its own that is no longer than its whole blocks", () => {
+  const sealer = createSealer(KEYS, systemRandomBytes);
+  const opened = sealer.open(sealer.seal(HELLO), "hello");
+  assert.deepEqual(opened, HELLO);
+  assert.equal(opened.buffer.byteLength, 16);
+});
+
+Deno.test("payloads that would share blocks are refused", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   const region = new Uint8Array(64);
   const refused: Piece[][] = [
     [{ offset: 8, length: 8 }],
     [{ offset: 0, length: 17 }, { offset: 16, length: 8 }],
-    [{ offset: 0, length: 0 }, { offset: 0, length: 8 }],
     [{ offset: 32, length: 8 }, { offset: 0, length: 8 }],
     [{ offset: 48, length: 17 }],
     [{ offset: 0, length: -1 }],
   ];
-  for (const pieces of refused) await assert.rejects(sealer.sealBatch(region, pieces), BugError);
+  for (const pieces of refused) assert.throws(() => sealer.sealBatch(region, pieces), BugError);
 });
 
-Deno.test("sealed blobs open from shared memory, in any order, whether or not their nonces follow each other", async () => {
-  const { sealer, run, payloads } = await sealedRun([100, 0, 9000, 5, 33], [0, 3, 1, 5000, 0], NONCE);
+Deno.test("sealed blobs open from shared memory, in any order, whoever wrote them and whatever lies between", () => {
+  const { sealer, batch, payloads } = sealedBatch([100, 0, 9000, 5, 33], [0, 3, 1, 500, 0]);
   const foreign = [0, 1, 2].map((i) => pseudorandomBytes(1000 * i, `foreign ${i}`));
   const sealedForeign = foreign.map((text, i) => sealReference(KEYS, pseudorandomBytes(16, `nonce ${i}`), text));
-  const all = [run.bytes, ...sealedForeign].flatMap((part) => [...part]);
-  const shared = new Uint8Array(new SharedArrayBuffer(all.length + 10)).subarray(10);
-  shared.set(all);
-  const pieces = piecesOf([...run.lengths, ...sealedForeign.map(({ length }) => length)]);
+  const blobs = [...piecesOf(batch.lengths).map(({ offset, length }) => batch.bytes.slice(offset, offset + length))]
+    .concat(sealedForeign);
   const texts = [...payloads, ...foreign];
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.nat(pieces.length - 1), { maxLength: 20 }), async (order) => {
+  const layout = piecesOf(blobs.map(({ length }) => length + 7));
+  const shared = new Uint8Array(new SharedArrayBuffer(20_000)).subarray(10).fill(0xee);
+  blobs.forEach((blob, i) => shared.set(blob, layout[i]!.offset + 7));
+  const pieces = layout.map(({ offset, length }) => ({ offset: offset + 7, length: length - 7 }));
+  const before = shared.slice();
+  fc.assert(
+    fc.property(fc.array(fc.nat(pieces.length - 1), { maxLength: 20 }), (order) => {
       const opened = sealer.openBatch(shared, order.map((i) => pieces[i]!), String);
       assert.deepEqual(opened, order.map((i) => texts[i]!));
     }),
     { seed: 3, numRuns: 40 },
   );
+  assert.deepEqual(shared.slice(), before);
 });
 
-Deno.test("large payloads, which take several calls, come out whole", async () => {
-  const lengths = [700_000, 700_000, 30, 1_500_000];
-  const { sealer, run, payloads, pieces } = await sealedRun(lengths, [], pseudorandomBytes(16, "large"));
-  const opened = sealer.openBatch(run.bytes, pieces, String);
+Deno.test("large payloads come out whole", () => {
+  const { sealer, batch, payloads, pieces } = sealedBatch([700_000, 700_000, 30, 1_500_000]);
+  const opened = sealer.openBatch(batch.bytes, pieces, String);
   opened.forEach((payload, i) => assert.equal(Buffer.compare(payload, payloads[i]!), 0));
 });
 
-Deno.test("every flipped bit and every truncation is refused", async () => {
+Deno.test("every flipped bit and every truncation is refused", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   for (let bit = 0; bit < SEALED_HELLO.length * 8; bit++) {
     const flipped = SEALED_HELLO.slice();
     flipped[bit >> 3]! ^= 1 << (bit & 7);
-    await assert.rejects(sealer.open(flipped, "snapshot abc"), isIntegrityErrorOn("snapshot abc"), `bit ${bit}`);
+    assert.throws(() => sealer.open(flipped, "snapshot abc"), isIntegrityErrorOn("snapshot abc"), `bit ${bit}`);
   }
   for (let length = 0; length < SEALED_HELLO.length; length++) {
-    await assert.rejects(
-      sealer.open(SEALED_HELLO.slice(0, length), "snapshot abc"),
-      isIntegrityErrorOn("snapshot abc"),
-    );
+    const truncated = SEALED_HELLO.slice(0, length);
+    assert.throws(() => sealer.open(truncated, "snapshot abc"), isIntegrityErrorOn("snapshot abc"));
   }
 });
 
-Deno.test("a zero nonce is refused though its tag is right", async () => {
+Deno.test("a zero nonce is refused though its tag is right", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   const sealed = authenticate(KEYS, new Uint8Array(16), HELLO);
-  await assert.rejects(sealer.open(sealed, "lock x"), /Cannot open lock x: .*nonce is zero/);
+  assert.throws(() => sealer.open(sealed, "lock x"), /Cannot open lock x: .*nonce is zero/);
 });
 
-Deno.test("one broken blob of a run: nothing is given, the first is named, all can be asked for", async () => {
-  const { sealer, run, pieces } = await sealedRun([10, 20, 30, 40], [], NONCE);
-  const broken = run.bytes.slice();
+Deno.test("one broken blob of a batch: nothing is given, the first is named, all can be asked for", () => {
+  const { sealer, batch, pieces } = sealedBatch([10, 20, 30, 40]);
+  const broken = batch.bytes.slice();
   broken[pieces[1]!.offset + 20]! ^= 1;
   broken[pieces[3]!.offset] = broken[pieces[3]!.offset]! ^ 0x80;
   const short = { offset: 5, length: 31 };
-  await assert.rejects(sealer.openBatch(broken, pieces, (i) => `blob ${i}`), isIntegrityErrorOn("blob 1"));
+  assert.throws(() => sealer.openBatch(broken, pieces, (i) => `blob ${i}`), isIntegrityErrorOn("blob 1"));
   const indexes = sealer.brokenPieces(broken, [short, ...pieces]).map(({ index }) => index);
   assert.deepEqual(indexes, [0, 2, 4]);
 });
 
-Deno.test("another key does not open", async () => {
+Deno.test("another key does not open", () => {
   const others: SealingKeys[] = [
     { ...KEYS, macK: pseudorandomBytes(16, "other k") },
     { ...KEYS, macR: pseudorandomBytes(16, "other r") },
   ];
   for (const keys of others) {
     const sealer: Sealer = createSealer(keys, systemRandomBytes);
-    await assert.rejects(sealer.open(SEALED_HELLO, "x"), IntegrityError);
+    assert.throws(() => sealer.open(SEALED_HELLO, "x"), IntegrityError);
   }
 });
 
-Deno.test("keys of a wrong length or of zeros are refused", async () => {
+Deno.test("keys of a wrong length or of zeros are refused", () => {
   const refused: SealingKeys[] = [
     { ...KEYS, encrypt: KEYS.encrypt.subarray(1) },
     { ...KEYS, macK: KEYS.encrypt },
@@ -276,10 +284,10 @@ Deno.test("keys of a wrong length or of zeros are refused", async () => {
     { ...KEYS, macK: new Uint8Array(16) },
     { ...KEYS, macR: new Uint8Array(16) },
   ];
-  for (const keys of refused) await assert.rejects(createSealer(keys, systemRandomBytes), IntegrityError);
+  for (const keys of refused) assert.throws(() => createSealer(keys, systemRandomBytes), IntegrityError);
 });
 
-Deno.test("nothing to seal or open is fine, an empty payload too", async () => {
+Deno.test("nothing to seal or open is fine, an empty payload too", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   assert.deepEqual(sealer.sealBatch(new Uint8Array(0), []), { bytes: new Uint8Array(0), lengths: [] });
   assert.deepEqual(sealer.openBatch(new Uint8Array(0), [], String), []);

@@ -15,9 +15,19 @@ Deno.test("put gives the id alone on standard output, and a summary for people o
   assert.match(stdout, ID_LINE);
   assert.match(
     stderr,
-    /^prod\/shop level 0 [0-9a-f]{8}: \d+ KiB read, .* new .* stored, \d\.\d\d:1; .*; mysqldump, whole\n$/,
+    /^prod\/shop level 0 [0-9a-f]{8}: \d+ KiB read, .* new .* stored; .*; mysqldump, whole\n$/,
   );
   assert.ok(!stderr.includes("\r"), "no progress where nobody watches");
+});
+
+Deno.test("the summary tells the ratio of compression where enough is new to have one", async () => {
+  await using box = await sandbox();
+  const dump = sqlDump(20_000, "ratio");
+  assert.ok(dump.length > 2 ** 20);
+  const first = await box.agent(["put", "prod/shop"], { stdin: dump });
+  assert.match(first.stderr, / MiB read, .* new .* stored, [2-9]\.\d\d:1; /);
+  const second = await box.agent(["put", "prod/shop"], { stdin: dump });
+  assert.match(second.stderr, /, 0 B new \(0\.0 %\), .* stored; /);
 });
 
 Deno.test("with --quiet put says nothing but the id", async () => {

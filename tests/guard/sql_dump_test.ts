@@ -106,6 +106,14 @@ Deno.test("sql: what is kept of the end may begin within a row, which is no line
   await expect(row + "\n".repeat(4096 - "-- Dump completed".length), "mysqldump", false);
 });
 
+Deno.test("sql: a last line longer than what is kept of the end is quoted by its own end", async () => {
+  for (const end of ["", "\n"]) {
+    const dump = MYSQLDUMP.slice(0, 300) + "\nINSERT INTO t VALUES " + "(1,'x'),".repeat(2000) + "(2,'last-of-all" +
+      end;
+    assert.match(await expect(dump, "mysqldump", false), /the last line is "…,\(2,'last-of-all", expected/);
+  }
+});
+
 Deno.test("sql: head and tail of a long dump are found in whatever pieces it comes", async () => {
   const middle = bytesOf("INSERT INTO t VALUES (1,'x');\n".repeat(5_000));
   const [head, tail] = [MYSQLDUMP.slice(0, 300) + "\n", MYSQLDUMP.slice(-60)];

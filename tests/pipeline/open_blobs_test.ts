@@ -18,17 +18,17 @@ interface StoredBlob {
   readonly sealed: Uint8Array;
 }
 
-async function stored(part: number, plaintext: Uint8Array, compressed: boolean): Promise<StoredBlob> {
+function stored(part: number, plaintext: Uint8Array, compressed: boolean): StoredBlob {
   const sealed = sealer.seal(compressed ? compress(plaintext, "auto") : plaintext);
   return { part, plaintext, compressed, sealed };
 }
 
-const BLOBS = await Promise.all([
+const BLOBS = [
   stored(0, noise(1000, "one"), false),
   stored(1, new Uint8Array(5000).fill(7), true),
   stored(0, noise(1, "two"), false),
   stored(1, noise(3000, "three"), true),
-]);
+];
 
 /** What may be wrong in a request. */
 interface Wrong {

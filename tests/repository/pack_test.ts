@@ -24,15 +24,15 @@ function fileOf({ content, bytes, id }: FinishedPack): Uint8Array<ArrayBuffer> {
   return file;
 }
 
-Deno.test("the header says what the pack holds, one pack after the other in the same memory", async () => {
+Deno.test("the header says what the pack holds, one pack after the other in the same memory", () => {
   const memory = new PackMemory();
   for (const numbers of [[1, 2, 3], [4], [5, 6]]) {
     const pack = new Pack("data", memory);
     assert.equal(pack.isEmpty, true);
     for (const number of numbers) pack.add(blob(number, 50 + number, number % 2 ? number * 100 : 0));
-    const file = fileOf(await pack.finish(sealer));
+    const file = fileOf(pack.finish(sealer));
     assert.equal(file.length, packFileSize(pack.contents.blobs));
-    const found = await unpacked(sealer, file);
+    const found = unpacked(sealer, file);
     assert.deepEqual(
       found.map(({ id, type, sealed, uncompressedLength }) => ({ id, type, sealed, uncompressedLength })),
       numbers.map((number) => ({ type: "data", ...blob(number, 50 + number, number % 2 ? number * 100 : 0) })),
@@ -45,31 +45,31 @@ Deno.test("the header says what the pack holds, one pack after the other in the 
   }
 });
 
-Deno.test("blobs and headers may be larger than the blocks of memory", async () => {
+Deno.test("blobs and headers may be larger than the blocks of memory", () => {
   const memory = new PackMemory();
   const large = new Pack("tree", memory);
   for (const number of [1, 2]) large.add(blob(number, 2_500_000));
-  const found = await unpacked(sealer, fileOf(await large.finish(sealer)));
+  const found = unpacked(sealer, fileOf(large.finish(sealer)));
   assert.deepEqual(found.map(({ sealed }) => sealed), [1, 2].map((number) => blob(number, 2_500_000).sealed));
   large.release();
 
   const many = new Pack("tree", memory);
   for (let i = 0; i < 30_000; i++) many.add(blob(i, 33));
-  const all = await unpacked(sealer, fileOf(await many.finish(sealer)));
+  const all = unpacked(sealer, fileOf(many.finish(sealer)));
   assert.equal(all.length, 30_000);
   assert.deepEqual(all[29_999]!.id, blob(29_999).id);
 });
 
-Deno.test("a file that fills its last block exactly has the right digest", async () => {
+Deno.test("a file that fills its last block exactly has the right digest", () => {
   const memory = new PackMemory();
   const pack = new Pack("data", memory);
   pack.add(blob(1, 2 ** 20 - packFileSize([{ length: 0, uncompressedLength: 0 }])));
-  const finished = await pack.finish(sealer);
+  const finished = pack.finish(sealer);
   assert.equal(finished.bytes, 2 ** 20);
   fileOf(finished);
 });
 
-Deno.test("a pack that absorbs another one holds the blobs of both", async () => {
+Deno.test("a pack that absorbs another one holds the blobs of both", () => {
   const memory = new PackMemory();
   const left = new Pack("data", memory);
   const right = new Pack("data", memory);
@@ -77,7 +77,7 @@ Deno.test("a pack that absorbs another one holds the blobs of both", async () =>
   right.add(blob(2, 700_000));
   right.add(blob(3, 700_000, 7));
   left.absorb(right);
-  const found = await unpacked(sealer, fileOf(await left.finish(sealer)));
+  const found = unpacked(sealer, fileOf(left.finish(sealer)));
   assert.deepEqual(
     found.map(({ id, sealed, uncompressedLength }) => ({ id, sealed, uncompressedLength })),
     [blob(1, 1_000_000, 5), blob(2, 700_000), blob(3, 700_000, 7)],

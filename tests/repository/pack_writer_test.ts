@@ -41,14 +41,14 @@ async function writing({ packBytes = 10_000, plan }: { packBytes?: number; plan?
 const PLAINTEXT_BYTES = 468;
 
 /** A sealed data blob of 500 bytes. */
-async function dataBlob({ sealer }: Repository, number: number) {
+function dataBlob({ sealer }: Repository, number: number) {
   const plaintext = noise(PLAINTEXT_BYTES, `data ${number}`);
   return { id: sha256(plaintext), sealed: sealer.seal(plaintext), uncompressedLength: 0 };
 }
 
 async function addBlobs({ repository, writer }: Writing, from: number, to: number): Promise<void> {
   for (let number = from; number < to; number++) {
-    assert.equal(await writer.addData(await dataBlob(repository, number)), true);
+    assert.equal(await writer.addData(dataBlob(repository, number)), true);
   }
 }
 
@@ -63,7 +63,7 @@ async function packsOf({ store, repository }: Writing): Promise<FoundPack[]> {
   return await Promise.all((await namesOf(store, "pack")).map(async (name) => {
     const bytes = await store.get({ kind: "pack", name });
     assert.equal(sha256(bytes).toHex(), name);
-    const blobs = await unpacked(repository.sealer, bytes);
+    const blobs = unpacked(repository.sealer, bytes);
     return {
       name,
       bytes: bytes.length,
@@ -148,9 +148,7 @@ Deno.test("two data packs are filled at random, in turns, and only the first one
   const written = packOrder.map((name) => packs.get(name)!);
   assert.deepEqual(written.map(({ ids }) => ids.length), [10, ...Array(written.length - 1).fill(20)]);
   const numberOf = new Map(
-    await Promise.all(
-      Array.from({ length: 400 }, async (_, n) => [(await dataBlob(state.repository, n)).id.toHex(), n] as const),
-    ),
+    Array.from({ length: 400 }, (_, n) => [dataBlob(state.repository, n).id.toHex(), n] as const),
   );
   for (const { ids } of written.slice(1)) {
     const numbers = ids.map((id) => numberOf.get(id)!);
@@ -163,10 +161,10 @@ Deno.test("two data packs are filled at random, in turns, and only the first one
 
 Deno.test("a blob that is known is not stored again, be it of this run or of the index", async () => {
   const state = await writing();
-  const blob = await dataBlob(state.repository, 1);
+  const blob = dataBlob(state.repository, 1);
   assert.equal(await state.writer.addData(blob), true);
-  assert.equal(await state.writer.addData(await dataBlob(state.repository, 1)), false);
-  const known = await dataBlob(state.repository, 2);
+  assert.equal(await state.writer.addData(dataBlob(state.repository, 1)), false);
+  const known = dataBlob(state.repository, 2);
   state.index.add("data", { pack: 0, offset: 0, length: 500, uncompressedLength: 0 }, known.id);
   assert.equal(await state.writer.addData(known), false);
   for (let i = 0; i < 2; i++) await state.writer.addPlaintext("tree", noise(100, "tree"));

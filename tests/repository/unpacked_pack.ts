@@ -9,7 +9,7 @@ export interface UnpackedBlob extends PackedBlob {
 }
 
 /** The blobs of a pack, in their order. */
-export async function unpacked(sealer: Sealer, pack: Uint8Array): Promise<UnpackedBlob[]> {
+export function unpacked(sealer: Sealer, pack: Uint8Array): UnpackedBlob[] {
   const trailerAt = pack.length - PACK_TRAILER_BYTES;
   const headerBytes = decodePackTrailer(pack.subarray(trailerAt), pack.length, "pack");
   const header = sealer.open(pack.subarray(trailerAt - headerBytes, trailerAt), "header");

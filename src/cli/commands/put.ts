@@ -19,6 +19,8 @@ import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from 
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
 const RUN_TYPES = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+/** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
+const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
 interface PutOptions extends RepositoryOptions {
   readonly filename?: string;
@@ -137,7 +139,8 @@ function summaryJson(result: PutResult, seconds: number) {
 function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: number): string {
   const { bytesRead, bytesAdded } = manifest.stats;
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const ratio = bytesAdded > bytesWritten ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
+  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesWritten;
+  const ratio = hasRatio ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null ? "format not recognised, wholeness not judged" : `${format}, whole`;
   return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
