@@ -112,15 +112,18 @@ class HandleCompression implements CompressionContext {
 
 class HandleDecompression implements DecompressionContext {
   readonly #handle = new ReusableHandle(createZstdDecompress());
+  /** Whether the handle is in the middle of a frame: an earlier call failed, and what it left must not run into the next. */
+  #isMidFrame = false;
 
   decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     let total = 0;
     for (const frame of frames(input)) {
-      // What an earlier call left behind, had it failed, must not run into this one.
-      this.#handle.reset();
+      if (this.#isMidFrame) this.#handle.reset();
+      this.#isMidFrame = true;
       // The decoder holds back a byte of the input while output is pending, so all was read when all was written.
       const { written, inputLeft } = this.#handle.run(frame, output, offset + total, room - total);
       if (inputLeft > 0) return -1;
+      this.#isMidFrame = false;
       total += written;
     }
     return total;

@@ -156,6 +156,7 @@ Deno.test("a missing parent is noted, whichever way it went", async () => {
   const { errors, notes } = await checkStore(checked);
   deepEqual([errors, notes.map(({ kind }) => kind)], [[], ["chain"]]);
   deepEqual(seriesOf(notes[0]!), ["prod/shop"]);
+  deepEqual(notes[0]!.text, 'The parent of a backup of "prod/shop" is gone');
 });
 
 Deno.test("a level that does not follow from its parent's is found", async () => {
