@@ -43,10 +43,12 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
 export async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
   if (options.repo !== undefined) return options.repo;
   if (options.repositoryFile !== undefined) return await textOf(options.repositoryFile, "repository");
-  const url = variable(context, "REPOSITORY");
-  if (url !== undefined) return url;
-  const file = variable(context, "REPOSITORY_FILE");
-  if (file !== undefined) return await textOf(file, "repository");
+  for (const variable of variables(context)) {
+    const url = variable("REPOSITORY");
+    if (url !== undefined) return url;
+    const file = variable("REPOSITORY_FILE");
+    if (file !== undefined) return await textOf(file, "repository");
+  }
   throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
 }
 
@@ -63,12 +65,15 @@ export async function password(options: RepositoryOptions, context: CliContext):
 export async function configuredPassword(options: RepositoryOptions, context: CliContext): Promise<string | undefined> {
   if (options.passwordFile !== undefined) return await textOf(options.passwordFile, "password");
   if (options.passwordCommand !== undefined) return await outputOf(options.passwordCommand);
-  const value = variable(context, "PASSWORD");
-  if (value !== undefined) return value;
-  const file = variable(context, "PASSWORD_FILE");
-  if (file !== undefined) return await textOf(file, "password");
-  const command = variable(context, "PASSWORD_COMMAND");
-  return command === undefined ? undefined : await outputOf(command);
+  for (const variable of variables(context)) {
+    const value = variable("PASSWORD");
+    if (value !== undefined) return value;
+    const file = variable("PASSWORD_FILE");
+    if (file !== undefined) return await textOf(file, "password");
+    const command = variable("PASSWORD_COMMAND");
+    if (command !== undefined) return await outputOf(command);
+  }
+  return undefined;
 }
 
 /** A new password: from a file, or asked for twice. */
@@ -80,9 +85,9 @@ export async function newPassword(file: string | undefined, context: CliContext)
   return first;
 }
 
-/** Ours win over restic's; an empty variable counts as not set. */
-function variable({ env }: CliContext, name: string): string | undefined {
-  return env(`AGENT_${name}`) || env(`RESTIC_${name}`) || undefined;
+/** Our variables and then restic's: any of ours wins over all of restic's. An empty variable counts as not set. */
+function variables({ env }: CliContext): ((name: string) => string | undefined)[] {
+  return ["AGENT", "RESTIC"].map((prefix) => (name) => env(`${prefix}_${name}`) || undefined);
 }
 
 async function textOf(path: string, what: string): Promise<string> {
@@ -99,7 +104,8 @@ async function textOf(path: string, what: string): Promise<string> {
 async function outputOf(command: string): Promise<string> {
   const { success, code, stdout } = await new Deno.Command("/bin/sh", {
     args: ["-c", command],
-    stdin: "inherit",
+    // Standard input is the stream to be backed up.
+    stdin: "null",
     stdout: "piped",
     stderr: "inherit",
   }).output();

@@ -87,6 +87,13 @@ Deno.test("repository and password come from options, from AGENT_ variables, or 
       AGENT_PASSWORD: PASSWORD,
       RESTIC_PASSWORD: "x",
     },
+    {
+      ...none,
+      RESTIC_REPOSITORY: "nowhere",
+      AGENT_REPOSITORY_FILE: "place",
+      AGENT_PASSWORD_FILE: "password",
+      RESTIC_PASSWORD: "x",
+    },
   ];
   await mapConcurrently(environments, AT_A_TIME, (env) => box.ok(["ls"], { env }));
   await box.ok(["ls", "--repository-file", "place", "--password-command", "cat password"], { env: none });
@@ -96,6 +103,12 @@ Deno.test("repository and password come from options, from AGENT_ variables, or 
     ExitCode.usage,
     /No repository given: use -r or set AGENT_REPOSITORY/,
   );
+});
+
+Deno.test("a password command does not read the stream that is backed up", async () => {
+  await using box = await sandbox();
+  await box.put("prod/shop", "a stream\n", "--guard", "none", "--password-command", "cat >eaten; cat password");
+  assert.equal(await box.ok(["get", "prod/shop"]), "a stream\n");
 });
 
 Deno.test("keys: one more password opens the repository, until it is removed", async () => {
