@@ -10,7 +10,7 @@ import { sha256 } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
 import { encodeManifest, type Manifest } from "../format/manifest.ts";
 import { makeNode, type Node } from "../format/node.ts";
-import { partName } from "../format/series.ts";
+import { partName, sidecarPath } from "../format/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree.ts";
@@ -105,7 +105,7 @@ async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rf
   const last = names.pop()!;
   const content = await writer.addPlaintext("data", manifest);
   const sidecar = {
-    name: `${last}.manifest.json`,
+    name: sidecarPath(last),
     modified: request.manifest.started,
     size: manifest.length,
     content,

@@ -1,10 +1,12 @@
 /** What a backup holds: its streams and files, their content lists, its manifest. */
+import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
+import { sidecarPath } from "../format/series.ts";
 import { type IndexedRepository, readBlob } from "../repository/blob_reader.ts";
 import { findNode, readTree, subtreeOf, walkFiles } from "../repository/trees.ts";
 import type { Backup } from "./backup.ts";
@@ -26,7 +28,7 @@ export interface BackupFile {
  * Throws `IntegrityError` where it is damaged or is not the one that the snapshot names.
  */
 export async function readManifest(repository: IndexedRepository, backup: Backup): Promise<Manifest | null> {
-  const path = `${backup.series}.manifest.json`;
+  const path = sidecarPath(backup.series);
   const node = await findNode(repository, backup.snapshot.tree, path);
   if (node?.type !== "file" || node.content === null) {
     if (backup.info === null) return null;
@@ -80,11 +82,5 @@ async function* contentsOf(repository: IndexedRepository, node: Node, path: stri
 async function readWhole(repository: IndexedRepository, content: Uint8Array): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < content.length; at += ID_BYTES) pieces.push(await readBlob(repository, "data", content, at));
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return concatBytes(pieces);
 }

@@ -30,7 +30,7 @@ export interface SealingKeys {
 }
 
 /** What `sealBatch` gives: sealed payloads back to back, in the order of the pieces. */
-export interface SealedBatch {
+export interface SealedPayloads {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of each sealed payload. */
   readonly lengths: readonly number[];
@@ -90,7 +90,7 @@ export class Sealer {
    * Seals payloads that lie in one buffer, in ascending order at offsets that are multiples of 16, each under a nonce of
    * its own. Owns: `region`, whole blocks of 16 bytes, is overwritten; the result is the caller's.
    */
-  sealBatch(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): SealedBatch {
+  sealBatch(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): SealedPayloads {
     assertLayout(region, pieces);
     const nonces = this.#drawNonces(pieces.length);
     this.#ctr.apply(region, pieces, nonces);
@@ -183,7 +183,7 @@ function joinSealed(
   ciphertext: Uint8Array,
   pieces: readonly Piece[],
   tags: Uint8Array,
-): SealedBatch {
+): SealedPayloads {
   const lengths = pieces.map(({ length }) => length + SEAL_OVERHEAD_BYTES);
   const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;

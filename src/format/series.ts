@@ -55,8 +55,11 @@ function nameProblem(text: string): string | null {
   return null;
 }
 
-/** The path of the series' manifest in the snapshot's tree, without leading slash: next to its directory. */
-export function sidecarPath(series: SeriesName): string {
+/**
+ * The path of a series' manifest in the snapshot's tree, without leading slash: next to its directory. Of the last segment
+ * of a series it is the manifest's name there.
+ */
+export function sidecarPath(series: string): string {
   return series + SIDECAR_SUFFIX;
 }
 

@@ -5,6 +5,7 @@ import type { Backup } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
 import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
+import { sidecarPath } from "../format/series.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import type { CheckedTrees, TreeCheckContext } from "../repository/check_trees.ts";
 import { readTree, subtreeOf } from "../repository/trees.ts";
@@ -58,7 +59,7 @@ function isOf(manifest: Manifest, { series, info }: Backup): boolean {
 
 /** Without our summary in the snapshot it is only a guess that the file is a manifest at all. */
 function addUnreadable({ findings }: TreeCheckContext, backup: Backup, error: IntegrityError): void {
-  const fields = { ...fieldsOf(backup), path: `${backup.series}.manifest.json`, text: error.message };
+  const fields = { ...fieldsOf(backup), path: sidecarPath(backup.series), text: error.message };
   if (backup.info !== null) findings.error(fields);
   else findings.note({ ...fields, advice: "if that is no manifest of ours, nothing has to be done" });
 }

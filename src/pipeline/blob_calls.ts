@@ -1,9 +1,11 @@
 /** Inside a thread: chunks become sealed blobs, and sealed blobs become chunks again. */
+import { concatBytes } from "../base/bytes.ts";
 import { decodeHexInto, encodeHex } from "../base/hex.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
+import { wholeBlocks } from "../crypto/counter.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
@@ -79,7 +81,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
     fresh.push(i);
   });
 
-  const region = scratch.take(fresh.reduce((sum, i) => sum + align16(chunks[i]!.length), 0));
+  const region = scratch.take(fresh.reduce((sum, i) => sum + wholeBlocks(chunks[i]!.length), 0));
   const pieces: Piece[] = [];
   let end = 0;
   for (const i of fresh) {
@@ -89,7 +91,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
     else compressed[i] = 1;
     const length = packed === 0 ? chunk.length : packed;
     pieces.push({ offset: end, length });
-    end = align16(end + length);
+    end = wholeBlocks(end + length);
   }
   const sealed = sealer.sealBatch(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
@@ -103,15 +105,8 @@ function chunksOf({ carry, segment, cuts }: SealRequest): Uint8Array[] {
   return Array.from(cuts, (cut, i) => {
     const chunk = bytes.subarray(start, cut);
     start = cut;
-    return i === 0 && carry.length > 0 ? joined(carry, chunk) : chunk;
+    return i === 0 && carry.length > 0 ? concatBytes([carry, chunk]) : chunk;
   });
-}
-
-function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(head.length + tail.length);
-  whole.set(head);
-  whole.set(tail, head.length);
-  return whole;
 }
 
 /** Whether chunk `i` has the id of an earlier new one of this batch; a 48-bit prefix decides where to look. */
@@ -127,10 +122,6 @@ function repeats(ids: Uint8Array, i: number, seen: Set<number>): boolean {
     if (id.every((byte, at) => byte === ids[other * ID_BYTES + at])) return true;
   }
   return false;
-}
-
-function align16(length: number): number {
-  return (length + 15) & ~15;
 }
 
 interface OpenTools {

@@ -1,4 +1,5 @@
 /** From a stream to sealed blobs: cut here, digested, named, compressed and sealed in other threads, all bounded. */
+import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch, StreamSummary } from "./calls.ts";
@@ -72,7 +73,7 @@ class SegmentCutter {
       position = cut;
     }
     const carry = this.#carry;
-    this.#carry = cuts.length > 0 ? bytes.slice(position) as unknown as Uint8Array<ArrayBuffer> : joined(carry, bytes);
+    this.#carry = concatBytes(cuts.length > 0 ? [bytes.subarray(position)] : [carry, bytes]);
     return cuts.length > 0 ? { carry, cuts: Uint32Array.from(cuts) } : null;
   }
 
@@ -109,11 +110,4 @@ async function digest(threads: PipelineThreads, { segment, length }: FilledSegme
 function guarded<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(head.length + tail.length);
-  whole.set(head);
-  whole.set(tail, head.length);
-  return whole;
 }

@@ -9,6 +9,7 @@ import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../base/id_table.ts";
 import type { BlobType } from "../format/blob.ts";
+import { SEAL_OVERHEAD_BYTES } from "../format/pack_header.ts";
 
 /** Where a blob lies. Lengths and offset in bytes of the pack file. */
 export interface BlobPlace {
@@ -24,9 +25,6 @@ export interface BlobPlace {
 export function plaintextLength(place: BlobPlace): number {
   return place.uncompressedLength || place.length - SEAL_OVERHEAD_BYTES;
 }
-
-/** A sealed blob is 16 bytes of nonce and 16 of tag longer than its payload (crypto/seal.ts). */
-const SEAL_OVERHEAD_BYTES = 32;
 
 /** All blobs of a repository by id. Of several copies of one blob the first one that was added counts. */
 export class BlobIndex {

@@ -1,4 +1,5 @@
 /** The store in memory: for tests, and for trying things out without a disk. */
+import { concatBytes } from "../base/bytes.ts";
 import { ExistsError, NotFoundError } from "../base/errors.ts";
 import { relativePath } from "./layout.ts";
 import { checkRange, resolvedLength } from "./range.ts";
@@ -35,7 +36,7 @@ class MemoryStore implements BlobStore {
   async put(file: FileName, content: readonly Uint8Array[], options: StoreCallOptions = {}): Promise<void> {
     const path = relativePath(file);
     await turn(options.signal);
-    const bytes = joined(content);
+    const bytes = concatBytes(content);
     options.signal?.throwIfAborted();
     if (this.#contents.has(path)) {
       throw new ExistsError(`Cannot store "${this.#place(file)}": it exists already and was left as it is`);
@@ -82,14 +83,4 @@ async function turn(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await Promise.resolve();
   signal?.throwIfAborted();
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
 }
