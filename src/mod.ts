@@ -40,4 +40,5 @@ export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult
 export type { FindingKind } from "./repository/check_findings.ts";
 export type { BlobStore, ByteRange, FileKind, FileName, ListedFile } from "./store/store.ts";
 export { openMemoryStore } from "./store/memory.ts";
-export { builtInStores, openStore, parseStoreUrl, StoreRegistry } from "./store/registry.ts";
+export { builtInStores, openStore } from "./store/built_in.ts";
+export { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store/registry.ts";

@@ -27,3 +27,35 @@ export async function mapConcurrently<T, R>(
   if (failure) throw failure.error;
   return results;
 }
+
+/** Work that goes on in the background, so much of it at a time; what goes wrong is thrown by a later call. */
+export class BackgroundWork {
+  readonly #limit: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
+
+  /** `limit`: how many pieces of work may go on at once, at least 1. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Begins the work as soon as there is room, and resolves then. Throws the first failure of earlier work instead. */
+  async begin(work: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    this.#throwFailure();
+    const running = work().catch((error) => {
+      this.#failure ??= { error };
+    }).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Resolves when nothing goes on any more; throws the first failure. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+}

@@ -147,8 +147,12 @@ export class StoreFullError extends StoreError {
 
 /** The store failed in a way that may pass. */
 export class TemporaryError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** How long the store asked to be left alone, in milliseconds; undefined where it said nothing. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
     super(message, { ...options, code: "store-temporary", retryable: true });
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

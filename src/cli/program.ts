@@ -1,5 +1,5 @@
 /** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
@@ -62,7 +62,7 @@ async function runProgram(program: Command, args: readonly string[]): Promise<vo
 function buildProgram(context: CliContext, writeHelp: (text: string) => void): Command {
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
-    .option("--debug", "show where an error comes from")
+    .addOption(debugOption())
     .version(versionLine(context.version), "-V, --version", "tell the version")
     .addHelpText("after", OVERVIEW)
     .showSuggestionAfterError();
@@ -87,9 +87,13 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
       outputError: () => {},
       getOutHelpWidth: () => context.stdout.isTerminal ? context.stdout.columns() : 100,
     });
-    if (command !== program) command.option("--debug", "show where an error comes from");
+    if (command !== program) command.addOption(debugOption());
   }
   return program;
+}
+
+function debugOption(): Option {
+  return new Option("--debug", "show where an error comes from").helpGroup("Options:");
 }
 
 function* everyCommand(command: Command): Generator<Command> {

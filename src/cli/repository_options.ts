@@ -3,12 +3,20 @@ import { type Command, Option } from "commander";
 import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
-import { openStore } from "../store/registry.ts";
+import { openStore } from "../store/built_in.ts";
+import type { StoreDependencies } from "../store/registry.ts";
 import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
+import {
+  networkOptions,
+  type NetworkOptionValues,
+  retryTeller,
+  storeSettings,
+  withNetworkOptions,
+} from "./network_options.ts";
 
 /** The values of these options as they were given. */
-export interface RepositoryOptions {
+export interface RepositoryOptions extends NetworkOptionValues {
   readonly repo?: string;
   readonly repositoryFile?: string;
   readonly passwordFile?: string;
@@ -20,7 +28,8 @@ export interface RepositoryOptions {
 
 /** Adds the options to a command. */
 export function withRepositoryOptions(command: Command): Command {
-  return command
+  const withRepository = command
+    .optionsGroup("Repository:")
     .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY, RESTIC_REPOSITORY)"))
     .addOption(new Option("--repository-file <file>", "file that holds the repository's URL"))
     .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
@@ -28,14 +37,26 @@ export function withRepositoryOptions(command: Command): Command {
     .addOption(new Option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m"))
     .addOption(new Option("--json", "one JSON object a line"))
     .addOption(new Option("-q, --quiet", "no summary and no progress"));
+  return withNetworkOptions(withRepository);
 }
 
 /** How to get at the repository that options and environment name; nothing is opened or asked for yet. */
 export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
   return {
-    openStore: async () => openStore(await repositoryUrl(options, context), { random: context.world.randomBytes }),
+    openStore: async () => openStore(await repositoryUrl(options, context), await storeDependencies(options, context)),
     password: () => password(options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
+  };
+}
+
+async function storeDependencies(options: RepositoryOptions, context: CliContext): Promise<StoreDependencies> {
+  return {
+    random: context.world.randomBytes,
+    clock: context.world.clock,
+    env: context.env,
+    network: await networkOptions(options, context),
+    settings: storeSettings(options),
+    onRetry: retryTeller(options, context),
   };
 }
 

@@ -1,9 +1,10 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import type { Clock } from "../base/clock.ts";
-import { InterruptedError } from "../base/errors.ts";
+import { type AgentError, InterruptedError } from "../base/errors.ts";
 import { acquireLock, type HeldLock, type LockTools } from "../repository/locks.ts";
 import type { Identity } from "../repository/keys.ts";
-import { openRepository, type Repository } from "../repository/repository.ts";
+import { openRepository, type Repository, withStore } from "../repository/repository.ts";
+import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
 
 /** What the outside world gives to every use case. */
@@ -24,17 +25,41 @@ export interface RepositoryAccess {
   readonly password: () => Promise<string>;
   /** How long to wait for a lock that somebody else holds, in milliseconds; 0 fails at once. */
   readonly retryLockMs: number;
+  /** Where copies of what is read again and again are kept; only for stores that are far away. */
+  readonly cache?: CacheAccess;
+}
+
+/** The cache of this machine. */
+export interface CacheAccess {
+  /** The cache directory of all repositories; it need not exist. */
+  readonly directory: string;
+  /** How much it may hold, of all repositories together. */
+  readonly limitBytes: number;
+  /** Told where nothing can be kept; the work goes on without a cache. */
+  readonly onProblem?: (problem: AgentError) => void;
+}
+
+/** The same access past the cache: for what has to see what the store itself holds. */
+export function withoutCache({ cache: _, ...access }: RepositoryAccess): RepositoryAccess {
+  return access;
 }
 
 /** Opens the repository; the store is closed again where that fails. */
 export async function openAccess(access: RepositoryAccess, world: World): Promise<Repository> {
   const store = await access.openStore();
   try {
-    return await openRepository(store, { password: await access.password(), randomBytes: world.randomBytes });
+    const password = await access.password();
+    const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
+    return access.cache === undefined ? repository : cached(repository, access.cache, world);
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+function cached(repository: Repository, cache: CacheAccess, { clock, randomBytes }: World): Repository {
+  const options = { ...cache, repositoryId: repository.config.id, clock, random: randomBytes };
+  return withStore(repository, withCache(repository.store, options));
 }
 
 /** Runs `work` on an open repository and closes it. */

@@ -165,7 +165,7 @@ class PutRun {
     const parameters = chunkerParameters(request.chunkAverage, parent);
     const { packBytes = DEFAULT_PACK_BYTES } = this.#parts;
     const { clock, randomBytes } = world;
-    const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes });
+    const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
     try {
       const content = await this.#store(index, writer, parameters);
       const summary = await finishDigest(threads);

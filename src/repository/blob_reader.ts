@@ -1,10 +1,12 @@
 /** Reads single blobs: trees, manifests, whatever is small. Streams are read by the batch, see ops/read_stream.ts. */
 import { AgentError, IntegrityError, NotFoundError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
+import type { PackId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { decompress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
-import type { BlobIndex } from "./blob_index.ts";
+import type { GetOptions } from "../store/store.ts";
+import type { BlobIndex, BlobPlace } from "./blob_index.ts";
 import type { Repository } from "./repository.ts";
 
 /** A repository whose index is loaded: what can find blobs. */
@@ -13,8 +15,9 @@ export interface IndexedRepository extends Repository {
 }
 
 /**
- * The plaintext of the blob whose id stands in `id` at `offset`, verified. Throws `IntegrityError` where the blob is not
- * in the index, its pack is gone, or its content is not what its id says.
+ * The plaintext of the blob whose id stands in `id` at `offset`, verified. What does not open is read once more from the
+ * store itself: a copy of it in a cache may be damaged. Throws `IntegrityError` where the blob is not in the index, its
+ * pack is gone, or its content is not what its id says.
  */
 export async function readBlob(
   repository: IndexedRepository,
@@ -28,9 +31,39 @@ export async function readBlob(
     throw new IntegrityError(`Missing ${type} blob ${digest}: no index lists it; run "agent check"`);
   }
   const pack = repository.index.packId(place.pack);
-  const what = `${type} blob ${digest} in pack ${pack}`;
-  const sealed = await readSealed(repository, pack, place, what);
-  const payload = repository.sealer.open(sealed, what);
+  const blob = { place, pack, digest, what: `${type} blob ${digest} in pack ${pack}` };
+  const sealed = await readSealed(repository, blob, { keep: true });
+  try {
+    return openBlob(repository, blob, sealed);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    return openBlob(repository, blob, await readSealed(repository, blob, { keep: true, fresh: true }));
+  }
+}
+
+/** A blob that an index lists. */
+interface LocatedBlob {
+  readonly place: BlobPlace;
+  readonly pack: PackId;
+  readonly digest: string;
+  readonly what: string;
+}
+
+async function readSealed(
+  { store }: IndexedRepository,
+  { place, pack, what }: LocatedBlob,
+  options: GetOptions,
+): Promise<Uint8Array> {
+  const { offset, length } = place;
+  try {
+    return await store.get({ kind: "pack", name: pack }, { offset, length }, options);
+  } catch (error) {
+    throw packError(error, what);
+  }
+}
+
+function openBlob({ sealer }: IndexedRepository, { place, digest, what }: LocatedBlob, sealed: Uint8Array): Uint8Array {
+  const payload = sealer.open(sealed, what);
   const plaintext = place.uncompressedLength > 0
     ? decompress(payload, place.uncompressedLength, place.uncompressedLength, what)
     : payload;
@@ -38,19 +71,6 @@ export async function readBlob(
     throw new IntegrityError(`Damaged ${what}: its content does not have the SHA-256 it is named by`);
   }
   return plaintext;
-}
-
-async function readSealed(
-  { store }: IndexedRepository,
-  pack: string,
-  { offset, length }: { offset: number; length: number },
-  what: string,
-): Promise<Uint8Array> {
-  try {
-    return await store.get({ kind: "pack", name: pack }, { offset, length });
-  } catch (error) {
-    throw packError(error, what);
-  }
 }
 
 /** An error of reading a pack that an index names: that it is missing or short is damage, all else stays as it is. */

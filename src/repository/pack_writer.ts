@@ -6,6 +6,7 @@
  * an index lists it only after its pack is durable; whoever commits a snapshot calls `finish` first.
  */
 import type { Clock } from "../base/clock.ts";
+import { BackgroundWork } from "../base/concurrency.ts";
 import { encodeHex } from "../base/hex.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
@@ -14,6 +15,7 @@ import type { BlobType } from "../format/blob.ts";
 import { encodeIndex, INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
 import type { BlobIndex } from "./blob_index.ts";
 import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
+import type { StoreCallOptions } from "../store/store.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a pack writer works with. */
@@ -25,6 +27,8 @@ export interface PackWriterOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
   readonly packBytes?: number;
+  /** Ends the upload of packs. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was written so far. */
@@ -54,7 +58,9 @@ export class PackWriter {
   #treePack = new Pack("tree", this.#memory);
   /** Both data packs fill at the same rate; the first of one is closed at half the size, so that they take turns. */
   #isFirstTurn = true;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #uploads: BackgroundWork;
+  readonly #uploadOptions: StoreCallOptions;
+  #indexing: Promise<void> = Promise.resolve();
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
   #indexedAt: number;
@@ -67,6 +73,8 @@ export class PackWriter {
     this.#clock = options.clock;
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
+    this.#uploads = new BackgroundWork(options.repository.store.uploads);
+    this.#uploadOptions = options.signal ? { signal: options.signal } : {};
   }
 
   get totals(): WrittenTotals {
@@ -75,7 +83,8 @@ export class PackWriter {
 
   /**
    * Adds a sealed data blob unless it is known; gives whether it was added, or a promise of that where the caller has
-   * to wait. A full pack is written in the background, one at a time; what goes wrong there is thrown by a later call.
+   * to wait. Full packs are written in the background, as many at once as the store likes; what goes wrong there is
+   * thrown by a later call.
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
     if (!this.#index.add("data", PLACE_UNKNOWN, blob.id)) return false;
@@ -110,13 +119,13 @@ export class PackWriter {
 
   /** Makes everything that was added durable and indexed. */
   async finish(): Promise<void> {
-    await this.#writing;
     const packs = [...this.#lastDataPacks(), this.#treePack];
     this.#dataPacks = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
     this.#treePack = new Pack("tree", this.#memory);
     for (const pack of packs) {
-      if (!pack.isEmpty) await this.#writePack(pack);
+      if (!pack.isEmpty) await this.#uploads.begin(() => this.#writePack(pack));
     }
+    await this.#uploads.settle();
     await this.#writeIndex();
   }
 
@@ -125,7 +134,7 @@ export class PackWriter {
    * wrong in the background is not thrown again here.
    */
   async abandon(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await this.#uploads.settle().catch(() => {});
     await this.#writeIndex();
   }
 
@@ -142,11 +151,10 @@ export class PackWriter {
     const full = this.#dataPacks[slot];
     this.#dataPacks[slot] = new Pack("data", this.#memory);
     this.#isFirstTurn = false;
-    await this.#writing;
-    this.#writing = this.#writePack(full).then(async () => {
-      if (this.#indexIsDue()) await this.#writeIndex();
+    await this.#uploads.begin(async () => {
+      await this.#writePack(full);
+      await this.#indexWhenDue();
     });
-    this.#writing.catch(() => {});
     return true;
   }
 
@@ -157,17 +165,23 @@ export class PackWriter {
     if (this.#treePack.length < TREE_PACK_BYTES) return;
     const full = this.#treePack;
     this.#treePack = new Pack("tree", this.#memory);
-    await this.#writePack(full);
+    await this.#uploads.begin(() => this.#writePack(full));
   }
 
   async #writePack(pack: Pack): Promise<void> {
     const { id, content, bytes } = pack.finish(this.#repository.sealer);
-    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content);
+    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content, this.#uploadOptions);
     pack.release();
     this.#totals.packs++;
     this.#totals.bytes += bytes;
     this.#unindexed.push(indexedPack(id, pack.contents));
     this.#unindexedBlobs += pack.contents.count;
+  }
+
+  /** One index at a time, however many packs are done at once. */
+  #indexWhenDue(): Promise<void> {
+    this.#indexing = this.#indexing.then(() => this.#indexIsDue() ? this.#writeIndex() : undefined);
+    return this.#indexing;
   }
 
   #indexIsDue(): boolean {
@@ -181,7 +195,7 @@ export class PackWriter {
     const json = encodeIndex(packs);
     await this.#repository.files.save("index", json);
     freeBuffer(json);
-    // While the index was written, a pack of trees may have joined the ones that none lists.
+    // While the index was written, more packs may have joined the ones that none lists.
     this.#unindexed = this.#unindexed.slice(packs.length);
     this.#unindexedBlobs -= blobs;
     this.#indexedAt = this.#clock.monotonicMs();

@@ -1,5 +1,5 @@
 /** A repository that is open: its store, its config, its keys, and the files that every use case works with. */
-import { ExistsError, IntegrityError, NoRepositoryError, NotFoundError } from "../base/errors.ts";
+import { ExistsError, IntegrityError, NoRepositoryError, NotFoundError, StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
@@ -40,6 +40,11 @@ export async function openRepository(store: BlobStore, options: OpenOptions): Pr
   return assemble({ store, config, sealer, unlocked });
 }
 
+/** The same open repository with another store in place of its own: one that wraps it. */
+export function withStore(repository: Repository, store: BlobStore): Repository {
+  return { ...repository, store, files: new SealedFiles(store, repository.sealer, repository.config.version) };
+}
+
 /** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` where there is one. */
 export async function initRepository(store: BlobStore, password: string, tools: KeyTools): Promise<Repository> {
   await refuseExisting(store);
@@ -52,9 +57,23 @@ export async function initRepository(store: BlobStore, password: string, tools: 
     id: encodeHex(tools.randomBytes(32)),
     chunkerPolynomial: randomPolynomial(tools.randomBytes),
   };
-  // The config comes last: as long as it is missing there is no repository, whatever else was left behind.
-  await store.put(CONFIG, [sealer.seal(encodeConfig(config))]);
+  await saveConfig(store, sealer.seal(encodeConfig(config)), keyId);
   return assemble({ store, config, sealer, unlocked: { keys, keyId } });
+}
+
+/**
+ * The config comes last: as long as it is missing there is no repository. A key that opens none would stand in the way of
+ * the next one, and of whoever was faster with the config; so it goes where the config is known not to be stored.
+ */
+async function saveConfig(store: BlobStore, sealed: Uint8Array, keyId: KeyId): Promise<void> {
+  try {
+    await store.put(CONFIG, [sealed]);
+  } catch (error) {
+    const mayBeStored = !(error instanceof StoreError) || error.retryable;
+    // Why the config was not stored is what has to be told, whatever becomes of the key.
+    if (!mayBeStored) await store.remove({ kind: "key", name: keyId }).catch(() => {});
+    throw error;
+  }
 }
 
 function assemble(
@@ -81,7 +100,8 @@ async function refuseExisting(store: BlobStore): Promise<void> {
     if (!(error instanceof NotFoundError)) throw error;
     for await (const _ of store.list("key")) {
       throw new ExistsError(
-        `There are key files in ${store.location} but no config: refusing to make a repository over them`,
+        `There are key files in ${store.location} but no config: refusing to make a repository over them; ` +
+          "if an earlier init was broken off there, remove them first",
       );
     }
     return;

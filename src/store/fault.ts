@@ -72,6 +72,10 @@ class PlannedFaults implements FaultyStore {
     return this.#inner.connections;
   }
 
+  get uploads(): number {
+    return this.#inner.uploads;
+  }
+
   create(options?: StoreCallOptions): Promise<void> {
     const fault = this.#record("create");
     return this.#meet(fault, options, () => this.#inner.create(options));

@@ -8,6 +8,9 @@ export type FileSystem = Pick<
   "chmod" | "link" | "lstat" | "mkdir" | "open" | "readDir" | "readFile" | "remove" | "rename" | "stat"
 >;
 
+/** What a file is to consist of: parts at hand, or parts that come in over time, each valid until the next is asked for. */
+export type FileContent = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /** One file to be created. */
 export interface FileCreation {
   readonly path: string;
@@ -15,12 +18,16 @@ export interface FileCreation {
   readonly temporaryPath: string;
   /** The mode of the finished file. */
   readonly mode: number;
-  readonly content: readonly Uint8Array[];
+  /** Content that fails while it comes in makes the creation fail with the same error. */
+  readonly content: FileContent;
   readonly signal: AbortSignal | undefined;
 }
 
 /** A written pack consists of a thousand parts of some 10 KB; writing it in pieces of this size takes less than half as long. */
 const PIECE_BYTES = 2 ** 20;
+
+/** Content that comes in over time is joined to smaller pieces: there may be many such files at once. */
+const STREAM_PIECE_BYTES = 2 ** 18;
 
 /** What link(2) answers on filesystems that have no hard links (FAT, some FUSE and SMB mounts). */
 const NO_HARD_LINKS: ReadonlySet<string | undefined> = new Set(
@@ -142,36 +149,66 @@ export class AtomicWriter {
   }
 }
 
-async function writeAll(target: Deno.FsFile, content: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
-  for (const piece of inLargePieces(content)) {
-    for (let written = 0; written < piece.length;) {
-      signal?.throwIfAborted();
-      written += await target.write(piece.subarray(written));
-    }
+async function writeAll(target: Deno.FsFile, content: FileContent, signal?: AbortSignal): Promise<void> {
+  if (Symbol.asyncIterator in content) return await writeStream(target, content, signal);
+  const totalBytes = content.reduce((sum, part) => sum + part.length, 0);
+  const joiner = new PieceJoiner(Math.min(totalBytes, PIECE_BYTES));
+  for (const part of content) {
+    for (const piece of joiner.add(part)) await writePiece(target, piece, signal);
+  }
+  await writePiece(target, joiner.rest(), signal);
+}
+
+async function writeStream(
+  target: Deno.FsFile,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const joiner = new PieceJoiner(STREAM_PIECE_BYTES);
+  for await (const part of content) {
+    for (const piece of joiner.add(part)) await writePiece(target, piece, signal);
+  }
+  await writePiece(target, joiner.rest(), signal);
+}
+
+async function writePiece(target: Deno.FsFile, piece: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  for (let written = 0; written < piece.length;) {
+    signal?.throwIfAborted();
+    written += await target.write(piece.subarray(written));
   }
 }
 
-/** The parts joined or cut to pieces of `PIECE_BYTES`, the last one shorter. Each piece is valid until the next is taken. */
-function* inLargePieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
-  const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  const joined = new Uint8Array(Math.min(totalBytes, PIECE_BYTES));
-  let used = 0;
-  for (const part of parts) {
+/** Joins or cuts parts to pieces of one size, the last one shorter. Each piece is valid until the next is taken. */
+class PieceJoiner {
+  readonly #joined: Uint8Array;
+  #used = 0;
+
+  constructor(pieceBytes: number) {
+    this.#joined = new Uint8Array(pieceBytes);
+  }
+
+  /** The pieces that are full with this part. */
+  *add(part: Uint8Array): Generator<Uint8Array> {
+    const pieceBytes = this.#joined.length;
     for (let offset = 0; offset < part.length;) {
-      if (used === 0 && part.length - offset >= PIECE_BYTES) {
-        yield part.subarray(offset, offset + PIECE_BYTES);
-        offset += PIECE_BYTES;
+      if (this.#used === 0 && part.length - offset >= pieceBytes) {
+        yield part.subarray(offset, offset + pieceBytes);
+        offset += pieceBytes;
         continue;
       }
-      const taken = part.subarray(offset, offset + joined.length - used);
-      joined.set(taken, used);
+      const taken = part.subarray(offset, offset + pieceBytes - this.#used);
+      this.#joined.set(taken, this.#used);
       offset += taken.length;
-      used += taken.length;
-      if (used === joined.length) {
-        yield joined;
-        used = 0;
+      this.#used += taken.length;
+      if (this.#used === pieceBytes) {
+        yield this.#joined;
+        this.#used = 0;
       }
     }
   }
-  if (used > 0) yield joined.subarray(0, used);
+
+  /** What no piece was filled with. */
+  rest(): Uint8Array {
+    return this.#joined.subarray(0, this.#used);
+  }
 }

@@ -13,6 +13,7 @@ export function openMemoryStore(location = "memory"): BlobStore {
 class MemoryStore implements BlobStore {
   readonly location: string;
   readonly connections = 1;
+  readonly uploads = 1;
   /** Content by path, relative to the repository's root. */
   readonly #contents = new Map<string, { file: FileName; bytes: Uint8Array<ArrayBuffer> }>();
 

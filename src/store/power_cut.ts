@@ -44,6 +44,10 @@ class CuttableStore implements PoweredStore {
     return this.#disk.connections;
   }
 
+  get uploads(): number {
+    return this.#disk.uploads;
+  }
+
   create(options?: StoreCallOptions): Promise<void> {
     return this.#whilePowered(() => this.#disk.create(options));
   }

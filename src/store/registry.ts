@@ -1,6 +1,8 @@
 /** Which store a repository URL means. */
 import { invariant, UsageError } from "../base/errors.ts";
-import { openLocalStore } from "./local.ts";
+import type { Clock } from "../base/clock.ts";
+import type { NetworkOptions } from "./http/client.ts";
+import type { Retry } from "./retry.ts";
 import type { BlobStore } from "./store.ts";
 
 /** A repository URL, taken apart at its first colon. */
@@ -15,13 +17,18 @@ export interface StoreUrl {
 export interface StoreDependencies {
   /** Gives that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
+  readonly clock: Clock;
+  /** A variable of the environment, where credentials for servers may stand; by default there is none. */
+  readonly env?: (name: string) => string | undefined;
+  readonly network?: NetworkOptions;
+  /** What a user set for one kind of store, such as `s3.region`, by name. */
+  readonly settings?: ReadonlyMap<string, string>;
+  /** Told before a failed call is made again. */
+  readonly onRetry?: (retry: Retry) => void;
 }
 
 /** Opens the store at a place, or throws `UsageError` for a place that makes no sense. */
 export type StoreFactory = (place: string, dependencies: StoreDependencies) => BlobStore | Promise<BlobStore>;
-
-/** Schemes of restic's that are stores of this design, for a message that tells a missing store from a typing error. */
-const RESERVED_SCHEMES: readonly string[] = ["rest", "s3"];
 
 /**
  * Takes a repository URL apart: `/srv/repo` and `local:/srv/repo` mean a folder, `xyz:place` a store of the scheme `xyz`.
@@ -65,23 +72,8 @@ export class StoreRegistry {
 
   #unknownScheme(scheme: string): UsageError {
     const known = `use ${this.schemes.map((name) => `${name}:`).join(", ")} or a path`;
-    if (RESERVED_SCHEMES.includes(scheme)) {
-      return new UsageError(`Repositories of the kind "${scheme}:" are not available in this build; ${known}`);
-    }
     return new UsageError(
       `Unknown kind of repository ${JSON.stringify(scheme)}; ${known}; write a relative path with a colon as ./PATH`,
     );
   }
-}
-
-/** A registry of the stores this program brings. */
-export function builtInStores(): StoreRegistry {
-  const registry = new StoreRegistry();
-  registry.register("local", (path, { random }) => openLocalStore(path, { random }));
-  return registry;
-}
-
-/** Opens one of the stores this program brings; see `StoreRegistry.open`. */
-export function openStore(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
-  return builtInStores().open(text, dependencies);
 }

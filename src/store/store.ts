@@ -27,14 +27,23 @@ export interface StoreCallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `get`, for stores that keep copies; all others pass them over. */
+export interface GetOptions extends StoreCallOptions {
+  /** The caller expects to need this part of a pack again: worth a copy nearby, and worth looking for one. */
+  readonly keep?: boolean;
+  /** Copies are not to be used: the caller found that one is wrong. What the store answers takes the copy's place. */
+  readonly fresh?: boolean;
+}
+
 /**
  * A flat, append-mostly collection of immutable files.
  *
  * - **Atomic.** After `put` resolves, the whole content is there; a `put` that fails, is aborted or dies with the process
  *   leaves either the whole file or none under the final name.
  * - **Durable.** A resolved `put` survives a power cut: content and name were flushed.
- * - **Never overwriting.** `put` of a name that exists throws `ExistsError` and leaves the old content alone. Of several
- *   writers of one name exactly one succeeds.
+ * - **Never overwriting.** `put` of a name that exists leaves the old content alone and throws `ExistsError`; a store that
+ *   sees that the content is the same may resolve instead. Of several writers of different content under one name exactly
+ *   one succeeds.
  * - **Read after write.** What `put` or `remove` did is seen by every later `get`, `size` and `list` of the same process.
  * - **Errors.** `NotFoundError`, `ExistsError`, `DeniedError`, `StoreFullError` and `TemporaryError` mean what they say; any
  *   other failure is a plain `StoreError`. `retryable` is decided here; only wrappers retry, implementations never do.
@@ -45,6 +54,8 @@ export interface BlobStore {
   readonly location: string;
   /** How many calls at once make it fastest. */
   readonly connections: number;
+  /** How many of them may be `put`s of whole packs, each of which is held in memory until it is stored. */
+  readonly uploads: number;
 
   /** Makes the place ready for a repository (folders, bucket prefix). Safe to repeat; never touches existing files. */
   create(options?: StoreCallOptions): Promise<void>;
@@ -53,7 +64,7 @@ export interface BlobStore {
    * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
    * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep, change and free the result, whose buffer is its alone.
    */
-  get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>>;
+  get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>>;
 
   /**
    * Stores the concatenation of `content` under the name. Owns: the parts must not change until the promise settles;

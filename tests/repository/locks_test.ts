@@ -313,6 +313,7 @@ function scheduled(store: BlobStore, scheduler: fc.Scheduler): BlobStore {
   return {
     location: store.location,
     connections: 1,
+    uploads: 1,
     create: () => store.create(),
     get: (file, range) => turn().then(() => store.get(file, range)),
     put: (file, content) => turn().then(() => store.put(file, content)),

@@ -9,7 +9,8 @@ import { loadIndex } from "../../src/repository/index_files.ts";
 import { PackWriter } from "../../src/repository/pack_writer.ts";
 import { openRepository, type Repository } from "../../src/repository/repository.ts";
 import { type FaultPlan, withFaults } from "../../src/store/fault.ts";
-import type { BlobStore } from "../../src/store/store.ts";
+import { ForwardingStore } from "../../src/store/forwarding.ts";
+import type { BlobStore, FileName, StoreCallOptions } from "../../src/store/store.ts";
 import { type FakeWorld, fakeWorld, macrotask, memoryRepository, namesOf, noise, PASSWORD } from "../helpers/world.ts";
 import { unpacked } from "./unpacked_pack.ts";
 
@@ -22,20 +23,58 @@ interface Writing {
   readonly writer: PackWriter;
 }
 
-async function writing({ packBytes = 10_000, plan }: { packBytes?: number; plan?: FaultPlan } = {}): Promise<Writing> {
+interface WritingOptions {
+  readonly packBytes?: number;
+  readonly plan?: FaultPlan;
+  /** What the writer's repository stands on, given the store without faults. */
+  readonly wrap?: (store: BlobStore) => BlobStore;
+  readonly signal?: AbortSignal;
+}
+
+async function writing(options: WritingOptions = {}): Promise<Writing> {
+  const { packBytes = 10_000, plan = () => undefined, wrap = (store) => store } = options;
   const world = fakeWorld();
   const { store } = await memoryRepository(world);
   const { randomBytes, clock } = world;
-  const faulty = withFaults(store, plan ?? (() => undefined));
-  const repository = await openRepository(faulty, { password: PASSWORD, randomBytes });
+  const repository = await openRepository(wrap(withFaults(store, plan)), { password: PASSWORD, randomBytes });
   const index = new BlobIndex({ dataPlaces: false });
   return {
     world,
     store,
     repository,
     index,
-    writer: new PackWriter({ repository, index, clock, randomBytes, packBytes }),
+    writer: new PackWriter({
+      repository,
+      index,
+      clock,
+      randomBytes,
+      packBytes,
+      ...options.signal && { signal: options.signal },
+    }),
   };
+}
+
+/** A store far away: every upload takes some turns of the event loop, three may go on at once. */
+class FarStore extends ForwardingStore {
+  #underWay = 0;
+  most = 0;
+
+  override get uploads(): number {
+    return 3;
+  }
+
+  override async put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+    this.most = Math.max(this.most, ++this.#underWay);
+    try {
+      for (let turn = 0; turn < 50; turn++) {
+        await macrotask();
+        options?.signal?.throwIfAborted();
+      }
+      await super.put(file, content, options);
+    } finally {
+      this.#underWay--;
+    }
+  }
 }
 
 const PLAINTEXT_BYTES = 468;
@@ -283,4 +322,31 @@ Deno.test("an index is never written before the packs it lists", async () => {
   await state.writer.finish();
   assert.equal(order.at(-1), "index");
   assert.equal(order.indexOf("index"), order.length - 1);
+});
+
+Deno.test("as many packs are on their way at once as the store likes, and each is listed once", async () => {
+  let far: FarStore | undefined;
+  const state = await writing({ wrap: (store) => far = new FarStore(store) });
+  for (let round = 0; round < 5; round++) {
+    await addBlobs(state, 100 * round, 100 * round + 100);
+    state.world.clock.jump(60_000);
+  }
+  await state.writer.finish();
+  assert.equal(far?.most, 3);
+  await assertIndexed(state);
+  assert.equal(state.writer.totals.packs, (await packsOf(state)).length);
+});
+
+Deno.test("a signal ends the uploads under way; what was stored before is listed", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  const state = await writing({ wrap: (store) => new FarStore(store), signal: controller.signal });
+  await addBlobs(state, 0, 120);
+  controller.abort(reason);
+  await assert.rejects(state.writer.finish(), reason);
+  const durable = (await packsOf(state)).length;
+  assert.ok(durable > 0);
+  await state.writer.abandon();
+  assert.equal((await packsOf(state)).length, durable);
+  await assertIndexed(state);
 });

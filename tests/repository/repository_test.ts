@@ -5,6 +5,7 @@ import {
   IntegrityError,
   NoRepositoryError,
   StoreFullError,
+  TemporaryError,
   WrongPasswordError,
 } from "../../src/base/errors.ts";
 import { initRepository, openRepository } from "../../src/repository/repository.ts";
@@ -57,7 +58,18 @@ Deno.test("the config comes last: where anything fails before it there is no rep
     const failing = withFaults(store, (call) => call.method === "put" && call.kind === kind ? full : undefined);
     await assert.rejects(initRepository(failing, PASSWORD, tools), StoreFullError);
     await assert.rejects(openRepository(store, opening), NoRepositoryError);
+    assert.deepEqual(await namesOf(store, "key"), [], "a key that opens nothing stands in the way of the next init");
+    await initRepository(store, PASSWORD, tools);
   }
+});
+
+Deno.test("where the config may be stored all the same, its key stays", async () => {
+  const store = openMemoryStore();
+  const lossy = withFaults(store, (call) => {
+    return call.method === "put" && call.kind === "config" ? { type: "lose-answer" } : undefined;
+  });
+  await assert.rejects(initRepository(lossy, PASSWORD, tools), TemporaryError);
+  await openRepository(store, opening);
 });
 
 Deno.test("a wrong password, a damaged config and another repository's config are told apart", async () => {

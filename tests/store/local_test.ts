@@ -5,5 +5,8 @@ import { DISK_FOLDER, localFixture, withoutHardLinks } from "./local_fixture.ts"
 storeConformance("local store", { create: () => localFixture({}, { parent: DISK_FOLDER }) });
 
 storeConformance("local store without hard links", { create: () => localFixture(withoutHardLinks) }, [
-  { test: "a file of 64 MiB comes back whole", reason: "hard links do not concern content" },
+  {
+    test: "a file of 64 MiB comes back whole, or is given up in the middle",
+    reason: "hard links do not concern content",
+  },
 ]);

@@ -1,0 +1,66 @@
+/** The stores this program brings, by scheme, and what is put around those on other machines. */
+import { UsageError } from "../base/errors.ts";
+import { openLocalStore } from "./local.ts";
+import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./registry.ts";
+import { openRestStore, type RestStoreOptions } from "./rest/rest.ts";
+import { withRetries } from "./retry.ts";
+import { openS3Store } from "./s3/store.ts";
+import type { BlobStore } from "./store.ts";
+import { withVerification } from "./verified.ts";
+
+/** Stores on other machines: worth a cache on this one. */
+const REMOTE_SCHEMES: readonly string[] = ["rest", "s3"];
+
+/** A registry of the stores this program brings: `local`, `rest`, `s3`. */
+export function builtInStores(): StoreRegistry {
+  const registry = new StoreRegistry();
+  registry.register("local", (path, { random }) => openLocalStore(path, { random }));
+  registry.register("rest", (place, dependencies) => {
+    return overNetwork(openRestStore(place, restOptions(dependencies)), dependencies);
+  });
+  registry.register("s3", (place, dependencies) => {
+    const { env = () => undefined, network = {}, settings = new Map(), clock } = dependencies;
+    return overNetwork(openS3Store(place, { env, network, settings, clock }), dependencies);
+  });
+  return registry;
+}
+
+/** Opens one of the stores this program brings; see `StoreRegistry.open`. */
+export function openStore(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
+  return builtInStores().open(text, dependencies);
+}
+
+/** Whether the store that a repository URL means is on another machine. Throws `UsageError` as `parseStoreUrl` does. */
+export function isRemote(text: string): boolean {
+  return REMOTE_SCHEMES.includes(parseStoreUrl(text).scheme);
+}
+
+/** What fails on the way is tried again, what is damaged on the way is read again. */
+function overNetwork(store: BlobStore, { clock, random, onRetry }: StoreDependencies): BlobStore {
+  return withRetries(withVerification(store), { clock, random, ...onRetry && { onRetry } });
+}
+
+function restOptions({ clock, env = () => undefined, network = {}, settings = new Map() }: StoreDependencies) {
+  const prefix = env("AGENT_REST_USERNAME") || env("AGENT_REST_PASSWORD") ? "AGENT" : "RESTIC";
+  const username = env(`${prefix}_REST_USERNAME`);
+  const password = env(`${prefix}_REST_PASSWORD`);
+  const connections = restConnections(settings);
+  return {
+    clock,
+    network,
+    ...connections !== undefined && { connections },
+    ...username && { username },
+    ...password && { password },
+  } satisfies RestStoreOptions;
+}
+
+/** The one setting of REST stores. Throws `UsageError` for any other, and for what is not a number of connections. */
+function restConnections(settings: ReadonlyMap<string, string>): number | undefined {
+  const ours = [...settings].filter(([name]) => name.startsWith("rest."));
+  for (const [name, value] of ours) {
+    if (name !== "rest.connections") throw new UsageError(`Unknown setting "${name}"; known is rest.connections`);
+    if (!/^[1-9]\d{0,2}$/.test(value)) throw new UsageError(`rest.connections cannot be "${value}"; give it 1 to 999`);
+    return Number(value);
+  }
+  return undefined;
+}

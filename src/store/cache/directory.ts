@@ -1,0 +1,86 @@
+/** A cache directory as a whole, over all repositories: what lies in it, and how it is kept small. */
+import type { Clock } from "../../base/clock.ts";
+import { mapConcurrently } from "../../base/concurrency.ts";
+import { isId } from "../../base/id.ts";
+import { REPOSITORY_FOLDERS } from "../layout.ts";
+import { localError, osCode } from "../local_errors.ts";
+import { kindOfName } from "./entry.ts";
+import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
+
+/** How many files or folders are asked about at once. */
+const FILES_AT_ONCE = 32;
+
+/**
+ * What lies in a cache directory, by repository; nothing where there is no such directory. Files and folders that no cache
+ * has written are passed over. Throws `StoreError` where it cannot be read.
+ */
+export async function scanCache(directory: string): Promise<CachedRepository[]> {
+  const repositories: CachedRepository[] = [];
+  for (const id of (await namesIn(directory)).filter(isId).sort()) {
+    repositories.push({ id, files: await scanRepository(`${directory}/${id}`) });
+  }
+  return repositories;
+}
+
+/** Removes the files that exceed the limit, and what dead writers left. Throws `StoreError` where that fails. */
+export async function evict(options: { directory: string; limitBytes: number; clock: Clock }): Promise<void> {
+  const { directory, limitBytes, clock } = options;
+  const files = (await scanCache(directory)).flatMap((repository) => repository.files);
+  await removeFiles(planEviction(files, limitBytes, clock.now().getTime()));
+}
+
+/** Removes files; those that are gone already count as removed. Throws `StoreError` where one cannot be removed. */
+export async function removeFiles(files: readonly CachedFile[]): Promise<void> {
+  await mapConcurrently(files, FILES_AT_ONCE, ({ path }) => removeUnless(["ENOENT"], path));
+}
+
+/** Removes the folders of a repository that are empty. Throws `StoreError` where one cannot be removed. */
+export async function removeEmptyFolders(directory: string, { id }: CachedRepository): Promise<void> {
+  // Folders come after those they lie in, so from the back each is met when it is empty.
+  for (const folder of [...REPOSITORY_FOLDERS].reverse()) {
+    await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}/${folder}`);
+  }
+  await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}`);
+}
+
+async function scanRepository(path: string): Promise<CachedFile[]> {
+  const packFolders = (await namesIn(`${path}/data`)).map((name) => `data/${name}`);
+  const found: CachedFile[] = [];
+  for (const folder of ["snapshots", "index", ...packFolders]) {
+    const names = (await namesIn(`${path}/${folder}`)).filter((name) => kindOfName(folder, name) !== undefined);
+    const files = await mapConcurrently(names, FILES_AT_ONCE, (name) => {
+      return lookAt(`${path}/${folder}/${name}`, kindOfName(folder, name) === "being-written");
+    });
+    found.push(...files.filter((file) => file !== undefined));
+  }
+  return found;
+}
+
+/** A file; undefined where somebody else removed it meanwhile. */
+async function lookAt(path: string, isBeingWritten: boolean): Promise<CachedFile | undefined> {
+  try {
+    const { isFile, size, mtime } = await Deno.lstat(path);
+    return isFile ? { path, bytes: size, lastUsedMs: mtime?.getTime() ?? 0, isBeingWritten } : undefined;
+  } catch (thrown) {
+    if (osCode(thrown) === "ENOENT") return undefined;
+    throw localError(thrown, "look at", path);
+  }
+}
+
+/** Every name in a folder; none where there is no such folder. */
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+  } catch (thrown) {
+    if (osCode(thrown) === "ENOENT" || osCode(thrown) === "ENOTDIR") return [];
+    throw localError(thrown, "list", path);
+  }
+}
+
+async function removeUnless(codes: readonly string[], path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (thrown) {
+    if (!codes.includes(osCode(thrown) ?? "unknown")) throw localError(thrown, "remove", path);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What a cache keeps and under which names: snapshots and indexes whole, as they lie in the store, and parts of packs.
+ *
+ * Everything kept carries the SHA-256 of its content: whole files in their name, parts of packs in 32 bytes at their end.
+ */
+import { hash } from "node:crypto";
+import { isId } from "../../base/id.ts";
+import { isPackFolder, relativePath } from "../layout.ts";
+import { checkRange } from "../range.ts";
+import type { ByteRange, FileName } from "../store.ts";
+
+/** The kinds of files that are kept whole. Locks change, keys are secrets, the config is small and proves the place. */
+export type KeptKind = "snapshot" | "index";
+
+/** One thing that a cache may keep. */
+export interface CacheEntry {
+  /** Relative to the repository's folder in the cache. */
+  readonly path: string;
+  /** The SHA-256 of the content in hex, where the name tells it; else it follows the content. */
+  readonly digest: string | undefined;
+}
+
+/** How many bytes follow the content of an entry. */
+export function trailerBytes({ digest }: CacheEntry): number {
+  return digest === undefined ? DIGEST_BYTES : 0;
+}
+
+const DIGEST_BYTES = 32;
+
+/** Whether files of the kind are kept whole. */
+export function isKeptKind(kind: string): kind is KeptKind {
+  return kind === "snapshot" || kind === "index";
+}
+
+/** The entry of a whole file. */
+export function entryOfFile(file: FileName & { readonly kind: KeptKind }): CacheEntry {
+  return { path: relativePath(file), digest: file.name };
+}
+
+/** The entry of a part of a pack. */
+export function entryOfPart(pack: FileName, range: Required<ByteRange>): CacheEntry {
+  checkRange(range);
+  return { path: `${relativePath(pack)}-${range.offset}-${range.length}`, digest: undefined };
+}
+
+/** What follows the content in the file of an entry. */
+export function trailerOf(entry: CacheEntry, content: Uint8Array): Uint8Array {
+  return entry.digest === undefined ? hash("sha256", content, "buffer") : new Uint8Array(0);
+}
+
+/** Whether the content is what the entry's digest says. */
+export function isIntact(entry: CacheEntry, content: Uint8Array, trailer: Uint8Array): boolean {
+  const expected = entry.digest ?? trailer.toHex();
+  return hash("sha256", content, "hex") === expected;
+}
+
+/** What stands in the names of files that are being written. */
+const TEMPORARY_MARK = "-tmp-";
+
+/** The name of a file while it is being written; `unique` is hex. */
+export function temporaryPath(path: string, unique: string): string {
+  return `${path}${TEMPORARY_MARK}${unique}`;
+}
+
+/** What a name in a folder of the cache stands for; undefined for a file that no cache has written. */
+export function kindOfName(folder: string, name: string): "kept" | "being-written" | undefined {
+  const [finalName, unique] = name.split(TEMPORARY_MARK, 2);
+  if (!isEntryName(folder, finalName!)) return undefined;
+  if (unique === undefined) return "kept";
+  return /^[0-9a-f]+$/.test(unique) ? "being-written" : undefined;
+}
+
+function isEntryName(folder: string, name: string): boolean {
+  if (folder === "snapshots" || folder === "index") return isId(name);
+  const [pack, ...numbers] = name.split("-");
+  return isPackFolder(folder.slice("data/".length)) && isId(pack!) && numbers.length === 2 &&
+    numbers.every((number) => /^\d+$/.test(number));
+}

@@ -1,0 +1,51 @@
+/** A store that hands every call on to another one: what wrappers that change a few of the calls are made from. */
+import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
+
+/** Hands every call on as it is. Closing closes the inner store. */
+export class ForwardingStore implements BlobStore {
+  protected readonly inner: BlobStore;
+
+  constructor(inner: BlobStore) {
+    this.inner = inner;
+  }
+
+  get location(): string {
+    return this.inner.location;
+  }
+
+  get connections(): number {
+    return this.inner.connections;
+  }
+
+  get uploads(): number {
+    return this.inner.uploads;
+  }
+
+  create(options?: StoreCallOptions): Promise<void> {
+    return this.inner.create(options);
+  }
+
+  get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    return this.inner.get(file, range, options);
+  }
+
+  put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+    return this.inner.put(file, content, options);
+  }
+
+  size(file: FileName, options?: StoreCallOptions): Promise<number> {
+    return this.inner.size(file, options);
+  }
+
+  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
+    return this.inner.list(kind, options);
+  }
+
+  remove(file: FileName, options?: StoreCallOptions): Promise<void> {
+    return this.inner.remove(file, options);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}

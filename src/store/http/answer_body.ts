@@ -1,0 +1,88 @@
+/** Collects the body of an answer: nothing is believed about its length that did not come true. */
+import type { IncomingMessage } from "node:http";
+import { concatBytes } from "../../base/bytes.ts";
+import { StoreError, TemporaryError } from "../../base/errors.ts";
+import { formatSize } from "../../base/size.ts";
+
+/** How to take a body. */
+export interface BodyLimits {
+  readonly mostBytes: number;
+  /** No body follows, whatever `content-length` says (RFC 9112, section 6.3): answers to HEAD, and some statuses. */
+  readonly isEmpty: boolean;
+  /** The server, for messages. */
+  readonly origin: string;
+}
+
+/** The body of an answer as it comes in. */
+export interface AnswerBody {
+  /** Takes a piece, which is copied. Throws `StoreError` for a body that is longer than allowed or announced. */
+  add(piece: Uint8Array): void;
+  /** The whole body. Throws `TemporaryError` where it is shorter than announced. */
+  end(): Uint8Array<ArrayBuffer>;
+}
+
+/** Where the body of `message` goes. Throws `StoreError` where it is announced longer than allowed. */
+export function bodyOf(message: IncomingMessage, limits: BodyLimits): AnswerBody {
+  const announced = message.headers["content-length"];
+  if (limits.isEmpty || announced === undefined) return new GrowingBody(limits);
+  const length = Number(announced);
+  if (!/^\d+$/.test(announced) || !Number.isSafeInteger(length)) {
+    throw new StoreError(`${limits.origin} announces an answer of "${announced.slice(0, 40)}" bytes; check the server`);
+  }
+  if (length > limits.mostBytes) throw tooLong(limits);
+  return new MeasuredBody(length, limits);
+}
+
+/** A body whose length was announced. */
+class MeasuredBody implements AnswerBody {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #limits: BodyLimits;
+  #filled = 0;
+
+  constructor(length: number, limits: BodyLimits) {
+    this.#bytes = new Uint8Array(length);
+    this.#limits = limits;
+  }
+
+  add(piece: Uint8Array): void {
+    if (this.#filled + piece.length > this.#bytes.length) throw tooLong(this.#limits);
+    this.#bytes.set(piece, this.#filled);
+    this.#filled += piece.length;
+  }
+
+  end(): Uint8Array<ArrayBuffer> {
+    if (this.#filled < this.#bytes.length) {
+      throw new TemporaryError(
+        `The answer of ${this.#limits.origin} ended after ${this.#filled} of ${this.#bytes.length} bytes; try again`,
+      );
+    }
+    return this.#bytes;
+  }
+}
+
+/** A body that ends where it ends. */
+class GrowingBody implements AnswerBody {
+  readonly #pieces: Uint8Array[] = [];
+  readonly #limits: BodyLimits;
+  #length = 0;
+
+  constructor(limits: BodyLimits) {
+    this.#limits = limits;
+  }
+
+  add(piece: Uint8Array): void {
+    this.#length += piece.length;
+    if (this.#length > this.#limits.mostBytes) throw tooLong(this.#limits);
+    this.#pieces.push(piece);
+  }
+
+  end(): Uint8Array<ArrayBuffer> {
+    return concatBytes(this.#pieces);
+  }
+}
+
+function tooLong({ origin, mostBytes }: BodyLimits): StoreError {
+  return new StoreError(
+    `The answer of ${origin} is longer than expected (more than ${formatSize(mostBytes)}); check the URL`,
+  );
+}

@@ -1,0 +1,112 @@
+/** The HTTP client of the stores, on node:http: connections are kept, uploads go piece by piece with backpressure. */
+import http, { type ClientRequest } from "node:http";
+import https from "node:https";
+import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "./client.ts";
+import { checkAnsweredAsAsked } from "./errors.ts";
+import { exchange, type Line } from "./exchange.ts";
+import { holdWriteFailures } from "./late_failures.ts";
+import { RateLimiter } from "./rate_limit.ts";
+import { checkCertificates, tlsOptions } from "./trust.ts";
+import { Turns } from "./turns.ts";
+
+/** What a client needs. */
+export interface HttpClientOptions extends NetworkOptions {
+  /** How many requests run at a time; more wait for their turn. */
+  readonly connections: number;
+  readonly clock: Clock;
+  /** A unix socket to speak to instead of the URL's host. */
+  readonly socketPath?: string;
+}
+
+const DEFAULT_STALL_MS = 5 * 60_000;
+
+/**
+ * A client for one server or a few. Nothing is connected before the first request. Throws `UsageError` for certificates
+ * and keys that cannot be read.
+ */
+export function openHttpClient(options: HttpClientOptions): HttpClient {
+  return new NodeHttpClient(options);
+}
+
+class NodeHttpClient implements HttpClient {
+  readonly #options: HttpClientOptions;
+  readonly #turns: Turns;
+  readonly #line: Line;
+  readonly #plainAgent = new http.Agent({ keepAlive: true });
+  #tlsAgent: https.Agent | undefined;
+  /** Resolves for each open socket when it is closed. */
+  readonly #sockets = new Map<Socket, Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(options: HttpClientOptions) {
+    checkCertificates(options);
+    this.#options = options;
+    this.#turns = new Turns(options.connections);
+    const { clock, uploadBytesPerSecond, downloadBytesPerSecond } = options;
+    this.#line = {
+      originOf: (url) => this.#originOf(url),
+      begin: (request, contentBytes) => this.#begin(request, contentBytes),
+      clock,
+      stallMs: options.stallMs ?? DEFAULT_STALL_MS,
+      uploadLimit: uploadBytesPerSecond === undefined ? undefined : new RateLimiter(uploadBytesPerSecond, clock),
+      downloadLimit: downloadBytesPerSecond === undefined ? undefined : new RateLimiter(downloadBytesPerSecond, clock),
+    };
+  }
+
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    const signals = request.signal ? [request.signal, this.#closing.signal] : [this.#closing.signal];
+    const signal = AbortSignal.any(signals);
+    const answer = await this.#turns.take(() => exchange({ ...request, signal }, this.#line), signal);
+    checkAnsweredAsAsked(answer, request.url.protocol, this.#originOf(request.url));
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new StoreError("The connections were closed while a request was under way"));
+    this.#plainAgent.destroy();
+    this.#tlsAgent?.destroy();
+    await Promise.all(this.#sockets.values());
+  }
+
+  #begin(request: HttpRequest, contentBytes: number): ClientRequest {
+    const { url, method } = request;
+    const mayHaveContent = method === "POST" || method === "PUT";
+    const options = {
+      method,
+      host: url.hostname.replace(/^\[|\]$/g, ""),
+      port: url.port,
+      path: `${url.pathname}${url.search}`,
+      headers: { ...request.headers, ...(mayHaveContent ? { "content-length": contentBytes } : {}) },
+      ...(this.#options.socketPath === undefined ? {} : { socketPath: this.#options.socketPath }),
+    };
+    const outgoing = url.protocol === "https:"
+      ? https.request({ ...options, agent: this.#agentForTls() })
+      : http.request({ ...options, agent: this.#plainAgent });
+    outgoing.on("socket", (socket) => this.#track(socket));
+    return outgoing;
+  }
+
+  #originOf(url: URL): string {
+    return this.#options.socketPath === undefined ? url.origin : `unix:${this.#options.socketPath}`;
+  }
+
+  /** Made when first needed: the system's authorities have to be read for it. */
+  #agentForTls(): https.Agent {
+    return this.#tlsAgent ??= new https.Agent({ keepAlive: true, ...tlsOptions(this.#options) });
+  }
+
+  /** Prepares a socket that shows up for the first time. */
+  #track(socket: Socket): void {
+    if (this.#sockets.has(socket)) return;
+    holdWriteFailures(socket);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#sockets.set(socket, promise);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      resolve();
+    });
+  }
+}

@@ -1,0 +1,57 @@
+/** Listings of the REST protocol: names with sizes (version 2) or names alone (version 1); see restic's REST backend documentation. */
+import * as v from "valibot";
+import { StoreError } from "../../base/errors.ts";
+import { isNameOfKind } from "../layout.ts";
+import type { FileKind } from "../store.ts";
+
+/** Asks for listings with sizes. */
+export const LISTING_V2 = "application/vnd.x.restic.rest.v2";
+
+/** One file of a listing. */
+export interface ListingRow {
+  readonly name: string;
+  /** `undefined` where the server lists names alone. */
+  readonly size: number | undefined;
+}
+
+const NamesAlone = v.array(v.string());
+const NamesWithSizes = v.array(v.object({
+  name: v.string(),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+}));
+const Listing = v.nullable(v.union([NamesAlone, NamesWithSizes]));
+
+/**
+ * The files of a kind from the text of a listing, each once; names of another shape are passed over. Which version it is
+ * shows in the rows: servers differ in how they label it. Throws `StoreError` for anything that is no listing.
+ */
+export function parseListing(body: Uint8Array, kind: FileKind, place: string): ListingRow[] {
+  const listing = v.safeParse(Listing, json(body, place));
+  if (!listing.success) throw notARepository(place);
+  const rows = new Map<string, ListingRow>();
+  for (const entry of listing.output ?? []) {
+    const row = typeof entry === "string" ? { name: entry, size: undefined } : entry;
+    if (isNameOfKind(kind, row.name)) rows.set(row.name, row);
+  }
+  return [...rows.values()];
+}
+
+/** Whether what came instead of a file is a web page. Its type is no evidence: servers guess that from the first bytes. */
+export function isWebPage(body: Uint8Array): boolean {
+  return /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(body.subarray(0, 100)));
+}
+
+/** Tells that something else than a repository answers. */
+export function notARepository(place: string, cause?: unknown): StoreError {
+  return new StoreError(`Cannot read "${place}": this does not look like a repository server; check the URL`, {
+    cause,
+  });
+}
+
+function json(body: Uint8Array, place: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw notARepository(place, cause);
+  }
+}

@@ -1,0 +1,212 @@
+/** Makes calls of a store again that failed in a way that may pass. */
+import type { Clock } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ExistsError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
+import { decodeHexInto } from "../base/hex.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { IdTable, KEPT_ID_BYTES } from "../base/id_table.ts";
+import { ForwardingStore } from "./forwarding.ts";
+import { RETRY_POLICY, retryDelay, type RetryPolicy } from "./retry_decision.ts";
+import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
+
+/** A call that failed and is about to be made again. */
+export interface Retry {
+  readonly error: StoreError;
+  /** How many times the call failed so far, from 1. */
+  readonly failures: number;
+  /** How long it waits before, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** What trying again depends on. */
+export interface RetryOptions {
+  readonly clock: Clock;
+  /** Gives that many random bytes; they spread the repetitions of many clients. */
+  readonly random: (lengthBytes: number) => Uint8Array;
+  /** Told before a failed call is made again. */
+  readonly onRetry?: (retry: Retry) => void;
+  /** `RETRY_POLICY` by default. */
+  readonly policy?: RetryPolicy;
+}
+
+/**
+ * `inner`, but calls that fail with an error that is `retryable` are made again, as the policy says. What is thrown when
+ * it gives up is of the same class as the last failure, which is its cause, and tells how often and how long it was tried.
+ * An abort while it waits rejects with the signal's reason. Calls share nothing but whether the store ever answered.
+ *
+ * - `put`: the failed attempt may have stored the file, so a repetition that finds it there is a success where it has the
+ *   size of the content, whose digest its name is (of the config the bytes are compared). Of a large file the size is
+ *   asked for before it is sent again.
+ * - `list`: begins again and passes over the rows that it gave before. That takes some 30 bytes a row.
+ */
+export function withRetries(inner: BlobStore, options: RetryOptions): BlobStore {
+  return new RetryingStore(inner, options);
+}
+
+/** A round trip costs less than sending so many bytes again on all but the fastest networks. */
+const ASK_FIRST_BYTES = 1024 * 1024;
+
+class RetryingStore extends ForwardingStore {
+  readonly #options: RetryOptions;
+  #hasAnswered = false;
+
+  constructor(inner: BlobStore, options: RetryOptions) {
+    super(inner);
+    this.#options = options;
+  }
+
+  override create(options?: StoreCallOptions): Promise<void> {
+    return this.#attempt(options, () => this.inner.create(options));
+  }
+
+  override get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#attempt(options, () => this.inner.get(file, range, options));
+  }
+
+  override put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+    return this.#attempt(options, (failures) => {
+      return failures === 0 ? this.inner.put(file, content, options) : this.#putAgain(file, content, options);
+    });
+  }
+
+  override size(file: FileName, options?: StoreCallOptions): Promise<number> {
+    return this.#attempt(options, () => this.inner.size(file, options));
+  }
+
+  override async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
+    const given = new GivenNames();
+    const failures = this.#failures(options);
+    for (;;) {
+      try {
+        for await (const row of this.inner.list(kind, options)) {
+          this.#hasAnswered = true;
+          if (!given.add(row.name)) continue;
+          failures.reset();
+          yield row;
+        }
+        this.#hasAnswered = true;
+        return;
+      } catch (error) {
+        await failures.wait(error);
+      }
+    }
+  }
+
+  override remove(file: FileName, options?: StoreCallOptions): Promise<void> {
+    return this.#attempt(options, () => this.inner.remove(file, options));
+  }
+
+  /** `call` gets how many times it failed before. */
+  async #attempt<T>(options: StoreCallOptions | undefined, call: (failures: number) => Promise<T>): Promise<T> {
+    const failures = this.#failures(options);
+    for (;;) {
+      try {
+        const answer = await call(failures.count);
+        this.#hasAnswered = true;
+        return answer;
+      } catch (error) {
+        this.#hasAnswered ||= error instanceof NotFoundError || error instanceof ExistsError;
+        await failures.wait(error);
+      }
+    }
+  }
+
+  #failures(options: StoreCallOptions | undefined): Failures {
+    return new Failures(this.#options, () => this.#hasAnswered, options?.signal);
+  }
+
+  async #putAgain(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+    if (lengthOf(content) >= ASK_FIRST_BYTES && await this.#isInPlace(file, content, options)) return;
+    try {
+      await this.inner.put(file, content, options);
+    } catch (error) {
+      if (!(error instanceof ExistsError) || !await this.#isInPlace(file, content, options)) throw error;
+    }
+  }
+
+  /** Whether the store holds the content under the name; false where it does not say. */
+  async #isInPlace(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<boolean> {
+    try {
+      if (file.kind === "config") return areEqual(content, await this.inner.get(file, undefined, options));
+      return await this.inner.size(file, options) === lengthOf(content);
+    } catch (error) {
+      if (error instanceof StoreError && !error.retryable) return false;
+      throw error;
+    }
+  }
+}
+
+/** The failures in a row of one call. */
+class Failures {
+  count = 0;
+  #firstMs = 0;
+  readonly #options: RetryOptions;
+  readonly #hasAnswered: () => boolean;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(options: RetryOptions, hasAnswered: () => boolean, signal: AbortSignal | undefined) {
+    this.#options = options;
+    this.#hasAnswered = hasAnswered;
+    this.#signal = signal;
+  }
+
+  /** The call got on. */
+  reset(): void {
+    this.count = 0;
+  }
+
+  /** Resolves when it is time for the next attempt; throws where there is none. */
+  async wait(error: unknown): Promise<void> {
+    if (!(error instanceof StoreError) || !error.retryable) throw error;
+    const { clock, random, onRetry, policy = RETRY_POLICY } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.count++ === 0) this.#firstMs = nowMs;
+    const failingMs = nowMs - this.#firstMs;
+    const call = { error, failures: this.count, failingMs, hasAnswered: this.#hasAnswered() };
+    const delayMs = retryDelay(call, chance(random), policy);
+    if (delayMs === null) throw givenUp(error, this.count, failingMs);
+    onRetry?.({ error, failures: this.count, delayMs });
+    await clock.sleep(delayMs, this.#signal);
+  }
+}
+
+function chance(random: (lengthBytes: number) => Uint8Array): number {
+  const [high, low] = random(2);
+  return (high! * 256 + low!) / 65535;
+}
+
+function givenUp(error: StoreError, failures: number, failingMs: number): StoreError {
+  const span = failures === 1 ? "once" : `${failures} times in ${formatDuration(failingMs)}`;
+  const message = `${error.message} (gave up after it was tried ${span})`;
+  if (!(error instanceof TemporaryError)) {
+    return new StoreError(message, { code: error.code, retryable: true, cause: error });
+  }
+  return new TemporaryError(message, { retryAfterMs: error.retryAfterMs, cause: error });
+}
+
+/** The names that a listing gave: a table of digests, which takes a quarter of the memory of a set of texts. */
+class GivenNames {
+  readonly #digest = new Uint8Array(ID_BYTES);
+  #ids: IdTable | undefined;
+  #hasConfig = false;
+
+  /** Tells whether the name is one that was not given before. */
+  add(name: string): boolean {
+    if (name === "config") return !this.#hasConfig && (this.#hasConfig = true);
+    this.#ids ??= new IdTable(KEPT_ID_BYTES);
+    const { size } = this.#ids;
+    decodeHexInto(name, this.#digest, 0);
+    this.#ids.add(this.#digest);
+    return this.#ids.size > size;
+  }
+}
+
+function lengthOf(content: readonly Uint8Array[]): number {
+  return content.reduce((sum, part) => sum + part.length, 0);
+}
+
+function areEqual(content: readonly Uint8Array[], bytes: Uint8Array): boolean {
+  if (lengthOf(content) !== bytes.length) return false;
+  let at = 0;
+  return content.every((part) => part.every((byte) => byte === bytes[at++]));
+}

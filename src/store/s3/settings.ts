@@ -1,0 +1,83 @@
+/** What a user can set for S3, by restic's names. */
+import { UsageError } from "../../base/errors.ts";
+import type { BucketStyle } from "./place.ts";
+
+/** The settings of an S3 store; what is undefined was not set. */
+export interface S3Settings {
+  readonly region: string | undefined;
+  /** How many requests at once. */
+  readonly connections: number;
+  readonly storageClass: string | undefined;
+  /** Undefined leaves the choice to `bucketStyleOf`. */
+  readonly bucketStyle: BucketStyle | undefined;
+  /** Sends requests without a signature, for buckets that anybody may use. */
+  readonly anonymous: boolean;
+}
+
+type Reader = (value: string) => Partial<S3Settings> | undefined;
+
+/** Gives what a value means, or undefined where it is malformed; `wants` says how it should look. */
+const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly read: Reader }>> = {
+  "s3.region": {
+    wants: "a region such as eu-central-1",
+    read: (value) => /^[A-Za-z0-9._-]{1,64}$/.test(value) ? { region: value } : undefined,
+  },
+  "s3.connections": {
+    wants: "a number from 1 to 1000",
+    read: (value) => /^[1-9]\d{0,2}$|^1000$/.test(value) ? { connections: Number(value) } : undefined,
+  },
+  "s3.storage-class": {
+    wants: "a class such as STANDARD_IA",
+    read: (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value) ? { storageClass: value } : undefined,
+  },
+  "s3.bucket-lookup": {
+    wants: "auto, dns or path",
+    read: (value) => {
+      if (value === "auto") return {};
+      return value === "dns" || value === "path" ? { bucketStyle: value } : undefined;
+    },
+  },
+  "s3.unsafe-anonymous-auth": {
+    wants: "true or false",
+    read: (value) => ["true", "false"].includes(value) ? { anonymous: value === "true" } : undefined,
+  },
+};
+
+/**
+ * Reads the settings whose names begin with `s3.`; those of other stores are passed over. Throws `UsageError` for a name
+ * that is not known and a value that is malformed.
+ */
+export function readS3Settings(settings: ReadonlyMap<string, string>): S3Settings {
+  const read: S3Settings = {
+    region: undefined,
+    connections: 5,
+    storageClass: undefined,
+    bucketStyle: undefined,
+    anonymous: false,
+  };
+  const ours = [...settings].filter(([name]) => name.startsWith("s3."));
+  return ours.reduce((all, [name, value]) => ({ ...all, ...readSetting(name, value) }), read);
+}
+
+function readSetting(name: string, value: string): Partial<S3Settings> {
+  const reader = Object.hasOwn(READER_BY_NAME, name) ? READER_BY_NAME[name] : undefined;
+  if (!reader) {
+    throw new UsageError(
+      `Unknown setting ${JSON.stringify(name)}; known are ${Object.keys(READER_BY_NAME).join(", ")}`,
+    );
+  }
+  const setting = reader.read(value);
+  if (!setting) throw new UsageError(`${name} cannot be ${JSON.stringify(value)}; give it ${reader.wants}`);
+  return setting;
+}
+
+/** Classes whose files cannot be read before somebody asked for them and waited for hours. */
+const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
+
+/**
+ * The storage class a file is put into; undefined leaves it to the bucket. As restic has it, an archive takes packs only, so
+ * that keys, locks, snapshots and indexes stay readable.
+ */
+export function storageClassOf(isPack: boolean, { storageClass }: S3Settings): string | undefined {
+  return isPack || storageClass === undefined || !ARCHIVE_CLASSES.includes(storageClass) ? storageClass : undefined;
+}

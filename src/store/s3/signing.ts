@@ -1,0 +1,50 @@
+/** Signs requests with AWS Signature Version 4 in headers, over the true hash of what is sent. */
+import { AwsV4Signer } from "aws4fetch";
+import type { HttpRequest } from "../http/client.ts";
+
+/** What proves who asks. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Belongs to credentials that are lent for some hours. */
+  readonly sessionToken?: string;
+  /** When they end, in milliseconds since 1970; undefined where they do not. */
+  readonly expiresMs?: number;
+}
+
+/** SHA-256 of nothing, in hex: the hash of every request without content. */
+export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Keys derived from secrets, by day and region, so that not every request derives them again. */
+export type SigningKeys = Map<string, ArrayBuffer>;
+
+/**
+ * The headers to send the request with: its own, all of them signed, and those of the signature. `sha256` is the hash of
+ * the content in hex, which the server verifies. The URL's path and query must be escaped as `s3Url` escapes them.
+ */
+export async function signedHeaders(
+  { method, url, headers }: Pick<HttpRequest, "method" | "url" | "headers">,
+  { credentials, region, sha256, now, keys }: {
+    readonly credentials: S3Credentials;
+    readonly region: string;
+    readonly sha256: string;
+    readonly now: Date;
+    readonly keys: SigningKeys;
+  },
+): Promise<Record<string, string>> {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  const signer = new AwsV4Signer({
+    method,
+    url: url.href,
+    headers: { ...headers, "x-amz-content-sha256": sha256 },
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    service: "s3",
+    region,
+    cache: keys,
+    datetime: now.toISOString().replace(/[:-]|\.\d{3}/g, ""),
+    allHeaders: true,
+  });
+  return Object.fromEntries((await signer.sign()).headers);
+}

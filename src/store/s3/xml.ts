@@ -1,0 +1,126 @@
+/** The XML that S3 servers answer with, taken apart and checked. It comes from outside: nothing in it is trusted. */
+import { parseXml, XmlElement } from "@rgrove/parse-xml";
+
+/** What a server says about a failure. */
+export interface S3ErrorDocument {
+  /** One word for programs, such as `NoSuchKey`. */
+  readonly code: string;
+  /** For people, on one line; may be empty. */
+  readonly message: string;
+  /** The bucket's own region, where the failure is about that. */
+  readonly region: string | undefined;
+}
+
+/** One page of a listing. */
+export interface S3ListPage {
+  readonly objects: readonly { readonly key: string; readonly sizeBytes: number }[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly nextToken: string | undefined;
+}
+
+/** An answer that is not what S3 answers with. The message is a clause that says what is wrong with it. */
+export class S3DocumentError extends Error {}
+
+/** Reads an `Error` document; undefined where the body is none. */
+export function readErrorDocument(body: Uint8Array): S3ErrorDocument | undefined {
+  let root: XmlElement;
+  try {
+    root = rootOf(body);
+  } catch {
+    return undefined; // the answer: a proxy's page, or nothing at all
+  }
+  const code = root.name === "Error" ? textOf(root, "Code") : undefined;
+  if (!code) return undefined;
+  return { code: onOneLine(code), message: onOneLine(textOf(root, "Message") ?? ""), region: textOf(root, "Region") };
+}
+
+/** Reads a page of ListObjectsV2, the one that `token` was given for. Throws `S3DocumentError`. */
+export function readListPage(body: Uint8Array, token?: string): S3ListPage {
+  const root = rootOf(body);
+  if (root.name !== "ListBucketResult") throw new S3DocumentError(`it answered a listing with <${root.name}>`);
+  const areKeysEscaped = textOf(root, "EncodingType") === "url";
+  const objects = childrenOf(root, "Contents").flatMap((entry) => {
+    const key = keyOf(entry, areKeysEscaped);
+    return key === undefined ? [] : [{ key, sizeBytes: sizeOf(entry) }];
+  });
+  if (textOf(root, "IsTruncated") !== "true") return { objects, nextToken: undefined };
+  const nextToken = textOf(root, "NextContinuationToken");
+  if (!nextToken) throw new S3DocumentError("it says that a listing goes on but not where");
+  if (nextToken === token) throw new S3DocumentError("its listing does not come to an end");
+  return { objects, nextToken };
+}
+
+/** Reads the id of an upload in parts that was begun. Throws `S3DocumentError`. */
+export function readUploadId(body: Uint8Array): string {
+  const root = rootOf(body);
+  const id = root.name === "InitiateMultipartUploadResult" ? textOf(root, "UploadId") : undefined;
+  if (!id) throw new S3DocumentError("it began an upload in parts and gave no id for it");
+  return id;
+}
+
+/** Checks the answer that ends an upload in parts. Throws `S3DocumentError` where it does not say that the object is there. */
+export function checkUploadEnd(body: Uint8Array): void {
+  const { name } = rootOf(body);
+  if (name !== "CompleteMultipartUploadResult") throw new S3DocumentError(`it ended an upload in parts with <${name}>`);
+}
+
+/** The document that ends an upload in parts; `etags` in the order of the parts. */
+export function completeUploadDocument(etags: readonly string[]): string {
+  const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`);
+  return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${
+    parts.join("")
+  }</CompleteMultipartUpload>`;
+}
+
+/** The document that makes a bucket in a region. */
+export function createBucketDocument(region: string): string {
+  return `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>${
+    escapeXml(region)
+  }</LocationConstraint></CreateBucketConfiguration>`;
+}
+
+/** AWS sends spaces ahead of a document while it makes a client wait for it. */
+function rootOf(body: Uint8Array): XmlElement {
+  try {
+    const { root } = parseXml(new TextDecoder("utf-8", { fatal: true }).decode(body).trimStart());
+    if (root) return root;
+  } catch (cause) {
+    throw new S3DocumentError("it answered with something else than XML", { cause });
+  }
+  throw new S3DocumentError("it answered with an empty document");
+}
+
+function childrenOf(element: XmlElement, name: string): XmlElement[] {
+  return element.children.filter((child): child is XmlElement => child instanceof XmlElement && child.name === name);
+}
+
+function textOf(element: XmlElement, name: string): string | undefined {
+  return childrenOf(element, name)[0]?.text;
+}
+
+/** Undefined for a key whose escapes are malformed: no file of a repository has such a name. */
+function keyOf(entry: XmlElement, isEscaped: boolean): string | undefined {
+  const key = textOf(entry, "Key");
+  if (key === undefined) throw new S3DocumentError("it listed an object without a key");
+  if (!isEscaped) return key;
+  try {
+    return decodeURIComponent(key.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}
+
+function sizeOf(entry: XmlElement): number {
+  const size = textOf(entry, "Size") ?? "";
+  if (!/^\d{1,15}$/.test(size)) throw new S3DocumentError("it listed an object without a size");
+  return Number(size);
+}
+
+function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** A server's words, short enough and free of what would break a message's line. */
+function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, " ").trim().replace(/\.$/, "").slice(0, 200);
+}
