@@ -10,6 +10,7 @@ import {
 } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { HttpAnswer } from "../http/client.ts";
+import { retryAfterMs } from "../http/retry_after.ts";
 import { readErrorDocument, type S3ErrorDocument } from "./xml.ts";
 
 /** An answer that is not the one hoped for, as far as it can be understood. */
@@ -61,7 +62,7 @@ const TOO_LARGE: Meaning = {
   why: "the server does not take a file this large",
   advice: "ask its operator to raise the limit, or make smaller packs",
 };
-const NO_FILE: Meaning = { kind: "missing", why: "no such file", advice: "check the repository's URL" };
+const NO_FILE: Meaning = { kind: "missing", why: "no such file", advice: "" };
 const NO_BUCKET: Meaning = {
   kind: "other",
   why: "there is no such bucket",
@@ -174,7 +175,7 @@ export function readFailure({ status, headers, body }: HttpAnswer, clock: Clock)
   const document = readErrorDocument(body);
   const isWebPage = document === undefined &&
     (/^text\/html\b/i.test(headers.get("content-type") ?? "") || /^\s*<(!doctype )?html/i.test(beginningOf(body)));
-  return { status, document, isWebPage, retryAfterMs: readRetryAfterMs(headers.get("retry-after"), clock) };
+  return { status, document, isWebPage, retryAfterMs: retryAfterMs(headers.get("retry-after"), clock.now()) };
 }
 
 /** The error a failure stands for. Pure. */
@@ -206,14 +207,6 @@ function meaningOf({ status, document, isWebPage }: S3Failure): Meaning {
 function detailOf({ status, document }: S3Failure): string {
   if (!document) return `HTTP status ${status}`;
   return document.message === "" ? document.code : `${document.code}: ${document.message}`;
-}
-
-/** `Retry-After` holds seconds or a date (RFC 9110, section 10.2.3). */
-function readRetryAfterMs(value: string | undefined, clock: Clock): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,6}$/.test(value)) return Number(value) * 1000;
-  const dateMs = Date.parse(value);
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - clock.now().getTime());
 }
 
 function beginningOf(body: Uint8Array): string {

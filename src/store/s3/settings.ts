@@ -16,6 +16,12 @@ export interface S3Settings {
 
 type Reader = (value: string) => Partial<S3Settings> | undefined;
 
+/**
+ * Classes whose files cannot be read before somebody asked for them and waited for hours: a repository whose trees, indexes
+ * and locks lie there can be neither listed nor restored.
+ */
+const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
+
 /** Gives what a value means, or undefined where it is malformed; `wants` says how it should look. */
 const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly read: Reader }>> = {
   "s3.region": {
@@ -27,8 +33,12 @@ const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly
     read: (value) => /^[1-9]\d{0,2}$|^1000$/.test(value) ? { connections: Number(value) } : undefined,
   },
   "s3.storage-class": {
-    wants: "a class such as STANDARD_IA",
-    read: (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value) ? { storageClass: value } : undefined,
+    wants: "a class that can be read at once, such as STANDARD_IA",
+    read: (value) => {
+      return /^[A-Za-z0-9_-]{1,64}$/.test(value) && !ARCHIVE_CLASSES.includes(value)
+        ? { storageClass: value }
+        : undefined;
+    },
   },
   "s3.bucket-lookup": {
     wants: "auto, dns or path",
@@ -69,15 +79,4 @@ function readSetting(name: string, value: string): Partial<S3Settings> {
   const setting = reader.read(value);
   if (!setting) throw new UsageError(`${name} cannot be ${JSON.stringify(value)}; give it ${reader.wants}`);
   return setting;
-}
-
-/** Classes whose files cannot be read before somebody asked for them and waited for hours. */
-const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
-
-/**
- * The storage class a file is put into; undefined leaves it to the bucket. As restic has it, an archive takes packs only, so
- * that keys, locks, snapshots and indexes stay readable.
- */
-export function storageClassOf(isPack: boolean, { storageClass }: S3Settings): string | undefined {
-  return isPack || storageClass === undefined || !ARCHIVE_CLASSES.includes(storageClass) ? storageClass : undefined;
 }

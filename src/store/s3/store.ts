@@ -1,7 +1,7 @@
 /** The store in S3: restic's keys in a bucket, so that restic opens the same repository. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
-import { NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
+import { messageOf, NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpClient, NetworkOptions } from "../http/client.ts";
 import { openHttpClient } from "../http/node_client.ts";
 import { folderOfKind, isNameOfKind, relativePath } from "../layout.ts";
@@ -12,7 +12,7 @@ import { credentialsSource } from "./credentials.ts";
 import { type ReadTextFile, regionOfProfile } from "./credentials_file.ts";
 import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./errors.ts";
 import { bucketStyleOf, locationOf, parseS3Place, regionOfEndpoint, type S3Place, type S3Query } from "./place.ts";
-import { readS3Settings, type S3Settings, storageClassOf } from "./settings.ts";
+import { readS3Settings, type S3Settings } from "./settings.ts";
 import { PART_SIZES, type PartSizes, S3Uploader } from "./upload.ts";
 import { createBucketDocument, readListPage, type S3ListPage } from "./xml.ts";
 
@@ -30,6 +30,8 @@ export interface S3StoreOptions {
   readonly readTextFile?: ReadTextFile;
   /** When uploads go in parts; `PART_SIZES` by default. */
   readonly partSizes?: PartSizes;
+  /** How many keys a page of a listing may hold; 1000, S3's own limit, by default. */
+  readonly pageKeys?: number;
 }
 
 /**
@@ -65,6 +67,7 @@ class S3Store implements BlobStore {
   readonly #clock: Clock;
   readonly #connection: S3Connection;
   readonly #uploader: S3Uploader;
+  readonly #pageKeys: number;
   /** Ends what the store opened, in no particular order. */
   readonly #clients: readonly HttpClient[];
 
@@ -81,6 +84,7 @@ class S3Store implements BlobStore {
     this.#place = place;
     this.#settings = settings;
     this.#clock = clock;
+    this.#pageKeys = options.pageKeys ?? 1000;
     this.#clients = http === lender ? [http] : [http, lender];
     this.#connection = new S3Connection({
       http,
@@ -140,7 +144,7 @@ class S3Store implements BlobStore {
       key,
       content,
       sha256: file.kind === "config" ? undefined : file.name,
-      storageClass: storageClassOf(file.kind === "pack", this.#settings),
+      storageClass: this.#settings.storageClass,
       checkFirst: file.kind === "config",
       attempt: this.#attempt("store", file),
       signal,
@@ -223,7 +227,7 @@ class S3Store implements BlobStore {
     const attempt = `list "${this.location}/${folderOfKind(kind)}"`;
     const query: S3Query = {
       "list-type": "2",
-      "max-keys": "1000",
+      "max-keys": String(this.#pageKeys),
       "encoding-type": "url",
       prefix,
       ...(kind === "pack" ? {} : { delimiter: "/" }),
@@ -285,6 +289,6 @@ async function readTextFileIfThere(path: string): Promise<string | undefined> {
     return await Deno.readTextFile(path);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return undefined;
-    throw new StoreError(`Cannot read "${path}": ${(cause as Error).message}; check its permissions`, { cause });
+    throw new StoreError(`Cannot read "${path}": ${messageOf(cause)}; check its permissions`, { cause });
   }
 }
