@@ -18,6 +18,8 @@ export interface CliContext {
   readonly world: World;
   /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
   readonly signal: AbortSignal;
+  /** Lets the command take so long after such a request before the process is ended; absent where nothing ends it. */
+  readonly extendTidyUp?: (ms: number) => void;
   /** The arguments behind `--`: a command to run; undefined where there is no `--`. */
   readonly commandLine: readonly string[] | undefined;
   readonly version: VersionInfo;

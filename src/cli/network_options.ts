@@ -17,6 +17,8 @@ export interface NetworkOptionValues {
   readonly limitUpload?: string;
   readonly limitDownload?: string;
   readonly option?: readonly string[];
+  readonly noCache?: boolean;
+  readonly cacheDir?: string;
 }
 
 /** Failures that are over sooner are nobody's concern. */
@@ -33,9 +35,18 @@ export function withNetworkOptions(command: Command): Command {
     .addOption(new Option("--insecure-tls", "take any certificate: anybody in between can read and change requests"))
     .addOption(new Option("--limit-upload <rate>", "a second at most: KiB, or a size such as 5M"))
     .addOption(new Option("--limit-download <rate>", "a second at most: KiB, or a size such as 5M"))
+    .addOption(noCacheOption())
+    .addOption(new Option("--cache-dir <dir>", "where to keep them (AGENT_CACHE_DIR, ~/.cache/agent)"))
     .addOption(
       new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
     );
+}
+
+/** Commander would make it a `cache` that is true by default, and so above the one given before the command. */
+function noCacheOption(): Option {
+  const option = new Option("--no-cache", "keep no copies of indexes, snapshots and trees on this machine");
+  option.negate = false;
+  return option;
 }
 
 /** How to get to servers. Throws `UsageError`, and what reading a certificate throws. */

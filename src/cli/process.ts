@@ -20,7 +20,7 @@ export async function main(): Promise<never> {
   Deno.exit(code);
 }
 
-function processContext(signal: AbortSignal): CliContext {
+function processContext(interrupt: Interrupt): CliContext {
   const version = versionInfo();
   return {
     env: (name) => Deno.env.get(name),
@@ -35,7 +35,8 @@ function processContext(signal: AbortSignal): CliContext {
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
     },
-    signal,
+    signal: interrupt.signal,
+    extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
     askSecret,
@@ -90,21 +91,29 @@ function processExists(pid: number): boolean {
   }
 }
 
+type Interrupt = Required<Pick<CliContext, "signal" | "extendTidyUp">>;
+
 /**
  * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
  * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive.
  */
-function interruptOnSignals(): AbortSignal {
+function interruptOnSignals(): Interrupt {
   const controller = new AbortController();
+  let tidyUpMs = TIDY_UP_MS;
   const onSignal = () => {
     if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
     controller.abort(new InterruptedError());
-    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), TIDY_UP_MS));
+    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs));
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   Deno.addSignalListener("SIGHUP", () => {});
-  return controller.signal;
+  return {
+    signal: controller.signal,
+    extendTidyUp(ms) {
+      tidyUpMs = ms;
+    },
+  };
 }
 
 /** What the build says about itself; a source tree has nothing to say. */

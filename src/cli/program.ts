@@ -1,6 +1,7 @@
 /** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.ts";
+import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
 import { getCommand } from "./commands/get.ts";
@@ -8,6 +9,7 @@ import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { putCommand } from "./commands/put.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
@@ -77,6 +79,8 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     checkCommand,
     keyCommand,
     unlockCommand,
+    serveCommand,
+    cacheCommand,
     versionCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

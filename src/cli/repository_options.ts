@@ -2,9 +2,10 @@
 import { type Command, Option } from "commander";
 import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
-import type { RepositoryAccess } from "../ops/access.ts";
-import { openStore } from "../store/built_in.ts";
+import type { CacheAccess, RepositoryAccess } from "../ops/access.ts";
+import { isRemote, openStore } from "../store/built_in.ts";
 import type { StoreDependencies } from "../store/registry.ts";
+import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
 import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
 import {
@@ -14,6 +15,7 @@ import {
   storeSettings,
   withNetworkOptions,
 } from "./network_options.ts";
+import { printable, writeLine } from "./output.ts";
 
 /** The values of these options as they were given. */
 export interface RepositoryOptions extends NetworkOptionValues {
@@ -45,8 +47,18 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
   return {
     openStore: async () => openStore(await repositoryUrl(options, context), await storeDependencies(options, context)),
     password: () => password(options, context),
+    cache: () => cacheOf(options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
+}
+
+/** The cache is for stores on other machines. */
+async function cacheOf(options: RepositoryOptions, context: CliContext): Promise<CacheAccess | undefined> {
+  if (options.noCache || !isRemote(await repositoryUrl(options, context))) return undefined;
+  const directory = cacheDirectory(options.cacheDir, context.env);
+  if (directory === undefined) return undefined;
+  const onProblem = ({ message }: Error) => void writeLine(context.stderr, `agent: ${printable(message)}`);
+  return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
 }
 
 async function storeDependencies(options: RepositoryOptions, context: CliContext): Promise<StoreDependencies> {

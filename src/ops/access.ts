@@ -25,8 +25,8 @@ export interface RepositoryAccess {
   readonly password: () => Promise<string>;
   /** How long to wait for a lock that somebody else holds, in milliseconds; 0 fails at once. */
   readonly retryLockMs: number;
-  /** Where copies of what is read again and again are kept; only for stores that are far away. */
-  readonly cache?: CacheAccess;
+  /** Where copies of what is read again and again are kept; undefined, or absent, for stores that are near. */
+  readonly cache?: () => Promise<CacheAccess | undefined>;
 }
 
 /** The cache of this machine. */
@@ -50,7 +50,8 @@ export async function openAccess(access: RepositoryAccess, world: World): Promis
   try {
     const password = await access.password();
     const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
-    return access.cache === undefined ? repository : cached(repository, access.cache, world);
+    const cache = await access.cache?.();
+    return cache === undefined ? repository : cached(repository, cache, world);
   } catch (error) {
     await store.close();
     throw error;

@@ -16,7 +16,7 @@ import { checkTrees } from "../repository/check_trees.ts";
 import { listLocks } from "../repository/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "./check_backups.ts";
 import { checkPackData } from "./check_data.ts";
 
@@ -83,7 +83,7 @@ export interface CheckReport {
  * or locked, that the store fails, or the signal's reason.
  */
 export async function check(access: RepositoryAccess, world: World, options: CheckOptions): Promise<CheckReport> {
-  const repository = await openAccess(access, world);
+  const repository = await openAccess(withoutCache(access), world);
   try {
     const run = new CheckRun(repository, world, options);
     if (options.noLock) return await run.perform();

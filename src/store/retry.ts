@@ -32,7 +32,8 @@ export interface RetryOptions {
 /**
  * `inner`, but calls that fail with an error that is `retryable` are made again, as the policy says. What is thrown when
  * it gives up is of the same class as the last failure, which is its cause, and tells how often and how long it was tried.
- * An abort while it waits rejects with the signal's reason. Calls share nothing but whether the store ever answered.
+ * An abort while it waits rejects with the signal's reason. Calls share nothing but whether the store ever answered;
+ * after one has given up that has to show anew, so that what is left to do (removing a lock) does not wait as long again.
  *
  * - `put`: the failed attempt may have stored the file, so a repetition that finds it there is a success where it has the
  *   size of the content, whose digest its name is (of the config the bytes are compared). Of a large file the size is
@@ -48,7 +49,7 @@ const ASK_FIRST_BYTES = 1024 * 1024;
 
 class RetryingStore extends ForwardingStore {
   readonly #options: RetryOptions;
-  #hasAnswered = false;
+  readonly #acquaintance: Acquaintance = { hasAnswered: false };
 
   constructor(inner: BlobStore, options: RetryOptions) {
     super(inner);
@@ -79,12 +80,12 @@ class RetryingStore extends ForwardingStore {
     for (;;) {
       try {
         for await (const row of this.inner.list(kind, options)) {
-          this.#hasAnswered = true;
+          this.#acquaintance.hasAnswered = true;
           if (!given.add(row.name)) continue;
           failures.reset();
           yield row;
         }
-        this.#hasAnswered = true;
+        this.#acquaintance.hasAnswered = true;
         return;
       } catch (error) {
         await failures.wait(error);
@@ -102,17 +103,17 @@ class RetryingStore extends ForwardingStore {
     for (;;) {
       try {
         const answer = await call(failures.count);
-        this.#hasAnswered = true;
+        this.#acquaintance.hasAnswered = true;
         return answer;
       } catch (error) {
-        this.#hasAnswered ||= error instanceof NotFoundError || error instanceof ExistsError;
+        this.#acquaintance.hasAnswered ||= error instanceof NotFoundError || error instanceof ExistsError;
         await failures.wait(error);
       }
     }
   }
 
   #failures(options: StoreCallOptions | undefined): Failures {
-    return new Failures(this.#options, () => this.#hasAnswered, options?.signal);
+    return new Failures(this.#options, this.#acquaintance, options?.signal);
   }
 
   async #putAgain(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
@@ -136,17 +137,22 @@ class RetryingStore extends ForwardingStore {
   }
 }
 
+/** What all calls of a store know of it. */
+interface Acquaintance {
+  hasAnswered: boolean;
+}
+
 /** The failures in a row of one call. */
 class Failures {
   count = 0;
   #firstMs = 0;
   readonly #options: RetryOptions;
-  readonly #hasAnswered: () => boolean;
+  readonly #acquaintance: Acquaintance;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(options: RetryOptions, hasAnswered: () => boolean, signal: AbortSignal | undefined) {
+  constructor(options: RetryOptions, acquaintance: Acquaintance, signal: AbortSignal | undefined) {
     this.#options = options;
-    this.#hasAnswered = hasAnswered;
+    this.#acquaintance = acquaintance;
     this.#signal = signal;
   }
 
@@ -162,9 +168,12 @@ class Failures {
     const nowMs = clock.monotonicMs();
     if (this.count++ === 0) this.#firstMs = nowMs;
     const failingMs = nowMs - this.#firstMs;
-    const call = { error, failures: this.count, failingMs, hasAnswered: this.#hasAnswered() };
+    const call = { error, failures: this.count, failingMs, hasAnswered: this.#acquaintance.hasAnswered };
     const delayMs = retryDelay(call, chance(random), policy);
-    if (delayMs === null) throw givenUp(error, this.count, failingMs);
+    if (delayMs === null) {
+      this.#acquaintance.hasAnswered = false;
+      throw givenUp(error, this.count, failingMs);
+    }
     onRetry?.({ error, failures: this.count, delayMs });
     await clock.sleep(delayMs, this.#signal);
   }

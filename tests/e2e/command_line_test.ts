@@ -4,7 +4,21 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { assertFails, emptySandbox, jsonRows } from "../helpers/executable.ts";
 
-const COMMANDS = ["init", "put", "get", "ls", "show", "chain", "verify", "check", "key", "unlock", "version"];
+const COMMANDS = [
+  "init",
+  "put",
+  "get",
+  "ls",
+  "show",
+  "chain",
+  "verify",
+  "check",
+  "key",
+  "unlock",
+  "cache",
+  "serve",
+  "version",
+];
 const AT_A_TIME = 4;
 
 Deno.test("version tells which program this is and how it was built", async () => {

@@ -7,6 +7,7 @@ import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.
 import type { CliContext } from "../context.ts";
 import { printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
+import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface VerifyOptions extends RepositoryOptions {
@@ -36,7 +37,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
       progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} verified`),
   };
   try {
-    await withBackup(repositoryAccess(options, context), selector, world, readOptions, async (open) => {
+    await withBackup(withoutCache(repositoryAccess(options, context)), selector, world, readOptions, async (open) => {
       for (const file of open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);

@@ -1,7 +1,7 @@
 /** One repository's folder in a cache directory: entries are read, written, dropped, and nothing of it ever fails a caller. */
 import { dirname } from "node:path/posix";
 import type { Clock } from "../../base/clock.ts";
-import type { AgentError } from "../../base/errors.ts";
+import { type AgentError, StoreError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { folderOfKind, isNameOfKind } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
@@ -79,7 +79,7 @@ export class CacheFolder {
     const trailer = trailerOf(entry, content);
     const bytes = content.length + trailer.length;
     if (this.#hasFailed || this.#addedBytes + bytes > this.#options.limitBytes) return;
-    if (!isIntact(entry, content, trailer)) return;
+    if (entry.digest !== undefined && !isIntact(entry, content, trailer)) return;
     const path = `${this.#path}/${entry.path}`;
     try {
       await this.#makeReady();
@@ -115,7 +115,7 @@ export class CacheFolder {
   async #makeReady(): Promise<void> {
     if (this.#isReady) return;
     const { directory } = this.#options;
-    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     try {
       await Deno.writeTextFile(`${directory}/${TAG_NAME}`, TAG_TEXT, { createNew: true, mode: 0o644 });
     } catch (thrown) {
@@ -155,6 +155,17 @@ export class CacheFolder {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#options.onProblem?.(problem);
+  }
+}
+
+/** Makes the cache directory and those above it, where they are missing. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    if (osCode(thrown) !== "EEXIST") throw thrown;
+    const message = `Cannot keep copies in the cache directory "${path}": it is not a folder; name another one`;
+    throw new StoreError(message, { cause: thrown });
   }
 }
 

@@ -16,7 +16,8 @@ const UNKNOWN_HOST: Meaning = { state: "there is no host of that name; check the
 const BROKE_OFF: Meaning = { state: "the connection broke off; try again", make: temporary };
 const UNKNOWN_AUTHORITY: Meaning = {
   state:
-    "its certificate is not signed by an authority trusted here; name the authority's certificate with --cacert FILE",
+    "its certificate is not signed by an authority trusted here; name the authority's certificate with --cacert FILE, " +
+    "and check that neither has expired",
   make: broken,
 };
 const SELF_SIGNED: Meaning = {

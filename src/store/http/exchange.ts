@@ -135,6 +135,7 @@ class Exchange {
       body.add(piece);
       if (limit) await this.#watch.hold(limit.pass(piece.length, this.#over.signal));
     }
+    // A body without a known length is whole only where its framing says so.
     if (!message.complete) throw brokenOff(this.#origin);
     return body.end();
   }

@@ -1,5 +1,5 @@
 /** Lets an answer that came before the upload was over win over the failure of the upload. */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 type Done = (error?: Error | null) => void;
 
@@ -8,14 +8,14 @@ type Done = (error?: Error | null) => void;
  * closes; the next write then fails, and a socket whose write failed is destroyed at once, with the answer still unread in
  * the system's buffer.
  */
-export function holdWriteFailures(socket: Socket): void {
+export function holdWriteFailures(socket: Duplex): void {
   const write = socket._write.bind(socket);
   socket._write = (chunk, encoding, done) => write(chunk, encoding, holding(socket, done));
   const writev = socket._writev?.bind(socket);
   if (writev) socket._writev = (chunks, done) => writev(chunks, holding(socket, done));
 }
 
-function holding(socket: Socket, done: Done): Done {
+function holding(socket: Duplex, done: Done): Done {
   return (error) => {
     if (!error || socket.destroyed || socket.readableEnded) return done(error);
     let isTold = false;

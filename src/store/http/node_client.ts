@@ -100,7 +100,7 @@ class NodeHttpClient implements HttpClient {
 
   /** Prepares a socket that shows up for the first time. */
   #track(socket: Socket): void {
-    if (this.#sockets.has(socket)) return;
+    if (this.#sockets.has(socket) || socket.closed) return;
     holdWriteFailures(socket);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#sockets.set(socket, promise);

@@ -93,6 +93,6 @@ function withoutUser(url: URL): string {
 function said(answer: HttpAnswer): string {
   const isText = answer.headers.get("content-type")?.startsWith("text/plain") ?? false;
   const text = isText ? new TextDecoder().decode(answer.body.subarray(0, 400)) : "";
-  const words = text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]+/gu, " ").trim().slice(0, 100);
+  const words = text.replace(/[^\p{L}\p{N}\p{P}\p{S}]+/gu, " ").trim().slice(0, 100);
   return words === "" ? `${answer.status}` : `${answer.status}, "${words}"`;
 }

@@ -64,7 +64,7 @@ const TOO_LARGE: Meaning = {
 };
 const NO_FILE: Meaning = { kind: "missing", why: "no such file", advice: "" };
 const NO_BUCKET: Meaning = {
-  kind: "other",
+  kind: "missing",
   why: "there is no such bucket",
   advice: "check its name and the endpoint, or create it with init",
 };

@@ -234,8 +234,11 @@ class S3Store implements BlobStore {
       ...(token === undefined ? {} : { "continuation-token": token }),
     };
     const answer = await this.#connection.send({ method: "GET", query, mostBytes: MOST_LIST_BYTES, signal });
-    if (answer.status !== 200) throw this.#failure(attempt, answer);
-    return this.#readPage(attempt, answer, token);
+    if (answer.status === 200) return this.#readPage(attempt, answer, token);
+    const failure = this.#failure(attempt, answer);
+    // Without its bucket the place does not exist, and lists as empty.
+    if (failure instanceof NotFoundError) return { objects: [], nextToken: undefined };
+    throw failure;
   }
 
   #readPage(attempt: Attempt, answer: HttpAnswer, token?: string): S3ListPage {

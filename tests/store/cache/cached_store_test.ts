@@ -185,6 +185,7 @@ Deno.test("a file that is not what its name says is given as it is, and never ke
   const { store, requests } = fixture.session();
   for (const _ of [1, 2]) assert.deepEqual(await store.get(SNAPSHOT), bytesOf(7));
   assert.equal(requests().length, 2);
+  assert.deepEqual(await filesBelow(fixture.directory).catch(() => []), []);
 });
 
 Deno.test("a fresh reading passes the copy by and takes its place", async () => {
@@ -279,8 +280,7 @@ Deno.test("a cache that cannot be written is told once and gets in nobody's way"
   await using fixture = await cacheFixture();
   await Deno.writeTextFile(fixture.directory, "a file where the directory should be");
   const { store } = fixture.session();
-  await store.put(SNAPSHOT, [CONTENT]);
-  await store.put(PACK, [CONTENT]);
+  await Promise.all([SNAPSHOT, fileOf("index", CONTENT), PACK].map((file) => store.put(file, [CONTENT])));
   for (const _ of [1, 2]) {
     assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
     assert.deepEqual(await store.get(PACK, RANGE, { keep: true }), PART);
@@ -289,7 +289,7 @@ Deno.test("a cache that cannot be written is told once and gets in nobody's way"
   await store.remove(SNAPSHOT);
   await store.close();
   assert.equal(fixture.problems.length, 1);
-  assert.match(fixture.problems[0]!.message, /Cannot keep a copy in the cache as ".*snapshots/);
+  assert.match(fixture.problems[0]!.message, /Cannot keep copies in the cache directory ".*cache": it is not a folder/);
 });
 
 Deno.test("several processes share a folder", async () => {

@@ -14,26 +14,32 @@ const anyFiles: fc.Arbitrary<CachedFile[]> = fc.array(fc.record({
 })).map((files) => files.map((file, i) => ({ ...file, path: `file ${i}` })));
 
 Deno.test("what stays keeps the limit, but for what is being written", () => {
-  fc.assert(fc.property(anyFiles, fc.nat(20_000), (files, limitBytes) => {
-    const evicted = new Set(planEviction(files, limitBytes, NOW_MS));
-    const kept = files.filter((file) => !evicted.has(file));
-    assert.ok(totalOf(kept) <= limitBytes || kept.every(({ isBeingWritten }) => isBeingWritten));
-    for (const file of files.filter(({ isBeingWritten }) => isBeingWritten)) {
-      assert.equal(evicted.has(file), NOW_MS - file.lastUsedMs > HOUR_MS);
-    }
-  }));
+  fc.assert(
+    fc.property(anyFiles, fc.nat(20_000), (files, limitBytes) => {
+      const evicted = new Set(planEviction(files, limitBytes, NOW_MS));
+      const kept = files.filter((file) => !evicted.has(file));
+      assert.ok(totalOf(kept) <= limitBytes || kept.every(({ isBeingWritten }) => isBeingWritten));
+      for (const file of files.filter(({ isBeingWritten }) => isBeingWritten)) {
+        assert.equal(evicted.has(file), NOW_MS - file.lastUsedMs > HOUR_MS);
+      }
+    }),
+    { seed: 24 },
+  );
 });
 
 Deno.test("nothing goes that was used later than what stays, and nothing without need", () => {
-  fc.assert(fc.property(anyFiles, fc.nat(20_000), (files, limitBytes) => {
-    const plan = planEviction(files, limitBytes, NOW_MS);
-    const evicted = plan.filter(({ isBeingWritten }) => !isBeingWritten);
-    const kept = files.filter((file) => !plan.includes(file));
-    const lastEvicted = evicted.at(-1);
-    if (lastEvicted === undefined) return;
-    for (const file of kept) assert.ok(file.isBeingWritten || file.lastUsedMs >= lastEvicted.lastUsedMs);
-    assert.ok(totalOf(kept) + lastEvicted.bytes > limitBytes);
-  }));
+  fc.assert(
+    fc.property(anyFiles, fc.nat(20_000), (files, limitBytes) => {
+      const plan = planEviction(files, limitBytes, NOW_MS);
+      const evicted = plan.filter(({ isBeingWritten }) => !isBeingWritten);
+      const kept = files.filter((file) => !plan.includes(file));
+      const lastEvicted = evicted.at(-1);
+      if (lastEvicted === undefined) return;
+      for (const file of kept) assert.ok(file.isBeingWritten || file.lastUsedMs >= lastEvicted.lastUsedMs);
+      assert.ok(totalOf(kept) + lastEvicted.bytes > limitBytes);
+    }),
+    { seed: 25 },
+  );
 });
 
 Deno.test("a repository counts as unused after 30 days", () => {

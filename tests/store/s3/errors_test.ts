@@ -32,7 +32,7 @@ for (
     [507, "XMinioStorageFull", StoreFullError, /space/],
     [400, "EntityTooLarge", StoreFullError, /this large/],
     [404, "NoSuchKey", NotFoundError, /no such file/],
-    [404, "NoSuchBucket", StoreError, /no such bucket/],
+    [404, "NoSuchBucket", NotFoundError, /no such bucket/],
     [412, "PreconditionFailed", ExistsError, /exists already/],
     [403, "InvalidObjectState", StoreError, /archive/],
     [301, "PermanentRedirect", StoreError, /s3\.region/],

@@ -1,0 +1,80 @@
+/** `agent cache`: what this machine keeps of remote repositories, and tidying it up. */
+import { Command, Option } from "commander";
+import { UsageError } from "../../base/errors.ts";
+import { formatSize } from "../../base/size.ts";
+import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
+import { cacheDirectory, cacheLimit } from "../cache_directory.ts";
+import type { CliContext } from "../context.ts";
+import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+
+interface CacheOptions {
+  readonly cacheDir?: string;
+  readonly prune?: boolean;
+  readonly clear?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** The command's specification. */
+export function cacheCommand(context: CliContext): Command {
+  return new Command("cache")
+    .description("show what is cached of remote repositories, or tidy it up; always safe: all of it can be read again")
+    .addOption(new Option("--cache-dir <dir>", "cache directory (AGENT_CACHE_DIR)"))
+    .addOption(
+      new Option("--prune", "remove what was not used for 30 days and what exceeds the limit (AGENT_CACHE_LIMIT)")
+        .conflicts("clear"),
+    )
+    .addOption(new Option("--clear", "remove everything"))
+    .addOption(new Option("--json", "one JSON object a line"))
+    .addOption(new Option("-q, --quiet", "no summary"))
+    .action((options: CacheOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+}
+
+async function run(options: CacheOptions, context: CliContext): Promise<void> {
+  const { env, world } = context;
+  const directory = cacheDirectory(options.cacheDir, env);
+  if (directory === undefined) throw new UsageError("No cache directory known: use --cache-dir or set AGENT_CACHE_DIR");
+  const limitBytes = cacheLimit(env);
+  if (options.clear) return await reportRemoval(await clearCache(directory), options, context);
+  if (options.prune) return await reportRemoval(await pruneCache(directory, limitBytes, world.clock), options, context);
+  await show({ directory, limitBytes, rows: await listCache(directory) }, options, context);
+}
+
+async function reportRemoval(removed: CacheRemoval, options: CacheOptions, context: CliContext): Promise<void> {
+  const { bytes, files } = removed;
+  if (options.json) await writeJson(context.stdout, { removed: { files, size: bytes } });
+  else if (!options.quiet) {
+    await writeLine(context.stderr, `Removed ${formatCount(files, "file")}, ${formatSize(bytes)}`);
+  }
+}
+
+interface Cache {
+  readonly directory: string;
+  readonly limitBytes: number;
+  readonly rows: readonly CacheRow[];
+}
+
+async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: CliContext): Promise<void> {
+  const { directory, limitBytes, rows } = cache;
+  const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (options.json) {
+    for (const { id, bytes, files, lastUsed } of rows) {
+      await writeJson(stdout, { repository: id, size: bytes, files, lastUsed });
+    }
+    return await writeJson(stdout, { directory, size: totalBytes, limit: limitBytes });
+  }
+  if (rows.length > 0) { for (const line of formatTable(COLUMNS, rows.map(cells))) await writeLine(stdout, line); }
+  if (options.quiet) return;
+  await writeLine(stderr, `${formatSize(totalBytes)} of ${formatSize(limitBytes)} in ${printable(directory)}`);
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "REPOSITORY", align: "left" },
+  { title: "SIZE", align: "right" },
+  { title: "FILES", align: "right" },
+  { title: "LAST USED", align: "left" },
+];
+
+function cells({ id, bytes, files, lastUsed }: CacheRow): string[] {
+  return [id.slice(0, 10), formatSize(bytes), String(files), lastUsed === null ? "-" : formatTime(lastUsed)];
+}

@@ -1,0 +1,176 @@
+/** `agent serve`: the HTTP blob store, for agents and for restic. */
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { messageOf, UsageError } from "../../base/errors.ts";
+import { parseSize } from "../../base/size.ts";
+import type { Authentication } from "../../server/authentication.ts";
+import { handedSocket, isLocalAddress, type ListenAddress, parseListenAddress } from "../../server/listener.ts";
+import { type ServerOptions, startServer } from "../../server/server.ts";
+import type { CliContext } from "../context.ts";
+import { printable, writeJson, writeLine } from "../output.ts";
+import { notifyServiceManager } from "../service_manager.ts";
+
+interface ServeOptions {
+  readonly path?: string;
+  readonly listen: string;
+  readonly auth: boolean;
+  readonly htpasswdFile?: string;
+  readonly proxyAuthUsername?: string;
+  readonly insecure?: boolean;
+  readonly privateRepos?: boolean;
+  readonly appendOnly?: boolean;
+  readonly maxSize?: string;
+  readonly tls?: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly prometheusNoAuth?: boolean;
+  readonly log?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Requests under way may take so long to end after a signal; a service manager waits 90 seconds. */
+const GRACE_MS = 30_000;
+/** Closing takes a moment beyond. */
+const END_MS = GRACE_MS + 5_000;
+
+const NOTE = `
+Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by "agent init" or
+"restic init". The server holds no keys: it cannot read what it stores. Every upload is compared with its SHA-256 and
+flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, /healthz that the server is
+there. Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once.
+SIGTERM and SIGINT end the server after the requests under way, with exit code 0; a second one ends it at once.`;
+
+/** The command's specification. */
+export function serveCommand(context: CliContext): Command {
+  return new Command("serve")
+    .description("serve repositories over HTTP, to agents and to restic (REST protocol)")
+    .option("--path <dir>", "the folder that holds the repositories")
+    .option("--listen <address>", "HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH", "127.0.0.1:8000")
+    .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
+    .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
+    .option("--no-auth", "serve everybody, on addresses of this machine alone")
+    .option("--insecure", "with --no-auth: serve everybody on any address")
+    .option("--private-repos", "users reach only repositories below their own name")
+    .option("--append-only", "refuse to remove anything but locks")
+    .option("--max-size <size>", "hold no more than this, all repositories together, such as 500G")
+    .option("--tls", "speak HTTPS (TLS 1.2 and later)")
+    .option("--tls-cert <file>", "certificate with its chain, PEM (default: DIR/public_key)")
+    .option("--tls-key <file>", "key of the certificate, PEM (default: DIR/private_key)")
+    .option("--log <file>", "write an access log; - for standard output")
+    .addOption(new Option("--prometheus", "as rest-server; the metrics are always there").hideHelp())
+    .option("--prometheus-no-auth", "let everybody read the metrics")
+    .option("--json", "one JSON object with the address, on standard output")
+    .option("-q, --quiet", "do not tell the address")
+    .addHelpText("after", NOTE)
+    .action((options: ServeOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+}
+
+async function run(options: ServeOptions, context: CliContext): Promise<void> {
+  const { env, signal, stderr, stdout } = context;
+  const server = await startServer(await serverOptions(options, context));
+  const socket = env("NOTIFY_SOCKET");
+  if (options.json) await writeJson(stdout, { address: server.address, url: server.url });
+  else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${printable(server.url)}`);
+  context.extendTidyUp?.(END_MS);
+  const notices = socket ? [notifyServiceManager("ready")] : [];
+  await aborted(signal);
+  if (socket) notices.push(notifyServiceManager("stopping"));
+  await Promise.all([...notices, server.close(GRACE_MS)]);
+}
+
+async function serverOptions(options: ServeOptions, context: CliContext): Promise<ServerOptions> {
+  const { world, stderr } = context;
+  const { path, listen, authentication } = check(options, context);
+  const tls = await tlsOf(options, path);
+  const writeLog = logWriter(options.log, context);
+  return {
+    path,
+    listen,
+    authentication,
+    allowOpenToOthers: options.insecure ?? false,
+    rules: { appendOnly: options.appendOnly ?? false, privateRepositories: options.privateRepos ?? false },
+    limitBytes: options.maxSize === undefined ? Infinity : parseSize(options.maxSize),
+    openMetrics: options.prometheusNoAuth ?? false,
+    ...(tls && { tls }),
+    ...(writeLog && { writeLog }),
+    onProblem: (message) => void writeLine(stderr, `agent: ${printable(message.replaceAll("\n", " "))}`),
+    clock: world.clock,
+    random: world.randomBytes,
+  };
+}
+
+/** Everything that can be wrong with the options by themselves. */
+function check(options: ServeOptions, { env, world }: CliContext) {
+  if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
+  if (options.maxSize !== undefined) parseSize(options.maxSize);
+  if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
+    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given");
+  }
+  const listen = handedSocket({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid) ??
+    parseListenAddress(options.listen);
+  const path = resolve(options.path);
+  return { path, listen, authentication: checkAuthentication(options, path, listen) };
+}
+
+function checkAuthentication(options: ServeOptions, path: string, listen: ListenAddress): Authentication {
+  const { auth, htpasswdFile, proxyAuthUsername } = options;
+  if (auth) {
+    if (htpasswdFile !== undefined && proxyAuthUsername !== undefined) {
+      throw new UsageError("Users are told either by --htpasswd-file or by --proxy-auth-username, not both");
+    }
+    if (proxyAuthUsername !== undefined) return { method: "proxy", header: checkHeaderName(proxyAuthUsername) };
+    return { method: "htpasswd", path: htpasswdFile ?? `${path}/.htpasswd` };
+  }
+  if (htpasswdFile !== undefined || proxyAuthUsername !== undefined || options.privateRepos) {
+    throw new UsageError(
+      "With --no-auth there are no users: --htpasswd-file, --proxy-auth-username, --private-repos do not go",
+    );
+  }
+  if (isLocalAddress(listen) === false && !options.insecure) {
+    throw new UsageError(
+      `With --no-auth everybody who reaches ${options.listen} could read and fill the store; ` +
+        "listen on 127.0.0.1, set up users, or add --insecure",
+    );
+  }
+  return { method: "none" };
+}
+
+function checkHeaderName(name: string): string {
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) throw new UsageError(`Not the name of a header: "${name}"`);
+  return name.toLowerCase();
+}
+
+async function tlsOf({ tls, tlsCert, tlsKey }: ServeOptions, path: string): Promise<ServerOptions["tls"]> {
+  if (!tls) return undefined;
+  return {
+    certificate: await pemFile(tlsCert ?? `${path}/public_key`, "--tls-cert"),
+    key: await pemFile(tlsKey ?? `${path}/private_key`, "--tls-key"),
+  };
+}
+
+async function pemFile(path: string, option: string): Promise<string> {
+  try {
+    const text = await Deno.readTextFile(path);
+    if (text.includes("-----BEGIN ")) return text;
+  } catch (thrown) {
+    throw new UsageError(`Cannot read "${path}" of ${option}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+  throw new UsageError(`Cannot use "${path}" of ${option}: it is no PEM file`);
+}
+
+/** A file is opened for every batch of lines, so that a rotated log goes on in a new file. */
+function logWriter(log: string | undefined, { stdout }: CliContext): ServerOptions["writeLog"] {
+  if (log === undefined) return undefined;
+  const encoder = new TextEncoder();
+  if (log === "-") return (lines) => stdout.write(encoder.encode(lines));
+  const path = resolve(log);
+  return (lines) => Deno.writeTextFile(path, lines, { append: true, mode: 0o640 });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) return done();
+    signal.addEventListener("abort", () => done(), { once: true });
+  });
+}

@@ -1,0 +1,68 @@
+/** The cache of remote repositories: what it holds, and how it is tidied up. Needs no repository and no password. */
+import type { Clock } from "../base/clock.ts";
+import { removeEmptyFolders, removeFiles, scanCache } from "../store/cache/directory.ts";
+import {
+  type CachedFile,
+  type CachedRepository,
+  lastUseOf,
+  planEviction,
+  totalOf,
+  unusedRepositories,
+} from "../store/cache/eviction.ts";
+
+/** What a cache keeps of one repository. */
+export interface CacheRow {
+  /** The id in the repository's config. */
+  readonly id: string;
+  readonly bytes: number;
+  readonly files: number;
+  /** To the hour; null where nothing is kept. */
+  readonly lastUsed: Date | null;
+}
+
+/** What was removed from a cache. */
+export interface CacheRemoval {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** The repositories of a cache directory, the last used first. Throws `StoreError` where it cannot be read. */
+export async function listCache(directory: string): Promise<CacheRow[]> {
+  const repositories = (await scanCache(directory)).sort((a, b) => lastUseOf(b) - lastUseOf(a));
+  return repositories.map((repository) => ({
+    id: repository.id,
+    bytes: totalOf(repository.files),
+    files: repository.files.length,
+    lastUsed: repository.files.length === 0 ? null : new Date(lastUseOf(repository)),
+  }));
+}
+
+/**
+ * Removes the repositories that were not used for 30 days, what dead writers left, and what exceeds the limit. Throws
+ * `StoreError` where the directory cannot be read or changed.
+ */
+export async function pruneCache(directory: string, limitBytes: number, clock: Clock): Promise<CacheRemoval> {
+  const nowMs = clock.now().getTime();
+  const repositories = await scanCache(directory);
+  const unused = unusedRepositories(repositories, nowMs);
+  const used = repositories.filter((repository) => !unused.includes(repository));
+  const evicted = planEviction(used.flatMap(({ files }) => files), limitBytes, nowMs);
+  return await remove(directory, unused, evicted);
+}
+
+/** Removes everything from a cache directory that a cache has written there. Throws as `pruneCache` does. */
+export async function clearCache(directory: string): Promise<CacheRemoval> {
+  return await remove(directory, await scanCache(directory), []);
+}
+
+/** Removes repositories with their folders, and single files. */
+async function remove(
+  directory: string,
+  repositories: readonly CachedRepository[],
+  single: readonly CachedFile[],
+): Promise<CacheRemoval> {
+  const files = [...repositories.flatMap((repository) => repository.files), ...single];
+  await removeFiles(files);
+  for (const repository of repositories) await removeEmptyFolders(directory, repository);
+  return { bytes: totalOf(files), files: files.length };
+}

@@ -1,0 +1,102 @@
+/** One line a request, in the combined format of Apache with the milliseconds at the end. */
+
+/** What a line tells. */
+export interface AccessEntry {
+  /** Empty for a unix socket. */
+  readonly remoteAddress: string;
+  /** Empty where nobody is known. */
+  readonly user: string;
+  readonly time: Date;
+  readonly method: string;
+  readonly url: string;
+  readonly httpVersion: string;
+  readonly status: number;
+  readonly bytesSent: number;
+  readonly userAgent: string;
+  readonly durationMs: number;
+}
+
+/** Text that waits for a slow log; a line that would be beyond is dropped, so that memory does not grow. */
+const MOST_WAITING_CHARACTERS = 2 ** 20;
+
+/** Collects lines and writes them in the background, all that wait at once. */
+export class AccessLog {
+  readonly #write: (text: string) => Promise<void>;
+  readonly #onProblem: (thrown: unknown) => void;
+  #waiting = "";
+  #writing: Promise<void> | undefined;
+  #linesDropped = 0;
+  #isFailing = false;
+
+  /** `write` takes whole lines. `onProblem` is told once when writing begins to fail. */
+  constructor(write: (text: string) => Promise<void>, onProblem: (thrown: unknown) => void) {
+    this.#write = write;
+    this.#onProblem = onProblem;
+  }
+
+  /** Lines that were not written: the log was too slow, or failed. */
+  get linesDropped(): number {
+    return this.#linesDropped;
+  }
+
+  /** Adds a line. Never throws, never waits. */
+  add(entry: AccessEntry): void {
+    const line = formatEntry(entry);
+    if (this.#waiting.length + line.length > MOST_WAITING_CHARACTERS) this.#linesDropped++;
+    else this.#waiting += line;
+    this.#writing ??= this.#writeWaiting();
+  }
+
+  /** Waits until everything is written. */
+  async flush(): Promise<void> {
+    while (this.#writing) await this.#writing;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    // Lines of one turn of the event loop go out together.
+    await Promise.resolve();
+    while (this.#waiting !== "") {
+      const text = this.#waiting;
+      this.#waiting = "";
+      try {
+        await this.#write(text);
+        this.#isFailing = false;
+      } catch (thrown) {
+        this.#linesDropped += text.split("\n").length - 1;
+        if (!this.#isFailing) this.#onProblem(thrown);
+        this.#isFailing = true;
+      }
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** The line of a request, ending in a line feed. */
+export function formatEntry(entry: AccessEntry): string {
+  const { remoteAddress, user, time, method, url, httpVersion, status, bytesSent, userAgent, durationMs } = entry;
+  const who = `${remoteAddress || "-"} - ${escapeField(user).replaceAll(" ", "\\x20") || "-"}`;
+  const request = `${escapeField(method)} ${escapeField(url)} HTTP/${httpVersion}`;
+  return `${who} [${formatLogTime(time)}] "${request}" ${status} ${bytesSent} "-" ` +
+    `"${escapeField(userAgent) || "-"}" ${durationMs.toFixed(1)}\n`;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `21/Nov/2026:08:07:17 +0000`, always UTC. */
+function formatLogTime(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${two(time.getUTCDate())}/${MONTHS[time.getUTCMonth()]}/${time.getUTCFullYear()}`;
+  return `${day}:${two(time.getUTCHours())}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())} +0000`;
+}
+
+/** A text without what could end a field or play with a terminal, at most 1,024 characters of it. */
+function escapeField(text: string): string {
+  return text.slice(0, 1024).replace(
+    /["\\]|[^\x20-\x7e]/g,
+    (character) => /["\\]/.test(character) ? `\\${character}` : `\\x${hexOf(character)}`,
+  );
+}
+
+function hexOf(character: string): string {
+  return character.charCodeAt(0).toString(16).padStart(2, "0");
+}

@@ -1,0 +1,142 @@
+/** The open connections of a server: one request at a time on each, none that stalls, no end of idle ones. */
+import type { Socket } from "node:net";
+import type { Exchange, Waiting } from "./exchange.ts";
+
+/** How long a client may keep a server waiting, in milliseconds, and how many may. */
+export interface Patience {
+  /** For all headers of a request, for the first request of a connection, and for a TLS handshake. */
+  readonly headersMs: number;
+  /** Between two parts of a body. */
+  readonly bodyMs: number;
+  /** Until a client takes what was sent, 256 KiB at a time. */
+  readonly readerMs: number;
+  /** For the rest of a body that was refused. */
+  readonly lingerMs: number;
+  /** Between two requests of a connection. */
+  readonly idleMs: number;
+  /** Connections beyond so many push out the one that is idle for the longest time, or are refused. */
+  readonly mostConnections: number;
+}
+
+/** What suits restic, which gives up after five minutes itself. */
+export const USUAL_PATIENCE: Patience = {
+  headersMs: 60_000,
+  bodyMs: 60_000,
+  readerMs: 300_000,
+  lingerMs: 5_000,
+  idleMs: 300_000,
+  mostConnections: 8192,
+};
+
+/** Requests that a client may send ahead of the answers; no client of this protocol sends any. */
+const MOST_QUEUED = 32;
+
+interface Connection {
+  queued: number;
+  turn: Promise<void>;
+}
+
+/** All connections of one server. */
+export class Connections {
+  readonly #patience: Patience;
+  readonly #open = new Map<Socket, Connection>();
+  /** The longest idle first. */
+  readonly #idle = new Set<Socket>();
+  /** What TLS connections are made of, from before their handshake. */
+  readonly #underTls = new Set<Socket>();
+  readonly #exchanges = new Set<Exchange>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(patience: Patience) {
+    this.#patience = patience;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get idleCount(): number {
+    return this.#idle.size;
+  }
+
+  /** Exchanges that are not over. */
+  get inFlightCount(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Takes a connection on. */
+  add(socket: Socket): void {
+    if (this.#open.size >= this.#patience.mostConnections) {
+      const [oldest = socket] = this.#idle;
+      this.#forget(oldest);
+      oldest.destroy();
+      if (oldest === socket) return;
+    }
+    this.#open.set(socket, { queued: 0, turn: Promise.resolve() });
+    this.#idle.add(socket);
+    socket.once("close", () => this.#forget(socket));
+  }
+
+  /** Takes note of a socket that a TLS connection is about to be made of, so that none is left at the end. */
+  addUnderTls(socket: Socket): void {
+    this.#underTls.add(socket);
+    socket.once("close", () => this.#underTls.delete(socket));
+  }
+
+  /** Runs an exchange after those that came before on the same connection. `work` never rejects. */
+  run(exchange: Exchange, work: () => Promise<void>): void {
+    const socket = exchange.request.socket;
+    const connection = this.#open.get(socket);
+    if (!connection || connection.queued >= MOST_QUEUED) return exchange.cut();
+    this.#idle.delete(socket);
+    connection.queued++;
+    const turn = connection.queued === 1
+      ? this.#work(exchange, work)
+      : connection.turn.then(() => this.#work(exchange, work));
+    connection.turn = turn.finally(() => {
+      if (--connection.queued === 0 && this.#open.has(socket)) this.#idle.add(socket);
+    });
+    const { turn: running } = connection;
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  /** Ends the exchanges whose client did nothing for too long. */
+  endStalled(nowMs: number): void {
+    const { bodyMs, readerMs, lingerMs } = this.#patience;
+    const limits: Record<Waiting, number> = { work: Infinity, body: bodyMs, reader: readerMs, linger: lingerMs };
+    for (const exchange of this.#exchanges) {
+      if (nowMs - exchange.progressMs > limits[exchange.waiting]) exchange.timeOut();
+    }
+  }
+
+  /** Closes the idle connections, and each other one after the answer it waits for. */
+  closeAfterAnswers(): void {
+    for (const socket of [...this.#idle]) socket.destroy();
+    for (const exchange of this.#exchanges) exchange.closeConnectionAfter();
+  }
+
+  /** Closes every connection. */
+  cutAll(): void {
+    for (const socket of [...this.#open.keys(), ...this.#underTls]) socket.destroy();
+  }
+
+  /** Resolves when no exchange is under way. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #work(exchange: Exchange, work: () => Promise<void>): Promise<void> {
+    this.#exchanges.add(exchange);
+    try {
+      await work();
+    } finally {
+      this.#exchanges.delete(exchange);
+    }
+  }
+
+  #forget(socket: Socket): void {
+    this.#open.delete(socket);
+    this.#idle.delete(socket);
+  }
+}

@@ -1,0 +1,195 @@
+/** Who sends a request: HTTP Basic credentials against an htpasswd file that may change while the server runs. */
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
+import { messageOf, UsageError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Htpasswd, isPasswordOf, parseHtpasswd, type PasswordHash } from "./htpasswd.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What a checker of credentials needs. */
+export interface CredentialsOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** Gives that many random bytes. */
+  readonly random: (lengthBytes: number) => Uint8Array;
+  /** Told about lines of the file that are of no use, and about a file that cannot be read any more. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** How long an answer is remembered: a removed or changed user of an unchanged file does not exist. */
+const REMEMBERED_MS = 5 * 60_000;
+const MOST_REMEMBERED = 4096;
+/** Verifications that wait; more are asked to come back later, so that a flood of guesses takes no memory. */
+const MOST_WAITING = 16;
+/** The file is looked at no more often. */
+const LOOK_AGAIN_MS = 1000;
+
+/** Checks credentials; made by `openCredentials`. */
+export class Credentials {
+  readonly #options: CredentialsOptions;
+  readonly #secret: Uint8Array;
+  #file: LoadedFile;
+  /** Why the file could not be read the last time. */
+  #problem: string | undefined;
+  #lookedMs: number;
+  #looking: Promise<void> | undefined;
+  readonly #verdicts = new Map<string, { readonly isRight: boolean; readonly untilMs: number }>();
+  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #closing = new AbortController();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CredentialsOptions, file: LoadedFile) {
+    this.#options = options;
+    this.#secret = options.random(32);
+    this.#file = file;
+    this.#lookedMs = options.clock.monotonicMs();
+  }
+
+  /**
+   * The user of an Authorization header. Throws `Refusal`: 401 for credentials that are missing or wrong, 503 where too
+   * many wait to be verified.
+   */
+  async userOf(authorization: string | undefined): Promise<string> {
+    await this.#reload();
+    const credentials = parseBasic(authorization);
+    if (!credentials) throw unauthorized("Credentials are needed");
+    const { user, password } = credentials;
+    if (!await this.#isRight(user, password)) throw unauthorized("User or password is wrong");
+    return user;
+  }
+
+  /** Ends the pause after the last verification. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#turn;
+  }
+
+  /** One answer for equal credentials at the same time and for a while after; passwords are not kept, only a keyed digest. */
+  async #isRight(user: string, password: Uint8Array): Promise<boolean> {
+    const key = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password)
+      .digest("base64");
+    const nowMs = this.#options.clock.monotonicMs();
+    const known = this.#verdicts.get(key);
+    if (known && known.untilMs > nowMs) return known.isRight;
+    const running = this.#running.get(key);
+    if (running) return await running;
+    const verification = this.#verify(user, password, key).finally(() => this.#running.delete(key));
+    this.#running.set(key, verification);
+    return await verification;
+  }
+
+  async #verify(user: string, password: Uint8Array, key: string): Promise<boolean> {
+    const file = this.#file;
+    const hash = file.users.get(user);
+    const isRight = await this.#hashed(hash ?? file.decoy, password) && hash !== undefined;
+    if (file === this.#file) this.#remember(key, isRight);
+    return isRight;
+  }
+
+  /** One after the other, with as long a pause as it took, so that guessing leaves half of the time to others. */
+  async #hashed(hash: PasswordHash | undefined, password: Uint8Array): Promise<boolean> {
+    if (hash?.method !== "bcrypt") return hash !== undefined && await isPasswordOf(hash, password);
+    if (this.#running.size > MOST_WAITING) {
+      throw new Refusal(503, "Too many passwords wait to be verified", { headers: { "retry-after": "1" } });
+    }
+    const { clock } = this.#options;
+    const answer = this.#turn.then(async () => {
+      const startedMs = clock.monotonicMs();
+      const isRight = await isPasswordOf(hash, password);
+      return { isRight, tookMs: clock.monotonicMs() - startedMs };
+    });
+    this.#turn = answer.then(({ tookMs }) => clock.sleep(tookMs, this.#closing.signal)).catch(() => {});
+    return (await answer).isRight;
+  }
+
+  #remember(key: string, isRight: boolean): void {
+    this.#verdicts.delete(key);
+    if (this.#verdicts.size >= MOST_REMEMBERED) this.#forgetOne();
+    this.#verdicts.set(key, { isRight, untilMs: this.#options.clock.monotonicMs() + REMEMBERED_MS });
+  }
+
+  /** A wrong one first: guesses must not push out those who belong here. */
+  #forgetOne(): void {
+    const wrong = this.#verdicts.entries().find(([, { isRight }]) => !isRight);
+    this.#verdicts.delete(wrong?.[0] ?? this.#verdicts.keys().next().value!);
+  }
+
+  #reload(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (!this.#looking && nowMs - this.#lookedMs < LOOK_AGAIN_MS) return Promise.resolve();
+    this.#lookedMs = nowMs;
+    return this.#looking ??= this.#look().finally(() => this.#looking = undefined);
+  }
+
+  /** A file that cannot be read leaves the users as they are. */
+  async #look(): Promise<void> {
+    const { path, onProblem } = this.#options;
+    try {
+      const file = await stampOf(path) === this.#file.stamp ? this.#file : await loadFile(path);
+      // A file that is still being written is looked at again, and until then the last one counts.
+      if (file.users.size === 0) throw new UsageError("it has no users");
+      this.#problem = undefined;
+      if (file === this.#file) return;
+      this.#file = file;
+      this.#verdicts.clear();
+      for (const complaint of file.complaints) onProblem(`"${path}": ${complaint}`);
+    } catch (thrown) {
+      const problem = messageOf(thrown);
+      if (this.#problem !== problem) onProblem(`Cannot read "${path}": ${problem}; the users stay as they were`);
+      this.#problem = problem;
+    }
+  }
+}
+
+/** Opens an htpasswd file. Throws `UsageError` where it cannot be read or has no users. */
+export async function openCredentials(options: CredentialsOptions): Promise<Credentials> {
+  const { path, onProblem } = options;
+  let file: LoadedFile;
+  try {
+    file = await loadFile(path);
+  } catch (thrown) {
+    const hint = `make it with "htpasswd -B -c ${path} USER", or serve without users with --no-auth`;
+    throw new UsageError(`Cannot read the file of users "${path}": ${reasonOf(thrown)}; ${hint}`, { cause: thrown });
+  }
+  for (const complaint of file.complaints) onProblem(`"${path}": ${complaint}`);
+  if (file.users.size === 0) {
+    throw new UsageError(`The file "${path}" has no users; add one with "htpasswd -B ${path} USER"`);
+  }
+  return new Credentials(options, file);
+}
+
+interface LoadedFile extends Htpasswd {
+  /** Changes whenever the file does. */
+  readonly stamp: string;
+  /** What an unknown user's password is compared with, so that it takes as long as a known one's. */
+  readonly decoy: PasswordHash | undefined;
+}
+
+async function loadFile(path: string): Promise<LoadedFile> {
+  const stamp = await stampOf(path);
+  const htpasswd = parseHtpasswd(await Deno.readTextFile(path));
+  return { ...htpasswd, stamp, decoy: [...htpasswd.users.values()].find(({ method }) => method === "bcrypt") };
+}
+
+async function stampOf(path: string): Promise<string> {
+  const { mtime, size, ino } = await Deno.stat(path);
+  return `${mtime?.getTime()} ${size} ${ino}`;
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(thrown);
+}
+
+function unauthorized(message: string): Refusal {
+  return new Refusal(401, message, { headers: { "www-authenticate": 'Basic realm="agent", charset="UTF-8"' } });
+}
+
+/** User and password of a header, or undefined where it has none. Source: RFC 7617. */
+function parseBasic(header: string | undefined): { user: string; password: Uint8Array } | undefined {
+  const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? "")?.[1];
+  if (encoded === undefined) return undefined;
+  const bytes = Buffer.from(encoded, "base64");
+  const colon = bytes.indexOf(":");
+  if (colon <= 0) return undefined;
+  return { user: bytes.toString("utf8", 0, colon), password: bytes.subarray(colon + 1) };
+}

@@ -1,0 +1,227 @@
+/**
+ * One request and its answer: the body as it comes in, the answer as the client takes it, and what the exchange waits for,
+ * so that one who stalls can be told from one who is slow.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ClientGone, Refusal } from "./refusal.ts";
+
+/** What an exchange waits for: the server's own work, the client to send, to take, or to notice that it is refused. */
+export type Waiting = "work" | "body" | "reader" | "linger";
+
+/** Headers of an answer. */
+export type AnswerHeaders = Readonly<Record<string, string | number>>;
+
+/** An unread rest of a body up to this size is read, so that the connection can be kept. */
+const MOST_DRAINED_BYTES = 2 ** 18;
+/** So much is read of a refused body, for a client that sends first and reads afterwards, before the connection is cut. */
+const MOST_LINGERED_BYTES = 2 ** 23;
+
+/** Made for every request; used by one handler. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  /** Where the client is; empty for a unix socket. Known even after the connection ended. */
+  readonly remoteAddress: string;
+  /** Who sent it, where that is known. */
+  user = "";
+  bytesReceived = 0;
+  bytesSent = 0;
+  waiting: Waiting = "work";
+  /** When it last came forward, in the clock's milliseconds. */
+  progressMs: number;
+  readonly #response: ServerResponse;
+  readonly #nowMs: () => number;
+  readonly #expectsContinue: boolean;
+  #closeAfter = false;
+  #isTimedOut = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { nowMs: () => number; expectsContinue: boolean },
+  ) {
+    this.request = request;
+    this.remoteAddress = request.socket.remoteAddress ?? "";
+    this.#response = response;
+    this.#nowMs = options.nowMs;
+    this.#expectsContinue = options.expectsContinue;
+    this.progressMs = options.nowMs();
+    request.on("error", ignore);
+    response.on("error", ignore);
+  }
+
+  get method(): string {
+    return this.request.method ?? "";
+  }
+
+  get url(): string {
+    return this.request.url ?? "";
+  }
+
+  /** The status of the answer; 499 where the client went before it was whole. */
+  get status(): number {
+    return this.#response.writableFinished || this.#isTimedOut ? this.#response.statusCode : 499;
+  }
+
+  /** A header of the request; of one that came several times, the first. */
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  /** How many bytes the body has, where the client said so. */
+  get contentLength(): number | undefined {
+    const text = this.request.headers["content-length"];
+    if (text !== undefined) return Number(text);
+    return this.request.headers["transfer-encoding"] === undefined ? 0 : undefined;
+  }
+
+  /** The connection is not kept after this exchange. */
+  closeConnectionAfter(): void {
+    this.#closeAfter = true;
+  }
+
+  /** The body, part by part. Throws `ClientGone` where it breaks off, `Refusal` with 408 where it stalled. */
+  async *body(): AsyncGenerator<Uint8Array> {
+    if (this.#expectsContinue) this.#response.writeContinue();
+    this.#wait("body");
+    const parts = this.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    try {
+      for await (const part of parts) {
+        this.bytesReceived += part.length;
+        this.#wait("work");
+        yield part;
+        this.#wait("body");
+      }
+    } catch (thrown) {
+      throw this.#isTimedOut ? new Refusal(408, "The body did not come", { cause: thrown }) : goneOr(thrown, this);
+    } finally {
+      this.#wait("work");
+    }
+  }
+
+  /** Answers with a whole body at once. Throws `ClientGone`. */
+  async send(status: number, headers: AnswerHeaders, body: Uint8Array | string = ""): Promise<void> {
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    this.begin(status, { ...headers, "content-length": bytes.length });
+    if (this.request.method !== "HEAD") this.bytesSent += bytes.length;
+    await this.end(bytes);
+  }
+
+  /** Begins an answer whose body is written or left out by the caller. */
+  begin(status: number, headers: AnswerHeaders): void {
+    const all = this.#closeAfter ? { ...headers, connection: "close" } : headers;
+    this.#response.writeHead(status, all);
+  }
+
+  /** Writes a part of the body; resolves when it is handed over, so that the buffer may be used again. Throws `ClientGone`. */
+  async write(part: Uint8Array): Promise<void> {
+    this.bytesSent += part.length;
+    await this.#handOver((done) => this.#response.write(part, done));
+  }
+
+  /** Ends the answer. Throws `ClientGone`. */
+  async end(last?: Uint8Array): Promise<void> {
+    await this.#handOver((done) => last ? this.#response.end(last, () => done()) : this.#response.end(() => done()));
+  }
+
+  /**
+   * Refuses, where nothing was answered yet. What is left of the request's body is read as far as that is worth it;
+   * otherwise the connection is closed once the client had a chance to see why.
+   */
+  async refuse(status: number, message: string, headers: AnswerHeaders = {}): Promise<void> {
+    if (this.#response.headersSent) return this.cut();
+    const text = new TextEncoder().encode(`${message}\n`);
+    const all = { "content-type": "text/plain; charset=utf-8", ...headers };
+    if (!this.#isWorthReading()) {
+      this.closeConnectionAfter();
+      this.begin(status, { ...all, "content-length": text.length });
+      await this.write(this.method === "HEAD" ? new Uint8Array() : text);
+      await this.#drain(MOST_LINGERED_BYTES, "linger");
+      await this.end();
+      return this.cut();
+    }
+    await this.send(status, all, text);
+    await this.finish();
+  }
+
+  /** Reads what the handler left of the body, or closes the connection where that is too much. */
+  async finish(): Promise<void> {
+    if (!this.request.complete && !await this.#drain(MOST_DRAINED_BYTES, "body")) this.cut();
+  }
+
+  /** Ends the connection at once. */
+  cut(): void {
+    // An answered request does not hear of its connection's end, so whoever reads its body is told apart.
+    this.request.destroy();
+    this.request.socket.destroy();
+  }
+
+  /** The client did not send or take anything for too long. */
+  timeOut(): void {
+    if (this.waiting !== "body" || this.#response.headersSent) return this.cut();
+    this.#isTimedOut = true;
+    this.closeConnectionAfter();
+    const text = "The rest of the request did not come\n";
+    this.begin(408, { "content-type": "text/plain; charset=utf-8", "content-length": text.length });
+    this.bytesSent += text.length;
+    this.#response.end(text, () => this.cut());
+  }
+
+  #isWorthReading(): boolean {
+    if (this.request.complete) return true;
+    if (this.#expectsContinue && this.bytesReceived === 0) return false;
+    return (this.contentLength ?? Infinity) - this.bytesReceived <= MOST_DRAINED_BYTES;
+  }
+
+  /** Reads and forgets up to so many bytes; tells whether that was all. */
+  async #drain(mostBytes: number, waiting: Waiting): Promise<boolean> {
+    this.#wait(waiting);
+    let drained = 0;
+    try {
+      for await (const part of this.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+        drained += part.length;
+        this.bytesReceived += part.length;
+        if (drained > mostBytes) return false;
+        if (waiting !== "linger") this.#wait(waiting);
+      }
+      return true;
+    } catch {
+      return false; // the connection is gone, which ends the wait for its rest
+    } finally {
+      this.#wait("work");
+    }
+  }
+
+  #wait(waiting: Waiting): void {
+    this.waiting = waiting;
+    this.progressMs = this.#nowMs();
+  }
+
+  /** A connection that ends may never call back, so its end counts as well. */
+  #handOver(act: (done: (error?: Error | null) => void) => void): Promise<void> {
+    const response = this.#response;
+    // An answer that waited behind others is never told that its connection ended.
+    if (response.destroyed || this.request.socket.destroyed) return Promise.reject(new ClientGone());
+    this.#wait("reader");
+    return new Promise<void>((resolve, reject) => {
+      const done = (error?: Error | null) => {
+        response.off("close", onClose);
+        this.#wait("work");
+        // There is one reason why a socket takes no more, even where it does not know yet that it is closed.
+        if (error) reject(new ClientGone({ cause: error }));
+        else resolve();
+      };
+      const onClose = () => done(response.writableFinished ? null : new ClientGone());
+      response.once("close", onClose);
+      act(done);
+    });
+  }
+}
+
+function goneOr(thrown: unknown, { request }: Exchange): unknown {
+  return request.destroyed || request.socket?.destroyed ? new ClientGone({ cause: thrown }) : thrown;
+}
+
+function ignore(): void {
+  // A broken connection is told to whoever waits for it; the event is a second telling.
+}

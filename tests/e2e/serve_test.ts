@@ -1,0 +1,142 @@
+/** `agent serve`: its flags, its signals, and what a service manager expects. */
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { ExitCode } from "../../src/base/errors.ts";
+import { mapConcurrently } from "../../src/base/concurrency.ts";
+import {
+  assertFails,
+  emptySandbox,
+  eventually,
+  EXECUTABLE,
+  jsonRows,
+  type Running,
+  type Sandbox,
+} from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
+
+const AT_A_TIME = 4;
+
+/** Starts a server on a free port; gives its URL. */
+async function started(box: Sandbox, ...args: string[]): Promise<{ server: Running; url: URL }> {
+  const server = box.start(["serve", "--path", "data", "--listen", "127.0.0.1:0", "--json", ...args]);
+  return { server, url: await urlOf(server) };
+}
+
+async function urlOf(server: Running): Promise<URL> {
+  const text = await eventually(
+    "the address",
+    () => Promise.resolve(server.stdoutSoFar.includes("\n") && server.stdoutSoFar || undefined),
+  );
+  return new URL(String(jsonRows(text)[0]!["url"]));
+}
+
+function statusOf(url: URL, method: string, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    httpRequest(new URL(path, url), { method, agent: false }, (answer) => {
+      answer.resume().on("end", () => resolve(answer.statusCode));
+    }).on("error", reject).end();
+  });
+}
+
+const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [[], /--path DIR/],
+  [["--path", "data"], /no such file.*htpasswd -B -c .*--no-auth/],
+  [["--path", "data", "--no-auth", "--listen", ":8000"], /everybody who reaches :8000.*--insecure/],
+  [["--path", "data", "--no-auth", "--listen", "0.0.0.0:0"], /--insecure/],
+  [["--path", "data", "--no-auth", "--listen", "here"], /Not an address: "here"/],
+  [["--path", "data", "--no-auth", "--max-size", "much"], /Not a size: "much"/],
+  [["--path", "data", "--no-auth", "--private-repos"], /no users/],
+  [["--path", "data", "--no-auth", "--htpasswd-file", "x"], /no users/],
+  [["--path", "data", "--no-auth", "--tls-cert", "x"], /--tls, which is not given/],
+  [["--path", "data", "--no-auth", "--tls"], /public_key" of --tls-cert/],
+  [["--path", "data", "--proxy-auth-username", "a b"], /Not the name of a header/],
+  [["--path", "data", "--proxy-auth-username", "a", "--htpasswd-file", "x"], /not both/],
+];
+
+Deno.test("serve: wrong flags end it with one line that says what is right", async () => {
+  await using box = await emptySandbox();
+  await mapConcurrently(MISTAKES, AT_A_TIME, async ([args, message]) => {
+    assertFails(await box.agent(["serve", ...args]), ExitCode.usage, message);
+  });
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`serve: ${signal} lets an upload under way end, then the server ends with exit code 0`, async () => {
+    await using box = await emptySandbox();
+    const { server, url } = await started(box, "--no-auth", "--log", "access.log");
+    await using _ = server;
+    assert.equal(await statusOf(url, "POST", "/r/?create=true"), 200);
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    let answer = "";
+    socket.on("data", (data: Uint8Array) => answer += new TextDecoder().decode(data)).on("error", () => {});
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.write("POST /r/config HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\ncon");
+    await eventually("the upload", async () => {
+      const names = await Array.fromAsync(Deno.readDir(box.join("data/r")), ({ name }) => name);
+      return names.some((name) => name.startsWith("config-tmp-")) || undefined;
+    });
+    server.kill(signal);
+    await eventually("the end of listening", () => statusOf(url, "GET", "/healthz").then(() => undefined, () => true));
+    socket.write("fig");
+    await closed;
+    assert.match(answer, /^HTTP\/1.1 200/);
+    const { exitCode, stderr } = await server.outcome();
+    assert.equal(exitCode, ExitCode.done);
+    assert.equal(stderr, "");
+    assert.equal(await Deno.readTextFile(box.join("data/r/config")), "config");
+    assert.match(await Deno.readTextFile(box.join("access.log")), /"POST \/r\/config HTTP\/1.1" 200/);
+  });
+}
+
+Deno.test("serve: tells people where it is, on standard error", async () => {
+  await using box = await emptySandbox();
+  const script = 'exec "$AGENT" serve --path data --listen 127.0.0.1:0 --no-auth --log - 2>words';
+  await using server = box.startProgram("/bin/sh", ["-c", script]);
+  const text = await eventually("the address", async () => {
+    const words = await Deno.readTextFile(box.join("words")).catch(() => "");
+    return /^Serving \S+\/data at (http:\S+)\n$/.exec(words)?.[1];
+  });
+  await statusOf(new URL(text), "GET", "/healthz");
+  server.kill("SIGTERM");
+  const { exitCode, stdout } = await server.outcome();
+  assert.equal(exitCode, ExitCode.done);
+  assert.match(stdout, /"GET \/healthz HTTP\/1.1" 200/);
+});
+
+programTest({
+  name: "serve: takes the socket that systemd hands over",
+  needs: ["systemd-socket-activate"],
+  async fn({ "systemd-socket-activate": activate }) {
+    await using box = await emptySandbox();
+    const socketPath = box.join("agent.sock");
+    const args = ["--listen", socketPath, EXECUTABLE, "serve", "--path", box.join("data"), "--no-auth", "--json"];
+    await using server = box.startProgram(activate, args);
+    await eventually("the socket", () => Deno.stat(socketPath).then(() => true, () => undefined));
+    const status = await new Promise((resolve, reject) => {
+      httpRequest({ socketPath, path: "/healthz", agent: false }, (answer) => {
+        answer.resume().on("end", () => resolve(answer.statusCode));
+      }).on("error", reject).end();
+    });
+    assert.equal(status, 200);
+    server.kill("SIGTERM");
+    assert.equal((await server.outcome()).exitCode, ExitCode.done);
+  },
+});
+
+programTest({
+  name: "serve: tells systemd that it is ready and that it stops",
+  needs: ["systemd-notify", "socat"],
+  async fn({ socat }) {
+    await using box = await emptySandbox();
+    const socket = box.join("notify.sock");
+    await using listener = box.startProgram(socat, ["-u", `UNIX-RECV:${socket}`, "STDOUT"]);
+    await eventually("the socket", () => Deno.stat(socket).then(() => true, () => undefined));
+    await using server = box.start(["serve", "--path", "data", "--listen", "127.0.0.1:0", "--no-auth"], {
+      env: { NOTIFY_SOCKET: socket },
+    });
+    await eventually("the message", () => Promise.resolve(/READY=1/.test(listener.stdoutSoFar) || undefined));
+    server.kill("SIGTERM");
+    await eventually("the message", () => Promise.resolve(/STOPPING=1/.test(listener.stdoutSoFar) || undefined));
+  },
+});

@@ -1,0 +1,16 @@
+/** `agent serve` in tests: the built executable, on the directory `served` of a sandbox. */
+import { EXECUTABLE, type Sandbox } from "./executable.ts";
+import { restServerFlags, type RestServerOptions, schemeOf, served } from "./rest_servers.ts";
+import { Server } from "./servers.ts";
+
+/** Starts the agent as a server. `flags` are added to its command line. */
+export async function startAgentServer(
+  box: Sandbox,
+  options: RestServerOptions = {},
+  flags: readonly string[] = [],
+): Promise<Server> {
+  const folder = served(box);
+  await Deno.mkdir(folder, { recursive: true });
+  const args = ["serve", "--listen", "127.0.0.1:0", "--path", folder, ...await restServerFlags(box, options), ...flags];
+  return await Server.start(box, EXECUTABLE, args, { address: /127\.0\.0\.1:(\d+)/, ...schemeOf(options) });
+}

@@ -1,0 +1,120 @@
+/** Servers of restic's REST protocol in tests: restic's own and rclone's, on the directory `served` of a sandbox. */
+import { createHash } from "node:crypto";
+import { bcrypt } from "hash-wasm";
+import { systemClock } from "../../src/base/clock.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import { addKey, removeKey } from "../../src/repository/keys.ts";
+import { initRepository, openRepository } from "../../src/repository/repository.ts";
+import { openLocalStore } from "../../src/store/local.ts";
+import type { BlobStore } from "../../src/store/store.ts";
+import type { Sandbox } from "./executable.ts";
+import { type Credentials, Server } from "./servers.ts";
+import type { Certificate } from "./certificates.ts";
+import { CHEAP_KDF, IDENTITY, PASSWORD } from "./world.ts";
+
+/** How a server is to serve. */
+export interface RestServerOptions {
+  /** Who may use it; everybody where nobody is named. */
+  readonly users?: readonly Credentials[];
+  readonly privateRepos?: boolean;
+  readonly appendOnly?: boolean;
+  readonly maxSizeBytes?: number;
+  readonly certificate?: Certificate;
+}
+
+/** The least work that bcrypt can be asked for. */
+const BCRYPT_COST = 4;
+
+const TOOLS = { clock: systemClock, identity: IDENTITY, randomBytes: systemRandomBytes, kdf: CHEAP_KDF };
+
+/** Starts restic's own server. */
+export async function startRestServer(program: string, box: Sandbox, options: RestServerOptions = {}): Promise<Server> {
+  const args = ["--listen", "127.0.0.1:0", "--path", served(box), ...await restServerFlags(box, options)];
+  return await Server.start(box, program, args, {
+    address: /start server on 127\.0\.0\.1:(\d+)/,
+    ...schemeOf(options),
+  });
+}
+
+/** Starts `rclone serve restic`. It knows no limit of size. */
+export async function startRcloneRest(program: string, box: Sandbox, options: RestServerOptions = {}): Promise<Server> {
+  const { users, privateRepos, appendOnly, certificate } = options;
+  const folder = served(box);
+  await Deno.mkdir(folder, { recursive: true });
+  const args = [
+    ...["serve", "restic", "--config", "/dev/null", "--addr", "127.0.0.1:0"],
+    ...users === undefined ? [] : ["--htpasswd", await writePasswords(box, users)],
+    ...privateRepos ? ["--private-repos"] : [],
+    ...appendOnly ? ["--append-only"] : [],
+    ...certificate === undefined ? [] : ["--cert", certificate.certificateFile, "--key", certificate.keyFile],
+    folder,
+  ];
+  return await Server.start(box, program, args, {
+    address: /Serving restic .*127\.0\.0\.1:(\d+)/,
+    ...schemeOf(options),
+  });
+}
+
+/** The flags for options, as restic's server and `agent serve` share them. */
+export async function restServerFlags(box: Sandbox, options: RestServerOptions): Promise<string[]> {
+  const { users, privateRepos, appendOnly, maxSizeBytes, certificate } = options;
+  return [
+    ...users === undefined ? ["--no-auth"] : ["--htpasswd-file", await writePasswords(box, users)],
+    ...privateRepos ? ["--private-repos"] : [],
+    ...appendOnly ? ["--append-only"] : [],
+    ...maxSizeBytes === undefined ? [] : ["--max-size", String(maxSizeBytes)],
+    ...certificate === undefined
+      ? []
+      : ["--tls", "--tls-cert", certificate.certificateFile, "--tls-key", certificate.keyFile],
+  ];
+}
+
+/** The scheme of the URL that a server with such options has. */
+export function schemeOf({ certificate }: RestServerOptions): { scheme: "http" | "https" } {
+  return { scheme: certificate === undefined ? "http" : "https" };
+}
+
+/** The directory that servers serve. */
+export function served(box: Sandbox, ...names: string[]): string {
+  return box.join("served", ...names);
+}
+
+/** Makes an empty repository below the served directory, past the server, whose password costs little time. */
+export async function makeServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
+  await Deno.mkdir(served(box, ...names), { recursive: true });
+  await initRepository(localStore(box, names), PASSWORD, TOOLS);
+  await box.file("password", `${PASSWORD}\n`);
+}
+
+/** Puts a key that costs little time in the place of a served repository's only one, past the server. */
+export async function cheapenServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
+  await cheapenKey(localStore(box, names));
+}
+
+/** Puts a key that costs little time in the place of a repository's only one. */
+export async function cheapenKey(store: BlobStore): Promise<void> {
+  const { keys, keyId } = await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
+  const added = await addKey(store, keys, PASSWORD, TOOLS);
+  await removeKey(store, keyId, added);
+}
+
+function localStore(box: Sandbox, names: readonly string[]): BlobStore {
+  return openLocalStore(served(box, ...names), { random: systemRandomBytes });
+}
+
+/** Writes a password file with both kinds of entries that the servers know, by turns. */
+async function writePasswords(box: Sandbox, users: readonly Credentials[]): Promise<string> {
+  const lines = await Promise.all(users.map(async ({ user, password }, i) => {
+    return `${user}:${i % 2 === 0 ? await bcryptEntry(password) : sha1Entry(password)}\n`;
+  }));
+  return await box.file("htpasswd", lines.join(""));
+}
+
+async function bcryptEntry(password: string): Promise<string> {
+  const options = { password, salt: systemRandomBytes(16), costFactor: BCRYPT_COST, outputType: "encoded" } as const;
+  return (await bcrypt(options)).replace(/^\$2a\$/, "$2y$");
+}
+
+function sha1Entry(password: string): string {
+  return `{SHA}${createHash("sha1").update(password).digest("base64")}`;
+}

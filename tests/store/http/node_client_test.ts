@@ -1,0 +1,354 @@
+/** The HTTP client against servers on this machine: well-behaved ones, and ones that break off, refuse or say nothing. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
+import { StoreError, TemporaryError } from "../../../src/base/errors.ts";
+import type { HttpClient, HttpRequest } from "../../../src/store/http/client.ts";
+import { type HttpClientOptions, openHttpClient } from "../../../src/store/http/node_client.ts";
+import { FakeClock } from "../../helpers/world.ts";
+import { bytesOf } from "../../conformance/store_suite.ts";
+import { HttpServer, lengthOf, RawTcpServer } from "./servers.ts";
+
+const MIB = 2 ** 20;
+
+async function withClient(
+  test: (client: HttpClient) => Promise<void>,
+  options: Partial<HttpClientOptions> = {},
+): Promise<void> {
+  const client = openHttpClient({ connections: 5, clock: systemClock, ...options });
+  try {
+    await test(client);
+  } finally {
+    await client.close();
+  }
+}
+
+function get(url: URL, more: Partial<HttpRequest> = {}): HttpRequest {
+  return { method: "GET", url, mostBytes: MIB, ...more };
+}
+
+function put(url: URL, content: readonly Uint8Array[], more: Partial<HttpRequest> = {}): HttpRequest {
+  return { method: "PUT", url, mostBytes: MIB, content, ...more };
+}
+
+/** A clock that tells when it is looked at, which the client does whenever something moves. */
+class WatchedClock extends FakeClock {
+  #seen = Promise.withResolvers<void>();
+
+  /** Resolves when the clock is looked at again. */
+  nextReading(): Promise<void> {
+    this.#seen = Promise.withResolvers<void>();
+    return this.#seen.promise;
+  }
+
+  override monotonicMs(): number {
+    this.#seen.resolve();
+    return super.monotonicMs();
+  }
+}
+
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("requests arrive as they were made, with a known length, also from shared memory", async () => {
+  await using server = await HttpServer.start(async (request, response) => {
+    const { method, url, headers } = request;
+    response.end(JSON.stringify([method, url, headers["content-length"], headers["x-name"], await lengthOf(request)]));
+  });
+  const shared = new Uint8Array(new SharedArrayBuffer(3 * MIB));
+  const content = [shared.subarray(5), new Uint8Array(0), new Uint8Array(7)];
+  const bytes = 3 * MIB + 2;
+  await withClient(async (client) => {
+    const url = new URL("/a/b?x=1", server.url);
+    const { body } = await client.send(put(url, content, { headers: { "x-name": "value" } }));
+    assert.deepEqual(JSON.parse(textOf(body)), ["PUT", "/a/b?x=1", `${bytes}`, "value", bytes]);
+    const empty = await client.send({ method: "POST", url, mostBytes: MIB });
+    assert.deepEqual(JSON.parse(textOf(empty.body)), ["POST", "/a/b?x=1", "0", null, 0]);
+  });
+});
+
+Deno.test("uploaded bytes arrive in their order", async () => {
+  const received: Uint8Array[] = [];
+  await using server = await HttpServer.start(async (request, response) => {
+    for await (const piece of request as AsyncIterable<Uint8Array>) received.push(piece);
+    response.end();
+  });
+  const bytes = bytesOf(2 * MIB + 12345);
+  await withClient(async (client) => {
+    await client.send(put(server.url, [bytes.subarray(0, 100), bytes.subarray(100, MIB), bytes.subarray(MIB)]));
+  });
+  assert.ok(Buffer.concat(received).equals(bytes));
+});
+
+Deno.test("any status is an answer, with its headers and body; its buffer is the caller's alone", async () => {
+  await using server = await HttpServer.start((_, response) => {
+    response.writeHead(418, { "X-Kind": "pot", "content-length": 3 }).end("tea");
+  });
+  await withClient(async (client) => {
+    const answer = await client.send(get(server.url));
+    assert.equal(answer.status, 418);
+    assert.equal(answer.headers.get("x-kind"), "pot");
+    assert.equal(textOf(answer.body), "tea");
+    assert.equal(answer.body.buffer.byteLength, 3);
+  });
+});
+
+Deno.test("connections are kept for the next requests", async () => {
+  const ports = new Set<number | undefined>();
+  await using server = await HttpServer.start((request, response) => {
+    ports.add(request.socket.remotePort);
+    response.end();
+  });
+  await withClient(async (client) => {
+    for (let i = 0; i < 5; i++) await client.send(get(server.url));
+  });
+  assert.equal(ports.size, 1);
+});
+
+Deno.test("no more requests run at a time than wanted; those that wait go in order", async () => {
+  let running = 0;
+  let most = 0;
+  const order: string[] = [];
+  await using server = await HttpServer.start((request, response) => {
+    order.push(request.url!);
+    most = Math.max(most, ++running);
+    setTimeout(() => {
+      running--;
+      response.end();
+    }, 2);
+  });
+  const paths = Array.from({ length: 12 }, (_, i) => `/${i}`);
+  await withClient(async (client) => {
+    await Promise.all(paths.map((path) => client.send(get(new URL(path, server.url)))));
+  }, { connections: 1 });
+  assert.equal(most, 1);
+  assert.deepEqual(order, paths);
+});
+
+Deno.test("who waits for its turn and is stopped leaves the line", async () => {
+  let answers = 0;
+  const hold = Promise.withResolvers<void>();
+  await using server = await HttpServer.start(async (_, response) => {
+    answers++;
+    await hold.promise;
+    response.end();
+  });
+  await withClient(async (client) => {
+    const abort = new AbortController();
+    const first = client.send(get(server.url));
+    const second = client.send(get(server.url, { signal: abort.signal }));
+    const third = client.send(get(server.url));
+    abort.abort(new Error("stop"));
+    await assert.rejects(second, { message: "stop" });
+    hold.resolve();
+    await Promise.all([first, third]);
+  }, { connections: 1 });
+  assert.equal(answers, 2);
+});
+
+Deno.test("an abort rejects at once: before connecting, while uploading, while waiting for the answer", async () => {
+  const reached = Promise.withResolvers<void>();
+  await using silent = await RawTcpServer.start((socket) => socket.once("data", () => reached.resolve()));
+  await withClient(async (client) => {
+    const reason = new Error("stop");
+    const early = new AbortController();
+    const sending = client.send(get(silent.url, { signal: early.signal }));
+    early.abort(reason);
+    await assert.rejects(sending, reason);
+
+    const late = new AbortController();
+    const parts = Array.from({ length: 50 }, () => new Uint8Array(MIB));
+    const uploading = client.send(put(silent.url, parts, { signal: late.signal }));
+    const waiting = client.send(get(silent.url, { signal: late.signal }));
+    await reached.promise;
+    late.abort(reason);
+    await assert.rejects(uploading, reason);
+    await assert.rejects(waiting, reason);
+  });
+});
+
+Deno.test("what iterating over the content throws passes through, and the server never sees the end", async () => {
+  const ended = Promise.withResolvers<boolean>();
+  await using server = await HttpServer.start((request) => {
+    request.resume().on("error", () => {}).on("close", () => ended.resolve(request.complete));
+  });
+  const torn = [new Uint8Array(MIB), new Uint8Array(MIB)];
+  torn[Symbol.iterator] = function* () {
+    yield new Uint8Array(MIB);
+    throw new RangeError("torn");
+  };
+  await withClient(async (client) => {
+    await assert.rejects(client.send(put(server.url, torn)), new RangeError("torn"));
+  });
+  assert.equal(await ended.promise, false);
+});
+
+Deno.test("a refusal in the middle of an upload is heard, even where the server reads no more and closes", async () => {
+  const refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfull";
+  await using server = await RawTcpServer.start((socket) => {
+    socket.once("data", () => {
+      socket.pause();
+      socket.end(refusal);
+    });
+  });
+  const parts = Array.from({ length: 40 }, () => new Uint8Array(MIB));
+  await withClient(async (client) => {
+    for (let i = 0; i < 5; i++) {
+      const answer = await client.send(put(server.url, parts));
+      assert.equal(answer.status, 413);
+      assert.equal(textOf(answer.body), "full");
+    }
+  });
+});
+
+Deno.test("success that is told before everything was sent is no success", async () => {
+  await using server = await RawTcpServer.start((socket) => {
+    socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", () => socket.destroy()));
+  });
+  const parts = Array.from({ length: 40 }, () => new Uint8Array(MIB));
+  await withClient(async (client) => {
+    await assert.rejects(client.send(put(server.url, parts)), TemporaryError);
+  });
+});
+
+Deno.test("answers of every framing come whole or not at all", async () => {
+  const whole: Readonly<Record<string, string>> = {
+    "Content-Length: 3\r\n\r\nabc": "abc",
+    "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n": "abc",
+    "Connection: close\r\n\r\nabc": "abc",
+    "Content-Length: 0\r\n\r\n": "",
+  };
+  const broken = ["Content-Length: 5\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "Content-Le"];
+  await withClient(async (client) => {
+    for (const [rest, text] of Object.entries(whole)) {
+      await using server = await RawTcpServer.answering(`HTTP/1.1 200 OK\r\n${rest}`);
+      assert.equal(textOf((await client.send(get(server.url))).body), text, rest);
+    }
+    for (const rest of broken) {
+      await using server = await RawTcpServer.answering(`HTTP/1.1 200 OK\r\n${rest}`);
+      await assert.rejects(client.send(get(server.url)), TemporaryError, rest);
+    }
+  });
+});
+
+Deno.test("answers without a body may announce the length of one", async () => {
+  await withClient(async (client) => {
+    await using head = await RawTcpServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
+    const answer = await client.send({ method: "HEAD", url: head.url, mostBytes: 10 });
+    assert.equal(answer.headers.get("content-length"), "5000");
+    assert.equal(answer.body.length, 0);
+    await using unchanged = await RawTcpServer.answering("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n");
+    assert.equal((await client.send(get(unchanged.url))).status, 304);
+  });
+});
+
+Deno.test("answers longer than expected are refused, announced or not", async () => {
+  const text = "x".repeat(11);
+  await withClient(async (client) => {
+    for (
+      const rest of [`Content-Length: 11\r\n\r\n${text}`, `Transfer-Encoding: chunked\r\n\r\nb\r\n${text}\r\n0\r\n\r\n`]
+    ) {
+      await using server = await RawTcpServer.answering(`HTTP/1.1 200 OK\r\n${rest}`);
+      await assert.rejects(client.send(get(server.url, { mostBytes: 10 })), /longer than expected/);
+    }
+  });
+});
+
+Deno.test("what is not HTTP is told from trouble that passes", async () => {
+  await withClient(async (client) => {
+    await using server = await RawTcpServer.answering("220 mail.example.org ESMTP\r\n");
+    await assert.rejects(client.send(get(server.url)), (thrown: unknown) => {
+      return thrown instanceof StoreError && !thrown.retryable && /does not answer in HTTP/.test(thrown.message);
+    });
+  });
+});
+
+Deno.test("a TLS server that answers plain HTTP with words of its own is recognised", async () => {
+  const text = "Client sent an HTTP request to an HTTPS server.\n";
+  await withClient(async (client) => {
+    await using server = await RawTcpServer.answering(`HTTP/1.0 400 Bad Request\r\n\r\n${text}`);
+    await assert.rejects(client.send(get(server.url)), /expects TLS; write https:/);
+    await using other = await RawTcpServer.answering("HTTP/1.0 400 Bad Request\r\n\r\nno");
+    assert.equal((await client.send(get(other.url))).status, 400);
+  });
+});
+
+Deno.test("a server that says nothing or reads nothing is given up", async () => {
+  await using silent = await RawTcpServer.start((socket) => socket.pause());
+  await withClient(async (client) => {
+    await assert.rejects(client.send(get(silent.url)), /Nothing came from or went to http:\/\/127/);
+    const parts = Array.from({ length: 40 }, () => new Uint8Array(MIB));
+    await assert.rejects(client.send(put(silent.url, parts)), TemporaryError);
+  }, { stallMs: 50 });
+});
+
+Deno.test("a server that is slow but alive is waited for", async () => {
+  const clock = new WatchedClock();
+  await using server = await HttpServer.start(async (_, response) => {
+    for (let i = 0; i < 8; i++) {
+      const isSeen = clock.nextReading();
+      response.write("x");
+      await isSeen;
+      await clock.advance(200_000);
+    }
+    response.end();
+  });
+  await withClient(async (client) => {
+    assert.equal((await client.send(get(server.url))).body.length, 8);
+  }, { clock, stallMs: 300_000 });
+});
+
+Deno.test("nobody there and nobody of that name are different troubles", async () => {
+  const server = await RawTcpServer.start(() => {});
+  const { url } = server;
+  await server[Symbol.asyncDispose]();
+  await withClient(async (client) => {
+    await assert.rejects(client.send(get(url)), (thrown: unknown) => {
+      return thrown instanceof TemporaryError && /nothing listens there/.test(thrown.message);
+    });
+  });
+});
+
+Deno.test("a kept connection that the server closed meanwhile does no lasting harm", async () => {
+  await using server = await HttpServer.start((_, response) => void response.end("hello"));
+  await withClient(async (client) => {
+    await client.send(get(server.url));
+    server.closeIdle();
+    const answer = await client.send(get(server.url)).catch((thrown: unknown) => {
+      assert.ok(thrown instanceof TemporaryError);
+      return client.send(get(server.url));
+    });
+    assert.equal(textOf(answer.body), "hello");
+  });
+});
+
+Deno.test("closing stops what is under way and leaves no connection", async () => {
+  await using silent = await RawTcpServer.start(() => {});
+  const client = openHttpClient({ connections: 1, clock: systemClock });
+  const running = client.send(get(silent.url));
+  const waiting = client.send(get(silent.url));
+  const outcomes = Promise.allSettled([running, waiting]);
+  await systemClock.sleep(10);
+  await client.close();
+  for (const outcome of await outcomes) {
+    assert.ok(outcome.status === "rejected" && outcome.reason instanceof StoreError);
+  }
+});
+
+Deno.test("limited rates slow down and lose nothing", async () => {
+  await using server = await HttpServer.start(async (request, response) => {
+    const length = await lengthOf(request);
+    response.end(new Uint8Array(length));
+  });
+  const sleeps: number[] = [];
+  const clock = {
+    ...systemClock,
+    sleep(ms: number, signal?: AbortSignal) {
+      sleeps.push(ms);
+      return systemClock.sleep(Math.min(ms, ms > 60_000 ? ms : 1), signal);
+    },
+  };
+  await withClient(async (client) => {
+    const { body } = await client.send(put(server.url, [new Uint8Array(100_000)]));
+    assert.equal(body.length, 100_000);
+  }, { clock, uploadBytesPerSecond: 100_000, downloadBytesPerSecond: 200_000 });
+  assert.ok(sleeps.length >= 10, "one sleep for each piece of a tenth of a second");
+});
