@@ -1,16 +1,18 @@
-/** `deno task bench`: the agent beside restic and borg, on generated dumps of two nights. */
-import { Command, InvalidArgumentError, Option } from "commander";
+/** `deno task bench`: the agent beside restic and borg, on generated dumps of two nights, locally and over HTTP. */
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
 import { findPeers } from "./find_peers.ts";
+import { formatLoad, judgeLoad, measureLoad } from "./load.ts";
 import { type LongContent, measureLongPut } from "./long_put.ts";
 import { requireGnuTime } from "./measure.ts";
 import { Medians } from "./medians.ts";
 import type { Peer, PeerKind } from "./peers.ts";
 import { formatMedians, formatVerdicts } from "./report.ts";
-import { judge, judgePeak } from "./targets.ts";
-import { runTrial, type Sample } from "./trial.ts";
+import { compareRemote } from "./remote.ts";
+import { judge, judgePeak, type Verdict } from "./targets.ts";
+import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
 interface Options {
@@ -23,14 +25,24 @@ interface Options {
   readonly json?: true;
   readonly long?: number;
   readonly content: LongContent;
+  readonly clients: number;
+  readonly seconds: number;
 }
+
+/** What can be measured by itself. */
+const PARTS = ["local", "remote", "load"] as const;
+type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
 const KINDS: readonly PeerKind[] = ["agent", "restic", "borg"];
 
-function parseCommandLine(): Options {
-  return new Command("bench")
+function parseCommandLine(): { readonly parts: readonly Part[]; readonly options: Options } {
+  const program = new Command("bench")
     .description("Compare agent, restic and borg on dumps of two nights: medians and the project's targets.")
+    .addArgument(
+      new Argument("[parts...]", "on this machine's disk, over HTTP, many clients on one server; all by default")
+        .choices(PARTS).default(PARTS),
+    )
     .option("--megabytes <n>", "length of the first dump (10^6 bytes each)", positive, 447)
     .option("--rounds <n>", "how often everything is measured", positive, 5)
     .option("--only <kinds>", "which tools take part, for example agent,restic", kinds, new Set(KINDS))
@@ -42,7 +54,10 @@ function parseCommandLine(): Options {
     .addOption(
       new Option("--content <kind>", "what --long puts").choices(["letters", "random", "dump"]).default("letters"),
     )
-    .parse(Deno.args, { from: "user" }).opts<Options>();
+    .option("--clients <n>", "how many clients the load consists of", positive, 64)
+    .option("--seconds <n>", "how long the load lasts", positive, 60)
+    .parse(Deno.args, { from: "user" });
+  return { parts: program.processedArgs[0] as Part[], options: program.opts<Options>() };
 }
 
 function positive(text: string): number {
@@ -58,26 +73,52 @@ function kinds(text: string): ReadonlySet<PeerKind> {
   return new Set(KINDS.filter((kind) => names.includes(kind)));
 }
 
-/** The comparison: dumps, rounds, report. */
-async function compare(options: Options, peers: readonly Peer[], directory: string): Promise<void> {
+/** The comparisons: dumps, rounds, reports. */
+async function compare(
+  parts: ReadonlySet<Part>,
+  options: Options,
+  peers: readonly Peer[],
+  directory: string,
+): Promise<void> {
   say(`Generating two dumps of ${options.megabytes} MB in ${directory}`);
   const firstNight = await writeDump(directory, options.megabytes, 1);
   const secondNight = await writeDump(directory, options.megabytes, 2);
+  const trial: Trial = { peers, rounds: options.rounds, firstNight, secondNight, directory };
   const samples: Sample[] = [];
-  for await (const sample of runTrial({ peers, rounds: options.rounds, firstNight, secondNight, directory })) {
-    samples.push(sample);
-    say(
-      `round ${sample.round}  ${sample.step.padEnd(10)}  ${sample.peer.padEnd(14)} ${sample.wallSeconds.toFixed(2)} s`,
-    );
+  const verdicts: Verdict[] = [];
+  if (parts.has("local")) {
+    for await (const sample of runTrial(trial)) {
+      saySample(sample);
+      samples.push(sample);
+    }
+    const medians = new Medians(peers, samples);
+    verdicts.push(...judge(medians));
+    print(`${formatMedians(medians)}\n`);
   }
-  const medians = new Medians(peers, samples);
-  const verdicts = judge(medians);
-  print(`${formatMedians(medians)}\n`);
+  if (parts.has("remote")) {
+    const remote = await compareRemote(trial, options.agent, saySample);
+    samples.push(...remote.samples);
+    verdicts.push(...remote.verdicts);
+    print(`\n${remote.text}\n`);
+  }
   if (verdicts.length > 0) print(`\n${formatVerdicts(verdicts)}\n`);
   if (options.json) {
     const machine = { cores: navigator.hardwareConcurrency, os: Deno.osRelease(), deno: Deno.version.deno };
     await writeJson({ machine, firstNight, secondNight, samples, verdicts });
   }
+}
+
+function saySample({ round, step, peer, wallSeconds }: Sample): void {
+  say(`round ${round}  ${step.padEnd(10)}  ${peer.padEnd(22)} ${wallSeconds.toFixed(2)} s`);
+}
+
+/** Many clients on one server. */
+async function load({ agent, clients, seconds, json }: Options, directory: string): Promise<void> {
+  say(`Loading a server with ${clients} clients for ${seconds} s`);
+  const result = await measureLoad({ executable: agent, directory, clients, seconds });
+  const verdict = judgeLoad(result);
+  print(`\n${formatLoad(result)}\n\n${formatVerdicts([verdict])}\n`);
+  if (json) await writeJson({ ...result, verdict });
 }
 
 /** The long put of the agent alone. */
@@ -109,7 +150,8 @@ function say(line: string): void {
 }
 
 async function main(): Promise<void> {
-  const options = parseCommandLine();
+  const { parts: named, options } = parseCommandLine();
+  const parts = new Set(named);
   await requireGnuTime();
   const places = {
     agent: options.agent,
@@ -119,11 +161,17 @@ async function main(): Promise<void> {
   const wanted = options.long === undefined ? options.only : new Set<PeerKind>(["agent"]);
   const peers = await findPeers(wanted, places, say);
   const parent = options.directory === undefined ? undefined : resolve(options.directory);
-  await withScratchDirectory({ prefix: "bench-", parent }, (directory) => {
-    return options.long === undefined
-      ? compare(options, peers, directory)
-      : putLong(options, peers, options.long, directory);
-  });
+  const inScratch = (work: (directory: string) => Promise<void>) => {
+    return withScratchDirectory({ prefix: "bench-", parent }, work);
+  };
+  if (options.long !== undefined) {
+    const gigabytes = options.long;
+    return await inScratch((directory) => putLong(options, peers, gigabytes, directory));
+  }
+  if (parts.has("local") || parts.has("remote")) {
+    await inScratch((directory) => compare(parts, options, peers, directory));
+  }
+  if (parts.has("load")) await inScratch((directory) => load(options, directory));
 }
 
 try {

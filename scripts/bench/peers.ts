@@ -10,8 +10,19 @@ export interface Peer {
   readonly kind: PeerKind;
   /** With its version, so that two of a kind can be told apart. */
   readonly name: string;
-  /** The commands for a repository of its own below `directory`, which is there and empty. */
-  repository(directory: string): PeerRepository;
+  /**
+   * The commands for a repository of its own. `directory` is there and empty and holds what the tool keeps beside the
+   * repository, and the repository itself where no other place is given.
+   */
+  repository(directory: string, place?: RepositoryPlace): PeerRepository;
+}
+
+/** Where a repository lies. */
+export interface RepositoryPlace {
+  /** Where its files are on this machine. */
+  readonly path: string;
+  /** What the tool is told. */
+  readonly url: string;
 }
 
 /** A fresh repository and what is done with it. */
@@ -27,14 +38,13 @@ export interface PeerRepository {
 
 /** The agent's executable as a peer. */
 export async function agentPeer(executable: string): Promise<Peer> {
-  const version = /\d+\.\d+\.\d+\S*/.exec(await run({ argv: [executable, "version"], env: homeOf("/tmp") }));
+  const version = /\d+\.\d+\.\d+[^\s,]*/.exec(await run({ argv: [executable, "version"], env: homeOf("/tmp") }));
   return {
     kind: "agent",
     name: `agent ${version?.[0] ?? ""}`.trim(),
-    repository(directory) {
-      const path = join(directory, "repository");
+    repository(directory, { path, url } = localPlace(directory)) {
       const passwordFile = join(directory, "password");
-      const env = { ...homeOf(directory), AGENT_REPOSITORY: path, AGENT_PASSWORD_FILE: passwordFile };
+      const env = { ...homeOf(directory), AGENT_REPOSITORY: url, AGENT_PASSWORD_FILE: passwordFile };
       return {
         path,
         init: { argv: [executable, "init", "--new-password-file", passwordFile], env },
@@ -51,11 +61,10 @@ export async function resticPeer(executable: string): Promise<Peer> {
   return {
     kind: "restic",
     name: `restic ${version?.[1] ?? ""}`.trim(),
-    repository(directory) {
-      const path = join(directory, "repository");
+    repository(directory, { path, url } = localPlace(directory)) {
       const env = {
         ...homeOf(directory),
-        RESTIC_REPOSITORY: path,
+        RESTIC_REPOSITORY: url,
         RESTIC_PASSWORD: "bench",
         RESTIC_CACHE_DIR: join(directory, "cache"),
       };
@@ -75,9 +84,8 @@ export async function borgPeer(executable: string): Promise<Peer> {
   return {
     kind: "borg",
     name: `borg ${version?.[1] ?? ""}`.trim(),
-    repository(directory) {
-      const path = join(directory, "repository");
-      const env = { ...homeOf(directory), BORG_REPO: path, BORG_PASSPHRASE: "bench", BORG_BASE_DIR: directory };
+    repository(directory, { path, url } = localPlace(directory)) {
+      const env = { ...homeOf(directory), BORG_REPO: url, BORG_PASSPHRASE: "bench", BORG_BASE_DIR: directory };
       return {
         path,
         init: { argv: [executable, "init", "--encryption", "repokey-blake2"], env },
@@ -86,6 +94,11 @@ export async function borgPeer(executable: string): Promise<Peer> {
       };
     },
   };
+}
+
+function localPlace(directory: string): RepositoryPlace {
+  const path = join(directory, "repository");
+  return { path, url: path };
 }
 
 /** Keeps a tool's caches and settings below `directory`. */

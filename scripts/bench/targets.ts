@@ -49,6 +49,31 @@ function judgeRatio(medians: Medians, target: RatioTarget, agent: PeerName, othe
   return { target: `${target.words} ${other.name}`, measured, met: ratio >= target.atLeast };
 }
 
+/** Over HTTP the agent is to be no slower than another client of the same server. */
+const REMOTE_TARGETS: readonly RatioTarget[] = STEPS.map((step) => {
+  return { step, quantity: "wallSeconds", against: "restic", atLeast: 1, words: `${step} no slower than` };
+});
+
+/** What a first put keeps of its local speed where the server is next door. */
+const LEAST_OF_LOCAL = 0.85;
+
+/** Every target of a comparison over HTTP that can be judged. `local` holds the agent's local speed of the same rounds. */
+export function judgeRemote(remote: Medians, local: Medians, roundTripMs: number): Verdict[] {
+  const { agent } = remote;
+  if (agent === undefined || local.agent === undefined) return [];
+  const ratios = REMOTE_TARGETS.flatMap((target) => {
+    return remote.ofKind(target.against).map((other) => judgeRatio(remote, target, agent, other));
+  });
+  if (roundTripMs > 0) return ratios;
+  const share = local.of(local.agent, "first put", "wallSeconds") / remote.of(agent, "first put", "wallSeconds");
+  const ofLocal = {
+    target: `first put at ${LEAST_OF_LOCAL * 100} % of the local speed or more`,
+    measured: `${(share * 100).toFixed(0)} %`,
+    met: share >= LEAST_OF_LOCAL,
+  };
+  return [ofLocal, ...ratios];
+}
+
 /** Whether memory stayed within its bound. */
 export function judgePeak(bytes: number): Verdict {
   return {

@@ -52,7 +52,10 @@ export async function* runTrial(trial: Trial): AsyncGenerator<Sample, void, void
       }
     }
     if (round === 1) { for (const entrant of entrants) await requireSameBytes(entrant, trial.secondNight); }
-    for (const { directory } of entrants) await Deno.remove(directory, { recursive: true });
+    for (const { directory, repository } of entrants) {
+      await Deno.remove(directory, { recursive: true });
+      if (!repository.path.startsWith(directory)) await Deno.remove(repository.path, { recursive: true });
+    }
   }
 }
 

@@ -71,7 +71,13 @@ class Exchange {
   #listen(): void {
     const outgoing = this.#outgoing;
     outgoing.on("error", (thrown) => this.#breakOff(networkError(thrown, this.#origin)));
-    outgoing.on("close", () => this.#breakOff(brokenOff(this.#origin)));
+    const onClose = () => this.#breakOff(brokenOff(this.#origin));
+    outgoing.on("close", onClose);
+    // A kept connection that is reset while it takes an upload tells nobody but its socket.
+    outgoing.once("socket", (socket) => {
+      socket.once("close", onClose);
+      this.#over.signal.addEventListener("abort", () => socket.off("close", onClose), { once: true });
+    });
     outgoing.on("drain", () => this.#wakeUpload());
     outgoing.on("response", (message) => void this.#receive(message));
   }

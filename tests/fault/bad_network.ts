@@ -1,0 +1,170 @@
+/** A blob server behind a bad network, with repositories on it, for tests of what a put and a get make of it. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { AgentError } from "../../src/base/errors.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import type { RepositoryAccess } from "../../src/ops/access.ts";
+import { check } from "../../src/ops/check.ts";
+import { initRepository } from "../../src/repository/repository.ts";
+import { parseListenAddress } from "../../src/server/listener.ts";
+import { type RunningServer, startServer } from "../../src/server/server.ts";
+import { openLocalStore } from "../../src/store/local.ts";
+import { openRestStore } from "../../src/store/rest/rest.ts";
+import { withRetries } from "../../src/store/retry.ts";
+import { RETRY_POLICY, type RetryPolicy } from "../../src/store/retry_decision.ts";
+import type { BlobStore } from "../../src/store/store.ts";
+import { withVerification } from "../../src/store/verified.ts";
+import { type FaultProxy, startFaultProxy } from "../helpers/fault_proxy.ts";
+import {
+  accessTo,
+  CHEAP_KDF,
+  fakeWorld,
+  getBytes,
+  noise,
+  PASSWORD,
+  putBytes,
+  readAllBackups,
+} from "../helpers/world.ts";
+
+/** Small packs, so that a stream of a few megabytes makes many uploads. */
+const PACK_BYTES = 128 * 1024;
+const STREAM_BYTES = 1_000_000;
+
+/** A connection on which nothing moves is given up so soon. */
+const STALL_MS = 1000;
+
+/** For the waits between two attempts: minutes pass as seconds. */
+const FAST: Clock = fastClock(200);
+
+/** With such a clock the patience at the start would be over before a busy machine answers at all. */
+const POLICY: RetryPolicy = { ...RETRY_POLICY, giveUpMs: 60_000, giveUpAtStartMs: 60_000 };
+
+/** A put or a get as the one who asked for it sees it. */
+export type Outcome =
+  | { readonly done: true; readonly bytes: Uint8Array }
+  | { readonly done: false; readonly error: AgentError };
+
+/** A server with one repository, reached through a proxy; disposing ends both and removes the repository. */
+export class BadNetwork implements AsyncDisposable {
+  readonly proxy: FaultProxy;
+  readonly #folder: string;
+  #server: RunningServer;
+  /** Streams whose put resolved, by the id of their backup. */
+  readonly #acknowledged = new Map<string, Uint8Array>();
+  #puts = 0;
+
+  private constructor(folder: string, server: RunningServer, proxy: FaultProxy) {
+    this.#folder = folder;
+    this.#server = server;
+    this.proxy = proxy;
+  }
+
+  /** With an empty repository, and a network that does not do any harm yet. */
+  static async open(): Promise<BadNetwork> {
+    const folder = await Deno.makeTempDir({ prefix: "agent-network-" });
+    const server = await serve(folder, "127.0.0.1:0");
+    const network = new BadNetwork(folder, server, await startFaultProxy(server.url));
+    const store = network.#store(server.url);
+    await initRepository(store, PASSWORD, { ...fakeWorld(), kdf: CHEAP_KDF });
+    await store.close();
+    return network;
+  }
+
+  /** Puts a stream that was never put before. Anything thrown that is not one of the project's errors fails the test. */
+  put(): Promise<Outcome> {
+    const seed = `stream ${this.#puts++}`;
+    const bytes = noise(STREAM_BYTES, seed);
+    return outcome(async () => {
+      const { backup } = await putBytes(this.#badAccess(), fakeWorld(seed), bytes, {}, { packBytes: PACK_BYTES });
+      this.#acknowledged.set(backup.id, bytes);
+      return bytes;
+    });
+  }
+
+  /** Gets the latest backup whose put resolved; fails the test where it comes back as something else. */
+  get(): Promise<Outcome> {
+    const [id, bytes] = [...this.#acknowledged].at(-1)!;
+    return outcome(async () => {
+      const got = await getBytes(this.#badAccess(), fakeWorld("get"), `@${id}`);
+      assert.ok(sameBytes(got, bytes), "what a get gave is not what was put");
+      return got;
+    });
+  }
+
+  /** The server dies in the middle of whatever it does and comes back after a while, at the same address. */
+  async restart(downMs: number): Promise<void> {
+    const { address } = this.#server;
+    await this.#server.close(0);
+    await sleep(downMs);
+    this.#server = await serve(this.#folder, address);
+  }
+
+  /** Fails the test unless the repository is sound on the server's disk and everything acknowledged is there. */
+  async verify(): Promise<void> {
+    const store = openLocalStore(join(this.#folder, "repo"), { random: systemRandomBytes });
+    const options = { signal: new AbortController().signal, noLock: false, readData: true };
+    const { errors } = await check(accessTo(store), fakeWorld("check"), options);
+    assert.deepEqual(errors.map(({ text }) => text), [], "the repository is sound");
+    const backups = await readAllBackups(store, fakeWorld());
+    for (const [id, bytes] of this.#acknowledged) {
+      const found = backups.find(({ backup }) => backup.id === id);
+      assert.ok(found && sameBytes(found.bytes, bytes), `backup ${id} is as it was put`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy[Symbol.asyncDispose]();
+    await this.#server.close(0);
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  #badAccess(): RepositoryAccess {
+    return accessTo(this.#store(this.proxy.url));
+  }
+
+  /** As repositories behind `rest:` are opened, but for the clock of the waits. */
+  #store(url: string): BlobStore {
+    const rest = openRestStore(new URL("repo/", url).href, { clock: systemClock, network: { stallMs: STALL_MS } });
+    return withRetries(withVerification(rest), { clock: FAST, random: systemRandomBytes, policy: POLICY });
+  }
+}
+
+function serve(path: string, address: string): Promise<RunningServer> {
+  return startServer({
+    path,
+    listen: parseListenAddress(address),
+    authentication: { method: "none" },
+    allowOpenToOthers: false,
+    rules: { appendOnly: false, privateRepositories: false },
+    limitBytes: Infinity,
+    openMetrics: false,
+    onProblem: () => {},
+    clock: systemClock,
+    random: systemRandomBytes,
+  });
+}
+
+/** A clock that runs so many times as fast as the machine's. */
+function fastClock(speed: number): Clock {
+  return {
+    now: () => new Date(systemClock.monotonicMs() * speed),
+    monotonicMs: () => systemClock.monotonicMs() * speed,
+    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+  };
+}
+
+async function outcome(work: () => Promise<Uint8Array>): Promise<Outcome> {
+  try {
+    return { done: true, bytes: await work() };
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code === "bug") throw error;
+    return { done: false, error };
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
