@@ -1,5 +1,4 @@
 /** Collects the body of an answer: nothing is believed about its length that did not come true. */
-import type { IncomingMessage } from "node:http";
 import { concatBytes } from "../../base/bytes.ts";
 import { StoreError, TemporaryError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
@@ -21,16 +20,31 @@ export interface AnswerBody {
   end(): Uint8Array<ArrayBuffer>;
 }
 
-/** Where the body of `message` goes. Throws `StoreError` where it is announced longer than allowed. */
-export function bodyOf(message: IncomingMessage, limits: BodyLimits): AnswerBody {
-  const announced = message.headers["content-length"];
-  if (limits.isEmpty || announced === undefined) return new GrowingBody(limits);
+/**
+ * Where a body goes whose `content-length` is `announced`. Throws `StoreError` where it is announced longer than allowed.
+ */
+export function bodyOf(announced: string | undefined, limits: BodyLimits): AnswerBody {
+  const length = limits.isEmpty ? undefined : announcedBytes(announced, limits);
+  return length === undefined ? new GrowingBody(limits) : new MeasuredBody(length, limits);
+}
+
+/**
+ * How many bytes a `content-length` announces; undefined where there is none. Throws `StoreError` for what is no number, and
+ * for more than is allowed.
+ */
+export function announcedBytes(announced: string | undefined, limits: BodyLimits): number | undefined {
+  if (announced === undefined) return undefined;
   const length = Number(announced);
   if (!/^\d+$/.test(announced) || !Number.isSafeInteger(length)) {
     throw new StoreError(`${limits.origin} announces an answer of "${announced.slice(0, 40)}" bytes; check the server`);
   }
   if (length > limits.mostBytes) throw tooLong(limits);
-  return new MeasuredBody(length, limits);
+  return length;
+}
+
+/** Tells that a body ended too soon. */
+export function tooShort(gotBytes: number, announced: number, { origin }: BodyLimits): TemporaryError {
+  return new TemporaryError(`The answer of ${origin} ended after ${gotBytes} of ${announced} bytes; try again`);
 }
 
 /** A body whose length was announced. */
@@ -51,11 +65,7 @@ class MeasuredBody implements AnswerBody {
   }
 
   end(): Uint8Array<ArrayBuffer> {
-    if (this.#filled < this.#bytes.length) {
-      throw new TemporaryError(
-        `The answer of ${this.#limits.origin} ended after ${this.#filled} of ${this.#bytes.length} bytes; try again`,
-      );
-    }
+    if (this.#filled < this.#bytes.length) throw tooShort(this.#filled, this.#bytes.length, this.#limits);
     return this.#bytes;
   }
 }

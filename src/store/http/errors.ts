@@ -1,4 +1,5 @@
 /** What goes wrong on the way to a server, in the store's words: the one table of network and TLS failures. */
+import { formatDuration } from "../../base/duration.ts";
 import { AgentError, DeniedError, messageOf, StoreError, TemporaryError } from "../../base/errors.ts";
 import type { HttpAnswer } from "./client.ts";
 
@@ -93,6 +94,11 @@ export function networkError(thrown: unknown, origin: string): AgentError {
 /** Tells that a connection ended before the answer did. */
 export function brokenOff(origin: string): TemporaryError {
   return new TemporaryError(`Cannot reach ${origin}: ${BROKE_OFF.state}`);
+}
+
+/** Tells that nothing moved for so long. */
+export function stalled(origin: string, stallMs: number): TemporaryError {
+  return new TemporaryError(`Nothing came from or went to ${origin} for ${formatDuration(stallMs)}; try again`);
 }
 
 /**

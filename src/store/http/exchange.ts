@@ -1,11 +1,10 @@
 /** One request over node:http and its whole answer. */
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Clock } from "../../base/clock.ts";
-import { formatDuration } from "../../base/duration.ts";
-import { type AgentError, TemporaryError } from "../../base/errors.ts";
+import type { AgentError } from "../../base/errors.ts";
 import { bodyOf } from "./answer_body.ts";
 import type { HttpAnswer, HttpRequest } from "./client.ts";
-import { brokenOff, networkError } from "./errors.ts";
+import { brokenOff, networkError, stalled } from "./errors.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import { StallWatch } from "./stall.ts";
 
@@ -90,8 +89,7 @@ class Exchange {
 
   async #giveUpWhenStalled(): Promise<void> {
     if (!await this.#watch.watch(this.#over.signal)) return;
-    const span = formatDuration(this.#line.stallMs);
-    this.#fail(new TemporaryError(`Nothing came from or went to ${this.#origin} for ${span}; try again`));
+    this.#fail(stalled(this.#origin, this.#line.stallMs));
   }
 
   async #upload(): Promise<void> {
@@ -134,7 +132,7 @@ class Exchange {
   async #collect(message: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
     const { method, mostBytes } = this.#request;
     const isEmpty = method === "HEAD" || message.statusCode === 204 || message.statusCode === 304;
-    const body = bodyOf(message, { mostBytes, isEmpty, origin: this.#origin });
+    const body = bodyOf(message.headers["content-length"], { mostBytes, isEmpty, origin: this.#origin });
     const limit = this.#line.downloadLimit;
     for await (const piece of message as AsyncIterable<Uint8Array>) {
       this.#watch.moved();

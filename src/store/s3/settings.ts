@@ -60,7 +60,7 @@ const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly
 export function readS3Settings(settings: ReadonlyMap<string, string>): S3Settings {
   const read: S3Settings = {
     region: undefined,
-    connections: 5,
+    connections: 12,
     storageClass: undefined,
     bucketStyle: undefined,
     anonymous: false,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpClient, NetworkOptions } from "../http/client.ts";
-import { openHttpClient } from "../http/node_client.ts";
+import { openHttpClient } from "../http/http_client.ts";
 import { folderOfKind, isNameOfKind, relativePath } from "../layout.ts";
 import { checkRange, resolvedLength, shortFileError } from "../range.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../store.ts";

@@ -7,7 +7,7 @@ import { rootCertificates } from "node:tls";
 import { systemClock } from "../../../src/base/clock.ts";
 import { DeniedError, StoreError, UsageError } from "../../../src/base/errors.ts";
 import type { HttpAnswer, NetworkOptions } from "../../../src/store/http/client.ts";
-import { openHttpClient } from "../../../src/store/http/node_client.ts";
+import { openHttpClient } from "../../../src/store/http/http_client.ts";
 import { tlsOptions } from "../../../src/store/http/trust.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { HttpServer, lengthOf } from "./servers.ts";

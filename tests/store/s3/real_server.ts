@@ -1,7 +1,7 @@
 /** Stores on a real S3 server, each below a prefix of its own in one bucket; the server starts with the first of them. */
 import { createHash } from "node:crypto";
 import { systemClock } from "../../../src/base/clock.ts";
-import { openHttpClient } from "../../../src/store/http/node_client.ts";
+import { openHttpClient } from "../../../src/store/http/http_client.ts";
 import { S3Connection } from "../../../src/store/s3/connection.ts";
 import { parseS3Place } from "../../../src/store/s3/place.ts";
 import { openS3Store, type S3StoreOptions } from "../../../src/store/s3/store.ts";

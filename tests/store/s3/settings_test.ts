@@ -8,7 +8,7 @@ const read = (settings: Readonly<Record<string, string>>) => readS3Settings(new 
 Deno.test("settings have restic's names and defaults", () => {
   deepEqual(read({ "rest.connections": "7" }), {
     region: undefined,
-    connections: 5,
+    connections: 12,
     storageClass: undefined,
     bucketStyle: undefined,
     anonymous: false,

@@ -1,15 +1,19 @@
-/** The HTTP client of the stores, on node:http: connections are kept, uploads go piece by piece with backpressure. */
+/**
+ * The HTTP client of the stores: connections are kept, uploads go piece by piece with backpressure over node:http, and
+ * downloads come over `fetch`.
+ */
 import http, { type ClientRequest } from "node:http";
 import https from "node:https";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "./client.ts";
+import { download, type DownloadLine } from "./download.ts";
 import { checkAnsweredAsAsked } from "./errors.ts";
 import { exchange, type Line } from "./exchange.ts";
 import { holdWriteFailures } from "./late_failures.ts";
 import { RateLimiter } from "./rate_limit.ts";
-import { checkCertificates, tlsOptions } from "./trust.ts";
+import { checkCertificates, type TlsOptions, tlsOptions } from "./trust.ts";
 import { Turns } from "./turns.ts";
 
 /** What a client needs. */
@@ -28,15 +32,17 @@ const DEFAULT_STALL_MS = 5 * 60_000;
  * and keys that cannot be read.
  */
 export function openHttpClient(options: HttpClientOptions): HttpClient {
-  return new NodeHttpClient(options);
+  return new PooledHttpClient(options);
 }
 
-class NodeHttpClient implements HttpClient {
+class PooledHttpClient implements HttpClient {
   readonly #options: HttpClientOptions;
   readonly #turns: Turns;
   readonly #line: Line;
   readonly #plainAgent = new http.Agent({ keepAlive: true });
   #tlsAgent: https.Agent | undefined;
+  /** What downloads go over, by protocol: the system's authorities are read only where they are needed. */
+  readonly #fetchers = new Map<string, Deno.HttpClient>();
   /** Resolves for each open socket when it is closed. */
   readonly #sockets = new Map<Socket, Promise<void>>();
   readonly #closing = new AbortController();
@@ -59,7 +65,7 @@ class NodeHttpClient implements HttpClient {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const signals = request.signal ? [request.signal, this.#closing.signal] : [this.#closing.signal];
     const signal = AbortSignal.any(signals);
-    const answer = await this.#turns.take(() => exchange({ ...request, signal }, this.#line), signal);
+    const answer = await this.#turns.take(() => this.#exchange({ ...request, signal }), signal);
     checkAnsweredAsAsked(answer, request.url.protocol, this.#originOf(request.url));
     return answer;
   }
@@ -68,7 +74,40 @@ class NodeHttpClient implements HttpClient {
     this.#closing.abort(new StoreError("The connections were closed while a request was under way"));
     this.#plainAgent.destroy();
     this.#tlsAgent?.destroy();
+    for (const fetcher of this.#fetchers.values()) fetcher.close();
     await Promise.all(this.#sockets.values());
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+    if (request.method === "GET" && this.#canFetch) {
+      const answer = await download(request, this.#downloadLine(request.url.protocol));
+      if (answer) return answer;
+    }
+    return await exchange(request, this.#line);
+  }
+
+  /** `fetch` cannot be told to take any certificate, and speaks to a unix socket as to a proxy. */
+  get #canFetch(): boolean {
+    const { insecureTls = false, socketPath } = this.#options;
+    return !insecureTls && socketPath === undefined;
+  }
+
+  #downloadLine(protocol: string): DownloadLine {
+    let client = this.#fetchers.get(protocol);
+    if (client === undefined) this.#fetchers.set(protocol, client = this.#openFetcher(protocol));
+    return { ...this.#line, client };
+  }
+
+  #openFetcher(protocol: string): Deno.HttpClient {
+    const { connections } = this.#options;
+    const { ca, cert, key }: Partial<TlsOptions> = protocol === "https:" ? tlsOptions(this.#options) : {};
+    return Deno.createHttpClient({
+      // One connection of HTTP/2 shared by all downloads would be slower than several of HTTP/1.1.
+      http2: false,
+      poolMaxIdlePerHost: connections,
+      ...ca && { caCerts: ca },
+      ...cert !== undefined && key !== undefined && { cert, key },
+    });
   }
 
   #begin(request: HttpRequest, contentBytes: number): ClientRequest {

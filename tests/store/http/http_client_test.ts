@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
 import { StoreError, TemporaryError } from "../../../src/base/errors.ts";
 import type { HttpClient, HttpRequest } from "../../../src/store/http/client.ts";
-import { type HttpClientOptions, openHttpClient } from "../../../src/store/http/node_client.ts";
+import { type HttpClientOptions, openHttpClient } from "../../../src/store/http/http_client.ts";
 import { FakeClock } from "../../helpers/world.ts";
 import { bytesOf } from "../../conformance/store_suite.ts";
 import { HttpServer, lengthOf, RawTcpServer } from "./servers.ts";
