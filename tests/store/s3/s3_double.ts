@@ -47,6 +47,7 @@ export class S3Double implements HttpClient {
   readonly requests: HttpRequest[] = [];
   isClosed = false;
   readonly #options: Required<S3DoubleOptions>;
+  #uploadsBegun = 0;
 
   constructor(options: S3DoubleOptions = {}) {
     this.#options = { ...OPTIONS, ...options };
@@ -125,7 +126,7 @@ export class S3Double implements HttpClient {
     content: Uint8Array<ArrayBuffer>,
   ): HttpAnswer {
     if (url.searchParams.has("uploads")) {
-      const id = `upload ${this.openUploads.size + 1}+&`;
+      const id = `upload ${++this.#uploadsBegun}+&`;
       this.openUploads.set(id, new Map());
       const escaped = id.replace("&", "&amp;");
       return answer(

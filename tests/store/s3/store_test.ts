@@ -262,5 +262,5 @@ Deno.test("connections and uploads follow the setting, and closing closes the li
   equal(store.location, `s3:${ENDPOINT}/backups/some/prefix`);
   await store.close();
   ok(server.isClosed);
-  deepEqual([storeOn(server).connections, storeOn(server).uploads], [5, 3]);
+  deepEqual([storeOn(server).connections, storeOn(server).uploads], [12, 3]);
 });
