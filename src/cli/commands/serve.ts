@@ -1,7 +1,7 @@
 /** `agent serve`: the HTTP blob store, for agents and for restic. */
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { messageOf, UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/size.ts";
 import type { Authentication } from "../../server/authentication.ts";
 import { handedSocket, isLocalAddress, type ListenAddress, parseListenAddress } from "../../server/listener.ts";
@@ -50,7 +50,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
     .option("--no-auth", "serve everybody, on addresses of this machine alone")
-    .option("--insecure", "with --no-auth: serve everybody on any address")
+    .option("--insecure", "with --no-auth or --proxy-auth-username: on any address")
     .option("--private-repos", "users reach only repositories below their own name")
     .option("--append-only", "refuse to remove anything but locks")
     .option("--max-size <size>", "hold no more than this, all repositories together, such as 500G")
@@ -68,6 +68,7 @@ export function serveCommand(context: CliContext): Command {
 
 async function run(options: ServeOptions, context: CliContext): Promise<void> {
   const { env, signal, stderr, stdout } = context;
+  checkRuntime(context.version.deno);
   const server = await startServer(await serverOptions(options, context));
   const socket = env("NOTIFY_SOCKET");
   if (options.json) await writeJson(stdout, { address: server.address, url: server.url });
@@ -100,6 +101,15 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
   };
 }
 
+/** HTTP servers of older runtimes leave uploads without an answer. */
+function checkRuntime(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > 2 || major === 2 && minor >= 9) return;
+  throw new AgentError(
+    `The server needs Deno 2.9 or later, and this executable was built with ${version}; build it again`,
+  );
+}
+
 /** Everything that can be wrong with the options by themselves. */
 function check(options: ServeOptions, { env, world }: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
@@ -119,7 +129,10 @@ function checkAuthentication(options: ServeOptions, path: string, listen: Listen
     if (htpasswdFile !== undefined && proxyAuthUsername !== undefined) {
       throw new UsageError("Users are told either by --htpasswd-file or by --proxy-auth-username, not both");
     }
-    if (proxyAuthUsername !== undefined) return { method: "proxy", header: checkHeaderName(proxyAuthUsername) };
+    if (proxyAuthUsername !== undefined) {
+      checkReach(options, listen, "With --proxy-auth-username");
+      return { method: "proxy", header: checkHeaderName(proxyAuthUsername) };
+    }
     return { method: "htpasswd", path: htpasswdFile ?? `${path}/.htpasswd` };
   }
   if (htpasswdFile !== undefined || proxyAuthUsername !== undefined || options.privateRepos) {
@@ -127,13 +140,17 @@ function checkAuthentication(options: ServeOptions, path: string, listen: Listen
       "With --no-auth there are no users: --htpasswd-file, --proxy-auth-username, --private-repos do not go",
     );
   }
-  if (isLocalAddress(listen) === false && !options.insecure) {
-    throw new UsageError(
-      `With --no-auth everybody who reaches ${options.listen} could read and fill the store; ` +
-        "listen on 127.0.0.1, set up users, or add --insecure",
-    );
-  }
+  checkReach(options, listen, "With --no-auth");
   return { method: "none" };
+}
+
+/** Whoever reaches a server that asks for no password may do everything in anybody's name. */
+function checkReach({ insecure, listen: text }: ServeOptions, listen: ListenAddress, cause: string): void {
+  if (insecure || isLocalAddress(listen) !== false) return;
+  throw new UsageError(
+    `${cause} everybody who reaches ${text} could read and fill the store; ` +
+      "listen on 127.0.0.1 or unix:PATH, use --htpasswd-file, or add --insecure",
+  );
 }
 
 function checkHeaderName(name: string): string {
