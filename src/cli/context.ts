@@ -18,6 +18,8 @@ export interface CliContext {
   readonly world: World;
   /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
   readonly signal: AbortSignal;
+  /** Rejects when the time to tidy up after such a request is over; absent where nothing ends the process. */
+  readonly tooLate?: Promise<never>;
   /** Lets the command take so long after such a request before the process is ended; absent where nothing ends it. */
   readonly extendTidyUp?: (ms: number) => void;
   /** The arguments behind `--`: a command to run; undefined where there is no `--`. */

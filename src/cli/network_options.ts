@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import { parseSize } from "../base/size.ts";
-import type { NetworkOptions } from "../store/http/client.ts";
+import type { NetworkOptions, Proxies } from "../store/http/client.ts";
 import type { Retry } from "../store/retry.ts";
 import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
@@ -59,7 +59,19 @@ export async function networkOptions(values: NetworkOptionValues, context: CliCo
     ...values.insecureTls ? { insecureTls: true } : {},
     ...values.limitUpload === undefined ? {} : { uploadBytesPerSecond: parseRate(values.limitUpload) },
     ...values.limitDownload === undefined ? {} : { downloadBytesPerSecond: parseRate(values.limitDownload) },
+    ...proxiesOf(context),
   };
+}
+
+/**
+ * The variables that most programs know, those in capitals first. ALL_PROXY is passed over, as restic does; it has to be
+ * noticed all the same, because `fetch` would follow it.
+ */
+function proxiesOf({ env }: CliContext): { readonly proxies?: Proxies } {
+  const [http, https, except, all] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
+    .map((name) => env(name) || env(name.toLowerCase()) || undefined);
+  if ([http, https, all].every((proxy) => proxy === undefined)) return {};
+  return { proxies: { ...http && { http }, ...https && { https }, ...except && { except } } };
 }
 
 /** `name=value` settings by name. Throws `UsageError` for one without a value. */

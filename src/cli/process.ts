@@ -10,7 +10,9 @@ import { systemReason } from "./failure.ts";
 import { runCommandLine } from "./program.ts";
 
 /** After a signal the command has so long to tidy up. */
-const TIDY_UP_MS = 1800;
+const TIDY_UP_MS = 1700;
+/** What ended it is told by then, or nobody reads it. */
+const LAST_WORDS_MS = 200;
 const USUAL_COLUMNS = 80;
 
 /** Runs the command line of this process and ends it. */
@@ -36,6 +38,7 @@ function processContext(interrupt: Interrupt): CliContext {
       programVersion: `agent ${version.version}`,
     },
     signal: interrupt.signal,
+    tooLate: interrupt.tooLate,
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
@@ -91,7 +94,7 @@ function processExists(pid: number): boolean {
   }
 }
 
-type Interrupt = Required<Pick<CliContext, "signal" | "extendTidyUp">>;
+type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
 
 /**
  * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
@@ -99,17 +102,21 @@ type Interrupt = Required<Pick<CliContext, "signal" | "extendTidyUp">>;
  */
 function interruptOnSignals(): Interrupt {
   const controller = new AbortController();
+  const tooLate = Promise.withResolvers<never>();
+  tooLate.promise.catch(() => {});
   let tidyUpMs = TIDY_UP_MS;
   const onSignal = () => {
     if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
     controller.abort(new InterruptedError());
-    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs));
+    Deno.unrefTimer(setTimeout(() => tooLate.reject(controller.signal.reason), tidyUpMs));
+    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs + LAST_WORDS_MS));
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   Deno.addSignalListener("SIGHUP", () => {});
   return {
     signal: controller.signal,
+    tooLate: tooLate.promise,
     extendTidyUp(ms) {
       tidyUpMs = ms;
     },

@@ -34,13 +34,13 @@ export async function openAuthenticator(
       return { userOf: () => Promise.resolve(""), close: () => Promise.resolve() };
     case "proxy":
       return {
-        userOf: (exchange) => Promise.resolve(userOfProxy(exchange.header(authentication.header))),
+        userOf: (exchange) => Promise.try(() => userOfProxy(exchange.soleHeader(authentication.header))),
         close: () => Promise.resolve(),
       };
     case "htpasswd": {
       const credentials = await openCredentials({ ...options, path: authentication.path });
       return {
-        userOf: (exchange) => credentials.userOf(exchange.header("authorization")),
+        userOf: async (exchange) => await credentials.userOf(exchange.soleHeader("authorization")),
         close: () => credentials.close(),
       };
     }

@@ -11,7 +11,7 @@ export type RequestedPart =
  * RFC allows: the answer is then the whole. `start` counts from 0, `length` is at least 1.
  */
 export function requestedPart(header: string | undefined, sizeBytes: number): RequestedPart {
-  const match = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? "");
+  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "");
   if (!match || (match[1] === "" && match[2] === "")) return { part: "whole" };
   if (match[1] === "") return lastBytes(Number(match[2]), sizeBytes);
   const start = Number(match[1]);

@@ -1,5 +1,6 @@
 /** The open connections of a server: one request at a time on each, none that stalls, no end of idle ones. */
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Exchange, Waiting } from "./exchange.ts";
 
 /** How long a client may keep a server waiting, in milliseconds, and how many may. */
@@ -10,7 +11,7 @@ export interface Patience {
   readonly bodyMs: number;
   /** Until a client takes what was sent, 256 KiB at a time. */
   readonly readerMs: number;
-  /** For the rest of a body that was refused. */
+  /** For all of the rest of a body that was refused. */
   readonly lingerMs: number;
   /** Between two requests of a connection. */
   readonly idleMs: number;
@@ -39,7 +40,7 @@ interface Connection {
 /** All connections of one server. */
 export class Connections {
   readonly #patience: Patience;
-  readonly #open = new Map<Socket, Connection>();
+  readonly #open = new Map<Duplex, Connection>();
   /** The longest idle first. */
   readonly #idle = new Set<Socket>();
   /** What TLS connections are made of, from before their handshake. */
@@ -62,6 +63,11 @@ export class Connections {
   /** Exchanges that are not over. */
   get inFlightCount(): number {
     return this.#exchanges.size;
+  }
+
+  /** Whether a request of a connection is being answered, or waits to be. */
+  isBusy(socket: Duplex): boolean {
+    return (this.#open.get(socket)?.queued ?? 0) > 0;
   }
 
   /** Takes a connection on. */

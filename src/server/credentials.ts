@@ -66,8 +66,9 @@ export class Credentials {
 
   /** One answer for equal credentials at the same time and for a while after; passwords are not kept, only a keyed digest. */
   async #isRight(user: string, password: Uint8Array): Promise<boolean> {
-    const key = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password)
-      .digest("base64");
+    const digest = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password);
+    // A verification that began with the file of before does not count for the file of now.
+    const key = `${this.#file.stamp} ${digest.digest("base64")}`;
     const nowMs = this.#options.clock.monotonicMs();
     const known = this.#verdicts.get(key);
     if (known && known.untilMs > nowMs) return known.isRight;
@@ -165,9 +166,11 @@ interface LoadedFile extends Htpasswd {
   readonly decoy: PasswordHash | undefined;
 }
 
+/** Reads the file, once more where it changed meanwhile: htpasswd writes in place, so that a part could be missing. */
 async function loadFile(path: string): Promise<LoadedFile> {
   const stamp = await stampOf(path);
   const htpasswd = parseHtpasswd(await Deno.readTextFile(path));
+  if (await stampOf(path) !== stamp) return await loadFile(path);
   return { ...htpasswd, stamp, decoy: [...htpasswd.users.values()].find(({ method }) => method === "bcrypt") };
 }
 

@@ -62,10 +62,17 @@ export class Exchange {
     return this.#response.writableFinished || this.#isTimedOut ? this.#response.statusCode : 499;
   }
 
-  /** A header of the request; of one that came several times, the first. */
+  /** A header of the request; of one that came several times, all with commas between them, as a list. */
   header(name: string): string | undefined {
-    const value = this.request.headers[name];
-    return Array.isArray(value) ? value[0] : value;
+    const values = this.#valuesOf(name);
+    return values.length === 0 ? undefined : values.join(", ");
+  }
+
+  /** A header that tells who somebody is. Throws `Refusal` with 400 where it came several times: none is better than another. */
+  soleHeader(name: string): string | undefined {
+    const values = this.#valuesOf(name);
+    if (values.length > 1) throw new Refusal(400, `The header ${name} came several times`);
+    return values[0];
   }
 
   /** How many bytes the body has, where the client said so. */
@@ -136,7 +143,7 @@ export class Exchange {
       this.closeConnectionAfter();
       this.begin(status, { ...all, "content-length": text.length });
       await this.write(this.method === "HEAD" ? new Uint8Array() : text);
-      await this.#drain(MOST_LINGERED_BYTES, "linger");
+      await this.#drain(MOST_LINGERED_BYTES);
       await this.end();
       return this.cut();
     }
@@ -146,7 +153,7 @@ export class Exchange {
 
   /** Reads what the handler left of the body, or closes the connection where that is too much. */
   async finish(): Promise<void> {
-    if (!this.request.complete && !await this.#drain(MOST_DRAINED_BYTES, "body")) this.cut();
+    if (!this.request.complete && !await this.#drain(MOST_DRAINED_BYTES)) this.cut();
   }
 
   /** Ends the connection at once. */
@@ -167,22 +174,27 @@ export class Exchange {
     this.#response.end(text, () => this.cut());
   }
 
+  /** The values of a header as they came: `headers` keeps only the first of some, and joins those of others. */
+  #valuesOf(name: string): string[] {
+    const { rawHeaders } = this.request;
+    return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
+  }
+
   #isWorthReading(): boolean {
     if (this.request.complete) return true;
     if (this.#expectsContinue && this.bytesReceived === 0) return false;
     return (this.contentLength ?? Infinity) - this.bytesReceived <= MOST_DRAINED_BYTES;
   }
 
-  /** Reads and forgets up to so many bytes; tells whether that was all. */
-  async #drain(mostBytes: number, waiting: Waiting): Promise<boolean> {
-    this.#wait(waiting);
+  /** Reads and forgets up to so many bytes; tells whether that was all. Parts that come in give no more time. */
+  async #drain(mostBytes: number): Promise<boolean> {
+    this.#wait("linger");
     let drained = 0;
     try {
       for await (const part of this.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
         drained += part.length;
         this.bytesReceived += part.length;
         if (drained > mostBytes) return false;
-        if (waiting !== "linger") this.#wait(waiting);
       }
       return true;
     } catch {

@@ -6,8 +6,9 @@ import type { Exchange } from "./exchange.ts";
 import type { BlobEvent, Metrics } from "./metrics.ts";
 import { checkPermission, type Rules } from "./permissions.ts";
 import { ClientGone, Refusal } from "./refusal.ts";
-import type { RepositoryFiles, StoredFile } from "./repository_files.ts";
+import type { RepositoryFiles } from "./repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
+import type { StoredFile } from "./stored_file.ts";
 
 /** What a handler works with. */
 export interface HandlerOptions {

@@ -77,13 +77,13 @@ export class Metrics {
   }
 
   *#formatBlobs(): Generator<string> {
-    for (const action of ["write", "read", "delete"]) {
+    for (const [action, done] of [["write", "stored"], ["read", "read"], ["delete", "removed"]] as const) {
       const rows = [...this.#blobs].filter(([key]) => key.startsWith(`${action} `));
       const labelled = rows.map(([key, counted]) => [key.slice(action.length + 1), counted] as const);
       const count = labelled.map(([labels, counted]) => [labels, counted.count] as const);
       const bytes = labelled.map(([labels, counted]) => [labels, counted.bytes] as const);
-      yield* family(`rest_server_blob_${action}_total`, "counter", `Files: ${action}.`, count);
-      yield* family(`rest_server_blob_${action}_bytes_total`, "counter", `Bytes of files: ${action}.`, bytes);
+      yield* family(`rest_server_blob_${action}_total`, "counter", `Files ${done}.`, count);
+      yield* family(`rest_server_blob_${action}_bytes_total`, "counter", `Bytes of files ${done}.`, bytes);
     }
   }
 }

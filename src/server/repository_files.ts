@@ -3,14 +3,14 @@
  * counts kept right. Knows nothing of HTTP.
  */
 import { createHash } from "node:crypto";
-import { AgentError, ExistsError, NotFoundError } from "../base/errors.ts";
+import { ExistsError, messageOf, NotFoundError } from "../base/errors.ts";
 import { relativePath } from "../store/layout.ts";
-import { localError } from "../store/local_errors.ts";
 import { type LocalStore, openLocalStore } from "../store/local.ts";
 import type { FileKind, FileName, ListedFile } from "../store/store.ts";
 import { Quota } from "./quota.ts";
 import { Refusal } from "./refusal.ts";
-import { findRepositories, isRepository, removeLeftovers } from "./served_folder.ts";
+import { findRepositories, isRepository } from "./served_folder.ts";
+import { openStoredFile, type StoredFile } from "./stored_file.ts";
 import { Usage } from "./usage.ts";
 
 /** What is needed to serve a folder. */
@@ -20,6 +20,8 @@ export interface RepositoryFilesOptions {
   readonly limitBytes: number;
   /** Gives that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
+  /** Told which repositories cannot be read. */
+  readonly onProblem: (message: string) => void;
 }
 
 /** Content on its way in. */
@@ -29,6 +31,9 @@ export interface Upload {
   /** How many bytes there will be, where that is known. */
   readonly sizeBytes: number | undefined;
 }
+
+/** An upload that did not end in so long never will. */
+const LEFTOVER_AGE_MS = 24 * 3_600_000;
 
 const KINDS: readonly FileKind[] = ["config", "key", "lock", "snapshot", "index", "pack"];
 
@@ -70,15 +75,7 @@ export class RepositoryFiles {
 
   /** Opens a file for reading; whoever gets it closes it. Throws `NotFoundError`. */
   async open(repository: string, file: FileName): Promise<StoredFile> {
-    const path = this.#path(repository, file);
-    try {
-      const [handle, { size, isFile }] = await allOrClose(Deno.open(path, { read: true }), Deno.stat(path));
-      if (isFile) return new StoredFile(handle, path, size);
-      handle.close();
-    } catch (thrown) {
-      throw localError(thrown, "read", path);
-    }
-    throw new NotFoundError(`Cannot read "${path}": it is not a file; check the repository`);
+    return await openStoredFile(this.#path(repository, file));
   }
 
   /** The size of a file in bytes. Throws `NotFoundError`. */
@@ -87,15 +84,19 @@ export class RepositoryFiles {
   }
 
   /**
-   * Stores content whose SHA-256 is the file's name (that of a config is free); gives its size. Content that is there
-   * already is read and compared and not written again. What fails leaves nothing behind. Throws `Refusal` with 400 for
-   * content that does not fit its name, 403 for a name that holds something else, 507 where there is no space;
-   * `NotFoundError` where the repository was not created, and the error of the content.
+   * Stores content whose SHA-256 is the file's name (that of a config is free); gives its size. A file of that name that
+   * is there already is read, flushed and left as it is where it is the same. What fails leaves nothing behind. Throws
+   * `Refusal` with 400 for content that does not fit its name, 403 for a name that holds something else, 507 where there
+   * is no space; `NotFoundError` where the repository was not created, and the error of the content.
    */
   async put(repository: string, file: FileName, upload: Upload): Promise<number> {
     const store = await this.#store(repository);
     const storedBytes = await sizeOrUndefined(store, file);
-    if (storedBytes !== undefined) return await this.#compare(file, upload, storedBytes);
+    if (storedBytes !== undefined) {
+      await compareWithName(file, upload, storedBytes);
+      await this.#confirm(repository, file);
+      return storedBytes;
+    }
     const reservation = this.#quota.reserve(upload.sizeBytes ?? 0);
     let sizeBytes = 0;
     const counted = (bytes: number) => {
@@ -109,8 +110,9 @@ export class RepositoryFiles {
       return sizeBytes;
     } catch (thrown) {
       if (!(thrown instanceof ExistsError)) throw thrown;
-      // Another upload of the same name was faster; what both had to bring is the same, except for a config.
       if (file.kind === "config") throw exists(thrown);
+      // Another upload of the same name was faster, and may not be flushed yet.
+      await this.#confirm(repository, file);
       return sizeBytes;
     } finally {
       reservation.release();
@@ -138,19 +140,11 @@ export class RepositoryFiles {
     return sizeBytes;
   }
 
-  async #compare(file: FileName, upload: Upload, storedBytes: number): Promise<number> {
-    if (file.kind === "config" || (upload.sizeBytes ?? storedBytes) !== storedBytes) throw exists();
-    let sizeBytes = 0;
-    try {
-      for await (const part of verified(file, upload.content, () => {})) {
-        sizeBytes += part.length;
-        if (sizeBytes > storedBytes) throw exists();
-      }
-    } catch (thrown) {
-      throw thrown instanceof Refusal ? exists(thrown) : thrown;
-    }
-    if (sizeBytes !== storedBytes) throw exists();
-    return sizeBytes;
+  /** Makes sure that a stored file is what its name says and survives a power cut. */
+  async #confirm(repository: string, file: FileName): Promise<void> {
+    using stored = await this.open(repository, file);
+    if (await stored.sha256() !== file.name) throw exists();
+    await this.#storeAt(repository).flush(file);
   }
 
   /** The store of a repository that was created. */
@@ -176,54 +170,39 @@ export class RepositoryFiles {
   }
 }
 
-/** Opens a folder of repositories, which has to exist: removes what crashed uploads left, and counts what is there. */
+/**
+ * Opens a folder of repositories, which has to exist: removes what crashed uploads left, and counts what is there. A
+ * repository that cannot be read is told of and not counted; the others are served all the same.
+ */
 export async function openRepositoryFiles(options: RepositoryFilesOptions, now: Date): Promise<RepositoryFiles> {
   const usage = new Usage();
-  for await (const repository of findRepositories(options.path)) {
-    const path = repository === "" ? options.path : `${options.path}/${repository}`;
-    await removeLeftovers(path, now);
-    const store = openLocalStore(path, options);
-    for (const kind of KINDS) {
-      for await (const { size } of store.list(kind)) usage.added(repository, kind, size);
+  const onUnreadable = (thrown: unknown) => options.onProblem(messageOf(thrown));
+  for await (const repository of findRepositories(options.path, onUnreadable)) {
+    const store = openLocalStore(repository === "" ? options.path : `${options.path}/${repository}`, options);
+    try {
+      await store.removeLeftovers({ olderThan: new Date(now.getTime() - LEFTOVER_AGE_MS), dryRun: false });
+      for (const kind of KINDS) {
+        for await (const { size } of store.list(kind)) usage.added(repository, kind, size);
+      }
+    } catch (thrown) {
+      onUnreadable(thrown);
     }
   }
   return new RepositoryFiles(options, usage);
 }
 
-/** A file that is being read. */
-export class StoredFile implements Disposable {
-  readonly sizeBytes: number;
-  readonly #handle: Deno.FsFile;
-  readonly #path: string;
-
-  constructor(handle: Deno.FsFile, path: string, sizeBytes: number) {
-    this.#handle = handle;
-    this.#path = path;
-    this.sizeBytes = sizeBytes;
-  }
-
-  /** Sets where `read` goes on. */
-  async seek(offset: number): Promise<void> {
-    if (offset > 0) await this.#handle.seek(offset, Deno.SeekMode.Start);
-  }
-
-  /** Fills the whole of `target` with what follows. Throws `StoreError`, too where the file ends before. */
-  async read(target: Uint8Array): Promise<void> {
-    try {
-      for (let filled = 0; filled < target.length;) {
-        const count = await this.#handle.read(target.subarray(filled));
-        if (count === null) {
-          throw new AgentError(`Cannot read "${this.#path}": it became shorter; check the repository`);
-        }
-        filled += count;
-      }
-    } catch (thrown) {
-      throw localError(thrown, "read", this.#path);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#handle.close();
+/** Takes in an upload of a name that is there. Throws `Refusal` with 403 unless it can be the same. */
+async function compareWithName(file: FileName, upload: Upload, storedBytes: number): Promise<void> {
+  if (file.kind === "config" || (upload.sizeBytes ?? storedBytes) !== storedBytes) throw exists();
+  let sizeBytes = 0;
+  const counted = (bytes: number) => {
+    sizeBytes += bytes;
+    if (sizeBytes > storedBytes) throw exists();
+  };
+  try {
+    for await (const _part of verified(file, upload.content, counted));
+  } catch (thrown) {
+    throw thrown instanceof Refusal ? exists(thrown) : thrown;
   }
 }
 
@@ -255,13 +234,4 @@ async function sizeOrUndefined(store: LocalStore, file: FileName): Promise<numbe
     if (thrown instanceof NotFoundError) return undefined;
     throw thrown;
   }
-}
-
-/** Both results; where only the second fails, the file of the first is closed. */
-async function allOrClose<T>(opening: Promise<Deno.FsFile>, other: Promise<T>): Promise<[Deno.FsFile, T]> {
-  const [opened, result] = await Promise.allSettled([opening, other]);
-  if (opened.status === "rejected") throw opened.reason;
-  if (result.status === "fulfilled") return [opened.value, result.value];
-  opened.value.close();
-  throw result.reason;
 }

@@ -12,6 +12,7 @@ import { Exchange } from "./exchange.ts";
 import { Handler } from "./handler.ts";
 import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./listener.ts";
 import { Metrics } from "./metrics.ts";
+import { readOpenFilesLimit, roomForConnections } from "./open_files.ts";
 import type { Rules } from "./permissions.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts";
 
@@ -21,7 +22,7 @@ export interface ServerOptions {
   readonly path: string;
   readonly listen: ListenAddress;
   readonly authentication: Authentication;
-  /** Serves everybody on addresses that other machines reach; without it that is refused. */
+  /** Serves on addresses that other machines reach, though nobody has to give a password; without it that is refused. */
   readonly allowOpenToOthers: boolean;
   readonly rules: Rules;
   /** How many bytes all repositories may hold together; Infinity for no limit. */
@@ -64,7 +65,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await Deno.mkdir(options.path, { recursive: true, mode: 0o700 });
     const files = await openRepositoryFiles(options, options.clock.now());
-    const server = new BlobServer(options, files, authenticator.userOf);
+    const server = new BlobServer(options, await affordablePatience(options), files, authenticator.userOf);
     const running = await server.start();
     return {
       ...running,
@@ -82,6 +83,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** A connection and the file that is sent or taken in over it. */
+const FILES_A_CONNECTION = 2;
+/** One more, as there may be as many connections again in their handshake. */
+const FILES_A_TLS_CONNECTION = 3;
+
+/** The patience asked for, with no more connections than the limit of open files allows. */
+async function affordablePatience({ patience, tls, onProblem }: ServerOptions): Promise<Patience> {
+  const wanted = { ...USUAL_PATIENCE, ...patience };
+  const mostFiles = await readOpenFilesLimit();
+  const mostConnections = roomForConnections(mostFiles, tls ? FILES_A_TLS_CONNECTION : FILES_A_CONNECTION);
+  if (mostConnections >= wanted.mostConnections) return wanted;
+  onProblem(
+    `The limit of ${mostFiles} open files leaves room for ${mostConnections} connections; ` +
+      "raise it (LimitNOFILE= of the unit, ulimit -n)",
+  );
+  return { ...wanted, mostConnections };
+}
+
 class BlobServer {
   readonly #options: ServerOptions;
   readonly #patience: Patience;
@@ -93,11 +112,16 @@ class BlobServer {
   readonly #server: Server;
   readonly #stopping = new AbortController();
 
-  constructor(options: ServerOptions, files: RepositoryFiles, userOf: (exchange: Exchange) => Promise<string>) {
+  constructor(
+    options: ServerOptions,
+    patience: Patience,
+    files: RepositoryFiles,
+    userOf: (exchange: Exchange) => Promise<string>,
+  ) {
     this.#options = options;
-    this.#patience = { ...USUAL_PATIENCE, ...options.patience };
+    this.#patience = patience;
     this.#files = files;
-    this.#connections = new Connections(this.#patience);
+    this.#connections = new Connections(patience);
     const { writeLog, onProblem } = options;
     this.#log = writeLog &&
       new AccessLog(writeLog, (thrown) => onProblem(`The access log cannot be written: ${messageOf(thrown)}`));
@@ -117,9 +141,9 @@ class BlobServer {
     const { listen: address, authentication, allowOpenToOthers, tls } = this.#options;
     const bound = await listen(this.#server, address);
     this.#server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
-    if (!bound.isLocal && authentication.method === "none" && !allowOpenToOthers) {
+    if (!bound.isLocal && authentication.method !== "htpasswd" && !allowOpenToOthers) {
       await this.#stop(0);
-      throw new UsageError(`Without users the server would be open to everybody who reaches ${bound.text}`);
+      throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
     }
     const looking = this.#lookForStalled();
     return {
@@ -160,7 +184,11 @@ class BlobServer {
     server.maxConnections = 2 * this.#patience.mostConnections;
     server.on("request", (request, response) => this.#onRequest(request, response, false));
     server.on("checkContinue", (request, response) => this.#onRequest(request, response, true));
-    server.on("clientError", answerMalformed);
+    server.on("clientError", (error: Error, socket: Duplex) => {
+      // Nothing may get into the answer to what came before on the same connection.
+      if (this.#connections.isBusy(socket)) socket.destroy();
+      else answerMalformed(error, socket);
+    });
     return server;
   }
 

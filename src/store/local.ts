@@ -7,9 +7,19 @@ import { StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { folderOfKind, isNameOfKind, isPackFolder, relativePath, REPOSITORY_FOLDERS } from "./layout.ts";
 import { localError, osCode } from "./local_errors.ts";
+import { removeLeftovers, temporaryPath } from "./local_leftovers.ts";
 import { AtomicWriter, type FileContent, type FileSystem } from "./local_write.ts";
 import { checkRange, resolvedLength, shortFileError } from "./range.ts";
-import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "./store.ts";
+import type {
+  BlobStore,
+  ByteRange,
+  FileKind,
+  FileName,
+  Leftovers,
+  ListedFile,
+  RemoveLeftoversOptions,
+  StoreCallOptions,
+} from "./store.ts";
 
 /** What a local store needs from outside. */
 export interface LocalStoreOptions {
@@ -22,6 +32,11 @@ export interface LocalStoreOptions {
 /** A store in a folder, which takes content as it comes in, too: `content` that fails makes `put` fail with its error. */
 export interface LocalStore extends BlobStore {
   put(file: FileName, content: FileContent, options?: StoreCallOptions): Promise<void>;
+
+  /** Makes a file that is there, whoever stored it, survive a power cut. Throws `NotFoundError`. */
+  flush(file: FileName): Promise<void>;
+
+  removeLeftovers(options: RemoveLeftoversOptions): Promise<Leftovers>;
 }
 
 /**
@@ -81,21 +96,20 @@ class FolderStore implements LocalStore {
   async put(file: FileName, content: FileContent, options: StoreCallOptions = {}): Promise<void> {
     const path = this.#path(relativePath(file));
     await attempt("store", path, options.signal, async () => {
-      const creation = {
+      await this.#writer.create({
         path,
-        temporaryPath: `${path}-tmp-${encodeHex(this.#random(8))}`,
+        temporaryPath: temporaryPath(path, encodeHex(this.#random(8))),
+        makeFolder: async () => await this.#makeFolders(dirname(relativePath(file)), await this.#folderMode()),
         mode: await this.#fileMode(),
         content,
         signal: options.signal,
-      };
-      try {
-        await this.#writer.create(creation);
-      } catch (thrown) {
-        if (osCode(thrown) !== "ENOENT") throw thrown;
-        await this.#makeFolders(dirname(relativePath(file)), await this.#folderMode());
-        await this.#writer.create(creation);
-      }
+      });
     });
+  }
+
+  async flush(file: FileName): Promise<void> {
+    const path = this.#path(relativePath(file));
+    await attempt("flush", path, undefined, () => this.#writer.flush(path));
   }
 
   async size(file: FileName, options: StoreCallOptions = {}): Promise<number> {
@@ -128,6 +142,12 @@ class FolderStore implements LocalStore {
     await attempt("remove", path, options.signal, async () => {
       if (!await found(this.#files.remove(path).then(() => true))) return;
       if (file.kind !== "pack") await this.#writer.syncFolder(dirname(path));
+    });
+  }
+
+  async removeLeftovers(options: RemoveLeftoversOptions): Promise<Leftovers> {
+    return await attempt("tidy up", this.location, options.signal, () => {
+      return removeLeftovers(this.#files, this.location, options);
     });
   }
 

@@ -16,6 +16,8 @@ export interface FileCreation {
   readonly path: string;
   /** A path in the same folder that nobody else uses. */
   readonly temporaryPath: string;
+  /** Makes the folder of both paths; called where it is missing, before any content is asked for. */
+  readonly makeFolder: () => Promise<void>;
   /** The mode of the finished file. */
   readonly mode: number;
   /** Content that fails while it comes in makes the creation fail with the same error. */
@@ -52,7 +54,7 @@ export class AtomicWriter {
    * temporary file. Aborts with the signal's reason, until the file has its name.
    */
   async create(file: FileCreation): Promise<void> {
-    const temporary = await this.#files.open(file.temporaryPath, { write: true, createNew: true, mode: 0o600 });
+    const temporary = await this.#openTemporary(file);
     try {
       try {
         await writeAll(temporary, file.content, file.signal);
@@ -88,6 +90,25 @@ export class AtomicWriter {
       await folder.sync();
     } catch (thrown) {
       if (!UNSUPPORTED.has(osCode(thrown))) throw thrown;
+    }
+  }
+
+  /** Flushes a file that another writer made, and its name. */
+  async flush(path: string): Promise<void> {
+    using file = await this.#files.open(path, { read: true });
+    await file.sync();
+    await this.syncFolder(dirname(path));
+  }
+
+  /** Content may come in only once, so the folder is made here or not at all. */
+  async #openTemporary({ temporaryPath, makeFolder }: FileCreation): Promise<Deno.FsFile> {
+    const open = () => this.#files.open(temporaryPath, { write: true, createNew: true, mode: 0o600 });
+    try {
+      return await open();
+    } catch (thrown) {
+      if (osCode(thrown) !== "ENOENT") throw thrown;
+      await makeFolder();
+      return await open();
     }
   }
 

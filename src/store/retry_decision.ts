@@ -1,5 +1,5 @@
 /** Whether and when a failed call is made again: values in, a decision out. */
-import { type StoreError, TemporaryError } from "../base/errors.ts";
+import type { StoreError, TemporaryError } from "../base/errors.ts";
 
 /** How patient a store is with failures. All in milliseconds. */
 export interface RetryPolicy {
@@ -40,14 +40,16 @@ export interface FailedCall {
  *
  * Exponential back-off with equal jitter: `chance` from 0 to 1 picks a span from the upper half of the present step, so
  * that many clients that failed together do not come back together. What the server asked for (`Retry-After`) is the
- * least wait, jitter on top; where it is longer than the time that is left, waiting for it is of no use. The last
- * repetition comes just when the time is over.
+ * least wait, jitter on top, and shows that somebody is there; where it is longer than the time that is left, waiting for
+ * it is of no use. The last repetition comes just when the time is over.
  */
 export function retryDelay(call: FailedCall, chance: number, policy: RetryPolicy = RETRY_POLICY): number | null {
   const { error, failures, failingMs, hasAnswered } = call;
   if (!error.retryable) return null;
-  const leftMs = (hasAnswered ? policy.giveUpMs : policy.giveUpAtStartMs) - failingMs;
-  const askedMs = error instanceof TemporaryError ? error.retryAfterMs ?? 0 : 0;
+  const { retryAfterMs } = error as Partial<TemporaryError>;
+  const isThere = hasAnswered || retryAfterMs !== undefined;
+  const leftMs = (isThere ? policy.giveUpMs : policy.giveUpAtStartMs) - failingMs;
+  const askedMs = retryAfterMs ?? 0;
   if (leftMs <= 0 || askedMs > leftMs) return null;
   const stepMs = failures === 1 ? policy.quickMs : Math.min(policy.backOffMs * 2 ** (failures - 2), policy.longestMs);
   const jitteredMs = stepMs * (1 + chance) / 2;

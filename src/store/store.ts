@@ -35,6 +35,20 @@ export interface GetOptions extends StoreCallOptions {
   readonly fresh?: boolean;
 }
 
+/** Files that killed writers left behind under temporary names, which no listing shows. */
+export interface Leftovers {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Options of `removeLeftovers`. */
+export interface RemoveLeftoversOptions extends StoreCallOptions {
+  /** Only what was not written to since then is removed: the rest may belong to a writer that is at work. */
+  readonly olderThan: Date;
+  /** Only tell what would be removed. */
+  readonly dryRun: boolean;
+}
+
 /**
  * A flat, append-mostly collection of immutable files.
  *
@@ -83,6 +97,12 @@ export interface BlobStore {
 
   /** Removes a file; one that is not there counts as removed. */
   remove(file: FileName, options?: StoreCallOptions): Promise<void>;
+
+  /**
+   * Removes leftovers and tells what they were. Only for stores that write under temporary names; where it is absent, a
+   * killed writer leaves nothing that could be seen here.
+   */
+  removeLeftovers?(options: RemoveLeftoversOptions): Promise<Leftovers>;
 
   /** Releases connections and handles. The store is not used afterwards. */
   close(): Promise<void>;

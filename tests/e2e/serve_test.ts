@@ -13,22 +13,16 @@ import {
   type Running,
   type Sandbox,
 } from "../helpers/executable.ts";
+import { whyNoServer } from "../helpers/agent_server.ts";
 import { programTest } from "../helpers/programs.ts";
 
 const AT_A_TIME = 4;
 
-/** Why the executable under test cannot serve; empty where it can. */
-const REASON_TO_SKIP = await reasonToSkip();
-
-async function reasonToSkip(): Promise<string> {
-  await using box = await emptySandbox();
-  const version = String((await box.json(["version"]))[0]!["deno"]);
-  return /^2\.[0-8]\./.test(version) ? ` (skipped: the runtime ${version} cannot serve)` : "";
-}
+const noServer = await whyNoServer();
 
 /** Registers a test of a server; ignored where the runtime has none. */
 function serveTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: `serve: ${name}${REASON_TO_SKIP}`, ignore: REASON_TO_SKIP !== "", fn });
+  Deno.test({ name: `serve: ${name}${noServer ? ` (skipped: ${noServer})` : ""}`, ignore: noServer !== undefined, fn });
 }
 
 /** Starts a server on a free port; gives its URL. */
@@ -76,6 +70,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["--path", "data", "--no-auth", "--tls"], /public_key" of --tls-cert/],
   [["--path", "data", "--proxy-auth-username", "a b"], /Not the name of a header/],
   [["--path", "data", "--proxy-auth-username", "a", "--htpasswd-file", "x"], /not both/],
+  [["--path", "data", "--proxy-auth-username", "a", "--listen", ":8000"], /everybody who reaches :8000.*--insecure/],
 ];
 
 serveTest("wrong flags end it with one line that says what is right", async () => {
@@ -128,7 +123,7 @@ serveTest("tells people where it is, on standard error", async () => {
   assert.match(stdout, /"GET \/healthz HTTP\/1.1" 200/);
 });
 
-if (REASON_TO_SKIP === "") {
+if (noServer === undefined) {
   programTest({
     name: "serve: takes the socket that systemd hands over",
     needs: ["systemd-socket-activate"],
@@ -150,7 +145,7 @@ if (REASON_TO_SKIP === "") {
   });
 }
 
-if (REASON_TO_SKIP === "") {
+if (noServer === undefined) {
   programTest({
     name: "serve: tells systemd that it is ready and that it stops",
     needs: ["systemd-notify", "socat"],
@@ -169,7 +164,7 @@ if (REASON_TO_SKIP === "") {
   });
 }
 
-if (REASON_TO_SKIP !== "") {
+if (noServer !== undefined) {
   Deno.test("serve: a runtime that cannot is told", async () => {
     await using box = await emptySandbox();
     assertFails(await box.agent(["serve", "--path", "data", "--no-auth"]), ExitCode.failed, /needs Deno 2\.9 or later/);

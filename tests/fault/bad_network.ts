@@ -1,5 +1,6 @@
 /** A blob server behind a bad network, with repositories on it, for tests of what a put and a get make of it. */
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../../src/base/clock.ts";
@@ -18,6 +19,7 @@ import { RETRY_POLICY, type RetryPolicy } from "../../src/store/retry_decision.t
 import type { BlobStore } from "../../src/store/store.ts";
 import { withVerification } from "../../src/store/verified.ts";
 import { type FaultProxy, startFaultProxy } from "../helpers/fault_proxy.ts";
+import type { NetworkPlan } from "../helpers/network_faults.ts";
 import {
   accessTo,
   CHEAP_KDF,
@@ -29,18 +31,18 @@ import {
   readAllBackups,
 } from "../helpers/world.ts";
 
-/** Small packs, so that a stream of a few megabytes makes many uploads. */
-const PACK_BYTES = 128 * 1024;
-const STREAM_BYTES = 1_000_000;
+/** Small packs, so that a stream of half a megabyte makes many uploads. */
+const PACK_BYTES = 64 * 1024;
+const STREAM_BYTES = 500_000;
 
 /** A connection on which nothing moves is given up so soon. */
-const STALL_MS = 1000;
+const STALL_MS = 500;
 
 /** For the waits between two attempts: minutes pass as seconds. */
 const FAST: Clock = fastClock(200);
 
-/** With such a clock the patience at the start would be over before a busy machine answers at all. */
-const POLICY: RetryPolicy = { ...RETRY_POLICY, giveUpMs: 60_000, giveUpAtStartMs: 60_000 };
+/** For faults that stay: seconds. Everything else waits as long as usual, so that a busy machine is no lasting fault. */
+export const IMPATIENT_MS = 60_000;
 
 /** A put or a get as the one who asked for it sees it. */
 export type Outcome =
@@ -54,19 +56,21 @@ export class BadNetwork implements AsyncDisposable {
   #server: RunningServer;
   /** Streams whose put resolved, by the id of their backup. */
   readonly #acknowledged = new Map<string, Uint8Array>();
+  readonly #policy: RetryPolicy;
   #puts = 0;
 
-  private constructor(folder: string, server: RunningServer, proxy: FaultProxy) {
+  private constructor(folder: string, giveUpMs: number, server: RunningServer, proxy: FaultProxy) {
     this.#folder = folder;
+    this.#policy = { ...RETRY_POLICY, giveUpMs, giveUpAtStartMs: giveUpMs };
     this.#server = server;
     this.proxy = proxy;
   }
 
-  /** With an empty repository, and a network that does not do any harm yet. */
-  static async open(): Promise<BadNetwork> {
+  /** With an empty repository, and a network that does not do any harm yet; clients give up after so long on their clock. */
+  static async open(giveUpMs = RETRY_POLICY.giveUpMs): Promise<BadNetwork> {
     const folder = await Deno.makeTempDir({ prefix: "agent-network-" });
     const server = await serve(folder, "127.0.0.1:0");
-    const network = new BadNetwork(folder, server, await startFaultProxy(server.url));
+    const network = new BadNetwork(folder, giveUpMs, server, await startFaultProxy(server.url));
     const store = network.#store(server.url);
     await initRepository(store, PASSWORD, { ...fakeWorld(), kdf: CHEAP_KDF });
     await store.close();
@@ -102,12 +106,18 @@ export class BadNetwork implements AsyncDisposable {
     this.#server = await serve(this.#folder, address);
   }
 
-  /** Fails the test unless the repository is sound on the server's disk and everything acknowledged is there. */
+  /**
+   * Fails the test unless the repository is sound on the server's disk and everything acknowledged is there. Damage within
+   * a pack shows in its name, which takes no threads to see.
+   */
   async verify(): Promise<void> {
     const store = openLocalStore(join(this.#folder, "repo"), { random: systemRandomBytes });
-    const options = { signal: new AbortController().signal, noLock: false, readData: true };
+    const options = { signal: new AbortController().signal, noLock: false, readData: false };
     const { errors } = await check(accessTo(store), fakeWorld("check"), options);
     assert.deepEqual(errors.map(({ text }) => text), [], "the repository is sound");
+    for await (const { name } of store.list("pack")) {
+      assert.equal(hash("sha256", await store.get({ kind: "pack", name })), name, "a pack is what its name says");
+    }
     const backups = await readAllBackups(store, fakeWorld());
     for (const [id, bytes] of this.#acknowledged) {
       const found = backups.find(({ backup }) => backup.id === id);
@@ -128,8 +138,22 @@ export class BadNetwork implements AsyncDisposable {
   /** As repositories behind `rest:` are opened, but for the clock of the waits. */
   #store(url: string): BlobStore {
     const rest = openRestStore(new URL("repo/", url).href, { clock: systemClock, network: { stallMs: STALL_MS } });
-    return withRetries(withVerification(rest), { clock: FAST, random: systemRandomBytes, policy: POLICY });
+    return withRetries(withVerification(rest), { clock: FAST, random: systemRandomBytes, policy: this.#policy });
   }
+}
+
+/** Does nothing to anything. */
+export const HARMLESS: NetworkPlan = () => undefined;
+
+/** Fails the test unless it went well. */
+export function assertDone(outcome: Outcome, what: string): void {
+  assert.ok(outcome.done, `${what} failed${outcome.done ? "" : `: ${outcome.error.message}`}`);
+}
+
+/** Fails the test unless it failed with an error of that class. */
+export function assertFailed(outcome: Outcome, error: typeof AgentError, what: string): void {
+  assert.ok(!outcome.done, `${what} went well`);
+  assert.ok(outcome.error instanceof error, `${what} failed with ${outcome.error.name}: ${outcome.error.message}`);
 }
 
 function serve(path: string, address: string): Promise<RunningServer> {

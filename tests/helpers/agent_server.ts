@@ -1,5 +1,5 @@
 /** `agent serve` in tests: the built executable, on the directory `served` of a sandbox. */
-import { EXECUTABLE, type Sandbox } from "./executable.ts";
+import { emptySandbox, EXECUTABLE, type Sandbox } from "./executable.ts";
 import { restServerFlags, type RestServerOptions, schemeOf, served } from "./rest_servers.ts";
 import { Server } from "./servers.ts";
 
@@ -13,4 +13,11 @@ export async function startAgentServer(
   await Deno.mkdir(folder, { recursive: true });
   const args = ["serve", "--listen", "127.0.0.1:0", "--path", folder, ...await restServerFlags(box, options), ...flags];
   return await Server.start(box, EXECUTABLE, args, { address: /127\.0\.0\.1:(\d+)/, ...schemeOf(options) });
+}
+
+/** Why the executable under test cannot serve; undefined where it can. */
+export async function whyNoServer(): Promise<string | undefined> {
+  await using box = await emptySandbox();
+  const version = String((await box.json(["version"]))[0]!["deno"]);
+  return /^2\.[0-8]\./.test(version) ? `the runtime ${version} cannot serve` : undefined;
 }

@@ -65,6 +65,11 @@ export function requestsFrom(
   };
 }
 
+/** A plan: each request meets what the first of the plans has for it, if any; all of them count it. */
+export function anyOf(...plans: readonly NetworkPlan[]): NetworkPlan {
+  return (request) => plans.map((plan) => plan(request)).find((fault) => fault !== undefined);
+}
+
 /** Picks requests of a method whose path holds `part`: `to("POST", "/data/")`. */
 export function to(method: string, part = ""): RequestFilter {
   return (request) => request.method === method && request.path.includes(part);

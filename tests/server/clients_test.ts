@@ -1,5 +1,6 @@
 /** Clients that are malformed, slow, half-open or gone: none leaves anything behind or keeps others from their work. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/base/clock.ts";
 import { contentOf, nameOf, type Served, served, until } from "./served.ts";
 
 const CONTENT = contentOf(1);
@@ -58,6 +59,23 @@ Deno.test("a client that ends its side before the body is whole leaves nothing",
   await until(async () => (await box.files()).length === 0);
 });
 
+Deno.test("a config, which no digest protects, is stored whole or not at all", async () => {
+  await using box = await withRepository();
+  const cut: readonly (readonly [headers: string, body: string])[] = [
+    ["Content-Length: 10", "abc"],
+    ["Transfer-Encoding: chunked", "3\r\nabc\r\n"],
+    ["Transfer-Encoding: chunked", "5\r\nabc"],
+    ["Transfer-Encoding: chunked", "3\r\nabc\r\nzz\r\n"],
+  ];
+  for (const [headers, body] of cut) {
+    using raw = await box.dial();
+    raw.socket.end(head("POST", "/r/config", headers) + body);
+    assert.doesNotMatch(await raw.closed(), /200 OK/);
+    await until(async () => (await box.files()).length === 0);
+  }
+  assert.equal((await box.request("POST", "/r/config", { body: "whole" })).status, 200);
+});
+
 Deno.test("a body that stalls gets 408 and leaves nothing", async () => {
   await using box = await withRepository({ patience: { bodyMs: 60 } });
   using raw = await box.dial();
@@ -106,6 +124,29 @@ Deno.test("a refused upload of any size tells why; a small rest keeps the connec
   using large = await box.dial();
   large.send(head("POST", `/nowhere/data/${nameOf(CONTENT)}`, "Content-Length: 100000000"));
   assert.match(await large.closed(), /^HTTP\/1.1 404[^]*connection: close/i);
+});
+
+Deno.test("a refused body that trickles in does not hold its connection", async () => {
+  await using box = await withRepository({ patience: { lingerMs: 60 } });
+  using raw = await box.dial();
+  raw.send(head("POST", `/nowhere/data/${nameOf(CONTENT)}`, "Content-Length: 1000"));
+  await raw.answers(1);
+  for (let sent = 0; sent < 900 && !raw.socket.destroyed; sent++) {
+    raw.send("x");
+    await systemClock.sleep(5);
+  }
+  assert.ok(raw.socket.destroyed);
+});
+
+Deno.test("what cannot be read after a request does not get into its answer", async () => {
+  await using box = await withRepository();
+  const { path } = await box.put("r", contentOf(5, 24 << 20));
+  using raw = await box.dial();
+  raw.socket.pause();
+  raw.send(`${head("GET", path)}\x16\x03 no request\r\n\r\n`);
+  await until(async () => await box.metric('agent_http_requests_total{method="GET",status="499"}') === 1);
+  raw.socket.resume();
+  assert.doesNotMatch(await raw.closed(), /HTTP\/1\.1 400/);
 });
 
 Deno.test("a body is only asked for when it is wanted", async () => {

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "../../src/server/repository_files.ts";
 import { Refusal } from "../../src/server/refusal.ts";
+import { filesBelow } from "../store/local_fixture.ts";
 import { contentOf, nameOf, type Served, servedFolder } from "./served.ts";
 
 const NOW = new Date("2026-05-01T12:00:00Z");
 
 async function openFiles({ folder }: Served, limitBytes = Infinity): Promise<RepositoryFiles> {
-  return await openRepositoryFiles({ path: folder, limitBytes, random: systemRandomBytes }, NOW);
+  const onProblem = (message: string) => assert.fail(message);
+  return await openRepositoryFiles({ path: folder, limitBytes, random: systemRandomBytes, onProblem }, NOW);
 }
 
 async function* parts(content: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -112,6 +114,53 @@ Deno.test("a start removes what uploads left that crashed more than a day ago, a
   assert.deepEqual(await box.files(), [paths[2]!, paths[3]!].sort());
 });
 
+Deno.test("a folder that cannot be looked into is told of, and the others are served", async () => {
+  await using box = await servedFolder();
+  const before = await openFiles(box);
+  await before.create("r");
+  await put(before, contentOf(1));
+  for (const loop of ["a", "r/b"]) await Deno.symlink("loop", `${box.folder}/${loop.replace(/\w$/, "loop")}`);
+  await Deno.mkdir(`${box.folder}/lost+found`);
+  await Deno.symlink("data", `${box.folder}/lost+found/data`);
+  const problems: string[] = [];
+  const options = { limitBytes: Infinity, random: systemRandomBytes, onProblem: (text: string) => problems.push(text) };
+  const after = await openRepositoryFiles({ path: box.folder, ...options }, NOW);
+  assert.equal(after.takenBytes, 1000);
+  assert.deepEqual(problems.map((text) => /"([^"]*)"/.exec(text)![1]!.slice(box.folder.length)), ["/loop", "/r/loop"]);
+});
+
+/** How many files and folders are flushed by what is done. */
+async function flushesOf(act: () => Promise<unknown>): Promise<number> {
+  const { prototype } = Deno.FsFile;
+  const { sync } = prototype;
+  let count = 0;
+  prototype.sync = async function () {
+    await sync.call(this);
+    count++;
+  };
+  try {
+    await act();
+  } finally {
+    prototype.sync = sync;
+  }
+  return count;
+}
+
+Deno.test("a name is only confirmed where the file holds what it should", async () => {
+  await using box = await servedFolder();
+  const files = await openFiles(box);
+  await files.create("r");
+  const content = contentOf(1);
+  await put(files, content);
+  assert.equal(await put(files, content), 1000);
+  assert.equal(await flushesOf(() => put(files, content)), 2, "the upload of before may not have been flushed");
+  const path = `${box.folder}/r/data/${pack(content).name.slice(0, 2)}/${pack(content).name}`;
+  await Deno.chmod(path, 0o600);
+  await Deno.writeFile(path, contentOf(2));
+  assert.equal(await statusOf(put(files, content)), 403);
+  assert.deepEqual(await Deno.readFile(path), contentOf(2));
+});
+
 Deno.test("an upload is on disk but for a piece, whatever its size", async () => {
   await using box = await servedFolder();
   const files = await openFiles(box);
@@ -120,15 +169,17 @@ Deno.test("an upload is on disk but for a piece, whatever its size", async () =>
   const count = 400;
   const whole = new Uint8Array(part.length * count);
   for (let i = 0; i < count; i++) whole.set(part, i * part.length);
+  const file = pack(whole);
+  const folder = `${box.folder}/r/data/${file.name.slice(0, 2)}`;
   let mostHeld = 0;
   const content = async function* () {
     for (let i = 0; i < count; i++) {
       yield part;
-      const [path] = await box.files();
-      const { size } = await Deno.stat(`${box.folder}/${path}`);
+      const [path] = await filesBelow(folder);
+      const { size } = await Deno.stat(`${folder}/${path}`);
       mostHeld = Math.max(mostHeld, (i + 1) * part.length - size);
     }
   };
-  await files.put("r", pack(whole), { content: content(), sizeBytes: undefined });
+  await files.put("r", file, { content: content(), sizeBytes: undefined });
   assert.ok(mostHeld <= 2 ** 19, `${mostHeld} bytes were held`);
 });

@@ -160,6 +160,30 @@ Deno.test("a proxy names the user, and has to", async () => {
   assert.equal(await status({}), 401);
 });
 
+Deno.test("who a user is has to be said once", async () => {
+  await using box = await servedFolder();
+  await box.start({
+    authentication: { method: "proxy", header: "from" },
+    rules: { appendOnly: false, privateRepositories: true },
+  });
+  using raw = await box.dial();
+  raw.send("POST /alice/?create=true HTTP/1.1\r\nHost: a\r\nFrom: alice\r\nFrom: bob\r\nContent-Length: 0\r\n\r\n");
+  assert.match(await raw.answers(1), /^HTTP\/1\.1 400/);
+  await using users = await withUsers();
+  using other = await users.dial();
+  const [right, wrong] = ["alice:secret", "alice:wrong"].map((text) => `Authorization: Basic ${btoa(text)}`);
+  other.send(`POST /r/?create=true HTTP/1.1\r\nHost: a\r\n${right}\r\n${wrong}\r\nContent-Length: 0\r\n\r\n`);
+  assert.match(await other.answers(1), /^HTTP\/1\.1 400/);
+});
+
+Deno.test("a header that names the user counts for nothing unless the server was told to trust it", async () => {
+  await using box = await withUsers({ rules: { appendOnly: false, privateRepositories: true } });
+  const headers = { "x-forwarded-user": "alice", "remote-user": "alice", "x-user": "alice" };
+  assert.equal((await box.request("POST", "/alice/?create=true", { headers })).status, 401);
+  const { status } = await box.request("POST", "/alice/?create=true", { headers, user: "bob:sha-secret" });
+  assert.equal(status, 403);
+});
+
 Deno.test("a server without a usable file of users, or open to others unasked, does not start", async () => {
   await using box = await servedFolder();
   const authentication = { method: "htpasswd", path: `${box.folder}/.htpasswd` } as const;
@@ -172,6 +196,8 @@ Deno.test("a server without a usable file of users, or open to others unasked, d
   await assert.rejects(() => box.start({ authentication }), UsageError);
   const listen = { kind: "tcp", host: "0.0.0.0", port: 0 } as const;
   await assert.rejects(() => box.start({ listen }), UsageError);
+  const proxy = { method: "proxy", header: "x-user" } as const;
+  await assert.rejects(() => box.start({ listen, authentication: proxy }), UsageError);
   await box.start({ listen, allowOpenToOthers: true });
   const taken = { kind: "tcp", host: "0.0.0.0", port: box.port } as const;
   await using other = await servedFolder();

@@ -34,6 +34,16 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/** Proxies on the way to servers. */
+export interface Proxies {
+  /** For servers without TLS: `http://[user:password@]host:port`; the scheme may be missing. */
+  readonly http?: string;
+  /** For servers with TLS; written as `http`. */
+  readonly https?: string;
+  /** Names, domains and addresses that are reached directly, with commas between them; `*` for all. */
+  readonly except?: string;
+}
+
 /** How to get to servers; the same for every remote store. */
 export interface NetworkOptions {
   /** Certificates (PEM) of authorities that are trusted beside the system's. */
@@ -46,4 +56,8 @@ export interface NetworkOptions {
   readonly downloadBytesPerSecond?: number;
   /** After so long without a byte in either direction a request is given up. */
   readonly stallMs?: number;
+  /** A connection that is not there after so long is given up. */
+  readonly connectMs?: number;
+  /** By default servers are reached directly, with one exception: `fetch` follows its process's environment. */
+  readonly proxies?: Proxies;
 }

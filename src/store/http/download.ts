@@ -3,10 +3,10 @@
  * which takes four times the processor time.
  */
 import type { Clock } from "../../base/clock.ts";
-import { AgentError } from "../../base/errors.ts";
+import type { AgentError } from "../../base/errors.ts";
 import { announcedBytes, type BodyLimits, bodyOf, tooShort } from "./answer_body.ts";
 import type { HttpAnswer, HttpRequest } from "./client.ts";
-import { networkError, stalled } from "./errors.ts";
+import { brokenOff, networkError, stalled } from "./errors.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import { StallWatch } from "./stall.ts";
 
@@ -40,7 +40,7 @@ export async function download(request: HttpRequest, line: DownloadLine): Promis
     return response && await answerOf(response, { request, line, watch, signal });
   } catch (thrown) {
     signal.throwIfAborted();
-    throw thrown instanceof AgentError ? thrown : networkError(thrown, line.originOf(request.url));
+    throw failure(thrown, line.originOf(request.url));
   } finally {
     over.abort();
     stop.abort();
@@ -75,7 +75,9 @@ async function answerOf(response: Response, download: Download): Promise<HttpAns
   download.watch.moved();
   const headers = new Map(response.headers);
   const limits = { mostBytes: request.mostBytes, isEmpty: response.body === null, origin: line.originOf(request.url) };
-  const length = limits.isEmpty ? undefined : announcedBytes(headers.get("content-length"), limits);
+  // A length beside chunks means nothing (RFC 9112, section 6.3).
+  const hasLength = !limits.isEmpty && !headers.has("transfer-encoding");
+  const length = hasLength ? announcedBytes(headers.get("content-length"), limits) : undefined;
   const body = length === undefined
     ? await growingBody(response, limits, download)
     : await measuredBody(response.body!, length, limits, download);
@@ -113,6 +115,11 @@ async function growingBody(response: Response, limits: BodyLimits, download: Dow
     await moved(piece.length, download);
   }
   return body.end();
+}
+
+/** What `fetch` throws of itself in the middle of a body says no more than that the rest did not come. */
+function failure(thrown: unknown, origin: string): AgentError {
+  return thrown instanceof TypeError ? brokenOff(origin, thrown) : networkError(thrown, origin);
 }
 
 async function moved(bytes: number, { line, watch, signal }: Download): Promise<void> {

@@ -92,8 +92,14 @@ export function networkError(thrown: unknown, origin: string): AgentError {
 }
 
 /** Tells that a connection ended before the answer did. */
-export function brokenOff(origin: string): TemporaryError {
-  return new TemporaryError(`Cannot reach ${origin}: ${BROKE_OFF.state}`);
+export function brokenOff(origin: string, cause?: unknown): TemporaryError {
+  return new TemporaryError(`Cannot reach ${origin}: ${BROKE_OFF.state}`, { cause });
+}
+
+/** Tells that no connection was there after so long. */
+export function silent(origin: string, connectMs: number): TemporaryError {
+  const advice = "check the address and the network, and try again";
+  return new TemporaryError(`Cannot reach ${origin}: no connection within ${formatDuration(connectMs)}; ${advice}`);
 }
 
 /** Tells that nothing moved for so long. */

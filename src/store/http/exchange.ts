@@ -1,10 +1,11 @@
 /** One request over node:http and its whole answer. */
 import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { AgentError } from "../../base/errors.ts";
 import { bodyOf } from "./answer_body.ts";
 import type { HttpAnswer, HttpRequest } from "./client.ts";
-import { brokenOff, networkError, stalled } from "./errors.ts";
+import { brokenOff, networkError, silent, stalled } from "./errors.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import { StallWatch } from "./stall.ts";
 
@@ -16,6 +17,7 @@ export interface Line {
   readonly begin: (request: HttpRequest, contentBytes: number) => ClientRequest;
   readonly clock: Clock;
   readonly stallMs: number;
+  readonly connectMs: number;
   readonly uploadLimit: RateLimiter | undefined;
   readonly downloadLimit: RateLimiter | undefined;
 }
@@ -76,6 +78,7 @@ class Exchange {
     outgoing.once("socket", (socket) => {
       socket.once("close", onClose);
       this.#over.signal.addEventListener("abort", () => socket.off("close", onClose), { once: true });
+      if (socket.connecting) void this.#giveUpUnconnected(socket);
     });
     outgoing.on("drain", () => this.#wakeUpload());
     outgoing.on("response", (message) => void this.#receive(message));
@@ -90,6 +93,15 @@ class Exchange {
   async #giveUpWhenStalled(): Promise<void> {
     if (!await this.#watch.watch(this.#over.signal)) return;
     this.#fail(stalled(this.#origin, this.#line.stallMs));
+  }
+
+  /** Where packets go astray the system would try for minutes. */
+  async #giveUpUnconnected(socket: Socket): Promise<void> {
+    const connected = new AbortController();
+    socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", () => connected.abort());
+    const signal = AbortSignal.any([connected.signal, this.#over.signal]);
+    const isOver = await this.#line.clock.sleep(this.#line.connectMs, signal).then(() => false, () => true);
+    if (!isOver) this.#fail(silent(this.#origin, this.#line.connectMs));
   }
 
   async #upload(): Promise<void> {

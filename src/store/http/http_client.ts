@@ -12,6 +12,7 @@ import { download, type DownloadLine } from "./download.ts";
 import { checkAnsweredAsAsked } from "./errors.ts";
 import { exchange, type Line } from "./exchange.ts";
 import { holdWriteFailures } from "./late_failures.ts";
+import { proxyVariables } from "./proxies.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { checkCertificates, type TlsOptions, tlsOptions } from "./trust.ts";
 import { Turns } from "./turns.ts";
@@ -23,13 +24,16 @@ export interface HttpClientOptions extends NetworkOptions {
   readonly clock: Clock;
   /** A unix socket to speak to instead of the URL's host. */
   readonly socketPath?: string;
+  /** Sends everything over node:http. `fetch` would take the proxies of the environment, which may be none of this server's concern. */
+  readonly withoutFetch?: boolean;
 }
 
 const DEFAULT_STALL_MS = 5 * 60_000;
+const DEFAULT_CONNECT_MS = 30_000;
 
 /**
  * A client for one server or a few. Nothing is connected before the first request. Throws `UsageError` for certificates
- * and keys that cannot be read.
+ * and keys that cannot be read, and for proxies that cannot be used.
  */
 export function openHttpClient(options: HttpClientOptions): HttpClient {
   return new PooledHttpClient(options);
@@ -39,10 +43,13 @@ class PooledHttpClient implements HttpClient {
   readonly #options: HttpClientOptions;
   readonly #turns: Turns;
   readonly #line: Line;
-  readonly #plainAgent = new http.Agent({ keepAlive: true });
+  readonly #agentOptions: http.AgentOptions;
+  readonly #plainAgent: http.Agent;
   #tlsAgent: https.Agent | undefined;
   /** What downloads go over, by protocol: the system's authorities are read only where they are needed. */
   readonly #fetchers = new Map<string, Deno.HttpClient>();
+  /** Servers that answered before. */
+  readonly #known = new Set<string>();
   /** Resolves for each open socket when it is closed. */
   readonly #sockets = new Map<Socket, Promise<void>>();
   readonly #closing = new AbortController();
@@ -51,12 +58,15 @@ class PooledHttpClient implements HttpClient {
     checkCertificates(options);
     this.#options = options;
     this.#turns = new Turns(options.connections);
-    const { clock, uploadBytesPerSecond, downloadBytesPerSecond } = options;
+    const { clock, uploadBytesPerSecond, downloadBytesPerSecond, proxies } = options;
+    this.#agentOptions = { keepAlive: true, ...proxies && { proxyEnv: proxyVariables(proxies) } };
+    this.#plainAgent = new http.Agent(this.#agentOptions);
     this.#line = {
       originOf: (url) => this.#originOf(url),
       begin: (request, contentBytes) => this.#begin(request, contentBytes),
       clock,
       stallMs: options.stallMs ?? DEFAULT_STALL_MS,
+      connectMs: options.connectMs ?? DEFAULT_CONNECT_MS,
       uploadLimit: uploadBytesPerSecond === undefined ? undefined : new RateLimiter(uploadBytesPerSecond, clock),
       downloadLimit: downloadBytesPerSecond === undefined ? undefined : new RateLimiter(downloadBytesPerSecond, clock),
     };
@@ -79,17 +89,24 @@ class PooledHttpClient implements HttpClient {
   }
 
   async #exchange(request: HttpRequest): Promise<HttpAnswer> {
-    if (request.method === "GET" && this.#canFetch) {
-      const answer = await download(request, this.#downloadLine(request.url.protocol));
+    const { origin, protocol } = request.url;
+    // The first contact is left to node:http, which tells what is wrong with the way there.
+    if (request.method === "GET" && this.#canFetch && this.#known.has(origin)) {
+      const answer = await download(request, this.#downloadLine(protocol));
       if (answer) return answer;
     }
-    return await exchange(request, this.#line);
+    const answer = await exchange(request, this.#line);
+    this.#known.add(origin);
+    return answer;
   }
 
-  /** `fetch` cannot be told to take any certificate, and speaks to a unix socket as to a proxy. */
+  /**
+   * `fetch` cannot be told to take any certificate, speaks to a unix socket as to a proxy, and takes its proxies from the
+   * process's environment alone.
+   */
   get #canFetch(): boolean {
-    const { insecureTls = false, socketPath } = this.#options;
-    return !insecureTls && socketPath === undefined;
+    const { insecureTls = false, socketPath, proxies, withoutFetch = false } = this.#options;
+    return !insecureTls && !withoutFetch && socketPath === undefined && proxies === undefined;
   }
 
   #downloadLine(protocol: string): DownloadLine {
@@ -134,7 +151,7 @@ class PooledHttpClient implements HttpClient {
 
   /** Made when first needed: the system's authorities have to be read for it. */
   #agentForTls(): https.Agent {
-    return this.#tlsAgent ??= new https.Agent({ keepAlive: true, ...tlsOptions(this.#options) });
+    return this.#tlsAgent ??= new https.Agent({ ...this.#agentOptions, ...tlsOptions(this.#options) });
   }
 
   /** Prepares a socket that shows up for the first time. */

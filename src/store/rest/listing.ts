@@ -14,26 +14,32 @@ export interface ListingRow {
   readonly size: number | undefined;
 }
 
-const NamesAlone = v.array(v.string());
-const NamesWithSizes = v.array(v.object({
-  name: v.string(),
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-}));
-const Listing = v.nullable(v.union([NamesAlone, NamesWithSizes]));
+const RowWithSize = v.object({ name: v.string(), size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
 
 /**
  * The files of a kind from the text of a listing, each once; names of another shape are passed over. Which version it is
  * shows in the rows: servers differ in how they label it. Throws `StoreError` for anything that is no listing.
  */
 export function parseListing(body: Uint8Array, kind: FileKind, place: string): ListingRow[] {
-  const listing = v.safeParse(Listing, json(body, place));
-  if (!listing.success) throw notARepository(place);
+  const entries = json(body, place) ?? [];
+  if (!Array.isArray(entries)) throw notARepository(place);
+  const toRow = typeof entries[0] === "string" ? rowOfName : rowWithSize;
   const rows = new Map<string, ListingRow>();
-  for (const entry of listing.output ?? []) {
-    const row = typeof entry === "string" ? { name: entry, size: undefined } : entry;
+  // A row at a time: of a million rows, a schema of the whole would make a second copy.
+  for (const entry of entries as unknown[]) {
+    const row = toRow(entry);
+    if (row === undefined) throw notARepository(place);
     if (isNameOfKind(kind, row.name)) rows.set(row.name, row);
   }
   return [...rows.values()];
+}
+
+function rowOfName(entry: unknown): ListingRow | undefined {
+  return typeof entry === "string" ? { name: entry, size: undefined } : undefined;
+}
+
+function rowWithSize(entry: unknown): ListingRow | undefined {
+  return v.is(RowWithSize, entry) ? { name: entry.name, size: entry.size } : undefined;
 }
 
 /** Whether what came instead of a file is a web page. Its type is no evidence: servers guess that from the first bytes. */

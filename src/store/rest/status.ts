@@ -78,15 +78,14 @@ function forbidden({ method }: Attempt, cannot: string): DeniedError {
 
 function redirected(answer: HttpAnswer, cannot: string): StoreError {
   const location = answer.headers.get("location");
-  const target = location !== undefined && URL.canParse(location) ? withoutUser(new URL(location)) : undefined;
+  const target = location !== undefined && URL.canParse(location) ? withoutSecrets(new URL(location)) : undefined;
   const hint = target === undefined ? "check the URL" : `use the repository's URL there (it sends us to ${target})`;
   return new StoreError(`${cannot}: the server redirects (${answer.status}); ${hint}`);
 }
 
-function withoutUser(url: URL): string {
-  url.username = "";
-  url.password = "";
-  return url.href;
+/** A login page may be told who comes, and from where, in the query. */
+function withoutSecrets({ protocol, host, pathname }: URL): string {
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** Status and, where it is plain text, the first words of the server: they come from outside, so only what prints is kept. */

@@ -42,12 +42,13 @@ export async function containerCredentials(dependencies: CredentialsDependencies
 
 /**
  * The credentials of the machine's role; undefined where this is no such machine, or none of it has a role. Throws
- * `StoreError` where there is a role and no credentials come.
+ * `UsageError` for a service's address that is none, `StoreError` where there is a role and no credentials come.
  */
 export async function instanceCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
   const { env } = dependencies;
   if (env("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true") return undefined;
-  const base = new URL(env("AWS_EC2_METADATA_SERVICE_ENDPOINT") || "http://169.254.169.254");
+  const base = URL.parse(env("AWS_EC2_METADATA_SERVICE_ENDPOINT") || "http://169.254.169.254");
+  if (!base) throw new UsageError("AWS_EC2_METADATA_SERVICE_ENDPOINT is not a URL; correct or unset it");
   const token = await instanceToken(dependencies, base);
   if (token === undefined) return undefined;
   const headers = { "x-aws-ec2-metadata-token": token };

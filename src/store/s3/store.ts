@@ -76,8 +76,8 @@ class S3Store implements BlobStore {
     const { connections } = settings;
     const readTextFile = options.readTextFile ?? readTextFileIfThere;
     const http = options.http ?? openHttpClient({ ...network, connections, clock });
-    // Certificates, limits and turns of the store's own line are of no concern to the service that lends credentials.
-    const lender = options.http ?? openHttpClient({ connections: 1, clock });
+    // Certificates, limits, turns and proxies of the store's own line are no concern of the service that lends credentials.
+    const lender = options.http ?? openHttpClient({ connections: 1, clock, withoutFetch: true });
     this.location = locationOf(place);
     this.connections = connections;
     this.uploads = Math.min(MOST_UPLOADS, connections);

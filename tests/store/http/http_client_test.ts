@@ -98,9 +98,39 @@ Deno.test("connections are kept for the next requests", async () => {
     response.end();
   });
   await withClient(async (client) => {
-    for (let i = 0; i < 5; i++) await client.send(get(server.url));
+    for (const method of ["POST", "GET"] as const) {
+      ports.clear();
+      for (let i = 0; i < 5; i++) await client.send({ method, url: server.url, mostBytes: 0 });
+      assert.equal(ports.size, 1, method);
+    }
   });
-  assert.equal(ports.size, 1);
+});
+
+Deno.test("a known server that answers something else one day is told from trouble that passes", async () => {
+  const answers = ["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "220 mail.example.org ESMTP\r\n"];
+  let connections = 0;
+  await using server = await RawTcpServer.start((socket) => {
+    const answer = answers[Math.min(connections++, 1)]!;
+    socket.once("data", () => socket.end(answer));
+  });
+  await withClient(async (client) => {
+    assert.equal(textOf((await client.send(get(server.url))).body), "abc");
+    await assert.rejects(client.send(get(server.url)), /does not answer in HTTP/);
+  });
+});
+
+Deno.test("a connection that does not come about is given up soon", async () => {
+  await using silent = await RawTcpServer.start(() => {});
+  await withClient(async (client) => {
+    const url = new URL(silent.url.href.replace("http:", "https:"));
+    await assert.rejects(client.send(get(url)), (thrown: unknown) => {
+      return thrown instanceof TemporaryError && /no connection within .*; check the address/.test(thrown.message);
+    });
+    const waiting = client.send(get(silent.url));
+    const isOver = await Promise.race([waiting.then(() => true, () => true), systemClock.sleep(200).then(() => false)]);
+    assert.equal(isOver, false, "an answer may take longer than a connection");
+    waiting.catch(() => {});
+  }, { connectMs: 50 });
 });
 
 Deno.test("no more requests run at a time than wanted; those that wait go in order", async () => {

@@ -87,12 +87,15 @@ async function withTlsServer<T>(options: ServerOptions, use: (url: URL) => Promi
   }
 }
 
-/** Sends three megabytes. */
+/** Sends three megabytes, then asks for something: the one goes over node:http, the other over `fetch`. */
 async function upload(url: URL, network: NetworkOptions): Promise<HttpAnswer> {
   const client = openHttpClient({ ...network, connections: 2, clock: systemClock });
   try {
     const content = [new Uint8Array(new SharedArrayBuffer(1_000_000)), new Uint8Array(2_000_000)];
-    return await client.send({ method: "PUT", url, content, mostBytes: 1000 });
+    const answer = await client.send({ method: "PUT", url, content, mostBytes: 1000 });
+    const downloaded = await client.send({ method: "GET", url, mostBytes: 1000 });
+    assert.equal(new TextDecoder().decode(downloaded.body), "0");
+    return answer;
   } finally {
     await client.close();
   }

@@ -196,6 +196,11 @@ Deno.test("a machine's role lends credentials, by version 2 of the service", asy
   ]);
 });
 
+Deno.test("an address of the metadata service that is none is wrong usage", async () => {
+  const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: "169.254.169.254" };
+  await rejects(found({ serve: new Metadata().serve, env }), /AWS_EC2_METADATA_SERVICE_ENDPOINT is not a URL/);
+});
+
 Deno.test("the metadata service is not asked where that is forbidden, and not waited for", async () => {
   const metadata = new Metadata();
   await rejects(found({ serve: metadata.serve, env: { AWS_EC2_METADATA_DISABLED: "true" } }), UsageError);
