@@ -2,13 +2,17 @@
  * The library's public face: repositories, backups and the use cases of the command line, for programs.
  *
  * A program opens a store, gives a `World` (clock, identity, randomness) and calls a use case; nothing here prints, exits
- * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream.
+ * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream. `openStorage`
+ * gives backups of many files under a directory and a name.
  */
 export * from "./base/errors.ts";
 export { type ByteSource, type JudgedSource, sourceOfStream } from "./base/byte_source.ts";
+export { RUN_TYPES, type RunType } from "./base/run_type.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
 export { type Backup, sizeOf } from "./backup/backup.ts";
 export type { ChainMember } from "./backup/chain.ts";
+export { statusDirectory } from "./backup/status_directory.ts";
+export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/status.ts";
 export type { BackupFile } from "./backup/contents.ts";
 export { systemRandomBytes } from "./crypto/random.ts";
 export { commandSource } from "./engine/stream/command.ts";
@@ -21,6 +25,24 @@ export {
   type SeriesName,
   type StreamFileName,
 } from "./format/series.ts";
+export {
+  SERVER_VENDORS,
+  type ServerVendor,
+  TWINDB_BACKUP_TYPES,
+  type TwinDbBackupType,
+  type TwinDbBinlogCopy,
+  twinDbBinlogCopy,
+  type TwinDbCopy,
+  twinDbCopy,
+  type TwinDbCopyFields,
+} from "./format/twindb_copy.ts";
+export {
+  parseAnyTwinDbStatus,
+  type StatusDestination,
+  TWINDB_STATUS_VERSION,
+  TwinDbBinlogStatus,
+  TwinDbStatus,
+} from "./format/twindb_status.ts";
 export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
 export type { RepositoryAccess, World } from "./ops/access.ts";
 export {
@@ -33,11 +55,43 @@ export {
   type CheckReport,
 } from "./ops/check.ts";
 export { chooseFile, type OpenBackup, type ReadOptions, type StreamSink, withBackup } from "./ops/get.ts";
+export {
+  forget,
+  type ForgetOptions,
+  type ForgetResult,
+  type RetentionBackup,
+  type RetentionFilter,
+  type RetentionRequest,
+} from "./ops/forget.ts";
+export { prune, type PruneOptions, type PruneProgress, type PruneResult } from "./ops/prune.ts";
+export { repairIndex, type RepairIndexOptions } from "./ops/repair_index.ts";
+export { type PackRepair, repairPacks, type RepairPacksOptions } from "./ops/repair_packs.ts";
+export {
+  type DamagedBackup,
+  repairSnapshots,
+  type RepairSnapshotsOptions,
+  type SnapshotRepair,
+} from "./ops/repair_snapshots.ts";
+export { type PackSubset, parseSubset } from "./policy/subset.ts";
 export { init, type InitPassword, type InitResult } from "./ops/init.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow, unlock } from "./ops/keys.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
+export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session.ts";
+export { type BackupStorage, type ListBackupsOptions, openStorage, type StartBackupOptions } from "./ops/storage.ts";
+export type { AddFileOptions, BackupHandle, StorageCallOptions } from "./ops/storage_handle.ts";
+export {
+  exportedStatus,
+  type ImportedStatus,
+  importedStatus,
+  status,
+  type StatusReport,
+  type StatusRequest,
+  type TwinDbExport,
+} from "./ops/status.ts";
+export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 export type { FindingKind } from "./repository/check_findings.ts";
+export type { IndexRepair } from "./repository/repair_index.ts";
 export type { BlobStore, ByteRange, FileKind, FileName, ListedFile } from "./store/store.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { builtInStores, openStore } from "./store/built_in.ts";

@@ -9,6 +9,8 @@ import { type LongContent, measureLongPut } from "./long_put.ts";
 import { requireGnuTime } from "./measure.ts";
 import { Medians } from "./medians.ts";
 import type { Peer, PeerKind } from "./peers.ts";
+import { formatPrunes, judgePrunes, measurePrunes } from "./prune.ts";
+import { MILLION_BLOBS } from "./prune_repository.ts";
 import { formatMedians, formatVerdicts } from "./report.ts";
 import { compareRemote } from "./remote.ts";
 import { judge, judgePeak, type Verdict } from "./targets.ts";
@@ -30,7 +32,7 @@ interface Options {
 }
 
 /** What can be measured by itself. */
-const PARTS = ["local", "remote", "load"] as const;
+const PARTS = ["local", "remote", "load", "prune"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -40,7 +42,10 @@ function parseCommandLine(): { readonly parts: readonly Part[]; readonly options
   const program = new Command("bench")
     .description("Compare agent, restic and borg on dumps of two nights: medians and the project's targets.")
     .addArgument(
-      new Argument("[parts...]", "on this machine's disk, over HTTP, many clients on one server; all by default")
+      new Argument(
+        "[parts...]",
+        "on this machine's disk, over HTTP, many clients on one server, prunes; all by default",
+      )
         .choices(PARTS).default(PARTS),
     )
     .option("--megabytes <n>", "length of the first dump (10^6 bytes each)", positive, 447)
@@ -121,6 +126,19 @@ async function load({ agent, clients, seconds, json }: Options, directory: strin
   if (json) await writeJson({ ...result, verdict });
 }
 
+/** Prunes of a million blobs. */
+async function prunes({ json }: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  const shape = MILLION_BLOBS;
+  say(`Making a repository of ${shape.backups * shape.chunksEach} chunks in ${directory}`);
+  const tools = peers.filter(({ kind }) => kind !== "borg");
+  const samples = await measurePrunes(tools, shape, directory, ({ step, peer, wallSeconds }) => {
+    say(`prune, ${step}  ${peer.padEnd(22)} ${wallSeconds.toFixed(2)} s`);
+  });
+  const verdicts = judgePrunes(samples, tools.find(({ kind }) => kind === "agent")?.name ?? "");
+  print(`\n${formatPrunes(samples, shape)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ shape, samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -172,6 +190,7 @@ async function main(): Promise<void> {
     await inScratch((directory) => compare(parts, options, peers, directory));
   }
   if (parts.has("load")) await inScratch((directory) => load(options, directory));
+  if (parts.has("prune")) await inScratch((directory) => prunes(options, peers, directory));
 }
 
 try {

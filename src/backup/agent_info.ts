@@ -1,12 +1,14 @@
 /** What a snapshot says of its backup, as its manifest says it. */
 import type { ManifestId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/agent_info.ts";
-import type { Manifest } from "../format/manifest.ts";
+import type { Manifest, ManifestGuard } from "../format/manifest.ts";
 import type { Rfc3339 } from "../format/time.ts";
+import { givenName } from "./backup_name.ts";
 
 /** The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. */
 export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): AgentSnapshotInfo {
   const guards = manifest.files.map(({ guard }) => guard);
+  const name = givenName(manifest);
   return {
     manifest: id,
     parent: manifest.parent,
@@ -15,17 +17,22 @@ export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339)
     runType: manifest.runType,
     engine: manifest.engine.name,
     series: manifest.series,
+    ...(name !== undefined && { name }),
     size: manifest.stats.bytesRead,
     added: manifest.stats.bytesAdded,
     stored: manifest.stats.bytesStored,
     files: manifest.files.length,
-    complete: guards.some((guard) => guard?.complete === false)
-      ? false
-      : guards.every((guard) => guard?.complete) || null,
+    complete: completeness(guards),
     guard: guards[0]?.format ?? "none",
     chunker: manifest.chunker,
     modified,
     started: manifest.started,
     finished: manifest.finished,
   };
+}
+
+/** Whether all streams were found whole; null where some could not be judged, or where there is none. */
+function completeness(guards: readonly (ManifestGuard | null)[]): boolean | null {
+  if (guards.some((guard) => guard?.complete === false)) return false;
+  return guards.length > 0 && guards.every((guard) => guard?.complete) ? true : null;
 }

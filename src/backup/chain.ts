@@ -1,6 +1,6 @@
 /** Chains: the backups from a level 0 to the one asked for, linked by the ids of their manifests. */
-import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { IntegrityError } from "../base/errors.ts";
+import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { Backup } from "./backup.ts";
 
 /** One member of a chain; `backup` is null where it is gone (retention may remove any: every backup stands alone). */
@@ -15,34 +15,49 @@ export interface ChainMember {
  * for the base, whose id every member carries. Throws `IntegrityError` for levels that do not descend by one.
  */
 export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[] {
-  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
-  const members: ChainMember[] = [member(last)];
-  let current = last;
-  while (current.info !== null && current.info.parent !== null) {
-    const parentId = current.info.parent;
-    const parent = byId.get(parentId);
-    if (parent === undefined) {
-      members.unshift(...membersBefore(current, parentId, byId));
-      break;
-    }
-    if (parent.info === null || parent.info.level !== current.info.level - 1) {
-      throw new IntegrityError(
-        `Broken chain: backup ${current.id} of level ${current.info.level} follows one of level ${parent.info?.level}`,
-      );
-    }
-    members.unshift(member(parent));
-    current = parent;
+  const members = linkedMembers(backups, last);
+  for (const [position, { backup }] of members.entries()) {
+    const parent = members[position - 1]?.backup;
+    if (backup !== null && parent && parent.id === backup.info?.parent) assertFollows(backup, parent);
   }
   return members;
 }
 
-function member(backup: Backup): ChainMember {
+/** As `chainOf`, whatever the levels are; throws `IntegrityError` only where parents go round in a circle. */
+export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
+  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
+  const newestFirst: ChainMember[] = [];
+  const passed = new Set<string>();
+  for (let current: Backup | undefined = last; current !== undefined;) {
+    if (passed.has(current.id)) {
+      throw new IntegrityError(`Broken chain: the parents of backup ${last.id} go round in a circle at ${current.id}`);
+    }
+    passed.add(current.id);
+    newestFirst.push(memberOf(current));
+    const parentId: ManifestId | null = current.info?.parent ?? null;
+    const parent: Backup | undefined = parentId === null ? undefined : byId.get(parentId);
+    if (parentId !== null && parent === undefined) newestFirst.push(...membersBefore(current, parentId, byId));
+    current = parent;
+  }
+  return newestFirst.reverse();
+}
+
+/** A backup as a member of its chain. */
+export function memberOf(backup: Backup): ChainMember {
   return { id: backup.id, level: backup.info?.level ?? null, backup };
+}
+
+/** Throws `IntegrityError` unless the level of a backup is its parent's and one. */
+export function assertFollows({ id, info }: Backup, parent: Backup): void {
+  if (info !== null && parent.info !== null && parent.info.level === info.level - 1) return;
+  throw new IntegrityError(
+    `Broken chain: backup ${id} of level ${info?.level} follows one of level ${parent.info?.level}`,
+  );
 }
 
 /** What is known of the members before one whose parent is gone: that parent's id, and the base, which may still be there. */
 function membersBefore({ info }: Backup, parent: ManifestId, byId: ReadonlyMap<string, Backup>): ChainMember[] {
   const { level, base } = info!;
   const gone: ChainMember[] = [{ id: parent, level: level - 1, backup: null }];
-  return base !== null && base !== parent ? [{ id: base, level: 0, backup: byId.get(base) ?? null }, ...gone] : gone;
+  return base !== null && base !== parent ? [...gone, { id: base, level: 0, backup: byId.get(base) ?? null }] : gone;
 }

@@ -10,7 +10,7 @@ import { sha256 } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
 import { encodeManifest, type Manifest } from "../format/manifest.ts";
 import { makeNode, type Node } from "../format/node.ts";
-import { partName, sidecarPath } from "../format/series.ts";
+import { partName, sidecarPath, type StreamPath } from "../format/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree.ts";
@@ -25,7 +25,8 @@ import { blobIdOf, type StreamContent } from "./content_list.ts";
 
 /** One stream that was written. */
 export interface WrittenStream {
-  readonly fileName: string;
+  /** Below the series' directory; of two streams neither path lies below the other. */
+  readonly path: StreamPath;
   readonly size: number;
   readonly content: StreamContent;
 }
@@ -40,7 +41,10 @@ export interface CommitRequest {
   readonly programVersion: string;
   readonly streams: readonly WrittenStream[];
   readonly manifest: Manifest;
+  /** The backup that this one continues; undefined for a level 0. */
   readonly parent: Backup | undefined;
+  /** The backup whose streams may be the same, whatever the level. */
+  readonly predecessor?: Backup | undefined;
   /** Resolves when the lock is known to hold, throws where it does not; asked just before the snapshot is written. */
   readonly confirmLock: () => Promise<void>;
 }
@@ -66,36 +70,58 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
 }
 
 /**
- * The directory of the series' streams. A stream that has not changed since the parent keeps its modification time, so
- * that its content list, which may be megabytes, is the parent's blob again.
+ * The directory of the series' streams. Streams that have not changed since the backup before keep their modification
+ * time, so that their content lists, which may be megabytes, are its blobs again.
  */
 async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
-  const earlier = request.parent?.info?.modified;
+  const earlier = request.predecessor?.info?.modified;
   const started = request.manifest.started;
   if (earlier !== undefined && request.manifest.stats.blobsNew === 0) {
-    const tree = encodeTree(await streamNodes(request, earlier));
-    const id = sha256(tree);
+    const { id } = planSeriesTree(request, earlier).at(-1)!;
     if (request.index.has("tree", id)) return { tree: blobIdOf(id), modified: earlier };
   }
-  const tree = encodeTree(await streamNodes(request, started));
-  const id = await saveTree(request.writer, tree);
-  freeBuffer(tree);
-  return { tree: id, modified: started };
+  const planned = planSeriesTree(request, started);
+  for (const { tree } of planned) {
+    await saveTree(request.writer, tree);
+    freeBuffer(tree);
+  }
+  return { tree: blobIdOf(planned.at(-1)!.id), modified: started };
 }
 
-async function streamNodes(request: CommitRequest, modified: Rfc3339): Promise<Node[]> {
-  const nodes: Node[] = [];
-  for (const { fileName, size, content } of request.streams) {
-    if ("content" in content) {
-      nodes.push(fileNode(request, { name: fileName, modified, size, content: content.content }));
-    } else {
+/** A tree that is not stored yet, and its id. */
+interface PlannedTree {
+  readonly tree: Uint8Array<ArrayBuffer>;
+  readonly id: Uint8Array;
+}
+
+/** The trees of the series' directory: every one behind those below it, so that the last is the directory itself. */
+function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[] {
+  const planned: PlannedTree[] = [];
+  const plan = (nodes: readonly Node[]): BlobId => {
+    const tree = encodeTree(nodes);
+    const id = sha256(tree);
+    planned.push({ tree, id });
+    return blobIdOf(id);
+  };
+  const nodesOf = (streams: readonly PlacedStream[]): Node[] =>
+    [...Map.groupBy(streams, ({ names }) => names[0]!)].map(([name, members]) => {
+      const [{ names, stream: { size, content } }] = members as [PlacedStream];
+      if (names.length > 1) {
+        const below = members.map((member) => ({ ...member, names: member.names.slice(1) }));
+        return dirNode(request, { name, modified, subtree: plan(nodesOf(below)) });
+      }
+      if ("content" in content) return fileNode(request, { name, modified, size, content: content.content });
       const parts = content.parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
-      nodes.push(
-        dirNode(request, { name: fileName, modified, subtree: await saveTree(request.writer, encodeTree(parts)) }),
-      );
-    }
-  }
-  return nodes;
+      return dirNode(request, { name, modified, subtree: plan(parts) });
+    });
+  plan(nodesOf(request.streams.map((stream) => ({ names: stream.path.split("/"), stream }))));
+  return planned;
+}
+
+/** A stream and the names that lead to it from the directory at hand. */
+interface PlacedStream {
+  readonly names: readonly string[];
+  readonly stream: WrittenStream;
 }
 
 /** The directories above the series' own, with the manifest beside it; gives the root. */

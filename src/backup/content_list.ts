@@ -67,10 +67,11 @@ export class ContentListWriter {
     if (end > 0) return this.#writePartsUpTo(end);
   }
 
-  /** The list of the whole stream. */
-  async finish(): Promise<StreamContent> {
+  /** The list of the whole stream. One of more than `single` chunks is written in parts, however short it is. */
+  async finish(single = this.#limits.single): Promise<StreamContent> {
     const chunks = this.#earlierChunks + this.#count;
-    if (!this.#isLong) return { chunks, content: this.#ids.subarray(0, this.#count * ID_BYTES) };
+    if (!this.#isLong && chunks <= single) return { chunks, content: this.#ids.slice(0, this.#count * ID_BYTES) };
+    await this.#writePartsUpTo(this.#nextPartEnd());
     if (this.#count > 0) await this.#writePart(this.#count);
     return { chunks, parts: this.#parts };
   }

@@ -28,19 +28,26 @@ export interface BackupFile {
  * Throws `IntegrityError` where it is damaged or is not the one that the snapshot names.
  */
 export async function readManifest(repository: IndexedRepository, backup: Backup): Promise<Manifest | null> {
-  const path = sidecarPath(backup.series);
-  const node = await findNode(repository, backup.snapshot.tree, path);
-  if (node?.type !== "file" || node.content === null) {
+  const text = await readSidecar(repository, backup);
+  if (text === null) {
     if (backup.info === null) return null;
-    throw new IntegrityError(`Damaged backup ${backup.id}: its tree holds no manifest at ${path}`);
+    throw new IntegrityError(
+      `Damaged backup ${backup.id}: its tree holds no manifest at ${sidecarPath(backup.series)}`,
+    );
   }
-  const text = await readWhole(repository, node.content);
   if (backup.info !== null && encodeHex(sha256(text)) !== backup.info.manifest) {
     throw new IntegrityError(
       `Damaged backup ${backup.id}: the manifest in its tree is another one (${encodeHex(sha256(text))})`,
     );
   }
   return decodeManifest(text, `manifest of backup ${backup.id}`);
+}
+
+/** The sidecar file as it lies in the tree, whatever it says; null where there is none. Throws `IntegrityError`. */
+export async function readSidecar(repository: IndexedRepository, backup: Backup): Promise<Uint8Array | null> {
+  const node = await findNode(repository, backup.snapshot.tree, sidecarPath(backup.series));
+  if (node?.type !== "file" || node.content === null) return null;
+  return await readWhole(repository, node.content);
 }
 
 /** The streams of a backup as its manifest lists them or, without one, every file of its tree. */

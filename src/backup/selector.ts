@@ -1,7 +1,7 @@
 /** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
 import { UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { isRfc3339, timestampToDate } from "../format/time.ts";
+import { compareTimestamps, isRfc3339, timestampToDate } from "../format/time.ts";
 import type { Backup } from "./backup.ts";
 
 /** A selector, taken apart. */
@@ -61,12 +61,13 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
   if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
   switch (pick.kind) {
     case "latest":
-      return ofSeries.at(-1)!;
+      return newestAsOf(ofSeries, Infinity)!;
     case "time": {
-      const found = ofSeries.findLast((backup) => timestampToDate(backup.started) <= pick.asOf);
+      const found = newestAsOf(ofSeries, pick.asOf.getTime());
       if (found) return found;
+      const oldest = ofSeries.map(({ started }) => started).reduce((a, b) => compareTimestamps(a, b) <= 0 ? a : b);
       throw new UsageError(
-        `No backup of "${series}" is as old as ${pick.asOf.toISOString()}; the oldest began ${ofSeries[0]!.started}`,
+        `No backup of "${series}" is as old as ${pick.asOf.toISOString()}; the oldest began ${oldest}`,
       );
     }
     case "id": {
@@ -79,6 +80,25 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
       throw new UsageError(`"${text}" could be any of ${found.length} backups (${ids} …): give more digits`);
     }
   }
+}
+
+/**
+ * The newest that was begun by then, in milliseconds since 1970 UTC. The order of snapshots does not tell: restic can give one another time. Of those begun
+ * at one moment the highest level came last.
+ */
+function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
+  let newest: { readonly backup: Backup; readonly startedMs: number } | undefined;
+  for (const backup of backups) {
+    const startedMs = timestampToDate(backup.started).getTime();
+    if (startedMs > asOfMs) continue;
+    const later = startedMs - (newest?.startedMs ?? -Infinity) || levelOf(backup) - levelOf(newest!.backup);
+    if (later >= 0) newest = { backup, startedMs };
+  }
+  return newest?.backup;
+}
+
+function levelOf({ info }: Backup): number {
+  return info?.level ?? 0;
 }
 
 /** A copy that restic rewrote has its original's id: where both are there the original is meant. */

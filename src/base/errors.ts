@@ -13,6 +13,7 @@ export const ExitCode = {
   usage: 2,
   source: 3,
   integrity: 4,
+  overdue: 5,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
@@ -27,6 +28,7 @@ export type ErrorCode =
   | "usage"
   | "source-incomplete"
   | "integrity"
+  | "overdue"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -75,6 +77,19 @@ export class SourceError extends AgentError {
 export class IntegrityError extends AgentError {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
+  }
+}
+
+/** The status file of another tool is not what that tool writes; named as TwinDB Backup names it. */
+export class CorruptedStatus extends IntegrityError {}
+
+/** A status has no copy of this key or at this place; named as TwinDB Backup names it. */
+export class StatusKeyNotFound extends UsageError {}
+
+/** A backup that was expected has not been made in time. */
+export class OverdueError extends AgentError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
   }
 }
 

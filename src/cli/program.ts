@@ -4,13 +4,19 @@ import { ExitCode, UsageError } from "../base/errors.ts";
 import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
+import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { pruneCommand } from "./commands/prune.ts";
 import { putCommand } from "./commands/put.ts";
+import { repairCommand } from "./commands/repair.ts";
+import { rmCommand } from "./commands/rm.ts";
+import { rotateCommand } from "./commands/rotate.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
+import { statusCommand } from "./commands/status.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
@@ -21,7 +27,7 @@ import { withRepositoryOptions } from "./repository_options.ts";
 
 const OVERVIEW = `
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the source was incomplete, nothing committed; 4 integrity: what was read
-is not what was written; 10 no repository there; 11 locked; 12 wrong password; 130 interrupted.
+is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 wrong password; 130 interrupted.
 
 A first backup:
   export AGENT_REPOSITORY=/backup/repo AGENT_PASSWORD_FILE=/etc/agent.password
@@ -34,7 +40,8 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   const { own, commandLine } = splitCommandLine(args);
   const help: string[] = [];
   try {
-    await runProgram(buildProgram({ ...context, commandLine }, (text) => help.push(text)), own);
+    const run = runProgram(buildProgram({ ...context, commandLine }, (text) => help.push(text)), own);
+    await (context.tooLate ? Promise.race([run, context.tooLate]) : run);
     for (const text of help) await writeLine(context.stdout, text.trimEnd());
     return ExitCode.done;
   } catch (error) {
@@ -75,8 +82,14 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     lsCommand,
     showCommand,
     chainCommand,
+    statusCommand,
     verifyCommand,
     checkCommand,
+    repairCommand,
+    forgetCommand,
+    rotateCommand,
+    rmCommand,
+    pruneCommand,
     keyCommand,
     unlockCommand,
     serveCommand,

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { ManifestId } from "../base/id.ts";
 import type { ManifestChunker } from "./manifest.ts";
 import { count, fields, id, text, timestamp } from "./schema.ts";
+import { type BackupName, backupNameProblem } from "./series.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** The summary of a manifest in its snapshot. Sizes in bytes. */
@@ -20,6 +21,8 @@ export interface AgentSnapshotInfo {
   /** Name of the engine. */
   readonly engine: string;
   readonly series: string;
+  /** The name that the backup was started with; absent where it was given none. */
+  readonly name?: BackupName;
   /** All streams together. */
   readonly size: number;
   /** Plaintext that no earlier backup had. */
@@ -48,6 +51,7 @@ const schema = fields({
   runType: v.nullable(text),
   engine: text,
   series: text,
+  name: v.exactOptional(v.pipe(v.string(), v.guard(isBackupName, "expected the name of a backup"))),
   size: count,
   added: count,
   stored: count,
@@ -59,6 +63,10 @@ const schema = fields({
   started: timestamp,
   finished: timestamp,
 });
+
+function isBackupName(value: string): value is BackupName {
+  return backupNameProblem(value) === null;
+}
 
 /** The summary that a decoded JSON value is; `null` where it is none, for then the manifest itself is to be read. */
 export function readAgentInfo(value: unknown): AgentSnapshotInfo | null {

@@ -1,15 +1,21 @@
-/** Names of series and of streams in them, and the paths they take in a snapshot's tree. */
+/** Names of series, of backups and of streams in them, and the paths they take in a snapshot's tree. */
 import { UsageError } from "../base/errors.ts";
 
 declare const brand: unique symbol;
 
 /** A valid name of a series, such as `prod/shop`. */
 export type SeriesName = string & { readonly [brand]: "SeriesName" };
+/** A valid name of a backup in its series, such as `2026-11-21.075342.zone1-0000000100`. */
+export type BackupName = string & { readonly [brand]: "BackupName" };
+/** A valid path of a stream in a series: names joined by slashes. */
+export type StreamPath = string & { readonly [brand]: "StreamPath" | "StreamFileName" };
 /** A valid name of a stream in a series: one path segment. */
-export type StreamFileName = string & { readonly [brand]: "StreamFileName" };
+export type StreamFileName = StreamPath & { readonly [brand]: "StreamFileName" };
 
 /** Longest name in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
+/** Longest path of a stream in bytes of UTF-8; each of its names is at most `MAX_NAME_BYTES` long. */
+export const MAX_PATH_BYTES = 1024;
 /** The file name of a stream where no other is given. */
 export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 
@@ -32,6 +38,25 @@ export function parseFileName(text: string): StreamFileName {
   return text as StreamFileName;
 }
 
+/** `text` as the path of a stream; throws `UsageError` that says what is wrong with it. */
+export function parseStreamPath(text: string): StreamPath {
+  const problem = pathProblem(text);
+  if (problem !== null) throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}`);
+  return text as StreamPath;
+}
+
+/** `text` as the name of a backup; throws `UsageError` that says what is wrong with it. */
+export function parseBackupName(text: string): BackupName {
+  const problem = backupNameProblem(text);
+  if (problem !== null) throw new UsageError(`Not a name of a backup: ${JSON.stringify(text)}: ${problem}`);
+  return text as BackupName;
+}
+
+/** What keeps `text` from being the name of a backup, or `null` where nothing does. */
+export function backupNameProblem(text: string): string | null {
+  return text.includes("/") ? "the name of a backup has no slash" : nameProblem(text);
+}
+
 /** What keeps `text` from being the name of a series, or `null` where nothing does. */
 export function seriesProblem(text: string): string | null {
   const problem = nameProblem(text);
@@ -44,15 +69,25 @@ export function seriesProblem(text: string): string | null {
   return null;
 }
 
-function nameProblem(text: string): string | null {
+function pathProblem(text: string): string | null {
+  const tooLong = text.split("/").find((name) => byteLength(name) > MAX_NAME_BYTES);
+  if (tooLong !== undefined) return `a name in it is longer than ${MAX_NAME_BYTES} bytes`;
+  return nameProblem(text, MAX_PATH_BYTES);
+}
+
+function nameProblem(text: string, maxBytes = MAX_NAME_BYTES): string | null {
   if (text === "") return "it is empty";
   if (!text.isWellFormed()) return "it is not valid Unicode";
   if (FORBIDDEN.test(text)) return "control characters, backslashes and double quotes are not allowed";
-  if (new TextEncoder().encode(text).length > MAX_NAME_BYTES) return `it is longer than ${MAX_NAME_BYTES} bytes`;
+  if (byteLength(text) > maxBytes) return `it is longer than ${maxBytes} bytes`;
   const segments = text.split("/");
   if (segments.includes("")) return "slashes only go between names";
   if (segments.includes(".") || segments.includes("..")) return "`.` and `..` are not allowed";
   return null;
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /**

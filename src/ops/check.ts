@@ -9,7 +9,15 @@ import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import { type Finding, type FindingKind, Findings, SuspectPacks } from "../repository/check_findings.ts";
+import { chooseSubset, type PackSubset } from "../policy/subset.ts";
+import {
+  type Finding,
+  type FindingKind,
+  Findings,
+  type Repair,
+  REPAIRS,
+  SuspectPacks,
+} from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { checkTrees } from "../repository/check_trees.ts";
@@ -35,8 +43,8 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
   /** Check without taking a lock: for stores that are read-only. */
   readonly noLock: boolean;
-  /** Also read every pack and verify every blob. */
-  readonly readData: boolean;
+  /** Also read packs and verify every blob in them: all packs, or a part of them. */
+  readonly readData: boolean | PackSubset;
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
@@ -55,6 +63,8 @@ export interface CheckFinding {
   /** What is wrong with what, and what to do about it; one line each. */
   readonly text: string;
   readonly advice: string;
+  /** The repair to begin with, where one helps. */
+  readonly repair?: Repair;
   /** The backups it hits, oldest first, as far as is known. */
   readonly backups: readonly AffectedBackup[];
   /** The first files it hits, from the root of the snapshots, without a leading slash. */
@@ -72,10 +82,15 @@ export interface CheckReport {
   /** Packs in the index, and the bytes of those that are there. */
   readonly packs: number;
   readonly packBytes: number;
+  /** How many packs were read, and their bytes. */
+  readonly packsRead: number;
+  readonly packBytesRead: number;
   /** Packs in no index. */
   readonly unreferencedPacks: number;
   readonly errors: readonly CheckFinding[];
   readonly notes: readonly CheckFinding[];
+  /** The repairs that make of this what can be made, to be run in this order; none where there are no errors. */
+  readonly repairs: readonly Repair[];
 }
 
 /**
@@ -118,7 +133,8 @@ class CheckRun {
     const { snapshots } = await this.#loadSnapshots();
     const { index, packs } = await checkIndex(this.#context("index"));
     const { whole, bytes, unreferenced } = await checkPacks(this.#context("packs"), packs);
-    if (this.#options.readData) await this.#readPacks(whole);
+    const chosen = this.#packsToRead(whole);
+    if (chosen.length > 0) await this.#readPacks(chosen);
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
@@ -129,9 +145,12 @@ class CheckRun {
       blobs: index.blobCount,
       packs: packs.size,
       packBytes: bytes,
+      packsRead: chosen.length,
+      packBytesRead: chosen.reduce((sum, { bytes }) => sum + bytes, 0),
       unreferencedPacks: unreferenced,
       errors: this.#findings.errors.map((finding) => reported(finding, backups)),
       notes: this.#findings.notes.map((finding) => reported(finding, backups)),
+      repairs: repairsFor(this.#findings.errors),
     };
   }
 
@@ -158,6 +177,12 @@ class CheckRun {
     return list;
   }
 
+  #packsToRead(whole: readonly DescribedPack[]): readonly DescribedPack[] {
+    const { readData } = this.#options;
+    if (typeof readData === "boolean") return readData ? whole : [];
+    return chooseSubset(whole, readData, this.#world.randomBytes);
+  }
+
   async #readPacks(packs: readonly DescribedPack[]): Promise<void> {
     const threads = new PipelineThreads(this.#world.blobThreads);
     try {
@@ -178,6 +203,15 @@ class CheckRun {
       onProgress: (done, total) => onProgress?.({ phase, done, total }),
     };
   }
+}
+
+/** What is lost of packs or an index may be missing in backups, which is made good last. */
+function repairsFor(errors: readonly Finding[]): Repair[] {
+  const wanted = new Set(errors.flatMap(({ repair }) => repair ?? []));
+  if (errors.some(({ repair, snapshots }) => repair !== undefined && snapshots.size > 0)) wanted.add("snapshots");
+  // Blobs that no index lists may lie in a pack whose index is gone.
+  if (errors.some(({ kind, repair }) => repair === "snapshots" && kind !== "pack")) wanted.add("index");
+  return REPAIRS.filter((repair) => wanted.has(repair));
 }
 
 function reported({ snapshots, paths, ...fields }: Finding, backups: readonly Backup[]): CheckFinding {

@@ -15,8 +15,8 @@ export interface CheckDataContext extends CheckContext {
 const BYTES_AT_ONCE = 256 * 1024 * 1024;
 
 const REPLACE_PACK =
-  `bring the file back from a copy of the store, or store its blobs again: move the file away, run ` +
-  `"restic repair index", back up again, and forget the backups that it hits`;
+  `bring the file back from a copy of the store; where there is none, run "agent repair packs", which saves the blobs ` +
+  `that are whole, and back up again, which stores the others anew where the source still has them`;
 
 /** Verifies the given packs to the last byte. Progress is in bytes. */
 export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
@@ -64,7 +64,7 @@ function takeVerdict(
   const problems = verdict instanceof IntegrityError ? [verdict.message] : verdict.problems;
   if (problems.length === 0) return;
   const text = verdict instanceof IntegrityError ? verdict.message : `Pack ${id} ${problems.join("; it ")}`;
-  const finding = findings.error({ kind: "pack", id, text, advice: REPLACE_PACK });
+  const finding = findings.error({ kind: "pack", id, text, advice: REPLACE_PACK, repair: "packs" });
   if (verdict instanceof IntegrityError || !verdict.headerHolds) suspects.add(number, finding);
   else suspects.add(number, finding, verdict.damagedBlobs);
 }

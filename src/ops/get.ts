@@ -1,13 +1,13 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
+import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup, type Selector } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { finishDigest } from "../pipeline/seal_stream.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { loadIndex } from "../repository/index_files.ts";
@@ -52,6 +52,8 @@ export interface OpenBackup {
    * otherwise, by when the sink may have taken part of it.
    */
   read(file: BackupFile, sink: StreamSink, guard?: GuardChoice): Promise<VerifiedStream>;
+  /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` where parents go round in a circle. */
+  checkChain(): Promise<CheckedMember[]>;
 }
 
 /** Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. */
@@ -78,7 +80,11 @@ export async function withBackup<T>(
         await confirmed;
         const read: OpenBackup["read"] = (file, sink, guard = "none") =>
           readFile({ repository: indexed, threads, options, file, sink, guard });
-        return await work({ backup, manifest, files, read });
+        const checkItsChain = async () => {
+          const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
+          return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
+        };
+        return await work({ backup, manifest, files, read, checkChain: checkItsChain });
       };
       if (options.noLock) return await perform(Promise.resolve());
       const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
@@ -156,37 +162,42 @@ async function indexRepository(
   return { ...repository, index };
 }
 
-interface FileReading {
+/** What reading one file takes. The threads must be configured. */
+export interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
-  readonly options: ReadOptions;
+  readonly options: Pick<ReadOptions, "signal" | "onProgress">;
   readonly file: BackupFile;
   readonly sink: StreamSink;
   readonly guard: GuardChoice;
 }
 
-async function readFile({ repository, threads, options, file, sink, guard }: FileReading): Promise<VerifiedStream> {
-  await threads.digest.call("begin", { guard });
+/** Reads a file as `OpenBackup.read` does; any number of them may be read side by side with the same threads. */
+export async function readFile(
+  { repository, threads, options, file, sink, guard }: FileReading,
+): Promise<VerifiedStream> {
+  const inspection = threads.inspect(guard);
   let bytesWritten = 0;
-  for await (
-    const { segment, length } of readStream(file.contents(), { repository, threads, signal: options.signal })
-  ) {
-    segment.retain();
-    const digested = threads.digest.call("update", { segment: segment.bytes.buffer, start: 0, end: length })
-      .finally(() => segment.release());
-    digested.catch(() => {});
-    try {
-      await sink.write(segment.bytes.subarray(0, length));
-    } finally {
-      segment.release();
+  try {
+    for await (const filled of readStream(file.contents(), { repository, threads, signal: options.signal })) {
+      const { segment, length } = filled;
+      segment.retain();
+      inspection.take(filled);
+      try {
+        await sink.write(segment.bytes.subarray(0, length));
+      } finally {
+        segment.release();
+      }
+      options.signal.throwIfAborted();
+      bytesWritten += length;
+      options.onProgress?.({ bytesWritten, bytesTotal: file.size });
     }
-    options.signal.throwIfAborted();
-    bytesWritten += length;
-    options.onProgress?.({ bytesWritten, bytesTotal: file.size });
+    const summary = await inspection.finish();
+    assertExpected(file, summary);
+    return { file, summary };
+  } finally {
+    inspection.drop();
   }
-  const summary = await finishDigest(threads);
-  assertExpected(file, summary);
-  return { file, summary };
 }
 
 /** Throws `IntegrityError` where a stream is not what its tree and its manifest say. */

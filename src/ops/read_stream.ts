@@ -5,7 +5,7 @@
 import { mapConcurrently } from "../base/concurrency.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { OPEN_FIELDS } from "../pipeline/calls.ts";
-import type { FilledSegment } from "../pipeline/intake.ts";
+import type { FilledSegment } from "../pipeline/feed.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
 import { type IndexedRepository, packError } from "../repository/blob_reader.ts";

@@ -61,10 +61,12 @@ export type BlobCalls = {
   verify: { request: VerifyRequest; response: PackVerdict };
 };
 
-/** Calls of a thread that digests one stream. */
+/** Calls of a thread that digests streams, each of which has a number that no other one gets. */
 export type DigestCalls = {
-  begin: { request: { guard: GuardChoice }; response: null };
+  begin: { request: { stream: number; guard: GuardChoice }; response: null };
   /** Bytes `start` to `end` of a segment come next; the answer says that the segment is not needed any more. */
-  update: { request: { segment: SharedArrayBuffer; start: number; end: number }; response: null };
-  finish: { request: null; response: StreamSummary };
+  update: { request: { stream: number; segment: SharedArrayBuffer; start: number; end: number }; response: null };
+  finish: { request: { stream: number }; response: StreamSummary };
+  /** The stream is given up. */
+  drop: { request: { stream: number }; response: null };
 };

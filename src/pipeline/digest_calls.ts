@@ -1,4 +1,4 @@
-/** Inside a thread: MD5, SHA-256 and the guard of one stream. */
+/** Inside a thread: MD5, SHA-256 and the guard of each stream that is under way. */
 import { invariant } from "../base/errors.ts";
 import { StreamDigest } from "../crypto/digest.ts";
 import type { Guard } from "../guard/guard.ts";
@@ -6,24 +6,33 @@ import { createGuard } from "../guard/registry.ts";
 import type { DigestCalls } from "./calls.ts";
 import type { Handlers } from "./thread.ts";
 
-/** The handlers of `DigestCalls`. One stream a thread; `begin` may be called again for the next one. */
+/** The handlers of `DigestCalls`. */
 export function digestCalls(): Handlers<DigestCalls> {
-  let stream: StreamInspection | undefined;
-  const current = () => {
-    invariant(stream, "A stream was digested before it began");
-    return stream;
+  const streams = new Map<number, StreamInspection>();
+  const begun = (stream: number) => {
+    const inspection = streams.get(stream);
+    invariant(inspection, "A stream was digested before it began or after it ended");
+    return inspection;
   };
   return {
-    begin({ guard }) {
-      stream = new StreamInspection(createGuard(guard));
+    begin({ stream, guard }) {
+      invariant(!streams.has(stream), "A stream began twice");
+      streams.set(stream, new StreamInspection(createGuard(guard)));
       return { response: null };
     },
-    async update({ segment, start, end }) {
-      await current().update(new Uint8Array(segment, start, end - start));
+    async update({ stream, segment, start, end }) {
+      await begun(stream).update(new Uint8Array(segment, start, end - start));
       return { response: null };
     },
-    async finish() {
-      return { response: await current().finish() };
+    async finish({ stream }) {
+      const inspection = begun(stream);
+      streams.delete(stream);
+      return { response: await inspection.finish() };
+    },
+    drop({ stream }) {
+      streams.get(stream)?.drop();
+      streams.delete(stream);
+      return { response: null };
     },
   };
 }
@@ -47,8 +56,18 @@ class StreamInspection {
   }
 
   async finish() {
-    await this.#guardQueue;
-    const { md5, sha256 } = this.#digest.digest();
-    return { size: this.#size, md5, sha256, verdict: await this.#guard.finish() };
+    try {
+      await this.#guardQueue;
+      const { md5, sha256 } = this.#digest.digest();
+      return { size: this.#size, md5, sha256, verdict: await this.#guard.finish() };
+    } finally {
+      this.#guard.dispose();
+    }
+  }
+
+  /** Lets go of the guard once it is done with what it was given. */
+  drop(): void {
+    const dispose = () => this.#guard.dispose();
+    void this.#guardQueue.then(dispose, dispose);
   }
 }

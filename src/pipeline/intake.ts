@@ -1,15 +1,10 @@
 /** The intake: reads a source into segments from the first moment, as far ahead as the pool of segments allows. */
 import type { ByteSource } from "../base/byte_source.ts";
+import type { Feed, FilledSegment } from "./feed.ts";
 import type { Segment, SegmentPool } from "./segments.ts";
 
-/** A segment whose first `length` bytes hold the next piece of a stream. */
-export interface FilledSegment {
-  readonly segment: Segment;
-  readonly length: number;
-}
-
 /** Reads ahead of whoever takes; an error of the source reaches the taker. */
-export class Intake {
+export class Intake implements Feed {
   readonly #source: ByteSource;
   readonly #pool: SegmentPool;
   readonly #ready: FilledSegment[] = [];
@@ -30,7 +25,7 @@ export class Intake {
     return this.#bytesRead;
   }
 
-  /** The next piece, or null at the end. Owns: the taker releases the segment. Throws what the source threw. */
+  /** Throws what the source threw. */
   async next(): Promise<FilledSegment | null> {
     for (;;) {
       const filled = this.#ready.shift();

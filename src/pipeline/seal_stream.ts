@@ -2,51 +2,49 @@
 import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
 import type { Chunker } from "../chunker/gear.ts";
-import type { SealedBatch, StreamSummary } from "./calls.ts";
-import type { FilledSegment, Intake } from "./intake.ts";
+import type { SealedBatch } from "./calls.ts";
+import type { Feed, FilledSegment } from "./feed.ts";
+import type { Inspection } from "./inspection.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` works with. */
 export interface SealStreamOptions {
-  readonly intake: Intake;
+  readonly feed: Feed;
   readonly chunker: Chunker;
   readonly threads: PipelineThreads;
+  /** Gets every piece; at the end it is the caller who finishes or drops it. */
+  readonly inspection: Inspection;
   /** The blobs the repository holds; the taker of the batches adds to it what it stores. */
   readonly known: IdTable;
+  /** How many streams go through these threads at present; one, where it is not given. They share what goes on ahead. */
+  readonly streamsUnderWay?: () => number;
 }
 
-/** Batches of the stream that are being worked on at a time, for each sealing thread. */
+/** Batches that are being worked on at a time, for each sealing thread. */
 const BATCHES_PER_THREAD = 2;
 
-/**
- * Yields the chunks of the whole stream in order, as they get ready. The digesting thread must have been told to `begin`;
- * after the last batch `finishDigest` tells what the stream was. Throws what the source throws.
- */
+/** Yields the chunks of the whole stream in order, as they get ready. Throws what the feed throws. */
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
-  const { intake, threads, known } = options;
+  const { feed, threads, inspection, known, streamsUnderWay = () => 1 } = options;
+  const batchesAtOnce = () => Math.max(1, Math.floor(threads.blobThreads * BATCHES_PER_THREAD / streamsUnderWay()));
   const cutter = new SegmentCutter(options.chunker);
   const inFlight: Promise<SealedBatch>[] = [];
   try {
     for (;;) {
-      const filled = await intake.next();
+      const filled = await feed.next();
       const request = filled === null ? cutter.last() : cutter.cut(filled);
       if (request !== null) {
         threads.shareKnown(known);
         inFlight.push(guarded(seal(threads, request, filled)));
       }
       if (filled === null) break;
-      guarded(digest(threads, filled));
-      if (inFlight.length >= threads.blobThreads * BATCHES_PER_THREAD) yield await inFlight.shift()!;
+      inspection.take(filled);
+      while (inFlight.length >= batchesAtOnce()) yield await inFlight.shift()!;
     }
     while (inFlight.length > 0) yield await inFlight.shift()!;
   } finally {
     await Promise.allSettled(inFlight);
   }
-}
-
-/** Digests and verdict of the stream whose pieces were all sent. */
-export function finishDigest(threads: PipelineThreads): Promise<StreamSummary> {
-  return threads.digest.call("finish", null);
 }
 
 interface CutSegment {
@@ -98,15 +96,7 @@ async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, fille
   }
 }
 
-async function digest(threads: PipelineThreads, { segment, length }: FilledSegment): Promise<void> {
-  try {
-    await threads.digest.call("update", { segment: segment.bytes.buffer, start: 0, end: length });
-  } finally {
-    segment.release();
-  }
-}
-
-/** Keeps a rejection from counting as unhandled until somebody awaits it; `finishDigest` meets a failed digest again. */
+/** Keeps a rejection from counting as unhandled until somebody awaits it. */
 function guarded<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

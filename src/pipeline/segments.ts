@@ -23,6 +23,11 @@ export class SegmentPool {
     this.#segmentBytes = segmentBytes;
   }
 
+  /** How many takers wait for a segment. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** A segment of at least `leastBytes`, with one user; waits until one is free. Only the usual size is kept for reuse. */
   async acquire(leastBytes = 0): Promise<Segment> {
     const bytes = await this.#take();

@@ -1,19 +1,22 @@
-/** The worker threads of a pipeline: one that digests the stream, several that seal or open blobs. */
+/** The worker threads of a pipeline: one that digests the streams, several that seal or open blobs. */
 import type { IdTable } from "../base/id_table.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
+import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls } from "./calls.ts";
+import { Inspection } from "./inspection.ts";
 import { Thread } from "./thread.ts";
 
 /** Worker threads, ended together. Starting them early costs nothing that waiting for a password would not. */
 export class PipelineThreads {
-  readonly digest: Thread<DigestCalls>;
+  readonly #digest: Thread<DigestCalls>;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[];
   #knownGeneration = -1;
+  #streams = 0;
 
   /** Starts one digesting thread and `blobThreads` that seal and open. */
   constructor(blobThreads: number) {
-    this.digest = new Thread(startWorker());
+    this.#digest = new Thread(startWorker());
     this.#blobs = Array.from(
       { length: blobThreads },
       () => ({ thread: new Thread<BlobCalls>(startWorker()), load: 0 }),
@@ -23,6 +26,11 @@ export class PipelineThreads {
   /** How many threads seal and open. */
   get blobThreads(): number {
     return this.#blobs.length;
+  }
+
+  /** Begins to digest a stream; any number of them may be under way. */
+  inspect(guard: GuardChoice): Inspection {
+    return new Inspection(this.#digest, this.#streams++, guard);
   }
 
   /** Gives the sealing threads what they need; once, before `callBlobs`. */
@@ -55,7 +63,7 @@ export class PipelineThreads {
 
   /** Ends all threads. */
   terminate(): void {
-    this.digest.terminate();
+    this.#digest.terminate();
     for (const { thread } of this.#blobs) thread.terminate();
   }
 }

@@ -3,7 +3,8 @@
  *
  * Memory a blob: 37 to 43 bytes for its id (see base/id_table.ts) and 16 for its place (pack number, offset, length,
  * uncompressed length), at most 59 together. A backup only asks whether a data blob is there, so it can leave the
- * places of data blobs out and take 25 to 31 bytes; trees, of which there are few, always have theirs.
+ * places of data blobs out, but for a few that it names, and take 25 to 31 bytes; trees, of which there are few, always
+ * have theirs.
  */
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
@@ -26,6 +27,14 @@ export function plaintextLength(place: BlobPlace): number {
   return place.uncompressedLength || place.length - SEAL_OVERHEAD_BYTES;
 }
 
+/** Which data blobs an index can locate. */
+export interface PlaceOptions {
+  /** Whether `locate` shall find data blobs. */
+  readonly dataPlaces: boolean;
+  /** The few data blobs, 32 bytes each, that it shall find all the same. */
+  readonly placesOf?: readonly Uint8Array[];
+}
+
 /** All blobs of a repository by id. Of several copies of one blob the first one that was added counts. */
 export class BlobIndex {
   readonly #data: IdTable;
@@ -33,11 +42,13 @@ export class BlobIndex {
   readonly #packs = new IdTable();
   readonly #treePlaces = new PlaceList();
   readonly #dataPlaces: PlaceList | undefined;
+  readonly #wanted: readonly Uint8Array[];
+  readonly #wantedPlaces = new Map<number, BlobPlace>();
 
-  /** `dataPlaces`: whether `locate` shall find data blobs. */
-  constructor({ dataPlaces }: { dataPlaces: boolean }) {
+  constructor({ dataPlaces, placesOf = [] }: PlaceOptions) {
     this.#data = new IdTable(dataPlaces ? ID_BYTES : KEPT_ID_BYTES);
     this.#dataPlaces = dataPlaces ? new PlaceList() : undefined;
+    this.#wanted = dataPlaces ? [] : placesOf;
   }
 
   /** The ids of all data blobs, to be looked up by other threads, too. */
@@ -73,6 +84,9 @@ export class BlobIndex {
     const entry = table.size;
     if (table.add(id, idOffset) !== entry) return false;
     this.#places(type)?.push(place);
+    if (type === "data" && this.#wanted.some((wanted) => isIdAt(wanted, id, idOffset))) {
+      this.#wantedPlaces.set(entry, { ...place });
+    }
     return true;
   }
 
@@ -81,10 +95,12 @@ export class BlobIndex {
     return this.#table(type).find(id, idOffset) >= 0;
   }
 
-  /** Where a blob lies, or undefined where there is none. Data blobs are found only in an index with `dataPlaces`. */
+  /** Where a blob lies, or undefined where there is none. Of data blobs only those of `PlaceOptions` are found. */
   locate(type: BlobType, id: Uint8Array, idOffset = 0): BlobPlace | undefined {
     const entry = this.#table(type).find(id, idOffset);
-    return entry < 0 ? undefined : this.#places(type)?.at(entry);
+    if (entry < 0) return undefined;
+    const places = this.#places(type);
+    return places === undefined ? this.#wantedPlaces.get(entry) : places.at(entry);
   }
 
   #table(type: BlobType): IdTable {
@@ -94,6 +110,11 @@ export class BlobIndex {
   #places(type: BlobType): PlaceList | undefined {
     return type === "data" ? this.#dataPlaces : this.#treePlaces;
   }
+}
+
+/** Whether the id at a place is that one; the first byte alone nearly always tells that it is not. */
+function isIdAt(wanted: Uint8Array, bytes: Uint8Array, offset: number): boolean {
+  return wanted[0] === bytes[offset] && wanted.every((byte, i) => byte === bytes[offset + i]);
 }
 
 const PLACE_NUMBERS = 4;

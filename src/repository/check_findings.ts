@@ -5,6 +5,11 @@ import { ID_BYTES, type SnapshotId } from "../base/id.ts";
 /** What a finding is about. `file` is a file in a tree, `chain` the link from a backup to its parent. */
 export type FindingKind = "index" | "pack" | "tree" | "file" | "snapshot" | "manifest" | "chain" | "lock";
 
+/** The repairs there are, in the order in which they have to be made. */
+export const REPAIRS = ["index", "packs", "snapshots"] as const;
+/** What "agent repair" can make good, or as good as it gets. */
+export type Repair = typeof REPAIRS[number];
+
 /** One thing that was found. */
 export interface Finding {
   readonly kind: FindingKind;
@@ -14,6 +19,8 @@ export interface Finding {
   readonly text: string;
   /** One line: what to do about it. */
   readonly advice: string;
+  /** The repair to begin with, where one helps. */
+  readonly repair?: Repair;
   /** Files in trees that it hits, without a leading slash: the first `MOST_PATHS` of them. */
   readonly paths: Set<string>;
   /** Snapshots that it hits, as far as is known. */
@@ -21,7 +28,7 @@ export interface Finding {
 }
 
 /** What a finding begins with; the rest is added as it gets known. */
-export interface FindingFields extends Pick<Finding, "kind" | "id" | "text" | "advice"> {
+export interface FindingFields extends Pick<Finding, "kind" | "id" | "text" | "advice" | "repair"> {
   readonly path?: string;
   readonly snapshots?: Iterable<SnapshotId>;
 }

@@ -93,15 +93,15 @@ class IndexCheck implements CheckedIndex {
     if (loaded === "gone") return;
     try {
       if (loaded instanceof IntegrityError) throw loaded;
-      for (const [pack, blobs] of readPacks(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
+      for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
       this.#context.findings.error({
         kind: "index",
         id,
         text: error.message,
-        advice:
-          `bring the file back from a copy of the store, or run "restic repair index", which reads all packs anew`,
+        advice: `bring the file back from a copy of the store, or run "agent repair index", which reads its packs anew`,
+        repair: "index",
       });
     }
   }
@@ -128,6 +128,7 @@ class IndexCheck implements CheckedIndex {
         text:
           `Index ${describedBy} describes pack ${id} as no pack can be: its blobs overlap, leave gaps or are too many`,
         advice: REPAIR_INDEX,
+        repair: "index",
       });
       suspects.add(number, finding);
     } else if (earlier !== undefined && earlier.headerSha256 !== headerSha256) {
@@ -136,6 +137,7 @@ class IndexCheck implements CheckedIndex {
         id,
         text: `Pack ${id} is described differently by index ${earlier.describedBy} and index ${describedBy}`,
         advice: REPAIR_INDEX,
+        repair: "index",
       });
       suspects.add(number, finding);
     } else if (earlier !== undefined) {
@@ -143,19 +145,19 @@ class IndexCheck implements CheckedIndex {
         kind: "pack",
         id,
         text: `Pack ${id} is described twice, by index ${earlier.describedBy} and index ${describedBy}`,
-        advice: `nothing has to be done; "agent prune" tidies it up`,
+        advice: `nothing has to be done; "agent repair index" tidies it up`,
       });
     }
   }
 }
 
-const REPAIR_INDEX = `run "restic repair index", which describes every pack by its own header`;
+const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
 
 /** Ids share buffers of so many: one buffer for each would cost more than all else. */
 const IDS_AT_ONCE = 4096;
 
 /** The packs of an index file with their blobs in the order of offsets. Throws `IntegrityError` for a malformed file. */
-function readPacks(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
+export function packsOfIndex(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
   const packs = new Map<PackId, PackedBlob[]>();
   let packId: PackId | undefined;
   let ids = new Uint8Array(0);
@@ -193,7 +195,7 @@ function sameBlob(a: PackedBlob, b: PackedBlob): boolean {
 }
 
 /** SHA-256 of the header of a pack that holds exactly these blobs; null where none can. */
-function headerDigest(blobs: readonly PackedBlob[]): string | null {
+export function headerDigest(blobs: readonly PackedBlob[]): string | null {
   let end = 0;
   let headerBytes = SEAL_OVERHEAD_BYTES;
   for (const blob of blobs) {

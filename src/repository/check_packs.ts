@@ -13,9 +13,9 @@ export interface CheckedPacks {
   readonly unreferenced: number;
 }
 
-const BRING_BACK_PACK =
-  `bring the file back from a copy of the store; where there is none, run "restic repair index", ` +
-  `so that the next backups store its blobs again, and forget the backups that it hits`;
+const BRING_BACK_PACK = "bring the file back from a copy of the store; where there is none, run ";
+const MISSING_ADVICE = `${BRING_BACK_PACK}"agent repair index", so that the next backups store its blobs again`;
+const WRONG_SIZE_ADVICE = `${BRING_BACK_PACK}"agent repair packs", which saves what is left of its blobs`;
 
 /** Lists the packs of the store and compares them with what the index describes. */
 export async function checkPacks(
@@ -45,12 +45,12 @@ export async function checkPacks(
 }
 
 function missingPack({ id }: DescribedPack) {
-  return { kind: "pack", id, text: `Pack ${id} is missing`, advice: BRING_BACK_PACK } as const;
+  return { kind: "pack", id, text: `Pack ${id} is missing`, advice: MISSING_ADVICE, repair: "index" } as const;
 }
 
 function wrongSize({ id, bytes }: DescribedPack, size: number) {
   const text = `Pack ${id} has ${size} bytes; by the index it must have ${bytes}`;
-  return { kind: "pack", id, text, advice: BRING_BACK_PACK } as const;
+  return { kind: "pack", id, text, advice: WRONG_SIZE_ADVICE, repair: "packs" } as const;
 }
 
 function unreferencedPack(id: string, size: number) {

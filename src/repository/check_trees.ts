@@ -20,8 +20,10 @@ import { readTree } from "./trees.ts";
 const MOST_TREES_AT_ONCE = 8;
 
 const REPLACE_TREE =
-  `bring its pack or index back from a copy of the store, or run "restic repair index"; else forget the backups it hits`;
-const REPLACE_BACKUP = `it cannot be restored as it was: back it up again and forget the backups it hits`;
+  `bring its pack or index back from a copy of the store, or run "agent repair index", which finds it ` +
+  `where its pack is there; else "agent repair snapshots" saves what is left of the backups it hits`;
+const REPLACE_BACKUP = `it cannot be restored as it was: back it up again; "agent repair index" helps where only the ` +
+  `index lost its blobs, "agent repair snapshots" saves what is left`;
 
 /** What the check of backups needs to know of the trees. */
 export interface CheckedTrees {
@@ -154,7 +156,14 @@ class TreeWalk implements CheckedTrees {
       const path = name === null ? prefix.slice(0, -1) : prefix + name;
       const subject = name === null ? `Tree ${tree}` : `${JSON.stringify(path)} in tree ${tree}`;
       const kind = name === null ? "tree" : "file";
-      const fields = { kind, id: tree, path, text: `${subject} ${text}`, advice: REPLACE_BACKUP } as const;
+      const fields = {
+        kind,
+        id: tree,
+        path,
+        text: `${subject} ${text}`,
+        advice: REPLACE_BACKUP,
+        repair: "snapshots",
+      } as const;
       this.#hit(this.#context.findings.error(fields), number, path);
     }
     for (const { name, findings } of suspects) {
@@ -177,7 +186,8 @@ class TreeWalk implements CheckedTrees {
     const path = prefix.slice(0, -1);
     const where = path === "" ? "a root" : JSON.stringify(path);
     const text = isIndexed ? failure.message : `Tree ${tree}, ${where}, is in no index`;
-    return { kind: "tree", id: tree, text, advice: REPLACE_TREE, ...(path === "" ? {} : { path }) } as const;
+    const fields = { kind: "tree", id: tree, text, advice: REPLACE_TREE, repair: "snapshots" } as const;
+    return path === "" ? fields : { ...fields, path };
   }
 
   #hit(finding: Finding, tree: number, path: string): void {

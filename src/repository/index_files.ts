@@ -4,13 +4,11 @@ import { asId } from "../base/id.ts";
 import { NotFoundError } from "../base/errors.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { decodeIndex } from "../format/index_file.ts";
-import { BlobIndex } from "./blob_index.ts";
+import { BlobIndex, type PlaceOptions } from "./blob_index.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
 /** Options of `loadIndex`. */
-export interface LoadIndexOptions {
-  /** Whether places of data blobs are kept; see `BlobIndex`. */
-  readonly dataPlaces: boolean;
+export interface LoadIndexOptions extends PlaceOptions {
   readonly signal?: AbortSignal;
 }
 

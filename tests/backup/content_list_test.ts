@@ -55,6 +55,17 @@ Deno.test("a short list is itself, and no tree is written", async () => {
   }
 });
 
+Deno.test("a short list is written in parts where its end asks for it, and they are those of a long one", async () => {
+  const ids = idsWithEnds(90, 8, "asked");
+  const limits = { single: 100, least: 20, most: 40 };
+  const trees = new Trees();
+  const writer = new ContentListWriter("data", trees.save, limits);
+  for (let i = 0; i < ids.length; i++) await writer.add(ids[i]!, 0, i + 1);
+  const parts = partsOf({ content: await writer.finish(89), trees });
+  assert.deepEqual(concat(parts), concat(ids));
+  assert.deepEqual(parts, partsOf(await written(ids, { ...limits, single: 50 })));
+});
+
 Deno.test("the parts of a long list are the list, each within the limits, with the sizes of their chunks", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 21, max: 300 }), fc.nat(5), async (count, seed) => {

@@ -67,6 +67,20 @@ Deno.test("a time means the newest backup that began by then", () => {
   });
 });
 
+Deno.test("a time looks at when backups began, whatever order their snapshots have; a tie goes to the higher level", () => {
+  const base = manifestIdOf("late");
+  const backups = [
+    backup("late", { time: "2026-01-05T00:00:00Z" }),
+    backup("child", { time: "2026-01-02T00:00:00Z", level: 1, parent: base, base }),
+    backup("early", { time: "2026-01-02T00:00:00Z" }),
+  ];
+  const meant = (text: string) => selectBackup(backups, parseSelector(text), text).id;
+  assert.equal(meant("prod/shop@2026-01-03T00:00:00Z"), manifestIdOf("child"));
+  assert.equal(meant("prod/shop@2026-01-05T00:00:00Z"), base);
+  assert.equal(meant("prod/shop"), base);
+  assert.throws(() => meant("prod/shop@2026-01-01T00:00:00Z"), { message: /the oldest began 2026-01-02/ });
+});
+
 Deno.test("an id is the manifest's or the snapshot's, of any length that fits one", () => {
   for (
     const id of [manifestIdOf("2"), snapshotIdOf("2"), manifestIdOf("2").slice(0, 8), snapshotIdOf("2").slice(0, 8)]

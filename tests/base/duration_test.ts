@@ -1,6 +1,13 @@
 /** Spans of time as people write and read them. */
 import assert from "node:assert/strict";
-import { formatDuration, parseSpan } from "../../src/base/duration.ts";
+import {
+  formatAgeSpan,
+  formatDuration,
+  formatKeepSpan,
+  parseAgeSpan,
+  parseKeepSpan,
+  parseSpan,
+} from "../../src/base/duration.ts";
 import { UsageError } from "../../src/base/errors.ts";
 
 const SECOND = 1000;
@@ -35,5 +42,36 @@ Deno.test("spans are read", () => {
 Deno.test("what is no span is refused", () => {
   for (const text of ["", "5", "m", "-5m", "1.5h", "5 m", "5y", "5m!"]) {
     assert.throws(() => parseSpan(text), UsageError, text);
+  }
+});
+
+const NO_SPAN = { years: 0, months: 0, days: 0, hours: 0, minutes: 0, seconds: 0 };
+
+Deno.test("calendar spans are read in restic's units and in bakthat's, where m is not the same", () => {
+  assert.deepEqual(parseKeepSpan("2y5m7d3h"), { ...NO_SPAN, years: 2, months: 5, days: 7, hours: 3 });
+  assert.deepEqual(parseKeepSpan("3h7d"), { ...NO_SPAN, days: 7, hours: 3 });
+  assert.deepEqual(parseAgeSpan("3M2D8h20m5s"), { ...NO_SPAN, months: 3, days: 2, hours: 8, minutes: 20, seconds: 5 });
+  assert.deepEqual(parseAgeSpan("1Y2W1D"), { ...NO_SPAN, years: 1, days: 15 });
+  assert.deepEqual(parseAgeSpan("30d"), parseAgeSpan("30D"));
+  assert.equal(formatKeepSpan(parseKeepSpan("3h7d5m2y")), "2y5m7d3h");
+  assert.equal(formatAgeSpan(parseAgeSpan("5s20m8h2D3M1Y")), "1Y3M2D8h20m5s");
+});
+
+Deno.test("what is no calendar span is refused, in one line that shows one that is", () => {
+  for (
+    const text of ["", "5", "y", "-1d", "1.5d", "1d 2h", "5x", "5w", "5M", "1d1d", "1234567890d", "unlimited", "1d\n"]
+  ) {
+    assert.throws(
+      () => parseKeepSpan(text),
+      (error) => error instanceof UsageError && /2y5m7d3h$/.test(error.message),
+      text,
+    );
+  }
+  for (const text of ["", "3", "M", "-3M", "3M-2D", "1W1W", "1D1d", "3Q", "1H", "1234567890Y", "1constructor"]) {
+    assert.throws(
+      () => parseAgeSpan(text),
+      (error) => error instanceof UsageError && /3M2D8h20m5s/.test(error.message),
+      text,
+    );
   }
 });

@@ -52,6 +52,14 @@ Deno.test("certificates come from files that options or variables name, ours bef
   });
 });
 
+Deno.test("proxies come from the variables that all programs know", async () => {
+  const proxiesIn = async (env: Record<string, string>) => (await networkOptions({}, contextOf(env).context)).proxies;
+  assert.equal(await proxiesIn({ NO_PROXY: "*", HTTP_PROXY: "" }), undefined);
+  const env = { HTTP_PROXY: "http://a:1", http_proxy: "http://b:1", https_proxy: "c:2", no_proxy: "d,.e" };
+  assert.deepEqual(await proxiesIn(env), { http: "http://a:1", https: "c:2", except: "d,.e" });
+  assert.deepEqual(await proxiesIn({ ALL_PROXY: "socks5://a:1" }), {}, "passed over, by every request");
+});
+
 Deno.test("a certificate file that is missing, unreadable or none at all is told by its path", async () => {
   const { context } = contextOf();
   await assert.rejects(networkOptions({ cacert: "/does/not/exist" }, context), NotFoundError);

@@ -10,7 +10,7 @@ import type { KeyFile } from "../../src/format/key_file.ts";
 import type { Lock } from "../../src/format/lock.ts";
 import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../src/format/manifest.ts";
 import { isNodeName, type Node, NODE_TYPES } from "../../src/format/node.ts";
-import { parseSeries } from "../../src/format/series.ts";
+import { backupNameProblem, parseBackupName, parseSeries } from "../../src/format/series.ts";
 import type { Snapshot, SnapshotSummary } from "../../src/format/snapshot.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../src/format/time.ts";
 
@@ -70,7 +70,7 @@ export const keyFile: fc.Arbitrary<KeyFile> = record({
   data: fc.uint8Array({ maxLength: 200 }),
 });
 
-const agentInfo: fc.Arbitrary<AgentSnapshotInfo> = record({
+const unnamedInfo: fc.Arbitrary<AgentSnapshotInfo> = record({
   manifest: id<ManifestId>(),
   parent: fc.option(id<ManifestId>()),
   base: fc.option(id<ManifestId>()),
@@ -89,6 +89,13 @@ const agentInfo: fc.Arbitrary<AgentSnapshotInfo> = record({
   started: time,
   finished: time,
 });
+
+const backupName = fc.string({ unit: "grapheme" }).filter((name) => backupNameProblem(name) === null);
+
+const agentInfo: fc.Arbitrary<AgentSnapshotInfo> = fc.oneof(
+  unnamedInfo,
+  fc.tuple(unnamedInfo, backupName).map(([info, name]) => ({ ...info, name: parseBackupName(name) })),
+);
 
 const summary: fc.Arbitrary<SnapshotSummary> = record({
   backupStart: time,

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/base/errors.ts";
-import { parseFileName, parseSeries, partName, sidecarPath } from "../../src/format/series.ts";
+import {
+  parseBackupName,
+  parseFileName,
+  parseSeries,
+  parseStreamPath,
+  partName,
+  sidecarPath,
+} from "../../src/format/series.ts";
 
 Deno.test("names of series that are taken", () => {
   for (const name of ["shop", "prod/shop", "a/b/c d/é😀", ".hidden", "...", "x.manifest.json5", "a".repeat(255)]) {
@@ -42,6 +49,26 @@ Deno.test("file names are one segment", () => {
   assert.equal(parseFileName("db.sql"), "db.sql");
   for (const name of ["", "a/b", "..", ".", "a\\b", "a\tb", "\ud800"]) {
     assert.throws(() => parseFileName(name), UsageError);
+  }
+});
+
+Deno.test("paths of streams are names with slashes between, each as long as a file name may be", () => {
+  for (const path of ["db.sql", "a/b/c", `${"x".repeat(255)}/${"y".repeat(255)}`]) {
+    assert.equal(parseStreamPath(path), path);
+  }
+  for (
+    const path of ["", "/a", "a/", "a//b", "a/../b", "a\\b", "x".repeat(256), "é".repeat(128), "ab/".repeat(341) + "ab"]
+  ) {
+    assert.throws(() => parseStreamPath(path), UsageError, path);
+  }
+});
+
+Deno.test("names of backups are one segment, and may hold an @", () => {
+  for (const name of ["2026-11-21.075342.zone1-0000000100", "a@b", "x".repeat(255)]) {
+    assert.equal(parseBackupName(name), name);
+  }
+  for (const name of ["", "a/b", "..", "a\nb", "\ud800", "x".repeat(256)]) {
+    assert.throws(() => parseBackupName(name), UsageError, name);
   }
 });
 

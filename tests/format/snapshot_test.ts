@@ -75,7 +75,17 @@ Deno.test("an agent object that is not ours reads as absent", () => {
   const read = (value: unknown) => decodeText(JSON.stringify({ tree: TREE, agent: value })).agent;
   assert.deepEqual(read({ ...agent, later: 1 }), agent);
   for (
-    const value of [1, "x", [], {}, { ...agent, level: -1 }, { ...agent, manifest: "x" }, { ...agent, started: 5 }]
+    const value of [
+      1,
+      "x",
+      [],
+      {},
+      { ...agent, level: -1 },
+      { ...agent, manifest: "x" },
+      { ...agent, started: 5 },
+      { ...agent, name: "a/b" },
+      { ...agent, name: null },
+    ]
   ) {
     assert.equal(read(value), null);
   }

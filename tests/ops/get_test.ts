@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { IntegrityError, InterruptedError, UsageError } from "../../src/base/errors.ts";
 import { commitBackup } from "../../src/backup/commit.ts";
+import { DEFAULT_FILE_NAME } from "../../src/format/series.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import { PackWriter } from "../../src/repository/pack_writer.ts";
@@ -124,7 +125,7 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
       identity,
       programVersion,
       writer: new PackWriter({ repository, index, clock, randomBytes }),
-      streams: [{ fileName: "data", size: node.size, content: { chunks: 1, content: node.content! } }],
+      streams: [{ path: DEFAULT_FILE_NAME, size: node.size, content: { chunks: 1, content: node.content! } }],
       manifest: {
         ...manifest,
         started: formatTimestamp(clock.now()),

@@ -10,7 +10,7 @@ import { createSealer } from "../../src/crypto/seal.ts";
 import { type CompressionLevel, decompress } from "../../src/crypto/zstd.ts";
 import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
 import { Intake } from "../../src/pipeline/intake.ts";
-import { finishDigest, sealStream } from "../../src/pipeline/seal_stream.ts";
+import { sealStream } from "../../src/pipeline/seal_stream.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { PipelineThreads } from "../../src/pipeline/threads.ts";
 import { BytesSource, concat, noise, seededRandom, sqlDump } from "../helpers/world.ts";
@@ -41,11 +41,11 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const threads = new PipelineThreads(options.blobThreads ?? 1);
   try {
     await threads.configure(KEYS, compression);
-    await threads.digest.call("begin", { guard: "auto" });
+    const inspection = threads.inspect("auto");
     const chunker = new Chunker(GEAR, parametersFor(average));
-    const batches = Array.fromAsync(sealStream({ intake, chunker, threads, known }));
+    const batches = Array.fromAsync(sealStream({ feed: intake, chunker, threads, inspection, known }));
     const [outcome] = await Promise.allSettled([batches]);
-    const summary = await finishDigest(threads);
+    const summary = await inspection.finish();
     await intake.cancel(new SourceError("over"));
     await assertAllFree(pool, SEGMENTS);
     if (outcome.status === "rejected") throw outcome.reason;
@@ -161,14 +161,14 @@ Deno.test("a taker that stops early leaves nothing running", async () => {
   const threads = new PipelineThreads(2);
   try {
     await threads.configure(KEYS, "auto");
-    await threads.digest.call("begin", { guard: "none" });
+    const inspection = threads.inspect("none");
     const chunker = new Chunker(GEAR, parametersFor(1024));
-    for await (const batch of sealStream({ intake, chunker, threads, known: new IdTable() })) {
+    for await (const batch of sealStream({ feed: intake, chunker, threads, inspection, known: new IdTable() })) {
       assert.ok(batch.lengths.length > 0);
       break;
     }
     await intake.cancel(new SourceError("enough"));
-    await finishDigest(threads);
+    await inspection.finish();
     await assertAllFree(pool, SEGMENTS);
   } finally {
     threads.terminate();

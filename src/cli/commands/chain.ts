@@ -1,50 +1,67 @@
-/** `agent chain`: the backups that lead from a level 0 to the one asked for. */
+/** `agent chain`: the backups that lead from a level 0 to the one asked for, or all chains of a series. */
 import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
-import type { ChainMember } from "../../backup/chain.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { listChain } from "../../ops/list.ts";
+import { drawChains, type DrawnMember } from "../../ops/chain.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatTime, writeJson, writeLine } from "../output.ts";
+import { formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface ChainOptions extends RepositoryOptions {
+  readonly all?: boolean;
+}
+
+/** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
+const DEEPEST_INDENT = 20;
 
 /** The command's specification. */
 export function chainCommand(context: CliContext): Command {
   const command = new Command("chain")
-    .description("show the chain of a backup, its level 0 first")
+    .description("show the chain of a backup, its level 0 first, and which members are fit for a restore")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
-    .action((selector: string, options: RepositoryOptions, self: Command) =>
+    .option("--all", "all chains of its series and host, with everything that branches off")
+    .action((selector: string, options: ChainOptions, self: Command) =>
       run(selector, { ...self.parent?.opts(), ...options }, context)
     );
   return withRepositoryOptions(command);
 }
 
-async function run(selector: string, options: RepositoryOptions, context: CliContext): Promise<void> {
+async function run(selector: string, options: ChainOptions, context: CliContext): Promise<void> {
   const { stdout, world } = context;
-  const members = await listChain(repositoryAccess(options, context), selector, world);
+  const request = { selector, all: options.all ?? false };
+  const { members, damaged } = await drawChains(repositoryAccess(options, context), request, world);
+  if (options.json) { for (const member of members) await writeJson(stdout, memberJson(member)); }
+  else for (const line of drawing(members)) await writeLine(stdout, line);
+  if (damaged.length > 0) throw damaged[0]!.error;
+}
+
+function memberJson({ id, level, backup, state, problem, fit, depth, children }: DrawnMember) {
+  const known = backup === null ? { id, level } : backupJson(backup);
+  return { ...known, gone: backup === null, fit, state, problem, depth, children };
+}
+
+/** Every member hangs below the one that it continues. */
+function* drawing(members: readonly DrawnMember[]): Generator<string> {
+  const rails: string[] = [];
   for (const member of members) {
-    if (options.json) await writeJson(stdout, memberJson(member));
-    else await writeLine(stdout, memberLine(member));
+    const { depth, isLast } = member;
+    const indent = rails.slice(Math.max(1, depth - DEEPEST_INDENT), depth).join("");
+    yield `${depth === 0 ? "" : `${indent}${isLast ? "└─ " : "├─ "}`}${memberLine(member)}`;
+    rails[depth] = isLast ? "   " : "│  ";
   }
 }
 
-function memberJson({ id, level, backup }: ChainMember) {
-  return backup === null ? { id, level, gone: true } : { ...backupJson(backup), gone: false };
-}
-
-/** Each level is drawn below the one it follows. */
-function memberLine({ id, level, backup }: ChainMember): string {
-  const depth = level ?? 0;
-  const branch = depth === 0 ? "" : "  ".repeat(Math.min(depth, 20) - 1) + "└─ ";
-  const head = `${branch}level ${level ?? "-"}  ${shortId(id)}`;
+function memberLine({ id, level, backup, fit, problem }: DrawnMember): string {
+  const head = `level ${level ?? "-"}  ${shortId(id)}`;
   if (backup === null) return `${head}  gone; what follows it restores all the same`;
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
   if (info === null) return `${head}  ${time}  made by another tool`;
   const added = `${formatSize(info.size)}, ${formatSize(info.added)} new, ${formatSize(info.stored)} stored`;
   const verdict = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
-  return `${head}  ${time}  ${added}  ${verdict}${info.runType ? `  ${info.runType}` : ""}`;
+  const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;
+  return `${head}  ${time}  ${info.runType ?? "-"}  ${added}  ${verdict}  ${health}`;
 }

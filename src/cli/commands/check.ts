@@ -1,10 +1,11 @@
 /** `agent check`: whether the repository is what was written to it. */
 import { Command } from "commander";
 import { formatDuration } from "../../base/duration.ts";
-import { IntegrityError } from "../../base/errors.ts";
+import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
-import { check, type CheckFinding, type CheckProgress, type CheckReport } from "../../ops/check.ts";
+import { check, type CheckFinding, type CheckOptions, type CheckProgress, type CheckReport } from "../../ops/check.ts";
+import { parseSubset } from "../../policy/subset.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
@@ -12,32 +13,44 @@ import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from 
 
 interface CheckCommandOptions extends RepositoryOptions {
   readonly readData?: boolean;
+  readonly readDataSubset?: string;
   readonly lock: boolean;
 }
 
 const NOTE = `
-Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size; what the packs
-hold is read with --read-data only. Every finding is listed. Exit code 4: there are errors; notes are none.`;
+Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size. What
+the packs hold is read with --read-data only, or a part of them with --read-data-subset: one of several groups
+that together are all packs, such as 1/7 on Mondays and 2/7 on Tuesdays, or packs picked at random, such as 5%
+or 10G. Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.`;
 
 /** The command's specification. */
 export function checkCommand(context: CliContext): Command {
   const command = new Command("check")
     .description("check that the repository is what was written to it, and tell which backups are hit where it is not")
     .option("--read-data", "also read every pack and verify every blob")
+    .option("--read-data-subset <part>", "the same for a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", NOTE)
     .action((options: CheckCommandOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
   return withRepositoryOptions(command);
 }
 
+/** What to read of the packs. */
+function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): CheckOptions["readData"] {
+  if (readDataSubset === undefined) return readData;
+  if (readData) throw new UsageError("Give --read-data or --read-data-subset, not both");
+  return parseSubset(readDataSubset);
+}
+
 async function run(options: CheckCommandOptions, context: CliContext): Promise<void> {
+  const readData = readDataOf(options);
   const { stderr, world, signal } = context;
   const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
   try {
     const report = await check(repositoryAccess(options, context), world, {
       signal,
       noLock: !options.lock,
-      readData: options.readData ?? false,
+      readData,
       onProgress: (step) => progress.update(() => progressText(step)),
     });
     await progress.clear();
@@ -55,11 +68,15 @@ function progressText({ phase, done, total }: CheckProgress): string {
 }
 
 /** One object a finding, then one that sums up. */
-async function writeReportJson({ errors, notes, ...counts }: CheckReport, { stdout }: CliContext): Promise<void> {
+async function writeReportJson(
+  { errors, notes, repairs, ...counts }: CheckReport,
+  { stdout }: CliContext,
+): Promise<void> {
   for (const error of errors) await writeJson(stdout, { message_type: "error", ...error });
   for (const note of notes) await writeJson(stdout, { message_type: "note", ...note });
   const ok = errors.length === 0;
-  await writeJson(stdout, { message_type: "summary", ok, ...counts, errors: errors.length, notes: notes.length });
+  const found = { errors: errors.length, notes: notes.length, repairs };
+  await writeJson(stdout, { message_type: "summary", ok, ...counts, ...found });
 }
 
 async function writeReport(
@@ -70,7 +87,8 @@ async function writeReport(
   for (const error of report.errors) await writeFinding("Error", error, stdout);
   if (options.quiet) return;
   for (const note of report.notes) await writeFinding("Note", note, stdout);
-  if (report.errors.length === 0) await writeLine(stdout, okLine(report, { options, seconds }));
+  if (report.errors.length === 0) await writeLine(stdout, okLine(report, seconds));
+  else if (report.repairs.length > 0) await writeLine(stdout, repairLine(report));
 }
 
 async function writeFinding(severity: string, finding: CheckFinding, stdout: CliContext["stdout"]): Promise<void> {
@@ -81,13 +99,21 @@ async function writeFinding(severity: string, finding: CheckFinding, stdout: Cli
   await writeLine(stdout, printable(`  to do: ${advice}`));
 }
 
-function okLine(
-  { snapshots, packs, packBytes, blobs }: CheckReport,
-  { options, seconds }: { options: CheckCommandOptions; seconds: number },
-): string {
-  const read = options.readData ? "every blob read and verified" : "pack contents not read, --read-data does that";
+function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, seconds: number): string {
   return `OK: ${formatCount(snapshots, "backup")}, ${formatCount(blobs, "blob")} in ${formatCount(packs, "pack")}, ` +
-    `${formatSize(packBytes)}; ${formatDuration(seconds * 1000)}; ${read}`;
+    `${formatSize(packBytes)}; ${formatDuration(seconds * 1000)}; ${readText({ packs, ...report })}`;
+}
+
+function readText({ packs, packsRead, packBytesRead }: Pick<CheckReport, "packs" | "packsRead" | "packBytesRead">) {
+  if (packsRead === 0) return "pack contents not read, --read-data does that";
+  if (packsRead === packs) return "every blob read and verified";
+  return `every blob in ${packsRead} of the packs, ${formatSize(packBytesRead)}, read and verified`;
+}
+
+/** The way on; after each repair another check tells what is left. */
+function repairLine({ repairs }: CheckReport): string {
+  const commands = repairs.map((repair) => `"agent repair ${repair}"`).join(", then ");
+  return `Where no copy of the store has what is damaged or missing: ${commands} saves what can be saved`;
 }
 
 function refuseErrors({ errors }: CheckReport): void {

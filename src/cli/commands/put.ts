@@ -5,20 +5,22 @@ import { formatDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/size.ts";
 import { parametersFor } from "../../chunker/parameters.ts";
+import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseSeries } from "../../format/series.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
+import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
+import { parseDays, parseLevel } from "../../policy/level_words.ts";
 import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatRate, writeJson, writeLine } from "../output.ts";
+import { formatRate, printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
-const RUN_TYPES = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
@@ -27,7 +29,13 @@ interface PutOptions extends RepositoryOptions {
   readonly tag?: string[];
   readonly host?: string;
   readonly time?: string;
-  readonly runType?: (typeof RUN_TYPES)[number];
+  readonly runType?: RunType;
+  readonly level: LevelMode;
+  readonly maxLevel?: string;
+  readonly alwaysLevel?: string;
+  readonly restartAlwaysLevel?: string;
+  readonly fullBackup?: RunType;
+  readonly explain?: boolean;
   readonly guard: string;
   readonly minSize?: string;
   readonly allowEmpty?: boolean;
@@ -41,7 +49,12 @@ Without a command the stream comes from standard input:
 With one, its exit code decides, too:
   agent put prod/shop -- mysqldump --single-transaction shop
 
-The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.`;
+The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.
+
+A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins:
+  agent put prod/shop --max-level 6                              a full one after level 6
+  agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
+  agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full daily one`;
 
 /** The command's specification. */
 export function putCommand(context: CliContext): Command {
@@ -54,6 +67,12 @@ export function putCommand(context: CliContext): Command {
     .option("--host <name>", "host the backup counts for (this one)")
     .option("--time <time>", "when the backup counts as started, such as 2026-08-30T04:00 (now)")
     .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
+    .addOption(new Option("--level <level>", "full, or go on where possible").choices(LEVEL_MODES).default("auto"))
+    .option("--max-level <n>", "a full one where the newest chain has reached level N")
+    .option("--always-level <n>", "from level N on make it again and again, on the same level below")
+    .option("--restart-always-level <days>", "a full one where the newest backup is so many days old")
+    .addOption(new Option("--full-backup <type>", "runs of this type and longer ones are full").choices(RUN_TYPES))
+    .option("--explain", "say on standard error which rule decided the level")
     .option(
       "--guard <format>",
       `who judges whether the stream is whole: auto, none, ${GUARD_FORMATS.join(", ")}`,
@@ -94,8 +113,23 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     host: options.host ?? context.world.identity.hostname,
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
+    levelRules: levelRules(options),
   };
   return { request, options, access: repositoryAccess(options, context) };
+}
+
+function levelRules(options: PutOptions): LevelRules {
+  const { level, maxLevel, alwaysLevel, restartAlwaysLevel, fullBackup, runType } = options;
+  if (fullBackup !== undefined && runType === undefined) {
+    throw new UsageError("--full-backup goes by run types: say with --run-type which run this is");
+  }
+  return {
+    mode: level,
+    ...(maxLevel === undefined ? {} : { maxLevel: parseLevel(maxLevel) }),
+    ...(alwaysLevel === undefined ? {} : { alwaysLevel: parseLevel(alwaysLevel) }),
+    ...(restartAlwaysLevel === undefined ? {} : { restartAlwaysLevelDays: parseDays(restartAlwaysLevel) }),
+    ...(fullBackup === undefined ? {} : { fullBackup }),
+  };
 }
 
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
@@ -112,6 +146,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
         }),
     });
     await progress.clear();
+    for (const line of levelLines(result.decision, options)) await writeLine(stderr, printable(line));
     if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
     else await writeLine(stdout, result.backup.id);
     if (!options.quiet && !options.json) await writeLine(stderr, summaryLine(result, progress.seconds));
@@ -120,8 +155,17 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
   }
 }
 
+/** Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. */
+function levelLines({ level, rule, reason, overruled, warnings }: LevelDecision, options: PutOptions): string[] {
+  const told = warnings.map((warning) => `agent: warning: ${warning}`);
+  if (!options.explain || options.json) return told;
+  const others = overruled.map((other) => `  not by ${other.rule}, level ${other.level}: ${other.reason}`);
+  return [...told, `level ${level} by ${rule}: ${reason}`, ...others];
+}
+
 function summaryJson(result: PutResult, seconds: number) {
-  const { backup, manifest, bytesWritten } = result;
+  const { backup, manifest, bytesWritten, decision } = result;
+  const { rule, reason, overruled, warnings } = decision;
   const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
   return {
     ...backupJson(backup),
@@ -132,6 +176,8 @@ function summaryJson(result: PutResult, seconds: number) {
     blobsNew,
     blobsReused,
     seconds: Math.round(seconds * 1000) / 1000,
+    levelDecision: { rule, reason, overruled },
+    warnings,
     files: manifest.files,
   };
 }

@@ -1,25 +1,28 @@
-/** `agent verify`: a test restore into nothing: every digest, and the guard once more. */
+/** `agent verify`: a test restore into nothing: every digest, the guard once more, and the manifests of the chain. */
 import { Command } from "commander";
 import { IntegrityError } from "../../base/errors.ts";
+import type { CheckedMember } from "../../backup/chain_check.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
 import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import type { CliContext } from "../context.ts";
-import { printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface VerifyOptions extends RepositoryOptions {
   readonly lock: boolean;
+  readonly chain?: boolean;
 }
 
 /** The command's specification. */
 export function verifyCommand(context: CliContext): Command {
   const command = new Command("verify")
-    .description("test a restore: read everything, compare every digest, judge the stream again")
+    .description("test a restore: read everything, compare every digest, judge the stream again, check the chain")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
+    .option("--chain", "only check the manifests of its chain; read no streams")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .action((selector: string, options: VerifyOptions, self: Command) =>
       run(selector, { ...self.parent?.opts(), ...options }, context)
@@ -38,17 +41,48 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
   };
   try {
     await withBackup(withoutCache(repositoryAccess(options, context)), selector, world, readOptions, async (open) => {
-      for (const file of open.files) {
+      for (const file of options.chain ? [] : open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);
         await progress.clear();
         if (options.json) await writeJson(stdout, verifiedJson(verified, open));
         else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
       }
+      await verifyChain(open, options, context);
     });
   } finally {
     await progress.clear();
   }
+}
+
+/** Says how the chain is, and throws `IntegrityError` for the first member that is not what it should be. */
+async function verifyChain(open: OpenBackup, options: VerifyOptions, { stdout }: CliContext): Promise<void> {
+  const { backup, checkChain } = open;
+  if (backup.info === null && !options.chain) return;
+  const members = await checkChain();
+  if (options.json) await writeJson(stdout, chainJson(backup.id, members));
+  const problems = members.map(({ problem }) => problem).filter((problem) => problem !== null);
+  if (problems.length > 0) throw new IntegrityError(chainMessage(problems));
+  if (!options.json && !options.quiet) await writeLine(stdout, chainLine(open, members));
+}
+
+function chainJson(id: string, members: readonly CheckedMember[]) {
+  return { id, chain: members.map(({ id, level, state, problem }) => ({ id, level, state, problem })) };
+}
+
+function chainMessage(problems: readonly string[]): string {
+  const shown = problems.slice(0, 3).join("; ");
+  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
+  return `Damaged chain: ${shown}${more}; begin a new one with "agent put --level full"`;
+}
+
+function chainLine({ backup: { series, info } }: OpenBackup, members: readonly CheckedMember[]): string {
+  if (info === null) return `OK chain of ${printable(series)}: made by another tool, no manifest`;
+  const gone = members.filter(({ state }) => state === "gone").length;
+  const read = formatCount(members.length - gone, "manifest");
+  return `OK chain of ${printable(series)}: level ${info.level}, ${read} read and linked${
+    gone > 0 ? `, ${gone} gone` : ""
+  }`;
 }
 
 /** A stream that was whole when it was stored has to be whole when it is read. */

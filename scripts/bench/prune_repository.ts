@@ -1,0 +1,108 @@
+/** The repository that prunes are measured on: a thousand backups of a database whose rows come and go, made directly. */
+import { systemClock } from "../../src/base/clock.ts";
+import { encodeHex } from "../../src/base/hex.ts";
+import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
+import { sha256 } from "../../src/crypto/digest.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import { SEAL_OVERHEAD_BYTES } from "../../src/crypto/seal.ts";
+import { FILE_MODE_0644 } from "../../src/format/file_mode.ts";
+import { makeNode } from "../../src/format/node.ts";
+import { formatTimestamp } from "../../src/format/time.ts";
+import { encodeTree } from "../../src/format/tree.ts";
+import { BlobIndex } from "../../src/repository/blob_index.ts";
+import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { initRepository, type Repository } from "../../src/repository/repository.ts";
+import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import { openLocalStore } from "../../src/store/local.ts";
+
+/** What is made. */
+export interface PrunableShape {
+  readonly backups: number;
+  /** Chunks that each backup adds. */
+  readonly chunksEach: number;
+  /** A chunk stays for so many backups, the one that adds it included. */
+  readonly staysFor: number;
+  /** A multiple of 16. */
+  readonly chunkBytes: number;
+}
+
+/** A thousand backups and a million blobs of 2 KiB, which is what 10 KiB of a dump come to in a pack, or less. */
+export const MILLION_BLOBS: PrunableShape = { backups: 1000, chunksEach: 1000, staysFor: 5, chunkBytes: 2048 };
+
+/** Makes the repository in a folder that is not there yet; gives its snapshots, oldest first. */
+export async function makePrunable(path: string, password: string, shape: PrunableShape): Promise<SnapshotId[]> {
+  const store = openLocalStore(path, { random: systemRandomBytes });
+  const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };
+  const tools = { clock: systemClock, randomBytes: systemRandomBytes };
+  const repository = await initRepository(store, password, { ...tools, identity });
+  const writer = new PackWriter({ ...tools, repository, index: new BlobIndex({ dataPlaces: false }) });
+  const roots: BlobId[] = [];
+  let content = new Uint8Array(0);
+  for (let backup = 0; backup < shape.backups; backup++) {
+    const stays = content.subarray(Math.max(0, content.length - (shape.staysFor - 1) * shape.chunksEach * ID_BYTES));
+    const fresh = await addChunks(repository, writer, shape);
+    content = new Uint8Array(stays.length + fresh.length);
+    content.set(stays);
+    content.set(fresh, stays.length);
+    roots.push(await addTree(writer, content, shape.chunkBytes));
+  }
+  await writer.finish();
+  const snapshots: SnapshotId[] = [];
+  for (const [n, tree] of roots.entries()) snapshots.push(await commit(repository, tree, n));
+  await store.close();
+  return snapshots;
+}
+
+/** Adds random chunks; gives their ids. */
+async function addChunks({ sealer }: Repository, writer: PackWriter, shape: PrunableShape) {
+  const { chunksEach, chunkBytes } = shape;
+  const ids = new Uint8Array(chunksEach * ID_BYTES);
+  const region = systemRandomBytes(chunksEach * chunkBytes);
+  const pieces = Array.from({ length: chunksEach }, (_, i) => ({ offset: i * chunkBytes, length: chunkBytes }));
+  pieces.forEach(({ offset, length }, i) => ids.set(sha256(region.subarray(offset, offset + length)), i * ID_BYTES));
+  const sealed = sealer.sealBatch(region, pieces).bytes;
+  const sealedBytes = chunkBytes + SEAL_OVERHEAD_BYTES;
+  for (let i = 0; i < chunksEach; i++) {
+    const id = ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES);
+    await writer.addData({
+      id,
+      sealed: sealed.subarray(i * sealedBytes, (i + 1) * sealedBytes),
+      uncompressedLength: 0,
+    });
+  }
+  return ids;
+}
+
+async function addTree(writer: PackWriter, content: Uint8Array, chunkBytes: number): Promise<BlobId> {
+  const time = formatTimestamp(new Date(0));
+  const node = makeNode({
+    name: "shop.sql",
+    type: "file",
+    mode: FILE_MODE_0644,
+    mtime: time,
+    atime: time,
+    ctime: time,
+    size: (content.length / ID_BYTES) * chunkBytes,
+    content,
+  });
+  return encodeHex(await writer.addPlaintext("tree", encodeTree([node]))) as BlobId;
+}
+
+function commit({ files }: Repository, tree: BlobId, n: number): Promise<SnapshotId> {
+  return saveSnapshot(files, {
+    time: formatTimestamp(new Date(Date.UTC(2026, 0, 1) + n * 3_600_000)),
+    parent: null,
+    tree,
+    paths: ["/shop.sql"],
+    hostname: "bench",
+    username: "bench",
+    uid: 0,
+    gid: 0,
+    excludes: [],
+    tags: [],
+    original: null,
+    programVersion: "bench",
+    summary: null,
+    agent: null,
+  });
+}

@@ -1,0 +1,64 @@
+/** All chains of a series as trees: several backups may continue one, as TwinDB's increments do. */
+import type { ManifestId } from "../base/id.ts";
+import { timestampToDate } from "../format/time.ts";
+import type { Backup } from "./backup.ts";
+import { assertFollows, type ChainMember, memberOf } from "./chain.ts";
+
+/** A backup and those that continue it, oldest first. */
+export interface ChainTree extends ChainMember {
+  readonly children: readonly ChainTree[];
+}
+
+interface GrowingTree extends ChainMember {
+  readonly children: GrowingTree[];
+}
+
+/**
+ * The trees of these backups, oldest first. A parent that is gone is there all the same, below its base where it is not
+ * that itself. Throws `IntegrityError` for levels that do not descend by one, as they cannot where parents go in circles.
+ */
+export function chainTrees(backups: readonly Backup[]): ChainTree[] {
+  const trees = new Map<string, GrowingTree>();
+  const oldestFirst = [...new Map(backups.map((backup) => [backup.id, backup])).values()].sort(byAge);
+  for (const backup of oldestFirst) trees.set(backup.id, { ...memberOf(backup), children: [] });
+  const roots: GrowingTree[] = [];
+  for (const backup of oldestFirst) {
+    const tree = trees.get(backup.id)!;
+    if (backup.info === null || backup.info.parent === null) roots.push(tree);
+    else parentTree(backup, backup.info.parent, trees, roots).children.push(tree);
+  }
+  return roots;
+}
+
+/** The tree that a backup hangs below: its parent's, made here where that is gone. */
+function parentTree(
+  backup: Backup,
+  parent: ManifestId,
+  trees: Map<string, GrowingTree>,
+  roots: GrowingTree[],
+): GrowingTree {
+  const known = trees.get(parent);
+  if (known?.backup) assertFollows(backup, known.backup);
+  if (known !== undefined) return known;
+  const { level, base } = backup.info!;
+  const gone: GrowingTree = { id: parent, level: level - 1, backup: null, children: [] };
+  trees.set(parent, gone);
+  if (base === null || base === parent) roots.push(gone);
+  else baseTree(base, trees, roots).children.push(gone);
+  return gone;
+}
+
+function baseTree(base: ManifestId, trees: Map<string, GrowingTree>, roots: GrowingTree[]): GrowingTree {
+  const known = trees.get(base);
+  if (known !== undefined) return known;
+  const gone: GrowingTree = { id: base, level: 0, backup: null, children: [] };
+  trees.set(base, gone);
+  roots.push(gone);
+  return gone;
+}
+
+/** Oldest first; of those begun at one moment the lower level came first. */
+function byAge(a: Backup, b: Backup): number {
+  const difference = timestampToDate(a.started).getTime() - timestampToDate(b.started).getTime();
+  return difference || (a.info?.level ?? 0) - (b.info?.level ?? 0);
+}

@@ -1,0 +1,129 @@
+/**
+ * The parent of the next backup: which one the rules for levels choose, and whether it can be continued.
+ *
+ * What the snapshots say chooses it; its manifest is read before it is relied on. That costs one small blob: a manifest's
+ * id is that of its blob, too. Whether its streams still restore is for `verify` and `check` to tell.
+ */
+import { IntegrityError } from "../base/errors.ts";
+import { decodeHex } from "../base/hex.ts";
+import { isRunType } from "../base/run_type.ts";
+import { decodeManifest } from "../format/manifest.ts";
+import { timestampToDate } from "../format/time.ts";
+import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../policy/level.ts";
+import { newestOf } from "../policy/level_history.ts";
+import { type IndexedRepository, readBlob } from "../repository/blob_reader.ts";
+import { summaryProblem } from "./summary.ts";
+import type { Backup } from "./backup.ts";
+import { chainOf } from "./chain.ts";
+import { findParent, type OpenIndex, withRewritten } from "./rewritten.ts";
+
+/** The backup that looks for a parent. */
+export interface ParentRequest {
+  readonly series: string;
+  readonly host: string;
+  readonly runType: string | null;
+  readonly started: Date;
+  readonly rules: LevelRules;
+  /** How many snapshots of the repository cannot be read. */
+  readonly unreadable: number;
+}
+
+/** What was decided, and the backups that it is about. */
+export interface ParentChoice {
+  readonly decision: LevelDecision;
+  /** The backup to continue; undefined for a level 0. */
+  readonly parent: Backup | undefined;
+  /** The newest backup of the series and host, whatever the level: what its streams most likely look like. */
+  readonly predecessor: Backup | undefined;
+}
+
+/** A choice by what the snapshots say, to be confirmed. */
+export interface PlannedParent extends ParentChoice {
+  /** The choice where this parent turns out to have a problem. */
+  readonly without: (problem: string) => ParentChoice;
+}
+
+/** Chooses among all backups of the repository, oldest first. `openIndex` is asked only where restic rewrote some. */
+export async function planParent(
+  backups: readonly Backup[],
+  request: ParentRequest,
+  openIndex: OpenIndex,
+): Promise<PlannedParent> {
+  const candidates = await candidatesFor(backups, request, openIndex);
+  const byId = new Map<string, Backup>(candidates.map((backup) => [backup.id, backup]));
+  const records = candidates.map(recordOf);
+  const predecessor = byId.get(newestOf(records)?.id ?? "");
+  const choose = (problemOf: (record: LevelRecord) => string | null): ParentChoice => {
+    const history = records.map((record) => ({ ...record, problem: problemOf(record) }));
+    const decision = decideLevel(history, levelRequest(request));
+    return { decision, parent: byId.get(decision.parent ?? ""), predecessor };
+  };
+  const choice = choose(() => null);
+  const { parent } = choice;
+  const without = (problem: string) => choose(({ id }) => id === parent?.id ? problem : null);
+  const problem = parent === undefined ? null : chainProblem(candidates, parent);
+  return { ...(problem === null ? choice : without(problem)), without };
+}
+
+/** Reads the parent's manifest; a level 0 is chosen instead where that is damaged or not what its snapshot says. */
+export async function confirmParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
+  const { parent } = planned;
+  const problem = parent === undefined ? null : await manifestProblem(repository, parent);
+  return problem === null ? planned : planned.without(problem);
+}
+
+/** The blobs of which `confirmParent` has to know the places. */
+export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
+  return parent === undefined ? [] : [decodeHex(parent.id)];
+}
+
+/** The backups of the series and host. Without rules the newest is all that counts, so only that is looked into. */
+async function candidatesFor(
+  backups: readonly Backup[],
+  { series, host, rules }: ParentRequest,
+  openIndex: OpenIndex,
+): Promise<Backup[]> {
+  const own = backups.filter((backup) => backup.series === series && backup.host === host);
+  const { mode: _, ...limits } = rules;
+  const isOurs = ({ info }: Backup) => info !== null;
+  if (Object.keys(limits).length > 0) return (await withRewritten(own, openIndex)).filter(isOurs);
+  const newest = await findParent(own, series, host, openIndex);
+  return [...own.filter((backup) => isOurs(backup) && backup !== newest), ...(newest === undefined ? [] : [newest])];
+}
+
+function recordOf({ info, started }: Backup): LevelRecord {
+  const { manifest, level, base, runType } = info!;
+  const startedMs = timestampToDate(started).getTime();
+  return { id: manifest, level, base: base ?? manifest, startedMs, runType, problem: null };
+}
+
+function levelRequest({ rules, runType, started, unreadable }: ParentRequest) {
+  return {
+    rules,
+    runType: runType !== null && isRunType(runType) ? runType : null,
+    nowMs: started.getTime(),
+    unreadable,
+  };
+}
+
+function chainProblem(backups: readonly Backup[], parent: Backup): string | null {
+  try {
+    chainOf(backups, parent);
+    return null;
+  } catch (error) {
+    if (error instanceof IntegrityError) return error.message;
+    throw error;
+  }
+}
+
+async function manifestProblem(repository: IndexedRepository, parent: Backup): Promise<string | null> {
+  try {
+    const text = await readBlob(repository, "data", decodeHex(parent.id));
+    const manifest = decodeManifest(text, `manifest of backup ${parent.id}`);
+    if (!repository.index.has("tree", decodeHex(parent.snapshot.tree))) return "no index lists its tree";
+    return summaryProblem(parent.info!, manifest);
+  } catch (error) {
+    if (error instanceof IntegrityError) return error.message;
+    throw error;
+  }
+}

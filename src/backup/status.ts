@@ -1,0 +1,162 @@
+/**
+ * Status: of every series on every host the newest good backup of each run type. It is derived from the backups each time
+ * it is asked for; nothing is kept that could be out of date.
+ */
+import { IntegrityError } from "../base/errors.ts";
+import { isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
+import { timestampToDate } from "../format/time.ts";
+import { isInFuture } from "../policy/expectation.ts";
+import { nextBackupType } from "../policy/level_twindb.ts";
+import { type Backup, sizeOf } from "./backup.ts";
+import { chainOf } from "./chain.ts";
+
+/** `unknown`: nobody wrote down what would tell, as for backups that other tools made. */
+export type Health = "ok" | "broken" | "unknown";
+
+/** One backup, ours or out of another tool's list, as far as a status is about it. */
+export interface StatusEntry {
+  readonly id: string;
+  readonly series: string;
+  readonly host: string;
+  readonly runType: string | null;
+  /** When it was begun, in milliseconds since 1970 UTC. */
+  readonly startedMs: number;
+  readonly level: number | null;
+  /** Bytes of all streams. */
+  readonly size: number | null;
+  /** Whether it can be relied on; found out when it is asked for. */
+  readonly health: () => Health;
+}
+
+/** What the next run has to make. */
+export type NextType = "full" | "incremental";
+
+/** The backups of one run type. */
+export interface RunStatus {
+  readonly runType: string | null;
+  /** The newest that is not broken and not in the future; the newest in the future where there are only such. */
+  readonly latest: StatusEntry | null;
+  /** Milliseconds since it was begun, negative where that lies in the future. */
+  readonly ageMs: number | null;
+  /** `broken` where there is no good one. */
+  readonly health: Health;
+  /** How many there are. */
+  readonly backups: number;
+  /** How many broken ones are newer than `latest`. */
+  readonly broken: number;
+  /** How many claim to be begun in the future. */
+  readonly inFuture: number;
+  readonly next: NextType;
+}
+
+/** A series on a host, with a line for each run type it has backups of, the shortest interval first. */
+export interface SeriesStatus {
+  readonly series: string;
+  readonly host: string;
+  readonly runs: readonly RunStatus[];
+}
+
+/** By what the status is derived. */
+export interface StatusRules {
+  readonly nowMs: number;
+  /** Runs of this type and of longer intervals make full backups; undefined: a backup continues the newest one. */
+  readonly fullBackup: RunType | undefined;
+}
+
+/** The status of these backups, sorted by series and host. */
+export function statusOf(entries: readonly StatusEntry[], rules: StatusRules): SeriesStatus[] {
+  return placesOf(entries).map((place) => {
+    const { series, host } = place[0]!;
+    const runs = [...Map.groupBy(place, ({ runType }) => runType).values()].sort(byRunType);
+    return { series, host, runs: runs.map((run) => runStatus(run, place, rules)) };
+  });
+}
+
+/** The backups of each series on each host, newest first. */
+function placesOf(entries: readonly StatusEntry[]): StatusEntry[][] {
+  const newestFirst = entries.toSorted((a, b) => b.startedMs - a.startedMs);
+  const places = [...Map.groupBy(newestFirst, ({ series, host }) => JSON.stringify([series, host])).values()];
+  return places.sort(([a], [b]) => compareTexts(a!.series, b!.series) || compareTexts(a!.host, b!.host));
+}
+
+/** `run`: backups of one type, newest first; `place`: all of the series and host. */
+function runStatus(run: readonly StatusEntry[], place: readonly StatusEntry[], rules: StatusRules): RunStatus {
+  const { runType } = run[0]!;
+  const past = run.filter(({ startedMs }) => !isInFuture(startedMs, rules.nowMs));
+  const inFuture = run.length - past.length;
+  const candidates = past.length > 0 ? past : run;
+  const firstGood = candidates.findIndex((entry) => entry.health() !== "broken");
+  const latest = candidates[firstGood] ?? null;
+  return {
+    runType,
+    latest,
+    ageMs: latest === null ? null : rules.nowMs - latest.startedMs,
+    health: latest?.health() ?? "broken",
+    backups: run.length,
+    broken: firstGood < 0 ? candidates.length : firstGood,
+    inFuture,
+    next: nextType(runType, place, rules),
+  };
+}
+
+/** As `policy/level.ts` decides for a put with these rules: by what is not in the future, where there is anything else. */
+function nextType(runType: string | null, place: readonly StatusEntry[], { fullBackup, nowMs }: StatusRules): NextType {
+  const levels = place.filter(({ level }) => level !== null);
+  const past = levels.filter(({ startedMs }) => !isInFuture(startedMs, nowMs));
+  const usable = past.length > 0 ? past : levels;
+  if (fullBackup === undefined || runType === null || !isRunType(runType)) {
+    return usable[0] === undefined || usable[0].health() === "broken" ? "full" : "incremental";
+  }
+  const parents = runTypesFrom(runType);
+  const fullCopyExists = usable.some((entry) => entry.level === 0 && parents.includes(twinDbRunType(entry.runType)));
+  return nextBackupType({ fullBackup, runType, fullCopyExists });
+}
+
+/** A backup without a run type that we know counts as one of the shortest interval, which promises least. */
+export function twinDbRunType(runType: string | null): RunType {
+  return runType !== null && isRunType(runType) ? runType : "hourly";
+}
+
+function byRunType([a]: readonly StatusEntry[], [b]: readonly StatusEntry[]): number {
+  return rankOf(a!.runType) - rankOf(b!.runType) || compareTexts(a!.runType ?? "", b!.runType ?? "");
+}
+
+/** Run types that we do not know come behind those that we do, and backups without one come last. */
+function rankOf(runType: string | null): number {
+  if (runType === null) return Infinity;
+  return isRunType(runType) ? -runTypesFrom(runType).length : 1;
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Our backups as entries; they may be of any series and hosts, oldest first. */
+export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
+  const places = Map.groupBy(backups, ({ series, host }) => JSON.stringify([series, host]));
+  return [...places.values()].flatMap((place) =>
+    place.map((backup) => ({
+      id: backup.id,
+      series: backup.series,
+      host: backup.host,
+      runType: backup.info?.runType ?? null,
+      startedMs: timestampToDate(backup.started).getTime(),
+      level: backup.info?.level ?? null,
+      size: sizeOf(backup),
+      health: () => healthOf(backup, place),
+    }))
+  );
+}
+
+/** A backup whose chain has lost members restores all the same; one whose levels do not fit together is not what it says. */
+function healthOf(backup: Backup, place: readonly Backup[]): Health {
+  if (backup.info === null) return "unknown";
+  if (backup.info.complete === false) return "broken";
+  try {
+    chainOf(place, backup);
+    return "ok";
+  } catch (error) {
+    if (error instanceof IntegrityError) return "broken";
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+/** Run types: how often a run like this one comes round. The order is TwinDB Backup's, the shortest interval first. */
+import { UsageError } from "./errors.ts";
+
+/** All run types, from the shortest interval to the longest. */
+export const RUN_TYPES = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+
+/** One of them. */
+export type RunType = (typeof RUN_TYPES)[number];
+
+/** Whether `text` names a run type. */
+export function isRunType(text: string): text is RunType {
+  return (RUN_TYPES as readonly string[]).includes(text);
+}
+
+/** `text` as a run type; throws `UsageError` where it is none. */
+export function parseRunType(text: string): RunType {
+  if (!isRunType(text)) throw new UsageError(`Not a run type: "${text}"; it is one of ${RUN_TYPES.join(", ")}`);
+  return text;
+}
+
+/** Orders run types by the length of their interval; negative where that of `a` is shorter. */
+export function compareRunTypes(a: RunType, b: RunType): number {
+  return RUN_TYPES.indexOf(a) - RUN_TYPES.indexOf(b);
+}
+
+/** The run type and all of longer intervals, shortest first: where a parent of its runs is looked for. */
+export function runTypesFrom(runType: RunType): readonly RunType[] {
+  return RUN_TYPES.slice(RUN_TYPES.indexOf(runType));
+}

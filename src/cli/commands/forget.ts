@@ -1,0 +1,173 @@
+/** `agent forget`: remove backups that no policy keeps. */
+import { Command } from "commander";
+import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/duration.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { RunType } from "../../base/run_type.ts";
+import { forget, type RetentionFilter, type RetentionRequest } from "../../ops/forget.ts";
+import { KEEP_UNITS, type KeepRules } from "../../policy/retention.ts";
+import type { GroupWord } from "../../policy/retention_plan.ts";
+import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention_words.ts";
+import type { CliContext } from "../context.ts";
+import { reportRetention } from "../retention_report.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface ForgetCommandOptions extends RepositoryOptions {
+  readonly keepLast?: number;
+  readonly keepHourly?: number;
+  readonly keepDaily?: number;
+  readonly keepWeekly?: number;
+  readonly keepMonthly?: number;
+  readonly keepYearly?: number;
+  readonly keepWithin?: CalendarSpan;
+  readonly keepWithinHourly?: CalendarSpan;
+  readonly keepWithinDaily?: CalendarSpan;
+  readonly keepWithinWeekly?: CalendarSpan;
+  readonly keepWithinMonthly?: CalendarSpan;
+  readonly keepWithinYearly?: CalendarSpan;
+  readonly keepTag?: string[][];
+  readonly keepRunType?: Map<RunType, number>;
+  readonly olderThan?: CalendarSpan;
+  readonly host?: string[];
+  readonly series?: string[];
+  readonly path?: string[];
+  readonly tag?: string[][];
+  readonly groupBy?: GroupWord[];
+  readonly dryRun?: boolean;
+  readonly allowLast?: boolean;
+}
+
+const NOTES = `
+Rules are restic's and joined by "or": what no rule keeps is removed, in each group on its own. Spans of --keep-within
+(2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Counts are whole numbers or
+"unlimited". Run types that --keep-run-type does not name are kept.
+
+The last good backup of a series on a host stays unless --allow-last is given. Every backup stands alone: none that is
+left needs one that is gone. Space is freed by agent prune.
+
+  agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
+  agent forget prod/shop --keep-run-type hourly=24,daily=7
+  agent forget --older-than 3M2D
+  agent forget 1f2e3d4c prod/shop@2026-08-30`;
+
+/** The command's specification. */
+export function forgetCommand(context: CliContext): Command {
+  const command = new Command("forget")
+    .description("remove backups that a policy does not keep, or those named")
+    .usage("[options] [SERIES...] | [options] ID...")
+    .argument("[names...]", "with a policy: only these series and those below them; without: the backups to remove");
+  withPolicyOptions(command)
+    .option("--host <name>", "only backups of this host; may be repeated", collect)
+    .option("--series <name>", "only this series and those below it; may be repeated", collect)
+    .option("--path <path>", "only snapshots of this path; may be repeated, then of all of them", collect)
+    .option(
+      "--tag <tags>",
+      "only backups with all of these tags; may be repeated, then with one such list",
+      collectTagList,
+    )
+    .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping)
+    .option("-n, --dry-run", "only show what would be kept and removed, and why")
+    .option("--allow-last", "remove even the last good backup of a series")
+    .addHelpText("after", NOTES)
+    .action((names: string[], options: ForgetCommandOptions, self: Command) =>
+      run(check(names, { ...self.parent?.opts(), ...options }), { ...self.parent?.opts(), ...options }, context)
+    );
+  return withRepositoryOptions(command);
+}
+
+function withPolicyOptions(command: Command): Command {
+  const count = (what: string) => (value: string) => parseKeepCount(value, what);
+  command.option("-l, --keep-last <n>", "keep the n newest backups", count("backups to keep"));
+  const units = { hourly: "hours", daily: "days", weekly: "weeks", monthly: "months", yearly: "years" };
+  const letters = { hourly: "H", daily: "d", weekly: "w", monthly: "m", yearly: "y" };
+  for (const unit of KEEP_UNITS) {
+    const what = `${units[unit]} to keep`;
+    command.option(
+      `-${letters[unit]}, --keep-${unit} <n>`,
+      `keep the newest backup of each of the n newest ${units[unit]} that have one`,
+      count(what),
+    );
+  }
+  command.option("--keep-within <span>", "keep all that are younger than this, such as 2y5m7d3h", parseKeepSpan);
+  for (const unit of KEEP_UNITS) {
+    command.option(`--keep-within-${unit} <span>`, `keep ${unit} backups younger than this`, parseKeepSpan);
+  }
+  return command
+    .option("--keep-tag <tags>", "keep backups with all of these tags; may be repeated", collectTagList)
+    .option("--keep-run-type <counts>", "keep so many of each run type, such as hourly=24,daily=7", parseRunTypeCounts)
+    .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAgeSpan);
+}
+
+/** A policy is about series; without one the names are those of backups. */
+function check(names: readonly string[], options: ForgetCommandOptions): RetentionRequest {
+  const rules = rulesOf(options);
+  const filter = filterOf(names, options);
+  if (Object.keys(rules).length > 0) {
+    const named = names.find((name) => name.includes("@"));
+    if (named !== undefined) throw new UsageError(`Name backups such as "${named}" or give a policy, not both`);
+    return { kind: "policy", rules, filter, ...options.groupBy ? { groupBy: options.groupBy } : {} };
+  }
+  if (names.length === 0) throw new UsageError("Say what to keep, such as --keep-daily 7, or which backups to remove");
+  if (Object.keys(filterOf([], options)).length > 0) {
+    throw new UsageError("Without a policy the backups are named: --host, --series, --path and --tag choose none");
+  }
+  return { kind: "backups", selectors: names.map((name) => name.includes("@") ? name : `@${name}`) };
+}
+
+function rulesOf(options: ForgetCommandOptions): KeepRules {
+  const counts = given({
+    last: options.keepLast,
+    hourly: options.keepHourly,
+    daily: options.keepDaily,
+    weekly: options.keepWeekly,
+    monthly: options.keepMonthly,
+    yearly: options.keepYearly,
+  });
+  const withinUnits = given({
+    hourly: options.keepWithinHourly,
+    daily: options.keepWithinDaily,
+    weekly: options.keepWithinWeekly,
+    monthly: options.keepWithinMonthly,
+    yearly: options.keepWithinYearly,
+  });
+  return given({
+    counts: Object.keys(counts).length > 0 ? counts : undefined,
+    within: options.keepWithin,
+    withinUnits: Object.keys(withinUnits).length > 0 ? withinUnits : undefined,
+    tags: options.keepTag,
+    runTypes: options.keepRunType,
+    notOlderThan: options.olderThan,
+  });
+}
+
+function filterOf(names: readonly string[], options: ForgetCommandOptions): RetentionFilter {
+  const series = [...names, ...options.series ?? []];
+  return given({
+    hosts: options.host,
+    series: series.length > 0 ? series : undefined,
+    paths: options.path,
+    tags: options.tag,
+  });
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The fields that have a value. */
+function given<T extends Record<string, unknown>>(fields: T): Given<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
+async function run(request: RetentionRequest, options: ForgetCommandOptions, context: CliContext): Promise<void> {
+  const { dryRun = false, allowLast = false } = options;
+  const access = repositoryAccess(options, context);
+  const result = await forget(access, request, context.world, { dryRun, allowLast, signal: context.signal });
+  await reportRetention(result, options, context);
+}
+
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
+}
+
+/** One list of tags for each time the option is given; an empty text means backups without tags. */
+function collectTagList(value: string, earlier: readonly string[][] = []): string[][] {
+  return [...earlier, value.split(",").map((tag) => tag.trim())];
+}

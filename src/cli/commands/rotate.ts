@@ -1,0 +1,56 @@
+/** `agent rotate`: keep the first backup of each of the last days, weeks and months of a series. */
+import { Command } from "commander";
+import { parseSeries } from "../../format/series.ts";
+import { forget } from "../../ops/forget.ts";
+import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation.ts";
+import { parseKeepCount, parseWeekDay } from "../../policy/retention_words.ts";
+import type { CliContext } from "../context.ts";
+import { reportRetention } from "../retention_report.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+
+interface RotateOptions extends RepositoryOptions, Omit<Rotation, "firstWeekDay"> {
+  readonly firstWeekDay: number;
+  readonly host?: string;
+  readonly dryRun?: boolean;
+  readonly allowLast?: boolean;
+}
+
+const NOTES = `
+Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future.
+Units are those of UTC. Backups of several hosts are rotated apart.`;
+
+/** The command's specification. */
+export function rotateCommand(context: CliContext): Command {
+  const { days, weeks, months, firstWeekDay } = DEFAULT_ROTATION;
+  const count = (unit: string) => (value: string) => parseKeepCount(value, `${unit} to keep`);
+  const command = new Command("rotate")
+    .description("keep the first backup of each of the last days, weeks and months, and remove the others")
+    .usage("[options] SERIES")
+    .argument("<series>", "the series to rotate")
+    .option("--days <n>", "days to look back, today included", count("days"), days)
+    .option("--weeks <n>", "weeks to look back", count("weeks"), weeks)
+    .option("--months <n>", "months to look back", count("months"), months)
+    .option("--first-week-day <n>", "when weeks begin, 0 = Monday to 6 = Sunday", parseWeekDay, firstWeekDay)
+    .option("--host <name>", "only backups of this host")
+    .option("-n, --dry-run", "only show what would be kept and removed, and why")
+    .option("--allow-last", "remove even the last good backup of the series")
+    .addHelpText("after", NOTES)
+    .action((series: string, options: RotateOptions, self: Command) =>
+      run(series, { ...self.parent?.opts(), ...options }, context)
+    );
+  return withRepositoryOptions(command);
+}
+
+async function run(seriesText: string, options: RotateOptions, context: CliContext): Promise<void> {
+  const series = parseSeries(seriesText);
+  const { days, weeks, months, firstWeekDay, host, dryRun = false, allowLast = false } = options;
+  const request = {
+    kind: "rotation",
+    series,
+    rotation: { days, weeks, months, firstWeekDay },
+    ...host === undefined ? {} : { hosts: [host] },
+  } as const;
+  const access = repositoryAccess(options, context);
+  const result = await forget(access, request, context.world, { dryRun, allowLast, signal: context.signal });
+  await reportRetention(result, options, context);
+}

@@ -1,0 +1,116 @@
+/** `agent status`: how current the backups are, and which ones are overdue. */
+import { Command, Option } from "commander";
+import { AgentError, NotFoundError, OverdueError, UsageError } from "../../base/errors.ts";
+import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
+import { seriesProblem } from "../../format/series.ts";
+import { exportedStatus, importedStatus, status, type StatusReport, type StatusRequest } from "../../ops/status.ts";
+import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
+import type { CliContext } from "../context.ts";
+import { systemReason } from "../failure.ts";
+import { formatCount, formatTable, printable, writeJson, writeLine } from "../output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
+
+const FORMATS = ["agent", "twindb"] as const;
+
+interface StatusOptions extends RepositoryOptions {
+  readonly host?: string;
+  readonly expect?: readonly Expectation[];
+  readonly fullBackup?: RunType;
+  readonly format: (typeof FORMATS)[number];
+  readonly import?: string;
+}
+
+const EXAMPLES = `
+Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise:
+  agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d
+  agent status --expect 26h --quiet                 every series; no output unless something is overdue
+
+An age counts from the start of a backup. An expectation without @HOST is about each host that has backups of the
+series. Backups that claim to be made in the future are shown and count as little as none.`;
+
+/** The command's specification. */
+export function statusCommand(context: CliContext): Command {
+  const command = new Command("status")
+    .description("tell the newest good backup of every series, host and run type, and what is overdue")
+    .usage("[options]")
+    .option("--host <name>", "only backups of this host")
+    .option("--expect <expectation>", "[SERIES][@HOST][:RUNTYPE]=SPAN, such as prod/shop=26h; repeatable", collect)
+    .addOption(new Option("--full-backup <type>", "runs of this type and longer ones are full").choices(RUN_TYPES))
+    .addOption(
+      new Option("--format <format>", "twindb: write TwinDB Backup's status file").choices(FORMATS).default("agent"),
+    )
+    .option("--import <file>", "tell what a status file of TwinDB Backup says, instead of a repository")
+    .addHelpText("after", EXAMPLES)
+    .action((options: StatusOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+  return withRepositoryOptions(command);
+}
+
+function collect(text: string, earlier: readonly Expectation[] | undefined): Expectation[] {
+  const expectation = parseExpectation(text);
+  const problem = expectation.series === null ? null : seriesProblem(expectation.series);
+  if (problem !== null) throw new UsageError(`Not an expectation: "${text}": ${problem}`);
+  return [...(earlier ?? []), expectation];
+}
+
+async function run(options: StatusOptions, context: CliContext): Promise<void> {
+  if (options.format === "twindb") return await writeTwinDb(options, context);
+  const { host, fullBackup, expect } = options;
+  const request: StatusRequest = {
+    ...(host === undefined ? {} : { host }),
+    ...(fullBackup === undefined ? {} : { fullBackup }),
+    ...(expect === undefined ? {} : { expectations: expect }),
+  };
+  const report = options.import === undefined
+    ? await status(repositoryAccess(options, context), request, context.world)
+    : importedStatus(await readStatusFile(options.import), request, context.world);
+  await (options.json ? tellJson(report, context) : tell(report, options, context));
+  if (report.damaged.length > 0) throw report.damaged[0]!.error;
+  if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
+}
+
+/** With --quiet an expectation that is not met is told by the error alone. */
+async function tell(report: StatusReport, { quiet }: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
+  const { rows, verdicts } = report;
+  if (verdicts.length > 0 && quiet) return;
+  if (verdicts.length > 0) await writeLine(stdout, printable(verdictLine(verdicts)));
+  if (rows.length > 0) {
+    for (const line of formatTable(STATUS_COLUMNS, statusRows(report))) await writeLine(stdout, line);
+  }
+  if (quiet) return;
+  const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
+  if (rows.length === 0) await writeLine(stderr, "No backups");
+  if (inFuture > 0) {
+    await writeLine(stderr, `Made in the future: ${formatCount(inFuture, "backup")}. Is a clock wrong, here or there?`);
+  }
+}
+
+async function tellJson(report: StatusReport, { stdout }: CliContext): Promise<void> {
+  for (const row of statusJson(report)) await writeJson(stdout, row);
+}
+
+async function writeTwinDb(options: StatusOptions, context: CliContext): Promise<void> {
+  if (options.json || options.expect !== undefined) {
+    throw new UsageError(
+      `--format twindb goes without ${options.json ? "--json" : "--expect"}: it is a format of its own`,
+    );
+  }
+  const { twinDb, damaged } = options.import === undefined
+    ? await exportedStatus(repositoryAccess(options, context), options.host, context.world)
+    : importedStatus(await readStatusFile(options.import), {}, context.world);
+  if (damaged.length > 0) throw damaged[0]!.error;
+  // To the byte what TwinDB writes, which ends without a line feed.
+  const { stdout } = context;
+  await stdout.write(new TextEncoder().encode(twinDb.serialize() + (stdout.isTerminal ? "\n" : "")));
+}
+
+async function readStatusFile(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new NotFoundError(`There is no status file "${path}"`, { cause: error });
+    }
+    throw new AgentError(`Cannot read the status file "${path}": ${systemReason(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,136 @@
+/** The status as a table for people, as objects for programs, and as the one line that a monitor shows. */
+import { formatDuration } from "../base/duration.ts";
+import { formatSize } from "../base/size.ts";
+import type { RunStatus, SeriesStatus } from "../backup/status.ts";
+import type { StatusReport } from "../ops/status.ts";
+import type { ExpectationVerdict } from "../policy/expectation.ts";
+import { type Column, formatCount, formatTime, printable } from "./output.ts";
+
+/** The columns of `statusRows`. */
+export const STATUS_COLUMNS: readonly Column[] = [
+  { title: "SERIES", align: "left" },
+  { title: "HOST", align: "left" },
+  { title: "RUN", align: "left" },
+  { title: "LATEST", align: "left" },
+  { title: "AGE", align: "right" },
+  { title: "LEVEL", align: "right" },
+  { title: "SIZE", align: "right" },
+  { title: "NEXT", align: "left" },
+  { title: "HEALTH", align: "left" },
+];
+
+/** A row for each series, host and run type. */
+export function statusRows({ rows, verdicts }: StatusReport): string[][] {
+  return rows.flatMap((row) => row.runs.map((run) => cells(row, run, isOverdue(row, run, verdicts))));
+}
+
+function cells({ series, host }: SeriesStatus, run: RunStatus, overdue: boolean): string[] {
+  const { runType, latest, ageMs, next } = run;
+  return [
+    printable(series),
+    printable(host),
+    printable(runType ?? "-"),
+    latest === null ? "-" : formatTime(new Date(latest.startedMs)),
+    ageMs === null ? "-" : formatAge(ageMs),
+    String(latest?.level ?? "-"),
+    typeof latest?.size === "number" ? formatSize(latest.size) : "-",
+    next,
+    healthText(run, overdue),
+  ];
+}
+
+function formatAge(ageMs: number): string {
+  return ageMs < 0 ? `in ${formatDuration(-ageMs)}` : formatDuration(ageMs);
+}
+
+function healthText({ health, latest, broken, inFuture }: RunStatus, overdue: boolean): string {
+  const remarks = [
+    ...(overdue ? ["overdue"] : []),
+    health,
+    ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
+    ...(inFuture > 0 ? [`${inFuture} in the future`] : []),
+  ];
+  return remarks.join(", ");
+}
+
+function isOverdue({ series, host }: SeriesStatus, { runType }: RunStatus, verdicts: readonly ExpectationVerdict[]) {
+  return verdicts.some((verdict) =>
+    verdict.isOverdue && verdict.series === series && verdict.host === host &&
+    (verdict.expectation.runType === null || verdict.expectation.runType === runType)
+  );
+}
+
+/**
+ * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
+ * with objects of their own, without runs.
+ */
+export function statusJson({ rows, verdicts }: StatusReport): unknown[] {
+  const isOf = (verdict: ExpectationVerdict, { series, host }: SeriesStatus) =>
+    verdict.series === series && verdict.host === host;
+  const known = rows.map((row) => ({
+    series: row.series,
+    host: row.host,
+    runs: row.runs.map(runJson),
+    expectations: verdicts.filter((verdict) => isOf(verdict, row)).map(verdictJson),
+  }));
+  const missing = verdicts.filter((verdict) => !rows.some((row) => isOf(verdict, row)));
+  return [
+    ...known,
+    ...missing.map((verdict) => ({
+      series: verdict.series,
+      host: verdict.host,
+      runs: [],
+      expectations: [verdictJson(verdict)],
+    })),
+  ];
+}
+
+function runJson({ runType, latest, ageMs, health, next, backups, broken, inFuture }: RunStatus) {
+  return {
+    runType,
+    id: latest?.id ?? null,
+    started: latest === null ? null : new Date(latest.startedMs).toISOString(),
+    ageSeconds: secondsOf(ageMs),
+    level: latest?.level ?? null,
+    size: latest?.size ?? null,
+    next,
+    health,
+    backups,
+    broken,
+    inFuture,
+  };
+}
+
+function verdictJson({ expectation, ageMs, isOverdue }: ExpectationVerdict) {
+  return {
+    expected: expectation.text,
+    limitSeconds: secondsOf(expectation.spanMs),
+    ageSeconds: secondsOf(ageMs),
+    overdue: isOverdue,
+  };
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms / 1000);
+}
+
+/** A line names so many; the table has all of them. */
+const NAMED_IN_LINE = 5;
+
+/** `OVERDUE prod/shop@db1 30 h old (26 h)` or `OK 3 expectations met`, on one line. */
+export function verdictLine(verdicts: readonly ExpectationVerdict[]): string {
+  const overdue = verdicts.filter((verdict) => verdict.isOverdue);
+  if (overdue.length === 0) return `OK ${formatCount(verdicts.length, "expectation")} met`;
+  const named = overdue.slice(0, NAMED_IN_LINE).map(overdueText).join("; ");
+  const more = overdue.length - NAMED_IN_LINE;
+  return `OVERDUE ${named}${more > 0 ? `; and ${more} more` : ""}`;
+}
+
+function overdueText({ expectation, series, host, ageMs }: ExpectationVerdict): string {
+  const runType = expectation.runType === null ? "" : `:${expectation.runType}`;
+  const whom = `${series ?? "all series"}${host === null ? "" : `@${host}`}${runType}`;
+  const limit = formatDuration(expectation.spanMs);
+  return ageMs === null
+    ? `${whom} no good backup (at most ${limit})`
+    : `${whom} ${formatDuration(ageMs)} (at most ${limit})`;
+}

@@ -1,0 +1,207 @@
+/**
+ * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
+ * in which it goes then is that of repository/prune_apply.ts.
+ */
+import { AgentError, IntegrityError } from "../base/errors.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { OPEN_FIELDS } from "../pipeline/calls.ts";
+import { SegmentPool } from "../pipeline/segments.ts";
+import { PipelineThreads } from "../pipeline/threads.ts";
+import type { HeldLock } from "../repository/locks.ts";
+import { type AppliedPrune, type ApplyPhase, applyPrune } from "../repository/prune_apply.ts";
+import { plaintextLength, READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlobs } from "../repository/prune_copy.ts";
+import { loadPruneIndex, type PruneIndex } from "../repository/prune_index.ts";
+import { markUsed } from "../repository/prune_mark.ts";
+import { planPrune, type PruneLimits, type PrunePlan } from "../repository/prune_plan.ts";
+import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
+import type { Repository } from "../repository/repository.ts";
+import { loadSnapshots } from "../repository/snapshots.ts";
+import type { Leftovers, ListedFile } from "../store/store.ts";
+import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+
+/** The parts of a prune, in their order. */
+export type PrunePhase = "indexes" | "trees" | ApplyPhase;
+
+/** How far one part is: index files, trees (at most so many), bytes while blobs are copied, files that go. */
+export interface PruneProgress {
+  readonly phase: PrunePhase;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Options of `prune`. */
+export interface PruneOptions {
+  readonly limits: PruneLimits;
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: PruneProgress) => void;
+  /** Bytes from which on a fresh pack is full; see `PackWriter`. */
+  readonly packBytes?: number;
+}
+
+/** What a prune did or, in a dry run, would do. */
+export interface PruneResult {
+  readonly plan: PrunePlan;
+  /** What was written and removed; null for a dry run. */
+  readonly applied: AppliedPrune | null;
+  /** Temporary files of killed writers that were removed, or would be. */
+  readonly leftovers: Leftovers;
+}
+
+/**
+ * Prunes the repository under an exclusive lock; a dry run, which changes nothing, takes a shared one. Throws
+ * `IntegrityError` and removes nothing where a snapshot, an index file, a tree or a needed pack cannot be read or is
+ * missing; `LockedError`, what the store throws, and the signal's reason. Whenever it stops, the repository is whole, and
+ * the next prune goes on from there.
+ */
+export function prune(access: RepositoryAccess, world: World, options: PruneOptions): Promise<PruneResult> {
+  const { signal, dryRun } = options;
+  const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
+  return withRepository(access, world, (repository) => {
+    return withLock(repository, world, request, (lock) => pruneLocked(repository, world, lock, options));
+  });
+}
+
+/** As `prune`, on an open repository whose lock is held: exclusive unless it is a dry run. */
+export async function pruneLocked(
+  repository: Repository,
+  world: World,
+  lock: HeldLock,
+  options: PruneOptions,
+): Promise<PruneResult> {
+  // Whoever committed before the lock was known to hold is listed only after it.
+  await lock.confirmed;
+  const { index, use, plan } = await withoutRemoval(() => planFor(repository, options));
+  const applied = options.dryRun ? null : await apply({ repository, world, lock, options }, { index, use, plan });
+  return { plan, applied, leftovers: await removeLeftovers(repository, world, options) };
+}
+
+interface Planned {
+  readonly index: PruneIndex;
+  readonly use: RepositoryUse;
+  readonly plan: PrunePlan;
+}
+
+/** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
+async function planFor(repository: Repository, { limits, signal, onProgress }: PruneOptions): Promise<Planned> {
+  const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
+  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  if (damaged.length > 0) throw damaged[0]!.error;
+  const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
+  const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
+  const listed = comparePacks(index, packs);
+  const used = await markUsed({
+    repository,
+    index,
+    isWhole: (pack) => listed.states[pack] === "whole",
+    roots: snapshots.map(({ snapshot }) => snapshot.tree),
+    signal,
+    onProgress: progress("trees"),
+  });
+  const use = usePacks(index, listed, used);
+  return { index, use, plan: planPrune(use.packs, listed.orphans, limits) };
+}
+
+/** Damage that is found before anything was changed says so, and what to do. */
+async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
+    const advice = `nothing was removed; run "agent check", which says what to do`;
+    throw new IntegrityError(`${error.message}; ${advice}`, { cause: error });
+  }
+}
+
+interface PruneRun {
+  readonly repository: Repository;
+  readonly world: World;
+  readonly lock: HeldLock;
+  readonly options: PruneOptions;
+}
+
+/** Reads on their way for each verifying thread, so that none waits for the store. */
+const READS_PER_THREAD = 2;
+
+async function apply({ repository, world, lock, options }: PruneRun, planned: Planned): Promise<AppliedPrune> {
+  const { signal, onProgress, packBytes } = options;
+  const { index, use, plan } = planned;
+  // Threads cost a tenth of a second and some 50 MB, which a prune that copies nothing can do without.
+  const verifier = plan.repack.length > 0 ? await startVerifier(repository, world) : NO_VERIFIER;
+  try {
+    return await applyPrune({
+      repository,
+      index,
+      plan,
+      isKept: use.isKept,
+      verify: verifier.verify,
+      readsAtOnce: world.blobThreads * READS_PER_THREAD,
+      clock: world.clock,
+      randomBytes: world.randomBytes,
+      assertHeld: () => lock.assertHeld(),
+      signal,
+      onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
+      ...packBytes !== undefined && { packBytes },
+    });
+  } finally {
+    verifier.stop();
+  }
+}
+
+interface Verifier {
+  readonly verify: VerifyBlobs;
+  readonly stop: () => void;
+}
+
+const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), stop: () => {} };
+
+/** Verifies in the sealing threads, where blobs are opened as for a restore and their plaintext is dropped. */
+async function startVerifier({ keys }: Repository, { blobThreads }: World): Promise<Verifier> {
+  const threads = new PipelineThreads(blobThreads);
+  const pool = new SegmentPool({ count: blobThreads * READS_PER_THREAD, segmentBytes: READ_PLAINTEXT_BYTES });
+  try {
+    await threads.configure(keys, "off");
+  } catch (error) {
+    threads.terminate();
+    throw error;
+  }
+  const verify = async (read: SealedRead) => {
+    const segment = await pool.acquire(read.blobs.reduce((sum, blob) => sum + plaintextLength(blob), 0));
+    try {
+      // The thread takes its part of the request away, and the sealed bytes are still to be copied.
+      const request = { ...openRequest(read), parts: [read.bytes.slice()], segment: segment.bytes.buffer };
+      const transfer = [request.ids.buffer, request.table.buffer, ...request.parts.map(({ buffer }) => buffer)];
+      await threads.callBlobs("open", request, transfer);
+    } finally {
+      segment.release();
+    }
+  };
+  return { verify, stop: () => threads.terminate() };
+}
+
+/** The blobs of a read as numbers, and their ids. */
+function openRequest({ pack, blobs }: SealedRead) {
+  const table = new Uint32Array(blobs.length * OPEN_FIELDS.count);
+  const ids = new Uint8Array(blobs.length * ID_BYTES);
+  let target = 0;
+  blobs.forEach((blob, i) => {
+    const { id, offset, length, uncompressedLength } = blob;
+    table.set([0, offset, length, uncompressedLength, target], i * OPEN_FIELDS.count);
+    ids.set(id, i * ID_BYTES);
+    target += plaintextLength(blob);
+  });
+  return { packs: [pack], ids, table };
+}
+
+/** No put takes a day to write one file. */
+const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
+
+async function removeLeftovers(
+  { store }: Repository,
+  { clock }: World,
+  { dryRun, signal }: PruneOptions,
+): Promise<Leftovers> {
+  const olderThan = new Date(clock.now().getTime() - LEFTOVER_AGE_MS);
+  return await store.removeLeftovers?.({ olderThan, dryRun, signal }) ?? { files: 0, bytes: 0 };
+}

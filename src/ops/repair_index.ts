@@ -1,0 +1,30 @@
+/** Repair index: the index becomes what the packs say. */
+import { type IndexRepair, repairIndex as repairIndexOf } from "../repository/repair_index.ts";
+import type { RepositoryAccess, World } from "./access.ts";
+import { type RepairOptions, withRepairSession } from "./repair.ts";
+
+/** Options of `repairIndex`. */
+export interface RepairIndexOptions extends RepairOptions {
+  /** Read the header of every pack, also of those that the index seems to describe well. */
+  readonly readAllPacks: boolean;
+}
+
+/**
+ * Lists every pack that is there as its own header says, and none that is gone. Throws what opening and locking throw,
+ * `DeniedError` where the store is append-only, and the signal's reason; what was done by then leaves nothing worse.
+ */
+export function repairIndex(
+  access: RepositoryAccess,
+  world: World,
+  options: RepairIndexOptions,
+): Promise<IndexRepair> {
+  const { readAllPacks, dryRun, signal, onProgress } = options;
+  return withRepairSession(access, world, options, ({ repository, assertLock }) =>
+    repairIndexOf(repository, {
+      readAllPacks,
+      dryRun,
+      signal,
+      assertLock,
+      onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
+    }));
+}

@@ -1,0 +1,253 @@
+/**
+ * A session: one backup while it is written, any number of streams at a time, committed at once or not at all. A put has
+ * one stream in it, the storage interface as many as a program opens.
+ */
+import { SourceError } from "../base/errors.ts";
+import { type Backup, backupOf } from "../backup/backup.ts";
+import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
+import { commitBackup, type WrittenStream } from "../backup/commit.ts";
+import { PART_LIMITS, type PartLimits } from "../backup/content_list.ts";
+import type { OpenIndex } from "../backup/rewritten.ts";
+import { Chunker, type GearTable, gearTable } from "../chunker/gear.ts";
+import type { ChunkerParameters } from "../chunker/parameters.ts";
+import type { CompressionLevel } from "../crypto/zstd.ts";
+import { compareByteStrings } from "../format/byte_string.ts";
+import type { JsonObject } from "../format/json_text.ts";
+import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../format/manifest.ts";
+import type { SeriesName, StreamPath } from "../format/series.ts";
+import { formatTimestamp } from "../format/time.ts";
+import type { GuardChoice } from "../guard/guard.ts";
+import type { StreamSummary } from "../pipeline/calls.ts";
+import type { Feed } from "../pipeline/feed.ts";
+import { sealStream } from "../pipeline/seal_stream.ts";
+import type { PipelineThreads } from "../pipeline/threads.ts";
+import type { LevelDecision, LevelRules } from "../policy/level.ts";
+import type { BlobIndex } from "../repository/blob_index.ts";
+import { loadIndex } from "../repository/index_files.ts";
+import type { HeldLock } from "../repository/locks.ts";
+import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
+import type { Repository } from "../repository/repository.ts";
+import { loadSnapshots } from "../repository/snapshots.ts";
+import type { World } from "./access.ts";
+import { chunkerParameters, gearSecret } from "./cut_points.ts";
+import { SessionChunks } from "./session_chunks.ts";
+
+/** What a backup is to be, whatever its streams are. */
+export interface BackupRequest {
+  readonly series: SeriesName;
+  readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
+  /** Mean size of chunks in bytes; without it the series goes on as it was. */
+  readonly chunkAverage: number | undefined;
+  readonly compression: CompressionLevel;
+  readonly tags: readonly string[];
+  readonly host: string;
+  readonly runType: string | null;
+  /** When the backup counts as started; now, where it is not given. */
+  readonly time: Date | undefined;
+  /** What its level goes by; without rules it continues the newest backup. */
+  readonly levelRules?: LevelRules;
+}
+
+/** How a backup is written. */
+export interface WriteOptions {
+  readonly signal: AbortSignal;
+  /** From which size on a pack is full, in bytes; restic's 16 MiB by default. */
+  readonly packBytes?: number;
+  /** How long the parts of a long content list get; `PART_LIMITS` by default. */
+  readonly partLimits?: PartLimits;
+}
+
+/** A backup that was committed, and what that took. */
+export interface WrittenBackup {
+  readonly backup: Backup;
+  readonly manifest: Manifest;
+  /** Why it has its level, and what was amiss with those it might have continued. */
+  readonly decision: LevelDecision;
+  /** Bytes by which the packs of the repository grew. */
+  readonly bytesWritten: number;
+}
+
+/** The bounded buffer between streams and all that is done with them: so many segments of so many bytes. */
+export const SEGMENTS = 16;
+export const SEGMENT_BYTES = 512 * 1024;
+
+/** One stream for a session. */
+export interface SessionStream {
+  /** No two streams of a session may have one path, and none may lie below another. */
+  readonly path: StreamPath;
+  readonly feed: Feed;
+  readonly guard: GuardChoice;
+  /** Asked after the last byte; throws why the stream must not be committed. */
+  readonly judge: (summary: StreamSummary) => void | Promise<void>;
+  /** Told whenever more of the stream is stored. */
+  readonly onStored?: () => void;
+}
+
+/** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
+export interface SessionTools extends WriteOptions {
+  readonly repository: Repository;
+  readonly threads: PipelineThreads;
+  readonly world: World;
+  readonly lock: HeldLock;
+  readonly request: BackupRequest;
+}
+
+/**
+ * Runs `work` with a session. Where it throws, nothing is committed unless `commit` had resolved, and what is durable of
+ * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
+ */
+export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
+  const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
+  const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
+  await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
+  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  // The index of a session does not know where data blobs lie, to save memory; a manifest needs one that does for a moment.
+  const openIndex = async () => ({
+    ...repository,
+    index: await loadIndex(repository.files, { dataPlaces: true, signal }),
+  });
+  const earlier = snapshots.map(backupOf);
+  const { levelRules: rules = {}, ...whose } = request;
+  const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.length };
+  const planned = await planParent(earlier, parentRequest, openIndex);
+  const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
+  const choice = await confirmParent(planned, { ...repository, index });
+  const { clock, randomBytes } = world;
+  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
+  try {
+    return await work(new Session(tools, { begun, index, writer, choice, earlier, openIndex }));
+  } catch (error) {
+    // The index only saves the next try some work; why this one failed is what has to be told.
+    await writer.abandon().catch(() => {});
+    throw error;
+  }
+}
+
+/** What was found or made when a session began. */
+interface SessionStart {
+  readonly begun: { readonly at: Date; readonly ms: number };
+  readonly index: BlobIndex;
+  readonly writer: PackWriter;
+  readonly choice: ParentChoice;
+  readonly earlier: readonly Backup[];
+  readonly openIndex: OpenIndex;
+}
+
+/** One backup that is being written. */
+export class Session {
+  readonly #tools: SessionTools;
+  readonly #start: SessionStart;
+  readonly #parameters: ChunkerParameters;
+  readonly #gear: GearTable;
+  readonly #chunks: SessionChunks;
+  readonly #streams: (WrittenStream & { readonly file: ManifestFile })[] = [];
+  #underWay = 0;
+
+  /** Made by `withSession`. */
+  constructor(tools: SessionTools, start: SessionStart) {
+    this.#tools = tools;
+    this.#start = start;
+    this.#parameters = chunkerParameters(tools.request.chunkAverage, start.choice.predecessor);
+    this.#gear = gearTable(gearSecret(tools.repository.keys));
+    this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
+  }
+
+  /** The backups there were at the start, oldest first; `openIndex` helps to read what restic rewrote. */
+  get earlier(): readonly Backup[] {
+    return this.#start.earlier;
+  }
+
+  get openIndex(): OpenIndex {
+    return this.#start.openIndex;
+  }
+
+  /** Plaintext bytes of the new chunks so far. */
+  get bytesAdded(): number {
+    return this.#chunks.counts.bytesAdded;
+  }
+
+  /** Stores a whole stream, beside others. Throws what its feed and `judge` throw; the backup must then be given up. */
+  async store({ path, feed, guard, judge, onStored }: SessionStream): Promise<void> {
+    const { threads } = this.#tools;
+    const inspection = threads.inspect(guard);
+    this.#underWay++;
+    try {
+      const list = this.#chunks.newList(path.split("/").at(-1)!);
+      const chunker = new Chunker(this.#gear, this.#parameters);
+      const known = this.#start.index.dataBlobs;
+      const streamsUnderWay = () => this.#underWay;
+      for await (const batch of sealStream({ feed, chunker, threads, inspection, known, streamsUnderWay })) {
+        await this.#chunks.add(batch, list);
+        onStored?.();
+      }
+      const content = await this.#chunks.finish(list);
+      const summary = await inspection.finish();
+      await judge(summary);
+      const { size, md5, sha256, verdict: { format, complete } } = summary;
+      const parts = "parts" in content ? { parts: content.parts.length } : {};
+      const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts };
+      this.#streams.push({ path, size, content, file });
+    } finally {
+      this.#underWay--;
+      inspection.drop();
+    }
+  }
+
+  /** Commits all streams that were stored. `confirm` is asked last of all, and throws why the backup must not be. */
+  async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
+    const { repository, world, lock, signal } = this.#tools;
+    const { index, writer, choice } = this.#start;
+    signal.throwIfAborted();
+    const streams = this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path));
+    const { backup, manifest } = await commitBackup({
+      repository,
+      writer,
+      index,
+      parent: choice.parent,
+      predecessor: choice.predecessor,
+      clock: world.clock,
+      identity: world.identity,
+      programVersion: world.programVersion,
+      streams,
+      manifest: this.#manifest(streams.map(({ file }) => file)),
+      confirmLock: async () => {
+        await lock.confirmed;
+        await confirm();
+        lock.assertHeld();
+        signal.throwIfAborted();
+      },
+    });
+    return { backup, manifest, decision: choice.decision, bytesWritten: writer.totals.bytes };
+  }
+
+  #manifest(files: readonly ManifestFile[]): Manifest {
+    const { request, world } = this.#tools;
+    const { begun, choice: { parent } } = this.#start;
+    const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
+    const bytesRead = files.reduce((sum, { size }) => sum + size, 0);
+    return {
+      format: MANIFEST_FORMAT,
+      series: request.series,
+      host: request.host,
+      started: formatTimestamp(begun.at),
+      finished: formatTimestamp(new Date(begun.at.getTime() + seconds * 1000)),
+      runType: request.runType,
+      level: parent?.info ? parent.info.level + 1 : 0,
+      parent: parent?.info?.manifest ?? null,
+      base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
+      engine: request.engine,
+      files,
+      chunker: this.#parameters,
+      source: {},
+      stats: { bytesRead, ...this.#chunks.counts, seconds: Math.round(seconds * 1000) / 1000 },
+      tags: request.tags,
+    };
+  }
+}
+
+/** Throws `SourceError` where a guard found that a stream is not whole; `what` names it. */
+export function refuseIncomplete(what: string, { verdict }: StreamSummary): void {
+  if (verdict.complete !== false) return;
+  const reason = `the ${verdict.format} stream is not whole: ${verdict.reason}`;
+  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed`);
+}

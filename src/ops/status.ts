@@ -1,0 +1,143 @@
+/** Status: how current the backups are, from snapshots alone; as a table of ours, or as TwinDB Backup keeps it. */
+import { UsageError } from "../base/errors.ts";
+import { mapConcurrently } from "../base/concurrency.ts";
+import type { RunType } from "../base/run_type.ts";
+import { type Backup, backupOf } from "../backup/backup.ts";
+import { readManifest } from "../backup/contents.ts";
+import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
+import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/status.ts";
+import { entriesOfTwinDb, twinDbStatusOf } from "../backup/status_twindb.ts";
+import type { JsonObject } from "../format/json_text.ts";
+import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../format/twindb_status.ts";
+import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
+import { loadIndex } from "../repository/index_files.ts";
+import type { Repository } from "../repository/repository.ts";
+import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+
+/** What to tell. */
+export interface StatusRequest {
+  /** Only of this host; expectations that name none are then about it. */
+  readonly host?: string;
+  /** Whether the next run is to be full is told as for `put --full-backup`. */
+  readonly fullBackup?: RunType;
+  readonly expectations?: readonly Expectation[];
+}
+
+/** How current the backups are. */
+export interface StatusReport {
+  readonly rows: readonly SeriesStatus[];
+  /** One or more for each expectation, in their order. */
+  readonly verdicts: readonly ExpectationVerdict[];
+  /** Snapshots that could not be read: what they hold is not told. */
+  readonly damaged: readonly DamagedSnapshot[];
+}
+
+/** The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. */
+export function status(access: RepositoryAccess, request: StatusRequest, world: World): Promise<StatusReport> {
+  return withBackups(access, request.host, world, ({ backups, damaged }) => {
+    const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world);
+    return Promise.resolve({ rows, verdicts, damaged });
+  });
+}
+
+/** A status of TwinDB's, read and not written. */
+export interface ImportedStatus extends StatusReport {
+  readonly twinDb: TwinDbStatus | TwinDbBinlogStatus;
+}
+
+/**
+ * What the text of a status file of TwinDB's tells, of either version and either kind. Full copies are expected of daily
+ * runs and those of longer intervals, unless the request says otherwise. Throws `CorruptedStatus`.
+ */
+export function importedStatus(text: string, request: StatusRequest, world: Pick<World, "clock">): ImportedStatus {
+  const { host, fullBackup = "daily" } = request;
+  const twinDb = parseAnyTwinDbStatus(text, host ?? "");
+  const entries = entriesOfTwinDb(twinDb).filter((entry) => host === undefined || entry.host === host);
+  return { twinDb, damaged: [], ...reportOn(entries, { ...request, fullBackup }, world) };
+}
+
+function reportOn(entries: readonly StatusEntry[], request: StatusRequest, { clock }: Pick<World, "clock">) {
+  const nowMs = clock.now().getTime();
+  const rows = statusOf(entries, { nowMs, fullBackup: request.fullBackup });
+  const expectations = (request.expectations ?? []).map((expectation) => ({
+    ...expectation,
+    host: expectation.host ?? request.host ?? null,
+  }));
+  return { rows, verdicts: judgeExpectations(expectations, rows.flatMap(evidenceOf), nowMs) };
+}
+
+function evidenceOf({ series, host, runs }: SeriesStatus): Evidence[] {
+  return runs.map(({ runType, latest }) => ({ series, host, runType, startedMs: latest?.startedMs ?? null }));
+}
+
+/** The backups of one host as TwinDB's status. */
+export interface TwinDbExport {
+  readonly twinDb: TwinDbStatus;
+  readonly damaged: readonly DamagedSnapshot[];
+}
+
+/**
+ * TwinDB's status of a host: of the one named, or the only one there is. Reads the manifests of backups whose engine has
+ * a position in its source. Throws `UsageError` where there are several hosts and none is named.
+ */
+export function exportedStatus(
+  access: RepositoryAccess,
+  host: string | undefined,
+  world: World,
+): Promise<TwinDbExport> {
+  return withBackups(access, host, world, async ({ backups, damaged, openIndex }) => {
+    const sources = await sourcesOf(backups, openIndex);
+    return { twinDb: twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
+  });
+}
+
+function onlyHost(backups: readonly Backup[], { identity }: World): string {
+  const hosts = [...new Set(backups.map(({ host }) => host))].sort();
+  if (hosts.length > 1) {
+    const shown = hosts.slice(0, 5).join(", ");
+    const more = hosts.length > 5 ? ` and ${hosts.length - 5} more` : "";
+    throw new UsageError(`TwinDB's status is that of one host: choose it with --host (there are ${shown}${more})`);
+  }
+  return hosts[0] ?? identity.hostname;
+}
+
+const MANIFESTS_AT_ONCE = 8;
+
+/** The positions that engines wrote down; a stream from a pipe or a command has none. */
+async function sourcesOf(backups: readonly Backup[], openIndex: OpenIndex): Promise<Map<string, JsonObject>> {
+  const withPosition = backups.filter(({ info }) => info !== null && info.engine !== "stream");
+  if (withPosition.length === 0) return new Map();
+  const repository = await openIndex();
+  const manifests = await mapConcurrently(withPosition, MANIFESTS_AT_ONCE, async (backup) => {
+    const manifest = await readManifest(repository, backup);
+    return [backup.id, manifest?.source ?? {}] as const;
+  });
+  return new Map<string, JsonObject>(manifests);
+}
+
+interface HostBackups {
+  readonly backups: readonly Backup[];
+  readonly damaged: readonly DamagedSnapshot[];
+  readonly openIndex: OpenIndex;
+}
+
+function withBackups<T>(
+  access: RepositoryAccess,
+  host: string | undefined,
+  world: World,
+  work: (found: HostBackups) => Promise<T>,
+): Promise<T> {
+  return withRepository(access, world, async (repository) => {
+    const { snapshots, damaged } = await loadSnapshots(repository.files);
+    const ofHost = snapshots.map(backupOf).filter((backup) => host === undefined || backup.host === host);
+    const openIndex = indexOnce(repository);
+    return await work({ backups: await withRewritten(ofHost, openIndex), damaged, openIndex });
+  });
+}
+
+/** The index is large: it is loaded where somebody asks for it, and then only once. */
+function indexOnce(repository: Repository): OpenIndex {
+  let opened: ReturnType<OpenIndex> | undefined;
+  return () => opened ??= loadIndex(repository.files, { dataPlaces: true }).then((index) => ({ ...repository, index }));
+}

@@ -1,0 +1,108 @@
+/** Which level the next backup has, and which backup it continues. Pure: what there is comes in, a decision goes out. */
+import { shortId } from "../base/id.ts";
+import type { ManifestId } from "../base/id.ts";
+import type { RunType } from "../base/run_type.ts";
+import { isInFuture } from "./expectation.ts";
+import { type FreezerRules, freezerVerdicts } from "./level_freezer.ts";
+import { levelOf, type LevelRecord, type LevelRuleName, type LevelVerdict, newestChainOf } from "./level_history.ts";
+import { twinDbVerdict } from "./level_twindb.ts";
+
+export type { LevelRecord, LevelRuleName } from "./level_history.ts";
+
+/** What `--level` takes: `incremental` continues where it can, which is what `auto` does without other rules. */
+export const LEVEL_MODES = ["auto", "full", "incremental"] as const;
+export type LevelMode = (typeof LEVEL_MODES)[number];
+
+/** The rules for levels that somebody gave; without any, each backup continues the newest one. */
+export interface LevelRules extends FreezerRules {
+  readonly mode?: LevelMode;
+  /** Runs of this type and of longer intervals are full, as TwinDB does it; needs a run type of the run itself. */
+  readonly fullBackup?: RunType;
+}
+
+/** The run that a level is decided for. */
+export interface LevelRequest {
+  readonly rules: LevelRules;
+  readonly runType: RunType | null;
+  /** When it begins, in milliseconds since 1970 UTC. */
+  readonly nowMs: number;
+  /** How many snapshots cannot be read: each may be the backup to continue. */
+  readonly unreadable: number;
+}
+
+/** A level, and why. */
+export interface LevelDecision {
+  readonly level: number;
+  /** The backup to continue, of one level less; null at level 0. */
+  readonly parent: ManifestId | null;
+  /** The rule that decided. */
+  readonly rule: LevelRuleName;
+  readonly reason: string;
+  /** What the other rules that apply would have had, for those who ask. */
+  readonly overruled: readonly { readonly rule: LevelRuleName; readonly level: number; readonly reason: string }[];
+  /** What somebody should look at, each a line. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Decides. Where several rules apply the fullest wins: the lowest level; of equal ones Freezer's come before TwinDB's, and
+ * those before going on with the newest. A parent that is gone, or that has a problem, makes a level 0 with a warning. Backups from the future
+ * (a clock was wrong, here or there) are continued only where there are no others, and never without a warning.
+ */
+export function decideLevel(history: readonly LevelRecord[], request: LevelRequest): LevelDecision {
+  const past = history.filter(({ startedMs }) => !isInFuture(startedMs, request.nowMs));
+  const usable = past.length > 0 ? past : history;
+  const verdicts = verdictsOn(usable, request);
+  const lowest = Math.min(...verdicts.map(levelOf));
+  const decisive = withoutDamage(verdicts.find((verdict) => levelOf(verdict) === lowest)!);
+  const { rule, parent, reason } = decisive;
+  return {
+    level: levelOf(decisive),
+    parent: parent?.id ?? null,
+    rule,
+    reason,
+    overruled: verdicts.filter((verdict) => verdict.rule !== rule)
+      .map((verdict) => ({ rule: verdict.rule, level: levelOf(verdict), reason: verdict.reason })),
+    warnings: [
+      ...(rule === "damaged-parent" || rule === "gone-parent" ? [`${reason}; this backup is a level 0`] : []),
+      ...futureWarnings(history.length - past.length, past.length, parent),
+    ],
+  };
+}
+
+/** What each rule that applies says. Where levels are equal the first names the decision, and to go on comes last. */
+function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): LevelVerdict[] {
+  const { rules, runType, nowMs, unreadable } = request;
+  const verdicts: LevelVerdict[] = [];
+  if (rules.mode === "full") verdicts.push({ rule: "level", parent: null, reason: "a full backup is asked for" });
+  else if (unreadable > 0) verdicts.push(unreadableVerdict(unreadable));
+  const chain = newestChainOf(usable);
+  if (chain !== undefined) verdicts.push(...freezerVerdicts(chain, rules, nowMs));
+  else verdicts.push({ rule: "first", parent: null, reason: "there is no backup to continue" });
+  if (rules.fullBackup !== undefined && runType !== null) {
+    verdicts.push(twinDbVerdict(usable, rules.fullBackup, runType));
+  }
+  const goesOn = ({ rule }: LevelVerdict) => rule === "newest";
+  return [...verdicts.filter((verdict) => !goesOn(verdict)), ...verdicts.filter(goesOn)];
+}
+
+function unreadableVerdict(unreadable: number): LevelVerdict {
+  const which = unreadable === 1 ? "a snapshot cannot be read; it" : `${unreadable} snapshots cannot be read; one`;
+  const reason = `${which} may be the backup to continue: run "agent check"`;
+  return { rule: "damaged-parent", parent: null, reason };
+}
+
+function withoutDamage(verdict: LevelVerdict): LevelVerdict {
+  const { parent } = verdict;
+  if (parent === null || parent.problem === null) return verdict;
+  const reason = `the parent ${shortId(parent.id)} cannot be continued: ${parent.problem}`;
+  return { rule: "damaged-parent", parent: null, reason };
+}
+
+function futureWarnings(inFuture: number, inPast: number, parent: LevelRecord | null): string[] {
+  if (inFuture === 0 || (inPast === 0 && parent === null)) return [];
+  const advice = "is a clock wrong, here or there?";
+  if (inPast === 0) return [`the parent ${shortId(parent!.id)} claims to be begun in the future: ${advice}`];
+  const backups = inFuture === 1 ? "a backup that claims" : `${inFuture} backups that claim`;
+  return [`passed over ${backups} to be begun in the future: ${advice}`];
+}

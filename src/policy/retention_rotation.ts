@@ -1,0 +1,58 @@
+/**
+ * Rotation as bakthat has it (grandfather, father, son): of each of the last days, weeks and months the first backup is
+ * kept, and whatever lies in the future. Days are those of UTC.
+ */
+import { dayOf, type Moment, momentOf, monthOf, weekOf } from "./calendar.ts";
+import { type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+
+/** How many units to look back, the one that is under way included; 0 leaves a unit out. */
+export interface Rotation {
+  readonly days: number;
+  readonly weeks: number;
+  readonly months: number;
+  /** 0 = Monday to 6 = Sunday. */
+  readonly firstWeekDay: number;
+}
+
+/** bakthat's: a week of days, a month of weeks that begin on Saturday, half a year of months. */
+export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 4, months: 6, firstWeekDay: 5 };
+
+/** Judges the backups of one group, newest first. */
+export function applyRotation<T extends RetentionCandidate>(
+  backups: readonly T[],
+  rotation: Rotation,
+  now: Date,
+): Judgement<T>[] {
+  const today = momentOf(now);
+  const newestFirst = newestFirstOf(backups);
+  const past = newestFirst.filter(({ time }) => time.nanoseconds <= today.nanoseconds).reverse();
+  const kept = [
+    firstsOf(past, dayOf, dayOf(today) - rotation.days, "day"),
+    firstsOf(past, weekNumbers(rotation), weekNumbers(rotation)(today) - rotation.weeks, "week"),
+    firstsOf(past, monthOf, monthOf(today) - rotation.months, "month"),
+  ];
+  return newestFirst.map((backup) => {
+    const isFuture = backup.time.nanoseconds > today.nanoseconds;
+    const matches = isFuture ? ["in the future"] : kept.flatMap((reasons) => reasons.get(backup) ?? []);
+    return { backup, matches, counters: {} };
+  });
+}
+
+function weekNumbers({ firstWeekDay }: Rotation): (moment: Moment) => number {
+  return (moment) => weekOf(moment, firstWeekDay);
+}
+
+/** The first backup of every unit behind the unit `before`, with the reason to keep it. */
+function firstsOf<T extends RetentionCandidate>(
+  oldestFirst: readonly T[],
+  unitOf: (moment: Moment) => number,
+  before: number,
+  word: string,
+): Map<T, string> {
+  const firsts = new Map<number, T>();
+  for (const backup of oldestFirst) {
+    const unit = unitOf({ ...backup.time, offsetMinutes: 0 });
+    if (unit > before && !firsts.has(unit)) firsts.set(unit, backup);
+  }
+  return new Map([...firsts.values()].map((backup) => [backup, `first of its ${word}`]));
+}

@@ -1,0 +1,217 @@
+/** `agent prune` as a black box: what it says, how it fails, and that it may be killed at any moment. */
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
+import { ExitCode } from "../../src/base/errors.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import type { RepositoryAccess, World } from "../../src/ops/access.ts";
+import { check } from "../../src/ops/check.ts";
+import { prune, type PruneResult } from "../../src/ops/prune.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
+import { openLocalStore } from "../../src/store/local.ts";
+import {
+  assertFails,
+  bulkNoise,
+  isGone,
+  type JsonRow,
+  type Running,
+  type Sandbox,
+  sandbox,
+} from "../helpers/executable.ts";
+import { findProgram } from "../helpers/programs.ts";
+import { accessTo, concat, fakeWorld, IDENTITY } from "../helpers/world.ts";
+
+/** Puts two backups that share a part and forgets the first. */
+async function forgottenFirst(box: Sandbox): Promise<Uint8Array> {
+  const shared = bulkNoise(300_000, "shared");
+  const kept = concat([shared, bulkNoise(300_000, "kept")]);
+  await box.put("s", concat([bulkNoise(500_000, "gone"), shared]));
+  await forgetAll(box);
+  await box.put("s", kept);
+  return kept;
+}
+
+/** Removes all snapshots there are. */
+async function forgetAll(box: Sandbox): Promise<void> {
+  for (const name of await box.names("snapshots")) await Deno.remove(join(box.repo, "snapshots", name));
+}
+
+const packRows = (rows: JsonRow[]) => rows.filter(({ message_type }) => message_type === "pack");
+
+Deno.test("a dry run tells the plan and changes nothing; prune carries it out; then there is nothing to do", async () => {
+  await using box = await sandbox();
+  const kept = await forgottenFirst(box);
+  const packs = await box.packs();
+  const text = await box.ok(["prune", "--dry-run", "--max-unused", "0"]);
+  assert.match(text, /^TO DO .*BECAUSE .*PACKS .*SIZE .*FREES$/m);
+  assert.match(text, /^copy +part of it is not needed +1 /m);
+  assert.match(text, /^Would free 5\d\d KiB of .*; 0 B of waste would stay; nothing was changed$/m);
+  const planned = await box.json(["prune", "-n", "--max-unused", "0"]);
+  assert.deepEqual(await box.packs(), packs);
+
+  const { exitCode, stdout, stderr } = await box.agent(["prune", "--max-unused", "0"]);
+  assert.deepEqual([exitCode, stdout], [ExitCode.done, ""]);
+  assert.match(stderr, /^Freed 5\d\d KiB: \d packs? removed, \d packs? copied to \d \(.*\); 0 B of waste stay; .*\n$/);
+  const summary = planned.at(-1)!;
+  assert.deepEqual([summary.message_type, summary.dryRun], ["summary", true]);
+  const repacked = packRows(planned).filter(({ action }) => action === "repack");
+  assert.equal(repacked.length, (summary.repacked as { packs: number }).packs);
+  const left = (await box.packs()).join();
+  for (const { id } of packRows(planned)) assert.ok(!left.includes(String(id)), `pack ${id} is gone`);
+
+  await box.ok(["check", "--read-data"]);
+  assert.equal((await box.json(["verify", "s"]))[0]!.md5, hash("md5", kept));
+  const again = await box.json(["prune", "--max-unused", "0"]);
+  assert.deepEqual(packRows(again), []);
+  assert.equal(again.at(-1)!.dryRun, false);
+});
+
+Deno.test("limits are read strictly", async () => {
+  await using box = await sandbox();
+  assertFails(await box.agent(["prune", "--max-unused", "101%"]), ExitCode.usage, /101%/);
+  assertFails(await box.agent(["prune", "--max-unused", "some"]), ExitCode.usage, /Not a size: "some"/);
+  assertFails(await box.agent(["prune", "--max-repack-size", "5%"]), ExitCode.usage, /Not a size: "5%"/);
+  await forgottenFirst(box);
+  for (const limit of ["100%", "unlimited", "1G", "99%"]) {
+    const rows = packRows(await box.json(["prune", "--dry-run", "--max-unused", limit]));
+    assert.ok(rows.every(({ reason }) => reason !== "part of it is not needed"), limit);
+  }
+  const copies = packRows(await box.json(["prune", "--dry-run", "--max-unused", "0", "--max-repack-size", "1K"]));
+  assert.deepEqual(copies.filter(({ action }) => action === "repack"), []);
+});
+
+Deno.test("put and prune at once: one fails with 11, and one that may wait does", async () => {
+  await using box = await sandbox();
+  await forgottenFirst(box);
+  await using put = box.start(["put", "t", "--quiet"]);
+  await put.write("first half, ");
+  await locked(box);
+  assertFails(await box.agent(["prune"]), ExitCode.locked, /locked by process/);
+  await using prune = box.start(["prune", "--quiet", "--retry-lock", "1m"]);
+  await put.write("second half");
+  await put.closeInput();
+  assert.equal((await put.outcome()).exitCode, ExitCode.done);
+  assert.equal((await prune.outcome()).exitCode, ExitCode.done);
+  assert.equal(await box.ok(["get", "t", "-q"]), "first half, second half");
+  await box.ok(["check", "--read-data"]);
+});
+
+async function locked(box: Sandbox): Promise<void> {
+  while ((await box.names("locks")).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+Deno.test("temporary files that killed writers left a day ago go", async () => {
+  await using box = await sandbox();
+  await box.put("s", "content");
+  const [pack] = await box.packs();
+  const old = `${pack}-tmp-0123456789abcdef`;
+  const young = `${pack}-tmp-fedcba9876543210`;
+  for (const path of [old, young]) await Deno.writeTextFile(path, "half a pack");
+  const twoDaysAgo = new Date(Date.now() - 48 * 60 * 60 * 1000);
+  await Deno.utime(old, twoDaysAgo, twoDaysAgo);
+  const [planned] = await box.json(["prune", "--dry-run"]);
+  assert.deepEqual(planned!.leftovers, { files: 1, bytes: 11 });
+  await Deno.stat(old);
+  assert.match((await box.agent(["prune"])).stderr, /^1 temporary file of interrupted writers, 11 B, removed$/m);
+  await assert.rejects(Deno.stat(old), Deno.errors.NotFound);
+  await Deno.stat(young);
+});
+
+const KILLS = 20;
+const NIGHTS = 8;
+
+Deno.test("SIGKILL at any moment: every backup restores, and the next prune finishes", async () => {
+  await using box = await sandbox();
+  const md5s = await halfNeeded(box);
+  const origin = box.join("origin");
+  await Deno.rename(box.repo, origin);
+  const wholeMs = await timeOfPrune(box, origin);
+  let killed = 0;
+  for (let i = 0; i < KILLS; i++) {
+    await freshCopy(box, origin);
+    await using prune = start(box);
+    await new Promise((resolve) => setTimeout(resolve, wholeMs * (i + 0.5) / KILLS));
+    prune.kill("SIGKILL");
+    if ((await prune.outcome()).exitCode === 137) killed++;
+    await assertSound(box);
+    await pruneHere(box);
+    if (i % 5 < 4) continue;
+    const { summary: { unused }, orphans } = (await pruneHere(box, { dryRun: true })).plan;
+    assert.deepEqual([unused.blobs, orphans], [0, []], `after kill ${i}`);
+    await assertRestores(box, md5s);
+  }
+  assert.ok(killed > KILLS / 4, `${killed} were killed before they were done`);
+  await box.ok(["check", "--read-data"]);
+  await assertResticFindsNoError(box);
+});
+
+/** The library at work in this process: starting the executable would take most of the test's time. */
+function pruneHere(box: Sandbox, { dryRun = false } = {}): Promise<PruneResult> {
+  const options = { limits: { ...DEFAULT_PRUNE_LIMITS, maxUnused: { bytes: 0 } }, dryRun, signal: NEVER };
+  return prune(accessHere(box), worldHere(), options);
+}
+
+async function assertSound(box: Sandbox): Promise<void> {
+  const { errors } = await check(accessHere(box), worldHere(), { signal: NEVER, noLock: true, readData: false });
+  assert.deepEqual(errors, []);
+}
+
+const NEVER = new AbortController().signal;
+
+function accessHere(box: Sandbox): RepositoryAccess {
+  return accessTo(openLocalStore(box.repo, { random: systemRandomBytes }));
+}
+
+/** This host, so that locks of killed processes are known to protect nobody. */
+function worldHere(): World {
+  const identity = { ...IDENTITY, hostname: hostname(), pid: Deno.pid };
+  const processExists = (pid: number) => !isGone(pid);
+  return { ...fakeWorld(), clock: systemClock, identity, processExists, randomBytes: systemRandomBytes };
+}
+
+/** Nights that each share a half with the next; every other one is forgotten. Gives the MD5 of those that stay. */
+async function halfNeeded(box: Sandbox): Promise<Map<string, string>> {
+  const md5s = new Map<string, string>();
+  for (let n = 0; n < NIGHTS; n++) {
+    const stream = concat([bulkNoise(1_000_000, `half ${n}`), bulkNoise(1_000_000, `half ${n + 1}`)]);
+    const id = await box.put("s", stream);
+    if (n % 2 === 1) md5s.set(id, hash("md5", stream));
+  }
+  const forgotten = (await box.json(["ls"])).filter(({ id }) => !md5s.has(String(id)));
+  for (const { snapshot } of forgotten) await Deno.remove(join(box.repo, "snapshots", String(snapshot)));
+  return md5s;
+}
+
+function start(box: Sandbox): Running {
+  return box.start(["prune", "--max-unused", "0", "--quiet"]);
+}
+
+async function timeOfPrune(box: Sandbox, origin: string): Promise<number> {
+  await freshCopy(box, origin);
+  const started = performance.now();
+  await using prune = start(box);
+  assert.equal((await prune.outcome()).exitCode, ExitCode.done);
+  return performance.now() - started;
+}
+
+/** Files of a repository are never written to, so links do for copies. */
+async function freshCopy(box: Sandbox, origin: string): Promise<void> {
+  const { exitCode, stderr } = await box.shell('rm -rf "$2" && cp -al "$1" "$2"', origin, box.repo);
+  assert.equal(exitCode, 0, stderr);
+}
+
+async function assertRestores(box: Sandbox, md5s: ReadonlyMap<string, string>): Promise<void> {
+  for (const [id, md5] of md5s) assert.equal((await box.json(["verify", `@${id}`]))[0]!.md5, md5, id);
+}
+
+/** Where restic is there, it has the last word. */
+async function assertResticFindsNoError(box: Sandbox): Promise<void> {
+  const restic = findProgram("restic");
+  if (restic === undefined) return;
+  const args = ["check", "--read-data", "--no-cache", "-r", box.repo, "-p", box.join("password")];
+  await using check = box.startProgram(restic, args);
+  const { exitCode, stderr } = await check.outcome();
+  assert.equal(exitCode, 0, stderr);
+}

@@ -1,0 +1,216 @@
+/** Forget, rotate and rm as people type them. */
+import assert from "node:assert/strict";
+import { mapConcurrently } from "../../src/base/concurrency.ts";
+import { ExitCode } from "../../src/base/errors.ts";
+import { startAgentServer } from "../helpers/agent_server.ts";
+import {
+  assertFails,
+  assertFailsAfterOutput,
+  emptySandbox,
+  type JsonRow,
+  jsonRows,
+  type Sandbox,
+  sandbox,
+} from "../helpers/executable.ts";
+import { saveBackup } from "../ops/forget_fixture.ts";
+
+const AT_A_TIME = 3;
+const DAY_MS = 86_400_000;
+const UTC = { env: { TZ: "UTC" } };
+
+/** Nights of `prod/shop` on db1, on the given days of March 2026 and with these run types; gives their ids. */
+async function nights(box: Sandbox, days: readonly (readonly [day: string, runType?: string])[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const [day, runType = "daily"] of days) {
+    const args = ["--time", `2026-03-${day}T04:00:00Z`, "--host", "db1", "--run-type", runType];
+    ids.push(await box.put("prod/shop", `night ${day}`, ...args));
+  }
+  return ids;
+}
+
+const idsOf = (rows: unknown) => (rows as JsonRow[]).map(({ id }) => id);
+
+/** As `nights`, of snapshots alone: no data is there to be restored. */
+async function snapshotsOf(
+  box: Sandbox,
+  days: readonly (readonly [day: string, runType?: string])[],
+): Promise<string[]> {
+  const repository = await box.open();
+  const ids: string[] = [];
+  for (const [day, runType = "daily"] of days) {
+    const { id } = await saveBackup(repository, day, { time: `2026-03-${day}T04:00:00Z`, runType });
+    ids.push(id);
+  }
+  await repository.store.close();
+  return ids;
+}
+
+async function left(box: Sandbox, ids: readonly string[]): Promise<number[]> {
+  return (await box.json(["ls"])).map(({ id }) => ids.indexOf(String(id)));
+}
+
+Deno.test("forget shows what it would do, does it, and what is left restores", async (test) => {
+  await using box = await sandbox();
+  const ids = await nights(box, [["01"], ["02"], ["03", "weekly"], ["04"]]);
+  const flags = ["--keep-last", "1", "--keep-weekly", "2"];
+
+  await test.step("a dry run is a table with reasons", async () => {
+    const { exitCode, stdout, stderr } = await box.agent(["forget", "-n", ...flags], UTC);
+    assert.equal(exitCode, ExitCode.done);
+    const [head, ...rows] = stdout.trimEnd().split("\n");
+    assert.match(head!, /^ID +SERIES +HOST +STARTED +RUN +TAGS +VERDICT +REASONS$/);
+    assert.match(rows[0]!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 +daily +- +keep +weekly snapshot$/);
+    assert.match(rows[1]!, / +remove$/);
+    assert.match(rows[3]!, / +keep +last snapshot, weekly snapshot$/);
+    assert.equal(stderr, "Would remove 2 of 4 backups; agent prune frees what only they used\n");
+  });
+
+  await test.step("with --json it is an object a group, with restic's names and the backups of ls", async () => {
+    const listed = await box.json(["ls"]);
+    const [group, ...others] = await box.json(["forget", "-n", ...flags]);
+    assert.equal(others.length, 0);
+    const { tags, host, paths, series, keep, remove, reasons } = group!;
+    assert.deepEqual({ tags, host, paths, series }, {
+      tags: null,
+      host: "db1",
+      paths: ["/prod/shop"],
+      series: "prod/shop",
+    });
+    assert.deepEqual(keep, [listed[3], listed[0]]);
+    assert.deepEqual(remove, [listed[2], listed[1]]);
+    assert.deepEqual(reasons, [
+      {
+        id: ids[3],
+        snapshot: listed[3]!["snapshot"],
+        matches: ["last snapshot", "weekly snapshot"],
+        counters: { last: 0, weekly: 1 },
+      },
+      { id: ids[0], snapshot: listed[0]!["snapshot"], matches: ["weekly snapshot"], counters: { last: 0, weekly: 0 } },
+    ]);
+    assert.equal(listed.length, 4, "a dry run changes nothing");
+  });
+
+  await test.step("a quiet run says nothing", async () => {
+    const outcome = await box.agent(["forget", "--quiet", ...flags]);
+    assert.deepEqual(outcome, { exitCode: ExitCode.done, stdout: "", stderr: "" });
+    assert.deepEqual(await left(box, ids), [0, 3]);
+    assert.equal(await box.ok(["get", `@${ids[3]}`]), "night 04");
+    assert.equal(await box.ok(["get", `@${ids[0]}`]), "night 01");
+    await box.ok(["check", "--read-data"]);
+  });
+
+  await test.step("doing it again removes nothing more", async () => {
+    const { stderr } = await box.agent(["forget", ...flags]);
+    assert.equal(stderr, "Nothing to remove of 2 backups\n");
+    assert.equal((await box.agent(["forget", "--keep-last", "1", "elsewhere"])).stderr, "No backup fits\n");
+  });
+});
+
+Deno.test("forget counts run types, and removes by age and by id, but never the last good backup", async () => {
+  await using box = await sandbox();
+  const ids = await snapshotsOf(box, [["01", "hourly"], ["02", "daily"], ["03", "hourly"], ["04", "hourly"], [
+    "05",
+    "daily",
+  ]]);
+  await box.ok(["forget", "prod/shop", "--keep-run-type", "hourly=2,daily=1"]);
+  assert.deepEqual(await left(box, ids), [2, 3, 4]);
+  await box.ok(["forget", ids[2]!.slice(0, 12)]);
+  assert.deepEqual(await left(box, ids), [3, 4]);
+  const [group] = await box.json(["forget", "--older-than", "1D2h3m4s"]);
+  assert.deepEqual([idsOf(group!["keep"]), idsOf(group!["remove"])], [[ids[4]], [ids[3]]]);
+  assert.deepEqual((group!["reasons"] as JsonRow[])[0]!["matches"], ["last good backup"]);
+  assertFails(
+    await box.agent(["forget", `@${ids[4]}`]),
+    ExitCode.usage,
+    /last good backup of "prod\/shop".*--allow-last/,
+  );
+  assert.deepEqual(await left(box, ids), [4]);
+  await box.ok(["forget", ids[4]!, "--allow-last"]);
+  assert.deepEqual(await left(box, ids), []);
+});
+
+Deno.test("rotate keeps the first backup of each unit, rm removes one", async () => {
+  await using box = await sandbox();
+  const repository = await box.open();
+  const ids: string[] = [];
+  for (const daysAgo of [900, 800, 0, -2]) {
+    const time = new Date(Date.now() - daysAgo * DAY_MS).toISOString();
+    ids.push((await saveBackup(repository, `${daysAgo}`, { series: "a", time })).id);
+  }
+  const dry = await box.agent(["rotate", "a", "--dry-run", "--days", "3", "--weeks", "0", "--months", "0"]);
+  assert.match(dry.stdout, /first of its day\n.* in the future\n$/);
+  await box.ok(["rotate", "a", "--first-week-day", "0"]);
+  assert.deepEqual(await left(box, ids), [2, 3]);
+  assertFails(await box.agent(["rm", "a"]), ExitCode.usage, /Say which backup of "a": a@latest/);
+  const { stdout, stderr } = await box.agent(["rm", "a@latest"]);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^Removed a [0-9a-f]{8} of \d{4}-/);
+  assert.deepEqual(await left(box, ids), [2]);
+  assertFails(await box.agent(["rm", "a@latest"]), ExitCode.usage, /last good backup of "a"/);
+  assert.deepEqual(idsOf(await box.json(["rm", `@${ids[2]}`, "--allow-last", "-n"])), [ids[2]]);
+  await box.ok(["rm", `@${ids[2]}`, "--allow-last"]);
+  assert.deepEqual(await left(box, ids), []);
+});
+
+const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [["forget"], /Say what to keep/],
+  [["forget", "--host", "db1", "1f2e3d4c"], /--host.*choose none/],
+  [["forget", "--keep-last", "0"], /keeps nothing/],
+  [["forget", "--older-than", "0D"], /keeps nothing/],
+  [["forget", "--keep-daily", "-5"], /Not a number of days to keep: "-5"/],
+  [["forget", "--keep-within", "5w"], /no unit "w".*2y5m7d3h/],
+  [["forget", "--older-than", "3X"], /no unit "X".*3M2D8h20m5s/],
+  [["forget", "--keep-run-type", "often=3"], /hourly, daily, weekly, monthly, yearly/],
+  [["forget", "--group-by", "size", "--keep-last", "1"], /host, series, paths, tags/],
+  [["forget", "prod/shop@latest", "--keep-last", "1"], /not both/],
+  [["forget", "prod/shop"], /Not a backup/],
+  [["rotate", "a", "--days", "0", "--weeks", "0", "--months", "0"], /keeps nothing/],
+  [["rotate", "a", "--first-week-day", "7"], /0 for Monday to 6 for Sunday/],
+  [["rotate", "a@latest"], /Not a series name/],
+];
+
+Deno.test("a policy that makes no sense is refused before anything is removed: exit code 2", async () => {
+  await using box = await sandbox();
+  const ids = await snapshotsOf(box, [["01"], ["02"]]);
+  await mapConcurrently(MISTAKES, AT_A_TIME, async ([args, message]) => {
+    assertFails(await box.agent(args), ExitCode.usage, message);
+  });
+  assert.deepEqual(await left(box, ids), [0, 1]);
+});
+
+Deno.test("a store that only appends: one line that says where retention has to run, and nothing is gone", async () => {
+  await using box = await emptySandbox();
+  await using server = await startAgentServer(box, { appendOnly: true });
+  const repository = {
+    AGENT_REPOSITORY: server.repository("append"),
+    AGENT_PASSWORD: "secret",
+    AGENT_PASSWORD_FILE: undefined,
+  };
+  await box.ok(["init"], { env: repository });
+  for (const day of ["01", "02"]) {
+    await box.ok(["put", "a", "-q", "--time", `2026-03-${day}T04:00:00Z`], { stdin: day, env: repository });
+  }
+  for (const args of [["forget", "--keep-last", "1"], ["rotate", "a"], ["rm", "a@latest"]]) {
+    const outcome = await box.agent([...args, "--no-cache"], { env: repository });
+    assertFails(
+      outcome,
+      ExitCode.failed,
+      /run retention where deletions are allowed, for example on the server itself/,
+    );
+    assert.doesNotMatch(outcome.stderr, /secret/);
+  }
+  assert.equal((await box.json(["ls"], { env: repository })).length, 2);
+});
+
+Deno.test("a damaged snapshot is left alone and told of: exit code 4 after the work is done", async () => {
+  await using box = await sandbox();
+  const ids = await snapshotsOf(box, [["01"], ["02"], ["03"]]);
+  const [first] = await box.json(["ls"]);
+  await box.replace(box.join("repo", "snapshots", String(first!["snapshot"])), new TextEncoder().encode("junk"));
+  const outcome = await box.agent(["forget", "--json", "--keep-last", "1"]);
+  const [group] = jsonRows(outcome.stdout);
+  assert.deepEqual(idsOf(group!["remove"]), [ids[1]]);
+  assert.equal(outcome.exitCode, ExitCode.integrity);
+  assertFailsAfterOutput(await box.agent(["forget", "-q", "--keep-last", "1"]), ExitCode.integrity, /Damaged snapshot/);
+  assert.equal((await box.names("snapshots")).length, 2);
+});

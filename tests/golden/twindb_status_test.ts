@@ -1,0 +1,67 @@
+/** Status files of TwinDB Backup in all their forms (`twindb/README.md`): read, and written again as TwinDB writes them. */
+import assert from "node:assert/strict";
+import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/format/twindb_status.ts";
+import { twinDbBinlogCopy, twinDbCopy } from "../../src/format/twindb_copy.ts";
+
+const HOST = "db1.example";
+const golden = (name: string) => Deno.readTextFile(new URL(`./twindb/${name}.golden`, import.meta.url));
+
+const WEEKLY = twinDbCopy({
+  host: HOST,
+  runType: "weekly",
+  name: "mysql-2026-03-01_00_00_00.xbstream.gz",
+  type: "full",
+  backupStarted: 1772323200,
+  backupFinished: 1772323900,
+});
+const DAILY = twinDbCopy({
+  host: HOST,
+  runType: "daily",
+  name: "mysql-2026-03-02_04_00_00.xbstream.gz",
+  type: "full",
+  backupStarted: 1772424000,
+  backupFinished: 1772424600,
+  binlog: "mysql-bin.000007",
+  position: 46855,
+  lsn: 19903199,
+  wsrepProviderVersion: "25.3.37",
+  config: new Map([["/etc/my.cnf", "[mysqld]\nserver_id=7\n# Größe: klein\n"]]),
+});
+const HOURLY = twinDbCopy({
+  host: HOST,
+  runType: "hourly",
+  name: "mysql-2026-03-02_05_00_00.xbstream.gz",
+  type: "incremental",
+  parent: DAILY.key,
+  backupStarted: 1772427600,
+  backupFinished: 1772427660,
+  binlog: "mysql-bin.000008",
+  position: 1204,
+  lsn: 19903207,
+});
+const COPIES = [WEEKLY, DAILY, HOURLY];
+
+Deno.test("a status of version 1 is read, and written again to the byte", async () => {
+  const text = await golden("status");
+  const status = TwinDbStatus.parse(text, HOST);
+  assert.deepEqual([...status], COPIES);
+  assert.equal(status.serialize(), text);
+  assert.equal(new TwinDbStatus(HOST, COPIES).serialize(), text);
+  assert.equal(status.md5, JSON.parse(text).md5);
+});
+
+Deno.test("a status of the older form is read, and written as version 1", async () => {
+  const status = TwinDbStatus.parse(await golden("status-bare"), HOST);
+  assert.deepEqual([...status], COPIES);
+  assert.equal(status.serialize(), await golden("status"));
+});
+
+Deno.test("a status of binary logs is read, and written again to the byte", async () => {
+  const text = await golden("binlog-status");
+  const status = TwinDbBinlogStatus.parse(text, HOST);
+  assert.deepEqual([...status], [
+    twinDbBinlogCopy({ host: HOST, name: "mysql-bin.000007", createdAt: 1772420000 }),
+    twinDbBinlogCopy({ host: HOST, name: "mysql-bin.000008", createdAt: 1772424001 }),
+  ]);
+  assert.equal(status.serialize(), text);
+});

@@ -1,0 +1,258 @@
+/** Forget: what is removed from a repository, what is refused before, and what stops it. */
+import assert from "node:assert/strict";
+import { parseAgeSpan } from "../../src/base/duration.ts";
+import { DeniedError, IntegrityError, InterruptedError, LockedError, UsageError } from "../../src/base/errors.ts";
+import { formatTimestamp, type Rfc3339 } from "../../src/format/time.ts";
+import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
+import { listBackups } from "../../src/ops/list.ts";
+import type { RepositoryAccess } from "../../src/ops/access.ts";
+import type { KeepRules } from "../../src/policy/retention.ts";
+import { DEFAULT_ROTATION } from "../../src/policy/retention_rotation.ts";
+import { acquireLock } from "../../src/repository/locks.ts";
+import { withFaults } from "../../src/store/fault.ts";
+import type { BlobStore } from "../../src/store/store.ts";
+import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
+import { saveBackup, type SavedShape } from "./forget_fixture.ts";
+
+/** A repository in memory with snapshots that have no data; gives their ids by name. */
+async function repositoryWith(shapes: Readonly<Record<string, SavedShape>>) {
+  const world = fakeWorld("forget");
+  const made = await memoryRepository(world);
+  const ids: Record<string, string> = {};
+  for (const [name, shape] of Object.entries(shapes)) {
+    ids[name] = (await saveBackup(made.repository, name, shape)).snapshotId;
+  }
+  const left = async () => {
+    const names = await namesOf(made.store, "snapshot");
+    return Object.keys(ids).filter((name) => names.includes(ids[name]!));
+  };
+  return { ...made, world, ids, left };
+}
+
+const day = (number: number): SavedShape => ({ time: `2026-01-0${number}T00:00:00Z` });
+const policy = (rules: KeepRules, filter = {}): RetentionRequest => ({ kind: "policy", rules, filter });
+const LAST = policy({ counts: { last: 1 } });
+
+Deno.test("forget removes what no rule keeps, and the lock afterwards", async () => {
+  const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: { ...day(1), host: "db2" } });
+  const { groups, damaged } = await forget(access, LAST, world);
+  assert.deepEqual(groups.map(({ host, keep, remove }) => [host, keep.length, remove.length]), [["db1", 1, 1], [
+    "db2",
+    1,
+    0,
+  ]]);
+  assert.deepEqual(damaged, []);
+  assert.deepEqual(await left(), ["b", "c"]);
+  assert.deepEqual(await namesOf(store, "lock"), []);
+});
+
+Deno.test("a dry run plans the same, takes no lock and changes nothing", async () => {
+  const { repository, store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: day(2) });
+  const strict = withFaults(store, ({ method }) => {
+    return method === "put" || method === "remove" ? { type: "fail", error: new Error("a dry run writes") } : undefined;
+  });
+  const lock = await acquireLock(repository.files, world, { exclusive: true });
+  const planned = await forget(accessTo(strict), LAST, world, { dryRun: true });
+  await lock.confirmed;
+  await lock.release();
+  assert.deepEqual(await left(), ["a", "b", "c"]);
+  const done = await forget(accessTo(store), LAST, world);
+  assert.deepEqual(done.groups, planned.groups);
+});
+
+Deno.test("filters by host, series, path and tags say which backups a policy is about", async () => {
+  const shapes = {
+    old: { ...day(1), tags: ["a", "b"] },
+    new: { ...day(2), tags: ["a"] },
+    below: { ...day(1), series: "prod/shop/eu" },
+    belowNew: { ...day(2), series: "prod/shop/eu" },
+    beside: { ...day(1), series: "prod/shops" },
+    besideNew: { ...day(2), series: "prod/shops", tags: ["b"] },
+    other: { ...day(1), host: "db2" },
+    otherNew: { ...day(2), host: "db2" },
+  };
+  const gone = async (filter: object) => {
+    const { access, world, left } = await repositoryWith(shapes);
+    await forget(access, policy({ counts: { last: 1 } }, filter), world);
+    const names = await left();
+    return Object.keys(shapes).filter((name) => !names.includes(name));
+  };
+  assert.deepEqual(await gone({}), ["old", "below", "beside", "other"]);
+  assert.deepEqual(await gone({ hosts: ["db2", "db3"] }), ["other"]);
+  assert.deepEqual(await gone({ series: ["prod/shop"], hosts: ["db1"] }), ["old", "below"]);
+  assert.deepEqual(await gone({ paths: ["/prod/shops"] }), ["beside"]);
+  assert.deepEqual(await gone({ tags: [["a"], ["b"]] }), ["old"]);
+  assert.deepEqual(await gone({ tags: [["a", "b"]] }), []);
+  assert.deepEqual(await gone({ tags: [[""]], series: ["prod/shop/eu"] }), ["below"]);
+});
+
+Deno.test("run types are counted apart", async () => {
+  const runs = ["hourly", "daily", "hourly", "hourly"].map((
+    runType,
+    i,
+  ) => [`${runType} ${i}`, { ...day(i + 1), runType }]);
+  const { access, world, left } = await repositoryWith({ ...Object.fromEntries(runs), untyped: day(1) });
+  await forget(access, policy({ runTypes: new Map([["hourly", 2], ["daily", 7]]) }), world);
+  assert.deepEqual(await left(), ["daily 1", "hourly 2", "hourly 3", "untyped"]);
+});
+
+Deno.test("policies that keep nothing are refused, of all or of one group, before anything is removed", async () => {
+  const { access, world, left } = await repositoryWith({
+    a: day(1),
+    b: { ...day(2), tags: ["x"] },
+    c: { ...day(1), host: "z" },
+  });
+  const rotation = { ...DEFAULT_ROTATION, days: 0, weeks: 0, months: 0 };
+  for (
+    const request of [
+      policy({}),
+      policy({ counts: { last: 0 } }),
+      { kind: "rotation", series: "prod/shop", rotation },
+    ] satisfies RetentionRequest[]
+  ) {
+    await assert.rejects(forget(access, request, world, { allowLast: true }), UsageError);
+  }
+  const onlyTagged = policy({ tags: [["x"]] });
+  for (const dryRun of [true, false]) {
+    await assert.rejects(forget(access, onlyTagged, world, { dryRun }), (error) => {
+      return error instanceof UsageError && /nothing of "prod\/shop" on z.*--allow-last/.test(error.message);
+    });
+  }
+  assert.deepEqual(await left(), ["a", "b", "c"]);
+  await forget(access, onlyTagged, world, { allowLast: true });
+  assert.deepEqual(await left(), ["b"]);
+});
+
+Deno.test("by age everything old goes but the last good backup, also of a series that ended", async () => {
+  const { access, world, left } = await repositoryWith({
+    old: { time: "2025-01-01T00:00:00Z" },
+    older: { time: "2024-01-01T00:00:00Z" },
+    young: { time: "2025-12-31T00:00:00Z", host: "db2" },
+    tooOld: { time: "2025-01-01T00:00:00Z", host: "db2" },
+    future: { time: "2030-01-01T00:00:00Z", host: "db2" },
+  });
+  const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
+  const { groups } = await forget(access, byAge, world);
+  assert.deepEqual(await left(), ["old", "young", "future"]);
+  assert.deepEqual(groups[0]!.reasons[0]!.matches, ["last good backup"]);
+  await forget(access, byAge, world, { allowLast: true });
+  assert.deepEqual(await left(), ["young", "future"]);
+});
+
+Deno.test("a backup whose guard found it incomplete is not the last good one, one of another tool is", async () => {
+  const { access, world, left } = await repositoryWith({
+    good: day(1),
+    foreign: { ...day(2), isForeign: true },
+    incomplete: { ...day(3), complete: false },
+  });
+  const age = policy({ notOlderThan: parseAgeSpan("1s") });
+  world.clock.jump(30 * 86_400_000);
+  await forget(access, age, world);
+  assert.deepEqual(await left(), ["foreign"]);
+});
+
+Deno.test("backups that are named go, by any selector, but not the last good one", async () => {
+  const { access, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
+  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
+  await assert.rejects(forget(access, named("@ffffffff"), world), UsageError);
+  await assert.rejects(forget(access, named(`@${ids["a"]}`, "prod/shop@ffffffff"), world), UsageError);
+  assert.deepEqual(await left(), ["a", "b", "c"]);
+  await forget(access, named(`@${ids["a"]!.slice(0, 12)}`, "prod/shop@2026-01-01"), world);
+  assert.deepEqual(await left(), ["b", "c"]);
+  await assert.rejects(forget(access, named("prod/shop@latest", `@${ids["b"]}`), world), (error) => {
+    return error instanceof UsageError && /last good backup of "prod\/shop" on db1.*--allow-last/.test(error.message);
+  });
+  await forget(access, named("prod/shop@latest"), world);
+  assert.deepEqual(await left(), ["b"]);
+  await forget(access, named("prod/shop"), world, { allowLast: true });
+  assert.deepEqual(await left(), []);
+});
+
+Deno.test("rotation is about exactly one series, each host on its own", async () => {
+  const { access, world, left } = await repositoryWith({
+    first: { time: "2026-01-02T00:00:00Z" },
+    second: { time: "2026-01-02T01:00:00Z" },
+    other: { time: "2026-01-02T02:00:00Z", host: "db2" },
+    below: { time: "2025-01-02T03:00:00Z", series: "prod/shop/eu" },
+    ancient: { time: "2024-01-02T03:00:00Z" },
+  });
+  const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
+  await forget(access, rotate("prod/shop"), world);
+  assert.deepEqual(await left(), ["first", "other", "below"]);
+  await forget(access, rotate("prod/shop/eu"), world);
+  assert.deepEqual(await left(), ["first", "other", "below"], "the last good one");
+  await assert.rejects(forget(access, rotate("prod/none"), world), UsageError);
+});
+
+Deno.test("a damaged snapshot is told of and never removed, also where it is named", async () => {
+  const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2) });
+  const junk = noise(32, "junk").toHex();
+  await store.put({ kind: "snapshot", name: junk }, [noise(100, "junk")]);
+  const { damaged } = await forget(access, LAST, world, { allowLast: true });
+  assert.deepEqual(damaged.map(({ id }) => id as string), [junk]);
+  assert.deepEqual(await left(), ["b"]);
+  const named: RetentionRequest = { kind: "backups", selectors: [`@${junk.slice(0, 8)}`] };
+  await assert.rejects(forget(access, named, world), IntegrityError);
+  assert.ok((await namesOf(store, "snapshot")).includes(junk));
+});
+
+/** The same repository, whose removals of snapshots go through `onRemove` first. */
+function watched(store: BlobStore, onRemove: () => Error | undefined): RepositoryAccess {
+  return accessTo(withFaults(store, ({ method, kind }) => {
+    const error = method === "remove" && kind === "snapshot" ? onRemove() : undefined;
+    return error ? { type: "fail", error } : undefined;
+  }));
+}
+
+Deno.test("a store that does not let files be removed is told of in one line; the lock goes all the same", async () => {
+  const { store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
+  const access = watched(store, () => new DeniedError("append-only"));
+  await assert.rejects(forget(access, LAST, world), (error) => {
+    return error instanceof DeniedError &&
+      /0 of 2 are gone.*where deletions are allowed.*append-only/.test(error.message);
+  });
+  assert.deepEqual(await left(), ["a", "b", "c"]);
+  assert.deepEqual(await namesOf(store, "lock"), []);
+});
+
+Deno.test("an interruption ends it between two removals, the oldest went first", async () => {
+  const shapes = Object.fromEntries(Array.from({ length: 60 }, (_, i) => {
+    return [`${i}`, { time: formatTimestamp(new Date(Date.UTC(2025, 0, 1 + i))) as Rfc3339 }];
+  }));
+  const { store, world, left } = await repositoryWith(shapes);
+  const stop = new AbortController();
+  let removals = 0;
+  const access = watched(store, () => {
+    if (++removals === 10) stop.abort(new InterruptedError());
+    return undefined;
+  });
+  await assert.rejects(forget(access, LAST, world, { signal: stop.signal }), InterruptedError);
+  const names = await left();
+  assert.ok(names.length > 20 && names.length < 60, `${names.length} are left`);
+  assert.deepEqual(names, Object.keys(shapes).slice(-names.length), "the newest are left");
+  assert.deepEqual(await namesOf(store, "lock"), []);
+});
+
+Deno.test("forget waits for nobody: a lock of somebody else stops it", async () => {
+  const { access, repository, world, left } = await repositoryWith({ a: day(1), b: day(2) });
+  const other = { ...world, identity: { ...world.identity, pid: 1, hostname: "elsewhere" } };
+  const lock = await acquireLock(repository.files, other, { exclusive: false });
+  await lock.confirmed;
+  const options: ForgetOptions = { signal: new AbortController().signal };
+  await assert.rejects(forget(access, LAST, world, options), LockedError);
+  assert.deepEqual(await left(), ["a", "b"]);
+  await lock.release();
+});
+
+Deno.test("what is left of a chain restores: every backup stands alone", async () => {
+  const world = fakeWorld("forget a chain");
+  const { access } = await memoryRepository(world);
+  const streams = [1, 2, 3].map((night) => noise(20_000 * night, "chain"));
+  for (const [i, stream] of streams.entries()) {
+    await putBytes(access, world, stream, { time: new Date(Date.UTC(2026, 0, i + 1)) });
+  }
+  await forget(access, LAST, world);
+  const { backups } = await listBackups(access, {}, world);
+  assert.deepEqual(backups.map(({ info }) => info?.level), [2]);
+  assert.deepEqual(await getBytes(access, world, "prod/shop"), streams[2]);
+});

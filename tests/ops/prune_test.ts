@@ -1,0 +1,255 @@
+/** Prune: what nothing needs goes, what anything needs stays, whatever holds or breaks it off. */
+import assert from "node:assert/strict";
+import { DeniedError, InterruptedError, LockedError } from "../../src/base/errors.ts";
+import { encodeIndex } from "../../src/format/index_file.ts";
+import { acquireLock } from "../../src/repository/locks.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
+import { prune } from "../../src/ops/prune.ts";
+import { everyNth, withFaults } from "../../src/store/fault.ts";
+import type { BlobStore, FileKind } from "../../src/store/store.ts";
+import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, putBytes } from "../helpers/world.ts";
+import { readIndexes } from "./check_fixture.ts";
+import {
+  assertHolds,
+  assertRestores,
+  duplicate,
+  fiveBackups,
+  forget,
+  halfForgotten,
+  night,
+  openStore,
+  PACK_BYTES,
+  pruneStore,
+  STRICT,
+} from "./prune_fixture.ts";
+
+const LAX = { ...DEFAULT_PRUNE_LIMITS, maxUnused: { bytes: Infinity } };
+
+async function bytesOf(store: BlobStore): Promise<number> {
+  return (await Array.fromAsync(store.list("pack"))).reduce((sum, { size }) => sum + size, 0);
+}
+
+Deno.test("nothing is forgotten: nothing goes but small packs that are merged", async () => {
+  const store = await fiveBackups();
+  const { plan, applied } = await pruneStore(store);
+  assert.equal(plan.summary.unused.blobs, 0);
+  assert.ok(plan.repack.length > 0 && plan.repack.every(({ reason }) => reason === "it is small"));
+  assert.ok(applied!.written.packs > 0);
+  await assertHolds(store, [1, 2, 3, 4, 5], "merged");
+});
+
+Deno.test("forgotten backups: no waste stays where none is tolerated, and a second prune has nothing to do", async () => {
+  const store = await halfForgotten();
+  const before = await bytesOf(store);
+  const { plan, applied } = await pruneStore(store);
+  assert.ok(plan.remove.length > 0 && plan.repack.length > 0, "packs of both kinds");
+  assert.equal(plan.summary.unusedAfter.blobs, 0);
+  await assertHolds(store, [2, 4], "pruned");
+  const after = await bytesOf(store);
+  assert.ok(before - after >= plan.summary.freedBytes - 4096, `${before} - ${after}: ${plan.summary.freedBytes}`);
+  const written = (await namesOf(store, "pack")).length;
+  assert.equal(written, plan.summary.before.packs - applied!.packsRemoved + applied!.written.packs);
+
+  const files = await allFiles(store);
+  const again = await pruneStore(store, { limits: { ...STRICT, cacheableOnly: true } });
+  assert.deepEqual([again.plan.remove, again.plan.repack, again.plan.summary.unused.blobs], [[], [], 0]);
+  assert.deepEqual(await allFiles(store), files);
+});
+
+Deno.test("all backups forgotten: the repository is empty and works", async () => {
+  const store = await fiveBackups();
+  await forget(store, 1, 2, 3, 4, 5);
+  await pruneStore(store);
+  assert.deepEqual((await allFiles(store)).map(({ kind }) => kind), ["config", "key"]);
+  await putBytes(accessTo(store), fakeWorld("again"), night(1));
+  await assertHolds(store, [1], "a backup afterwards");
+});
+
+Deno.test("a dry run says the same and changes nothing", async () => {
+  const store = await halfForgotten();
+  const files = await allFiles(store);
+  const dry = await pruneStore(store, { dryRun: true });
+  assert.equal(dry.applied, null);
+  assert.deepEqual(await allFiles(store), files);
+  const { plan } = await pruneStore(store);
+  assert.deepEqual(dry.plan, plan);
+});
+
+Deno.test("the limit of copying holds, and further prunes finish the rest", async () => {
+  const store = await halfForgotten();
+  const limits = { ...STRICT, maxRepackBytes: 2 * PACK_BYTES };
+  let rounds = 0;
+  for (;; rounds++) {
+    const { plan } = await pruneStore(store, { limits });
+    assert.ok(plan.summary.repacked.bytes <= limits.maxRepackBytes);
+    await assertRestores(store, [2, 4], `round ${rounds}`);
+    if (plan.summary.unusedAfter.blobs === 0) break;
+    assert.ok(plan.repack.length > 0, "each round gets on");
+  }
+  assert.ok(rounds > 1, "it took several rounds");
+  await assertHolds(store, [2, 4], "at the end");
+});
+
+Deno.test("only what a cache holds: data packs stay as they are unless nothing of them is needed", async () => {
+  const store = await halfForgotten();
+  const { plan } = await pruneStore(store, { limits: { ...STRICT, cacheableOnly: true } });
+  assert.ok(plan.repack.length > 0 && plan.repack.every(({ use }) => use.type === "tree"));
+  assert.ok(plan.remove.some(({ use }) => use.type === "data"));
+  assert.ok(plan.summary.unusedAfter.blobs > 0);
+  await assertHolds(store, [2, 4], "trees only");
+});
+
+Deno.test("packs in no index go", async () => {
+  const store = await fiveBackups();
+  const name = "ab".repeat(32);
+  await store.put({ kind: "pack", name }, [new Uint8Array(1000)]);
+  const { plan } = await pruneStore(store, { limits: LAX });
+  assert.deepEqual(plan.orphans, [{ name, size: 1000 }]);
+  assert.ok(!(await namesOf(store, "pack")).includes(name));
+  await assertHolds(store, [1, 2, 3, 4, 5], "without the orphan");
+});
+
+Deno.test("of two copies of a blob one stays, whichever it is", async () => {
+  const store = await fiveBackups();
+  const once = (await pruneStore(await copyOf(store), { dryRun: true, limits: LAX })).plan.summary;
+  await duplicate(store, "data");
+  await duplicate(store, "tree");
+  const { plan } = await pruneStore(store);
+  assert.deepEqual(plan.summary.used, once.used);
+  assert.equal(plan.summary.unused.blobs, once.used.blobs);
+  assert.equal(plan.summary.unusedAfter.blobs, 0);
+  await assertHolds(store, [1, 2, 3, 4, 5], "once again");
+});
+
+Deno.test("copies are kept where no waste is: what a broken-off prune had copied is not copied again", async () => {
+  const store = await halfForgotten();
+  const broken = withFaults(
+    store,
+    everyNth(1, { type: "tear" }, ({ method, kind }) => {
+      return method === "remove" && kind === "index";
+    }),
+  );
+  await assert.rejects(pruneStore(broken));
+  const { plan, applied } = await pruneStore(store, { limits: { ...STRICT, maxRepackBytes: 0 } });
+  assert.deepEqual(plan.repack, []);
+  assert.equal(plan.summary.unusedAfter.blobs, 0);
+  assert.equal(applied!.written.packs, 0);
+  await assertHolds(store, [2, 4], "finished");
+});
+
+Deno.test("an index that describes a pack a second time is tidied away", async () => {
+  const store = await fiveBackups();
+  const [packs] = (await readIndexes(store)).values();
+  const { files } = await openStore(store);
+  await files.save("index", encodeIndex(packs!));
+  const { applied } = await pruneStore(store, { limits: { ...LAX, maxRepackBytes: 0 } });
+  assert.ok(applied!.indexesRemoved > 0);
+  const names = [...(await readIndexes(store)).values()].flat().map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  await assertHolds(store, [1, 2, 3, 4, 5], "described once");
+});
+
+Deno.test("many small index files become one", async () => {
+  const store = await fiveBackups();
+  const { files } = await openStore(store);
+  for (const [name, packs] of await readIndexes(store)) {
+    for (const pack of packs) await files.save("index", encodeIndex([pack]));
+    await store.remove({ kind: "index", name });
+  }
+  assert.ok((await namesOf(store, "index")).length >= 10);
+  await pruneStore(store, { limits: { ...LAX, maxRepackBytes: 0 } });
+  assert.equal((await namesOf(store, "index")).length, 1);
+  await assertHolds(store, [1, 2, 3, 4, 5], "one index");
+});
+
+for (const exclusive of [false, true]) {
+  Deno.test(`${exclusive ? "an exclusive" : "a shared"} lock of somebody else keeps a prune out`, async () => {
+    const store = await halfForgotten();
+    const other = { ...fakeWorld("other"), identity: { ...IDENTITY, hostname: "elsewhere" } };
+    const lock = await acquireLock((await openStore(store)).files, other, { exclusive });
+    await lock.confirmed;
+    const files = await allFiles(store);
+    await assert.rejects(pruneStore(store), LockedError);
+    if (exclusive) await assert.rejects(pruneStore(store, { dryRun: true }), LockedError);
+    else await pruneStore(store, { dryRun: true });
+    assert.deepEqual(await allFiles(store), files);
+    await lock.release();
+    await pruneStore(store);
+    await assertRestores(store, [2, 4]);
+  });
+}
+
+Deno.test("a put that comes while a prune is at work is locked out", async () => {
+  const store = await halfForgotten();
+  const world = { ...fakeWorld("put"), identity: { ...IDENTITY, hostname: "elsewhere" } };
+  let put: Promise<void> | undefined;
+  await pruneStore(store, {
+    onProgress: ({ phase }) => {
+      if (phase === "trees") put ??= assert.rejects(putBytes(accessTo(store), world, night(1)), LockedError);
+    },
+  });
+  assert.ok(put !== undefined);
+  await put;
+  await assertHolds(store, [2, 4], "pruned");
+});
+
+Deno.test("a store that lets nothing be removed: the message says where to prune, and no backup is hit", async () => {
+  const store = await halfForgotten();
+  const denied = { type: "fail", error: new DeniedError("append-only, on purpose") } as const;
+  const appendOnly = withFaults(
+    store,
+    everyNth(1, denied, ({ method, kind }) => method === "remove" && kind !== "lock"),
+  );
+  await assert.rejects(pruneStore(appendOnly), (error) => {
+    assert.ok(error instanceof DeniedError);
+    assert.match(error.message, /append-only, on purpose.*on its own machine/);
+    return true;
+  });
+  await assertHolds(store, [2, 4], "as it was");
+});
+
+/** Calls behind which a machine may sleep, and what may be gone by then. */
+const SLEEPS: readonly (readonly [method: string, kind: FileKind, mayGo: readonly FileKind[]])[] = [
+  ["list", "pack", []],
+  ["put", "pack", []],
+  ["put", "index", []],
+  ["remove", "index", ["index"]],
+];
+
+for (const [method, kind, mayGo] of SLEEPS) {
+  Deno.test(`a lock that was lost at ${method} ${kind} lets nothing go from then on`, async () => {
+    const store = await halfForgotten();
+    const world = fakeWorld("slow");
+    const slow = withFaults(store, (call) => {
+      if (call.method === method && call.kind === kind) world.clock.jump(60 * 60 * 1000);
+      return undefined;
+    });
+    const before = await allFiles(store);
+    const signal = new AbortController().signal;
+    const options = { limits: STRICT, dryRun: false, signal, packBytes: PACK_BYTES };
+    await assert.rejects(prune(accessTo(slow), world, options), LockedError);
+    const after = new Set((await allFiles(store)).map(({ name }) => name));
+    const gone = before.filter(({ name }) => !after.has(name)).map((file) => file.kind);
+    assert.deepEqual([...new Set(gone)], mayGo);
+    await assertRestores(store, [2, 4]);
+  });
+}
+
+Deno.test("an abort at any step leaves everything whole and no lock", async () => {
+  for (const phase of ["indexes", "trees", "repack", "index", "remove"] as const) {
+    const store = await halfForgotten();
+    const controller = new AbortController();
+    await assert.rejects(
+      pruneStore(store, {
+        signal: controller.signal,
+        onProgress: (step) => step.phase === phase && controller.abort(new InterruptedError()),
+      }),
+      InterruptedError,
+      phase,
+    );
+    assert.deepEqual(await namesOf(store, "lock"), []);
+    await assertHolds(store, [2, 4], phase);
+    await pruneStore(store);
+    await assertHolds(store, [2, 4], `${phase}, then finished`);
+  }
+});

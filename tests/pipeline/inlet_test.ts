@@ -1,0 +1,121 @@
+/** Inlets: what is written comes out, memory stays within the pool, and no stream waits for another to be written to. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { InterruptedError } from "../../src/base/errors.ts";
+import type { Feed } from "../../src/pipeline/feed.ts";
+import { type Inlet, Inlets } from "../../src/pipeline/inlet.ts";
+import { SegmentPool } from "../../src/pipeline/segments.ts";
+import { concat, macrotask, noise } from "../helpers/world.ts";
+import { assertAllFree } from "./pool_check.ts";
+
+const POOL = { count: 3, segmentBytes: 100 };
+
+/** Takes a whole stream, and gives every segment back at once. */
+async function takeAll(feed: Feed): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for (let filled = await feed.next(); filled !== null; filled = await feed.next()) {
+    pieces.push(filled.segment.bytes.slice(0, filled.length));
+    filled.segment.release();
+  }
+  return pieces;
+}
+
+Deno.test("every stream comes out as it was written, however many are written in whatever order", async () => {
+  const writes = fc.array(fc.record({ inlet: fc.nat(9), bytes: fc.nat(350) }), { maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(writes, async (steps) => {
+      const pool = new SegmentPool(POOL);
+      const inlets = new Inlets(pool);
+      const open = Array.from({ length: 10 }, () => inlets.open());
+      const taken = open.map(takeAll);
+      const written = open.map((): Uint8Array[] => []);
+      for (const [step, { inlet, bytes }] of steps.entries()) {
+        const piece = noise(bytes, `step ${step}`);
+        written[inlet]!.push(piece);
+        await open[inlet]!.write(piece);
+      }
+      for (const inlet of open) inlet.end();
+      for (const [i, pieces] of (await Promise.all(taken)).entries()) {
+        assert.deepEqual(concat(pieces), concat(written[i]!));
+        assert.equal(open[i]!.bytesRead, concat(written[i]!).length);
+        assert.ok(pieces.every(({ length }) => length > 0 && length <= 100));
+      }
+      await assertAllFree(pool, POOL.count);
+    }),
+    { numRuns: 60, seed: 12 },
+  );
+});
+
+Deno.test("of many that begin at the same moment none waits for another to go on", async () => {
+  const pool = new SegmentPool(POOL);
+  const inlets = new Inlets(pool);
+  const open = Array.from({ length: 11 }, () => inlets.open());
+  const taken = open.map(takeAll);
+  await Promise.all(open.map((inlet, i) => inlet.write(noise(10, String(i)))));
+  for (const inlet of open) inlet.end();
+  for (const [i, pieces] of (await Promise.all(taken)).entries()) {
+    assert.deepEqual(concat(pieces), noise(10, String(i)));
+  }
+  await assertAllFree(pool, POOL.count);
+});
+
+Deno.test("a stream alone comes out in full segments", async () => {
+  const inlet = new Inlets(new SegmentPool(POOL)).open();
+  const taken = takeAll(inlet);
+  for (let i = 0; i < 25; i++) await inlet.write(noise(17, String(i)));
+  inlet.end();
+  assert.deepEqual((await taken).map(({ length }) => length), [100, 100, 100, 100, 25]);
+});
+
+Deno.test("as long as nothing is taken, no more is accepted than the pool holds", async () => {
+  const pool = new SegmentPool(POOL);
+  const inlets = new Inlets(pool);
+  const open = Array.from({ length: 5 }, () => inlets.open());
+  const writing = open.map((inlet) => inlet.write(noise(200, "much")));
+  await macrotask();
+  const accepted = open.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  assert.ok(accepted <= 300, `${accepted} bytes`);
+  const taken = open.map(takeAll);
+  await Promise.all(writing);
+  for (const inlet of open) inlet.end();
+  for (const pieces of await Promise.all(taken)) assert.deepEqual(concat(pieces), noise(200, "much"));
+  await assertAllFree(pool, POOL.count);
+});
+
+Deno.test("where a segment is wanted, the fullest one is handed on", async () => {
+  const inlets = new Inlets(new SegmentPool(POOL));
+  const [a, b, c, d] = Array.from({ length: 4 }, () => inlets.open()) as [Inlet, Inlet, Inlet, Inlet];
+  await a.write(noise(10, "a"));
+  await b.write(noise(60, "b"));
+  await c.write(noise(20, "c"));
+  const waiting = d.write(noise(1, "d"));
+  assert.deepEqual([a, b, c].map(({ heldBytes }) => heldBytes), [10, 0, 20]);
+  (await b.next())!.segment.release();
+  await waiting;
+  assert.equal(d.heldBytes, 1);
+});
+
+Deno.test("a stream that is broken off fails its writer and its taker, and gives its segments back", async () => {
+  const pool = new SegmentPool(POOL);
+  const inlet = new Inlets(pool).open();
+  const reason = new InterruptedError("enough");
+  const waiting = inlet.write(noise(1000, "much"));
+  await macrotask();
+  inlet.fail(reason);
+  inlet.fail(new InterruptedError("later"));
+  await assert.rejects(waiting, (error) => error === reason);
+  await assert.rejects(inlet.write(noise(1, "more")), (error) => error === reason);
+  await assert.rejects(inlet.next(), (error) => error === reason);
+  await assertAllFree(pool, POOL.count);
+});
+
+Deno.test("a taker that waits is told of the end and of a failure", async () => {
+  const inlets = new Inlets(new SegmentPool(POOL));
+  const [ended, failed] = [inlets.open(), inlets.open()];
+  const end = ended.next();
+  const failure = failed.next();
+  ended.end();
+  failed.fail(new InterruptedError("enough"));
+  assert.equal(await end, null);
+  await assert.rejects(failure, InterruptedError);
+});

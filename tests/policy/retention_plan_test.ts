@@ -1,0 +1,128 @@
+/** Plans: groups, what is kept of each, and the last good backup that no policy removes. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { applyPolicy, type KeepRules } from "../../src/policy/retention.ts";
+import {
+  DEFAULT_GROUPING,
+  GROUP_WORDS,
+  type GroupWord,
+  type PlannedBackup,
+  planRetention,
+} from "../../src/policy/retention_plan.ts";
+import { candidate, candidates, nows } from "./candidates.ts";
+
+const NOW = new Date("2026-01-10T00:00:00Z");
+
+interface Asked {
+  readonly selected?: readonly PlannedBackup[];
+  readonly groupBy?: readonly GroupWord[];
+  readonly allowLast?: boolean;
+  readonly now?: Date;
+}
+
+function plan(all: readonly PlannedBackup[], rules: KeepRules, asked: Asked = {}) {
+  const { selected = all, groupBy = DEFAULT_GROUPING, allowLast = false, now = NOW } = asked;
+  return planRetention(all, selected, {
+    judge: (group) => applyPolicy(group, rules, now),
+    groupBy,
+    allowLast,
+    now,
+  });
+}
+
+const ids = (backups: readonly PlannedBackup[]) => backups.map(({ id }) => id);
+const NONE: KeepRules = { tags: [["never"]] };
+const LAST: KeepRules = { counts: { last: 1 } };
+
+Deno.test("each group is judged on its own, and says what it has in common", () => {
+  const backups = [
+    candidate("2026-01-01", { host: "db2" }),
+    candidate("2026-01-02", { tags: ["b", "a"] }),
+    candidate("2026-01-03", { tags: ["a", "b"] }),
+    candidate("2026-01-04", { series: "etc", paths: ["/etc", "/home"] }),
+    candidate("2026-01-05", { series: "home", paths: ["/home", "/etc"] }),
+  ];
+  const kept = (...groupBy: GroupWord[]) =>
+    plan(backups, LAST, { groupBy, allowLast: true }).flatMap(({ keep }) => ids(keep));
+  assert.deepEqual(kept("host", "paths"), ["2026-01-05", "2026-01-03", "2026-01-01"]);
+  assert.deepEqual(kept(), ["2026-01-05"]);
+  assert.deepEqual(kept("host"), ["2026-01-05", "2026-01-01"]);
+  assert.deepEqual(kept("tags").sort(), ["2026-01-03", "2026-01-05"]);
+  assert.deepEqual(kept("series").sort(), ["2026-01-03", "2026-01-04", "2026-01-05"]);
+  const [first, second] = plan(backups, LAST, { groupBy: ["host", "paths", "tags"] });
+  assert.deepEqual([first!.host, first!.paths, first!.series, first!.tags], ["db1", ["/etc", "/home"], null, []]);
+  assert.deepEqual([second!.host, second!.paths, second!.series, second!.tags], ["db1", ["/prod/shop"], "prod/shop", [
+    "a",
+    "b",
+  ]]);
+  assert.deepEqual(ids(second!.remove), ["2026-01-02"]);
+});
+
+Deno.test("the newest good backup of a series on a host stays where a policy would leave none", () => {
+  const backups = [
+    candidate("2026-01-01"),
+    candidate("2026-01-02"),
+    candidate("2026-01-03", { isGood: false }),
+    candidate("2026-01-04", { host: "db2" }),
+  ];
+  const [db1, db2] = plan(backups, NONE);
+  assert.deepEqual([ids(db1!.keep), ids(db1!.remove)], [["2026-01-02"], ["2026-01-03", "2026-01-01"]]);
+  assert.deepEqual(db1!.reasons.map(({ matches }) => matches), [["last good backup"]]);
+  assert.deepEqual(ids(db2!.keep), ["2026-01-04"]);
+  assert.ok(db1!.policyKeepsNothing);
+  const [allowed] = plan(backups, NONE, { allowLast: true });
+  assert.deepEqual(ids(allowed!.keep), []);
+});
+
+Deno.test("an incomplete backup that a policy keeps does not stand for its series", () => {
+  const backups = [candidate("2026-01-01"), candidate("2026-01-02"), candidate("2026-01-03", { isGood: false })];
+  const [group] = plan(backups, LAST);
+  assert.deepEqual(ids(group!.keep), ["2026-01-03", "2026-01-02"]);
+  assert.ok(!group!.policyKeepsNothing);
+});
+
+Deno.test("of a series without a good backup none is spared", () => {
+  const [group] = plan([candidate("2026-01-01", { isGood: false })], NONE);
+  assert.deepEqual(ids(group!.remove), ["2026-01-01"]);
+});
+
+Deno.test("what is not asked about counts, too: a backup that stays elsewhere may be the last good one", () => {
+  const backups = [candidate("2026-01-01"), candidate("2026-01-02", { tags: ["x"] })];
+  const [group] = plan(backups, NONE, { selected: [backups[1]!] });
+  assert.deepEqual([group!.keep, ids(group!.remove)], [[], ["2026-01-02"]]);
+});
+
+Deno.test("a backup from a clock that ran ahead does not stand in for the real ones", () => {
+  const backups = [candidate("2026-01-01"), candidate("2026-01-02"), candidate("2038-01-19")];
+  const [group] = plan(backups, NONE);
+  assert.deepEqual(ids(group!.keep), ["2026-01-02"]);
+  const [onlyFuture] = plan([backups[2]!], NONE);
+  assert.deepEqual(ids(onlyFuture!.keep), ["2038-01-19"]);
+});
+
+Deno.test("a plan loses and doubles nothing, and leaves a good backup of every series that had one", () => {
+  const rules: fc.Arbitrary<KeepRules> = fc.record({
+    counts: fc.record({ last: fc.nat(3), daily: fc.nat(3) }),
+    tags: fc.constantFrom([], [["keep"]]),
+    runTypes: fc.constantFrom(new Map<string, number>(), new Map([["hourly", 1]])),
+  });
+  const grouping = fc.subarray([...GROUP_WORDS]);
+  fc.assert(fc.property(candidates, rules, grouping, nows, fc.boolean(), (all, policy, groupBy, now, onlyDb1) => {
+    const selected = onlyDb1 ? all.filter(({ host }) => host === "db1") : all;
+    const groups = plan(all, policy, { selected, groupBy, now });
+    const planned = groups.flatMap(({ keep, remove }) => [...keep, ...remove]);
+    assert.equal(planned.length, selected.length);
+    assert.deepEqual(new Set(planned), new Set(selected));
+    for (const { keep, reasons } of groups) {
+      assert.deepEqual(reasons.map(({ backup }) => backup), keep);
+      assert.ok(reasons.every(({ matches }) => matches.length > 0));
+    }
+    const going = new Set(groups.flatMap(({ remove }) => remove));
+    const seriesOf = ({ series, host }: PlannedBackup) => `${series} ${host}`;
+    const good = all.filter(({ isGood }) => isGood);
+    assert.deepEqual(
+      new Set(good.filter((backup) => !going.has(backup)).map(seriesOf)),
+      new Set(good.map(seriesOf)),
+    );
+  }));
+});

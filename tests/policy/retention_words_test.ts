@@ -1,0 +1,43 @@
+/** What people write of a policy. */
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/base/errors.ts";
+import { parseGrouping, parseKeepCount, parseRunTypeCounts, parseWeekDay } from "../../src/policy/retention_words.ts";
+
+Deno.test("counts are whole numbers, or without end", () => {
+  assert.equal(parseKeepCount("0", "days"), 0);
+  assert.equal(parseKeepCount("007", "days"), 7);
+  assert.equal(parseKeepCount("unlimited", "days"), Infinity);
+  assert.equal(parseKeepCount("-1", "days"), Infinity);
+  for (const text of ["", "-2", "1.5", "1e3", "0x10", " 5", "+5", "12345678901", "many", "٣"]) {
+    assert.throws(() => parseKeepCount(text, "days to keep"), (error) => {
+      return error instanceof UsageError && error.message.includes("days to keep");
+    }, text);
+  }
+});
+
+Deno.test("run types are counted, each once", () => {
+  assert.deepEqual([...parseRunTypeCounts("hourly=24,daily=7")], [["hourly", 24], ["daily", 7]]);
+  assert.deepEqual([...parseRunTypeCounts(" yearly = unlimited", new Map([["daily", 7]]))], [["daily", 7], [
+    "yearly",
+    Infinity,
+  ]]);
+  const wrong = ["", "hourly", "hourly=", "hourly=x", "hourly=-3", "fortnightly=2", "hourly=1=2", "hourly=1,", "=3"];
+  for (const text of [...wrong, "hourly=1,hourly=2"]) {
+    assert.throws(() => parseRunTypeCounts(text), UsageError, text);
+  }
+  assert.throws(() => parseRunTypeCounts("daily=1", new Map([["daily", 7]])), /twice/);
+  assert.throws(() => parseRunTypeCounts("often=1"), /"often".*hourly, daily, weekly, monthly, yearly/);
+});
+
+Deno.test("groupings are restic's words and series", () => {
+  assert.deepEqual(parseGrouping("host,paths"), ["host", "paths"]);
+  assert.deepEqual(parseGrouping("tag, path,hosts,series,tags"), ["tags", "paths", "host", "series"]);
+  assert.deepEqual(parseGrouping(""), []);
+  for (const text of ["nope", "host;paths", "constructor"]) assert.throws(() => parseGrouping(text), UsageError, text);
+});
+
+Deno.test("days of the week are numbers from Monday on", () => {
+  assert.equal(parseWeekDay("0"), 0);
+  assert.equal(parseWeekDay("6"), 6);
+  for (const text of ["7", "-1", "", "sat", "1.0"]) assert.throws(() => parseWeekDay(text), UsageError, text);
+});
