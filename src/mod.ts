@@ -75,6 +75,8 @@ export {
 export { type PackSubset, parseSubset } from "./policy/subset.ts";
 export { init, type InitPassword, type InitResult } from "./ops/init.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow, unlock } from "./ops/keys.ts";
+export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
+export type { LevelDecision, LevelRules } from "./policy/level.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
 export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session.ts";

@@ -81,7 +81,13 @@ export class Running implements AsyncDisposable {
   }
 
   kill(signal: Deno.Signal): void {
-    if (!this.#isOver) this.#child.kill(signal);
+    if (this.#isOver) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It ended a moment ago, and nobody has heard of it yet.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /**
