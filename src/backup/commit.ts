@@ -77,8 +77,9 @@ async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; m
   const earlier = request.predecessor?.info?.modified;
   const started = request.manifest.started;
   if (earlier !== undefined && request.manifest.stats.blobsNew === 0) {
-    const { id } = planSeriesTree(request, earlier).at(-1)!;
-    if (request.index.has("tree", id)) return { tree: blobIdOf(id), modified: earlier };
+    const planned = planSeriesTree(request, earlier);
+    const isThere = planned.every(({ id }) => request.index.has("tree", id));
+    if (isThere) return { tree: blobIdOf(planned.at(-1)!.id), modified: earlier };
   }
   const planned = planSeriesTree(request, started);
   for (const { tree } of planned) {

@@ -37,6 +37,7 @@ export type ErrorCode =
   | "store-exists"
   | "store-denied"
   | "store-full"
+  | "store-short"
   | "store-temporary";
 
 /** The root of all errors of this project. */
@@ -143,6 +144,13 @@ export class NotFoundError extends StoreError {
 export class ExistsError extends StoreError {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, { ...options, code: "store-exists" });
+  }
+}
+
+/** A file ends before the part of it that was asked for. */
+export class ShortFileError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-short" });
   }
 }
 

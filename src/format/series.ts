@@ -102,3 +102,6 @@ export function sidecarPath(series: string): string {
 export function partName(number: number): string {
   return String(number).padStart(PART_DIGITS, "0");
 }
+
+/** What is left of damaged backups lies below this name, where no backup is ever made. */
+export const DAMAGED_SERIES_PREFIX = "damaged/";

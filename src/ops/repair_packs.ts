@@ -110,7 +110,7 @@ class PacksRepair {
     }
     if (!dryRun) {
       await writer.finish();
-      await this.#replace(packs.filter(({ state }) => state !== "sound").map(({ id }) => id));
+      await this.#replace(packs.filter(({ state }) => state !== "sound"));
     }
     return { packs, lost: this.#trulyLost(lost), packsWritten: dryRun ? 0 : writer.totals.packs };
   }
@@ -191,11 +191,14 @@ class PacksRepair {
     }
   }
 
-  /** Takes the packs out of the index files, then out of the store. */
-  async #replace(packs: readonly PackId[]): Promise<void> {
+  /**
+   * Takes the packs out of the index files, then those that were read out of the store. One that the store did not find
+   * stays: if it turns up again, nothing of it is lost.
+   */
+  async #replace(packs: readonly RepairedPack[]): Promise<void> {
     const { signal } = this.#options;
-    const gone = new Set(packs);
-    const readable = [...new Set(packs.flatMap((id) => [...this.#listedIn.get(id) ?? []]))].sort();
+    const gone = new Set(packs.map(({ id }) => id));
+    const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
     const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
     await exchangeIndexFiles(this.#repository, exchange, {
       writer: new IndexFileWriter(this.#repository.files, signal),
@@ -203,7 +206,8 @@ class PacksRepair {
       signal,
       onProgress: (done, total) => this.#progress("write", done, total),
     });
-    for (const name of packs) {
+    for (const { id: name, state } of packs) {
+      if (state !== "repaired") continue;
       signal.throwIfAborted();
       this.#assertLock();
       await this.#repository.store.remove({ kind: "pack", name }, { signal });

@@ -5,6 +5,7 @@
  * manifest, belongs to the series `damaged/SERIES` and has the tag `damaged`; files that are not whole have other names;
  * and a text in its root says what is lost. The damaged snapshot itself stays unless it is to be forgotten.
  */
+import { DAMAGED_SERIES_PREFIX } from "../format/series.ts";
 import { IntegrityError } from "../base/errors.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
@@ -61,8 +62,6 @@ export interface SnapshotRepair {
   readonly unreadable: readonly SnapshotId[];
 }
 
-/** What is left of a backup begins with this in the name of its series. */
-export const DAMAGED_SERIES_PREFIX = "damaged/";
 const DAMAGED_TAG = "damaged";
 const LOSS_TEXT_NAME = "damaged.txt";
 
@@ -94,6 +93,7 @@ class SnapshotsRepair {
   readonly #options: RepairSnapshotsOptions;
   readonly #findings = new Findings();
   readonly #suspects = new SuspectPacks();
+  #unindexedPacks = 0;
 
   constructor(session: RepairSession, world: World, options: RepairSnapshotsOptions) {
     this.#session = session;
@@ -115,15 +115,26 @@ class SnapshotsRepair {
       if (casualty !== null) casualties.push(casualty);
       this.#options.onProgress?.({ phase: "backups", done: position + 1, total: chosen.length });
     }
+    if (casualties.length > 0) this.#refuseToForgetTooMuch();
     await store.finish();
     const damaged: DamagedBackup[] = [];
     for (const casualty of casualties) damaged.push(await this.#conclude(casualty, list));
     return { backups: chosen.length, damaged, unreadable: list.damaged.map(({ id }) => id).sort() };
   }
 
+  /** What no index lists is not lost as long as it may lie in a pack that no index lists either. */
+  #refuseToForgetTooMuch(): void {
+    const { forget, dryRun } = this.#options;
+    if (!forget || dryRun || this.#unindexedPacks === 0) return;
+    throw new IntegrityError(
+      `Refusing to forget damaged backups while no index lists ${this.#unindexedPacks} packs, which may hold what they lack; ` +
+        'run "agent repair index" first, and remove packs whose headers cannot be read',
+    );
+  }
+
   async #checkedIndex() {
     const { index, packs } = await checkIndex(this.#context("index"));
-    await checkPacks(this.#context("packs"), packs);
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unreferenced;
     const [first] = this.#findings.errors;
     if (first === undefined || this.#options.dryRun) return index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();

@@ -2,7 +2,7 @@
  * A session: one backup while it is written, any number of streams at a time, committed at once or not at all. A put has
  * one stream in it, the storage interface as many as a program opens.
  */
-import { SourceError } from "../base/errors.ts";
+import { SourceError, UsageError } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
@@ -14,7 +14,7 @@ import type { CompressionLevel } from "../crypto/zstd.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
 import type { JsonObject } from "../format/json_text.ts";
 import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../format/manifest.ts";
-import type { SeriesName, StreamPath } from "../format/series.ts";
+import { DAMAGED_SERIES_PREFIX, type SeriesName, type StreamPath } from "../format/series.ts";
 import { formatTimestamp } from "../format/time.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -83,6 +83,14 @@ export interface SessionStream {
   readonly onStored?: () => void;
 }
 
+/** What is left of damaged backups goes there, and must never be mistaken for one. */
+function refuseReservedSeries(series: SeriesName): void {
+  if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
+  throw new UsageError(
+    `The series "${series}" is not free: below "damaged" lies what repairs leave of damaged backups`,
+  );
+}
+
 /** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
 export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
@@ -98,6 +106,7 @@ export interface SessionTools extends WriteOptions {
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
+  refuseReservedSeries(request.series);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
@@ -113,7 +122,11 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
   const choice = await confirmParent(planned, { ...repository, index });
   const { clock, randomBytes } = world;
-  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
+  const confirmLock = async () => {
+    await tools.lock.confirmed;
+    tools.lock.assertHeld();
+  };
+  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmLock });
   try {
     return await work(new Session(tools, { begun, index, writer, choice, earlier, openIndex }));
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Reads single blobs: trees, manifests, whatever is small. Streams are read by the batch, see ops/read_stream.ts. */
-import { AgentError, IntegrityError, NotFoundError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError, ShortFileError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { PackId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
@@ -73,10 +73,13 @@ function openBlob({ sealer }: IndexedRepository, { place, digest, what }: Locate
   return plaintext;
 }
 
-/** An error of reading a pack that an index names: that it is missing or short is damage, all else stays as it is. */
+/**
+ * An error of reading a pack that an index names: that it is missing or short is damage. All else stays as it is: a store
+ * that cannot be reached says nothing about what lies in it.
+ */
 export function packError(error: unknown, what: string): unknown {
   if (error instanceof NotFoundError) return new IntegrityError(`Missing ${what}: the pack is gone`, { cause: error });
-  if (error instanceof AgentError && error.code === "failed") {
+  if (error instanceof ShortFileError) {
     return new IntegrityError(`Damaged ${what}: ${error.message}`, { cause: error });
   }
   return error;

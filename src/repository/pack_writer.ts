@@ -27,6 +27,11 @@ export interface PackWriterOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
   readonly packBytes?: number;
+  /**
+   * Throws where the lock does not hold; asked before an index is written. Without a lock somebody may have removed the
+   * packs that no index lists yet, and an index of packs that are gone would make later backups build on them.
+   */
+  readonly confirmLock?: () => Promise<void>;
   /** Ends the upload of packs. */
   readonly signal?: AbortSignal;
 }
@@ -60,6 +65,7 @@ export class PackWriter {
   #isFirstTurn = true;
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
+  readonly #confirmLock: () => Promise<void>;
   #indexing: Promise<void> = Promise.resolve();
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
@@ -74,6 +80,7 @@ export class PackWriter {
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
     this.#uploads = new BackgroundWork(options.repository.store.uploads);
+    this.#confirmLock = options.confirmLock ?? (() => Promise.resolve());
     this.#uploadOptions = options.signal ? { signal: options.signal } : {};
   }
 
@@ -190,6 +197,7 @@ export class PackWriter {
 
   async #writeIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
+    await this.#confirmLock();
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
     const json = encodeIndex(packs);

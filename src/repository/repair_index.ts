@@ -8,12 +8,18 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
+import { encodeHex } from "../base/hex.ts";
 import { asId, type IndexId, type PackId } from "../base/id.ts";
+import { freeBuffer } from "../base/memory.ts";
+import { sha256 } from "../crypto/digest.ts";
 import { packFileSize } from "../format/pack_header.ts";
 import { headerDigest, packsOfIndex } from "./check_index.ts";
 import { type PackHeader, readPackHeader } from "./repair_header.ts";
 import { exchangeIndexFiles, IndexFileWriter } from "./repair_index_files.ts";
 import type { Repository } from "./repository.ts";
+
+/** Whole packs may be in memory, so there are fewer than connections. */
+const PACKS_AT_ONCE = 4;
 
 /** Options of `repairIndex`. */
 export interface IndexRepairOptions {
@@ -204,9 +210,9 @@ async function readHeaders(
   }
   const unreadable: UnreadablePack[] = [];
   let done = 0;
-  await mapConcurrently(toRead, repository.store.connections, async ({ id, bytes, pack }) => {
+  await mapConcurrently(toRead, PACKS_AT_ONCE, async ({ id, bytes, pack }) => {
     signal.throwIfAborted();
-    const header = await headerOrFailure(repository, { id, bytes }, signal);
+    const header = await headerOrFailure(repository, { id, bytes, isListed: pack.descriptions.length > 0 }, signal);
     if (header instanceof IntegrityError) {
       pack.kept = "all";
       unreadable.push({ id, reason: header.message });
@@ -226,15 +232,26 @@ function agreedDescription({ storedBytes, descriptions }: SurveyedPack): "none" 
   return descriptions.every(({ headerSha256 }) => headerSha256 === first.headerSha256) ? first.file : "none";
 }
 
+/** A pack that no index lists is listed only if all of it is what its name says: backups will build upon its blobs. */
 async function headerOrFailure(
   repository: Repository,
-  pack: { id: PackId; bytes: number },
+  pack: { id: PackId; bytes: number; isListed: boolean },
   signal: AbortSignal,
 ): Promise<PackHeader | IntegrityError> {
   try {
+    if (!pack.isListed) await confirmWhole(repository, pack.id, signal);
     return await readPackHeader(repository, pack, signal);
   } catch (error) {
     if (error instanceof IntegrityError) return error;
     throw error;
+  }
+}
+
+async function confirmWhole({ store }: Repository, id: PackId, signal: AbortSignal): Promise<void> {
+  const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal });
+  const isWhole = encodeHex(sha256(bytes)) === id;
+  freeBuffer(bytes);
+  if (!isWhole) {
+    throw new IntegrityError(`Damaged pack ${id}: its content does not have the SHA-256 it is named by`);
   }
 }

@@ -72,7 +72,7 @@ export class TreeRepair {
     for (const node of nodes) {
       const repaired = node.type === "dir" ? await this.#repairDirectory(node) : this.#repairFile(node);
       left.push(repaired.node);
-      damage.push(...repaired.damage);
+      for (const one of repaired.damage) damage.push(one);
     }
     return { nodes: damage.length > 0 ? withDistinctNames(left) : left, damage };
   }

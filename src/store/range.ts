@@ -1,5 +1,5 @@
 /** Byte ranges against a file's length: one reading of the contract for every store. */
-import { invariant, StoreError } from "../base/errors.ts";
+import { invariant, ShortFileError } from "../base/errors.ts";
 import type { ByteRange } from "./store.ts";
 
 /** Throws `BugError` unless both numbers are whole and not negative. */
@@ -11,7 +11,7 @@ export function checkRange(range: ByteRange): void {
   );
 }
 
-/** How many bytes a range means in a file of `sizeBytes`. Throws `StoreError` where it reaches past the end. */
+/** How many bytes a range means in a file of `sizeBytes`. Throws `ShortFileError` where it reaches past the end. */
 export function resolvedLength(range: ByteRange, sizeBytes: number, location: string): number {
   const length = range.length ?? sizeBytes - range.offset;
   if (length < 0 || range.offset + length > sizeBytes) throw shortFileError(range, sizeBytes, location);
@@ -19,11 +19,11 @@ export function resolvedLength(range: ByteRange, sizeBytes: number, location: st
 }
 
 /** Tells that a file ends before the range does. */
-export function shortFileError(range: ByteRange, sizeBytes: number, location: string): StoreError {
+export function shortFileError(range: ByteRange, sizeBytes: number, location: string): ShortFileError {
   const wanted = range.length === undefined
     ? `from byte ${range.offset} on`
     : `${range.length} bytes from byte ${range.offset} on`;
-  return new StoreError(
+  return new ShortFileError(
     `Cannot read ${wanted} of "${location}": the file ends after ${sizeBytes} bytes; run a check of the repository`,
   );
 }

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import { ExitCode } from "../../src/base/errors.ts";
+import { servingTest, whyNoServer } from "../helpers/agent_server.ts";
 import { assertFails, bulkNoise, eventually, EXECUTABLE, sandbox } from "../helpers/executable.ts";
 import { forwarding, withHttpServer } from "../helpers/http_server.ts";
 import { RemoteSandbox, Server } from "../helpers/servers.ts";
+
+const noServer = await whyNoServer();
 
 /** As promised it is two seconds; the rest is for a machine that is busy with other tests. */
 const LONGEST_TIDYING_MS = 5000;
@@ -20,7 +23,7 @@ const MOMENTS: Readonly<Record<string, RegExp>> = {
 };
 
 for (const [moment, from] of Object.entries(MOMENTS)) {
-  Deno.test(`SIGINT ends a put whose server hangs ${moment}; the next one needs no unlock`, async () => {
+  servingTest(`SIGINT ends a put whose server hangs ${moment}; the next one needs no unlock`, noServer, async () => {
     await using box = await sandbox();
     const serve = ["serve", "--no-auth", "--path", box.path, "--listen", "127.0.0.1:0"];
     await using server = await Server.start(box, EXECUTABLE, serve, { address: /127\.0\.0\.1:(\d+)/ });

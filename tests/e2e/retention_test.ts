@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
-import { startAgentServer } from "../helpers/agent_server.ts";
+import { servingTest, startAgentServer, whyNoServer } from "../helpers/agent_server.ts";
 import {
   assertFails,
   assertFailsAfterOutput,
@@ -178,29 +178,33 @@ Deno.test("a policy that makes no sense is refused before anything is removed: e
   assert.deepEqual(await left(box, ids), [0, 1]);
 });
 
-Deno.test("a store that only appends: one line that says where retention has to run, and nothing is gone", async () => {
-  await using box = await emptySandbox();
-  await using server = await startAgentServer(box, { appendOnly: true });
-  const repository = {
-    AGENT_REPOSITORY: server.repository("append"),
-    AGENT_PASSWORD: "secret",
-    AGENT_PASSWORD_FILE: undefined,
-  };
-  await box.ok(["init"], { env: repository });
-  for (const day of ["01", "02"]) {
-    await box.ok(["put", "a", "-q", "--time", `2026-03-${day}T04:00:00Z`], { stdin: day, env: repository });
-  }
-  for (const args of [["forget", "--keep-last", "1"], ["rotate", "a"], ["rm", "a@latest"]]) {
-    const outcome = await box.agent([...args, "--no-cache"], { env: repository });
-    assertFails(
-      outcome,
-      ExitCode.failed,
-      /run retention where deletions are allowed, for example on the server itself/,
-    );
-    assert.doesNotMatch(outcome.stderr, /secret/);
-  }
-  assert.equal((await box.json(["ls"], { env: repository })).length, 2);
-});
+servingTest(
+  "a store that only appends: one line that tells where retention has to run",
+  await whyNoServer(),
+  async () => {
+    await using box = await emptySandbox();
+    await using server = await startAgentServer(box, { appendOnly: true });
+    const repository = {
+      AGENT_REPOSITORY: server.repository("append"),
+      AGENT_PASSWORD: "secret",
+      AGENT_PASSWORD_FILE: undefined,
+    };
+    await box.ok(["init"], { env: repository });
+    for (const day of ["01", "02"]) {
+      await box.ok(["put", "a", "-q", "--time", `2026-03-${day}T04:00:00Z`], { stdin: day, env: repository });
+    }
+    for (const args of [["forget", "--keep-last", "1"], ["rotate", "a"], ["rm", "a@latest"]]) {
+      const outcome = await box.agent([...args, "--no-cache"], { env: repository });
+      assertFails(
+        outcome,
+        ExitCode.failed,
+        /run retention where deletions are allowed, for example on the server itself/,
+      );
+      assert.doesNotMatch(outcome.stderr, /secret/);
+    }
+    assert.equal((await box.json(["ls"], { env: repository })).length, 2);
+  },
+);
 
 Deno.test("a damaged snapshot is left alone and told of: exit code 4 after the work is done", async () => {
   await using box = await sandbox();

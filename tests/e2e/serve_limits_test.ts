@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
-import { startAgentServer, whyNoServer } from "../helpers/agent_server.ts";
+import { servingTest, startAgentServer, whyNoServer } from "../helpers/agent_server.ts";
 import { assertFails, bulkNoise, emptySandbox, eventually, EXECUTABLE, type Sandbox } from "../helpers/executable.ts";
 import { makeServedRepository, served } from "../helpers/rest_servers.ts";
 import { RemoteSandbox, Server } from "../helpers/servers.ts";
@@ -15,11 +15,6 @@ const MEBIBYTE = 2 ** 20;
 const noServer = await whyNoServer();
 const noDisk = noServer ?? await whyNoSmallDisk();
 
-/** Registers a test; ignored where there is a reason why not. */
-function limitTest(name: string, whyNot: string | undefined, fn: () => Promise<void>): void {
-  Deno.test({ name: `${name}${whyNot ? ` (skipped: ${whyNot})` : ""}`, ignore: whyNot !== undefined, fn });
-}
-
 /** A sandbox for clients, with a repository `shop` where the server will look for it. */
 async function sandboxWithShop(): Promise<Sandbox> {
   const box = await emptySandbox();
@@ -28,7 +23,7 @@ async function sandboxWithShop(): Promise<Sandbox> {
   return box;
 }
 
-limitTest(
+servingTest(
   "a full disk of the server ends a put with one line, leaves nothing, and once there is room it works",
   noDisk,
   async () => {
@@ -57,7 +52,7 @@ limitTest(
   },
 );
 
-limitTest(
+servingTest(
   "a server that may open few files says so, and outlives more connections than it has room for",
   noServer,
   async () => {
@@ -82,7 +77,7 @@ function dial(port: number): Promise<Socket> {
   });
 }
 
-limitTest(
+servingTest(
   "a server that is killed in the middle of an upload shows nothing of it when it is back",
   noServer,
   async () => {

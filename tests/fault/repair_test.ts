@@ -63,7 +63,11 @@ const REPAIRS: readonly Repair[] = [
       await packs(place);
       return place.store;
     },
-    run: (place) => snapshots(place, { forget: true }),
+    // A repair that was broken off leaves a pack that no index lists, which might hold what is missing.
+    run: async (place) => {
+      await index(place);
+      return await snapshots(place, { forget: true });
+    },
   },
 ];
 

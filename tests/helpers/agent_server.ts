@@ -21,3 +21,8 @@ export async function whyNoServer(): Promise<string | undefined> {
   const version = String((await box.json(["version"]))[0]!["deno"]);
   return /^2\.[0-8]\./.test(version) ? `the runtime ${version} cannot serve` : undefined;
 }
+
+/** Registers a test that has the executable serve; ignored, with the reason in its name, where it cannot. */
+export function servingTest(name: string, whyNot: string | undefined, fn: () => Promise<void>): void {
+  Deno.test({ name: `${name}${whyNot ? ` (skipped: ${whyNot})` : ""}`, ignore: whyNot !== undefined, fn });
+}

@@ -1,7 +1,7 @@
 /** The pack writer: what it writes, what it lists, and what happens where the store fails. */
 import assert from "node:assert/strict";
 import { sha256 } from "../../src/crypto/digest.ts";
-import { StoreFullError } from "../../src/base/errors.ts";
+import { LockedError, StoreFullError } from "../../src/base/errors.ts";
 import { decodeIndex } from "../../src/format/index_file.ts";
 import { BlobIndex } from "../../src/repository/blob_index.ts";
 import { readBlob } from "../../src/repository/blob_reader.ts";
@@ -29,6 +29,7 @@ interface WritingOptions {
   /** What the writer's repository stands on, given the store without faults. */
   readonly wrap?: (store: BlobStore) => BlobStore;
   readonly signal?: AbortSignal;
+  readonly confirmLock?: () => Promise<void>;
 }
 
 async function writing(options: WritingOptions = {}): Promise<Writing> {
@@ -50,6 +51,7 @@ async function writing(options: WritingOptions = {}): Promise<Writing> {
       randomBytes,
       packBytes,
       ...options.signal && { signal: options.signal },
+      ...options.confirmLock && { confirmLock: options.confirmLock },
     }),
   };
 }
@@ -348,5 +350,20 @@ Deno.test("a signal ends the uploads under way; what was stored before is listed
   assert.ok(durable > 0);
   await state.writer.abandon();
   assert.equal((await packsOf(state)).length, durable);
+  await assertIndexed(state);
+});
+
+Deno.test("without its lock a backup indexes nothing: somebody may have removed what no index lists", async () => {
+  let holds = true;
+  const state = await writing({
+    confirmLock: () => holds ? Promise.resolve() : Promise.reject(new LockedError("lost on purpose")),
+  });
+  await addBlobs(state, 0, 100);
+  holds = false;
+  await assert.rejects(state.writer.finish(), LockedError);
+  await assert.rejects(state.writer.abandon(), LockedError);
+  assert.deepEqual(await namesOf(state.store, "index"), []);
+  holds = true;
+  await state.writer.abandon();
   await assertIndexed(state);
 });
