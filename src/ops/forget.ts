@@ -100,8 +100,8 @@ export async function forget(
     if (options.dryRun) return await plan(repository, request, world, options);
     const lockRequest = { exclusive: true, retryLockMs: access.retryLockMs, ...signal ? { signal } : {} };
     return await withLock(repository, world, lockRequest, async (lock) => {
-      const result = await plan(repository, request, world, options);
       await lock.confirmed;
+      const result = await plan(repository, request, world, options);
       await removeAll(repository, lock, result.groups.flatMap(({ remove }) => remove), signal);
       return result;
     });

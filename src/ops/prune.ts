@@ -2,7 +2,7 @@
  * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
  * in which it goes then is that of repository/prune_apply.ts.
  */
-import { AgentError, IntegrityError } from "../base/errors.ts";
+import { AgentError, IntegrityError, StoreError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { OPEN_FIELDS } from "../pipeline/calls.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
@@ -86,8 +86,9 @@ interface Planned {
 /** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
 async function planFor(repository: Repository, { limits, signal, onProgress }: PruneOptions): Promise<Planned> {
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
-  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
+  if (vanished.length > 0) throw contradiction(vanished[0]!);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
   const listed = comparePacks(index, packs);
@@ -204,4 +205,11 @@ async function removeLeftovers(
 ): Promise<Leftovers> {
   const olderThan = new Date(clock.now().getTime() - LEFTOVER_AGE_MS);
   return await store.removeLeftovers?.({ olderThan, dryRun, signal }) ?? { files: 0, bytes: 0 };
+}
+
+/** Under an exclusive lock nobody else forgets backups, so a snapshot that is listed and cannot be read is still needed. */
+function contradiction(id: string): StoreError {
+  return new StoreError(
+    `Cannot prune: the store lists snapshot ${id} and does not find it; nothing was removed; run it again later`,
+  );
 }

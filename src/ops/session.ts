@@ -119,6 +119,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { levelRules: rules = {}, ...whose } = request;
   const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.length };
   const planned = await planParent(earlier, parentRequest, openIndex);
+  // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
+  await tools.lock.confirmed;
   const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
   const choice = await confirmParent(planned, { ...repository, index });
   const { clock, randomBytes } = world;

@@ -21,7 +21,7 @@ import type { WrittenTotals } from "./pack_writer.ts";
 export type ApplyPhase = "orphans" | "repack" | "index" | "remove";
 
 /** What carrying out takes. */
-export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" | "pruneIndex"> {
+export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" | "pruneIndex" | "confirmLock"> {
   readonly index: PruneIndex;
   readonly plan: PrunePlan;
   /** Throws where the exclusive lock may not be held any more; asked before every file that goes. */
@@ -72,6 +72,7 @@ async function copyNeeded(request: ApplyRequest): Promise<WrittenTotals> {
     ...request,
     pruneIndex: index,
     packs: repack.map(({ use }) => use.pack),
+    confirmLock: () => Promise.try(() => request.assertHeld()),
     onProgress: (bytes) => onProgress("repack", bytes, total),
   });
 }

@@ -44,6 +44,8 @@ export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
   /** Reads that are under way at a time. */
   readonly readsAtOnce: number;
   readonly signal: AbortSignal;
+  /** Throws where the lock does not hold; see `PackWriterOptions`. */
+  readonly confirmLock: () => Promise<void>;
   /** Called with the number of bytes of needed blobs that were copied so far. */
   readonly onProgress: (bytes: number) => void;
 }

@@ -22,6 +22,8 @@ export interface DamagedSnapshot {
 export interface SnapshotList {
   readonly snapshots: readonly StoredSnapshot[];
   readonly damaged: readonly DamagedSnapshot[];
+  /** Listed, and not found a moment later: forgotten meanwhile, unless nobody else may do that. */
+  readonly vanished: readonly SnapshotId[];
 }
 
 const FILES_AT_ONCE = 8;
@@ -33,17 +35,18 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   for await (const { name } of files.list("snapshot", callOptions)) ids.push(asId<SnapshotId>(name));
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
+  const vanished: SnapshotId[] = [];
   await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
     try {
       const snapshot = decodeSnapshot(await files.load("snapshot", id, callOptions), `snapshot ${id}`);
       snapshots.push({ id, snapshot });
     } catch (error) {
-      if (error instanceof NotFoundError) return;
+      if (error instanceof NotFoundError) return void vanished.push(id);
       if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
       damaged.push({ id, error });
     }
   });
-  return { snapshots: snapshots.sort(byTime), damaged };
+  return { snapshots: snapshots.sort(byTime), damaged, vanished };
 }
 
 /** Stores a snapshot; from here on the backup exists. */
