@@ -3,7 +3,7 @@
  * it is asked for; nothing is kept that could be out of date.
  */
 import { IntegrityError } from "../base/errors.ts";
-import { isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
+import { countedRunType, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { timestampToDate } from "../format/time.ts";
 import { isInFuture } from "../policy/expectation.ts";
 import { nextBackupType } from "../policy/level_twindb.ts";
@@ -108,13 +108,8 @@ function nextType(runType: string | null, place: readonly StatusEntry[], { fullB
     return usable[0] === undefined || usable[0].health() === "broken" ? "full" : "incremental";
   }
   const parents = runTypesFrom(runType);
-  const fullCopyExists = usable.some((entry) => entry.level === 0 && parents.includes(twinDbRunType(entry.runType)));
+  const fullCopyExists = usable.some((entry) => entry.level === 0 && parents.includes(countedRunType(entry.runType)));
   return nextBackupType({ fullBackup, runType, fullCopyExists });
-}
-
-/** A backup without a run type that we know counts as one of the shortest interval, which promises least. */
-export function twinDbRunType(runType: string | null): RunType {
-  return runType !== null && isRunType(runType) ? runType : "hourly";
 }
 
 function byRunType([a]: readonly StatusEntry[], [b]: readonly StatusEntry[]): number {

@@ -6,12 +6,13 @@
  * where that is still there.
  */
 import { shortId } from "../base/id.ts";
+import { countedRunType } from "../base/run_type.ts";
 import type { JsonObject, JsonValue } from "../format/json_text.ts";
 import { type TwinDbCopy, twinDbCopy } from "../format/twindb_copy.ts";
 import { type TwinDbBinlogStatus, TwinDbStatus } from "../format/twindb_status.ts";
 import { type Rfc3339, timestampToDate } from "../format/time.ts";
 import type { Backup } from "./backup.ts";
-import { type Health, type StatusEntry, twinDbRunType } from "./status.ts";
+import type { Health, StatusEntry } from "./status.ts";
 
 /** What the manifest says of a backup's place in its source (`Manifest.source`); undefined where nobody looked. */
 export type SourceOf = (backup: Backup) => JsonObject | undefined;
@@ -68,7 +69,7 @@ function keyPartsOf(backup: Backup) {
   const ending = formats.toReversed().map((format) => ENDINGS[format] ?? "").join("");
   return {
     host: withoutSlashes(host),
-    runType: twinDbRunType(info?.runType ?? null),
+    runType: countedRunType(info?.runType ?? null),
     sourceType: isMysql ? "mysql" : "files",
     name: `${withoutSlashes(series)}-${time}-${shortId(id)}${ending}`,
   };

@@ -23,6 +23,19 @@ export function compareRunTypes(a: RunType, b: RunType): number {
   return RUN_TYPES.indexOf(a) - RUN_TYPES.indexOf(b);
 }
 
+/**
+ * The run type that a backup counts as where the rules ask for one: without one that we know it is an hourly run's, which
+ * promises least.
+ */
+export function countedRunType(runType: string | null): RunType {
+  return runType !== null && isRunType(runType) ? runType : "hourly";
+}
+
+/** TwinDB's `full_backup`: whether runs of this type make full backups where those of `fullBackup` do. */
+export function isFullRun(fullBackup: RunType, runType: RunType): boolean {
+  return compareRunTypes(fullBackup, runType) <= 0;
+}
+
 /** The run type and all of longer intervals, shortest first: where a parent of its runs is looked for. */
 export function runTypesFrom(runType: RunType): readonly RunType[] {
   return RUN_TYPES.slice(RUN_TYPES.indexOf(runType));

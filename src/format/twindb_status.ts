@@ -7,7 +7,7 @@
 import { hash } from "node:crypto";
 import * as v from "valibot";
 import { CorruptedStatus, StatusKeyNotFound, UsageError } from "../base/errors.ts";
-import { compareRunTypes, isRunType, RUN_TYPES, type RunType, runTypesFrom } from "../base/run_type.ts";
+import { isFullRun, isRunType, RUN_TYPES, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { decodeUtf8, type JsonObject, parseJson, validate } from "./json_text.ts";
 import { pythonJson } from "./python_json.ts";
@@ -167,7 +167,7 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
 
   /** What the next run is to make, where runs of `fullBackup` and of longer intervals make full copies. */
   nextBackupType(fullBackup: RunType, runType: RunType): TwinDbBackupType {
-    return compareRunTypes(fullBackup, runType) <= 0 || !this.fullCopyExists(runType) ? "full" : "incremental";
+    return isFullRun(fullBackup, runType) || !this.fullCopyExists(runType) ? "full" : "incremental";
   }
 
   protected override secondsOf({ backupStarted }: TwinDbCopy): number {

@@ -2,7 +2,7 @@
  * TwinDB Backup's rules: runs of one interval and of longer ones are full, those of shorter ones incremental on the
  * newest full backup of their own or a longer interval.
  */
-import { compareRunTypes, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
+import { countedRunType, isFullRun, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { shortId } from "../base/id.ts";
 import { type LevelRecord, type LevelVerdict, newestOf } from "./level_history.ts";
 
@@ -17,23 +17,20 @@ export interface NextBackup {
 
 /** TwinDB's `next_backup_type`. */
 export function nextBackupType({ fullBackup, runType, fullCopyExists }: NextBackup): "full" | "incremental" {
-  return compareRunTypes(fullBackup, runType) <= 0 || !fullCopyExists ? "full" : "incremental";
+  return isFullRun(fullBackup, runType) || !fullCopyExists ? "full" : "incremental";
 }
 
 /**
- * TwinDB's `candidate_parent`: the newest full backup of this run type, else of the next longer one, and so on. A backup
- * without a run type that we know counts as hourly, which promises least.
+ * TwinDB's `candidate_parent`: the newest full backup of this run type, else of the next longer one, and so on.
  */
 export function candidateParent(records: readonly LevelRecord[], runType: RunType): LevelRecord | undefined {
   for (const candidate of runTypesFrom(runType)) {
-    const full = newestOf(records.filter((record) => record.level === 0 && countedRunType(record) === candidate));
+    const full = newestOf(
+      records.filter((record) => record.level === 0 && countedRunType(record.runType) === candidate),
+    );
     if (full !== undefined) return full;
   }
   return undefined;
-}
-
-function countedRunType({ runType }: LevelRecord): RunType {
-  return runType !== null && isRunType(runType) ? runType : "hourly";
 }
 
 /** What TwinDB's rules say of a run. */
@@ -46,6 +43,6 @@ export function twinDbVerdict(records: readonly LevelRecord[], fullBackup: RunTy
   if (parent === undefined) {
     return { rule, parent: null, reason: `there is no full backup of ${runType} or longer runs to continue` };
   }
-  const which = `the newest full one of ${countedRunType(parent)} runs, ${shortId(parent.id)}`;
+  const which = `the newest full one of ${countedRunType(parent.runType)} runs, ${shortId(parent.id)}`;
   return { rule, parent, reason: `${runType} runs are incremental on ${which}` };
 }

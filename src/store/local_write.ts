@@ -1,5 +1,6 @@
 /** Atomic, durable, never overwriting creation of files and folders on a local filesystem. */
 import { dirname } from "node:path/posix";
+import { totalLength } from "../base/bytes.ts";
 import { osCode } from "./local_errors.ts";
 
 /** What the local store asks of the filesystem: a part of the `Deno` namespace, so that tests can step in between. */
@@ -172,7 +173,7 @@ export class AtomicWriter {
 
 async function writeAll(target: Deno.FsFile, content: FileContent, signal?: AbortSignal): Promise<void> {
   if (Symbol.asyncIterator in content) return await writeStream(target, content, signal);
-  const totalBytes = content.reduce((sum, part) => sum + part.length, 0);
+  const totalBytes = totalLength(content);
   const joiner = new PieceJoiner(Math.min(totalBytes, PIECE_BYTES));
   for (const part of content) {
     for (const piece of joiner.add(part)) await writePiece(target, piece, signal);

@@ -1,4 +1,5 @@
 /** Makes calls of a store again that failed in a way that may pass. */
+import { totalLength } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { ExistsError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
@@ -117,7 +118,7 @@ class RetryingStore extends ForwardingStore {
   }
 
   async #putAgain(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
-    if (lengthOf(content) >= ASK_FIRST_BYTES && await this.#isInPlace(file, content, options)) return;
+    if (totalLength(content) >= ASK_FIRST_BYTES && await this.#isInPlace(file, content, options)) return;
     try {
       await this.inner.put(file, content, options);
     } catch (error) {
@@ -129,7 +130,7 @@ class RetryingStore extends ForwardingStore {
   async #isInPlace(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<boolean> {
     try {
       if (file.kind === "config") return areEqual(content, await this.inner.get(file, undefined, options));
-      return await this.inner.size(file, options) === lengthOf(content);
+      return await this.inner.size(file, options) === totalLength(content);
     } catch (error) {
       if (error instanceof StoreError && !error.retryable) return false;
       throw error;
@@ -210,12 +211,8 @@ class GivenNames {
   }
 }
 
-function lengthOf(content: readonly Uint8Array[]): number {
-  return content.reduce((sum, part) => sum + part.length, 0);
-}
-
 function areEqual(content: readonly Uint8Array[], bytes: Uint8Array): boolean {
-  if (lengthOf(content) !== bytes.length) return false;
+  if (totalLength(content) !== bytes.length) return false;
   let at = 0;
   return content.every((part) => part.every((byte) => byte === bytes[at++]));
 }

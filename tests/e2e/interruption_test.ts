@@ -10,7 +10,7 @@ import {
   type Sandbox,
   sandbox,
 } from "../helpers/executable.ts";
-import { findProgram } from "../helpers/programs.ts";
+import { assertResticFindsNoError } from "../helpers/restic.ts";
 
 /** Two packs are filled side by side, the first of which is full at half the usual 16 MiB; the rest is on its way. */
 const MORE_THAN_A_PACK = 28 * 1024 * 1024;
@@ -172,14 +172,4 @@ async function commandOf(box: Sandbox): Promise<Disposable & { readonly pid: num
       if (!isGone(pid)) Deno.kill(pid, "SIGKILL");
     },
   };
-}
-
-/** Where restic is there, it has the last word. */
-async function assertResticFindsNoError(box: Sandbox): Promise<void> {
-  const restic = findProgram("restic");
-  if (restic === undefined) return;
-  const args = ["check", "--read-data", "--no-cache", "-r", box.repo, "-p", box.join("password")];
-  await using check = box.startProgram(restic, args);
-  const { exitCode, stderr } = await check.outcome();
-  assert.equal(exitCode, 0, stderr);
 }

@@ -3,15 +3,14 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock } from "../../src/base/clock.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { AgentError } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { initRepository } from "../../src/repository/repository.ts";
 import { parseListenAddress } from "../../src/server/listener.ts";
-import { type RunningServer, startServer } from "../../src/server/server.ts";
+import type { RunningServer } from "../../src/server/server.ts";
 import { openLocalStore } from "../../src/store/local.ts";
 import { openRestStore } from "../../src/store/rest/rest.ts";
 import { withRetries } from "../../src/store/retry.ts";
@@ -30,6 +29,7 @@ import {
   putBytes,
   readAllBackups,
 } from "../helpers/world.ts";
+import { startOpenServer } from "../server/open_server.ts";
 
 /** Small packs, so that a stream of half a megabyte makes many uploads. */
 const PACK_BYTES = 64 * 1024;
@@ -157,18 +157,7 @@ export function assertFailed(outcome: Outcome, error: typeof AgentError, what: s
 }
 
 function serve(path: string, address: string): Promise<RunningServer> {
-  return startServer({
-    path,
-    listen: parseListenAddress(address),
-    authentication: { method: "none" },
-    allowOpenToOthers: false,
-    rules: { appendOnly: false, privateRepositories: false },
-    limitBytes: Infinity,
-    openMetrics: false,
-    onProblem: () => {},
-    clock: systemClock,
-    random: systemRandomBytes,
-  });
+  return startOpenServer(path, { listen: parseListenAddress(address) });
 }
 
 /** A clock that runs so many times as fast as the machine's. */

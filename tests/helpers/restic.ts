@@ -1,7 +1,7 @@
 /** Stock restic in tests: the version of Debian and the newest one, on the repository of a sandbox. */
 import { doesNotMatch, equal, match, ok } from "node:assert/strict";
 import type { Outcome, Running, Sandbox } from "./executable.ts";
-import { programTest } from "./programs.ts";
+import { findProgram, programTest } from "./programs.ts";
 
 /** A snapshot as `restic snapshots --json` lists it. */
 export interface ResticSnapshot {
@@ -114,4 +114,10 @@ export function resticTest(
     needs: ["restic-newest"],
     fn: (programs, test) => fn(programs["restic-newest"], test),
   });
+}
+
+/** Where restic is there, it has the last word on the repository of a sandbox. */
+export async function assertResticFindsNoError(box: Sandbox): Promise<void> {
+  const program = findProgram("restic");
+  if (program !== undefined) await (await Restic.in(box, program)).ok(["check", "--read-data"]);
 }

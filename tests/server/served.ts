@@ -4,9 +4,9 @@ import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../../src/server/server.ts";
+import type { RunningServer, ServerOptions } from "../../src/server/server.ts";
 import { filesBelow } from "../store/local_fixture.ts";
+import { startOpenServer } from "./open_server.ts";
 
 /** A header of restic's for lists with sizes. */
 export const LIST_V2 = { accept: "application/vnd.x.restic.rest.v2" };
@@ -48,19 +48,8 @@ export class Served implements AsyncDisposable {
   }
 
   async start(options: Partial<ServerOptions> = {}): Promise<void> {
-    this.#server = await startServer({
-      path: this.folder,
-      listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
-      authentication: { method: "none" },
-      allowOpenToOthers: false,
-      rules: { appendOnly: false, privateRepositories: false },
-      limitBytes: Infinity,
-      openMetrics: false,
-      onProblem: (message) => this.problems.push(message),
-      clock: systemClock,
-      random: systemRandomBytes,
-      ...options,
-    });
+    const onProblem = (message: string) => void this.problems.push(message);
+    this.#server = await startOpenServer(this.folder, { onProblem, ...options });
   }
 
   async stop(graceMs = 1000): Promise<void> {

@@ -1,6 +1,7 @@
 /** One request over node:http and its whole answer. */
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { totalLength } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AgentError } from "../../base/errors.ts";
 import { bodyOf } from "./answer_body.ts";
@@ -48,8 +49,7 @@ class Exchange {
     this.#request = request;
     this.#line = line;
     this.#watch = new StallWatch(line.stallMs, line.clock);
-    const contentBytes = (request.content?.map((part) => part.length) ?? []).reduce((sum, length) => sum + length, 0);
-    this.#outgoing = line.begin(request, contentBytes);
+    this.#outgoing = line.begin(request, totalLength(request.content ?? []));
   }
 
   async run(): Promise<HttpAnswer> {

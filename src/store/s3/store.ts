@@ -1,11 +1,12 @@
 /** The store in S3: restic's keys in a bucket, so that restic opens the same repository. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
-import { messageOf, NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
+import { messageOf, NotFoundError, StoreError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpClient, NetworkOptions } from "../http/client.ts";
 import { openHttpClient } from "../http/http_client.ts";
+import { bytesOfRange, rangeHeader } from "../http/range_answer.ts";
 import { folderOfKind, isNameOfKind, relativePath } from "../layout.ts";
-import { checkRange, resolvedLength, shortFileError } from "../range.ts";
+import { checkRange, resolvedLength } from "../range.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../store.ts";
 import { S3Connection } from "./connection.ts";
 import { credentialsSource } from "./credentials.ts";
@@ -129,12 +130,10 @@ class S3Store implements BlobStore {
     const headers = range ? { range: rangeHeader(range) } : {};
     const mostBytes = range?.length ?? MOST_FILE_BYTES;
     const answer = await this.#connection.send({ method: "GET", key, headers, mostBytes, signal });
-    if (range && answer.status === 206) return this.#checkedPart(answer, range, file);
     if (range && answer.status === 416) return await this.#getNothing(file, range, signal);
-    if (answer.status !== 200) throw this.#failure(this.#attempt("read", file), answer);
-    if (!range) return answer.body;
-    const length = resolvedLength(range, answer.body.length, this.#at(file));
-    return answer.body.slice(range.offset, range.offset + length);
+    const isRead = answer.status === 200 || (range && answer.status === 206);
+    if (!isRead) throw this.#failure(this.#attempt("read", file), answer);
+    return range ? bytesOfRange(answer, range, this.#at(file)) : answer.body;
   }
 
   async put(file: FileName, content: readonly Uint8Array[], { signal }: StoreCallOptions = {}): Promise<void> {
@@ -199,17 +198,6 @@ class S3Store implements BlobStore {
     if (length === 0) return new Uint8Array(0);
     throw new StoreError(
       `Cannot read "${this.#at(file)}": the server refuses a part that the file has; check the server`,
-    );
-  }
-
-  /** A server gives fewer bytes than asked for where the file ends too early, and then tells the file's size. */
-  #checkedPart({ headers, body }: HttpAnswer, range: ByteRange, file: FileName): Uint8Array<ArrayBuffer> {
-    const sizeBytes = Number(/\/(\d{1,15})$/.exec(headers.get("content-range") ?? "")?.[1] ?? NaN);
-    const wanted = range.length ?? sizeBytes - range.offset;
-    if (body.length === wanted) return body;
-    if (range.offset + wanted > sizeBytes) throw shortFileError(range, sizeBytes, this.#at(file));
-    throw new TemporaryError(
-      `Cannot read "${this.#at(file)}": the server gave ${body.length} bytes instead of ${wanted}; try again`,
     );
   }
 
@@ -282,10 +270,6 @@ async function firstRegion(
 
 /** A page of a thousand keys takes some 500 KB; keys of others in the same bucket may be longer. */
 const MOST_LIST_BYTES = 16 * 2 ** 20;
-
-function rangeHeader({ offset, length }: ByteRange): string {
-  return `bytes=${offset}-${length === undefined ? "" : offset + length - 1}`;
-}
 
 async function readTextFileIfThere(path: string): Promise<string | undefined> {
   try {

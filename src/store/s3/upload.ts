@@ -1,5 +1,6 @@
 /** The ways to store an object: in one request, or in parts where it is large; never over one that is there. */
 import { createHash } from "node:crypto";
+import { totalLength } from "../../base/bytes.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ExistsError, type StoreError } from "../../base/errors.ts";
@@ -53,7 +54,7 @@ export class S3Uploader {
 
   /** Stores an object. Throws `ExistsError` where one of its name is there, and what the table of failures gives. */
   async put(upload: S3Upload): Promise<void> {
-    const sizeBytes = upload.content.reduce((sum, part) => sum + part.length, 0);
+    const sizeBytes = totalLength(upload.content);
     const isLarge = sizeBytes > this.#sizes.singleBytes;
     if (upload.checkFirst || isLarge || !this.#hasConditionalPut) await this.#refuseExisting(upload);
     if (isLarge) await this.#putInParts(upload);

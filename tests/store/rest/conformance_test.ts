@@ -2,14 +2,13 @@
 import { deepEqual } from "node:assert/strict";
 import { dirname } from "node:path";
 import { systemClock } from "../../../src/base/clock.ts";
-import { systemRandomBytes } from "../../../src/crypto/random.ts";
-import { type RunningServer, startServer } from "../../../src/server/server.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import { openRestStore } from "../../../src/store/rest/rest.ts";
 import { type Skip, storeConformance, type StoreFixture } from "../../conformance/store_suite.ts";
 import { emptySandbox, type Sandbox } from "../../helpers/executable.ts";
 import { findProgram, programTest } from "../../helpers/programs.ts";
 import { served, startRcloneRest, startRestServer } from "../../helpers/rest_servers.ts";
+import { startOpenServer } from "../../server/open_server.ts";
 
 /** Something that serves the directory `served` of a sandbox; disposing ends it. */
 interface Serving extends AsyncDisposable {
@@ -46,18 +45,7 @@ async function restFixture(start: (box: Sandbox) => Promise<Serving>): Promise<S
 /** The agent's server, in this process. A problem that it tells of fails the test. */
 async function startOwnServer(box: Sandbox): Promise<Serving> {
   const problems: string[] = [];
-  const server: RunningServer = await startServer({
-    path: served(box),
-    listen: { kind: "tcp", host: "127.0.0.1", port: 0 },
-    authentication: { method: "none" },
-    allowOpenToOthers: false,
-    rules: { appendOnly: false, privateRepositories: false },
-    limitBytes: Infinity,
-    openMetrics: false,
-    onProblem: (message) => void problems.push(message),
-    clock: systemClock,
-    random: systemRandomBytes,
-  });
+  const server = await startOpenServer(served(box), { onProblem: (message) => void problems.push(message) });
   return {
     origin: `http://${server.address}`,
     async [Symbol.asyncDispose]() {

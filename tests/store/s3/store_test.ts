@@ -221,9 +221,9 @@ Deno.test("a part with fewer bytes than it should have is never given", async ()
     }));
   const range = { offset: 2, length: 5 };
   await rejects(short("bytes 2-5/6").get(PACK, range), /the file ends after 6 bytes/);
-  await rejects(short("bytes 2-5/100").get(PACK, range), TemporaryError);
-  await rejects(short("nonsense").get(PACK, range), TemporaryError);
-  await rejects(short("nonsense").get(PACK, { offset: 2 }), TemporaryError);
+  await rejects(short("bytes 2-5/100").get(PACK, range), /the server sent something else/);
+  await rejects(short("nonsense").get(PACK, range), /the server sent something else/);
+  await rejects(short("nonsense").get(PACK, { offset: 2 }), /the server sent something else/);
 });
 
 Deno.test("a server that gives the whole file for a part of it is understood", async () => {
