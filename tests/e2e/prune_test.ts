@@ -20,7 +20,7 @@ import {
   type Sandbox,
   sandbox,
 } from "../helpers/executable.ts";
-import { findProgram } from "../helpers/programs.ts";
+import { assertResticFindsNoError } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, IDENTITY } from "../helpers/world.ts";
 
 /** Puts two backups that share a part and forgets the first. */
@@ -204,14 +204,4 @@ async function freshCopy(box: Sandbox, origin: string): Promise<void> {
 
 async function assertRestores(box: Sandbox, md5s: ReadonlyMap<string, string>): Promise<void> {
   for (const [id, md5] of md5s) assert.equal((await box.json(["verify", `@${id}`]))[0]!.md5, md5, id);
-}
-
-/** Where restic is there, it has the last word. */
-async function assertResticFindsNoError(box: Sandbox): Promise<void> {
-  const restic = findProgram("restic");
-  if (restic === undefined) return;
-  const args = ["check", "--read-data", "--no-cache", "-r", box.repo, "-p", box.join("password")];
-  await using check = box.startProgram(restic, args);
-  const { exitCode, stderr } = await check.outcome();
-  assert.equal(exitCode, 0, stderr);
 }
