@@ -59,6 +59,7 @@ export {
   forget,
   type ForgetOptions,
   type ForgetResult,
+  type Forgotten,
   type RetentionBackup,
   type RetentionFilter,
   type RetentionRequest,

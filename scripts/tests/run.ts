@@ -18,7 +18,7 @@ const TEST_FLAGS = ["--allow-all", "--no-prompt", "--parallel", "--sanitize-ops"
 /** The paths among `deno test`'s arguments decide whether the end-to-end tests are about to run. */
 export function needsExecutable(args: readonly string[]): boolean {
   const paths = args.filter((arg) => !arg.startsWith("-")).map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
-  const isExecutableSuite = (path: string) => path.startsWith("tests/e2e") || path.startsWith("tests/interop");
+  const isExecutableSuite = (path: string) => /^tests\/(e2e|interop|stress)/.test(path);
   return paths.length === 0 || paths.some((path) => path === "tests" || path === "." || isExecutableSuite(path));
 }
 

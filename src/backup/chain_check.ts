@@ -8,12 +8,12 @@ import { decodeHex, encodeHex } from "../base/hex.ts";
 import { shortId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest } from "../format/manifest.ts";
+import type { Node } from "../format/node.ts";
 import { sidecarPath } from "../format/series.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
-import { findNode } from "../repository/trees.ts";
 import type { Backup } from "./backup.ts";
 import { type ChainMember, linkedMembers } from "./chain.ts";
-import { readSidecar } from "./contents.ts";
+import { findSeriesNodes, readSidecar } from "./contents.ts";
 import { summaryProblem } from "./summary.ts";
 
 /**
@@ -81,7 +81,8 @@ async function readMember(
   if (info === null) return { state: "foreign", problem: null, manifest: null };
   const refuse = (state: MemberState, reason: string) => ({ ...failed(state, backup, reason), manifest: null });
   try {
-    const text = await readSidecar(repository, backup);
+    const { streams, sidecar } = await findSeriesNodes(repository, backup);
+    const text = await readSidecar(repository, sidecar);
     if (text === null) return refuse("missing", `its tree holds no manifest at ${sidecarPath(backup.series)}`);
     const digest = encodeHex(sha256(text));
     if (digest !== id) {
@@ -92,7 +93,7 @@ async function readMember(
     const manifest = decodeManifest(text, `manifest of backup ${id}`);
     const problem = summaryProblem(info, manifest);
     if (problem !== null) return refuse("changed", problem);
-    if (!await hasStreams(repository, backup)) return refuse("missing", "its tree does not hold its streams");
+    if (!areThere(streams, repository)) return refuse("missing", "its tree does not hold its streams");
     return { state: "ok", problem: null, manifest };
   } catch (error) {
     if (error instanceof IntegrityError) return refuse("unreadable", error.message);
@@ -101,9 +102,8 @@ async function readMember(
 }
 
 /** Whether the directory of the streams is there; what is in it may be megabytes and is left to those who read it. */
-async function hasStreams(repository: IndexedRepository, { snapshot, series }: Backup): Promise<boolean> {
-  const node = await findNode(repository, snapshot.tree, series);
-  return node?.type === "dir" && node.subtree !== null && repository.index.has("tree", decodeHex(node.subtree));
+function areThere(streams: Node | undefined, { index }: IndexedRepository): boolean {
+  return streams?.type === "dir" && streams.subtree !== null && index.has("tree", decodeHex(streams.subtree));
 }
 
 function failed(state: MemberState, { series, id }: Backup, reason: string): MemberCheck {

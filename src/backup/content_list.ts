@@ -56,6 +56,11 @@ export class ContentListWriter {
     this.#limits = limits;
   }
 
+  /** How many chunks are in memory: those that no part holds yet. */
+  get heldChunks(): number {
+    return this.#count;
+  }
+
   /** Appends a chunk whose id stands in `ids` at `offset`; a promise where a part has to be written first. */
   add(ids: Uint8Array, offset: number, chunkBytes: number): void | Promise<void> {
     if (this.#count === this.#sizes.length) this.#grow();

@@ -28,7 +28,8 @@ export interface BackupFile {
  * Throws `IntegrityError` where it is damaged or is not the one that the snapshot names.
  */
 export async function readManifest(repository: IndexedRepository, backup: Backup): Promise<Manifest | null> {
-  const text = await readSidecar(repository, backup);
+  const { sidecar } = await findSeriesNodes(repository, backup);
+  const text = await readSidecar(repository, sidecar);
   if (text === null) {
     if (backup.info === null) return null;
     throw new IntegrityError(
@@ -43,9 +44,33 @@ export async function readManifest(repository: IndexedRepository, backup: Backup
   return decodeManifest(text, `manifest of backup ${backup.id}`);
 }
 
-/** The sidecar file as it lies in the tree, whatever it says; null where there is none. Throws `IntegrityError`. */
-export async function readSidecar(repository: IndexedRepository, backup: Backup): Promise<Uint8Array | null> {
-  const node = await findNode(repository, backup.snapshot.tree, sidecarPath(backup.series));
+/** What lies in the tree of a backup under the name of its series; undefined what does not. */
+export interface SeriesNodes {
+  /** The directory of its streams. */
+  readonly streams: Node | undefined;
+  /** The file beside it that holds the manifest. */
+  readonly sidecar: Node | undefined;
+}
+
+/** Finds both in one directory, each tree on the way read once. Throws `IntegrityError` where one of them is damaged. */
+export async function findSeriesNodes(repository: IndexedRepository, backup: Backup): Promise<SeriesNodes> {
+  const { series, snapshot: { tree } } = backup;
+  const [parent, name] = splitPath(series);
+  const directory = parent === null ? undefined : await findNode(repository, tree, parent);
+  if (parent !== null && directory?.type !== "dir") return { streams: undefined, sidecar: undefined };
+  const nodes = await readTree(repository, directory === undefined ? tree : subtreeOf(directory));
+  const find = (wanted: string) => nodes.find((node) => node.name === wanted);
+  return { streams: find(name), sidecar: find(sidecarPath(name)) };
+}
+
+/** The directory of a path, null for the root, and the name in it. */
+function splitPath(path: string): readonly [directory: string | null, name: string] {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? [null, path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+/** What the sidecar's node holds, whatever it says; null where it is no file. Throws `IntegrityError`. */
+export async function readSidecar(repository: IndexedRepository, node: Node | undefined): Promise<Uint8Array | null> {
   if (node?.type !== "file" || node.content === null) return null;
   return await readWhole(repository, node.content);
 }

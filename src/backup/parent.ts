@@ -1,11 +1,12 @@
 /**
  * The parent of the next backup: which one the rules for levels choose, and whether it can be continued.
  *
- * What the snapshots say chooses it; its manifest is read before it is relied on. That costs one small blob: a manifest's
- * id is that of its blob, too. Whether its streams still restore is for `verify` and `check` to tell.
+ * What the readable snapshots say chooses it; its manifest is read before it is relied on. That costs one small blob: a
+ * manifest's id is that of its blob, too. Whether its streams still restore is for `verify` and `check` to tell.
  */
 import { IntegrityError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
+import type { SnapshotId } from "../base/id.ts";
 import { isRunType } from "../base/run_type.ts";
 import { decodeManifest } from "../format/manifest.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -24,8 +25,8 @@ export interface ParentRequest {
   readonly runType: string | null;
   readonly started: Date;
   readonly rules: LevelRules;
-  /** How many snapshots of the repository cannot be read. */
-  readonly unreadable: number;
+  /** Snapshots of the repository that cannot be read. */
+  readonly unreadable: readonly SnapshotId[];
 }
 
 /** What was decided, and the backups that it is about. */
@@ -52,10 +53,11 @@ export async function planParent(
   const candidates = await candidatesFor(backups, request, openIndex);
   const byId = new Map<string, Backup>(candidates.map((backup) => [backup.id, backup]));
   const records = candidates.map(recordOf);
+  const unreadable = unreadableOf(backups, request);
   const predecessor = byId.get(newestOf(records)?.id ?? "");
   const choose = (problemOf: (record: LevelRecord) => string | null): ParentChoice => {
     const history = records.map((record) => ({ ...record, problem: problemOf(record) }));
-    const decision = decideLevel(history, levelRequest(request));
+    const decision = decideLevel(history, levelRequest(request, unreadable));
     return { decision, parent: byId.get(decision.parent ?? ""), predecessor };
   };
   const choice = choose(() => null);
@@ -97,7 +99,21 @@ function recordOf({ info, started }: Backup): LevelRecord {
   return { id: manifest, level, base: base ?? manifest, startedMs, runType, problem: null };
 }
 
-function levelRequest({ rules, runType, started, unreadable }: ParentRequest) {
+/**
+ * The unreadable snapshots that may be the one to continue. One that a readable backup continues is of the series of that,
+ * and not its newest; only rules that go back to older backups may want it all the same.
+ */
+function unreadableOf(backups: readonly Backup[], { unreadable, series, host, rules }: ParentRequest): SnapshotId[] {
+  if (unreadable.length === 0) return [];
+  const goesBack = rules.alwaysLevel !== undefined || rules.fullBackup !== undefined;
+  const isOwn = (backup: Backup) => backup.series === series && backup.host === host;
+  const passed = new Set(
+    backups.filter((backup) => !goesBack || !isOwn(backup)).map(({ snapshot }) => snapshot.parent),
+  );
+  return unreadable.filter((id) => !passed.has(id));
+}
+
+function levelRequest({ rules, runType, started }: ParentRequest, unreadable: readonly SnapshotId[]) {
   return {
     rules,
     runType: runType !== null && isRunType(runType) ? runType : null,

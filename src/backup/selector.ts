@@ -1,7 +1,8 @@
 /** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
-import { UsageError } from "../base/errors.ts";
+import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { compareTimestamps, isRfc3339, timestampToDate } from "../format/time.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import type { Backup } from "./backup.ts";
 
 /** A selector, taken apart. */
@@ -83,8 +84,46 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
 }
 
 /**
- * The newest that was begun by then, in milliseconds since 1970 UTC. The order of snapshots does not tell: restic can give one another time. Of those begun
- * at one moment the highest level came last.
+ * As `selectBackup`, beside snapshots that cannot be read. One of them may be the newest of the series, so "latest" or a
+ * time must not quietly mean an older backup: then only an id will do. Throws `IntegrityError` for that case, and for an
+ * id that no readable backup has.
+ */
+export function selectDespiteDamage(
+  backups: readonly Backup[],
+  damaged: readonly DamagedSnapshot[],
+  selector: Selector,
+  text: string,
+): Backup {
+  const possible = damaged.filter(({ id }) => mayBeMeant(id, backups, selector));
+  const [first] = possible;
+  if (first === undefined) return selectBackup(backups, selector, text);
+  try {
+    if (selector.pick.kind === "id") return selectBackup(backups, selector, text);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  const count = possible.length === 1 ? "a snapshot" : `${possible.length} snapshots`;
+  const advice = 'choose one that "agent ls" lists by its id';
+  throw new IntegrityError(`"${text}" may mean ${count} that cannot be read; ${advice}; ${first.error.message}`, {
+    cause: first.error,
+  });
+}
+
+/**
+ * Whether a selector may mean the snapshot of this id, which cannot be read. A readable backup of ours that continues it is
+ * of its series, and newer: then it is not the latest, nor the one of a time by which the other had begun.
+ */
+function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Selector): boolean {
+  if (pick.kind === "id") return true;
+  const children = backups.filter(({ info, snapshot }) => info !== null && snapshot.parent === id);
+  if (children.some((child) => child.series !== series)) return false;
+  const asOfMs = pick.kind === "latest" ? Infinity : pick.asOf.getTime();
+  return newestAsOf(children, asOfMs) === undefined;
+}
+
+/**
+ * The newest that was begun by then, in milliseconds since 1970 UTC. The order of snapshots does not tell: restic can give
+ * one another time. Of those begun at one moment the highest level came last.
  */
 function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
   let newest: { readonly backup: Backup; readonly startedMs: number } | undefined;

@@ -8,6 +8,7 @@ import type { Retry } from "../store/retry.ts";
 import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
+import { collect } from "./repeated_option.ts";
 
 /** The values of these options as they were given. */
 export interface NetworkOptionValues {
@@ -104,10 +105,6 @@ export function retryTeller(
     if (json) void writeJson(stderr, { message_type: "retry", kind, message, failures, delayMs });
     else void writeLine(stderr, `agent: ${printable(message)} (next try in ${formatDuration(delayMs)})`);
   };
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
 }
 
 /** Ours, then restic's; an empty variable counts as not set. */

@@ -1,12 +1,13 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
-import process from "node:process";
 import { systemClock } from "../base/clock.ts";
 import { AgentError, ExitCode, InterruptedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { systemReason } from "./failure.ts";
+import { printable, writeLine } from "./output.ts";
+import { ownProcessMark, processExists } from "./process_table.ts";
 import { runCommandLine } from "./program.ts";
 
 /** After a signal the command has so long to tidy up. */
@@ -24,11 +25,12 @@ export async function main(): Promise<never> {
 
 function processContext(interrupt: Interrupt): CliContext {
   const version = versionInfo();
+  const stderr = standardError();
   return {
     env: (name) => Deno.env.get(name),
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
     stdout: standardOutput(),
-    stderr: standardError(),
+    stderr,
     world: {
       clock: systemClock,
       identity: identity(),
@@ -36,6 +38,7 @@ function processContext(interrupt: Interrupt): CliContext {
       randomBytes: systemRandomBytes,
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
+      onProblem: ({ message }) => void writeLine(stderr, `agent: warning: ${printable(message)}`),
     },
     signal: interrupt.signal,
     tooLate: interrupt.tooLate,
@@ -82,16 +85,8 @@ function outputOf(stream: typeof Deno.stdout): Output {
 
 function identity() {
   const { username, uid, gid } = userInfo();
-  return { hostname: hostname(), username, pid: Deno.pid, uid, gid };
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
+  const mark = ownProcessMark();
+  return { hostname: hostname(), username, pid: Deno.pid, uid, gid, ...mark && { process: mark } };
 }
 
 type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;

@@ -44,17 +44,19 @@ export function withRepositoryOptions(command: Command): Command {
 
 /** How to get at the repository that options and environment name; nothing is opened or asked for yet. */
 export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
+  let reading: Promise<string> | undefined;
+  const url = () => reading ??= repositoryUrl(options, context);
   return {
-    openStore: async () => openStore(await repositoryUrl(options, context), await storeDependencies(options, context)),
+    openStore: async () => openStore(await url(), await storeDependencies(options, context)),
     password: () => password(options, context),
-    cache: () => cacheOf(options, context),
+    cache: async () => cacheOf(await url(), options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
 }
 
 /** The cache is for stores on other machines. */
-async function cacheOf(options: RepositoryOptions, context: CliContext): Promise<CacheAccess | undefined> {
-  if (options.noCache || !isRemote(await repositoryUrl(options, context))) return undefined;
+function cacheOf(url: string, options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
+  if (options.noCache || !isRemote(url)) return undefined;
   const directory = cacheDirectory(options.cacheDir, context.env);
   if (directory === undefined) return undefined;
   const onProblem = ({ message }: Error) => void writeLine(context.stderr, `agent: ${printable(message)}`);

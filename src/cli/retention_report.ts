@@ -1,44 +1,58 @@
 /** How forget and rotate tell what they did or, in a dry run, would do. */
 import { shortId } from "../base/id.ts";
 import { timestampToDate } from "../format/time.ts";
-import type { ForgetResult, RetentionBackup } from "../ops/forget.ts";
-import type { Judgement } from "../policy/retention.ts";
+import type { Forgotten, RetentionBackup } from "../ops/forget.ts";
+import { type Judgement, newestFirstOf } from "../policy/retention.ts";
 import type { RetentionGroup } from "../policy/retention_plan.ts";
 import { backupJson } from "./backup_json.ts";
 import type { CliContext } from "./context.ts";
 import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "./output.ts";
+import { writeWarning } from "./warning.ts";
 
 /** How to tell it. */
 export interface ReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly dryRun?: boolean;
+  /** A prune follows where anything went. */
+  readonly prune?: boolean;
 }
 
 /**
  * Writes every backup of the plan with its reasons, or one JSON object a group, and a summary. A quiet run that is not dry
- * says nothing. Throws the first damage at the end: what could not be read was left alone, and that is to be known.
+ * says nothing but warnings: a clock that is wrong does not right itself.
  */
 export async function reportRetention(
-  { groups, damaged }: ForgetResult,
+  { groups }: Forgotten,
   style: ReportStyle,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
+  const warning = futureWarning(groups.flatMap(({ inFuture }) => inFuture));
   if (style.json) {
     for (const group of groups) await writeJson(stdout, groupJson(group));
-  } else {
+  } else if (style.dryRun || !style.quiet) {
     const rows = groups.flatMap(groupRows);
-    if (rows.length > 0 && (style.dryRun || !style.quiet)) {
-      for (const line of formatTable(COLUMNS, rows)) await writeLine(stdout, line);
-    }
-    if (!style.quiet) await writeLine(stderr, summary(groups, style));
+    const lines = rows.length > 0 ? formatTable(COLUMNS, rows) : [];
+    for (const line of lines) await writeLine(stdout, line);
   }
-  if (damaged.length > 0) throw damaged[0]!.error;
+  if (warning !== null) await writeWarning(warning, style, stderr);
+  if (!style.json && !style.quiet) await writeLine(stderr, summary(groups, style));
+}
+
+function futureWarning(inFuture: readonly RetentionBackup[]): string | null {
+  const [furthest] = newestFirstOf(inFuture);
+  if (furthest === undefined) return null;
+  const { backup, series, host } = furthest;
+  const which = `${shortId(backup.id)} of "${series}" on ${host} at ${formatTime(timestampToDate(backup.started))}`;
+  const count = inFuture.length === 1 ? "1 backup claims" : `${inFuture.length} backups claim`;
+  return `${count} to be made in the future (${which}): is a clock wrong, here or there?`;
 }
 
 /** restic's names, and backups as everywhere else. */
-function groupJson({ host, series, paths, tags, keep, remove, reasons }: RetentionGroup<RetentionBackup>) {
+function groupJson(group: RetentionGroup<RetentionBackup>) {
+  const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
   return {
+    message_type: "group",
     tags,
     host,
     paths,
@@ -51,6 +65,7 @@ function groupJson({ host, series, paths, tags, keep, remove, reasons }: Retenti
       matches,
       counters,
     })),
+    inFuture: inFuture.map(({ backup }) => backup.id),
   };
 }
 
@@ -77,11 +92,14 @@ function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<Reten
   ];
 }
 
-function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun }: ReportStyle): string {
+function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun, prune }: ReportStyle): string {
   const removed = groups.reduce((sum, { remove }) => sum + remove.length, 0);
   const total = groups.reduce((sum, { keep }) => sum + keep.length, removed);
-  if (total === 0) return "No backup fits";
-  if (removed === 0) return `Nothing to remove of ${formatCount(total, "backup")}`;
+  const unpruned = prune ? "; nothing was pruned" : "";
+  if (total === 0) return `No backup fits${unpruned}`;
+  if (removed === 0) return `Nothing to remove of ${formatCount(total, "backup")}${unpruned}`;
   const verb = dryRun ? "Would remove" : "Removed";
-  return `${verb} ${removed} of ${formatCount(total, "backup")}; agent prune frees what only they used`;
+  return `${verb} ${removed} of ${formatCount(total, "backup")}${
+    prune ? "" : "; agent prune frees what only they used"
+  }`;
 }

@@ -6,6 +6,7 @@ import { invariant } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "./blob.ts";
 import { ByteWriter } from "./byte_writer.ts";
+import { skimBlobs } from "./index_skim.ts";
 import { JsonScanner } from "./json_scanner.ts";
 import { KnownWords } from "./known_words.ts";
 
@@ -60,6 +61,11 @@ export interface IndexVisitor {
   pack(id: Uint8Array): void;
   /** A blob of that pack; numbers as in `PackedBlob`. */
   blob(type: BlobType, id: Uint8Array, offset: number, length: number, uncompressedLength: number): void;
+  /**
+   * Where it is there, data blobs may be left out, and then unchecked, for which it is 0 at `beginningOfId`; it is
+   * `ID_BEGINNINGS` long.
+   */
+  readonly wantedData?: Uint8Array | undefined;
 }
 
 const WORDS = new KnownWords([
@@ -98,12 +104,14 @@ export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisit
 }
 
 class IndexReader {
+  readonly #bytes: Uint8Array;
   readonly #scanner: JsonScanner;
   readonly #visitor: IndexVisitor;
   readonly #packId = new Uint8Array(ID_BYTES);
   readonly #blobId = new Uint8Array(ID_BYTES);
 
   constructor(bytes: Uint8Array, what: string, visitor: IndexVisitor) {
+    this.#bytes = bytes;
     this.#scanner = new JsonScanner(bytes, what, WORDS);
     this.#visitor = visitor;
   }
@@ -164,8 +172,10 @@ class IndexReader {
 
   #readBlobs(): void {
     const scanner = this.#scanner;
+    const { wantedData } = this.#visitor;
     if (scanner.takeNull()) return;
     for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+      if (wantedData !== undefined) scanner.seek(skimBlobs(this.#bytes, scanner.position, wantedData));
       const start = scanner.position;
       if (this.#readUsualBlob()) continue;
       scanner.seek(start);

@@ -60,7 +60,7 @@ export class JsonScanner {
     return this.#position;
   }
 
-  /** Goes back to a place that `position` gave. */
+  /** Goes to a place that `position` gave, or on to one where a value begins. */
   seek(position: number): void {
     this.#position = position;
   }

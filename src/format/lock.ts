@@ -2,8 +2,18 @@
 import * as v from "valibot";
 import { goJsonBytes } from "./go_json.ts";
 import { decodeJson } from "./json_text.ts";
-import { fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import { count, fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
+
+/** What tells a process from all others that have its number: elsewhere, or here at another time. */
+export interface ProcessMark {
+  /** Names the table of processes that the number belongs to: no two systems, boots or containers have the same. */
+  readonly table: string;
+  /** Names the machine, whose clock its processes go by, restarts or not; absent where it has no name. */
+  readonly machine?: string;
+  /** When the process started, in a unit of the table's own. */
+  readonly started: number;
+}
 
 /** Who holds a lock, and since when. */
 export interface Lock {
@@ -18,21 +28,40 @@ export interface Lock {
   readonly uid?: number;
   /** As `uid`. */
   readonly gid?: number;
+  /** Under the key `agent`, which restic passes over; absent in its locks, and where a system does not tell. */
+  readonly process?: ProcessMark;
 }
 
-const schema = fields({
-  time: timestampOrZero,
-  exclusive: v.nullish(v.boolean(), false),
-  hostname: textOrZero,
-  username: textOrZero,
-  pid: v.nullish(integer, 0),
-  uid: uint32OrZero,
-  gid: uint32OrZero,
-});
+const agentFields = v.pipe(
+  fields({ processTable: v.string(), processStarted: count, machine: v.optional(v.string()) }),
+  v.transform(({ processTable, processStarted, machine }): ProcessMark => ({
+    table: processTable,
+    started: processStarted,
+    ...machine !== undefined && { machine },
+  })),
+);
+
+const schema = v.pipe(
+  fields({
+    time: timestampOrZero,
+    exclusive: v.nullish(v.boolean(), false),
+    hostname: textOrZero,
+    username: textOrZero,
+    pid: v.nullish(integer, 0),
+    uid: uint32OrZero,
+    gid: uint32OrZero,
+    // Whatever else stands there is somebody else's and says nothing about the process.
+    agent: v.fallback(v.optional(agentFields), undefined),
+  }),
+  v.transform(({ agent, ...lock }) => ({ ...lock, ...agent && { process: agent } })),
+);
 
 /** The JSON text of a lock. */
-export function encodeLock({ time, exclusive, hostname, username, pid, uid, gid }: Lock): Uint8Array<ArrayBuffer> {
-  return goJsonBytes({ time, exclusive, hostname, username, pid, uid: uid || undefined, gid: gid || undefined });
+export function encodeLock(lock: Lock): Uint8Array<ArrayBuffer> {
+  const { time, exclusive, hostname, username, pid, uid, gid, process } = lock;
+  const { table: processTable, started: processStarted, machine } = process ?? {};
+  const agent = process && { processTable, processStarted, machine };
+  return goJsonBytes({ time, exclusive, hostname, username, pid, uid: uid || undefined, gid: gid || undefined, agent });
 }
 
 /** Reads a lock, as lenient as Go. Throws `IntegrityError` naming `what`. */

@@ -1,8 +1,9 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import type { Clock } from "../base/clock.ts";
-import { type AgentError, InterruptedError } from "../base/errors.ts";
-import { acquireLock, type HeldLock, type LockTools } from "../repository/locks.ts";
+import { AgentError, InterruptedError, messageOf } from "../base/errors.ts";
+import { acquireLock, type HeldLock } from "../repository/held_lock.ts";
 import type { Identity } from "../repository/keys.ts";
+import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
@@ -11,12 +12,14 @@ import type { BlobStore } from "../store/store.ts";
 export interface World extends LockTools {
   readonly clock: Clock;
   readonly identity: Identity;
-  readonly processExists: (pid: number) => boolean;
+  readonly processExists: (pid: number, started?: number) => boolean;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Worker threads that seal and open blobs. */
   readonly blobThreads: number;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
+  /** Told of what went wrong and undoes nothing of what was done; absent where nobody wants to know. */
+  readonly onProblem?: (problem: AgentError) => void;
 }
 
 /** Where a repository is and how it opens. Asked for once, as late as possible. */
@@ -85,8 +88,9 @@ export interface LockRequest {
 }
 
 /**
- * Runs `work` under a lock; the lock is gone afterwards, however `work` ends. Where the work failed that failure is thrown,
- * whatever became of the lock: the next one on this host removes what a dead process left.
+ * Runs `work` under a lock, which is removed afterwards, however `work` ends. A lock that cannot be removed does not change
+ * what came of the work: where that failed, its failure is thrown, and where it is done, the world's `onProblem` is told.
+ * Such a lock is refreshed no more; the next process that can tell that this one is gone removes it.
  */
 export async function withLock<T>(
   repository: Repository,
@@ -102,8 +106,13 @@ export async function withLock<T>(
     await lock.release().catch(() => {});
     throw error;
   }
-  await lock.release();
+  await lock.release().catch((error) => world.onProblem?.(remainingLock(error)));
   return result;
+}
+
+function remainingLock(error: unknown): AgentError {
+  const advice = 'it keeps others from removing until "agent unlock" removes it';
+  return new AgentError(`Done, but the lock could not be removed: ${messageOf(error)}; ${advice}`, { cause: error });
 }
 
 /** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */

@@ -1,13 +1,16 @@
 /** Chain: the way from a level 0 to a backup, or all chains of a series, and which members are fit for a restore. */
+import { decodeHex } from "../base/hex.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain.ts";
 import { checkMembers, type MemberCheck } from "../backup/chain_check.ts";
 import { type ChainTree, chainTrees } from "../backup/chain_tree.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/selector.ts";
 import { loadIndex } from "../repository/index_files.ts";
+import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { wholeIndex } from "./whole_index.ts";
 
 /** A member of a chain, its place in the drawing, and how it is: its manifest was read, its streams were looked for. */
 export interface DrawnMember extends ChainMember, MemberCheck {
@@ -40,14 +43,35 @@ export function drawChains(access: RepositoryAccess, request: ChainRequest, worl
   const wanted = parseSelector(request.selector);
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
-    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
+    const openIndex = wholeIndex(repository);
+    const backups = await withRewritten(snapshots.map(backupOf), openIndex);
     const meant = selectBackup(backups, wanted, request.selector);
     const trees = request.all ? chainTrees(backups.filter((backup) => isBeside(backup, meant))) : wayTo(backups, meant);
     const placed = inDrawingOrder(trees);
-    const checks = await checkMembers(indexed, backups, placed.map(({ tree }) => tree));
+    const checks = await checkPlaced(repository, backups, placed, openIndex);
     return { members: placed.map((place, i) => drawn(place, checks[i]!)), damaged };
   });
+}
+
+/**
+ * Checks the members by an index of trees and of the manifests that their snapshots name. In a chain where all is well
+ * nothing else is looked for; a member that this index does not show to be well is checked again by the whole one.
+ */
+async function checkPlaced(
+  repository: Repository,
+  backups: readonly Backup[],
+  placed: readonly PlacedTree[],
+  openIndex: OpenIndex,
+): Promise<MemberCheck[]> {
+  const members = placed.map(({ tree }) => tree);
+  const manifests = members.flatMap(({ backup }) => backup?.info ? [decodeHex(backup.info.manifest)] : []);
+  const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: manifests, onlyThose: true });
+  const checks: MemberCheck[] = await checkMembers({ ...repository, index }, backups, members);
+  const doubtful = [...checks.keys()].filter((i) => checks[i]!.problem !== null);
+  if (doubtful.length === 0) return checks;
+  const again = await checkMembers(await openIndex(), backups, doubtful.map((i) => members[i]!));
+  doubtful.forEach((i, position) => checks[i] = again[position]!);
+  return checks;
 }
 
 function isBeside({ series, host }: Backup, meant: Backup): boolean {

@@ -147,7 +147,7 @@ class CheckRun {
       packBytes: bytes,
       packsRead: chosen.length,
       packBytesRead: chosen.reduce((sum, { bytes }) => sum + bytes, 0),
-      unreferencedPacks: unreferenced,
+      unreferencedPacks: unreferenced.length,
       errors: this.#findings.errors.map((finding) => reported(finding, backups)),
       notes: this.#findings.notes.map((finding) => reported(finding, backups)),
       repairs: repairsFor(this.#findings.errors),
@@ -187,7 +187,7 @@ class CheckRun {
     const threads = new PipelineThreads(this.#world.blobThreads);
     try {
       await threads.configure(this.#repository.keys, "off");
-      await checkPackData({ ...this.#context("data"), threads }, packs);
+      await checkPackData({ ...this.#context("data"), threads, passesOverOutages: false }, packs);
     } finally {
       threads.terminate();
     }

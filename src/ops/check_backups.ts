@@ -9,6 +9,7 @@ import { sidecarPath } from "../format/series.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import type { CheckedTrees, TreeCheckContext } from "../repository/check_trees.ts";
 import { readTree, subtreeOf } from "../repository/trees.ts";
+import { failureOfFile } from "../repository/unreadable.ts";
 
 const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them: make a new backup and forget this one";
 
@@ -25,8 +26,9 @@ export async function checkBackups(
     try {
       await checkBackup(context, backup, trees);
     } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      if (!damaged.has(backup.snapshotId)) addUnreadable(context, backup, error);
+      const isDamaged = damaged.has(backup.snapshotId);
+      if (!(error instanceof IntegrityError)) await allowWhereDamaged(context, error, isDamaged);
+      else if (!isDamaged) addUnreadable(context, backup, error);
     }
     onProgress(position + 1, backups.length);
   }
@@ -48,6 +50,12 @@ async function checkBackup(context: TreeCheckContext, backup: Backup, trees: Che
       text: `The manifest of ${nameOfBackup(backup)} says that ${JSON.stringify(path)} ${problem}`,
     });
   }
+}
+
+/** That the store does not give a manifest is no news where its pack is in doubt; else it ends the check. */
+async function allowWhereDamaged({ repository, signal }: TreeCheckContext, error: unknown, isDamaged: boolean) {
+  const failure = await failureOfFile(repository.store, error, signal);
+  if (!isDamaged) throw failure;
 }
 
 /** Whether the manifest speaks of this tree. Another tool may have backed restored files up, manifest and all. */

@@ -1,14 +1,17 @@
 /** Reads packs whole, each once, and has them verified in other threads; a few are under way at a time. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, StoreError, TemporaryError } from "../base/errors.ts";
 import type { PackVerdict } from "../pipeline/pack_verification.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
 import { packError } from "../repository/blob_reader.ts";
 import type { CheckContext, DescribedPack } from "../repository/check_index.ts";
+import { failureOfFile } from "../repository/unreadable.ts";
 
 /** What reading packs takes. The threads must be configured. */
 export interface CheckDataContext extends CheckContext {
   readonly threads: PipelineThreads;
+  /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */
+  readonly passesOverOutages: boolean;
 }
 
 /** Packs that lie in memory together have no more bytes than this, but for a single larger one. */
@@ -18,7 +21,11 @@ const REPLACE_PACK =
   `bring the file back from a copy of the store; where there is none, run "agent repair packs", which saves the blobs ` +
   `that are whole, and back up again, which stores the others anew where the source still has them`;
 
-/** Verifies the given packs to the last byte. Progress is in bytes. */
+const MEND_STORE =
+  "see to the disk or the server that holds it, or bring the file back from a copy of the store; nothing can be saved of " +
+  "it as long as it cannot be read";
+
+/** Verifies the given packs to the last byte; one that the store does not give is a finding, too. Progress is in bytes. */
 export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
   const { threads, onProgress } = context;
   const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -38,8 +45,11 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
 }
 
 /** What the pack turned out to be, or why it cannot be read. */
-async function verifyPack(context: CheckDataContext, pack: DescribedPack): Promise<PackVerdict | IntegrityError> {
-  const { repository: { store }, threads, signal } = context;
+async function verifyPack(
+  context: CheckDataContext,
+  pack: DescribedPack,
+): Promise<PackVerdict | IntegrityError | StoreError> {
+  const { repository: { store }, threads, passesOverOutages, signal } = context;
   // What the index says of this pack is known to be wrong; that was found already.
   if (pack.headerSha256 === null) return SOUND;
   signal.throwIfAborted();
@@ -50,7 +60,8 @@ async function verifyPack(context: CheckDataContext, pack: DescribedPack): Promi
   } catch (error) {
     const damage = packError(error, `pack ${pack.id}`);
     if (damage instanceof IntegrityError) return damage;
-    throw error;
+    if (error instanceof TemporaryError && !passesOverOutages) throw error;
+    return await failureOfFile(store, error, signal);
   }
 }
 
@@ -59,8 +70,12 @@ const SOUND: PackVerdict = { problems: [], headerHolds: true, damagedBlobs: new 
 function takeVerdict(
   { findings, suspects }: CheckContext,
   { id, number }: DescribedPack,
-  verdict: PackVerdict | IntegrityError,
+  verdict: PackVerdict | IntegrityError | StoreError,
 ): void {
+  if (verdict instanceof StoreError) {
+    const text = `Pack ${id} cannot be read: ${verdict.message}`;
+    return suspects.add(number, findings.error({ kind: "pack", id, text, advice: MEND_STORE }));
+  }
   const problems = verdict instanceof IntegrityError ? [verdict.message] : verdict.problems;
   if (problems.length === 0) return;
   const text = verdict instanceof IntegrityError ? verdict.message : `Pack ${id} ${problems.join("; it ")}`;

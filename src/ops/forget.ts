@@ -1,92 +1,57 @@
 /**
  * Forget, rotate and rm: which backups go, as a plan with reasons, and their removal. Only snapshots are removed; what they
- * alone used is freed by a prune. Every backup stands alone, so whatever is left restores.
+ * alone used is freed by a prune, in the same run where that is asked for. Every backup stands alone, so whatever is left
+ * restores.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, IntegrityError, messageOf, UsageError } from "../base/errors.ts";
+import { DeniedError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectBackup } from "../backup/selector.ts";
-import { timestampOffsetMinutes, timestampToNanoseconds } from "../format/time.ts";
-import {
-  applyPolicy,
-  hasTags,
-  isEmptyPolicy,
-  type Judgement,
-  type KeepRules,
-  newestFirstOf,
-} from "../policy/retention.ts";
-import {
-  DEFAULT_GROUPING,
-  type GroupWord,
-  LAST_GOOD_REASON,
-  type PlannedBackup,
-  planRetention,
-  type RetentionGroup,
-} from "../policy/retention_plan.ts";
-import { applyRotation, type Rotation } from "../policy/retention_rotation.ts";
+import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
+import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
+import { applyRotation } from "../policy/retention_rotation.ts";
 import { loadIndex } from "../repository/index_files.ts";
-import type { HeldLock } from "../repository/locks.ts";
+import type { HeldLock } from "../repository/held_lock.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withLock, withoutAbortReason, withRepository, type World } from "./access.ts";
+import { candidateOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
+import { pruneLocked, type PruneOptions, type PruneResult } from "./prune.ts";
 
-/** Which backups a policy is about; what is absent does not matter. */
-export interface RetentionFilter {
-  /** One of these. */
-  readonly hosts?: readonly string[];
-  /** One of these series, or one below it. */
-  readonly series?: readonly string[];
-  /** All of these, as restic has it. */
-  readonly paths?: readonly string[];
-  /** All tags of one of these lists; the list `[""]` means backups without tags. */
-  readonly tags?: readonly (readonly string[])[];
-}
-
-/** What is asked for. */
-export type RetentionRequest =
-  | {
-    readonly kind: "policy";
-    readonly rules: KeepRules;
-    readonly filter: RetentionFilter;
-    /** restic's host and paths where it is absent. */
-    readonly groupBy?: readonly GroupWord[];
-  }
-  | {
-    readonly kind: "rotation";
-    readonly series: string;
-    readonly hosts?: readonly string[];
-    readonly rotation: Rotation;
-  }
-  /** Exactly these, by `SERIES@SELECTOR` or `@ID`. */
-  | { readonly kind: "backups"; readonly selectors: readonly string[] };
+export type { RetentionBackup, RetentionFilter, RetentionRequest } from "./forget_selection.ts";
 
 /** How to go about it. */
 export interface ForgetOptions {
-  /** Only plan; takes no lock. */
+  /** Only plan; takes no lock, or a shared one for the dry run of a prune. */
   readonly dryRun?: boolean;
   /** Lets the last good backup of a series go. */
   readonly allowLast?: boolean;
+  /** Prunes under the same lock, if backups went or, in a dry run, would go. */
+  readonly prune?: Pick<PruneOptions, "limits" | "onProgress" | "packBytes">;
+  /** Told what went, or would go, before a prune begins: whatever becomes of that, the backups are gone. */
+  readonly onForgotten?: (forgotten: Forgotten) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
-/** A backup in a plan. */
-export interface RetentionBackup extends PlannedBackup {
-  readonly backup: Backup;
-}
-
-/** What is done or, in a dry run, would be. */
-export interface ForgetResult {
+/** What is forgotten or, in a dry run, would be. */
+export interface Forgotten {
   readonly groups: readonly RetentionGroup<RetentionBackup>[];
   /** Snapshots that cannot be read: they count for nothing and are never removed. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 
+/** What is done or, in a dry run, would be. */
+export interface ForgetResult extends Forgotten {
+  /** Null where no prune was asked for, nothing went, or a snapshot cannot be read: what that needs nobody knows. */
+  readonly pruned: PruneResult | null;
+}
+
 /**
- * Plans and, unless it is a dry run, removes under an exclusive lock, oldest first. Throws `UsageError` for a policy that
- * keeps nothing and for a last good backup that is named, before anything is removed; `DeniedError` where the store does
- * not let files be removed. What fails or is interrupted halfway leaves the other backups as they were.
+ * Plans and, unless it is a dry run, removes under an exclusive lock, oldest first; then prunes, if it is to. Throws
+ * `UsageError` for a policy that keeps nothing and for a last good backup that is named, `IntegrityError` where a selector
+ * may mean a snapshot that cannot be read, both before anything is removed; `DeniedError` where the store does not let
+ * files be removed; and what a prune throws. What fails or is interrupted halfway leaves the other backups as they were.
  */
 export async function forget(
   access: RepositoryAccess,
@@ -95,23 +60,56 @@ export async function forget(
   options: ForgetOptions = {},
 ): Promise<ForgetResult> {
   refuseEmptyPolicy(request);
-  const { signal } = options;
+  const { dryRun = false, signal } = options;
   return await withRepository(access, world, async (repository) => {
-    if (options.dryRun) return await plan(repository, request, world, options);
-    const lockRequest = { exclusive: true, retryLockMs: access.retryLockMs, ...signal ? { signal } : {} };
-    return await withLock(repository, world, lockRequest, async (lock) => {
-      await lock.confirmed;
-      const result = await plan(repository, request, world, options);
-      await removeAll(repository, lock, result.groups.flatMap(({ remove }) => remove), signal);
-      return result;
-    });
+    const tools = { repository, world, options };
+    if (dryRun && options.prune === undefined) return await run(tools, request, null);
+    const lockRequest = { exclusive: !dryRun, retryLockMs: access.retryLockMs, ...signal ? { signal } : {} };
+    return await withLock(repository, world, lockRequest, (lock) => run(tools, request, lock));
   });
 }
 
+interface ForgetTools {
+  readonly repository: Repository;
+  readonly world: World;
+  readonly options: ForgetOptions;
+}
+
+/** The lock is exclusive unless it is a dry run, and null where that prunes nothing. */
+async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock | null): Promise<ForgetResult> {
+  const { repository, world, options } = tools;
+  const { dryRun = false, onForgotten, signal } = options;
+  await lock?.confirmed;
+  const forgotten = await plan(repository, request, world, options);
+  const going = forgotten.groups.flatMap(({ remove }) => remove);
+  if (!dryRun) await removeAll(repository, lock!, going, signal);
+  await onForgotten?.(forgotten);
+  const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
+  return { ...forgotten, pruned: isPruned ? await pruneAfter(tools, lock!, going) : null };
+}
+
+/** A dry run has removed nothing, so it has to be told what counts as gone. Where all went, all was meant to go. */
+async function pruneAfter(
+  { repository, world, options }: ForgetTools,
+  lock: HeldLock,
+  gone: readonly RetentionBackup[],
+): Promise<PruneResult> {
+  const { dryRun = false, prune, signal = new AbortController().signal } = options;
+  const without = new Set(dryRun ? gone.map(({ backup }) => backup.snapshotId) : []);
+  return await pruneLocked(repository, world, lock, { ...prune!, dryRun, without, allowEmpty: true, signal });
+}
+
 function refuseEmptyPolicy(request: RetentionRequest): void {
-  const isEmpty = request.kind === "policy" && isEmptyPolicy(request.rules) ||
-    request.kind === "rotation" && request.rotation.days + request.rotation.weeks + request.rotation.months === 0;
-  if (isEmpty) throw new UsageError("This policy keeps nothing: say what to keep, for example --keep-daily 7");
+  const advice = exampleIfEmpty(request);
+  if (advice !== null) throw new UsageError(`This policy keeps nothing: say what to keep, for example ${advice}`);
+}
+
+/** What would be a policy, where the request has none. */
+function exampleIfEmpty(request: RetentionRequest): string | null {
+  if (request.kind === "policy") return isEmptyPolicy(request.rules) ? "--keep-daily 7" : null;
+  if (request.kind === "backups") return null;
+  const { days, weeks, months } = request.rotation;
+  return days + weeks + months === 0 ? "--days 7" : null;
 }
 
 async function plan(
@@ -119,7 +117,7 @@ async function plan(
   request: RetentionRequest,
   world: World,
   { allowLast = false, signal }: ForgetOptions,
-): Promise<ForgetResult> {
+): Promise<Forgotten> {
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
   const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
   const now = world.clock.now();
@@ -129,7 +127,7 @@ async function plan(
     allowLast,
     now,
   });
-  if (!allowLast) { for (const group of groups) refuseGroup(group, request); }
+  if (!allowLast) { for (const group of groups) refuseGroup(group, { request, all, now }); }
   return { groups, damaged };
 }
 
@@ -140,73 +138,6 @@ function withSummaries(backups: readonly Backup[], request: RetentionRequest, re
   return withRewritten(
     backups,
     async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) }),
-  );
-}
-
-function candidateOf(backup: Backup): RetentionBackup {
-  const { snapshot, snapshotId, series, host, info } = backup;
-  return {
-    id: snapshotId,
-    time: { nanoseconds: timestampToNanoseconds(snapshot.time), offsetMinutes: timestampOffsetMinutes(snapshot.time) },
-    tags: snapshot.tags,
-    runType: info?.runType ?? null,
-    series,
-    host,
-    paths: snapshot.paths,
-    isGood: info?.complete !== false,
-    backup,
-  };
-}
-
-function selectedBy(
-  request: RetentionRequest,
-  all: readonly RetentionBackup[],
-  damaged: readonly DamagedSnapshot[],
-): RetentionBackup[] {
-  switch (request.kind) {
-    case "policy":
-      return all.filter((candidate) => fits(candidate, request.filter));
-    case "rotation": {
-      const { series, hosts } = request;
-      const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
-      if (fitting.length === 0) {
-        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows them`);
-      }
-      return fitting;
-    }
-    case "backups":
-      return namedBy(request.selectors, all, damaged);
-  }
-}
-
-function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
-  return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series === undefined || filter.series.some((name) => series === name || series.startsWith(`${name}/`))) &&
-    (filter.paths ?? []).every((path) => paths.includes(path)) &&
-    (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
-}
-
-function namedBy(
-  selectors: readonly string[],
-  all: readonly RetentionBackup[],
-  damaged: readonly DamagedSnapshot[],
-): RetentionBackup[] {
-  const backups = all.map(({ backup }) => backup);
-  const named = new Set(selectors.map((text) => {
-    const selector = parseSelector(text);
-    refuseDamaged(selector.pick, damaged);
-    return selectBackup(backups, selector, text);
-  }));
-  return all.filter(({ backup }) => named.has(backup));
-}
-
-function refuseDamaged(pick: ReturnType<typeof parseSelector>["pick"], damaged: readonly DamagedSnapshot[]): void {
-  if (pick.kind !== "id") return;
-  const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
-  if (found === undefined) return;
-  throw new IntegrityError(
-    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}`,
-    { cause: found.error },
   );
 }
 
@@ -221,16 +152,27 @@ function judge(group: readonly RetentionBackup[], request: RetentionRequest, now
   }
 }
 
+interface GroupContext {
+  readonly request: RetentionRequest;
+  readonly all: readonly RetentionBackup[];
+  readonly now: Date;
+}
+
 /** An age speaks of series that ended, too; all other rules keep something unless they are mistaken. */
-function refuseGroup(group: RetentionGroup<RetentionBackup>, request: RetentionRequest): void {
-  const spared = group.reasons.find(({ matches }) => matches[0] === LAST_GOOD_REASON)?.backup.backup;
-  if (request.kind === "backups" && spared !== undefined) {
-    throw new UsageError(
-      `${shortId(spared.id)} is the last good backup of "${spared.series}" on ${spared.host}: --allow-last removes it`,
-    );
-  }
+function refuseGroup(group: RetentionGroup<RetentionBackup>, context: GroupContext): void {
+  const { request } = context;
+  const spared = group.reasons.find(({ matches }) => matches[0] === LAST_GOOD_REASON)?.backup;
+  if (request.kind === "backups" && spared !== undefined) throw new UsageError(lastGoodMessage(spared, context));
   if (request.kind !== "policy" || !group.policyKeepsNothing || request.rules.notOlderThan !== undefined) return;
   throw new UsageError(`This policy keeps nothing of ${nameOf(group)}: change it, or allow that with --allow-last`);
+}
+
+function lastGoodMessage({ backup, series, host }: RetentionBackup, { all, now }: GroupContext): string {
+  const isAhead = all.some((other) => {
+    return other.backup !== backup && other.series === series && other.host === host && liesInFuture(other, now);
+  });
+  const others = isAhead ? ", apart from what claims to be of the future" : "";
+  return `${shortId(backup.id)} is the last good backup of "${series}" on ${host}${others}: --allow-last removes it`;
 }
 
 function nameOf({ host, series, paths, tags }: RetentionGroup<RetentionBackup>): string {
@@ -253,7 +195,7 @@ async function removeAll(
   let removed = 0;
   try {
     await mapConcurrently(oldestFirst, store.connections, async ({ backup }) => {
-      lock.assertHeld();
+      await lock.confirmHeld();
       await files.remove("snapshot", backup.snapshotId, signal ? { signal } : {});
       removed++;
     });

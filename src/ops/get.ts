@@ -4,7 +4,7 @@ import { type Backup, backupOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectBackup, type Selector } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage, type Selector } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -101,7 +101,7 @@ export async function withBackup<T>(
 
 /**
  * The backup that `selector` means. An id may be one that only the manifest of a rewritten snapshot tells; of the backup
- * that is latest at some time only its own manifest is needed. Throws what `selectFrom` throws.
+ * that is latest at some time only its own manifest is needed. Throws what `selectDespiteDamage` throws.
  */
 async function findBackup(
   { snapshots, damaged }: SnapshotList,
@@ -111,31 +111,7 @@ async function findBackup(
 ): Promise<Backup> {
   const backups = snapshots.map(backupOf);
   const known = wanted.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
-  return await recoverBackup(selectFrom(known, damaged, wanted, selector), openIndex);
-}
-
-/**
- * A snapshot that cannot be read may be the newest one, so "latest" or a time must not quietly give an older one: then
- * only an id will do. Throws `UsageError`, and `IntegrityError` for that case.
- */
-function selectFrom(
-  backups: readonly Backup[],
-  damaged: SnapshotList["damaged"],
-  wanted: Selector,
-  selector: string,
-): Backup {
-  const [firstDamaged] = damaged;
-  if (firstDamaged === undefined) return selectBackup(backups, wanted, selector);
-  try {
-    if (wanted.pick.kind === "id") return selectBackup(backups, wanted, selector);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-  }
-  const count = damaged.length === 1 ? "a snapshot" : `${damaged.length} snapshots`;
-  const advice = 'choose one that "agent ls" lists by its id';
-  throw new IntegrityError(
-    `"${selector}" may mean ${count} that cannot be read; ${advice}; ${firstDamaged.error.message}`,
-  );
+  return await recoverBackup(selectDespiteDamage(known, damaged, wanted, selector), openIndex);
 }
 
 /** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */

@@ -23,9 +23,9 @@ export function keyAdd(access: RepositoryAccess, newPassword: () => Promise<stri
     access,
     world,
     (repository) =>
-      withLock(repository, world, { exclusive: false, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+      withLock(repository, world, { exclusive: false, retryLockMs: access.retryLockMs }, async (lock) => {
         const password = await newPassword();
-        await confirmed;
+        await lock.confirmHeld();
         return await addKey(repository.store, repository.keys, password, world);
       }),
   );
@@ -37,7 +37,7 @@ export function keyRemove(access: RepositoryAccess, prefix: string, world: World
     access,
     world,
     (repository) =>
-      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async (lock) => {
         const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
         if (fitting.length !== 1) {
           const count = fitting.length === 0 ? "no key" : `${fitting.length} keys`;
@@ -45,7 +45,7 @@ export function keyRemove(access: RepositoryAccess, prefix: string, world: World
             `There ${fitting.length === 1 ? "is" : "are"} ${count} named "${prefix}"; "agent key list" shows them`,
           );
         }
-        await confirmed;
+        await lock.confirmHeld();
         await removeKey(repository.store, fitting[0]!.id, repository.keyId);
         return fitting[0]!.id;
       }),
@@ -58,9 +58,9 @@ export function keyChange(access: RepositoryAccess, newPassword: () => Promise<s
     access,
     world,
     (repository) =>
-      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async ({ confirmed }) => {
+      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async (lock) => {
         const password = await newPassword();
-        await confirmed;
+        await lock.confirmHeld();
         const added = await addKey(repository.store, repository.keys, password, world);
         await removeKey(repository.store, repository.keyId, added);
         return added;

@@ -2,7 +2,7 @@
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
@@ -30,13 +30,13 @@ export function listBackups(access: RepositoryAccess, filter: ListFilter, world:
   });
 }
 
-/** The chain that ends with the backup that `selector` means. */
+/** The chain that ends with the backup that `selector` means. Throws what `selectDespiteDamage` throws. */
 export function listChain(access: RepositoryAccess, selector: string, world: World): Promise<ChainMember[]> {
   const wanted = parseSelector(selector);
   return withRepository(access, world, async (repository) => {
-    const { snapshots } = await loadSnapshots(repository.files);
+    const { snapshots, damaged } = await loadSnapshots(repository.files);
     const backups = await recovered(snapshots.map(backupOf), repository);
-    return chainOf(backups, selectBackup(backups, wanted, selector));
+    return chainOf(backups, selectDespiteDamage(backups, damaged, wanted, selector));
   });
 }
 

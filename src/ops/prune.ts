@@ -2,27 +2,29 @@
  * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
  * in which it goes then is that of repository/prune_apply.ts.
  */
-import { AgentError, IntegrityError, StoreError } from "../base/errors.ts";
-import { ID_BYTES } from "../base/id.ts";
+import { AgentError, IntegrityError, StoreError, UsageError } from "../base/errors.ts";
+import { ID_BYTES, type SnapshotId } from "../base/id.ts";
 import { OPEN_FIELDS } from "../pipeline/calls.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import type { HeldLock } from "../repository/locks.ts";
+import type { HeldLock } from "../repository/held_lock.ts";
 import { type AppliedPrune, type ApplyPhase, applyPrune } from "../repository/prune_apply.ts";
-import { plaintextLength, READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlobs } from "../repository/prune_copy.ts";
 import { loadPruneIndex, type PruneIndex } from "../repository/prune_index.ts";
 import { markUsed } from "../repository/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../repository/prune_plan.ts";
+import { plaintextLength, READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlobs } from "../repository/prune_read.ts";
 import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
+import { findLastCopies } from "../repository/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import { refuseMissingFolders } from "./missing_folders.ts";
 
 /** The parts of a prune, in their order. */
 export type PrunePhase = "indexes" | "trees" | ApplyPhase;
 
-/** How far one part is: index files, trees (at most so many), bytes while blobs are copied, files that go. */
+/** How far one part is: index files, trees (at most so many), bytes while blobs are verified or copied, files that go. */
 export interface PruneProgress {
   readonly phase: PrunePhase;
   readonly done: number;
@@ -34,6 +36,10 @@ export interface PruneOptions {
   readonly limits: PruneLimits;
   /** Only say what would be done. */
   readonly dryRun: boolean;
+  /** Empty a repository in which there is no backup any more; else one that has packs is refused then. */
+  readonly allowEmpty?: boolean;
+  /** Snapshots that count as gone: those that the dry run of a forget would remove. */
+  readonly without?: ReadonlySet<SnapshotId>;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: PruneProgress) => void;
   /** Bytes from which on a fresh pack is full; see `PackWriter`. */
@@ -51,9 +57,10 @@ export interface PruneResult {
 
 /**
  * Prunes the repository under an exclusive lock; a dry run, which changes nothing, takes a shared one. Throws
- * `IntegrityError` and removes nothing where a snapshot, an index file, a tree or a needed pack cannot be read or is
- * missing; `LockedError`, what the store throws, and the signal's reason. Whenever it stops, the repository is whole, and
- * the next prune goes on from there.
+ * `IntegrityError` and removes nothing needed where a snapshot, an index file, a tree or a needed pack cannot be read or
+ * is missing, or where of a blob in several packs the copy that is to stay is damaged; `UsageError` where there is no
+ * backup and that is not allowed; `StoreError` where a folder is missing; `LockedError`, what the store throws, and the
+ * signal's reason. Whenever it stops, the repository is whole, and the next prune goes on from there.
  */
 export function prune(access: RepositoryAccess, world: World, options: PruneOptions): Promise<PruneResult> {
   const { signal, dryRun } = options;
@@ -84,19 +91,22 @@ interface Planned {
 }
 
 /** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
-async function planFor(repository: Repository, { limits, signal, onProgress }: PruneOptions): Promise<Planned> {
+async function planFor(repository: Repository, options: PruneOptions): Promise<Planned> {
+  const { limits, allowEmpty = false, without, signal, onProgress } = options;
+  await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
   if (vanished.length > 0) throw contradiction(vanished[0]!);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
+  if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
   const listed = comparePacks(index, packs);
   const used = await markUsed({
     repository,
     index,
     isWhole: (pack) => listed.states[pack] === "whole",
-    roots: snapshots.map(({ snapshot }) => snapshot.tree),
+    roots: snapshots.filter(({ id }) => !without?.has(id)).map(({ snapshot }) => snapshot.tree),
     signal,
     onProgress: progress("trees"),
   });
@@ -128,19 +138,23 @@ const READS_PER_THREAD = 2;
 async function apply({ repository, world, lock, options }: PruneRun, planned: Planned): Promise<AppliedPrune> {
   const { signal, onProgress, packBytes } = options;
   const { index, use, plan } = planned;
-  // Threads cost a tenth of a second and some 50 MB, which a prune that copies nothing can do without.
-  const verifier = plan.repack.length > 0 ? await startVerifier(repository, world) : NO_VERIFIER;
+  const lastCopies = findLastCopies(index, use.isKept, plan);
+  // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
+  const verifier = plan.repack.length + lastCopies.packs.length > 0
+    ? await startVerifier(repository, world)
+    : NO_VERIFIER;
   try {
     return await applyPrune({
       repository,
       index,
       plan,
+      lastCopies,
       isKept: use.isKept,
       verify: verifier.verify,
       readsAtOnce: world.blobThreads * READS_PER_THREAD,
       clock: world.clock,
       randomBytes: world.randomBytes,
-      assertHeld: () => lock.assertHeld(),
+      confirmHeld: () => lock.confirmHeld(),
       signal,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
       ...packBytes !== undefined && { packBytes },
@@ -211,5 +225,15 @@ async function removeLeftovers(
 function contradiction(id: string): StoreError {
   return new StoreError(
     `Cannot prune: the store lists snapshot ${id} and does not find it; nothing was removed; run it again later`,
+  );
+}
+
+/** Snapshots that are not there, on a half-made copy of a repository say, look just like backups that are forgotten. */
+function refuseEmptying({ store }: Repository, index: PruneIndex, packs: readonly ListedFile[]): void {
+  const count = Math.max(index.packCount, packs.length);
+  if (count === 0) return;
+  throw new UsageError(
+    `Refusing to prune: there are ${count} packs in ${store.location} and no backup at all, as if its snapshots were missing; ` +
+      "if all backups really are to be gone, say --allow-empty",
   );
 }

@@ -4,13 +4,14 @@
  */
 import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/size.ts";
-import { InterruptedError, SourceError } from "../base/errors.ts";
+import { AgentError, InterruptedError, messageOf, SourceError } from "../base/errors.ts";
 import type { StreamFileName } from "../format/series.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
+import type { Repository } from "../repository/repository.ts";
 import { interruption, openAccess, type RepositoryAccess, withLock, withoutAbortReason, type World } from "./access.ts";
 import {
   type BackupRequest,
@@ -74,7 +75,7 @@ export async function put(
         return await withSession(tools, (session) => putStream(session, intake, request, options));
       });
     } finally {
-      await repository.store.close();
+      await closeStore(repository, world);
     }
   } catch (error) {
     throw withoutAbortReason(error, options.signal);
@@ -82,6 +83,15 @@ export async function put(
     options.signal.removeEventListener("abort", stopReading);
     threads.terminate();
     await intake.cancel(new InterruptedError("The backup ended before its source"));
+  }
+}
+
+/** A store that cannot be closed does not change what came of the backup. */
+async function closeStore({ store }: Repository, { onProblem }: World): Promise<void> {
+  try {
+    await store.close();
+  } catch (error) {
+    onProblem?.(new AgentError(`The store could not be closed: ${messageOf(error)}`, { cause: error }));
   }
 }
 

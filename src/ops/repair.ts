@@ -22,7 +22,7 @@ export interface RepairProgress {
 export interface RepairSession {
   readonly repository: Repository;
   /** Throws `LockedError` where the lock is lost; to be asked before anything is removed. */
-  readonly assertLock: () => void;
+  readonly confirmLock: () => Promise<void>;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function withRepairSession<T>(
     const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
     return await withLock(repository, world, request, async (lock) => {
       await lock.confirmed;
-      return await work({ repository, assertLock: () => lock.assertHeld() });
+      return await work({ repository, confirmLock: () => lock.confirmHeld() });
     });
   } catch (error) {
     if (error instanceof DeniedError) throw denied(error);

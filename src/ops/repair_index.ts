@@ -1,6 +1,7 @@
 /** Repair index: the index becomes what the packs say. */
 import { type IndexRepair, repairIndex as repairIndexOf } from "../repository/repair_index.ts";
 import type { RepositoryAccess, World } from "./access.ts";
+import { refuseMissingFolders } from "./missing_folders.ts";
 import { type RepairOptions, withRepairSession } from "./repair.ts";
 
 /** Options of `repairIndex`. */
@@ -11,7 +12,8 @@ export interface RepairIndexOptions extends RepairOptions {
 
 /**
  * Lists every pack that is there as its own header says, and none that is gone. Throws what opening and locking throw,
- * `DeniedError` where the store is append-only, and the signal's reason; what was done by then leaves nothing worse.
+ * `DeniedError` where the store is append-only, `StoreError` where the folder of packs is missing, and the signal's reason;
+ * what was done by then leaves nothing worse.
  */
 export function repairIndex(
   access: RepositoryAccess,
@@ -19,12 +21,14 @@ export function repairIndex(
   options: RepairIndexOptions,
 ): Promise<IndexRepair> {
   const { readAllPacks, dryRun, signal, onProgress } = options;
-  return withRepairSession(access, world, options, ({ repository, assertLock }) =>
-    repairIndexOf(repository, {
+  return withRepairSession(access, world, options, async ({ repository, confirmLock }) => {
+    await refuseMissingFolders(repository.store, ["pack"], signal);
+    return await repairIndexOf(repository, {
       readAllPacks,
       dryRun,
       signal,
-      assertLock,
+      confirmLock,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
-    }));
+    });
+  });
 }

@@ -6,7 +6,7 @@ import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { joinRanges, type LostRange, lostRanges, PieceBorders, shiftRange } from "../repository/repair_ranges.ts";
-import type { TreeDamage } from "../repository/repair_trees.ts";
+import { DAMAGED_SUFFIX, type TreeDamage } from "../repository/repair_trees.ts";
 import { findNode, readTree, subtreeOf } from "../repository/trees.ts";
 
 /** A file, a stream or a directory of which something is lost. */
@@ -120,6 +120,11 @@ async function rangesOverParts(repository: IndexedRepository, backup: Backup, { 
 async function filesOfPart(repository: IndexedRepository, part: Node): Promise<readonly Node[]> {
   if (part.type !== "dir") return [part];
   return (await readTree(repository, subtreeOf(part))).filter(({ type }) => type === "file");
+}
+
+/** The line behind losses that are not all told. */
+export function describeMore(count: number): string {
+  return `and ${count} more: what is not whole has a name that ends in ${DAMAGED_SUFFIX}`;
 }
 
 /** A loss in a line: what, how much of how much, and where. Names at most `most` ranges. */

@@ -4,18 +4,23 @@
  * First the new packs and their index are durable, then the index files no longer list the damaged packs, then these are
  * removed. So whatever stops a repair, every blob that could be read before can be read afterwards.
  */
-import { IntegrityError, NotFoundError, UsageError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError, StoreError, UsageError } from "../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../base/id.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import type { BlobType, PackedBlob } from "../format/blob.ts";
-import { BlobIndex, plaintextLength } from "../repository/blob_index.ts";
+import type { PackedBlob } from "../format/blob.ts";
+import { BlobIndex } from "../repository/blob_index.ts";
 import { Findings, SuspectPacks } from "../repository/check_findings.ts";
-import { type CheckContext, checkIndex, packsOfIndex } from "../repository/check_index.ts";
+import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
+import { packsOfIndex } from "../repository/index_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
 import { exchangeIndexFiles, IndexFileWriter } from "../repository/repair_index_files.ts";
-import { keyOf, plaintextOf, salvagePack } from "../repository/repair_pack.ts";
+import { confirmWhole, readPackHeader } from "../repository/repair_header.ts";
+import { LostBlobs } from "../repository/repair_lost.ts";
+import { joinRemains, type PackRemains, plaintextOf, salvagePack, type WholeBlob } from "../repository/repair_pack.ts";
 import type { Repository } from "../repository/repository.ts";
+import { failureOfFile } from "../repository/unreadable.ts";
+import type { ListedFile } from "../store/store.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import { checkPackData } from "./check_data.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
@@ -26,21 +31,16 @@ export interface RepairPacksOptions extends RepairOptions {
   readonly packs: readonly string[];
 }
 
-/** A blob that is lost: no pack holds it any more. */
-export interface LostBlob {
-  readonly type: BlobType;
-  /** 64 hex digits. */
-  readonly id: string;
-  /** Bytes of its plaintext. */
-  readonly bytes: number;
-  readonly pack: PackId;
-}
-
 /** What became of one pack. */
 export interface RepairedPack {
   readonly id: PackId;
-  /** `sound`: there was nothing to repair, and nothing was done; `missing`: only the index knew it, which forgets it. */
-  readonly state: "repaired" | "sound" | "missing";
+  /**
+   * `sound`: there was nothing to repair, and nothing was done; `missing`: only the index knew it, which forgets it;
+   * `unreadable`: the store does not give it, so everything about it stays as it is.
+   */
+  readonly state: "repaired" | "sound" | "missing" | "unreadable";
+  /** Why it cannot be read; null where it can, or is missing. */
+  readonly reason: string | null;
   /** Blobs that were whole, and those that were not. */
   readonly blobsSaved: number;
   readonly blobsLost: number;
@@ -51,7 +51,7 @@ export interface PackRepair {
   /** In the order of their ids. */
   readonly packs: readonly RepairedPack[];
   /** Blobs of these packs that no other pack holds either. */
-  readonly lost: readonly LostBlob[];
+  readonly lost: LostBlobs;
   /** New packs; a dry run writes none. */
   readonly packsWritten: number;
 }
@@ -67,7 +67,7 @@ export function repairPacks(access: RepositoryAccess, world: World, options: Rep
 /** One repair of packs in an open, locked repository. */
 class PacksRepair {
   readonly #repository: Repository;
-  readonly #assertLock: () => void;
+  readonly #confirmLock: () => Promise<void>;
   readonly #world: World;
   readonly #options: RepairPacksOptions;
   readonly #findings = new Findings();
@@ -75,44 +75,47 @@ class PacksRepair {
   /** What the index files say of the packs to be repaired, and which files those are. */
   readonly #described = new Map<PackId, PackedBlob[]>();
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
+  /** Packs that the store does not list. */
+  #missing: ReadonlySet<PackId> = new Set();
   /** Blobs that other packs hold, as far as is known. */
   readonly #elsewhere = new BlobIndex({ dataPlaces: false });
   /** Blobs that were saved: all that are whole, since what is held elsewhere may be damaged there. */
   readonly #saved = new BlobIndex({ dataPlaces: false });
+  /** Blobs of the repaired packs that are not whole there. */
+  readonly #lost = new LostBlobs();
 
-  constructor({ repository, assertLock }: RepairSession, world: World, options: RepairPacksOptions) {
+  constructor({ repository, confirmLock }: RepairSession, world: World, options: RepairPacksOptions) {
     this.#repository = repository;
-    this.#assertLock = assertLock;
+    this.#confirmLock = confirmLock;
     this.#world = world;
     this.#options = options;
   }
 
   async perform(): Promise<PackRepair> {
     const targets = await this.#findTargets();
-    if (targets.size === 0) return { packs: [], lost: [], packsWritten: 0 };
+    if (targets.size === 0) return { packs: [], lost: this.#lost, packsWritten: 0 };
     await this.#readIndex(targets);
     const { clock, randomBytes } = this.#world;
     const { signal, dryRun } = this.#options;
-    const writer = new PackWriter({
-      repository: this.#repository,
-      index: this.#saved,
-      clock,
-      randomBytes,
-      signal,
-    });
-    const packs: RepairedPack[] = [];
-    const lost: { pack: PackId; blob: PackedBlob }[] = [];
-    for (const id of targets) {
-      const { repaired, lostBlobs } = await this.#salvage(id, writer);
-      packs.push(repaired);
-      for (const blob of lostBlobs) lost.push({ pack: id, blob });
-      this.#progress("packs", packs.length, targets.size);
+    const repository = this.#repository;
+    const confirmHeld = this.#confirmLock;
+    const writer = new PackWriter({ repository, index: this.#saved, clock, randomBytes, signal, confirmHeld });
+    try {
+      const packs: RepairedPack[] = [];
+      for (const id of targets) {
+        packs.push(await this.#repairPack(id, writer));
+        this.#progress("packs", packs.length, targets.size);
+      }
+      if (!dryRun) {
+        await writer.finish();
+        await this.#replace(packs.filter(({ state }) => state === "repaired" || state === "missing"));
+      }
+      return { packs, lost: this.#trulyLost(), packsWritten: dryRun ? 0 : writer.totals.packs };
+    } catch (error) {
+      // Why the repair failed is what has to be told; what is durable of it is indexed for the next one.
+      await writer.abandon().catch(() => {});
+      throw error;
     }
-    if (!dryRun) {
-      await writer.finish();
-      await this.#replace(packs.filter(({ state }) => state !== "sound"));
-    }
-    return { packs, lost: this.#trulyLost(lost), packsWritten: dryRun ? 0 : writer.totals.packs };
   }
 
   /** The packs to be repaired, sorted. */
@@ -120,22 +123,35 @@ class PacksRepair {
     const { index: _, packs } = await checkIndex(this.#context("index"));
     const unreadable = this.#findings.errors.find(({ kind }) => kind === "index");
     if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
-    const { whole } = await checkPacks(this.#context("packs"), packs);
-    const { packs: named, signal } = this.#options;
+    const { whole, missing, unreferenced } = await checkPacks(this.#context("packs"), packs);
+    this.#missing = missing;
+    const { packs: named } = this.#options;
     if (named.length > 0) {
-      const known = new Set<PackId>(packs.keys());
-      for await (const { name } of this.#repository.store.list("pack", { signal })) known.add(asId<PackId>(name));
+      const known = new Set([...packs.keys(), ...unreferenced.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
     const threads = new PipelineThreads(this.#world.blobThreads);
     try {
       await threads.configure(this.#repository.keys, "off");
-      await checkPackData({ ...this.#context("data"), threads }, whole);
+      await checkPackData({ ...this.#context("data"), threads, passesOverOutages: true }, whole);
     } finally {
       threads.terminate();
     }
     const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
-    return new Set(damaged.sort());
+    return new Set([...damaged, ...await this.#damagedBesides(unreferenced)].sort());
+  }
+
+  /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
+  async #damagedBesides(unreferenced: readonly ListedFile[]): Promise<PackId[]> {
+    const damaged: PackId[] = [];
+    for (const { name, size } of unreferenced) {
+      const id = asId<PackId>(name);
+      const { signal } = this.#options;
+      signal.throwIfAborted();
+      if (await isSound(() => readPackHeader(this.#repository, { id, bytes: size }, signal)) === false) continue;
+      if (await isSound(() => confirmWhole(this.#repository, id, signal)) === false) damaged.push(id);
+    }
+    return damaged;
   }
 
   /** Sorts what the index files say into what is to be repaired and what is whole elsewhere. */
@@ -156,38 +172,53 @@ class PacksRepair {
     }
   }
 
-  async #salvage(
-    id: PackId,
-    writer: PackWriter,
-  ): Promise<{ repaired: RepairedPack; lostBlobs: readonly PackedBlob[] }> {
-    const { signal, dryRun } = this.#options;
-    signal.throwIfAborted();
+  async #repairPack(id: PackId, writer: PackWriter): Promise<RepairedPack> {
+    this.#options.signal.throwIfAborted();
     const described = this.#described.get(id) ?? [];
-    const bytes = await this.#readPack(id);
-    if (bytes === null) {
-      return { repaired: { id, state: "missing", blobsSaved: 0, blobsLost: described.length }, lostBlobs: described };
+    let remains: PackRemains;
+    try {
+      remains = await this.#readRemains(id, described);
+    } catch (error) {
+      if (error instanceof NotFoundError && this.#missing.has(id)) {
+        for (const blob of described) this.#lost.add(blob, id);
+        return { id, state: "missing", reason: null, blobsSaved: 0, blobsLost: described.length };
+      }
+      const { message: reason } = await failureOfFile(this.#repository.store, error, this.#options.signal);
+      this.#holdElsewhere(described);
+      return { id, state: "unreadable", reason, blobsSaved: 0, blobsLost: 0 };
     }
-    const { sealer } = this.#repository;
-    const { isSound, whole, lost } = salvagePack({ id, bytes, described }, sealer);
-    for (const blob of whole) {
-      const { type, offset, length, uncompressedLength } = blob;
-      const sealed = bytes.subarray(offset, offset + length);
-      if (isSound) this.#elsewhere.add(type, NOWHERE, blob.id);
-      else if (dryRun) this.#saved.add(type, NOWHERE, blob.id);
-      else if (type === "data") await writer.addData({ id: blob.id, sealed, uncompressedLength });
-      else await writer.addPlaintext("tree", plaintextOf(blob, bytes, sealer)!);
-    }
+    const { isSound, whole, lost } = remains;
+    if (isSound) this.#holdElsewhere(whole);
+    else await this.#save(whole, writer);
+    for (const blob of lost) this.#lost.add(blob, id);
     const state = isSound ? "sound" : "repaired";
-    return { repaired: { id, state, blobsSaved: whole.length, blobsLost: lost.length }, lostBlobs: lost };
+    return { id, state, reason: null, blobsSaved: whole.length, blobsLost: lost.length };
   }
 
-  /** The whole file, or null where it is gone. */
-  async #readPack(id: PackId): Promise<Uint8Array | null> {
-    try {
-      return await this.#repository.store.get({ kind: "pack", name: id }, undefined, { signal: this.#options.signal });
-    } catch (error) {
-      if (error instanceof NotFoundError) return null;
-      throw error;
+  /** What seems damaged is read once more before it counts as lost: it may have been damaged on its way. */
+  async #readRemains(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
+    const first = await this.#readOnce(id, described);
+    if (first.isSound) return first;
+    const second = await this.#readOnce(id, described);
+    return second.isSound ? second : joinRemains(first, second);
+  }
+
+  async #readOnce(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
+    const { store, sealer } = this.#repository;
+    const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal: this.#options.signal });
+    return salvagePack({ id, bytes, described }, sealer);
+  }
+
+  #holdElsewhere(blobs: readonly PackedBlob[]): void {
+    for (const { type, id } of blobs) this.#elsewhere.add(type, NOWHERE, id);
+  }
+
+  async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
+    for (const blob of blobs) {
+      const { type, id, sealed, uncompressedLength } = blob;
+      if (this.#options.dryRun) this.#saved.add(type, NOWHERE, id);
+      else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
+      else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
     }
   }
 
@@ -201,28 +232,21 @@ class PacksRepair {
     const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
     const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
     await exchangeIndexFiles(this.#repository, exchange, {
-      writer: new IndexFileWriter(this.#repository.files, signal),
-      assertLock: this.#assertLock,
+      writer: new IndexFileWriter(this.#repository.files, { signal, confirmLock: this.#confirmLock }),
+      confirmLock: this.#confirmLock,
       signal,
       onProgress: (done, total) => this.#progress("write", done, total),
     });
     for (const { id: name, state } of packs) {
       if (state !== "repaired") continue;
       signal.throwIfAborted();
-      this.#assertLock();
+      await this.#confirmLock();
       await this.#repository.store.remove({ kind: "pack", name }, { signal });
     }
   }
 
-  #trulyLost(lost: readonly { pack: PackId; blob: PackedBlob }[]): LostBlob[] {
-    const byKey = new Map<string, LostBlob>();
-    for (const { pack, blob } of lost) {
-      if ([this.#elsewhere, this.#saved].some((index) => index.has(blob.type, blob.id))) continue;
-      const key = keyOf(blob);
-      const bytes = plaintextLength({ ...blob, pack: 0 });
-      byKey.set(key, { type: blob.type, id: key.slice(blob.type.length + 1), bytes, pack });
-    }
-    return [...byKey.values()];
+  #trulyLost(): LostBlobs {
+    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((index) => index.has(type, id)));
   }
 
   #progress(phase: RepairProgress["phase"], done: number, total: number): void {
@@ -242,6 +266,18 @@ class PacksRepair {
 
 /** Only whether these blobs are somewhere is asked. */
 const NOWHERE = { pack: 0, offset: 0, length: 0, uncompressedLength: 0 };
+
+/** Whether reading finds no damage; null where the store does not give it, which says nothing. */
+async function isSound(read: () => Promise<unknown>): Promise<boolean | null> {
+  try {
+    await read();
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    if (error instanceof StoreError) return null;
+    throw error;
+  }
+}
 
 function packNamed(text: string, known: ReadonlySet<PackId>): PackId {
   if (!/^[0-9a-f]{4,64}$/.test(text)) {

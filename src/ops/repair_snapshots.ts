@@ -5,29 +5,27 @@
  * manifest, belongs to the series `damaged/SERIES` and has the tag `damaged`; files that are not whole have other names;
  * and a text in its root says what is lost. The damaged snapshot itself stays unless it is to be forgotten.
  */
-import { DAMAGED_SERIES_PREFIX } from "../format/series.ts";
+import { sidecarPath } from "../format/series.ts";
 import { IntegrityError } from "../base/errors.ts";
-import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
+import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobIdOf } from "../backup/content_list.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/selector.ts";
 import { sha256 } from "../crypto/digest.ts";
-import { FILE_MODE_0644 } from "../format/file_mode.ts";
-import { makeNode } from "../format/node.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
-import { encodeTree } from "../format/tree.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
-import { type RepairedNodes, TreeRepair, withDistinctNames } from "../repository/repair_trees.ts";
+import { TreeRepair } from "../repository/repair_trees.ts";
 import { loadSnapshots, saveSnapshot, type SnapshotList } from "../repository/snapshots.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
-import { describeLoss, type Loss, lossesOf } from "./repair_losses.ts";
+import { type Loss, lossesOf } from "./repair_losses.ts";
+import { damagedSeries, isSameRest, saveRoot, snapshotOfRest, type TreeStore } from "./repair_rest.ts";
 
 /** Options of `repairSnapshots`. */
 export interface RepairSnapshotsOptions extends RepairOptions {
@@ -46,6 +44,8 @@ export interface DamagedBackup {
   readonly started: Rfc3339;
   /** What is lost; none where not even the root of its tree is left. */
   readonly losses: readonly Loss[];
+  /** How many more files and directories are damaged than `losses` are made of. */
+  readonly moreLosses: number;
   /** The series and snapshot of what is left; null where nothing is. In a dry run the snapshot is not made: its id is null. */
   readonly left: { readonly series: string; readonly snapshotId: SnapshotId | null } | null;
   /** Whether the damaged snapshot is removed. */
@@ -61,9 +61,6 @@ export interface SnapshotRepair {
   /** Snapshots that cannot be read at all: nothing can be done about them. */
   readonly unreadable: readonly SnapshotId[];
 }
-
-const DAMAGED_TAG = "damaged";
-const LOSS_TEXT_NAME = "damaged.txt";
 
 /**
  * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
@@ -82,6 +79,7 @@ export function repairSnapshots(
 interface Casualty {
   readonly backup: Backup;
   readonly losses: readonly Loss[];
+  readonly moreLosses: number;
   /** The snapshot of what is left; null where nothing is. */
   readonly snapshot: Snapshot | null;
 }
@@ -108,15 +106,16 @@ class SnapshotsRepair {
     const indexed = { ...repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
     const store = this.#treeStore(indexed);
-    const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
-    const casualties: Casualty[] = [];
-    for (const [position, backup] of chosen.entries()) {
-      const casualty = await this.#examine(indexed, backup, repair, store);
-      if (casualty !== null) casualties.push(casualty);
-      this.#options.onProgress?.({ phase: "backups", done: position + 1, total: chosen.length });
+    let casualties: Casualty[];
+    try {
+      casualties = await this.#examineAll(indexed, chosen, store);
+      if (casualties.length > 0) this.#refuseToForgetTooMuch();
+      await store.finish();
+    } catch (error) {
+      // Why the repair failed is what has to be told; what is durable of it is indexed, and waste for the next prune.
+      await store.abandon().catch(() => {});
+      throw error;
     }
-    if (casualties.length > 0) this.#refuseToForgetTooMuch();
-    await store.finish();
     const damaged: DamagedBackup[] = [];
     for (const casualty of casualties) damaged.push(await this.#conclude(casualty, list));
     return { backups: chosen.length, damaged, unreadable: list.damaged.map(({ id }) => id).sort() };
@@ -134,7 +133,7 @@ class SnapshotsRepair {
 
   async #checkedIndex() {
     const { index, packs } = await checkIndex(this.#context("index"));
-    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unreferenced;
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unreferenced.length;
     const [first] = this.#findings.errors;
     if (first === undefined || this.#options.dryRun) return index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
@@ -159,15 +158,31 @@ class SnapshotsRepair {
         saveTree: (tree) => Promise.resolve(blobIdOf(sha256(tree))),
         saveData: (bytes) => Promise.resolve(sha256(bytes)),
         finish: () => Promise.resolve(),
+        abandon: () => Promise.resolve(),
       };
     }
     const { clock, randomBytes } = this.#world;
-    const writer = new PackWriter({ repository: indexed, index: indexed.index, clock, randomBytes, signal });
+    const { confirmLock: confirmHeld } = this.#session;
+    const { index } = indexed;
+    const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, signal, confirmHeld });
     return {
       saveTree: async (tree) => blobIdOf(await writer.addPlaintext("tree", tree)),
       saveData: (bytes) => writer.addPlaintext("data", bytes),
       finish: () => writer.finish(),
+      abandon: () => writer.abandon(),
     };
+  }
+
+  async #examineAll(indexed: IndexedRepository, backups: readonly Backup[], store: TreeStore): Promise<Casualty[]> {
+    const { signal, onProgress } = this.#options;
+    const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
+    const casualties: Casualty[] = [];
+    for (const [position, backup] of backups.entries()) {
+      const casualty = await this.#examine(indexed, backup, repair, store);
+      if (casualty !== null) casualties.push(casualty);
+      onProgress?.({ phase: "backups", done: position + 1, total: backups.length });
+    }
+    return casualties;
   }
 
   /** What a backup has lost, with the trees of what is left already stored; null where it is whole. */
@@ -177,33 +192,34 @@ class SnapshotsRepair {
     repair: TreeRepair,
     store: TreeStore,
   ): Promise<Casualty | null> {
-    const repaired = await repair.repairNodes(backup.snapshot.tree);
-    if (repaired === null) return { backup, losses: [], snapshot: null };
-    if (repaired.damage.length === 0) return null;
-    const losses = await lossesOf(indexed, backup, repaired.damage);
+    const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
+    if (repaired === null) return { backup, losses: [], moreLosses: 0, snapshot: null };
+    const { listed, more: moreLosses } = repaired.damage;
+    if (listed.length === 0) return null;
+    const losses = await lossesOf(indexed, backup, listed);
     const tree = await saveRoot(backup, repaired, losses, store);
-    return { backup, losses, snapshot: snapshotOfRest(backup, tree, this.#world.programVersion) };
+    return { backup, losses, moreLosses, snapshot: snapshotOfRest(backup, tree, this.#world.programVersion) };
   }
 
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
-  async #conclude({ backup, losses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
+  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
     const { dryRun, forget, signal } = this.#options;
-    const { repository: { files }, assertLock } = this.#session;
+    const { repository: { files }, confirmLock } = this.#session;
     const { series, id, snapshotId, host, started } = backup;
     let leftId: SnapshotId | null = null;
     if (snapshot !== null) {
-      leftId = list.snapshots.find((other) => isSame(other.snapshot, snapshot))?.id ?? null;
+      leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
       signal.throwIfAborted();
-      assertLock();
+      await confirmLock();
       if (leftId === null && !dryRun) leftId = await saveSnapshot(files, snapshot);
     }
     if (forget && !dryRun) {
       signal.throwIfAborted();
-      assertLock();
+      await confirmLock();
       await files.remove("snapshot", snapshotId, { signal });
     }
     const left = snapshot === null ? null : { series: damagedSeries(series), snapshotId: leftId };
-    return { series, id, snapshotId, host, started, losses, left, isForgotten: forget };
+    return { series, id, snapshotId, host, started, losses, moreLosses, left, isForgotten: forget };
   }
 
   #context(phase: RepairProgress["phase"]): CheckContext {
@@ -215,64 +231,4 @@ class SnapshotsRepair {
       onProgress: (done, total) => this.#options.onProgress?.({ phase, done, total }),
     };
   }
-}
-
-/** Takes what the repaired snapshots consist of. */
-interface TreeStore {
-  readonly saveTree: (tree: Uint8Array) => Promise<BlobId>;
-  readonly saveData: (bytes: Uint8Array) => Promise<Uint8Array>;
-  readonly finish: () => Promise<void>;
-}
-
-/** The root of what is left, with a text beside it that says what is lost: it comes along with every restore. */
-async function saveRoot(
-  { snapshot, series, id }: Backup,
-  { nodes }: RepairedNodes,
-  losses: readonly Loss[],
-  { saveTree, saveData }: TreeStore,
-): Promise<BlobId> {
-  const lines = [
-    `This is what is left of backup ${id} of "${series}" of ${snapshot.time}. It is no whole backup.`,
-    ...losses.map((loss) => describeLoss(loss)),
-  ];
-  const text = new TextEncoder().encode(`${lines.join("\n")}\n`);
-  const content = await saveData(text);
-  const { time, uid, gid } = snapshot;
-  const times = { mtime: time, atime: time, ctime: time };
-  const node = makeNode({
-    name: LOSS_TEXT_NAME,
-    type: "file",
-    mode: FILE_MODE_0644,
-    ...times,
-    uid,
-    gid,
-    size: text.length,
-    content,
-  });
-  return await saveTree(encodeTree(withDistinctNames([...nodes, node])));
-}
-
-function snapshotOfRest({ snapshot, snapshotId, series }: Backup, tree: BlobId, programVersion: string): Snapshot {
-  const paths = snapshot.paths.length > 1 ? snapshot.paths.map((path) => path.replace(/^\/+/, "")) : [series];
-  return {
-    ...snapshot,
-    tree,
-    paths: paths.map((path) => `/${damagedSeries(path)}`),
-    parent: null,
-    tags: [...new Set([...snapshot.tags, DAMAGED_TAG])],
-    original: snapshot.original ?? snapshotId,
-    programVersion,
-    summary: null,
-    agent: null,
-  };
-}
-
-/** What is left may lose even more. */
-function damagedSeries(series: string): string {
-  return series.startsWith(DAMAGED_SERIES_PREFIX) ? series : DAMAGED_SERIES_PREFIX + series;
-}
-
-/** An earlier repair may have been stopped before it forgot the damaged snapshot, or not been asked to. */
-function isSame(a: Snapshot, b: Snapshot): boolean {
-  return a.tree === b.tree && a.original === b.original && a.agent === null && a.paths.join() === b.paths.join();
 }

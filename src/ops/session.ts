@@ -2,7 +2,7 @@
  * A session: one backup while it is written, any number of streams at a time, committed at once or not at all. A put has
  * one stream in it, the storage interface as many as a program opens.
  */
-import { SourceError, UsageError } from "../base/errors.ts";
+import { invariant, SourceError, UsageError } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
@@ -24,7 +24,7 @@ import type { PipelineThreads } from "../pipeline/threads.ts";
 import type { LevelDecision, LevelRules } from "../policy/level.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
-import type { HeldLock } from "../repository/locks.ts";
+import type { HeldLock } from "../repository/held_lock.ts";
 import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
@@ -117,18 +117,15 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   });
   const earlier = snapshots.map(backupOf);
   const { levelRules: rules = {}, ...whose } = request;
-  const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.length };
+  const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.map(({ id }) => id) };
   const planned = await planParent(earlier, parentRequest, openIndex);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;
   const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
   const choice = await confirmParent(planned, { ...repository, index });
   const { clock, randomBytes } = world;
-  const confirmLock = async () => {
-    await tools.lock.confirmed;
-    tools.lock.assertHeld();
-  };
-  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmLock });
+  const confirmHeld = () => tools.lock.confirmHeld();
+  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
   try {
     return await work(new Session(tools, { begun, index, writer, choice, earlier, openIndex }));
   } catch (error) {
@@ -157,6 +154,9 @@ export class Session {
   readonly #chunks: SessionChunks;
   readonly #streams: (WrittenStream & { readonly file: ManifestFile })[] = [];
   #underWay = 0;
+  /** Whether a stream was not stored. */
+  #isBroken = false;
+  #isCommitting = false;
 
   /** Made by `withSession`. */
   constructor(tools: SessionTools, start: SessionStart) {
@@ -183,6 +183,7 @@ export class Session {
 
   /** Stores a whole stream, beside others. Throws what its feed and `judge` throw; the backup must then be given up. */
   async store({ path, feed, guard, judge, onStored }: SessionStream): Promise<void> {
+    invariant(!this.#isCommitting, "A stream began after the commit of its backup");
     const { threads } = this.#tools;
     const inspection = threads.inspect(guard);
     this.#underWay++;
@@ -190,8 +191,7 @@ export class Session {
       const list = this.#chunks.newList(path.split("/").at(-1)!);
       const chunker = new Chunker(this.#gear, this.#parameters);
       const known = this.#start.index.dataBlobs;
-      const streamsUnderWay = () => this.#underWay;
-      for await (const batch of sealStream({ feed, chunker, threads, inspection, known, streamsUnderWay })) {
+      for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
         await this.#chunks.add(batch, list);
         onStored?.();
       }
@@ -202,17 +202,26 @@ export class Session {
       const parts = "parts" in content ? { parts: content.parts.length } : {};
       const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts };
       this.#streams.push({ path, size, content, file });
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
     } finally {
       this.#underWay--;
       inspection.drop();
     }
   }
 
-  /** Commits all streams that were stored. `confirm` is asked last of all, and throws why the backup must not be. */
+  /**
+   * Commits all streams, each of which must have been stored by then. `confirm` is asked last of all, and throws why the
+   * backup must not be. Once only.
+   */
   async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
     const { repository, world, lock, signal } = this.#tools;
     const { index, writer, choice } = this.#start;
     signal.throwIfAborted();
+    invariant(!this.#isCommitting, "A backup was committed twice");
+    this.#isCommitting = true;
+    this.#assertWhole();
     const streams = this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository,
@@ -228,11 +237,17 @@ export class Session {
       confirmLock: async () => {
         await lock.confirmed;
         await confirm();
-        lock.assertHeld();
+        await lock.confirmHeld();
+        this.#assertWhole();
         signal.throwIfAborted();
       },
     });
     return { backup, manifest, decision: choice.decision, bytesWritten: writer.totals.bytes };
+  }
+
+  #assertWhole(): void {
+    invariant(this.#underWay === 0, "A backup was to be committed while a stream of it was being stored");
+    invariant(!this.#isBroken, "A backup was to be committed though a stream of it was not stored");
   }
 
   #manifest(files: readonly ManifestFile[]): Manifest {

@@ -5,6 +5,7 @@ import { saveTree } from "../backup/commit.ts";
 import { ContentListWriter, type PartLimits, type StreamContent } from "../backup/content_list.ts";
 import type { SealedBatch } from "../pipeline/calls.ts";
 import type { PackWriter } from "../repository/pack_writer.ts";
+import { SharedPartLimits } from "./session_limits.ts";
 
 /** What was counted while streams were stored, in bytes and blobs, as in the stats of a manifest. */
 export interface ChunkCounts {
@@ -24,6 +25,7 @@ const FEW_CHUNKS = 100;
 export class SessionChunks {
   readonly #writer: PackWriter;
   readonly #limits: PartLimits;
+  readonly #sharedLimits: SharedPartLimits;
   readonly #counts = { bytesAdded: 0, bytesStored: 0, blobsNew: 0, blobsReused: 0 };
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** How many more chunks may be listed in the tree of the series, and in memory until then. */
@@ -32,6 +34,7 @@ export class SessionChunks {
   constructor(writer: PackWriter, limits: PartLimits) {
     this.#writer = writer;
     this.#limits = limits;
+    this.#sharedLimits = new SharedPartLimits(limits);
     this.#listable = limits.single;
   }
 
@@ -42,20 +45,27 @@ export class SessionChunks {
 
   /** A content list for a stream whose file has this name. */
   newList(fileName: string): ContentListWriter {
-    return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#limits);
+    this.#sharedLimits.countLists(1);
+    return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#sharedLimits);
   }
 
   /** Stores what is new of a batch and appends all of it to the list of its stream. Owns: the batch is of no use then. */
   async add(batch: SealedBatch, list: ContentListWriter): Promise<void> {
-    await this.#inTurn(() => this.#add(batch, list));
+    await this.#inTurn(async () => {
+      const heldBefore = list.heldChunks;
+      await this.#add(batch, list);
+      this.#sharedLimits.countHeld(list.heldChunks - heldBefore);
+    });
     freeBuffer(batch.sealed);
   }
 
   /** The list of a stream that has ended. */
   async finish(list: ContentListWriter): Promise<StreamContent> {
     return await this.#inTurn(async () => {
+      this.#sharedLimits.countHeld(-list.heldChunks);
       const content = await list.finish(Math.max(this.#listable, Math.min(FEW_CHUNKS, this.#limits.single)));
       if ("content" in content) this.#listable -= content.chunks;
+      this.#sharedLimits.countLists(-1);
       return content;
     });
   }

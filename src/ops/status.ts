@@ -10,10 +10,9 @@ import { entriesOfTwinDb, twinDbStatusOf } from "../backup/status_twindb.ts";
 import type { JsonObject } from "../format/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../format/twindb_status.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
-import { loadIndex } from "../repository/index_files.ts";
-import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { wholeIndex } from "./whole_index.ts";
 
 /** What to tell. */
 export interface StatusRequest {
@@ -131,13 +130,7 @@ function withBackups<T>(
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const ofHost = snapshots.map(backupOf).filter((backup) => host === undefined || backup.host === host);
-    const openIndex = indexOnce(repository);
+    const openIndex = wholeIndex(repository);
     return await work({ backups: await withRewritten(ofHost, openIndex), damaged, openIndex });
   });
-}
-
-/** The index is large: it is loaded where somebody asks for it, and then only once. */
-function indexOnce(repository: Repository): OpenIndex {
-  let opened: ReturnType<OpenIndex> | undefined;
-  return () => opened ??= loadIndex(repository.files, { dataPlaces: true }).then((index) => ({ ...repository, index }));
 }

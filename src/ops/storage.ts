@@ -4,20 +4,16 @@
  * A directory is a series. A backup is one commit, however many files are written to it at a time. The name is kept in the
  * backup's manifest; backups that were made otherwise are listed under their time and id.
  */
-import { InterruptedError } from "../base/errors.ts";
 import { withGivenName } from "../backup/backup_name.ts";
 import { type BackupName, parseBackupName, parseSeries, type SeriesName } from "../format/series.ts";
-import type { Repository } from "../repository/repository.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withoutAbortReason, type World } from "./access.ts";
+import type { RepositoryAccess, World } from "./access.ts";
 import { forget } from "./forget.ts";
 import type { BackupRequest, WriteOptions } from "./session.ts";
 import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
-import { loadNamed, nameTaken, withoutCopies } from "./storage_list.ts";
-import { Reader, ReadHandle } from "./storage_read.ts";
-import { WriteHandle } from "./storage_write.ts";
-
-const CLOSED = "The storage was closed";
+import { loadNamed, withoutCopies } from "./storage_list.ts";
+import { OpenedStorage } from "./storage_opened.ts";
+import { type ReadCall, ReadHandle } from "./storage_read.ts";
 
 /** Options of `listBackups`. */
 export interface ListBackupsOptions extends StorageCallOptions {
@@ -53,7 +49,8 @@ export interface BackupStorage {
 
   /**
    * Releases what the storage holds: connections, and from the first `readFile` on a shared lock and threads. What is
-   * being written is aborted, what is being read fails. The storage can be used again.
+   * being written is aborted, what is being read and every call under way fails with `InterruptedError`, and nothing of
+   * them goes on when this resolves. The storage can be used again. Throws what the closing of the store throws.
    */
   close(): Promise<void>;
 }
@@ -66,67 +63,58 @@ export function openStorage(access: RepositoryAccess, world: World): BackupStora
 class RepositoryStorage implements BackupStorage {
   readonly #access: RepositoryAccess;
   readonly #world: World;
-  #repository: Promise<Repository> | undefined;
-  #reader: Reader | undefined;
-  /** By `series/name`; undefined while the repository is being opened for it. */
-  readonly #writing = new Map<string, WriteHandle | undefined>();
+  #opened: OpenedStorage | undefined;
+  readonly #closings = new Set<Promise<void>>();
 
   constructor(access: RepositoryAccess, world: World) {
     this.#access = access;
     this.#world = world;
   }
 
-  async listBackups(directory: string, options: ListBackupsOptions = {}): Promise<BackupHandle[]> {
-    const { signal, onDamaged } = options;
-    return await untilAborted(signal, async () => {
-      const repository = await this.#open();
+  listBackups(directory: string, { signal: outer, onDamaged }: ListBackupsOptions = {}): Promise<BackupHandle[]> {
+    return this.#current().call(outer, async (repository, signal) => {
       const { named, damaged } = await loadNamed(repository, directory, signal);
       for (const snapshot of damaged) {
         if (onDamaged === undefined) throw snapshot.error;
         onDamaged(snapshot);
       }
-      return withoutCopies(named).map((backup) => new ReadHandle(directory, backup, () => this.#openReader()));
+      const read: ReadCall = (stop, work) => this.#current().read(stop, work);
+      return withoutCopies(named).map((backup) => new ReadHandle(directory, backup, read));
     });
   }
 
   async startBackup(directory: string, name: string, options: StartBackupOptions = {}): Promise<BackupHandle> {
     const series = parseSeries(directory);
     const backupName = parseBackupName(name);
-    const key = `${series}/${backupName}`;
-    if (this.#writing.has(key)) throw nameTaken(series, name);
-    this.#writing.set(key, undefined);
-    const onOver = () => void this.#writing.delete(key);
-    const repository = await untilAborted(options.signal, () => this.#open()).catch((error) => {
-      onOver();
-      throw error;
-    });
     const request = this.#requestFor(series, backupName, options);
-    const handle = new WriteHandle({ ...this.#tools(repository), name: backupName, request, options, onOver });
-    this.#writing.set(key, handle);
-    await handle.begun();
-    return handle;
+    return await this.#current().write({ name: backupName, request, options });
   }
 
-  async removeBackup(directory: string, name: string, { signal }: StorageCallOptions = {}): Promise<void> {
-    await untilAborted(signal, async () => {
-      // Its own lock must not stand in the way where nobody needs it.
-      if (this.#reader?.isBusy === false) await this.#closeReader();
-      const { named } = await loadNamed(await this.#open(), directory, signal);
+  removeBackup(directory: string, name: string, { signal: outer }: StorageCallOptions = {}): Promise<void> {
+    const opened = this.#current();
+    return opened.call(outer, async (repository, signal) => {
+      await opened.releaseIdleReader();
+      const { named } = await loadNamed(repository, directory, signal);
       const selectors = named.filter((backup) => backup.name === name).map(({ backup }) => `@${backup.snapshotId}`);
       if (selectors.length === 0) return;
-      const options = { allowLast: true, ...signal && { signal } };
-      await forget(this.#access, { kind: "backups", selectors }, this.#world, options);
+      await forget(this.#access, { kind: "backups", selectors }, this.#world, { allowLast: true, signal });
     });
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#writing.values()].map((handle) => handle?.cancel(new InterruptedError(CLOSED))));
-    await this.#closeReader();
-    const opening = this.#repository;
-    this.#repository = undefined;
-    // Whoever asked for a repository that does not open has been told why.
-    const repository = await opening?.catch(() => undefined);
-    await repository?.store.close();
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened) {
+      const closing = opened.close();
+      this.#closings.add(closing);
+      closing.catch(() => {}).finally(() => this.#closings.delete(closing));
+    }
+    await Promise.all(this.#closings);
+  }
+
+  /** The opening that goes on until the next `close`. */
+  #current(): OpenedStorage {
+    return this.#opened ??= new OpenedStorage(this.#access, this.#world);
   }
 
   #requestFor(series: SeriesName, name: BackupName, options: StartBackupOptions): BackupRequest {
@@ -142,50 +130,5 @@ class RepositoryStorage implements BackupStorage {
       runType: options.runType ?? null,
       time: options.time,
     };
-  }
-
-  #tools(repository: Repository) {
-    return { repository, world: this.#world, retryLockMs: this.#access.retryLockMs };
-  }
-
-  /** The open repository; where it cannot be opened, the next call tries again. */
-  async #open(): Promise<Repository> {
-    const opening = this.#repository ??= openAccess(this.#access, this.#world);
-    try {
-      const repository = await opening;
-      if (this.#repository === opening) return repository;
-    } catch (error) {
-      if (this.#repository === opening) this.#repository = undefined;
-      throw error;
-    }
-    throw new InterruptedError(CLOSED);
-  }
-
-  /** The reader; one that could not be locked is replaced at the next call. */
-  async #openReader(): Promise<Reader> {
-    const repository = await this.#open();
-    if (this.#reader) return this.#reader;
-    const reader = new Reader(this.#tools(repository));
-    this.#reader = reader;
-    void reader.over().then(() => {
-      if (this.#reader === reader) this.#reader = undefined;
-    });
-    return reader;
-  }
-
-  async #closeReader(): Promise<void> {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    await reader?.close();
-  }
-}
-
-/** Runs `work`; where the signal stops it, it throws an `InterruptedError`. */
-async function untilAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  try {
-    signal?.throwIfAborted();
-    return await work();
-  } catch (error) {
-    throw signal ? withoutAbortReason(error, signal) : error;
   }
 }

@@ -36,9 +36,10 @@ export interface BackupHandle {
    * Keeps the backup: all of its files appear at once, or none where this rejects. Every stream must have been closed,
    * which `await writer.close()` makes sure of; one that is still open ends the backup with `UsageError`. A backup of no
    * file is valid. Throws the error that ended the backup, `ExistsError` where somebody else took the name meanwhile, and
-   * what the store throws.
+   * what the store throws. A backup that is committed is never reported as failed: of a lock that cannot be removed behind
+   * it the world's `onProblem` is told.
    */
-  endBackup(): Promise<WrittenBackup>;
+  endBackup(options?: StorageCallOptions): Promise<WrittenBackup>;
 
   /**
    * Gives the backup up: nothing of it will appear, and its streams fail. Chunks that are stored remain for the next try

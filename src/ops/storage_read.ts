@@ -7,10 +7,11 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
-import { interruption, withLock, withoutAbortReason, type World } from "./access.ts";
+import { withLock, withoutAbortReason, type World } from "./access.ts";
 import { readFile, type StreamSink } from "./get.ts";
 import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import type { NamedBackup } from "./storage_list.ts";
+import { unlessAborted } from "./storage_signals.ts";
 
 /** What a `Reader` works with. */
 export interface ReaderParts {
@@ -27,7 +28,8 @@ export class Reader {
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #finished: Promise<void>;
-  readonly #reads = new Set<Promise<unknown>>();
+  /** What keeps the lock: calls, and streams that are not at their end. */
+  readonly #uses = new Set<Promise<unknown>>();
   #indexed: Promise<IndexedRepository> | undefined;
 
   /** Begins to lock; the first read waits for that. */
@@ -39,26 +41,35 @@ export class Reader {
     this.#finished.catch((error) => this.#ready.reject(error));
   }
 
-  /** Whether a file is being read. */
+  /** Whether somebody reads. */
   get isBusy(): boolean {
-    return this.#reads.size > 0;
+    return this.#uses.size > 0;
+  }
+
+  /** Runs `work`, during which the reader is busy. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    const use = work();
+    this.#uses.add(use);
+    try {
+      return await use;
+    } finally {
+      this.#uses.delete(use);
+    }
   }
 
   /** The files of a backup. */
-  async filesOf(backup: Backup): Promise<readonly BackupFile[]> {
-    const repository = await this.#repositoryWith(backup);
+  async filesOf(backup: Backup, signal: AbortSignal): Promise<readonly BackupFile[]> {
+    const repository = await this.#repositoryWith(backup, signal);
     return await listFiles(repository, backup, await readManifest(repository, backup));
   }
 
-  /** A stream of a file that `filesOf` gave for this backup. */
-  async read(backup: Backup, file: BackupFile, outer: AbortSignal | undefined): Promise<ReadableStream<Uint8Array>> {
-    const repository = await this.#repositoryWith(backup);
-    if (outer?.aborted) throw interruption(outer);
-    const signals = outer ? [outer, this.#stop.signal] : [this.#stop.signal];
-    return streamOf(signals, (sink, signal) => {
-      const reading = readFile({ repository, threads: this.#threads, options: { signal }, file, sink, guard: "none" });
-      this.#reads.add(reading);
-      return reading.finally(() => this.#reads.delete(reading));
+  /** A stream of a file that `filesOf` gave for this backup; the signal ends it at any moment. */
+  async read(backup: Backup, file: BackupFile, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const repository = await this.#repositoryWith(backup, signal);
+    signal.throwIfAborted();
+    return streamOf([signal, this.#stop.signal], (sink, signal) => {
+      const reading = { repository, threads: this.#threads, options: { signal }, file, sink, guard: "none" } as const;
+      return this.use(() => readFile(reading));
     });
   }
 
@@ -67,7 +78,7 @@ export class Reader {
     await Promise.allSettled([this.#finished]);
   }
 
-  /** Ends what is being read, and lets lock and threads go. Throws where the lock could not be removed. */
+  /** Ends what is being read, and lets lock and threads go. */
   async close(): Promise<void> {
     this.#stop.abort(new InterruptedError("The storage was closed"));
     this.#closed.resolve();
@@ -81,7 +92,7 @@ export class Reader {
         await Promise.all([this.#threads.configure(repository.keys, "off"), lock.confirmed]);
         this.#ready.resolve();
         await this.#closed.promise;
-        await Promise.allSettled(this.#reads);
+        while (this.isBusy) await Promise.allSettled(this.#uses);
       });
     } catch (error) {
       if (!this.#stop.signal.aborted || error !== this.#stop.signal.reason) throw error;
@@ -92,12 +103,15 @@ export class Reader {
   }
 
   /** The index is loaded once, and again for a backup that came later: its root is in none that was loaded before. */
-  async #repositoryWith({ snapshot }: Backup): Promise<IndexedRepository> {
-    await this.#ready.promise;
+  async #repositoryWith({ snapshot }: Backup, signal: AbortSignal): Promise<IndexedRepository> {
+    await unlessAborted(signal, this.#ready.promise);
     const loaded = this.#indexed;
-    if (loaded !== undefined && (await loaded).index.has("tree", decodeHex(snapshot.tree))) return await loaded;
+    if (loaded !== undefined) {
+      const repository = await unlessAborted(signal, loaded);
+      if (repository.index.has("tree", decodeHex(snapshot.tree))) return repository;
+    }
     if (this.#indexed === loaded) this.#indexed = this.#load();
-    return await this.#indexed!;
+    return await unlessAborted(signal, this.#indexed!);
   }
 
   #load(): Promise<IndexedRepository> {
@@ -144,21 +158,26 @@ function streamOf(
   }, { highWaterMark: 0 });
 }
 
+/** Runs `work` with the reader there is at present; the signal it gets tells of the call's own one and of a close. */
+export type ReadCall = <T>(
+  signal: AbortSignal | undefined,
+  work: (reader: Reader, signal: AbortSignal) => Promise<T>,
+) => Promise<T>;
+
 /** A backup that was listed. */
 export class ReadHandle implements BackupHandle {
   readonly isReadOnly = true;
   readonly directory: string;
   readonly name: string;
   readonly #backup: Backup;
-  readonly #reader: () => Promise<Reader>;
-  #files: Promise<readonly BackupFile[]> | undefined;
+  readonly #read: ReadCall;
+  #files: readonly BackupFile[] | undefined;
 
-  /** `reader` gives the one that reads at present. */
-  constructor(directory: string, { name, backup }: NamedBackup, reader: () => Promise<Reader>) {
+  constructor(directory: string, { name, backup }: NamedBackup, read: ReadCall) {
     this.directory = directory;
     this.name = name;
     this.#backup = backup;
-    this.#reader = reader;
+    this.#read = read;
   }
 
   addFile(): never {
@@ -173,23 +192,15 @@ export class ReadHandle implements BackupHandle {
     return Promise.reject(this.#readOnly("abortBackup"));
   }
 
-  async readFile(path: string, { signal }: StorageCallOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const reader = await this.#reader();
-    const file = (await this.#filesBy(reader)).find((candidate) => this.#isAt(candidate, path));
-    if (file === undefined) {
-      throw new UsageError(`The backup ${JSON.stringify(this.name)} holds no file ${JSON.stringify(path)}`);
-    }
-    return await reader.read(this.#backup, file, signal);
-  }
-
-  /** Found once, and again where that failed. */
-  async #filesBy(reader: Reader): Promise<readonly BackupFile[]> {
-    try {
-      return await (this.#files ??= reader.filesOf(this.#backup));
-    } catch (error) {
-      this.#files = undefined;
-      throw error;
-    }
+  readFile(path: string, { signal: outer }: StorageCallOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#read(outer, async (reader, signal) => {
+      const files = this.#files ??= await reader.filesOf(this.#backup, signal);
+      const file = files.find((candidate) => this.#isAt(candidate, path));
+      if (file === undefined) {
+        throw new UsageError(`The backup ${JSON.stringify(this.name)} holds no file ${JSON.stringify(path)}`);
+      }
+      return await reader.read(this.#backup, file, signal);
+    });
   }
 
   /** A backup of another tool may hold files that do not lie below the directory of its series. */

@@ -17,12 +17,13 @@ import {
   type WriteOptions,
   type WrittenBackup,
 } from "./session.ts";
-import type { AddFileOptions, BackupHandle } from "./storage_handle.ts";
+import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 
 /** What a read-write handle works with. */
 export interface WriteHandleParts {
-  readonly repository: Repository;
+  /** Gives the open repository, or throws the signal's reason. */
+  readonly open: (signal: AbortSignal) => Promise<Repository>;
   readonly world: World;
   readonly retryLockMs: number;
   readonly name: BackupName;
@@ -58,12 +59,13 @@ export class WriteHandle implements BackupHandle {
   #ending: "ended" | "aborted" | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  /** Starts a backup; files can be added when `begun` resolves. */
+  /** Starts a backup; files can be added when `begun` resolves. Nothing is done, and `onOver` not told, before this is made. */
   constructor(parts: WriteHandleParts) {
     this.#parts = parts;
     for (const { promise } of [this.#decided, this.#begun]) promise.catch(() => {});
-    this.#finished = this.#perform();
+    this.#finished = Promise.resolve().then(() => this.#perform());
     this.#finished.catch((error) => this.#begun.reject(error));
+    this.#heed(parts.options.signal, this.#finished);
   }
 
   get directory(): string {
@@ -91,17 +93,15 @@ export class WriteHandle implements BackupHandle {
     const checked = this.#claim(parseStreamPath(path));
     const inlet = this.#inlets.open();
     const stored = this.#store(checked, inlet, guard);
-    const interrupt = () => this.#fail(interruption(signal!));
-    signal?.addEventListener("abort", interrupt);
-    void stored.finally(() => signal?.removeEventListener("abort", interrupt)).catch(() => {});
     const stream = this.#streamInto(checked, inlet, stored);
-    if (signal?.aborted) interrupt();
+    this.#heed(signal, stored);
     return stream;
   }
 
-  async endBackup(): Promise<WrittenBackup> {
+  async endBackup({ signal }: StorageCallOptions = {}): Promise<WrittenBackup> {
     this.#refuseEnded("endBackup");
     this.#ending = "ended";
+    this.#heed(signal, this.#finished);
     for (const [path, { isClosed }] of this.#files) {
       if (isClosed) continue;
       this.#fail(new UsageError(`The file "${path}" is still open: close it, and await that, before the backup ends`));
@@ -129,32 +129,30 @@ export class WriteHandle implements BackupHandle {
 
   /** The whole life of the backup: what it holds is let go at the end, whoever decides it. */
   async #perform(): Promise<WrittenBackup> {
-    const { repository, world, retryLockMs, request, options } = this.#parts;
-    const { signal: outer, packBytes, partLimits } = options;
-    const interrupt = () => this.#fail(interruption(outer!));
-    const threads = new PipelineThreads(world.blobThreads);
+    const { open, world, retryLockMs, request, options: { packBytes, partLimits } } = this.#parts;
     const { signal } = this.#stop;
+    let threads: PipelineThreads | undefined;
     try {
-      if (outer?.aborted) throw interruption(outer);
-      outer?.addEventListener("abort", interrupt);
+      signal.throwIfAborted();
+      const started = threads = new PipelineThreads(world.blobThreads);
+      const repository = await open(signal);
       return await withLock(repository, world, { exclusive: false, retryLockMs, signal }, async (lock) => {
         lock.confirmed.catch((error) => this.#fail(error));
         const limits = { ...packBytes !== undefined && { packBytes }, ...partLimits && { partLimits } };
-        const tools = { repository, threads, world, lock, request, signal, ...limits };
-        return await withSession(tools, (session) => this.#write(session));
+        const tools = { repository, threads: started, world, lock, request, signal, ...limits };
+        return await withSession(tools, (session) => this.#write(session, repository));
       });
     } catch (error) {
       this.#fail(error);
       throw this.#failure?.error;
     } finally {
-      outer?.removeEventListener("abort", interrupt);
-      threads.terminate();
+      threads?.terminate();
       this.#parts.onOver();
     }
   }
 
-  async #write(session: Session): Promise<WrittenBackup> {
-    const { repository, request: { series }, name } = this.#parts;
+  async #write(session: Session, repository: Repository): Promise<WrittenBackup> {
+    const { request: { series }, name } = this.#parts;
     refuseTaken(await namedOf(session.earlier, series, session.openIndex), series, name);
     this.#session = session;
     this.#begun.resolve();
@@ -207,6 +205,15 @@ export class WriteHandle implements BackupHandle {
       },
       abort: (reason) => this.#fail(reason ?? new InterruptedError(`The file "${path}" was aborted`)),
     });
+  }
+
+  /** Lets a signal end the backup until `over` settles. */
+  #heed(signal: AbortSignal | undefined, over: Promise<unknown>): void {
+    if (signal === undefined) return;
+    const interrupt = () => this.#fail(interruption(signal));
+    if (signal.aborted) interrupt();
+    signal.addEventListener("abort", interrupt);
+    over.catch(() => {}).finally(() => signal.removeEventListener("abort", interrupt));
   }
 
   /** Ends the backup: the first reason is the one that everybody gets. */

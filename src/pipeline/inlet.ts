@@ -77,7 +77,9 @@ export class Inlet implements Feed {
     for (let taken = 0; taken < bytes.length;) {
       this.#throwFailure();
       invariant(!this.#ended, "A stream was written to after its end");
-      const filling = this.#filling ??= await this.#nextSegment();
+      if (this.#filling === undefined) await this.#beginSegment();
+      const filling = this.#filling;
+      if (filling === undefined) continue; // It was given back: the stream was broken off.
       const { segment, length } = filling;
       const piece = bytes.subarray(taken, taken + segment.bytes.length - length);
       segment.bytes.set(piece, length);
@@ -125,11 +127,11 @@ export class Inlet implements Feed {
     this.#wake();
   }
 
-  async #nextSegment() {
+  /** From the moment it is there the segment is this stream's own, so that `fail` gives it back. */
+  async #beginSegment(): Promise<void> {
     const segment = await this.#siblings.acquire();
-    if (this.#failure === undefined) return { segment, length: 0 };
-    segment.release();
-    throw this.#failure.error;
+    if (this.#failure === undefined) this.#filling = { segment, length: 0 };
+    else segment.release();
   }
 
   #throwFailure(): void {

@@ -16,34 +16,50 @@ export interface SealStreamOptions {
   readonly inspection: Inspection;
   /** The blobs the repository holds; the taker of the batches adds to it what it stores. */
   readonly known: IdTable;
-  /** How many streams go through these threads at present; one, where it is not given. They share what goes on ahead. */
-  readonly streamsUnderWay?: () => number;
 }
 
-/** Batches that are being worked on at a time, for each sealing thread. */
-const BATCHES_PER_THREAD = 2;
-
-/** Yields the chunks of the whole stream in order, as they get ready. Throws what the feed throws. */
+/**
+ * Yields the chunks of the whole stream in order, as they get ready; a batch counts as stored when the next one is asked
+ * for. Throws what the feed throws. Any number of streams may share the threads: a stream holds slots for batches only as
+ * long as it can go on by itself, never while it waits for its feed or for another slot.
+ */
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
-  const { feed, threads, inspection, known, streamsUnderWay = () => 1 } = options;
-  const batchesAtOnce = () => Math.max(1, Math.floor(threads.blobThreads * BATCHES_PER_THREAD / streamsUnderWay()));
+  const { feed, threads, inspection, known } = options;
+  const slots = threads.batchSlots;
   const cutter = new SegmentCutter(options.chunker);
   const inFlight: Promise<SealedBatch>[] = [];
+  let arriving: Promise<FilledSegment | null> | undefined;
+  const oldest = async function* () {
+    yield await inFlight[0]!;
+    inFlight.shift();
+    slots.give();
+  };
   try {
-    for (;;) {
-      const filled = await feed.next();
-      const request = filled === null ? cutter.last() : cutter.cut(filled);
-      if (request !== null) {
+    for (let ended = false; !ended;) {
+      arriving = guarded(feed.next());
+      while (inFlight.length > 0 && !await settlesFirst(arriving, inFlight[0]!)) yield* oldest();
+      const filled: FilledSegment | null = await arriving;
+      arriving = undefined;
+      ended = filled === null;
+      filled?.segment.retain();
+      try {
+        const request = filled === null ? cutter.last() : cutter.cut(filled);
+        if (filled !== null) inspection.take(filled);
+        if (request === null) continue;
+        // One's own batches go first, so that no stream waits for another one's slot with one in its hands.
+        while (inFlight.length > 0 && !slots.isFree) yield* oldest();
+        await slots.take();
         threads.shareKnown(known);
         inFlight.push(guarded(seal(threads, request, filled)));
+      } finally {
+        filled?.segment.release();
       }
-      if (filled === null) break;
-      inspection.take(filled);
-      while (inFlight.length >= batchesAtOnce()) yield await inFlight.shift()!;
     }
-    while (inFlight.length > 0) yield await inFlight.shift()!;
+    while (inFlight.length > 0) yield* oldest();
   } finally {
+    arriving?.then((filled) => filled?.segment.release(), () => {});
     await Promise.allSettled(inFlight);
+    for (const _ of inFlight) slots.give();
   }
 }
 
@@ -94,6 +110,12 @@ async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, fille
   } finally {
     segment?.release();
   }
+}
+
+/** Whether `one` settles before `other`, or both have. */
+function settlesFirst(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
+  const [yes, no] = [() => true, () => false];
+  return Promise.race([one.then(yes, yes), other.then(no, no)]);
 }
 
 /** Keeps a rejection from counting as unhandled until somebody awaits it. */

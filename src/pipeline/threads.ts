@@ -5,22 +5,31 @@ import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls } from "./calls.ts";
 import { Inspection } from "./inspection.ts";
+import { Slots } from "./slots.ts";
 import { Thread } from "./thread.ts";
+
+/** Batches that are sealed or wait to be stored at a time, for each sealing thread. */
+const BATCHES_PER_THREAD = 2;
 
 /** Worker threads, ended together. Starting them early costs nothing that waiting for a password would not. */
 export class PipelineThreads {
   readonly #digest: Thread<DigestCalls>;
-  readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[];
+  readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
+  /** A slot for every batch between its first call and the moment it is stored, whatever stream it is of. */
+  readonly batchSlots: Slots;
   #knownGeneration = -1;
   #streams = 0;
 
   /** Starts one digesting thread and `blobThreads` that seal and open. */
   constructor(blobThreads: number) {
+    this.batchSlots = new Slots(blobThreads * BATCHES_PER_THREAD);
     this.#digest = new Thread(startWorker());
-    this.#blobs = Array.from(
-      { length: blobThreads },
-      () => ({ thread: new Thread<BlobCalls>(startWorker()), load: 0 }),
-    );
+    try {
+      while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });
+    } catch (error) {
+      this.terminate();
+      throw error;
+    }
   }
 
   /** How many threads seal and open. */

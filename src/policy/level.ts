@@ -1,6 +1,6 @@
 /** Which level the next backup has, and which backup it continues. Pure: what there is comes in, a decision goes out. */
 import { shortId } from "../base/id.ts";
-import type { ManifestId } from "../base/id.ts";
+import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { RunType } from "../base/run_type.ts";
 import { isInFuture } from "./expectation.ts";
 import { type FreezerRules, freezerVerdicts } from "./level_freezer.ts";
@@ -26,8 +26,8 @@ export interface LevelRequest {
   readonly runType: RunType | null;
   /** When it begins, in milliseconds since 1970 UTC. */
   readonly nowMs: number;
-  /** How many snapshots cannot be read: each may be the backup to continue. */
-  readonly unreadable: number;
+  /** Snapshots that cannot be read, and of which each may be the one to continue. */
+  readonly unreadable: readonly SnapshotId[];
 }
 
 /** A level, and why. */
@@ -46,8 +46,9 @@ export interface LevelDecision {
 
 /**
  * Decides. Where several rules apply the fullest wins: the lowest level; of equal ones Freezer's come before TwinDB's, and
- * those before going on with the newest. A parent that is gone, or that has a problem, makes a level 0 with a warning. Backups from the future
- * (a clock was wrong, here or there) are continued only where there are no others, and never without a warning.
+ * those before going on with the newest. A parent that is gone, or that has a problem, makes a level 0 with a warning.
+ * So does a snapshot that cannot be read and may be that parent. Backups from the future (a clock was wrong, here or there)
+ * are continued only where there are no others, and never without a warning.
  */
 export function decideLevel(history: readonly LevelRecord[], request: LevelRequest): LevelDecision {
   const past = history.filter(({ startedMs }) => !isInFuture(startedMs, request.nowMs));
@@ -64,7 +65,7 @@ export function decideLevel(history: readonly LevelRecord[], request: LevelReque
     overruled: verdicts.filter((verdict) => verdict.rule !== rule)
       .map((verdict) => ({ rule: verdict.rule, level: levelOf(verdict), reason: verdict.reason })),
     warnings: [
-      ...(rule === "damaged-parent" || rule === "gone-parent" ? [`${reason}; this backup is a level 0`] : []),
+      ...levelZeroWarnings(decisive),
       ...futureWarnings(history.length - past.length, past.length, parent),
     ],
   };
@@ -75,7 +76,7 @@ function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): Leve
   const { rules, runType, nowMs, unreadable } = request;
   const verdicts: LevelVerdict[] = [];
   if (rules.mode === "full") verdicts.push({ rule: "level", parent: null, reason: "a full backup is asked for" });
-  else if (unreadable > 0) verdicts.push(unreadableVerdict(unreadable));
+  else if (unreadable.length > 0) verdicts.push(unreadableVerdict(unreadable));
   const chain = newestChainOf(usable);
   if (chain !== undefined) verdicts.push(...freezerVerdicts(chain, rules, nowMs));
   else verdicts.push({ rule: "first", parent: null, reason: "there is no backup to continue" });
@@ -86,10 +87,12 @@ function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): Leve
   return [...verdicts.filter((verdict) => !goesOn(verdict)), ...verdicts.filter(goesOn)];
 }
 
-function unreadableVerdict(unreadable: number): LevelVerdict {
-  const which = unreadable === 1 ? "a snapshot cannot be read; it" : `${unreadable} snapshots cannot be read; one`;
-  const reason = `${which} may be the backup to continue: run "agent check"`;
-  return { rule: "damaged-parent", parent: null, reason };
+function unreadableVerdict(unreadable: readonly SnapshotId[]): LevelVerdict {
+  const [first] = unreadable;
+  const which = unreadable.length === 1
+    ? `snapshot ${shortId(first!)} cannot be read and`
+    : `${unreadable.length} snapshots cannot be read, of which one (${shortId(first!)} is the first)`;
+  return { rule: "damaged-parent", parent: null, reason: `${which} may be the backup to continue` };
 }
 
 function withoutDamage(verdict: LevelVerdict): LevelVerdict {
@@ -97,6 +100,12 @@ function withoutDamage(verdict: LevelVerdict): LevelVerdict {
   if (parent === null || parent.problem === null) return verdict;
   const reason = `the parent ${shortId(parent.id)} cannot be continued: ${parent.problem}`;
   return { rule: "damaged-parent", parent: null, reason };
+}
+
+function levelZeroWarnings({ rule, reason }: LevelVerdict): string[] {
+  if (rule === "gone-parent") return [`${reason}; this backup is a level 0`];
+  if (rule !== "damaged-parent") return [];
+  return [`${reason}; this backup is a level 0; run "agent check --read-data"`];
 }
 
 function futureWarnings(inFuture: number, inPast: number, parent: LevelRecord | null): string[] {

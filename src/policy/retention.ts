@@ -6,6 +6,7 @@
  */
 import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../base/duration.ts";
 import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
+import { isInFuture } from "./expectation.ts";
 
 /** What retention has to know of a backup. */
 export interface RetentionCandidate {
@@ -32,7 +33,10 @@ export interface KeepRules {
   readonly withinUnits?: Readonly<Partial<Record<KeepUnit, CalendarSpan>>>;
   /** Keeps what has all tags of one of these lists; the list `[""]` fits backups without tags. */
   readonly tags?: readonly (readonly string[])[];
-  /** How many of the newest backups of a run type to keep, 0 for none; run types that are not named are kept. */
+  /**
+   * How many of the newest backups of a run type to keep, 0 for none. Run types that are not named are kept, and so is
+   * what lies in the future, which does not count: it would take the places of real backups.
+   */
   readonly runTypes?: ReadonlyMap<string, number>;
   /** Keeps what is no older than so long before now. */
   readonly notOlderThan?: CalendarSpan;
@@ -68,7 +72,7 @@ export function applyPolicy<T extends RetentionCandidate>(
     withinRule(newestFirst, rules, now),
     counted.keeper,
     withinUnitsRule(newestFirst, rules, now),
-    runTypeRule(rules),
+    runTypeRule(rules, now),
     ageRule(rules, now),
   ];
   return newestFirst.map((backup, position) => ({
@@ -86,6 +90,14 @@ export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[
   });
 }
 
+/** Why a backup is kept that a rule cannot judge yet. */
+export const FUTURE_REASON = "in the future";
+
+/** Whether a backup claims to be made in the future, beyond what clocks may differ. */
+export function liesInFuture({ time }: RetentionCandidate, now: Date): boolean {
+  return isInFuture(Number(time.nanoseconds / NANOSECONDS_PER_MS), now.getTime());
+}
+
 /** Whether a backup has all of the tags; the empty one stands for having none. */
 export function hasTags(tags: readonly string[], wanted: readonly string[]): boolean {
   for (const tag of wanted) {
@@ -94,6 +106,8 @@ export function hasTags(tags: readonly string[], wanted: readonly string[]): boo
   }
   return true;
 }
+
+const NANOSECONDS_PER_MS = 1_000_000n;
 
 /** Asked of each backup once, newest first: why it is to be kept. */
 type Keeper = (backup: RetentionCandidate, isOldest: boolean) => string[];
@@ -151,12 +165,14 @@ function withinUnitsRule(newestFirst: readonly RetentionCandidate[], rules: Keep
   return (backup, isOldest) => keepers.flatMap((keeper) => keeper(backup, isOldest));
 }
 
-function runTypeRule({ runTypes }: KeepRules): Keeper {
+function runTypeRule({ runTypes }: KeepRules, now: Date): Keeper {
   if (runTypes === undefined || runTypes.size === 0) return () => [];
   const left = new Map(runTypes);
-  return ({ runType }) => {
+  return (backup) => {
+    const { runType } = backup;
     const count = runType === null ? undefined : left.get(runType);
     if (count === undefined) return ["run type without a limit"];
+    if (liesInFuture(backup, now)) return [FUTURE_REASON];
     if (count === 0) return [];
     left.set(runType!, count - 1);
     return [`${runType} run`];

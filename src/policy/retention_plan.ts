@@ -2,8 +2,7 @@
  * The plan of a retention run: backups in groups, what is kept of each group and why, what goes. Nothing here touches a
  * repository: a dry run prints the plan, a real one removes what it names.
  */
-import { momentOf } from "./calendar.ts";
-import { type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+import { type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
 /** What the plan has to know of a backup, beyond what the rules ask. */
 export interface PlannedBackup extends RetentionCandidate {
@@ -31,6 +30,8 @@ export interface RetentionGroup<T> {
   readonly remove: readonly T[];
   /** One for each backup that is kept, in the same order. */
   readonly reasons: readonly Judgement<T>[];
+  /** Those of both lists that claim to be made in the future, newest first: a clock was wrong, here or there. */
+  readonly inFuture: readonly T[];
   /** The policy keeps nothing of the group; what is kept all the same is the last good backup. */
   readonly policyKeepsNothing: boolean;
 }
@@ -60,18 +61,21 @@ export function planRetention<T extends PlannedBackup>(
   const judged = groupsOf(selected, options.groupBy).map((members) => options.judge(members));
   const going = new Set(judged.flat().filter(({ matches }) => matches.length === 0).map(({ backup }) => backup));
   const spared = options.allowLast ? new Set<T>() : lastGood(all, going, options.now);
-  return judged.map((judgements) => planGroup(judgements, spared, options.groupBy));
+  return judged.map((judgements) => planGroup(judgements, spared, options));
 }
 
-/** The newest good backup of each series and host of which only such are good that go. */
+/**
+ * The newest good backup of each series and host of which all good ones go. Those of the future count only where there are
+ * no others: a clock that once ran ahead must not let the real backups go in favour of one that claims to be newer.
+ */
 export function lastGood<T extends PlannedBackup>(all: readonly T[], going: ReadonlySet<T>, now: Date): Set<T> {
-  const latest = momentOf(now).nanoseconds;
   const spared = new Set<T>();
   for (const members of groupsOf(all, ["host", "series"])) {
     const good = newestFirstOf(members).filter(({ isGood }) => isGood);
-    if (good.length === 0 || good.some((backup) => !going.has(backup))) continue;
-    // A clock that once ran ahead must not let the real backups go in favour of one that claims to be newer.
-    spared.add(good.find(({ time }) => time.nanoseconds <= latest) ?? good[0]!);
+    const real = good.filter((backup) => !liesInFuture(backup, now));
+    const counted = real.length > 0 ? real : good;
+    const [newest] = counted;
+    if (newest !== undefined && counted.every((backup) => going.has(backup))) spared.add(newest);
   }
   return spared;
 }
@@ -79,7 +83,7 @@ export function lastGood<T extends PlannedBackup>(all: readonly T[], going: Read
 function planGroup<T extends PlannedBackup>(
   judgements: readonly Judgement<T>[],
   spared: ReadonlySet<T>,
-  groupBy: readonly GroupWord[],
+  { groupBy, now }: PlanOptions<T>,
 ): RetentionGroup<T> {
   const reasons = judgements.map((judgement) =>
     spared.has(judgement.backup) ? { ...judgement, matches: [LAST_GOOD_REASON] } : judgement
@@ -96,6 +100,7 @@ function planGroup<T extends PlannedBackup>(
     keep,
     remove: members.filter((backup) => !kept.has(backup)),
     reasons,
+    inFuture: members.filter((backup) => liesInFuture(backup, now)),
     policyKeepsNothing: judgements.every(({ matches }) => matches.length === 0),
   };
 }

@@ -3,7 +3,7 @@
  * kept, and whatever lies in the future. Days are those of UTC.
  */
 import { dayOf, type Moment, momentOf, monthOf, weekOf } from "./calendar.ts";
-import { type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+import { FUTURE_REASON, type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
 /** How many units to look back, the one that is under way included; 0 leaves a unit out. */
 export interface Rotation {
@@ -33,7 +33,7 @@ export function applyRotation<T extends RetentionCandidate>(
   ];
   return newestFirst.map((backup) => {
     const isFuture = backup.time.nanoseconds > today.nanoseconds;
-    const matches = isFuture ? ["in the future"] : kept.flatMap((reasons) => reasons.get(backup) ?? []);
+    const matches = isFuture ? [FUTURE_REASON] : kept.flatMap((reasons) => reasons.get(backup) ?? []);
     return { backup, matches, counters: {} };
   });
 }

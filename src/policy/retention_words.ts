@@ -6,9 +6,14 @@ import type { GroupWord } from "./retention_plan.ts";
 /** More digits are a slip: nobody has a thousand million backups. */
 const COUNT = /^\d{1,9}$/;
 
-/** `text` as a count; `unlimited`, or -1 as older restics have it, is `Infinity`. Throws `UsageError` naming `what`. */
+/** `text` as a count of restic's rules: as `parseCount`, and -1, as older restics have it, is `Infinity`, too. */
 export function parseKeepCount(text: string, what: string): number {
-  if (text === "unlimited" || text === "-1") return Infinity;
+  return text === "-1" ? Infinity : parseCount(text, what);
+}
+
+/** `text` as a count; `unlimited` is `Infinity`. Throws `UsageError` naming `what`. */
+export function parseCount(text: string, what: string): number {
+  if (text === "unlimited") return Infinity;
   if (COUNT.test(text)) return Number(text);
   throw new UsageError(`Not a number of ${what}: "${text}"; write a whole number of up to 9 digits, or unlimited`);
 }
@@ -29,7 +34,7 @@ export function parseRunTypeCounts(
     }
     const runType = parseRunType(name);
     if (counts.has(runType)) throw new UsageError(`The run type ${runType} is counted twice; name it once`);
-    counts.set(runType, parseKeepCount(count, `${runType} runs to keep`));
+    counts.set(runType, parseCount(count, `${runType} runs to keep`));
   }
   return counts;
 }

@@ -6,11 +6,10 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, NotFoundError } from "../base/errors.ts";
-import { decodeHex, encodeHex } from "../base/hex.ts";
-import { asId, ID_BYTES, type IndexId, type PackId } from "../base/id.ts";
+import { decodeHex } from "../base/hex.ts";
+import { asId, type IndexId, type PackId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { PackedBlob } from "../format/blob.ts";
-import { decodeIndex } from "../format/index_file.ts";
 import {
   encodePackHeader,
   MAX_PACK_HEADER_BYTES,
@@ -20,6 +19,7 @@ import {
 } from "../format/pack_header.ts";
 import { BlobIndex } from "./blob_index.ts";
 import type { Findings, SuspectPacks } from "./check_findings.ts";
+import { packsOfIndex } from "./index_packs.ts";
 import type { Repository } from "./repository.ts";
 
 /** What the index says about a pack as a whole. */
@@ -152,47 +152,6 @@ class IndexCheck implements CheckedIndex {
 }
 
 const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
-
-/** Ids share buffers of so many: one buffer for each would cost more than all else. */
-const IDS_AT_ONCE = 4096;
-
-/** The packs of an index file with their blobs in the order of offsets. Throws `IntegrityError` for a malformed file. */
-export function packsOfIndex(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
-  const packs = new Map<PackId, PackedBlob[]>();
-  let packId: PackId | undefined;
-  let ids = new Uint8Array(0);
-  let idsEnd = 0;
-  decodeIndex(json, what, {
-    pack(id) {
-      packId = encodeHex(id) as PackId;
-    },
-    blob(type, id, offset, length, uncompressedLength) {
-      if (idsEnd === ids.length) {
-        ids = new Uint8Array(IDS_AT_ONCE * ID_BYTES);
-        idsEnd = 0;
-      }
-      ids.set(id, idsEnd);
-      const ownId = ids.subarray(idsEnd, idsEnd += ID_BYTES);
-      const blob = { type, id: ownId, offset, length, uncompressedLength };
-      const blobs = packs.get(packId!);
-      if (blobs) blobs.push(blob);
-      else packs.set(packId!, [blob]);
-    },
-  });
-  for (const [id, blobs] of packs) packs.set(id, sortedDistinct(blobs));
-  return packs;
-}
-
-/** Blobs by offset, each once: some writers name a pack twice in one file, which restic takes for one description. */
-function sortedDistinct(blobs: PackedBlob[]): PackedBlob[] {
-  blobs.sort((a, b) => a.offset - b.offset);
-  return blobs.filter((blob, i) => i === 0 || !sameBlob(blob, blobs[i - 1]!));
-}
-
-function sameBlob(a: PackedBlob, b: PackedBlob): boolean {
-  return a.offset === b.offset && a.length === b.length && a.uncompressedLength === b.uncompressedLength &&
-    a.type === b.type && a.id.every((byte, i) => byte === b.id[i]);
-}
 
 /** SHA-256 of the header of a pack that holds exactly these blobs; null where none can. */
 export function headerDigest(blobs: readonly PackedBlob[]): string | null {

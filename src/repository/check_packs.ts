@@ -7,10 +7,12 @@ import type { CheckContext, DescribedPack } from "./check_index.ts";
 export interface CheckedPacks {
   /** Those that are there in their right size. */
   readonly whole: readonly DescribedPack[];
+  /** Those that the store does not list. */
+  readonly missing: ReadonlySet<PackId>;
   /** Bytes of all packs that the index describes, as far as they are there. */
   readonly bytes: number;
-  /** How many packs no index describes. */
-  readonly unreferenced: number;
+  /** Packs that no index describes, in the order of their names. */
+  readonly unreferenced: readonly ListedFile[];
 }
 
 const BRING_BACK_PACK = "bring the file back from a copy of the store; where there is none, run ";
@@ -30,18 +32,22 @@ export async function checkPacks(
     onProgress(sizes.size, packs.size);
   }
   const whole: DescribedPack[] = [];
+  const missing = new Set<PackId>();
   let bytes = 0;
   for (const pack of packs.values()) {
     const size = sizes.get(pack.id);
     bytes += size ?? 0;
-    if (size === undefined) suspects.add(pack.number, findings.error(missingPack(pack)));
-    else if (size !== pack.bytes) suspects.add(pack.number, findings.error(wrongSize(pack, size)));
+    if (size === undefined) {
+      suspects.add(pack.number, findings.error(missingPack(pack)));
+      missing.add(pack.id);
+    } else if (size !== pack.bytes) suspects.add(pack.number, findings.error(wrongSize(pack, size)));
     else whole.push(pack);
   }
   // The order of a listing is the store's; a report is always the same.
   unreferenced.sort((a, b) => a.name < b.name ? -1 : 1);
-  for (const { name, size } of unreferenced) findings.note(unreferencedPack(name, size));
-  return { whole, bytes, unreferenced: unreferenced.length };
+  const isIndexDamaged = findings.errors.some(({ kind }) => kind === "index");
+  for (const { name, size } of unreferenced) findings.note(unreferencedPack(name, size, isIndexDamaged));
+  return { whole, missing, bytes, unreferenced };
 }
 
 function missingPack({ id }: DescribedPack) {
@@ -53,7 +59,13 @@ function wrongSize({ id, bytes }: DescribedPack, size: number) {
   return { kind: "pack", id, text, advice: WRONG_SIZE_ADVICE, repair: "packs" } as const;
 }
 
-function unreferencedPack(id: string, size: number) {
+function unreferencedPack(id: string, size: number, isIndexDamaged: boolean) {
+  if (isIndexDamaged) {
+    const text = `Pack ${id} of ${size} bytes is in no index that can be read`;
+    return { kind: "pack", id, text, advice: `keep it: "agent repair index" lists it again` } as const;
+  }
   const text = `Pack ${id} of ${size} bytes is in no index; an interrupted backup leaves such, or one that is running`;
-  return { kind: "pack", id, text, advice: `nothing has to be done; "agent prune" removes it` } as const;
+  const advice =
+    `nothing has to be done, "agent prune" removes it; if blobs are missing, "agent repair index" lists it`;
+  return { kind: "pack", id, text, advice } as const;
 }

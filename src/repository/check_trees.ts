@@ -4,7 +4,7 @@
  * It goes down level by level, all snapshots together, so that a store far away is asked for several trees at a time.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, StoreError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { BlobId } from "../base/id.ts";
 import type { Node } from "../format/node.ts";
@@ -15,6 +15,7 @@ import type { CheckContext } from "./check_index.ts";
 import { type CheckedNodes, checkNodes } from "./check_nodes.ts";
 import type { StoredSnapshot } from "./snapshots.ts";
 import { readTree } from "./trees.ts";
+import { failureOfFile } from "./unreadable.ts";
 
 /** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
 const MOST_TREES_AT_ONCE = 8;
@@ -43,7 +44,7 @@ interface Visit {
 /** What one visit found: nodes, or why there are none. */
 type Visited =
   | { readonly subtrees: readonly { readonly name: string; readonly tree: BlobId }[]; readonly checked: CheckedNodes }
-  | { readonly failure: IntegrityError };
+  | { readonly failure: IntegrityError | StoreError };
 
 /** A check of trees is a check with the index loaded. */
 export interface TreeCheckContext extends CheckContext {
@@ -130,7 +131,7 @@ class TreeWalk implements CheckedTrees {
       return { subtrees: subtreesOf(nodes), checked: checkNodes(nodes, repository.index, suspects) };
     } catch (error) {
       if (error instanceof IntegrityError) return { failure: error };
-      throw error;
+      return { failure: await failureOfFile(repository.store, error, this.#context.signal) };
     }
   }
 
@@ -147,6 +148,8 @@ class TreeWalk implements CheckedTrees {
         this.#graph.connect(visit.number, this.#meet(tree, `${visit.prefix}${name}/`, next));
       }
     } else if (doubts.length === 0) {
+      // That the store does not give it is no damage, unless its pack is in doubt anyway.
+      if (visited.failure instanceof StoreError) throw visited.failure;
       this.#hit(this.#context.findings.error(this.#unreadable(visit, visited.failure)), visit.number, "");
     }
   }

@@ -2,6 +2,7 @@
 import type { IndexId } from "../base/id.ts";
 import { asId } from "../base/id.ts";
 import { NotFoundError } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { decodeIndex } from "../format/index_file.ts";
 import { BlobIndex, type PlaceOptions } from "./blob_index.ts";
@@ -23,7 +24,9 @@ export async function loadIndex(files: SealedFiles, options: LoadIndexOptions): 
   ids.sort();
   await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
     try {
-      addIndexFile(index, await files.load("index", id, callOptions), `index ${id}`);
+      const json = await files.load("index", id, callOptions);
+      addIndexFile(index, json, `index ${id}`);
+      freeBuffer(json);
     } catch (error) {
       // Another process merged it into a newer file, which is listed as well or holds nothing this one needs.
       if (!(error instanceof NotFoundError)) throw error;
@@ -35,6 +38,7 @@ export async function loadIndex(files: SealedFiles, options: LoadIndexOptions): 
 function addIndexFile(index: BlobIndex, json: Uint8Array, what: string): void {
   let pack = -1;
   decodeIndex(json, what, {
+    wantedData: index.wantedData,
     pack(id) {
       pack = index.addPack(id);
     },

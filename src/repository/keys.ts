@@ -9,8 +9,9 @@ import { asId, type KeyId, shortId } from "../base/id.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { deriveKey, NEW_KEY_PARAMETERS, type ScryptParameters } from "../crypto/kdf.ts";
 import { createSealer, type SealingKeys } from "../crypto/seal.ts";
-import { formatTimestamp, timestampToDate } from "../format/time.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
+import type { ProcessMark } from "../format/lock.ts";
+import { formatTimestamp, timestampToDate } from "../format/time.ts";
 import type { BlobStore } from "../store/store.ts";
 
 /** Who and where: written to key files, locks and snapshots. */
@@ -20,6 +21,8 @@ export interface Identity {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
+  /** What tells this process from others of its number; absent where the system does not say. */
+  readonly process?: ProcessMark;
 }
 
 /** What key files are made with. */

@@ -1,16 +1,15 @@
 /**
- * Locks, as restic's (restic design document, section Locks): a file per holder, shared or exclusive, refreshed while it
- * is held.
- *
- * To lock is to write one's own file and then look whether anybody else's excludes it; two that come at the same moment
- * both see each other, so at most one goes on.
+ * The locks of a repository, whoever holds them (restic design document, section Locks): which there are, whom they
+ * exclude, and which protect nobody any more.
  */
 import type { Clock } from "../base/clock.ts";
+import { mapConcurrently } from "../base/concurrency.ts";
+import { formatDuration } from "../base/duration.ts";
 import { IntegrityError, LockedError, NotFoundError } from "../base/errors.ts";
 import { asId, type LockId } from "../base/id.ts";
-import { formatDuration } from "../base/duration.ts";
-import { decodeLock, encodeLock, type Lock } from "../format/lock.ts";
-import { formatTimestamp, timestampToDate, ZERO_TIME } from "../format/time.ts";
+import { decodeLock, type Lock } from "../format/lock.ts";
+import { timestampToDate, ZERO_TIME } from "../format/time.ts";
+import type { StoreCallOptions } from "../store/store.ts";
 import type { Identity } from "./keys.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
@@ -18,98 +17,40 @@ import type { SealedFiles } from "./sealed_files.ts";
 export interface LockTools {
   readonly clock: Clock;
   readonly identity: Identity;
-  /** Whether a process of this machine is alive. */
-  readonly processExists: (pid: number) => boolean;
+  /**
+   * Whether a process of this number is alive in the process table of `identity`; with `started` (see `ProcessMark`),
+   * whether it is the one that started then, as far as that can be found out.
+   */
+  readonly processExists: (pid: number, started?: number) => boolean;
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
-/** After writing a lock everybody waits so long before looking again, so that slow listings show both. */
-const SETTLE_MS = 200;
-const REFRESH_MS = 5 * 60 * 1000;
-/** A holder whose last refresh is as old must stop: others are about to call its lock stale. */
-const REFRESH_DEADLINE_MS = 22.5 * 60 * 1000;
 const STALE_MS = 30 * 60 * 1000;
-/** Pauses between tries to get a lock double from the first to the longest. */
-const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 60 * 1000;
+/** Numbers of processes lie from 1 to here; to a system others may mean groups of processes. */
+const LARGEST_PID = 2 ** 31 - 1;
+const LOADS_AT_ONCE = 8;
+/** No more of a name is shown. */
+const LONGEST_NAME = 64;
+
+/** Why a lock protects nobody any more. Only of the first one there is never a doubt. */
+export type StaleReason =
+  | "its process is gone"
+  | "its process seems to be gone"
+  | "it was not refreshed for 30 minutes"
+  | "it cannot be read";
 
 /** A lock of somebody as it was found. */
 export interface FoundLock {
   readonly id: LockId;
   readonly lock: Lock;
   /** Why the lock no longer protects anybody, or null where it may. */
-  readonly stale: "its process is gone" | "it was not refreshed for 30 minutes" | "it cannot be read" | null;
-}
-
-/** A lock that is held. */
-export interface HeldLock {
-  /**
-   * Resolves when the lock is known to exclude what it has to; rejects with `LockedError` otherwise. Work that changes
-   * nothing may go on meanwhile.
-   */
-  readonly confirmed: Promise<void>;
-  /** Throws `LockedError` where the lock could not be refreshed in time, so that others may have taken over. */
-  assertHeld(): void;
-  /** Removes the lock; safe to repeat. */
-  release(): Promise<void>;
-}
-
-/** Options of `acquireLock`. */
-export interface AcquireOptions {
-  readonly exclusive: boolean;
-  /** How long to try again while somebody else's lock excludes this one, in milliseconds; 0 (the default) fails at once. */
-  readonly retryLockMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Writes a lock, once no other one is seen to exclude it. Locks of this host's dead processes are removed on the way.
- * Throws `LockedError` where another one still excludes it when the time for trying is over, and the signal's reason.
- */
-export async function acquireLock(files: SealedFiles, tools: LockTools, options: AcquireOptions): Promise<HeldLock> {
-  const { retryLockMs = 0, signal } = options;
-  const { clock } = tools;
-  const deadlineMs = clock.monotonicMs() + retryLockMs;
-  for (let pauseMs = FIRST_RETRY_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS)) {
-    try {
-      return await tryToLock(files, tools, options);
-    } catch (error) {
-      const leftMs = deadlineMs - clock.monotonicMs();
-      if (!(error instanceof LockedError) || leftMs <= 0) throw error;
-      await clock.sleep(Math.min(shortened(pauseMs, tools), leftMs), signal);
-    }
-  }
-}
-
-/** One try. Who may wait waits for the confirmation, too: a lock that was handed out cannot be tried for again. */
-async function tryToLock(files: SealedFiles, tools: LockTools, options: AcquireOptions): Promise<HeldLock> {
-  const { exclusive, retryLockMs = 0, signal } = options;
-  signal?.throwIfAborted();
-  await refuseConflicts(files, tools, exclusive, []);
-  const lock = new RefreshedLock(files, tools, exclusive);
-  await lock.write();
-  const held = lock.hold(signal);
-  if (retryLockMs === 0) return held;
-  try {
-    await held.confirmed;
-    return held;
-  } catch (error) {
-    await held.release();
-    throw error;
-  }
-}
-
-/** A pause, shorter by up to a quarter, so that two that met once do not meet at every further try. */
-function shortened(pauseMs: number, { randomBytes }: LockTools): number {
-  return pauseMs * (1 - randomBytes(1)[0]! / 1024);
+  readonly stale: StaleReason | null;
 }
 
 /** All locks there are. Throws `IntegrityError` for one that cannot be read. */
-export function listLocks(files: SealedFiles, tools: LockTools): Promise<FoundLock[]> {
-  return findLocks(files, tools, (id, error) => {
-    const advice = 'if nobody is at work here, run "agent unlock --remove-all"';
-    throw new IntegrityError(`Cannot tell who holds lock ${id}: ${error.message}; ${advice}`, { cause: error });
-  });
+export async function listLocks(files: SealedFiles, tools: LockTools): Promise<FoundLock[]> {
+  const { others } = await new LockReader(files).look();
+  return others.map((read) => foundLock(read, tools));
 }
 
 /** Removes stale locks, or all, even such as cannot be read; gives what was removed. */
@@ -118,152 +59,172 @@ export async function removeLocks(
   tools: LockTools,
   options: { all: boolean },
 ): Promise<FoundLock[]> {
-  const removed: FoundLock[] = [];
-  const unreadable = (id: LockId): FoundLock => ({ id, lock: UNKNOWN_LOCK, stale: "it cannot be read" });
-  for (const found of await (options.all ? findLocks(files, tools, unreadable) : listLocks(files, tools))) {
-    if (!options.all && found.stale === null) continue;
-    await files.remove("lock", found.id);
-    removed.push(found);
+  const { others } = await new LockReader(files).look();
+  const found = others.map((read) => options.all ? anyLock(read, tools) : foundLock(read, tools));
+  const going = found.filter(({ stale }) => options.all || stale !== null);
+  for (const { id } of going) await files.remove("lock", id);
+  return going;
+}
+
+/** What `refuseConflicts` goes by. */
+export interface WantedLock {
+  readonly exclusive: boolean;
+  /** Files of the wanted lock itself. */
+  readonly own: readonly LockId[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Looks for locks besides one's own that exclude the wanted one; gives the names of all that are listed, own ones too.
+ * Removes those that are over without doubt. Throws `LockedError` for the first that excludes it, and
+ * `IntegrityError` for one that cannot be read.
+ */
+export async function refuseConflicts(
+  reader: LockReader,
+  tools: LockTools,
+  { exclusive, own, signal }: WantedLock,
+): Promise<ReadonlySet<LockId>> {
+  const { listed, others } = await reader.look({ own, ...signal && { signal } });
+  for (const read of others) {
+    const found = foundLock(read, tools);
+    if (isOver(found, tools)) {
+      await reader.files.remove("lock", found.id);
+    } else if (exclusive || found.lock.exclusive) {
+      throw new LockedError(`The repository is locked ${describeLock(found, tools)}`);
+    }
   }
-  return removed;
+  return listed;
+}
+
+/** A lock file, and what it says or why it cannot be read. */
+interface ReadLock {
+  readonly id: LockId;
+  readonly content: Lock | IntegrityError;
+}
+
+/** What a look at the locks found. */
+interface Look {
+  /** All names that the store lists. */
+  readonly listed: ReadonlySet<LockId>;
+  /** What stands under those that are not one's own. */
+  readonly others: readonly ReadLock[];
+}
+
+/** Reads the locks of a repository, each once however often it looks: a lock file never changes. */
+export class LockReader {
+  readonly files: SealedFiles;
+  /** By name what was read; undefined where the file was gone before. */
+  readonly #contents = new Map<LockId, Lock | IntegrityError | undefined>();
+
+  constructor(files: SealedFiles) {
+    this.files = files;
+  }
+
+  /**
+   * The locks that were there at one moment. One that is refreshed meanwhile gets another name before it loses the first:
+   * where a file is gone when it is to be read, the listing is made again. Empty files are none, as for restic.
+   */
+  async look(options: StoreCallOptions & { readonly own?: readonly LockId[] } = {}): Promise<Look> {
+    const { own = [], ...call } = options;
+    for (;;) {
+      const rows = await Array.fromAsync(this.files.list("lock", call));
+      const listed = new Set(rows.filter(({ size }) => size > 0).map(({ name }) => asId<LockId>(name)));
+      const ids = [...listed].filter((id) => !own.includes(id));
+      const unread = ids.filter((id) => !this.#contents.has(id));
+      await mapConcurrently(unread, LOADS_AT_ONCE, (id) => this.#read(id, call));
+      if (unread.every((id) => this.#contents.get(id) !== undefined)) return { listed, others: this.#others(ids) };
+    }
+  }
+
+  async #read(id: LockId, call: StoreCallOptions): Promise<void> {
+    try {
+      this.#contents.set(id, decodeLock(await this.files.load("lock", id, call), `lock ${id}`));
+    } catch (error) {
+      if (error instanceof IntegrityError) this.#contents.set(id, error);
+      else if (error instanceof NotFoundError) this.#contents.set(id, undefined);
+      else throw error;
+    }
+  }
+
+  #others(ids: readonly LockId[]): ReadLock[] {
+    return ids.flatMap((id) => {
+      const content = this.#contents.get(id);
+      return content === undefined ? [] : [{ id, content }];
+    });
+  }
+}
+
+function foundLock({ id, content }: ReadLock, tools: LockTools): FoundLock {
+  if (!(content instanceof IntegrityError)) return { id, lock: content, stale: staleReason(content, tools) };
+  const advice = 'if nobody is at work here, run "agent unlock --remove-all"';
+  throw new IntegrityError(`Cannot tell who holds lock ${id}: ${content.message}; ${advice}`, { cause: content });
 }
 
 /** What restic would read where every field is missing. */
 const UNKNOWN_LOCK: Lock = { time: ZERO_TIME, exclusive: false, hostname: "", username: "", pid: 0 };
 
-async function findLocks(
-  files: SealedFiles,
-  tools: LockTools,
-  unreadable: (id: LockId, error: IntegrityError) => FoundLock,
-): Promise<FoundLock[]> {
-  const found: FoundLock[] = [];
-  for await (const { name, size } of files.list("lock")) {
-    if (size === 0) continue;
-    const id = asId<LockId>(name);
-    try {
-      const lock = decodeLock(await files.load("lock", id), `lock ${id}`);
-      found.push({ id, lock, stale: staleReason(lock, tools) });
-    } catch (error) {
-      if (error instanceof IntegrityError) found.push(unreadable(id, error));
-      else if (!(error instanceof NotFoundError)) throw error;
-    }
-  }
-  return found;
+function anyLock(read: ReadLock, tools: LockTools): FoundLock {
+  if (!(read.content instanceof IntegrityError)) return foundLock(read, tools);
+  return { id: read.id, lock: UNKNOWN_LOCK, stale: "it cannot be read" };
 }
 
-/** Throws `LockedError` for the first lock besides one's own that excludes the wanted one. */
-async function refuseConflicts(files: SealedFiles, tools: LockTools, exclusive: boolean, own: readonly LockId[]) {
-  for (const found of await listLocks(files, tools)) {
-    if (own.includes(found.id)) continue;
-    if (found.stale === "its process is gone") {
-      await files.remove("lock", found.id);
-    } else if (exclusive || found.lock.exclusive) {
-      throw new LockedError(`The repository is locked ${describeLock(found, tools.clock)}`);
-    }
-  }
+function staleReason(lock: Lock, tools: LockTools): StaleReason | null {
+  const gone = goneReason(lock, tools);
+  if (gone !== null) return gone;
+  return ageMs(lock, tools.clock) > STALE_MS ? "it was not refreshed for 30 minutes" : null;
+}
+
+/**
+ * Whether there is no doubt that nobody goes by a lock any more: its process is gone, or it is from this machine and not
+ * refreshed for so long that its holder, by the same clock, has given up. So a restart leaves no lock for good.
+ */
+function isOver({ lock, stale }: FoundLock, { identity }: LockTools): boolean {
+  if (stale === "its process is gone") return true;
+  const machine = lock.hostname === identity.hostname ? lock.process?.machine : undefined;
+  return stale === "it was not refreshed for 30 minutes" && machine !== undefined &&
+    machine === identity.process?.machine;
+}
+
+/**
+ * Whether the process that made a lock has ended. Names of hosts are not unique, containers and clones share them, so only
+ * the process table it comes from can tell. Where a lock does not name that, restic's rule holds: the same host name and
+ * no such number.
+ */
+function goneReason(lock: Lock, { identity, processExists }: LockTools): StaleReason | null {
+  const { hostname, pid, process } = lock;
+  if (hostname !== identity.hostname || pid < 1 || pid > LARGEST_PID) return null;
+  if (process === undefined) return processExists(pid) ? null : "its process seems to be gone";
+  if (process.table !== identity.process?.table || processExists(pid, process.started)) return null;
+  return "its process is gone";
+}
+
+/** How long ago a lock was made or refreshed by its clock; negative where that is ahead of this one. */
+function ageMs({ time }: Lock, clock: Clock): number {
+  return clock.now().getTime() - timestampToDate(time).getTime();
 }
 
 /** Who holds a lock and for how long, for messages; ends with what to do about it. */
-function describeLock({ lock, stale }: FoundLock, clock: Clock): string {
-  const age = clock.now().getTime() - timestampToDate(lock.time).getTime();
-  const holder = `by process ${lock.pid} of ${lock.username || "somebody"} on ${lock.hostname || "an unnamed host"}`;
-  const advice = stale === null ? "wait for it" : `${stale}: if it really is over, run "agent unlock"`;
-  return `${lock.exclusive ? "exclusively " : ""}${holder}, last refreshed ${
-    formatDuration(Math.max(0, age))
-  } ago; ${advice}`;
+function describeLock(found: FoundLock, tools: LockTools): string {
+  const { exclusive, pid, username, hostname } = found.lock;
+  const age = ageMs(found.lock, tools.clock);
+  const holder = `by process ${pid} of ${shown(username) || "somebody"} on ${shown(hostname) || "an unnamed host"}`;
+  const since = age < -STALE_MS
+    ? `${formatDuration(-age)} ahead of this clock`
+    : `${formatDuration(Math.max(0, age))} ago`;
+  return `${exclusive ? "exclusively " : ""}${holder}, last refreshed ${since}; ${adviceOn(found, tools)}`;
 }
 
-function staleReason(lock: Lock, { clock, identity, processExists }: LockTools): FoundLock["stale"] {
-  if (lock.hostname === identity.hostname && lock.pid !== identity.pid && !processExists(lock.pid)) {
-    return "its process is gone";
+function adviceOn({ lock, stale }: FoundLock, { clock, identity }: LockTools): string {
+  if (stale !== null) return `${stale}: if it really is over, run "agent unlock"`;
+  if (ageMs(lock, clock) < -STALE_MS) {
+    return 'a clock is wrong: if nobody is at work here, run "agent unlock --remove-all"';
   }
-  const age = clock.now().getTime() - timestampToDate(lock.time).getTime();
-  return age > STALE_MS ? "it was not refreshed for 30 minutes" : null;
+  const isElsewhere = lock.process !== undefined && lock.process.table !== identity.process?.table;
+  if (!isElsewhere || lock.hostname !== identity.hostname) return "wait for it";
+  return 'wait for it; what was left when a machine or container stopped, "agent unlock" removes 30 minutes after its last refresh';
 }
 
-/** One's own lock: written again under a new name at every refresh, never overwritten. */
-class RefreshedLock {
-  readonly #files: SealedFiles;
-  readonly #tools: LockTools;
-  readonly #exclusive: boolean;
-  readonly #released = new AbortController();
-  /** Files of this lock that are still there, the newest last. */
-  #ids: LockId[] = [];
-  #refreshedAt = 0;
-  #refreshFailure: unknown;
-  #background: Promise<unknown> = Promise.resolve();
-  #removal: Promise<void> | undefined;
-
-  constructor(files: SealedFiles, tools: LockTools, exclusive: boolean) {
-    this.#files = files;
-    this.#tools = tools;
-    this.#exclusive = exclusive;
-  }
-
-  /** Writes the lock with the present time, then removes what was there of it before. */
-  async write(): Promise<void> {
-    const { clock, identity } = this.#tools;
-    const { hostname, username, pid, uid, gid } = identity;
-    const time = clock.now();
-    const lock: Lock = { time: formatTimestamp(time), exclusive: this.#exclusive, hostname, username, pid, uid, gid };
-    const id = await this.#files.save("lock", encodeLock(lock));
-    this.#ids.push(id);
-    this.#refreshedAt = time.getTime();
-    await this.#removeAllBut(id);
-  }
-
-  hold(signal: AbortSignal | undefined): HeldLock {
-    const confirmed = this.#confirm(signal);
-    this.#background = Promise.allSettled([confirmed, this.#keepRefreshing()]);
-    return { confirmed, assertHeld: () => this.#assertHeld(), release: () => this.#removal ??= this.#release() };
-  }
-
-  async #confirm(signal: AbortSignal | undefined): Promise<void> {
-    const released = this.#released.signal;
-    await this.#tools.clock.sleep(SETTLE_MS, signal ? AbortSignal.any([released, signal]) : released);
-    await refuseConflicts(this.#files, this.#tools, this.#exclusive, this.#ids);
-  }
-
-  async #keepRefreshing(): Promise<void> {
-    const { clock } = this.#tools;
-    while (!this.#released.signal.aborted) {
-      try {
-        await clock.sleep(REFRESH_MS, this.#released.signal);
-        if (this.#isOverdue()) return;
-        await this.write();
-      } catch (error) {
-        // A failed refresh is tried again at the next turn; `assertHeld` decides when it was too many.
-        this.#refreshFailure = error;
-      }
-    }
-  }
-
-  /** Once overdue (after a standby, say) a lock stays lost: a refresh could not tell what others did in between. */
-  #isOverdue(): boolean {
-    return this.#unrefreshedMs() > REFRESH_DEADLINE_MS;
-  }
-
-  #unrefreshedMs(): number {
-    return this.#tools.clock.now().getTime() - this.#refreshedAt;
-  }
-
-  #assertHeld(): void {
-    if (!this.#isOverdue()) return;
-    const age = formatDuration(this.#unrefreshedMs());
-    const message = `The lock was not refreshed for ${age}: others may have taken over; run it again`;
-    throw new LockedError(message, { cause: this.#refreshFailure });
-  }
-
-  async #release(): Promise<void> {
-    this.#released.abort();
-    await this.#background;
-    await this.#removeAllBut(undefined);
-  }
-
-  async #removeAllBut(kept: LockId | undefined): Promise<void> {
-    for (const id of this.#ids.filter((candidate) => candidate !== kept)) {
-      await this.#files.remove("lock", id);
-      this.#ids = this.#ids.filter((candidate) => candidate !== id);
-    }
-  }
+/** A name that somebody gave, no longer than a line can take. */
+function shown(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }

@@ -28,10 +28,11 @@ export interface PackWriterOptions {
   /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
   readonly packBytes?: number;
   /**
-   * Throws where the lock does not hold; asked before an index is written. Without a lock somebody may have removed the
-   * packs that no index lists yet, and an index of packs that are gone would make later backups build on them.
+   * Throws where the lock does not hold; asked before every pack and every index is written. Without a lock somebody may
+   * have removed the packs that no index lists yet, and an index of packs that are gone would make later backups build on
+   * them.
    */
-  readonly confirmLock?: () => Promise<void>;
+  readonly confirmHeld?: () => Promise<void>;
   /** Ends the upload of packs. */
   readonly signal?: AbortSignal;
 }
@@ -65,7 +66,7 @@ export class PackWriter {
   #isFirstTurn = true;
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
-  readonly #confirmLock: () => Promise<void>;
+  readonly #confirmHeld: () => Promise<void>;
   #indexing: Promise<void> = Promise.resolve();
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
@@ -80,7 +81,7 @@ export class PackWriter {
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
     this.#uploads = new BackgroundWork(options.repository.store.uploads);
-    this.#confirmLock = options.confirmLock ?? (() => Promise.resolve());
+    this.#confirmHeld = options.confirmHeld ?? (() => Promise.resolve());
     this.#uploadOptions = options.signal ? { signal: options.signal } : {};
   }
 
@@ -176,6 +177,7 @@ export class PackWriter {
   }
 
   async #writePack(pack: Pack): Promise<void> {
+    await this.#confirmHeld();
     const { id, content, bytes } = pack.finish(this.#repository.sealer);
     await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content, this.#uploadOptions);
     pack.release();
@@ -197,7 +199,7 @@ export class PackWriter {
 
   async #writeIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
-    await this.#confirmLock();
+    await this.#confirmHeld();
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
     const json = encodeIndex(packs);

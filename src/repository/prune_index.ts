@@ -6,12 +6,13 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
+import { decodeHex, encodeHex } from "../base/hex.ts";
 import { asId, ID_BYTES, type IndexId, type PackId } from "../base/id.ts";
 import { IdTable } from "../base/id_table.ts";
 import type { BlobType, PackedBlob } from "../format/blob.ts";
-import { decodeIndex, type IndexedPack } from "../format/index_file.ts";
+import type { IndexedPack } from "../format/index_file.ts";
 import { packFileSize } from "../format/pack_header.ts";
+import { packsOfIndex, sameBlobs } from "./index_packs.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
 /** One blob of a pack. */
@@ -111,13 +112,12 @@ export class PruneIndex {
    * as another one does: which of them is right cannot be told here, and what the wrong one leaves out would be lost.
    */
   addFile(id: IndexId, json: Uint8Array): void {
-    const described = readPacks(json, `index ${id}`);
-    let blobs = 0;
-    const packs = [...described].map(([name, { packId, copies }]) => {
-      blobs += copies.length;
-      return this.#addPack(packId, sortedDistinct(copies), `pack ${name} in index ${id}`);
+    let count = 0;
+    const packs = [...packsOfIndex(json, `index ${id}`)].map(([name, blobs]) => {
+      count += blobs.length;
+      return this.#addPack(decodeHex(name), blobs, `pack ${name} in index ${id}`);
     });
-    this.files.push({ id, packs, blobs });
+    this.files.push({ id, packs, blobs: count });
   }
 
   #addPack(id: Uint8Array, blobs: readonly PackedBlob[], what: string): number {
@@ -176,61 +176,6 @@ export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndex
     onProgress(start + batch.length, names.length);
   }
   return index;
-}
-
-interface DescribedBlobs {
-  readonly packId: Uint8Array;
-  readonly copies: PackedBlob[];
-}
-
-/** The packs of an index file by name; some writers name one twice in a file, which restic takes for one description. */
-function readPacks(json: Uint8Array, what: string): Map<string, DescribedBlobs> {
-  const packs = new Map<string, DescribedBlobs>();
-  const ids = new IdMemory();
-  let current: DescribedBlobs | undefined;
-  decodeIndex(json, what, {
-    pack(id) {
-      const name = encodeHex(id);
-      current = packs.get(name);
-      if (current === undefined) packs.set(name, current = { packId: id.slice(), copies: [] });
-    },
-    blob(type, id, offset, length, uncompressedLength) {
-      current!.copies.push({ type, id: ids.keep(id), offset, length, uncompressedLength });
-    },
-  });
-  return packs;
-}
-
-/** Ids share buffers of so many: one buffer for each would cost more than all else. */
-const IDS_AT_ONCE = 4096;
-
-class IdMemory {
-  #bytes = new Uint8Array(0);
-  #end = 0;
-
-  /** A copy of the id that stays. */
-  keep(id: Uint8Array): Uint8Array {
-    if (this.#end === this.#bytes.length) {
-      this.#bytes = new Uint8Array(IDS_AT_ONCE * ID_BYTES);
-      this.#end = 0;
-    }
-    this.#bytes.set(id, this.#end);
-    return this.#bytes.subarray(this.#end, this.#end += ID_BYTES);
-  }
-}
-
-function sortedDistinct(blobs: PackedBlob[]): PackedBlob[] {
-  blobs.sort((a, b) => a.offset - b.offset);
-  return blobs.filter((blob, i) => i === 0 || !sameBlob(blob, blobs[i - 1]!));
-}
-
-function sameBlobs(a: readonly PackedBlob[], b: readonly PackedBlob[]): boolean {
-  return a.length === b.length && a.every((blob, i) => sameBlob(blob, b[i]!));
-}
-
-function sameBlob(a: PackedBlob, b: PackedBlob): boolean {
-  return a.offset === b.offset && a.length === b.length && a.uncompressedLength === b.uncompressedLength &&
-    a.type === b.type && a.id.every((byte, i) => byte === b.id[i]);
 }
 
 /** A pack has no gaps, so a description with gaps leaves something out. */

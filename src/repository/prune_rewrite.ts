@@ -39,16 +39,20 @@ export function planIndexRewrite(files: readonly DescribingFile[], removed: Read
   return { replaced, packs: [...packs] };
 }
 
-/** Writes index files that list the given packs; gives how many. All of them are durable when it resolves. */
+/**
+ * Writes index files that list the given packs; gives how many. All of them are durable when it resolves. `confirmHeld`,
+ * which throws where the lock is lost, is asked before each.
+ */
 export async function writeIndexes(
   files: SealedFiles,
   index: PruneIndex,
   packs: readonly number[],
-  signal: AbortSignal,
+  { signal, confirmHeld }: { readonly signal: AbortSignal; readonly confirmHeld: () => Promise<void> },
 ): Promise<number> {
   let written = 0;
   for (const group of groupsOf(index, packs)) {
     signal.throwIfAborted();
+    await confirmHeld();
     const json = encodeIndex(group.map((pack) => index.describe(pack)));
     await files.save("index", json, { signal });
     freeBuffer(json);

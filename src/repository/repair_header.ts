@@ -1,6 +1,7 @@
 /** Reads what a pack says of itself: its header, from the end of the file. */
 import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import type { PackId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
@@ -45,6 +46,16 @@ export async function readPackHeader(
 function tailOf(bytes: number, most: number) {
   const length = Math.min(bytes, most);
   return { offset: bytes - length, length };
+}
+
+/** Reads a whole pack. Throws `IntegrityError` where its content is not what its name says. */
+export async function confirmWhole({ store }: Repository, id: PackId, signal: AbortSignal): Promise<void> {
+  const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal });
+  const isWhole = sha256Hex(bytes) === id;
+  freeBuffer(bytes);
+  if (!isWhole) {
+    throw new IntegrityError(`Damaged pack ${id}: its content does not have the SHA-256 it is named by`);
+  }
 }
 
 /** The header of a pack that lies in memory as a whole. Throws `IntegrityError`. */

@@ -7,16 +7,13 @@
  * which blobs can be saved from it.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
-import { asId, type IndexId, type PackId } from "../base/id.ts";
-import { freeBuffer } from "../base/memory.ts";
-import { sha256 } from "../crypto/digest.ts";
-import { packFileSize } from "../format/pack_header.ts";
-import { headerDigest, packsOfIndex } from "./check_index.ts";
-import { type PackHeader, readPackHeader } from "./repair_header.ts";
+import { IntegrityError, type StoreError } from "../base/errors.ts";
+import type { IndexId, PackId } from "../base/id.ts";
+import { confirmWhole, type PackHeader, readPackHeader } from "./repair_header.ts";
 import { exchangeIndexFiles, IndexFileWriter } from "./repair_index_files.ts";
+import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./repair_survey.ts";
 import type { Repository } from "./repository.ts";
+import { failureOfFile } from "./unreadable.ts";
 
 /** Whole packs may be in memory, so there are fewer than connections. */
 const PACKS_AT_ONCE = 4;
@@ -28,16 +25,10 @@ export interface IndexRepairOptions {
   /** Find out what would be done and change nothing. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
-  /** Throws where the lock is lost; asked before anything is removed. */
-  readonly assertLock: () => void;
+  /** Throws where the lock is lost; asked before anything is written or removed. */
+  readonly confirmLock: () => Promise<void>;
   /** Called as a part gets on: index files that are read, headers of packs, index files that are replaced. */
   readonly onProgress: (phase: "index" | "packs" | "write", done: number, total: number) => void;
-}
-
-/** A pack whose header cannot be read, and why. */
-export interface UnreadablePack {
-  readonly id: PackId;
-  readonly reason: string;
 }
 
 /** What was repaired, or would be. Lists are sorted. */
@@ -49,9 +40,11 @@ export interface IndexRepair {
   /** Packs that were listed in another way than their headers say, in parts, or twice. */
   readonly correctedPacks: readonly PackId[];
   /** Packs whose header cannot be read; nothing was changed about them. */
-  readonly unreadablePacks: readonly UnreadablePack[];
-  /** Index files that could not be read. */
+  readonly unreadablePacks: readonly Unreadable<PackId>[];
+  /** Index files that could not be read; every pack that only they may have listed is listed anew, if it can be. */
   readonly damagedFiles: readonly IndexId[];
+  /** Index files that the store does not give and that stay: packs that cannot be read may be listed there and nowhere else. */
+  readonly unreadableFiles: readonly Unreadable<IndexId>[];
   /** How many packs there are, and how many headers were read. */
   readonly packs: number;
   readonly headersRead: number;
@@ -63,130 +56,36 @@ export interface IndexRepair {
 
 /** Repairs the index. Damage is in the result; what is thrown is what the store throws, and the signal's reason. */
 export async function repairIndex(repository: Repository, options: IndexRepairOptions): Promise<IndexRepair> {
-  const survey = await surveyIndex(repository, options);
-  const writer = new IndexFileWriter(repository.files, options.signal);
+  const { signal, confirmLock, dryRun } = options;
+  const progress = (phase: "index" | "write") => (done: number, total: number) =>
+    options.onProgress(phase, done, total);
+  const survey = await surveyIndex(repository, { signal, onProgress: progress("index") });
+  const writer = new IndexFileWriter(repository.files, { signal, confirmLock });
   const { headersRead, unreadable } = await readHeaders(repository, survey, writer, options);
   const stale = [...survey.files].filter(([file, packs]) => packs.some((pack) => !survey.keeps(file, pack)))
     .map(([file]) => file);
-  const exchange = { readable: stale, damaged: survey.damagedFiles, keeps: survey.keeps.bind(survey) };
-  if (!options.dryRun) {
-    const onProgress = (done: number, total: number) => options.onProgress("write", done, total);
-    await exchangeIndexFiles(repository, exchange, { ...options, writer, onProgress });
+  const stay = filesToStay(survey, unreadable);
+  const damaged = [...survey.damagedFiles, ...survey.unreadableFiles.map(({ id }) => id)]
+    .filter((file) => !stay.some(({ id }) => id === file)).sort();
+  const exchange = { readable: stale, damaged, keeps: survey.keeps.bind(survey) };
+  if (!dryRun) {
+    await exchangeIndexFiles(repository, exchange, { writer, signal, confirmLock, onProgress: progress("write") });
   }
   return {
     ...survey.changes(),
     unreadablePacks: unreadable.sort((a, b) => a.id < b.id ? -1 : 1),
-    damagedFiles: survey.damagedFiles,
+    damagedFiles: damaged,
+    unreadableFiles: stay,
     headersRead,
-    filesKept: survey.files.size - stale.length,
-    filesRemoved: stale.length + survey.damagedFiles.length,
+    filesKept: survey.files.size - stale.length + stay.length,
+    filesRemoved: stale.length + damaged.length,
     filesWritten: writer.written.length,
   };
 }
 
-/** What one index file says of a pack. */
-interface Description {
-  readonly file: IndexId;
-  /** SHA-256 of the header it implies; null where no pack can be like that. */
-  readonly headerSha256: string | null;
-  /** Bytes of the pack it implies. */
-  readonly bytes: number;
-}
-
-/** One pack as store and index files know it. */
-interface SurveyedPack {
-  /** Null where it is gone. */
-  storedBytes: number | null;
-  readonly descriptions: Description[];
-  /** Which of the descriptions stay. */
-  kept: "none" | "all" | IndexId;
-}
-
-const FILES_AT_ONCE = 4;
-
-async function surveyIndex(repository: Repository, options: IndexRepairOptions): Promise<IndexSurvey> {
-  const { store, files } = repository;
-  const { signal, onProgress } = options;
-  const survey = new IndexSurvey();
-  const ids: IndexId[] = [];
-  for await (const { name } of files.list("index", { signal })) ids.push(asId<IndexId>(name));
-  ids.sort();
-  for (let start = 0; start < ids.length; start += FILES_AT_ONCE) {
-    const batch = ids.slice(start, start + FILES_AT_ONCE);
-    const loaded = await mapConcurrently(batch, FILES_AT_ONCE, (id) => loadOrFail(repository, id, signal));
-    batch.forEach((id, i) => survey.addFile(id, loaded[i]!));
-    onProgress("index", start + batch.length, ids.length);
-  }
-  for await (const { name, size } of store.list("pack", { signal })) survey.addStored(asId<PackId>(name), size);
-  return survey;
-}
-
-async function loadOrFail({ files }: Repository, id: IndexId, signal: AbortSignal) {
-  try {
-    return await files.load("index", id, { signal });
-  } catch (error) {
-    if (error instanceof IntegrityError) return error;
-    throw error;
-  }
-}
-
-/** All packs, and the index files that list them. Some 400 bytes a pack. */
-class IndexSurvey {
-  readonly files = new Map<IndexId, readonly PackId[]>();
-  readonly damagedFiles: IndexId[] = [];
-  readonly packs = new Map<PackId, SurveyedPack>();
-
-  addFile(file: IndexId, loaded: Uint8Array | IntegrityError): void {
-    try {
-      if (loaded instanceof IntegrityError) throw loaded;
-      const packs = packsOfIndex(loaded, `index ${file}`);
-      for (const [id, blobs] of packs) {
-        const description = { file, headerSha256: headerDigest(blobs), bytes: packFileSize(blobs) };
-        this.#pack(id).descriptions.push(description);
-      }
-      this.files.set(file, [...packs.keys()]);
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      this.damagedFiles.push(file);
-    }
-  }
-
-  addStored(id: PackId, bytes: number): void {
-    this.#pack(id).storedBytes = bytes;
-  }
-
-  /** Whether what this index file says of the pack is to stay. */
-  keeps(file: IndexId, id: PackId): boolean {
-    const { kept } = this.packs.get(id)!;
-    return kept === "all" || kept === file;
-  }
-
-  /** What changes, once every pack is decided about. */
-  changes() {
-    const missingPacks: PackId[] = [];
-    const addedPacks: PackId[] = [];
-    const correctedPacks: PackId[] = [];
-    let packs = 0;
-    for (const [id, { storedBytes, descriptions, kept }] of this.packs) {
-      if (storedBytes === null) missingPacks.push(id);
-      else packs++;
-      if (storedBytes === null || kept === "all") continue;
-      if (descriptions.length === 0) addedPacks.push(id);
-      else if (kept === "none" || descriptions.length > 1) correctedPacks.push(id);
-    }
-    return {
-      packs,
-      missingPacks: missingPacks.sort(),
-      addedPacks: addedPacks.sort(),
-      correctedPacks: correctedPacks.sort(),
-    };
-  }
-
-  #pack(id: PackId): SurveyedPack {
-    let pack = this.packs.get(id);
-    if (pack === undefined) this.packs.set(id, pack = { storedBytes: null, descriptions: [], kept: "none" });
-    return pack;
-  }
+/** An index file that the store does not give today may be all that tells of a pack that cannot be read either. */
+function filesToStay({ unreadableFiles, packs }: IndexSurvey, unreadable: readonly Unreadable<PackId>[]) {
+  return unreadable.some(({ id }) => packs.get(id)!.descriptions.length === 0) ? unreadableFiles : [];
 }
 
 interface PackToRead {
@@ -201,19 +100,19 @@ async function readHeaders(
   survey: IndexSurvey,
   writer: IndexFileWriter,
   { readAllPacks, dryRun, signal, onProgress }: IndexRepairOptions,
-): Promise<{ headersRead: number; unreadable: UnreadablePack[] }> {
+): Promise<{ headersRead: number; unreadable: Unreadable<PackId>[] }> {
   const toRead: PackToRead[] = [];
   for (const [id, pack] of survey.packs) {
     if (pack.storedBytes === null) continue;
     if (!readAllPacks) pack.kept = agreedDescription(pack);
     if (pack.kept === "none") toRead.push({ id, bytes: pack.storedBytes, pack });
   }
-  const unreadable: UnreadablePack[] = [];
+  const unreadable: Unreadable<PackId>[] = [];
   let done = 0;
   await mapConcurrently(toRead, PACKS_AT_ONCE, async ({ id, bytes, pack }) => {
     signal.throwIfAborted();
     const header = await headerOrFailure(repository, { id, bytes, isListed: pack.descriptions.length > 0 }, signal);
-    if (header instanceof IntegrityError) {
+    if (header instanceof Error) {
       pack.kept = "all";
       unreadable.push({ id, reason: header.message });
     } else {
@@ -237,21 +136,11 @@ async function headerOrFailure(
   repository: Repository,
   pack: { id: PackId; bytes: number; isListed: boolean },
   signal: AbortSignal,
-): Promise<PackHeader | IntegrityError> {
+): Promise<PackHeader | IntegrityError | StoreError> {
   try {
     if (!pack.isListed) await confirmWhole(repository, pack.id, signal);
     return await readPackHeader(repository, pack, signal);
   } catch (error) {
-    if (error instanceof IntegrityError) return error;
-    throw error;
-  }
-}
-
-async function confirmWhole({ store }: Repository, id: PackId, signal: AbortSignal): Promise<void> {
-  const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal });
-  const isWhole = encodeHex(sha256(bytes)) === id;
-  freeBuffer(bytes);
-  if (!isWhole) {
-    throw new IntegrityError(`Damaged pack ${id}: its content does not have the SHA-256 it is named by`);
+    return error instanceof IntegrityError ? error : await failureOfFile(repository.store, error, signal);
   }
 }

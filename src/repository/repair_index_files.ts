@@ -7,21 +7,28 @@ import type { IndexId, PackId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import type { PackedBlob } from "../format/blob.ts";
 import { encodeIndex, INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
-import { packsOfIndex } from "./check_index.ts";
+import { packsOfIndex } from "./index_packs.ts";
 import type { Repository } from "./repository.ts";
 import type { SealedFiles } from "./sealed_files.ts";
+
+/** How index files are written and removed. */
+export interface IndexWriteOptions {
+  readonly signal: AbortSignal;
+  /** Throws where the lock is lost; asked before each file is written or removed. */
+  readonly confirmLock: () => Promise<void>;
+}
 
 /** Writes index files from packs as they come; each pack whole and in one file. */
 export class IndexFileWriter {
   readonly #files: SealedFiles;
-  readonly #signal: AbortSignal;
+  readonly #options: IndexWriteOptions;
   readonly #written: IndexId[] = [];
   #packs: IndexedPack[] = [];
   #blobs = 0;
 
-  constructor(files: SealedFiles, signal: AbortSignal) {
+  constructor(files: SealedFiles, options: IndexWriteOptions) {
     this.#files = files;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /** The files that are durable. */
@@ -42,10 +49,12 @@ export class IndexFileWriter {
   }
 
   async #write(): Promise<void> {
+    const { signal, confirmLock } = this.#options;
     const json = encodeIndex(this.#packs);
     this.#packs = [];
     this.#blobs = 0;
-    this.#written.push(await this.#files.save("index", json, { signal: this.#signal }));
+    await confirmLock();
+    this.#written.push(await this.#files.save("index", json, { signal }));
     freeBuffer(json);
   }
 }
@@ -60,12 +69,9 @@ export interface IndexExchange {
 }
 
 /** What an exchange takes besides. */
-export interface ExchangeOptions {
+export interface ExchangeOptions extends IndexWriteOptions {
   /** May hold packs already; is finished before anything is removed. */
   readonly writer: IndexFileWriter;
-  /** Throws where the lock is lost; asked before each file is removed. */
-  readonly assertLock: () => void;
-  readonly signal: AbortSignal;
   /** Called with the number of old files that are copied or removed, of twice as many. */
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -74,7 +80,7 @@ export interface ExchangeOptions {
 export async function exchangeIndexFiles(
   { files }: Repository,
   { readable, damaged, keeps }: IndexExchange,
-  { writer, assertLock, signal, onProgress }: ExchangeOptions,
+  { writer, confirmLock, signal, onProgress }: ExchangeOptions,
 ): Promise<void> {
   const total = readable.length * 2 + damaged.length;
   let done = 0;
@@ -86,9 +92,10 @@ export async function exchangeIndexFiles(
     onProgress(++done, total);
   }
   await writer.finish();
-  for (const id of [...damaged, ...readable]) {
+  // Those that can be read first: removing one that the store does not even give may fail.
+  for (const id of [...readable, ...damaged]) {
     signal.throwIfAborted();
-    assertLock();
+    await confirmLock();
     await files.remove("index", id, { signal });
     onProgress(++done, total);
   }

@@ -1,4 +1,4 @@
-/** What can be saved of one pack: every blob that still opens and is what its id says. */
+/** What can be saved of one pack: every blob that opens and is what its id says, in any of several readings of the pack. */
 import { encodeHex } from "../base/hex.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { sha256Hex } from "../crypto/digest.ts";
@@ -7,12 +7,18 @@ import { decompress } from "../crypto/zstd.ts";
 import type { PackedBlob } from "../format/blob.ts";
 import { headerOfPack } from "./repair_header.ts";
 
+/** A blob that is whole. */
+export interface WholeBlob extends PackedBlob {
+  /** As it lies in the pack: a view of the bytes that were read. */
+  readonly sealed: Uint8Array;
+}
+
 /** What is left of a pack. */
 export interface PackRemains {
   /** Whether there is nothing to repair: name, header and every blob are right, and the index, if any, says the same. */
   readonly isSound: boolean;
   /** Blobs that are whole, each once. */
-  readonly whole: readonly PackedBlob[];
+  readonly whole: readonly WholeBlob[];
   /** Blobs that header or index tell of and that are not there, each once. */
   readonly lost: readonly PackedBlob[];
 }
@@ -28,14 +34,16 @@ export function salvagePack(
   const { id, bytes, described } = pack;
   const header = headerBlobs(bytes, sealer, `pack ${id}`);
   const candidates = distinct([...header ?? [], ...described]);
-  const whole = new Map<string, PackedBlob>();
+  const whole = new Map<string, WholeBlob>();
   const lost = new Map<string, PackedBlob>();
   for (const blob of candidates) {
     const key = keyOf(blob);
     if (whole.has(key)) continue;
-    if (plaintextOf(blob, bytes, sealer) === null) lost.set(key, blob);
+    const end = blob.offset + blob.length;
+    const sealed = bytes.subarray(blob.offset, end);
+    if (end > bytes.length || plaintextOf(blob, sealed, sealer) === null) lost.set(key, blob);
     else {
-      whole.set(key, blob);
+      whole.set(key, { ...blob, sealed });
       lost.delete(key);
     }
   }
@@ -45,8 +53,16 @@ export function salvagePack(
   return { isSound, whole: [...whole.values()], lost: [...lost.values()] };
 }
 
+/** What is left by two readings of a pack neither of which found it sound: a blob is lost where both say so. */
+export function joinRemains(first: PackRemains, second: PackRemains): PackRemains {
+  const whole = new Map([...second.whole, ...first.whole].map((blob) => [keyOf(blob), blob]));
+  const lost = new Map([...first.lost, ...second.lost].map((blob) => [keyOf(blob), blob]));
+  for (const key of whole.keys()) lost.delete(key);
+  return { isSound: false, whole: [...whole.values()], lost: [...lost.values()] };
+}
+
 /** Identifies a blob among others: its type and id. */
-export function keyOf({ type, id }: Pick<PackedBlob, "type" | "id">): string {
+function keyOf({ type, id }: Pick<PackedBlob, "type" | "id">): string {
   return `${type} ${encodeHex(id)}`;
 }
 
@@ -69,13 +85,15 @@ function distinct(blobs: readonly PackedBlob[]): PackedBlob[] {
   return [...byText.values()];
 }
 
-/** The plaintext of a blob in the bytes of its pack, verified; null where there is no such blob at that place. */
-export function plaintextOf(blob: PackedBlob, bytes: Uint8Array, sealer: Sealer): Uint8Array | null {
-  const { id, offset, length, uncompressedLength } = blob;
-  if (offset + length > bytes.length) return null;
+/** The plaintext of a sealed blob, verified; null where it is damaged. */
+export function plaintextOf(
+  { id, uncompressedLength }: PackedBlob,
+  sealed: Uint8Array,
+  sealer: Sealer,
+): Uint8Array | null {
   const digest = encodeHex(id);
   try {
-    const payload = sealer.open(bytes.subarray(offset, offset + length), digest);
+    const payload = sealer.open(sealed, digest);
     const plaintext = uncompressedLength > 0
       ? decompress(payload, uncompressedLength, uncompressedLength, digest)
       : payload;

@@ -1,5 +1,8 @@
 /** Which bytes of a file are lost, from what is known of the sizes of its pieces. Pure arithmetic. */
 
+/** So many ranges of a file are told apart: a stream may have lost a million chunks, in each of a thousand backups. */
+export const MOST_RANGES = 1000;
+
 /**
  * Lost bytes of a file. Where `isExact` is false, pieces of unknown size lie around: the lost bytes then are somewhere in
  * this range, and nothing outside of such ranges is lost.
@@ -54,7 +57,7 @@ export class PieceBorders {
   }
 }
 
-/** The lost bytes of a file, ascending; pieces that follow each other make one range. */
+/** The lost bytes of a file, ascending, in `MOST_RANGES` at most; pieces that follow each other make one range. */
 export function lostRanges(pieces: FilePieces): LostRange[] {
   const borders = new PieceBorders(pieces);
   const ranges: LostRange[] = [];
@@ -65,7 +68,7 @@ export function lostRanges(pieces: FilePieces): LostRange[] {
     ranges.push(rangeBetween(borders.at(begin), borders.at(end)));
     begin = lost.indexOf(1, end);
   }
-  return ranges;
+  return limited(ranges);
 }
 
 /** The lost bytes of one part as those of the whole stream, in which the part begins at that border. */
@@ -77,7 +80,7 @@ export function shiftRange({ offset, length, isExact }: LostRange, start: Border
   };
 }
 
-/** Ranges in ascending order; those that touch become one. */
+/** Ranges in ascending order, `MOST_RANGES` at most; those that touch become one. */
 export function joinRanges(ranges: readonly LostRange[]): LostRange[] {
   const joined: LostRange[] = [];
   for (const range of ranges) {
@@ -86,7 +89,16 @@ export function joinRanges(ranges: readonly LostRange[]): LostRange[] {
       joined[joined.length - 1] = { ...last, length: last.length + range.length };
     } else joined.push(range);
   }
-  return joined;
+  return limited(joined);
+}
+
+/** Ranges beyond the limit become one within which lost bytes are. */
+function limited(ranges: LostRange[]): LostRange[] {
+  if (ranges.length <= MOST_RANGES) return ranges;
+  const rest = ranges.splice(MOST_RANGES - 1);
+  const { offset } = rest[0]!;
+  const end = rest.reduce((most, range) => Math.max(most, range.offset + range.length), offset);
+  return [...ranges, { offset, length: end - offset, isExact: false }];
 }
 
 function rangeBetween(begin: Border, end: Border): LostRange {

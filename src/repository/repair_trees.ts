@@ -26,11 +26,21 @@ export interface TreeDamage {
   readonly ranges: readonly LostRange[];
 }
 
+/** Damaged files and directories: so many that the rest of them is only counted. */
+export interface DamageList {
+  /** The first `MOST_DAMAGE`; none where all is whole. */
+  readonly listed: readonly TreeDamage[];
+  /** How many there are besides. */
+  readonly more: number;
+}
+
+/** A lost pack of trees may hit every file of a disk, in each of a thousand backups. Names in the trees tell of them all. */
+export const MOST_DAMAGE = 10_000;
+
 /** A tree without what is lost. */
 export interface RepairedNodes {
   readonly nodes: readonly Node[];
-  /** None: the tree is whole. */
-  readonly damage: readonly TreeDamage[];
+  readonly damage: DamageList;
 }
 
 /** What repairing trees takes. */
@@ -47,49 +57,64 @@ export interface TreeRepairOptions {
 export const DAMAGED_SUFFIX = ".damaged";
 const MOST_NAME_BYTES = 255;
 
+const WHOLE: DamageList = { listed: [], more: 0 };
+
 interface RepairedTree {
   readonly tree: BlobId;
-  readonly damage: readonly TreeDamage[];
+  readonly damage: DamageList;
+}
+
+interface RepairedNode {
+  /** Null where nothing of it is to stay. */
+  readonly node: Node | null;
+  readonly damage: DamageList;
 }
 
 /** Repairs any number of trees that may share others. Memory: 43 bytes a whole tree, and the damage. */
 export class TreeRepair {
   readonly #options: TreeRepairOptions;
   readonly #whole = new IdTable();
-  readonly #repaired = new Map<BlobId, RepairedTree | null>();
+  /** By the tree and, where a manifest is to be below it, its path from there. */
+  readonly #repaired = new Map<string, RepairedTree | null>();
 
   constructor(options: TreeRepairOptions) {
     this.#options = options;
   }
 
-  /** What is left of a tree and all below it, which is stored; the tree itself is not. Null where it is lost. */
-  async repairNodes(tree: BlobId): Promise<RepairedNodes | null> {
+  /**
+   * What is left of a tree and all below it, which is stored; the tree itself is not. Null where it is lost. `manifest` is
+   * the path from there of a manifest: a damaged one is left out, for half of it is of no use.
+   */
+  async repairNodes(tree: BlobId, manifest: string | null = null): Promise<RepairedNodes | null> {
     this.#options.signal.throwIfAborted();
     const nodes = await this.#read(tree);
     if (nodes === null) return null;
-    const damage: TreeDamage[] = [];
+    const damage = new GrowingDamage();
     const left: Node[] = [];
     for (const node of nodes) {
-      const repaired = node.type === "dir" ? await this.#repairDirectory(node) : this.#repairFile(node);
-      left.push(repaired.node);
-      for (const one of repaired.damage) damage.push(one);
+      const repaired = node.type === "dir"
+        ? await this.#repairDirectory(node, pathBelow(manifest, node.name))
+        : this.#repairFile(node, manifest === node.name);
+      if (repaired.node !== null) left.push(repaired.node);
+      damage.add(repaired.damage);
     }
-    return { nodes: damage.length > 0 ? withDistinctNames(left) : left, damage };
+    return { nodes: damage.listed.length > 0 ? withDistinctNames(left) : left, damage };
   }
 
-  async #repairTree(tree: BlobId): Promise<RepairedTree | null> {
-    if (this.#whole.find(decodeHex(tree)) >= 0) return { tree, damage: [] };
-    const known = this.#repaired.get(tree);
+  async #repairTree(tree: BlobId, manifest: string | null): Promise<RepairedTree | null> {
+    if (this.#whole.find(decodeHex(tree)) >= 0) return { tree, damage: WHOLE };
+    const key = manifest === null ? tree : `${tree} ${manifest}`;
+    const known = this.#repaired.get(key);
     if (known !== undefined) return known;
-    const repaired = await this.repairNodes(tree);
-    if (repaired?.damage.length === 0) {
+    const repaired = await this.repairNodes(tree, manifest);
+    if (repaired?.damage.listed.length === 0) {
       this.#whole.add(decodeHex(tree));
-      return { tree, damage: [] };
+      return { tree, damage: WHOLE };
     }
     const result = repaired === null
       ? null
       : { tree: await this.#options.saveTree(encodeTree(repaired.nodes)), damage: repaired.damage };
-    this.#repaired.set(tree, result);
+    this.#repaired.set(key, result);
     return result;
   }
 
@@ -106,29 +131,30 @@ export class TreeRepair {
     }
   }
 
-  async #repairDirectory(node: Node): Promise<{ node: Node; damage: readonly TreeDamage[] }> {
-    const repaired = node.subtree === null ? null : await this.#repairTree(node.subtree);
+  async #repairDirectory(node: Node, manifest: string | null): Promise<RepairedNode> {
+    const repaired = node.subtree === null ? null : await this.#repairTree(node.subtree, manifest);
     if (repaired === null) {
       const subtree = await this.#options.saveTree(encodeTree([]));
-      const damage = [{ path: node.name, type: "dir", size: null, ranges: [] }] as const;
+      const damage = only({ path: node.name, type: "dir", size: null, ranges: [] });
       return { node: { ...node, name: damagedName(node.name), subtree }, damage };
     }
-    const { tree, damage } = repaired;
-    if (damage.length === 0) return { node, damage };
-    const below = damage.map((one) => ({ ...one, path: `${node.name}/${one.path}` }));
-    return { node: { ...node, subtree: tree }, damage: below };
+    const { tree, damage: { listed, more } } = repaired;
+    if (listed.length === 0) return { node, damage: WHOLE };
+    const below = listed.map((one) => ({ ...one, path: `${node.name}/${one.path}` }));
+    return { node: { ...node, subtree: tree }, damage: { listed: below, more } };
   }
 
-  #repairFile(node: Node): { node: Node; damage: readonly TreeDamage[] } {
-    if (node.type !== "file") return { node, damage: [] };
+  #repairFile(node: Node, isManifest: boolean): RepairedNode {
+    if (node.type !== "file") return { node, damage: WHOLE };
     const ids = node.content ?? new Uint8Array(0);
     const { sizes, lost } = this.#lookUp(ids);
     const size = sizes.reduce((sum, bytes, i) => lost[i] ? sum : sum + bytes, 0);
-    if (node.content !== null && size === node.size && !lost.includes(1)) return { node, damage: [] };
+    if (node.content !== null && size === node.size && !lost.includes(1)) return { node, damage: WHOLE };
     const ranges = node.content === null && node.size > 0
       ? [{ offset: 0, length: node.size, isExact: true }]
       : lostRanges({ sizes, lost, total: node.size });
-    const damage = [{ path: node.name, type: "file", size: node.size, ranges }] as const;
+    const damage = only({ path: node.name, type: "file", size: node.size, ranges });
+    if (isManifest) return { node: null, damage };
     return { node: { ...node, name: damagedName(node.name), size, content: withoutLost(ids, lost) }, damage };
   }
 
@@ -146,6 +172,29 @@ export class TreeRepair {
     }
     return { sizes, lost };
   }
+}
+
+/** Damage as it is found. */
+class GrowingDamage implements DamageList {
+  readonly listed: TreeDamage[] = [];
+  more = 0;
+
+  add({ listed, more }: DamageList): void {
+    this.more += more;
+    for (const one of listed) {
+      if (this.listed.length < MOST_DAMAGE) this.listed.push(one);
+      else this.more++;
+    }
+  }
+}
+
+function only(damage: TreeDamage): DamageList {
+  return { listed: [damage], more: 0 };
+}
+
+/** The rest of a path behind a directory of that name; null where it does not lead there. */
+function pathBelow(path: string | null, directory: string): string | null {
+  return path?.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : null;
 }
 
 function withoutLost(ids: Uint8Array, lost: Uint8Array): Uint8Array {

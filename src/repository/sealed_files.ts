@@ -5,7 +5,7 @@
  */
 import { encodeHex } from "../base/hex.ts";
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError } from "../base/errors.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
@@ -43,7 +43,11 @@ export class SealedFiles {
   }
 
   /** The JSON of a file. Throws `NotFoundError`, and `IntegrityError` where the file is not what its name says. */
-  async load<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<Uint8Array> {
+  async load<K extends SealedKind>(
+    kind: K,
+    id: SealedFileIds[K],
+    options?: StoreCallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const what = `${kind} ${id}`;
     const bytes = await this.#store.get({ kind, name: id }, undefined, options);
     if (encodeHex(sha256(bytes)) !== id) {
@@ -51,6 +55,17 @@ export class SealedFiles {
     }
     const plaintext = this.#sealer.open(bytes, what);
     return unwrapUnpacked(plaintext, what, (frame) => decompress(frame, undefined, MOST_JSON_BYTES, what));
+  }
+
+  /** Whether a file is there. */
+  async has<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<boolean> {
+    try {
+      await this.#store.size({ kind, name: id }, options);
+      return true;
+    } catch (error) {
+      if (error instanceof NotFoundError) return false;
+      throw error;
+    }
   }
 
   /** Stores JSON as a file; gives its name once it is durable. */

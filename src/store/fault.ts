@@ -1,6 +1,7 @@
 /** A store that fails on purpose, for tests and drills; what fails is decided by a plan, so every run is the same. */
 import { BugError, TemporaryError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { ForwardingStore } from "./forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "./store.ts";
 
 /** One call that a store was asked to do. */
@@ -54,61 +55,44 @@ export function firstOf(applies: (call: StoreCall) => boolean, fault: Fault, tim
   return (call) => left > 0 && applies(call) && left-- > 0 ? fault : undefined;
 }
 
-class PlannedFaults implements FaultyStore {
+class PlannedFaults extends ForwardingStore implements FaultyStore {
   readonly calls: StoreCall[] = [];
-  readonly #inner: BlobStore;
   readonly #plan: FaultPlan;
 
   constructor(inner: BlobStore, plan: FaultPlan) {
-    this.#inner = inner;
+    super(inner);
     this.#plan = plan;
   }
 
-  get location(): string {
-    return this.#inner.location;
-  }
-
-  get connections(): number {
-    return this.#inner.connections;
-  }
-
-  get uploads(): number {
-    return this.#inner.uploads;
-  }
-
-  create(options?: StoreCallOptions): Promise<void> {
+  override create(options?: StoreCallOptions): Promise<void> {
     const fault = this.#record("create");
-    return this.#meet(fault, options, () => this.#inner.create(options));
+    return this.#meet(fault, options, () => this.inner.create(options));
   }
 
-  get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>> {
+  override get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>> {
     const fault = this.#record("get", file.kind, file);
-    return this.#meet(fault, options, () => this.#inner.get(file, range, options));
+    return this.#meet(fault, options, () => this.inner.get(file, range, options));
   }
 
-  put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+  override put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
     const fault = this.#record("put", file.kind, file);
     if (fault?.type === "tear") return this.#tear(file, content, options);
-    return this.#meet(fault, options, () => this.#inner.put(file, content, options));
+    return this.#meet(fault, options, () => this.inner.put(file, content, options));
   }
 
-  size(file: FileName, options?: StoreCallOptions): Promise<number> {
+  override size(file: FileName, options?: StoreCallOptions): Promise<number> {
     const fault = this.#record("size", file.kind, file);
-    return this.#meet(fault, options, () => this.#inner.size(file, options));
+    return this.#meet(fault, options, () => this.inner.size(file, options));
   }
 
-  async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
+  override async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
     const fault = this.#record("list", kind);
-    yield* await this.#meet(fault, options, () => Array.fromAsync(this.#inner.list(kind, options)));
+    yield* await this.#meet(fault, options, () => Array.fromAsync(this.inner.list(kind, options)));
   }
 
-  remove(file: FileName, options?: StoreCallOptions): Promise<void> {
+  override remove(file: FileName, options?: StoreCallOptions): Promise<void> {
     const fault = this.#record("remove", file.kind, file);
-    return this.#meet(fault, options, () => this.#inner.remove(file, options));
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
+    return this.#meet(fault, options, () => this.inner.remove(file, options));
   }
 
   #record(method: StoreCall["method"], kind?: FileKind, file?: FileName): Fault | undefined {
@@ -137,7 +121,7 @@ class PlannedFaults implements FaultyStore {
       if (first) yield first.subarray(0, first.length >> 1);
       throw brokenOff(location);
     };
-    await this.#inner.put(file, torn, options);
+    await this.inner.put(file, torn, options);
     throw new BugError(`"${this.location}" stored a file whose content it could not read to its end`);
   }
 }

@@ -37,6 +37,8 @@ export interface LocalStore extends BlobStore {
   flush(file: FileName): Promise<void>;
 
   removeLeftovers(options: RemoveLeftoversOptions): Promise<Leftovers>;
+
+  missingFolders(options?: StoreCallOptions): Promise<readonly FileKind[]>;
 }
 
 /**
@@ -58,6 +60,8 @@ const CONNECTIONS = 5;
 const LIST_CONCURRENCY = 32;
 
 const GROUP_READABLE = 0o040;
+
+const KINDS_IN_FOLDERS: readonly FileKind[] = ["key", "lock", "snapshot", "index", "pack"];
 
 class FolderStore implements LocalStore {
   readonly location: string;
@@ -148,6 +152,14 @@ class FolderStore implements LocalStore {
   async removeLeftovers(options: RemoveLeftoversOptions): Promise<Leftovers> {
     return await attempt("tidy up", this.location, options.signal, () => {
       return removeLeftovers(this.#files, this.location, options);
+    });
+  }
+
+  async missingFolders(options: StoreCallOptions = {}): Promise<readonly FileKind[]> {
+    return await attempt("look into", this.location, options.signal, async () => {
+      const stats = KINDS_IN_FOLDERS.map((kind) => found(this.#files.stat(this.#path(folderOfKind(kind)))));
+      const infos = await Promise.all(stats);
+      return KINDS_IN_FOLDERS.filter((_, i) => !infos[i]?.isDirectory);
     });
   }
 

@@ -1,5 +1,6 @@
 /** A power cut, for tests: from one moment on nothing is done, and what was under way is kept or forgotten. */
 import { TemporaryError } from "../base/errors.ts";
+import { ForwardingStore } from "./forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "./store.ts";
 
 /** When the power fails, and what it does to the change under way. */
@@ -25,55 +26,38 @@ export function withPowerCut(disk: BlobStore, cut: PowerCut): PoweredStore {
   return new CuttableStore(disk, cut);
 }
 
-class CuttableStore implements PoweredStore {
+class CuttableStore extends ForwardingStore implements PoweredStore {
   isPowered = true;
-  readonly #disk: BlobStore;
   readonly #cut: PowerCut;
   #changes = 0;
 
   constructor(disk: BlobStore, cut: PowerCut) {
-    this.#disk = disk;
+    super(disk);
     this.#cut = cut;
   }
 
-  get location(): string {
-    return this.#disk.location;
+  override create(options?: StoreCallOptions): Promise<void> {
+    return this.#whilePowered(() => this.inner.create(options));
   }
 
-  get connections(): number {
-    return this.#disk.connections;
+  override get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#whilePowered(() => this.inner.get(file, range, options));
   }
 
-  get uploads(): number {
-    return this.#disk.uploads;
+  override put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
+    return this.#change(() => this.inner.put(file, content, options));
   }
 
-  create(options?: StoreCallOptions): Promise<void> {
-    return this.#whilePowered(() => this.#disk.create(options));
+  override size(file: FileName, options?: StoreCallOptions): Promise<number> {
+    return this.#whilePowered(() => this.inner.size(file, options));
   }
 
-  get(file: FileName, range?: ByteRange, options?: StoreCallOptions): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#whilePowered(() => this.#disk.get(file, range, options));
+  override async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
+    yield* await this.#whilePowered(() => Array.fromAsync(this.inner.list(kind, options)));
   }
 
-  put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
-    return this.#change(() => this.#disk.put(file, content, options));
-  }
-
-  size(file: FileName, options?: StoreCallOptions): Promise<number> {
-    return this.#whilePowered(() => this.#disk.size(file, options));
-  }
-
-  async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
-    yield* await this.#whilePowered(() => Array.fromAsync(this.#disk.list(kind, options)));
-  }
-
-  remove(file: FileName, options?: StoreCallOptions): Promise<void> {
-    return this.#change(() => this.#disk.remove(file, options));
-  }
-
-  close(): Promise<void> {
-    return this.#disk.close();
+  override remove(file: FileName, options?: StoreCallOptions): Promise<void> {
+    return this.#change(() => this.inner.remove(file, options));
   }
 
   #change(call: () => Promise<void>): Promise<void> {

@@ -104,6 +104,12 @@ export interface BlobStore {
    */
   removeLeftovers?(options: RemoveLeftoversOptions): Promise<Leftovers>;
 
+  /**
+   * The kinds of files whose folder is not there, though `create` made it: a part of the repository is not mounted, or was
+   * not copied. Only for stores that have folders.
+   */
+  missingFolders?(options?: StoreCallOptions): Promise<readonly FileKind[]>;
+
   /** Releases connections and handles. The store is not used afterwards. */
   close(): Promise<void>;
 }

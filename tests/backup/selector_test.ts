@@ -1,7 +1,7 @@
 /** Which backup somebody means. */
 import assert from "node:assert/strict";
-import { parseSelector, selectBackup } from "../../src/backup/selector.ts";
-import { UsageError } from "../../src/base/errors.ts";
+import { parseSelector, selectBackup, selectDespiteDamage } from "../../src/backup/selector.ts";
+import { IntegrityError, UsageError } from "../../src/base/errors.ts";
 import { backup, manifestIdOf, snapshotIdOf } from "./backups.ts";
 
 const PARSED: readonly [string, ReturnType<typeof parseSelector>][] = [
@@ -113,4 +113,43 @@ Deno.test("of a backup and the copy that restic made of its snapshot an id means
 Deno.test("an unknown series is answered with those that there are", () => {
   assert.throws(() => selected("prod/shp"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
   assert.throws(() => selectBackup([], parseSelector("s"), "s"), { message: /no backup in this repository yet/ });
+});
+
+/** The nights of `prod/shop` and one of `prod/crm`; who continues whom is said by restic's `parent`. */
+const CHAIN = [
+  continued(backup("c1", { time: "2026-01-01T00:00:00Z" }), null),
+  continued(backup("c2", { time: "2026-01-03T00:00:00Z" }), "lost in shop"),
+  continued(backup("crm", { time: "2026-01-03T00:00:00Z", series: "prod/crm" }), "lost in crm"),
+  continued(
+    backup("restic's", { time: "2026-01-04T00:00:00Z", series: "db.sql", isForeign: true }),
+    "lost of restic's",
+  ),
+];
+
+function continued(child: ReturnType<typeof backup>, parent: string | null) {
+  return { ...child, snapshot: { ...child.snapshot, parent: parent === null ? null : snapshotIdOf(parent) } };
+}
+
+function despite(text: string, ...lost: string[]): string {
+  const damaged = lost.map((name) => ({ id: snapshotIdOf(name), error: new IntegrityError(`Damaged ${name}`) }));
+  return selectDespiteDamage(CHAIN, damaged, parseSelector(text), text).id;
+}
+
+Deno.test("beside a snapshot that cannot be read neither latest nor a time is guessed; an id is no guess", () => {
+  for (const text of ["prod/shop", "prod/shop@latest", "prod/shop@2026-01-02", "prod/crm"]) {
+    const message = /may mean a snapshot that cannot be read.*"agent ls".*by its id.*Damaged anything/;
+    assert.throws(() => despite(text, "anything"), { code: "integrity", message });
+  }
+  assert.equal(despite(`prod/shop@${manifestIdOf("c1").slice(0, 8)}`, "anything"), manifestIdOf("c1"));
+  assert.throws(() => despite("@ffffffff", "anything"), { code: "integrity", message: /"@ffffffff" may mean/ });
+  assert.throws(() => despite("prod/shop", "a", "b"), { message: /2 snapshots that cannot be read/ });
+});
+
+Deno.test("a snapshot that a readable backup continues is of its series, and not the latest", () => {
+  assert.equal(despite("prod/shop", "lost in shop", "lost in crm"), manifestIdOf("c2"));
+  assert.equal(despite("prod/shop@2026-01-03", "lost in shop"), manifestIdOf("c2"));
+  assert.throws(() => despite("prod/shop@2026-01-02", "lost in shop"), { code: "integrity" });
+  assert.equal(despite("prod/shop@2026-01-02", "lost in crm"), manifestIdOf("c1"));
+  assert.throws(() => despite("prod/shop", "lost of restic's"), { code: "integrity" }, "restic's parents may be any");
+  assert.throws(() => despite("prod/shop", "lost in shop", "anything"), { message: /may mean a snapshot that/ });
 });

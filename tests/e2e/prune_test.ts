@@ -5,21 +5,14 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { ExitCode } from "../../src/base/errors.ts";
+import { ownProcessMark, processExists } from "../../src/cli/process_table.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { prune, type PruneResult } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
 import { openLocalStore } from "../../src/store/local.ts";
-import {
-  assertFails,
-  bulkNoise,
-  isGone,
-  type JsonRow,
-  type Running,
-  type Sandbox,
-  sandbox,
-} from "../helpers/executable.ts";
+import { assertFails, bulkNoise, type JsonRow, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { assertResticFindsNoError } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, IDENTITY } from "../helpers/world.ts";
 
@@ -80,6 +73,19 @@ Deno.test("limits are read strictly", async () => {
   }
   const copies = packRows(await box.json(["prune", "--dry-run", "--max-unused", "0", "--max-repack-size", "1K"]));
   assert.deepEqual(copies.filter(({ action }) => action === "repack"), []);
+});
+
+Deno.test("without any backup or a folder of them nothing goes unless it is meant", async () => {
+  await using box = await sandbox();
+  await box.put("s", "content");
+  const packs = await box.packs();
+  await Deno.rename(join(box.repo, "snapshots"), box.join("elsewhere"));
+  assertFails(await box.agent(["prune", "--allow-empty"]), ExitCode.failed, /has no folder "snapshots"/);
+  await Deno.mkdir(join(box.repo, "snapshots"));
+  assertFails(await box.agent(["prune"]), ExitCode.usage, /no backup at all.*--allow-empty$/m);
+  assert.deepEqual(await box.packs(), packs);
+  await box.ok(["prune", "--allow-empty"]);
+  assert.deepEqual(await box.packs(), []);
 });
 
 Deno.test("put and prune at once: one fails with 11, and one that may wait does", async () => {
@@ -166,8 +172,9 @@ function accessHere(box: Sandbox): RepositoryAccess {
 
 /** This host, so that locks of killed processes are known to protect nobody. */
 function worldHere(): World {
-  const identity = { ...IDENTITY, hostname: hostname(), pid: Deno.pid };
-  const processExists = (pid: number) => !isGone(pid);
+  const mark = ownProcessMark();
+  assert.ok(mark !== undefined, "this system tells processes apart");
+  const identity = { ...IDENTITY, hostname: hostname(), pid: Deno.pid, process: mark };
   return { ...fakeWorld(), clock: systemClock, identity, processExists, randomBytes: systemRandomBytes };
 }
 

@@ -71,3 +71,20 @@ Deno.test("packs that cannot be read are left to the next repair: exit code 4", 
   match(String(jsonRows(outcome.stderr)[0]!["message"]), /1 pack could not be read: "agent repair packs"/);
   equal((jsonRows(outcome.stdout)[0]!["unreadablePacks"] as unknown[]).length, 1);
 });
+
+Deno.test("a pack that the disk does not give stays as it is: exit code 4", async () => {
+  await using box = await twoSeries();
+  const paths = await box.packs();
+  const [path] = paths;
+  await Deno.remove(path!);
+  // Reading it from its beginning is an input/output error.
+  await Deno.symlink("/proc/self/mem", path!);
+  const outcome = await box.agent(["repair", "packs"]);
+  equal(outcome.exitCode, ExitCode.integrity);
+  match(
+    outcome.stdout,
+    /^Pack [0-9a-f]{64} cannot be read and stays: .*input\/output error.*\nRepaired: 0 packs; 0 blobs lost\n$/,
+  );
+  match(outcome.stderr, /^agent: 1 pack could not be read and stays as it is: see to the disk/);
+  deepEqual((await box.packs()).sort(), paths.sort());
+});

@@ -1,11 +1,13 @@
 /** Forget, rotate and rm as people type them. */
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
 import { servingTest, startAgentServer, whyNoServer } from "../helpers/agent_server.ts";
 import {
   assertFails,
   assertFailsAfterOutput,
+  bulkNoise,
   emptySandbox,
   type JsonRow,
   jsonRows,
@@ -139,6 +141,7 @@ Deno.test("rotate keeps the first backup of each unit, rm removes one", async ()
   }
   const dry = await box.agent(["rotate", "a", "--dry-run", "--days", "3", "--weeks", "0", "--months", "0"]);
   assert.match(dry.stdout, /first of its day\n.* in the future\n$/);
+  assert.match(dry.stderr, /^agent: warning: 1 backup claims to be made in the future \([0-9a-f]{8} of "a" on db1/);
   await box.ok(["rotate", "a", "--first-week-day", "0"]);
   assert.deepEqual(await left(box, ids), [2, 3]);
   assertFails(await box.agent(["rm", "a"]), ExitCode.usage, /Say which backup of "a": a@latest/);
@@ -163,8 +166,14 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["forget", "--keep-run-type", "often=3"], /hourly, daily, weekly, monthly, yearly/],
   [["forget", "--group-by", "size", "--keep-last", "1"], /host, series, paths, tags/],
   [["forget", "prod/shop@latest", "--keep-last", "1"], /not both/],
-  [["forget", "prod/shop"], /Not a backup/],
-  [["rotate", "a", "--days", "0", "--weeks", "0", "--months", "0"], /keeps nothing/],
+  [["forget", "prod/shop"], /Not a backup: "prod\/shop".*what to keep/],
+  [["forget", "", "--keep-last", "1"], /Not a series: ""/],
+  [["forget", "prod/", "--keep-last", "1"], /Not a series: "prod\/"/],
+  [["forget", "--keep-last", "1", "--max-unused", "0"], /add --prune/],
+  [["forget", "--keep-last", "1", "--prune", "--max-unused", "120%"], /No repository can be 120% waste/],
+  [["rm", "prod/shop@latest", "--repack-cacheable-only"], /add --prune/],
+  [["rotate", "a", "--days", "0", "--weeks", "0", "--months", "0"], /keeps nothing.*--days 7/],
+  [["rotate", "a", "--days", "-1"], /Not a number of days to keep: "-1"/],
   [["rotate", "a", "--first-week-day", "7"], /0 for Monday to 6 for Sunday/],
   [["rotate", "a@latest"], /Not a series name/],
 ];
@@ -206,11 +215,106 @@ servingTest(
   },
 );
 
+Deno.test("with --prune the space is freed in the same run, if there is anything to free", async (test) => {
+  await using box = await sandbox();
+  const bytes = (name: string) => bulkNoise(200_000, name);
+  const put = (series: string, day: string) => {
+    return box.put(series, bytes(`${series} ${day}`), "--host", "db1", "--time", `2026-03-${day}T04:00:00Z`);
+  };
+  for (const day of ["01", "02", "03", "04"]) await put("a", day);
+  const limits = ["--prune", "--max-unused", "0"];
+  const total = async () =>
+    (await Promise.all((await box.packs()).map((path) => Deno.stat(path))))
+      .reduce((sum, { size }) => sum + size, 0);
+
+  await test.step("a dry run shows both and changes nothing", async () => {
+    const before = await total();
+    const { exitCode, stdout, stderr } = await box.agent(["forget", "-n", "--keep-last", "2", ...limits]);
+    assert.equal(exitCode, ExitCode.done, stderr);
+    assert.match(stdout, /^ID .*VERDICT .*\nremove +nothing of it is needed .*\nWould free 39\d KiB of /s);
+    assert.equal(stderr, "Would remove 2 of 4 backups\n");
+    assert.equal(await total(), before);
+  });
+
+  await test.step("with --json the groups come first, then what prune has to say", async () => {
+    const rows = await box.json(["forget", "--keep-last", "2", ...limits]);
+    const types = rows.map(({ message_type }) => message_type);
+    assert.deepEqual([types[0], types[1], types.at(-1)], ["group", "pack", "summary"]);
+    assert.equal(idsOf(rows[0]!["remove"]).length, 2);
+    assert.equal(rows.at(-1)!["dryRun"], false);
+    assert.ok(await total() < 450_000);
+  });
+
+  await test.step("where nothing went nothing is pruned, and that is said", async () => {
+    const { stdout, stderr } = await box.agent(["forget", "--keep-last", "2", ...limits]);
+    assert.doesNotMatch(stdout, /TO DO/);
+    assert.equal(stderr, "Nothing to remove of 2 backups; nothing was pruned\n");
+  });
+
+  await test.step("rm and rotate prune, too", async () => {
+    const rm = await box.agent(["rm", "a@2026-03-03", ...limits]);
+    assert.match(rm.stderr, /^Removed a [0-9a-f]{8} of 2026-.*\nFreed 19\d KiB: /);
+    await put("a", "05");
+    const rotate = await box.agent(["rotate", "a", "--days", "1", "--weeks", "0", "--months", "0", ...limits]);
+    assert.match(rotate.stderr, /^Removed 1 of 2 backups\nFreed 19\d KiB: /);
+    assert.ok(await total() < 230_000);
+    assert.equal(
+      hash("md5", await box.ok(["get", "a", "-o", "out"]).then(() => Deno.readFile(box.join("out")))),
+      hash("md5", bytes("a 05")),
+    );
+    await box.ok(["check", "--read-data"]);
+  });
+
+  await test.step("beside a damaged snapshot nothing is pruned: exit code 4 says so", async () => {
+    await put("a", "06");
+    const [snapshot] = await box.json(["ls"]);
+    await put("b", "01");
+    await box.replace(box.join("repo", "snapshots", String(snapshot!["snapshot"])), new TextEncoder().encode("junk"));
+    await put("a", "07");
+    const packs = await box.packs();
+    const outcome = await box.agent(["forget", "a", "-q", "--keep-last", "1", ...limits]);
+    assertFailsAfterOutput(outcome, ExitCode.integrity, /Damaged snapshot .*; nothing was pruned\n$/);
+    assert.deepEqual(await box.packs(), packs);
+  });
+});
+
+Deno.test("backups of the future are told of, and do not stand in for real ones", async () => {
+  await using box = await sandbox();
+  const repository = await box.open();
+  for (const [name, time] of [["old", "2026-01-01"], ["real", "2026-01-02"], ["ahead", "2999-01-01"]] as const) {
+    await saveBackup(repository, name, { time: `${time}T00:00:00Z` });
+  }
+  await repository.store.close();
+  const quiet = await box.agent(["forget", "-q", "--keep-last", "1"], UTC);
+  assert.deepEqual([quiet.exitCode, quiet.stdout], [ExitCode.done, ""]);
+  const warning =
+    /1 backup claims to be made in the future \([0-9a-f]{8} of "prod\/shop" on db1 at 2999-01-01 00:00:00\): is a clock wrong/;
+  assert.match(quiet.stderr, warning);
+  assert.match(quiet.stderr, /^agent: warning: [^\n]+\n$/);
+  const listed = await box.json(["ls"]);
+  assert.deepEqual(listed.map(({ started }) => String(started).slice(0, 10)), ["2026-01-02", "2999-01-01"]);
+  const json = await box.agent(["forget", "--json", "--keep-last", "1"], UTC);
+  assert.deepEqual(jsonRows(json.stdout)[0]!["inFuture"], [listed[1]!["id"]]);
+  const [told] = jsonRows(json.stderr);
+  assert.equal(told!["message_type"], "warning");
+  assert.match(String(told!["message"]), warning);
+  assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from what claims.*future/);
+});
+
 Deno.test("a damaged snapshot is left alone and told of: exit code 4 after the work is done", async () => {
   await using box = await sandbox();
   const ids = await snapshotsOf(box, [["01"], ["02"], ["03"]]);
   const [first] = await box.json(["ls"]);
   await box.replace(box.join("repo", "snapshots", String(first!["snapshot"])), new TextEncoder().encode("junk"));
+  assertFails(
+    await box.agent(["rm", "prod/shop@latest"]),
+    ExitCode.integrity,
+    /may mean a snapshot that cannot be read/,
+  );
+  assert.equal((await box.names("snapshots")).length, 3);
+  const byId = await box.agent(["rm", "-n", `@${ids[2]}`]);
+  assert.equal(byId.exitCode, ExitCode.done);
+  assert.match(byId.stderr, /^Would remove .*\nagent: warning: Damaged snapshot/);
   const outcome = await box.agent(["forget", "--json", "--keep-last", "1"]);
   const [group] = jsonRows(outcome.stdout);
   assert.deepEqual(idsOf(group!["remove"]), [ids[1]]);

@@ -176,7 +176,10 @@ for (const repair of REPAIRS) {
     await mapConcurrently(cuts, RUNS_AT_ONCE, async (cut) => {
       const label = `power cut after ${cut.afterChanges} changes, the next one ${cut.unacknowledged}`;
       const store = await copyOf(disk);
-      ok(await attempt(repair, withPowerCut(store, cut)) instanceof AgentError, label);
+      const error = await attempt(repair, withPowerCut(store, cut));
+      // Last of all the lock goes; all is done by then, and one that stays is removed by the next process.
+      if (cut.afterChanges === changes - 1) deepEqual(error, undefined, label);
+      else ok(error instanceof AgentError, label);
       await assertNothingWorse(before, store, label);
       await assertRecovers(repair, store, expected, label);
     });

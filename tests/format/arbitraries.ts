@@ -48,7 +48,7 @@ export const time: fc.Arbitrary<Rfc3339> = fc.oneof(
   }),
 );
 
-export const lock: fc.Arbitrary<Lock & { uid: number; gid: number }> = record({
+const lockByNumber = record({
   time,
   exclusive: fc.boolean(),
   hostname: text,
@@ -57,6 +57,11 @@ export const lock: fc.Arbitrary<Lock & { uid: number; gid: number }> = record({
   uid: uint32,
   gid: uint32,
 });
+
+export const lock: fc.Arbitrary<Lock & { uid: number; gid: number }> = fc.tuple(
+  lockByNumber,
+  fc.option(record({ table: text, started: fc.nat() }), { nil: undefined }),
+).map(([known, process]) => ({ ...known, ...process && { process } }));
 
 export const keyFile: fc.Arbitrary<KeyFile> = record({
   created: time,

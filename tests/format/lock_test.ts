@@ -33,6 +33,19 @@ Deno.test("root's uid and gid are left out", () => {
   assert.deepEqual([decodeText(text).uid, decodeText(text).gid], [0, 0]);
 });
 
+Deno.test("the mark of a process lies under a key of the agent's own; what else stands there is passed over", () => {
+  const process = { table: "t", started: 5 };
+  const bytes = encodeLock({ time: ZERO_TIME, exclusive: false, hostname: "h", username: "u", pid: 7, process });
+  assert.match(textOf(bytes), /,"pid":7,"agent":\{"processTable":"t","processStarted":5\}\}$/);
+  assert.deepEqual(decode(bytes).process, process);
+  const others = ["null", "5", "[]", '"x"', '{"processTable":"t"}', '{"processTable":1,"processStarted":5}'];
+  for (
+    const agent of [...others, '{"processTable":"t","processStarted":-1}', '{"processTable":"t","processStarted":0.5}']
+  ) {
+    assert.equal("process" in decodeText(`{"agent":${agent}}`), false, agent);
+  }
+});
+
 Deno.test("missing fields read as zero, wrong ones are refused", () => {
   const zero = { time: ZERO_TIME, exclusive: false, hostname: "", username: "", pid: 0, uid: 0, gid: 0 };
   assert.deepEqual(decodeText("{}"), zero);

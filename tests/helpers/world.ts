@@ -23,12 +23,13 @@ const SHORT_SLEEP_MS = 1000;
 /** A clock that a test sets. Short sleeps are over at once and move it; long ones wait for `advance`. */
 export class FakeClock implements Clock {
   #ms = Date.UTC(2026, 0, 2, 3, 4, 5);
+  #adjustedMs = 0;
   #sleepers: { readonly untilMs: number; readonly wake: () => void }[] = [];
   /** Every span that was slept, in milliseconds. */
   readonly sleeps: number[] = [];
 
   now(): Date {
-    return new Date(this.#ms);
+    return new Date(this.#ms + this.#adjustedMs);
   }
 
   monotonicMs(): number {
@@ -43,8 +44,13 @@ export class FakeClock implements Clock {
       return macrotask().then(() => signal?.throwIfAborted());
     }
     return new Promise((resolve, reject) => {
-      this.#sleepers.push({ untilMs: this.#ms + ms, wake: resolve });
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      const sleeper = { untilMs: this.#ms + ms, wake: resolve };
+      this.#sleepers.push(sleeper);
+      const stop = () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal!.reason);
+      };
+      signal?.addEventListener("abort", stop, { once: true });
     });
   }
 
@@ -67,6 +73,11 @@ export class FakeClock implements Clock {
   jump(ms: number): void {
     this.#ms += ms;
   }
+
+  /** Somebody puts the clock forward, or back where `ms` is negative; how long things take is measured as before. */
+  adjust(ms: number): void {
+    this.#adjustedMs += ms;
+  }
 }
 
 /** Resolves when everything that can go on by itself has. */
@@ -88,7 +99,14 @@ export function seededRandom(seed: string): (count: number) => Uint8Array<ArrayB
   return (count) => noise(count, `${seed}#${calls++}`);
 }
 
-export const IDENTITY: Identity = { hostname: "db1", username: "dba", pid: 4711, uid: 1000, gid: 1000 };
+export const IDENTITY: Identity = {
+  hostname: "db1",
+  username: "dba",
+  pid: 4711,
+  uid: 1000,
+  gid: 1000,
+  process: { table: "db1", started: 1 },
+};
 
 /** A world with a clock of its own. Only the processes named are alive. */
 export interface FakeWorld extends World {

@@ -23,6 +23,14 @@ async function halfwayPut(box: Sandbox): Promise<Running> {
   return putting;
 }
 
+/** A put that was killed under its lock. */
+async function killedPut(box: Sandbox): Promise<void> {
+  await using putting = await halfwayPut(box);
+  putting.kill("SIGKILL");
+  await putting.outcome();
+  equal((await box.names("locks")).length, 1);
+}
+
 /** A check by restic, stopped while it holds its exclusive lock. */
 async function stoppedCheck(box: Sandbox, restic: Restic): Promise<Running> {
   const checking = restic.start(["check", "--read-data"]);
@@ -73,24 +81,32 @@ resticTest("what holds restic's exclusive lock keeps the agent out, until it is 
   equal((await box.json(["ls"])).length, 2);
 });
 
-resticTest("the lock of a dead process of this host is removed, by either for the other", async (program) => {
-  await using box = await sandbox();
-  const restic = await Restic.in(box, program);
-  await box.put("prod/shop", STREAM);
+resticTest(
+  "the lock of a dead process of this host is removed by the unlock of either, and an agent's by agents unasked",
+  async (program) => {
+    await using box = await sandbox();
+    const restic = await Restic.in(box, program);
+    await box.put("prod/shop", STREAM);
 
-  await using checking = await stoppedCheck(box, restic);
-  checking.kill("SIGKILL");
-  await checking.outcome();
-  equal((await box.names("locks")).length, 1);
-  await box.put("prod/shop", LATER);
-  deepEqual(await box.names("locks"), []);
+    await using checking = await stoppedCheck(box, restic);
+    checking.kill("SIGKILL");
+    await checking.outcome();
+    equal((await box.names("locks")).length, 1);
+    const refused = await box.agent(["put", "prod/shop"], { stdin: LATER });
+    assertFails(refused, ExitCode.locked, /its process seems to be gone: if it really is over, run "agent unlock"/);
+    await box.ok(["unlock", "--quiet"]);
+    deepEqual(await box.names("locks"), []);
+    await box.put("prod/shop", LATER);
 
-  await using putting = await halfwayPut(box);
-  putting.kill("SIGKILL");
-  await putting.outcome();
-  equal((await restic.attempt(["prune"])).exitCode, lockedCode(restic));
-  await restic.ok(["unlock"]);
-  await restic.ok(["prune"]);
-  await restic.check();
-  equal((await box.json(["ls"])).length, 2);
-});
+    await killedPut(box);
+    await box.ok(["prune", "--quiet"]);
+    deepEqual(await box.names("locks"), []);
+
+    await killedPut(box);
+    equal((await restic.attempt(["prune"])).exitCode, lockedCode(restic));
+    await restic.ok(["unlock"]);
+    await restic.ok(["prune"]);
+    await restic.check();
+    equal((await box.json(["ls"])).length, 2);
+  },
+);

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { type RepositoryAccess, withoutCache } from "../../src/ops/access.ts";
+import { drawChains } from "../../src/ops/chain.ts";
 import { clearCache, listCache, pruneCache } from "../../src/ops/cache.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import { listBackups, listChain } from "../../src/ops/list.ts";
+import { status } from "../../src/ops/status.ts";
 import { openRepository, type Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
 import { type StoreCall, withFaults } from "../../src/store/fault.ts";
@@ -91,13 +93,15 @@ function read(access: RepositoryAccess, world: FakeWorld): Promise<unknown> {
 }
 
 const OPEN = { "get config": 1, "list key": 1, "get key": 1 };
-const LOCK = { "list lock": 2, "put lock": 1, "get lock": 1, "remove lock": 1 };
+const LOCK = { "list lock": 2, "put lock": 1, "remove lock": 1 };
 
 Deno.test("with a warm cache a repository of many backups is listed, read and written with a handful of requests", async () => {
   await using remote = await remoteRepository(BACKUPS);
   const { store, access, world } = remote;
   const ls = (within: RepositoryAccess) => listBackups(within, {}, world);
   const chain = (within: RepositoryAccess) => listChain(within, "prod/shop", world);
+  const tellStatus = (within: RepositoryAccess) => status(within, {}, world);
+  const draw = (within: RepositoryAccess) => drawChains(within, { selector: "prod/shop", all: true }, world);
   const show = (within: RepositoryAccess) => read(within, world);
   const get = (within: RepositoryAccess) => getBytes(within, world, "prod/shop");
   const put = (within: RepositoryAccess) => putBytes(within, world, noise(60_000, "next"), { allowEmpty: true });
@@ -109,10 +113,15 @@ Deno.test("with a warm cache a repository of many backups is listed, read and wr
   });
   assert.deepEqual(tally(await requestsOf(store, access, ls)), { ...OPEN, "list snapshot": 1 });
   assert.deepEqual(tally(await requestsOf(store, access, chain)), { ...OPEN, "list snapshot": 1 });
+  assert.deepEqual(tally(await requestsOf(store, access, tellStatus)), { ...OPEN, "list snapshot": 1 });
+
+  const drawing = { ...OPEN, "list snapshot": 1, "list index": 1 };
+  const cold = tally(await requestsOf(store, access, draw));
+  assert.equal(cold["get index"], BACKUPS);
+  assert.deepEqual(tally(await requestsOf(store, access, draw)), drawing);
 
   const reading = { ...OPEN, ...LOCK, "list snapshot": 1, "list index": 1 };
-  const cold = tally(await requestsOf(store, access, show));
-  assert.equal(cold["get index"], BACKUPS);
+  assert.equal(tally(await requestsOf(store, access, show))["get index"], undefined);
   assert.deepEqual(tally(await requestsOf(store, access, show)), reading);
   assert.deepEqual(tally(await requestsOf(store, access, get)), { ...reading, "get pack": 1 });
 

@@ -16,7 +16,8 @@ import { loadIndex } from "../../src/repository/index_files.ts";
 import { PackWriter } from "../../src/repository/pack_writer.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
 import { readTree } from "../../src/repository/trees.ts";
-import { fakeWorld, memoryRepository, putBytes, sqlDump } from "../helpers/world.ts";
+import { withFaults } from "../../src/store/fault.ts";
+import { accessTo, fakeWorld, memoryRepository, putBytes, sqlDump } from "../helpers/world.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -28,7 +29,7 @@ interface PutBackup {
 /** A repository with backups of the series `shop`, one for each set of overrides, a day apart. */
 async function chainScene(seed: string, puts: readonly Partial<PutRequest>[]) {
   const world = fakeWorld(seed);
-  const { repository, access } = await memoryRepository(world);
+  const { repository, access, store } = await memoryRepository(world);
   const backups: PutBackup[] = [];
   for (const [i, overrides] of puts.entries()) {
     world.clock.jump(DAY_MS);
@@ -38,11 +39,11 @@ async function chainScene(seed: string, puts: readonly Partial<PutRequest>[]) {
   const indexed = async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) });
   const options = { signal: new AbortController().signal, noLock: true };
   return {
-    world,
     repository,
+    store,
     backups,
     remove: ({ backup }: PutBackup) => repository.files.remove("snapshot", backup.snapshotId),
-    draw: (selector: string, all: boolean) => drawChains(access, { selector, all }, world),
+    draw: (selector: string, all: boolean, through = access) => drawChains(through, { selector, all }, world),
     check: (selector = "shop") => withBackup(access, selector, world, options, ({ checkChain }) => checkChain()),
     /** Gives a backup another root, with the nodes that `change` makes of its own. */
     async replant({ backup }: PutBackup, change: (nodes: readonly Node[], writer: PackWriter) => Promise<Node[]>) {
@@ -152,6 +153,32 @@ Deno.test("the way to a backup is drawn, or all chains with what branches off", 
     [3, 0, true, true],
     [4, 1, true, true],
   ]);
+});
+
+Deno.test("a chain where all is well is drawn from its manifests: each index file and each of their trees is read once", async () => {
+  const { draw, store } = await chainScene("few reads", [{}, {}, {}]);
+  const counted = withFaults(store, () => undefined);
+  const { members } = await draw("shop", false, accessTo(counted));
+  assert.deepEqual(members.map(({ state }) => state), ["ok", "ok", "ok"]);
+  const count = (kind: string) => counted.calls.filter((call) => call.method === "get" && call.kind === kind).length;
+  assert.deepEqual(["snapshot", "index", "pack"].map(count), [3, 3, 3 * 2]);
+});
+
+Deno.test("a swapped manifest is drawn as what it is", async () => {
+  const { draw, replant, repository, backups: [first, second] } = await chainScene("swapped drawing", [{}, {}]);
+  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const { content } = sidecarOf(await readTree({ ...repository, index }, first!.backup.snapshot.tree));
+  await replant(second!, (nodes) => Promise.resolve(withSidecar(nodes, content!)));
+  const { members } = await draw("shop", false);
+  assert.deepEqual(members.map(({ fit, state }) => [fit, state]), [[true, "ok"], [false, "swapped"]]);
+});
+
+Deno.test("a changed manifest is drawn as what it is", async () => {
+  const { draw, replant, backups: [first] } = await chainScene("changed drawing", [{}, {}]);
+  const text = encodeManifest({ ...first!.manifest, tags: ["forged"] });
+  await replant(first!, async (nodes, writer) => withSidecar(nodes, await writer.addPlaintext("data", text)));
+  const { members } = await draw("shop", false);
+  assert.deepEqual(members.map(({ fit, state }) => [fit, state]), [[false, "changed"], [true, "ok"]]);
 });
 
 Deno.test("a member whose pack is lost is drawn as not fit", async () => {

@@ -8,15 +8,19 @@ import { listBackups } from "../../src/ops/list.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import type { KeepRules } from "../../src/policy/retention.ts";
 import { DEFAULT_ROTATION } from "../../src/policy/retention_rotation.ts";
-import { acquireLock } from "../../src/repository/locks.ts";
+import { acquireLock } from "../../src/repository/held_lock.ts";
 import { withFaults } from "../../src/store/fault.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
 import { saveBackup, type SavedShape } from "./forget_fixture.ts";
 
+/** The clocks of these tests show 2 January 2026; what `day` makes shall be of the past. */
+const A_MONTH_MS = 30 * 86_400_000;
+
 /** A repository in memory with snapshots that have no data; gives their ids by name. */
-async function repositoryWith(shapes: Readonly<Record<string, SavedShape>>) {
+async function repositoryWith(shapes: Readonly<Record<string, SavedShape>>, aheadMs = A_MONTH_MS) {
   const world = fakeWorld("forget");
+  world.clock.jump(aheadMs);
   const made = await memoryRepository(world);
   const ids: Record<string, string> = {};
   for (const [name, shape] of Object.entries(shapes)) {
@@ -130,7 +134,7 @@ Deno.test("by age everything old goes but the last good backup, also of a series
     young: { time: "2025-12-31T00:00:00Z", host: "db2" },
     tooOld: { time: "2025-01-01T00:00:00Z", host: "db2" },
     future: { time: "2030-01-01T00:00:00Z", host: "db2" },
-  });
+  }, 0);
   const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
   const { groups } = await forget(access, byAge, world);
   assert.deepEqual(await left(), ["old", "young", "future"]);
@@ -146,7 +150,6 @@ Deno.test("a backup whose guard found it incomplete is not the last good one, on
     incomplete: { ...day(3), complete: false },
   });
   const age = policy({ notOlderThan: parseAgeSpan("1s") });
-  world.clock.jump(30 * 86_400_000);
   await forget(access, age, world);
   assert.deepEqual(await left(), ["foreign"]);
 });
@@ -168,6 +171,44 @@ Deno.test("backups that are named go, by any selector, but not the last good one
   assert.deepEqual(await left(), []);
 });
 
+Deno.test("backups of the future count for nothing beside real ones, and the result names them", async () => {
+  const shapes = {
+    older: day(1),
+    newer: day(2),
+    future: { time: "2031-01-01T00:00:00Z" },
+    further: { time: "2031-01-02T00:00:00Z" },
+    otherFuture: { time: "2031-01-02T00:00:00Z", host: "db2" },
+  };
+  const after = async (request: RetentionRequest, options: ForgetOptions = {}) => {
+    const { access, world, left } = await repositoryWith(shapes);
+    const { groups } = await forget(access, request, world, options);
+    const inFuture = groups.map((group) => group.inFuture.length);
+    return [(await left()).join(" "), inFuture.join(" ")];
+  };
+  assert.deepEqual(await after(LAST), ["newer further otherFuture", "2 1"]);
+  assert.deepEqual(await after(LAST, { allowLast: true }), ["further otherFuture", "2 1"], "as restic does");
+  const byAge = policy({ notOlderThan: parseAgeSpan("1D") });
+  assert.deepEqual(await after(byAge), ["newer future further otherFuture", "2 1"]);
+  const rotation = { ...DEFAULT_ROTATION, days: 1, weeks: 0, months: 0 };
+  assert.deepEqual(await after({ kind: "rotation", series: "prod/shop", rotation }), [
+    "newer future further otherFuture",
+    "2 1",
+  ]);
+  assert.deepEqual(await after({ kind: "backups", selectors: ["prod/shop@latest"] }), [
+    "older newer future otherFuture",
+    "1",
+  ]);
+  const { access, world, ids } = await repositoryWith(shapes);
+  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, world), {
+    message: /last good backup of "prod\/shop" on db2: --allow-last/,
+  });
+  const real = { kind: "backups", selectors: ["prod/shop@2026-01-01", "prod/shop@2026-01-02"] } as const;
+  await assert.rejects(after(real), (error) => {
+    return error instanceof UsageError &&
+      /last good backup.* on db1, apart from what claims.*future/.test(error.message);
+  });
+});
+
 Deno.test("rotation is about exactly one series, each host on its own", async () => {
   const { access, world, left } = await repositoryWith({
     first: { time: "2026-01-02T00:00:00Z" },
@@ -175,7 +216,7 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
     other: { time: "2026-01-02T02:00:00Z", host: "db2" },
     below: { time: "2025-01-02T03:00:00Z", series: "prod/shop/eu" },
     ancient: { time: "2024-01-02T03:00:00Z" },
-  });
+  }, 0);
   const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
   await forget(access, rotate("prod/shop"), world);
   assert.deepEqual(await left(), ["first", "other", "below"]);
@@ -195,6 +236,33 @@ Deno.test("a damaged snapshot is told of and never removed, also where it is nam
   await assert.rejects(forget(access, named, world), IntegrityError);
   assert.ok((await namesOf(store, "snapshot")).includes(junk));
 });
+
+Deno.test("what may mean a snapshot that cannot be read is refused; an id is not", async () => {
+  const { access, store, world, ids, left } = await repositoryWith({
+    a: day(1),
+    b: day(2),
+    c: day(3),
+    other: { ...day(1), series: "dev" },
+    otherNew: { ...day(2), series: "dev" },
+  });
+  await replaceWithNoise(store, ids["c"]!);
+  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
+  for (const selector of ["prod/shop@latest", "prod/shop", "prod/shop@2026-01-02", "dev@latest"]) {
+    await assert.rejects(forget(access, named(selector), world, { allowLast: true }), (error) => {
+      return error instanceof IntegrityError &&
+        /may mean a snapshot that cannot be read.*by its id/.test(error.message);
+    });
+  }
+  assert.deepEqual(await left(), ["a", "b", "c", "other", "otherNew"]);
+  const { damaged } = await forget(access, named(`prod/shop@${ids["b"]!.slice(0, 12)}`), world);
+  assert.deepEqual(damaged.map(({ id }) => id as string), [ids["c"]]);
+  assert.deepEqual(await left(), ["a", "c", "other", "otherNew"]);
+});
+
+async function replaceWithNoise(store: BlobStore, name: string): Promise<void> {
+  await store.remove({ kind: "snapshot", name });
+  await store.put({ kind: "snapshot", name }, [noise(100, name)]);
+}
 
 /** The same repository, whose removals of snapshots go through `onRemove` first. */
 function watched(store: BlobStore, onRemove: () => Error | undefined): RepositoryAccess {
@@ -251,6 +319,7 @@ Deno.test("what is left of a chain restores: every backup stands alone", async (
   for (const [i, stream] of streams.entries()) {
     await putBytes(access, world, stream, { time: new Date(Date.UTC(2026, 0, i + 1)) });
   }
+  world.clock.jump(A_MONTH_MS);
   await forget(access, LAST, world);
   const { backups } = await listBackups(access, {}, world);
   assert.deepEqual(backups.map(({ info }) => info?.level), [2]);

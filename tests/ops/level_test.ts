@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import type { Backup } from "../../src/backup/backup.ts";
 import { decodeHex } from "../../src/base/hex.ts";
+import { shortId } from "../../src/base/id.ts";
+import { parseSeries } from "../../src/format/series.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
-import { type FakeWorld, fakeWorld, memoryRepository, namesOf, noise, putBytes, sqlDump } from "../helpers/world.ts";
+import { type FakeWorld, fakeWorld, memoryRepository, noise, putBytes, sqlDump } from "../helpers/world.ts";
 
 const DAY_MS = 86_400_000;
 const DUMP = sqlDump(300, "levels");
@@ -112,17 +114,41 @@ Deno.test("where always-level needs a backup that is gone, a level 0 is made wit
   assert.match(fourth.decision.warnings.join(), /level 1 below it is gone/);
 });
 
-Deno.test("a snapshot that cannot be read may be the parent: a level 0 with a warning", async () => {
-  const { put, store } = await scene("snapshot");
-  await put();
-  const [name] = await namesOf(store, "snapshot");
-  const file = { kind: "snapshot", name: name! } as const;
+/** Changes a byte of a snapshot, so that nobody can read it. */
+async function hurtSnapshot({ store }: Repository, { snapshotId }: Backup): Promise<void> {
+  const file = { kind: "snapshot", name: snapshotId } as const;
   const bytes = new Uint8Array(await store.get(file));
   bytes[bytes.length >> 1]! ^= 1;
   await store.remove(file);
   await store.put(file, [bytes]);
-  const second = await put();
-  assert.deepEqual([second.level, second.decision.rule], [0, "damaged-parent"]);
+}
+
+Deno.test("a snapshot that cannot be read may be the parent: a level 0 with a warning, in every series", async () => {
+  const { put, repository } = await scene("snapshot");
+  const other = { series: parseSeries("other") };
+  const [, second] = [await put(), await put(), await put(other)];
+  await hurtSnapshot(repository, second.backup);
+  for (const next of [await put(), await put(other)]) {
+    assert.deepEqual([next.level, next.decision.rule], [0, "damaged-parent"]);
+    assert.match(
+      next.decision.warnings.join(),
+      new RegExp(`^snapshot ${shortId(second.backup.snapshotId)} cannot be read`),
+    );
+  }
+});
+
+Deno.test("an unreadable snapshot that was continued matters only to rules that go back, of its own series", async () => {
+  const { put, repository } = await scene("old snapshot");
+  const hourly = { runType: "hourly", levelRules: { fullBackup: "daily" } } as const;
+  const daily = await put({ runType: "daily" });
+  const increment = await put(hourly);
+  assert.equal(increment.parent, daily.backup.id);
+  await hurtSnapshot(repository, daily.backup);
+  assert.deepEqual((await put({ ...hourly, series: parseSeries("other") })).decision.warnings, []);
+  const newest = await put();
+  assert.deepEqual([newest.level, newest.parent, newest.decision.warnings], [2, increment.backup.id, []]);
+  const next = await put(hourly);
+  assert.deepEqual([next.level, next.decision.warnings.length], [0, 1]);
 });
 
 Deno.test("a snapshot that says another level than its manifest is not continued", async () => {

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { encodeIndex } from "../../src/format/index_file.ts";
-import type { BlobStore } from "../../src/store/store.ts";
-import { allFiles, copyOf, namesOf } from "../helpers/world.ts";
+import { ForwardingStore } from "../../src/store/forwarding.ts";
+import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
+import { repairPacks } from "../../src/ops/repair_packs.ts";
+import { accessTo, allFiles, copyOf, fakeWorld, namesOf } from "../helpers/world.ts";
 import { fileOf, flipBit, packsOf, readIndexes, replace } from "./check_fixture.ts";
 import { assertHolds, duplicate, fiveBackups, forget, halfForgotten, openStore, pruneStore } from "./prune_fixture.ts";
 
@@ -114,6 +116,70 @@ for (const type of ["data", "tree"] as const) {
     assert.deepEqual(packs.filter((name) => !left.includes(name)), []);
   });
 }
+
+for (const type of ["data", "tree"] as const) {
+  Deno.test(`a ${type} blob in two packs: a damaged copy that would be the only one stops the prune before anything goes`, async () => {
+    const store = await twice(type);
+    const files = await allFiles(store);
+    const dry = (await pruneStore(await copyOf(store), { dryRun: true })).plan;
+    const kept = dry.keep.map(({ id }) => id);
+    const pack = (await packsOf(store, type)).find(({ name }) => kept.includes(name))!;
+    // Trees are read while blobs are marked, so they are damaged behind that.
+    const damaged = type === "data" ? store : new DamagedBehindMarking(await copyOf(store), pack.name);
+    await replace(store, fileOf(pack), flipBit(pack.blobs[0]!.offset + 20));
+    await assert.rejects(pruneStore(damaged), (error) => {
+      assert.ok(error instanceof IntegrityError, String(error));
+      assert.match(error.message, new RegExp(`blob .* in pack ${pack.name}.*"agent repair packs ${pack.name}"`));
+      return true;
+    });
+    assert.deepEqual(await allFiles(store), files);
+
+    const signal = new AbortController().signal;
+    const { lost } = await repairPacks(accessTo(store), fakeWorld(), { packs: [pack.name], dryRun: false, signal });
+    assert.equal([...lost].length, 0);
+    await pruneStore(store);
+    await assertHolds(store, [1, 2, 3, 4, 5], "from the copy that is whole");
+  });
+}
+
+/** A store one pack of which is damaged whenever it is read for anything but its trees. */
+class DamagedBehindMarking extends ForwardingStore {
+  readonly #pack: string;
+
+  constructor(inner: BlobStore, pack: string) {
+    super(inner);
+    this.#pack = pack;
+  }
+
+  override async get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await super.get(file, range, options);
+    if (file.name === this.#pack && !options?.keep) bytes[20]! ^= 1;
+    return bytes;
+  }
+}
+
+/** Five backups whose blobs of a type lie in two packs each, one of which is needed for nothing. */
+async function twice(type: "data" | "tree"): Promise<BlobStore> {
+  const store = await fiveBackups();
+  await pruneStore(store);
+  await duplicate(store, type);
+  return store;
+}
+
+Deno.test("the bytes that are verified are those of the copies that will be the only ones", async () => {
+  const store = await twice("data");
+  const verified: number[] = [];
+  const { plan } = await pruneStore(store, {
+    onProgress: ({ phase, done, total }) => {
+      if (phase === "verify") verified.push(total - done);
+    },
+  });
+  assert.ok(plan.remove.length > 0);
+  assert.equal(verified.at(-1), 0);
+  await pruneStore(store, {
+    onProgress: ({ phase }) => assert.notEqual(phase, "verify", "there is one copy of each"),
+  });
+});
 
 /** Gives every part of a pack as it is the first time and damaged from then on. */
 function damagedWhenReadTwice(store: BlobStore): BlobStore {

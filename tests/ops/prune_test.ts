@@ -1,8 +1,8 @@
 /** Prune: what nothing needs goes, what anything needs stays, whatever holds or breaks it off. */
 import assert from "node:assert/strict";
-import { DeniedError, InterruptedError, LockedError } from "../../src/base/errors.ts";
+import { DeniedError, InterruptedError, LockedError, StoreError, UsageError } from "../../src/base/errors.ts";
 import { encodeIndex } from "../../src/format/index_file.ts";
-import { acquireLock } from "../../src/repository/locks.ts";
+import { acquireLock } from "../../src/repository/held_lock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { everyNth, withFaults } from "../../src/store/fault.ts";
@@ -59,10 +59,50 @@ Deno.test("forgotten backups: no waste stays where none is tolerated, and a seco
 Deno.test("all backups forgotten: the repository is empty and works", async () => {
   const store = await fiveBackups();
   await forget(store, 1, 2, 3, 4, 5);
-  await pruneStore(store);
+  await pruneStore(store, { allowEmpty: true });
   assert.deepEqual((await allFiles(store)).map(({ kind }) => kind), ["config", "key"]);
   await putBytes(accessTo(store), fakeWorld("again"), night(1));
   await assertHolds(store, [1], "a backup afterwards");
+});
+
+Deno.test("packs without any backup are refused unless that is allowed, be they listed or not", async () => {
+  const store = await fiveBackups();
+  await forget(store, 1, 2, 3, 4, 5);
+  const unlisted = await copyOf(store);
+  for (const name of await namesOf(unlisted, "index")) await unlisted.remove({ kind: "index", name });
+  const unfound = await copyOf(store);
+  for (const name of await namesOf(unfound, "pack")) await unfound.remove({ kind: "pack", name });
+  for (const emptied of [store, unlisted, unfound]) {
+    const files = await allFiles(emptied);
+    for (const dryRun of [true, false]) {
+      await assert.rejects(pruneStore(emptied, { dryRun }), (error) => {
+        assert.ok(error instanceof UsageError);
+        assert.match(error.message, /there are \d+ packs in .* and no backup at all.*say --allow-empty$/);
+        return true;
+      });
+    }
+    assert.deepEqual(await allFiles(emptied), files);
+    await pruneStore(emptied, { allowEmpty: true });
+    assert.deepEqual((await allFiles(emptied)).map(({ kind }) => kind), ["config", "key"]);
+    await pruneStore(emptied);
+  }
+});
+
+Deno.test("a folder that is not there is no empty one: nothing goes", async () => {
+  for (const [kind, folder] of [["snapshot", "snapshots"], ["index", "index"], ["pack", "data"]] as const) {
+    const store = Object.assign(withFaults(await halfForgotten(), () => undefined), {
+      missingFolders: () => Promise.resolve<FileKind[]>([kind]),
+    });
+    const files = await allFiles(store);
+    for (const dryRun of [true, false]) {
+      await assert.rejects(pruneStore(store, { dryRun, allowEmpty: true }), (error) => {
+        assert.ok(error instanceof StoreError);
+        assert.match(error.message, new RegExp(`has no folder "${folder}"`));
+        return true;
+      });
+    }
+    assert.deepEqual(await allFiles(store), files);
+  }
 });
 
 Deno.test("a dry run says the same and changes nothing", async () => {

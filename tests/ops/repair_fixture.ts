@@ -36,8 +36,9 @@ export function index({ store, world }: Place, options: Partial<RepairIndexOptio
   return repairIndex(accessTo(store), world, { signal, dryRun: false, readAllPacks: false, ...options });
 }
 
-export function packs({ store, world }: Place, options: Partial<RepairPacksOptions> = {}) {
-  return repairPacks(accessTo(store), world, { signal, dryRun: false, packs: [], ...options });
+export async function packs({ store, world }: Place, options: Partial<RepairPacksOptions> = {}) {
+  const repair = await repairPacks(accessTo(store), world, { signal, dryRun: false, packs: [], ...options });
+  return { ...repair, lost: [...repair.lost] };
 }
 
 export function snapshots({ store, world }: Place, options: Partial<RepairSnapshotsOptions> = {}) {

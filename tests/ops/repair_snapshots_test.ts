@@ -9,8 +9,11 @@ import { encodeHex } from "../../src/base/hex.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { describeLoss } from "../../src/ops/repair_losses.ts";
+import type { DamagedBackup } from "../../src/ops/repair_snapshots.ts";
 import { plaintextLength } from "../../src/repository/blob_index.ts";
-import { findNode } from "../../src/repository/trees.ts";
+import { MOST_DAMAGE } from "../../src/repository/repair_trees.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { findNode, readTree } from "../../src/repository/trees.ts";
 import { accessTo, concat, getBytes, namesOf, noise, PASSWORD, putBytes, seededRandom } from "../helpers/world.ts";
 import { backupsOf, type Checked, fileOf, indexed, packsOf, threeBackups } from "./check_fixture.ts";
 import { addSnapshot, rewriteManifest, write } from "./check_forging.ts";
@@ -143,6 +146,59 @@ Deno.test("a lost manifest leaves whole streams under their own names", async ()
   const { damaged: [blog] } = await snapshots(checked);
   deepEqual(blog!.losses.map(({ path }) => path), ["blog.manifest.json"]);
   deepEqual(await readFile(checked, "damaged/blog", "blog/data"), noise(50_000, "blog"));
+  deepEqual(await namesIn(checked, blog!, ""), ["blog", "damaged.txt"], "half a manifest is of no use");
+});
+
+/** The names in a directory of what is left of a backup. */
+async function namesIn(checked: Checked, { left }: DamagedBackup, path: string): Promise<string[]> {
+  const { snapshots } = await loadSnapshots(checked.repository.files);
+  const { snapshot } = snapshots.find(({ id }) => id === left!.snapshotId)!;
+  const repository = await indexed(checked);
+  const tree = path === "" ? snapshot.tree : (await findNode(repository, snapshot.tree, path))!.subtree!;
+  return (await readTree(repository, tree)).map(({ name }) => name).sort();
+}
+
+Deno.test("only the manifest of the series itself is left out, wherever it lies", async () => {
+  const checked = await threeBackups();
+  const lost = (name: string) => makeNode({ name, type: "file", size: 9, content: noise(32, "nowhere") });
+  const names = ["s.manifest.json", "t.manifest.json"];
+  const inner = encodeTree([
+    ...names.map(lost),
+    makeNode({ name: "s", type: "file", size: 0, content: new Uint8Array(0) }),
+  ]);
+  const subtree = encodeHex(await write(checked, (writer) => writer.addPlaintext("tree", inner))) as BlobId;
+  const [ours] = await backupsOf(checked, "blog");
+  const nodes = [makeNode({ name: "deep", type: "dir", subtree }), makeNode({ name: "other", type: "dir", subtree })];
+  await addSnapshot(checked, nodes, { ...ours!, agent: null, paths: ["/deep/s"] });
+  const { damaged: [only] } = await snapshots(checked);
+  equal(only!.losses.length, 4);
+  deepEqual(await namesIn(checked, only!, "deep"), ["s", "t.manifest.json.damaged"]);
+  deepEqual(await namesIn(checked, only!, "other"), ["s", "s.manifest.json.damaged", "t.manifest.json.damaged"]);
+});
+
+Deno.test("of more damaged files than can be told the rest is counted, and named in the tree", async () => {
+  const checked = await threeBackups();
+  const lost = noise(32, "nowhere");
+  const files = Array.from({ length: MOST_DAMAGE / 2 + 1 }, (_, i) => {
+    return makeNode({ name: String(i).padStart(6, "0"), type: "file", size: 1, content: lost });
+  });
+  const subtree = encodeHex(await write(checked, (writer) => writer.addPlaintext("tree", encodeTree(files)))) as BlobId;
+  await addSnapshot(checked, ["a", "b"].map((name) => makeNode({ name, type: "dir", subtree })));
+  const { damaged: [only] } = await snapshots(checked);
+  deepEqual([only!.losses.length, only!.moreLosses], [MOST_DAMAGE, 2]);
+  const text = new TextDecoder().decode(await readFile(checked, "damaged/elsewhere", "damaged.txt"));
+  match(text, /\nand 2 more: what is not whole has a name that ends in \.damaged\n$/);
+  ok((await namesIn(checked, only!, "b")).every((name) => name.endsWith(".damaged")));
+});
+
+Deno.test("a name of another tool's cannot forge lines of the text that tells what is lost", async () => {
+  const checked = await threeBackups();
+  const [ours] = await backupsOf(checked, "blog");
+  const nodes = [makeNode({ name: "a\nb", type: "file", size: 1, content: noise(32, "nowhere") })];
+  await addSnapshot(checked, nodes, { ...ours!, agent: null, paths: ['/x"\ny'] });
+  const { damaged: [only] } = await snapshots(checked);
+  const text = new TextDecoder().decode(await readFile(checked, `@${only!.left!.snapshotId}`, "damaged.txt"));
+  match(text, /^This is what is left of backup [0-9a-f]{64} of "x\\"\\ny" of .*\n"a\\nb": .*\n$/);
 });
 
 Deno.test("only the backups that are named are repaired", async () => {

@@ -109,6 +109,22 @@ Deno.test("a stream that is broken off fails its writer and its taker, and gives
   await assertAllFree(pool, POOL.count);
 });
 
+Deno.test("a stream that is broken off at the moment its writer gets a segment gives that back, too", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const pool = new SegmentPool({ ...POOL, count: 1 });
+    const inlet = new Inlets(pool).open();
+    const lent = await pool.acquire();
+    const reason = new InterruptedError(`after ${turns} turns`);
+    const writing = inlet.write(noise(250, "much"));
+    const refused = assert.rejects(writing, (error) => error === reason);
+    lent.release();
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    inlet.fail(reason);
+    await refused;
+    await assertAllFree(pool, 1);
+  }
+});
+
 Deno.test("a taker that waits is told of the end and of a failure", async () => {
   const inlets = new Inlets(new SegmentPool(POOL));
   const [ended, failed] = [inlets.open(), inlets.open()];

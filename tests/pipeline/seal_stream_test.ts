@@ -9,11 +9,12 @@ import { parametersFor } from "../../src/chunker/parameters.ts";
 import { createSealer } from "../../src/crypto/seal.ts";
 import { type CompressionLevel, decompress } from "../../src/crypto/zstd.ts";
 import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
+import { type Inlet, Inlets } from "../../src/pipeline/inlet.ts";
 import { Intake } from "../../src/pipeline/intake.ts";
 import { sealStream } from "../../src/pipeline/seal_stream.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { PipelineThreads } from "../../src/pipeline/threads.ts";
-import { BytesSource, concat, noise, seededRandom, sqlDump } from "../helpers/world.ts";
+import { BytesSource, concat, macrotask, noise, seededRandom, sqlDump } from "../helpers/world.ts";
 import { assertAllFree } from "./pool_check.ts";
 
 const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
@@ -173,4 +174,65 @@ Deno.test("a taker that stops early leaves nothing running", async () => {
   } finally {
     threads.terminate();
   }
+});
+
+/** Many streams through the same threads, each cut into segments of its own. */
+async function withStreams(count: number, work: (streams: SharedStream[]) => Promise<void>): Promise<void> {
+  const inlets = new Inlets(new SegmentPool({ count: 2 * count, segmentBytes: 10_000 }));
+  const threads = new PipelineThreads(1);
+  try {
+    await threads.configure(KEYS, "off");
+    const known = new IdTable();
+    await work(Array.from({ length: count }, () => {
+      const feed = inlets.open();
+      const inspection = threads.inspect("none");
+      const chunker = new Chunker(GEAR, parametersFor(1024));
+      return { feed, batches: sealStream({ feed, chunker, threads, inspection, known }) };
+    }));
+  } finally {
+    threads.terminate();
+  }
+}
+
+interface SharedStream {
+  readonly feed: Inlet;
+  readonly batches: AsyncGenerator<SealedBatch, void, void>;
+}
+
+Deno.test("a stream that waits for its writer keeps no other one from going on", async () => {
+  await withStreams(6, async (streams) => {
+    const counts = streams.map(() => 0);
+    const taken = streams.map(async ({ batches }, i) => {
+      for await (const { lengths } of batches) counts[i]! += lengths.length;
+    });
+    for (let round = 0; round < 3; round++) {
+      for (const [i, { feed }] of streams.entries()) await feed.write(noise(25_000, `${i} ${round}`));
+    }
+    streams.at(-1)!.feed.end();
+    await taken.at(-1);
+    for (const { feed } of streams) feed.end();
+    await Promise.all(taken);
+    assert.ok(counts.every((count) => count > 40), counts.join());
+  });
+});
+
+Deno.test("however many streams are open, no more batches wait to be stored than a few for each thread", async () => {
+  await withStreams(8, async (streams) => {
+    const store = Promise.withResolvers<void>();
+    let waiting = 0;
+    const taken = streams.map(async ({ batches }) => {
+      for await (const _ of batches) {
+        waiting++;
+        await store.promise;
+      }
+    });
+    await Promise.all(streams.map(({ feed }, i) => feed.write(noise(20_000, `${i}`))));
+    while (waiting < 2) await macrotask();
+    for (let i = 0; i < 20; i++) await macrotask();
+    assert.equal(waiting, 2);
+    store.resolve();
+    for (const { feed } of streams) feed.end();
+    await Promise.all(taken);
+    assert.ok(waiting >= 16);
+  });
 });

@@ -1,7 +1,7 @@
 /** Level decisions: Freezer's and TwinDB's rules line by line, several at a time, and what holds for any history. */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { ManifestId } from "../../src/base/id.ts";
+import type { ManifestId, SnapshotId } from "../../src/base/id.ts";
 import { RUN_TYPES, type RunType } from "../../src/base/run_type.ts";
 import { decideLevel, type LevelRecord, type LevelRequest, type LevelRules } from "../../src/policy/level.ts";
 import { candidateParent, nextBackupType } from "../../src/policy/level_twindb.ts";
@@ -25,7 +25,7 @@ function history(...levels: readonly number[]): LevelRecord[] {
 }
 
 function decide(records: readonly LevelRecord[], rules: LevelRules = {}, request: Partial<LevelRequest> = {}) {
-  return decideLevel(records, { rules, runType: null, nowMs: NOW_MS, unreadable: 0, ...request });
+  return decideLevel(records, { rules, runType: null, nowMs: NOW_MS, unreadable: [], ...request });
 }
 
 /** What is decided, in short: level, parent, rule. */
@@ -148,17 +148,22 @@ Deno.test("a parent with a problem makes a level 0 and a warning; a problem else
   assert.deepEqual([level, parent, rule, warnings.length], [0, null, "damaged-parent", 1]);
   assert.match(
     warnings[0]!,
-    /^the parent b1000000 cannot be continued: its manifest is gone; this backup is a level 0$/,
+    /^the parent b1000000 cannot be continued: its manifest is gone; this backup is a level 0; run "agent check --read-data"$/,
   );
   assert.deepEqual(outcome([{ ...first, problem }, second]), [2, "b1", "newest"]);
   assert.deepEqual(decide([first, { ...second, problem }], { mode: "full" }).warnings, []);
 });
 
 Deno.test("a snapshot that cannot be read may be the parent", () => {
-  const { level, rule, warnings } = decide(history(0, 1), {}, { unreadable: 1 });
+  const ids = ["1a", "2b"].map((name) => name.padEnd(64, "0") as SnapshotId);
+  const { level, rule, warnings } = decide(history(0, 1), {}, { unreadable: ids.slice(0, 1) });
   assert.deepEqual([level, rule], [0, "damaged-parent"]);
-  assert.match(warnings[0]!, /a snapshot cannot be read.*agent check/);
-  assert.match(decide(history(0), {}, { unreadable: 2 }).warnings[0]!, /2 snapshots cannot be read/);
+  assert.match(
+    warnings.join(),
+    /^snapshot 1a000000 cannot be read and may be .*; this backup is a level 0; run "agent check/,
+  );
+  assert.match(decide(history(0), {}, { unreadable: ids }).warnings.join(), /^2 snapshots cannot be read, .*1a000000/);
+  assert.deepEqual(decide(history(0), { mode: "full" }, { unreadable: ids }).warnings, []);
 });
 
 Deno.test("backups from the future are continued only where there are no others, and not in silence", () => {
@@ -208,8 +213,8 @@ const rulesArbitrary = fc.record({
 
 Deno.test("whatever the history, a decision fits its parent, keeps to max-level and is as full as each rule alone", () => {
   fc.assert(
-    fc.property(records, rulesArbitrary, runType, fc.nat({ max: 1 }), (list, rules, type, unreadable) => {
-      const request = { runType: type, unreadable };
+    fc.property(records, rulesArbitrary, runType, fc.boolean(), (list, rules, type, isDamaged) => {
+      const request = { runType: type, unreadable: isDamaged ? ["1a".padEnd(64, "0") as SnapshotId] : [] };
       const decision = decide(list, rules, request);
       const parent = list.find(({ id }) => id === decision.parent);
       assert.equal(decision.level, parent === undefined ? 0 : parent.level + 1);

@@ -1,13 +1,20 @@
 /** What people write of a policy. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/base/errors.ts";
-import { parseGrouping, parseKeepCount, parseRunTypeCounts, parseWeekDay } from "../../src/policy/retention_words.ts";
+import {
+  parseCount,
+  parseGrouping,
+  parseKeepCount,
+  parseRunTypeCounts,
+  parseWeekDay,
+} from "../../src/policy/retention_words.ts";
 
 Deno.test("counts are whole numbers, or without end", () => {
   assert.equal(parseKeepCount("0", "days"), 0);
   assert.equal(parseKeepCount("007", "days"), 7);
   assert.equal(parseKeepCount("unlimited", "days"), Infinity);
-  assert.equal(parseKeepCount("-1", "days"), Infinity);
+  assert.equal(parseKeepCount("-1", "days"), Infinity, "restic's");
+  assert.throws(() => parseCount("-1", "days"), UsageError, "not ours");
   for (const text of ["", "-2", "1.5", "1e3", "0x10", " 5", "+5", "12345678901", "many", "٣"]) {
     assert.throws(() => parseKeepCount(text, "days to keep"), (error) => {
       return error instanceof UsageError && error.message.includes("days to keep");
@@ -21,7 +28,7 @@ Deno.test("run types are counted, each once", () => {
     "yearly",
     Infinity,
   ]]);
-  const wrong = ["", "hourly", "hourly=", "hourly=x", "hourly=-3", "fortnightly=2", "hourly=1=2", "hourly=1,", "=3"];
+  const wrong = ["", "hourly", "hourly=", "hourly=x", "hourly=-1", "fortnightly=2", "hourly=1=2", "hourly=1,", "=3"];
   for (const text of [...wrong, "hourly=1,hourly=2"]) {
     assert.throws(() => parseRunTypeCounts(text), UsageError, text);
   }

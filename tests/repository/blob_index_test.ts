@@ -51,6 +51,19 @@ Deno.test("without places of data blobs only trees can be located", () => {
   assert.deepEqual(index.locate("tree", noise(32, "tree")), where);
 });
 
+Deno.test("an index of a few data blobs knows those with their places, all trees, and nothing else", () => {
+  const named = [1, 2].map((n) => noise(32, `data ${n}`));
+  const index = new BlobIndex({ dataPlaces: false, placesOf: named, onlyThose: true });
+  const where = { pack: 1, offset: 2, length: 40, uncompressedLength: 0 };
+  const added = ["data 1", "data 3", "data 1"].map((name) => index.add("data", where, noise(32, name)));
+  assert.deepEqual(added, [true, false, false]);
+  index.add("tree", where, noise(32, "tree"));
+  assert.deepEqual([1, 2, 3].map((n) => index.has("data", noise(32, `data ${n}`))), [true, false, false]);
+  assert.deepEqual(index.locate("data", named[0]!), where);
+  assert.deepEqual(index.locate("tree", noise(32, "tree")), where);
+  assert.equal(index.blobCount, 2);
+});
+
 Deno.test("what is not compressed is 32 bytes shorter than what is stored", () => {
   assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 0 }), 100);
   assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 999 }), 999);

@@ -37,6 +37,24 @@ Deno.test("the index is the union of all index files", async () => {
   }
 });
 
+Deno.test("an index of a few data blobs finds them in whichever file they are", async () => {
+  const { repository: { files } } = await memoryRepository(world);
+  await files.save("index", encodeIndex([pack(1, [1, 2, 3]), pack(2, [4])]));
+  await files.save("index", encodeIndex([pack(3, [5, 6, 7])]));
+  const placesOf = [2, 6, 9].map((blob) => noise(32, `blob ${blob}`));
+  const index = await loadIndex(files, { dataPlaces: false, placesOf, onlyThose: true });
+  const packOf = (id: Uint8Array) => {
+    const place = index.locate("data", id);
+    return place && [index.packId(place.pack), place.offset];
+  };
+  assert.deepEqual(placesOf.map(packOf), [
+    [noise(32, "pack 1").toHex(), 100],
+    [noise(32, "pack 3").toHex(), 100],
+    undefined,
+  ]);
+  assert.equal(index.blobCount, 2);
+});
+
 Deno.test("a repository without index files has an empty index", async () => {
   const { repository } = await memoryRepository(world);
   assert.equal((await loadIndex(repository.files, { dataPlaces: true })).blobCount, 0);

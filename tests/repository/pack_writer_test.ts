@@ -29,7 +29,7 @@ interface WritingOptions {
   /** What the writer's repository stands on, given the store without faults. */
   readonly wrap?: (store: BlobStore) => BlobStore;
   readonly signal?: AbortSignal;
-  readonly confirmLock?: () => Promise<void>;
+  readonly confirmHeld?: () => Promise<void>;
 }
 
 async function writing(options: WritingOptions = {}): Promise<Writing> {
@@ -51,7 +51,7 @@ async function writing(options: WritingOptions = {}): Promise<Writing> {
       randomBytes,
       packBytes,
       ...options.signal && { signal: options.signal },
-      ...options.confirmLock && { confirmLock: options.confirmLock },
+      ...options.confirmHeld && { confirmHeld: options.confirmHeld },
     }),
   };
 }
@@ -353,15 +353,19 @@ Deno.test("a signal ends the uploads under way; what was stored before is listed
   await assertIndexed(state);
 });
 
-Deno.test("without its lock a backup indexes nothing: somebody may have removed what no index lists", async () => {
+Deno.test("without its lock a backup writes no pack and indexes none: somebody may have removed what no index lists", async () => {
   let holds = true;
   const state = await writing({
-    confirmLock: () => holds ? Promise.resolve() : Promise.reject(new LockedError("lost on purpose")),
+    confirmHeld: () => holds ? Promise.resolve() : Promise.reject(new LockedError("lost on purpose")),
   });
   await addBlobs(state, 0, 100);
+  await macrotask();
   holds = false;
+  const packs = await namesOf(state.store, "pack");
+  assert.ok(packs.length > 0);
   await assert.rejects(state.writer.finish(), LockedError);
   await assert.rejects(state.writer.abandon(), LockedError);
+  assert.deepEqual(await namesOf(state.store, "pack"), packs);
   assert.deepEqual(await namesOf(state.store, "index"), []);
   holds = true;
   await state.writer.abandon();

@@ -4,6 +4,7 @@ import {
   type FilePieces,
   joinRanges,
   lostRanges,
+  MOST_RANGES,
   PieceBorders,
   shiftRange,
 } from "../../src/repository/repair_ranges.ts";
@@ -70,4 +71,19 @@ Deno.test("ranges of a part become ranges of the stream, and join over borders o
   deepEqual(joinRanges([whole, last]), [{ offset: 100, length: 57, isExact: true }]);
   const vague = shiftRange({ offset: 5, length: 7, isExact: true }, { low: 100, high: 140 });
   deepEqual(vague, { offset: 105, length: 47, isExact: false });
+});
+
+Deno.test("ranges beyond the limit become one that holds all further lost bytes", () => {
+  const count = 2 * MOST_RANGES + 10;
+  const pieces = {
+    sizes: new Float64Array(count).fill(3),
+    lost: Uint8Array.from({ length: count }, (_, i) => i % 2),
+    total: 3 * count,
+  };
+  const ranges = lostRanges(pieces);
+  equal(ranges.length, MOST_RANGES);
+  deepEqual(ranges[MOST_RANGES - 2], { offset: 6 * (MOST_RANGES - 2) + 3, length: 3, isExact: true });
+  const offset = 6 * (MOST_RANGES - 1) + 3;
+  deepEqual(ranges.at(-1), { offset, length: 3 * count - offset, isExact: false });
+  deepEqual(joinRanges([...ranges, { offset: 3 * count + 5, length: 1, isExact: true }]).length, MOST_RANGES);
 });

@@ -61,7 +61,7 @@ Deno.test("a skip without a reason fails where skips are watched", () => {
 });
 
 Deno.test("the executable is built for whole runs and end-to-end tests alone", () => {
-  for (const args of [[], ["--fail-fast"], ["tests"], ["./tests/"], ["tests/e2e/put_test.ts"]]) {
+  for (const args of [[], ["--fail-fast"], ["tests"], ["./tests/"], ["tests/e2e/put_test.ts"], ["tests/stress"]]) {
     assert.equal(needsExecutable(args), true, args.join(" "));
   }
   for (const args of [["tests/store"], ["--fail-fast", "tests/scripts/junit_test.ts"]]) {

@@ -27,7 +27,7 @@ export interface LocalFixture extends StoreFixture, AsyncDisposable {
 export const DISK_FOLDER = Deno.env.get("TMPDIR") ?? "/tmp";
 
 /** A folder whose flushes cost nothing, where the machine has one; it may be small. */
-const QUICK_FOLDER = await isFolder("/dev/shm") ? "/dev/shm" : DISK_FOLDER;
+export const QUICK_FOLDER = await isFolder("/dev/shm") ? "/dev/shm" : DISK_FOLDER;
 
 async function isFolder(path: string): Promise<boolean> {
   return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);

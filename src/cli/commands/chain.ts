@@ -6,7 +6,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatTime, printable, writeLines } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface ChainOptions extends RepositoryOptions {
@@ -33,8 +33,8 @@ async function run(selector: string, options: ChainOptions, context: CliContext)
   const { stdout, world } = context;
   const request = { selector, all: options.all ?? false };
   const { members, damaged } = await drawChains(repositoryAccess(options, context), request, world);
-  if (options.json) { for (const member of members) await writeJson(stdout, memberJson(member)); }
-  else for (const line of drawing(members)) await writeLine(stdout, line);
+  const lines = options.json ? members.map((member) => JSON.stringify(memberJson(member))) : [...drawing(members)];
+  await writeLines(stdout, lines);
   if (damaged.length > 0) throw damaged[0]!.error;
 }
 

@@ -3,15 +3,18 @@ import { Command } from "commander";
 import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/duration.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { RunType } from "../../base/run_type.ts";
-import { forget, type RetentionFilter, type RetentionRequest } from "../../ops/forget.ts";
+import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
 import { KEEP_UNITS, type KeepRules } from "../../policy/retention.ts";
 import type { GroupWord } from "../../policy/retention_plan.ts";
 import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention_words.ts";
 import type { CliContext } from "../context.ts";
+import { withPruneAfterwards } from "../prune_options.ts";
+import { collect } from "../repeated_option.ts";
 import { reportRetention } from "../retention_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
+import { withRepositoryOptions } from "../repository_options.ts";
 
-interface ForgetCommandOptions extends RepositoryOptions {
+interface ForgetCommandOptions extends RetentionRunOptions {
   readonly keepLast?: number;
   readonly keepHourly?: number;
   readonly keepDaily?: number;
@@ -32,8 +35,6 @@ interface ForgetCommandOptions extends RepositoryOptions {
   readonly path?: string[];
   readonly tag?: string[][];
   readonly groupBy?: GroupWord[];
-  readonly dryRun?: boolean;
-  readonly allowLast?: boolean;
 }
 
 const NOTES = `
@@ -41,11 +42,12 @@ Rules are restic's and joined by "or": what no rule keeps is removed, in each gr
 (2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Counts are whole numbers or
 "unlimited". Run types that --keep-run-type does not name are kept.
 
-The last good backup of a series on a host stays unless --allow-last is given. Every backup stands alone: none that is
-left needs one that is gone. Space is freed by agent prune.
+The last good backup of a series on a host stays unless --allow-last is given; one that claims to be of the future does
+not stand in for it. Every backup stands alone: none that is left needs one that is gone. Space is freed by agent prune,
+or with --prune in the same run.
 
   agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
-  agent forget prod/shop --keep-run-type hourly=24,daily=7
+  agent forget prod/shop --keep-run-type hourly=24,daily=7 --prune
   agent forget --older-than 3M2D
   agent forget 1f2e3d4c prod/shop@2026-08-30`;
 
@@ -66,12 +68,12 @@ export function forgetCommand(context: CliContext): Command {
     )
     .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping)
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
-    .option("--allow-last", "remove even the last good backup of a series")
+    .option("--allow-last", "remove even the last good backup of a series");
+  return withRepositoryOptions(withPruneAfterwards(command))
     .addHelpText("after", NOTES)
     .action((names: string[], options: ForgetCommandOptions, self: Command) =>
       run(check(names, { ...self.parent?.opts(), ...options }), { ...self.parent?.opts(), ...options }, context)
     );
-  return withRepositoryOptions(command);
 }
 
 function withPolicyOptions(command: Command): Command {
@@ -104,13 +106,29 @@ function check(names: readonly string[], options: ForgetCommandOptions): Retenti
   if (Object.keys(rules).length > 0) {
     const named = names.find((name) => name.includes("@"));
     if (named !== undefined) throw new UsageError(`Name backups such as "${named}" or give a policy, not both`);
+    for (const series of filter.series ?? []) refuseMistypedSeries(series);
     return { kind: "policy", rules, filter, ...options.groupBy ? { groupBy: options.groupBy } : {} };
   }
   if (names.length === 0) throw new UsageError("Say what to keep, such as --keep-daily 7, or which backups to remove");
   if (Object.keys(filterOf([], options)).length > 0) {
     throw new UsageError("Without a policy the backups are named: --host, --series, --path and --tag choose none");
   }
-  return { kind: "backups", selectors: names.map((name) => name.includes("@") ? name : `@${name}`) };
+  return { kind: "backups", selectors: names.map(selectorOf) };
+}
+
+/** Series that other tools made may have any name, but none like these: a policy for them would never do anything. */
+function refuseMistypedSeries(series: string): void {
+  if (series !== "" && !series.startsWith("/") && !series.endsWith("/")) return;
+  throw new UsageError(`Not a series: "${series}": write for example prod/shop, or prod for all below it`);
+}
+
+/** A name without an @ is an id. */
+function selectorOf(name: string): string {
+  if (name.includes("@")) return name;
+  if (/^[0-9a-f]+$/.test(name)) return `@${name}`;
+  throw new UsageError(
+    `Not a backup: "${name}": name one by its id or as SERIES@TIME, or say what to keep, such as --keep-daily 7`,
+  );
 }
 
 function rulesOf(options: ForgetCommandOptions): KeepRules {
@@ -157,14 +175,7 @@ function given<T extends Record<string, unknown>>(fields: T): Given<T> {
 }
 
 async function run(request: RetentionRequest, options: ForgetCommandOptions, context: CliContext): Promise<void> {
-  const { dryRun = false, allowLast = false } = options;
-  const access = repositoryAccess(options, context);
-  const result = await forget(access, request, context.world, { dryRun, allowLast, signal: context.signal });
-  await reportRetention(result, options, context);
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
+  refuseDamage(await runRetention(request, options, reportRetention, context), options);
 }
 
 /** One list of tags for each time the option is given; an empty text means backups without tags. */

@@ -7,7 +7,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { type Column, formatCount, formatTable, formatTime, printable, writeLine, writeLines } from "../output.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -40,11 +40,9 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
   };
   const { backups, damaged } = await listBackups(repositoryAccess(options, context), filter, world);
   if (options.json) {
-    for (const backup of backups) await writeJson(stdout, backupJson(backup));
+    await writeLines(stdout, backups.map((backup) => JSON.stringify(backupJson(backup))));
   } else {
-    if (backups.length > 0) {
-      for (const line of formatTable(COLUMNS, backups.map(row))) await writeLine(stdout, line);
-    }
+    if (backups.length > 0) await writeLines(stdout, formatTable(COLUMNS, backups.map(row)));
     if (!options.quiet) await writeLine(stderr, backups.length === 0 ? "No backups" : count(backups));
   }
   if (damaged.length > 0) throw damaged[0]!.error;

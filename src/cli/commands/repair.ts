@@ -6,7 +6,7 @@ import { formatSize } from "../../base/size.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { RepairOptions, RepairProgress } from "../../ops/repair.ts";
 import { repairIndex } from "../../ops/repair_index.ts";
-import { describeLoss } from "../../ops/repair_losses.ts";
+import { describeLoss, describeMore } from "../../ops/repair_losses.ts";
 import { type PackRepair, repairPacks } from "../../ops/repair_packs.ts";
 import { type DamagedBackup, repairSnapshots, type SnapshotRepair } from "../../ops/repair_snapshots.ts";
 import type { IndexRepair } from "../../repository/repair_index.ts";
@@ -103,6 +103,12 @@ async function runIndex(options: RepairCommandOptions, context: CliContext): Pro
 
 async function writeIndexRepair(repair: IndexRepair, options: RepairCommandOptions, { stdout }: CliContext) {
   for (const id of repair.damagedFiles) await writeLine(stdout, `Index ${id} could not be read`);
+  for (const { id, reason } of repair.unreadableFiles) {
+    await writeLine(
+      stdout,
+      printable(`Index ${id} stays, as packs that cannot be read may be listed nowhere else: ${reason}`),
+    );
+  }
   for (const id of repair.missingPacks) await writeLine(stdout, `Pack ${id} is gone`);
   for (const id of repair.correctedPacks) {
     await writeLine(stdout, `Pack ${id} was described wrongly, in parts or twice`);
@@ -112,13 +118,13 @@ async function writeIndexRepair(repair: IndexRepair, options: RepairCommandOptio
     await writeLine(stdout, printable(`Pack ${id} stays as it is: ${reason}`));
   }
   if (options.quiet) return;
-  const { filesRemoved, filesWritten, filesKept, packs, addedPacks, correctedPacks } = repair;
-  if (filesRemoved === 0 && addedPacks.length + correctedPacks.length === 0) {
+  const { filesRemoved, filesWritten, filesKept, packs, addedPacks, correctedPacks, unreadablePacks } = repair;
+  if (filesRemoved === 0 && addedPacks.length + correctedPacks.length + unreadablePacks.length === 0) {
     return await writeLine(stdout, `Nothing to repair: the index lists ${formatCount(packs, "pack")}, as there are`);
   }
   const files = isDry(options)
-    ? `Dry run: would write ${filesRemoved} index files anew or remove them; ${filesKept} stay`
-    : `Repaired: ${filesRemoved} index files removed, ${filesWritten} written, ${filesKept} kept`;
+    ? `Dry run: would write ${formatCount(filesRemoved, "index file")} anew or remove them; ${filesKept} stay`
+    : `Repaired: ${formatCount(filesRemoved, "index file")} removed, ${filesWritten} written, ${filesKept} kept`;
   await writeLine(stdout, `${files}; ${formatCount(packs, "pack")}`);
 }
 
@@ -137,6 +143,7 @@ async function runPacks(packs: readonly string[], options: RepairCommandOptions,
   );
   if (options.json) await writePackRepairJson(repair, options, context);
   else await writePackRepair(repair, options, context);
+  refuseUnreadablePacks(repair);
 }
 
 async function writePackRepairJson(
@@ -146,15 +153,17 @@ async function writePackRepairJson(
 ): Promise<void> {
   for (const pack of packs) await writeJson(stdout, { message_type: "pack", ...pack });
   for (const blob of lost) await writeJson(stdout, { message_type: "lost", ...blob });
-  const counts = { packs: packs.length, lost: lost.length, packsWritten };
+  const counts = { packs: packs.length, lost: lost.count, packsWritten };
   await writeJson(stdout, { message_type: "summary", dryRun: isDry(options), ...counts });
 }
 
 async function writePackRepair({ packs, lost }: PackRepair, options: RepairCommandOptions, { stdout }: CliContext) {
-  for (const { id, state, blobsSaved, blobsLost } of packs) {
+  for (const { id, state, reason, blobsSaved, blobsLost } of packs) {
     const count = formatCount(blobsLost, "blob");
     if (state === "sound") await writeLine(stdout, `Pack ${id} is sound and stays`);
-    else if (state === "missing") await writeLine(stdout, `Pack ${id} is gone with its ${count}`);
+    else if (state === "unreadable") {
+      await writeLine(stdout, printable(`Pack ${id} cannot be read and stays: ${reason}`));
+    } else if (state === "missing") await writeLine(stdout, `Pack ${id} is gone with its ${count}`);
     else await writeLine(stdout, `Pack ${id}: ${formatCount(blobsSaved, "blob")} saved, ${count} not`);
   }
   for (const { type, id, bytes } of lost) {
@@ -162,12 +171,23 @@ async function writePackRepair({ packs, lost }: PackRepair, options: RepairComma
   }
   if (options.quiet) return;
   if (packs.length === 0) return await writeLine(stdout, "Nothing to repair: no pack is damaged");
-  const repaired = packs.filter(({ state }) => state !== "sound").length;
+  const repaired = packs.filter(({ state }) => state === "repaired" || state === "missing").length;
   const what = isDry(options)
     ? `Dry run: would repair ${formatCount(repaired, "pack")}`
     : `Repaired: ${formatCount(repaired, "pack")}`;
-  const next = lost.length === 0 ? "" : `; "agent repair snapshots" tells which files and bytes that hits`;
-  await writeLine(stdout, `${what}; ${formatCount(lost.length, "blob")} lost${next}`);
+  const next = lost.count === 0 ? "" : `; "agent repair snapshots" tells which files and bytes that hits`;
+  await writeLine(stdout, `${what}; ${formatCount(lost.count, "blob")} lost${next}`);
+}
+
+function refuseUnreadablePacks({ packs }: PackRepair): void {
+  const unreadable = packs.filter(({ state }) => state === "unreadable").length;
+  if (unreadable === 0) return;
+  throw new IntegrityError(
+    `${
+      formatCount(unreadable, "pack")
+    } could not be read and stays as it is: see to the disk or the server, or bring the ` +
+      "files back from a copy of the store, then repair again",
+  );
 }
 
 async function runSnapshots(
@@ -197,7 +217,7 @@ async function writeSnapshotRepairJson(
   await writeJson(stdout, { message_type: "summary", dryRun: isDry(options), ...counts });
 }
 
-/** A line of a file with a thousand holes is not read by anybody; `--json` has them all. */
+/** A line of a file with a hundred holes is not read by anybody; `--json` has more of them. */
 const MOST_RANGES = 10;
 
 async function writeSnapshotRepair(
@@ -206,12 +226,14 @@ async function writeSnapshotRepair(
   { stdout }: CliContext,
 ): Promise<void> {
   for (const backup of damaged) {
+    const { losses, moreLosses } = backup;
     const started = formatTime(timestampToDate(backup.started));
     await writeLine(
       stdout,
       printable(`Damaged: ${backup.series}@${shortId(backup.id)} of ${started} on ${backup.host}`),
     );
-    for (const loss of backup.losses) await writeLine(stdout, printable(`  ${describeLoss(loss, MOST_RANGES)}`));
+    for (const loss of losses) await writeLine(stdout, printable(`  ${describeLoss(loss, MOST_RANGES)}`));
+    if (moreLosses > 0) await writeLine(stdout, `  ${describeMore(moreLosses)}`);
     await writeLine(stdout, printable(`  ${restText(backup, isDry(options))}`));
   }
   if (options.quiet) return;

@@ -1,18 +1,17 @@
 /** `agent rotate`: keep the first backup of each of the last days, weeks and months of a series. */
 import { Command } from "commander";
 import { parseSeries } from "../../format/series.ts";
-import { forget } from "../../ops/forget.ts";
 import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation.ts";
-import { parseKeepCount, parseWeekDay } from "../../policy/retention_words.ts";
+import { parseCount, parseWeekDay } from "../../policy/retention_words.ts";
 import type { CliContext } from "../context.ts";
+import { withPruneAfterwards } from "../prune_options.ts";
 import { reportRetention } from "../retention_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
+import { withRepositoryOptions } from "../repository_options.ts";
 
-interface RotateOptions extends RepositoryOptions, Omit<Rotation, "firstWeekDay"> {
+interface RotateOptions extends RetentionRunOptions, Omit<Rotation, "firstWeekDay"> {
   readonly firstWeekDay: number;
   readonly host?: string;
-  readonly dryRun?: boolean;
-  readonly allowLast?: boolean;
 }
 
 const NOTES = `
@@ -22,7 +21,7 @@ Units are those of UTC. Backups of several hosts are rotated apart.`;
 /** The command's specification. */
 export function rotateCommand(context: CliContext): Command {
   const { days, weeks, months, firstWeekDay } = DEFAULT_ROTATION;
-  const count = (unit: string) => (value: string) => parseKeepCount(value, `${unit} to keep`);
+  const count = (unit: string) => (value: string) => parseCount(value, `${unit} to keep`);
   const command = new Command("rotate")
     .description("keep the first backup of each of the last days, weeks and months, and remove the others")
     .usage("[options] SERIES")
@@ -38,19 +37,17 @@ export function rotateCommand(context: CliContext): Command {
     .action((series: string, options: RotateOptions, self: Command) =>
       run(series, { ...self.parent?.opts(), ...options }, context)
     );
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withPruneAfterwards(command));
 }
 
 async function run(seriesText: string, options: RotateOptions, context: CliContext): Promise<void> {
   const series = parseSeries(seriesText);
-  const { days, weeks, months, firstWeekDay, host, dryRun = false, allowLast = false } = options;
+  const { days, weeks, months, firstWeekDay, host } = options;
   const request = {
     kind: "rotation",
     series,
     rotation: { days, weeks, months, firstWeekDay },
     ...host === undefined ? {} : { hosts: [host] },
   } as const;
-  const access = repositoryAccess(options, context);
-  const result = await forget(access, request, context.world, { dryRun, allowLast, signal: context.signal });
-  await reportRetention(result, options, context);
+  refuseDamage(await runRetention(request, options, reportRetention, context), options);
 }

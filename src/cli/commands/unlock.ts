@@ -13,7 +13,9 @@ interface UnlockOptions extends RepositoryOptions {
 /** The command's specification. */
 export function unlockCommand(context: CliContext): Command {
   const command = new Command("unlock")
-    .description("remove stale locks: those not refreshed for 30 minutes and those of dead processes of this host")
+    .description(
+      "remove stale locks: those not refreshed for 30 minutes and those of processes of this host that are gone",
+    )
     .option("--remove-all", "remove every lock, even of processes that are at work")
     .action((options: UnlockOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
   return withRepositoryOptions(command);

@@ -58,7 +58,8 @@ export class CacheFolder {
     const path = `${this.#path}/${entry.path}`;
     try {
       using file = await Deno.open(path, { read: true });
-      const { size, mtime } = await file.stat();
+      // What an open file is like needs no look at the disk, so it is not worth the way to another thread and back.
+      const { size, mtime } = file.statSync();
       const content = new Uint8Array(Math.max(0, size - trailerBytes(entry)));
       const trailer = new Uint8Array(trailerBytes(entry));
       const isWhole = await fill(file, content) && await fill(file, trailer);

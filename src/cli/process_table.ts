@@ -1,0 +1,71 @@
+/**
+ * What the system tells about processes: which table of them this one is in, and which of them are alive. Linux tells all
+ * of it (proc(5), namespaces(7)); elsewhere a process is known by its number alone.
+ */
+import { createHash } from "node:crypto";
+import process from "node:process";
+import type { ProcessMark } from "../format/lock.ts";
+
+/** What tells this process from all others of its number; undefined where the system does not say enough. */
+export function ownProcessMark(): ProcessMark | undefined {
+  const machineId = textOf("/etc/machine-id");
+  const table = processTable(machineId);
+  const started = startOf(Deno.pid);
+  if (table === undefined || started === undefined) return undefined;
+  return { table, started, ...machineId && { machine: digestOf("agent machine", machineId) } };
+}
+
+/**
+ * Whether a process of this number is alive in this process's table. With `started`, whether it is the one that started
+ * then: a process whose start cannot be read counts as that one.
+ */
+export function processExists(pid: number, started?: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EPERM") return false;
+  }
+  return started === undefined || (startOf(pid) ?? started) === started;
+}
+
+/**
+ * A name for the table: the digest of machine, boot and namespaces. A machine id alone is shared by clones, a boot by its
+ * containers; the number of a namespace is used again only when all processes in it are gone. Undefined where /proc shows
+ * another table than that of this process, as in a namespace that did not mount its own.
+ */
+function processTable(machineId: string | undefined): string | undefined {
+  const boot = textOf("/proc/sys/kernel/random/boot_id");
+  const namespace = linkOf("/proc/self/ns/pid");
+  if (!boot || namespace === undefined || linkOf("/proc/self") !== String(Deno.pid)) return undefined;
+  // Times of starts are told as this namespace counts them. Not every system has either of these two.
+  return digestOf("agent process table", boot, namespace, machineId ?? "", linkOf("/proc/self/ns/time") ?? "");
+}
+
+/** What the system says of itself may be meant to be kept private (machine-id(5)): its digest tells as much. */
+function digestOf(...lines: readonly string[]): string {
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}
+
+/** When a process started, in clock ticks since the boot: field 22 of its stat file, the third being behind its name. */
+function startOf(pid: number): number | undefined {
+  const fields = textOf(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ");
+  const started = Number(fields?.[22 - 3]);
+  return Number.isSafeInteger(started) ? started : undefined;
+}
+
+function textOf(path: string): string | undefined {
+  return unlessUnreadable(() => Deno.readTextFileSync(path).trim());
+}
+
+function linkOf(path: string): string | undefined {
+  return unlessUnreadable(() => Deno.readLinkSync(path));
+}
+
+/** What cannot be read says nothing: no permission, no such process, no such system. */
+function unlessUnreadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

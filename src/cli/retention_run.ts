@@ -1,0 +1,54 @@
+/** How forget, rotate and rm run: backups are removed and told of, then what only they used, where that is asked for. */
+import { IntegrityError } from "../base/errors.ts";
+import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
+import type { CliContext } from "./context.ts";
+import { ProgressLine } from "./progress.ts";
+import { pruneAfterwards, type PruneAfterwardsOptions } from "./prune_options.ts";
+import { pruneProgressText, reportPrune } from "./prune_report.ts";
+import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
+
+/** The options that they have in common. */
+export interface RetentionRunOptions extends RepositoryOptions, PruneAfterwardsOptions {
+  readonly dryRun?: boolean;
+  readonly allowLast?: boolean;
+}
+
+/** Runs a request. `tell` reports what went, or would go; a prune comes after that and reports itself. */
+export async function runRetention<Options extends RetentionRunOptions>(
+  request: RetentionRequest,
+  options: Options,
+  tell: (forgotten: Forgotten, options: Options, context: CliContext) => Promise<void>,
+  context: CliContext,
+): Promise<ForgetResult> {
+  const { world, signal, stderr } = context;
+  const { dryRun = false, allowLast = false, quiet = false } = options;
+  const limits = pruneAfterwards(options);
+  const access = repositoryAccess(options, context);
+  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet });
+  const prune = limits && {
+    limits,
+    onProgress: (step: Parameters<typeof pruneProgressText>[0]) => progress.update(() => pruneProgressText(step)),
+  };
+  try {
+    const result = await forget(access, request, world, {
+      dryRun,
+      allowLast,
+      signal,
+      onForgotten: (forgotten) => tell(forgotten, options, context),
+      ...prune && { prune },
+    });
+    await progress.clear();
+    if (result.pruned !== null) await reportPrune(result.pruned, progress.seconds, options, context);
+    return result;
+  } finally {
+    await progress.clear();
+  }
+}
+
+/** Throws the first damage there is: what could not be read was left alone, and that is to be known. */
+export function refuseDamage({ damaged }: ForgetResult, { prune = false }: RetentionRunOptions): void {
+  const [first] = damaged;
+  if (first === undefined) return;
+  if (!prune) throw first.error;
+  throw new IntegrityError(`${first.error.message}; nothing was pruned`, { cause: first.error });
+}

@@ -1,0 +1,117 @@
+/** Which backups a retention run is about: filters of policies, the series of a rotation, backups by their names. */
+import { IntegrityError, UsageError } from "../base/errors.ts";
+import { shortId } from "../base/id.ts";
+import type { Backup } from "../backup/backup.ts";
+import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
+import { timestampOffsetMinutes, timestampToNanoseconds } from "../format/time.ts";
+import { hasTags, type KeepRules } from "../policy/retention.ts";
+import type { GroupWord, PlannedBackup } from "../policy/retention_plan.ts";
+import type { Rotation } from "../policy/retention_rotation.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
+
+/** Which backups a policy is about; what is absent does not matter. */
+export interface RetentionFilter {
+  /** One of these. */
+  readonly hosts?: readonly string[];
+  /** One of these series, or one below it. */
+  readonly series?: readonly string[];
+  /** All of these, as restic has it. */
+  readonly paths?: readonly string[];
+  /** All tags of one of these lists; the list `[""]` means backups without tags. */
+  readonly tags?: readonly (readonly string[])[];
+}
+
+/** What is asked for. */
+export type RetentionRequest =
+  | {
+    readonly kind: "policy";
+    readonly rules: KeepRules;
+    readonly filter: RetentionFilter;
+    /** restic's host and paths where it is absent. */
+    readonly groupBy?: readonly GroupWord[];
+  }
+  | {
+    readonly kind: "rotation";
+    readonly series: string;
+    readonly hosts?: readonly string[];
+    readonly rotation: Rotation;
+  }
+  /** Exactly these, by `SERIES@SELECTOR` or `@ID`. */
+  | { readonly kind: "backups"; readonly selectors: readonly string[] };
+
+/** A backup in a plan. */
+export interface RetentionBackup extends PlannedBackup {
+  readonly backup: Backup;
+}
+
+/** A backup as retention sees it. */
+export function candidateOf(backup: Backup): RetentionBackup {
+  const { snapshot, snapshotId, series, host, info } = backup;
+  return {
+    id: snapshotId,
+    time: { nanoseconds: timestampToNanoseconds(snapshot.time), offsetMinutes: timestampOffsetMinutes(snapshot.time) },
+    tags: snapshot.tags,
+    runType: info?.runType ?? null,
+    series,
+    host,
+    paths: snapshot.paths,
+    isGood: info?.complete !== false,
+    backup,
+  };
+}
+
+/**
+ * The backups that a request is about, among all that can be read. Throws `UsageError` where it names one that is not
+ * there, and `IntegrityError` where what it names may be a snapshot that cannot be read.
+ */
+export function selectedBy(
+  request: RetentionRequest,
+  all: readonly RetentionBackup[],
+  damaged: readonly DamagedSnapshot[],
+): RetentionBackup[] {
+  switch (request.kind) {
+    case "policy":
+      return all.filter((candidate) => fits(candidate, request.filter));
+    case "rotation": {
+      const { series, hosts } = request;
+      const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
+      if (fitting.length === 0) {
+        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows them`);
+      }
+      return fitting;
+    }
+    case "backups":
+      return namedBy(request.selectors, all, damaged);
+  }
+}
+
+function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
+  return (filter.hosts === undefined || filter.hosts.includes(host)) &&
+    (filter.series === undefined || filter.series.some((name) => series === name || series.startsWith(`${name}/`))) &&
+    (filter.paths ?? []).every((path) => paths.includes(path)) &&
+    (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
+}
+
+function namedBy(
+  selectors: readonly string[],
+  all: readonly RetentionBackup[],
+  damaged: readonly DamagedSnapshot[],
+): RetentionBackup[] {
+  const backups = all.map(({ backup }) => backup);
+  const named = new Set(selectors.map((text) => {
+    const selector = parseSelector(text);
+    refuseDamaged(selector.pick, damaged);
+    return selectDespiteDamage(backups, damaged, selector, text);
+  }));
+  return all.filter(({ backup }) => named.has(backup));
+}
+
+function refuseDamaged(pick: ReturnType<typeof parseSelector>["pick"], damaged: readonly DamagedSnapshot[]): void {
+  if (pick.kind !== "id") return;
+  const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
+  if (found === undefined) return;
+  throw new IntegrityError(
+    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}`,
+    { cause: found.error },
+  );
+}

@@ -1,0 +1,101 @@
+/** Two agents and a restic at work on one repository at the same time: none of them hurts what another one wrote. */
+import { equal, match, ok } from "node:assert/strict";
+import { hash } from "node:crypto";
+import { ExitCode } from "../../src/base/errors.ts";
+import { bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
+import { Restic } from "../helpers/restic.ts";
+import { concat } from "../helpers/world.ts";
+
+const NIGHTS = 2;
+const RETRY = ["--retry-lock", "30s"];
+/** No restic before 0.16 can wait for a lock. */
+const FIRST_MINOR_THAT_WAITS = 16;
+const LOCKED_OUT = /unable to create lock|repository is already locked/;
+
+/** By id or name, what comes back has to have. */
+type Md5s = ReadonlyMap<string, string>;
+
+/** A night's stream: half of it is the night's before, so that what a prune takes for waste is needed again soon. */
+function streamOf(writer: string, night: number): Uint8Array {
+  return concat([bulkNoise(300_000, `${writer} ${night}`), bulkNoise(300_000, `${writer} ${night + 1}`)]);
+}
+
+/** Puts night after night and forgets the oldest backup each time; gives the MD5 of every backup that is left, by id. */
+async function putNights(box: Sandbox, series: string): Promise<Md5s> {
+  const md5s = new Map<string, string>();
+  for (let night = 0; night < NIGHTS; night++) {
+    const stream = streamOf(series, night);
+    const [oldest] = md5s.keys();
+    md5s.set(await box.put(series, stream, ...RETRY), hash("md5", stream));
+    if (oldest === undefined) continue;
+    await box.ok(["rm", `@${oldest}`, "--quiet", ...RETRY]);
+    md5s.delete(oldest);
+  }
+  return md5s;
+}
+
+/** Prunes as much as can be, again and again, until the others are done; gives how many times it was let in. */
+async function pruneUntil(box: Sandbox, others: Promise<unknown>): Promise<number> {
+  let isOver = false;
+  void others.then(() => isOver = true);
+  let prunes = 0;
+  let refusal = "";
+  while (!isOver) {
+    const { exitCode, stderr } = await box.agent(["prune", "--quiet", "--max-unused", "0", "--retry-lock", "3s"]);
+    if (exitCode === ExitCode.done) prunes++;
+    else if (exitCode !== ExitCode.locked) refusal += stderr;
+  }
+  equal(refusal, "");
+  return prunes;
+}
+
+/** Backs up night after night with restic; gives the MD5 of each stream, by its name. */
+async function backupNights(restic: Restic): Promise<Md5s> {
+  const md5s = new Map<string, string>();
+  for (let night = 0; night < NIGHTS; night++) {
+    const name = `restic-${night}`;
+    const stream = streamOf("restic", night);
+    await backupWithRestic(restic, name, stream);
+    md5s.set(name, hash("md5", stream));
+  }
+  return md5s;
+}
+
+/** Waits for locks, by itself where this restic cannot. */
+async function backupWithRestic(restic: Restic, name: string, stdin: Uint8Array): Promise<void> {
+  const wait = restic.minor >= FIRST_MINOR_THAT_WAITS ? RETRY : [];
+  for (let attempts = 0; attempts < 200; attempts++) {
+    const { exitCode, stderr } = await restic.attempt(["backup", "--stdin", "--stdin-filename", name, ...wait], {
+      stdin,
+    });
+    if (exitCode === 0) return;
+    match(stderr, LOCKED_OUT);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("restic found the repository locked all the time");
+}
+
+programTest({
+  name: "puts, prunes and a restic at the same time: every backup restores, and nobody finds a fault",
+  needs: ["restic"],
+  fn: async (programs) => {
+    await using box = await sandbox();
+    const restic = await Restic.in(box, programs.restic);
+    const writers = [putNights(box, "one"), putNights(box, "two"), backupNights(restic)] as const;
+    ok(await pruneUntil(box, Promise.allSettled(writers)) > 0);
+    const [one, two, streams] = await Promise.all(writers);
+
+    await box.ok(["check", "--read-data"]);
+    await restic.check();
+    for (const [id, md5] of [...one, ...two]) equal((await box.json(["verify", `@${id}`]))[0]!.md5, md5, id);
+    const snapshots = await restic.snapshots();
+    equal(snapshots.length, one.size + two.size + streams.size);
+    for (const [name, md5] of streams) {
+      const { id } = snapshots.find(({ paths }) => paths.includes(`/${name}`))!;
+      equal(await restic.md5(id, `/${name}`), md5, name);
+    }
+    equal((await box.names("locks")).length, 0);
+    equal((await box.agent(["prune", "--quiet"])).exitCode, ExitCode.done);
+  },
+});
