@@ -5,6 +5,8 @@ import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
 import { findPeers } from "./find_peers.ts";
 import { formatLoad, judgeLoad, measureLoad } from "./load.ts";
+import { formatListings, judgeListings, measureListings } from "./list.ts";
+import { LONG_CHAIN } from "./list_repository.ts";
 import { type LongContent, measureLongPut } from "./long_put.ts";
 import { requireGnuTime } from "./measure.ts";
 import { Medians } from "./medians.ts";
@@ -32,7 +34,7 @@ interface Options {
 }
 
 /** What can be measured by itself. */
-const PARTS = ["local", "remote", "load", "prune"] as const;
+const PARTS = ["local", "remote", "load", "prune", "list"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -44,7 +46,7 @@ function parseCommandLine(): { readonly parts: readonly Part[]; readonly options
     .addArgument(
       new Argument(
         "[parts...]",
-        "on this machine's disk, over HTTP, many clients on one server, prunes; all by default",
+        "on this machine's disk, over HTTP, many clients on one server, prunes, listings; all by default",
       )
         .choices(PARTS).default(PARTS),
     )
@@ -139,6 +141,20 @@ async function prunes({ json }: Options, peers: readonly Peer[], directory: stri
   if (json) await writeJson({ shape, samples, verdicts });
 }
 
+/** Listings of a thousand backups. */
+async function listings(options: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  const { agent: executable, rounds, json } = options;
+  const shape = LONG_CHAIN;
+  say(`Making a repository of ${shape.backups} backups in ${directory}`);
+  const samples = await measureListings({ peers, executable, shape, rounds, directory }, (round, sample) => {
+    const { step, listing, wallSeconds } = sample;
+    say(`round ${round}  ${step.padEnd(11)}  ${listing.padEnd(26)} ${wallSeconds.toFixed(2)} s`);
+  });
+  const verdicts = judgeListings(samples);
+  print(`\n${formatListings(samples, shape)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ shape, samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -191,6 +207,7 @@ async function main(): Promise<void> {
   }
   if (parts.has("load")) await inScratch((directory) => load(options, directory));
   if (parts.has("prune")) await inScratch((directory) => prunes(options, peers, directory));
+  if (parts.has("list")) await inScratch((directory) => listings(options, peers, directory));
 }
 
 try {

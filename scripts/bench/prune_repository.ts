@@ -2,9 +2,7 @@
 import { systemClock } from "../../src/base/clock.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
-import { sha256 } from "../../src/crypto/digest.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { SEAL_OVERHEAD_BYTES } from "../../src/crypto/seal.ts";
 import { FILE_MODE_0644 } from "../../src/format/file_mode.ts";
 import { makeNode } from "../../src/format/node.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
@@ -14,16 +12,13 @@ import { PackWriter } from "../../src/repository/pack_writer.ts";
 import { initRepository, type Repository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
 import { openLocalStore } from "../../src/store/local.ts";
+import { addChunks, type ChunkShape } from "./made_chunks.ts";
 
 /** What is made. */
-export interface PrunableShape {
+export interface PrunableShape extends ChunkShape {
   readonly backups: number;
-  /** Chunks that each backup adds. */
-  readonly chunksEach: number;
   /** A chunk stays for so many backups, the one that adds it included. */
   readonly staysFor: number;
-  /** A multiple of 16. */
-  readonly chunkBytes: number;
 }
 
 /** A thousand backups and a million blobs of 2 KiB, which is what 10 KiB of a dump come to in a pack, or less. */
@@ -40,7 +35,7 @@ export async function makePrunable(path: string, password: string, shape: Prunab
   let content = new Uint8Array(0);
   for (let backup = 0; backup < shape.backups; backup++) {
     const stays = content.subarray(Math.max(0, content.length - (shape.staysFor - 1) * shape.chunksEach * ID_BYTES));
-    const fresh = await addChunks(repository, writer, shape);
+    const fresh = await addChunks(repository.sealer, writer, shape);
     content = new Uint8Array(stays.length + fresh.length);
     content.set(stays);
     content.set(fresh, stays.length);
@@ -51,26 +46,6 @@ export async function makePrunable(path: string, password: string, shape: Prunab
   for (const [n, tree] of roots.entries()) snapshots.push(await commit(repository, tree, n));
   await store.close();
   return snapshots;
-}
-
-/** Adds random chunks; gives their ids. */
-async function addChunks({ sealer }: Repository, writer: PackWriter, shape: PrunableShape) {
-  const { chunksEach, chunkBytes } = shape;
-  const ids = new Uint8Array(chunksEach * ID_BYTES);
-  const region = systemRandomBytes(chunksEach * chunkBytes);
-  const pieces = Array.from({ length: chunksEach }, (_, i) => ({ offset: i * chunkBytes, length: chunkBytes }));
-  pieces.forEach(({ offset, length }, i) => ids.set(sha256(region.subarray(offset, offset + length)), i * ID_BYTES));
-  const sealed = sealer.sealBatch(region, pieces).bytes;
-  const sealedBytes = chunkBytes + SEAL_OVERHEAD_BYTES;
-  for (let i = 0; i < chunksEach; i++) {
-    const id = ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES);
-    await writer.addData({
-      id,
-      sealed: sealed.subarray(i * sealedBytes, (i + 1) * sealedBytes),
-      uncompressedLength: 0,
-    });
-  }
-  return ids;
 }
 
 async function addTree(writer: PackWriter, content: Uint8Array, chunkBytes: number): Promise<BlobId> {

@@ -1,0 +1,150 @@
+/** Listings of one repository of many backups by the agent and by restic: time and memory, near and over HTTP. */
+import { join } from "node:path";
+import { type Invocation, run } from "./invocation.ts";
+import { type ChainShape, makeChain, SERIES } from "./list_repository.ts";
+import { measureWithFile, type Usage } from "./measure.ts";
+import { median } from "./medians.ts";
+import type { Peer, PeerRepository, RepositoryPlace } from "./peers.ts";
+import { alignColumns } from "./report.ts";
+import { startBlobServer } from "./server.ts";
+import type { Verdict } from "./targets.ts";
+import { rotate } from "./trial.ts";
+
+/** Where the repository is, and whether the tool has a cache of it. */
+export const LIST_STEPS = ["local, cold", "local, warm", "HTTP, cold", "HTTP, warm"] as const;
+export type ListStep = (typeof LIST_STEPS)[number];
+
+/** One listing. */
+export interface ListSample extends Usage {
+  readonly step: ListStep;
+  /** The tool and its command. */
+  readonly listing: string;
+  readonly isAgent: boolean;
+}
+
+/** What is measured. */
+export interface ListTrial {
+  readonly peers: readonly Peer[];
+  /** The agent's executable, for the server. */
+  readonly executable: string;
+  readonly shape: ChainShape;
+  readonly rounds: number;
+  /** An empty directory. */
+  readonly directory: string;
+}
+
+const PASSWORD = "bench";
+
+/** What each kind of tool is asked. */
+const LISTINGS: Readonly<Record<Peer["kind"], readonly (readonly string[])[]>> = {
+  agent: [["ls"], ["status"], ["chain", SERIES]],
+  restic: [["snapshots"]],
+  borg: [],
+};
+
+/** One command of one tool in one place. */
+interface Entrant {
+  readonly peer: Peer;
+  readonly args: readonly string[];
+  readonly repository: PeerRepository;
+  readonly directory: string;
+}
+
+/** Makes the repository and has each tool list it, one command after the other in each round. Throws if one fails. */
+export async function measureListings(
+  trial: ListTrial,
+  onSample: (round: number, sample: ListSample) => void,
+): Promise<ListSample[]> {
+  await using server = await startBlobServer(trial.executable, trial.directory);
+  const path = join(server.path, "chain");
+  await makeChain(path, PASSWORD, trial.shape, new Date());
+  const { hostname, port } = server.address;
+  const near = await enter(trial, { path, url: path }, "near");
+  const far = await enter(trial, { path, url: `rest:http://${hostname}:${port}/chain/` }, "far");
+  const samples: ListSample[] = [];
+  for (let round = 1; round <= trial.rounds; round++) {
+    for (
+      const [entrants, cold, warm] of [[near, "local, cold", "local, warm"], [far, "HTTP, cold", "HTTP, warm"]] as const
+    ) {
+      for (const entrant of rotate(entrants, round - 1)) {
+        await dropCache(entrant);
+        for (const step of [cold, warm]) {
+          const sample = await take(step, entrant);
+          onSample(round, sample);
+          samples.push(sample);
+        }
+      }
+    }
+  }
+  return samples;
+}
+
+/** Every command in a directory of its own, so that no other one fills its cache. */
+async function enter({ peers, directory }: ListTrial, place: RepositoryPlace, name: string): Promise<Entrant[]> {
+  const entrants: Entrant[] = [];
+  for (const peer of peers) {
+    for (const args of LISTINGS[peer.kind]) {
+      const own = await Deno.makeTempDir({ dir: directory, prefix: `${name}-` });
+      const repository = peer.repository(own, place);
+      await Deno.writeTextFile(join(own, "password"), PASSWORD);
+      // What executables keep of themselves, unpacked or compiled, is there before anything is measured.
+      await run(invocation(repository, ...args));
+      entrants.push({ peer, args, repository, directory: own });
+    }
+  }
+  return entrants;
+}
+
+/** The agent and restic are asked alike. */
+function invocation({ init: { argv, env } }: PeerRepository, ...args: readonly string[]): Invocation {
+  return { argv: [argv[0]!, ...args], env };
+}
+
+/** Removes what the tools keep of repositories below their directory. */
+async function dropCache({ directory }: Entrant): Promise<void> {
+  for (const cache of [".cache/agent", "cache"]) await run({ argv: ["rm", "-rf", join(directory, cache)], env: {} });
+}
+
+async function take(step: ListStep, { peer, args, repository, directory }: Entrant): Promise<ListSample> {
+  const usage = await measureWithFile(invocation(repository, ...args), "/dev/null", directory);
+  return { step, listing: `${peer.name} ${args[0]}`, isAgent: peer.kind === "agent", ...usage };
+}
+
+/** A table of medians: a row a quantity of each step, a column a listing. */
+export function formatListings(samples: readonly ListSample[], { backups, chunksEach }: ChainShape): string {
+  const listings = [...new Set(samples.map(({ listing }) => listing))];
+  const rows = LIST_STEPS.flatMap((step) => {
+    const cells = (value: (sample: ListSample) => number, digits: number) =>
+      listings.map((listing) => medianOf(samples, step, listing, value).toFixed(digits));
+    return [
+      [`${step}   s`, ...cells(({ wallSeconds }) => wallSeconds, 2)],
+      ["   CPU s", ...cells(({ cpuSeconds }) => cpuSeconds, 2)],
+      ["   peak MB", ...cells(({ peakBytes }) => peakBytes / 1e6, 0)],
+    ];
+  });
+  return `${backups} backups, ${backups * chunksEach} chunks\n${alignColumns([["median of", ...listings], ...rows])}`;
+}
+
+function medianOf(
+  samples: readonly ListSample[],
+  step: ListStep,
+  listing: string,
+  value: (sample: ListSample) => number,
+): number {
+  return median(samples.filter((sample) => sample.step === step && sample.listing === listing).map(value));
+}
+
+/** The longest that whoever asks what there is should wait. */
+const MOST_SECONDS = 1;
+
+/** The targets: with a cache every listing of the agent takes less than a second, wherever the repository is. */
+export function judgeListings(samples: readonly ListSample[]): Verdict[] {
+  const listings = new Set(samples.filter(({ isAgent }) => isAgent).map(({ listing }) => listing));
+  return [...listings].flatMap((listing) =>
+    (["local, warm", "HTTP, warm"] as const).map((step) => {
+      const seconds = medianOf(samples, step, listing, ({ wallSeconds }) => wallSeconds);
+      const target = `${listing}, ${step}: under ${MOST_SECONDS} s`;
+      return { target, measured: `${seconds.toFixed(2)} s`, met: seconds < MOST_SECONDS };
+    })
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * Worker threads that serve again: to start two of them takes a tenth of a second, which is most of a small put. A thread
+ * that is ended finishes what it was asked and is given to whoever starts the next one.
+ */
+
+/** Who is told what a worker has to say. */
+type WorkerUser = Pick<Worker, "onmessage" | "onerror">;
+
+/**
+ * From here to its disposal every `new Worker` of this isolate may be one that was ended before. What a thread was told
+ * in its earlier life it still knows, so whoever relies on a fresh one is found out.
+ */
+export function recycleWorkers(): Disposable {
+  const RealWorker = globalThis.Worker;
+  const idle = new Map<string, Hull[]>();
+  const all = new Set<Hull>();
+
+  class RecycledWorker implements WorkerUser {
+    readonly #hull: Hull;
+
+    constructor(url: string | URL, options: WorkerOptions) {
+      const key = String(url);
+      const waiting = idle.get(key) ?? [];
+      idle.set(key, waiting);
+      this.#hull = waiting.pop() ?? new Hull(new RealWorker(url, options), (hull) => waiting.push(hull));
+      all.add(this.#hull);
+      this.#hull.user = this;
+    }
+
+    onmessage: WorkerUser["onmessage"] = null;
+    onerror: WorkerUser["onerror"] = null;
+
+    postMessage(message: unknown, transfer: Transferable[] = []): void {
+      this.#hull.ask(message, transfer);
+    }
+
+    terminate(): void {
+      this.#hull.release();
+    }
+  }
+
+  globalThis.Worker = RecycledWorker as unknown as typeof Worker;
+  return {
+    [Symbol.dispose]() {
+      globalThis.Worker = RealWorker;
+      for (const hull of all) hull.worker.terminate();
+    },
+  };
+}
+
+/** A real worker, and who uses it. */
+class Hull {
+  readonly worker: Worker;
+  user: WorkerUser | undefined;
+  readonly #onIdle: (hull: Hull) => void;
+  /** Questions without an answer: every message is answered by one. */
+  #open = 0;
+  #isBroken = false;
+
+  constructor(worker: Worker, onIdle: (hull: Hull) => void) {
+    this.worker = worker;
+    this.#onIdle = onIdle;
+    worker.onmessage = (event) => {
+      this.#open--;
+      if (this.user) this.user.onmessage?.call(worker, event);
+      else this.#offer();
+    };
+    worker.onerror = (event) => {
+      this.#isBroken = true;
+      if (this.user) this.user.onerror?.call(worker, event);
+      else event.preventDefault();
+    };
+  }
+
+  ask(message: unknown, transfer: Transferable[]): void {
+    if (this.user === undefined) return;
+    this.#open++;
+    this.worker.postMessage(message, transfer);
+  }
+
+  release(): void {
+    if (this.user === undefined) return;
+    this.user = undefined;
+    this.#offer();
+  }
+
+  #offer(): void {
+    if (this.#open === 0 && !this.#isBroken) this.#onIdle(this);
+  }
+}
