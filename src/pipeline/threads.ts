@@ -17,7 +17,7 @@ export class PipelineThreads {
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   /** A slot for every batch between its first call and the moment it is stored, whatever stream it is of. */
   readonly batchSlots: Slots;
-  #knownGeneration = -1;
+  #known: { readonly table: IdTable; readonly generation: number } | undefined;
   #streams = 0;
 
   /** Starts one digesting thread and `blobThreads` that seal and open. */
@@ -49,9 +49,10 @@ export class PipelineThreads {
 
   /** Lets the sealing threads see every id of the table, where that takes a new view. */
   shareKnown(table: IdTable): void {
-    if (table.generation === this.#knownGeneration) return;
-    this.#knownGeneration = table.generation;
-    const view = table.view;
+    const { generation } = table;
+    if (this.#known?.table === table && this.#known.generation === generation) return;
+    this.#known = { table, generation };
+    const { view } = table;
     for (const { thread } of this.#blobs) thread.call("known", view).catch(() => {});
   }
 

@@ -32,6 +32,8 @@ interface SealingOptions {
   readonly compression?: CompressionLevel;
   readonly known?: IdTable;
   readonly blobThreads?: number;
+  /** Threads that others use, too; else the sealing has its own. */
+  readonly threads?: PipelineThreads;
 }
 
 /** Seals a whole stream and checks that all segments came back, however it ended. */
@@ -39,7 +41,7 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const { average = 1024, segmentBytes = 20_000, compression = "auto", known = new IdTable() } = options;
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes });
   const intake = new Intake(source, pool);
-  const threads = new PipelineThreads(options.blobThreads ?? 1);
+  const threads = options.threads ?? new PipelineThreads(options.blobThreads ?? 1);
   try {
     await threads.configure(KEYS, compression);
     const inspection = threads.inspect("auto");
@@ -52,7 +54,7 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
     if (outcome.status === "rejected") throw outcome.reason;
     return { batches: outcome.value, summary };
   } finally {
-    threads.terminate();
+    if (options.threads === undefined) threads.terminate();
   }
 }
 
@@ -235,4 +237,24 @@ Deno.test("however many streams are open, no more batches wait to be stored than
     await Promise.all(taken);
     assert.ok(waiting >= 16);
   });
+});
+
+Deno.test("what one table of ids knows says nothing about another one, of which the same threads are told later", async () => {
+  const data = noise(30_000, "two tables");
+  const known = new IdTable();
+  for (const chunk of chunksOf(data)) known.add(new Uint8Array(hash("sha256", chunk, "buffer")));
+  const unrelated = new IdTable();
+  for (const chunk of chunksOf(noise(30_000, "elsewhere"))) {
+    unrelated.add(new Uint8Array(hash("sha256", chunk, "buffer")));
+  }
+  assert.equal(known.generation, unrelated.generation);
+  const threads = new PipelineThreads(1);
+  try {
+    const first = await sealed(new BytesSource(data), { threads, known });
+    assert.ok(sealedChunks(first.batches).every((chunk) => chunk.sealed.length === 0));
+    const second = await sealed(new BytesSource(data), { threads, known: unrelated });
+    assert.ok(sealedChunks(second.batches).every((chunk) => chunk.sealed.length > 0));
+  } finally {
+    threads.terminate();
+  }
 });
