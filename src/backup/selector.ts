@@ -2,6 +2,7 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { compareTimestamps, isRfc3339, timestampToDate } from "../format/time.ts";
+import { isInFuture } from "../policy/expectation.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import type { Backup } from "./backup.ts";
 
@@ -52,17 +53,25 @@ function dateOf(text: string, whole: string): Date {
   return date;
 }
 
+/** A selector and what it was read from, at a moment: the latest is what was begun by then. */
+export interface SelectorRequest {
+  readonly selector: Selector;
+  readonly text: string;
+  readonly now: Date;
+}
+
 /**
- * The backup a selector means, among backups given oldest first. Throws `UsageError` where there is none, or where an id
- * prefix fits several.
+ * The backup a selector means, among backups given oldest first. The latest is one of the future only where there are no
+ * others: there a clock was wrong. Throws `UsageError` where there is none, or where an id prefix fits several.
  */
-export function selectBackup(backups: readonly Backup[], selector: Selector, text: string): Backup {
+export function selectBackup(backups: readonly Backup[], { selector, text, now }: SelectorRequest): Backup {
   const { series, pick } = selector;
   const ofSeries = series === null ? backups : backups.filter((backup) => backup.series === series);
   if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
+  const past = ofSeries.filter((backup) => !isInFuture(timestampToDate(backup.started).getTime(), now.getTime()));
   switch (pick.kind) {
     case "latest":
-      return newestAsOf(ofSeries, Infinity)!;
+      return newestAsOf(past.length > 0 ? past : ofSeries, Infinity)!;
     case "time": {
       const found = newestAsOf(ofSeries, pick.asOf.getTime());
       if (found) return found;
@@ -91,14 +100,14 @@ export function selectBackup(backups: readonly Backup[], selector: Selector, tex
 export function selectDespiteDamage(
   backups: readonly Backup[],
   damaged: readonly DamagedSnapshot[],
-  selector: Selector,
-  text: string,
+  request: SelectorRequest,
 ): Backup {
+  const { selector, text } = request;
   const possible = damaged.filter(({ id }) => mayBeMeant(id, backups, selector));
   const [first] = possible;
-  if (first === undefined) return selectBackup(backups, selector, text);
+  if (first === undefined) return selectBackup(backups, request);
   try {
-    if (selector.pick.kind === "id") return selectBackup(backups, selector, text);
+    if (selector.pick.kind === "id") return selectBackup(backups, request);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
   }
@@ -151,6 +160,9 @@ function noBackupMessage(series: string | null, backups: readonly Backup[]): str
   if (backups.length === 0) return "There is no backup in this repository yet";
   const known = [...new Set(backups.map((backup) => backup.series))].sort();
   const shown = known.slice(0, 5).map((name) => `"${name}"`).join(", ");
+  const isId = ID_PREFIX.test(series ?? "") &&
+    backups.some(({ id, snapshotId }) => id.startsWith(series!) || snapshotId.startsWith(series!));
+  if (isId) return `There is no backup of a series "${series}"; to name a backup by its id, write "@${series}"`;
   return `There is no backup of "${series}"; there are ${shown}${
     known.length > 5 ? ` and ${known.length - 5} more` : ""
   }`;

@@ -7,6 +7,7 @@ import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
+import { refuseMissingFolders } from "./missing_folders.ts";
 
 /** What the outside world gives to every use case. */
 export interface World extends LockTools {
@@ -53,6 +54,8 @@ export async function openAccess(access: RepositoryAccess, world: World): Promis
   try {
     const password = await access.password();
     const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
+    // Without its snapshots, as where a disk is not mounted, a repository looks as empty as a prune would make it.
+    await refuseMissingFolders(store, ["snapshot"]);
     const cache = await access.cache?.();
     return cache === undefined ? repository : cached(repository, cache, world);
   } catch (error) {

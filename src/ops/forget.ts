@@ -4,17 +4,19 @@
  * restores.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, messageOf, UsageError } from "../base/errors.ts";
-import { shortId } from "../base/id.ts";
+import { DeniedError, messageOf, StoreError, UsageError } from "../base/errors.ts";
+import { shortId, type SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
 import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
 import { applyRotation } from "../policy/retention_rotation.ts";
+import { confirmListed } from "../repository/confirm_listing.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
-import type { Repository } from "../repository/repository.ts";
+import { type Repository, withStore } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withoutAbortReason, withRepository, type World } from "./access.ts";
 import { candidateOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
 import { pruneLocked, type PruneOptions, type PruneResult } from "./prune.ts";
@@ -50,7 +52,8 @@ export interface ForgetResult extends Forgotten {
 /**
  * Plans and, unless it is a dry run, removes under an exclusive lock, oldest first; then prunes, if it is to. Throws
  * `UsageError` for a policy that keeps nothing and for a last good backup that is named, `IntegrityError` where a selector
- * may mean a snapshot that cannot be read, both before anything is removed; `DeniedError` where the store does not let
+ * may mean a snapshot that cannot be read, `StoreError` where the store contradicts itself about which snapshots there are,
+ * all before anything is removed; `DeniedError` where the store does not let
  * files be removed; and what a prune throws. What fails or is interrupted halfway leaves the other backups as they were.
  */
 export async function forget(
@@ -80,23 +83,41 @@ async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock
   const { repository, world, options } = tools;
   const { dryRun = false, onForgotten, signal } = options;
   await lock?.confirmed;
-  const forgotten = await plan(repository, request, world, options);
+  const { forgotten, ids } = await plan(repository, request, world, options);
   const going = forgotten.groups.flatMap(({ remove }) => remove);
-  if (!dryRun) await removeAll(repository, lock!, going, signal);
+  if (!dryRun && going.length > 0) {
+    const tools = { files: repository.files, clock: world.clock, ...signal && { signal } };
+    await confirmListed(tools, { kind: "snapshot", names: ids }, "nothing was removed");
+    await removeAll(repository, lock!, going, signal);
+  }
   await onForgotten?.(forgotten);
   const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
-  return { ...forgotten, pruned: isPruned ? await pruneAfter(tools, lock!, going) : null };
+  return { ...forgotten, pruned: isPruned ? await pruneAfter(tools, lock!, { going, ids }) : null };
+}
+
+interface Removal {
+  readonly going: readonly RetentionBackup[];
+  /** All snapshots that there were. */
+  readonly ids: ReadonlySet<SnapshotId>;
 }
 
 /** A dry run has removed nothing, so it has to be told what counts as gone. Where all went, all was meant to go. */
 async function pruneAfter(
   { repository, world, options }: ForgetTools,
   lock: HeldLock,
-  gone: readonly RetentionBackup[],
+  { going, ids }: Removal,
 ): Promise<PruneResult> {
   const { dryRun = false, prune, signal = new AbortController().signal } = options;
-  const without = new Set(dryRun ? gone.map(({ backup }) => backup.snapshotId) : []);
-  return await pruneLocked(repository, world, lock, { ...prune!, dryRun, without, allowEmpty: true, signal });
+  const gone = new Set(going.map(({ backup }) => backup.snapshotId));
+  const remaining = ids.difference(gone);
+  return await pruneLocked(repository, world, lock, {
+    ...prune!,
+    dryRun,
+    without: dryRun ? gone : new Set(),
+    after: { removed: dryRun ? 0 : gone.size, remaining },
+    allowEmpty: remaining.size === 0,
+    signal,
+  });
 }
 
 function refuseEmptyPolicy(request: RetentionRequest): void {
@@ -116,19 +137,29 @@ async function plan(
   repository: Repository,
   request: RetentionRequest,
   world: World,
-  { allowLast = false, signal }: ForgetOptions,
-): Promise<Forgotten> {
-  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  { allowLast = false, dryRun = false, signal }: ForgetOptions,
+): Promise<{ readonly forgotten: Forgotten; readonly ids: ReadonlySet<SnapshotId> }> {
+  // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
+  const { files } = withStore(repository, withFreshReads(repository.store));
+  const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
+  if (vanished.length > 0 && !dryRun) throw contradiction(vanished[0]!);
   const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
   const now = world.clock.now();
-  const groups = planRetention(all, selectedBy(request, all, damaged), {
+  const groups = planRetention(all, selectedBy(request, all, damaged, now), {
     judge: (group) => judge(group, request, now),
     groupBy: request.kind === "policy" && request.groupBy ? request.groupBy : DEFAULT_GROUPING,
     allowLast,
     now,
   });
   if (!allowLast) { for (const group of groups) refuseGroup(group, { request, all, now }); }
-  return { groups, damaged };
+  return { forgotten: { groups, damaged }, ids: new Set([...snapshots, ...damaged].map(({ id }) => id)) };
+}
+
+/** Under an exclusive lock nobody else forgets backups. */
+function contradiction(id: SnapshotId): StoreError {
+  return new StoreError(
+    `The store listed snapshot ${id} and did not find it a moment later; nothing was removed; run it again later`,
+  );
 }
 
 /** Ids and run types of backups that restic rewrote lie in their manifests, which are read where those matter. */

@@ -4,7 +4,7 @@ import { type Backup, backupOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectDespiteDamage, type Selector } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -73,7 +73,7 @@ export async function withBackup<T>(
         const list = await loadSnapshots(repository.files, options.signal);
         let opened: Promise<IndexedRepository> | undefined;
         const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
-        const backup = await findBackup(list, wanted, selector, openIndex);
+        const backup = await findBackup(list, { selector: wanted, text: selector, now: world.clock.now() }, openIndex);
         const indexed = await openIndex();
         const manifest = await readManifest(indexed, backup);
         const files = await listFiles(indexed, backup, manifest);
@@ -105,13 +105,12 @@ export async function withBackup<T>(
  */
 async function findBackup(
   { snapshots, damaged }: SnapshotList,
-  wanted: Selector,
-  selector: string,
+  request: SelectorRequest,
   openIndex: OpenIndex,
 ): Promise<Backup> {
   const backups = snapshots.map(backupOf);
-  const known = wanted.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
-  return await recoverBackup(selectDespiteDamage(known, damaged, wanted, selector), openIndex);
+  const known = request.selector.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
+  return await recoverBackup(selectDespiteDamage(known, damaged, request), openIndex);
 }
 
 /** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */

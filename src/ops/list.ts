@@ -36,7 +36,10 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const backups = await recovered(snapshots.map(backupOf), repository);
-    return chainOf(backups, selectDespiteDamage(backups, damaged, wanted, selector));
+    return chainOf(
+      backups,
+      selectDespiteDamage(backups, damaged, { selector: wanted, text: selector, now: world.clock.now() }),
+    );
   });
 }
 

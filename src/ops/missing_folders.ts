@@ -7,9 +7,9 @@ import type { BlobStore, FileKind } from "../store/store.ts";
 export async function refuseMissingFolders(
   store: BlobStore,
   kinds: readonly FileKind[],
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const missing = await store.missingFolders?.({ signal }) ?? [];
+  const missing = await store.missingFolders?.(signal ? { signal } : {}) ?? [];
   const [first] = kinds.filter((kind) => missing.includes(kind));
   if (first === undefined) return;
   throw new StoreError(

@@ -16,7 +16,7 @@ import { plaintextLength, READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlob
 import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
 import { findLastCopies } from "../repository/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
-import { loadSnapshots } from "../repository/snapshots.ts";
+import { loadSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 import { refuseMissingFolders } from "./missing_folders.ts";
@@ -40,10 +40,20 @@ export interface PruneOptions {
   readonly allowEmpty?: boolean;
   /** Snapshots that count as gone: those that the dry run of a forget would remove. */
   readonly without?: ReadonlySet<SnapshotId>;
+  /** What a forget of the same run knows. */
+  readonly after?: ForgottenBefore;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: PruneProgress) => void;
   /** Bytes from which on a fresh pack is full; see `PackWriter`. */
   readonly packBytes?: number;
+}
+
+/** What a forget did just before, under the same lock. */
+export interface ForgottenBefore {
+  /** How many snapshots it removed; none in a dry run. */
+  readonly removed: number;
+  /** Those that stay; a listing without one of them is wrong. */
+  readonly remaining: ReadonlySet<SnapshotId>;
 }
 
 /** What a prune did or, in a dry run, would do. */
@@ -59,8 +69,9 @@ export interface PruneResult {
  * Prunes the repository under an exclusive lock; a dry run, which changes nothing, takes a shared one. Throws
  * `IntegrityError` and removes nothing needed where a snapshot, an index file, a tree or a needed pack cannot be read or
  * is missing, or where of a blob in several packs the copy that is to stay is damaged; `UsageError` where there is no
- * backup and that is not allowed; `StoreError` where a folder is missing; `LockedError`, what the store throws, and the
- * signal's reason. Whenever it stops, the repository is whole, and the next prune goes on from there.
+ * backup and that is not allowed; `StoreError` where a folder is missing or listings contradict each other;
+ * `LockedError`, what the store throws, and the signal's reason. Whenever it stops, the repository is whole, and the next
+ * prune goes on from there.
  */
 export function prune(access: RepositoryAccess, world: World, options: PruneOptions): Promise<PruneResult> {
   const { signal, dryRun } = options;
@@ -79,15 +90,16 @@ export async function pruneLocked(
 ): Promise<PruneResult> {
   // Whoever committed before the lock was known to hold is listed only after it.
   await lock.confirmed;
-  const { index, use, plan } = await withoutRemoval(() => planFor(repository, options));
-  const applied = options.dryRun ? null : await apply({ repository, world, lock, options }, { index, use, plan });
-  return { plan, applied, leftovers: await removeLeftovers(repository, world, options) };
+  const planned = await withoutRemoval(options, () => planFor(repository, options));
+  const applied = options.dryRun ? null : await apply({ repository, world, lock, options }, planned);
+  return { plan: planned.plan, applied, leftovers: await removeLeftovers(repository, world, options) };
 }
 
 interface Planned {
   readonly index: PruneIndex;
   readonly use: RepositoryUse;
   readonly plan: PrunePlan;
+  readonly snapshots: readonly SnapshotId[];
 }
 
 /** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
@@ -97,7 +109,8 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
-  if (vanished.length > 0) throw contradiction(vanished[0]!);
+  if (vanished.length > 0) throw contradiction(vanished[0]!, options);
+  refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
   if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
@@ -111,18 +124,25 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
     onProgress: progress("trees"),
   });
   const use = usePacks(index, listed, used);
-  return { index, use, plan: planPrune(use.packs, listed.orphans, limits) };
+  const plan = planPrune(use.packs, listed.orphans, limits);
+  return { index, use, plan, snapshots: snapshots.map(({ id }) => id) };
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
-async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
+async function withoutRemoval<T>(options: PruneOptions, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
-    const advice = `nothing was removed; run "agent check", which says what to do`;
+    const advice = `${unchanged(options)}; run "agent check", which says what to do`;
     throw new IntegrityError(`${error.message}; ${advice}`, { cause: error });
   }
+}
+
+/** That nothing was changed: by this prune, that is. */
+function unchanged({ after }: PruneOptions): string {
+  if (after === undefined || after.removed === 0) return "nothing was removed";
+  return `snapshots were removed (${after.removed}), but nothing was pruned`;
 }
 
 interface PruneRun {
@@ -137,7 +157,7 @@ const READS_PER_THREAD = 2;
 
 async function apply({ repository, world, lock, options }: PruneRun, planned: Planned): Promise<AppliedPrune> {
   const { signal, onProgress, packBytes } = options;
-  const { index, use, plan } = planned;
+  const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
   // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
   const verifier = plan.repack.length + lastCopies.packs.length > 0
@@ -149,6 +169,8 @@ async function apply({ repository, world, lock, options }: PruneRun, planned: Pl
       index,
       plan,
       lastCopies,
+      snapshots,
+      unchanged: unchanged(options),
       isKept: use.isKept,
       verify: verifier.verify,
       readsAtOnce: world.blobThreads * READS_PER_THREAD,
@@ -222,9 +244,19 @@ async function removeLeftovers(
 }
 
 /** Under an exclusive lock nobody else forgets backups, so a snapshot that is listed and cannot be read is still needed. */
-function contradiction(id: string): StoreError {
+function contradiction(id: string, options: PruneOptions): StoreError {
   return new StoreError(
-    `Cannot prune: the store lists snapshot ${id} and does not find it; nothing was removed; run it again later`,
+    `Cannot prune: the store lists snapshot ${id} and does not find it; ${unchanged(options)}; run it again later`,
+  );
+}
+
+/** What the snapshots need that a listing leaves out would be removed. */
+function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneOptions): void {
+  const missing = options.after?.remaining.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
+  if (missing === 0) return;
+  throw new StoreError(
+    `Cannot prune: the store lists other snapshots than a moment ago, ${missing} are missing; ` +
+      `${unchanged(options)}; run a prune later`,
   );
 }
 

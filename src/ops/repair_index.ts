@@ -26,6 +26,7 @@ export function repairIndex(
     return await repairIndexOf(repository, {
       readAllPacks,
       dryRun,
+      clock: world.clock,
       signal,
       confirmLock,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),

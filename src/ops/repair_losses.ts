@@ -21,6 +21,28 @@ export interface Loss {
   readonly ranges: readonly LostRange[];
 }
 
+/** So many ranges of bytes are told of all backups together: each may have lost thousands, and there may be thousands. */
+const MOST_TOLD_RANGES = 100_000;
+
+/** Keeps what is told of the losses of all backups within bounds. */
+export class ToldLosses {
+  #rangesLeft: number;
+
+  constructor(mostRanges = MOST_TOLD_RANGES) {
+    this.#rangesLeft = mostRanges;
+  }
+
+  /** The losses of a backup as far as there is room for them; the first one is always told. */
+  take(losses: readonly Loss[]): readonly Loss[] {
+    const isTold = ({ ranges }: Loss, position: number) => {
+      this.#rangesLeft -= Math.max(1, ranges.length);
+      return position === 0 || this.#rangesLeft >= 0;
+    };
+    const firstUntold = losses.findIndex((loss, position) => !isTold(loss, position));
+    return firstUntold < 0 ? losses : losses.slice(0, firstUntold);
+  }
+}
+
 /**
  * What a backup has lost. Where its manifest can be read it is told by the streams that this lists, long ones as a whole and
  * not by their parts.

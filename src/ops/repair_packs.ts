@@ -1,8 +1,8 @@
 /**
  * Repair packs: the blobs of damaged packs that are still whole go to new packs, then the damaged ones go.
  *
- * First the new packs and their index are durable, then the index files no longer list the damaged packs, then these are
- * removed. So whatever stops a repair, every blob that could be read before can be read afterwards.
+ * First the new packs and their index are durable, then the index files no longer list the damaged packs, which the store
+ * has to confirm, then these are removed. So whatever stops a repair, every blob that could be read before can be read afterwards.
  */
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../base/id.ts";
@@ -12,6 +12,7 @@ import { BlobIndex } from "../repository/blob_index.ts";
 import { Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
+import { confirmListed } from "../repository/confirm_listing.ts";
 import { packsOfIndex } from "../repository/index_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
 import { exchangeIndexFiles, IndexFileWriter } from "../repository/repair_index_files.ts";
@@ -58,7 +59,8 @@ export interface PackRepair {
 
 /**
  * Saves what is whole in damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` where an index
- * file cannot be read (then the index has to be repaired first), what opening and locking throw, and the signal's reason.
+ * file cannot be read (then the index has to be repaired first), `StoreError` where the store then lists other index files
+ * than it has to, what opening and locking throw, and the signal's reason.
  */
 export function repairPacks(access: RepositoryAccess, world: World, options: RepairPacksOptions): Promise<PackRepair> {
   return withRepairSession(access, world, options, (session) => new PacksRepair(session, world, options).perform());
@@ -75,6 +77,8 @@ class PacksRepair {
   /** What the index files say of the packs to be repaired, and which files those are. */
   readonly #described = new Map<PackId, PackedBlob[]>();
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
+  /** All index files that there were. */
+  readonly #indexFiles = new Set<IndexId>();
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
   /** Blobs that other packs hold, as far as is known. */
@@ -108,7 +112,8 @@ class PacksRepair {
       }
       if (!dryRun) {
         await writer.finish();
-        await this.#replace(packs.filter(({ state }) => state === "repaired" || state === "missing"));
+        const going = packs.filter(({ state }) => state === "repaired" || state === "missing");
+        if (going.length > 0) await this.#replace(going, writer.indexes);
       }
       return { packs, lost: this.#trulyLost(), packsWritten: dryRun ? 0 : writer.totals.packs };
     } catch (error) {
@@ -161,6 +166,7 @@ class PacksRepair {
     const inDoubt = new Set(this.#findings.errors.map(({ id }) => id));
     for await (const { name } of files.list("index", { signal })) {
       const file = asId<IndexId>(name);
+      this.#indexFiles.add(file);
       for (const [id, blobs] of packsOfIndex(await files.load("index", file, { signal }), `index ${file}`)) {
         if (targets.has(id)) {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
@@ -226,22 +232,27 @@ class PacksRepair {
    * Takes the packs out of the index files, then those that were read out of the store. One that the store did not find
    * stays: if it turns up again, nothing of it is lost.
    */
-  async #replace(packs: readonly RepairedPack[]): Promise<void> {
+  async #replace(packs: readonly RepairedPack[], indexesOfSaved: readonly IndexId[]): Promise<void> {
     const { signal } = this.#options;
+    const repository = this.#repository;
     const gone = new Set(packs.map(({ id }) => id));
     const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
     const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
-    await exchangeIndexFiles(this.#repository, exchange, {
-      writer: new IndexFileWriter(this.#repository.files, { signal, confirmLock: this.#confirmLock }),
+    const writer = new IndexFileWriter(repository.files, { signal, confirmLock: this.#confirmLock });
+    await exchangeIndexFiles(repository, exchange, {
+      writer,
       confirmLock: this.#confirmLock,
       signal,
       onProgress: (done, total) => this.#progress("write", done, total),
     });
+    const names = this.#indexFiles.difference(new Set(readable)).union(new Set([...writer.written, ...indexesOfSaved]));
+    const tools = { files: repository.files, clock: this.#world.clock, signal };
+    await confirmListed(tools, { kind: "index", names }, "no pack was removed");
     for (const { id: name, state } of packs) {
       if (state !== "repaired") continue;
       signal.throwIfAborted();
       await this.#confirmLock();
-      await this.#repository.store.remove({ kind: "pack", name }, { signal });
+      await repository.store.remove({ kind: "pack", name }, { signal });
     }
   }
 

@@ -6,8 +6,8 @@
  * and a text in its root says what is lost. The damaged snapshot itself stays unless it is to be forgotten.
  */
 import { sidecarPath } from "../format/series.ts";
-import { IntegrityError } from "../base/errors.ts";
-import type { ManifestId, SnapshotId } from "../base/id.ts";
+import { IntegrityError, NotFoundError, StoreError } from "../base/errors.ts";
+import { type ManifestId, shortId, type SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobIdOf } from "../backup/content_list.ts";
 import { withRewritten } from "../backup/rewritten.ts";
@@ -20,11 +20,11 @@ import { Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
-import { TreeRepair } from "../repository/repair_trees.ts";
-import { loadSnapshots, saveSnapshot, type SnapshotList } from "../repository/snapshots.ts";
+import { type RepairedNodes, TreeRepair } from "../repository/repair_trees.ts";
+import { loadSnapshot, loadSnapshots, saveSnapshot, type SnapshotList } from "../repository/snapshots.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
-import { type Loss, lossesOf } from "./repair_losses.ts";
+import { type Loss, lossesOf, ToldLosses } from "./repair_losses.ts";
 import { damagedSeries, isSameRest, saveRoot, snapshotOfRest, type TreeStore } from "./repair_rest.ts";
 
 /** Options of `repairSnapshots`. */
@@ -58,14 +58,16 @@ export interface SnapshotRepair {
   readonly backups: number;
   /** Oldest first. */
   readonly damaged: readonly DamagedBackup[];
-  /** Snapshots that cannot be read at all: nothing can be done about them. */
+  /** Snapshots that cannot be read at all, and stay: nothing can be done about them. */
   readonly unreadable: readonly SnapshotId[];
+  /** Such snapshots that were removed. */
+  readonly unreadableForgotten: readonly SnapshotId[];
 }
 
 /**
  * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
- * counts what lies in missing or cut packs as lost), `UsageError` for a selector that means no backup, what opening and
- * locking throw, and the signal's reason.
+ * counts what lies in missing or cut packs as lost), `StoreError` where the store contradicts itself about what is lost,
+ * `UsageError` for a selector that means no backup, what opening and locking throw, and the signal's reason.
  */
 export function repairSnapshots(
   access: RepositoryAccess,
@@ -80,6 +82,8 @@ interface Casualty {
   readonly backup: Backup;
   readonly losses: readonly Loss[];
   readonly moreLosses: number;
+  /** How many files and directories are damaged; null where not even the root is left. */
+  readonly damageCount: number | null;
   /** The snapshot of what is left; null where nothing is. */
   readonly snapshot: Snapshot | null;
 }
@@ -89,8 +93,9 @@ class SnapshotsRepair {
   readonly #session: RepairSession;
   readonly #world: World;
   readonly #options: RepairSnapshotsOptions;
-  readonly #findings = new Findings();
-  readonly #suspects = new SuspectPacks();
+  readonly #told = new ToldLosses();
+  #findings = new Findings();
+  #suspects = new SuspectPacks();
   #unindexedPacks = 0;
 
   constructor(session: RepairSession, world: World, options: RepairSnapshotsOptions) {
@@ -100,25 +105,79 @@ class SnapshotsRepair {
   }
 
   async perform(): Promise<SnapshotRepair> {
+    const { forget, dryRun, signal } = this.#options;
+    const list = await loadSnapshots(this.#session.repository.files, signal);
+    const { chosen, casualties } = await this.#findCasualties(list);
+    if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
+    const damaged: DamagedBackup[] = [];
+    for (const casualty of casualties) damaged.push(await this.#conclude(casualty, list));
+    const unreadable = new Set(list.damaged.map(({ id }) => id).sort());
+    const unreadableForgotten = await this.#forgetUnreadable(unreadable);
+    return {
+      backups: chosen,
+      damaged,
+      unreadable: [...unreadable.difference(unreadableForgotten)],
+      unreadableForgotten: [...unreadableForgotten],
+    };
+  }
+
+  /** Where all backups are meant to be repaired, removes those snapshots of which nobody can tell whose they were. */
+  async #forgetUnreadable(unreadable: ReadonlySet<SnapshotId>): Promise<Set<SnapshotId>> {
+    const { forget, dryRun, backups, signal } = this.#options;
+    const { repository: { files }, confirmLock } = this.#session;
+    const forgotten = new Set<SnapshotId>();
+    if (!forget || dryRun || backups.length > 0) return forgotten;
+    for (const id of unreadable) {
+      if (!await this.#isDamagedForCertain(id)) continue;
+      await confirmLock();
+      await files.remove("snapshot", id, { signal });
+      forgotten.add(id);
+    }
+    return forgotten;
+  }
+
+  /** Read anew: what the store does not give, or gives whole this time, is not to be removed. */
+  async #isDamagedForCertain(id: SnapshotId): Promise<boolean> {
+    try {
+      await loadSnapshot(this.#session.repository.files, id, this.#options.signal);
+      return false;
+    } catch (error) {
+      if (error instanceof IntegrityError) return true;
+      if (error instanceof NotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
+  async #findCasualties(list: SnapshotList): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
     const { repository } = this.#session;
-    const { signal } = this.#options;
-    const list = await loadSnapshots(repository.files, signal);
     const indexed = { ...repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
     const store = this.#treeStore(indexed);
-    let casualties: Casualty[];
     try {
-      casualties = await this.#examineAll(indexed, chosen, store);
+      const casualties = await this.#examineAll(indexed, chosen, store);
       if (casualties.length > 0) this.#refuseToForgetTooMuch();
       await store.finish();
+      return { chosen: chosen.length, casualties };
     } catch (error) {
       // Why the repair failed is what has to be told; what is durable of it is indexed, and waste for the next prune.
       await store.abandon().catch(() => {});
       throw error;
     }
-    const damaged: DamagedBackup[] = [];
-    for (const casualty of casualties) damaged.push(await this.#conclude(casualty, list));
-    return { backups: chosen.length, damaged, unreadable: list.damaged.map(({ id }) => id).sort() };
+  }
+
+  /** What is forgotten is gone for good, and an answer of the store may be wrong once: everything is read from anew. */
+  async #examineAgain(casualties: readonly Casualty[]): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    const repository = { ...this.#session.repository, index: await this.#checkedIndex() };
+    this.#refuseToForgetTooMuch();
+    const saveTree = (tree: Uint8Array) => Promise.resolve(blobIdOf(sha256(tree)));
+    const repair = new TreeRepair({ repository, suspects: this.#suspects, saveTree, signal });
+    for (const [position, { backup, damageCount }] of casualties.entries()) {
+      const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
+      if (countDamage(repaired) !== damageCount) throw contradiction(backup);
+      onProgress?.({ phase: "backups", done: position + 1, total: casualties.length });
+    }
   }
 
   /** What no index lists is not lost as long as it may lie in a pack that no index lists either. */
@@ -132,6 +191,8 @@ class SnapshotsRepair {
   }
 
   async #checkedIndex() {
+    this.#findings = new Findings();
+    this.#suspects = new SuspectPacks();
     const { index, packs } = await checkIndex(this.#context("index"));
     this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unreferenced.length;
     const [first] = this.#findings.errors;
@@ -146,7 +207,8 @@ class SnapshotsRepair {
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     const { backups: wanted } = this.#options;
     if (wanted.length === 0) return backups;
-    const chosen = new Set(wanted.map((selector) => selectBackup(backups, parseSelector(selector), selector)));
+    const now = this.#world.clock.now();
+    const chosen = new Set(wanted.map((text) => selectBackup(backups, { selector: parseSelector(text), text, now })));
     return backups.filter((backup) => chosen.has(backup));
   }
 
@@ -193,12 +255,16 @@ class SnapshotsRepair {
     store: TreeStore,
   ): Promise<Casualty | null> {
     const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
-    if (repaired === null) return { backup, losses: [], moreLosses: 0, snapshot: null };
-    const { listed, more: moreLosses } = repaired.damage;
+    const damageCount = countDamage(repaired);
+    if (repaired === null) return { backup, losses: [], moreLosses: 0, damageCount, snapshot: null };
+    const { listed, more } = repaired.damage;
     if (listed.length === 0) return null;
-    const losses = await lossesOf(indexed, backup, listed);
-    const tree = await saveRoot(backup, repaired, losses, store);
-    return { backup, losses, moreLosses, snapshot: snapshotOfRest(backup, tree, this.#world.programVersion) };
+    const all = await lossesOf(indexed, backup, listed);
+    const tree = await saveRoot(backup, repaired, all, store);
+    const losses = this.#told.take(all);
+    const moreLosses = more + all.length - losses.length;
+    const snapshot = snapshotOfRest(backup, tree, this.#world.programVersion);
+    return { backup, losses, moreLosses, damageCount, snapshot };
   }
 
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
@@ -231,4 +297,16 @@ class SnapshotsRepair {
       onProgress: (done, total) => this.#options.onProgress?.({ phase, done, total }),
     };
   }
+}
+
+/** How many files and directories are damaged; null where not even the root is left. */
+function countDamage(repaired: RepairedNodes | null): number | null {
+  return repaired === null ? null : repaired.damage.listed.length + repaired.damage.more;
+}
+
+function contradiction({ series, snapshotId }: Backup): StoreError {
+  return new StoreError(
+    `Read twice, ${series}@${shortId(snapshotId)} had not lost the same both times: no backup was forgotten; ` +
+      "check the store and run it again",
+  );
 }

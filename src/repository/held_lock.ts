@@ -21,8 +21,8 @@ const LONGEST_SETTLE_MS = 16 * 1000;
 const REFRESH_MS = 5 * 60 * 1000;
 /** A holder whose last refresh is as old must stop: others are about to call its lock stale. */
 const REFRESH_DEADLINE_MS = 22.5 * 60 * 1000;
-/** So long what was seen of the own file counts: nobody takes a repository over in less. */
-const LOOK_MS = 1000;
+/** So long what was seen of the own file counts: whoever takes the repository over waits longer, see `SETTLE_MS`. */
+const LOOK_MS = 150;
 /** Pauses between tries to get a lock double from the first to the longest. */
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60 * 1000;
@@ -38,7 +38,7 @@ export interface HeldLock {
   assertHeld(): void;
   /**
    * Makes sure of the lock before something that depends on it: waits for `confirmed` and looks whether its file is still
-   * there. Throws `LockedError` where it is lost, and what the store throws. Costs one request a second at most.
+   * there. Throws `LockedError` where it is lost, and what the store throws. Costs a request now and then, see `LOOK_MS`.
    */
   confirmHeld(): Promise<void>;
   /** Removes the lock; safe to repeat. */

@@ -32,6 +32,8 @@ const LOADS_AT_ONCE = 8;
 /** No more of a name is shown. */
 const LONGEST_NAME = 64;
 
+const WAIT = "wait for it, as with --retry-lock 10m";
+
 /** Why a lock protects nobody any more. Only of the first one there is never a doubt. */
 export type StaleReason =
   | "its process is gone"
@@ -175,14 +177,16 @@ function staleReason(lock: Lock, tools: LockTools): StaleReason | null {
 }
 
 /**
- * Whether there is no doubt that nobody goes by a lock any more: its process is gone, or it is from this machine and not
- * refreshed for so long that its holder, by the same clock, has given up. So a restart leaves no lock for good.
+ * Whether there is no doubt that nobody goes by a lock any more: its process is gone, or what tells less is joined by an
+ * age at which its holder, ours or a restic, has given up. Then it has to be from this machine, whose clock told its time,
+ * or from a host of this name that has no such process. So neither a restart nor a killed restic leaves a lock for good.
  */
-function isOver({ lock, stale }: FoundLock, { identity }: LockTools): boolean {
+function isOver({ lock, stale }: FoundLock, { identity, clock }: LockTools): boolean {
   if (stale === "its process is gone") return true;
-  const machine = lock.hostname === identity.hostname ? lock.process?.machine : undefined;
-  return stale === "it was not refreshed for 30 minutes" && machine !== undefined &&
-    machine === identity.process?.machine;
+  if (lock.hostname !== identity.hostname || ageMs(lock, clock) <= STALE_MS) return false;
+  if (lock.process === undefined) return stale === "its process seems to be gone";
+  const { machine } = lock.process;
+  return machine !== undefined && machine === identity.process?.machine;
 }
 
 /**
@@ -220,8 +224,9 @@ function adviceOn({ lock, stale }: FoundLock, { clock, identity }: LockTools): s
     return 'a clock is wrong: if nobody is at work here, run "agent unlock --remove-all"';
   }
   const isElsewhere = lock.process !== undefined && lock.process.table !== identity.process?.table;
-  if (!isElsewhere || lock.hostname !== identity.hostname) return "wait for it";
-  return 'wait for it; what was left when a machine or container stopped, "agent unlock" removes 30 minutes after its last refresh';
+  if (!isElsewhere || lock.hostname !== identity.hostname) return WAIT;
+  const advice = 'when a machine or container stopped, "agent unlock" removes 30 minutes after its last refresh';
+  return `${WAIT}; what was left ${advice}`;
 }
 
 /** A name that somebody gave, no longer than a line can take. */

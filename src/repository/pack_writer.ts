@@ -8,6 +8,7 @@
 import type { Clock } from "../base/clock.ts";
 import { BackgroundWork } from "../base/concurrency.ts";
 import { encodeHex } from "../base/hex.ts";
+import type { IndexId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { compress } from "../crypto/zstd.ts";
@@ -71,6 +72,7 @@ export class PackWriter {
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
   #indexedAt: number;
+  readonly #indexes: IndexId[] = [];
   #totals = { packs: 0, blobs: 0, bytes: 0 };
 
   constructor(options: PackWriterOptions) {
@@ -87,6 +89,11 @@ export class PackWriter {
 
   get totals(): WrittenTotals {
     return { ...this.#totals };
+  }
+
+  /** The index files that were written so far. */
+  get indexes(): readonly IndexId[] {
+    return this.#indexes;
   }
 
   /**
@@ -203,7 +210,7 @@ export class PackWriter {
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
     const json = encodeIndex(packs);
-    await this.#repository.files.save("index", json);
+    this.#indexes.push(await this.#repository.files.save("index", json));
     freeBuffer(json);
     // While the index was written, more packs may have joined the ones that none lists.
     this.#unindexed = this.#unindexed.slice(packs.length);

@@ -7,12 +7,18 @@
  * 4. indexes without the packs that are to go are written, then those they replace go;
  * 5. the packs go, which no index lists any more.
  *
+ * What the plan rests upon is listed once more before the second step, and the indexes before the last one: a pack that
+ * went while an index still lists it would be built upon by the next backup.
+ *
  * Whatever is left undone is found by the next prune: copies are waste, packs without an index are orphans.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { DeniedError } from "../base/errors.ts";
-import type { StoreCallOptions } from "../store/store.ts";
-import { copyBlobs, type CopyRequest } from "./prune_copy.ts";
+import { encodeHex } from "../base/hex.ts";
+import { ID_BYTES, type IndexId, type SnapshotId } from "../base/id.ts";
+import type { BlobStore, FileName, StoreCallOptions } from "../store/store.ts";
+import { confirmListed, type ExpectedFiles } from "./confirm_listing.ts";
+import { type CopiedBlobs, copyBlobs, type CopyRequest } from "./prune_copy.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
 import { type IndexRewrite, planIndexRewrite, writeIndexes } from "./prune_rewrite.ts";
@@ -27,6 +33,10 @@ export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" |
   readonly index: PruneIndex;
   readonly plan: PrunePlan;
   readonly lastCopies: LastCopies;
+  /** All snapshots that the store listed when it was planned. */
+  readonly snapshots: readonly SnapshotId[];
+  /** How a refusal before the first change says that there was none. */
+  readonly unchanged: string;
   /** Throws where the exclusive lock may not be held any more; asked before every file that is written or goes. */
   readonly confirmHeld: () => Promise<void>;
   /** Called with how much of how much is done: bytes while blobs are verified or copied, else files. */
@@ -43,8 +53,9 @@ export interface AppliedPrune {
 }
 
 /**
- * Carries the plan out. Throws `IntegrityError` where a last copy or a blob that is to be copied is damaged, what the store and
- * `confirmHeld` throw, and the signal's reason; whenever it stops, the repository is whole.
+ * Carries the plan out. Throws `IntegrityError` where a last copy or a blob that is to be copied is damaged, `StoreError`
+ * where the store lists other snapshots or index files than it has to, what the store and `confirmHeld` throw, and the
+ * signal's reason; whenever it stops, the repository is whole.
  */
 export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   const { index, plan } = request;
@@ -54,14 +65,17 @@ export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   const orphans = plan.orphans.map(({ name }) => name);
 
   await verifyCopies(request);
+  await confirmPlan(request);
+  if (plan.repack.length > 0) await confirmRemovable(request);
   await removeFiles(request, { kind: "pack", names: orphans, phase: "orphans" });
-  const written = await copyNeeded(request);
+  const copied = await copyNeeded(request);
   const rewrite = planIndexRewrite(index.files, going);
-  const indexesWritten = await replaceIndexes(request, rewrite);
+  const rewritten = await replaceIndexes(request, rewrite);
+  if (present.length > 0) await confirmIndexes(request, rewrite, [...copied.indexes, ...rewritten]);
   await removeFiles(request, { kind: "pack", names: present, phase: "remove" });
   return {
-    written,
-    indexesWritten,
+    written: copied.totals,
+    indexesWritten: rewritten.length,
     indexesRemoved: rewrite.replaced.length,
     packsRemoved: orphans.length + present.length,
   };
@@ -72,9 +86,28 @@ async function verifyCopies(request: ApplyRequest): Promise<void> {
   await verifyLastCopies({ ...request, store, onProgress: (bytes) => onProgress("verify", bytes, lastCopies.bytes) });
 }
 
-async function copyNeeded(request: ApplyRequest): Promise<WrittenTotals> {
+/** A snapshot or an index that a listing left out would lose what it needs. */
+async function confirmPlan(request: ApplyRequest): Promise<void> {
+  const { index, snapshots, unchanged } = request;
+  await confirm(request, { kind: "snapshot", names: snapshots }, unchanged);
+  await confirm(request, { kind: "index", names: index.files.map(({ id }) => id) }, unchanged);
+}
+
+/** An index that stayed, though the store said it was gone, would list packs that are not there. */
+async function confirmIndexes(request: ApplyRequest, { replaced }: IndexRewrite, written: readonly IndexId[]) {
+  const gone = new Set(replaced.map(({ id }) => id));
+  const names = request.index.files.map(({ id }) => id).filter((id) => !gone.has(id)).concat(written);
+  await confirm(request, { kind: "index", names }, "the packs that were to go stay for now");
+}
+
+function confirm(request: ApplyRequest, expected: ExpectedFiles, outcome: string): Promise<void> {
+  const { repository: { files }, clock, signal } = request;
+  return confirmListed({ files, clock, signal }, expected, outcome);
+}
+
+async function copyNeeded(request: ApplyRequest): Promise<CopiedBlobs> {
   const { plan: { repack }, index, onProgress } = request;
-  if (repack.length === 0) return { packs: 0, blobs: 0, bytes: 0 };
+  if (repack.length === 0) return { totals: { packs: 0, blobs: 0, bytes: 0 }, indexes: [] };
   const total = repack.reduce((sum, { use }) => sum + use.usedBytes, 0);
   return await copyBlobs({
     ...request,
@@ -84,9 +117,9 @@ async function copyNeeded(request: ApplyRequest): Promise<WrittenTotals> {
   });
 }
 
-async function replaceIndexes(request: ApplyRequest, { replaced, packs }: IndexRewrite): Promise<number> {
+async function replaceIndexes(request: ApplyRequest, { replaced, packs }: IndexRewrite): Promise<IndexId[]> {
   const { repository: { files }, index, signal, confirmHeld } = request;
-  if (replaced.length === 0) return 0;
+  if (replaced.length === 0) return [];
   const written = await writeIndexes(files, index, packs, { signal, confirmHeld });
   await removeFiles(request, { kind: "index", names: replaced.map(({ id }) => id), phase: "index" });
   return written;
@@ -105,13 +138,25 @@ async function removeFiles(request: ApplyRequest, { kind, names, phase }: Remova
   await mapConcurrently(names, store.connections, async (name) => {
     signal.throwIfAborted();
     await confirmHeld();
-    try {
-      await store.remove({ kind, name }, options);
-    } catch (error) {
-      throw error instanceof DeniedError ? removalDenied(error) : error;
-    }
+    await removeFile(store, { kind, name }, options);
     onProgress(phase, ++done, names.length);
   });
+}
+
+/**
+ * Removes a pack that cannot be there, before anything is written: a prune that may copy and not remove would fill the
+ * store, a little more each night.
+ */
+async function confirmRemovable({ repository: { store }, randomBytes, signal }: ApplyRequest): Promise<void> {
+  await removeFile(store, { kind: "pack", name: encodeHex(randomBytes(ID_BYTES)) }, { signal });
+}
+
+async function removeFile(store: BlobStore, file: FileName, options: StoreCallOptions): Promise<void> {
+  try {
+    await store.remove(file, options);
+  } catch (error) {
+    throw error instanceof DeniedError ? removalDenied(error) : error;
+  }
 }
 
 /** Whether a store is append-only is only found out by removing something. */

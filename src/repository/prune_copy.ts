@@ -7,6 +7,7 @@
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
+import type { IndexId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { decompress } from "../crypto/zstd.ts";
 import { BlobIndex } from "./blob_index.ts";
@@ -36,11 +37,18 @@ export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
   readonly onProgress: (bytes: number) => void;
 }
 
+/** What copying wrote. */
+export interface CopiedBlobs {
+  readonly totals: WrittenTotals;
+  /** The index files of the packs that were written. */
+  readonly indexes: readonly IndexId[];
+}
+
 /**
  * Copies. What was copied is durable and indexed when it resolves; where it fails, what was copied by then is, too, as far
  * as its packs were full, so that the next prune uses it.
  */
-export async function copyBlobs(request: CopyRequest): Promise<WrittenTotals> {
+export async function copyBlobs(request: CopyRequest): Promise<CopiedBlobs> {
   // A writer passes over what its index knows; here it is to know nothing, each needed blob comes exactly once.
   const writer = new PackWriter({ ...request, index: new BlobIndex({ dataPlaces: false }) });
   try {
@@ -52,7 +60,7 @@ export async function copyBlobs(request: CopyRequest): Promise<WrittenTotals> {
     await writer.abandon().catch(() => {});
     throw error;
   }
-  return writer.totals;
+  return { totals: writer.totals, indexes: writer.indexes };
 }
 
 class Copying {

@@ -1,5 +1,6 @@
 /** Writes index files without the packs that are to go, before the index files that list them are removed. */
 import { freeBuffer } from "../base/memory.ts";
+import type { IndexId } from "../base/id.ts";
 import { encodeIndex, INDEX_MAX_BLOBS } from "../format/index_file.ts";
 import type { DescribingFile, PruneIndex } from "./prune_index.ts";
 import type { SealedFiles } from "./sealed_files.ts";
@@ -40,7 +41,7 @@ export function planIndexRewrite(files: readonly DescribingFile[], removed: Read
 }
 
 /**
- * Writes index files that list the given packs; gives how many. All of them are durable when it resolves. `confirmHeld`,
+ * Writes index files that list the given packs; gives their names. All of them are durable when it resolves. `confirmHeld`,
  * which throws where the lock is lost, is asked before each.
  */
 export async function writeIndexes(
@@ -48,15 +49,14 @@ export async function writeIndexes(
   index: PruneIndex,
   packs: readonly number[],
   { signal, confirmHeld }: { readonly signal: AbortSignal; readonly confirmHeld: () => Promise<void> },
-): Promise<number> {
-  let written = 0;
+): Promise<IndexId[]> {
+  const written: IndexId[] = [];
   for (const group of groupsOf(index, packs)) {
     signal.throwIfAborted();
     await confirmHeld();
     const json = encodeIndex(group.map((pack) => index.describe(pack)));
-    await files.save("index", json, { signal });
+    written.push(await files.save("index", json, { signal }));
     freeBuffer(json);
-    written++;
   }
   return written;
 }

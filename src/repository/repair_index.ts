@@ -6,11 +6,13 @@
  * or where all are to be read. A pack whose header cannot be read stays listed as it is: the index then is all that tells
  * which blobs can be saved from it.
  */
+import type { Clock } from "../base/clock.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, type StoreError } from "../base/errors.ts";
 import type { IndexId, PackId } from "../base/id.ts";
+import { confirmListed } from "./confirm_listing.ts";
 import { confirmWhole, type PackHeader, readPackHeader } from "./repair_header.ts";
-import { exchangeIndexFiles, IndexFileWriter } from "./repair_index_files.ts";
+import { exchangeIndexFiles, type IndexExchange, IndexFileWriter } from "./repair_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./repair_survey.ts";
 import type { Repository } from "./repository.ts";
 import { failureOfFile } from "./unreadable.ts";
@@ -24,6 +26,7 @@ export interface IndexRepairOptions {
   readonly readAllPacks: boolean;
   /** Find out what would be done and change nothing. */
   readonly dryRun: boolean;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Throws where the lock is lost; asked before anything is written or removed. */
   readonly confirmLock: () => Promise<void>;
@@ -54,7 +57,10 @@ export interface IndexRepair {
   readonly filesWritten: number;
 }
 
-/** Repairs the index. Damage is in the result; what is thrown is what the store throws, and the signal's reason. */
+/**
+ * Repairs the index. Damage is in the result; what is thrown is what the store throws, a `StoreError` where the store then
+ * lists other index files than it has to, and the signal's reason.
+ */
 export async function repairIndex(repository: Repository, options: IndexRepairOptions): Promise<IndexRepair> {
   const { signal, confirmLock, dryRun } = options;
   const progress = (phase: "index" | "write") => (done: number, total: number) =>
@@ -70,6 +76,7 @@ export async function repairIndex(repository: Repository, options: IndexRepairOp
   const exchange = { readable: stale, damaged, keeps: survey.keeps.bind(survey) };
   if (!dryRun) {
     await exchangeIndexFiles(repository, exchange, { writer, signal, confirmLock, onProgress: progress("write") });
+    await confirmIndexes(repository, survey, { ...exchange, written: writer.written }, options);
   }
   return {
     ...survey.changes(),
@@ -81,6 +88,25 @@ export async function repairIndex(repository: Repository, options: IndexRepairOp
     filesRemoved: stale.length + damaged.length,
     filesWritten: writer.written.length,
   };
+}
+
+/** An index file that only seems to be gone would go on listing packs that are not there. */
+async function confirmIndexes(
+  { files }: Repository,
+  survey: IndexSurvey,
+  { readable, damaged, written }: Pick<IndexExchange, "readable" | "damaged"> & {
+    readonly written: readonly IndexId[];
+  },
+  { clock, signal }: IndexRepairOptions,
+): Promise<void> {
+  const gone = new Set([...readable, ...damaged]);
+  const before = [...survey.files.keys(), ...survey.damagedFiles, ...survey.unreadableFiles.map(({ id }) => id)];
+  const names = before.filter((id) => !gone.has(id)).concat(written);
+  await confirmListed(
+    { files, clock, signal },
+    { kind: "index", names },
+    "the index may still list packs that are gone",
+  );
 }
 
 /** An index file that the store does not give today may be all that tells of a pack that cannot be read either. */

@@ -2,7 +2,7 @@
  * Makes trees without what is lost: a file keeps the chunks that are there, a directory whose tree is lost becomes an
  * empty one, and both get names that say so. Every distinct tree is read once; what is whole stays the blob it is.
  */
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError, ShortFileError, StoreError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
 import { IdTable } from "../base/id_table.ts";
@@ -83,7 +83,8 @@ export class TreeRepair {
 
   /**
    * What is left of a tree and all below it, which is stored; the tree itself is not. Null where it is lost. `manifest` is
-   * the path from there of a manifest: a damaged one is left out, for half of it is of no use.
+   * the path from there of a manifest: a damaged one is left out, for half of it is of no use. Throws `StoreError` where
+   * the store does not give a pack that is no suspect: that says nothing about what is lost.
    */
   async repairNodes(tree: BlobId, manifest: string | null = null): Promise<RepairedNodes | null> {
     this.#options.signal.throwIfAborted();
@@ -123,10 +124,20 @@ export class TreeRepair {
     const id = decodeHex(tree);
     const place = repository.index.locate("tree", id);
     if (place === undefined || suspects.reasons(place.pack, id).length > 0) return null;
+    const nodes = await this.#readIfWhole(tree);
+    if (!(nodes instanceof IntegrityError)) return nodes;
+    if (!isAbsence(nodes)) return null;
+    const again = await this.#readIfWhole(tree);
+    if (!(again instanceof IntegrityError)) return again;
+    if (isAbsence(again)) throw contradiction(repository.index.packId(place.pack), again);
+    return null;
+  }
+
+  async #readIfWhole(tree: BlobId): Promise<readonly Node[] | IntegrityError> {
     try {
-      return await readTree(repository, tree);
+      return await readTree(this.#options.repository, tree);
     } catch (error) {
-      if (error instanceof IntegrityError) return null;
+      if (error instanceof IntegrityError) return error;
       throw error;
     }
   }
@@ -172,6 +183,18 @@ export class TreeRepair {
     }
     return { sizes, lost };
   }
+}
+
+/** Whether a blob cannot be read because its pack is not there, or not as long as it has to be. */
+function isAbsence({ cause }: IntegrityError): boolean {
+  return cause instanceof NotFoundError || cause instanceof ShortFileError;
+}
+
+/** Packs that are missing or short are suspects, whose blobs nobody tries to read: so the store says two things. */
+function contradiction(pack: string, cause: IntegrityError): StoreError {
+  const message =
+    `The store lists pack ${pack} in its full size and does not give it; check the store and run it again`;
+  return new StoreError(message, { cause });
 }
 
 /** Damage as it is found. */

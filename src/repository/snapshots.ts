@@ -1,6 +1,6 @@
 /** Snapshots: the root objects of backups, as they lie in the repository. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { AgentError, NotFoundError } from "../base/errors.ts";
+import { AgentError, IntegrityError, NotFoundError } from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -22,31 +22,57 @@ export interface DamagedSnapshot {
 export interface SnapshotList {
   readonly snapshots: readonly StoredSnapshot[];
   readonly damaged: readonly DamagedSnapshot[];
-  /** Listed, and not found a moment later: forgotten meanwhile, unless nobody else may do that. */
+  /** Listed at first, and neither found nor listed a moment later: forgotten meanwhile, unless nobody else may do that. */
   readonly vanished: readonly SnapshotId[];
 }
 
 const FILES_AT_ONCE = 8;
 
-/** Loads every snapshot. One that vanishes meanwhile is left out; a damaged one does not hide the others. */
+/**
+ * Loads every snapshot. A damaged one does not hide the others, and one that the store goes on listing but does not give
+ * is damaged: an older backup must never be taken for the newest because an answer was wrong once. Throws what the store
+ * throws.
+ */
 export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotList> {
-  const callOptions = signal ? { signal } : {};
-  const ids: SnapshotId[] = [];
-  for await (const { name } of files.list("snapshot", callOptions)) ids.push(asId<SnapshotId>(name));
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
-  const vanished: SnapshotId[] = [];
-  await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
-    try {
-      const snapshot = decodeSnapshot(await files.load("snapshot", id, callOptions), `snapshot ${id}`);
-      snapshots.push({ id, snapshot });
-    } catch (error) {
-      if (error instanceof NotFoundError) return void vanished.push(id);
-      if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
-      damaged.push({ id, error });
-    }
-  });
+  let vanished: SnapshotId[] = [];
+  const load = async (ids: readonly SnapshotId[]) => {
+    const missing: { readonly id: SnapshotId; readonly error: NotFoundError }[] = [];
+    await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
+      try {
+        snapshots.push({ id, snapshot: await loadSnapshot(files, id, signal) });
+      } catch (error) {
+        if (error instanceof NotFoundError) return void missing.push({ id, error });
+        if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
+        damaged.push({ id, error });
+      }
+    });
+    return missing;
+  };
+  const missing = await load(await snapshotIds(files, signal));
+  if (missing.length > 0) {
+    const listed = new Set(await snapshotIds(files, signal));
+    vanished = missing.map(({ id }) => id).filter((id) => !listed.has(id));
+    const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listed.has(id)));
+    damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
+  }
   return { snapshots: snapshots.sort(byTime), damaged, vanished };
+}
+
+/** One snapshot. Throws `IntegrityError` where it is damaged, and what the store throws. */
+export async function loadSnapshot(files: SealedFiles, id: SnapshotId, signal?: AbortSignal): Promise<Snapshot> {
+  return decodeSnapshot(await files.load("snapshot", id, signal ? { signal } : {}), `snapshot ${id}`);
+}
+
+/** The names of all snapshots, in the order of the store. */
+async function snapshotIds(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotId[]> {
+  const rows = await Array.fromAsync(files.list("snapshot", signal ? { signal } : {}));
+  return rows.map(({ name }) => asId<SnapshotId>(name));
+}
+
+function lostSnapshot(id: SnapshotId, cause: NotFoundError): IntegrityError {
+  return new IntegrityError(`The store lists snapshot ${id} and does not find it; check the store`, { cause });
 }
 
 /** Stores a snapshot; from here on the backup exists. */

@@ -47,14 +47,31 @@ const BACKUPS = [
   backup("restic's", { time: "2026-01-04T00:00:00Z", series: "db.sql", isForeign: true }),
 ];
 
+/** A selector, asked for when all backups are past. */
+function request(text: string, now = "2027-01-01T00:00:00Z") {
+  return { selector: parseSelector(text), text, now: new Date(now) };
+}
+
 function selected(text: string) {
-  return selectBackup(BACKUPS, parseSelector(text), text).id;
+  return selectBackup(BACKUPS, request(text)).id;
 }
 
 Deno.test("the latest is the last of its series", () => {
   assert.equal(selected("prod/shop"), manifestIdOf("3"));
   assert.equal(selected("prod/crm@latest"), manifestIdOf("other"));
   assert.equal(selected("db.sql"), snapshotIdOf("restic's"));
+});
+
+Deno.test("the latest is none of the future, unless there are only such", () => {
+  const latestAt = (now: string) => selectBackup(BACKUPS, request("prod/shop", now)).id;
+  assert.equal(latestAt("2026-01-02T01:00:00Z"), manifestIdOf("2"));
+  assert.equal(latestAt("2026-01-02T23:58:00Z"), manifestIdOf("3"), "two clocks may differ by minutes");
+  assert.equal(latestAt("2025-01-01T00:00:00Z"), manifestIdOf("3"));
+});
+
+Deno.test("an id without its @ is told how to be written", () => {
+  const id = manifestIdOf("2").slice(0, 8);
+  assert.throws(() => selected(id), { code: "usage", message: new RegExp(`write "@${id}"`) });
 });
 
 Deno.test("a time means the newest backup that began by then", () => {
@@ -74,7 +91,7 @@ Deno.test("a time looks at when backups began, whatever order their snapshots ha
     backup("child", { time: "2026-01-02T00:00:00Z", level: 1, parent: base, base }),
     backup("early", { time: "2026-01-02T00:00:00Z" }),
   ];
-  const meant = (text: string) => selectBackup(backups, parseSelector(text), text).id;
+  const meant = (text: string) => selectBackup(backups, request(text)).id;
   assert.equal(meant("prod/shop@2026-01-03T00:00:00Z"), manifestIdOf("child"));
   assert.equal(meant("prod/shop@2026-01-05T00:00:00Z"), base);
   assert.equal(meant("prod/shop"), base);
@@ -94,7 +111,7 @@ Deno.test("an id is the manifest's or the snapshot's, of any length that fits on
 Deno.test("an id that fits several backups is refused", () => {
   const twins = [BACKUPS[0]!, { ...BACKUPS[1]!, id: BACKUPS[0]!.id }];
   const text = `@${BACKUPS[0]!.id.slice(0, 8)}`;
-  assert.throws(() => selectBackup(twins, parseSelector(text), text), { code: "usage", message: /more digits/ });
+  assert.throws(() => selectBackup(twins, request(text)), { code: "usage", message: /more digits/ });
 });
 
 Deno.test("of a backup and the copy that restic made of its snapshot an id means the first", () => {
@@ -105,14 +122,14 @@ Deno.test("of a backup and the copy that restic made of its snapshot an id means
     snapshot: { ...first!.snapshot, original: first!.snapshotId },
   };
   for (const backups of [[first!, copy], [copy, first!]]) {
-    assert.equal(selectBackup(backups, parseSelector(`@${first!.id}`), "@").snapshotId, first!.snapshotId);
-    assert.equal(selectBackup(backups, parseSelector(`@${copy.snapshotId}`), "@").snapshotId, copy.snapshotId);
+    assert.equal(selectBackup(backups, request(`@${first!.id}`)).snapshotId, first!.snapshotId);
+    assert.equal(selectBackup(backups, request(`@${copy.snapshotId}`)).snapshotId, copy.snapshotId);
   }
 });
 
 Deno.test("an unknown series is answered with those that there are", () => {
   assert.throws(() => selected("prod/shp"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
-  assert.throws(() => selectBackup([], parseSelector("s"), "s"), { message: /no backup in this repository yet/ });
+  assert.throws(() => selectBackup([], request("s")), { message: /no backup in this repository yet/ });
 });
 
 /** The nights of `prod/shop` and one of `prod/crm`; who continues whom is said by restic's `parent`. */
@@ -132,7 +149,7 @@ function continued(child: ReturnType<typeof backup>, parent: string | null) {
 
 function despite(text: string, ...lost: string[]): string {
   const damaged = lost.map((name) => ({ id: snapshotIdOf(name), error: new IntegrityError(`Damaged ${name}`) }));
-  return selectDespiteDamage(CHAIN, damaged, parseSelector(text), text).id;
+  return selectDespiteDamage(CHAIN, damaged, request(text)).id;
 }
 
 Deno.test("beside a snapshot that cannot be read neither latest nor a time is guessed; an id is no guess", () => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
-import { encodeLock } from "../../src/format/lock.ts";
+import { ownProcessMark } from "../../src/cli/process_table.ts";
+import { encodeLock, type ProcessMark } from "../../src/format/lock.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { assertFails, emptySandbox, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
@@ -142,7 +143,7 @@ Deno.test("a lock of somebody else: exit code 11 names host, process and age, an
   assertFails(
     locked,
     ExitCode.locked,
-    /locked exclusively by process 4711 of .* on far-away.*1 min 3\d s ago; wait for it/,
+    /locked exclusively by process 4711 of .* on far-away.*1 min 3\d s ago; wait for it, as with --retry-lock 10m/,
   );
   assertFails(await box.agent(["check"]), ExitCode.locked, /far-away/);
   await box.ok(["check", "--no-lock"]);
@@ -168,7 +169,7 @@ Deno.test("a lock that a dead process of this host left does not stop anybody", 
   await using box = await sandbox();
   const dead = new Deno.Command("true").spawn();
   await dead.status;
-  await writeLock(box, { host: hostname(), pid: dead.pid, ageMs: 1000 });
+  await writeLock(box, { host: hostname(), pid: dead.pid, ageMs: 1000, process: ownProcessMark() });
   await box.put("s", "x");
   assert.deepEqual(await box.names("locks"), []);
 });
@@ -200,8 +201,14 @@ programTest({
 });
 
 /** Writes an exclusive lock as another process would. */
-async function writeLock(box: Sandbox, { host, pid, ageMs }: { host: string; pid: number; ageMs: number }) {
+async function writeLock(
+  box: Sandbox,
+  { host, pid, ageMs, process }: { host: string; pid: number; ageMs: number; process?: ProcessMark | undefined },
+) {
   const { files } = await box.open();
   const time = formatTimestamp(new Date(Date.now() - ageMs));
-  await files.save("lock", encodeLock({ time, exclusive: true, hostname: host, username: "root", pid }));
+  await files.save(
+    "lock",
+    encodeLock({ time, exclusive: true, hostname: host, username: "root", pid, ...process && { process } }),
+  );
 }

@@ -80,7 +80,11 @@ Deno.test("without any backup or a folder of them nothing goes unless it is mean
   await box.put("s", "content");
   const packs = await box.packs();
   await Deno.rename(join(box.repo, "snapshots"), box.join("elsewhere"));
-  assertFails(await box.agent(["prune", "--allow-empty"]), ExitCode.failed, /has no folder "snapshots"/);
+  for (
+    const command of [["prune", "--allow-empty"], ["put", "s", "--", "echo", "x"], ["check"], ["ls"], ["forget", "1f"]]
+  ) {
+    assertFails(await box.agent(command), ExitCode.failed, /has no folder "snapshots"/);
+  }
   await Deno.mkdir(join(box.repo, "snapshots"));
   assertFails(await box.agent(["prune"]), ExitCode.usage, /no backup at all.*--allow-empty$/m);
   assert.deepEqual(await box.packs(), packs);

@@ -145,7 +145,7 @@ Deno.test("rotate keeps the first backup of each unit, rm removes one", async ()
   await box.ok(["rotate", "a", "--first-week-day", "0"]);
   assert.deepEqual(await left(box, ids), [2, 3]);
   assertFails(await box.agent(["rm", "a"]), ExitCode.usage, /Say which backup of "a": a@latest/);
-  const { stdout, stderr } = await box.agent(["rm", "a@latest"]);
+  const { stdout, stderr } = await box.agent(["rm", `@${ids[3]}`]);
   assert.equal(stdout, "");
   assert.match(stderr, /^Removed a [0-9a-f]{8} of \d{4}-/);
   assert.deepEqual(await left(box, ids), [2]);

@@ -245,6 +245,7 @@ Deno.test("a store that lets nothing be removed: the message says where to prune
     assert.match(error.message, /append-only, on purpose.*on its own machine/);
     return true;
   });
+  assert.deepEqual(appendOnly.calls.filter(({ method, kind }) => method === "put" && kind !== "lock"), []);
   await assertHolds(store, [2, 4], "as it was");
 });
 

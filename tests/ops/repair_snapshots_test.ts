@@ -8,7 +8,7 @@ import { encodeTree } from "../../src/format/tree.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { listBackups } from "../../src/ops/list.ts";
-import { describeLoss } from "../../src/ops/repair_losses.ts";
+import { describeLoss, ToldLosses } from "../../src/ops/repair_losses.ts";
 import type { DamagedBackup } from "../../src/ops/repair_snapshots.ts";
 import { plaintextLength } from "../../src/repository/blob_index.ts";
 import { MOST_DAMAGE } from "../../src/repository/repair_trees.ts";
@@ -288,4 +288,30 @@ Deno.test("a directory of another tool keeps what is whole under its own names",
     randomBytes: seededRandom("x"),
   });
   equal(backups.filter(({ series }) => series === "damaged/elsewhere").length, 1);
+});
+
+Deno.test("what all backups have lost together is told within bounds, and the first loss of each in any case", () => {
+  const range = { offset: 0, length: 1, isExact: true };
+  const loss = (path: string, ranges: number) => ({ path, size: 9, md5: null, ranges: Array(ranges).fill(range) });
+  const told = new ToldLosses(5);
+  deepEqual(told.take([loss("a", 2), loss("b", 0), loss("c", 3), loss("d", 1)]).map(({ path }) => path), ["a", "b"]);
+  deepEqual(told.take([loss("e", 4), loss("f", 1)]).map(({ path }) => path), ["e"]);
+});
+
+Deno.test("a snapshot that nobody can read is removed only with --forget for all, and only where it is damaged twice", async () => {
+  const checked = await threeBackups();
+  const { store } = checked;
+  const [lost, kept] = await namesOf(store, "snapshot");
+  const file = { kind: "snapshot", name: lost! } as const;
+  await store.remove(file);
+  await store.put(file, [noise(100, "junk")]);
+  const left = async () => await namesOf(store, "snapshot");
+  deepEqual((await snapshots(checked)).unreadable, [lost]);
+  deepEqual((await snapshots(checked, { forget: true, dryRun: true })).unreadable, [lost]);
+  deepEqual((await snapshots(checked, { forget: true, backups: [`@${kept}`] })).unreadable, [lost]);
+  equal((await left()).length, 3);
+  const { unreadable, unreadableForgotten } = await snapshots(checked, { forget: true });
+  deepEqual([unreadable, unreadableForgotten], [[], [lost]]);
+  ok(!(await left()).includes(lost!));
+  equal((await left()).length, 2);
 });

@@ -1,12 +1,12 @@
 /** Snapshots as they lie in the repository. */
 import assert from "node:assert/strict";
-import { IntegrityError, TemporaryError } from "../../src/base/errors.ts";
+import { IntegrityError, NotFoundError, TemporaryError } from "../../src/base/errors.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { firstOf, withFaults } from "../../src/store/fault.ts";
+import { type Fault, firstOf, withFaults } from "../../src/store/fault.ts";
 import { fakeWorld, memoryRepository, noise } from "../helpers/world.ts";
 
 const world = fakeWorld("snapshots");
@@ -41,6 +41,24 @@ Deno.test("snapshots come back oldest first, compared as points in time", async 
   assert.ok(first! < second!, "equal times stand in the order of their ids");
   assert.deepEqual(damaged, []);
   assert.deepEqual(snapshots[0]!.snapshot, snapshot(times[2]!));
+});
+
+Deno.test("a snapshot that is listed and not found is asked for again, and damaged where the store goes on so", async () => {
+  const { repository, store } = await memoryRepository(world);
+  const id = await saveSnapshot(repository.files, snapshot("2026-01-01T00:00:00Z"));
+  const notFoundFor = (most: number) => {
+    let count = 0;
+    const hiding = withFaults(store, ({ method, file }): Fault | undefined => {
+      if (method !== "get" || file?.name !== id || ++count > most) return undefined;
+      return { type: "fail", error: new NotFoundError("There is no such file") };
+    });
+    return loadSnapshots(new SealedFiles(hiding, repository.sealer, 2));
+  };
+  const once = await notFoundFor(1);
+  assert.deepEqual([once.snapshots.map((found) => found.id), once.damaged, once.vanished], [[id], [], []]);
+  const always = await notFoundFor(Infinity);
+  assert.deepEqual([always.snapshots, always.vanished], [[], []]);
+  assert.match(always.damaged[0]!.error.message, /lists snapshot .* and does not find it/);
 });
 
 Deno.test("a damaged snapshot is told of and hides no other, a vanished one is passed over", async () => {

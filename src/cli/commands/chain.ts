@@ -16,6 +16,10 @@ interface ChainOptions extends RepositoryOptions {
 /** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
 const DEEPEST_INDENT = 20;
 
+const NOTES = `
+A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. Whether
+every byte of them is there is for "agent check" to tell, and for "agent verify" to prove.`;
+
 /** The command's specification. */
 export function chainCommand(context: CliContext): Command {
   const command = new Command("chain")
@@ -23,6 +27,7 @@ export function chainCommand(context: CliContext): Command {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--all", "all chains of its series and host, with everything that branches off")
+    .addHelpText("after", NOTES)
     .action((selector: string, options: ChainOptions, self: Command) =>
       run(selector, { ...self.parent?.opts(), ...options }, context)
     );

@@ -96,7 +96,7 @@ function withPolicyOptions(command: Command): Command {
   return command
     .option("--keep-tag <tags>", "keep backups with all of these tags; may be repeated", collectTagList)
     .option("--keep-run-type <counts>", "keep so many of each run type, such as hourly=24,daily=7", parseRunTypeCounts)
-    .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAgeSpan);
+    .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAge);
 }
 
 /** A policy is about series; without one the names are those of backups. */
@@ -176,6 +176,13 @@ function given<T extends Record<string, unknown>>(fields: T): Given<T> {
 
 async function run(request: RetentionRequest, options: ForgetCommandOptions, context: CliContext): Promise<void> {
   refuseDamage(await runRetention(request, options, reportRetention, context), options);
+}
+
+/** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */
+function parseAge(text: string): CalendarSpan {
+  const minutes = /^(\d+)m$/.exec(text)?.[1];
+  if (minutes === undefined) return parseAgeSpan(text);
+  throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);
 }
 
 /** One list of tags for each time the option is given; an empty text means backups without tags. */

@@ -54,7 +54,7 @@ The stream is committed only if it is whole. Exit code 3: it was not, and nothin
 A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins:
   agent put prod/shop --max-level 6                              a full one after level 6
   agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
-  agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full daily one`;
+  agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full hourly, else daily one`;
 
 /** The command's specification. */
 export function putCommand(context: CliContext): Command {

@@ -59,7 +59,7 @@ export function repairCommand(context: CliContext): Command {
       new Command("snapshots").description("name what damaged backups have lost, and keep apart what is left of them")
         .usage("[options] [BACKUP…]")
         .argument("[backups...]", "which backups, as SERIES[@SELECTOR] or @ID; without, all")
-        .option("--forget", "remove the damaged snapshots afterwards")
+        .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that nobody can read")
         .option(...DRY_RUN)
         .addHelpText("after", SNAPSHOTS)
         .action((backups: string[], options: RepairCommandOptions, self: Command) =>
@@ -208,12 +208,12 @@ async function runSnapshots(
 }
 
 async function writeSnapshotRepairJson(
-  { backups, damaged, unreadable }: SnapshotRepair,
+  { backups, damaged, unreadable, unreadableForgotten }: SnapshotRepair,
   options: RepairCommandOptions,
   { stdout }: CliContext,
 ): Promise<void> {
   for (const backup of damaged) await writeJson(stdout, { message_type: "damaged", ...backup });
-  const counts = { backups, damaged: damaged.length, unreadable };
+  const counts = { backups, damaged: damaged.length, unreadable, unreadableForgotten };
   await writeJson(stdout, { message_type: "summary", dryRun: isDry(options), ...counts });
 }
 
@@ -221,7 +221,7 @@ async function writeSnapshotRepairJson(
 const MOST_RANGES = 10;
 
 async function writeSnapshotRepair(
-  { backups, damaged }: SnapshotRepair,
+  { backups, damaged, unreadableForgotten }: SnapshotRepair,
   options: RepairCommandOptions,
   { stdout }: CliContext,
 ): Promise<void> {
@@ -236,6 +236,7 @@ async function writeSnapshotRepair(
     if (moreLosses > 0) await writeLine(stdout, `  ${describeMore(moreLosses)}`);
     await writeLine(stdout, printable(`  ${restText(backup, isDry(options))}`));
   }
+  for (const id of unreadableForgotten) await writeLine(stdout, `Snapshot ${id} could not be read and is removed`);
   if (options.quiet) return;
   const whole = damaged.length === 0
     ? `Nothing to repair: ${formatCount(backups, "backup")} whole, as far as the index knows`
@@ -258,7 +259,7 @@ function refuseUnreadableSnapshots({ unreadable }: SnapshotRepair): void {
   throw new IntegrityError(
     `${
       formatCount(unreadable.length, "snapshot")
-    } cannot be read (${ids}): bring the files back from a copy of the store`,
+    } cannot be read (${ids}): bring the files back from a copy of the store, or give them up with --forget and no BACKUP`,
   );
 }
 

@@ -21,9 +21,8 @@ export function commandSource(argv: readonly string[]): JudgedSource {
   return {
     read: (target) => output.read(target),
     async cancel() {
-      if (!isOver) {
-        kill(child, "SIGTERM");
-        const timer = setTimeout(() => kill(child, "SIGKILL"), KILL_AFTER_MS);
+      if (!isOver && isKilled(child, "SIGTERM")) {
+        const timer = setTimeout(() => isKilled(child, "SIGKILL"), KILL_AFTER_MS);
         await status;
         clearTimeout(timer);
       }
@@ -47,11 +46,19 @@ function start(program: string, args: string[]): Deno.ChildProcess {
   }
 }
 
-/** A process that is gone already needs no signal. */
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+/**
+ * Signals a process; one that is gone already needs none. False where this process may not, as with a command that took
+ * other rights: that one ends, unwaited for, when nobody reads it any more.
+ */
+function isKilled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {
     child.kill(signal);
   } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) {
+      child.unref();
+      return false;
+    }
     if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
   }
+  return true;
 }

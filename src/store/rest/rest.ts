@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import type { Clock } from "../../base/clock.ts";
-import { DeniedError, NotFoundError, StoreError } from "../../base/errors.ts";
+import { DeniedError, NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "../http/client.ts";
 import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader, sizeOfUnsatisfied } from "../http/range_answer.ts";
@@ -51,6 +51,8 @@ const MOST_LISTING_BYTES = 500 * 2 ** 20;
 /** Answers without content of their own: words of refusal. */
 const MOST_WORDS_BYTES = 2 ** 20;
 
+const CONFIG: FileName = { kind: "config", name: "config" };
+
 /** A request as the methods below see it. */
 interface Call {
   readonly method: HttpRequest["method"];
@@ -72,6 +74,8 @@ class RestStore implements BlobStore {
   readonly #authorization: Readonly<Record<string, string>>;
   readonly #http: HttpClient;
   readonly #clock: Clock;
+  /** Whether the config was seen: from then on there is a repository, whatever a proxy says. */
+  #hasConfig = false;
 
   constructor(place: string, options: RestStoreOptions) {
     const { base, socketPath, credentials, location } = parseRestPlace(place, options);
@@ -106,6 +110,7 @@ class RestStore implements BlobStore {
     }
     this.#check(answer, call);
     if (file.kind === "config" && isWebPage(answer.body)) throw notARepository(this.#placeOf(path));
+    this.#remember(file);
     if (range) return bytesOfRange(answer, range, this.#placeOf(path));
     return answer.status === 200 ? answer.body : this.#refuse(answer, call);
   }
@@ -115,6 +120,7 @@ class RestStore implements BlobStore {
     const headers = { "content-type": "application/octet-stream" };
     try {
       await this.#done({ method: "POST", path, verb: "store", headers, content, signal });
+      this.#remember(file);
     } catch (thrown) {
       // The protocol has one status for what exists and what is forbidden.
       if (thrown instanceof DeniedError && await this.#isThere(file, signal)) throw existsError(this.#placeOf(path));
@@ -125,6 +131,7 @@ class RestStore implements BlobStore {
   async size(file: FileName, { signal }: StoreCallOptions = {}): Promise<number> {
     const path = pathOf(file);
     const answer = await this.#done({ method: "HEAD", path, verb: "look at", signal });
+    this.#remember(file);
     const length = answer.headers.get("content-length") ?? "";
     if (/^\d+$/.test(length) && Number.isSafeInteger(Number(length))) return Number(length);
     throw new StoreError(
@@ -164,18 +171,49 @@ class RestStore implements BlobStore {
     return new Uint8Array(0);
   }
 
-  async #rows(kind: FileKind, { signal }: StoreCallOptions): Promise<ListingRow[]> {
+  /**
+   * What the server lists. It may say that the folder is not there, and some do as long as nothing lies in it; but so does
+   * a proxy while the server behind it starts anew, so that is believed only the second time, and of a repository only
+   * where its config is still there.
+   */
+  async #rows(kind: FileKind, options: StoreCallOptions): Promise<ListingRow[]> {
+    const rows = await this.#rowsIfThere(kind, options);
+    if (rows !== null) return rows;
+    if (this.#hasConfig && !await this.#isThere(CONFIG, options.signal)) {
+      throw new TemporaryError(
+        `Cannot list "${this.#placeOf(`${folderOfKind(kind)}/`)}": the server finds neither it nor the repository's ` +
+          "config, which was there before; try again",
+      );
+    }
+    return await this.#rowsIfThere(kind, options) ?? [];
+  }
+
+  async #rowsIfThere(kind: FileKind, { signal }: StoreCallOptions): Promise<ListingRow[] | null> {
     const path = `${folderOfKind(kind)}/`;
     const headers = { accept: LISTING_V2 };
     const call: Call = { method: "GET", path, verb: "list", headers, mostBytes: MOST_LISTING_BYTES, signal };
     const answer = await this.#send(call);
-    if (answer.status === 404) return [];
+    if (answer.status === 404) return null;
     this.#check(answer, call);
     return parseListing(answer.body, kind, this.#placeOf(path));
   }
 
-  /** Asks for each size; what was removed since it was listed is passed over. */
+  /** Asks for each size. What was removed since it was listed is passed over: that is what is not listed any more. */
   async #withSizes(kind: FileKind, rows: readonly ListingRow[], options: StoreCallOptions): Promise<ListedFile[]> {
+    const found = await this.#sizesOf(kind, rows, options);
+    if (found.length === rows.length || kind === "config") return found;
+    const names = new Set(found.map(({ name }) => name));
+    const lost = new Set(rows.map(({ name }) => name).filter((name) => !names.has(name)));
+    const listedAgain = (await this.#rows(kind, options)).filter(({ name }) => lost.has(name));
+    const foundAgain = await this.#sizesOf(kind, listedAgain, options);
+    if (foundAgain.length < listedAgain.length) {
+      const place = this.#placeOf(`${folderOfKind(kind)}/`);
+      throw new TemporaryError(`Cannot list "${place}": the server lists files that it does not find; try again`);
+    }
+    return [...found, ...foundAgain];
+  }
+
+  async #sizesOf(kind: FileKind, rows: readonly ListingRow[], options: StoreCallOptions): Promise<ListedFile[]> {
     const sizes = await mapConcurrently(
       rows,
       this.connections,
@@ -196,6 +234,10 @@ class RestStore implements BlobStore {
   async #isThere(file: FileName, signal: AbortSignal | undefined): Promise<boolean> {
     const call: Call = { method: "HEAD", path: pathOf(file), verb: "look at", signal };
     return isSuccess((await this.#send(call)).status);
+  }
+
+  #remember({ kind }: FileName): void {
+    this.#hasConfig ||= kind === "config";
   }
 
   /** Sends a request and takes success for an answer. */

@@ -105,9 +105,45 @@ Deno.test("what is removed between the listing and the question for its size is 
   await withStore(async (store, server) => {
     server.listVersion = 1;
     await store.put(pack(1), [bytesOf(1)]);
-    server.refuse("HEAD", 404);
-    assert.deepEqual([...await listing(store, "pack")], []);
+    await store.put(pack(2), [bytesOf(2)]);
+    server.interfere = ({ method }) => {
+      if (method === "HEAD") server.files.delete(PACK_PATH);
+      return false;
+    };
+    assert.deepEqual([...await listing(store, "pack")], [[idOf(2), 2]]);
   });
+});
+
+Deno.test("what is listed and not found is asked for again, and never left out", async () => {
+  await withStore(async (store, server) => {
+    server.listVersion = 1;
+    await store.put(pack(1), [bytesOf(1)]);
+    server.refuse("HEAD", 404, {}, 1);
+    assert.deepEqual([...await listing(store, "pack")], [[idOf(1), 1]]);
+    server.refuse("HEAD", 404);
+    await assert.rejects(listing(store, "pack"), TemporaryError);
+  });
+});
+
+Deno.test("that a folder is not there is not believed at once, nor while the config is away", async () => {
+  for (const sees of ["put", "get", "size"] as const) {
+    await withStore(async (store, server) => {
+      const config = { kind: "config", name: "config" } as const;
+      if (sees === "put") await store.put(config, [bytesOf(9)]);
+      server.files.set("/repo/config", bytesOf(9));
+      if (sees !== "put") await store[sees](config);
+      await store.put(pack(1), [bytesOf(1)]);
+      server.refuse("GET", 404, {}, 1);
+      assert.deepEqual([...await listing(store, "pack")], [[idOf(1), 1]], sees);
+      server.refuse("GET", 404);
+      assert.deepEqual([...await listing(store, "pack")], [], "a server may not keep folders that are empty");
+      server.interfere = (_, response) => {
+        response.writeHead(404).end();
+        return true;
+      };
+      await assert.rejects(listing(store, "pack"), TemporaryError);
+    });
+  }
 });
 
 Deno.test("a place without a repository lists as empty", async () => {
