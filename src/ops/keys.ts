@@ -40,10 +40,8 @@ export function keyRemove(access: RepositoryAccess, prefix: string, world: World
       withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async (lock) => {
         const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
         if (fitting.length !== 1) {
-          const count = fitting.length === 0 ? "no key" : `${fitting.length} keys`;
-          throw new UsageError(
-            `There ${fitting.length === 1 ? "is" : "are"} ${count} named "${prefix}"; "agent key list" shows them`,
-          );
+          const count = fitting.length === 0 ? "is no key" : `are ${fitting.length} keys`;
+          throw new UsageError(`There ${count} named "${prefix}"; "agent key list" shows them`);
         }
         await lock.confirmHeld();
         await removeKey(repository.store, fitting[0]!.id, repository.keyId);

@@ -34,5 +34,10 @@ async function run(options: UnlockOptions, context: CliContext): Promise<void> {
       );
     }
   }
-  if (removed.length === 0 && !options.json && !options.quiet) await writeLine(stderr, "No locks to remove");
+  if (removed.length === 0 && !options.json && !options.quiet) {
+    const none = options.removeAll
+      ? "No locks to remove"
+      : "No stale locks to remove; --remove-all removes those of processes at work, too";
+    await writeLine(stderr, none);
+  }
 }
