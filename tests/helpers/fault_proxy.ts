@@ -154,7 +154,8 @@ class Exchange {
     const { host: _host, connection: _connection, expect: _expect, ...headers } = this.#request.headers;
     const { method, url: path } = this.#request;
     const onward = httpRequest({ hostname, port, method, path, headers, agent: this.#parts.agent } as object);
-    onward.on("response", resolve).on("error", reject);
+    // A request that is given up before its answer may close without an error.
+    onward.on("response", resolve).on("error", reject).on("close", () => reject(new BreakConnection()));
     void this.#parts.hungUp.then(() => onward.destroy());
     const upload = this.#upload(onward, fault).then(() => void onward.end(), reject);
     try {
@@ -174,7 +175,7 @@ class Exchange {
   async #download(answer: IncomingMessage, fault: NetworkFault | undefined): Promise<void> {
     if (fault?.type === "lose-answer") {
       answer.resume();
-      await new Promise((resolve) => answer.once("end", resolve));
+      await new Promise((resolve) => answer.once("close", resolve));
       throw new BreakConnection();
     }
     if (fault?.type === "delay") await sleep(fault.delayMs / 2);
