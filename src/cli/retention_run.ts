@@ -34,7 +34,10 @@ export async function runRetention<Options extends RetentionRunOptions>(
       dryRun,
       allowLast,
       signal,
-      onForgotten: (forgotten) => tell(forgotten, options, context),
+      onForgotten: async (forgotten) => {
+        await progress.clear();
+        await tell(forgotten, options, context);
+      },
       ...prune && { prune },
     });
     await progress.clear();

@@ -19,7 +19,7 @@ import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts"
 import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withoutAbortReason, withRepository, type World } from "./access.ts";
 import { candidateOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
-import { pruneLocked, type PruneOptions, type PruneResult } from "./prune.ts";
+import { type PreparedPrune, preparePrune, type PruneOptions, type PruneResult } from "./prune.ts";
 
 export type { RetentionBackup, RetentionFilter, RetentionRequest } from "./forget_selection.ts";
 
@@ -85,39 +85,33 @@ async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock
   await lock?.confirmed;
   const { forgotten, ids } = await plan(repository, request, world, options);
   const going = forgotten.groups.flatMap(({ remove }) => remove);
+  const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
+  // Planned first: what a prune would stumble over is found while all backups are still there.
+  const prepared = isPruned ? await prepare(tools, lock!, { going, ids }) : null;
   if (!dryRun && going.length > 0) {
     const tools = { files: repository.files, clock: world.clock, ...signal && { signal } };
     await confirmListed(tools, { kind: "snapshot", names: ids }, "nothing was removed");
     await removeAll(repository, lock!, going, signal);
   }
   await onForgotten?.(forgotten);
-  const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
-  return { ...forgotten, pruned: isPruned ? await pruneAfter(tools, lock!, { going, ids }) : null };
+  return { ...forgotten, pruned: await prepared?.finish(dryRun ? 0 : going.length) ?? null };
 }
 
 interface Removal {
   readonly going: readonly RetentionBackup[];
-  /** All snapshots that there were. */
+  /** All snapshots that there are. */
   readonly ids: ReadonlySet<SnapshotId>;
 }
 
-/** A dry run has removed nothing, so it has to be told what counts as gone. Where all went, all was meant to go. */
-async function pruneAfter(
+/** Where all of them go, all are meant to. */
+function prepare(
   { repository, world, options }: ForgetTools,
   lock: HeldLock,
   { going, ids }: Removal,
-): Promise<PruneResult> {
+): Promise<PreparedPrune> {
   const { dryRun = false, prune, signal = new AbortController().signal } = options;
-  const gone = new Set(going.map(({ backup }) => backup.snapshotId));
-  const remaining = ids.difference(gone);
-  return await pruneLocked(repository, world, lock, {
-    ...prune!,
-    dryRun,
-    without: dryRun ? gone : new Set(),
-    after: { removed: dryRun ? 0 : gone.size, remaining },
-    allowEmpty: remaining.size === 0,
-    signal,
-  });
+  const without = new Set(going.map(({ backup }) => backup.snapshotId));
+  return preparePrune(repository, world, lock, { ...prune!, dryRun, without, known: ids, signal });
 }
 
 function refuseEmptyPolicy(request: RetentionRequest): void {

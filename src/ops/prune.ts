@@ -38,22 +38,14 @@ export interface PruneOptions {
   readonly dryRun: boolean;
   /** Empty a repository in which there is no backup any more; else one that has packs is refused then. */
   readonly allowEmpty?: boolean;
-  /** Snapshots that count as gone: those that the dry run of a forget would remove. */
+  /** Snapshots that count as gone: those that a forget in the same run removes once the prune is planned. */
   readonly without?: ReadonlySet<SnapshotId>;
-  /** What a forget of the same run knows. */
-  readonly after?: ForgottenBefore;
+  /** Snapshots that are known to be there; a listing without one of them is wrong. */
+  readonly known?: ReadonlySet<SnapshotId>;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: PruneProgress) => void;
   /** Bytes from which on a fresh pack is full; see `PackWriter`. */
   readonly packBytes?: number;
-}
-
-/** What a forget did just before, under the same lock. */
-export interface ForgottenBefore {
-  /** How many snapshots it removed; none in a dry run. */
-  readonly removed: number;
-  /** Those that stay; a listing without one of them is wrong. */
-  readonly remaining: ReadonlySet<SnapshotId>;
 }
 
 /** What a prune did or, in a dry run, would do. */
@@ -77,22 +69,41 @@ export function prune(access: RepositoryAccess, world: World, options: PruneOpti
   const { signal, dryRun } = options;
   const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
   return withRepository(access, world, (repository) => {
-    return withLock(repository, world, request, (lock) => pruneLocked(repository, world, lock, options));
+    return withLock(repository, world, request, async (lock) => {
+      return await (await preparePrune(repository, world, lock, options)).finish();
+    });
   });
 }
 
-/** As `prune`, on an open repository whose lock is held: exclusive unless it is a dry run. */
-export async function pruneLocked(
+/** A prune that is planned and has changed nothing. */
+export interface PreparedPrune {
+  /**
+   * Carries it out, unless it is a dry run; by then the snapshots that count as gone have to be, `forgotten` of them. Throws
+   * what `prune` throws for anything but what was found by planning.
+   */
+  finish(forgotten?: number): Promise<PruneResult>;
+}
+
+/**
+ * Plans a prune on an open repository whose lock is held: exclusive unless it is a dry run. Throws what `prune` throws
+ * before it changes anything.
+ */
+export async function preparePrune(
   repository: Repository,
   world: World,
   lock: HeldLock,
   options: PruneOptions,
-): Promise<PruneResult> {
+): Promise<PreparedPrune> {
   // Whoever committed before the lock was known to hold is listed only after it.
   await lock.confirmed;
-  const planned = await withoutRemoval(options, () => planFor(repository, options));
-  const applied = options.dryRun ? null : await apply({ repository, world, lock, options }, planned);
-  return { plan: planned.plan, applied, leftovers: await removeLeftovers(repository, world, options) };
+  const planned = await withoutRemoval(() => planFor(repository, options));
+  return {
+    async finish(forgotten = 0) {
+      const run = { repository, world, lock, options, unchanged: unchangedAfter(forgotten) };
+      const applied = options.dryRun ? null : await apply(run, planned);
+      return { plan: planned.plan, applied, leftovers: await removeLeftovers(repository, world, options) };
+    },
+  };
 }
 
 interface Planned {
@@ -109,40 +120,40 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
-  if (vanished.length > 0) throw contradiction(vanished[0]!, options);
+  if (vanished.length > 0) throw contradiction(vanished[0]!);
   refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
   if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
   const listed = comparePacks(index, packs);
+  const remaining = snapshots.filter(({ id }) => !without?.has(id));
   const used = await markUsed({
     repository,
     index,
     isWhole: (pack) => listed.states[pack] === "whole",
-    roots: snapshots.filter(({ id }) => !without?.has(id)).map(({ snapshot }) => snapshot.tree),
+    roots: remaining.map(({ snapshot }) => snapshot.tree),
     signal,
     onProgress: progress("trees"),
   });
   const use = usePacks(index, listed, used);
   const plan = planPrune(use.packs, listed.orphans, limits);
-  return { index, use, plan, snapshots: snapshots.map(({ id }) => id) };
+  return { index, use, plan, snapshots: remaining.map(({ id }) => id) };
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
-async function withoutRemoval<T>(options: PruneOptions, work: () => Promise<T>): Promise<T> {
+async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
-    const advice = `${unchanged(options)}; run "agent check", which says what to do`;
+    const advice = 'nothing was removed; run "agent check", which says what to do';
     throw new IntegrityError(`${error.message}; ${advice}`, { cause: error });
   }
 }
 
-/** That nothing was changed: by this prune, that is. */
-function unchanged({ after }: PruneOptions): string {
-  if (after === undefined || after.removed === 0) return "nothing was removed";
-  return `snapshots were removed (${after.removed}), but nothing was pruned`;
+/** What has not changed where a prune stops, `forgotten` snapshots having gone before it. */
+function unchangedAfter(forgotten: number): string {
+  return forgotten === 0 ? "nothing was removed" : `snapshots were removed (${forgotten}), but nothing was pruned`;
 }
 
 interface PruneRun {
@@ -150,12 +161,17 @@ interface PruneRun {
   readonly world: World;
   readonly lock: HeldLock;
   readonly options: PruneOptions;
+  /** What to say where it stops before it changes anything. */
+  readonly unchanged: string;
 }
 
 /** Reads on their way for each verifying thread, so that none waits for the store. */
 const READS_PER_THREAD = 2;
 
-async function apply({ repository, world, lock, options }: PruneRun, planned: Planned): Promise<AppliedPrune> {
+async function apply(
+  { repository, world, lock, options, unchanged }: PruneRun,
+  planned: Planned,
+): Promise<AppliedPrune> {
   const { signal, onProgress, packBytes } = options;
   const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
@@ -170,7 +186,7 @@ async function apply({ repository, world, lock, options }: PruneRun, planned: Pl
       plan,
       lastCopies,
       snapshots,
-      unchanged: unchanged(options),
+      unchanged,
       isKept: use.isKept,
       verify: verifier.verify,
       readsAtOnce: world.blobThreads * READS_PER_THREAD,
@@ -244,19 +260,19 @@ async function removeLeftovers(
 }
 
 /** Under an exclusive lock nobody else forgets backups, so a snapshot that is listed and cannot be read is still needed. */
-function contradiction(id: string, options: PruneOptions): StoreError {
+function contradiction(id: string): StoreError {
   return new StoreError(
-    `Cannot prune: the store lists snapshot ${id} and does not find it; ${unchanged(options)}; run it again later`,
+    `Cannot prune: the store lists snapshot ${id} and does not find it; nothing was removed; run it again later`,
   );
 }
 
 /** What the snapshots need that a listing leaves out would be removed. */
 function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneOptions): void {
-  const missing = options.after?.remaining.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
+  const missing = options.known?.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
   if (missing === 0) return;
   throw new StoreError(
     `Cannot prune: the store lists other snapshots than a moment ago, ${missing} are missing; ` +
-      `${unchanged(options)}; run a prune later`,
+      "nothing was removed; run it again later",
   );
 }
 

@@ -80,7 +80,7 @@ Deno.test("beside a snapshot that cannot be read backups go, and nothing is prun
   assert.deepEqual(await namesOf(store, "pack"), packs);
 });
 
-Deno.test("a prune that fails comes after what was told: those backups are gone, the others whole", async () => {
+Deno.test("what a prune would stumble over is found before a backup goes", async () => {
   const store = await fiveBackups();
   const [index] = await namesOf(store, "index");
   const file = { kind: "index", name: index! } as const;
@@ -92,10 +92,10 @@ Deno.test("a prune that fails comes after what was told: those backups are gone,
     forgetIn(store, keepLast(4), { onForgotten: (forgotten) => void told.push(forgotten) }),
     IntegrityError,
   );
-  assert.equal(told[0]!.groups[0]!.remove.length, 1);
+  assert.deepEqual(told, []);
   await store.remove(file);
   await store.put(file, [bytes]);
-  await assertHolds(store, [2, 3, 4, 5], "with the index back");
+  await assertHolds(store, [1, 2, 3, 4, 5], "with the index back");
   assert.deepEqual(await namesOf(store, "lock"), []);
 });
 

@@ -130,8 +130,8 @@ Deno.test("a forget that removed some never empties the repository: it says what
   for (const [what, change] of Object.entries(CHANGES)) {
     const store = await fiveBackups();
     const packs = await namesOf(store, "pack");
-    // The third list is that of the prune.
-    const wrong = new WrongListings(store, "snapshot", (n) => n >= 3, change);
+    // The fourth list is made when the prune is about to change something.
+    const wrong = new WrongListings(store, "snapshot", (n) => n >= 4, change);
     const failure = await failureOf(forgetIn(wrong, keepLast(4)));
     assert.ok(failure instanceof StoreError, what);
     assert.match(failure.message, /other snapshots than .*snapshots were removed \(1\), but nothing was pruned/);
@@ -140,13 +140,25 @@ Deno.test("a forget that removed some never empties the repository: it says what
   }
 });
 
-Deno.test("damage that a prune finds after a forget is told with what is gone", async () => {
+Deno.test("a prune that sees other snapshots than the forget in the same run lets nothing go", async () => {
+  const store = await fiveBackups();
+  for (const [what, change] of Object.entries(CHANGES)) {
+    const failure = await failureOf(
+      forgetIn(new WrongListings(store, "snapshot", (n) => n === 2, change), keepLast(4)),
+    );
+    assert.match(failure!.message, /other snapshots than a moment ago, .*nothing was removed/, what);
+    await assertHolds(store, [1, 2, 3, 4, 5], what);
+  }
+});
+
+Deno.test("damage that a prune after a forget would find lets nothing go, dry run or not", async () => {
   const store = await fiveBackups();
   await replace(store, { kind: "index", name: (await namesOf(store, "index"))[0]! }, flipBit(40));
-  const failure = await failureOf(forgetIn(store, keepLast(4)));
-  assert.match(failure!.message, /snapshots were removed \(1\), but nothing was pruned; run "agent check"/);
-  const dry = await failureOf(forgetIn(store, keepLast(3), { dryRun: true }));
-  assert.match(dry!.message, /; nothing was removed; run "agent check"/);
+  for (const dryRun of [true, false]) {
+    const failure = await failureOf(forgetIn(store, keepLast(3), { dryRun }));
+    assert.match(failure!.message, /; nothing was removed; run "agent check"/);
+  }
+  assert.equal((await namesOf(store, "snapshot")).length, 5);
 });
 
 Deno.test("a snapshot that comes or goes after the plan of a prune stops it before anything goes", async () => {
