@@ -2,7 +2,6 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { compareTimestamps, isRfc3339, timestampToDate } from "../format/time.ts";
-import { isInFuture } from "../policy/expectation.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import type { Backup } from "./backup.ts";
 
@@ -53,25 +52,24 @@ function dateOf(text: string, whole: string): Date {
   return date;
 }
 
-/** A selector and what it was read from, at a moment: the latest is what was begun by then. */
+/** A selector and what it was read from. */
 export interface SelectorRequest {
   readonly selector: Selector;
   readonly text: string;
-  readonly now: Date;
 }
 
 /**
- * The backup a selector means, among backups given oldest first. The latest is one of the future only where there are no
- * others: there a clock was wrong. Throws `UsageError` where there is none, or where an id prefix fits several.
+ * The backup a selector means, among backups given oldest first. The latest is the newest by its own
+ * clock, whatever this machine's says: one that is restored may have no right time yet, and must not get an older backup.
+ * Throws `UsageError` where there is none, or where an id prefix fits several.
  */
-export function selectBackup(backups: readonly Backup[], { selector, text, now }: SelectorRequest): Backup {
+export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
   const ofSeries = series === null ? backups : backups.filter((backup) => backup.series === series);
   if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
-  const past = ofSeries.filter((backup) => !isInFuture(timestampToDate(backup.started).getTime(), now.getTime()));
   switch (pick.kind) {
     case "latest":
-      return newestAsOf(past.length > 0 ? past : ofSeries, Infinity)!;
+      return newestAsOf(ofSeries, Infinity)!;
     case "time": {
       const found = newestAsOf(ofSeries, pick.asOf.getTime());
       if (found) return found;

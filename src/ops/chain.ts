@@ -45,7 +45,7 @@ export function drawChains(access: RepositoryAccess, request: ChainRequest, worl
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const openIndex = wholeIndex(repository);
     const backups = await withRewritten(snapshots.map(backupOf), openIndex);
-    const meant = selectBackup(backups, { selector: wanted, text: request.selector, now: world.clock.now() });
+    const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all ? chainTrees(backups.filter((backup) => isBeside(backup, meant))) : wayTo(backups, meant);
     const placed = inDrawingOrder(trees);
     const checks = await checkPlaced(repository, backups, placed, openIndex);

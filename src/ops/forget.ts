@@ -139,7 +139,7 @@ async function plan(
   if (vanished.length > 0 && !dryRun) throw contradiction(vanished[0]!);
   const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
   const now = world.clock.now();
-  const groups = planRetention(all, selectedBy(request, all, damaged, now), {
+  const groups = planRetention(all, selectedBy(request, all, damaged), {
     judge: (group) => judge(group, request, now),
     groupBy: request.kind === "policy" && request.groupBy ? request.groupBy : DEFAULT_GROUPING,
     allowLast,

@@ -61,14 +61,13 @@ export function candidateOf(backup: Backup): RetentionBackup {
 }
 
 /**
- * The backups that a request is about at this moment, among all that can be read. Throws `UsageError` where it names one that is not
+ * The backups that a request is about, among all that can be read. Throws `UsageError` where it names one that is not
  * there, and `IntegrityError` where what it names may be a snapshot that cannot be read.
  */
 export function selectedBy(
   request: RetentionRequest,
   all: readonly RetentionBackup[],
   damaged: readonly DamagedSnapshot[],
-  now: Date,
 ): RetentionBackup[] {
   switch (request.kind) {
     case "policy":
@@ -82,7 +81,7 @@ export function selectedBy(
       return fitting;
     }
     case "backups":
-      return namedBy(request.selectors, all, damaged, now);
+      return namedBy(request.selectors, all, damaged);
   }
 }
 
@@ -97,13 +96,12 @@ function namedBy(
   selectors: readonly string[],
   all: readonly RetentionBackup[],
   damaged: readonly DamagedSnapshot[],
-  now: Date,
 ): RetentionBackup[] {
   const backups = all.map(({ backup }) => backup);
   const named = new Set(selectors.map((text) => {
     const selector = parseSelector(text);
     refuseDamaged(selector.pick, damaged);
-    return selectDespiteDamage(backups, damaged, { selector, text, now });
+    return selectDespiteDamage(backups, damaged, { selector, text });
   }));
   return all.filter(({ backup }) => named.has(backup));
 }

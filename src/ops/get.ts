@@ -73,7 +73,7 @@ export async function withBackup<T>(
         const list = await loadSnapshots(repository.files, options.signal);
         let opened: Promise<IndexedRepository> | undefined;
         const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
-        const backup = await findBackup(list, { selector: wanted, text: selector, now: world.clock.now() }, openIndex);
+        const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
         const indexed = await openIndex();
         const manifest = await readManifest(indexed, backup);
         const files = await listFiles(indexed, backup, manifest);

@@ -38,7 +38,7 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
     const backups = await recovered(snapshots.map(backupOf), repository);
     return chainOf(
       backups,
-      selectDespiteDamage(backups, damaged, { selector: wanted, text: selector, now: world.clock.now() }),
+      selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }),
     );
   });
 }

@@ -207,8 +207,7 @@ class SnapshotsRepair {
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     const { backups: wanted } = this.#options;
     if (wanted.length === 0) return backups;
-    const now = this.#world.clock.now();
-    const chosen = new Set(wanted.map((text) => selectBackup(backups, { selector: parseSelector(text), text, now })));
+    const chosen = new Set(wanted.map((text) => selectBackup(backups, { selector: parseSelector(text), text })));
     return backups.filter((backup) => chosen.has(backup));
   }
 

@@ -71,7 +71,8 @@ export class BadNetwork implements AsyncDisposable {
     const folder = await Deno.makeTempDir({ prefix: "agent-network-" });
     const server = await serve(folder, "127.0.0.1:0");
     const network = new BadNetwork(folder, giveUpMs, server, await startFaultProxy(server.url));
-    const store = network.#store(server.url);
+    // On the server's disk, which may be too slow for the patience of a client here.
+    const store = openLocalStore(join(folder, "repo"), { random: systemRandomBytes });
     await initRepository(store, PASSWORD, { ...fakeWorld(), kdf: CHEAP_KDF });
     await store.close();
     return network;

@@ -195,8 +195,8 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     "2 1",
   ]);
   assert.deepEqual(await after({ kind: "backups", selectors: ["prod/shop@latest"] }), [
-    "older future further otherFuture",
-    "0",
+    "older newer future otherFuture",
+    "1",
   ]);
   const { access, world, ids } = await repositoryWith(shapes);
   await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, world), {

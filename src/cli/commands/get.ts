@@ -21,8 +21,8 @@ interface GetOptions extends RepositoryOptions {
 }
 
 const EXAMPLES = `
-SERIES[@SELECTOR] names the backup: @latest (the default; none that claims to be of the future), @ID or the beginning
-of an id, or a time as in @2026-08-30 or @2026-08-30T12:00 (the newest that began by then). @ID alone needs no series.
+SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time as in
+@2026-08-30 or @2026-08-30T12:00 (the newest that began by then). @ID alone needs no series.
   agent get prod/shop | mysql shop
   agent get prod/shop@2026-08-30 -o shop.sql
 
