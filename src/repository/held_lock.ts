@@ -23,9 +23,12 @@ const REFRESH_MS = 5 * 60 * 1000;
 const REFRESH_DEADLINE_MS = 22.5 * 60 * 1000;
 /** So long what was seen of the own file counts: whoever takes the repository over waits longer, see `SETTLE_MS`. */
 const LOOK_MS = 150;
-/** Pauses between tries to get a lock double from the first to the longest. */
-const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 60 * 1000;
+/**
+ * Pauses between tries to get a lock double from the first to the longest. A try is one listing of a small folder; who
+ * tries seldom would find one short-lived lock after the other where several wait at once.
+ */
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 5 * 1000;
 
 /** A lock that is held. Once it is lost it stays lost. */
 export interface HeldLock {

@@ -9,8 +9,8 @@ import { Reach } from "./reach.ts";
 const STREAM_BYTES = 2_000_000;
 const KEPT = 2;
 const KILLED = 0.5;
-/** Longer than anybody holds a lock here. */
-const PATIENCE = ["--retry-lock", "50s"];
+/** Longer than anybody waits here, however often others are let in first. */
+const PATIENCE = ["--retry-lock", "5m"];
 
 const COMMANDS = ["put", "put", "put", "forget", "prune"] as const;
 type Command = typeof COMMANDS[number];
