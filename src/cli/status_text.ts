@@ -2,6 +2,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { formatSize } from "../base/size.ts";
 import type { RunStatus, SeriesStatus } from "../backup/status.ts";
+import { formatTimestamp } from "../format/time.ts";
 import type { StatusReport } from "../ops/status.ts";
 import type { ExpectationVerdict } from "../policy/expectation.ts";
 import { type Column, formatCount, formatTime, printable } from "./output.ts";
@@ -89,7 +90,7 @@ function runJson({ runType, latest, ageMs, health, next, backups, broken, inFutu
   return {
     runType,
     id: latest?.id ?? null,
-    started: latest === null ? null : new Date(latest.startedMs).toISOString(),
+    started: latest === null ? null : formatTimestamp(new Date(latest.startedMs)),
     ageSeconds: secondsOf(ageMs),
     level: latest?.level ?? null,
     size: latest?.size ?? null,

@@ -58,15 +58,20 @@ const NANOSECONDS = 1_000_000_000n;
 
 /** The time to the millisecond, rounded down. */
 export function timestampToDate(time: Rfc3339): Date {
-  const nanoseconds = timestampToNanoseconds(time);
-  const belowMs = ((nanoseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  return new Date(Number((nanoseconds - belowMs) / 1_000_000n));
+  const { wholeSecondMs, fraction } = instantOf(time);
+  return new Date(wholeSecondMs + Number(fraction.slice(0, 3).padEnd(3, "0")));
+}
+
+/** Nanoseconds since 1970 UTC; digits behind the ninth are dropped, as Go does. */
+export function timestampToNanoseconds(time: Rfc3339): bigint {
+  const { wholeSecondMs, fraction } = instantOf(time);
+  return BigInt(wholeSecondMs) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
 }
 
 type Sextuple = [number, number, number, number, number, number];
 
-/** Nanoseconds since 1970 UTC; digits behind the ninth are dropped, as Go does. */
-export function timestampToNanoseconds(time: Rfc3339): bigint {
+/** The second a time lies in, in milliseconds since 1970 UTC, and the digits of its fraction behind the point. */
+function instantOf(time: Rfc3339): { readonly wholeSecondMs: number; readonly fraction: string } {
   const match = PATTERN.exec(time);
   invariant(match, `Not an RFC 3339 time: "${time}"`);
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as Sextuple;
@@ -74,8 +79,7 @@ export function timestampToNanoseconds(time: Rfc3339): bigint {
   const local = new Date(0);
   local.setUTCFullYear(year, month - 1, day);
   local.setUTCHours(hour, minute, second);
-  const utcMs = local.getTime() - timestampOffsetMinutes(time) * 60_000;
-  return BigInt(utcMs) * 1_000_000n + BigInt((match[7] ?? "").slice(0, 9).padEnd(9, "0"));
+  return { wholeSecondMs: local.getTime() - timestampOffsetMinutes(time) * 60_000, fraction: match[7] ?? "" };
 }
 
 /** How many minutes the time's own zone is ahead of UTC; retention counts days in this zone. */

@@ -1,14 +1,17 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
-import { IntegrityError, UsageError } from "../base/errors.ts";
+import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
+import { shortId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
+import { timestampToDate } from "../format/time.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
+import { isInFuture } from "../policy/expectation.ts";
 import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -56,7 +59,10 @@ export interface OpenBackup {
   checkChain(): Promise<CheckedMember[]>;
 }
 
-/** Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. */
+/**
+ * Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. The world's `onProblem`
+ * is told where the latest one claims to be of the future: it may hide real ones behind it.
+ */
 export async function withBackup<T>(
   access: RepositoryAccess,
   selector: string,
@@ -74,6 +80,7 @@ export async function withBackup<T>(
         let opened: Promise<IndexedRepository> | undefined;
         const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
         const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
+        if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
         const indexed = await openIndex();
         const manifest = await readManifest(indexed, backup);
         const files = await listFiles(indexed, backup, manifest);
@@ -111,6 +118,12 @@ async function findBackup(
   const backups = snapshots.map(backupOf);
   const known = request.selector.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
   return await recoverBackup(selectDespiteDamage(known, damaged, request), openIndex);
+}
+
+function tellOfFuture({ id, series, started }: Backup, { clock, onProblem }: World): void {
+  if (!isInFuture(timestampToDate(started).getTime(), clock.now().getTime())) return;
+  const which = `The latest backup of "${series}", ${shortId(id)}, claims to be begun in the future, at ${started}`;
+  onProblem?.(new AgentError(`${which}: is a clock wrong, here or there? "agent ls" shows the others`));
 }
 
 /** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */

@@ -20,9 +20,12 @@ import { failureOfFile } from "./unreadable.ts";
 /** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
 const MOST_TREES_AT_ONCE = 8;
 
-const REPLACE_TREE =
-  `bring its pack or index back from a copy of the store, or run "agent repair index", which finds it ` +
-  `where its pack is there; else "agent repair snapshots" saves what is left of the backups it hits`;
+const REPLACE_UNLISTED_TREE =
+  `bring its index back from a copy of the store, or run "agent repair index", which finds ` +
+  `it where its pack is there; else "agent repair snapshots" saves what is left of the backups it hits`;
+const REPLACE_DAMAGED_TREE =
+  `bring its pack back from a copy of the store, or run "agent repair packs", which saves the ` +
+  `other blobs of it, then "agent repair snapshots", which saves what is left of the backups it hits`;
 const REPLACE_BACKUP = `it cannot be restored as it was: back it up again; "agent repair index" helps where only the ` +
   `index lost its blobs, "agent repair snapshots" saves what is left`;
 
@@ -188,9 +191,10 @@ class TreeWalk implements CheckedTrees {
     const isIndexed = index.has("tree", decodeHex(tree));
     const path = prefix.slice(0, -1);
     const where = path === "" ? "a root" : JSON.stringify(path);
-    const text = isIndexed ? failure.message : `Tree ${tree}, ${where}, is in no index`;
-    const fields = { kind: "tree", id: tree, text, advice: REPLACE_TREE, repair: "snapshots" } as const;
-    return path === "" ? fields : { ...fields, path };
+    const how = isIndexed
+      ? { text: failure.message, advice: REPLACE_DAMAGED_TREE, repair: "packs" } as const
+      : { text: `Tree ${tree}, ${where}, is in no index`, advice: REPLACE_UNLISTED_TREE, repair: "snapshots" } as const;
+    return { kind: "tree", id: tree, ...how, ...path !== "" && { path } } as const;
   }
 
   #hit(finding: Finding, tree: number, path: string): void {

@@ -57,7 +57,7 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
     const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listed.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
-  return { snapshots: snapshots.sort(byTime), damaged, vanished };
+  return { snapshots: byTime(snapshots), damaged, vanished };
 }
 
 /** One snapshot. Throws `IntegrityError` where it is damaged, and what the store throws. */
@@ -81,7 +81,8 @@ export function saveSnapshot(files: SealedFiles, snapshot: Snapshot): Promise<Sn
 }
 
 /** Oldest first; equal times in the order of ids, so that the order never depends on the store. */
-function byTime(a: StoredSnapshot, b: StoredSnapshot): number {
-  const difference = timestampToDate(a.snapshot.time).getTime() - timestampToDate(b.snapshot.time).getTime();
-  return difference !== 0 ? difference : a.id < b.id ? -1 : 1;
+function byTime(snapshots: readonly StoredSnapshot[]): StoredSnapshot[] {
+  const timed = snapshots.map((stored) => ({ stored, ms: timestampToDate(stored.snapshot.time).getTime() }));
+  timed.sort((a, b) => a.ms - b.ms || (a.stored.id < b.stored.id ? -1 : 1));
+  return timed.map(({ stored }) => stored);
 }

@@ -39,8 +39,9 @@ Deno.test("a series whose runs follow TwinDB's rules is drawn as trees, and veri
     const options = ["--run-type", runType, "--full-backup", "daily", "--time", `2026-03-01T0${hour}:00:00Z`];
     ids.push((await box.put("shop", `run ${hour}`, ...options)).slice(0, 8));
   }
-  const lines = (await box.ok(["chain", "shop", "--all"], { env: UTC })).trimEnd().split("\n");
-  const heads = lines.map((line) => line.replace(/ {2}\d+ B.*/, ""));
+  const [titles, ...lines] = (await box.ok(["chain", "shop", "--all"], { env: UTC })).trimEnd().split("\n");
+  assert.ok(lines.every((line) => line.indexOf("  2026-") === titles!.indexOf("  STARTED")), "not in columns");
+  const heads = lines.map((line) => line.replaceAll(/ {2,}/g, "  ").replace(/ {2}\d+ B.*/, ""));
   assert.deepEqual(heads, [
     `level 0  ${ids[0]}  2026-03-01 00:00:00  daily`,
     `├─ level 1  ${ids[1]}  2026-03-01 01:00:00  hourly`,

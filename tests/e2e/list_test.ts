@@ -92,7 +92,7 @@ Deno.test("which backups there are, and which one a selector means", async (test
     const rows = await box.json(["chain", "prod/shop@2026-03-02"]);
     assert.deepEqual(rows.map(({ id, level, gone }) => [id, level, gone]), [[ids[0], 0, false], [ids[1], 1, false]]);
     const lines = (await box.ok(["chain", "prod/shop"])).trimEnd().split("\n");
-    assert.deepEqual(lines.map((line) => /^ *(?:└─ )?level (\d) +([0-9a-f]{8}) /.exec(line)?.slice(1)), [
+    assert.deepEqual(lines.slice(1).map((line) => /^ *(?:└─ )?level (\d) +([0-9a-f]{8}) /.exec(line)?.slice(1)), [
       ["0", ids[0]!.slice(0, 8)],
       ["1", ids[1]!.slice(0, 8)],
       ["2", ids[2]!.slice(0, 8)],

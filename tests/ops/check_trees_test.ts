@@ -28,7 +28,8 @@ Deno.test("a flipped bit in a tree is found without reading the data", async () 
   const { pack, blob } = await placeOf(checked, "tree", tree);
   await replace(checked.store, fileOf(pack), flipBit(blob.offset + blob.length - 1));
   for (const readData of [false, true]) {
-    const { errors } = await checkStore(checked, { readData });
+    const { errors, repairs } = await checkStore(checked, { readData });
+    deepEqual(repairs, ["packs", "snapshots"]);
     deepEqual(errors.map(({ kind, id }) => [kind, id]), [readData ? ["pack", pack.name] : ["tree", tree]]);
     deepEqual(seriesOf(errors[0]!), ["blog"]);
   }

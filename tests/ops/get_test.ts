@@ -72,6 +72,21 @@ Deno.test("a reading can be stopped", async () => {
   assert.deepEqual(await namesOf(store, "lock"), []);
 });
 
+Deno.test("where the latest backup claims to be of the future the world is told, and gets it all the same", async () => {
+  const ahead = fakeWorld("ahead");
+  const { access } = await memoryRepository(ahead);
+  await putBytes(access, ahead, DATA);
+  const problems: string[] = [];
+  const told = { ...ahead, onProblem: ({ message }: Error) => void problems.push(message) };
+  await getBytes(access, told, "prod/shop");
+  assert.deepEqual(problems, []);
+  ahead.clock.adjust(-3_600_000);
+  const bytes = await getBytes(access, told, "prod/shop");
+  assert.ok(bytes.length === DATA.length && bytes.every((byte, i) => byte === DATA[i]));
+  assert.equal(problems.length, 1);
+  assert.match(problems[0]!, /"prod\/shop", [0-9a-f]{8}, claims to be begun in the future, at 20.*is a clock wrong/);
+});
+
 Deno.test("without a lock nothing is written to the store", async () => {
   const faulty = withFaults(store, () => undefined);
   await readTo({ write: () => Promise.resolve() }, { on: faulty, noLock: true });

@@ -6,7 +6,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatTime, printable, writeLines } from "../output.ts";
+import { type Column, formatTable, formatTime, printable, writeLines } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface ChainOptions extends RepositoryOptions {
@@ -14,7 +14,7 @@ interface ChainOptions extends RepositoryOptions {
 }
 
 /** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
-const DEEPEST_INDENT = 20;
+const DEEPEST_INDENT = 8;
 
 const NOTES = `
 A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. Whether
@@ -38,7 +38,9 @@ async function run(selector: string, options: ChainOptions, context: CliContext)
   const { stdout, world } = context;
   const request = { selector, all: options.all ?? false };
   const { members, damaged } = await drawChains(repositoryAccess(options, context), request, world);
-  const lines = options.json ? members.map((member) => JSON.stringify(memberJson(member))) : [...drawing(members)];
+  const lines = options.json
+    ? members.map((member) => JSON.stringify(memberJson(member)))
+    : formatTable(COLUMNS, [...rows(members)]);
   await writeLines(stdout, lines);
   if (damaged.length > 0) throw damaged[0]!.error;
 }
@@ -48,25 +50,36 @@ function memberJson({ id, level, backup, state, problem, fit, depth, children }:
   return { ...known, gone: backup === null, fit, state, problem, depth, children };
 }
 
+const COLUMNS: readonly Column[] = [
+  { title: "CHAIN", align: "left" },
+  { title: "STARTED", align: "left" },
+  { title: "RUN", align: "left" },
+  { title: "SIZE", align: "right" },
+  { title: "NEW", align: "right" },
+  { title: "STORED", align: "right" },
+  { title: "GUARD", align: "left" },
+  { title: "HEALTH", align: "left" },
+];
+
 /** Every member hangs below the one that it continues. */
-function* drawing(members: readonly DrawnMember[]): Generator<string> {
+function* rows(members: readonly DrawnMember[]): Generator<string[]> {
   const rails: string[] = [];
   for (const member of members) {
-    const { depth, isLast } = member;
+    const { depth, isLast, level, id } = member;
     const indent = rails.slice(Math.max(1, depth - DEEPEST_INDENT), depth).join("");
-    yield `${depth === 0 ? "" : `${indent}${isLast ? "└─ " : "├─ "}`}${memberLine(member)}`;
+    const branch = depth === 0 ? "" : `${indent}${isLast ? "└─ " : "├─ "}`;
+    yield [`${branch}level ${level ?? "-"}  ${shortId(id)}`, ...cells(member)];
     rails[depth] = isLast ? "   " : "│  ";
   }
 }
 
-function memberLine({ id, level, backup, fit, problem }: DrawnMember): string {
-  const head = `level ${level ?? "-"}  ${shortId(id)}`;
-  if (backup === null) return `${head}  gone; what follows it restores all the same`;
+function cells({ backup, fit, problem }: DrawnMember): string[] {
+  if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; what follows it restores all the same"];
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
-  if (info === null) return `${head}  ${time}  made by another tool`;
-  const added = `${formatSize(info.size)}, ${formatSize(info.added)} new, ${formatSize(info.stored)} stored`;
+  if (info === null) return [time, "-", "-", "-", "-", "-", "made by another tool"];
   const verdict = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
   const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;
-  return `${head}  ${time}  ${info.runType ?? "-"}  ${added}  ${verdict}  ${health}`;
+  const sizes = [info.size, info.added, info.stored].map(formatSize);
+  return [time, info.runType ?? "-", ...sizes, verdict, health];
 }

@@ -72,11 +72,15 @@ async function writeReportJson(
   { errors, notes, repairs, ...counts }: CheckReport,
   { stdout }: CliContext,
 ): Promise<void> {
-  for (const error of errors) await writeJson(stdout, { message_type: "error", ...error });
-  for (const note of notes) await writeJson(stdout, { message_type: "note", ...note });
+  for (const error of errors) await writeJson(stdout, { message_type: "error", ...findingJson(error) });
+  for (const note of notes) await writeJson(stdout, { message_type: "note", ...findingJson(note) });
   const ok = errors.length === 0;
   const found = { errors: errors.length, notes: notes.length, repairs };
   await writeJson(stdout, { message_type: "summary", ok, ...counts, ...found });
+}
+
+function findingJson({ backups, ...finding }: CheckFinding) {
+  return { ...finding, backups: backups.map(({ series, id, snapshotId }) => ({ series, id, snapshot: snapshotId })) };
 }
 
 async function writeReport(

@@ -212,9 +212,13 @@ async function writeSnapshotRepairJson(
   options: RepairCommandOptions,
   { stdout }: CliContext,
 ): Promise<void> {
-  for (const backup of damaged) await writeJson(stdout, { message_type: "damaged", ...backup });
+  for (const backup of damaged) await writeJson(stdout, { message_type: "damaged", ...damagedJson(backup) });
   const counts = { backups, damaged: damaged.length, unreadable, unreadableForgotten };
   await writeJson(stdout, { message_type: "summary", dryRun: isDry(options), ...counts });
+}
+
+function damagedJson({ snapshotId, left, ...backup }: DamagedBackup) {
+  return { ...backup, snapshot: snapshotId, left: left && { series: left.series, snapshot: left.snapshotId } };
 }
 
 /** A line of a file with a hundred holes is not read by anybody; `--json` has more of them. */

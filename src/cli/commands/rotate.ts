@@ -15,8 +15,9 @@ interface RotateOptions extends RetentionRunOptions, Omit<Rotation, "firstWeekDa
 }
 
 const NOTES = `
-Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future.
-Units are those of UTC. Backups of several hosts are rotated apart.`;
+Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future; with
+several runs a day the latest goes, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC.
+Backups of several hosts are rotated apart.`;
 
 /** The command's specification. */
 export function rotateCommand(context: CliContext): Command {
