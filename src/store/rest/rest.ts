@@ -11,7 +11,15 @@ import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader, sizeOfUnsatisfied } from "../http/range_answer.ts";
 import { folderOfKind, relativePath } from "../layout.ts";
 import { checkRange, resolvedLength } from "../range.ts";
-import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../store.ts";
+import {
+  type BlobStore,
+  type ByteRange,
+  CONFIG_FILE,
+  type FileKind,
+  type FileName,
+  type ListedFile,
+  type StoreCallOptions,
+} from "../store.ts";
 import { isWebPage, LISTING_V2, type ListingRow, notARepository, parseListing } from "./listing.ts";
 import { type Credentials, parseRestPlace } from "./place.ts";
 import { existsError, isSuccess, statusError } from "./status.ts";
@@ -50,8 +58,6 @@ const MOST_LISTING_BYTES = 500 * 2 ** 20;
 
 /** Answers without content of their own: words of refusal. */
 const MOST_WORDS_BYTES = 2 ** 20;
-
-const CONFIG: FileName = { kind: "config", name: "config" };
 
 /** A request as the methods below see it. */
 interface Call {
@@ -104,7 +110,7 @@ class RestStore implements BlobStore {
     if (range?.length === 0) return this.#bytesOfNothing(file, range, options);
     const headers = range ? { range: rangeHeader(range) } : {};
     const call: Call = { method: "GET", path, verb: "read", headers, mostBytes: MOST_FILE_BYTES, signal };
-    const answer = await this.#send(call);
+    const answer = await this.#sendAbout(file, call);
     if (range && answer.status === 416) {
       return this.#bytesOfNothing(file, range, options, sizeOfUnsatisfied(answer));
     }
@@ -130,7 +136,9 @@ class RestStore implements BlobStore {
 
   async size(file: FileName, { signal }: StoreCallOptions = {}): Promise<number> {
     const path = pathOf(file);
-    const answer = await this.#done({ method: "HEAD", path, verb: "look at", signal });
+    const call: Call = { method: "HEAD", path, verb: "look at", signal };
+    const answer = await this.#sendAbout(file, call);
+    this.#check(answer, call);
     this.#remember(file);
     const length = answer.headers.get("content-length") ?? "";
     if (/^\d+$/.test(length) && Number.isSafeInteger(Number(length))) return Number(length);
@@ -148,7 +156,7 @@ class RestStore implements BlobStore {
 
   async remove(file: FileName, { signal }: StoreCallOptions = {}): Promise<void> {
     const call: Call = { method: "DELETE", path: pathOf(file), verb: "remove", signal };
-    const answer = await this.#send(call);
+    const answer = await this.#sendAbout(file, call);
     if (answer.status !== 404) this.#check(answer, call);
   }
 
@@ -171,20 +179,11 @@ class RestStore implements BlobStore {
     return new Uint8Array(0);
   }
 
-  /**
-   * What the server lists. It may say that the folder is not there, and some do as long as nothing lies in it; but so does
-   * a proxy while the server behind it starts anew, so that is believed only the second time, and of a repository only
-   * where its config is still there.
-   */
+  /** What the server lists. It may say that the folder is not there, and some do as long as nothing lies in it. */
   async #rows(kind: FileKind, options: StoreCallOptions): Promise<ListingRow[]> {
     const rows = await this.#rowsIfThere(kind, options);
     if (rows !== null) return rows;
-    if (this.#hasConfig && !await this.#isThere(CONFIG, options.signal)) {
-      throw new TemporaryError(
-        `Cannot list "${this.#placeOf(`${folderOfKind(kind)}/`)}": the server finds neither it nor the repository's ` +
-          "config, which was there before; try again",
-      );
-    }
+    await this.#doubtNotFound({ verb: "list", path: `${folderOfKind(kind)}/`, signal: options.signal });
     return await this.#rowsIfThere(kind, options) ?? [];
   }
 
@@ -236,6 +235,28 @@ class RestStore implements BlobStore {
     return isSuccess((await this.#send(call)).status);
   }
 
+  /** Sends a request about a file; that it is not there is believed the second time. */
+  async #sendAbout({ kind }: FileName, call: Call): Promise<HttpAnswer> {
+    const answer = await this.#send(call);
+    if (answer.status !== 404 || kind === "config") return answer;
+    await this.#doubtNotFound(call);
+    return await this.#send(call);
+  }
+
+  /**
+   * That something is not there is what a proxy says, too, while the server behind it starts anew: where even the config
+   * is gone that was seen before, nobody may take a lock for removed or a pack for lost. Throws `TemporaryError` then.
+   */
+  async #doubtNotFound({ verb, path, signal }: Pick<Call, "verb" | "path" | "signal">): Promise<void> {
+    if (!this.#hasConfig || await this.#isThere(CONFIG_FILE, signal)) return;
+    throw new TemporaryError(
+      `Cannot ${verb} "${
+        this.#placeOf(path)
+      }": the server finds neither it nor the repository's config, which was there ` +
+        "before; try again",
+    );
+  }
+
   #remember({ kind }: FileName): void {
     this.#hasConfig ||= kind === "config";
   }
@@ -262,7 +283,7 @@ class RestStore implements BlobStore {
       headers: { ...this.#authorization, ...headers },
       mostBytes,
       ...(content ? { content } : {}),
-      ...(signal ? { signal } : {}),
+      signal,
     });
   }
 

@@ -146,6 +146,28 @@ Deno.test("that a folder is not there is not believed at once, nor while the con
   }
 });
 
+Deno.test("that a file is not there is not believed at once, nor while the config is away", async () => {
+  await withStore(async (store, server) => {
+    await store.put({ kind: "config", name: "config" }, [bytesOf(9)]);
+    await store.put(pack(1), [bytesOf(1)]);
+    server.refuse("HEAD", 404, {}, 1);
+    assert.equal(await store.size(pack(1)), 1);
+    server.refuse("GET", 404, {}, 1);
+    assert.equal((await store.get(pack(1))).length, 1);
+    await assert.rejects(store.get(pack(2)), NotFoundError);
+    server.interfere = (_, response) => {
+      response.writeHead(404).end();
+      return true;
+    };
+    for (const call of ["size", "get", "remove"] as const) {
+      await assert.rejects(store[call](pack(1)), TemporaryError, call);
+    }
+    server.interfere = () => false;
+    await store.remove(pack(1));
+    await assert.rejects(store.size(pack(1)), NotFoundError);
+  });
+});
+
 Deno.test("a place without a repository lists as empty", async () => {
   await withStore(async (store, server) => {
     server.refuse("GET", 404);
