@@ -75,7 +75,7 @@ export {
 } from "./ops/repair_snapshots.ts";
 export { type PackSubset, parseSubset } from "./policy/subset.ts";
 export { init, type InitPassword, type InitResult } from "./ops/init.ts";
-export { keyAdd, keyChange, keyList, keyRemove, type KeyRow, unlock } from "./ops/keys.ts";
+export { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "./ops/keys.ts";
 export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
 export type { LevelDecision, LevelRules } from "./policy/level.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
@@ -92,6 +92,7 @@ export {
   type StatusRequest,
   type TwinDbExport,
 } from "./ops/status.ts";
+export { unlock } from "./ops/unlock.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 export type { FindingKind } from "./repository/check_findings.ts";
 export type { IndexRepair } from "./repository/repair_index.ts";

@@ -58,7 +58,8 @@ export async function makeChain(path: string, password: string, shape: ChainShap
         size: manifest.stats.bytesRead,
         content: { chunks: shape.chunksEach, content },
       }],
-      confirmLock: () => Promise.resolve(),
+      confirm: () => Promise.resolve(),
+      confirmHeld: () => Promise.resolve(),
     });
     parent = backup;
   }

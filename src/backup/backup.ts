@@ -2,7 +2,8 @@
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/agent_info.ts";
 import type { Snapshot } from "../format/snapshot.ts";
-import type { Rfc3339 } from "../format/time.ts";
+import { type Rfc3339, timestampToDate } from "../format/time.ts";
+import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { StoredSnapshot } from "../repository/snapshots.ts";
 
 /** One committed backup. */
@@ -45,5 +46,21 @@ export function sizeOf({ info, snapshot }: Backup): number | null {
 
 /** The newest of the backups (given oldest first) that the next one of this series and host continues. */
 export function parentFor(backups: readonly Backup[], series: string, host: string): Backup | undefined {
-  return backups.findLast((backup) => backup.info !== null && backup.series === series && backup.host === host);
+  return backups.findLast((backup) => backup.info !== null && haveSameSeriesAndHost(backup, { series, host }));
+}
+
+/** When a backup was begun, in milliseconds since 1970 UTC. */
+export function startedMsOf({ started }: Backup): number {
+  return timestampToDate(started).getTime();
+}
+
+/** Negative where `a` is the older one: begun earlier or, of two begun at one moment, of the lower level. */
+export function compareAge(a: Backup, b: Backup): number {
+  return startedMsOf(a) - startedMsOf(b) || (a.info?.level ?? 0) - (b.info?.level ?? 0);
+}
+
+/** The backups without those that restic made of another one among them: such a copy has its original's id. */
+export function withoutCopies(backups: readonly Backup[]): Backup[] {
+  const present = new Set(backups.map(({ id, snapshotId }) => `${id} ${snapshotId}`));
+  return backups.filter(({ id, snapshot }) => !present.has(`${id} ${snapshot.original}`));
 }

@@ -4,13 +4,13 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
-import { decodeHex, encodeHex } from "../base/hex.ts";
+import { decodeHex } from "../base/hex.ts";
 import { shortId } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
 import { sidecarPath } from "../format/series.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import type { Backup } from "./backup.ts";
 import { type ChainMember, linkedMembers } from "./chain.ts";
 import { findSeriesNodes, readSidecar } from "./contents.ts";
@@ -84,7 +84,7 @@ async function readMember(
     const { streams, sidecar } = await findSeriesNodes(repository, backup);
     const text = await readSidecar(repository, sidecar);
     if (text === null) return refuse("missing", `its tree holds no manifest at ${sidecarPath(backup.series)}`);
-    const digest = encodeHex(sha256(text));
+    const digest = sha256Hex(text);
     if (digest !== id) {
       const isSwapped = known.has(digest);
       const whose = isSwapped ? "that of another backup" : "another one";

@@ -1,7 +1,6 @@
 /** All chains of a series as trees: several backups may continue one, as TwinDB's increments do. */
 import type { ManifestId } from "../base/id.ts";
-import { timestampToDate } from "../format/time.ts";
-import type { Backup } from "./backup.ts";
+import { type Backup, compareAge } from "./backup.ts";
 import { assertFollows, type ChainMember, memberOf } from "./chain.ts";
 
 /** A backup and those that continue it, oldest first. */
@@ -19,7 +18,7 @@ interface GrowingTree extends ChainMember {
  */
 export function chainTrees(backups: readonly Backup[]): ChainTree[] {
   const trees = new Map<string, GrowingTree>();
-  const oldestFirst = [...new Map(backups.map((backup) => [backup.id, backup])).values()].sort(byAge);
+  const oldestFirst = [...new Map(backups.map((backup) => [backup.id, backup])).values()].sort(compareAge);
   for (const backup of oldestFirst) trees.set(backup.id, { ...memberOf(backup), children: [] });
   const roots: GrowingTree[] = [];
   for (const backup of oldestFirst) {
@@ -55,10 +54,4 @@ function baseTree(base: ManifestId, trees: Map<string, GrowingTree>, roots: Grow
   trees.set(base, gone);
   roots.push(gone);
   return gone;
-}
-
-/** Oldest first; of those begun at one moment the lower level came first. */
-function byAge(a: Backup, b: Backup): number {
-  const difference = timestampToDate(a.started).getTime() - timestampToDate(b.started).getTime();
-  return difference || (a.info?.level ?? 0) - (b.info?.level ?? 0);
 }

@@ -2,11 +2,9 @@
  * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot comes last and
  * only when everything it leads to is durable; before it the backup does not exist.
  */
-import type { Clock } from "../base/clock.ts";
-import { encodeHex } from "../base/hex.ts";
 import { freeBuffer } from "../base/memory.ts";
-import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
+import type { BlobId, ManifestId } from "../base/id.ts";
+import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
 import { encodeManifest, type Manifest } from "../format/manifest.ts";
 import { makeNode, type Node } from "../format/node.ts";
@@ -18,7 +16,7 @@ import type { BlobIndex } from "../repository/blob_index.ts";
 import type { Identity } from "../repository/keys.ts";
 import type { PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
-import { saveSnapshot } from "../repository/snapshots.ts";
+import { saveSnapshotUnderLock } from "../repository/save_under_lock.ts";
 import { agentInfo } from "./agent_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { blobIdOf, type StreamContent } from "./content_list.ts";
@@ -36,7 +34,6 @@ export interface CommitRequest {
   readonly repository: Repository;
   readonly writer: PackWriter;
   readonly index: BlobIndex;
-  readonly clock: Clock;
   readonly identity: Identity;
   readonly programVersion: string;
   readonly streams: readonly WrittenStream[];
@@ -45,8 +42,10 @@ export interface CommitRequest {
   readonly parent: Backup | undefined;
   /** The backup whose streams may be the same, whatever the level. */
   readonly predecessor?: Backup | undefined;
-  /** Resolves when the lock is known to hold, throws where it does not; asked just before the snapshot is written. */
-  readonly confirmLock: () => Promise<void>;
+  /** Throws where there is to be no backup after all; asked just before the snapshot is written. */
+  readonly confirm: () => Promise<void>;
+  /** Resolves when the lock is known to hold, throws where it does not; asked before and after the snapshot is written. */
+  readonly confirmHeld: () => Promise<void>;
 }
 
 /** A backup that was committed just now. */
@@ -55,17 +54,17 @@ export interface Committed {
   readonly manifest: Manifest;
 }
 
-/** Commits. Throws what the store throws and what `confirmLock` throws; nothing is committed then. */
+/** Commits. Throws what the store, `confirm` and `confirmHeld` throw; nothing is committed then. */
 export async function commitBackup(request: CommitRequest): Promise<Committed> {
   const { repository, writer, manifest } = request;
   const text = encodeManifest(manifest);
-  const manifestId = encodeHex(sha256(text)) as ManifestId;
+  const manifestId = sha256Hex(text) as ManifestId;
   const { tree: seriesTree, modified } = await saveSeriesTree(request);
   const root = await saveRoot(request, seriesTree, modified, text);
   await writer.finish();
-  await request.confirmLock();
+  await request.confirm();
   const snapshot = snapshotOf(request, { manifestId, manifestBytes: text.length, root, modified });
-  const id = await saveSnapshot(repository.files, snapshot);
+  const id = await saveSnapshotUnderLock(repository.files, snapshot, request);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 
@@ -184,7 +183,7 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
   const { stats } = manifest;
   return {
     time: manifest.started,
-    parent: parent?.snapshotId ?? null as SnapshotId | null,
+    parent: parent?.snapshotId ?? null,
     tree: root,
     paths: [`/${manifest.series}`],
     hostname: manifest.host,

@@ -1,13 +1,13 @@
 /** What a backup holds: its streams and files, their content lists, its manifest. */
 import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
 import { sidecarPath } from "../format/series.ts";
-import { type IndexedRepository, readBlob } from "../repository/blob_reader.ts";
+import { readBlob } from "../repository/blob_reader.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import { findNode, readTree, subtreeOf, walkFiles } from "../repository/trees.ts";
 import type { Backup } from "./backup.ts";
 
@@ -36,10 +36,9 @@ export async function readManifest(repository: IndexedRepository, backup: Backup
       `Damaged backup ${backup.id}: its tree holds no manifest at ${sidecarPath(backup.series)}`,
     );
   }
-  if (backup.info !== null && encodeHex(sha256(text)) !== backup.info.manifest) {
-    throw new IntegrityError(
-      `Damaged backup ${backup.id}: the manifest in its tree is another one (${encodeHex(sha256(text))})`,
-    );
+  const digest = sha256Hex(text);
+  if (backup.info !== null && digest !== backup.info.manifest) {
+    throw new IntegrityError(`Damaged backup ${backup.id}: the manifest in its tree is another one (${digest})`);
   }
   return decodeManifest(text, `manifest of backup ${backup.id}`);
 }
@@ -86,7 +85,9 @@ export async function listFiles(
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
     const node = await findNode(repository, backup.snapshot.tree, path);
-    if (node === undefined) throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${path}`);
+    if (node === undefined) {
+      throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${path}; run "agent check"`);
+    }
     files.push({ path, size: expected.size, expected, contents: () => contentsOf(repository, node, path) });
   }
   return files;

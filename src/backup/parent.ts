@@ -9,12 +9,13 @@ import { decodeHex } from "../base/hex.ts";
 import type { SnapshotId } from "../base/id.ts";
 import { isRunType } from "../base/run_type.ts";
 import { decodeManifest } from "../format/manifest.ts";
-import { timestampToDate } from "../format/time.ts";
 import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../policy/level.ts";
 import { newestOf } from "../policy/level_history.ts";
-import { type IndexedRepository, readBlob } from "../repository/blob_reader.ts";
+import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
+import { readBlob } from "../repository/blob_reader.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import { summaryProblem } from "./summary.ts";
-import type { Backup } from "./backup.ts";
+import { type Backup, startedMsOf } from "./backup.ts";
 import { chainOf } from "./chain.ts";
 import { findParent, type OpenIndex, withRewritten } from "./rewritten.ts";
 
@@ -82,34 +83,32 @@ export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
 /** The backups of the series and host. Without rules the newest is all that counts, so only that is looked into. */
 async function candidatesFor(
   backups: readonly Backup[],
-  { series, host, rules }: ParentRequest,
+  request: ParentRequest,
   openIndex: OpenIndex,
 ): Promise<Backup[]> {
-  const own = backups.filter((backup) => backup.series === series && backup.host === host);
-  const { mode: _, ...limits } = rules;
+  const own = backups.filter((backup) => haveSameSeriesAndHost(backup, request));
+  const { mode: _, ...limits } = request.rules;
   const isOurs = ({ info }: Backup) => info !== null;
   if (Object.keys(limits).length > 0) return (await withRewritten(own, openIndex)).filter(isOurs);
-  const newest = await findParent(own, series, host, openIndex);
+  const newest = await findParent(own, request.series, request.host, openIndex);
   return [...own.filter((backup) => isOurs(backup) && backup !== newest), ...(newest === undefined ? [] : [newest])];
 }
 
-function recordOf({ info, started }: Backup): LevelRecord {
-  const { manifest, level, base, runType } = info!;
-  const startedMs = timestampToDate(started).getTime();
-  return { id: manifest, level, base: base ?? manifest, startedMs, runType, problem: null };
+function recordOf(backup: Backup): LevelRecord {
+  const { manifest, level, base, runType } = backup.info!;
+  return { id: manifest, level, base: base ?? manifest, startedMs: startedMsOf(backup), runType, problem: null };
 }
 
 /**
  * The unreadable snapshots that may be the one to continue. One that a readable backup continues is of the series of that,
  * and not its newest; only rules that go back to older backups may want it all the same.
  */
-function unreadableOf(backups: readonly Backup[], { unreadable, series, host, rules }: ParentRequest): SnapshotId[] {
+function unreadableOf(backups: readonly Backup[], request: ParentRequest): SnapshotId[] {
+  const { unreadable, rules } = request;
   if (unreadable.length === 0) return [];
   const goesBack = rules.alwaysLevel !== undefined || rules.fullBackup !== undefined;
-  const isOwn = (backup: Backup) => backup.series === series && backup.host === host;
-  const passed = new Set(
-    backups.filter((backup) => !goesBack || !isOwn(backup)).map(({ snapshot }) => snapshot.parent),
-  );
+  const passing = goesBack ? backups.filter((backup) => !haveSameSeriesAndHost(backup, request)) : backups;
+  const passed = new Set(passing.map(({ snapshot }) => snapshot.parent));
   return unreadable.filter((id) => !passed.has(id));
 }
 

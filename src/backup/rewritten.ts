@@ -4,12 +4,12 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
 import type { ManifestId } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import { encodeManifest } from "../format/manifest.ts";
 import { seriesProblem } from "../format/series.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
+import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import { findNode } from "../repository/trees.ts";
 import { agentInfo } from "./agent_info.ts";
 import { type Backup, parentFor } from "./backup.ts";
@@ -42,7 +42,7 @@ export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promi
   try {
     const manifest = await readManifest(repository, backup);
     if (manifest === null || manifest.series !== backup.series) return backup;
-    const id = encodeHex(sha256(encodeManifest(manifest))) as ManifestId;
+    const id = sha256Hex(encodeManifest(manifest)) as ManifestId;
     const streams = await findNode(repository, backup.snapshot.tree, backup.series);
     const info = agentInfo(manifest, id, streams?.mtime ?? manifest.started);
     return { ...backup, id, started: info.started, info };
@@ -62,7 +62,7 @@ export async function findParent(
   const known = parentFor(backups, series, host);
   const later = known === undefined ? backups : backups.slice(backups.indexOf(known) + 1);
   for (const backup of later.toReversed()) {
-    if (backup.series !== series || backup.host !== host) continue;
+    if (!haveSameSeriesAndHost(backup, { series, host })) continue;
     const recovered = await recoverBackup(backup, openIndex);
     if (recovered.info !== null) return recovered;
   }

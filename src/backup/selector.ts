@@ -1,20 +1,29 @@
 /** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { compareTimestamps, isRfc3339, timestampToDate } from "../format/time.ts";
+import { compareTimestamps, isRfc3339 } from "../format/time.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
-import type { Backup } from "./backup.ts";
+import { type Backup, compareAge, startedMsOf, withoutCopies } from "./backup.ts";
 
-/** A selector, taken apart. */
-export interface Selector {
-  /** Null where the id alone has to do. */
-  readonly series: string | null;
-  readonly pick: { readonly kind: "latest" } | { readonly kind: "id"; readonly prefix: string } | {
-    readonly kind: "time";
-    /** The newest backup that began at this time or before. */
-    readonly asOf: Date;
-  };
+/** The backup whose id begins so. */
+interface IdPick {
+  readonly kind: "id";
+  readonly prefix: string;
 }
+
+/** The newest backup that began at this time or before. */
+interface TimePick {
+  readonly kind: "time";
+  readonly asOf: Date;
+}
+
+/** Which backup of a series. */
+export type SelectorPick = { readonly kind: "latest" } | IdPick | TimePick;
+
+/** A selector, taken apart. Without a series the id alone has to do. */
+export type Selector =
+  | { readonly series: string; readonly pick: SelectorPick }
+  | { readonly series: null; readonly pick: IdPick };
 
 const ID_PREFIX = /^[0-9a-f]{4,64}$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -25,13 +34,12 @@ export function parseSelector(text: string): Selector {
   const at = text.lastIndexOf("@");
   const series = at < 0 ? text : text.slice(0, at);
   const pick = parsePick(at < 0 ? "latest" : text.slice(at + 1), text);
-  if (series === "" && pick.kind !== "id") {
-    throw new UsageError(`Not a backup: "${text}": name a series, or an id as in "@1f2e3d4c"`);
-  }
-  return { series: series === "" ? null : series, pick };
+  if (series !== "") return { series, pick };
+  if (pick.kind === "id") return { series: null, pick };
+  throw new UsageError(`Not a backup: "${text}": name a series, or an id as in "@1f2e3d4c"`);
 }
 
-function parsePick(text: string, whole: string): Selector["pick"] {
+function parsePick(text: string, whole: string): SelectorPick {
   if (text === "latest") return { kind: "latest" };
   if (DATE.test(text)) return { kind: "time", asOf: dateOf(`${text}T23:59:59.999`, whole) };
   const time = TIME.exec(text);
@@ -59,9 +67,9 @@ export interface SelectorRequest {
 }
 
 /**
- * The backup a selector means, among backups given oldest first. The latest is the newest by its own
- * clock, whatever this machine's says: one that is restored may have no right time yet, and must not get an older backup.
- * Throws `UsageError` where there is none, or where an id prefix fits several.
+ * The backup a selector means, among backups given oldest first. The latest is the newest by its own clock, whatever this
+ * machine's says: one that is restored may have no right time yet, and must not get an older backup. Of a backup and copies
+ * that restic made of it an id means the former. Throws `UsageError` where there is none, or where an id prefix fits several.
  */
 export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
@@ -133,25 +141,12 @@ function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Se
  * one another time. Of those begun at one moment the highest level came last.
  */
 function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
-  let newest: { readonly backup: Backup; readonly startedMs: number } | undefined;
+  let newest: Backup | undefined;
   for (const backup of backups) {
-    const startedMs = timestampToDate(backup.started).getTime();
-    if (startedMs > asOfMs) continue;
-    const later = startedMs - (newest?.startedMs ?? -Infinity) || levelOf(backup) - levelOf(newest!.backup);
-    if (later >= 0) newest = { backup, startedMs };
+    if (startedMsOf(backup) > asOfMs) continue;
+    if (newest === undefined || compareAge(newest, backup) <= 0) newest = backup;
   }
-  return newest?.backup;
-}
-
-function levelOf({ info }: Backup): number {
-  return info?.level ?? 0;
-}
-
-/** A copy that restic rewrote has its original's id: where both are there the original is meant. */
-function withoutCopies(backups: readonly Backup[]): Backup[] {
-  return backups.filter(({ id, snapshot }) =>
-    !backups.some((other) => other.id === id && other.snapshotId === snapshot.original)
-  );
+  return newest;
 }
 
 function noBackupMessage(series: string | null, backups: readonly Backup[]): string {

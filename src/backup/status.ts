@@ -4,10 +4,10 @@
  */
 import { IntegrityError } from "../base/errors.ts";
 import { countedRunType, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
-import { timestampToDate } from "../format/time.ts";
-import { isInFuture } from "../policy/expectation.ts";
+import { isInFuture } from "../policy/future.ts";
 import { nextBackupType } from "../policy/level_twindb.ts";
-import { type Backup, sizeOf } from "./backup.ts";
+import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
+import { type Backup, sizeOf, startedMsOf } from "./backup.ts";
 import { chainOf } from "./chain.ts";
 
 /** `unknown`: nobody wrote down what would tell, as for backups that other tools made. */
@@ -65,7 +65,7 @@ export interface StatusRules {
 
 /** The status of these backups, sorted by series and host. */
 export function statusOf(entries: readonly StatusEntry[], rules: StatusRules): SeriesStatus[] {
-  return placesOf(entries).map((place) => {
+  return sortedPlacesOf(entries).map((place) => {
     const { series, host } = place[0]!;
     const runs = [...Map.groupBy(place, ({ runType }) => runType).values()].sort(byRunType);
     return { series, host, runs: runs.map((run) => runStatus(run, place, rules)) };
@@ -73,9 +73,9 @@ export function statusOf(entries: readonly StatusEntry[], rules: StatusRules): S
 }
 
 /** The backups of each series on each host, newest first. */
-function placesOf(entries: readonly StatusEntry[]): StatusEntry[][] {
+function sortedPlacesOf(entries: readonly StatusEntry[]): StatusEntry[][] {
   const newestFirst = entries.toSorted((a, b) => b.startedMs - a.startedMs);
-  const places = [...Map.groupBy(newestFirst, ({ series, host }) => JSON.stringify([series, host])).values()];
+  const places = groupBySeriesAndHost(newestFirst);
   return places.sort(([a], [b]) => compareTexts(a!.series, b!.series) || compareTexts(a!.host, b!.host));
 }
 
@@ -128,14 +128,13 @@ function compareTexts(a: string, b: string): number {
 
 /** Our backups as entries; they may be of any series and hosts, oldest first. */
 export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
-  const places = Map.groupBy(backups, ({ series, host }) => JSON.stringify([series, host]));
-  return [...places.values()].flatMap((place) =>
+  return groupBySeriesAndHost(backups).flatMap((place) =>
     place.map((backup) => ({
       id: backup.id,
       series: backup.series,
       host: backup.host,
       runType: backup.info?.runType ?? null,
-      startedMs: timestampToDate(backup.started).getTime(),
+      startedMs: startedMsOf(backup),
       level: backup.info?.level ?? null,
       size: sizeOf(backup),
       health: () => healthOf(backup, place),

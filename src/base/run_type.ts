@@ -19,7 +19,7 @@ export function parseRunType(text: string): RunType {
 }
 
 /** Orders run types by the length of their interval; negative where that of `a` is shorter. */
-export function compareRunTypes(a: RunType, b: RunType): number {
+function compareRunTypes(a: RunType, b: RunType): number {
   return RUN_TYPES.indexOf(a) - RUN_TYPES.indexOf(b);
 }
 

@@ -1,7 +1,7 @@
 /** Where the cache of remote repositories lies, and how large it may get: decided from options and environment alone. */
 import { parseSize } from "../base/size.ts";
 
-/** A variable of the environment. */
+/** Gives a variable of the environment by its name; undefined where it is not set. */
 type Environment = (name: string) => string | undefined;
 
 /** What the cache may hold where nobody says otherwise. */

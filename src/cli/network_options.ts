@@ -1,14 +1,14 @@
 /** The options of every command that say how to get to repositories on other machines. */
 import { type Command, Option } from "commander";
-import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import { parseSize } from "../base/size.ts";
 import type { NetworkOptions, Proxies } from "../store/http/client.ts";
 import type { Retry } from "../store/retry.ts";
 import type { CliContext } from "./context.ts";
-import { systemReason } from "./failure.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
 import { collect } from "./repeated_option.ts";
+import { readTextFile } from "./text_file.ts";
 
 /** The values of these options as they were given. */
 export interface NetworkOptionValues {
@@ -125,15 +125,7 @@ async function clientCertificate(path: string) {
 }
 
 async function pemOf(path: string, label: string): Promise<string> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new NotFoundError(`There is no certificate file "${path}"`, { cause: error });
-    }
-    throw new AgentError(`Cannot read the certificate file "${path}": ${systemReason(error)}`, { cause: error });
-  }
+  const text = await readTextFile(path, "certificate");
   if (!text.includes(`-----BEGIN ${label}-----`)) {
     throw new UsageError(`There is no certificate in "${path}"; it has to be in PEM form`);
   }

@@ -25,8 +25,16 @@ export interface Column {
   readonly align: "left" | "right";
 }
 
-/** Rows as aligned text, two spaces between columns, no spaces at the ends of lines. */
-export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+/** Rows as aligned text below titles, two spaces between columns, no spaces at the ends of lines; nothing for no rows. */
+export async function writeTable(
+  output: Output,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): Promise<void> {
+  if (rows.length > 0) await writeLines(output, formatTable(columns, rows));
+}
+
+function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => columns[i]!.align === "left" ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))

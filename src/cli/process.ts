@@ -6,9 +6,9 @@ import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { systemReason } from "./failure.ts";
-import { printable, writeLine } from "./output.ts";
 import { ownProcessMark, processExists } from "./process_table.ts";
-import { runCommandLine } from "./program.ts";
+import { asksForJson, runCommandLine } from "./program.ts";
+import { writeWarning } from "./warning.ts";
 
 /** After a signal the command has so long to tidy up. */
 const TIDY_UP_MS = 1700;
@@ -26,6 +26,7 @@ export async function main(): Promise<never> {
 function processContext(interrupt: Interrupt): CliContext {
   const version = versionInfo();
   const stderr = standardError();
+  const json = asksForJson(Deno.args);
   return {
     env: (name) => Deno.env.get(name),
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
@@ -38,7 +39,7 @@ function processContext(interrupt: Interrupt): CliContext {
       randomBytes: systemRandomBytes,
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
-      onProblem: ({ message }) => void writeLine(stderr, `agent: warning: ${printable(message)}`),
+      onProblem: ({ message }) => void writeWarning(message, { json }, stderr),
     },
     signal: interrupt.signal,
     tooLate: interrupt.tooLate,

@@ -46,10 +46,15 @@ export async function runCommandLine(args: readonly string[], context: CliContex
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error instanceof CommanderError ? usageError(error) : error, context, {
-      json: own.includes("--json"),
+      json: asksForJson(args),
       debug: own.includes("--debug"),
     });
   }
+}
+
+/** Whether JSON is asked for: known before the options are, since reading them may be what goes wrong. */
+export function asksForJson(args: readonly string[]): boolean {
+  return splitCommandLine(args).own.includes("--json");
 }
 
 /** Everything behind the first `--` is a command to run, whatever it looks like. */

@@ -1,5 +1,5 @@
 /** The progress line: one line on a terminal that is written again and again, and gone at the end. */
-import type { Output } from "./context.ts";
+import type { CliContext, Output } from "./context.ts";
 
 const INTERVAL_MS = 200;
 const encoder = new TextEncoder();
@@ -37,5 +37,19 @@ export class ProgressLine {
   async clear(): Promise<void> {
     if (this.#isShown) await this.#output!.write(encoder.encode("\r\x1b[K"));
     this.#isShown = false;
+  }
+}
+
+/** Shows the progress of `work`, unless `quiet`; the line is gone when that is done or has failed. */
+export async function withProgress<T>(
+  { quiet = false }: { readonly quiet?: boolean },
+  { stderr, world }: CliContext,
+  work: (progress: ProgressLine) => Promise<T>,
+): Promise<T> {
+  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet });
+  try {
+    return await work(progress);
+  } finally {
+    await progress.clear();
   }
 }

@@ -4,7 +4,7 @@ import { formatSize } from "../base/size.ts";
 import type { PruneProgress, PruneResult } from "../ops/prune.ts";
 import type { PlannedPack, PrunePlan } from "../repository/prune_plan.ts";
 import type { CliContext, Output } from "./context.ts";
-import { type Column, formatCount, formatTable, writeJson, writeLine } from "./output.ts";
+import { type Column, formatCount, writeJson, writeLine, writeTable } from "./output.ts";
 
 /** How to tell it. */
 export interface PruneReportStyle {
@@ -41,8 +41,8 @@ export function pruneProgressText({ phase, done, total }: PruneProgress): string
 
 /** One object a pack that goes, then one that sums up. */
 async function writeResultJson({ plan, applied, leftovers }: PruneResult, stdout: Output): Promise<void> {
-  for (const { name, size } of plan.orphans) {
-    await writeJson(stdout, { message_type: "pack", action: "remove", id: name, size, reason: ORPHANED });
+  for (const { name, size } of plan.unindexed) {
+    await writeJson(stdout, { message_type: "pack", action: "remove", id: name, size, reason: UNINDEXED });
   }
   for (const pack of plan.remove) await writeJson(stdout, packJson("remove", pack));
   for (const pack of plan.repack) await writeJson(stdout, packJson("repack", pack));
@@ -55,7 +55,7 @@ function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<stri
   return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
 }
 
-const ORPHANED = "no index lists it";
+const UNINDEXED = "no index lists it";
 
 const PLAN_COLUMNS: readonly Column[] = [
   { title: "TO DO", align: "left" },
@@ -67,8 +67,7 @@ const PLAN_COLUMNS: readonly Column[] = [
 
 /** The plan, a row a reason. */
 async function writePlan({ plan, leftovers }: PruneResult, stdout: Output): Promise<void> {
-  const rows = planRows(plan);
-  if (rows.length > 0) { for (const line of formatTable(PLAN_COLUMNS, rows)) await writeLine(stdout, line); }
+  await writeTable(stdout, PLAN_COLUMNS, planRows(plan));
   if (leftovers.files > 0) await writeLine(stdout, `${leftoverText(leftovers)} would be removed`);
   const { before, freedBytes, unusedAfter } = plan.summary;
   await writeLine(
@@ -78,9 +77,9 @@ async function writePlan({ plan, leftovers }: PruneResult, stdout: Output): Prom
   );
 }
 
-function planRows({ orphans, remove, repack }: PrunePlan): string[][] {
+function planRows({ unindexed, remove, repack }: PrunePlan): string[][] {
   const goes = [
-    ...orphans.map(({ size }) => ({ reason: ORPHANED, bytes: size, frees: size })),
+    ...unindexed.map(({ size }) => ({ reason: UNINDEXED, bytes: size, frees: size })),
     ...remove.map(({ reason, use: { bytes } }) => ({ reason, bytes, frees: bytes })),
   ];
   const copied = repack.map(({ reason, use: { bytes, unusedBytes } }) => ({ reason, bytes, frees: unusedBytes }));

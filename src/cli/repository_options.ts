@@ -1,13 +1,12 @@
 /** The options that every command on a repository has: where it is, how it opens, how to speak. */
 import { type Command, Option } from "commander";
-import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../ops/access.ts";
 import { isRemote, openStore } from "../store/built_in.ts";
 import type { StoreDependencies } from "../store/registry.ts";
 import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
 import type { CliContext } from "./context.ts";
-import { systemReason } from "./failure.ts";
 import {
   networkOptions,
   type NetworkOptionValues,
@@ -16,6 +15,7 @@ import {
   withNetworkOptions,
 } from "./network_options.ts";
 import { printable, writeLine } from "./output.ts";
+import { readTextFile } from "./text_file.ts";
 
 /** The values of these options as they were given. */
 export interface RepositoryOptions extends NetworkOptionValues {
@@ -75,7 +75,7 @@ async function storeDependencies(options: RepositoryOptions, context: CliContext
 }
 
 /** The URL; throws `UsageError` where there is none. */
-export async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
+async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
   if (options.repo !== undefined) return options.repo;
   if (options.repositoryFile !== undefined) return await textOf(options.repositoryFile, "repository");
   for (const variable of variables(context)) {
@@ -126,14 +126,7 @@ function variables({ env }: CliContext): ((name: string) => string | undefined)[
 }
 
 async function textOf(path: string, what: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new NotFoundError(`There is no ${what} file "${path}"`, { cause: error });
-    }
-    throw new AgentError(`Cannot read the ${what} file "${path}": ${systemReason(error)}`, { cause: error });
-  }
+  return (await readTextFile(path, what)).trim();
 }
 
 async function outputOf(command: string): Promise<string> {

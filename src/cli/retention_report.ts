@@ -6,7 +6,7 @@ import { type Judgement, newestFirstOf } from "../policy/retention.ts";
 import type { RetentionGroup } from "../policy/retention_plan.ts";
 import { backupJson } from "./backup_json.ts";
 import type { CliContext } from "./context.ts";
-import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "./output.ts";
+import { type Column, formatCount, formatTime, printable, writeJson, writeLine, writeTable } from "./output.ts";
 import { writeWarning } from "./warning.ts";
 
 /** How to tell it. */
@@ -31,9 +31,7 @@ export async function reportRetention(
   if (style.json) {
     for (const group of groups) await writeJson(stdout, groupJson(group));
   } else if (style.dryRun || !style.quiet) {
-    const rows = groups.flatMap(groupRows);
-    const lines = rows.length > 0 ? formatTable(COLUMNS, rows) : [];
-    for (const line of lines) await writeLine(stdout, line);
+    await writeTable(stdout, COLUMNS, groups.flatMap(groupRows));
   }
   if (warning !== null) await writeWarning(warning, style, stderr);
   if (!style.json && !style.quiet) await writeLine(stderr, summary(groups, style));

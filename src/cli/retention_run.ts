@@ -1,8 +1,9 @@
 /** How forget, rotate and rm run: backups are removed and told of, then what only they used, where that is asked for. */
 import { IntegrityError } from "../base/errors.ts";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
+import type { PruneProgress } from "../ops/prune.ts";
 import type { CliContext } from "./context.ts";
-import { ProgressLine } from "./progress.ts";
+import { withProgress } from "./progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./prune_options.ts";
 import { pruneProgressText, reportPrune } from "./prune_report.ts";
 import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
@@ -20,16 +21,12 @@ export async function runRetention<Options extends RetentionRunOptions>(
   tell: (forgotten: Forgotten, options: Options, context: CliContext) => Promise<void>,
   context: CliContext,
 ): Promise<ForgetResult> {
-  const { world, signal, stderr } = context;
-  const { dryRun = false, allowLast = false, quiet = false } = options;
+  const { world, signal } = context;
+  const { dryRun = false, allowLast = false } = options;
   const limits = pruneAfterwards(options);
   const access = repositoryAccess(options, context);
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet });
-  const prune = limits && {
-    limits,
-    onProgress: (step: Parameters<typeof pruneProgressText>[0]) => progress.update(() => pruneProgressText(step)),
-  };
-  try {
+  return await withProgress(options, context, async (progress) => {
+    const onProgress = (step: PruneProgress) => progress.update(() => pruneProgressText(step));
     const result = await forget(access, request, world, {
       dryRun,
       allowLast,
@@ -38,14 +35,12 @@ export async function runRetention<Options extends RetentionRunOptions>(
         await progress.clear();
         await tell(forgotten, options, context);
       },
-      ...prune && { prune },
+      ...limits && { prune: { limits, onProgress } },
     });
     await progress.clear();
     if (result.pruned !== null) await reportPrune(result.pruned, progress.seconds, options, context);
     return result;
-  } finally {
-    await progress.clear();
-  }
+  });
 }
 
 /** Throws the first damage there is: what could not be read was left alone, and that is to be known. */

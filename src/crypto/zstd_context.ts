@@ -192,7 +192,7 @@ function decompressOnce(frame: Uint8Array, room: number): Uint8Array | undefined
 }
 
 /** Most bytes a frame of `inputLength` bytes can take, as zstd's own bound has it, and the least buffer Node.js takes. */
-export function largestFrameBytes(inputLength: number): number {
+function largestFrameBytes(inputLength: number): number {
   const margin = inputLength < 128 * 1024 ? (128 * 1024 - inputLength) >> 11 : 0;
   return Math.max(inputLength + (inputLength >> 8) + margin + 16, 64);
 }

@@ -2,7 +2,7 @@
 import { IntegrityError } from "../base/errors.ts";
 
 /** Magic number, descriptor and window descriptor: the header of a frame that tells nothing else. */
-export const BARE_HEADER_BYTES = 6;
+const BARE_HEADER_BYTES = 6;
 /** Where the descriptor lies. */
 const DESCRIPTOR_AT = 4;
 const MAGIC = 0xfd2fb528;

@@ -17,31 +17,3 @@ export const GoFileMode = {
 export const FILE_MODE_0644 = 0o644;
 /** A directory that everybody may enter and its owner may change. */
 export const DIR_MODE_0755 = GoFileMode.dir + 0o755;
-
-const PERMISSIONS = 0o777;
-const UNIX_TYPE_MASK = 0o170000;
-
-const UNIX_TYPES: ReadonlyMap<number, number> = new Map([
-  [0o140000, GoFileMode.socket],
-  [0o120000, GoFileMode.symlink],
-  [0o060000, GoFileMode.device],
-  [0o040000, GoFileMode.dir],
-  [0o020000, GoFileMode.device + GoFileMode.charDevice],
-  [0o010000, GoFileMode.namedPipe],
-]);
-
-const UNIX_SPECIALS = [[0o4000, GoFileMode.setuid], [0o2000, GoFileMode.setgid], [0o1000, GoFileMode.sticky]] as const;
-
-/** The Go file mode of an `st_mode`. */
-export function goModeOfUnix(stMode: number): number {
-  let mode = (stMode & PERMISSIONS) + (UNIX_TYPES.get(stMode & UNIX_TYPE_MASK) ?? 0);
-  for (const [unix, go] of UNIX_SPECIALS) if (stMode & unix) mode += go;
-  return mode;
-}
-
-/** What `chmod` takes of a Go file mode: permissions, setuid, setgid and sticky. */
-export function unixPermissionsOf(goMode: number): number {
-  let permissions = goMode & PERMISSIONS;
-  for (const [unix, go] of UNIX_SPECIALS) if (goMode & go) permissions |= unix;
-  return permissions;
-}

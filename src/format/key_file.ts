@@ -9,9 +9,6 @@ import { decodeJson } from "./json_text.ts";
 import { base64Bytes, count, fields, textOrZero, timestampOrZero } from "./schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
-/** Bytes of salt in a key file. */
-export const KEY_SALT_BYTES = 64;
-
 /** How a key is derived from a password. */
 export interface ScryptParameters {
   /** Cost: a power of two above 1. */
@@ -34,6 +31,7 @@ export interface KeyFile extends ScryptParameters {
   readonly data: Uint8Array;
 }
 
+const SALT_BYTES = 64;
 const MAX_INT32 = 2 ** 31 - 1;
 
 const keyFileSchema = v.pipe(
@@ -45,7 +43,7 @@ const keyFileSchema = v.pipe(
     N: count,
     r: count,
     p: count,
-    salt: base64Bytes(KEY_SALT_BYTES),
+    salt: base64Bytes(SALT_BYTES),
     data: base64Bytes(),
   }),
   v.check((key) => hasSaneCost(key), "scrypt parameters out of range"),

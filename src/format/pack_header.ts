@@ -32,6 +32,13 @@ export function packEntrySize(blob: Pick<PackedBlob, "uncompressedLength">): num
   return blob.uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
 }
 
+/** Bytes of the plaintext of a blob that lies in a pack: what is not compressed is only sealed. */
+export function plaintextLength(
+  { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
+): number {
+  return uncompressedLength || length - SEAL_OVERHEAD_BYTES;
+}
+
 /** Bytes of a whole pack file of these blobs; `restic check` compares exactly this. */
 export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncompressedLength">>): number {
   let size = SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;

@@ -5,15 +5,15 @@
  */
 import { BugError } from "../base/errors.ts";
 
-/** The degree restic's chunker needs. */
-export const POLYNOMIAL_DEGREE = 53;
-
 const LOW_BITS = (1n << 54n) - 1n;
 const ALWAYS_SET = (1n << 53n) | 1n;
 /** One in some 27 odd polynomials is irreducible; so many failures in a row mean that the source is not random. */
 const MAX_TRIES = 10_000;
 
-/** A random irreducible polynomial of degree 53, as lower-case hex digits. `randomBytes(n)` gives n random bytes. */
+/**
+ * A random irreducible polynomial of degree 53, which restic's chunker needs, as lower-case hex digits. `randomBytes(n)`
+ * gives n random bytes.
+ */
 export function randomPolynomial(randomBytes: (count: number) => Uint8Array): string {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const bytes = randomBytes(8);

@@ -13,7 +13,7 @@ export type StreamPath = string & { readonly [brand]: "StreamPath" | "StreamFile
 export type StreamFileName = StreamPath & { readonly [brand]: "StreamFileName" };
 
 /** Longest name in bytes of UTF-8. */
-export const MAX_NAME_BYTES = 255;
+const MAX_NAME_BYTES = 255;
 /** Longest path of a stream in bytes of UTF-8; each of its names is at most `MAX_NAME_BYTES` long. */
 export const MAX_PATH_BYTES = 1024;
 /** The file name of a stream where no other is given. */

@@ -1,8 +1,6 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
-import type { Clock } from "../base/clock.ts";
-import { AgentError, InterruptedError, messageOf } from "../base/errors.ts";
-import { acquireLock, type HeldLock } from "../repository/held_lock.ts";
-import type { Identity } from "../repository/keys.ts";
+import { AgentError, messageOf } from "../base/errors.ts";
+import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
 import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
@@ -11,15 +9,12 @@ import { refuseMissingFolders } from "./missing_folders.ts";
 
 /** What the outside world gives to every use case. */
 export interface World extends LockTools {
-  readonly clock: Clock;
-  readonly identity: Identity;
-  readonly processExists: (pid: number, started?: number) => boolean;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Worker threads that seal and open blobs. */
   readonly blobThreads: number;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
-  /** Told of what went wrong and undoes nothing of what was done; absent where nobody wants to know. */
+  /** Told of what went wrong without undoing what was done; absent where nobody wants to know. */
   readonly onProblem?: (problem: AgentError) => void;
 }
 
@@ -83,11 +78,9 @@ export async function withRepository<T>(
   }
 }
 
-/** How `withLock` locks. */
-export interface LockRequest {
-  readonly exclusive: boolean;
+/** How `withLock` locks. For how long it tries is for its callers to say, so that none forgets what somebody asked for. */
+export interface LockRequest extends AcquireOptions {
   readonly retryLockMs: number;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -116,14 +109,4 @@ export async function withLock<T>(
 function remainingLock(error: unknown): AgentError {
   const advice = 'it keeps others from removing until "agent unlock" removes it';
   return new AgentError(`Done, but the lock could not be removed: ${messageOf(error)}; ${advice}`, { cause: error });
-}
-
-/** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */
-export function withoutAbortReason(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted && error === signal.reason ? interruption(signal) : error;
-}
-
-/** The reason of an aborted signal, as an error of this project. */
-export function interruption(signal: AbortSignal): InterruptedError {
-  return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
 }

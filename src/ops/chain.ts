@@ -6,6 +6,7 @@ import { checkMembers, type MemberCheck } from "../backup/chain_check.ts";
 import { type ChainTree, chainTrees } from "../backup/chain_tree.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
@@ -46,7 +47,9 @@ export function drawChains(access: RepositoryAccess, request: ChainRequest, worl
     const openIndex = wholeIndex(repository);
     const backups = await withRewritten(snapshots.map(backupOf), openIndex);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
-    const trees = request.all ? chainTrees(backups.filter((backup) => isBeside(backup, meant))) : wayTo(backups, meant);
+    const trees = request.all
+      ? chainTrees(backups.filter((backup) => haveSameSeriesAndHost(backup, meant)))
+      : wayTo(backups, meant);
     const placed = inDrawingOrder(trees);
     const checks = await checkPlaced(repository, backups, placed, openIndex);
     return { members: placed.map((place, i) => drawn(place, checks[i]!)), damaged };
@@ -72,10 +75,6 @@ async function checkPlaced(
   const again = await checkMembers(await openIndex(), backups, doubtful.map((i) => members[i]!));
   doubtful.forEach((i, position) => checks[i] = again[position]!);
   return checks;
-}
-
-function isBeside({ series, host }: Backup, meant: Backup): boolean {
-  return series === meant.series && host === meant.host;
 }
 
 /** The chain of a backup as a tree without branches. */

@@ -8,7 +8,6 @@ import { IntegrityError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
 import { chooseSubset, type PackSubset } from "../policy/subset.ts";
 import {
   type Finding,
@@ -132,9 +131,10 @@ class CheckRun {
     await this.#checkLocks();
     const { snapshots } = await this.#loadSnapshots();
     const { index, packs } = await checkIndex(this.#context("index"));
-    const { whole, bytes, unreferenced } = await checkPacks(this.#context("packs"), packs);
+    const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
     const chosen = this.#packsToRead(whole);
-    if (chosen.length > 0) await this.#readPacks(chosen);
+    const { blobThreads } = this.#world;
+    await checkPackData({ ...this.#context("data"), blobThreads, passesOverOutages: false }, chosen);
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
@@ -147,7 +147,7 @@ class CheckRun {
       packBytes: bytes,
       packsRead: chosen.length,
       packBytesRead: chosen.reduce((sum, { bytes }) => sum + bytes, 0),
-      unreferencedPacks: unreferenced.length,
+      unreferencedPacks: unindexed.length,
       errors: this.#findings.errors.map((finding) => reported(finding, backups)),
       notes: this.#findings.notes.map((finding) => reported(finding, backups)),
       repairs: repairsFor(this.#findings.errors),
@@ -181,16 +181,6 @@ class CheckRun {
     const { readData } = this.#options;
     if (typeof readData === "boolean") return readData ? whole : [];
     return chooseSubset(whole, readData, this.#world.randomBytes);
-  }
-
-  async #readPacks(packs: readonly DescribedPack[]): Promise<void> {
-    const threads = new PipelineThreads(this.#world.blobThreads);
-    try {
-      await threads.configure(this.#repository.keys, "off");
-      await checkPackData({ ...this.#context("data"), threads, passesOverOutages: false }, packs);
-    } finally {
-      threads.terminate();
-    }
   }
 
   #context(phase: CheckPhase): CheckContext {

@@ -6,8 +6,8 @@ import { readManifest } from "../backup/contents.ts";
 import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
 import { sidecarPath } from "../format/series.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
 import type { CheckedTrees, TreeCheckContext } from "../repository/check_trees.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import { readTree, subtreeOf } from "../repository/trees.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 
@@ -159,13 +159,13 @@ class NodeReader {
 /** Every backup stands alone, so a parent may be gone; one of a level that does not fit is damage. */
 function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]): void {
   const byId = new Map(backups.map((backup) => [backup.id, backup]));
-  const orphansBySeries = new Map<string, SnapshotId[]>();
+  const withoutParentBySeries = new Map<string, SnapshotId[]>();
   for (const backup of backups) {
     const { info, series, snapshotId } = backup;
     if (info === null || info.parent === null) continue;
     const parent = byId.get(info.parent);
     if (parent === undefined) {
-      orphansBySeries.set(series, [...(orphansBySeries.get(series) ?? []), snapshotId]);
+      withoutParentBySeries.set(series, [...(withoutParentBySeries.get(series) ?? []), snapshotId]);
     } else if (parent.info?.level !== info.level - 1) {
       findings.error({
         kind: "chain",
@@ -178,7 +178,7 @@ function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]
       });
     }
   }
-  for (const [series, snapshots] of orphansBySeries) {
+  for (const [series, snapshots] of withoutParentBySeries) {
     findings.note({
       kind: "chain",
       id: null,

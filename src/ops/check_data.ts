@@ -1,15 +1,16 @@
-/** Reads packs whole, each once, and has them verified in other threads; a few are under way at a time. */
+/** Reads packs whole, each once, and has them verified in threads of its own; a few are under way at a time. */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, StoreError, TemporaryError } from "../base/errors.ts";
 import type { PackVerdict } from "../pipeline/pack_verification.ts";
-import type { PipelineThreads } from "../pipeline/threads.ts";
+import { PipelineThreads } from "../pipeline/threads.ts";
 import { packError } from "../repository/blob_reader.ts";
 import type { CheckContext, DescribedPack } from "../repository/check_index.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 
-/** What reading packs takes. The threads must be configured. */
+/** What reading packs takes. */
 export interface CheckDataContext extends CheckContext {
-  readonly threads: PipelineThreads;
+  /** How many threads verify. */
+  readonly blobThreads: number;
   /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */
   readonly passesOverOutages: boolean;
 }
@@ -27,12 +28,33 @@ const MEND_STORE =
 
 /** Verifies the given packs to the last byte; one that the store does not give is a finding, too. Progress is in bytes. */
 export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
+  // Threads cost a tenth of a second.
+  if (packs.length === 0) return;
+  const threads = new PipelineThreads(context.blobThreads);
+  try {
+    await threads.configure(context.repository.keys, "off");
+    const verdicts = await verifyPacks({ ...context, threads }, packs);
+    packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
+  } finally {
+    threads.terminate();
+  }
+}
+
+/** Reading while the threads are there. */
+interface Verification extends CheckDataContext {
+  readonly threads: PipelineThreads;
+}
+
+/** What the pack turned out to be, or why it cannot be read. */
+type Outcome = PackVerdict | IntegrityError | StoreError;
+
+function verifyPacks(context: Verification, packs: readonly DescribedPack[]): Promise<Outcome[]> {
   const { threads, onProgress } = context;
   const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
   const room = new Room(BYTES_AT_ONCE);
   let done = 0;
   // One more than there are threads, so that none waits for the store.
-  const verdicts = await mapConcurrently(packs, threads.blobThreads + 1, async (pack) => {
+  return mapConcurrently(packs, threads.blobThreads + 1, async (pack) => {
     await room.enter(pack.bytes);
     try {
       return await verifyPack(context, pack);
@@ -41,22 +63,16 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
       onProgress(done += pack.bytes, total);
     }
   });
-  packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
 }
 
-/** What the pack turned out to be, or why it cannot be read. */
-async function verifyPack(
-  context: CheckDataContext,
-  pack: DescribedPack,
-): Promise<PackVerdict | IntegrityError | StoreError> {
+async function verifyPack(context: Verification, pack: DescribedPack): Promise<Outcome> {
   const { repository: { store }, threads, passesOverOutages, signal } = context;
   // What the index says of this pack is known to be wrong; that was found already.
   if (pack.headerSha256 === null) return SOUND;
   signal.throwIfAborted();
   try {
     const bytes = await store.get({ kind: "pack", name: pack.id }, undefined, { signal });
-    const request = { bytes, pack: pack.id, headerSha256: pack.headerSha256 };
-    return await threads.callBlobs("verify", request, [bytes.buffer]);
+    return await threads.verify({ bytes, pack: pack.id, headerSha256: pack.headerSha256 });
   } catch (error) {
     const damage = packError(error, `pack ${pack.id}`);
     if (damage instanceof IntegrityError) return damage;
@@ -70,7 +86,7 @@ const SOUND: PackVerdict = { problems: [], headerHolds: true, damagedBlobs: new 
 function takeVerdict(
   { findings, suspects }: CheckContext,
   { id, number }: DescribedPack,
-  verdict: PackVerdict | IntegrityError | StoreError,
+  verdict: Outcome,
 ): void {
   if (verdict instanceof StoreError) {
     const text = `Pack ${id} cannot be read: ${verdict.message}`;

@@ -4,7 +4,7 @@
  * restores.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, messageOf, StoreError, UsageError } from "../base/errors.ts";
+import { DeniedError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
@@ -12,14 +12,15 @@ import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf
 import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
 import { applyRotation } from "../policy/retention_rotation.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
-import { loadIndex } from "../repository/index_files.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { type DamagedSnapshot, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
-import { type RepositoryAccess, withLock, withoutAbortReason, withRepository, type World } from "./access.ts";
+import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 import { candidateOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
 import { type PreparedPrune, preparePrune, type PruneOptions, type PruneResult } from "./prune.ts";
+import { withoutAbortReason } from "./signals.ts";
+import { wholeIndex } from "./whole_index.ts";
 
 export type { RetentionBackup, RetentionFilter, RetentionRequest } from "./forget_selection.ts";
 
@@ -53,8 +54,8 @@ export interface ForgetResult extends Forgotten {
  * Plans and, unless it is a dry run, removes under an exclusive lock, oldest first; then prunes, if it is to. Throws
  * `UsageError` for a policy that keeps nothing and for a last good backup that is named, `IntegrityError` where a selector
  * may mean a snapshot that cannot be read, `StoreError` where the store contradicts itself about which snapshots there are,
- * all before anything is removed; `DeniedError` where the store does not let
- * files be removed; and what a prune throws. What fails or is interrupted halfway leaves the other backups as they were.
+ * all before anything is removed; `DeniedError` where the store does not let files be removed; and what a prune throws.
+ * What fails or is interrupted halfway leaves the other backups as they were.
  */
 export async function forget(
   access: RepositoryAccess,
@@ -67,7 +68,7 @@ export async function forget(
   return await withRepository(access, world, async (repository) => {
     const tools = { repository, world, options };
     if (dryRun && options.prune === undefined) return await run(tools, request, null);
-    const lockRequest = { exclusive: !dryRun, retryLockMs: access.retryLockMs, ...signal ? { signal } : {} };
+    const lockRequest = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
     return await withLock(repository, world, lockRequest, (lock) => run(tools, request, lock));
   });
 }
@@ -89,8 +90,8 @@ async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock
   // Planned first: what a prune would stumble over is found while all backups are still there.
   const prepared = isPruned ? await prepare(tools, lock!, { going, ids }) : null;
   if (!dryRun && going.length > 0) {
-    const tools = { files: repository.files, clock: world.clock, ...signal && { signal } };
-    await confirmListed(tools, { kind: "snapshot", names: ids }, "nothing was removed");
+    const confirmTools = { files: repository.files, clock: world.clock, signal };
+    await confirmListed(confirmTools, { kind: "snapshot", names: ids }, "nothing was removed");
     await removeAll(repository, lock!, going, signal);
   }
   await onForgotten?.(forgotten);
@@ -136,7 +137,7 @@ async function plan(
   // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
   const { files } = withStore(repository, withFreshReads(repository.store));
   const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
-  if (vanished.length > 0 && !dryRun) throw contradiction(vanished[0]!);
+  if (!dryRun) refuseVanished(vanished);
   const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
   const now = world.clock.now();
   const groups = planRetention(all, selectedBy(request, all, damaged), {
@@ -149,21 +150,11 @@ async function plan(
   return { forgotten: { groups, damaged }, ids: new Set([...snapshots, ...damaged].map(({ id }) => id)) };
 }
 
-/** Under an exclusive lock nobody else forgets backups. */
-function contradiction(id: SnapshotId): StoreError {
-  return new StoreError(
-    `The store listed snapshot ${id} and did not find it a moment later; nothing was removed; run it again later`,
-  );
-}
-
 /** Ids and run types of backups that restic rewrote lie in their manifests, which are read where those matter. */
 function withSummaries(backups: readonly Backup[], request: RetentionRequest, repository: Repository) {
   const needsThem = request.kind === "backups" || (request.kind === "policy" && request.rules.runTypes !== undefined);
   if (!needsThem) return backups;
-  return withRewritten(
-    backups,
-    async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) }),
-  );
+  return withRewritten(backups, wholeIndex(repository));
 }
 
 function judge(group: readonly RetentionBackup[], request: RetentionRequest, now: Date): Judgement<RetentionBackup>[] {
@@ -221,7 +212,7 @@ async function removeAll(
   try {
     await mapConcurrently(oldestFirst, store.connections, async ({ backup }) => {
       await lock.confirmHeld();
-      await files.remove("snapshot", backup.snapshotId, signal ? { signal } : {});
+      await files.remove("snapshot", backup.snapshotId, { signal });
       removed++;
     });
   } catch (error) {

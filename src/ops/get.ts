@@ -1,23 +1,22 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import { type Backup, backupOf, startedMsOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/selector.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { timestampToDate } from "../format/time.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import { isInFuture } from "../policy/expectation.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
-import { loadIndex } from "../repository/index_files.ts";
-import type { Repository } from "../repository/repository.ts";
+import { isInFuture } from "../policy/future.ts";
+import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, withoutAbortReason, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
+import { withoutAbortReason } from "./signals.ts";
+import { withWholeIndex } from "./whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {
@@ -120,8 +119,10 @@ async function findBackup(
   return await recoverBackup(selectDespiteDamage(known, damaged, request), openIndex);
 }
 
-function tellOfFuture({ id, series, started }: Backup, { clock, onProblem }: World): void {
-  if (!isInFuture(timestampToDate(started).getTime(), clock.now().getTime())) return;
+/** A clock that is wrong, here or there, is no reason to refuse a restore, but somebody should look at it. */
+function tellOfFuture(backup: Backup, { clock, onProblem }: World): void {
+  const { id, series, started } = backup;
+  if (!isInFuture(startedMsOf(backup), clock.now().getTime())) return;
   const which = `The latest backup of "${series}", ${shortId(id)}, claims to be begun in the future, at ${started}`;
   onProblem?.(new AgentError(`${which}: is a clock wrong, here or there? "agent ls" shows the others`));
 }
@@ -143,11 +144,11 @@ async function indexRepository(
   threads: PipelineThreads,
   signal: AbortSignal,
 ): Promise<IndexedRepository> {
-  const [index] = await Promise.all([
-    loadIndex(repository.files, { dataPlaces: true, signal }),
+  const [indexed] = await Promise.all([
+    withWholeIndex(repository, signal),
     threads.configure(repository.keys, "off"),
   ]);
-  return { ...repository, index };
+  return indexed;
 }
 
 /** What reading one file takes. The threads must be configured. */

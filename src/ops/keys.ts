@@ -1,8 +1,9 @@
-/** Keys and locks: who may open a repository, and who holds it. */
+/** Keys: whose password opens a repository. */
 import { UsageError } from "../base/errors.ts";
 import type { KeyId } from "../base/id.ts";
+import type { HeldLock } from "../repository/held_lock.ts";
 import { addKey, type ListedKey, listKeys, removeKey } from "../repository/keys.ts";
-import { type FoundLock, removeLocks } from "../repository/locks.ts";
+import type { Repository } from "../repository/repository.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 
 /** A key file, and whether it is the one the repository was opened with. */
@@ -19,54 +20,46 @@ export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[
 
 /** Lets one more password open the repository; gives the new key file's name. */
 export function keyAdd(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
-  return withRepository(
-    access,
-    world,
-    (repository) =>
-      withLock(repository, world, { exclusive: false, retryLockMs: access.retryLockMs }, async (lock) => {
-        const password = await newPassword();
-        await lock.confirmHeld();
-        return await addKey(repository.store, repository.keys, password, world);
-      }),
-  );
+  return withLocked(access, world, { exclusive: false }, async (repository, lock) => {
+    const password = await newPassword();
+    await lock.confirmHeld();
+    return await addKey(repository.store, repository.keys, password, world);
+  });
 }
 
 /** Takes a password's right to open the repository away. `prefix` is the beginning of its key file's name. */
 export function keyRemove(access: RepositoryAccess, prefix: string, world: World): Promise<KeyId> {
-  return withRepository(
-    access,
-    world,
-    (repository) =>
-      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async (lock) => {
-        const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
-        if (fitting.length !== 1) {
-          const count = fitting.length === 0 ? "is no key" : `are ${fitting.length} keys`;
-          throw new UsageError(`There ${count} named "${prefix}"; "agent key list" shows them`);
-        }
-        await lock.confirmHeld();
-        await removeKey(repository.store, fitting[0]!.id, repository.keyId);
-        return fitting[0]!.id;
-      }),
-  );
+  return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
+    const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
+    if (fitting.length !== 1) {
+      const count = fitting.length === 0 ? "is no key" : `are ${fitting.length} keys`;
+      throw new UsageError(`There ${count} named "${prefix}"; "agent key list" shows them`);
+    }
+    await lock.confirmHeld();
+    await removeKey(repository.store, fitting[0]!.id, repository.keyId);
+    return fitting[0]!.id;
+  });
 }
 
 /** Puts a new password in the place of the one in use: the new key file first, then the old one goes. */
 export function keyChange(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
-  return withRepository(
-    access,
-    world,
-    (repository) =>
-      withLock(repository, world, { exclusive: true, retryLockMs: access.retryLockMs }, async (lock) => {
-        const password = await newPassword();
-        await lock.confirmHeld();
-        const added = await addKey(repository.store, repository.keys, password, world);
-        await removeKey(repository.store, repository.keyId, added);
-        return added;
-      }),
-  );
+  return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
+    const password = await newPassword();
+    await lock.confirmHeld();
+    const added = await addKey(repository.store, repository.keys, password, world);
+    await removeKey(repository.store, repository.keyId, added);
+    return added;
+  });
 }
 
-/** Removes stale locks, or all of them; gives what was removed. */
-export function unlock(access: RepositoryAccess, options: { all: boolean }, world: World): Promise<FoundLock[]> {
-  return withRepository(access, world, ({ files }) => removeLocks(files, world, options));
+function withLocked<T>(
+  access: RepositoryAccess,
+  world: World,
+  { exclusive }: { readonly exclusive: boolean },
+  work: (repository: Repository, lock: HeldLock) => Promise<T>,
+): Promise<T> {
+  return withRepository(access, world, (repository) => {
+    const request = { exclusive, retryLockMs: access.retryLockMs };
+    return withLock(repository, world, request, (lock) => work(repository, lock));
+  });
 }

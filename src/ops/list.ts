@@ -3,10 +3,9 @@ import { type Backup, backupOf } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
-import { loadIndex } from "../repository/index_files.ts";
-import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { wholeIndex } from "./whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
@@ -26,7 +25,7 @@ export function listBackups(access: RepositoryAccess, filter: ListFilter, world:
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const fitting = snapshots.map(backupOf).filter((backup) => fits(backup, filter));
-    return { backups: await recovered(fitting, repository), damaged };
+    return { backups: await withRewritten(fitting, wholeIndex(repository)), damaged };
   });
 }
 
@@ -35,17 +34,9 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
   const wanted = parseSelector(selector);
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const backups = await recovered(snapshots.map(backupOf), repository);
-    return chainOf(
-      backups,
-      selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }),
-    );
+    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository));
+    return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
-}
-
-function recovered(backups: readonly Backup[], repository: Repository): Promise<Backup[]> {
-  const openIndex = async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) });
-  return withRewritten(backups, openIndex);
 }
 
 function fits({ series, host, snapshot }: Backup, filter: ListFilter): boolean {

@@ -9,7 +9,7 @@ export async function refuseMissingFolders(
   kinds: readonly FileKind[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const missing = await store.missingFolders?.(signal ? { signal } : {}) ?? [];
+  const missing = await store.missingFolders?.({ signal }) ?? [];
   const [first] = kinds.filter((kind) => missing.includes(kind));
   if (first === undefined) return;
   throw new StoreError(

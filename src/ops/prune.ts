@@ -2,24 +2,22 @@
  * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
  * in which it goes then is that of repository/prune_apply.ts.
  */
-import { AgentError, IntegrityError, StoreError, UsageError } from "../base/errors.ts";
-import { ID_BYTES, type SnapshotId } from "../base/id.ts";
-import { OPEN_FIELDS } from "../pipeline/calls.ts";
-import { SegmentPool } from "../pipeline/segments.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
+import { IntegrityError, StoreError, UsageError } from "../base/errors.ts";
+import type { SnapshotId } from "../base/id.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { type AppliedPrune, type ApplyPhase, applyPrune } from "../repository/prune_apply.ts";
 import { loadPruneIndex, type PruneIndex } from "../repository/prune_index.ts";
 import { markUsed } from "../repository/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../repository/prune_plan.ts";
-import { plaintextLength, READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlobs } from "../repository/prune_read.ts";
 import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
 import { findLastCopies } from "../repository/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
-import { loadSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
+import { loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
+import { findUnlisted } from "../repository/unlisted_packs.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 import { refuseMissingFolders } from "./missing_folders.ts";
+import { NO_VERIFIER, READS_PER_THREAD, startVerifier } from "./prune_verifier.ts";
 
 /** The parts of a prune, in their order. */
 export type PrunePhase = "indexes" | "trees" | ApplyPhase;
@@ -120,10 +118,10 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
-  if (vanished.length > 0) throw contradiction(vanished[0]!);
+  refuseVanished(vanished);
   refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
-  const packs: ListedFile[] = await Array.fromAsync(repository.store.list("pack", { signal }));
+  const packs = await listPacks(repository, index, signal);
   if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
   const listed = comparePacks(index, packs);
   const remaining = snapshots.filter(({ id }) => !without?.has(id));
@@ -136,8 +134,17 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
     onProgress: progress("trees"),
   });
   const use = usePacks(index, listed, used);
-  const plan = planPrune(use.packs, listed.orphans, limits);
+  const plan = planPrune(use.packs, listed.unindexed, limits);
   return { index, use, plan, snapshots: remaining.map(({ id }) => id) };
+}
+
+/** One that the listing left out would count as lost, and for lack of it a damaged copy of its blobs might be kept. */
+async function listPacks({ store }: Repository, index: PruneIndex, signal: AbortSignal): Promise<ListedFile[]> {
+  const listed = await Array.fromAsync(store.list("pack", { signal }));
+  const names = new Set(listed.map(({ name }) => name));
+  const missing = Array.from({ length: index.packCount }, (_, pack) => index.packId(pack))
+    .filter((name) => !names.has(name));
+  return [...listed, ...await findUnlisted(store, missing, signal)];
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
@@ -145,7 +152,7 @@ async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
+    if (!(error instanceof IntegrityError)) throw error;
     const advice = 'nothing was removed; run "agent check", which says what to do';
     throw new IntegrityError(`${error.message}; ${advice}`, { cause: error });
   }
@@ -164,9 +171,6 @@ interface PruneRun {
   /** What to say where it stops before it changes anything. */
   readonly unchanged: string;
 }
-
-/** Reads on their way for each verifying thread, so that none waits for the store. */
-const READS_PER_THREAD = 2;
 
 async function apply(
   { repository, world, lock, options, unchanged }: PruneRun,
@@ -202,51 +206,6 @@ async function apply(
   }
 }
 
-interface Verifier {
-  readonly verify: VerifyBlobs;
-  readonly stop: () => void;
-}
-
-const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), stop: () => {} };
-
-/** Verifies in the sealing threads, where blobs are opened as for a restore and their plaintext is dropped. */
-async function startVerifier({ keys }: Repository, { blobThreads }: World): Promise<Verifier> {
-  const threads = new PipelineThreads(blobThreads);
-  const pool = new SegmentPool({ count: blobThreads * READS_PER_THREAD, segmentBytes: READ_PLAINTEXT_BYTES });
-  try {
-    await threads.configure(keys, "off");
-  } catch (error) {
-    threads.terminate();
-    throw error;
-  }
-  const verify = async (read: SealedRead) => {
-    const segment = await pool.acquire(read.blobs.reduce((sum, blob) => sum + plaintextLength(blob), 0));
-    try {
-      // The thread takes its part of the request away, and the sealed bytes are still to be copied.
-      const request = { ...openRequest(read), parts: [read.bytes.slice()], segment: segment.bytes.buffer };
-      const transfer = [request.ids.buffer, request.table.buffer, ...request.parts.map(({ buffer }) => buffer)];
-      await threads.callBlobs("open", request, transfer);
-    } finally {
-      segment.release();
-    }
-  };
-  return { verify, stop: () => threads.terminate() };
-}
-
-/** The blobs of a read as numbers, and their ids. */
-function openRequest({ pack, blobs }: SealedRead) {
-  const table = new Uint32Array(blobs.length * OPEN_FIELDS.count);
-  const ids = new Uint8Array(blobs.length * ID_BYTES);
-  let target = 0;
-  blobs.forEach((blob, i) => {
-    const { id, offset, length, uncompressedLength } = blob;
-    table.set([0, offset, length, uncompressedLength, target], i * OPEN_FIELDS.count);
-    ids.set(id, i * ID_BYTES);
-    target += plaintextLength(blob);
-  });
-  return { packs: [pack], ids, table };
-}
-
 /** No put takes a day to write one file. */
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 
@@ -257,13 +216,6 @@ async function removeLeftovers(
 ): Promise<Leftovers> {
   const olderThan = new Date(clock.now().getTime() - LEFTOVER_AGE_MS);
   return await store.removeLeftovers?.({ olderThan, dryRun, signal }) ?? { files: 0, bytes: 0 };
-}
-
-/** Under an exclusive lock nobody else forgets backups, so a snapshot that is listed and cannot be read is still needed. */
-function contradiction(id: string): StoreError {
-  return new StoreError(
-    `Cannot prune: the store lists snapshot ${id} and does not find it; nothing was removed; run it again later`,
-  );
 }
 
 /** What the snapshots need that a listing leaves out would be removed. */

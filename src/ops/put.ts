@@ -12,7 +12,7 @@ import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import type { Repository } from "../repository/repository.ts";
-import { interruption, openAccess, type RepositoryAccess, withLock, withoutAbortReason, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
@@ -23,6 +23,7 @@ import {
   type WriteOptions,
   type WrittenBackup,
 } from "./session.ts";
+import { interruption, withoutAbortReason } from "./signals.ts";
 
 /** What to put, and under which conditions it counts. */
 export interface PutRequest extends BackupRequest {

@@ -4,18 +4,19 @@
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { ID_BYTES } from "../base/id.ts";
-import { OPEN_FIELDS } from "../pipeline/calls.ts";
+import { openTable } from "../pipeline/calls.ts";
 import type { FilledSegment } from "../pipeline/feed.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
-import { type IndexedRepository, packError } from "../repository/blob_reader.ts";
+import { packError } from "../repository/blob_reader.ts";
 import { type PackRange, planRead, type ReadPlan } from "../repository/read_plan.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 
 /** What `readStream` works with. The threads must be configured. */
 export interface ReadStreamOptions {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const BATCH_BYTES = 2 * 1024 * 1024;
@@ -71,14 +72,8 @@ async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOpt
   const segment = await pool.acquire(plan.bytes);
   try {
     const parts = await readRanges(plan.ranges, options);
-    const request = {
-      ...openRequest(batch),
-      parts,
-      packs: plan.ranges.map(({ pack }) => pack),
-      segment: segment.bytes.buffer,
-    };
-    const transfer = [request.ids.buffer, request.table.buffer, ...parts.map(({ buffer }) => buffer)];
-    await options.threads.callBlobs("open", request, transfer);
+    const packs = plan.ranges.map(({ pack }) => pack);
+    await options.threads.open({ ...blobsOf(batch), parts, packs, segment: segment.bytes.buffer });
     for (const { from, to, length } of plan.copies) segment.bytes.copyWithin(to, from, from + length);
     return { segment, length: plan.bytes };
   } catch (error) {
@@ -91,21 +86,16 @@ function readRanges(ranges: readonly PackRange[], { repository, signal }: ReadSt
   const { store } = repository;
   return mapConcurrently(ranges, store.connections, async ({ pack, offset, length }) => {
     try {
-      return await store.get({ kind: "pack", name: pack }, { offset, length }, signal ? { signal } : {});
+      return await store.get({ kind: "pack", name: pack }, { offset, length }, { signal });
     } catch (error) {
       throw packError(error, `data blobs in pack ${pack}`);
     }
   });
 }
 
-/** The blobs of a plan as numbers, and their ids. */
-function openRequest({ plan, ids }: Batch) {
-  const table = new Uint32Array(plan.blobs.length * OPEN_FIELDS.count);
-  const blobIds = new Uint8Array(plan.blobs.length * ID_BYTES);
-  plan.blobs.forEach((blob, i) => {
-    const { range, offset, length, uncompressedLength, target, position } = blob;
-    table.set([range, offset, length, uncompressedLength, target], i * OPEN_FIELDS.count);
-    blobIds.set(ids.subarray(position * ID_BYTES, (position + 1) * ID_BYTES), i * ID_BYTES);
-  });
-  return { ids: blobIds, table };
+function blobsOf({ plan, ids }: Batch) {
+  return openTable(plan.blobs.map((blob) => {
+    const id = ids.subarray(blob.position * ID_BYTES, (blob.position + 1) * ID_BYTES);
+    return { ...blob, id, part: blob.range };
+  }));
 }

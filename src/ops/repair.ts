@@ -1,7 +1,8 @@
 /** What the repairs share: how they hold the repository, and how they say that a store does not let them. */
 import { DeniedError } from "../base/errors.ts";
 import type { Repository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, withLock, withoutAbortReason, withoutCache, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
+import { withoutAbortReason } from "./signals.ts";
 
 /** Options that every repair has. */
 export interface RepairOptions {
@@ -22,7 +23,7 @@ export interface RepairProgress {
 export interface RepairSession {
   readonly repository: Repository;
   /** Throws `LockedError` where the lock is lost; to be asked before anything is removed. */
-  readonly confirmLock: () => Promise<void>;
+  readonly confirmHeld: () => Promise<void>;
 }
 
 /**
@@ -40,7 +41,7 @@ export async function withRepairSession<T>(
     const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
     return await withLock(repository, world, request, async (lock) => {
       await lock.confirmed;
-      return await work({ repository, confirmLock: () => lock.confirmHeld() });
+      return await work({ repository, confirmHeld: () => lock.confirmHeld() });
     });
   } catch (error) {
     if (error instanceof DeniedError) throw denied(error);

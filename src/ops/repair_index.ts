@@ -21,14 +21,14 @@ export function repairIndex(
   options: RepairIndexOptions,
 ): Promise<IndexRepair> {
   const { readAllPacks, dryRun, signal, onProgress } = options;
-  return withRepairSession(access, world, options, async ({ repository, confirmLock }) => {
+  return withRepairSession(access, world, options, async ({ repository, confirmHeld }) => {
     await refuseMissingFolders(repository.store, ["pack"], signal);
     return await repairIndexOf(repository, {
       readAllPacks,
       dryRun,
       clock: world.clock,
       signal,
-      confirmLock,
+      confirmHeld,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
     });
   });

@@ -4,9 +4,9 @@ import type { Backup } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
 import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { joinRanges, type LostRange, lostRanges, PieceBorders, shiftRange } from "../repository/repair_ranges.ts";
 import { DAMAGED_SUFFIX, type TreeDamage } from "../repository/repair_trees.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
 import { findNode, readTree, subtreeOf } from "../repository/trees.ts";
 
 /** A file, a stream or a directory of which something is lost. */

@@ -2,20 +2,21 @@
  * Repair packs: the blobs of damaged packs that are still whole go to new packs, then the damaged ones go.
  *
  * First the new packs and their index are durable, then the index files no longer list the damaged packs, which the store
- * has to confirm, then these are removed. So whatever stops a repair, every blob that could be read before can be read afterwards.
+ * has to confirm, then these are removed. So whatever stops a repair, every blob that could be read before can be read
+ * afterwards.
  */
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../base/id.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
 import type { PackedBlob } from "../format/blob.ts";
-import { BlobIndex } from "../repository/blob_index.ts";
+import { BlobIndex, PLACE_UNKNOWN } from "../repository/blob_index.ts";
 import { Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
+import { IndexFileWriter } from "../repository/index_file_writer.ts";
 import { packsOfIndex } from "../repository/index_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
-import { exchangeIndexFiles, IndexFileWriter } from "../repository/repair_index_files.ts";
+import { exchangeIndexFiles } from "../repository/repair_index_files.ts";
 import { confirmWhole, readPackHeader } from "../repository/repair_header.ts";
 import { LostBlobs } from "../repository/repair_lost.ts";
 import { joinRemains, type PackRemains, plaintextOf, salvagePack, type WholeBlob } from "../repository/repair_pack.ts";
@@ -69,7 +70,7 @@ export function repairPacks(access: RepositoryAccess, world: World, options: Rep
 /** One repair of packs in an open, locked repository. */
 class PacksRepair {
   readonly #repository: Repository;
-  readonly #confirmLock: () => Promise<void>;
+  readonly #confirmHeld: () => Promise<void>;
   readonly #world: World;
   readonly #options: RepairPacksOptions;
   readonly #findings = new Findings();
@@ -88,9 +89,9 @@ class PacksRepair {
   /** Blobs of the repaired packs that are not whole there. */
   readonly #lost = new LostBlobs();
 
-  constructor({ repository, confirmLock }: RepairSession, world: World, options: RepairPacksOptions) {
+  constructor({ repository, confirmHeld }: RepairSession, world: World, options: RepairPacksOptions) {
     this.#repository = repository;
-    this.#confirmLock = confirmLock;
+    this.#confirmHeld = confirmHeld;
     this.#world = world;
     this.#options = options;
   }
@@ -101,9 +102,14 @@ class PacksRepair {
     await this.#readIndex(targets);
     const { clock, randomBytes } = this.#world;
     const { signal, dryRun } = this.#options;
-    const repository = this.#repository;
-    const confirmHeld = this.#confirmLock;
-    const writer = new PackWriter({ repository, index: this.#saved, clock, randomBytes, signal, confirmHeld });
+    const writer = new PackWriter({
+      repository: this.#repository,
+      index: this.#saved,
+      clock,
+      randomBytes,
+      confirmHeld: this.#confirmHeld,
+      signal,
+    });
     try {
       const packs: RepairedPack[] = [];
       for (const id of targets) {
@@ -125,31 +131,26 @@ class PacksRepair {
 
   /** The packs to be repaired, sorted. */
   async #findTargets(): Promise<Set<PackId>> {
-    const { index: _, packs } = await checkIndex(this.#context("index"));
+    const { packs } = await checkIndex(this.#context("index"));
     const unreadable = this.#findings.errors.find(({ kind }) => kind === "index");
     if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
-    const { whole, missing, unreferenced } = await checkPacks(this.#context("packs"), packs);
+    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), packs);
     this.#missing = missing;
     const { packs: named } = this.#options;
     if (named.length > 0) {
-      const known = new Set([...packs.keys(), ...unreferenced.map(({ name }) => asId<PackId>(name))]);
+      const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
-    const threads = new PipelineThreads(this.#world.blobThreads);
-    try {
-      await threads.configure(this.#repository.keys, "off");
-      await checkPackData({ ...this.#context("data"), threads, passesOverOutages: true }, whole);
-    } finally {
-      threads.terminate();
-    }
+    const { blobThreads } = this.#world;
+    await checkPackData({ ...this.#context("data"), blobThreads, passesOverOutages: true }, whole);
     const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
-    return new Set([...damaged, ...await this.#damagedBesides(unreferenced)].sort());
+    return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
   }
 
   /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
-  async #damagedBesides(unreferenced: readonly ListedFile[]): Promise<PackId[]> {
+  async #damagedBesides(unindexed: readonly ListedFile[]): Promise<PackId[]> {
     const damaged: PackId[] = [];
-    for (const { name, size } of unreferenced) {
+    for (const { name, size } of unindexed) {
       const id = asId<PackId>(name);
       const { signal } = this.#options;
       signal.throwIfAborted();
@@ -172,7 +173,7 @@ class PacksRepair {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
           this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
         } else if (!inDoubt.has(id)) {
-          for (const blob of blobs) this.#elsewhere.add(blob.type, NOWHERE, blob.id);
+          for (const blob of blobs) this.#elsewhere.add(blob.type, PLACE_UNKNOWN, blob.id);
         }
       }
     }
@@ -216,13 +217,13 @@ class PacksRepair {
   }
 
   #holdElsewhere(blobs: readonly PackedBlob[]): void {
-    for (const { type, id } of blobs) this.#elsewhere.add(type, NOWHERE, id);
+    for (const { type, id } of blobs) this.#elsewhere.add(type, PLACE_UNKNOWN, id);
   }
 
   async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
     for (const blob of blobs) {
       const { type, id, sealed, uncompressedLength } = blob;
-      if (this.#options.dryRun) this.#saved.add(type, NOWHERE, id);
+      if (this.#options.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
       else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
       else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
     }
@@ -238,10 +239,10 @@ class PacksRepair {
     const gone = new Set(packs.map(({ id }) => id));
     const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
     const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
-    const writer = new IndexFileWriter(repository.files, { signal, confirmLock: this.#confirmLock });
+    const writer = new IndexFileWriter(repository.files, { signal, confirmHeld: this.#confirmHeld });
     await exchangeIndexFiles(repository, exchange, {
       writer,
-      confirmLock: this.#confirmLock,
+      confirmHeld: this.#confirmHeld,
       signal,
       onProgress: (done, total) => this.#progress("write", done, total),
     });
@@ -251,7 +252,7 @@ class PacksRepair {
     for (const { id: name, state } of packs) {
       if (state !== "repaired") continue;
       signal.throwIfAborted();
-      await this.#confirmLock();
+      await this.#confirmHeld();
       await repository.store.remove({ kind: "pack", name }, { signal });
     }
   }
@@ -274,9 +275,6 @@ class PacksRepair {
     };
   }
 }
-
-/** Only whether these blobs are somewhere is asked. */
-const NOWHERE = { pack: 0, offset: 0, length: 0, uncompressedLength: 0 };
 
 /** Whether reading finds no damage; null where the store does not give it, which says nothing. */
 async function isSound(read: () => Promise<unknown>): Promise<boolean | null> {

@@ -9,19 +9,22 @@ import { sidecarPath } from "../format/series.ts";
 import { IntegrityError, NotFoundError, StoreError } from "../base/errors.ts";
 import { type ManifestId, shortId, type SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
+import { saveTree } from "../backup/commit.ts";
 import { blobIdOf } from "../backup/content_list.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
 import { sha256 } from "../crypto/digest.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
-import type { IndexedRepository } from "../repository/blob_reader.ts";
 import { Findings, SuspectPacks } from "../repository/check_findings.ts";
 import { type CheckContext, checkIndex } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { PackWriter } from "../repository/pack_writer.ts";
 import { type RepairedNodes, TreeRepair } from "../repository/repair_trees.ts";
-import { loadSnapshot, loadSnapshots, saveSnapshot, type SnapshotList } from "../repository/snapshots.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
+import { saveSnapshotUnderLock } from "../repository/save_under_lock.ts";
+import { loadSnapshot, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
+import { failureOfFile } from "../repository/unreadable.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
 import { type Loss, lossesOf, ToldLosses } from "./repair_losses.ts";
@@ -60,14 +63,14 @@ export interface SnapshotRepair {
   readonly damaged: readonly DamagedBackup[];
   /** Snapshots that cannot be read at all, and stay: nothing can be done about them. */
   readonly unreadable: readonly SnapshotId[];
-  /** Such snapshots that were removed. */
+  /** Such snapshots that were removed, or would be. */
   readonly unreadableForgotten: readonly SnapshotId[];
 }
 
 /**
  * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
  * counts what lies in missing or cut packs as lost), `StoreError` where the store contradicts itself about what is lost,
- * `UsageError` for a selector that means no backup, what opening and locking throw, and the signal's reason.
+ * what `selectDespiteDamage` throws, what opening and locking throw, and the signal's reason.
  */
 export function repairSnapshots(
   access: RepositoryAccess,
@@ -124,14 +127,15 @@ class SnapshotsRepair {
   /** Where all backups are meant to be repaired, removes those snapshots of which nobody can tell whose they were. */
   async #forgetUnreadable(unreadable: ReadonlySet<SnapshotId>): Promise<Set<SnapshotId>> {
     const { forget, dryRun, backups, signal } = this.#options;
-    const { repository: { files }, confirmLock } = this.#session;
+    const { repository: { files }, confirmHeld } = this.#session;
     const forgotten = new Set<SnapshotId>();
-    if (!forget || dryRun || backups.length > 0) return forgotten;
+    if (!forget || backups.length > 0) return forgotten;
     for (const id of unreadable) {
       if (!await this.#isDamagedForCertain(id)) continue;
-      await confirmLock();
-      await files.remove("snapshot", id, { signal });
       forgotten.add(id);
+      if (dryRun) continue;
+      await confirmHeld();
+      await files.remove("snapshot", id, { signal });
     }
     return forgotten;
   }
@@ -144,7 +148,8 @@ class SnapshotsRepair {
     } catch (error) {
       if (error instanceof IntegrityError) return true;
       if (error instanceof NotFoundError) return false;
-      throw error;
+      await failureOfFile(this.#session.repository.store, error, this.#options.signal);
+      return false;
     }
   }
 
@@ -194,7 +199,7 @@ class SnapshotsRepair {
     this.#findings = new Findings();
     this.#suspects = new SuspectPacks();
     const { index, packs } = await checkIndex(this.#context("index"));
-    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unreferenced.length;
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unindexed.length;
     const [first] = this.#findings.errors;
     if (first === undefined || this.#options.dryRun) return index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
@@ -203,11 +208,13 @@ class SnapshotsRepair {
     );
   }
 
-  async #choose({ snapshots }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
+  async #choose({ snapshots, damaged }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     const { backups: wanted } = this.#options;
     if (wanted.length === 0) return backups;
-    const chosen = new Set(wanted.map((text) => selectBackup(backups, { selector: parseSelector(text), text })));
+    const chosen = new Set(
+      wanted.map((text) => selectDespiteDamage(backups, damaged, { selector: parseSelector(text), text })),
+    );
     return backups.filter((backup) => chosen.has(backup));
   }
 
@@ -223,11 +230,11 @@ class SnapshotsRepair {
       };
     }
     const { clock, randomBytes } = this.#world;
-    const { confirmLock: confirmHeld } = this.#session;
+    const { confirmHeld } = this.#session;
     const { index } = indexed;
     const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, signal, confirmHeld });
     return {
-      saveTree: async (tree) => blobIdOf(await writer.addPlaintext("tree", tree)),
+      saveTree: (tree) => saveTree(writer, tree),
       saveData: (bytes) => writer.addPlaintext("data", bytes),
       finish: () => writer.finish(),
       abandon: () => writer.abandon(),
@@ -269,18 +276,17 @@ class SnapshotsRepair {
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
   async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
     const { dryRun, forget, signal } = this.#options;
-    const { repository: { files }, confirmLock } = this.#session;
+    const { repository: { files }, confirmHeld } = this.#session;
     const { series, id, snapshotId, host, started } = backup;
     let leftId: SnapshotId | null = null;
     if (snapshot !== null) {
       leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
       signal.throwIfAborted();
-      await confirmLock();
-      if (leftId === null && !dryRun) leftId = await saveSnapshot(files, snapshot);
+      if (leftId === null && !dryRun) leftId = await saveSnapshotUnderLock(files, snapshot, { confirmHeld });
     }
     if (forget && !dryRun) {
       signal.throwIfAborted();
-      await confirmLock();
+      await confirmHeld();
       await files.remove("snapshot", snapshotId, { signal });
     }
     const left = snapshot === null ? null : { series: damagedSeries(series), snapshotId: leftId };

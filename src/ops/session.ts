@@ -31,6 +31,7 @@ import { loadSnapshots } from "../repository/snapshots.ts";
 import type { World } from "./access.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
 import { SessionChunks } from "./session_chunks.ts";
+import { withWholeIndex } from "./whole_index.ts";
 
 /** What a backup is to be, whatever its streams are. */
 export interface BackupRequest {
@@ -87,7 +88,7 @@ export interface SessionStream {
 function refuseReservedSeries(series: SeriesName): void {
   if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
   throw new UsageError(
-    `The series "${series}" is not free: below "damaged" lies what repairs leave of damaged backups`,
+    `The series "${series}" is not free: below "damaged" lies what repairs leave of damaged backups; choose another name`,
   );
 }
 
@@ -110,11 +111,9 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-  // The index of a session does not know where data blobs lie, to save memory; a manifest needs one that does for a moment.
-  const openIndex = async () => ({
-    ...repository,
-    index: await loadIndex(repository.files, { dataPlaces: true, signal }),
-  });
+  // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
+  // it is not kept.
+  const openIndex = () => withWholeIndex(repository, signal);
   const earlier = snapshots.map(backupOf);
   const { levelRules: rules = {}, ...whose } = request;
   const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.map(({ id }) => id) };
@@ -229,12 +228,12 @@ export class Session {
       index,
       parent: choice.parent,
       predecessor: choice.predecessor,
-      clock: world.clock,
       identity: world.identity,
       programVersion: world.programVersion,
       streams,
       manifest: this.#manifest(streams.map(({ file }) => file)),
-      confirmLock: async () => {
+      confirmHeld: () => lock.confirmHeld(),
+      confirm: async () => {
         await lock.confirmed;
         await confirm();
         await lock.confirmHeld();

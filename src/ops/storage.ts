@@ -4,6 +4,7 @@
  * A directory is a series. A backup is one commit, however many files are written to it at a time. The name is kept in the
  * backup's manifest; backups that were made otherwise are listed under their time and id.
  */
+import { withoutCopies } from "../backup/backup.ts";
 import { withGivenName } from "../backup/backup_name.ts";
 import { type BackupName, parseBackupName, parseSeries, type SeriesName } from "../format/series.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
@@ -11,7 +12,7 @@ import type { RepositoryAccess, World } from "./access.ts";
 import { forget } from "./forget.ts";
 import type { BackupRequest, WriteOptions } from "./session.ts";
 import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
-import { loadNamed, withoutCopies } from "./storage_list.ts";
+import { loadNamed } from "./storage_list.ts";
 import { OpenedStorage } from "./storage_opened.ts";
 import { type ReadCall, ReadHandle } from "./storage_read.ts";
 
@@ -79,7 +80,8 @@ class RepositoryStorage implements BackupStorage {
         onDamaged(snapshot);
       }
       const read: ReadCall = (stop, work) => this.#current().read(stop, work);
-      return withoutCopies(named).map((backup) => new ReadHandle(directory, backup, read));
+      const listed = new Set(withoutCopies(named.map(({ backup }) => backup)));
+      return named.filter(({ backup }) => listed.has(backup)).map((found) => new ReadHandle(directory, found, read));
     });
   }
 

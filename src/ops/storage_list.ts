@@ -4,9 +4,9 @@ import { type Backup, backupOf } from "../backup/backup.ts";
 import { nameOf } from "../backup/backup_name.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
-import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { wholeIndex } from "./whole_index.ts";
 
 /** A backup and the name it is listed under. */
 export interface NamedBackup {
@@ -21,9 +21,7 @@ export async function loadNamed(
   signal?: AbortSignal,
 ): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-  const options = { dataPlaces: true, ...signal && { signal } };
-  const openIndex = async () => ({ ...repository, index: await loadIndex(repository.files, options) });
-  return { named: await namedOf(snapshots.map(backupOf), series, openIndex), damaged };
+  return { named: await namedOf(snapshots.map(backupOf), series, wholeIndex(repository, signal)), damaged };
 }
 
 /** Those of a series among all backups, sorted by the bytes of their names. */
@@ -36,12 +34,6 @@ export async function namedOf(
   return ofSeries.map((backup) => ({ name: nameOf(backup), backup })).sort((a, b) =>
     compareByteStrings(a.name, b.name)
   );
-}
-
-/** The same backups without those that restic made of another one that is there, too. */
-export function withoutCopies(named: readonly NamedBackup[]): NamedBackup[] {
-  const present = new Set(named.map(({ backup: { id, snapshotId } }) => `${id} ${snapshotId}`));
-  return named.filter(({ backup: { id, snapshot } }) => !present.has(`${id} ${snapshot.original}`));
 }
 
 /** Whether there are snapshots besides those of these backups. */

@@ -7,9 +7,9 @@ import type { BackupName } from "../format/series.ts";
 import type { Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, type World } from "./access.ts";
 import type { BackupRequest, WriteOptions } from "./session.ts";
+import { interruptible, unlessAborted } from "./signals.ts";
 import { nameTaken } from "./storage_list.ts";
-import { Reader } from "./storage_read.ts";
-import { interruptible, unlessAborted } from "./storage_signals.ts";
+import { Reader } from "./storage_reader.ts";
 import { WriteHandle } from "./storage_write.ts";
 
 /** A backup to be written. */

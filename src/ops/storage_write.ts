@@ -6,7 +6,7 @@ import { type Inlet, Inlets } from "../pipeline/inlet.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import type { Repository } from "../repository/repository.ts";
-import { interruption, withLock, type World } from "./access.ts";
+import { withLock, type World } from "./access.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
@@ -17,6 +17,7 @@ import {
   type WriteOptions,
   type WrittenBackup,
 } from "./session.ts";
+import { interruption } from "./signals.ts";
 import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 

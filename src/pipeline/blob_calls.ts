@@ -10,7 +10,14 @@ import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
 import { BlockCompressor, BlockDecompressor } from "../crypto/zstd.ts";
-import { type BlobCalls, OPEN_FIELDS, type OpenRequest, type SealedBatch, type SealRequest } from "./calls.ts";
+import {
+  type BlobCalls,
+  OPEN_FIELDS,
+  type OpenField,
+  type OpenRequest,
+  type SealedBatch,
+  type SealRequest,
+} from "./calls.ts";
 import { verifyPack } from "./pack_verification.ts";
 import type { Handlers } from "./thread.ts";
 
@@ -162,7 +169,7 @@ function openPart(request: OpenRequest, part: number, blobs: readonly number[], 
   if (payloads.length > 0) freeBuffer(payloads[0]!);
 }
 
-function field(table: Uint32Array, blob: number, name: Exclude<keyof typeof OPEN_FIELDS, "count">): number {
+function field(table: Uint32Array, blob: number, name: OpenField): number {
   return table[blob * OPEN_FIELDS.count + OPEN_FIELDS[name]]!;
 }
 

@@ -1,4 +1,5 @@
 /** What the threads of the pipeline are asked, and what they answer. Everything here travels by `postMessage`. */
+import { ID_BYTES } from "../base/id.ts";
 import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
@@ -30,6 +31,23 @@ export interface SealedBatch {
 
 /** Where one blob lies in the parts of an `OpenRequest`, and where its plaintext goes; numbers a blob in `table`. */
 export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
+
+/** A blob to be opened: its id of 32 bytes, and its numbers in `table`. */
+export type BlobToOpen = { readonly id: Uint8Array } & { readonly [Field in OpenField]: number };
+
+/** A number of a blob in `table`. */
+export type OpenField = Exclude<keyof typeof OPEN_FIELDS, "count">;
+
+/** These blobs as an `OpenRequest` has them. */
+export function openTable(blobs: readonly BlobToOpen[]): Pick<OpenRequest, "ids" | "table"> {
+  const ids = new Uint8Array(blobs.length * ID_BYTES);
+  const table = new Uint32Array(blobs.length * OPEN_FIELDS.count);
+  blobs.forEach(({ id, part, offset, length, uncompressedLength, target }, i) => {
+    ids.set(id, i * ID_BYTES);
+    table.set([part, offset, length, uncompressedLength, target], i * OPEN_FIELDS.count);
+  });
+  return { ids, table };
+}
 
 /** Blobs to be opened, decompressed, verified, and written to their places in a segment. */
 export interface OpenRequest {

@@ -105,8 +105,7 @@ async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, fille
   const segment = filled?.segment;
   segment?.retain();
   try {
-    const request = { carry, cuts, segment: segment?.bytes.buffer ?? NO_SEGMENT };
-    return await threads.callBlobs("seal", request, [carry.buffer, cuts.buffer]);
+    return await threads.seal({ carry, cuts, segment: segment?.bytes.buffer ?? NO_SEGMENT });
   } finally {
     segment?.release();
   }

@@ -3,8 +3,9 @@ import type { IdTable } from "../base/id_table.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { GuardChoice } from "../guard/guard.ts";
-import type { BlobCalls, DigestCalls } from "./calls.ts";
+import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { Inspection } from "./inspection.ts";
+import type { PackVerdict, VerifyRequest } from "./pack_verification.ts";
 import { Slots } from "./slots.ts";
 import { Thread } from "./thread.ts";
 
@@ -42,7 +43,7 @@ export class PipelineThreads {
     return new Inspection(this.#digest, this.#streams++, guard);
   }
 
-  /** Gives the sealing threads what they need; once, before `callBlobs`. */
+  /** Gives the sealing threads what they need; once, before any other call. */
   async configure(keys: SealingKeys, compression: CompressionLevel): Promise<void> {
     await Promise.all(this.#blobs.map(({ thread }) => thread.call("configure", { keys, compression })));
   }
@@ -56,16 +57,31 @@ export class PipelineThreads {
     for (const { thread } of this.#blobs) thread.call("known", view).catch(() => {});
   }
 
+  /** Seals what is new of the chunks. Owns: `carry` and `cuts` of the request are gone. */
+  seal(request: SealRequest): Promise<SealedBatch> {
+    return this.#callBlobs("seal", request, [request.carry, request.cuts]);
+  }
+
+  /** Writes plaintext to its places. Throws `IntegrityError` that names the blob. Owns: all but the segment is gone. */
+  async open(request: OpenRequest): Promise<void> {
+    await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts]);
+  }
+
+  /** Judges a pack. Owns: its bytes are gone. */
+  verify(request: VerifyRequest): Promise<PackVerdict> {
+    return this.#callBlobs("verify", request, [request.bytes]);
+  }
+
   /** Asks the sealing thread that has the least to do. A thread that broke fails every call made to it. */
-  async callBlobs<Name extends "seal" | "open" | "verify">(
+  async #callBlobs<Name extends "seal" | "open" | "verify">(
     name: Name,
     request: BlobCalls[Name]["request"],
-    transfer: Transferable[],
+    given: readonly { readonly buffer: ArrayBuffer }[],
   ): Promise<BlobCalls[Name]["response"]> {
     const chosen = this.#blobs.reduce((least, other) => other.load < least.load ? other : least);
     chosen.load++;
     try {
-      return await chosen.thread.call(name, request, transfer);
+      return await chosen.thread.call(name, request, given.map(({ buffer }) => buffer));
     } finally {
       chosen.load--;
     }

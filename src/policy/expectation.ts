@@ -2,6 +2,8 @@
 import { UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import { isRunType, type RunType } from "../base/run_type.ts";
+import { isInFuture } from "./future.ts";
+import { groupBySeriesAndHost } from "./series_and_host.ts";
 
 /** That somebody's newest backup is no older than a span. What is null stands for each one there is. */
 export interface Expectation {
@@ -33,14 +35,6 @@ export interface ExpectationVerdict {
   /** Age of the newest backup that counts, or null where there is none. */
   readonly ageMs: number | null;
   readonly isOverdue: boolean;
-}
-
-/** Clocks of two machines may differ by so much; what lies further in the future proves nothing. */
-export const CLOCK_TOLERANCE_MS = 5 * 60_000;
-
-/** Whether a backup of that time lies in the future, beyond what clocks may differ. */
-export function isInFuture(startedMs: number, nowMs: number): boolean {
-  return startedMs > nowMs + CLOCK_TOLERANCE_MS;
 }
 
 /**
@@ -80,7 +74,7 @@ export function judgeExpectations(
   nowMs: number,
 ): ExpectationVerdict[] {
   return expectations.flatMap((expectation) => {
-    const about = placesOf(evidence.filter((backup) => isAbout(expectation, backup)));
+    const about = groupBySeriesAndHost(evidence.filter((backup) => isAbout(expectation, backup)));
     if (about.length === 0) return [missing(expectation)];
     return about.map((backups) => judge(expectation, backups, nowMs));
   });
@@ -88,12 +82,6 @@ export function judgeExpectations(
 
 function isAbout({ series, host }: Expectation, backup: Evidence): boolean {
   return (series === null || series === backup.series) && (host === null || host === backup.host);
-}
-
-/** The backups of each series on each host. */
-function placesOf(evidence: readonly Evidence[]): Evidence[][] {
-  const places = Map.groupBy(evidence, ({ series, host }) => JSON.stringify([series, host]));
-  return [...places.values()];
 }
 
 function missing(expectation: Expectation): ExpectationVerdict {

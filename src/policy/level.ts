@@ -2,7 +2,7 @@
 import { shortId } from "../base/id.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { RunType } from "../base/run_type.ts";
-import { isInFuture } from "./expectation.ts";
+import { isInFuture } from "./future.ts";
 import { type FreezerRules, freezerVerdicts } from "./level_freezer.ts";
 import { levelOf, type LevelRecord, type LevelRuleName, type LevelVerdict, newestChainOf } from "./level_history.ts";
 import { twinDbVerdict } from "./level_twindb.ts";

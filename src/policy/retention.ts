@@ -6,7 +6,7 @@
  */
 import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../base/duration.ts";
 import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
-import { isInFuture } from "./expectation.ts";
+import { isInFuture } from "./future.ts";
 
 /** What retention has to know of a backup. */
 export interface RetentionCandidate {
@@ -75,11 +75,11 @@ export function applyPolicy<T extends RetentionCandidate>(
     runTypeRule(rules, now),
     ageRule(rules, now),
   ];
-  return newestFirst.map((backup, position) => ({
-    backup,
-    matches: keepers.flatMap((keeper) => keeper(backup, position === newestFirst.length - 1)),
-    counters: counted.left(),
-  }));
+  return newestFirst.map((backup, position) => {
+    const matches = keepers.flatMap((keeper) => keeper(backup, position === newestFirst.length - 1));
+    // The keepers count down: what is left is known once all of them were asked.
+    return { backup, matches, counters: counted.left() };
+  });
 }
 
 /** The backups with the newest first; equal times stand in the reverse order of ids. */

@@ -68,7 +68,7 @@ export function planRetention<T extends PlannedBackup>(
  * The newest good backup of each series and host of which all good ones go. Those of the future count only where there are
  * no others: a clock that once ran ahead must not let the real backups go in favour of one that claims to be newer.
  */
-export function lastGood<T extends PlannedBackup>(all: readonly T[], going: ReadonlySet<T>, now: Date): Set<T> {
+function lastGood<T extends PlannedBackup>(all: readonly T[], going: ReadonlySet<T>, now: Date): Set<T> {
   const spared = new Set<T>();
   for (const members of groupsOf(all, ["host", "series"])) {
     const good = newestFirstOf(members).filter(({ isGood }) => isGood);

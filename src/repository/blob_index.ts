@@ -12,7 +12,6 @@ import { ID_BYTES, type PackId } from "../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../base/id_table.ts";
 import type { BlobType } from "../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../format/index_skim.ts";
-import { SEAL_OVERHEAD_BYTES } from "../format/pack_header.ts";
 
 /** Where a blob lies. Lengths and offset in bytes of the pack file. */
 export interface BlobPlace {
@@ -24,10 +23,11 @@ export interface BlobPlace {
   readonly uncompressedLength: number;
 }
 
-/** Bytes of plaintext of the blob at a place: what is not compressed is only sealed. */
-export function plaintextLength(place: BlobPlace): number {
-  return place.uncompressedLength || place.length - SEAL_OVERHEAD_BYTES;
-}
+/**
+ * Stands for a place that nobody asks for: of a blob in an open pack, which nobody reads before the next load of the index,
+ * or where all that counts is whether a blob is there.
+ */
+export const PLACE_UNKNOWN: BlobPlace = { pack: 0, offset: 0, length: 0, uncompressedLength: 0 };
 
 /** Which data blobs an index knows, and which of them it can locate. */
 export interface PlaceOptions {

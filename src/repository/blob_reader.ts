@@ -2,17 +2,13 @@
 import { IntegrityError, NotFoundError, ShortFileError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { PackId } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
+import type { Sealer } from "../crypto/seal.ts";
 import { decompress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
 import type { GetOptions } from "../store/store.ts";
-import type { BlobIndex, BlobPlace } from "./blob_index.ts";
-import type { Repository } from "./repository.ts";
-
-/** A repository whose index is loaded: what can find blobs. */
-export interface IndexedRepository extends Repository {
-  readonly index: BlobIndex;
-}
+import type { BlobPlace } from "./blob_index.ts";
+import type { IndexedRepository } from "./repository.ts";
 
 /**
  * The plaintext of the blob whose id stands in `id` at `offset`, verified. What does not open is read once more from the
@@ -63,11 +59,29 @@ async function readSealed(
 }
 
 function openBlob({ sealer }: IndexedRepository, { place, digest, what }: LocatedBlob, sealed: Uint8Array): Uint8Array {
+  return openSealed(sealer, { digest, uncompressedLength: place.uncompressedLength }, sealed, what);
+}
+
+/** What a sealed blob is compared with. */
+export interface ExpectedPlaintext {
+  /** SHA-256 of its plaintext, 64 hex digits. */
+  readonly digest: string;
+  /** Bytes of its plaintext where it is compressed, else 0. */
+  readonly uncompressedLength: number;
+}
+
+/** The plaintext of a sealed blob, verified. Throws `IntegrityError` naming `what` where it is not what is expected. */
+export function openSealed(
+  sealer: Sealer,
+  { digest, uncompressedLength }: ExpectedPlaintext,
+  sealed: Uint8Array,
+  what: string,
+): Uint8Array {
   const payload = sealer.open(sealed, what);
-  const plaintext = place.uncompressedLength > 0
-    ? decompress(payload, place.uncompressedLength, place.uncompressedLength, what)
+  const plaintext = uncompressedLength > 0
+    ? decompress(payload, uncompressedLength, uncompressedLength, what)
     : payload;
-  if (encodeHex(sha256(plaintext)) !== digest) {
+  if (sha256Hex(plaintext) !== digest) {
     throw new IntegrityError(`Damaged ${what}: its content does not have the SHA-256 it is named by`);
   }
   return plaintext;

@@ -4,10 +4,9 @@
  * Of a pack's description only a digest is kept: that of the header the pack must have if the description is true. So the
  * memory a blob takes stays that of `BlobIndex`, and reading a pack later tells whether its header and the index agree.
  */
-import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError, NotFoundError } from "../base/errors.ts";
+import { IntegrityError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
-import { asId, type IndexId, type PackId } from "../base/id.ts";
+import type { IndexId, PackId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { PackedBlob } from "../format/blob.ts";
 import {
@@ -19,6 +18,7 @@ import {
 } from "../format/pack_header.ts";
 import { BlobIndex } from "./blob_index.ts";
 import type { Findings, SuspectPacks } from "./check_findings.ts";
+import { forEachIndexFile, loadIndexFile } from "./index_files.ts";
 import { packsOfIndex } from "./index_packs.ts";
 import type { Repository } from "./repository.ts";
 
@@ -51,31 +51,25 @@ export interface CheckContext {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-const FILES_AT_ONCE = 4;
-
 /** Loads and checks all index files; a damaged one is found and passed over. */
 export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
   const { repository: { files }, signal, onProgress } = context;
-  const ids: IndexId[] = [];
-  for await (const { name } of files.list("index", { signal })) ids.push(asId<IndexId>(name));
-  ids.sort();
   const check = new IndexCheck(context);
-  for (let start = 0; start < ids.length; start += FILES_AT_ONCE) {
-    const batch = ids.slice(start, start + FILES_AT_ONCE);
-    const loaded = await mapConcurrently(batch, FILES_AT_ONCE, (id) => load(context, id));
-    batch.forEach((id, i) => check.add(id, loaded[i]!));
-    onProgress(start + batch.length, ids.length);
-  }
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => load(context, id),
+    take: (id, loaded) => check.add(id, loaded),
+    onProgress,
+  });
   return check;
 }
 
-/** The text of an index file, why it cannot be had, or "gone" where another process removed it meanwhile. */
-async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | "gone"> {
+/** The text of an index file, why it cannot be had, or null where another process removed it meanwhile. */
+async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | null> {
   try {
-    return await repository.files.load("index", id, { signal });
+    return await loadIndexFile(repository.files, id, signal);
   } catch (error) {
     if (error instanceof IntegrityError) return error;
-    if (error instanceof NotFoundError) return "gone";
     throw error;
   }
 }
@@ -89,8 +83,8 @@ class IndexCheck implements CheckedIndex {
     this.#context = context;
   }
 
-  add(id: IndexId, loaded: Uint8Array | IntegrityError | "gone"): void {
-    if (loaded === "gone") return;
+  add(id: IndexId, loaded: Uint8Array | IntegrityError | null): void {
+    if (loaded === null) return;
     try {
       if (loaded instanceof IntegrityError) throw loaded;
       for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);

@@ -3,7 +3,8 @@ import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
 import type { Node } from "../format/node.ts";
-import { type BlobIndex, plaintextLength } from "./blob_index.ts";
+import { plaintextLength } from "../format/pack_header.ts";
+import type { BlobIndex } from "./blob_index.ts";
 import type { Finding, SuspectPacks } from "./check_findings.ts";
 
 /** What is wrong with one node, or with the order of all. */

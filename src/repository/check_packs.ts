@@ -2,17 +2,18 @@
 import type { PackId } from "../base/id.ts";
 import type { ListedFile } from "../store/store.ts";
 import type { CheckContext, DescribedPack } from "./check_index.ts";
+import { findUnlisted } from "./unlisted_packs.ts";
 
 /** What was found of the packs. */
 export interface CheckedPacks {
   /** Those that are there in their right size. */
   readonly whole: readonly DescribedPack[];
-  /** Those that the store does not list. */
+  /** Those that the store does not have. */
   readonly missing: ReadonlySet<PackId>;
   /** Bytes of all packs that the index describes, as far as they are there. */
   readonly bytes: number;
   /** Packs that no index describes, in the order of their names. */
-  readonly unreferenced: readonly ListedFile[];
+  readonly unindexed: readonly ListedFile[];
 }
 
 const BRING_BACK_PACK = "bring the file back from a copy of the store; where there is none, run ";
@@ -25,12 +26,14 @@ export async function checkPacks(
   packs: ReadonlyMap<PackId, DescribedPack>,
 ): Promise<CheckedPacks> {
   const sizes = new Map<PackId, number>();
-  const unreferenced: ListedFile[] = [];
+  const unindexed: ListedFile[] = [];
   for await (const file of store.list("pack", { signal })) {
     if (packs.has(file.name as PackId)) sizes.set(file.name as PackId, file.size);
-    else unreferenced.push(file);
+    else unindexed.push(file);
     onProgress(sizes.size, packs.size);
   }
+  const unlisted = [...packs.keys()].filter((id) => !sizes.has(id));
+  for (const { name, size } of await findUnlisted(store, unlisted, signal)) sizes.set(name as PackId, size);
   const whole: DescribedPack[] = [];
   const missing = new Set<PackId>();
   let bytes = 0;
@@ -44,10 +47,10 @@ export async function checkPacks(
     else whole.push(pack);
   }
   // The order of a listing is the store's; a report is always the same.
-  unreferenced.sort((a, b) => a.name < b.name ? -1 : 1);
+  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
   const isIndexDamaged = findings.errors.some(({ kind }) => kind === "index");
-  for (const { name, size } of unreferenced) findings.note(unreferencedPack(name, size, isIndexDamaged));
-  return { whole, missing, bytes, unreferenced };
+  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, isIndexDamaged));
+  return { whole, missing, bytes, unindexed };
 }
 
 function missingPack({ id }: DescribedPack) {
@@ -59,7 +62,7 @@ function wrongSize({ id, bytes }: DescribedPack, size: number) {
   return { kind: "pack", id, text, advice: WRONG_SIZE_ADVICE, repair: "packs" } as const;
 }
 
-function unreferencedPack(id: string, size: number, isIndexDamaged: boolean) {
+function unindexedPack(id: string, size: number, isIndexDamaged: boolean) {
   if (isIndexDamaged) {
     const text = `Pack ${id} of ${size} bytes is in no index that can be read`;
     return { kind: "pack", id, text, advice: `keep it: "agent repair index" lists it again` } as const;

@@ -11,7 +11,7 @@ import type { SealedFiles, SealedKind } from "./sealed_files.ts";
 export interface ConfirmTools {
   readonly files: SealedFiles;
   readonly clock: Clock;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The files of a kind that there have to be, and no others. */
@@ -52,7 +52,7 @@ async function differenceFrom(
   { files, signal }: ConfirmTools,
 ): Promise<string | null> {
   const listed = new Set<string>();
-  for await (const { name } of files.list(kind, signal ? { signal } : {})) listed.add(name);
+  for await (const { name } of files.list(kind, { signal })) listed.add(name);
   const missing = names.difference(listed).size;
   const additional = listed.difference(names).size;
   return missing + additional === 0 ? null : `${missing} are missing, ${additional} are too many`;

@@ -53,7 +53,7 @@ export interface AcquireOptions {
   readonly exclusive: boolean;
   /** How long to try again while somebody else's lock excludes this one, in milliseconds; 0 (the default) fails at once. */
   readonly retryLockMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -63,7 +63,7 @@ export interface AcquireOptions {
 export async function acquireLock(files: SealedFiles, tools: LockTools, options: AcquireOptions): Promise<HeldLock> {
   const { retryLockMs = 0, signal } = options;
   const { clock } = tools;
-  const reader = new LockReader(files);
+  const reader = new LockReader(files, clock);
   const deadlineMs = clock.monotonicMs() + retryLockMs;
   for (let pauseMs = FIRST_RETRY_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS)) {
     try {
@@ -98,18 +98,18 @@ function shortened(pauseMs: number, { randomBytes }: LockTools): number {
 }
 
 /** A moment by both clocks: the one of the wall may be set, and the other may stand still in a standby. */
-interface Moment {
+interface ClockReading {
   readonly wallMs: number;
   readonly monotonicMs: number;
 }
 
-function momentOf(clock: Clock): Moment {
+function readClocks(clock: Clock): ClockReading {
   return { wallMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
 }
 
 /** The longer of what both clocks say. */
-function msSince({ wallMs, monotonicMs }: Moment, clock: Clock): number {
-  const now = momentOf(clock);
+function msSince({ wallMs, monotonicMs }: ClockReading, clock: Clock): number {
+  const now = readClocks(clock);
   return Math.max(now.wallMs - wallMs, now.monotonicMs - monotonicMs);
 }
 
@@ -126,9 +126,9 @@ class RefreshedLock implements HeldLock {
   /** The file that was there since the lock was taken, or took the place of such a one without a gap. */
   #id: LockId;
   /** When the writing of that file began, whose time is no later. */
-  #refreshed: Moment;
+  #refreshed: ClockReading;
   /** When that file was last found to be there. */
-  #seen: Moment | undefined;
+  #seen: ClockReading | undefined;
   #look: Promise<void> | undefined;
   #refreshFailure: unknown;
   #lost: LockedError | undefined;
@@ -137,7 +137,7 @@ class RefreshedLock implements HeldLock {
 
   /** Writes the lock; it is not confirmed then. */
   static async take(reader: LockReader, tools: LockTools, options: AcquireOptions): Promise<RefreshedLock> {
-    const taken = momentOf(tools.clock);
+    const taken = readClocks(tools.clock);
     const id = await writeLock(reader.files, tools, options.exclusive);
     return new RefreshedLock(reader, tools, options, { id, taken });
   }
@@ -146,7 +146,7 @@ class RefreshedLock implements HeldLock {
     reader: LockReader,
     tools: LockTools,
     { exclusive, signal }: AcquireOptions,
-    { id, taken }: { readonly id: LockId; readonly taken: Moment },
+    { id, taken }: { readonly id: LockId; readonly taken: ClockReading },
   ) {
     this.#reader = reader;
     this.#files = reader.files;
@@ -189,7 +189,7 @@ class RefreshedLock implements HeldLock {
     const either = signal ? AbortSignal.any([released, signal]) : released;
     for (let pauseMs = SETTLE_MS; pauseMs <= LONGEST_SETTLE_MS; pauseMs *= 2) {
       await clock.sleep(pauseMs, either);
-      const looked = momentOf(clock);
+      const looked = readClocks(clock);
       const request = { exclusive: this.#exclusive, own: [this.#id], signal: either };
       const listed = await refuseConflicts(this.#reader, this.#tools, request);
       if (listed.has(this.#id)) {
@@ -204,7 +204,7 @@ class RefreshedLock implements HeldLock {
 
   /** Looks whether the file is there and, where it is not, marks the lock as lost. */
   async #lookForFile(): Promise<void> {
-    const looked = momentOf(this.#tools.clock);
+    const looked = readClocks(this.#tools.clock);
     if (await this.#isThere()) this.#seen = looked;
     else this.#lose("was removed by somebody");
   }
@@ -239,7 +239,7 @@ class RefreshedLock implements HeldLock {
    */
   async #refresh(): Promise<void> {
     this.assertHeld();
-    const begun = momentOf(this.#tools.clock);
+    const begun = readClocks(this.#tools.clock);
     const id = await writeLock(this.#files, this.#tools, this.#exclusive);
     this.#ids.add(id);
     await this.#lookForFile();

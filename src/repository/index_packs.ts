@@ -6,7 +6,8 @@ import { decodeIndex } from "../format/index_file.ts";
 
 /**
  * The packs of an index file with their blobs by offset, each blob once: some writers name a pack twice in one file, which
- * restic takes for one description. One without blobs is left out. Owns: the result keeps nothing of `json`. Throws `IntegrityError` for a malformed file.
+ * restic takes for one description. One without blobs is left out. Owns: the result keeps nothing of `json`. Throws
+ * `IntegrityError` for a malformed file.
  */
 export function packsOfIndex(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
   const packs = new Map<PackId, PackedBlob[]>();

@@ -4,10 +4,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { IntegrityError, NoRepositoryError, NotFoundError, UsageError, WrongPasswordError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
 import { asId, type KeyId, shortId } from "../base/id.ts";
-import { sha256 } from "../crypto/digest.ts";
-import { deriveKey, NEW_KEY_PARAMETERS, type ScryptParameters } from "../crypto/kdf.ts";
+import { sha256Hex } from "../crypto/digest.ts";
+import { deriveKey, NEW_KEY_PARAMETERS, SALT_BYTES, type ScryptParameters } from "../crypto/kdf.ts";
 import { createSealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import type { ProcessMark } from "../format/lock.ts";
@@ -42,7 +41,6 @@ export interface UnlockedKey {
 
 /** restic gives up after as many key files; so does this, since each one costs a derivation. */
 const MOST_KEYS_TRIED = 20;
-const SALT_BYTES = 64;
 
 /**
  * Finds the key file that the password opens. Throws `NoRepositoryError` where there is no key file, and
@@ -52,7 +50,8 @@ export async function unlockMasterKey(store: BlobStore, password: string): Promi
   const ids = await listKeyIds(store);
   if (ids.length === 0) {
     throw new NoRepositoryError(
-      `There is a config but no key file in ${store.location}: the repository cannot be opened`,
+      `There is a config but no key file in ${store.location}, so the repository cannot be opened: ` +
+        "bring its key files back from a copy of the store",
     );
   }
   for (const id of ids.slice(0, MOST_KEYS_TRIED)) {
@@ -96,7 +95,7 @@ export async function addKey(store: BlobStore, keys: SealingKeys, password: stri
     salt,
     data: sealer.seal(encodeMasterKey(keys)),
   });
-  const id = asId<KeyId>(encodeHex(sha256(bytes)));
+  const id = asId<KeyId>(sha256Hex(bytes));
   await store.put({ kind: "key", name: id }, [bytes]);
   return id;
 }
@@ -123,12 +122,14 @@ async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undef
   try {
     const bytes = await store.get({ kind: "key", name: id });
     const keyFile = decodeKeyFile(bytes, `key ${id}`);
-    if (encodeHex(sha256(bytes)) === id) return keyFile;
+    if (sha256Hex(bytes) === id) return keyFile;
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
   }
-  throw new IntegrityError(`Damaged key ${id}: its content does not have the SHA-256 it is named by`);
+  throw new IntegrityError(
+    `Damaged key ${id}: its content does not have the SHA-256 it is named by; bring the file back from a copy of the store`,
+  );
 }
 
 /** The master key, or undefined where the password is not this key file's. */

@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { formatDuration } from "../base/duration.ts";
-import { IntegrityError, LockedError, NotFoundError } from "../base/errors.ts";
+import { AgentError, IntegrityError, LockedError, NotFoundError } from "../base/errors.ts";
 import { asId, type LockId } from "../base/id.ts";
 import { decodeLock, type Lock } from "../format/lock.ts";
 import { timestampToDate, ZERO_TIME } from "../format/time.ts";
@@ -29,6 +29,9 @@ const STALE_MS = 30 * 60 * 1000;
 /** Numbers of processes lie from 1 to here; to a system others may mean groups of processes. */
 const LARGEST_PID = 2 ** 31 - 1;
 const LOADS_AT_ONCE = 8;
+/** So often a lock is looked for that is listed and not found: at once again, then after pauses that double, 3 s in all. */
+const MOST_LOOKS = 6;
+const FIRST_PAUSE_MS = 200;
 /** No more of a name is shown. */
 const LONGEST_NAME = 64;
 
@@ -49,19 +52,19 @@ export interface FoundLock {
   readonly stale: StaleReason | null;
 }
 
-/** All locks there are. Throws `IntegrityError` for one that cannot be read. */
+/** All locks there are. Throws `IntegrityError` for one that cannot be read, `LockedError` for one that is not found. */
 export async function listLocks(files: SealedFiles, tools: LockTools): Promise<FoundLock[]> {
-  const { others } = await new LockReader(files).look();
+  const { others } = await new LockReader(files, tools.clock).look();
   return others.map((read) => foundLock(read, tools));
 }
 
-/** Removes stale locks, or all, even such as cannot be read; gives what was removed. */
+/** Removes stale locks, or all, even such as cannot be read; gives what was removed. Throws what `listLocks` throws. */
 export async function removeLocks(
   files: SealedFiles,
   tools: LockTools,
   options: { all: boolean },
 ): Promise<FoundLock[]> {
-  const { others } = await new LockReader(files).look();
+  const { others } = await new LockReader(files, tools.clock).look();
   const found = others.map((read) => options.all ? anyLock(read, tools) : foundLock(read, tools));
   const going = found.filter(({ stale }) => options.all || stale !== null);
   for (const { id } of going) await files.remove("lock", id);
@@ -86,7 +89,7 @@ export async function refuseConflicts(
   tools: LockTools,
   { exclusive, own, signal }: WantedLock,
 ): Promise<ReadonlySet<LockId>> {
-  const { listed, others } = await reader.look({ own, ...signal && { signal } });
+  const { listed, others } = await reader.look({ own, signal });
   for (const read of others) {
     const found = foundLock(read, tools);
     if (isOver(found, tools)) {
@@ -98,10 +101,10 @@ export async function refuseConflicts(
   return listed;
 }
 
-/** A lock file, and what it says or why it cannot be read. */
+/** A lock file, and what it says or why that is not known. */
 interface ReadLock {
   readonly id: LockId;
-  readonly content: Lock | IntegrityError;
+  readonly content: Lock | IntegrityError | LockedError;
 }
 
 /** What a look at the locks found. */
@@ -115,26 +118,31 @@ interface Look {
 /** Reads the locks of a repository, each once however often it looks: a lock file never changes. */
 export class LockReader {
   readonly files: SealedFiles;
-  /** By name what was read; undefined where the file was gone before. */
-  readonly #contents = new Map<LockId, Lock | IntegrityError | undefined>();
+  readonly #clock: Clock;
+  readonly #contents = new Map<LockId, Lock | IntegrityError>();
 
-  constructor(files: SealedFiles) {
+  constructor(files: SealedFiles, clock: Clock) {
     this.files = files;
+    this.#clock = clock;
   }
 
   /**
    * The locks that were there at one moment. One that is refreshed meanwhile gets another name before it loses the first:
-   * where a file is gone when it is to be read, the listing is made again. Empty files are none, as for restic.
+   * where a file is not found when it is to be read, the listing is made again. That it is not found is believed only
+   * when it is no longer listed: to pass over the lock of somebody who is at work would cost what is written there.
+   * Empty files are none, as for restic.
    */
   async look(options: StoreCallOptions & { readonly own?: readonly LockId[] } = {}): Promise<Look> {
     const { own = [], ...call } = options;
-    for (;;) {
+    for (let looks = 1;; looks++) {
       const rows = await Array.fromAsync(this.files.list("lock", call));
       const listed = new Set(rows.filter(({ size }) => size > 0).map(({ name }) => asId<LockId>(name)));
       const ids = [...listed].filter((id) => !own.includes(id));
       const unread = ids.filter((id) => !this.#contents.has(id));
       await mapConcurrently(unread, LOADS_AT_ONCE, (id) => this.#read(id, call));
-      if (unread.every((id) => this.#contents.get(id) !== undefined)) return { listed, others: this.#others(ids) };
+      const isComplete = ids.every((id) => this.#contents.has(id));
+      if (isComplete || looks === MOST_LOOKS) return { listed, others: ids.map((id) => this.#readLock(id)) };
+      if (looks > 1) await this.#clock.sleep(FIRST_PAUSE_MS * 2 ** (looks - 2), call.signal);
     }
   }
 
@@ -143,20 +151,20 @@ export class LockReader {
       this.#contents.set(id, decodeLock(await this.files.load("lock", id, call), `lock ${id}`));
     } catch (error) {
       if (error instanceof IntegrityError) this.#contents.set(id, error);
-      else if (error instanceof NotFoundError) this.#contents.set(id, undefined);
-      else throw error;
+      else if (!(error instanceof NotFoundError)) throw error;
     }
   }
 
-  #others(ids: readonly LockId[]): ReadLock[] {
-    return ids.flatMap((id) => {
-      const content = this.#contents.get(id);
-      return content === undefined ? [] : [{ id, content }];
-    });
+  #readLock(id: LockId): ReadLock {
+    const content = this.#contents.get(id);
+    if (content !== undefined) return { id, content };
+    const advice = `${WAIT}, or, if nobody is at work here, run "agent unlock --remove-all"`;
+    return { id, content: new LockedError(`The store lists lock ${id} and does not find it; ${advice}`) };
   }
 }
 
 function foundLock({ id, content }: ReadLock, tools: LockTools): FoundLock {
+  if (content instanceof LockedError) throw content;
   if (!(content instanceof IntegrityError)) return { id, lock: content, stale: staleReason(content, tools) };
   const advice = 'if nobody is at work here, run "agent unlock --remove-all"';
   throw new IntegrityError(`Cannot tell who holds lock ${id}: ${content.message}; ${advice}`, { cause: content });
@@ -166,7 +174,7 @@ function foundLock({ id, content }: ReadLock, tools: LockTools): FoundLock {
 const UNKNOWN_LOCK: Lock = { time: ZERO_TIME, exclusive: false, hostname: "", username: "", pid: 0 };
 
 function anyLock(read: ReadLock, tools: LockTools): FoundLock {
-  if (!(read.content instanceof IntegrityError)) return foundLock(read, tools);
+  if (!(read.content instanceof AgentError)) return foundLock(read, tools);
   return { id: read.id, lock: UNKNOWN_LOCK, stale: "it cannot be read" };
 }
 

@@ -13,11 +13,12 @@ import { freeBuffer } from "../base/memory.ts";
 import { sha256 } from "../crypto/digest.ts";
 import { compress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
-import { encodeIndex, INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
-import type { BlobIndex } from "./blob_index.ts";
+import { INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
+import { type BlobIndex, PLACE_UNKNOWN } from "./blob_index.ts";
 import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
 import type { StoreCallOptions } from "../store/store.ts";
 import type { Repository } from "./repository.ts";
+import { saveIndexUnderLock } from "./save_under_lock.ts";
 
 /** What a pack writer works with. */
 export interface PackWriterOptions {
@@ -46,13 +47,14 @@ export interface WrittenTotals {
   readonly bytes: number;
 }
 
+/** Bytes from which on a pack of data is full where nothing else is said. */
 export const DEFAULT_PACK_BYTES = 16 * 1024 * 1024;
 
 /** An index is written after so long at the latest, so that a killed backup leaves most of its packs for reuse. */
 const INDEX_INTERVAL_MS = 60 * 1000;
 
-/** Trees are few; a small pack of them keeps memory low. */
-const TREE_PACK_BYTES = 4 * 1024 * 1024;
+/** Bytes from which on a pack of trees is full: they are few, and a small pack of them keeps memory low. */
+export const TREE_PACK_BYTES = 4 * 1024 * 1024;
 
 export class PackWriter {
   readonly #repository: Repository;
@@ -84,7 +86,7 @@ export class PackWriter {
     this.#indexedAt = options.clock.monotonicMs();
     this.#uploads = new BackgroundWork(options.repository.store.uploads);
     this.#confirmHeld = options.confirmHeld ?? (() => Promise.resolve());
-    this.#uploadOptions = options.signal ? { signal: options.signal } : {};
+    this.#uploadOptions = { signal: options.signal };
   }
 
   get totals(): WrittenTotals {
@@ -206,21 +208,16 @@ export class PackWriter {
 
   async #writeIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
-    await this.#confirmHeld();
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
-    const json = encodeIndex(packs);
-    this.#indexes.push(await this.#repository.files.save("index", json));
-    freeBuffer(json);
+    const { files } = this.#repository;
+    this.#indexes.push(await saveIndexUnderLock(files, packs, { confirmHeld: this.#confirmHeld }));
     // While the index was written, more packs may have joined the ones that none lists.
     this.#unindexed = this.#unindexed.slice(packs.length);
     this.#unindexedBlobs -= blobs;
     this.#indexedAt = this.#clock.monotonicMs();
   }
 }
-
-/** A blob of an open pack is known before its place is; nobody reads it before the next load of the index. */
-const PLACE_UNKNOWN = { pack: 0, offset: 0, length: 0, uncompressedLength: 0 };
 
 function indexedPack(id: Uint8Array, contents: PackContents): IndexedPack {
   return {

@@ -10,7 +10,7 @@
  * What the plan rests upon is listed once more before the second step, and the indexes before the last one: a pack that
  * went while an index still lists it would be built upon by the next backup.
  *
- * Whatever is left undone is found by the next prune: copies are waste, packs without an index are orphans.
+ * Whatever is left undone is found by the next prune: copies are waste, and packs in no index go.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { DeniedError } from "../base/errors.ts";
@@ -25,7 +25,7 @@ import { type IndexRewrite, planIndexRewrite, writeIndexes } from "./prune_rewri
 import { type LastCopies, verifyLastCopies } from "./prune_verify.ts";
 import type { WrittenTotals } from "./pack_writer.ts";
 
-/** The steps of carrying out a plan, in their order. */
+/** The steps of carrying out a plan, in their order; packs in no index go in the one called "orphans". */
 export type ApplyPhase = "verify" | "orphans" | "repack" | "index" | "remove";
 
 /** What carrying out takes. */
@@ -62,14 +62,14 @@ export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   const goingPacks = [...plan.remove, ...plan.repack].map(({ use }) => use);
   const going = new Set(goingPacks.map(({ pack }) => pack));
   const present = goingPacks.filter(({ state }) => state !== "missing").map(({ id }) => id);
-  const orphans = plan.orphans.map(({ name }) => name);
+  const rewrite = planIndexRewrite(index.files, going);
+  const unindexed = plan.unindexed.map(({ name }) => name);
 
   await verifyCopies(request);
   await confirmPlan(request);
-  if (plan.repack.length > 0) await confirmRemovable(request);
-  await removeFiles(request, { kind: "pack", names: orphans, phase: "orphans" });
+  if (plan.repack.length > 0 || rewrite.replaced.length > 0) await confirmRemovable(request);
+  await removeFiles(request, { kind: "pack", names: unindexed, phase: "orphans" });
   const copied = await copyNeeded(request);
-  const rewrite = planIndexRewrite(index.files, going);
   const rewritten = await replaceIndexes(request, rewrite);
   if (present.length > 0) await confirmIndexes(request, rewrite, [...copied.indexes, ...rewritten]);
   await removeFiles(request, { kind: "pack", names: present, phase: "remove" });
@@ -77,7 +77,7 @@ export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
     written: copied.totals,
     indexesWritten: rewritten.length,
     indexesRemoved: rewrite.replaced.length,
-    packsRemoved: orphans.length + present.length,
+    packsRemoved: unindexed.length + present.length,
   };
 }
 
@@ -117,7 +117,7 @@ async function copyNeeded(request: ApplyRequest): Promise<CopiedBlobs> {
   });
 }
 
-async function replaceIndexes(request: ApplyRequest, { replaced, packs }: IndexRewrite): Promise<IndexId[]> {
+async function replaceIndexes(request: ApplyRequest, { replaced, packs }: IndexRewrite): Promise<readonly IndexId[]> {
   const { repository: { files }, index, signal, confirmHeld } = request;
   if (replaced.length === 0) return [];
   const written = await writeIndexes(files, index, packs, { signal, confirmHeld });

@@ -5,12 +5,12 @@
  * Memory: a few reads (prune_read.ts), the open packs of `PackWriter`, and some 30 bytes for each blob that is copied.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError, invariant } from "../base/errors.ts";
+import { invariant } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { IndexId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
-import { decompress } from "../crypto/zstd.ts";
 import { BlobIndex } from "./blob_index.ts";
+import { openSealed } from "./blob_reader.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "./pack_writer.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import {
@@ -107,12 +107,10 @@ class Copying {
   async #addTrees({ pack, bytes, blobs }: SealedRead): Promise<void> {
     const { sealer } = this.#request.repository;
     for (const { id, offset, length, uncompressedLength } of blobs) {
-      const what = `tree blob ${encodeHex(id)} in pack ${pack}`;
-      const payload = sealer.open(bytes.subarray(offset, offset + length), what);
-      const tree = uncompressedLength > 0 ? decompress(payload, uncompressedLength, uncompressedLength, what) : payload;
-      if (encodeHex(await this.#writer.addPlaintext("tree", tree)) !== encodeHex(id)) {
-        throw new IntegrityError(`Damaged ${what}: its content does not have the SHA-256 it is named by`);
-      }
+      const digest = encodeHex(id);
+      const sealed = bytes.subarray(offset, offset + length);
+      const tree = openSealed(sealer, { digest, uncompressedLength }, sealed, `tree blob ${digest} in pack ${pack}`);
+      await this.#writer.addPlaintext("tree", tree);
     }
   }
 }

@@ -4,14 +4,14 @@
  * Memory a blob: 37 to 43 bytes for its id (base/id_table.ts), 12 for each copy (which blob, length, uncompressed
  * length; offsets follow from the order), and what `BlobUse` adds. A pack takes some 60 bytes.
  */
-import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { decodeHex, encodeHex } from "../base/hex.ts";
-import { asId, ID_BYTES, type IndexId, type PackId } from "../base/id.ts";
+import { ID_BYTES, type IndexId, type PackId } from "../base/id.ts";
 import { IdTable } from "../base/id_table.ts";
 import type { BlobType, PackedBlob } from "../format/blob.ts";
 import type { IndexedPack } from "../format/index_file.ts";
 import { packFileSize } from "../format/pack_header.ts";
+import { forEachIndexFile } from "./index_files.ts";
 import { packsOfIndex, sameBlobs } from "./index_packs.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
@@ -161,20 +161,16 @@ export interface LoadPruneIndexOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-const FILES_AT_ONCE = 4;
-
 /** Loads all index files. Throws where a single one cannot be read: what it describes would be lost. */
 export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndexOptions): Promise<PruneIndex> {
   const { signal, onProgress } = options;
-  const names = await Array.fromAsync(files.list("index", { signal }), ({ name }) => asId<IndexId>(name));
-  names.sort();
   const index = new PruneIndex();
-  for (let start = 0; start < names.length; start += FILES_AT_ONCE) {
-    const batch = names.slice(start, start + FILES_AT_ONCE);
-    const texts = await mapConcurrently(batch, FILES_AT_ONCE, (id) => files.load("index", id, { signal }));
-    batch.forEach((id, i) => index.addFile(id, texts[i]!));
-    onProgress(start + batch.length, names.length);
-  }
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => files.load("index", id, { signal }),
+    take: (id, json) => index.addFile(id, json),
+    onProgress,
+  });
   return index;
 }
 

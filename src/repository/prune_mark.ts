@@ -10,13 +10,15 @@ import { decodeHex, encodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
 import type { BlobType } from "../format/blob.ts";
 import { BlobIndex } from "./blob_index.ts";
-import type { IndexedRepository } from "./blob_reader.ts";
 import type { PruneIndex } from "./prune_index.ts";
-import type { Repository } from "./repository.ts";
+import type { IndexedRepository, Repository } from "./repository.ts";
 import { readTree, subtreeOf } from "./trees.ts";
 
-/** Which blobs are needed: a byte for each entry of a `PruneIndex`, other than 0 where it is. */
+/** Which blobs are needed: a byte for each entry of a `PruneIndex`, 0 or, where it is, `MARKED`. */
 export type BlobUse = Readonly<Record<BlobType, Uint8Array>>;
+
+/** Stands for a blob that is needed. */
+export const MARKED = 1;
 
 /** What marking works with. */
 export interface MarkRequest {
@@ -95,7 +97,7 @@ class MarkingWalk {
     }
     const used = this.used[type];
     if (used[entry] !== 0) return false;
-    used[entry] = 1;
+    used[entry] = MARKED;
     return true;
   }
 }

@@ -7,6 +7,7 @@
  * packs are merged once there are several of them. All copying together stays within a limit.
  */
 import type { ListedFile } from "../store/store.ts";
+import { DEFAULT_PACK_BYTES, TREE_PACK_BYTES } from "./pack_writer.ts";
 import type { PackUse } from "./prune_use.ts";
 
 /** How much waste may stay: a share of the repository in percent, below 100, or bytes (`Infinity`: any). */
@@ -56,6 +57,7 @@ export interface PruneSummary {
   readonly before: PackTotals;
   readonly used: BlobTotals;
   readonly unused: BlobTotals;
+  /** Packs in no index; JSON output has this name for them. */
   readonly orphans: PackTotals;
   readonly removed: PackTotals;
   readonly repacked: PackTotals;
@@ -70,28 +72,27 @@ export interface PruneSummary {
 /** What a prune does. */
 export interface PrunePlan {
   /** Packs in no index, left by a writer that was interrupted. */
-  readonly orphans: readonly ListedFile[];
+  readonly unindexed: readonly ListedFile[];
   readonly remove: readonly PlannedPack<RemovalReason>[];
   readonly repack: readonly PlannedPack<RepackReason>[];
   readonly keep: readonly PackUse[];
   readonly summary: PruneSummary;
 }
 
-/** Packs are closed at these sizes; see `PackWriter`. */
-const FULL_PACK_BYTES = { data: 16 * 1024 * 1024, tree: 4 * 1024 * 1024 } as const;
+const FULL_PACK_BYTES = { data: DEFAULT_PACK_BYTES, tree: TREE_PACK_BYTES } as const;
 /** A pack is small where it has less than this share of a full one. */
 const SMALL_SHARE = 1 / 4;
 /** Fewer small packs of a type are left alone, so that not every prune copies last night's. */
 const LEAST_SMALL_PACKS = 10;
 
-/** Plans a prune. Every pack of `uses` is in exactly one of the plan's lists, as are all orphans in theirs. */
-export function planPrune(uses: readonly PackUse[], orphans: readonly ListedFile[], limits: PruneLimits): PrunePlan {
+/** Plans a prune. Every pack of `uses` is in exactly one of the plan's lists, as are all `unindexed` packs in theirs. */
+export function planPrune(uses: readonly PackUse[], unindexed: readonly ListedFile[], limits: PruneLimits): PrunePlan {
   const remove = uses.filter(({ usedBlobs }) => usedBlobs === 0).map(removal);
   const needed = uses.filter(({ usedBlobs }) => usedBlobs > 0);
   const repack = chooseRepacks(needed, limits);
   const chosen = new Set(repack.map(({ use }) => use));
   const keep = needed.filter((use) => !chosen.has(use));
-  return { orphans, remove, repack, keep, summary: summarize({ uses, orphans, remove, repack, keep }) };
+  return { unindexed, remove, repack, keep, summary: summarize({ uses, unindexed, remove, repack, keep }) };
 }
 
 /** Waste that may stay beside so many needed bytes. */
@@ -167,24 +168,24 @@ function byWaste(a: PackUse, b: PackUse): number {
 }
 
 function summarize(
-  { uses, orphans, remove, repack, keep }: Omit<PrunePlan, "summary"> & { readonly uses: readonly PackUse[] },
+  { uses, unindexed, remove, repack, keep }: Omit<PrunePlan, "summary"> & { readonly uses: readonly PackUse[] },
 ): PruneSummary {
   const present = uses.filter(({ state }) => state !== "missing");
   const goes = remove.map(({ use }) => use).filter(({ state }) => state !== "missing");
   const copied = repack.map(({ use }) => use);
-  const orphaned = { packs: orphans.length, bytes: sum(orphans, ({ size }) => size) };
+  const orphans = { packs: unindexed.length, bytes: sum(unindexed, ({ size }) => size) };
   const repackingFrees = unusedOf(copied);
   const removed = totalsOf(goes);
   return {
     before: totalsOf(present),
     used: { blobs: sum(uses, ({ usedBlobs }) => usedBlobs), bytes: sum(uses, ({ usedBytes }) => usedBytes) },
     unused: unusedOf(present),
-    orphans: orphaned,
+    orphans,
     removed,
     repacked: totalsOf(copied),
     repackingFrees,
     unusedAfter: unusedOf(keep),
-    freedBytes: orphaned.bytes + removed.bytes + repackingFrees.bytes,
+    freedBytes: orphans.bytes + removed.bytes + repackingFrees.bytes,
   };
 }
 

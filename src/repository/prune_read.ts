@@ -2,7 +2,7 @@
 import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
 import type { BlobType } from "../format/blob.ts";
-import { SEAL_OVERHEAD_BYTES } from "../format/pack_header.ts";
+import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobStore } from "../store/store.ts";
 import { packError } from "./blob_reader.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
@@ -69,11 +69,6 @@ export async function readSealed(
   } catch (error) {
     throw packError(error, `blobs in pack ${name}`);
   }
-}
-
-/** Bytes of plaintext of a sealed blob: what is not compressed is only sealed. */
-export function plaintextLength({ length, uncompressedLength }: Pick<SealedPiece, "length" | "uncompressedLength">) {
-  return uncompressedLength || length - SEAL_OVERHEAD_BYTES;
 }
 
 /** What is found damaged while nothing needed is gone yet: says so, and what to do. Other errors stay as they are. */

@@ -1,7 +1,7 @@
 /** Writes index files without the packs that are to go, before the index files that list them are removed. */
-import { freeBuffer } from "../base/memory.ts";
 import type { IndexId } from "../base/id.ts";
-import { encodeIndex, INDEX_MAX_BLOBS } from "../format/index_file.ts";
+import { INDEX_MAX_BLOBS } from "../format/index_file.ts";
+import { IndexFileWriter, type IndexWriteOptions } from "./index_file_writer.ts";
 import type { DescribingFile, PruneIndex } from "./prune_index.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
@@ -40,38 +40,18 @@ export function planIndexRewrite(files: readonly DescribingFile[], removed: Read
   return { replaced, packs: [...packs] };
 }
 
-/**
- * Writes index files that list the given packs; gives their names. All of them are durable when it resolves. `confirmHeld`,
- * which throws where the lock is lost, is asked before each.
- */
+/** Writes index files that list the given packs; gives their names. All of them are durable when it resolves. */
 export async function writeIndexes(
   files: SealedFiles,
   index: PruneIndex,
   packs: readonly number[],
-  { signal, confirmHeld }: { readonly signal: AbortSignal; readonly confirmHeld: () => Promise<void> },
-): Promise<IndexId[]> {
-  const written: IndexId[] = [];
-  for (const group of groupsOf(index, packs)) {
-    signal.throwIfAborted();
-    await confirmHeld();
-    const json = encodeIndex(group.map((pack) => index.describe(pack)));
-    written.push(await files.save("index", json, { signal }));
-    freeBuffer(json);
-  }
-  return written;
-}
-
-/** Packs in groups that fill an index file each. */
-function* groupsOf(index: PruneIndex, packs: readonly number[]): Generator<number[]> {
-  let group: number[] = [];
-  let blobs = 0;
+  options: IndexWriteOptions,
+): Promise<readonly IndexId[]> {
+  const writer = new IndexFileWriter(files, options);
   for (const pack of packs) {
-    group.push(pack);
-    blobs += index.blobsIn(pack);
-    if (blobs < INDEX_MAX_BLOBS) continue;
-    yield group;
-    group = [];
-    blobs = 0;
+    options.signal.throwIfAborted();
+    await writer.add(index.describe(pack), index.blobsIn(pack));
   }
-  if (group.length > 0) yield group;
+  await writer.finish();
+  return writer.written;
 }

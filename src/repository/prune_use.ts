@@ -11,7 +11,7 @@ import type { BlobType } from "../format/blob.ts";
 import { packEntrySize } from "../format/pack_header.ts";
 import type { ListedFile } from "../store/store.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
-import type { BlobUse } from "./prune_mark.ts";
+import { type BlobUse, MARKED } from "./prune_mark.ts";
 
 /** Whether a pack is in the store as the index describes it. */
 export type PackState = "whole" | "missing" | "wrong size";
@@ -38,24 +38,24 @@ export interface ListedPacks {
   /** Bytes of each pack's file, by number. */
   readonly bytes: readonly number[];
   /** Packs that no index describes. */
-  readonly orphans: readonly ListedFile[];
+  readonly unindexed: readonly ListedFile[];
 }
 
 /** Compares a listing of all packs with the index. */
 export function comparePacks(index: PruneIndex, listed: readonly ListedFile[]): ListedPacks {
   const sizes = new Map<string, number>();
-  const orphans: ListedFile[] = [];
+  const unindexed: ListedFile[] = [];
   for (const file of listed) {
     if (index.hasPack(decodeHex(file.name))) sizes.set(file.name, file.size);
-    else orphans.push(file);
+    else unindexed.push(file);
   }
   const packs = Array.from({ length: index.packCount }, (_, pack) => {
     const size = sizes.get(index.packId(pack));
     return { size: size ?? 0, state: stateOf(size, index.packBytes(pack)) };
   });
   // The order of a listing is the store's; a plan is always the same.
-  orphans.sort((a, b) => a.name < b.name ? -1 : 1);
-  return { states: packs.map(({ state }) => state), bytes: packs.map(({ size }) => size), orphans };
+  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
+  return { states: packs.map(({ state }) => state), bytes: packs.map(({ size }) => size), unindexed };
 }
 
 function stateOf(size: number | undefined, expected: number): PackState {
@@ -73,7 +73,7 @@ export interface RepositoryUse {
 
 /**
  * Finds out what is needed of each pack. Throws `IntegrityError` where a needed blob lies in no pack that is there in its
- * full size. `used` is written to: afterwards needed blobs have the value 2.
+ * full size. `used` is written to: afterwards needed blobs have another value than `MARKED`.
  */
 export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse): RepositoryUse {
   const kept = new Uint8Array(index.copyCount);
@@ -89,7 +89,7 @@ export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse):
   return { packs, isKept: ({ number }) => kept[number] === 1 };
 }
 
-const MARKED = 1;
+/** Takes the place of `MARKED` where the copy that counts is found. */
 const FOUND = 2;
 
 /** The packs that are whole, those first whose copies are to be kept. */

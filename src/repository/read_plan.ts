@@ -2,7 +2,8 @@
 import { IntegrityError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
-import { type BlobIndex, type BlobPlace, plaintextLength } from "./blob_index.ts";
+import { plaintextLength } from "../format/pack_header.ts";
+import type { BlobIndex, BlobPlace } from "./blob_index.ts";
 
 /** A range of one pack. */
 export interface PackRange {

@@ -9,10 +9,12 @@
 import type { Clock } from "../base/clock.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, type StoreError } from "../base/errors.ts";
+import { decodeHex } from "../base/hex.ts";
 import type { IndexId, PackId } from "../base/id.ts";
 import { confirmListed } from "./confirm_listing.ts";
+import { IndexFileWriter } from "./index_file_writer.ts";
 import { confirmWhole, type PackHeader, readPackHeader } from "./repair_header.ts";
-import { exchangeIndexFiles, type IndexExchange, IndexFileWriter } from "./repair_index_files.ts";
+import { exchangeIndexFiles, type IndexExchange } from "./repair_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./repair_survey.ts";
 import type { Repository } from "./repository.ts";
 import { failureOfFile } from "./unreadable.ts";
@@ -29,7 +31,7 @@ export interface IndexRepairOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Throws where the lock is lost; asked before anything is written or removed. */
-  readonly confirmLock: () => Promise<void>;
+  readonly confirmHeld: () => Promise<void>;
   /** Called as a part gets on: index files that are read, headers of packs, index files that are replaced. */
   readonly onProgress: (phase: "index" | "packs" | "write", done: number, total: number) => void;
 }
@@ -62,11 +64,11 @@ export interface IndexRepair {
  * lists other index files than it has to, and the signal's reason.
  */
 export async function repairIndex(repository: Repository, options: IndexRepairOptions): Promise<IndexRepair> {
-  const { signal, confirmLock, dryRun } = options;
+  const { signal, confirmHeld, dryRun } = options;
   const progress = (phase: "index" | "write") => (done: number, total: number) =>
     options.onProgress(phase, done, total);
   const survey = await surveyIndex(repository, { signal, onProgress: progress("index") });
-  const writer = new IndexFileWriter(repository.files, { signal, confirmLock });
+  const writer = new IndexFileWriter(repository.files, { signal, confirmHeld });
   const { headersRead, unreadable } = await readHeaders(repository, survey, writer, options);
   const stale = [...survey.files].filter(([file, packs]) => packs.some((pack) => !survey.keeps(file, pack)))
     .map(([file]) => file);
@@ -75,7 +77,7 @@ export async function repairIndex(repository: Repository, options: IndexRepairOp
     .filter((file) => !stay.some(({ id }) => id === file)).sort();
   const exchange = { readable: stale, damaged, keeps: survey.keeps.bind(survey) };
   if (!dryRun) {
-    await exchangeIndexFiles(repository, exchange, { writer, signal, confirmLock, onProgress: progress("write") });
+    await exchangeIndexFiles(repository, exchange, { writer, signal, confirmHeld, onProgress: progress("write") });
     await confirmIndexes(repository, survey, { ...exchange, written: writer.written }, options);
   }
   return {
@@ -143,7 +145,7 @@ async function readHeaders(
       unreadable.push({ id, reason: header.message });
     } else {
       pack.kept = pack.descriptions.find(({ headerSha256 }) => headerSha256 === header.sha256)?.file ?? "none";
-      if (pack.kept === "none" && !dryRun) await writer.add(id, header.blobs);
+      if (pack.kept === "none" && !dryRun) await writer.add({ id: decodeHex(id), blobs: header.blobs });
     }
     onProgress("packs", ++done, toRead.length);
   });

@@ -3,7 +3,7 @@ import { decodeHex, encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
 import { IdTable } from "../base/id_table.ts";
 import type { BlobType, PackedBlob } from "../format/blob.ts";
-import { SEAL_OVERHEAD_BYTES } from "../format/pack_header.ts";
+import { plaintextLength } from "../format/pack_header.ts";
 
 /** A blob that is lost: no pack holds it any more. */
 export interface LostBlob {
@@ -31,8 +31,8 @@ export class LostBlobs implements Iterable<LostBlob> {
   }
 
   /** Adds a blob of that pack unless it is there already. */
-  add({ type, id, length, uncompressedLength }: PackedBlob, pack: PackId): void {
-    this.#add(type, id, uncompressedLength || length - SEAL_OVERHEAD_BYTES, decodeHex(pack));
+  add(blob: PackedBlob, pack: PackId): void {
+    this.#add(blob.type, blob.id, plaintextLength(blob), decodeHex(pack));
   }
 
   /** Those of them that are not found to be somewhere else. */

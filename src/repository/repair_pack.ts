@@ -3,8 +3,8 @@ import { encodeHex } from "../base/hex.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import { decompress } from "../crypto/zstd.ts";
 import type { PackedBlob } from "../format/blob.ts";
+import { openSealed } from "./blob_reader.ts";
 import { headerOfPack } from "./repair_header.ts";
 
 /** A blob that is whole. */
@@ -93,11 +93,7 @@ export function plaintextOf(
 ): Uint8Array | null {
   const digest = encodeHex(id);
   try {
-    const payload = sealer.open(sealed, digest);
-    const plaintext = uncompressedLength > 0
-      ? decompress(payload, uncompressedLength, uncompressedLength, digest)
-      : payload;
-    return sha256Hex(plaintext) === digest ? plaintext : null;
+    return openSealed(sealer, { digest, uncompressedLength }, sealed, digest);
   } catch (error) {
     if (error instanceof IntegrityError) return null;
     throw error;

@@ -1,11 +1,12 @@
 /** What a repair of the index begins from: all packs, as the store has them and as the index files describe them. */
-import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError, NotFoundError, StoreError } from "../base/errors.ts";
+import { IntegrityError, StoreError } from "../base/errors.ts";
 import { asId, type IndexId, type PackId } from "../base/id.ts";
 import { packFileSize } from "../format/pack_header.ts";
 import { headerDigest } from "./check_index.ts";
+import { forEachIndexFile } from "./index_files.ts";
 import { packsOfIndex } from "./index_packs.ts";
 import type { Repository } from "./repository.ts";
+import { findUnlisted } from "./unlisted_packs.ts";
 import { failureOfFile } from "./unreadable.ts";
 
 /** A file that cannot be read, and why. */
@@ -39,21 +40,16 @@ export interface SurveyOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-const FILES_AT_ONCE = 4;
-
 /** Reads all index files and lists all packs; one that the listing leaves out is looked for once more. */
 export async function surveyIndex(repository: Repository, { signal, onProgress }: SurveyOptions): Promise<IndexSurvey> {
   const { store, files } = repository;
   const survey = new IndexSurvey();
-  const ids: IndexId[] = [];
-  for await (const { name } of files.list("index", { signal })) ids.push(asId<IndexId>(name));
-  ids.sort();
-  for (let start = 0; start < ids.length; start += FILES_AT_ONCE) {
-    const batch = ids.slice(start, start + FILES_AT_ONCE);
-    const loaded = await mapConcurrently(batch, FILES_AT_ONCE, (id) => loadOrFail(repository, id, signal));
-    batch.forEach((id, i) => survey.addFile(id, loaded[i]!));
-    onProgress(start + batch.length, ids.length);
-  }
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => loadOrFail(repository, id, signal),
+    take: (id, loaded) => survey.addFile(id, loaded),
+    onProgress,
+  });
   for await (const { name, size } of store.list("pack", { signal })) survey.addStored(asId<PackId>(name), size);
   await lookAgain(repository, survey, signal);
   return survey;
@@ -69,14 +65,8 @@ async function loadOrFail({ files, store }: Repository, id: IndexId, signal: Abo
 
 /** A listing that left packs out would make the index forget them. */
 async function lookAgain({ store }: Repository, survey: IndexSurvey, signal: AbortSignal): Promise<void> {
-  const unlisted = [...survey.packs].filter(([, { storedBytes }]) => storedBytes === null);
-  await mapConcurrently(unlisted, store.connections, async ([name]) => {
-    try {
-      survey.addStored(name, await store.size({ kind: "pack", name }, { signal }));
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-    }
-  });
+  const missing = [...survey.packs].filter(([, { storedBytes }]) => storedBytes === null).map(([name]) => name);
+  for (const { name, size } of await findUnlisted(store, missing, signal)) survey.addStored(asId<PackId>(name), size);
 }
 
 /** All packs, and the index files that list them. Some 400 bytes a pack. */

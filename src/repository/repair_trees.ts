@@ -6,13 +6,14 @@ import { IntegrityError, NotFoundError, ShortFileError, StoreError } from "../ba
 import { decodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
 import { IdTable } from "../base/id_table.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import { bytesOfByteString, byteStringOf } from "../format/byte_string.ts";
 import type { Node } from "../format/node.ts";
+import { plaintextLength } from "../format/pack_header.ts";
 import { encodeTree } from "../format/tree.ts";
-import { plaintextLength } from "./blob_index.ts";
-import type { IndexedRepository } from "./blob_reader.ts";
 import type { SuspectPacks } from "./check_findings.ts";
 import { type LostRange, lostRanges } from "./repair_ranges.ts";
+import type { IndexedRepository } from "./repository.ts";
 import { readTree } from "./trees.ts";
 
 /** One file or directory that is not what it was. */
@@ -57,6 +58,9 @@ export interface TreeRepairOptions {
 export const DAMAGED_SUFFIX = ".damaged";
 const MOST_NAME_BYTES = 255;
 
+const EMPTY_TREE = encodeTree([]);
+const EMPTY_TREE_ID = sha256Hex(EMPTY_TREE);
+
 const WHOLE: DamageList = { listed: [], more: 0 };
 
 interface RepairedTree {
@@ -74,11 +78,14 @@ interface RepairedNode {
 export class TreeRepair {
   readonly #options: TreeRepairOptions;
   readonly #whole = new IdTable();
+  /** Whether the tree of empty directories is lost; it is the only one that can be made again. */
+  readonly #isEmptyTreeLost: boolean;
   /** By the tree and, where a manifest is to be below it, its path from there. */
   readonly #repaired = new Map<string, RepairedTree | null>();
 
   constructor(options: TreeRepairOptions) {
     this.#options = options;
+    this.#isEmptyTreeLost = !options.repository.index.has("tree", decodeHex(EMPTY_TREE_ID));
   }
 
   /**
@@ -104,6 +111,9 @@ export class TreeRepair {
 
   async #repairTree(tree: BlobId, manifest: string | null): Promise<RepairedTree | null> {
     if (this.#whole.find(decodeHex(tree)) >= 0) return { tree, damage: WHOLE };
+    if (tree === EMPTY_TREE_ID && this.#isEmptyTreeLost) {
+      return { tree: await this.#options.saveTree(EMPTY_TREE), damage: WHOLE };
+    }
     const key = manifest === null ? tree : `${tree} ${manifest}`;
     const known = this.#repaired.get(key);
     if (known !== undefined) return known;
@@ -145,7 +155,7 @@ export class TreeRepair {
   async #repairDirectory(node: Node, manifest: string | null): Promise<RepairedNode> {
     const repaired = node.subtree === null ? null : await this.#repairTree(node.subtree, manifest);
     if (repaired === null) {
-      const subtree = await this.#options.saveTree(encodeTree([]));
+      const subtree = await this.#options.saveTree(EMPTY_TREE);
       const damage = only({ path: node.name, type: "dir", size: null, ranges: [] });
       return { node: { ...node, name: damagedName(node.name), subtree }, damage };
     }

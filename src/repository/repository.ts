@@ -5,7 +5,8 @@ import type { KeyId } from "../base/id.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
-import type { BlobStore, FileName } from "../store/store.ts";
+import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
+import type { BlobIndex } from "./blob_index.ts";
 import { addKey, type KeyTools, type UnlockedKey, unlockMasterKey } from "./keys.ts";
 import { SealedFiles } from "./sealed_files.ts";
 
@@ -20,13 +21,16 @@ export interface Repository {
   readonly files: SealedFiles;
 }
 
+/** A repository whose index is loaded: what can find blobs. */
+export interface IndexedRepository extends Repository {
+  readonly index: BlobIndex;
+}
+
 /** What opening takes. */
 export interface OpenOptions {
   readonly password: string;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
 }
-
-const CONFIG: FileName = { kind: "config", name: "config" };
 
 /**
  * Opens the repository in a store. Throws `NoRepositoryError` where there is none, `WrongPasswordError`, and
@@ -67,7 +71,7 @@ export async function initRepository(store: BlobStore, password: string, tools: 
  */
 async function saveConfig(store: BlobStore, sealed: Uint8Array, keyId: KeyId): Promise<void> {
   try {
-    await store.put(CONFIG, [sealed]);
+    await store.put(CONFIG_FILE, [sealed]);
   } catch (error) {
     const mayBeStored = !(error instanceof StoreError) || error.retryable;
     // Why the config was not stored is what has to be told, whatever becomes of the key.
@@ -85,7 +89,7 @@ function assemble(
 
 async function loadConfig(store: BlobStore): Promise<Uint8Array> {
   try {
-    return await store.get(CONFIG);
+    return await store.get(CONFIG_FILE);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     const message = `There is no repository in ${store.location}; make one with "agent init" or name another place`;
@@ -95,7 +99,7 @@ async function loadConfig(store: BlobStore): Promise<Uint8Array> {
 
 async function refuseExisting(store: BlobStore): Promise<void> {
   try {
-    await store.size(CONFIG);
+    await store.size(CONFIG_FILE);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     for await (const _ of store.list("key")) {

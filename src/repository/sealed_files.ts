@@ -3,11 +3,10 @@
  *
  * The layout is that of the restic design document, section Unpacked Data Format, sealed as crypto/seal.ts says.
  */
-import { encodeHex } from "../base/hex.ts";
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
 import { IntegrityError, NotFoundError } from "../base/errors.ts";
 import { freeBuffer } from "../base/memory.ts";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../crypto/zstd.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
@@ -26,20 +25,20 @@ const MOST_JSON_BYTES = 512 * 1024 * 1024;
 
 /** Reads and writes sealed files. */
 export class SealedFiles {
-  readonly #store: BlobStore;
+  readonly store: BlobStore;
   readonly #sealer: Sealer;
   readonly #version: 1 | 2;
 
   /** `version` is the repository's: version 1 knows no compression. */
   constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
-    this.#store = store;
+    this.store = store;
     this.#sealer = sealer;
     this.#version = version;
   }
 
   /** Names and sizes of all files of a kind. */
   list(kind: SealedKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
-    return this.#store.list(kind, options);
+    return this.store.list(kind, options);
   }
 
   /** The JSON of a file. Throws `NotFoundError`, and `IntegrityError` where the file is not what its name says. */
@@ -49,8 +48,8 @@ export class SealedFiles {
     options?: StoreCallOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const what = `${kind} ${id}`;
-    const bytes = await this.#store.get({ kind, name: id }, undefined, options);
-    if (encodeHex(sha256(bytes)) !== id) {
+    const bytes = await this.store.get({ kind, name: id }, undefined, options);
+    if (sha256Hex(bytes) !== id) {
       throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
     }
     const plaintext = this.#sealer.open(bytes, what);
@@ -60,7 +59,7 @@ export class SealedFiles {
   /** Whether a file is there. */
   async has<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<boolean> {
     try {
-      await this.#store.size({ kind, name: id }, options);
+      await this.store.size({ kind, name: id }, options);
       return true;
     } catch (error) {
       if (error instanceof NotFoundError) return false;
@@ -77,14 +76,14 @@ export class SealedFiles {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = this.#sealer.seal(plaintext);
     if (plaintext !== json) freeBuffer(plaintext);
-    const id = asId<SealedFileIds[K]>(encodeHex(sha256(bytes)));
-    await this.#store.put({ kind, name: id }, [bytes], options);
+    const id = asId<SealedFileIds[K]>(sha256Hex(bytes));
+    await this.store.put({ kind, name: id }, [bytes], options);
     freeBuffer(bytes);
     return id;
   }
 
   /** Removes a file; one that is not there counts as removed. */
   remove<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<void> {
-    return this.#store.remove({ kind, name: id }, options);
+    return this.store.remove({ kind, name: id }, options);
   }
 }

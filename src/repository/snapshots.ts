@@ -1,10 +1,11 @@
 /** Snapshots: the root objects of backups, as they lie in the repository. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { AgentError, IntegrityError, NotFoundError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
 import type { SealedFiles } from "./sealed_files.ts";
+import { failureOfFile } from "./unreadable.ts";
 
 /** A snapshot and the name of its file. */
 export interface StoredSnapshot {
@@ -15,7 +16,7 @@ export interface StoredSnapshot {
 /** A snapshot file that could not be read, and why. */
 export interface DamagedSnapshot {
   readonly id: SnapshotId;
-  readonly error: AgentError;
+  readonly error: IntegrityError;
 }
 
 /** All snapshots, oldest first, and what could not be read of them. */
@@ -44,8 +45,10 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
         snapshots.push({ id, snapshot: await loadSnapshot(files, id, signal) });
       } catch (error) {
         if (error instanceof NotFoundError) return void missing.push({ id, error });
-        if (!(error instanceof AgentError) || error.code !== "integrity") throw error;
-        damaged.push({ id, error });
+        damaged.push({
+          id,
+          error: error instanceof IntegrityError ? error : await unreadable(files, id, error, signal),
+        });
       }
     });
     return missing;
@@ -60,15 +63,33 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   return { snapshots: byTime(snapshots), damaged, vanished };
 }
 
+/**
+ * For whoever decides what to remove: throws `StoreError` where a snapshot vanished. Under an exclusive lock nobody else
+ * forgets backups, so the store contradicts itself, and what that snapshot needs is needed still.
+ */
+export function refuseVanished([id]: SnapshotList["vanished"]): void {
+  if (id === undefined) return;
+  throw new StoreError(
+    `The store listed snapshot ${id} and did not find it a moment later; nothing was removed; run it again later`,
+  );
+}
+
 /** One snapshot. Throws `IntegrityError` where it is damaged, and what the store throws. */
 export async function loadSnapshot(files: SealedFiles, id: SnapshotId, signal?: AbortSignal): Promise<Snapshot> {
-  return decodeSnapshot(await files.load("snapshot", id, signal ? { signal } : {}), `snapshot ${id}`);
+  return decodeSnapshot(await files.load("snapshot", id, { signal }), `snapshot ${id}`);
 }
 
 /** The names of all snapshots, in the order of the store. */
 async function snapshotIds(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotId[]> {
-  const rows = await Array.fromAsync(files.list("snapshot", signal ? { signal } : {}));
+  const rows = await Array.fromAsync(files.list("snapshot", { signal }));
   return rows.map(({ name }) => asId<SnapshotId>(name));
+}
+
+/** A snapshot in a bad sector is as good as damaged. Throws what says nothing about it: that the store is out of reach. */
+async function unreadable(files: SealedFiles, id: SnapshotId, thrown: unknown, signal: AbortSignal | undefined) {
+  if (thrown instanceof TemporaryError) throw thrown;
+  const cause = await failureOfFile(files.store, thrown, signal);
+  return new IntegrityError(`Cannot read snapshot ${id}: ${cause.message}`, { cause });
 }
 
 function lostSnapshot(id: SnapshotId, cause: NotFoundError): IntegrityError {

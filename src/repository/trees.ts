@@ -4,7 +4,8 @@ import { decodeHex } from "../base/hex.ts";
 import type { BlobId } from "../base/id.ts";
 import type { Node } from "../format/node.ts";
 import { decodeTree } from "../format/tree.ts";
-import { type IndexedRepository, readBlob } from "./blob_reader.ts";
+import { readBlob } from "./blob_reader.ts";
+import type { IndexedRepository } from "./repository.ts";
 
 /** The nodes of a tree, sorted by name. Throws `IntegrityError`. */
 export async function readTree(repository: IndexedRepository, id: BlobId): Promise<readonly Node[]> {

@@ -1,7 +1,7 @@
 /** What a URL of the restic REST protocol means: pure, and the only way from a request to a path. */
 import { isId } from "../base/id.ts";
 import { folderOfKind } from "../store/layout.ts";
-import type { FileKind, FileName } from "../store/store.ts";
+import { CONFIG_FILE, type FileKind, type FileName } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The kinds that lie in a folder of their own. */
@@ -69,7 +69,7 @@ function parseTarget(url: string): Target | undefined {
   if (!path.startsWith("/")) return undefined;
   const names = path.slice(1).split("/");
   const last = names.pop()!;
-  if (last === "config") return inRepository(names, { at: "file", file: { kind: "config", name: "config" } });
+  if (last === "config") return inRepository(names, { at: "file", file: CONFIG_FILE });
   const kind = KIND_BY_FOLDER.get(names.at(-1) ?? "");
   if (kind === undefined) {
     const create = new URLSearchParams(query).get("create") === "true";

@@ -9,6 +9,9 @@ export interface FileName {
   readonly name: string;
 }
 
+/** The only file of its kind; every repository has it. */
+export const CONFIG_FILE: FileName = { kind: "config", name: "config" };
+
 /** A part of a file: from byte `offset` on, `length` bytes or, without `length`, to its end. */
 export interface ByteRange {
   readonly offset: number;
@@ -24,7 +27,7 @@ export interface ListedFile {
 /** Options that every call takes. */
 export interface StoreCallOptions {
   /** Stops the call: it rejects with the signal's reason and leaves nothing behind under a final name. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of `get`, for stores that keep copies; all others pass them over. */

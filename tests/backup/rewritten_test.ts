@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type Backup, backupOf } from "../../src/backup/backup.ts";
 import { findParent, recoverBackup, withRewritten } from "../../src/backup/rewritten.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
-import type { IndexedRepository } from "../../src/repository/blob_reader.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
+import type { IndexedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 

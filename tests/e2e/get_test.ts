@@ -53,6 +53,17 @@ Deno.test("get -o refuses what it cannot replace", async () => {
   );
 });
 
+Deno.test("a warning is a line for people, or an object for programs", async () => {
+  await using box = await sandbox();
+  await box.put("s", "x", "--time", "2999-01-01T00:00:00Z");
+  const text = await box.agent(["get", "s", "-o", "text", "--quiet"]);
+  assert.match(text.stderr, /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to be begun in the future/);
+  const json = await box.agent(["get", "s", "-o", "json", "--json"]);
+  const [warning, ...others] = jsonRows(json.stderr);
+  assert.deepEqual([json.exitCode, others, Object.keys(warning!)], [0, [], ["message_type", "message"]]);
+  assert.equal(`agent: warning: ${warning!["message"]}\n`, text.stderr);
+});
+
 programTest({
   name: "the lists of show are what md5sum and sha256sum check restored files against",
   needs: ["md5sum", "sha256sum"],

@@ -148,8 +148,8 @@ Deno.test("SIGKILL at any moment: every backup restores, and the next prune fini
     await assertSound(box);
     await pruneHere(box);
     if (i % 5 < 4) continue;
-    const { summary: { unused }, orphans } = (await pruneHere(box, { dryRun: true })).plan;
-    assert.deepEqual([unused.blobs, orphans], [0, []], `after kill ${i}`);
+    const { summary: { unused }, unindexed } = (await pruneHere(box, { dryRun: true })).plan;
+    assert.deepEqual([unused.blobs, unindexed], [0, []], `after kill ${i}`);
     await assertRestores(box, md5s);
   }
   assert.ok(killed > KILLS / 4, `${killed} were killed before they were done`);

@@ -1,3 +1,4 @@
+/** The config of a repository: what is read and written, what is refused, and the polynomial that is made for it. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";

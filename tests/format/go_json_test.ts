@@ -1,3 +1,4 @@
+/** JSON as Go writes it, the quoting of names as `strconv.Quote` does it, and strings that hold any bytes. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";

@@ -1,3 +1,4 @@
+/** Index files: restic's text to the byte, whatever order others write them in, and what is refused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";

@@ -1,3 +1,4 @@
+/** The JSON scanner takes exactly what is JSON, and reads strings, integers and digests as they stand. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IntegrityError } from "../../src/base/errors.ts";

@@ -1,3 +1,4 @@
+/** Key files and the master key inside: what restic could not open is refused, and no error shows a secret. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IntegrityError } from "../../src/base/errors.ts";

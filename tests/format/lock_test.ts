@@ -1,3 +1,4 @@
+/** Locks as restic has them, with the process's mark under a key of the agent's own. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeLock, encodeLock } from "../../src/format/lock.ts";

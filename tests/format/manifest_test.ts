@@ -1,3 +1,4 @@
+/** Manifests: one text for one content, read only where it is canonical and makes sense. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";

@@ -1,3 +1,4 @@
+/** Headers and trailers of packs: where each entry lies, what is refused, and the sizes that follow from them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";
@@ -10,6 +11,7 @@ import {
   MAX_PACK_HEADER_BYTES,
   MIN_PACK_BYTES,
   packFileSize,
+  plaintextLength,
 } from "../../src/format/pack_header.ts";
 import { packedBlobs } from "./arbitraries.ts";
 import { assertFlipsHandled, checkProperty, integrityError } from "./codec_checks.ts";
@@ -85,6 +87,11 @@ Deno.test("the size of a pack file is that of the known packs", () => {
   assert.equal(packFileSize([blob({ length: 68, uncompressedLength: 760 }), blob({ length: 36 })]), 218);
   assert.equal(packFileSize([blob({ type: "tree", length: 240, uncompressedLength: 321 })]), 317);
   assert.equal(packFileSize([blob({ length: 0 })]), MIN_PACK_BYTES);
+});
+
+Deno.test("what is not compressed is 32 bytes shorter than what is stored", () => {
+  assert.equal(plaintextLength({ length: 132, uncompressedLength: 0 }), 100);
+  assert.equal(plaintextLength({ length: 132, uncompressedLength: 999 }), 999);
 });
 
 Deno.test("a trailer holds the header's length, and only one that fits", () => {

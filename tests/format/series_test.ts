@@ -1,3 +1,4 @@
+/** Names of series, backups and streams: which are taken, which are refused and why, and the paths they take. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/base/errors.ts";
 import {

@@ -1,3 +1,4 @@
+/** Snapshots: restic's text, all that Go takes and nothing it refuses, and the object of the agent's own. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeSnapshot, encodeSnapshot } from "../../src/format/snapshot.ts";

@@ -1,3 +1,4 @@
+/** Times as Go writes and reads them, to the nanosecond, and their order. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../src/base/errors.ts";

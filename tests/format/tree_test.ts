@@ -1,3 +1,4 @@
+/** Trees: known texts and ids, names that no directory can hold, and as lenient and as strict as Go. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";

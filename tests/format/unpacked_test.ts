@@ -1,3 +1,4 @@
+/** Files outside of packs: the form of either version, read back or refused. */
 import assert from "node:assert/strict";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { IntegrityError } from "../../src/base/errors.ts";

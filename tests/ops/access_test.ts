@@ -1,14 +1,7 @@
 /** How use cases get at a repository and let it go. */
 import assert from "node:assert/strict";
 import { InterruptedError, StoreFullError } from "../../src/base/errors.ts";
-import {
-  interruption,
-  openAccess,
-  type RepositoryAccess,
-  withLock,
-  withoutAbortReason,
-  withRepository,
-} from "../../src/ops/access.ts";
+import { openAccess, type RepositoryAccess, withLock, withRepository } from "../../src/ops/access.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { type FaultPlan, withFaults } from "../../src/store/fault.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -72,15 +65,4 @@ Deno.test("a lock that cannot be removed does not change what came of the work",
   assert.match(problems[0]!.message, /^Done, but the lock could not be removed: stuck; .*"agent unlock"/);
   assert.equal(await withLock(repository, world, SHARED, () => Promise.resolve(8)), 8);
   assert.equal(problems.length, 1);
-});
-
-Deno.test("only the reason of an abort is made an interruption", () => {
-  const aborted = AbortSignal.abort();
-  const other = new RangeError("other");
-  assert.ok(withoutAbortReason(aborted.reason, aborted) instanceof InterruptedError);
-  assert.equal(withoutAbortReason(other, aborted), other);
-  const { signal } = new AbortController();
-  assert.equal(withoutAbortReason(undefined, signal), undefined);
-  const own = new InterruptedError("SIGINT");
-  assert.equal(interruption(AbortSignal.abort(own)), own);
 });

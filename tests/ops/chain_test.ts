@@ -4,7 +4,7 @@ import type { Backup } from "../../src/backup/backup.ts";
 import type { CheckedMember } from "../../src/backup/chain_check.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, type ManifestId, shortId } from "../../src/base/id.ts";
-import { sha256 } from "../../src/crypto/digest.ts";
+import { sha256Hex } from "../../src/crypto/digest.ts";
 import { encodeManifest, type Manifest } from "../../src/format/manifest.ts";
 import type { Node } from "../../src/format/node.ts";
 import { parseSeries } from "../../src/format/series.ts";
@@ -124,7 +124,7 @@ Deno.test("a manifest with another base than its parent's is found and named", a
   const { check, replant, backups: [, , third, fourth] } = await chainScene("unlinked", [{}, {}, {}, {}]);
   const base = fourth!.backup.info!.manifest;
   const text = encodeManifest({ ...third!.manifest, base });
-  const manifest = encodeHex(sha256(text)) as ManifestId;
+  const manifest = sha256Hex(text) as ManifestId;
   const { snapshot } = third!.backup;
   const forged = { ...third!.backup, snapshot: { ...snapshot, agent: { ...snapshot.agent!, base, manifest } } };
   await replant(

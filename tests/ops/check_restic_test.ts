@@ -1,3 +1,4 @@
+/** A check beside restic: of repositories that restic made, and of damage that both have to find. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { openLocalStore } from "../../src/store/local.ts";

@@ -1,3 +1,4 @@
+/** A check as a whole: sound repositories, snapshots, locks, progress, and how it ends where it cannot go on. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { InterruptedError, LockedError, TemporaryError, WrongPasswordError } from "../../src/base/errors.ts";
 import { encodeLock } from "../../src/format/lock.ts";

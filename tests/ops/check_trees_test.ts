@@ -1,3 +1,4 @@
+/** A check of trees, manifests and chains: what is damaged or does not fit together is found. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";

@@ -136,7 +136,6 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
     await commitBackup({
       repository,
       index,
-      clock,
       identity,
       programVersion,
       writer: new PackWriter({ repository, index, clock, randomBytes }),
@@ -147,7 +146,8 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
         files: [{ ...manifest.files[0]!, [what]: forged }],
       },
       parent: undefined,
-      confirmLock: () => Promise.resolve(),
+      confirm: () => Promise.resolve(),
+      confirmHeld: () => Promise.resolve(),
     });
     await assert.rejects(getBytes(access, world, "prod/shop"), { code: "integrity", message: /do not use it/ });
   });

@@ -144,7 +144,7 @@ Deno.test("packs in no index go", async () => {
   const name = "ab".repeat(32);
   await store.put({ kind: "pack", name }, [new Uint8Array(1000)]);
   const { plan } = await pruneStore(store, { limits: LAX });
-  assert.deepEqual(plan.orphans, [{ name, size: 1000 }]);
+  assert.deepEqual(plan.unindexed, [{ name, size: 1000 }]);
   assert.ok(!(await namesOf(store, "pack")).includes(name));
   await assertHolds(store, [1, 2, 3, 4, 5], "without the orphan");
 });
@@ -245,7 +245,11 @@ Deno.test("a store that lets nothing be removed: the message says where to prune
     assert.match(error.message, /append-only, on purpose.*on its own machine/);
     return true;
   });
-  assert.deepEqual(appendOnly.calls.filter(({ method, kind }) => method === "put" && kind !== "lock"), []);
+  const written = () => appendOnly.calls.filter(({ method, kind }) => method === "put" && kind !== "lock");
+  assert.deepEqual(written(), []);
+  // Without anything to copy, a rewritten index is all that would be left behind, night after night.
+  await assert.rejects(pruneStore(appendOnly, { limits: { ...STRICT, maxRepackBytes: 0 } }), DeniedError);
+  assert.deepEqual(written(), []);
   await assertHolds(store, [2, 4], "as it was");
 });
 

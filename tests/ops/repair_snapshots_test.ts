@@ -1,19 +1,21 @@
 /** What is lost of backups, named by file and bytes, and what becomes of the rest. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { hash } from "node:crypto";
-import { UsageError } from "../../src/base/errors.ts";
+import { StoreError, UsageError } from "../../src/base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../src/base/id.ts";
 import { makeNode, type Node } from "../../src/format/node.ts";
 import { encodeTree } from "../../src/format/tree.ts";
 import { encodeHex } from "../../src/base/hex.ts";
+import { check } from "../../src/ops/check.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { describeLoss, ToldLosses } from "../../src/ops/repair_losses.ts";
 import type { DamagedBackup } from "../../src/ops/repair_snapshots.ts";
-import { plaintextLength } from "../../src/repository/blob_index.ts";
+import { plaintextLength } from "../../src/format/pack_header.ts";
 import { MOST_DAMAGE } from "../../src/repository/repair_trees.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { findNode, readTree } from "../../src/repository/trees.ts";
+import { withFaults } from "../../src/store/fault.ts";
 import { accessTo, concat, getBytes, namesOf, noise, PASSWORD, putBytes, seededRandom } from "../helpers/world.ts";
 import { backupsOf, type Checked, fileOf, indexed, packsOf, threeBackups } from "./check_fixture.ts";
 import { addSnapshot, rewriteManifest, write } from "./check_forging.ts";
@@ -298,6 +300,33 @@ Deno.test("what all backups have lost together is told within bounds, and the fi
   deepEqual(told.take([loss("e", 4), loss("f", 1)]).map(({ path }) => path), ["e"]);
 });
 
+Deno.test("a snapshot in a bad sector is never removed: it may be whole", async () => {
+  const checked = await threeBackups();
+  const [bad] = await namesOf(checked.store, "snapshot");
+  const error = new StoreError("input/output error, on purpose");
+  const store = withFaults(checked.store, ({ method, file }) => {
+    return method === "get" && file?.name === bad ? { type: "fail", error } : undefined;
+  });
+  const { unreadable, unreadableForgotten } = await snapshots({ ...checked, store }, { forget: true });
+  deepEqual([unreadable, unreadableForgotten], [[bad], []]);
+  equal((await namesOf(checked.store, "snapshot")).length, 3);
+});
+
+Deno.test("the lost tree of empty directories is made again: nothing of them was lost", async () => {
+  const checked = await threeBackups();
+  const { store } = checked;
+  const subtree = encodeHex(await write(checked, (writer) => writer.addPlaintext("tree", encodeTree([])))) as BlobId;
+  const lost = (await packsOf(store, "tree")).find(({ blobs }) => blobs.some(({ id }) => encodeHex(id) === subtree))!;
+  const directories = ["one", "two"].map((name) => makeNode({ name, type: "dir", subtree }));
+  await addSnapshot(checked, directories);
+  await store.remove(fileOf(lost));
+  await index(checked);
+  const found = await snapshots(checked, { forget: true });
+  deepEqual([found.backups, found.damaged], [4, []]);
+  const options = { signal: new AbortController().signal, noLock: true, readData: true };
+  deepEqual((await check(accessTo(store), checked.world, options)).errors, []);
+});
+
 Deno.test("a snapshot that nobody can read is removed only with --forget for all, and only where it is damaged twice", async () => {
   const checked = await threeBackups();
   const { store } = checked;
@@ -307,7 +336,8 @@ Deno.test("a snapshot that nobody can read is removed only with --forget for all
   await store.put(file, [noise(100, "junk")]);
   const left = async () => await namesOf(store, "snapshot");
   deepEqual((await snapshots(checked)).unreadable, [lost]);
-  deepEqual((await snapshots(checked, { forget: true, dryRun: true })).unreadable, [lost]);
+  const dry = await snapshots(checked, { forget: true, dryRun: true });
+  deepEqual([dry.unreadable, dry.unreadableForgotten], [[], [lost]]);
   deepEqual((await snapshots(checked, { forget: true, backups: [`@${kept}`] })).unreadable, [lost]);
   equal((await left()).length, 3);
   const { unreadable, unreadableForgotten } = await snapshots(checked, { forget: true });

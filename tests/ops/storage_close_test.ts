@@ -8,6 +8,7 @@ import { accessTo, copyOf, type FakeWorld, fakeWorld, macrotask, namesOf, noise 
 import {
   backUp,
   listed,
+  NAME,
   namesIn,
   newStorage,
   readWhole,
@@ -17,7 +18,6 @@ import {
   writeFile,
 } from "./storage_fixture.ts";
 
-const NAME = "2026-11-21.075342.zone1-0000000100";
 const OTHER = "2026-11-22.075342.zone1-0000000100";
 
 /** Moments that follow each other: so many turns of the queue of microtasks, and of that of tasks. */

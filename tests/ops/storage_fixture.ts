@@ -4,6 +4,8 @@ import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, concat, type FakeWorld, fakeWorld, memoryRepository } from "../helpers/world.ts";
 
 export const SHOP = "zone1/shop";
+/** A name as Vitess gives it. */
+export const NAME = "2026-11-21.075342.zone1-0000000100";
 /** Cuts small streams into many chunks. */
 export const SMALL_CHUNKS: StartBackupOptions = { chunkAverage: 1024, packBytes: 20_000 };
 

@@ -10,6 +10,7 @@ import { accessTo, copyOf, fakeWorld, macrotask, namesOf, noise, putBytes, sqlDu
 import {
   backUp,
   listed,
+  NAME,
   namesIn,
   newStorage,
   readWhole,
@@ -18,8 +19,6 @@ import {
   storageOn,
   writeFile,
 } from "./storage_fixture.ts";
-
-const NAME = "2026-11-21.075342.zone1-0000000100";
 
 /** Contents of different lengths, some of which share chunks. */
 function contentOf(i: number): Uint8Array {

@@ -4,6 +4,7 @@ import { AgentError, NotFoundError, StoreError } from "../../src/base/errors.ts"
 import { parseSeries } from "../../src/format/series.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
 import { firstOf, type StoreCall, withFaults } from "../../src/store/fault.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
@@ -13,6 +14,7 @@ import { flipBit, packsOf, replace } from "./check_fixture.ts";
 import {
   assertHolds,
   assertRestores,
+  duplicate,
   fiveBackups,
   forget as removeNights,
   night,
@@ -183,6 +185,25 @@ Deno.test("a listing that is late is waited for", async () => {
   await assertHolds(store, [1, 2, 3, 4], "after it");
 });
 
+Deno.test("a whole copy that a listing leaves out once is not given up for a damaged one", async () => {
+  const store = await fiveBackups();
+  const originals = await packsOf(store, "data");
+  await duplicate(store, "data");
+  const names = new Set<string>(originals.map(({ name }) => name));
+  const bad = originals[1]!;
+  await replace(store, { kind: "pack", name: bad.name }, flipBit(bad.blobs[0]!.offset + 20));
+  const files = await allFiles(store);
+  const onlyOriginals = (rows: readonly ListedFile[]) => rows.filter(({ name }) => names.has(name));
+  const limits = { ...DEFAULT_PRUNE_LIMITS, maxRepackBytes: 0 };
+  for (const wrong of [() => false, (number: number) => number === 1]) {
+    await assert.rejects(
+      pruneStore(new WrongListings(store, "pack", wrong, onlyOriginals), { limits }),
+      new RegExp(`agent repair packs ${bad.name}`),
+    );
+    assert.deepEqual(await allFiles(store), files);
+  }
+});
+
 Deno.test("no pack goes while an index lists it that only seems to be gone", async () => {
   const store = await fiveBackups();
   await removeNights(store, 5);
@@ -248,7 +269,7 @@ Deno.test("what reads whole at a second look is not forgotten", async () => {
   assert.deepEqual(await readWhole(place), wholeBut([]));
 });
 
-Deno.test("a snapshot that vanishes under the lock of a forget stops it before anything goes", async () => {
+Deno.test("a snapshot that vanishes under the lock of a forget or a prune stops it before anything goes", async () => {
   const store = await fiveBackups();
   const before = await allFiles(store);
   const [first] = await namesOf(store, "snapshot");
@@ -258,9 +279,11 @@ Deno.test("a snapshot that vanishes under the lock of a forget stops it before a
   );
   const without = (rows: readonly ListedFile[]) => rows.filter(({ name }) => name !== first);
   const vanishing = () => new WrongListings(gone, "snapshot", (n) => n >= 2, without);
-  const failure = await failureOf(forgetIn(vanishing(), keepLast(2)));
-  assert.ok(failure instanceof StoreError);
-  assert.match(failure.message, /did not find it a moment later; nothing was removed/);
+  for (const work of [() => forgetIn(vanishing(), keepLast(2)), () => pruneStore(vanishing())]) {
+    const failure = await failureOf(work());
+    assert.ok(failure instanceof StoreError);
+    assert.match(failure.message, /did not find it a moment later; nothing was removed/);
+  }
   assert.equal(await failureOf(forget(accessTo(vanishing()), keepLast(2), laterWorld(), { dryRun: true })), undefined);
   assert.deepEqual(await allFiles(store), before);
 });

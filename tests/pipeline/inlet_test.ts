@@ -2,23 +2,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InterruptedError } from "../../src/base/errors.ts";
-import type { Feed } from "../../src/pipeline/feed.ts";
 import { type Inlet, Inlets } from "../../src/pipeline/inlet.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { concat, macrotask, noise } from "../helpers/world.ts";
 import { assertAllFree } from "./pool_check.ts";
+import { takeAll } from "./take_all.ts";
 
 const POOL = { count: 3, segmentBytes: 100 };
-
-/** Takes a whole stream, and gives every segment back at once. */
-async function takeAll(feed: Feed): Promise<Uint8Array[]> {
-  const pieces: Uint8Array[] = [];
-  for (let filled = await feed.next(); filled !== null; filled = await feed.next()) {
-    pieces.push(filled.segment.bytes.slice(0, filled.length));
-    filled.segment.release();
-  }
-  return pieces;
-}
 
 Deno.test("every stream comes out as it was written, however many are written in whatever order", async () => {
   const writes = fc.array(fc.record({ inlet: fc.nat(9), bytes: fc.nat(350) }), { maxLength: 60 });

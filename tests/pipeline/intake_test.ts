@@ -7,17 +7,9 @@ import { Intake } from "../../src/pipeline/intake.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { BytesSource, concat, macrotask, noise } from "../helpers/world.ts";
 import { assertAllFree } from "./pool_check.ts";
+import { takeAll } from "./take_all.ts";
 
 const POOL = { count: 3, segmentBytes: 100 };
-
-async function takeAll(intake: Intake): Promise<Uint8Array[]> {
-  const pieces: Uint8Array[] = [];
-  for (let filled = await intake.next(); filled !== null; filled = await intake.next()) {
-    pieces.push(filled.segment.bytes.slice(0, filled.length));
-    filled.segment.release();
-  }
-  return pieces;
-}
 
 Deno.test("the whole stream comes out in full segments, whatever pieces the source gives", async () => {
   await fc.assert(

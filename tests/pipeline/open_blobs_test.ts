@@ -56,7 +56,7 @@ async function opened({ id, uncompressedLength, flippedByte }: Wrong = {}): Prom
   const threads = new PipelineThreads(1);
   try {
     await threads.configure(KEYS, "off");
-    await threads.callBlobs("open", { parts, packs: ["pack zero", "pack one"], ids, table, segment }, []);
+    await threads.open({ parts, packs: ["pack zero", "pack one"], ids, table, segment });
   } finally {
     threads.terminate();
   }

@@ -2,13 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";
-import {
-  CLOCK_TOLERANCE_MS,
-  type Evidence,
-  isInFuture,
-  judgeExpectations,
-  parseExpectation,
-} from "../../src/policy/expectation.ts";
+import { type Evidence, judgeExpectations, parseExpectation } from "../../src/policy/expectation.ts";
+import { CLOCK_TOLERANCE_MS, isInFuture } from "../../src/policy/future.ts";
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 2, 2, 12);

@@ -1,3 +1,4 @@
+/** Subsets of packs: how they are written, and which packs are in one. */
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";

@@ -1,7 +1,7 @@
 /** The index in memory. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BlobIndex, type BlobPlace, plaintextLength } from "../../src/repository/blob_index.ts";
+import { BlobIndex, type BlobPlace } from "../../src/repository/blob_index.ts";
 import { noise } from "../helpers/world.ts";
 
 const place: fc.Arbitrary<BlobPlace> = fc.record({
@@ -62,11 +62,6 @@ Deno.test("an index of a few data blobs knows those with their places, all trees
   assert.deepEqual(index.locate("data", named[0]!), where);
   assert.deepEqual(index.locate("tree", noise(32, "tree")), where);
   assert.equal(index.blobCount, 2);
-});
-
-Deno.test("what is not compressed is 32 bytes shorter than what is stored", () => {
-  assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 0 }), 100);
-  assert.equal(plaintextLength({ pack: 0, offset: 0, length: 132, uncompressedLength: 999 }), 999);
 });
 
 Deno.test("a million blobs with their places take at most 64 bytes each, measured in a process of its own", async () => {

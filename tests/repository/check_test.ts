@@ -1,3 +1,4 @@
+/** The parts of a check that decide: the rules for nodes, findings, and the ancestry of trees. */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import { encodeHex } from "../../src/base/hex.ts";

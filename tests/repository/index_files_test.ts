@@ -1,10 +1,10 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
-import { IntegrityError } from "../../src/base/errors.ts";
+import { IntegrityError, NotFoundError } from "../../src/base/errors.ts";
 import { encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { firstOf, withFaults } from "../../src/store/fault.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../helpers/world.ts";
 
 const world = fakeWorld("index files");
@@ -80,6 +80,18 @@ Deno.test("an index file that vanishes after it was listed is passed over", asyn
   const index = await loadIndex(new SealedFiles(vanishing, repository.sealer, 2), { dataPlaces: true });
   assert.equal(index.blobCount, 1);
   assert.equal((await namesOf(store, "index")).length, 1);
+});
+
+Deno.test("an index file that is listed and not found is asked for again, and missed where the store goes on so", async () => {
+  const { repository, store } = await memoryRepository(world);
+  await repository.files.save("index", encodeIndex([pack(1, [1])]));
+  const loadOn = (times: number) => {
+    const missing = { type: "fail", error: new NotFoundError("on purpose") } as const;
+    const hiding = withFaults(store, firstOf(({ method }) => method === "get", missing, times));
+    return loadIndex(new SealedFiles(hiding, repository.sealer, 2), { dataPlaces: true });
+  };
+  assert.equal((await loadOn(1)).blobCount, 1);
+  await assert.rejects(loadOn(2), /lists index [0-9a-f]{64} and does not find it/);
 });
 
 Deno.test("an aborted signal stops the loading", async () => {

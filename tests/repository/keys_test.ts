@@ -19,6 +19,9 @@ async function putKeyFile(store: BlobStore, text: string): Promise<KeyId> {
   return id;
 }
 
+/** What helps where a key file is gone or damaged. */
+const BRING_BACK = /bring .* back from a copy of the store$/;
+
 Deno.test("each of several passwords opens the same master key, others do not", async () => {
   const { store, repository: { keys, keyId } } = await memoryRepository(world);
   const passwords = ["second", "Zweites Paßwort", "third ☃", " leading space"];
@@ -41,7 +44,9 @@ Deno.test("the message for a wrong password holds neither password", async () =>
 Deno.test("without a key file there is nothing to open", async () => {
   const { store, repository: { keyId } } = await memoryRepository(world);
   await store.remove({ kind: "key", name: keyId });
-  await assert.rejects(unlockMasterKey(store, PASSWORD), NoRepositoryError);
+  await assert.rejects(unlockMasterKey(store, PASSWORD), (error) => {
+    return error instanceof NoRepositoryError && BRING_BACK.test(error.message);
+  });
 });
 
 Deno.test("a key file that vanishes after it was listed is passed over", async () => {
@@ -65,7 +70,9 @@ Deno.test("a damaged key file is told from a wrong password", async () => {
   await store.remove({ kind: "key", name: keyId });
   const text = new TextDecoder().decode(bytes);
   await store.put({ kind: "key", name: keyId }, [new TextEncoder().encode(text.replace("dba", "dbb"))]);
-  await assert.rejects(unlockMasterKey(store, PASSWORD), IntegrityError);
+  await assert.rejects(unlockMasterKey(store, PASSWORD), (error) => {
+    return error instanceof IntegrityError && BRING_BACK.test(error.message);
+  });
 });
 
 Deno.test("a key file that asks for another derivation, or for too much, is refused", async () => {

@@ -1,10 +1,13 @@
 /** The locks of a repository: which there are, whom they exclude, and which are stale. */
 import assert from "node:assert/strict";
-import { IntegrityError, LockedError } from "../../src/base/errors.ts";
+import { IntegrityError, LockedError, NotFoundError } from "../../src/base/errors.ts";
 import { acquireLock } from "../../src/repository/held_lock.ts";
 import { listLocks, removeLocks } from "../../src/repository/locks.ts";
+import { type Fault, firstOf } from "../../src/store/fault.ts";
 import { IDENTITY, namesOf, noise } from "../helpers/world.ts";
 import { foreignLock, MINUTE, otherTools, released, scene } from "./lock_scene.ts";
+
+const MISSING: Fault = { type: "fail", error: new NotFoundError("on purpose") };
 
 Deno.test("the message names process, user, host and age of the other lock, and says what to do", async () => {
   const state = scene();
@@ -243,6 +246,33 @@ Deno.test("a lock that is refreshed while others look for it is found under its 
   await state.store.remove({ kind: "lock", name: next });
   await foreignLock(state, { exclusive: true });
   await assert.rejects(acquireLock(state.files, state.tools, { exclusive: false }), /process 98/);
+});
+
+Deno.test("a lock that the store wrongly does not find once is found all the same, at every look", async () => {
+  for (const exclusive of [true, false]) {
+    const state = scene({ plan: firstOf(({ method, kind }) => method === "get" && kind === "lock", MISSING, 1) });
+    await foreignLock(state, { exclusive: true });
+    await assert.rejects(acquireLock(state.files, state.tools, { exclusive }), /exclusively by process 99/);
+  }
+});
+
+Deno.test("a lock that is listed and never found excludes everybody, until all are removed", async () => {
+  const state = scene({ plan: ({ method, kind }) => method === "get" && kind === "lock" ? MISSING : undefined });
+  await foreignLock(state);
+  const fails = async (attempt: Promise<unknown>) => {
+    const refused = assert.rejects(attempt, (error) => {
+      return error instanceof LockedError && /lists lock [0-9a-f]{64} and does not find it/.test(error.message);
+    });
+    for (let i = 0; i < 10; i++) await state.clock.advance(1000);
+    await refused;
+  };
+  await fails(acquireLock(state.files, state.tools, { exclusive: false }));
+  await fails(listLocks(state.files, state.tools));
+  await fails(removeLocks(state.files, state.tools, { all: false }));
+  const removing = removeLocks(state.files, state.tools, { all: true });
+  for (let i = 0; i < 10; i++) await state.clock.advance(1000);
+  assert.deepEqual((await removing).map(({ stale }) => stale), ["it cannot be read"]);
+  await released(await acquireLock(state.files, state.tools, { exclusive: true }));
 });
 
 Deno.test("however often one looks, every lock is read once, and one's own not at all", async () => {

@@ -143,8 +143,8 @@ for (const { name, packs, limits, expected } of TABLE) {
 
 Deno.test("plan: the numbers add up", () => {
   const packs = numbered([pack(0, 16), pack(4, 12), pack(16, 0), pack(0, 8, { state: "missing", bytes: 0 })]);
-  const { orphans, summary } = planPrune(packs, [{ name: "ab", size: 3 * MB }], DEFAULT_PRUNE_LIMITS);
-  assert.deepEqual(orphans, [{ name: "ab", size: 3 * MB }]);
+  const { unindexed, summary } = planPrune(packs, [{ name: "ab", size: 3 * MB }], DEFAULT_PRUNE_LIMITS);
+  assert.deepEqual(unindexed, [{ name: "ab", size: 3 * MB }]);
   assert.deepEqual(summary, {
     before: { packs: 3, bytes: 48 * MB },
     used: { blobs: 20, bytes: 20 * MB },

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IntegrityError } from "../../src/base/errors.ts";
-import { BlobIndex, plaintextLength } from "../../src/repository/blob_index.ts";
+import { plaintextLength } from "../../src/format/pack_header.ts";
+import { BlobIndex } from "../../src/repository/blob_index.ts";
 import { planRead, type ReadPlan, type ReadPlanLimits } from "../../src/repository/read_plan.ts";
 import { concat, noise } from "../helpers/world.ts";
 

@@ -1,3 +1,4 @@
+/** Which bytes of a file are lost: as many as have to be told, and no more than may be. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import {

@@ -1,12 +1,12 @@
 /** Snapshots as they lie in the repository. */
 import assert from "node:assert/strict";
-import { IntegrityError, NotFoundError, TemporaryError } from "../../src/base/errors.ts";
+import { IntegrityError, NotFoundError, StoreError, TemporaryError } from "../../src/base/errors.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { type Fault, firstOf, withFaults } from "../../src/store/fault.ts";
+import { type Fault, type FaultPlan, firstOf, withFaults } from "../../src/store/fault.ts";
 import { fakeWorld, memoryRepository, noise } from "../helpers/world.ts";
 
 const world = fakeWorld("snapshots");
@@ -75,6 +75,18 @@ Deno.test("a damaged snapshot is told of and hides no other, a vanished one is p
   assert.deepEqual(snapshots.map(({ id }) => id), [kept]);
   assert.deepEqual(damaged.map(({ id }) => id as string), [junk]);
   assert.ok(damaged[0]!.error instanceof IntegrityError);
+});
+
+Deno.test("a snapshot in a bad sector hides no other, unless the store gives nothing at all", async () => {
+  const { repository, store } = await memoryRepository(world);
+  const bad = await saveSnapshot(repository.files, snapshot("2026-01-01T00:00:00Z"));
+  const kept = await saveSnapshot(repository.files, snapshot("2026-01-02T00:00:00Z"));
+  const error = new StoreError("input/output error, on purpose");
+  const listOn = (plan: FaultPlan) => loadSnapshots(new SealedFiles(withFaults(store, plan), repository.sealer, 2));
+  const { snapshots, damaged } = await listOn(({ file }) => file?.name === bad ? { type: "fail", error } : undefined);
+  assert.deepEqual([snapshots.map(({ id }) => id), damaged.map(({ id }) => id)], [[kept], [bad]]);
+  assert.match(damaged[0]!.error.message, /^Cannot read snapshot [0-9a-f]{64}: input\/output error/);
+  await assert.rejects(listOn(({ method }) => method === "list" ? undefined : { type: "fail", error }), error);
 });
 
 Deno.test("a store that fails is not taken for damage", async () => {

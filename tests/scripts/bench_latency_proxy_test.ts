@@ -1,3 +1,4 @@
+/** The latency proxy of the benchmark: all bytes, in their order, and late. */
 import assert from "node:assert/strict";
 import { parseAddress, startLatencyProxy, type TcpAddress } from "../../scripts/bench/latency_proxy.ts";
 import { noise } from "../helpers/world.ts";

@@ -1,3 +1,4 @@
+/** What the benchmark makes of measurements on servers: verdicts, percentiles, load, and what a tool is told. */
 import assert from "node:assert/strict";
 import { formatLoad, judgeLoad, type LoadResult, percentile } from "../../scripts/bench/load.ts";
 import { Medians, type PeerName } from "../../scripts/bench/medians.ts";

@@ -1,3 +1,4 @@
+/** How the benchmark arrives at its report: medians, verdicts, columns, the order of rounds. */
 import assert from "node:assert/strict";
 import { parseUsage } from "../../scripts/bench/measure.ts";
 import { median, Medians, type PeerName } from "../../scripts/bench/medians.ts";

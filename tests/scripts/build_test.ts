@@ -1,3 +1,4 @@
+/** Both forms of the executable are built and are the program in one file. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { programTest } from "../helpers/programs.ts";

@@ -1,3 +1,4 @@
+/** Made dumps: what MySQL's and MariaDB's programs would write, the same each time, changed nightly as asked. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";

@@ -1,3 +1,4 @@
+/** Which rows of a made dump change on which night. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Change, RowHistory, rowsOnNight } from "../../scripts/dumps/history.ts";

@@ -1,3 +1,4 @@
+/** Made noise: as long as asked for, the same each time, never repeating itself. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";

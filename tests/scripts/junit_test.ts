@@ -1,3 +1,4 @@
+/** What a test run adds up to, from Deno's report, and when it needs an executable. */
 import assert from "node:assert/strict";
 import { countTests } from "../../scripts/tests/junit.ts";
 import { judge, needsExecutable } from "../../scripts/tests/run.ts";

@@ -1,3 +1,4 @@
+/** The project's own lint rules: layers, and what is touched only at the edge. */
 /// <reference lib="deno.unstable" />
 import assert from "node:assert/strict";
 import plugin from "../../scripts/lint/plugin.ts";

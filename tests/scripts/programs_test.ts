@@ -1,3 +1,4 @@
+/** Tests that need a program: found, missing, and missing in CI. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findProgram } from "../helpers/programs.ts";

@@ -1,3 +1,4 @@
+/** The self-extracting form: its header, its build info, and what is told of a failure. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { complaintOf } from "../../scripts/build/deno_process.ts";

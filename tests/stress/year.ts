@@ -8,7 +8,7 @@ import { parseSeries } from "../../src/format/series.ts";
 import { timestampToDate } from "../../src/format/time.ts";
 import { check } from "../../src/ops/check.ts";
 import { forget, type RetentionRequest } from "../../src/ops/forget.ts";
-import { unlock } from "../../src/ops/keys.ts";
+import { unlock } from "../../src/ops/unlock.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
 import { openRepository } from "../../src/repository/repository.ts";

@@ -3,9 +3,10 @@ import { Command, Option } from "commander";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
+import { allOptions } from "../all_options.ts";
 import { cacheDirectory, cacheLimit } from "../cache_directory.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { type Column, formatCount, formatTime, printable, writeJson, writeLine, writeTable } from "../output.ts";
 
 interface CacheOptions {
   readonly cacheDir?: string;
@@ -27,7 +28,7 @@ export function cacheCommand(context: CliContext): Command {
     .addOption(new Option("--clear", "remove everything"))
     .addOption(new Option("--json", "one JSON object a line"))
     .addOption(new Option("-q, --quiet", "no summary"))
-    .action((options: CacheOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: CacheOptions, self: Command) => run(allOptions(self, options), context));
 }
 
 async function run(options: CacheOptions, context: CliContext): Promise<void> {
@@ -63,7 +64,7 @@ async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: Cli
     }
     return await writeJson(stdout, { directory, size: totalBytes, limit: limitBytes });
   }
-  if (rows.length > 0) { for (const line of formatTable(COLUMNS, rows.map(cells))) await writeLine(stdout, line); }
+  await writeTable(stdout, COLUMNS, rows.map(cells));
   if (options.quiet) return;
   await writeLine(stderr, `${formatSize(totalBytes)} of ${formatSize(limitBytes)} in ${printable(directory)}`);
 }

@@ -4,9 +4,11 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
+import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatTable, formatTime, printable, writeLines } from "../output.ts";
+import { throwFirstDamage } from "../damage.ts";
+import { type Column, formatTime, printable, writeLines, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface ChainOptions extends RepositoryOptions {
@@ -29,7 +31,7 @@ export function chainCommand(context: CliContext): Command {
     .option("--all", "all chains of its series and host, with everything that branches off")
     .addHelpText("after", NOTES)
     .action((selector: string, options: ChainOptions, self: Command) =>
-      run(selector, { ...self.parent?.opts(), ...options }, context)
+      run(selector, allOptions(self, options), context)
     );
   return withRepositoryOptions(command);
 }
@@ -38,11 +40,9 @@ async function run(selector: string, options: ChainOptions, context: CliContext)
   const { stdout, world } = context;
   const request = { selector, all: options.all ?? false };
   const { members, damaged } = await drawChains(repositoryAccess(options, context), request, world);
-  const lines = options.json
-    ? members.map((member) => JSON.stringify(memberJson(member)))
-    : formatTable(COLUMNS, [...rows(members)]);
-  await writeLines(stdout, lines);
-  if (damaged.length > 0) throw damaged[0]!.error;
+  if (options.json) await writeLines(stdout, members.map((member) => JSON.stringify(memberJson(member))));
+  else await writeTable(stdout, COLUMNS, [...rows(members)]);
+  throwFirstDamage(damaged);
 }
 
 function memberJson({ id, level, backup, state, problem, fit, depth, children }: DrawnMember) {

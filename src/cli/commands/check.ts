@@ -6,9 +6,10 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { check, type CheckFinding, type CheckOptions, type CheckProgress, type CheckReport } from "../../ops/check.ts";
 import { parseSubset } from "../../policy/subset.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
-import { ProgressLine } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface CheckCommandOptions extends RepositoryOptions {
@@ -31,7 +32,7 @@ export function checkCommand(context: CliContext): Command {
     .option("--read-data-subset <part>", "the same for a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", NOTE)
-    .action((options: CheckCommandOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: CheckCommandOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
 
@@ -44,9 +45,8 @@ function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): 
 
 async function run(options: CheckCommandOptions, context: CliContext): Promise<void> {
   const readData = readDataOf(options);
-  const { stderr, world, signal } = context;
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
-  try {
+  const { world, signal } = context;
+  await withProgress(options, context, async (progress) => {
     const report = await check(repositoryAccess(options, context), world, {
       signal,
       noLock: !options.lock,
@@ -57,9 +57,7 @@ async function run(options: CheckCommandOptions, context: CliContext): Promise<v
     if (options.json) await writeReportJson(report, context);
     else await writeReport(report, { options, seconds: progress.seconds }, context);
     refuseErrors(report);
-  } finally {
-    await progress.clear();
-  }
+  });
 }
 
 function progressText({ phase, done, total }: CheckProgress): string {

@@ -7,6 +7,7 @@ import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
 import { KEEP_UNITS, type KeepRules } from "../../policy/retention.ts";
 import type { GroupWord } from "../../policy/retention_plan.ts";
 import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention_words.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { collect } from "../repeated_option.ts";
@@ -40,7 +41,7 @@ interface ForgetCommandOptions extends RetentionRunOptions {
 const NOTES = `
 Rules are restic's and joined by "or": what no rule keeps is removed, in each group on its own. Spans of --keep-within
 (2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Counts are whole numbers or
-"unlimited". Run types that --keep-run-type does not name are kept.
+"unlimited", which -1 means, too, except in --keep-run-type. Run types that --keep-run-type does not name are kept.
 
 The last good backup of a series on a host stays unless --allow-last is given; one that claims to be of the future does
 not stand in for it. Every backup stands alone: none that is left needs one that is gone. Space is freed by agent prune,
@@ -72,7 +73,7 @@ export function forgetCommand(context: CliContext): Command {
   return withRepositoryOptions(withPruneAfterwards(command))
     .addHelpText("after", NOTES)
     .action((names: string[], options: ForgetCommandOptions, self: Command) =>
-      run(check(names, { ...self.parent?.opts(), ...options }), { ...self.parent?.opts(), ...options }, context)
+      run(names, allOptions(self, options), context)
     );
 }
 
@@ -174,8 +175,8 @@ function given<T extends Record<string, unknown>>(fields: T): Given<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
 }
 
-async function run(request: RetentionRequest, options: ForgetCommandOptions, context: CliContext): Promise<void> {
-  refuseDamage(await runRetention(request, options, reportRetention, context), options);
+async function run(names: readonly string[], options: ForgetCommandOptions, context: CliContext): Promise<void> {
+  refuseDamage(await runRetention(check(names, options), options, reportRetention, context), options);
 }
 
 /** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */

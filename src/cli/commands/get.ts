@@ -4,12 +4,20 @@ import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
-import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
+import {
+  chooseFile,
+  type GetProgress,
+  type OpenBackup,
+  type StreamSink,
+  type VerifiedStream,
+  withBackup,
+} from "../../ops/get.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { looksBinary } from "../binary.ts";
 import { openOutputFile, type OutputFile } from "../output_file.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
-import { ProgressLine } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface GetOptions extends RepositoryOptions {
@@ -42,7 +50,7 @@ export function getCommand(context: CliContext): Command {
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", EXAMPLES)
     .action((selector: string, options: GetOptions, self: Command) =>
-      run(check(selector, { ...self.parent?.opts(), ...options }, context), context)
+      run(check(selector, allOptions(self, options), context), context)
     );
   return withRepositoryOptions(command);
 }
@@ -57,23 +65,20 @@ function check(selector: string, options: GetOptions, context: CliContext) {
 }
 
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
-  const { world, signal, stderr } = context;
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
-  const readOptions = {
-    signal,
-    noLock: !options.lock,
-    onProgress: ({ bytesWritten, bytesTotal }: { bytesWritten: number; bytesTotal: number }) =>
-      progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} restored`),
-  };
-  try {
+  const { world, signal } = context;
+  await withProgress(options, context, async (progress) => {
+    const readOptions = {
+      signal,
+      noLock: !options.lock,
+      onProgress: ({ bytesWritten, bytesTotal }: GetProgress) =>
+        progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} restored`),
+    };
     await withBackup(access, selector, world, readOptions, async (open) => {
       const restored = await restore(open, options, context);
       await progress.clear();
       await report(restored, open, progress.seconds, options, context);
     });
-  } finally {
-    await progress.clear();
-  }
+  });
 }
 
 async function restore(open: OpenBackup, options: GetOptions, context: CliContext): Promise<VerifiedStream[]> {

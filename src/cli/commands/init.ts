@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import { init } from "../../ops/init.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { systemReason } from "../failure.ts";
 import { writeJson, writeLine } from "../output.ts";
@@ -26,7 +27,7 @@ export function initCommand(context: CliContext): Command {
     .description("make a repository")
     .option("--new-password-file <file>", "make a strong password and write it to this new file (mode 0600)")
     .addHelpText("after", NOTE)
-    .action((options: InitOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: InitOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
 

@@ -1,10 +1,11 @@
 /** `agent key`: which passwords open the repository. */
 import { Command } from "commander";
-import { shortId } from "../../base/id.ts";
+import { type Id, shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { formatTable, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatTime, printable, writeJson, writeLine, writeTable } from "../output.ts";
 import { newPassword, repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface KeyOptions extends RepositoryOptions {
@@ -15,24 +16,23 @@ const NEW_PASSWORD = ["--new-password-file <file>", "file that holds the new pas
 
 /** The command's specification. */
 export function keyCommand(context: CliContext): Command {
-  const all = (self: Command, options: KeyOptions): KeyOptions => ({ ...self.parent?.parent?.opts(), ...options });
   return new Command("key")
     .description("list, add, remove or change the passwords that open the repository")
     .addCommand(withRepositoryOptions(
       new Command("list").description("list key files")
-        .action((options: KeyOptions, self: Command) => list(all(self, options), context)),
+        .action((options: KeyOptions, self: Command) => list(allOptions(self, options), context)),
     ))
     .addCommand(withRepositoryOptions(
       new Command("add").description("let one more password open the repository").option(...NEW_PASSWORD)
-        .action((options: KeyOptions, self: Command) => add(all(self, options), context)),
+        .action((options: KeyOptions, self: Command) => add(allOptions(self, options), context)),
     ))
     .addCommand(withRepositoryOptions(
       new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it")
-        .action((id: string, options: KeyOptions, self: Command) => remove(id, all(self, options), context)),
+        .action((id: string, options: KeyOptions, self: Command) => remove(id, allOptions(self, options), context)),
     ))
     .addCommand(withRepositoryOptions(
       new Command("passwd").description("change the password in use").option(...NEW_PASSWORD)
-        .action((options: KeyOptions, self: Command) => change(all(self, options), context)),
+        .action((options: KeyOptions, self: Command) => change(allOptions(self, options), context)),
     ));
 }
 
@@ -45,7 +45,7 @@ async function list(options: KeyOptions, context: CliContext): Promise<void> {
     return;
   }
   const columns = ["", "ID", "USER", "HOST", "CREATED"].map((title) => ({ title, align: "left" as const }));
-  for (const line of formatTable(columns, keys.map(row))) await writeLine(context.stdout, line);
+  await writeTable(context.stdout, columns, keys.map(row));
 }
 
 function row({ id, username, hostname, created, isCurrent }: KeyRow): string[] {
@@ -70,9 +70,9 @@ async function change(options: KeyOptions, context: CliContext): Promise<void> {
   await report("changed", id, options, context);
 }
 
-async function report(what: string, id: string, options: KeyOptions, { stdout, stderr }: CliContext): Promise<void> {
+async function report(what: string, id: Id, options: KeyOptions, { stdout, stderr }: CliContext): Promise<void> {
   if (options.json) await writeJson(stdout, { [what]: id });
   else if (!options.quiet) {
-    await writeLine(stderr, `Key ${id.slice(0, 8)} ${what === "changed" ? "is the new one in use" : what}`);
+    await writeLine(stderr, `Key ${shortId(id)} ${what === "changed" ? "is the new one in use" : what}`);
   }
 }

@@ -5,9 +5,11 @@ import { formatSize } from "../../base/size.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
+import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTable, formatTime, printable, writeLine, writeLines } from "../output.ts";
+import { throwFirstDamage } from "../damage.ts";
+import { type Column, formatCount, formatTime, printable, writeLine, writeLines, writeTable } from "../output.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -25,7 +27,7 @@ export function lsCommand(context: CliContext): Command {
     .option("--host <name>", "only backups of this host")
     .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
     .action((series: string | undefined, options: LsOptions, self: Command) =>
-      run(series, { ...self.parent?.opts(), ...options }, context)
+      run(series, allOptions(self, options), context)
     );
   return withRepositoryOptions(command);
 }
@@ -42,10 +44,10 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
   if (options.json) {
     await writeLines(stdout, backups.map((backup) => JSON.stringify(backupJson(backup))));
   } else {
-    if (backups.length > 0) await writeLines(stdout, formatTable(COLUMNS, backups.map(row)));
+    await writeTable(stdout, COLUMNS, backups.map(row));
     if (!options.quiet) await writeLine(stderr, backups.length === 0 ? "No backups" : count(backups));
   }
-  if (damaged.length > 0) throw damaged[0]!.error;
+  throwFirstDamage(damaged);
 }
 
 const COLUMNS: readonly Column[] = [

@@ -1,8 +1,9 @@
 /** `agent prune`: remove what no backup needs any more. */
 import { Command } from "commander";
 import { prune } from "../../ops/prune.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { ProgressLine } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../prune_options.ts";
 import { pruneProgressText, reportPrune } from "../prune_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -26,15 +27,14 @@ export function pruneCommand(context: CliContext): Command {
   withPruneLimits(command)
     .option("--allow-empty", "empty the repository if there is no backup in it any more")
     .addHelpText("after", NOTE)
-    .action((options: PruneCommandOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: PruneCommandOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
 
 async function run(options: PruneCommandOptions, context: CliContext): Promise<void> {
-  const { stderr, world, signal } = context;
+  const { world, signal } = context;
   const limits = pruneLimits(options);
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
-  try {
+  await withProgress(options, context, async (progress) => {
     const result = await prune(repositoryAccess(options, context), world, {
       limits,
       signal,
@@ -44,7 +44,5 @@ async function run(options: PruneCommandOptions, context: CliContext): Promise<v
     });
     await progress.clear();
     await reportPrune(result, progress.seconds, options, context);
-  } finally {
-    await progress.clear();
-  }
+  });
 }

@@ -13,12 +13,14 @@ import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
 import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
+import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
-import type { CliContext } from "../context.ts";
+import type { CliContext, Output } from "../context.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
-import { ProgressLine } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { writeWarning } from "../warning.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
@@ -84,7 +86,7 @@ export function putCommand(context: CliContext): Command {
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", EXAMPLES)
     .action((series: string, options: PutOptions, self: Command) =>
-      run(check(series, { ...self.parent?.opts(), ...options }, context), context)
+      run(check(series, allOptions(self, options), context), context)
     );
   return withRepositoryOptions(command);
 }
@@ -134,9 +136,8 @@ function levelRules(options: PutOptions): LevelRules {
 
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
   const source = commandLine === undefined ? inputSource(stdin) : commandSource(commandLine);
-  try {
+  await withProgress(options, context, async (progress) => {
     const result = await put(access, { ...request, source }, world, {
       signal,
       onProgress: ({ bytesRead, bytesAdded }) =>
@@ -146,21 +147,25 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
         }),
     });
     await progress.clear();
-    for (const line of levelLines(result.decision, options)) await writeLine(stderr, printable(line));
+    await writeDecision(result.decision, options, stderr);
     if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
     else await writeLine(stdout, result.backup.id);
     if (!options.quiet && !options.json) await writeLine(stderr, summaryLine(result, progress.seconds));
-  } finally {
-    await progress.clear();
-  }
+  });
 }
 
-/** Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. */
-function levelLines({ level, rule, reason, overruled, warnings }: LevelDecision, options: PutOptions): string[] {
-  const told = warnings.map((warning) => `agent: warning: ${warning}`);
-  if (!options.explain || options.json) return told;
-  const others = overruled.map((other) => `  not by ${other.rule}, level ${other.level}: ${other.reason}`);
-  return [...told, `level ${level} by ${rule}: ${reason}`, ...others];
+/**
+ * Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. They are text for people
+ * even with --json, whose object has them.
+ */
+async function writeDecision(decision: LevelDecision, { explain, json }: PutOptions, stderr: Output): Promise<void> {
+  const { level, rule, reason, overruled, warnings } = decision;
+  for (const warning of warnings) await writeWarning(warning, {}, stderr);
+  if (!explain || json) return;
+  await writeLine(stderr, printable(`level ${level} by ${rule}: ${reason}`));
+  for (const other of overruled) {
+    await writeLine(stderr, printable(`  not by ${other.rule}, level ${other.level}: ${other.reason}`));
+  }
 }
 
 function summaryJson(result: PutResult, seconds: number) {

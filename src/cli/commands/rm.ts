@@ -4,6 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
+import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { formatTime, printable, writeJson, writeLine } from "../output.ts";
@@ -21,7 +22,7 @@ export function rmCommand(context: CliContext): Command {
     .option("-n, --dry-run", "only show what would be removed")
     .option("--allow-last", "remove it even if it is the last good backup of its series")
     .action((selector: string, options: RetentionRunOptions, self: Command) =>
-      run(selector, { ...self.parent?.opts(), ...options }, context)
+      run(selector, allOptions(self, options), context)
     );
   return withRepositoryOptions(withPruneAfterwards(command));
 }

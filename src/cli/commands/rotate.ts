@@ -3,14 +3,14 @@ import { Command } from "commander";
 import { parseSeries } from "../../format/series.ts";
 import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation.ts";
 import { parseCount, parseWeekDay } from "../../policy/retention_words.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { reportRetention } from "../retention_report.ts";
 import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
 
-interface RotateOptions extends RetentionRunOptions, Omit<Rotation, "firstWeekDay"> {
-  readonly firstWeekDay: number;
+interface RotateOptions extends RetentionRunOptions, Rotation {
   readonly host?: string;
 }
 
@@ -35,9 +35,7 @@ export function rotateCommand(context: CliContext): Command {
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
     .option("--allow-last", "remove even the last good backup of the series")
     .addHelpText("after", NOTES)
-    .action((series: string, options: RotateOptions, self: Command) =>
-      run(series, { ...self.parent?.opts(), ...options }, context)
-    );
+    .action((series: string, options: RotateOptions, self: Command) => run(series, allOptions(self, options), context));
   return withRepositoryOptions(withPruneAfterwards(command));
 }
 

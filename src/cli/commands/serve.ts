@@ -6,6 +6,7 @@ import { parseSize } from "../../base/size.ts";
 import type { Authentication } from "../../server/authentication.ts";
 import { handedSocket, isLocalAddress, type ListenAddress, parseListenAddress } from "../../server/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { printable, writeJson, writeLine } from "../output.ts";
 import { notifyServiceManager } from "../service_manager.ts";
@@ -63,7 +64,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--json", "one JSON object with the address, on standard output")
     .option("-q, --quiet", "do not tell the address")
     .addHelpText("after", NOTE)
-    .action((options: ServeOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: ServeOptions, self: Command) => run(allOptions(self, options), context));
 }
 
 async function run(options: ServeOptions, context: CliContext): Promise<void> {

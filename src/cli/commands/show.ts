@@ -6,6 +6,7 @@ import type { Backup } from "../../backup/backup.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
+import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, printable, writeJson, writeLine } from "../output.ts";
@@ -25,7 +26,7 @@ export function showCommand(context: CliContext): Command {
     .option("--md5sums", "print what md5sum -c reads, for files restored with agent get --target or restic restore")
     .option("--sha256sums", "print what sha256sum -c reads")
     .action((selector: string, options: ShowOptions, self: Command) =>
-      run(selector, { ...self.parent?.opts(), ...options }, context)
+      run(selector, allOptions(self, options), context)
     );
   return withRepositoryOptions(command);
 }

@@ -1,15 +1,17 @@
 /** `agent status`: how current the backups are, and which ones are overdue. */
 import { Command, Option } from "commander";
-import { AgentError, NotFoundError, OverdueError, UsageError } from "../../base/errors.ts";
+import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { seriesProblem } from "../../format/series.ts";
 import { exportedStatus, importedStatus, status, type StatusReport, type StatusRequest } from "../../ops/status.ts";
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { systemReason } from "../failure.ts";
-import { formatCount, formatTable, printable, writeJson, writeLine } from "../output.ts";
+import { throwFirstDamage } from "../damage.ts";
+import { formatCount, printable, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
+import { readTextFile } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;
 
@@ -42,7 +44,7 @@ export function statusCommand(context: CliContext): Command {
     )
     .option("--import <file>", "tell what a status file of TwinDB Backup says, instead of a repository")
     .addHelpText("after", EXAMPLES)
-    .action((options: StatusOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: StatusOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
 
@@ -63,9 +65,9 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
   };
   const report = options.import === undefined
     ? await status(repositoryAccess(options, context), request, context.world)
-    : importedStatus(await readStatusFile(options.import), request, context.world);
+    : importedStatus(await readTextFile(options.import, "status"), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
-  if (report.damaged.length > 0) throw report.damaged[0]!.error;
+  throwFirstDamage(report.damaged);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
@@ -74,9 +76,7 @@ async function tell(report: StatusReport, { quiet }: StatusOptions, { stdout, st
   const { rows, verdicts } = report;
   if (verdicts.length > 0 && quiet) return;
   if (verdicts.length > 0) await writeLine(stdout, printable(verdictLine(verdicts)));
-  if (rows.length > 0) {
-    for (const line of formatTable(STATUS_COLUMNS, statusRows(report))) await writeLine(stdout, line);
-  }
+  await writeTable(stdout, STATUS_COLUMNS, statusRows(report));
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0) await writeLine(stderr, "No backups");
@@ -97,20 +97,9 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
   }
   const { twinDb, damaged } = options.import === undefined
     ? await exportedStatus(repositoryAccess(options, context), options.host, context.world)
-    : importedStatus(await readStatusFile(options.import), {}, context.world);
-  if (damaged.length > 0) throw damaged[0]!.error;
+    : importedStatus(await readTextFile(options.import, "status"), {}, context.world);
+  throwFirstDamage(damaged);
   // To the byte what TwinDB writes, which ends without a line feed.
   const { stdout } = context;
   await stdout.write(new TextEncoder().encode(twinDb.serialize() + (stdout.isTerminal ? "\n" : "")));
-}
-
-async function readStatusFile(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new NotFoundError(`There is no status file "${path}"`, { cause: error });
-    }
-    throw new AgentError(`Cannot read the status file "${path}": ${systemReason(error)}`, { cause: error });
-  }
 }

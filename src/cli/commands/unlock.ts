@@ -1,7 +1,8 @@
 /** `agent unlock`: remove locks that protect nobody any more. */
 import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
-import { unlock } from "../../ops/keys.ts";
+import { unlock } from "../../ops/unlock.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { printable, writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -17,7 +18,7 @@ export function unlockCommand(context: CliContext): Command {
       "remove stale locks: those not refreshed for 30 minutes and those of processes of this host that are gone",
     )
     .option("--remove-all", "remove every lock, even of processes that are at work")
-    .action((options: UnlockOptions, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: UnlockOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
 

@@ -4,10 +4,11 @@ import { IntegrityError } from "../../base/errors.ts";
 import type { CheckedMember } from "../../backup/chain_check.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
-import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
+import { type GetProgress, type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
+import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
-import { ProgressLine } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -25,22 +26,22 @@ export function verifyCommand(context: CliContext): Command {
     .option("--chain", "only check the manifests of its chain; read no streams")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .action((selector: string, options: VerifyOptions, self: Command) =>
-      run(selector, { ...self.parent?.opts(), ...options }, context)
+      run(selector, allOptions(self, options), context)
     );
   return withRepositoryOptions(command);
 }
 
 async function run(selector: string, options: VerifyOptions, context: CliContext): Promise<void> {
-  const { stderr, stdout, world, signal } = context;
-  const progress = new ProgressLine(stderr, () => world.clock.monotonicMs(), { quiet: options.quiet ?? false });
-  const readOptions = {
-    signal,
-    noLock: !options.lock,
-    onProgress: ({ bytesWritten, bytesTotal }: { bytesWritten: number; bytesTotal: number }) =>
-      progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} verified`),
-  };
-  try {
-    await withBackup(withoutCache(repositoryAccess(options, context)), selector, world, readOptions, async (open) => {
+  const { stdout, world, signal } = context;
+  await withProgress(options, context, async (progress) => {
+    const access = withoutCache(repositoryAccess(options, context));
+    const readOptions = {
+      signal,
+      noLock: !options.lock,
+      onProgress: ({ bytesWritten, bytesTotal }: GetProgress) =>
+        progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} verified`),
+    };
+    await withBackup(access, selector, world, readOptions, async (open) => {
       for (const file of options.chain ? [] : open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);
@@ -50,9 +51,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
       }
       await verifyChain(open, options, context);
     });
-  } finally {
-    await progress.clear();
-  }
+  });
 }
 
 /** Says how the chain is, and throws `IntegrityError` for the first member that is not what it should be. */

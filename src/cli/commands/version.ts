@@ -1,5 +1,6 @@
 /** `agent version`: which program this is. */
 import { Command } from "commander";
+import { allOptions } from "../all_options.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import { writeJson, writeLine } from "../output.ts";
 
@@ -8,7 +9,7 @@ export function versionCommand(context: CliContext): Command {
   return new Command("version")
     .description("tell version, Deno version and form of the executable")
     .option("--json", "one JSON object")
-    .action((options: { json?: boolean }, self: Command) => run({ ...self.parent?.opts(), ...options }, context));
+    .action((options: { json?: boolean }, self: Command) => run(allOptions(self, options), context));
 }
 
 async function run(options: { json?: boolean }, { stdout, version }: CliContext): Promise<void> {

@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly content?: readonly Uint8Array[];
   /** The longest answer that is taken, in bytes; a longer one throws `StoreError`. */
   readonly mostBytes: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One answer, whatever its status. */

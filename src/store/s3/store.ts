@@ -7,7 +7,15 @@ import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader } from "../http/range_answer.ts";
 import { folderOfKind, isNameOfKind, relativePath } from "../layout.ts";
 import { checkRange, resolvedLength } from "../range.ts";
-import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../store.ts";
+import {
+  type BlobStore,
+  type ByteRange,
+  CONFIG_FILE,
+  type FileKind,
+  type FileName,
+  type ListedFile,
+  type StoreCallOptions,
+} from "../store.ts";
 import { S3Connection } from "./connection.ts";
 import { credentialsSource } from "./credentials.ts";
 import { type ReadTextFile, regionOfProfile } from "./credentials_file.ts";
@@ -194,7 +202,7 @@ class S3Store implements BlobStore {
 
   /** An empty part, or the error for a part that begins behind the end: the size decides. */
   async #getNothing(file: FileName, range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const length = resolvedLength(range, await this.size(file, { ...(signal ? { signal } : {}) }), this.#at(file));
+    const length = resolvedLength(range, await this.size(file, { signal }), this.#at(file));
     if (length === 0) return new Uint8Array(0);
     throw new StoreError(
       `Cannot read "${this.#at(file)}": the server refuses a part that the file has; check the server`,
@@ -202,9 +210,8 @@ class S3Store implements BlobStore {
   }
 
   async #listConfig(signal?: AbortSignal): Promise<ListedFile[]> {
-    const file: FileName = { kind: "config", name: "config" };
     try {
-      return [{ name: "config", size: await this.size(file, { ...(signal ? { signal } : {}) }) }];
+      return [{ name: CONFIG_FILE.name, size: await this.size(CONFIG_FILE, { signal }) }];
     } catch (error) {
       if (error instanceof NotFoundError) return [];
       throw error;

@@ -1,3 +1,4 @@
+/** Where S3 credentials come from: environment, files, and services that lend them, in their order. */
 import { deepEqual, doesNotMatch, equal, match, ok, rejects } from "node:assert/strict";
 import { StoreError, TemporaryError, UsageError } from "../../../src/base/errors.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../../../src/store/http/client.ts";

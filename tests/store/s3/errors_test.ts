@@ -1,3 +1,4 @@
+/** How each answer of an S3 server is told in the errors of the store's contract. */
 import { equal, match, ok } from "node:assert/strict";
 import {
   DeniedError,

@@ -1,3 +1,4 @@
+/** S3 URLs: which place they name, which are refused, and the addresses that requests go to. */
 import { doesNotMatch, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { UsageError } from "../../../src/base/errors.ts";

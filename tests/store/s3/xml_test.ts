@@ -1,3 +1,4 @@
+/** The XML documents of S3: read where they are whole, refused where they are not. */
 import { deepEqual, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
 import {

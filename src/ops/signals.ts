@@ -1,5 +1,15 @@
-/** What signals do to the calls of the storage interface. */
-import { withoutAbortReason } from "./access.ts";
+/** What becomes of work whose signal is aborted. */
+import { InterruptedError } from "../base/errors.ts";
+
+/** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */
+export function withoutAbortReason(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && error === signal.reason ? interruption(signal) : error;
+}
+
+/** The reason of an aborted signal, as an error of this project. */
+export function interruption(signal: AbortSignal): InterruptedError {
+  return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
+}
 
 /** Runs `work`; where it fails because the signal stopped it, an `InterruptedError` is thrown. */
 export async function interruptible<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,78 @@
+/**
+ * Saves files that must not outlive the lock they were written under: indexes, which others build upon, and snapshots,
+ * which are backups. A request may take longer than a lock lasts, as where the machine sleeps in the middle of it; then
+ * others may have taken over and pruned, and what arrives late speaks of packs that are gone.
+ */
+import { LockedError, NotFoundError } from "../base/errors.ts";
+import { encodeHex } from "../base/hex.ts";
+import type { IndexId, SnapshotId } from "../base/id.ts";
+import { freeBuffer } from "../base/memory.ts";
+import { encodeIndex, type IndexedPack } from "../format/index_file.ts";
+import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import type { SealedFileIds, SealedFiles } from "./sealed_files.ts";
+
+/** What saving under a lock takes. */
+export interface SaveUnderLockOptions {
+  /** Throws where the lock is lost; asked before and after. */
+  readonly confirmHeld: () => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Stores a snapshot; from here on the backup exists. Throws what `confirmHeld` throws; then it does not. */
+export function saveSnapshotUnderLock(
+  files: SealedFiles,
+  snapshot: Snapshot,
+  options: SaveUnderLockOptions,
+): Promise<SnapshotId> {
+  return saveUnderLock(files, { kind: "snapshot", json: encodeSnapshot(snapshot), isVoid: () => true }, options);
+}
+
+/**
+ * Stores an index file that lists the packs. Where the lock is lost meanwhile it throws what `confirmHeld` throws, and
+ * the file stays only if all its packs are there: others may have built upon it.
+ */
+export async function saveIndexUnderLock(
+  files: SealedFiles,
+  packs: readonly IndexedPack[],
+  options: SaveUnderLockOptions,
+): Promise<IndexId> {
+  const json = encodeIndex(packs);
+  const id = await saveUnderLock(files, { kind: "index", json, isVoid: () => lacksAny(files, packs) }, options);
+  freeBuffer(json);
+  return id;
+}
+
+interface UnsavedFile<Kind> {
+  readonly kind: Kind;
+  readonly json: Uint8Array<ArrayBuffer>;
+  /** Whether it is to go again where the lock was lost while it was written. */
+  readonly isVoid: () => boolean | Promise<boolean>;
+}
+
+async function saveUnderLock<Kind extends "index" | "snapshot">(
+  files: SealedFiles,
+  { kind, json, isVoid }: UnsavedFile<Kind>,
+  { confirmHeld, signal }: SaveUnderLockOptions,
+): Promise<SealedFileIds[Kind]> {
+  await confirmHeld();
+  const id = await files.save(kind, json, { signal });
+  try {
+    await confirmHeld();
+  } catch (error) {
+    if (error instanceof LockedError && await isVoid()) await files.remove(kind, id);
+    throw error;
+  }
+  return id;
+}
+
+async function lacksAny({ store }: SealedFiles, packs: readonly IndexedPack[]): Promise<boolean> {
+  for (const { id } of packs) {
+    try {
+      await store.size({ kind: "pack", name: encodeHex(id) });
+    } catch (error) {
+      if (error instanceof NotFoundError) return true;
+      throw error;
+    }
+  }
+  return false;
+}
