@@ -13,6 +13,7 @@ import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
+import type { ConfirmHeld } from "../repository/held_lock.ts";
 import type { Identity } from "../repository/keys.ts";
 import type { PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -45,7 +46,7 @@ export interface CommitRequest {
   /** Throws where there is to be no backup after all; asked just before the snapshot is written. */
   readonly confirm: () => Promise<void>;
   /** Resolves when the lock is known to hold, throws where it does not; asked before and after the snapshot is written. */
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
 }
 
 /** A backup that was committed just now. */

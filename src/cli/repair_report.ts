@@ -154,7 +154,8 @@ async function writeSnapshotRepair(
   const whole = damaged.length === 0
     ? `${isNothing}${formatCount(backups, "backup")} whole, as far as the index knows`
     : `${damaged.length} of ${formatCount(backups, "backup")} damaged`;
-  await writeLine(stdout, dryRun && damaged.length > 0 ? `Dry run: ${whole}` : whole);
+  const changes = damaged.length + unreadableForgotten.length > 0;
+  await writeLine(stdout, dryRun && changes ? `Dry run: ${whole}` : whole);
 }
 
 function restText({ left, snapshotId, isForgotten }: DamagedBackup, isDryRun: boolean): string {

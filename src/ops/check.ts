@@ -4,7 +4,7 @@
  * Snapshots are listed before the index is loaded, so that a backup that is committed meanwhile never looks damaged.
  * Packs come before trees: then the one walk over the trees also finds out what the damaged packs hit.
  */
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, LockedError, StoreError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
@@ -163,6 +163,9 @@ class CheckRun {
         this.#findings.note({ kind: "lock", id, text, advice: `if that process really is over, run "agent unlock"` });
       }
     } catch (error) {
+      if (error instanceof LockedError) {
+        return void this.#findings.note({ kind: "lock", id: null, text: error.message, advice: "look again later" });
+      }
       if (!(error instanceof IntegrityError)) throw error;
       this.#findings.error({ kind: "lock", id: null, text: error.message, advice: "remove that file from the store" });
     }
@@ -171,7 +174,9 @@ class CheckRun {
   async #loadSnapshots(): Promise<SnapshotList> {
     const list = await loadSnapshots(this.#repository.files, this.#options.signal);
     for (const { id, error } of list.damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
-      const advice = `bring the file back from a copy of the store; else remove it: that backup is lost, no other is`;
+      const advice = error.cause instanceof StoreError
+        ? "see to the disk or the server, or bring the file back from a copy of the store"
+        : "bring the file back from a copy of the store; else remove it: that backup is lost, no other is";
       this.#findings.error({ kind: "snapshot", id, text: error.message, advice });
     }
     return list;

@@ -196,7 +196,7 @@ async function apply(
       readsAtOnce: world.blobThreads * READS_PER_THREAD,
       clock: world.clock,
       randomBytes: world.randomBytes,
-      confirmHeld: () => lock.confirmHeld(),
+      confirmHeld: (how) => lock.confirmHeld(how),
       signal,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
       ...packBytes !== undefined && { packBytes },

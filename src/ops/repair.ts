@@ -1,5 +1,6 @@
 /** What the repairs share: how they hold the repository, and how they say that a store does not let them. */
 import { DeniedError } from "../base/errors.ts";
+import type { ConfirmHeld } from "../repository/held_lock.ts";
 import type { Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { withoutAbortReason } from "./signals.ts";
@@ -23,7 +24,7 @@ export interface RepairProgress {
 export interface RepairSession {
   readonly repository: Repository;
   /** Throws `LockedError` where the lock is lost; to be asked before anything is removed. */
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
 }
 
 /**
@@ -41,7 +42,7 @@ export async function withRepairSession<T>(
     const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
     return await withLock(repository, world, request, async (lock) => {
       await lock.confirmed;
-      return await work({ repository, confirmHeld: () => lock.confirmHeld() });
+      return await work({ repository, confirmHeld: (how) => lock.confirmHeld(how) });
     });
   } catch (error) {
     if (error instanceof DeniedError) throw denied(error);

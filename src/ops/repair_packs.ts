@@ -70,7 +70,7 @@ export function repairPacks(access: RepositoryAccess, world: World, options: Rep
 /** One repair of packs in an open, locked repository. */
 class PacksRepair {
   readonly #repository: Repository;
-  readonly #confirmHeld: () => Promise<void>;
+  readonly #confirmHeld: RepairSession["confirmHeld"];
   readonly #world: World;
   readonly #options: RepairPacksOptions;
   readonly #findings = new Findings();

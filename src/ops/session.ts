@@ -24,7 +24,7 @@ import type { PipelineThreads } from "../pipeline/threads.ts";
 import type { LevelDecision, LevelRules } from "../policy/level.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
-import type { HeldLock } from "../repository/held_lock.ts";
+import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
 import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
@@ -123,7 +123,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
   const choice = await confirmParent(planned, { ...repository, index });
   const { clock, randomBytes } = world;
-  const confirmHeld = () => tools.lock.confirmHeld();
+  const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);
   const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
   try {
     return await work(new Session(tools, { begun, index, writer, choice, earlier, openIndex }));
@@ -232,7 +232,7 @@ export class Session {
       programVersion: world.programVersion,
       streams,
       manifest: this.#manifest(streams.map(({ file }) => file)),
-      confirmHeld: () => lock.confirmHeld(),
+      confirmHeld: (how) => lock.confirmHeld(how),
       confirm: async () => {
         await lock.confirmed;
         await confirm();

@@ -30,6 +30,12 @@ const LOOK_MS = 150;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5 * 1000;
 
+/**
+ * Throws `LockedError` where a lock is lost, and what the store throws. By the file (the default) it looks whether that is
+ * still there; by the clock it asks nobody, and tells only whether others may have taken the lock for stale meanwhile.
+ */
+export type ConfirmHeld = (how?: "by the file" | "by the clock") => Promise<void>;
+
 /** A lock that is held. Once it is lost it stays lost. */
 export interface HeldLock {
   /**
@@ -41,9 +47,9 @@ export interface HeldLock {
   assertHeld(): void;
   /**
    * Makes sure of the lock before something that depends on it: waits for `confirmed` and looks whether its file is still
-   * there. Throws `LockedError` where it is lost, and what the store throws. Costs a request now and then, see `LOOK_MS`.
+   * there. Costs a request now and then, see `LOOK_MS`.
    */
-  confirmHeld(): Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
   /** Removes the lock; safe to repeat. */
   release(): Promise<void>;
 }
@@ -166,9 +172,10 @@ class RefreshedLock implements HeldLock {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  async confirmHeld(): Promise<void> {
+  async confirmHeld(how: "by the file" | "by the clock" = "by the file"): Promise<void> {
     await this.confirmed;
     this.assertHeld();
+    if (how === "by the clock") return;
     if (this.#seen !== undefined && msSince(this.#seen, this.#tools.clock) < LOOK_MS) return;
     await (this.#look ??= this.#lookForFile().finally(() => this.#look = undefined));
     this.assertHeld();

@@ -1,6 +1,7 @@
 /** Index files, written from packs as they come: each pack whole and in one file. */
 import type { IndexId } from "../base/id.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import { saveIndexUnderLock } from "./save_under_lock.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 
@@ -8,7 +9,7 @@ import type { SealedFiles } from "./sealed_files.ts";
 export interface IndexWriteOptions {
   readonly signal: AbortSignal;
   /** Throws where the lock is lost; asked before each file is written or removed. */
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
 }
 
 /** Writes a file whenever the packs that were added fill one. */

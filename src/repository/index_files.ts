@@ -1,7 +1,7 @@
 /** Index files: gone through one after the other, and read into a `BlobIndex`. */
 import type { IndexId } from "../base/id.ts";
 import { asId } from "../base/id.ts";
-import { NotFoundError, StoreError } from "../base/errors.ts";
+import { NotFoundError } from "../base/errors.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { decodeIndex } from "../format/index_file.ts";
@@ -59,8 +59,9 @@ export async function loadIndex(files: SealedFiles, options: LoadIndexOptions): 
 
 /**
  * The text of a listed index file; null where another process removed it meanwhile, having merged it into a newer one, which
- * is listed as well or holds nothing this one needs. Throws `IntegrityError` where it is damaged, `StoreError` where the
- * store goes on listing it and does not find it, and what the store throws.
+ * is listed as well or holds nothing this one needs. A store may be late to list that: where it does not find twice what it
+ * lists, that counts, too. To a put it costs some space, and to a get that needs it an error. Throws `IntegrityError` where
+ * it is damaged, and what the store throws.
  */
 export async function loadIndexFile(
   files: SealedFiles,
@@ -77,7 +78,7 @@ export async function loadIndexFile(
     return await files.load("index", id, { signal });
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    throw new StoreError(`The store lists index ${id} and does not find it; run it again later`, { cause: error });
+    return null;
   }
 }
 

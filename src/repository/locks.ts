@@ -58,16 +58,22 @@ export async function listLocks(files: SealedFiles, tools: LockTools): Promise<F
   return others.map((read) => foundLock(read, tools));
 }
 
-/** Removes stale locks, or all, even such as cannot be read; gives what was removed. Throws what `listLocks` throws. */
+/**
+ * Removes stale locks, or all, even such as cannot be read; gives what was removed. Throws what `listLocks` throws: for one
+ * that is not found once the others are removed.
+ */
 export async function removeLocks(
   files: SealedFiles,
   tools: LockTools,
   options: { all: boolean },
 ): Promise<FoundLock[]> {
   const { others } = await new LockReader(files, tools.clock).look();
-  const found = others.map((read) => options.all ? anyLock(read, tools) : foundLock(read, tools));
+  const [missing] = others.flatMap(({ content }) => content instanceof LockedError && !options.all ? [content] : []);
+  const found = others.filter(({ content }) => options.all || !(content instanceof LockedError))
+    .map((read) => options.all ? anyLock(read, tools) : foundLock(read, tools));
   const going = found.filter(({ stale }) => options.all || stale !== null);
   for (const { id } of going) await files.remove("lock", id);
+  if (missing !== undefined) throw missing;
   return going;
 }
 
@@ -134,14 +140,17 @@ export class LockReader {
    */
   async look(options: StoreCallOptions & { readonly own?: readonly LockId[] } = {}): Promise<Look> {
     const { own = [], ...call } = options;
-    for (let looks = 1;; looks++) {
+    const sought = new Map<LockId, number>();
+    for (;;) {
       const rows = await Array.fromAsync(this.files.list("lock", call));
       const listed = new Set(rows.filter(({ size }) => size > 0).map(({ name }) => asId<LockId>(name)));
       const ids = [...listed].filter((id) => !own.includes(id));
       const unread = ids.filter((id) => !this.#contents.has(id));
       await mapConcurrently(unread, LOADS_AT_ONCE, (id) => this.#read(id, call));
-      const isComplete = ids.every((id) => this.#contents.has(id));
-      if (isComplete || looks === MOST_LOOKS) return { listed, others: ids.map((id) => this.#readLock(id)) };
+      const missing = unread.filter((id) => !this.#contents.has(id));
+      for (const id of missing) sought.set(id, (sought.get(id) ?? 0) + 1);
+      const looks = Math.max(0, ...missing.map((id) => sought.get(id)!));
+      if (looks === 0 || looks === MOST_LOOKS) return { listed, others: ids.map((id) => this.#readLock(id)) };
       if (looks > 1) await this.#clock.sleep(FIRST_PAUSE_MS * 2 ** (looks - 2), call.signal);
     }
   }

@@ -15,6 +15,7 @@ import { compress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../format/index_file.ts";
 import { type BlobIndex, PLACE_UNKNOWN } from "./blob_index.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
 import type { StoreCallOptions } from "../store/store.ts";
 import type { Repository } from "./repository.ts";
@@ -34,7 +35,7 @@ export interface PackWriterOptions {
    * have removed the packs that no index lists yet, and an index of packs that are gone would make later backups build on
    * them.
    */
-  readonly confirmHeld?: () => Promise<void>;
+  readonly confirmHeld?: ConfirmHeld;
   /** Ends the upload of packs. */
   readonly signal?: AbortSignal;
 }
@@ -69,7 +70,7 @@ export class PackWriter {
   #isFirstTurn = true;
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
-  readonly #confirmHeld: () => Promise<void>;
+  readonly #confirmHeld: ConfirmHeld;
   #indexing: Promise<void> = Promise.resolve();
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;

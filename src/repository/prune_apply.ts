@@ -7,8 +7,9 @@
  * 4. indexes without the packs that are to go are written, then those they replace go;
  * 5. the packs go, which no index lists any more.
  *
- * What the plan rests upon is listed once more before the second step, and the indexes before the last one: a pack that
- * went while an index still lists it would be built upon by the next backup.
+ * What the plan rests upon is listed once more before the second step, and the indexes before the last one and behind it:
+ * a pack that went while an index still lists it would be built upon by the next backup, and so would one that is listed
+ * by an index which somebody without a lock was late to write.
  *
  * Whatever is left undone is found by the next prune: copies are waste, and packs in no index go.
  */
@@ -18,6 +19,7 @@ import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type IndexId, type SnapshotId } from "../base/id.ts";
 import type { BlobStore, FileName, StoreCallOptions } from "../store/store.ts";
 import { confirmListed, type ExpectedFiles } from "./confirm_listing.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import { type CopiedBlobs, copyBlobs, type CopyRequest } from "./prune_copy.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
@@ -38,7 +40,7 @@ export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" |
   /** How a refusal before the first change says that there was none. */
   readonly unchanged: string;
   /** Throws where the exclusive lock may not be held any more; asked before every file that is written or goes. */
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
   /** Called with how much of how much is done: bytes while blobs are verified or copied, else files. */
   readonly onProgress: (phase: ApplyPhase, done: number, total: number) => void;
 }
@@ -71,8 +73,10 @@ export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   await removeFiles(request, { kind: "pack", names: unindexed, phase: "orphans" });
   const copied = await copyNeeded(request);
   const rewritten = await replaceIndexes(request, rewrite);
-  if (present.length > 0) await confirmIndexes(request, rewrite, [...copied.indexes, ...rewritten]);
+  const left = indexesLeft(index, rewrite, [...copied.indexes, ...rewritten]);
+  if (present.length > 0) await confirm(request, left, "the packs that were to go stay for now");
   await removeFiles(request, { kind: "pack", names: present, phase: "remove" });
+  if (unindexed.length + present.length > 0) await confirm(request, left, "packs are gone that one of them may list");
   return {
     written: copied.totals,
     indexesWritten: rewritten.length,
@@ -93,11 +97,10 @@ async function confirmPlan(request: ApplyRequest): Promise<void> {
   await confirm(request, { kind: "index", names: index.files.map(({ id }) => id) }, unchanged);
 }
 
-/** An index that stayed, though the store said it was gone, would list packs that are not there. */
-async function confirmIndexes(request: ApplyRequest, { replaced }: IndexRewrite, written: readonly IndexId[]) {
+/** The index files that have to be there: one that stayed, though the store said it was gone, would list packs that go. */
+function indexesLeft(index: PruneIndex, { replaced }: IndexRewrite, written: readonly IndexId[]): ExpectedFiles {
   const gone = new Set(replaced.map(({ id }) => id));
-  const names = request.index.files.map(({ id }) => id).filter((id) => !gone.has(id)).concat(written);
-  await confirm(request, { kind: "index", names }, "the packs that were to go stay for now");
+  return { kind: "index", names: index.files.map(({ id }) => id).filter((id) => !gone.has(id)).concat(written) };
 }
 
 function confirm(request: ApplyRequest, expected: ExpectedFiles, outcome: string): Promise<void> {

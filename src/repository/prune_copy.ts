@@ -11,6 +11,7 @@ import type { IndexId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { BlobIndex } from "./blob_index.ts";
 import { openSealed } from "./blob_reader.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "./pack_writer.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import {
@@ -32,7 +33,7 @@ export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
   /** Reads that are under way at a time. */
   readonly readsAtOnce: number;
   readonly signal: AbortSignal;
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
   /** Called with the number of bytes of needed blobs that were copied so far. */
   readonly onProgress: (bytes: number) => void;
 }

@@ -12,6 +12,7 @@ import { IntegrityError, type StoreError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { IndexId, PackId } from "../base/id.ts";
 import { confirmListed } from "./confirm_listing.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import { IndexFileWriter } from "./index_file_writer.ts";
 import { confirmWhole, type PackHeader, readPackHeader } from "./repair_header.ts";
 import { exchangeIndexFiles, type IndexExchange } from "./repair_index_files.ts";
@@ -31,7 +32,7 @@ export interface IndexRepairOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Throws where the lock is lost; asked before anything is written or removed. */
-  readonly confirmHeld: () => Promise<void>;
+  readonly confirmHeld: ConfirmHeld;
   /** Called as a part gets on: index files that are read, headers of packs, index files that are replaced. */
   readonly onProgress: (phase: "index" | "packs" | "write", done: number, total: number) => void;
 }

@@ -3,22 +3,23 @@
  * which are backups. A request may take longer than a lock lasts, as where the machine sleeps in the middle of it; then
  * others may have taken over and pruned, and what arrives late speaks of packs that are gone.
  */
-import { LockedError, NotFoundError } from "../base/errors.ts";
+import { LockedError, messageOf, NotFoundError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { IndexId, SnapshotId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { encodeIndex, type IndexedPack } from "../format/index_file.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import type { ConfirmHeld } from "./held_lock.ts";
 import type { SealedFileIds, SealedFiles } from "./sealed_files.ts";
 
 /** What saving under a lock takes. */
 export interface SaveUnderLockOptions {
-  /** Throws where the lock is lost; asked before and after. */
-  readonly confirmHeld: () => Promise<void>;
+  /** Asked by the file before, and by the clock after: a look that fails would make a failure of what is done. */
+  readonly confirmHeld: ConfirmHeld;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Stores a snapshot; from here on the backup exists. Throws what `confirmHeld` throws; then it does not. */
+/** Stores a snapshot; from here on the backup exists. Throws what `confirmHeld` and the store throw; then it does not. */
 export function saveSnapshotUnderLock(
   files: SealedFiles,
   snapshot: Snapshot,
@@ -57,12 +58,25 @@ async function saveUnderLock<Kind extends "index" | "snapshot">(
   await confirmHeld();
   const id = await files.save(kind, json, { signal });
   try {
-    await confirmHeld();
+    await confirmHeld("by the clock");
+    return id;
   } catch (error) {
-    if (error instanceof LockedError && await isVoid()) await files.remove(kind, id);
-    throw error;
+    if (!(error instanceof LockedError)) throw error;
+    throw await withdraw(error, `${kind} ${id}`, async () => {
+      if (await isVoid()) await files.remove(kind, id);
+    });
   }
-  return id;
+}
+
+/** Removes what was written; gives what to throw for it. */
+async function withdraw(lost: LockedError, what: string, remove: () => Promise<void>): Promise<LockedError> {
+  try {
+    await remove();
+    return lost;
+  } catch (error) {
+    const remains = `${what} was written and may stay, do not rely on it: ${messageOf(error)}`;
+    return new LockedError(`${lost.message}; ${remains}`, { cause: lost });
+  }
 }
 
 async function lacksAny({ store }: SealedFiles, packs: readonly IndexedPack[]): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Snapshots: the root objects of backups, as they lie in the repository. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { IntegrityError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
+import { DeniedError, IntegrityError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -85,9 +85,9 @@ async function snapshotIds(files: SealedFiles, signal?: AbortSignal): Promise<Sn
   return rows.map(({ name }) => asId<SnapshotId>(name));
 }
 
-/** A snapshot in a bad sector is as good as damaged. Throws what says nothing about it: that the store is out of reach. */
+/** A snapshot in a bad sector is as good as damaged. Throws what says nothing about it: that the store is not to be had. */
 async function unreadable(files: SealedFiles, id: SnapshotId, thrown: unknown, signal: AbortSignal | undefined) {
-  if (thrown instanceof TemporaryError) throw thrown;
+  if (thrown instanceof TemporaryError || thrown instanceof DeniedError) throw thrown;
   const cause = await failureOfFile(files.store, thrown, signal);
   return new IntegrityError(`Cannot read snapshot ${id}: ${cause.message}`, { cause });
 }

@@ -7,7 +7,7 @@ import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { everyNth, withFaults } from "../../src/store/fault.ts";
 import type { BlobStore, FileKind } from "../../src/store/store.ts";
-import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, putBytes } from "../helpers/world.ts";
+import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, noise, putBytes } from "../helpers/world.ts";
 import { readIndexes } from "./check_fixture.ts";
 import {
   assertHolds,
@@ -147,6 +147,34 @@ Deno.test("packs in no index go", async () => {
   assert.deepEqual(plan.unindexed, [{ name, size: 1000 }]);
   assert.ok(!(await namesOf(store, "pack")).includes(name));
   await assertHolds(store, [1, 2, 3, 4, 5], "without the orphan");
+});
+
+Deno.test("an index that comes late, of packs that just went, fails the prune, and the next one tidies it away", async () => {
+  const store = await fiveBackups();
+  const earlier = await allFiles(store);
+  await putBytes(accessTo(store), fakeWorld("late", []), noise(50_000, "late"));
+  const names = new Set(earlier.map(({ name }) => name));
+  const [late] = (await namesOf(store, "index")).filter((name) => !names.has(name));
+  const index = { kind: "index", name: late! } as const;
+  const content = await store.get(index);
+  for (const file of await allFiles(store)) {
+    if (!names.has(file.name) && file.kind !== "pack") await store.remove(file);
+  }
+  // Whoever wrote it has slept meanwhile, and lost its lock.
+  const limits = { ...LAX, maxRepackBytes: 0 };
+  let isWritten = false;
+  const sleepy = withFaults(store, ({ method, kind }) => {
+    if (method !== "remove" || kind !== "pack" || isWritten) return undefined;
+    isWritten = true;
+    void store.put(index, [content]);
+    return undefined;
+  });
+  await assert.rejects(
+    pruneStore(sleepy, { limits }),
+    /1 are too many\): packs are gone that one of them may list/,
+  );
+  await pruneStore(store, { limits });
+  await assertHolds(store, [1, 2, 3, 4, 5], "as before");
 });
 
 Deno.test("of two copies of a blob one stays, whichever it is", async () => {

@@ -152,6 +152,19 @@ Deno.test("a clock that is set back keeps no lock alive", async () => {
   await held.release();
 });
 
+Deno.test("by the clock nobody is asked, and a lock is lost once others may call it stale", async () => {
+  const state = scene();
+  const held = await acquireLock(state.files, state.tools, { exclusive: true });
+  await held.confirmed;
+  state.clock.jump(10 * MINUTE);
+  const calls = state.faulty.calls.length;
+  await held.confirmHeld("by the clock");
+  assert.equal(state.faulty.calls.length, calls);
+  state.clock.jump(20 * MINUTE);
+  await assert.rejects(held.confirmHeld("by the clock"), LockedError);
+  await held.release();
+});
+
 /** As `agent unlock --remove-all` does. */
 async function removeAll({ store }: Scene): Promise<void> {
   for (const name of await namesOf(store, "lock")) await store.remove({ kind: "lock", name });

@@ -257,8 +257,12 @@ Deno.test("a lock that the store wrongly does not find once is found all the sam
 });
 
 Deno.test("a lock that is listed and never found excludes everybody, until all are removed", async () => {
-  const state = scene({ plan: ({ method, kind }) => method === "get" && kind === "lock" ? MISSING : undefined });
+  const ghosts: string[] = [];
+  const state = scene({
+    plan: ({ method, file }) => method === "get" && ghosts.includes(file!.name) ? MISSING : undefined,
+  });
   await foreignLock(state);
+  ghosts.push(...await namesOf(state.store, "lock"));
   const fails = async (attempt: Promise<unknown>) => {
     const refused = assert.rejects(attempt, (error) => {
       return error instanceof LockedError && /lists lock [0-9a-f]{64} and does not find it/.test(error.message);
@@ -268,7 +272,9 @@ Deno.test("a lock that is listed and never found excludes everybody, until all a
   };
   await fails(acquireLock(state.files, state.tools, { exclusive: false }));
   await fails(listLocks(state.files, state.tools));
+  await foreignLock(state, { ageMs: 60 * MINUTE, pid: 98 });
   await fails(removeLocks(state.files, state.tools, { all: false }));
+  assert.deepEqual(await namesOf(state.store, "lock"), ghosts, "the stale one is removed all the same");
   const removing = removeLocks(state.files, state.tools, { all: true });
   for (let i = 0; i < 10; i++) await state.clock.advance(1000);
   assert.deepEqual((await removing).map(({ stale }) => stale), ["it cannot be read"]);

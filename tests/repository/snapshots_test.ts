@@ -1,6 +1,6 @@
 /** Snapshots as they lie in the repository. */
 import assert from "node:assert/strict";
-import { IntegrityError, NotFoundError, StoreError, TemporaryError } from "../../src/base/errors.ts";
+import { DeniedError, IntegrityError, NotFoundError, StoreError, TemporaryError } from "../../src/base/errors.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
@@ -94,4 +94,7 @@ Deno.test("a store that fails is not taken for damage", async () => {
   await saveSnapshot(repository.files, snapshot("2026-01-01T00:00:00Z"));
   const failing = withFaults(store, firstOf(({ method }) => method === "get", { type: "tear" }));
   await assert.rejects(loadSnapshots(new SealedFiles(failing, repository.sealer, 2)), TemporaryError);
+  const error = new DeniedError("of another user, on purpose");
+  const denied = withFaults(store, ({ method }) => method === "get" ? { type: "fail", error } : undefined);
+  await assert.rejects(loadSnapshots(new SealedFiles(denied, repository.sealer, 2)), error);
 });

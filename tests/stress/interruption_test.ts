@@ -187,11 +187,13 @@ class StoppedRun {
         return backup.snapshotId;
       }
       case "forget":
-        await forget(access, policy, world, { signal });
+      case "forget and prune": {
+        const options = command === "forget" ? { signal } : { signal, prune: pruning };
+        const { damaged } = await forget(access, policy, world, options);
+        // A snapshot that could not be read stays, and is what the command line then fails with.
+        if (damaged.length > 0) throw damaged[0]!.error;
         return undefined;
-      case "forget and prune":
-        await forget(access, policy, world, { signal, prune: pruning });
-        return undefined;
+      }
       case "prune":
         await prune(access, world, { ...pruning, dryRun: false, signal });
         return undefined;

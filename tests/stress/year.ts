@@ -227,7 +227,11 @@ export class Year {
   async #forget({ series, host }: Client): Promise<void> {
     const misfortune = this.#drawMisfortune(FORGET_MEETS_MISFORTUNE, EXTENT.forget);
     const { store, signal } = misfortune.befall(this.#store);
-    const error = await thrownBy(() => forget(accessTo(store), retention(series), this.#worldOf(host), { signal }));
+    const error = await thrownBy(async () => {
+      const { damaged } = await forget(accessTo(store), retention(series), this.#worldOf(host), { signal });
+      // A snapshot that could not be read stays, and is what the command line then fails with.
+      if (damaged.length > 0) throw damaged[0]!.error;
+    });
     if (error === undefined) return this.#ledger.keepOnly(series, this.#policy);
     if (error instanceof LockedError) await this.#unlock(host);
     else this.#countFailure("failedForgets", misfortune, error);

@@ -131,15 +131,15 @@ async function runSnapshots(
     (common) => repairSnapshots(access, context.world, { ...common, backups, forget }),
   );
   await reportSnapshotRepair(repair, options, context);
-  refuseUnreadableSnapshots(repair);
+  refuseUnreadableSnapshots(repair, { triedAll: forget && backups.length === 0 });
 }
 
-function refuseUnreadableSnapshots({ unreadable }: SnapshotRepair): void {
+function refuseUnreadableSnapshots({ unreadable }: SnapshotRepair, { triedAll }: { triedAll: boolean }): void {
   if (unreadable.length === 0) return;
+  const which = `${formatCount(unreadable.length, "snapshot")} cannot be read`;
   const ids = unreadable.map((id) => shortId(id)).join(", ");
-  throw new IntegrityError(
-    `${
-      formatCount(unreadable.length, "snapshot")
-    } cannot be read (${ids}): bring the files back from a copy of the store, or give them up with --forget and no BACKUP`,
-  );
+  const advice = triedAll
+    ? "see to the disk or the server, as they may be whole"
+    : "bring the files back from a copy of the store, or give them up with --forget and no BACKUP";
+  throw new IntegrityError(`${which} (${ids}): ${advice}`);
 }
