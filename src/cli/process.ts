@@ -1,13 +1,14 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { AgentError, ExitCode, InterruptedError } from "../base/errors.ts";
+import { AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { systemReason } from "./failure.ts";
+import { printable, writeLine } from "./output.ts";
 import { ownProcessMark, processExists } from "./process_table.ts";
-import { asksForJson, runCommandLine } from "./program.ts";
+import { asksForJson, asksForQuiet, runCommandLine } from "./program.ts";
 import { writeWarning } from "./warning.ts";
 
 /** After a signal the command has so long to tidy up. */
@@ -27,6 +28,7 @@ function processContext(interrupt: Interrupt): CliContext {
   const version = versionInfo();
   const stderr = standardError();
   const json = asksForJson(Deno.args);
+  const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
   return {
     env: (name) => Deno.env.get(name),
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
@@ -40,6 +42,7 @@ function processContext(interrupt: Interrupt): CliContext {
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
       onProblem: ({ message }) => void writeWarning(message, { json }, stderr),
+      ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },
     },
     signal: interrupt.signal,
     tooLate: interrupt.tooLate,
@@ -48,6 +51,11 @@ function processContext(interrupt: Interrupt): CliContext {
     version,
     askSecret,
   };
+}
+
+/** Who is waited for; what the message advises to do is being done. */
+function waitingText({ message }: LockedError): string {
+  return `agent: waiting: ${printable(message.split("; ")[0]!)}`;
 }
 
 function standardOutput(): Output {

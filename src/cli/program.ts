@@ -57,6 +57,11 @@ export function asksForJson(args: readonly string[]): boolean {
   return splitCommandLine(args).own.includes("--json");
 }
 
+/** Whether no more than results and warnings are wanted, as far as that can be told before the options are read. */
+export function asksForQuiet(args: readonly string[]): boolean {
+  return splitCommandLine(args).own.some((arg) => arg === "--quiet" || arg === "-q");
+}
+
 /** Everything behind the first `--` is a command to run, whatever it looks like. */
 function splitCommandLine(args: readonly string[]) {
   const at = args.indexOf("--");

@@ -77,6 +77,7 @@ export async function acquireLock(files: SealedFiles, tools: LockTools, options:
     } catch (error) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (!(error instanceof LockedError) || leftMs <= 0) throw error;
+      if (pauseMs === FIRST_RETRY_MS) tools.onWait?.(error);
       await clock.sleep(Math.min(shortened(pauseMs, tools), leftMs), signal);
     }
   }

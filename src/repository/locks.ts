@@ -23,6 +23,8 @@ export interface LockTools {
    */
   readonly processExists: (pid: number, started?: number) => boolean;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Told, once, of the lock that is about to be waited for; absent where nobody wants to know. */
+  readonly onWait?: (locked: LockedError) => void;
 }
 
 const STALE_MS = 30 * 60 * 1000;

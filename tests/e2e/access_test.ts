@@ -4,11 +4,10 @@ import { hostname } from "node:os";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
 import { ownProcessMark } from "../../src/cli/process_table.ts";
-import { encodeLock, type ProcessMark } from "../../src/format/lock.ts";
-import { formatTimestamp } from "../../src/format/time.ts";
-import { assertFails, emptySandbox, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { assertFails, emptySandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { PASSWORD } from "../helpers/world.ts";
+import { writeLock } from "./foreign_lock.ts";
 
 const AT_A_TIME = 3;
 
@@ -202,16 +201,3 @@ programTest({
     await box.ok(["check"]);
   },
 });
-
-/** Writes an exclusive lock as another process would. */
-async function writeLock(
-  box: Sandbox,
-  { host, pid, ageMs, process }: { host: string; pid: number; ageMs: number; process?: ProcessMark | undefined },
-) {
-  const { files } = await box.open();
-  const time = formatTimestamp(new Date(Date.now() - ageMs));
-  await files.save(
-    "lock",
-    encodeLock({ time, exclusive: true, hostname: host, username: "root", pid, ...process && { process } }),
-  );
-}

@@ -4,6 +4,7 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { bulkNoise, eventually, isGone, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { PASSWORD } from "../helpers/world.ts";
+import { writeLock } from "./foreign_lock.ts";
 
 const CTRL_C = "\x03";
 const QUESTION = "Password of the repository: ";
@@ -46,6 +47,22 @@ programTest({
     await put.write(`${PASSWORD}\r`);
     assert.equal((await put.outcome()).exitCode, ExitCode.done);
     assert.equal(await box.ok(["get", "s", "-q"]), "streamed\n");
+  },
+});
+
+programTest({
+  name: "who waits for a lock is told for whom, unless quiet",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await writeLock(box, { host: "far-away", pid: 4711, ageMs: 1000 });
+    for (const quiet of ["", " -q"]) {
+      await using put = onTerminal(script, box, `echo x | "$AGENT" put s --retry-lock 1s${quiet}`);
+      const { exitCode, stdout } = await put.outcome();
+      assert.equal(exitCode, ExitCode.locked);
+      const told = /agent: waiting: The repository is locked exclusively by process 4711 .* ago\r?\n/;
+      assert.equal(told.test(stdout), quiet === "", stdout);
+    }
   },
 });
 

@@ -449,13 +449,16 @@ Deno.test("waiting for a lock ends when its time is over, after one last try", a
   const held = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
   await held.confirmed;
   const start = state.clock.monotonicMs();
-  const waiting = assert.rejects(
-    acquireLock(state.files, state.tools, { exclusive: false, retryLockMs: 5000 }),
-    LockedError,
-  );
+  const told: string[] = [];
+  const tools = { ...state.tools, onWait: ({ message }: Error) => void told.push(message) };
+  const waiting = assert.rejects(acquireLock(state.files, tools, { exclusive: false, retryLockMs: 5000 }), LockedError);
   await state.clock.advance(6000);
   await waiting;
   assert.ok(state.clock.monotonicMs() - start >= 5000);
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /locked exclusively by process 50/);
+  await assert.rejects(acquireLock(state.files, tools, { exclusive: false }), LockedError);
+  assert.equal(told.length, 1, "who does not wait is told by the error");
   await held.release();
 });
 
