@@ -2,7 +2,7 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
-import { parseSelector, selectDespiteDamage, type Selector } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage, type SelectorPick } from "../backup/selector.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../format/time.ts";
 import { hasTags, type KeepRules } from "../policy/retention.ts";
 import type { GroupWord, PlannedBackup } from "../policy/retention_plan.ts";
@@ -106,7 +106,7 @@ function namedBy(
   return all.filter(({ backup }) => named.has(backup));
 }
 
-function refuseDamaged(pick: Selector["pick"], damaged: readonly DamagedSnapshot[]): void {
+function refuseDamaged(pick: SelectorPick, damaged: readonly DamagedSnapshot[]): void {
   if (pick.kind !== "id") return;
   const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
   if (found === undefined) return;

@@ -8,7 +8,7 @@ import type { SealedFiles } from "./sealed_files.ts";
 /** How index files are written and removed. */
 export interface IndexWriteOptions {
   readonly signal: AbortSignal;
-  /** Throws where the lock is lost; asked before each file is written or removed. */
+  /** Throws where the lock is lost; asked before each file is written or removed, and once one is written. */
   readonly confirmHeld: ConfirmHeld;
 }
 

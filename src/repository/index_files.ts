@@ -68,12 +68,12 @@ export async function loadIndexFile(
   id: IndexId,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  try {
-    return await files.load("index", id, { signal });
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-  }
-  if (!(await indexIds(files, signal)).includes(id)) return null;
+  const json = await loadIfThere(files, id, signal);
+  if (json !== null || !(await indexIds(files, signal)).includes(id)) return json;
+  return await loadIfThere(files, id, signal);
+}
+
+async function loadIfThere(files: SealedFiles, id: IndexId, signal: AbortSignal | undefined) {
   try {
     return await files.load("index", id, { signal });
   } catch (error) {

@@ -110,7 +110,7 @@ class RestStore implements BlobStore {
     if (range?.length === 0) return this.#bytesOfNothing(file, range, options);
     const headers = range ? { range: rangeHeader(range) } : {};
     const call: Call = { method: "GET", path, verb: "read", headers, mostBytes: MOST_FILE_BYTES, signal };
-    const answer = await this.#sendAbout(file, call);
+    const answer = await this.#sendAbout(file.kind, call);
     if (range && answer.status === 416) {
       return this.#bytesOfNothing(file, range, options, sizeOfUnsatisfied(answer));
     }
@@ -137,7 +137,7 @@ class RestStore implements BlobStore {
   async size(file: FileName, { signal }: StoreCallOptions = {}): Promise<number> {
     const path = pathOf(file);
     const call: Call = { method: "HEAD", path, verb: "look at", signal };
-    const answer = await this.#sendAbout(file, call);
+    const answer = await this.#sendAbout(file.kind, call);
     this.#check(answer, call);
     this.#remember(file);
     const length = answer.headers.get("content-length") ?? "";
@@ -156,7 +156,7 @@ class RestStore implements BlobStore {
 
   async remove(file: FileName, { signal }: StoreCallOptions = {}): Promise<void> {
     const call: Call = { method: "DELETE", path: pathOf(file), verb: "remove", signal };
-    const answer = await this.#sendAbout(file, call);
+    const answer = await this.#sendAbout(file.kind, call);
     if (answer.status !== 404) this.#check(answer, call);
   }
 
@@ -179,20 +179,13 @@ class RestStore implements BlobStore {
     return new Uint8Array(0);
   }
 
-  /** What the server lists. It may say that the folder is not there, and some do as long as nothing lies in it. */
-  async #rows(kind: FileKind, options: StoreCallOptions): Promise<ListingRow[]> {
-    const rows = await this.#rowsIfThere(kind, options);
-    if (rows !== null) return rows;
-    await this.#doubtNotFound({ verb: "list", path: `${folderOfKind(kind)}/`, signal: options.signal });
-    return await this.#rowsIfThere(kind, options) ?? [];
-  }
-
-  async #rowsIfThere(kind: FileKind, { signal }: StoreCallOptions): Promise<ListingRow[] | null> {
+  /** What the server lists. Some say that a folder is not there as long as nothing lies in it. */
+  async #rows(kind: FileKind, { signal }: StoreCallOptions): Promise<ListingRow[]> {
     const path = `${folderOfKind(kind)}/`;
     const headers = { accept: LISTING_V2 };
     const call: Call = { method: "GET", path, verb: "list", headers, mostBytes: MOST_LISTING_BYTES, signal };
-    const answer = await this.#send(call);
-    if (answer.status === 404) return null;
+    const answer = await this.#sendAbout(kind, call);
+    if (answer.status === 404) return [];
     this.#check(answer, call);
     return parseListing(answer.body, kind, this.#placeOf(path));
   }
@@ -235,8 +228,8 @@ class RestStore implements BlobStore {
     return isSuccess((await this.#send(call)).status);
   }
 
-  /** Sends a request about a file; that it is not there is believed the second time. */
-  async #sendAbout({ kind }: FileName, call: Call): Promise<HttpAnswer> {
+  /** Sends a request about a file or the folder of its kind; that it is not there is believed the second time. */
+  async #sendAbout(kind: FileKind, call: Call): Promise<HttpAnswer> {
     const answer = await this.#send(call);
     if (answer.status !== 404 || kind === "config") return answer;
     await this.#doubtNotFound(call);
@@ -247,14 +240,10 @@ class RestStore implements BlobStore {
    * That something is not there is what a proxy says, too, while the server behind it starts anew: where even the config
    * is gone that was seen before, nobody may take a lock for removed or a pack for lost. Throws `TemporaryError` then.
    */
-  async #doubtNotFound({ verb, path, signal }: Pick<Call, "verb" | "path" | "signal">): Promise<void> {
+  async #doubtNotFound({ verb, path, signal }: Call): Promise<void> {
     if (!this.#hasConfig || await this.#isThere(CONFIG_FILE, signal)) return;
-    throw new TemporaryError(
-      `Cannot ${verb} "${
-        this.#placeOf(path)
-      }": the server finds neither it nor the repository's config, which was there ` +
-        "before; try again",
-    );
+    const missing = "the server finds neither it nor the repository's config, which was there before";
+    throw new TemporaryError(`Cannot ${verb} "${this.#placeOf(path)}": ${missing}; try again`);
   }
 
   #remember({ kind }: FileName): void {
