@@ -1,25 +1,26 @@
 /** Makes guards: all formats in the order they are tried, and the choice among them by a stream's first bytes. */
+import { invariant } from "../base/errors.ts";
 import type { Guard, GuardChoice, Verdict } from "./guard.ts";
 import { gzipFormat } from "./gzip.ts";
 import { type Format, HEAD_BYTES, type Judge, silentJudge } from "./judge.ts";
 import { pgArchiveFormat } from "./pg_archive.ts";
-import { sqlDumpFormats } from "./sql_dump.ts";
+import { isSqlDialect, SqlJudge } from "./sql/sql_judge.ts";
 import { tarFormat } from "./tar.ts";
 import { Head } from "./window.ts";
 import { xbstreamFormat } from "./xbstream.ts";
 import { zstdFormat } from "./zstd.ts";
 
 const COMPRESSED: readonly Format[] = [gzipFormat, zstdFormat];
-const UNCOMPRESSED: readonly Format[] = [xbstreamFormat, pgArchiveFormat, tarFormat, ...sqlDumpFormats];
-/** No two of them recognise the same head; the cheap ones come first. */
+const UNCOMPRESSED: readonly Format[] = [xbstreamFormat, pgArchiveFormat, tarFormat];
+/** What the first bytes tell; no two of them recognise the same head, and the cheap ones come first. */
 const FORMATS: readonly Format[] = [...COMPRESSED, ...UNCOMPRESSED];
 
 /** Compression within compression is followed this deep. */
 const MAX_COMPRESSIONS = 3;
 
 /**
- * A guard for one stream. `auto` recognises the format by the first bytes; a format by name is insisted on: a stream that
- * does not begin like it is incomplete; `none` looks at nothing.
+ * A guard for one stream. `auto` recognises binary formats by the first bytes, and dumps in SQL wherever they begin; a
+ * format by name is insisted on: a stream that is not of it is incomplete; `none` looks at nothing.
  */
 export function createGuard(choice: GuardChoice): Guard {
   const judge = judgeFor(choice);
@@ -32,8 +33,11 @@ export function createGuard(choice: GuardChoice): Guard {
 
 function judgeFor(choice: GuardChoice): Judge {
   if (choice === "auto") return new AutoJudge(0);
+  if (choice === "none") return silentJudge("no guard was asked for");
+  if (isSqlDialect(choice)) return new SqlJudge(choice);
   const format = FORMATS.find(({ name }) => name === choice);
-  return format?.judge(() => new AutoJudge(1)) ?? silentJudge("no guard was asked for");
+  invariant(format, "Every format has a judge");
+  return format.judge(() => new AutoJudge(1));
 }
 
 /** Holds back the first bytes until they tell the format. */
@@ -66,7 +70,7 @@ class AutoJudge implements Judge {
     const formats = this.#compressions < MAX_COMPRESSIONS ? FORMATS : UNCOMPRESSED;
     const format = formats.find((candidate) => candidate.recognises(head));
     const nested = () => new AutoJudge(this.#compressions + 1);
-    this.#judge = format?.judge(nested) ?? silentJudge("the stream is of no format a guard knows");
+    this.#judge = format?.judge(nested) ?? new SqlJudge(null);
     this.#judge.push(head);
     return this.#judge;
   }

@@ -1,7 +1,7 @@
 /** SQL text dumps: what counts as their head and as their end. */
 import { strict as assert } from "node:assert";
-import { assertNoPrefixIsWhole, bytesOf, concat, judge } from "./judging.ts";
-import { MARIADB_DUMP, MYSQLDUMP, PG_DUMP, PG_DUMP_RESTRICTED, PG_DUMPALL, SQLITE } from "./samples.ts";
+import { assertNoPrefixIsWhole, bytesOf, concat, judge } from "../judging.ts";
+import { MARIADB_DUMP, MYSQLDUMP, PG_DUMP, PG_DUMP_RESTRICTED, PG_DUMPALL, SQLITE } from "../samples.ts";
 
 const BOM = "\xef\xbb\xbf";
 const crlf = (text: string) => text.replaceAll("\n", "\r\n");
@@ -47,10 +47,14 @@ Deno.test("sql: warnings mixed in before the header do not hide a dump, an error
   await expect(`${MYSQLDUMP}mysqldump: Error 2013: Lost connection\n`, "mysqldump", false);
 });
 
-Deno.test("sql: of several dumps one after the other the last closing line decides", async () => {
-  await expect(MYSQLDUMP + MYSQLDUMP, "mysqldump", true);
-  await expect(MYSQLDUMP + MYSQLDUMP.slice(0, -40), "mysqldump", false);
+Deno.test("sql: of several dumps one after the other each has to be whole, and the first that is not is named", async () => {
+  assert.match(await expect(MYSQLDUMP + MYSQLDUMP, "mysqldump", true), /^2 dumps are whole/);
   await expect(PG_DUMPALL + PG_DUMPALL, "pg_dumpall", true);
+  await expect(MYSQLDUMP + SQLITE + PG_DUMP + MYSQLDUMP, "mysqldump,sqlite,pg_dump", true);
+  const last = await expect(MYSQLDUMP + MYSQLDUMP.slice(0, -40), "mysqldump", false);
+  assert.match(last, new RegExp(`the section that begins at byte ${MYSQLDUMP.length} is not closed`));
+  const first = await expect(MYSQLDUMP.slice(0, -40) + "\n" + MYSQLDUMP, "mysqldump", false);
+  assert.match(first, /the section of mysqldump that begins at byte 0 has no "-- Dump completed" before another dump/);
 });
 
 Deno.test("sql: closing words count only as a whole line, and only as the last one", async () => {
@@ -96,9 +100,9 @@ Deno.test("sql: a reason quotes at most a few characters of a row, and escapes t
   assert.doesNotMatch(reason, /secret/);
 });
 
-Deno.test("sql: more blank bytes at the end than are kept hide the closing line: incomplete, never a guess", async () => {
+Deno.test("sql: any number of blank lines may follow the closing line", async () => {
   await expect(MYSQLDUMP + "\n".repeat(3000), "mysqldump", true);
-  await expect(MYSQLDUMP + "\n".repeat(10_000), "mysqldump", false);
+  await expect(MYSQLDUMP + " \r\n".repeat(100_000), "mysqldump", true);
 });
 
 Deno.test("sql: what is kept of the end may begin within a row, which is no line start", async () => {
@@ -124,3 +128,54 @@ Deno.test("sql: head and tail of a long dump are found in whatever pieces it com
     assert.equal((await judge(long.subarray(0, -1), "auto", cuts.filter((cut) => cut < long.length))).complete, false);
   }
 });
+
+Deno.test("sql: a header whose first line is damaged begins a dump all the same", async () => {
+  await expect("x" + MYSQLDUMP, "mysqldump", true);
+  await expect(MYSQLDUMP.replace(/^.*\n/, ""), "mysqldump", true);
+  await expect(("x" + MYSQLDUMP).slice(0, -20), "mysqldump", false);
+  await expect("x" + SQLITE, "sqlite", true);
+});
+
+Deno.test("sql: the end of a dump alone is no dump", async () => {
+  for (const [text, format] of [[MYSQLDUMP, "none"], [PG_DUMP, "none"]] as const) {
+    const reason = await expect(text.slice(text.length / 2), format, false);
+    assert.match(reason, /closes a \S+ dump that has no header/);
+  }
+});
+
+Deno.test("sql: text outside dumps is allowed, and mentioned once", async () => {
+  const { complete, notes } = await judge(bytesOf(`SET a=1;\n${MYSQLDUMP}SET b=2;\n${MYSQLDUMP}COMMIT;\n`));
+  assert.equal(complete, true);
+  assert.deepEqual(notes, ['the stream holds text outside its dumps, the first at byte 0: "SET a=1;"']);
+  assert.deepEqual((await judge(bytesOf(MARIADB_DUMP + "\n\n" + PG_DUMP))).notes, []);
+});
+
+Deno.test("sql: what is a part of a dump and stands behind its end shows that the end is not its own", async () => {
+  for (
+    const line of ["INSERT INTO `t` VALUES (1);", "-- Dumping data for table `t`", "-- Name: t; Type: TABLE; Schema: x"]
+  ) {
+    assert.match(
+      await expect(`${MYSQLDUMP}${line}\n`, "mysqldump", false),
+      /goes on at byte \d+ behind its closing line/,
+    );
+  }
+});
+
+Deno.test("sql: UTF-16 with a byte order mark is judged, in both orders and however it is cut", async () => {
+  for (const order of ["little-endian", "big-endian"] as const) {
+    const dump = MYSQLDUMP.replace("row 7", "r\u4e27w \u0a27");
+    const whole = utf16(crlf(dump), order);
+    const verdict = await judge(whole);
+    assert.deepEqual([verdict.format, verdict.complete], ["mysqldump", true], verdict.reason);
+    assert.deepEqual(await judge(whole, "auto", [1, 2, 3, 500, 1001]), verdict);
+    await assertNoPrefixIsWhole(whole, whole.length, "auto", [0, 1, 2, 3, 1001, whole.length - 3, whole.length - 1]);
+  }
+});
+
+/** A text of characters below U+10000 in UTF-16, with its byte order mark. */
+function utf16(text: string, order: "little-endian" | "big-endian"): Uint8Array {
+  const units = `\ufeff${text}`;
+  const bytes = new DataView(new ArrayBuffer(2 * units.length));
+  for (let i = 0; i < units.length; i++) bytes.setUint16(2 * i, units.charCodeAt(i), order === "little-endian");
+  return new Uint8Array(bytes.buffer);
+}

@@ -1,0 +1,100 @@
+/**
+ * Fast search in a window of a text, by the WebAssembly module of `byte_search.wat`. It passes over what is of no interest
+ * at more than ten gigabytes a second, so that a guard costs little beside the digests of a stream.
+ */
+import { Buffer } from "node:buffer";
+import { BYTE_SEARCH_WASM_BASE64 } from "./byte_search_wasm.ts";
+
+/** A set of bytes to stop at: its address in the module's memory. It may hold a few more bytes than were asked for. */
+export type ByteSet = number & { readonly brand: "ByteSet" };
+
+/** What the module exports; addresses are in bytes. `byte_search.wat` describes each. */
+interface ByteSearchModule {
+  readonly memory: WebAssembly.Memory;
+  readonly inside: WebAssembly.Global;
+  find(any: number, first: number, at: number, end: number): number;
+  findLineStart(first: number, at: number, end: number): number;
+  findRunEnd(goesOn: number, at: number, end: number): number;
+}
+
+const SET_BYTES = 32;
+const SETS_BYTES = 65_536;
+/** What a search may read behind the end of a window. */
+const SLACK_BYTES = 64;
+
+/** The tables of all sets that were made, to be copied into each module. */
+const tables: number[] = [];
+
+/** The set of the characters of a text, which are bytes. With `beyondAscii` every byte from 128 on is in it, too. */
+export function byteSet(characters: string, { beyondAscii = false } = {}): ByteSet {
+  const table = new Array<number>(SET_BYTES).fill(0);
+  for (const character of characters) {
+    const byte = character.charCodeAt(0);
+    table[byte & 15]! |= bitOfHighHalf(byte >> 4);
+  }
+  if (beyondAscii) { for (let low = 0; low < 16; low++) table[low]! |= bitOfHighHalf(8); }
+  for (let high = 0; high < 16; high++) table[16 + high] = bitOfHighHalf(high);
+  tables.push(...table);
+  return tables.length - SET_BYTES as ByteSet;
+}
+
+/** 0 and 1 share a bit, and so do 8 to 15. */
+function bitOfHighHalf(high: number): number {
+  return high < 2 ? 1 : high < 8 ? 1 << high : 2;
+}
+
+/** No byte at all. */
+export const NO_BYTES = byteSet("");
+
+/** One window and the searches in it. Positions count in `bytes`, from `WINDOW_START` on; the byte before it is a part. */
+export class ByteSearch {
+  /** The module's memory. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #module: ByteSearchModule;
+
+  constructor() {
+    this.#module = instantiate();
+    this.bytes = new Uint8Array(this.#module.memory.buffer as ArrayBuffer);
+    this.bytes.set(tables);
+  }
+
+  /** The first position from `at` on with a byte of `any`, or of `first` at the start of a line; `end` where there is none. */
+  find(any: ByteSet, first: ByteSet, at: number, end: number): number {
+    return this.#module.find(any, first, at, end);
+  }
+
+  /** The first start of a line from `at` on with a byte of `first`; `end` where there is none. */
+  findLineStart(first: ByteSet, at: number, end: number): number {
+    return this.#module.findLineStart(first, at, end);
+  }
+
+  /** Whether a run stands between apostrophes. */
+  get isInsideQuotes(): boolean {
+    return this.#module.inside.value === 1;
+  }
+
+  /** Begins a run outside quotes. */
+  beginRun(): void {
+    this.#module.inside.value = 0;
+  }
+
+  /**
+   * Passes lines in which only apostrophes quote. The position of the first line feed that is outside quotes and not
+   * followed by a byte of `goesOn`, or inside and followed by what a header may begin with; what lies behind `end` may be
+   * anything. `end` where there is none.
+   */
+  findRunEnd(goesOn: ByteSet, at: number, end: number): number {
+    return this.#module.findRunEnd(goesOn, at, end);
+  }
+}
+
+/** Where a window begins, with room for a byte before it, and how many bytes it holds. */
+export const WINDOW_START = SETS_BYTES + SLACK_BYTES;
+export const WINDOW_BYTES = 3 * 65_536 - 2 * SLACK_BYTES;
+
+let compiled: WebAssembly.Module | undefined;
+
+function instantiate(): ByteSearchModule {
+  compiled ??= new WebAssembly.Module(Buffer.from(BYTE_SEARCH_WASM_BASE64, "base64"));
+  return new WebAssembly.Instance(compiled).exports as unknown as ByteSearchModule;
+}

@@ -1,0 +1,293 @@
+/**
+ * Reads statements that quote, of pg_dump and sqlite3, from one line start outside quotes to the next: apostrophes (and
+ * backslashes in E'…'), double quotes, dollar quotes, brackets, backticks, comments. PostgreSQL's manual, "Lexical
+ * Structure"; SQLite's "SQL As Understood By SQLite".
+ */
+import { latin1 } from "../judge.ts";
+import { type ByteSearch, type ByteSet, byteSet } from "./byte_search.ts";
+import type { Quoting } from "./dialects.ts";
+
+const LF = 10,
+  CR = 13,
+  STAR = 42,
+  SLASH = 47,
+  DASH = 45,
+  DOLLAR = 36,
+  APOSTROPHE = 39,
+  DOUBLE_QUOTE = 34,
+  BACKTICK = 96;
+const BACKSLASH = 92, OPEN_BRACKET = 91, CLOSE_BRACKET = 93, OPEN_PARENTHESIS = 40, COMMA = 44;
+
+const SUSPECT = byteSet("-B");
+const CLOSED_BY: Readonly<Record<number, ByteSet>> = {
+  [APOSTROPHE]: byteSet("'"),
+  [DOUBLE_QUOTE]: byteSet('"'),
+  [BACKTICK]: byteSet("`"),
+  [CLOSE_BRACKET]: byteSet("]"),
+};
+const ESCAPED_APOSTROPHE = byteSet("'\\");
+const DOLLARS = byteSet("$");
+const COMMENT_MARKS = byteSet("*/");
+/** PostgreSQL's names have up to 63 bytes, and so have the tags of its quotes. */
+const MAX_TAG_BYTES = 63;
+const COPY_END = "FROM stdin;";
+
+/** What the reader asks and tells. Positions are those of the window. */
+export interface CodeContext {
+  /** Whether a header block begins at this start of a line inside quotes; null where more bytes are needed to tell. */
+  isSuspect(at: number, end: number): boolean | null;
+  /** Told at the end of a COPY statement behind which rows come. */
+  onCopy(copy: CopyStatement): void;
+}
+
+type CodePlace = "code" | "quotes" | "dollar-quotes" | "line-comment" | "block-comment";
+
+const NAMES: Readonly<Record<CodePlace, string | null>> = {
+  "code": null,
+  "line-comment": null,
+  "quotes": "a quoted value",
+  "dollar-quotes": "a body between dollar quotes",
+  "block-comment": "a comment",
+};
+
+/** One reader for a stream; it is begun anew at each line start outside quotes. */
+export class CodeReader {
+  readonly #search: ByteSearch;
+  readonly #bytes: Uint8Array;
+  readonly #context: CodeContext;
+  #quoting: Quoting = "postgres";
+  #place: CodePlace = "code";
+  /** What closes the quotes. */
+  #closing = APOSTROPHE;
+  /** Whether a backslash escapes within them. */
+  #escapes = false;
+  #tag = "";
+  #commentDepth = 0;
+  /** The two bytes of code before the current one; 0 behind anything else. */
+  #last = 0;
+  #beforeLast = 0;
+  #copy: CopyHead | null = null;
+  /** Whether the reader has come to the start of a line outside quotes. */
+  isAtLineStart = false;
+
+  constructor(search: ByteSearch, context: CodeContext) {
+    this.#search = search;
+    this.#bytes = search.bytes;
+    this.#context = context;
+  }
+
+  /** What the reader stands in, for people; null outside quotes. */
+  get place(): string | null {
+    return NAMES[this.#place];
+  }
+
+  /** Begins at the line at `at`, whose head is `text`. */
+  begin(quoting: Quoting, text: string, at: number): void {
+    this.#quoting = quoting;
+    this.#place = "code";
+    this.#last = this.#beforeLast = 0;
+    this.#copy = quoting === "postgres" && text.startsWith("COPY ") ? new CopyHead(text, at) : null;
+    this.isAtLineStart = false;
+  }
+
+  /** Whether a line begins an INSERT statement in which nothing but apostrophes quotes from its values on. */
+  isPlainInsert(text: string): boolean {
+    const head = /^INSERT INTO [^'\\\n]*?\bVALUES\b/.exec(text)?.[0];
+    return head !== undefined && (head.match(/"/g)?.length ?? 0) % 2 === 0;
+  }
+
+  /** Reads from `at` on, to `end` or to the start of a line outside quotes; null where more bytes are needed first. */
+  read(at: number, end: number, isLast: boolean): number | null {
+    this.isAtLineStart = false;
+    switch (this.#place) {
+      case "code":
+        return this.#readCode(at, end, isLast);
+      case "line-comment":
+        return this.#passComment(at, end);
+      case "quotes":
+        return this.#passQuotes(at, end, isLast);
+      case "dollar-quotes":
+        return this.#passDollarQuotes(at, end, isLast);
+      case "block-comment":
+        return this.#passBlockComment(at, end);
+    }
+  }
+
+  #readCode(at: number, end: number, isLast: boolean): number | null {
+    for (let i = at; i < end; i++) {
+      const byte = this.#bytes[i]!;
+      if (byte === LF) return this.#endLine(i);
+      const opened = this.#open(byte, i, end, isLast);
+      if (opened !== 0) return opened < 0 ? (i === at ? null : i) : opened;
+      this.#copy?.take(byte);
+      this.#beforeLast = this.#last;
+      this.#last = byte;
+    }
+    return end;
+  }
+
+  #endLine(feed: number): number {
+    const copy = this.#copy;
+    this.#copy = null;
+    this.isAtLineStart = true;
+    if (copy?.isComplete) this.#context.onCopy(copy);
+    return feed + 1;
+  }
+
+  /** What a byte of code opens: the position behind it; 0 where it opens nothing, -1 where more bytes are needed to tell. */
+  #open(byte: number, at: number, end: number, isLast: boolean): number {
+    switch (byte) {
+      case APOSTROPHE:
+        // Doubled, they are one within the quotes, which then go on as they were.
+        if (this.#last !== APOSTROPHE) this.#escapes = this.#quoting === "postgres" && this.#isEscapeMark();
+        return this.#openQuotes(APOSTROPHE, at);
+      case DOUBLE_QUOTE:
+        this.#escapes = false;
+        return this.#openQuotes(DOUBLE_QUOTE, at);
+      case BACKTICK:
+      case OPEN_BRACKET:
+        if (this.#quoting !== "sqlite") return 0;
+        this.#escapes = false;
+        return this.#openQuotes(byte === BACKTICK ? BACKTICK : CLOSE_BRACKET, at);
+      case DASH:
+        return this.#last === DASH ? this.#enter("line-comment", at) : 0;
+      case STAR:
+        if (this.#last !== SLASH) return 0;
+        this.#commentDepth = 1;
+        return this.#enter("block-comment", at);
+      case DOLLAR:
+        return this.#quoting === "postgres" && !isNameByte(this.#last) ? this.#openDollarQuotes(at, end, isLast) : 0;
+      default:
+        return 0;
+    }
+  }
+
+  #openQuotes(closing: number, at: number): number {
+    this.#closing = closing;
+    return this.#enter("quotes", at);
+  }
+
+  #enter(place: CodePlace, at: number): number {
+    this.#place = place;
+    this.#last = this.#beforeLast = 0;
+    return at + 1;
+  }
+
+  /** Whether an E of its own stands right before. */
+  #isEscapeMark(): boolean {
+    return (this.#last === 0x45 || this.#last === 0x65) && !isNameByte(this.#beforeLast);
+  }
+
+  #openDollarQuotes(at: number, end: number, isLast: boolean): number {
+    const head = latin1(this.#bytes.subarray(at, Math.min(end, at + MAX_TAG_BYTES + 2)));
+    const tag = /^\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$/.exec(head)?.[0];
+    if (tag !== undefined) {
+      this.#tag = tag;
+      return this.#enter("dollar-quotes", at + tag.length - 1);
+    }
+    const isCutShort = !isLast && head.length < MAX_TAG_BYTES + 2 && /^\$[A-Za-z0-9_\x80-\xff]*$/.test(head);
+    return isCutShort ? -1 : 0;
+  }
+
+  #passComment(at: number, end: number): number {
+    const feed = this.#bytes.subarray(at, end).indexOf(LF);
+    if (feed < 0) return end;
+    this.#place = "code";
+    return this.#endLine(at + feed);
+  }
+
+  #passQuotes(at: number, end: number, isLast: boolean): number | null {
+    const closing = this.#closing;
+    const set = this.#escapes ? ESCAPED_APOSTROPHE : CLOSED_BY[closing]!;
+    const stop = this.#search.find(set, SUSPECT, at, end);
+    if (stop === end) return end;
+    const byte = this.#bytes[stop]!;
+    if (byte === closing) {
+      this.#place = "code";
+      this.#last = closing;
+      this.#beforeLast = 0;
+      return stop + 1;
+    }
+    if (byte === BACKSLASH && this.#escapes) {
+      if (stop + 1 < end) return stop + 2;
+      return isLast ? end : stop === at ? null : stop;
+    }
+    return this.#passLineStart(stop, at, end);
+  }
+
+  #passDollarQuotes(at: number, end: number, isLast: boolean): number | null {
+    const stop = this.#search.find(DOLLARS, SUSPECT, at, end);
+    if (stop === end) return end;
+    if (this.#bytes[stop] !== DOLLAR) return this.#passLineStart(stop, at, end);
+    const behind = stop + this.#tag.length;
+    if (behind > end && !isLast) return stop === at ? null : stop;
+    if (latin1(this.#bytes.subarray(stop, Math.min(behind, end))) !== this.#tag) return stop + 1;
+    this.#place = "code";
+    return behind;
+  }
+
+  #passBlockComment(at: number, end: number): number | null {
+    const stop = this.#search.find(COMMENT_MARKS, SUSPECT, at, end);
+    if (stop === end) {
+      this.#last = 0;
+      return end;
+    }
+    const byte = this.#bytes[stop]!;
+    if (byte !== STAR && byte !== SLASH) return this.#passLineStart(stop, at, end);
+    const previous = stop > at ? this.#bytes[stop - 1]! : this.#last;
+    this.#last = byte;
+    if (byte === SLASH && previous === STAR && --this.#commentDepth === 0) {
+      this.#place = "code";
+      this.#last = 0;
+    } else if (byte === STAR && previous === SLASH && this.#quoting === "postgres") {
+      this.#commentDepth++;
+      this.#last = 0;
+    }
+    return stop + 1;
+  }
+
+  /** A line start inside quotes that may be that of a header. */
+  #passLineStart(stop: number, at: number, end: number): number | null {
+    return this.#context.isSuspect(stop, end) === null ? (stop === at ? null : stop) : stop + 1;
+  }
+}
+
+/** A statement behind which the rows of a table come. */
+export interface CopyStatement {
+  /** Its first line, as far as lines are looked at. */
+  readonly text: string;
+  /** Where it begins. */
+  readonly start: number;
+  /** How many tabs each row has; null where the statement names no columns. */
+  readonly tabs: number | null;
+}
+
+/** A COPY statement while it is read. Names in quotes may hold whatever they like, so that only bytes outside count. */
+class CopyHead implements CopyStatement {
+  readonly text: string;
+  readonly start: number;
+  tabs: number | null = null;
+  #end = "";
+
+  constructor(text: string, start: number) {
+    this.text = text;
+    this.start = start;
+  }
+
+  /** Takes the next byte outside quotes. */
+  take(byte: number): void {
+    if (byte === OPEN_PARENTHESIS) this.tabs ??= 0;
+    if (byte === COMMA && this.tabs !== null) this.tabs++;
+    if (byte !== CR) this.#end = (this.#end + String.fromCharCode(byte)).slice(-COPY_END.length);
+  }
+
+  /** Whether rows follow. */
+  get isComplete(): boolean {
+    return this.#end === COPY_END;
+  }
+}
+
+function isNameByte(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) ||
+    byte === 0x5f || byte >= 0x80;
+}

@@ -1,0 +1,126 @@
+/**
+ * How the dumps of each tool begin, end and quote. A dump within a stream is a section: from its header line to its
+ * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither and is not recognised.
+ */
+
+/** The tools whose text dumps are recognised. */
+export type SqlDialect = "mysqldump" | "mariadb-dump" | "pg_dump" | "pg_dumpall" | "sqlite";
+
+/**
+ * How the text of a section quotes. `mysql`: line ends within values are escaped, so that every line start is outside data
+ * but those in bodies between DELIMITER lines. `postgres` and `sqlite`: quotes span lines.
+ */
+export type Quoting = "mysql" | "postgres" | "sqlite";
+
+/** What a dialect looks like. */
+export interface Dialect {
+  readonly name: SqlDialect;
+  readonly quoting: Quoting;
+  /** The line that begins a section. */
+  readonly header: RegExp;
+  /** The line that ends one, and the beginning of it for people. */
+  readonly trailer: RegExp;
+  readonly closing: string;
+  /** A line that has to follow the trailer. */
+  readonly afterTrailer?: string;
+}
+
+/** `--skip-dump-date` leaves the date out; the hour is padded with a space. */
+const MYSQL_TRAILER = /^-- Dump completed(?: on \d{4}-\d\d?-\d\d? [ \d]\d:\d\d:\d\d)?$/;
+
+export const DIALECTS: readonly Dialect[] = [
+  {
+    name: "mysqldump",
+    quoting: "mysql",
+    header: /^-- MySQL dump \d/,
+    trailer: MYSQL_TRAILER,
+    closing: "-- Dump completed",
+  },
+  {
+    name: "mariadb-dump",
+    quoting: "mysql",
+    header: /^-- MariaDB dump \d/,
+    trailer: MYSQL_TRAILER,
+    closing: "-- Dump completed",
+  },
+  {
+    name: "pg_dump",
+    quoting: "postgres",
+    header: /^-- PostgreSQL database dump$/,
+    trailer: /^-- PostgreSQL database dump complete$/,
+    closing: "-- PostgreSQL database dump complete",
+    afterTrailer: "--",
+  },
+  {
+    name: "pg_dumpall",
+    quoting: "postgres",
+    header: /^-- PostgreSQL database cluster dump$/,
+    trailer: /^-- PostgreSQL database cluster dump complete$/,
+    closing: "-- PostgreSQL database cluster dump complete",
+    afterTrailer: "--",
+  },
+  {
+    name: "sqlite",
+    quoting: "sqlite",
+    header: /^BEGIN TRANSACTION;$/,
+    trailer: /^COMMIT;$/,
+    closing: "COMMIT;",
+  },
+];
+
+/** The line before the header of a SQLite dump: the header is one only behind it. */
+export const SQLITE_OPENING = "PRAGMA foreign_keys=OFF;";
+/** The line before the header of a dump of MariaDB, of older and newer versions. */
+export const SANDBOX_LINE = /^\/\*M?!999999\\- enable the sandbox mode \*\/ ?$/;
+
+/** The lines that follow the header of `mysqldump` and its relatives: `--`, this one, and a rule. */
+export const MYSQL_HOST_LINE = /^-- Host: .*Database: /;
+export const MYSQL_RULE_LINE = /^-- -{20,}$/;
+
+/** Headers as whole blocks of lines. Data may quote one of their lines; who finds a block of them in data has found a cut. */
+const HEADER_BLOCKS: readonly RegExp[] = [
+  /^-- (?:MySQL|MariaDB) dump \d[^\n]*\n--\n-- Host: /,
+  /^-- Host: [^\n]*Database: [^\n]*\n-- -{20,}\n-- Server version/,
+  /^-- PostgreSQL database (?:cluster )?dump\n--\n\n/,
+  /^BEGIN TRANSACTION;\n(?:CREATE TABLE|INSERT INTO|PRAGMA writable_schema=ON;)/,
+];
+
+/** Whether `text`, from the start of a line, begins with a block of lines that only a header has. Line ends are LF. */
+export function isHeaderBlock(text: string): boolean {
+  return HEADER_BLOCKS.some((block) => block.test(text));
+}
+
+/** The texts with which streams of dumps begin. */
+const BEGINNINGS = [
+  "-- MySQL dump 10",
+  "-- MariaDB dump 10",
+  "-- PostgreSQL database dump",
+  "-- PostgreSQL database cluster dump",
+  "/*M!999999\\- enable the sandbox mode */",
+  "/*!999999\\- enable the sandbox mode */",
+  SQLITE_OPENING,
+];
+/** How a dump begins that directly follows one that was cut. */
+const NEXT_BEGINNING = /-- (?:MySQL|MariaDB) dump \d|\/\*M?!999999\\- |PRAGMA foreign_keys=OFF;$|--$/;
+/** Less than this of a header is no sign of anything, and nothing is lost with it. */
+const LEAST_FRAGMENT = 4;
+
+/** Whether a line is the beginning of a header that was cut, alone or with the beginning of another dump right behind it. */
+export function isCutHeader(line: string): boolean {
+  const next = line.slice(LEAST_FRAGMENT).search(NEXT_BEGINNING);
+  if (next < 0) {
+    return line.length >= LEAST_FRAGMENT && BEGINNINGS.some((text) => text !== line && text.startsWith(line));
+  }
+  const fragment = line.slice(0, LEAST_FRAGMENT + next);
+  return BEGINNINGS.some((text) => text.startsWith(fragment)) ||
+    DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));
+}
+
+/** What only the inside of a dump has: behind a trailer it shows that the dump went on. */
+const DUMP_CONTENT =
+  /^(?:INSERT INTO|REPLACE INTO|CREATE TABLE|ALTER TABLE|LOCK TABLES|DROP TABLE|-- Table structure for table|-- Dumping data for table|-- (?:Data for )?Name: .*; Type: |COPY .* FROM stdin;$)/;
+
+/** Whether a line looks like a part of a dump. */
+export function isDumpContent(line: string): boolean {
+  return DUMP_CONTENT.test(line);
+}

@@ -1,0 +1,304 @@
+/**
+ * The sections of a stream, from its lines outside data alone: each header opens one, which has to close with its own
+ * trailer before the next begins or the stream ends. Text between sections is allowed, and remembered to be mentioned.
+ */
+import {
+  type Dialect,
+  DIALECTS,
+  isCutHeader,
+  isDumpContent,
+  MYSQL_HOST_LINE,
+  MYSQL_RULE_LINE,
+  type Quoting,
+  SANDBOX_LINE,
+  SQLITE_OPENING,
+} from "./dialects.ts";
+import { type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
+import { quoted } from "./quoted.ts";
+import type { SqlEventSink } from "./scan_events.ts";
+
+/** A line that begins outside data. */
+export interface SqlLine {
+  /** Without its line end; characters are bytes. A long line is cut off, see `isEnded`. */
+  readonly text: string;
+  /** Offset in bytes. */
+  readonly start: number;
+  /** Offset of the next line; where the line is not ended, of what was not looked at. */
+  readonly next: number;
+  /** Whether all of the line is here, its line end included. */
+  readonly isEnded: boolean;
+}
+
+/** How the text behind a line is to be read: as a dump of some tool, or as text that is no part of one. */
+export type Reading = Quoting | "foreign";
+
+/** A dump within the stream. */
+export interface Section {
+  readonly dialect: Dialect;
+  readonly start: number;
+  /** `due`: the trailer was there, the line that has to follow it was not yet. */
+  trailer: "missing" | "due" | "there";
+  /** Of `\restrict` (CVE-2025-8714): the section ends with `\unrestrict` and the same token. */
+  token: string | null;
+}
+
+/** Where something was found that is worth a line. */
+interface Finding {
+  readonly start: number;
+  readonly text: string;
+}
+
+/** Follows the lines of one stream. */
+export class SectionTracker {
+  readonly #onEvent: SqlEventSink;
+  /** Outermost first; a pg_dumpall holds a pg_dump of every database. */
+  readonly #open: Section[] = [];
+  /** The sections that are no part of another one. */
+  readonly sections: Section[] = [];
+  #problem: string | null = null;
+  #previous: SqlLine | null = null;
+  /** The line of a beginning dump behind which its header has to come. */
+  #opening: SqlLine | null = null;
+  /** Where the next lines of a header of mysqldump are expected. */
+  #headerGoesOnAt: number | null = null;
+  /** A line as it stands in such a header, though none came before it. */
+  #hostWithoutHeader: SqlLine | null = null;
+  #error: Finding | null = null;
+  #warning: Finding | null = null;
+  #foreign: Finding | null = null;
+  #trailerEnd = 0;
+
+  constructor(onEvent: SqlEventSink) {
+    this.#onEvent = onEvent;
+  }
+
+  /** Why the stream is not whole, as far as that is known. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** The first message of a program that may stand alone in the stream. */
+  get message(): Finding | null {
+    return this.#error ?? this.#warning;
+  }
+
+  /** Whether anything but messages of programs was seen outside sections. */
+  get hasForeignText(): boolean {
+    return this.#foreign !== null;
+  }
+
+  /** The innermost section that is not closed. */
+  get open(): Section | undefined {
+    return this.#open.at(-1);
+  }
+
+  /** What somebody should know of a stream that is whole. */
+  notes(): string[] {
+    const { text, start } = this.#foreign ?? { text: "", start: 0 };
+    return [
+      this.#warning &&
+      `remove this line before loading, a message at byte ${this.#warning.start}: ${this.#warning.text}`,
+      this.#foreign && `the stream holds text outside its dumps, the first at byte ${start}: ${text}`,
+    ].filter((note) => typeof note === "string");
+  }
+
+  /** Takes the next line, and tells how to go on behind it. */
+  line(line: SqlLine): Reading {
+    this.#take(line);
+    this.#previous = line;
+    return this.open?.dialect.quoting ?? "foreign";
+  }
+
+  /** The stream is not whole; what was found first counts. */
+  fail(problem: string): void {
+    this.#problem ??= problem;
+  }
+
+  /** The stream has ended. */
+  end(): void {
+    const opening = this.#opening;
+    if (opening !== null) this.fail(`ends behind the first line of a dump at byte ${opening.start}`);
+  }
+
+  #take(line: SqlLine): void {
+    const { text } = line;
+    if (this.#isRestOfHeader(line)) return;
+    if (isCutHeader(text)) return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
+    const dialect = this.#headerOf(line);
+    if (dialect !== undefined) return this.#openSection(dialect, line);
+    if (this.#opening !== null && text !== "--" && text.trim() !== "") this.#dropOpening(line);
+    if (this.#closesSection(line)) return;
+    const section = this.open;
+    if (section === undefined) this.#takeForeign(line);
+    else this.#takeInside(section, line);
+  }
+
+  #headerOf(line: SqlLine): Dialect | undefined {
+    const dialect = DIALECTS.find(({ header }) => header.test(line.text));
+    if (dialect?.name !== "sqlite") return dialect;
+    // Inside a dump it can only be another one's, whatever is left of the line before.
+    const isBehindOpening = this.#isNext(line) && this.#previous!.text.endsWith(SQLITE_OPENING);
+    return this.open !== undefined || isBehindOpening ? dialect : undefined;
+  }
+
+  /** Whether a line follows the one before at once. */
+  #isNext(line: SqlLine): boolean {
+    return this.#previous?.next === line.start;
+  }
+
+  #openSection(dialect: Dialect, line: SqlLine): void {
+    const outer = this.open;
+    const isNested = outer?.dialect.name === "pg_dumpall" && dialect.name === "pg_dump" && outer.trailer === "missing";
+    if (outer !== undefined && !isNested) return this.#failUnclosed(outer, line.start);
+    if (this.#opening !== null && !fitsOpening(dialect, this.#opening)) this.#failHeaderless(this.#opening);
+    // The line before a header belongs to it: here it was taken for the end of the dump before.
+    if (dialect.quoting === "postgres" && line.start === this.#trailerEnd) {
+      return this.fail(`the dump that another one follows at byte ${line.start} has no end`);
+    }
+    if (dialect.quoting === "mysql") this.#headerGoesOnAt = line.next;
+    const first = this.#opening ?? (this.#isNext(line) && this.#previous!.text === "--" ? this.#previous! : line);
+    this.#opening = null;
+    const { start } = first;
+    const section: Section = { dialect, start, trailer: "missing", token: null };
+    if (!isNested) this.sections.push(section);
+    this.#open.push(section);
+    this.#onEvent({ kind: "section", dialect: dialect.name, start });
+  }
+
+  #failUnclosed({ dialect, start, trailer }: Section, at: number): void {
+    const which = `the section of ${dialect.name} that begins at byte ${start}`;
+    const due = trailer === "there" ? "\\unrestrict" : dialect.closing;
+    this.fail(`${which} has no "${due}" before another dump begins at byte ${at}`);
+  }
+
+  #failHeaderless({ start }: SqlLine): void {
+    this.fail(`the dump that begins at byte ${start} has no header`);
+  }
+
+  /** The lines behind a header of mysqldump: one that comes without is of a dump whose header hangs on a line that was cut. */
+  #isRestOfHeader(line: SqlLine): boolean {
+    const isExpected = this.#headerGoesOnAt === line.start;
+    this.#headerGoesOnAt = isExpected && line.text === "--" ? line.next : null;
+    if (isExpected && (line.text === "--" || MYSQL_HOST_LINE.test(line.text))) return true;
+    const host = this.#hostWithoutHeader;
+    this.#hostWithoutHeader = MYSQL_HOST_LINE.test(line.text) ? line : null;
+    if (host?.next !== line.start || !MYSQL_RULE_LINE.test(line.text)) return false;
+    if (this.open !== undefined) this.#failUnclosed(this.open, host.start);
+    else this.#openSection(DIALECTS.find(({ name }) => name === "mysqldump")!, { ...line, start: host.start });
+    this.#headerGoesOnAt = null;
+    return true;
+  }
+
+  /** The first line of a dump has no header behind it. */
+  #dropOpening(line: SqlLine): void {
+    const opening = this.#opening!;
+    this.#opening = null;
+    const mayBeCut = isOpening(line) || line.text.startsWith("B"); // of BEGIN TRANSACTION;
+    if (SANDBOX_LINE.test(opening.text) || mayBeCut) this.#failHeaderless(opening);
+  }
+
+  /** Takes the lines that close sections, of the one that is open and of none. */
+  #closesSection(line: SqlLine): boolean {
+    const section = this.open;
+    const { text } = line;
+    if (section === undefined || section.trailer === "there") return this.#refuseStray(section, line);
+    const { dialect } = section;
+    if (section.trailer === "missing" && dialect.trailer.test(text)) {
+      section.trailer = dialect.afterTrailer === undefined && line.isEnded ? "there" : "due";
+      this.#trailerEnd = line.next;
+    } else if (
+      section.trailer === "due" && text === dialect.afterTrailer && line.isEnded && this.#previous?.next === line.start
+    ) {
+      section.trailer = "there";
+      this.#trailerEnd = line.next;
+    } else return this.#takeToken(section, line);
+    this.#closeIfDone(section);
+    return true;
+  }
+
+  /** Behind a trailer only the token may be due; without a section no trailer is anybody's. */
+  #refuseStray(section: Section | undefined, line: SqlLine): boolean {
+    if (section !== undefined) return this.#takeToken(section, line);
+    const dialect = DIALECTS.find(({ trailer, name }) => name !== "sqlite" && trailer.test(line.text));
+    if (dialect === undefined) return false;
+    this.fail(`"${dialect.closing}" at byte ${line.start} closes a ${dialect.name} dump that has no header`);
+    return true;
+  }
+
+  #takeToken(section: Section, line: SqlLine): boolean {
+    const [, word, token] = /^\\(restrict|unrestrict) (\S+)$/.exec(line.text) ?? [];
+    if (token === undefined || !line.isEnded || section.dialect.quoting !== "postgres") return false;
+    if (word === "restrict") section.token = token;
+    else if (section.token === token) section.token = null;
+    else this.fail(`"\\unrestrict" at byte ${line.start} has another token than the section it stands in`);
+    this.#trailerEnd = line.next;
+    this.#closeIfDone(section);
+    return true;
+  }
+
+  #closeIfDone(section: Section): void {
+    if (section.trailer !== "there" || section.token !== null) return;
+    this.#open.pop();
+    this.#onEvent({ kind: "section-end", end: this.#trailerEnd });
+  }
+
+  #takeInside(section: Section, line: SqlLine): void {
+    const { text, start } = line;
+    const kind = messageOfDumpProgram(text);
+    if (kind !== null) return this.#takeMessage(kind, line);
+    if (section.dialect.name === "sqlite" && isSqliteError(text)) {
+      return this.fail(`the dump program reports an error at byte ${start}: ${quoted(text, "head")}`);
+    }
+    if (/^(?:USE `|\\connect )/.test(text)) this.#onEvent({ kind: "database", line: text, start });
+    else if (text.startsWith("-- ") && isObjectTitle(text)) {
+      this.#onEvent({ kind: "object", title: text.slice("-- ".length), start });
+    }
+  }
+
+  #takeForeign(line: SqlLine): void {
+    const { text, start } = line;
+    if (text.trim() === "" || text === "--") return;
+    if (isOpening(line)) {
+      this.#opening = line;
+      return;
+    }
+    const kind = messageOfAnyProgram(text);
+    if (kind !== null) return this.#takeMessage(kind, line);
+    if (this.sections.length > 0 && isDumpContent(text)) {
+      return this.fail(`goes on at byte ${start} behind its closing line: ${quoted(text, "head")}`);
+    }
+    this.#foreign ??= { start, text: quoted(text, "head") };
+  }
+
+  /** What goes wrong before the first header is held against the dump that follows. */
+  #takeMessage(kind: MessageKind, { text, start }: SqlLine): void {
+    const finding = { start, text: quoted(text, "message") };
+    if (kind === "error") this.#error ??= finding;
+    else this.#warning ??= finding;
+  }
+
+  /** The error of a dump program that stands in the stream; nothing is whole with one. */
+  get errorProblem(): string | null {
+    return this.#error && `a program reports an error at byte ${this.#error.start}: ${this.#error.text}`;
+  }
+}
+
+/** Whether a line is the one before the header of a dump. */
+function isOpening({ text }: SqlLine): boolean {
+  return SANDBOX_LINE.test(text) || text === SQLITE_OPENING;
+}
+
+function fitsOpening({ quoting }: Dialect, { text }: SqlLine): boolean {
+  return text === SQLITE_OPENING ? quoting === "sqlite" : quoting === "mysql";
+}
+
+/** What sqlite3 writes where it cannot read the database, and at the end instead of COMMIT. */
+function isSqliteError(text: string): boolean {
+  return /^\/\*{4,} (?:ERROR: |CORRUPTION ERROR)/.test(text) || text.startsWith("ROLLBACK;");
+}
+
+/** The comments by which mysqldump and pg_dump name an object. */
+function isObjectTitle(text: string): boolean {
+  return /^-- (?:(?:Temporary table|Temporary view|Table|Sequence|Final view|View) structure for |Dumping (?:data|routines|events) for |Data for Name: |Name: |Current Database: )/
+    .test(text);
+}

@@ -1,0 +1,157 @@
+/**
+ * SQL text dumps: a stream is whole where every dump in it is, each by its own trailer, and where no program reported an
+ * error in between. A stream that begins like no other format is read as text, whatever it is: a header may come late.
+ */
+import type { GuardFormat, Verdict } from "../guard.ts";
+import type { Judge } from "../judge.ts";
+import { latin1 } from "../judge.ts";
+import { Tail } from "../window.ts";
+import type { SqlDialect } from "./dialects.ts";
+import { quoted } from "./quoted.ts";
+import type { SqlEventSink } from "./scan_events.ts";
+import { type Section, SectionTracker } from "./sections.ts";
+import { SqlScanner } from "./sql_scanner.ts";
+import { type Utf16Order, utf16OrderOf, Utf16Reader } from "./utf16.ts";
+
+/** Holds the last line and a generous number of blank ones behind it. */
+const TAIL_BYTES = 4096;
+const BYTE_ORDER_MARK_BYTES = 2;
+
+/** Dialects that go together: on many systems mysqldump and mariadb-dump are one tool, and roles go with databases. */
+const FAMILIES: readonly (readonly SqlDialect[])[] = [["mysqldump", "mariadb-dump"], ["pg_dump", "pg_dumpall"], [
+  "sqlite",
+]];
+/** Names under which a dialect is asked for. */
+const TWINS: Readonly<Partial<Record<SqlDialect, SqlDialect>>> = {
+  mysqldump: "mariadb-dump",
+  "mariadb-dump": "mysqldump",
+};
+
+/** Whether a format is judged here. */
+export function isSqlDialect(format: GuardFormat): format is SqlDialect {
+  return FAMILIES.flat().some((name) => name === format);
+}
+
+/** Judges one stream: as what it turns out to be, or as a dump of the dialect that somebody insists on. */
+export class SqlJudge implements Judge {
+  readonly #wanted: SqlDialect | null;
+  readonly #tracker: SectionTracker;
+  readonly #scanner: SqlScanner;
+  readonly #tail = new Tail(TAIL_BYTES);
+  readonly #mark: number[] = [];
+  #utf16: Utf16Reader | null = null;
+  #isBegun = false;
+
+  /** `onEvent` is told what is found on the way; of UTF-16 it gets offsets that count characters. */
+  constructor(wanted: SqlDialect | null, onEvent: SqlEventSink = () => {}) {
+    this.#wanted = wanted;
+    this.#tracker = new SectionTracker(onEvent);
+    this.#scanner = new SqlScanner(this.#tracker, onEvent);
+  }
+
+  push(bytes: Uint8Array): void {
+    const rest = this.#isBegun ? bytes : this.#begin(bytes);
+    if (this.#isBegun) this.#take(rest);
+  }
+
+  finish(): Verdict {
+    this.#beginWith(this.#mark);
+    const inside = this.#scanner.finish();
+    this.#tracker.end();
+    const { sections } = this.#tracker;
+    return sections.length > 0 || this.#tracker.problem !== null ? this.#judge(inside) : this.#judgeWithoutSections();
+  }
+
+  dispose(): void {}
+
+  /** Holds back what may be a byte order mark; what is left of `bytes`. */
+  #begin(bytes: Uint8Array): Uint8Array {
+    const count = Math.min(BYTE_ORDER_MARK_BYTES - this.#mark.length, bytes.length);
+    this.#mark.push(...bytes.subarray(0, count));
+    if (this.#mark.length === BYTE_ORDER_MARK_BYTES) this.#beginWith(this.#mark);
+    return bytes.subarray(count);
+  }
+
+  #beginWith(mark: readonly number[]): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    const head = Uint8Array.from(mark);
+    const order: Utf16Order | null = utf16OrderOf(head);
+    if (order === null) this.#take(head);
+    else this.#utf16 = new Utf16Reader(order);
+  }
+
+  #take(bytes: Uint8Array): void {
+    if (this.#utf16 === null) return this.#takeText(bytes);
+    this.#utf16.push(bytes, (characters) => this.#takeText(characters));
+  }
+
+  #takeText(text: Uint8Array): void {
+    this.#tail.push(text);
+    this.#scanner.push(text);
+  }
+
+  #judgeWithoutSections(): Verdict {
+    const format = this.#wanted ?? "none";
+    if (this.#wanted !== null) {
+      const reason = this.#tail.seen === 0 ? "the stream is empty" : `does not begin like a ${this.#wanted} dump`;
+      return { format, complete: false, reason, notes: [] };
+    }
+    const { message, hasForeignText } = this.#tracker;
+    if (message !== null && !hasForeignText) {
+      return { format, complete: false, reason: `holds nothing but what a program says: ${message.text}`, notes: [] };
+    }
+    return { format, complete: null, reason: "the stream is of no format a guard knows", notes: [] };
+  }
+
+  #judge(inside: string | null): Verdict {
+    const problem = this.#problem(inside);
+    const format = this.#format();
+    if (problem !== null) return { format, complete: false, reason: problem, notes: [] };
+    return { format, complete: true, reason: this.#whole(), notes: this.#tracker.notes() };
+  }
+
+  /** The names of the dialects in the order of their first sections, joined by commas. */
+  #format(): string {
+    const names = [...new Set(this.#tracker.sections.map(({ dialect }) => dialect.name))];
+    return names.length === 0 || !this.#isWanted(names) ? this.#wanted ?? "none" : names.join(",");
+  }
+
+  #isWanted(names: readonly SqlDialect[]): boolean {
+    const wanted = this.#wanted;
+    if (wanted === null) return true;
+    const family = FAMILIES.find((members) => members.includes(wanted))!;
+    return names.every((name) => family.includes(name)) &&
+      names.some((name) => name === wanted || name === TWINS[wanted]);
+  }
+
+  #problem(inside: string | null): string | null {
+    const { problem, errorProblem, sections, open } = this.#tracker;
+    if (sections.length > 0 && !this.#isWanted(sections.map(({ dialect }) => dialect.name))) {
+      return `does not begin like a ${this.#wanted} dump`;
+    }
+    if (problem !== null) return problem;
+    if (open !== undefined) return this.#unclosed(open, inside);
+    if (this.#utf16?.isInsideCharacter) return "ends inside a character of UTF-16";
+    return errorProblem;
+  }
+
+  #unclosed({ dialect, start, trailer }: Section, inside: string | null): string {
+    const closing = trailer === "there" ? "\\unrestrict" : dialect.closing;
+    const which = this.#tracker.sections.length > 1 ? `the section that begins at byte ${start} is not closed: ` : "";
+    const where = inside === null ? "" : `ends inside ${inside}: `;
+    return `${which}${where}the last line is ${quoted(this.#lastLine(), "tail")}, expected "${closing}" and a line end`;
+  }
+
+  #lastLine(): string {
+    return latin1(this.#tail.bytes).replace(/[ \t\r\n]+$/, "").split("\n").at(-1) ?? "";
+  }
+
+  #whole(): string {
+    const { sections } = this.#tracker;
+    const last = sections.at(-1)!.dialect.closing;
+    if (sections.length > 1) return `${sections.length} dumps are whole, the last ends with "${last}"`;
+    const lines = latin1(this.#tail.bytes).split(/\r?\n/);
+    return `ends with "${lines.findLast((line) => line.startsWith(last)) ?? last}"`;
+  }
+}
