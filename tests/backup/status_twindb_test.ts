@@ -187,6 +187,16 @@ Deno.test("LSNs grow with time, whatever of them is known", () => {
   assert.deepEqual(lsns(90_000, 95_000, null, 9000, 9000), [8996, 8997, 8998, 8999, 9000], "a server was set up anew");
 });
 
+Deno.test("backups of one moment are read as they were written, in whatever order they are found", () => {
+  const time = "2026-03-01T04:00:00Z";
+  const backups = ["daily", "hourly", "daily", "hourly"].map((runType, i) => made(String(i), { time }, { runType }));
+  const status = exported(backups);
+  assert.deepEqual([...TwinDbStatus.parse(status.serialize(), "db1")], [...status]);
+  assert.deepEqual([...status].map(({ runType }) => runType), ["hourly", "hourly", "daily", "daily"]);
+  assert.equal(exported(backups.toReversed()).serialize(), status.serialize());
+  assert.equal(status.candidateParent("daily"), status.latest);
+});
+
 const FORMATS = ["mysqldump", "gzip+mariadb-dump", "xbstream", "tar", "none"];
 
 /** Backups of a year in a few series and on two hosts, in chains that may lack anything. */
