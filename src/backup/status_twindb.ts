@@ -50,8 +50,9 @@ const CONTAINER_ENDINGS: Readonly<Record<string, string>> = {
 /** The status of one host, of all backups that were made for it. */
 export function twinDbStatusOf(backups: readonly Backup[], host: string, sourceOf: SourceOf): TwinDbSelection {
   const oldestFirst = backups.filter((backup) => backup.host === host).sort((a, b) => compareAge(a, b) || byId(a, b));
-  // A copy that restic rewrote has its original's id: one of them is enough.
-  const distinct = [...new Map(oldestFirst.map((backup) => [backup.id, backup])).values()];
+  // A copy that restic rewrote has its original's id: the newest of them is enough.
+  const newestById = new Map(oldestFirst.map((backup) => [backup.id, backup]));
+  const distinct = oldestFirst.filter((backup) => newestById.get(backup.id) === backup);
   const healths = new Map(entriesOfBackups(distinct).map(({ id, health }) => [id, health]));
   const reasons = distinct.map((backup) => reasonToLeaveOut(backup, healths.get(backup.id)!));
   const chosen = distinct.filter((_, position) => reasons[position] === null);

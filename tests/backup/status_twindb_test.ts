@@ -78,6 +78,9 @@ Deno.test("only backups of the host are in it, each once", () => {
   const copy: Backup = { ...FULL, snapshotId: INCREMENT.snapshotId };
   const other = made("other", { host: "db2" });
   assert.equal(exported([FULL, copy, other]).length, 1);
+  const later: Backup = { ...copy, started: "2026-03-01T05:30:00Z" as Rfc3339 };
+  const copies = [...exported([FULL, INCREMENT, later])].map(({ runType, lsn }) => [runType, lsn]);
+  assert.deepEqual(copies, [["hourly", 1], ["daily", 2]], "at its new time");
   assert.equal(exported([]).length, 0);
 });
 

@@ -3,6 +3,8 @@ import { Command, Option } from "commander";
 import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { seriesProblem } from "../../format/series.ts";
+import { loadableStatus } from "../../format/twindb_loadable.ts";
+import { TwinDbStatus } from "../../format/twindb_status.ts";
 import {
   exportedStatus,
   type ImportedStatus,
@@ -11,8 +13,6 @@ import {
   type StatusReport,
   type StatusRequest,
 } from "../../ops/status.ts";
-import { loadableStatus } from "../../format/twindb_loadable.ts";
-import { TwinDbStatus } from "../../format/twindb_status.ts";
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
