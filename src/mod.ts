@@ -13,6 +13,7 @@ export { type Backup, sizeOf } from "./backup/backup.ts";
 export type { ChainMember } from "./backup/chain.ts";
 export { statusDirectory } from "./backup/status_directory.ts";
 export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/status.ts";
+export type { LeftOut } from "./backup/status_twindb.ts";
 export type { BackupFile } from "./backup/contents.ts";
 export { systemRandomBytes } from "./crypto/random.ts";
 export { commandSource } from "./engine/stream/command.ts";
@@ -36,6 +37,7 @@ export {
   twinDbCopy,
   type TwinDbCopyFields,
 } from "./format/twindb_copy.ts";
+export { loadableStatus } from "./format/twindb_loadable.ts";
 export {
   parseAnyTwinDbStatus,
   type StatusDestination,

@@ -81,11 +81,22 @@ export class IntegrityError extends AgentError {
   }
 }
 
-/** The status file of another tool is not what that tool writes; named as TwinDB Backup names it. */
-export class CorruptedStatus extends IntegrityError {}
+/** Something is wrong with the status of another tool; this class and those below are named as TwinDB Backup names them. */
+export class StatusError extends AgentError {}
 
-/** A status has no copy of this key or at this place; named as TwinDB Backup names it. */
-export class StatusKeyNotFound extends UsageError {}
+/** A status file is not what that tool writes. */
+export class CorruptedStatus extends StatusError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
+  }
+}
+
+/** A status has no copy of this key or at this place. */
+export class StatusKeyNotFound extends StatusError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
+  }
+}
 
 /** A backup that was expected has not been made in time. */
 export class OverdueError extends AgentError {

@@ -12,15 +12,18 @@ export function isRunType(text: string): text is RunType {
   return (RUN_TYPES as readonly string[]).includes(text);
 }
 
-/** `text` as a run type; throws `UsageError` where it is none. */
+/**
+ * `text` as a run type; throws `UsageError` where it is none. Whoever takes run types from programs asks this, too: types
+ * are gone when a program runs.
+ */
 export function parseRunType(text: string): RunType {
   if (!isRunType(text)) throw new UsageError(`Not a run type: "${text}"; it is one of ${RUN_TYPES.join(", ")}`);
   return text;
 }
 
-/** Orders run types by the length of their interval; negative where that of `a` is shorter. */
-function compareRunTypes(a: RunType, b: RunType): number {
-  return RUN_TYPES.indexOf(a) - RUN_TYPES.indexOf(b);
+/** The place of a run type among all: the longer its interval, the greater. */
+function rankOf(runType: RunType): number {
+  return RUN_TYPES.indexOf(parseRunType(runType));
 }
 
 /**
@@ -31,12 +34,18 @@ export function countedRunType(runType: string | null): RunType {
   return runType !== null && isRunType(runType) ? runType : "hourly";
 }
 
-/** TwinDB's `full_backup`: whether runs of this type make full backups where those of `fullBackup` do. */
+/**
+ * TwinDB's `full_backup`: whether runs of this type make full backups where those of `fullBackup` do. Throws `UsageError`
+ * for what is no run type.
+ */
 export function isFullRun(fullBackup: RunType, runType: RunType): boolean {
-  return compareRunTypes(fullBackup, runType) <= 0;
+  return rankOf(fullBackup) <= rankOf(runType);
 }
 
-/** The run type and all of longer intervals, shortest first: where a parent of its runs is looked for. */
+/**
+ * The run type and all of longer intervals, shortest first: where a parent of its runs is looked for. Throws `UsageError`
+ * for what is no run type.
+ */
 export function runTypesFrom(runType: RunType): readonly RunType[] {
-  return RUN_TYPES.slice(RUN_TYPES.indexOf(runType));
+  return RUN_TYPES.slice(rankOf(runType));
 }

@@ -2,6 +2,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { formatSize } from "../base/size.ts";
 import type { RunStatus, SeriesStatus } from "../backup/status.ts";
+import type { LeftOut } from "../backup/status_twindb.ts";
 import { formatTimestamp } from "../format/time.ts";
 import type { StatusReport } from "../ops/status.ts";
 import type { ExpectationVerdict } from "../policy/expectation.ts";
@@ -61,11 +62,19 @@ function isOverdue({ series, host }: SeriesStatus, { runType }: RunStatus, verdi
   );
 }
 
+/** An object of `statusJson`; null where an expectation of every series or host found none. */
+export interface StatusJson {
+  readonly series: string | null;
+  readonly host: string | null;
+  readonly runs: readonly unknown[];
+  readonly expectations: readonly unknown[];
+}
+
 /**
  * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
  * with objects of their own, without runs.
  */
-export function statusJson({ rows, verdicts }: StatusReport): unknown[] {
+export function statusJson({ rows, verdicts }: StatusReport): StatusJson[] {
   const isOf = (verdict: ExpectationVerdict, { series, host }: SeriesStatus) =>
     verdict.series === series && verdict.host === host;
   const known = rows.map((row) => ({
@@ -113,6 +122,14 @@ function verdictJson({ expectation, ageMs, isOverdue }: ExpectationVerdict) {
 
 function secondsOf(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms / 1000);
+}
+
+/** `Left out: 3 backups that are not whole streams of MySQL or MariaDB (pg_dump: 2, broken: 1)`. */
+export function leftOutLine(leftOut: readonly LeftOut[]): string {
+  const total = leftOut.reduce((sum, { backups }) => sum + backups, 0);
+  const what = total === 1 ? "that is not a whole stream" : "that are not whole streams";
+  const reasons = leftOut.map(({ reason, backups }) => `${reason}: ${backups}`).join(", ");
+  return `Left out: ${formatCount(total, "backup")} ${what} of MySQL or MariaDB (${reasons})`;
 }
 
 /** A line names so many; the table has all of them. */

@@ -1,5 +1,6 @@
 /** Text files that options and variables name. */
-import { AgentError, NotFoundError } from "../base/errors.ts";
+import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
+import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
 
 /**
@@ -15,4 +16,22 @@ export async function readTextFile(path: string, what: string): Promise<string> 
     }
     throw new AgentError(`Cannot read the ${what} file "${path}": ${systemReason(error)}`, { cause: error });
   }
+}
+
+/**
+ * All of a file as `readTextFile` reads it or, where `path` is `-`, of standard input. Throws `UsageError` where that is a
+ * terminal.
+ */
+export async function readTextFileOrInput(path: string, what: string, { stdin }: CliContext): Promise<string> {
+  if (path !== "-") return await readTextFile(path, what);
+  if (stdin.isTerminal) {
+    throw new UsageError(`Standard input is a terminal: pipe the ${what} file into the command, or name it`);
+  }
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(64 * 1024);
+  let text = "";
+  for (let size = await stdin.read(buffer); size !== null; size = await stdin.read(buffer)) {
+    text += decoder.decode(buffer.subarray(0, size), { stream: true });
+  }
+  return text + decoder.decode();
 }

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { CorruptedStatus, UsageError } from "../base/errors.ts";
-import { isRunType, type RunType } from "../base/run_type.ts";
+import { isRunType, parseRunType, type RunType } from "../base/run_type.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { decodeUtf8, type JsonObject, validate } from "./json_text.ts";
 import { fields, text } from "./schema.ts";
@@ -49,7 +49,10 @@ export type TwinDbCopyFields =
   & Pick<TwinDbCopy, "host" | "runType" | "name">
   & Partial<Omit<TwinDbCopy, "key">>;
 
-/** A copy; what is not given is unknown. Throws `UsageError` where a part of its key is empty or has a slash. */
+/**
+ * A copy; what is not given is unknown. Throws `UsageError` where its run type is none, or a part of its key is empty or has
+ * a slash.
+ */
 export function twinDbCopy(given: TwinDbCopyFields): TwinDbCopy {
   const { host, runType, sourceType = "mysql", name, wsrepProviderVersion = null } = given;
   return {
@@ -64,7 +67,7 @@ export function twinDbCopy(given: TwinDbCopyFields): TwinDbCopy {
     serverVendor: "oracle",
     config: new Map(),
     ...given,
-    key: keyOf(host, runType, sourceType, name),
+    key: keyOf(host, parseRunType(runType), sourceType, name),
     sourceType,
     wsrepProviderVersion,
   };
@@ -125,8 +128,15 @@ const wholeNumber = v.pipe(
   v.check((value) => Number.isSafeInteger(value), "expected a number below 2^53"),
 );
 const numberOrNull = v.nullish(wholeNumber, null);
+/** Beyond it no time can be shown: RFC 3339 has years of four digits. */
+const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000;
+const FIRST_SECOND = Date.parse("0000-01-01T00:00:00Z") / 1000;
+const seconds = v.pipe(
+  wholeNumber,
+  v.check((time) => time >= FIRST_SECOND && time <= LAST_SECOND, "expected a time of the years 0 to 9999"),
+);
 /** Zero is how TwinDB writes a time that it does not know. */
-const timeOrNull = v.pipe(numberOrNull, v.transform((time) => time || null));
+const timeOrNull = v.pipe(v.nullish(seconds, null), v.transform((time) => time || null));
 const textOrNull = v.nullish(text, null);
 
 const copySchema = fields({
@@ -179,8 +189,8 @@ export function decodeTwinDbCopy(key: string, runType: RunType, value: unknown):
 
 /** `created_at` is what some versions wrote. */
 const binlogSchema = v.union([
-  fields({ time_created: wholeNumber }),
-  v.pipe(fields({ created_at: wholeNumber }), v.transform(({ created_at }) => ({ time_created: created_at }))),
+  fields({ time_created: seconds }),
+  v.pipe(fields({ created_at: seconds }), v.transform(({ created_at }) => ({ time_created: created_at }))),
 ], "expected time_created");
 
 /** The binary log that stands under a key. Throws `CorruptedStatus` as `decodeTwinDbCopy` does. */

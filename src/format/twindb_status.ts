@@ -7,7 +7,7 @@
 import { hash } from "node:crypto";
 import * as v from "valibot";
 import { CorruptedStatus, StatusKeyNotFound, UsageError } from "../base/errors.ts";
-import { isFullRun, isRunType, RUN_TYPES, type RunType, runTypesFrom } from "../base/run_type.ts";
+import { isFullRun, isRunType, parseRunType, RUN_TYPES, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { decodeUtf8, type JsonObject, parseJson, validate } from "./json_text.ts";
 import { pythonJson } from "./python_json.ts";
@@ -36,12 +36,12 @@ export interface StatusDestination {
 
 /** What every kind of status does: copies in the order of their times, oldest first. */
 abstract class StatusOf<Copy extends { readonly key: string }> implements Iterable<Copy> {
-  readonly #directory: string;
+  /** Where on a destination the status lies, which is the name of the host. */
+  readonly directory: string;
   readonly #copies: Copy[] = [];
 
-  /** `directory`: where on a destination the status lies, which is the name of the host. */
   constructor(directory: string, copies: Iterable<Copy> = []) {
-    this.#directory = directory;
+    this.directory = directory;
     for (const copy of copies) this.add(copy);
   }
 
@@ -52,7 +52,7 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
 
   /** Where it lies on a destination. */
   get path(): string {
-    return `${this.#directory}/${this.baseName}`;
+    return `${this.directory}/${this.baseName}`;
   }
 
   /** How many copies there are. */
@@ -142,20 +142,28 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
     return TwinDbStatus.parse(await destination.read(new TwinDbStatus(directory).path), directory);
   }
 
-  /** The copies of one run type, oldest first. */
+  /** As for any status; throws `UsageError` for a run type that is none, too. */
+  override add(copy: TwinDbCopy): void {
+    parseRunType(copy.runType);
+    super.add(copy);
+  }
+
+  /** The copies of one run type, oldest first. Throws `UsageError` for a run type that is none, as all that ask for one do. */
   ofRunType(runType: RunType): TwinDbCopy[] {
-    return [...this].filter((copy) => copy.runType === runType);
+    const wanted = parseRunType(runType);
+    return [...this].filter((copy) => copy.runType === wanted);
   }
 
   /**
    * What an incremental copy of this run type would continue: among the copies of the run type, then of each longer one,
-   * the newest full one, by LSN; of equal ones, or where there is none, by time. Null where there is no full copy.
+   * the newest full one by LSN, and of equal LSNs the oldest. Copies without an LSN count for less, and of several such the
+   * newest by time is taken, where TwinDB itself fails. Null where there is no full copy.
    */
   candidateParent(runType: RunType): TwinDbCopy | null {
     for (const candidate of runTypesFrom(runType)) {
       const full = this.ofRunType(candidate).filter(({ type }) => type === "full");
       if (full.length === 0) continue;
-      return full.reduce((newest, copy) => (copy.lsn ?? -1) >= (newest.lsn ?? -1) ? copy : newest);
+      return full.reduce((newest, copy) => isNewer(copy, newest) ? copy : newest);
     }
     return null;
   }
@@ -180,6 +188,11 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
       Object.fromEntries(this.ofRunType(runType).map((copy) => [copy.key, encodeTwinDbCopy(copy)])),
     ]));
   }
+}
+
+/** Whether the copy that was begun later is the newer one by LSN, too. */
+function isNewer({ lsn }: TwinDbCopy, earlier: TwinDbCopy): boolean {
+  return earlier.lsn === null || (lsn !== null && lsn > earlier.lsn);
 }
 
 /** The status of a host's binary logs. */
@@ -244,6 +257,8 @@ function encodedCopies(text: string): string {
 }
 
 function periodicCopies(content: Record<string, unknown>): TwinDbCopy[] {
+  const unknown = Object.keys(content).find((name) => !isRunType(name));
+  if (unknown !== undefined) throw corrupted(`${JSON.stringify(unknown)} is not a run type`);
   return RUN_TYPES.flatMap((runType) =>
     copiesIn(content[runType], `${runType} copies`).map(([key, value]) => decodeTwinDbCopy(key, runType, value))
   );

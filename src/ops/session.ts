@@ -3,6 +3,7 @@
  * one stream in it, the storage interface as many as a program opens.
  */
 import { invariant, SourceError, UsageError } from "../base/errors.ts";
+import { parseRunType } from "../base/run_type.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
@@ -94,6 +95,12 @@ function refuseReservedSeries(series: SeriesName): void {
   );
 }
 
+/** Rules for run types must never meet one that they do not know: it would pass them all. */
+function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
+  if (runType !== null) parseRunType(runType);
+  if (levelRules?.fullBackup !== undefined) parseRunType(levelRules.fullBackup);
+}
+
 /** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
 export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
@@ -110,6 +117,7 @@ export interface SessionTools extends WriteOptions {
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
   refuseReservedSeries(request.series);
+  refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);

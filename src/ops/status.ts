@@ -1,12 +1,12 @@
 /** Status: how current the backups are, from snapshots alone; as a table of ours, or as TwinDB Backup keeps it. */
 import { UsageError } from "../base/errors.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
-import type { RunType } from "../base/run_type.ts";
+import { parseRunType, type RunType } from "../base/run_type.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/status.ts";
-import { entriesOfTwinDb, twinDbStatusOf } from "../backup/status_twindb.ts";
+import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../backup/status_twindb.ts";
 import type { JsonObject } from "../format/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../format/twindb_status.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
@@ -32,9 +32,13 @@ export interface StatusReport {
   readonly damaged: readonly DamagedSnapshot[];
 }
 
-/** The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. */
-export function status(access: RepositoryAccess, request: StatusRequest, world: World): Promise<StatusReport> {
-  return withBackups(access, request.host, world, ({ backups, damaged }) => {
+/**
+ * The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. Throws `UsageError` where the
+ * request names a run type that is none.
+ */
+export async function status(access: RepositoryAccess, request: StatusRequest, world: World): Promise<StatusReport> {
+  refuseUnknownRunTypes(request);
+  return await withBackups(access, request.host, world, ({ backups, damaged }) => {
     const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world);
     return Promise.resolve({ rows, verdicts, damaged });
   });
@@ -47,13 +51,21 @@ export interface ImportedStatus extends StatusReport {
 
 /**
  * What the text of a status file of TwinDB's tells, of either version and either kind. Full copies are expected of daily
- * runs and those of longer intervals, unless the request says otherwise. Throws `CorruptedStatus`.
+ * runs and those of longer intervals, unless the request says otherwise. Throws `CorruptedStatus`, and `UsageError` where
+ * the request names a run type that is none.
  */
 export function importedStatus(text: string, request: StatusRequest, world: Pick<World, "clock">): ImportedStatus {
+  refuseUnknownRunTypes(request);
   const { host, fullBackup = "daily" } = request;
   const twinDb = parseAnyTwinDbStatus(text, host ?? "");
   const entries = entriesOfTwinDb(twinDb).filter((entry) => host === undefined || entry.host === host);
   return { twinDb, damaged: [], ...reportOn(entries, { ...request, fullBackup }, world) };
+}
+
+/** Programs are not held to the types of a request. */
+function refuseUnknownRunTypes({ fullBackup, expectations = [] }: StatusRequest): void {
+  const named = [fullBackup ?? null, ...expectations.map(({ runType }) => runType)];
+  for (const runType of named) if (runType !== null) parseRunType(runType);
 }
 
 function reportOn(entries: readonly StatusEntry[], request: StatusRequest, { clock }: Pick<World, "clock">) {
@@ -71,8 +83,7 @@ function evidenceOf({ series, host, runs }: SeriesStatus): Evidence[] {
 }
 
 /** The backups of one host as TwinDB's status. */
-export interface TwinDbExport {
-  readonly twinDb: TwinDbStatus;
+export interface TwinDbExport extends TwinDbSelection {
   readonly damaged: readonly DamagedSnapshot[];
 }
 
@@ -87,7 +98,7 @@ export function exportedStatus(
 ): Promise<TwinDbExport> {
   return withBackups(access, host, world, async ({ backups, damaged, openIndex }) => {
     const sources = await sourcesOf(backups, openIndex);
-    return { twinDb: twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
+    return { ...twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
   });
 }
 

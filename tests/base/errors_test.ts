@@ -8,6 +8,7 @@ const CLASSES: readonly [new (message: string) => errors.AgentError, errors.Erro
   [errors.UsageError, "usage", 2],
   [errors.SourceError, "source-incomplete", 3],
   [errors.IntegrityError, "integrity", 4],
+  [errors.StatusError, "failed", 1],
   [errors.CorruptedStatus, "integrity", 4],
   [errors.StatusKeyNotFound, "usage", 2],
   [errors.OverdueError, "overdue", 5],
@@ -43,6 +44,11 @@ Deno.test("a cause is kept, and an invariant throws only where it is broken", ()
   assert.equal(new errors.IntegrityError("above", { cause }).cause, cause);
   errors.invariant(1, "fine");
   assert.throws(() => errors.invariant(0, "broken"), errors.BugError);
+});
+
+Deno.test("what is wrong with a status is a StatusError", () => {
+  assert.ok(new errors.CorruptedStatus("damaged") instanceof errors.StatusError);
+  assert.ok(new errors.StatusKeyNotFound("gone") instanceof errors.StatusError);
 });
 
 Deno.test("anything thrown has a message", () => {

@@ -1,10 +1,12 @@
 /** Status on the command line: tables and objects, exit code 5 where something is overdue, and TwinDB's status file. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { sqlDump } from "../helpers/world.ts";
 import { assertFails, assertFailsAfterOutput, emptySandbox, type Sandbox, sandbox } from "../helpers/executable.ts";
 
 const HOUR = 3_600_000;
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * HOUR).toISOString();
+const FILE = /^\{"md5": "[0-9a-f]{32}", "status": "[\w+/=]+", "version": 1\}$/;
 const GOLDEN = new URL("../golden/twindb/", import.meta.url).pathname;
 
 /** `prod/shop` on db1, daily two days ago and hourly ten hours ago, and `wiki` on db2, an hour ago. */
@@ -97,18 +99,32 @@ Deno.test("how current the backups are", async (test) => {
       ExitCode.usage,
       /--host \(there are db1, db2, db9\)/,
     );
+    const twindb = (...args: string[]) => box.agent(["status", "--format", "twindb", "--host", "db1", ...args]);
+    const nothing = await twindb();
+    assert.match(nothing.stdout, FILE);
+    const line = "Left out: 2 backups that are not whole streams of MySQL or MariaDB (not judged: 2)\n";
+    assert.deepEqual([nothing.exitCode, nothing.stderr], [ExitCode.done, line]);
+    assert.deepEqual(await twindb("--quiet"), { ...nothing, stderr: "" });
+
+    const shop = ["--host", "db1", "--run-type"];
+    const full = await box.put("mysql/shop", sqlDump(3, "shop"), ...shop, "daily", "--time", hoursAgo(20));
+    await box.put("mysql/shop", sqlDump(4, "shop"), ...shop, "hourly", "--time", hoursAgo(10));
     const text = await box.ok(["status", "--format", "twindb", "--host", "db1"]);
-    assert.match(text, /^\{"md5": "[0-9a-f]{32}", "status": "[\w+/=]+", "version": 1\}$/);
+    assert.match(text, FILE);
     const file = await box.file("status", text);
-    const [row] = await box.json(["status", "--import", file], { env: { AGENT_REPOSITORY: undefined } });
+    const [row, ...others] = await box.json(["status", "--import", file], { env: { AGENT_REPOSITORY: undefined } });
     const { series, host, runs } = row as { [key: string]: unknown; runs: Record<string, unknown>[] };
-    assert.deepEqual([series, host], ["files", "db1"]);
+    assert.deepEqual([series, host, others], ["mysql", "db1", []]);
     assert.deepEqual(runs.map(({ runType, level, health }) => [runType, level, health]), [
       ["hourly", 1, "ok"],
       ["daily", 0, "ok"],
     ]);
-    assert.match(String(runs[1]!["id"]), new RegExp(`^db1/daily/files/prod_shop-.*-${daily.slice(0, 8)}$`));
+    assert.match(String(runs[1]!["id"]), new RegExp(`^db1/daily/mysql/mysql_shop-.*-${full.slice(0, 8)}\\.sql$`));
     assert.equal(await box.ok(["status", "--import", file, "--format", "twindb"]), text);
+    await box.ok(["rm", `mysql/shop@${full}`]);
+    const without = await box.ok(["status", "--format", "twindb", "--host", "db1"]);
+    const orphaned = await box.ok(["status", "--import", "-"], { stdin: without });
+    assert.match(orphaned, /^mysql +db1 +hourly .* 0 +- +incremental +ok$/m);
   });
 });
 
@@ -125,10 +141,49 @@ Deno.test("TwinDB's status files of both versions are read without a repository;
   assert.match(logs.stdout, /^binlog +db1\.example +- /m);
   const rewritten = await imported(`${GOLDEN}status-bare.golden`, "--format", "twindb");
   assert.equal(rewritten.stdout, await Deno.readTextFile(`${GOLDEN}status.golden`));
+  const piped = await box.agent(["status", "--import", "-"], {
+    stdin: await Deno.readTextFile(`${GOLDEN}status.golden`),
+  });
+  assert.equal(piped.stdout, current.stdout);
   const damaged = await box.file("damaged", (await Deno.readTextFile(`${GOLDEN}status.golden`)).replace("A", "B"));
   assertFails(await imported(damaged), ExitCode.integrity, /Damaged TwinDB status: its MD5/);
   assertFails(await imported(await box.file("empty", "")), ExitCode.integrity, /Damaged TwinDB status: it is empty/);
   assertFails(await imported(box.join("none")), ExitCode.failed, /There is no status file/);
+});
+
+Deno.test("--import --json has every field of every copy", async () => {
+  await using box = await emptySandbox();
+  const imported = async (name: string) => (await box.json(["status", "--import", `${GOLDEN}${name}.golden`]))[0]!;
+  const { copies, ...row } = await imported("status");
+  assert.deepEqual(Object.keys(row), ["series", "host", "runs", "expectations"]);
+  const [weekly, daily, hourly, ...others] = copies as Record<string, unknown>[];
+  const host = "db1.example";
+  assert.deepEqual(daily, {
+    key: `${host}/daily/mysql/mysql-2026-03-02_04_00_00.xbstream.gz`,
+    host,
+    runType: "daily",
+    sourceType: "mysql",
+    name: "mysql-2026-03-02_04_00_00.xbstream.gz",
+    type: "full",
+    parent: null,
+    started: "2026-03-02T04:00:00Z",
+    finished: "2026-03-02T04:10:00Z",
+    binlog: "mysql-bin.000007",
+    position: 46855,
+    lsn: 19903199,
+    galera: true,
+    wsrepProviderVersion: "25.3.37",
+    serverVendor: "oracle",
+    config: { "/etc/my.cnf": "[mysqld]\nserver_id=7\n# Größe: klein\n" },
+  });
+  assert.deepEqual(
+    [weekly!["lsn"], hourly!["parent"], hourly!["type"], others],
+    [null, daily!["key"], "incremental", []],
+  );
+  assert.deepEqual((await imported("binlog-status"))["copies"], [
+    { key: `${host}/binlog/mysql-bin.000007`, host, name: "mysql-bin.000007", created: "2026-03-02T02:53:20Z" },
+    { key: `${host}/binlog/mysql-bin.000008`, host, name: "mysql-bin.000008", created: "2026-03-02T04:00:01Z" },
+  ]);
 });
 
 Deno.test("status refuses what makes no sense", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import fc from "fast-check";
-import { CorruptedStatus, IntegrityError, StatusKeyNotFound, UsageError } from "../../src/base/errors.ts";
+import { CorruptedStatus, StatusError, StatusKeyNotFound, UsageError } from "../../src/base/errors.ts";
 import { RUN_TYPES, type RunType } from "../../src/base/run_type.ts";
 import {
   parseAnyTwinDbStatus,
@@ -93,6 +93,33 @@ Deno.test("the parent is the newest full copy of the run type, then of each long
   assert.deepEqual(RUN_TYPES.map((runType) => status.fullCopyExists(runType)), [true, true, true, false, false]);
 });
 
+Deno.test("of copies with equal LSNs the older full one is the parent, and one without counts for less", () => {
+  const parent = (...lsns: readonly (number | null)[]) => {
+    const copies = lsns.map((lsn, i) => copy("daily", String(i), { lsn, backupStarted: i + 1 }));
+    return new TwinDbStatus(HOST, copies.toReversed()).candidateParent("hourly")?.name;
+  };
+  assert.equal(parent(7, 7, 7), "0");
+  assert.equal(parent(6, 7, 7), "1");
+  assert.equal(parent(7, null, 6), "0");
+  assert.equal(parent(null, 0, null), "1");
+  assert.equal(parent(null, -3, -4), "1");
+  const older = [copy("daily", "part", { lsn: 7, type: "incremental" }), copy("daily", "full", { lsn: 7 })];
+  assert.equal(new TwinDbStatus(HOST, older).candidateParent("daily")?.name, "full");
+});
+
+Deno.test("what is no run type is refused, whatever the types of a program say", () => {
+  const unknown = "quarterly" as RunType;
+  const status = new TwinDbStatus(HOST, [copy("yearly", "y")]);
+  assert.throws(() => copy(unknown, "x"), UsageError);
+  assert.throws(() => status.add({ ...copy("daily", "x"), runType: unknown }), UsageError);
+  assert.throws(() => status.ofRunType(unknown), UsageError);
+  assert.throws(() => status.candidateParent(unknown), UsageError);
+  assert.throws(() => status.fullCopyExists(unknown), UsageError);
+  assert.throws(() => status.nextBackupType(unknown, "daily"), UsageError);
+  assert.throws(() => status.nextBackupType("daily", unknown), UsageError);
+  assert.equal(status.length, 1);
+});
+
 Deno.test("without LSNs the newest full copy by time is the parent", () => {
   const status = new TwinDbStatus(HOST, [
     copy("daily", "new", { backupStarted: 20 }),
@@ -116,7 +143,7 @@ Deno.test("with full_backup=daily hourly runs are incremental, all others full",
   assert.equal(new TwinDbStatus(HOST, [copy("hourly", "h")]).nextBackupType("weekly", "daily"), "full");
 });
 
-const seconds = fc.option(fc.integer({ min: 1, max: 2 ** 40 }));
+const seconds = fc.option(fc.integer({ min: 1, max: Date.UTC(9999, 11, 31) / 1000 }));
 const number = fc.option(fc.maxSafeNat());
 const name = text.filter((value) => value !== "" && !value.includes("/"));
 const anyCopy: fc.Arbitrary<TwinDbCopy> = fc.record({
@@ -216,6 +243,8 @@ const CORRUPTED: readonly (readonly [what: string, text: string, message?: RegEx
   ["a list of copies", envelope([]), /object/],
   ["no run types", envelope({}), /hourly/],
   ["a run type missing", envelope({ ...EMPTY, yearly: undefined }), /yearly/],
+  ["a run type that is none", envelope({ ...EMPTY, quarterly: {} }), /"quarterly" is not a run type/],
+  ["a key of a run type that is none", withCopy("master1/quarterly/mysql/x", { type: "full" }), /key/],
   ["a run type that is no object", envelope({ ...EMPTY, daily: [] }), /daily/],
   ["a key of three parts", withCopy("master1/daily/x", { type: "full" }), /key/],
   ["a key of five parts", withCopy("master1/daily/mysql/a/b", { type: "full" }), /key/],
@@ -225,6 +254,7 @@ const CORRUPTED: readonly (readonly [what: string, text: string, message?: RegEx
   ["no type", withCopy(KEY, {}), /type/],
   ["an unknown type", withCopy(KEY, { type: "half" }), /type/],
   ["a time that is none", withCopy(KEY, { type: "full", backup_started: "yesterday" }), /backup_started/],
+  ["a time that has no date", withCopy(KEY, { type: "full", backup_started: 2 ** 50 }), /years 0 to 9999/],
   ["a number beyond what is exact", withCopy(KEY, { type: "full", lsn: 2 ** 60 }), /lsn/],
   ["an unknown vendor", withCopy(KEY, { type: "full", server_vendor: "ibm" }), /server_vendor/],
   ["a configuration that is not base64", withCopy(KEY, { type: "full", config: [{ "/etc/my.cnf": "?" }] }), /my\.cnf/],
@@ -234,7 +264,7 @@ const CORRUPTED: readonly (readonly [what: string, text: string, message?: RegEx
 for (const [what, content, message = /./] of CORRUPTED) {
   Deno.test(`not a status: ${what}`, () => {
     assert.throws(() => TwinDbStatus.parse(content, HOST), (error) => {
-      assert.ok(error instanceof CorruptedStatus && error instanceof IntegrityError, String(error));
+      assert.ok(error instanceof CorruptedStatus && error instanceof StatusError, String(error));
       assert.match(error.message, message);
       assert.doesNotMatch(error.message, /\n/);
       return true;
@@ -244,7 +274,9 @@ for (const [what, content, message = /./] of CORRUPTED) {
 
 Deno.test("not a status of binary logs: bad keys and times", () => {
   for (
-    const content of [{ "m/binlog": { time_created: 1 } }, { "m/daily/x": { time_created: 1 } }, { "m/binlog/x": {} }]
+    const content of [{ "m/binlog": { time_created: 1 } }, { "m/daily/x": { time_created: 1 } }, { "m/binlog/x": {} }, {
+      "m/binlog/x": { time_created: 2 ** 50 },
+    }]
   ) {
     assert.throws(() => TwinDbBinlogStatus.parse(base64(content), HOST), CorruptedStatus, JSON.stringify(content));
   }

@@ -1,7 +1,11 @@
 /** Status files of TwinDB Backup in all their forms (`twindb/README.md`): read, and written again as TwinDB writes them. */
 import assert from "node:assert/strict";
+import type { Backup } from "../../src/backup/backup.ts";
+import { twinDbStatusOf } from "../../src/backup/status_twindb.ts";
+import type { RunType } from "../../src/base/run_type.ts";
 import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/format/twindb_status.ts";
 import { twinDbBinlogCopy, twinDbCopy } from "../../src/format/twindb_copy.ts";
+import { backup, manifestIdOf } from "../backup/backups.ts";
 
 const HOST = "db1.example";
 const golden = (name: string) => Deno.readTextFile(new URL(`./twindb/${name}.golden`, import.meta.url));
@@ -64,4 +68,33 @@ Deno.test("a status of binary logs is read, and written again to the byte", asyn
     twinDbBinlogCopy({ host: HOST, name: "mysql-bin.000008", createdAt: 1772424001 }),
   ]);
   assert.equal(status.serialize(), text);
+});
+
+/** Of hour `hour`; those of level 1 continue `base`. */
+function made(hour: number, runType: RunType, guard: string, base?: string): Backup {
+  const time = `2026-03-01T${String(hour).padStart(2, "0")}:00:00Z`;
+  const id = base === undefined ? null : manifestIdOf(base);
+  const plain = backup(`hour ${hour}`, { host: HOST, time, level: id === null ? 0 : 1, parent: id, base: id });
+  return { ...plain, info: { ...plain.info!, runType, guard } };
+}
+
+Deno.test("backups of ours are exported to the byte as TwinDB would write them", async () => {
+  const backups = [
+    made(1, "weekly", "zstd+xbstream"),
+    made(2, "daily", "mysqldump"),
+    made(3, "hourly", "gzip+mariadb-dump", "hour 2"),
+    made(4, "hourly", "mysqldump", "gone"),
+    made(5, "hourly", "tar"),
+    made(6, "daily", "xbstream"),
+  ];
+  const sources = new Map<string, number>([[manifestIdOf("hour 2"), 19903199], [manifestIdOf("hour 6"), 19903199]]);
+  const { twinDb, leftOut } = twinDbStatusOf(backups, HOST, ({ id }) => ({
+    lsn: sources.get(id) ?? null,
+    binlog: { file: "mysql-bin.000007", position: 4 },
+  }));
+  const text = await golden("exported");
+  assert.equal(twinDb.serialize(), text);
+  assert.deepEqual(leftOut, [{ reason: "tar", backups: 1 }]);
+  assert.deepEqual([...TwinDbStatus.parse(text, HOST)], [...twinDb]);
+  assert.deepEqual([...twinDb].map(({ lsn }) => lsn), [1, 19903196, 19903197, 19903198, 19903199]);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { IntegrityError, UsageError } from "../../src/base/errors.ts";
 import { exportedStatus, importedStatus, status, type StatusReport } from "../../src/ops/status.ts";
+import type { RunType } from "../../src/base/run_type.ts";
 import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/format/twindb_status.ts";
 import { twinDbBinlogCopy, twinDbCopy } from "../../src/format/twindb_copy.ts";
 import { parseSeries } from "../../src/format/series.ts";
@@ -134,7 +135,11 @@ Deno.test("TwinDB's status is that of one host, and TwinDB's rules find their wa
   assert.deepEqual([hourly!.type, hourly!.parent], ["incremental", daily!.key]);
   assert.equal(twinDb.candidateParent("hourly"), daily);
   assert.deepEqual([...TwinDbStatus.parse(twinDb.serialize(), "db1")], [...twinDb]);
+  assert.deepEqual([...twinDb].map(({ lsn }) => lsn), [1, 2]);
   assert.equal((await exportedStatus(access, "db3", world)).twinDb.length, 0);
+  await putBytes(access, world, new Uint8Array(10), { guard: "none" });
+  const { leftOut, twinDb: same } = await exportedStatus(access, "db1", world);
+  assert.deepEqual([leftOut, same.serialize()], [[{ reason: "not judged", backups: 1 }], twinDb.serialize()]);
 });
 
 Deno.test("a repository without backups gives an empty status of this host", async () => {
@@ -154,10 +159,28 @@ Deno.test("manifests are read only of backups whose engine has a position", asyn
   const noting = new NotingStore(store);
   await exportedStatus(accessTo(noting), undefined, world);
   assert.equal(noting.kinds.includes("pack"), false);
-  await putBytes(access, world, new Uint8Array(10), { engine: { name: "mysql", version: "1", options: {} } });
+  const engine = { name: "mysql", version: "1", options: {} };
+  await putBytes(access, world, sqlDump(3, "shop"), { engine, guard: "auto" });
   const { twinDb } = await exportedStatus(accessTo(noting), undefined, world);
   assert.equal(noting.kinds.includes("pack"), true);
-  assert.deepEqual([...twinDb].map(({ sourceType, lsn }) => [sourceType, lsn]), [["files", null], ["mysql", null]]);
+  assert.deepEqual([...twinDb].map(({ sourceType, lsn }) => [sourceType, lsn]), [["mysql", 1]]);
+});
+
+Deno.test("what is no run type is refused, whatever the types of a program say", async () => {
+  const { world, access } = await twoHosts();
+  const unknown = "quarterly" as RunType;
+  const text = new TwinDbStatus("m").serialize();
+  for (
+    const request of [{ fullBackup: unknown }, { expectations: [{ ...parseExpectation("1d"), runType: unknown }] }]
+  ) {
+    await assert.rejects(status(access, request, world), UsageError);
+    assert.throws(() => importedStatus(text, request, world), UsageError);
+  }
+  const refused = (options: Parameters<typeof putBytes>[3]) =>
+    assert.rejects(putBytes(access, world, sqlDump(3, "shop"), options), UsageError);
+  await refused({ runType: unknown });
+  await refused({ levelRules: { fullBackup: unknown } });
+  assert.equal((await status(access, {}, world)).rows.flatMap(({ runs }) => runs).length, 3);
 });
 
 Deno.test("a snapshot that restic rewrote keeps its level and run type", async () => {

@@ -3,15 +3,25 @@ import { Command, Option } from "commander";
 import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { seriesProblem } from "../../format/series.ts";
-import { exportedStatus, importedStatus, status, type StatusReport, type StatusRequest } from "../../ops/status.ts";
+import { loadableStatus } from "../../format/twindb_loadable.ts";
+import { TwinDbStatus } from "../../format/twindb_status.ts";
+import {
+  exportedStatus,
+  type ImportedStatus,
+  importedStatus,
+  status,
+  type StatusReport,
+  type StatusRequest,
+} from "../../ops/status.ts";
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { throwFirstDamage } from "../damage.ts";
 import { formatCount, printable, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
-import { readTextFile } from "../text_file.ts";
+import { importedStatusJson } from "../status_import.ts";
+import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
+import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;
 
@@ -42,7 +52,10 @@ export function statusCommand(context: CliContext): Command {
     .addOption(
       new Option("--format <format>", "twindb: write TwinDB Backup's status file").choices(FORMATS).default("agent"),
     )
-    .option("--import <file>", "tell what a status file of TwinDB Backup says, instead of a repository")
+    .option(
+      "--import <file>",
+      "tell what a status file of TwinDB Backup says, instead of a repository; - for standard input",
+    )
     .addHelpText("after", EXAMPLES)
     .action((options: StatusOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
@@ -65,7 +78,7 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
   };
   const report = options.import === undefined
     ? await status(repositoryAccess(options, context), request, context.world)
-    : importedStatus(await readTextFile(options.import, "status"), request, context.world);
+    : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
@@ -85,8 +98,9 @@ async function tell(report: StatusReport, { quiet }: StatusOptions, { stdout, st
   }
 }
 
-async function tellJson(report: StatusReport, { stdout }: CliContext): Promise<void> {
-  for (const row of statusJson(report)) await writeJson(stdout, row);
+async function tellJson(report: StatusReport | ImportedStatus, { stdout }: CliContext): Promise<void> {
+  const rows = "twinDb" in report ? importedStatusJson(report) : statusJson(report);
+  for (const row of rows) await writeJson(stdout, row);
 }
 
 async function writeTwinDb(options: StatusOptions, context: CliContext): Promise<void> {
@@ -95,11 +109,24 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
       `--format twindb goes without ${options.json ? "--json" : "--expect"}: it is a format of its own`,
     );
   }
-  const { twinDb, damaged } = options.import === undefined
-    ? await exportedStatus(repositoryAccess(options, context), options.host, context.world)
-    : importedStatus(await readTextFile(options.import, "status"), {}, context.world);
-  throwFirstDamage(damaged);
+  const text = options.import === undefined
+    ? await exportedText(options, context)
+    : await rewrittenText(options.import, context);
   // To the byte what TwinDB writes, which ends without a line feed.
   const { stdout } = context;
-  await stdout.write(new TextEncoder().encode(twinDb.serialize() + (stdout.isTerminal ? "\n" : "")));
+  await stdout.write(new TextEncoder().encode(text + (stdout.isTerminal ? "\n" : "")));
+}
+
+async function exportedText(options: StatusOptions, context: CliContext): Promise<string> {
+  const { host, quiet } = options;
+  const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), host, context.world);
+  throwFirstDamage(damaged);
+  if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, printable(leftOutLine(leftOut)));
+  return twinDb.serialize();
+}
+
+async function rewrittenText(path: string, context: CliContext): Promise<string> {
+  const text = await readTextFileOrInput(path, "status", context);
+  const { twinDb } = importedStatus(text, {}, context.world);
+  return (twinDb instanceof TwinDbStatus ? loadableStatus(twinDb) : twinDb).serialize();
 }
