@@ -1,6 +1,11 @@
-/** Warnings: what somebody should look at, although the command does its work. */
+/** Warnings and notes: what somebody should look at or know of, although the command does its work. */
 import type { Output } from "./context.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
+
+/** Writes what is good to know and nothing to worry about to standard error, as text for people. */
+export function writeNote(note: string, stderr: Output): Promise<void> {
+  return writeLine(stderr, `agent: note: ${printable(note)}`);
+}
 
 /** Writes one to standard error, also for a quiet command; with `json` as an object. */
 export function writeWarning(message: string, { json }: { readonly json?: boolean }, stderr: Output): Promise<void> {

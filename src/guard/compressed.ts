@@ -42,13 +42,17 @@ export class CompressedJudge implements Judge {
     const inner = this.#inner.finish();
     this.dispose();
     const format = inner.complete === null ? outer.format : `${outer.format}+${inner.format}`;
-    if (!outer.complete) return { format, complete: false, reason: `${outer.format}: ${outer.reason}` };
+    const { notes } = inner;
+    if (!outer.complete) return { format, complete: false, reason: `${outer.format}: ${outer.reason}`, notes };
     // A dump command that failed at once leaves a perfect compressed file of nothing behind.
-    if (this.#innerBytes === 0) return { format, complete: false, reason: `${outer.format}: there is nothing inside` };
+    if (this.#innerBytes === 0) {
+      return { format, complete: false, reason: `${outer.format}: there is nothing inside`, notes };
+    }
     return {
       format,
       complete: inner.complete ?? true,
       reason: `${outer.format}: ${outer.reason}; inside: ${inner.reason}`,
+      notes,
     };
   }
 

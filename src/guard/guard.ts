@@ -29,6 +29,8 @@ export interface Verdict {
   readonly complete: boolean | null;
   /** One line for people. Quotes at most a few escaped characters of the stream. */
   readonly reason: string;
+  /** What people should know of a stream although it is accepted: a line each, without what the stream is. Mostly none. */
+  readonly notes: readonly string[];
 }
 
 /**

@@ -30,7 +30,7 @@ export const HEAD_BYTES = 4096;
 export function silentJudge(reason: string): Judge {
   return {
     push: () => {},
-    finish: () => ({ format: "none", complete: null, reason }),
+    finish: () => ({ format: "none", complete: null, reason, notes: [] }),
     dispose: () => {},
   };
 }

@@ -109,7 +109,7 @@ class SqlDumpJudge implements Judge {
     const dialect = DIALECTS.find(({ name, head: pattern }) => names.includes(name) && pattern.test(head));
     if (dialect !== undefined) return this.#judgeEnd(dialect, head);
     const reason = this.#tail.seen === 0 ? "the stream is empty" : `does not begin like a ${this.#wanted} dump`;
-    return { format: this.#wanted, complete: false, reason };
+    return { format: this.#wanted, complete: false, reason, notes: [] };
   }
 
   dispose(): void {}
@@ -124,7 +124,7 @@ class SqlDumpJudge implements Judge {
     const reason = complete
       ? `ends with "${wholeLines.findLast((line) => line.startsWith(dialect.closing))}"`
       : `the last line is ${quoted(lines.at(-1) ?? "")}, expected "${dialect.closing}" and a line end`;
-    return { format: dialect.name, complete, reason };
+    return { format: dialect.name, complete, reason, notes: [] };
   }
 }
 

@@ -70,7 +70,7 @@ export class WalkJudge implements Judge, Cursor {
   finish(): Verdict {
     while (this.#step?.orEnd && ("pass" in this.#step || this.#done === 0)) this.#resume(NO_BYTES);
     const { complete, reason } = this.#judged ?? { complete: false, reason: this.#cutShort() };
-    return { format: this.#format, complete, reason };
+    return { format: this.#format, complete, reason, notes: [] };
   }
 
   dispose(): void {

@@ -66,6 +66,8 @@ export interface WrittenBackup {
   readonly decision: LevelDecision;
   /** Bytes by which the packs of the repository grew. */
   readonly bytesWritten: number;
+  /** What people should know of its streams, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** The bounded buffer between streams and all that is done with them: so many segments of so many bytes. */
@@ -144,6 +146,12 @@ interface SessionStart {
   readonly openIndex: OpenIndex;
 }
 
+/** A stream that was stored, and what is told of it. */
+interface JudgedStream extends WrittenStream {
+  readonly file: ManifestFile;
+  readonly notes: readonly string[];
+}
+
 /** One backup that is being written. */
 export class Session {
   readonly #tools: SessionTools;
@@ -151,7 +159,7 @@ export class Session {
   readonly #parameters: ChunkerParameters;
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
-  readonly #streams: (WrittenStream & { readonly file: ManifestFile })[] = [];
+  readonly #streams: JudgedStream[] = [];
   #underWay = 0;
   /** Whether a stream was not stored. */
   #isBroken = false;
@@ -197,10 +205,10 @@ export class Session {
       const content = await this.#chunks.finish(list);
       const summary = await inspection.finish();
       await judge(summary);
-      const { size, md5, sha256, verdict: { format, complete } } = summary;
+      const { size, md5, sha256, verdict: { format, complete, notes } } = summary;
       const parts = "parts" in content ? { parts: content.parts.length } : {};
       const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts };
-      this.#streams.push({ path, size, content, file });
+      this.#streams.push({ path, size, content, file, notes });
     } catch (error) {
       this.#isBroken = true;
       throw error;
@@ -241,7 +249,7 @@ export class Session {
         signal.throwIfAborted();
       },
     });
-    return { backup, manifest, decision: choice.decision, bytesWritten: writer.totals.bytes };
+    return { backup, manifest, decision: choice.decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams) };
   }
 
   #assertWhole(): void {
@@ -272,6 +280,11 @@ export class Session {
       tags: request.tags,
     };
   }
+}
+
+/** The notes on all streams; where there are several each one names its stream. */
+function notesOf(streams: readonly JudgedStream[]): string[] {
+  return streams.flatMap(({ path, notes }) => notes.map((note) => streams.length === 1 ? note : `${path}: ${note}`));
 }
 
 /** Throws `SourceError` where a guard found that a stream is not whole; `what` names it. */

@@ -20,7 +20,7 @@ import { formatRate, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { writeWarning } from "../warning.ts";
+import { writeNote, writeWarning } from "../warning.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
@@ -150,7 +150,9 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     await writeDecision(result.decision, options, stderr);
     if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
     else await writeLine(stdout, result.backup.id);
-    if (!options.quiet && !options.json) await writeLine(stderr, summaryLine(result, progress.seconds));
+    if (options.quiet || options.json) return;
+    for (const note of result.notes) await writeNote(note, stderr);
+    await writeLine(stderr, summaryLine(result, progress.seconds));
   });
 }
 
@@ -169,7 +171,7 @@ async function writeDecision(decision: LevelDecision, { explain, json }: PutOpti
 }
 
 function summaryJson(result: PutResult, seconds: number) {
-  const { backup, manifest, bytesWritten, decision } = result;
+  const { backup, manifest, bytesWritten, decision, notes } = result;
   const { rule, reason, overruled, warnings } = decision;
   const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
   return {
@@ -183,6 +185,7 @@ function summaryJson(result: PutResult, seconds: number) {
     seconds: Math.round(seconds * 1000) / 1000,
     levelDecision: { rule, reason, overruled },
     warnings,
+    notes,
     files: manifest.files,
   };
 }
