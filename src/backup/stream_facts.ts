@@ -44,32 +44,47 @@ export interface EarlierStream {
 }
 
 /**
- * The streams of this path in backups of one series and host, oldest first. Backups of other tools, and streams that were
- * not whole, count for nothing.
+ * What backups of one series and host tell of their streams, by path. Backups of other tools, and streams that were not
+ * whole, count for nothing.
  */
-export function earlierStreams(backups: readonly Backup[], path: string): EarlierStream[] {
-  const streams = backups.flatMap((backup) => {
-    const { info, started } = backup;
-    const stream = info === null ? undefined : streamOf(info, path);
-    if (stream === undefined || stream.complete === false) return [];
-    const { guard: format, size } = stream;
-    return [{ id: info!.manifest, started, startedMs: startedMsOf(backup), format, size }];
-  });
-  return streams.sort((a, b) => a.startedMs - b.startedMs);
+export class EarlierStreams {
+  readonly #listed = new Map<string, EarlierStream[]>();
+  /** What a snapshot tells of every path that it does not list. */
+  readonly #unlisted: { readonly stream: EarlierStream; readonly listed: ReadonlySet<string> }[] = [];
+
+  constructor(backups: readonly Backup[]) {
+    for (const backup of backups) if (backup.info !== null) this.#add(backup, backup.info);
+  }
+
+  /** The streams of this path, oldest first. */
+  of(path: string): EarlierStream[] {
+    const unlisted = this.#unlisted.filter(({ listed }) => !listed.has(path)).map(({ stream }) => stream);
+    return [...this.#listed.get(path) ?? [], ...unlisted].sort((a, b) => a.startedMs - b.startedMs);
+  }
+
+  #add(backup: Backup, info: AgentSnapshotInfo): void {
+    const { started } = backup;
+    const whose = { id: info.manifest, started, startedMs: startedMsOf(backup) };
+    for (const { path, guard: format, size, complete } of info.streams ?? []) {
+      if (complete === false) continue;
+      const streams = this.#listed.get(path) ?? [];
+      streams.push({ ...whose, format, size });
+      this.#listed.set(path, streams);
+    }
+    const unlisted = unlistedStream(info);
+    if (unlisted === null) return;
+    const listed = new Set(info.streams?.map(({ path }) => path));
+    this.#unlisted.push({ stream: { ...whose, ...unlisted }, listed });
+  }
 }
 
-/** A summary without a list is from before there were any; its guard tells of its stream if it has only one. */
-function streamOf(info: AgentSnapshotInfo, path: string): Omit<EarlierFacts, "path"> | undefined {
-  const { streams, files, guard, complete, size } = info;
-  if (streams === undefined) return files === 1 ? { guard, complete, size } : undefined;
-  return streams.find((stream) => stream.path === path) ?? unlistedStream(streams, files);
-}
-
-/** A stream that a full list leaves out may be any that was recognised no further than the last one in it. */
-function unlistedStream(streams: readonly StreamFacts[], files: number): Omit<EarlierFacts, "path"> | undefined {
+/**
+ * What a snapshot tells of any stream that it does not list. A full list leaves out none that was recognised further than
+ * the last one in it. A summary without a list is from before there were any, and its guard is that of its only stream.
+ */
+function unlistedStream({ streams, files, guard, complete, size }: AgentSnapshotInfo) {
+  if (streams === undefined) return files === 1 && complete !== false ? { format: guard, size } : null;
   const last = streams.at(-1);
-  if (last === undefined || streams.length >= files || rankOf(last.guard) === 0) return undefined;
-  return { guard: last.guard, complete: last.complete, size: null };
+  if (last === undefined || streams.length >= files || rankOf(last.guard) === 0) return null;
+  return { format: last.guard, size: null };
 }
-
-type EarlierFacts = Omit<StreamFacts, "size"> & { readonly size: number | null };

@@ -4,7 +4,7 @@ import { shortId } from "../base/id.ts";
 import { formatSize } from "../base/size.ts";
 import type { Backup } from "../backup/backup.ts";
 import { judgeRecognition } from "../backup/recognition_memory.ts";
-import { type EarlierStream, earlierStreams } from "../backup/stream_facts.ts";
+import { type EarlierStream, EarlierStreams } from "../backup/stream_facts.ts";
 import type { ManifestFile } from "../format/manifest.ts";
 import { DEFAULT_FILE_NAME, type SeriesName, type StreamPath } from "../format/series.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -36,12 +36,12 @@ export interface Remembered {
 
 /** The earlier backups of one series and host. */
 export class StreamMemory {
-  readonly #backups: readonly Backup[];
+  readonly #earlier: EarlierStreams;
   readonly #request: MemoryRequest;
 
   /** `backups` of the series and host of the one being written, those that restic rewrote recovered. */
   constructor(backups: readonly Backup[], request: MemoryRequest) {
-    this.#backups = backups;
+    this.#earlier = new EarlierStreams(backups);
     this.#request = request;
   }
 
@@ -50,7 +50,7 @@ export class StreamMemory {
    * shrank below the share that was asked for.
    */
   compare(stream: EndedStream): Remembered {
-    const earlier = earlierStreams(this.#backups, stream.path);
+    const earlier = this.#earlier.of(stream.path);
     const notes = stream.isGuardMeant ? [] : this.#compareFormats(stream, earlier);
     return { notes, ...this.#compareSizes(stream, earlier) };
   }

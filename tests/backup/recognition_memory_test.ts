@@ -5,7 +5,7 @@ import type { AgentSnapshotInfo, StreamFacts } from "../../src/format/agent_info
 import type { ManifestFile } from "../../src/format/manifest.ts";
 import { recognitionOf } from "../../src/guard/recognition.ts";
 import { judgeRecognition } from "../../src/backup/recognition_memory.ts";
-import { earlierStreams, LISTED_STREAMS, streamFacts } from "../../src/backup/stream_facts.ts";
+import { EarlierStreams, LISTED_STREAMS, streamFacts } from "../../src/backup/stream_facts.ts";
 import { backup, manifestIdOf } from "./backups.ts";
 
 const RANKS = { nothing: 0, container: 1, content: 2 } as const;
@@ -21,7 +21,7 @@ function facts(guard: string, more: Partial<StreamFacts> = {}): StreamFacts {
 /** The verdict on a stream after nights of these formats. */
 function judge(format: string, ...nights: readonly string[]) {
   const backups = nights.map((guard, i) => night(i + 1, { streams: [facts(guard)] }));
-  return judgeRecognition(format, earlierStreams(backups, "data"));
+  return judgeRecognition(format, new EarlierStreams(backups).of("data"));
 }
 
 Deno.test("a stream that is recognised less far than any before is refused, with what that was", () => {
@@ -91,18 +91,18 @@ Deno.test("only streams of the same name count, oldest first by their start", ()
     night(1, { streams: [facts("mysqldump")] }),
     night(2, { streams: [facts("tar", { path: "other" })] }),
   ];
-  assert.deepEqual(earlierStreams(backups, "data").map(({ format }) => format), ["mysqldump", "gzip"]);
+  assert.deepEqual(new EarlierStreams(backups).of("data").map(({ format }) => format), ["mysqldump", "gzip"]);
 });
 
 Deno.test("backups of other tools, and streams that were not whole, count for nothing", () => {
   const backups = [backup("foreign", { isForeign: true }), night(1, { streams: [facts("tar", { complete: false })] })];
-  assert.deepEqual(earlierStreams(backups, "data"), []);
+  assert.deepEqual(new EarlierStreams(backups).of("data"), []);
 });
 
 Deno.test("a snapshot of an older program tells of its only stream, whatever that is called", () => {
-  const [stream] = earlierStreams([night(1, { guard: "tar", size: 77 })], "any.tar");
+  const [stream] = new EarlierStreams([night(1, { guard: "tar", size: 77 })]).of("any.tar");
   assert.deepEqual([stream!.format, stream!.size, stream!.id], ["tar", 77, manifestIdOf("night 1")]);
-  assert.deepEqual(earlierStreams([night(1, { guard: "tar", files: 2 })], "any.tar"), []);
+  assert.deepEqual(new EarlierStreams([night(1, { guard: "tar", files: 2 })]).of("any.tar"), []);
 });
 
 function files(count: number, guardOf: (i: number) => string | null): ManifestFile[] {
@@ -129,7 +129,7 @@ Deno.test("streams are listed in their order; of very many, those that were reco
 Deno.test("what a full list leaves out was recognised no further than its last, and may have been so far", () => {
   const listed = (guardOf: (i: number) => string) => {
     const all = files(1000, guardOf);
-    return earlierStreams([night(1, { streams: streamFacts(all), files: all.length })], "part0500");
+    return new EarlierStreams([night(1, { streams: streamFacts(all), files: all.length })]).of("part0500");
   };
   assert.deepEqual(listed((i) => i < 50 ? "tar" : "none"), []);
   const [unlisted] = listed(() => "gzip");
