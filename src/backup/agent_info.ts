@@ -4,6 +4,7 @@ import type { AgentSnapshotInfo } from "../format/agent_info.ts";
 import type { Manifest, ManifestGuard } from "../format/manifest.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { givenName } from "./backup_name.ts";
+import { streamFacts } from "./stream_facts.ts";
 
 /** The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. */
 export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): AgentSnapshotInfo {
@@ -24,6 +25,8 @@ export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339)
     files: manifest.files.length,
     complete: completeness(guards),
     guard: guards[0]?.format ?? "none",
+    streams: streamFacts(manifest.files),
+    ...(manifest.files.some(({ shrunk }) => shrunk !== undefined) && { shrunk: true }),
     chunker: manifest.chunker,
     modified,
     started: manifest.started,

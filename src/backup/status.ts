@@ -24,6 +24,8 @@ export interface StatusEntry {
   readonly level: number | null;
   /** Bytes of all streams. */
   readonly size: number | null;
+  /** Whether a stream of it is marked as shrunk; absent where nobody compared. */
+  readonly isShrunk?: boolean;
   /** Whether it can be relied on; found out when it is asked for. */
   readonly health: () => Health;
 }
@@ -137,6 +139,7 @@ export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
       startedMs: startedMsOf(backup),
       level: backup.info?.level ?? null,
       size: sizeOf(backup),
+      ...(backup.info !== null && { isShrunk: backup.info.shrunk ?? false }),
       health: () => healthOf(backup, place),
     }))
   );

@@ -21,6 +21,7 @@ export function backupJson(backup: Backup) {
     engine: info?.engine ?? null,
     guard: info?.guard ?? null,
     complete: info?.complete ?? null,
+    shrunk: info === null ? null : info.shrunk ?? false,
     tags: snapshot.tags,
   };
 }

@@ -49,6 +49,7 @@ function healthText({ health, latest, broken, inFuture }: RunStatus, overdue: bo
   const remarks = [
     ...(overdue ? ["overdue"] : []),
     health,
+    ...(latest?.isShrunk ? ["shrunk"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
     ...(inFuture > 0 ? [`${inFuture} in the future`] : []),
   ];
@@ -103,6 +104,7 @@ function runJson({ runType, latest, ageMs, health, next, backups, broken, inFutu
     ageSeconds: secondsOf(ageMs),
     level: latest?.level ?? null,
     size: latest?.size ?? null,
+    shrunk: latest?.isShrunk ?? null,
     next,
     health,
     backups,

@@ -9,6 +9,18 @@ import { count, fields, id, text, timestamp } from "./schema.ts";
 import { type BackupName, backupNameProblem } from "./series.ts";
 import type { Rfc3339 } from "./time.ts";
 
+/** One stream in the summary of a manifest. */
+export interface StreamFacts {
+  /** As in the manifest, with U+FFFD for what is not Unicode. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The format that the guard recognised, or `none`. */
+  readonly guard: string;
+  /** Whether the guard found it whole; `null` where it could not tell. */
+  readonly complete: boolean | null;
+}
+
 /** The summary of a manifest in its snapshot. Sizes in bytes. */
 export interface AgentSnapshotInfo {
   readonly manifest: ManifestId;
@@ -33,8 +45,12 @@ export interface AgentSnapshotInfo {
   readonly files: number;
   /** Whether the guards found the streams whole; `null` where they could not tell. */
   readonly complete: boolean | null;
-  /** The format that the guard recognised. */
+  /** The format that the guard of the first stream recognised. */
   readonly guard: string;
+  /** What later streams are compared with; not all of very many streams, and absent in snapshots of older programs. */
+  readonly streams?: readonly StreamFacts[];
+  /** There where a stream was much smaller than the one before, absent otherwise. */
+  readonly shrunk?: true;
   /** How its streams were cut, so that the next backup of the series can go on the same way. */
   readonly chunker: ManifestChunker;
   /** When the streams last differed from those of the backup before: their modification time in the tree. */
@@ -58,6 +74,10 @@ const schema = fields({
   files: count,
   complete: v.nullable(v.boolean()),
   guard: text,
+  streams: v.exactOptional(
+    v.array(fields({ path: text, size: count, guard: text, complete: v.nullable(v.boolean()) })),
+  ),
+  shrunk: v.exactOptional(v.literal(true)),
   chunker: fields({ algorithm: text, min: count, average: count, max: count }),
   modified: timestamp,
   started: timestamp,

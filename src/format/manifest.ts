@@ -40,6 +40,8 @@ export interface ManifestFile {
   readonly guard: ManifestGuard | null;
   /** In how many numbered parts (`partName`) a long stream is stored, its path being their directory; else absent. */
   readonly parts?: number;
+  /** The stream before that it was much smaller than: its size in bytes, and its backup's manifest; absent otherwise. */
+  readonly shrunk?: { readonly from: number; readonly of: ManifestId };
 }
 
 /** How the streams were cut; sizes in bytes. */

@@ -55,6 +55,7 @@ const file = v.pipe(
     blobs: count,
     guard: v.nullable(guard),
     parts: v.exactOptional(v.pipe(count, v.minValue(1, "expected at least one part"))),
+    shrunk: v.exactOptional(v.strictObject({ from: count, of: id<ManifestId>() })),
   }),
   v.check(
     ({ path, pathBytes }) => pathBytes === undefined || isReadingOf(path, pathBytes),

@@ -106,6 +106,7 @@ async function putStream(
     path: request.fileName,
     feed: intake,
     guard: request.guard,
+    isGuardMeant: request.guard !== "auto",
     judge: (summary) => judge(request, summary),
     onStored: () => onProgress?.({ bytesRead: intake.bytesRead, bytesAdded: session.bytesAdded }),
   });

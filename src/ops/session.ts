@@ -5,7 +5,7 @@
 import { invariant, SourceError, UsageError } from "../base/errors.ts";
 import { parseRunType } from "../base/run_type.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
-import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
+import { blobsToConfirm, confirmParent, type ParentChoice } from "../backup/parent.ts";
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../backup/content_list.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
@@ -23,6 +23,7 @@ import type { Feed } from "../pipeline/feed.ts";
 import { sealStream } from "../pipeline/seal_stream.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
 import type { LevelDecision, LevelRules } from "../policy/level.ts";
+import type { MinOfParent } from "../policy/shrinkage.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
@@ -31,7 +32,9 @@ import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
 import type { World } from "./access.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
+import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
+import type { StreamMemory } from "./stream_memory.ts";
 import { withWholeIndex } from "./whole_index.ts";
 
 /** What a backup is to be, whatever its streams are. */
@@ -48,6 +51,11 @@ export interface BackupRequest {
   readonly time: Date | undefined;
   /** What its level goes by; without rules it continues the newest backup. */
   readonly levelRules?: LevelRules;
+  /**
+   * A stream below this share of the newest one before, in percent, is refused; `off`: their sizes are not compared. Not
+   * given: one below half is marked, and there is a warning.
+   */
+  readonly minOfParent?: MinOfParent;
 }
 
 /** How a backup is written. */
@@ -69,6 +77,8 @@ export interface WrittenBackup {
   readonly bytesWritten: number;
   /** What people should know of its streams, a line each. */
   readonly notes: readonly string[];
+  /** What somebody should look at in its streams, a line each; warnings of its level are in `decision`. */
+  readonly warnings: readonly string[];
 }
 
 /** The bounded buffer between streams and all that is done with them: so many segments of so many bytes. */
@@ -81,6 +91,8 @@ export interface SessionStream {
   readonly path: StreamPath;
   readonly feed: Feed;
   readonly guard: GuardChoice;
+  /** Whether somebody chose that guard, so that it may recognise less than in backups before. */
+  readonly isGuardMeant: boolean;
   /** Asked after the last byte; throws why the stream must not be committed. */
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
   /** Told whenever more of the stream is stored. */
@@ -127,7 +139,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const earlier = snapshots.map(backupOf);
   const { levelRules: rules = {}, ...whose } = request;
   const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.map(({ id }) => id) };
-  const planned = await planParent(earlier, parentRequest, openIndex);
+  const { planned, memory } = await lookBack(repository, earlier, parentRequest, signal);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;
   const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
@@ -136,7 +148,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);
   const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
   try {
-    return await work(new Session(tools, { begun, index, writer, choice, earlier, openIndex }));
+    return await work(new Session(tools, { begun, index, writer, choice, memory, earlier, openIndex }));
   } catch (error) {
     // The index only saves the next try some work; why this one failed is what has to be told.
     await writer.abandon().catch(() => {});
@@ -150,6 +162,7 @@ interface SessionStart {
   readonly index: BlobIndex;
   readonly writer: PackWriter;
   readonly choice: ParentChoice;
+  readonly memory: StreamMemory;
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
 }
@@ -158,6 +171,7 @@ interface SessionStart {
 interface JudgedStream extends WrittenStream {
   readonly file: ManifestFile;
   readonly notes: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 /** One backup that is being written. */
@@ -196,8 +210,11 @@ export class Session {
     return this.#chunks.counts.bytesAdded;
   }
 
-  /** Stores a whole stream, beside others. Throws what its feed and `judge` throw; the backup must then be given up. */
-  async store({ path, feed, guard, judge, onStored }: SessionStream): Promise<void> {
+  /**
+   * Stores a whole stream, beside others. Throws what its feed and `judge` throw, and `SourceError` where earlier backups
+   * speak against it; the backup must then be given up.
+   */
+  async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
     const { threads } = this.#tools;
     const inspection = threads.inspect(guard);
@@ -213,10 +230,11 @@ export class Session {
       const content = await this.#chunks.finish(list);
       const summary = await inspection.finish();
       await judge(summary);
-      const { size, md5, sha256, verdict: { format, complete, notes } } = summary;
+      const { notes, warnings, shrunk } = this.#start.memory.compare({ path, summary, isGuardMeant });
+      const { size, md5, sha256, verdict: { format, complete } } = summary;
       const parts = "parts" in content ? { parts: content.parts.length } : {};
-      const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts };
-      this.#streams.push({ path, size, content, file, notes });
+      const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts, ...shrunk };
+      this.#streams.push({ path, size, content, file, notes: [...summary.verdict.notes, ...notes], warnings });
     } catch (error) {
       this.#isBroken = true;
       throw error;
@@ -257,7 +275,9 @@ export class Session {
         signal.throwIfAborted();
       },
     });
-    return { backup, manifest, decision: choice.decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams) };
+    const { decision } = choice;
+    const warnings = streams.flatMap((stream) => stream.warnings);
+    return { backup, manifest, decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams), warnings };
   }
 
   #assertWhole(): void {

@@ -131,6 +131,7 @@ class RepositoryStorage implements BackupStorage {
       host: options.host ?? identity.hostname,
       runType: options.runType ?? null,
       time: options.time,
+      ...(options.minOfParent !== undefined && { minOfParent: options.minOfParent }),
     };
   }
 }

@@ -9,7 +9,10 @@ export interface StorageCallOptions {
 
 /** Options of `addFile`. */
 export interface AddFileOptions extends StorageCallOptions {
-  /** Who judges whether the stream is whole; `none` by default, for a file may be one stripe of a stream. */
+  /**
+   * Who judges whether the stream is whole; `none` by default, for a file may be one stripe of a stream. A file that was
+   * recognised in an earlier backup of the directory has to be again, unless `none` or a format is given here.
+   */
   readonly guard?: GuardChoice;
 }
 

@@ -88,7 +88,7 @@ export class WriteHandle implements BackupHandle {
     await Promise.allSettled([this.#finished]);
   }
 
-  addFile(path: string, { guard = "none", signal }: AddFileOptions = {}): WritableStream<Uint8Array> {
+  addFile(path: string, { guard, signal }: AddFileOptions = {}): WritableStream<Uint8Array> {
     this.#refuseEnded("addFile");
     if (this.#failure) throw this.#failure.error;
     const checked = this.#claim(parseStreamPath(path));
@@ -170,11 +170,12 @@ export class WriteHandle implements BackupHandle {
     });
   }
 
-  async #store(path: StreamPath, feed: Inlet, guard: GuardChoice): Promise<void> {
+  async #store(path: StreamPath, feed: Inlet, guard: GuardChoice | undefined): Promise<void> {
     const stored = this.#session!.store({
       path,
       feed,
-      guard,
+      guard: guard ?? "none",
+      isGuardMeant: guard !== undefined && guard !== "auto",
       judge: (summary) => refuseIncomplete(`${this.directory}/${path}`, summary),
     });
     this.#stores.push(stored);

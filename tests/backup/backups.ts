@@ -17,6 +17,8 @@ export interface BackupShape {
   readonly base?: ManifestId | null;
   /** Another tool wrote it. */
   readonly isForeign?: boolean;
+  /** What its summary says otherwise. */
+  readonly info?: Partial<AgentSnapshotInfo>;
 }
 
 export function manifestIdOf(name: string): ManifestId {
@@ -69,5 +71,6 @@ function info(name: string, shape: BackupShape & { series: string }, time: Rfc33
     modified: time,
     started: time,
     finished: time,
+    ...shape.info,
   };
 }

@@ -30,7 +30,7 @@ Deno.test("get -o makes a private file, and replaces one only when told to", asy
   assert.equal(row!["compared"], true);
   assert.equal(await Deno.readTextFile(box.join("shop.sql")), TEXT);
   assert.equal((await Deno.stat(box.join("shop.sql"))).mode! & 0o777, 0o600);
-  await box.put("s", "newer");
+  await box.put("s", "newer", "--guard", "none");
   assertFails(
     await box.agent(["get", "s", "-o", "shop.sql"]),
     ExitCode.usage,

@@ -97,9 +97,16 @@ const unnamedInfo: fc.Arbitrary<AgentSnapshotInfo> = record({
 
 const backupName = fc.string({ unit: "grapheme" }).filter((name) => backupNameProblem(name) === null);
 
+const streams = fc.array(
+  record({ path: text, size: safeCount, guard: text, complete: fc.option(fc.boolean()) }),
+  { maxLength: 3 },
+);
+
 const agentInfo: fc.Arbitrary<AgentSnapshotInfo> = fc.oneof(
   unnamedInfo,
   fc.tuple(unnamedInfo, backupName).map(([info, name]) => ({ ...info, name: parseBackupName(name) })),
+  fc.tuple(unnamedInfo, streams).map(([info, streams]) => ({ ...info, streams })),
+  unnamedInfo.map((info) => ({ ...info, shrunk: true as const })),
 );
 
 const summary: fc.Arbitrary<SnapshotSummary> = record({
@@ -187,6 +194,7 @@ const manifestFile: fc.Arbitrary<ManifestFile> = fc.record<ManifestFile, keyof M
   blobs: safeCount,
   guard: fc.option(record({ format: text, complete: fc.option(fc.boolean()) })),
   parts: fc.integer({ min: 1, max: 99_999 }),
+  shrunk: record({ from: safeCount, of: id<ManifestId>() }),
 }, { requiredKeys: ["path", "size", "md5", "sha256", "blobs", "guard"], noNullPrototype: true });
 
 const links: fc.Arbitrary<Pick<Manifest, "level" | "parent" | "base">> = fc.oneof(

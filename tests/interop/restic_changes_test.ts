@@ -1,7 +1,8 @@
 /** What restic changes in a repository of ours: snapshots rewritten or copied, packs and indexes made anew. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { hash } from "node:crypto";
-import { type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { ExitCode } from "../../src/base/errors.ts";
+import { assertFails, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { concat, noise, sqlDump } from "../helpers/world.ts";
@@ -46,6 +47,21 @@ resticTest("what restic tags or rewrites keeps its manifest, its id and its plac
   deepEqual((await box.json(["chain", "prod/shop"])).map(essence), [before[0], before[1], third]);
   const [shown] = await box.json(["show", "prod/shop"]);
   equal((shown!.manifest as { chunker: { average: number } }).chunker.average, 4096, "cut as the series was");
+  await restic.check();
+});
+
+resticTest("what restic tags is remembered: less is refused, and what shrank stays marked", async (program) => {
+  await using box = await sandbox();
+  const restic = await Restic.in(box, program);
+  await box.put("prod/shop", FIRST);
+  const small = await box.put("prod/shop", sqlDump(100, "small"), "-q");
+  await restic.ok(["tag", "--add", "kept"]);
+  deepEqual((await restic.snapshots()).map(({ tags }) => tags), [["kept"], ["kept"]]);
+  deepEqual((await box.json(["ls"])).map(({ shrunk }) => shrunk), [false, true]);
+  const refused = await box.agent(["put", "prod/shop"], { stdin: "mysqldump: command not found\n" });
+  assertFails(refused, ExitCode.source, new RegExp(`of backup ${small.slice(0, 8)} .* was mysqldump`));
+  const { stderr } = await box.agent(["put", "prod/shop", "-q"], { stdin: sqlDump(1, "smaller") });
+  match(stderr, new RegExp(`shrank: .* of backup ${small.slice(0, 8)} `));
   await restic.check();
 });
 

@@ -24,7 +24,7 @@ const whole = await (async () => {
   const world = fakeWorld();
   const { store, access } = await memoryRepository(world);
   for (const bytes of STREAMS) {
-    await putBytes(access, world, bytes);
+    await putBytes(access, world, bytes, { minOfParent: "off" });
     world.clock.jump(3_600_000);
   }
   return store;

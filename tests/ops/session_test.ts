@@ -29,7 +29,7 @@ async function inSession(work: (session: Session) => Promise<unknown>) {
 }
 
 function stream(path: string, feed: Feed, judge = () => {}): SessionStream {
-  return { path: parseStreamPath(path), feed, guard: "none", judge };
+  return { path: parseStreamPath(path), feed, guard: "none", isGuardMeant: true, judge };
 }
 
 function inlet() {

@@ -78,7 +78,8 @@ function cells({ backup, fit, problem }: DrawnMember): string[] {
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", "made by another tool"];
-  const verdict = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
+  const whole = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
+  const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}`;
   const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;
   const sizes = [info.size, info.added, info.stored].map(formatSize);
   return [time, info.runType ?? "-", ...sizes, verdict, health];

@@ -76,7 +76,7 @@ function row(backup: Backup): string[] {
     size === null ? "-" : formatSize(size),
     info ? formatSize(info.added) : "-",
     info ? formatSize(info.stored) : "-",
-    info ? info.guard : "-",
+    info ? `${info.guard}${info.shrunk ? ", shrunk" : ""}` : "-",
   ];
 }
 

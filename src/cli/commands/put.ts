@@ -12,6 +12,7 @@ import { DEFAULT_FILE_NAME, parseFileName, parseSeries } from "../../format/seri
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
+import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
@@ -40,6 +41,7 @@ interface PutOptions extends RepositoryOptions {
   readonly explain?: boolean;
   readonly guard: string;
   readonly minSize?: string;
+  readonly minOfParent?: string;
   readonly allowEmpty?: boolean;
   readonly chunkSize?: string;
   readonly compression: (typeof COMPRESSION_LEVELS)[number];
@@ -52,6 +54,10 @@ With one, its exit code decides, too:
   agent put prod/shop -- mysqldump --single-transaction shop
 
 The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.
+
+It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was
+recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its format is
+committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.
 
 A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins:
   agent put prod/shop --max-level 6                              a full one after level 6
@@ -81,6 +87,7 @@ export function putCommand(context: CliContext): Command {
       "auto",
     )
     .option("--min-size <size>", "refuse a shorter stream, such as 10M")
+    .option("--min-of-parent <percent>", "refuse a stream below this share of the one before, such as 50%, or off")
     .option("--allow-empty", "accept a stream of no bytes")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
@@ -116,6 +123,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),
+    ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, options, access: repositoryAccess(options, context) };
 }
@@ -148,6 +156,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     });
     await progress.clear();
     await writeDecision(result.decision, options, stderr);
+    for (const warning of result.warnings) await writeWarning(warning, {}, stderr);
     if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
     else await writeLine(stdout, result.backup.id);
     if (options.quiet || options.json) return;
@@ -172,7 +181,7 @@ async function writeDecision(decision: LevelDecision, { explain, json }: PutOpti
 
 function summaryJson(result: PutResult, seconds: number) {
   const { backup, manifest, bytesWritten, decision, notes } = result;
-  const { rule, reason, overruled, warnings } = decision;
+  const { rule, reason, overruled } = decision;
   const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
   return {
     ...backupJson(backup),
@@ -184,7 +193,7 @@ function summaryJson(result: PutResult, seconds: number) {
     blobsReused,
     seconds: Math.round(seconds * 1000) / 1000,
     levelDecision: { rule, reason, overruled },
-    warnings,
+    warnings: [...decision.warnings, ...result.warnings],
     notes,
     files: manifest.files,
   };

@@ -89,10 +89,11 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["reused", formatCount(stats.blobsReused, "chunk")],
     ["tags", manifest.tags.join(", ") || "-"],
   ];
-  for (const { path, size, md5, sha256, blobs, guard } of manifest.files) {
+  for (const { path, size, md5, sha256, blobs, guard, shrunk } of manifest.files) {
     const whole = guard === null || guard.complete === null ? "not judged" : guard.complete ? "whole" : "not whole";
     rows.push(["file", `${manifest.series}/${path}`]);
     rows.push(["  size", `${size < 1024 ? "" : `${size} B, `}${formatSize(size)} in ${formatCount(blobs, "chunk")}`]);
+    if (shrunk) rows.push(["  shrunk", `from ${formatSize(shrunk.from)} of backup ${shrunk.of}`]);
     rows.push(["  guard", guard === null ? "none" : `${guard.format}, ${whole}`]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }

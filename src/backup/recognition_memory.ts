@@ -1,0 +1,39 @@
+/**
+ * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there is
+ * refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
+ */
+import { shortId } from "../base/id.ts";
+import { type EarlierStream, rankOf } from "./stream_facts.ts";
+
+/** Whether a stream may be committed, by what the streams of its name were before. */
+export interface RecognitionVerdict {
+  readonly isAccepted: boolean;
+  /** Why it is not accepted, or that it is of another format than before; null where there is nothing to say. */
+  readonly reason: string | null;
+}
+
+const NOTHING_TO_SAY: RecognitionVerdict = { isAccepted: true, reason: null };
+
+/**
+ * Judges a stream that a guard recognised as `format` by the earlier ones, oldest first. Any of them counts, not only the
+ * newest: a night without a guard does not end the memory.
+ */
+export function judgeRecognition(format: string, earlier: readonly EarlierStream[]): RecognitionVerdict {
+  const rank = rankOf(format);
+  const further = earlier.findLast((stream) => rankOf(stream.format) > rank);
+  if (further !== undefined) return { isAccepted: false, reason: `${describe(format)}, ${before(further)}` };
+  const recognised = earlier.findLast((stream) => rankOf(stream.format) > 0);
+  if (recognised === undefined || recognised.format === format) return NOTHING_TO_SAY;
+  return { isAccepted: true, reason: `the stream is recognised as ${format}, ${before(recognised)}` };
+}
+
+function describe(format: string): string {
+  return rankOf(format) === 0
+    ? "the stream is of no format a guard knows"
+    : `nobody can judge what is in the ${format} stream`;
+}
+
+function before({ id, started, format, size }: EarlierStream): string {
+  const backup = `backup ${shortId(id)} (${started})`;
+  return size === null ? `one of ${backup} may have been ${format}` : `that of ${backup} was ${format}`;
+}

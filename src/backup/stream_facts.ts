@@ -1,0 +1,90 @@
+/**
+ * What the snapshots of earlier backups tell of their streams, so that the next ones can be compared with them: each
+ * stream's size, and what a guard recognised it as. Bounded, since every command reads all snapshots.
+ */
+import type { ManifestId } from "../base/id.ts";
+import type { AgentSnapshotInfo, StreamFacts } from "../format/agent_info.ts";
+import type { ManifestFile } from "../format/manifest.ts";
+import type { Rfc3339 } from "../format/time.ts";
+import { type Recognition, recognitionOf } from "../guard/recognition.ts";
+import { type Backup, startedMsOf } from "./backup.ts";
+
+/** A snapshot tells of so many streams at most. */
+export const LISTED_STREAMS = 100;
+
+const RANKS: Readonly<Record<Recognition, number>> = { nothing: 0, container: 1, content: 2 };
+
+/** How far a format text of a guard says that a stream was recognised; a higher number is further. */
+export function rankOf(format: string): number {
+  return RANKS[recognitionOf(format)];
+}
+
+/**
+ * What is told of these streams, in the order of their paths; of more than can be told of, those that were recognised
+ * furthest come first, so that a list that ends with a stream of no format leaves out no other.
+ */
+export function streamFacts(files: readonly ManifestFile[]): StreamFacts[] {
+  const facts = files.map(({ path, size, guard }) => {
+    return { path: path.toWellFormed(), size, guard: guard?.format ?? "none", complete: guard?.complete ?? null };
+  });
+  if (facts.length <= LISTED_STREAMS) return facts;
+  return facts.sort((a, b) => rankOf(b.guard) - rankOf(a.guard)).slice(0, LISTED_STREAMS);
+}
+
+/** The stream of one name in an earlier backup. */
+export interface EarlierStream {
+  /** The backup. */
+  readonly id: ManifestId;
+  readonly started: Rfc3339;
+  /** The same in milliseconds since 1970 UTC. */
+  readonly startedMs: number;
+  readonly format: string;
+  /** Bytes; null where its snapshot does not tell of this stream, but may have been about one that was recognised so far. */
+  readonly size: number | null;
+}
+
+/**
+ * What backups of one series and host tell of their streams, by path. Backups of other tools, and streams that were not
+ * whole, count for nothing.
+ */
+export class EarlierStreams {
+  readonly #listed = new Map<string, EarlierStream[]>();
+  /** What a snapshot tells of every path that it does not list. */
+  readonly #unlisted: { readonly stream: EarlierStream; readonly listed: ReadonlySet<string> }[] = [];
+
+  constructor(backups: readonly Backup[]) {
+    for (const backup of backups) if (backup.info !== null) this.#add(backup, backup.info);
+  }
+
+  /** The streams of this path, oldest first. */
+  of(path: string): EarlierStream[] {
+    const unlisted = this.#unlisted.filter(({ listed }) => !listed.has(path)).map(({ stream }) => stream);
+    return [...this.#listed.get(path) ?? [], ...unlisted].sort((a, b) => a.startedMs - b.startedMs);
+  }
+
+  #add(backup: Backup, info: AgentSnapshotInfo): void {
+    const { started } = backup;
+    const whose = { id: info.manifest, started, startedMs: startedMsOf(backup) };
+    for (const { path, guard: format, size, complete } of info.streams ?? []) {
+      if (complete === false) continue;
+      const streams = this.#listed.get(path) ?? [];
+      streams.push({ ...whose, format, size });
+      this.#listed.set(path, streams);
+    }
+    const unlisted = unlistedStream(info);
+    if (unlisted === null) return;
+    const listed = new Set(info.streams?.map(({ path }) => path));
+    this.#unlisted.push({ stream: { ...whose, ...unlisted }, listed });
+  }
+}
+
+/**
+ * What a snapshot tells of any stream that it does not list. A full list leaves out none that was recognised further than
+ * the last one in it. A summary without a list is from before there were any, and its guard is that of its only stream.
+ */
+function unlistedStream({ streams, files, guard, complete, size }: AgentSnapshotInfo) {
+  if (streams === undefined) return files === 1 && complete !== false ? { format: guard, size } : null;
+  const last = streams.at(-1);
+  if (last === undefined || streams.length >= files || rankOf(last.guard) === 0) return null;
+  return { format: last.guard, size: null };
+}
