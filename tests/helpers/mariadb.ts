@@ -14,9 +14,10 @@ export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb"] as
 
 const STARTUP_MS = 60_000;
 /** Durability would only cost time: nobody needs these data after a crash. */
-/** As root it has to be told that it may; nobody else may choose. */
-const AS_THIS_USER = Deno.uid() === 0 ? ["--user=root"] : [];
 const FAST = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync"];
+
+/** The server runs as root only where it is told to; nobody else may choose. */
+const AS_THIS_USER = Deno.uid() === 0 ? ["--user=root"] : [];
 
 /** A server under way; disposing ends it and removes its data. */
 export class MariaDbServer implements AsyncDisposable {
