@@ -72,7 +72,8 @@ function readHeader(header: Uint8Array, offset: number): ToldLengths {
   for (let left = flags & FLAG.filters; left >= 0; left--) {
     const filter = variable();
     known &&= left === 0 ? filter === LZMA2 : filter >= OTHER_FILTERS.first && filter <= OTHER_FILTERS.last;
-    position += variable();
+    const propertiesBytes = variable();
+    position += propertiesBytes;
   }
   if (!known) throw new SourceError(`the block at byte ${offset} uses filters that no guard knows; use --guard none`);
   if (position > fields.length || leadingZeros(fields.subarray(position)) < fields.length - position) {
