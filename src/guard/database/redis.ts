@@ -5,7 +5,7 @@
  * `redis-cli --rdb -` appends the mark by which a replication stream ends: 40 hexadecimal digits that servers pass over.
  */
 import { SourceError } from "../../base/errors.ts";
-import { type Format, latin1 } from "../judge.ts";
+import { type Format, latin1, leadingZeros } from "../judge.ts";
 import { type Cursor, type Walk, WalkJudge } from "../walk.ts";
 import { Crc64, CRC64_JONES } from "./crc64.ts";
 import { HeldBack } from "./held_back.ts";
@@ -45,32 +45,38 @@ function versionOf(header: Uint8Array): number {
   return Number(version);
 }
 
+/** How a dump is closed; `null` where it is not. */
+type Closing = "checksum" | "zeros" | null;
+
 /** Why the dump is whole whose last bytes are `end`; `crc` has had all bytes before them. */
 function judgeEnd(end: Uint8Array, crc: Crc64, { version, length }: { version: number; length: number }): string {
-  const marked = endsWithMark(end) ? end.length - MARK_BYTES : 0;
-  crc.push(end.subarray(0, Math.max(0, marked - CHECKSUM_BYTES)));
-  if (isClosed(end.subarray(0, marked), crc)) {
-    return `version ${version}, ends with its checksum and the mark of a replication stream`;
+  const unmarked = endsWithMark(end) ? end.subarray(0, -MARK_BYTES) : end.subarray(0, 0);
+  const summed = Math.max(0, unmarked.length - CHECKSUM_BYTES);
+  crc.push(unmarked.subarray(0, summed));
+  const beforeMark = closingOf(unmarked, crc);
+  crc.push(end.subarray(summed, Math.max(summed, end.length - CHECKSUM_BYTES)));
+  const closing = beforeMark ?? closingOf(end, crc);
+  if (closing === null) {
+    throw new SourceError(
+      `ends at byte ${length} without the checksum that closes a dump; an append-only file that only begins like one ` +
+        "needs --guard none",
+    );
   }
-  const closing = Math.max(0, end.length - CHECKSUM_BYTES);
-  crc.push(end.subarray(Math.max(0, marked - CHECKSUM_BYTES), closing));
-  if (isClosed(end, crc)) return `version ${version}, ends with its checksum`;
-  if (end[closing - 1] === END_OPCODE && end.subarray(closing).every((byte) => byte === 0)) {
-    return `version ${version}, ends like a dump without a checksum (rdbchecksum no): its content is not judged`;
-  }
-  throw new SourceError(
-    `ends at byte ${length} without the checksum that closes a dump; an append-only file that only begins like one needs ` +
-      "--guard none",
-  );
+  const mark = beforeMark === null ? "" : " and the mark of a replication stream";
+  return closing === "checksum"
+    ? `version ${version}, ends with its checksum${mark}`
+    : `version ${version}, ends like a dump without a checksum (rdbchecksum no)${mark}; its content is not judged`;
 }
 
 function endsWithMark(end: Uint8Array): boolean {
   return /^[0-9a-f]{40}$/.test(latin1(end.subarray(-MARK_BYTES)));
 }
 
-/** Whether `end` closes a dump: the opcode, then the checksum over everything before that. */
-function isClosed(end: Uint8Array, crc: Crc64): boolean {
-  if (end.length <= CHECKSUM_BYTES || end[end.length - CHECKSUM_BYTES - 1] !== END_OPCODE) return false;
+/** How `end` closes a dump: after the opcode stands the checksum over everything before that, or zeros where there is none. */
+function closingOf(end: Uint8Array, crc: Crc64): Closing {
+  if (end.length <= CHECKSUM_BYTES || end[end.length - CHECKSUM_BYTES - 1] !== END_OPCODE) return null;
+  const checksum = end.subarray(-CHECKSUM_BYTES);
   const expected = crc.digest();
-  return end.subarray(-CHECKSUM_BYTES).every((byte, i) => byte === expected[i]);
+  if (checksum.every((byte, i) => byte === expected[i])) return "checksum";
+  return leadingZeros(checksum) === CHECKSUM_BYTES ? "zeros" : null;
 }
