@@ -1,7 +1,7 @@
 /** Small whole streams of every format, made by hand. */
 import { constants, crc32, deflateRawSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { BZIP2, LZ4, XZ } from "./container_samples.ts";
-import { ETCD, MONGODUMP, PG_COPY, REDIS, SQLITE_FILE } from "./database_samples.ts";
+import { BZIP2, LZ4, XZ } from "./container/samples.ts";
+import { ETCD, MONGODUMP, PG_COPY, REDIS, SQLITE_FILE } from "./database/samples.ts";
 import { bytesOf, concat, littleEndianBytes, noise } from "./judging.ts";
 
 const ROWS = Array.from({ length: 40 }, (_, i) => `(${i},'row ${i} -- Dump completed')`).join(",");

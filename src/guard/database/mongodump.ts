@@ -172,7 +172,7 @@ class Documents {
       if (this.#left > 0) {
         offset = this.#passDocument(bytes, offset);
       } else if (this.#partBytes === 0 && offset + LENGTH_BYTES <= bytes.length) {
-        this.#takeLength(littleEndian(bytes, offset, LENGTH_BYTES), offset);
+        this.#takeLength(uint32(bytes, offset), offset);
         if (this.ended) this.#crc.push(bytes.subarray(unsummed, offset));
         offset += LENGTH_BYTES;
       } else {
@@ -197,7 +197,7 @@ class Documents {
 
   #takePart(offset: number): void {
     this.#partBytes = 0;
-    this.#takeLength(littleEndian(this.#part, 0, LENGTH_BYTES), offset);
+    this.#takeLength(uint32(this.#part, 0), offset);
     if (!this.ended) this.#crc.push(this.#part);
   }
 
@@ -208,6 +208,11 @@ class Documents {
     checkLength(length, MAX_DOCUMENT_BYTES, this.#cursor.position + offset);
     this.#left = length - LENGTH_BYTES;
   }
+}
+
+function uint32(bytes: Uint8Array, offset: number): number {
+  const signed = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
+  return signed >>> 0;
 }
 
 function closeCollection(collection: Collection, expected: Uint8Array | undefined, offset: number): void {

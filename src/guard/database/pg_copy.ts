@@ -122,7 +122,9 @@ class Tuples {
     if (count < 0 || count > MAX_FIELDS) throw new SourceError(`the row at byte ${position} claims ${count} fields`);
     this.#count ??= count;
     if (count !== this.#count) {
-      throw new SourceError(`the row at byte ${position} has ${count} fields, those before it ${this.#count}`);
+      throw new SourceError(
+        `the row at byte ${position} has another number of fields (${count}) than those before it (${this.#count})`,
+      );
     }
     this.#fields = count + this.#uncounted;
     this.rows++;

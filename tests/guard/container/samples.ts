@@ -1,6 +1,6 @@
 /** Small whole streams of the containers whose content is not judged, made by hand. */
 import { crc32 } from "node:zlib";
-import { bytesOf, concat, littleEndianBytes, noise } from "./judging.ts";
+import { bytesOf, concat, littleEndianBytes, noise } from "../judging.ts";
 
 /** `hello, hello, hello\n`, and nothing at all, as bzip2 1.0.8 compresses them. */
 export const BZIP2 = fromHex(

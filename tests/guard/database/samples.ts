@@ -1,6 +1,6 @@
 /** Small whole streams of the formats of database tools, made by hand. */
 import { createHash } from "node:crypto";
-import { bytesOf, concat, littleEndianBytes, noise } from "./judging.ts";
+import { bytesOf, concat, littleEndianBytes, noise } from "../judging.ts";
 
 /** An unsigned number as `length` bytes, the highest first; a negative one as its complement. */
 export function bigEndianBytes(value: number, length: number): Uint8Array<ArrayBuffer> {
