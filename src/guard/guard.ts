@@ -9,10 +9,18 @@ export const GUARD_FORMATS = [
   "pg_dumpall",
   "pg_dump-custom",
   "sqlite",
+  "pg_copy",
+  "sqlite-file",
+  "redis-rdb",
+  "etcd",
+  "mongodump",
   "tar",
   "xbstream",
   "gzip",
   "zstd",
+  "xz",
+  "bzip2",
+  "lz4",
 ] as const;
 
 /** The name of one format. */

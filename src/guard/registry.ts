@@ -1,5 +1,13 @@
 /** Makes guards: all formats in the order they are tried, and the choice among them by a stream's first bytes. */
 import { invariant } from "../base/errors.ts";
+import { bzip2Format } from "./container/bzip2.ts";
+import { lz4Format } from "./container/lz4.ts";
+import { xzFormat } from "./container/xz.ts";
+import { etcdFormat } from "./database/etcd.ts";
+import { mongodumpFormat } from "./database/mongodump.ts";
+import { pgCopyFormat } from "./database/pg_copy.ts";
+import { redisFormat } from "./database/redis.ts";
+import { sqliteFileFormat } from "./database/sqlite_file.ts";
 import type { Guard, GuardChoice, Verdict } from "./guard.ts";
 import { gzipFormat } from "./gzip.ts";
 import { type Format, HEAD_BYTES, type Judge, silentJudge } from "./judge.ts";
@@ -11,7 +19,16 @@ import { xbstreamFormat } from "./xbstream.ts";
 import { zstdFormat } from "./zstd.ts";
 
 const COMPRESSED: readonly Format[] = [gzipFormat, zstdFormat];
-const UNCOMPRESSED: readonly Format[] = [xbstreamFormat, pgArchiveFormat, tarFormat];
+/** Containers whose content is not judged, so that nothing lies within them. */
+const SEALED: readonly Format[] = [xzFormat, bzip2Format, lz4Format];
+const DATABASES: readonly Format[] = [pgCopyFormat, redisFormat, etcdFormat, mongodumpFormat, sqliteFileFormat];
+const UNCOMPRESSED: readonly Format[] = [
+  ...SEALED,
+  xbstreamFormat,
+  pgArchiveFormat,
+  ...DATABASES,
+  tarFormat,
+];
 /** What the first bytes tell; no two of them recognise the same head, and the cheap ones come first. */
 const FORMATS: readonly Format[] = [...COMPRESSED, ...UNCOMPRESSED];
 

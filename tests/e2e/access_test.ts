@@ -5,6 +5,7 @@ import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
 import { ownProcessMark } from "../../src/cli/process_table.ts";
 import { assertFails, emptySandbox, sandbox } from "../helpers/executable.ts";
+import { boundByModes } from "../helpers/bound_by_modes.ts";
 import { programTest } from "../helpers/programs.ts";
 import { PASSWORD } from "../helpers/world.ts";
 import { writeLock } from "./foreign_lock.ts";
@@ -182,9 +183,7 @@ programTest({
   async fn({ setpriv }) {
     await using box = await sandbox();
     await box.put("s", "x");
-    // root, but bound by the modes of files as everybody else
-    const drop = Deno.uid() === 0 ? [setpriv, "--bounding-set=-dac_override,-dac_read_search"] : ["env"];
-    const run = (command: string) => box.shell(`exec "$@" "$AGENT" ${command}`, ...drop);
+    const run = (command: string) => box.shell(`exec "$@" "$AGENT" ${command}`, ...boundByModes(setpriv));
     const bySealing = async (path: string, command: string, message: RegExp) => {
       const { mode } = await Deno.stat(box.join(path));
       await Deno.chmod(box.join(path), 0);

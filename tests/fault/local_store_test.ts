@@ -4,6 +4,8 @@ import { dirname } from "node:path/posix";
 import { DeniedError, NotFoundError, StoreFullError } from "../../src/base/errors.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { bytesOf, idOf, listing, pack } from "../conformance/store_suite.ts";
+import { boundByModes } from "../helpers/bound_by_modes.ts";
+import { programTest } from "../helpers/programs.ts";
 import { filesBelow, localFixture } from "../store/local_fixture.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "./small_disk.ts";
 
@@ -11,23 +13,12 @@ const noDisk = await whyNoSmallDisk();
 const skipped = noDisk ? ` (skipped: ${noDisk})` : "";
 
 const PROGRAM = new URL("./store_program.ts", import.meta.url).pathname;
-/** Root may do everything, so permissions show only to a program that runs as nobody. */
-const AS_NOBODY = Deno.uid() === 0 ? { uid: 65534, gid: 65534, env: { DENO_DIR: "/nonexistent" } } : {};
-const notAsNobody = await whyNotAsNobody();
 
-/** Begins a run of `store_program.ts`, as this user unless `as` says otherwise. */
-function program(mode: "put" | "stall", folder: string, as: Partial<typeof AS_NOBODY> = {}): Deno.ChildProcess {
-  const args = ["run", "--no-check", "--allow-all", "--quiet", PROGRAM, mode, folder];
-  return new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "null", ...as }).spawn();
-}
-
-/** Why `program` cannot run as nobody; `undefined` where it can. */
-async function whyNotAsNobody(): Promise<string | undefined> {
-  for (const [command, ...args] of [[Deno.execPath(), "--version"], ["cat", PROGRAM]]) {
-    const options = { args, stdout: "null", stderr: "null", ...AS_NOBODY } as const;
-    const ran = await new Deno.Command(command!, options).output().then(({ success }) => success, () => false);
-    if (!ran) return `the user nobody may not read ${args.includes(PROGRAM) ? "the checkout" : "the deno executable"}`;
-  }
+/** Begins a run of `store_program.ts`, after the words of `before`. */
+function program(mode: "put" | "stall", folder: string, before: readonly string[] = []): Deno.ChildProcess {
+  const deno = [Deno.execPath(), "run", "--no-check", "--allow-all", "--quiet"];
+  const [command, ...args] = [...before, ...deno, PROGRAM, mode, folder];
+  return new Deno.Command(command!, { args, stdout: "piped", stderr: "null" }).spawn();
 }
 
 Deno.test({
@@ -59,14 +50,13 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: `a folder without permission is told as denied${notAsNobody ? ` (skipped: ${notAsNobody})` : ""}`,
-  ignore: notAsNobody !== undefined,
-  async fn() {
+programTest({
+  name: "a folder without permission is told as denied",
+  needs: ["setpriv"],
+  async fn({ setpriv }) {
     await using fixture = await localFixture();
-    for (const folder of [dirname(fixture.root), fixture.root, fixture.at("data")]) await Deno.chmod(folder, 0o711);
     await Deno.chmod(fixture.at(dirname(relativePath(pack(1)))), 0o500);
-    const { stdout } = await program("put", fixture.root, AS_NOBODY).output();
+    const { stdout } = await program("put", fixture.root, boundByModes(setpriv)).output();
     assert.equal(new TextDecoder().decode(stdout).trim(), "DeniedError");
   },
 });

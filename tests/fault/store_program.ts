@@ -1,5 +1,5 @@
 /**
- * A program of its own that works on a local store, to be killed or to run as another user: `store_program.ts MODE FOLDER`.
+ * A program of its own that works on a local store, to be killed or bound by the modes of files: `store_program.ts MODE FOLDER`.
  * `put` stores one pack and prints `stored` or the name of the error; `stall` stores one pack, prints `stored`, begins
  * another, prints `half` when a part of it is written, and then waits to be killed.
  */

@@ -1,5 +1,7 @@
 /** Small whole streams of every format, made by hand. */
 import { constants, crc32, deflateRawSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { BZIP2, LZ4, XZ } from "./container/samples.ts";
+import { ETCD, MONGODUMP, PG_COPY, REDIS, SQLITE_FILE } from "./database/samples.ts";
 import { bytesOf, concat, littleEndianBytes, noise } from "./judging.ts";
 
 const ROWS = Array.from({ length: 40 }, (_, i) => `(${i},'row ${i} -- Dump completed')`).join(",");
@@ -222,5 +224,14 @@ export const SAMPLES: readonly { format: string; bytes: Uint8Array<ArrayBuffer>;
   { format: "gzip+mysqldump", bytes: GZIP, spare: 0 },
   { format: "gzip+mysqldump", bytes: concat(GZIP, new Uint8Array(20)), spare: 20 },
   { format: "zstd+pg_dump", bytes: ZSTD, spare: 0 },
+  { format: "pg_copy", bytes: PG_COPY, spare: 0 },
+  { format: "sqlite-file", bytes: SQLITE_FILE, spare: 0 },
+  { format: "redis-rdb", bytes: REDIS, spare: 0 },
+  { format: "etcd", bytes: ETCD, spare: 0 },
+  { format: "mongodump", bytes: MONGODUMP, spare: 0 },
+  { format: "xz", bytes: XZ, spare: 0 },
+  { format: "bzip2", bytes: BZIP2, spare: 0 },
+  { format: "lz4", bytes: LZ4, spare: 0 },
+  { format: "gzip+xz", bytes: Uint8Array.from(gzipSync(XZ)), spare: 0 },
   { format: "gzip+zstd+tar", bytes: Uint8Array.from(gzipSync(zstdFrame(TAR))), spare: 0 },
 ];

@@ -1,5 +1,6 @@
 /** What the real tools write. A test whose tool is not installed is shown as ignored, with the tool in its name. */
 import { strict as assert } from "node:assert";
+import { programTest } from "../helpers/programs.ts";
 import { assertNoPrefixIsWhole, bytesOf, judge, noise } from "./judging.ts";
 import { MYSQLDUMP, TAR } from "./samples.ts";
 
@@ -49,8 +50,28 @@ const CASES: readonly { tool: string; command: string; format: string; spare?: n
   { tool: "zstd", command: "zstd -q --no-check < dump.sql", format: "zstd+mysqldump" },
   { tool: "zstd", command: "cat a.tar | zstd -q -19 --long=27", format: "zstd+tar" },
   { tool: "zstd", command: "zstd -q -T2 -B32K < large", format: "zstd" },
+  ...["-0", "-9e", "--check=none", "--check=sha256", "--x86 --lzma2", "--delta=dist=4 --lzma2"].map((options) => (
+    { tool: "xz", command: `cat dump.sql large sparse | xz -c ${options}`, format: "xz" }
+  )),
+  { tool: "xz", command: "xz -T2 --block-size=50KiB < large", format: "xz" },
+  { tool: "xz", command: "xz -c dump.sql | gzip", format: "gzip+xz" },
+  { tool: "bzip2", command: "bzip2 < large", format: "bzip2" },
+  ...Array.from({ length: 8 }, (_, i) => (
+    // The mark at the end of each lies at another bit.
+    { tool: "bzip2", command: `tail -c +${i + 1} dump.sql | bzip2 -1`, format: "bzip2" }
+  )),
+  ...["", "-BD", "-BX", "-B4 -9", "--content-size --no-frame-crc"].map((options) => (
+    { tool: "lz4", command: `cat dump.sql large sparse > all && lz4 -qc ${options} all`, format: "lz4" }
+  )),
   { tool: "sqlite3", command: `sqlite3 x.db ${SQL} && sqlite3 x.db .dump`, format: "sqlite" },
+  ...[512, 4096, 65_536].map((size) => (
+    { tool: "sqlite3", command: `sqlite3 x.db "pragma page_size=${size};" ${SQL} && cat x.db`, format: "sqlite-file" }
+  )),
+  { tool: "sqlite3", command: `sqlite3 x.db "pragma journal_mode=wal;" ${SQL} >&2 && cat x.db`, format: "sqlite-file" },
 ];
+
+/** How often each output is cut, at random, once in each part of it. */
+const CUTS = 200;
 
 for (const { tool, command, format } of CASES) {
   const ignore = !await isInstalled(tool);
@@ -61,12 +82,39 @@ for (const { tool, command, format } of CASES) {
       const bytes = await run(command);
       const verdict = await judge(bytes);
       assert.deepEqual([verdict.format, verdict.complete], [format, true], verdict.reason);
-      const cuts = Array.from(noise(40), (byte, i) => Math.floor(bytes.length * (i + byte / 256) / 40));
+      const cuts = Array.from(noise(CUTS), (byte, i) => Math.floor(bytes.length * (i + byte / 256) / CUTS));
       const wholeFrom = format === "tar" ? endOfTar(bytes) : bytes.length;
       await assertNoPrefixIsWhole(bytes, wholeFrom, "auto", [...cuts, bytes.length - 1, bytes.length]);
     },
   });
 }
+
+programTest({
+  name: "tools: many streams one after the other, of any tool",
+  needs: ["xz", "bzip2", "lz4"],
+  async fn() {
+    for (const tool of ["xz", "bzip2", "lz4"]) {
+      const bytes = await run(
+        `${tool} < large > twice && ${tool} < /dev/null >> twice && ${tool} < small >> twice && cat twice`,
+      );
+      const verdict = await judge(bytes);
+      assert.deepEqual([verdict.format, verdict.complete], [tool, true], verdict.reason);
+      const nothing = await judge(await run(`${tool} < /dev/null`));
+      assert.deepEqual([nothing.format, nothing.complete], [tool, false]);
+      assert.match(nothing.reason, /there is nothing inside/);
+    }
+  },
+});
+
+programTest({
+  name: "tools: pbzip2, stream after stream; a cut between two of them is the one that nobody can tell",
+  needs: ["pbzip2"],
+  async fn() {
+    const bytes = await run("pbzip2 -b1 -1 -p2 -c large");
+    assert.equal((await judge(bytes)).complete, true);
+    await assertNoPrefixIsWhole(bytes, bytes.length, "auto", [1, 50_000, 90_001, 150_000, bytes.length - 1]);
+  },
+});
 
 /** Where the two zero blocks at the end of an archive end: padding after them may be cut away. */
 function endOfTar(bytes: Uint8Array): number {

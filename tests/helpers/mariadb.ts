@@ -16,6 +16,9 @@ const STARTUP_MS = 60_000;
 /** Durability would only cost time: nobody needs these data after a crash. */
 const FAST = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync"];
 
+/** The server runs as root only where it is told to; nobody else may choose. */
+const AS_THIS_USER = Deno.uid() === 0 ? ["--user=root"] : [];
+
 /** A server under way; disposing ends it and removes its data. */
 export class MariaDbServer implements AsyncDisposable {
   readonly #folder: string;
@@ -33,7 +36,7 @@ export class MariaDbServer implements AsyncDisposable {
     const folder = await Deno.makeTempDir({ prefix: "agent-mariadb-" });
     try {
       const dataFolder = data ?? await makeData(programs, join(folder, "data"));
-      const args = ["--no-defaults", `--datadir=${dataFolder}`, `--socket=${join(folder, "socket")}`, "--user=root"];
+      const args = ["--no-defaults", `--datadir=${dataFolder}`, `--socket=${join(folder, "socket")}`, ...AS_THIS_USER];
       const memory = ["--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--skip-networking"];
       const files = [`--pid-file=${join(folder, "pid")}`, `--log-error=${join(folder, "log")}`, `--tmpdir=${folder}`];
       const process = new Deno.Command(programs.mariadbd, {
@@ -112,7 +115,7 @@ export class MariaDbServer implements AsyncDisposable {
 
 async function makeData(programs: MariaDbPrograms, folder: string): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(programs["mariadb-install-db"], {
-    args: ["--no-defaults", `--datadir=${folder}`, "--user=root", "--auth-root-authentication-method=normal"],
+    args: ["--no-defaults", `--datadir=${folder}`, ...AS_THIS_USER, "--auth-root-authentication-method=normal"],
   }).output();
   equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
   return folder;
