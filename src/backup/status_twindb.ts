@@ -135,9 +135,14 @@ function keyOf(backup: Backup): string {
   return twinDbCopy(keyPartsOf(backup)).key;
 }
 
-/** What the guard recognised, the outermost first: `gzip+mysqldump` is a dump within gzip. */
+/**
+ * What the guard recognised, the outermost first: `gzip+mysqldump` is a dump within gzip. Several dumps behind one another,
+ * `mysqldump,mariadb-dump`, count as the first of them where all are of MySQL.
+ */
 function formatsOf({ info }: Backup): string[] {
-  return info?.guard.split("+") ?? ["none"];
+  const formats = info?.guard.split("+") ?? ["none"];
+  const dumps = formats.at(-1)!.split(",");
+  return dumps.every((format) => Object.hasOwn(MYSQL_ENDINGS, format)) ? formats.with(-1, dumps[0]!) : formats;
 }
 
 /** Parts of a key have no slashes; a snapshot of another tool may even lack a host. */

@@ -19,10 +19,11 @@ import { xbstreamFormat } from "./xbstream.ts";
 import { zstdFormat } from "./zstd.ts";
 
 const COMPRESSED: readonly Format[] = [gzipFormat, zstdFormat];
-/** Containers whose content is not judged, so that nothing lies within them. */
+/** Containers whose content is not judged. */
 const SEALED: readonly Format[] = [xzFormat, bzip2Format, lz4Format];
 const DATABASES: readonly Format[] = [pgCopyFormat, redisFormat, etcdFormat, mongodumpFormat, sqliteFileFormat];
-const UNCOMPRESSED: readonly Format[] = [
+/** Formats in which no other one is looked for. */
+const FLAT: readonly Format[] = [
   ...SEALED,
   xbstreamFormat,
   pgArchiveFormat,
@@ -30,7 +31,7 @@ const UNCOMPRESSED: readonly Format[] = [
   tarFormat,
 ];
 /** What the first bytes tell; no two of them recognise the same head, and the cheap ones come first. */
-const FORMATS: readonly Format[] = [...COMPRESSED, ...UNCOMPRESSED];
+const FORMATS: readonly Format[] = [...COMPRESSED, ...FLAT];
 
 /** Compression within compression is followed this deep. */
 const MAX_COMPRESSIONS = 3;
@@ -84,7 +85,7 @@ class AutoJudge implements Judge {
 
   #decide(): Judge {
     const head = this.#head.bytes;
-    const formats = this.#compressions < MAX_COMPRESSIONS ? FORMATS : UNCOMPRESSED;
+    const formats = this.#compressions < MAX_COMPRESSIONS ? FORMATS : FLAT;
     const format = formats.find((candidate) => candidate.recognises(head));
     const nested = () => new AutoJudge(this.#compressions + 1);
     this.#judge = format?.judge(nested) ?? new SqlJudge(null);

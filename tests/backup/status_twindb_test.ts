@@ -150,6 +150,14 @@ Deno.test("what is left out is counted by its reason, the most frequent first", 
   assert.equal(leftOut(FULL, INCREMENT, made("other", { host: "db2", isForeign })), "");
 });
 
+Deno.test("several dumps behind one another are a copy where all of them are of MySQL", () => {
+  const guards = ["gzip+mariadb-dump,mysqldump", "mysqldump,pg_dump"];
+  const backups = guards.map((guard, i) => backup(`b${i}`, { info: { guard } }));
+  const { twinDb, leftOut } = twinDbStatusOf(backups, "db1", () => undefined);
+  assert.match([...twinDb].map(({ key }) => key).join(), /^db1\/hourly\/mysql\/prod_shop-.*\.sql\.gz$/);
+  assert.deepEqual(leftOut, [{ reason: "mysqldump,pg_dump", backups: 1 }]);
+});
+
 Deno.test("run types of our own and odd hosts find their place", () => {
   const status = exported([made("y", { host: "a/b" }, { runType: "quarterly" })], "a/b");
   assert.equal(status.path, "a_b/status");
