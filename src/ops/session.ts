@@ -318,6 +318,7 @@ function notesOf(streams: readonly JudgedStream[]): string[] {
 /** Throws `SourceError` where a guard found that a stream is not whole; `what` names it. */
 export function refuseIncomplete(what: string, { verdict }: StreamSummary): void {
   if (verdict.complete !== false) return;
-  const reason = `the ${verdict.format} stream is not whole: ${verdict.reason}`;
+  const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;
+  const reason = `the ${stream} is not whole: ${verdict.reason}`;
   throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed`);
 }
