@@ -21,7 +21,7 @@ import type { StreamSummary } from "../pipeline/calls.ts";
 import type { Feed } from "../pipeline/feed.ts";
 import { sealStream } from "../pipeline/seal_stream.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
-import type { LevelDecision, LevelRules } from "../policy/level.ts";
+import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../policy/level.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
 import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
@@ -115,8 +115,14 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   // it is not kept.
   const openIndex = () => withWholeIndex(repository, signal);
   const earlier = snapshots.map(backupOf);
-  const { levelRules: rules = {}, ...whose } = request;
-  const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.map(({ id }) => id) };
+  const { levelRules = {}, ...whose } = request;
+  const parentRequest = {
+    ...whose,
+    rules: withoutEmptyRules(levelRules),
+    replaysChains: false, // Each stream restores from its own backup.
+    started: begun.at,
+    unreadable: damaged.map(({ id }) => id),
+  };
   const planned = await planParent(earlier, parentRequest, openIndex);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;
