@@ -10,7 +10,7 @@ import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
 import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
-import { applyRotation } from "../policy/retention_rotation.ts";
+import { applyRotation, isEmptyRotation } from "../policy/retention_rotation.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
@@ -124,8 +124,7 @@ function refuseEmptyPolicy(request: RetentionRequest): void {
 function exampleIfEmpty(request: RetentionRequest): string | null {
   if (request.kind === "policy") return isEmptyPolicy(request.rules) ? "--keep-daily 7" : null;
   if (request.kind === "backups") return null;
-  const { days, weeks, months } = request.rotation;
-  return days + weeks + months === 0 ? "--days 7" : null;
+  return isEmptyRotation(request.rotation) ? "--days 7" : null;
 }
 
 async function plan(
