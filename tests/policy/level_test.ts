@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import type { ManifestId, SnapshotId } from "../../src/base/id.ts";
 import { RUN_TYPES, type RunType } from "../../src/base/run_type.ts";
 import { decideLevel, type LevelRecord, type LevelRequest, type LevelRules } from "../../src/policy/level.ts";
-import { newestChainOf, newestOf } from "../../src/policy/level_history.ts";
+import { newestChainOf } from "../../src/policy/level_history.ts";
 import { candidateParent, nextBackupType } from "../../src/policy/level_twindb.ts";
 
 const MINUTE_MS = 60_000;
@@ -138,7 +138,7 @@ Deno.test("a nightly job begins a chain every N days, whatever the minutes of it
       const levels = levelsOfNights(jitters, rules);
       assert.deepEqual(levels, jitters.map((_, night) => isDifferential ? Math.min(night % days, 1) : night % days));
     }),
-    { seed: 20260302, numRuns: 40 },
+    { seed: 20260302, numRuns: 40, endOnFailure: true },
   );
 });
 
@@ -172,7 +172,7 @@ Deno.test("a chain begins at least every N days where retention keeps fewer", ()
         assert.ok(Math.max(...levels) < days, `level ${Math.max(...levels)} with ${keep} kept`);
       },
     ),
-    { seed: 20260303, numRuns: 40 },
+    { seed: 20260303, numRuns: 40, endOnFailure: true },
   );
 });
 
