@@ -1,5 +1,11 @@
 /** Storages on repositories in memory, and short ways to write and read their backups. */
-import { type AddFileOptions, type BackupHandle, type BackupStorage, openStorage, type StartBackupOptions } from "../../src/mod.ts";
+import {
+  type AddFileOptions,
+  type BackupHandle,
+  type BackupStorage,
+  openStorage,
+  type StartBackupOptions,
+} from "../../src/mod.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, concat, type FakeWorld, fakeWorld, memoryRepository } from "../helpers/world.ts";
 
