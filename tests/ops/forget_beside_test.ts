@@ -16,6 +16,7 @@ import {
   fakeWorld,
   getBytes,
   IDENTITY,
+  macrotask,
   memoryRepository,
   namesOf,
   noise,
@@ -107,7 +108,9 @@ Deno.test("five removals of five different backups at once leave one, whoever co
     const { store, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3), d: day(4), e: day(5) });
     const selectors = Object.values(ids);
     const order = selectors.map((_, i) => selectors[(i + first) % selectors.length]!);
-    const access = { ...accessTo(store), retryLockMs: RETRY_MS };
+    // Every call takes a turn, so that all of them do everything at once.
+    const slow = withFaults(store, () => before(macrotask));
+    const access = { ...accessTo(slow), retryLockMs: RETRY_MS };
     const removals = order.map((selector, i) => forget(access, named(selector), processOf(world, 100 + i)));
     const outcomes = await settled(world, removals);
     const refused = outcomes.filter((code) => code !== null);
@@ -120,7 +123,7 @@ Deno.test("five removals of five different backups at once leave one, whoever co
 });
 
 Deno.test("five removals at once without the newest remove all five, and none has to wait", async () => {
-  const { access, world, ids, left } = await repositoryWith({
+  const { store, world, ids, left } = await repositoryWith({
     a: day(1),
     b: day(2),
     c: day(3),
@@ -129,7 +132,8 @@ Deno.test("five removals at once without the newest remove all five, and none ha
     newest: day(6),
   });
   const going = Object.values(ids).slice(0, 5);
-  await Promise.all(going.map((selector, i) => forget(access, named(selector), processOf(world, 100 + i))));
+  const slow = accessTo(withFaults(store, () => before(macrotask)));
+  await Promise.all(going.map((selector, i) => forget(slow, named(selector), processOf(world, 100 + i))));
   assert.deepEqual(await left(), ["newest"]);
 });
 
@@ -183,7 +187,7 @@ Deno.test("latest is what was the latest at first: a backup that comes while the
   const waiting = { ...processOf(world, 1), onWait: () => waits.resolve() };
   const access = { ...accessTo(store), retryLockMs: RETRY_MS };
   const removal = forget(access, named("prod/shop@latest"), waiting);
-  await settled(world, [waits.promise]);
+  await settled(world, [Promise.race([waits.promise, removal])]);
   const { snapshotId } = await saveBackup(repository, "c", day(3));
   await put.release();
   assert.deepEqual(await settled(world, [removal]), [null]);
