@@ -3,6 +3,7 @@
  * one stream in it, the storage interface as many as a program opens.
  */
 import { invariant, SourceError, UsageError } from "../base/errors.ts";
+import { parseRunType } from "../base/run_type.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice, planParent } from "../backup/parent.ts";
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
@@ -42,6 +43,7 @@ export interface BackupRequest {
   readonly compression: CompressionLevel;
   readonly tags: readonly string[];
   readonly host: string;
+  /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
   readonly runType: string | null;
   /** When the backup counts as started; now, where it is not given. */
   readonly time: Date | undefined;
@@ -92,6 +94,11 @@ function refuseReservedSeries(series: SeriesName): void {
   );
 }
 
+/** A program may give any text. Rules pass over a type that nobody knows, and retention would keep it for ever. */
+function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
+  for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
+}
+
 /** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
 export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
@@ -108,6 +115,7 @@ export interface SessionTools extends WriteOptions {
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
   refuseReservedSeries(request.series);
+  refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);

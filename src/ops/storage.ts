@@ -147,6 +147,7 @@ class RepositoryStorage implements BackupStorage {
       host: options.host ?? identity.hostname,
       runType: options.runType ?? null,
       time: options.time,
+      ...options.levelRules && { levelRules: options.levelRules },
     };
   }
 }

@@ -148,7 +148,12 @@ export class WriteHandle implements BackupHandle {
         lock.confirmed.catch((error) => this.#fail(error));
         const limits = { ...packBytes !== undefined && { packBytes }, ...partLimits && { partLimits } };
         const tools = { repository, threads: started, world, lock, request, signal, ...limits };
-        return await withSession(tools, (session) => this.#write(session, repository));
+        try {
+          return await withSession(tools, (session) => this.#write(session, repository));
+        } catch (error) {
+          this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
+          throw error;
+        }
       });
     } catch (error) {
       this.#fail(error);
