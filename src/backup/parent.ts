@@ -26,6 +26,8 @@ export interface ParentRequest {
   readonly runType: string | null;
   readonly started: Date;
   readonly rules: LevelRules;
+  /** Whether its engine replays chains; see `LevelRequest`. */
+  readonly replaysChains: boolean;
   /** Snapshots of the repository that cannot be read. */
   readonly unreadable: readonly SnapshotId[];
 }
@@ -89,7 +91,9 @@ async function candidatesFor(
   const own = backups.filter((backup) => haveSameSeriesAndHost(backup, request));
   const { mode: _, ...limits } = request.rules;
   const isOurs = ({ info }: Backup) => info !== null;
-  if (Object.keys(limits).length > 0) return (await withRewritten(own, openIndex)).filter(isOurs);
+  if (request.replaysChains || Object.keys(limits).length > 0) {
+    return (await withRewritten(own, openIndex)).filter(isOurs);
+  }
   const newest = await findParent(own, request.series, request.host, openIndex);
   return [...own.filter((backup) => isOurs(backup) && backup !== newest), ...(newest === undefined ? [] : [newest])];
 }
@@ -112,9 +116,11 @@ function unreadableOf(backups: readonly Backup[], request: ParentRequest): Snaps
   return unreadable.filter((id) => !passed.has(id));
 }
 
-function levelRequest({ rules, runType, started }: ParentRequest, unreadable: readonly SnapshotId[]) {
+function levelRequest(request: ParentRequest, unreadable: readonly SnapshotId[]) {
+  const { rules, runType, replaysChains, started } = request;
   return {
     rules,
+    replaysChains,
     runType: runType !== null && isRunType(runType) ? runType : null,
     nowMs: started.getTime(),
     unreadable,

@@ -8,9 +8,11 @@ import { DeniedError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
+import { lastToStay } from "../policy/removal.ts";
 import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
 import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
-import { applyRotation } from "../policy/retention_rotation.ts";
+import { applyRotation, isEmptyRotation } from "../policy/retention_rotation.ts";
+import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
@@ -23,6 +25,8 @@ import { withoutAbortReason } from "./signals.ts";
 import { wholeIndex } from "./whole_index.ts";
 
 export type { RetentionBackup, RetentionFilter, RetentionRequest } from "./forget_selection.ts";
+
+const NOTHING_REMOVED = "nothing was removed";
 
 /** How to go about it. */
 export interface ForgetOptions {
@@ -51,11 +55,13 @@ export interface ForgetResult extends Forgotten {
 }
 
 /**
- * Plans and, unless it is a dry run, removes under an exclusive lock, oldest first; then prunes, if it is to. Throws
- * `UsageError` for a policy that keeps nothing and for a last good backup that is named, `IntegrityError` where a selector
- * may mean a snapshot that cannot be read, `StoreError` where the store contradicts itself about which snapshots there are,
- * all before anything is removed; `DeniedError` where the store does not let files be removed; and what a prune throws.
- * What fails or is interrupted halfway leaves the other backups as they were.
+ * Plans and, unless it is a dry run, removes under a lock, oldest first; then prunes, if it is to. The lock is exclusive,
+ * unless backups are named and none of them is the newest good one of its series: those go under a shared one, beside
+ * puts, gets and other removals. Throws `UsageError` for a policy that keeps nothing and for a last good backup that is
+ * named, `IntegrityError` where a selector may mean a snapshot that cannot be read, `StoreError` where the store contradicts
+ * itself about which snapshots there are, all before anything is removed; `LockedError`; `DeniedError` where the store does
+ * not let files be removed; and what a prune throws. What fails or is interrupted halfway leaves the other backups as they
+ * were.
  */
 export async function forget(
   access: RepositoryAccess,
@@ -64,12 +70,19 @@ export async function forget(
   options: ForgetOptions = {},
 ): Promise<ForgetResult> {
   refuseEmptyPolicy(request);
-  const { dryRun = false, signal } = options;
+  const { dryRun = false, prune, signal } = options;
   return await withRepository(access, world, async (repository) => {
     const tools = { repository, world, options };
-    if (dryRun && options.prune === undefined) return await run(tools, request, null);
-    const lockRequest = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
-    return await withLock(repository, world, lockRequest, (lock) => run(tools, request, lock));
+    const locked = <T>(exclusive: boolean, work: (lock: HeldLock) => Promise<T>) =>
+      withLock(repository, world, { exclusive, retryLockMs: access.retryLockMs, signal }, work);
+    if (dryRun && prune === undefined) return await run(tools, request, null);
+    if (dryRun) return await locked(false, (lock) => run(tools, request, lock));
+    if (prune !== undefined || request.kind !== "backups") {
+      return await locked(true, (lock) => run(tools, request, lock));
+    }
+    const beside = await locked(false, (lock) => removeBeside(tools, request, lock));
+    if ("forgotten" in beside) return { ...beside.forgotten, pruned: null };
+    return await locked(true, (lock) => run(tools, beside.wanted, lock));
   });
 }
 
@@ -79,19 +92,46 @@ interface ForgetTools {
   readonly options: ForgetOptions;
 }
 
+/**
+ * Removes named backups under a shared lock. Where one of them is the last to stay of its series nothing is removed: that
+ * takes an exclusive lock, under which it may be another one that is the last. What was named is named by its id then: a
+ * backup that comes meanwhile is not the latest one that somebody wanted to remove.
+ */
+async function removeBeside(
+  tools: ForgetTools,
+  request: RetentionRequest,
+  lock: HeldLock,
+): Promise<{ readonly forgotten: Forgotten } | { readonly wanted: RetentionRequest }> {
+  const { repository, world, options: { onForgotten, signal } } = tools;
+  await lock.confirmed;
+  const { forgotten, all, now } = await plan(repository, request, world, { ...tools.options, isAlone: false });
+  const going = forgotten.groups.flatMap(({ remove }) => remove);
+  const staying = lastToStay(all, now);
+  if (going.some((backup) => staying.has(backup))) {
+    return { wanted: { kind: "backups", selectors: going.map(({ backup }) => `@${backup.snapshotId}`) } };
+  }
+  const names = [...staying].filter((last) => going.some((backup) => haveSameSeriesAndHost(backup, last)))
+    .map(({ backup }) => backup.snapshotId);
+  const confirmTools = { files: repository.files, clock: world.clock, signal };
+  await confirmListed(confirmTools, { kind: "snapshot", names, withOthers: true }, NOTHING_REMOVED);
+  await removeAll(repository, lock, going, signal);
+  await onForgotten?.(forgotten);
+  return { forgotten };
+}
+
 /** The lock is exclusive unless it is a dry run, and null where that prunes nothing. */
 async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock | null): Promise<ForgetResult> {
   const { repository, world, options } = tools;
   const { dryRun = false, onForgotten, signal } = options;
   await lock?.confirmed;
-  const { forgotten, ids } = await plan(repository, request, world, options);
+  const { forgotten, ids } = await plan(repository, request, world, { ...options, isAlone: !dryRun });
   const going = forgotten.groups.flatMap(({ remove }) => remove);
   const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
   // Planned first: what a prune would stumble over is found while all backups are still there.
   const prepared = isPruned ? await prepare(tools, lock!, { going, ids }) : null;
   if (!dryRun && going.length > 0) {
     const confirmTools = { files: repository.files, clock: world.clock, signal };
-    await confirmListed(confirmTools, { kind: "snapshot", names: ids }, "nothing was removed");
+    await confirmListed(confirmTools, { kind: "snapshot", names: ids }, NOTHING_REMOVED);
     await removeAll(repository, lock!, going, signal);
   }
   await onForgotten?.(forgotten);
@@ -124,20 +164,32 @@ function refuseEmptyPolicy(request: RetentionRequest): void {
 function exampleIfEmpty(request: RetentionRequest): string | null {
   if (request.kind === "policy") return isEmptyPolicy(request.rules) ? "--keep-daily 7" : null;
   if (request.kind === "backups") return null;
-  const { days, weeks, months } = request.rotation;
-  return days + weeks + months === 0 ? "--days 7" : null;
+  return isEmptyRotation(request.rotation) ? "--days 7" : null;
+}
+
+interface PlanOptions extends ForgetOptions {
+  /** Whether nobody else may remove backups meanwhile. */
+  readonly isAlone: boolean;
+}
+
+interface Planned {
+  readonly forgotten: Forgotten;
+  readonly all: readonly RetentionBackup[];
+  /** All snapshots, those that cannot be read included. */
+  readonly ids: ReadonlySet<SnapshotId>;
+  readonly now: Date;
 }
 
 async function plan(
   repository: Repository,
   request: RetentionRequest,
   world: World,
-  { allowLast = false, dryRun = false, signal }: ForgetOptions,
-): Promise<{ readonly forgotten: Forgotten; readonly ids: ReadonlySet<SnapshotId> }> {
+  { allowLast = false, isAlone, signal }: PlanOptions,
+): Promise<Planned> {
   // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
   const { files } = withStore(repository, withFreshReads(repository.store));
   const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
-  if (!dryRun) refuseVanished(vanished);
+  if (isAlone) refuseVanished(vanished);
   const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
   const now = world.clock.now();
   const groups = planRetention(all, selectedBy(request, all, damaged), {
@@ -147,7 +199,7 @@ async function plan(
     now,
   });
   if (!allowLast) { for (const group of groups) refuseGroup(group, { request, all, now }); }
-  return { forgotten: { groups, damaged }, ids: new Set([...snapshots, ...damaged].map(({ id }) => id)) };
+  return { forgotten: { groups, damaged }, all, ids: new Set([...snapshots, ...damaged].map(({ id }) => id)), now };
 }
 
 /** Ids and run types of backups that restic rewrote lie in their manifests, which are read where those matter. */

@@ -118,7 +118,7 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
   if (damaged.length > 0) throw damaged[0]!.error;
-  refuseVanished(vanished);
+  if (!options.dryRun) refuseVanished(vanished);
   refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const packs = await listPacks(repository, index, signal);

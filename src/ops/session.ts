@@ -22,7 +22,7 @@ import type { StreamSummary } from "../pipeline/calls.ts";
 import type { Feed } from "../pipeline/feed.ts";
 import { sealStream } from "../pipeline/seal_stream.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
-import type { LevelDecision, LevelRules } from "../policy/level.ts";
+import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../policy/level.ts";
 import type { MinOfParent } from "../policy/shrinkage.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import { loadIndex } from "../repository/index_files.ts";
@@ -46,6 +46,7 @@ export interface BackupRequest {
   readonly compression: CompressionLevel;
   readonly tags: readonly string[];
   readonly host: string;
+  /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
   readonly runType: string | null;
   /** When the backup counts as started; now, where it is not given. */
   readonly time: Date | undefined;
@@ -107,10 +108,9 @@ function refuseReservedSeries(series: SeriesName): void {
   );
 }
 
-/** Rules for run types must never meet one that they do not know: it would pass them all. */
+/** A program may give any text. Rules pass over a type that nobody knows, and retention would keep it for ever. */
 function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
-  if (runType !== null) parseRunType(runType);
-  if (levelRules?.fullBackup !== undefined) parseRunType(levelRules.fullBackup);
+  for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
 }
 
 /** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
@@ -137,8 +137,14 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   // it is not kept.
   const openIndex = () => withWholeIndex(repository, signal);
   const earlier = snapshots.map(backupOf);
-  const { levelRules: rules = {}, ...whose } = request;
-  const parentRequest = { ...whose, rules, started: begun.at, unreadable: damaged.map(({ id }) => id) };
+  const { levelRules = {}, ...whose } = request;
+  const parentRequest = {
+    ...whose,
+    rules: withoutEmptyRules(levelRules),
+    replaysChains: false, // Each stream restores from its own backup.
+    started: begun.at,
+    unreadable: damaged.map(({ id }) => id),
+  };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, signal);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;

@@ -5,6 +5,7 @@
  * backup's manifest; backups that were made otherwise are listed under their time and id.
  */
 import { withoutCopies } from "../backup/backup.ts";
+import { UsageError } from "../base/errors.ts";
 import { withGivenName } from "../backup/backup_name.ts";
 import { type BackupName, parseBackupName, parseSeries, type SeriesName } from "../format/series.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
@@ -36,15 +37,19 @@ export interface BackupStorage {
 
   /**
    * A read-write handle of a backup that will appear under this name when it is ended. Until then it holds a shared lock
-   * and threads, and the signal may end it at any moment. Throws `UsageError` for a name that cannot be one, `ExistsError`
-   * for one that is listed or being written with this storage. Where another process starts the same name, the one that
+   * and threads. The signal stops this call alone: what ends a backup that has begun is `abortBackup`, a signal of one of
+   * its files, or that of `endBackup`. Throws `UsageError` for a name that cannot be one, `ExistsError` for one that is
+   * listed or being written with this storage. Where another process starts the same name, the one that
    * ends later fails; only two that end within the same moment may both succeed, and then both are listed.
    */
   startBackup(directory: string, name: string, options?: StartBackupOptions): Promise<BackupHandle>;
 
   /**
    * Removes the backups of that name from the listing; their chunks go with the next prune. One that is not there counts as
-   * removed. Throws `LockedError` while anybody, this storage included, reads or writes a backup in the repository.
+   * removed. It goes beside everything that reads, writes or removes other backups, and the backups that continue this one
+   * restore without it. Only the newest good backup of the directory on its host needs the repository to itself: where that
+   * is to go, `LockedError` is thrown while anybody, this storage included, reads or writes. It is always thrown while
+   * somebody holds an exclusive lock. Removals of one storage wait for each other, and for reads that were cancelled.
    */
   removeBackup(directory: string, name: string, options?: StorageCallOptions): Promise<void>;
 
@@ -93,13 +98,24 @@ class RepositoryStorage implements BackupStorage {
   }
 
   removeBackup(directory: string, name: string, { signal: outer }: StorageCallOptions = {}): Promise<void> {
-    const opened = this.#current();
-    return opened.call(outer, async (repository, signal) => {
-      await opened.releaseIdleReader();
-      const { named } = await loadNamed(repository, directory, signal);
-      const selectors = named.filter((backup) => backup.name === name).map(({ backup }) => `@${backup.snapshotId}`);
-      if (selectors.length === 0) return;
-      await forget(this.#access, { kind: "backups", selectors }, this.#world, { allowLast: true, signal });
+    return this.#current().remove(outer, async (repository, signal) => {
+      const selectorsLeft = async () => {
+        const { named } = await loadNamed(repository, directory, signal);
+        return named.filter((backup) => backup.name === name).map(({ backup }) => `@${backup.snapshotId}`);
+      };
+      for (let selectors = await selectorsLeft(); selectors.length > 0;) {
+        try {
+          return void await forget(this.#access, { kind: "backups", selectors }, this.#world, {
+            allowLast: true,
+            signal,
+          });
+        } catch (error) {
+          const left = await selectorsLeft();
+          // What somebody else removed meanwhile is not there any more, as it is meant to be.
+          if (!(error instanceof UsageError) || left.length >= selectors.length) throw error;
+          selectors = left;
+        }
+      }
     });
   }
 
@@ -132,6 +148,7 @@ class RepositoryStorage implements BackupStorage {
       runType: options.runType ?? null,
       time: options.time,
       ...(options.minOfParent !== undefined && { minOfParent: options.minOfParent }),
+      ...options.levelRules && { levelRules: options.levelRules },
     };
   }
 }

@@ -4,6 +4,7 @@ import type { WrittenBackup } from "./session.ts";
 
 /** Options of calls that can be stopped. */
 export interface StorageCallOptions {
+  /** Stops the call with `InterruptedError`. Of a call that gives a stream it stops the stream, too, until its end. */
   readonly signal?: AbortSignal;
 }
 

@@ -29,6 +29,8 @@ export class OpenedStorage {
   readonly #writing = new Map<string, WriteHandle>();
   #repository: Promise<Repository> | undefined;
   #reader: Reader | undefined;
+  /** Settles when the removals that were asked for are over. */
+  #removals: Promise<unknown> = Promise.resolve();
 
   constructor(access: RepositoryAccess, world: World) {
     this.#access = access;
@@ -59,8 +61,26 @@ export class OpenedStorage {
   read<T>(outer: AbortSignal | undefined, work: (reader: Reader, signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.call(outer, (repository, signal) => {
       const reader = this.#reader ??= this.#newReader(repository);
-      return reader.use(() => work(reader, signal));
+      return reader.use(signal, () => work(reader, signal));
     });
+  }
+
+  /**
+   * Runs a removal, after those that were asked for before: side by side they might find each other's locks in their way.
+   * Nor does the reader's lock stand in its way, unless somebody reads.
+   */
+  remove<T>(
+    outer: AbortSignal | undefined,
+    work: (repository: Repository, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const before = this.#removals;
+    const removal = this.call(outer, async (repository, signal) => {
+      await unlessAborted(signal, before);
+      await this.#releaseIdleReader(signal);
+      return await work(repository, signal);
+    });
+    this.#removals = Promise.allSettled([before, removal]);
+    return removal;
   }
 
   /** Begins a backup. Throws `ExistsError` where one of that name is being written, and what `WriteHandle.begun` throws. */
@@ -81,14 +101,6 @@ export class OpenedStorage {
     return handle;
   }
 
-  /** Lets the reader's lock go where nobody reads: it must not stand in the way of who removes. */
-  async releaseIdleReader(): Promise<void> {
-    const reader = this.#reader;
-    if (reader === undefined || reader.isBusy) return;
-    this.#reader = undefined;
-    await reader.close();
-  }
-
   /** Stops everything, waits until it is over, and closes the store. Throws what that throws. To be called once. */
   async close(): Promise<void> {
     const reason = new InterruptedError("The storage was closed");
@@ -99,6 +111,16 @@ export class OpenedStorage {
     // Whoever asked for a repository that does not open has been told why.
     const repository = await this.#repository?.catch(() => undefined);
     await repository?.store.close();
+  }
+
+  /** Lets the reader's lock go where nobody reads on. */
+  async #releaseIdleReader(signal: AbortSignal): Promise<void> {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    await unlessAborted(signal, reader.stopped());
+    if (reader.isBusy || this.#reader !== reader) return;
+    this.#reader = undefined;
+    await reader.close();
   }
 
   #open(signal: AbortSignal): Promise<Repository> {

@@ -25,8 +25,8 @@ export class Reader {
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #finished: Promise<void>;
-  /** What keeps the lock: calls, and streams that are not at their end. */
-  readonly #uses = new Set<Promise<unknown>>();
+  /** What keeps the lock: calls, and streams that are not at their end; each with the signal that stops it. */
+  readonly #uses = new Map<Promise<unknown>, AbortSignal>();
   #indexed: Promise<IndexedRepository> | undefined;
 
   /** Begins to lock; the first read waits for that. */
@@ -43,15 +43,21 @@ export class Reader {
     return this.#uses.size > 0;
   }
 
-  /** Runs `work`, during which the reader is busy. */
-  async use<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs `work`, which the signal stops; the reader is busy until it is over. */
+  async use<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const use = work();
-    this.#uses.add(use);
+    this.#uses.set(use, signal);
     try {
       return await use;
     } finally {
       this.#uses.delete(use);
     }
+  }
+
+  /** Resolves when everything is over that was stopped before: a stream that is cancelled reads on for a moment. */
+  async stopped(): Promise<void> {
+    const stopped = [...this.#uses].filter(([, signal]) => signal.aborted);
+    await Promise.allSettled(stopped.map(([use]) => use));
   }
 
   /** The files of a backup. */
@@ -66,7 +72,7 @@ export class Reader {
     signal.throwIfAborted();
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
       const reading = { repository, threads: this.#threads, options: { signal }, file, sink, guard: "none" } as const;
-      return this.use(() => readFile(reading));
+      return this.use(signal, () => readFile(reading));
     });
   }
 
@@ -89,7 +95,7 @@ export class Reader {
         await Promise.all([this.#threads.configure(repository.keys, "off"), lock.confirmed]);
         this.#ready.resolve();
         await this.#closed.promise;
-        while (this.isBusy) await Promise.allSettled(this.#uses);
+        while (this.isBusy) await Promise.allSettled(this.#uses.keys());
       });
     } catch (error) {
       if (!this.#stop.signal.aborted || error !== this.#stop.signal.reason) throw error;

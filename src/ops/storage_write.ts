@@ -29,7 +29,7 @@ export interface WriteHandleParts {
   readonly retryLockMs: number;
   readonly name: BackupName;
   readonly request: BackupRequest;
-  /** Its signal ends the backup at any moment. */
+  /** Its signal ends the backup until it has begun. */
   readonly options: Partial<WriteOptions>;
   /** Told when the backup holds nothing any more, committed or not; whoever waits for its end is told later. */
   readonly onOver: () => void;
@@ -66,7 +66,7 @@ export class WriteHandle implements BackupHandle {
     for (const { promise } of [this.#decided, this.#begun]) promise.catch(() => {});
     this.#finished = Promise.resolve().then(() => this.#perform());
     this.#finished.catch((error) => this.#begun.reject(error));
-    this.#heed(parts.options.signal, this.#finished);
+    this.#heed(parts.options.signal, this.#begun.promise);
   }
 
   get directory(): string {
@@ -77,9 +77,16 @@ export class WriteHandle implements BackupHandle {
     return this.#parts.name;
   }
 
-  /** Throws `ExistsError` where there is a backup of that name, and whatever keeps the repository from being locked. */
+  /**
+   * Throws `ExistsError` where there is a backup of that name, whatever keeps the repository from being locked, and
+   * `InterruptedError` where the signal was aborted by then; after that it does nothing any more.
+   */
   async begun(): Promise<void> {
     await this.#begun.promise;
+    const { signal } = this.#parts.options;
+    if (!signal?.aborted) return;
+    await this.cancel(interruption(signal));
+    throw interruption(signal);
   }
 
   /** Gives the backup up for a reason from outside; resolves when nothing of it goes on any more. */
@@ -141,7 +148,12 @@ export class WriteHandle implements BackupHandle {
         lock.confirmed.catch((error) => this.#fail(error));
         const limits = { ...packBytes !== undefined && { packBytes }, ...partLimits && { partLimits } };
         const tools = { repository, threads: started, world, lock, request, signal, ...limits };
-        return await withSession(tools, (session) => this.#write(session, repository));
+        try {
+          return await withSession(tools, (session) => this.#write(session, repository));
+        } catch (error) {
+          this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
+          throw error;
+        }
       });
     } catch (error) {
       this.#fail(error);

@@ -3,17 +3,34 @@ import { shortId } from "../base/id.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { RunType } from "../base/run_type.ts";
 import { isInFuture } from "./future.ts";
-import { type FreezerRules, freezerVerdicts } from "./level_freezer.ts";
-import { levelOf, type LevelRecord, type LevelRuleName, type LevelVerdict, newestChainOf } from "./level_history.ts";
+import {
+  type FreezerRules,
+  freezerVerdicts,
+  goesOn,
+  longestReplayVerdict,
+  withoutEmptyRules,
+} from "./level_freezer.ts";
+import {
+  levelOf,
+  type LevelRecord,
+  type LevelRuleName,
+  type LevelVerdict,
+  newestChainOf,
+  newestOf,
+} from "./level_history.ts";
 import { twinDbVerdict } from "./level_twindb.ts";
 
+export { withoutEmptyRules } from "./level_freezer.ts";
 export type { LevelRecord, LevelRuleName } from "./level_history.ts";
 
 /** What `--level` takes: `incremental` continues where it can, which is what `auto` does without other rules. */
 export const LEVEL_MODES = ["auto", "full", "incremental"] as const;
 export type LevelMode = (typeof LEVEL_MODES)[number];
 
-/** The rules for levels that somebody gave; without any, each backup continues the newest one. */
+/**
+ * The rules for levels that somebody gave. Without any, each backup continues the newest one; where that makes a chain to be
+ * replayed, until `LONGEST_REPLAY_LEVEL` is reached. The mode `incremental` is a rule in that sense, and `auto` is none.
+ */
 export interface LevelRules extends FreezerRules {
   readonly mode?: LevelMode;
   /** Runs of this type and of longer intervals are full, as TwinDB does it; needs a run type of the run itself. */
@@ -24,6 +41,8 @@ export interface LevelRules extends FreezerRules {
 export interface LevelRequest {
   readonly rules: LevelRules;
   readonly runType: RunType | null;
+  /** Whether a restore replays the chain from its level 0 up; where every backup stands alone, no chain is too long. */
+  readonly replaysChains: boolean;
   /** When it begins, in milliseconds since 1970 UTC. */
   readonly nowMs: number;
   /** Snapshots that cannot be read, and of which each may be the one to continue. */
@@ -73,18 +92,32 @@ export function decideLevel(history: readonly LevelRecord[], request: LevelReque
 
 /** What each rule that applies says. Where levels are equal the first names the decision, and to go on comes last. */
 function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): LevelVerdict[] {
-  const { rules, runType, nowMs, unreadable } = request;
+  const { runType, unreadable } = request;
+  const rules = withoutEmptyRules(request.rules);
   const verdicts: LevelVerdict[] = [];
   if (rules.mode === "full") verdicts.push({ rule: "level", parent: null, reason: "a full backup is asked for" });
   else if (unreadable.length > 0) verdicts.push(unreadableVerdict(unreadable));
-  const chain = newestChainOf(usable);
-  if (chain !== undefined) verdicts.push(...freezerVerdicts(chain, rules, nowMs));
-  else verdicts.push({ rule: "first", parent: null, reason: "there is no backup to continue" });
+  verdicts.push(...chainVerdicts(usable, rules, request));
   if (rules.fullBackup !== undefined && runType !== null) {
     verdicts.push(twinDbVerdict(usable, rules.fullBackup, runType));
   }
-  const goesOn = ({ rule }: LevelVerdict) => rule === "newest";
-  return [...verdicts.filter((verdict) => !goesOn(verdict)), ...verdicts.filter(goesOn)];
+  const isWeakest = ({ rule }: LevelVerdict) => rule === "newest";
+  return [...verdicts.filter((verdict) => !isWeakest(verdict)), ...verdicts.filter(isWeakest)];
+}
+
+/** What Freezer's rules say, or, without them, what there is to continue. */
+function chainVerdicts(
+  usable: readonly LevelRecord[],
+  rules: LevelRules,
+  { replaysChains, nowMs }: LevelRequest,
+): LevelVerdict[] {
+  const chain = newestChainOf(usable);
+  if (chain === undefined) return [{ rule: "first", parent: null, reason: "there is no backup to continue" }];
+  const { mode = "auto", fullBackup, ...limits } = rules;
+  if (Object.keys(limits).length > 0) return freezerVerdicts(chain, limits, nowMs);
+  if (!replaysChains) return [goesOn(newestOf(usable)!)];
+  const isFree = mode === "incremental" || fullBackup !== undefined;
+  return [(isFree ? null : longestReplayVerdict(chain)) ?? goesOn(chain.newest)];
 }
 
 function unreadableVerdict(unreadable: readonly SnapshotId[]): LevelVerdict {

@@ -53,18 +53,40 @@ function compareAge(a: LevelRecord, b: LevelRecord): number {
   return a.startedMs - b.startedMs || a.level - b.level;
 }
 
-/** The chain that the newest backup belongs to: its members, all branches included, and its highest level. */
+/** The chain whose level 0 is the newest: its members, all branches included, and its highest level. */
 export interface NewestChain {
   readonly newest: LevelRecord;
+  /** Its level 0, or undefined where that is gone: when the chain began nobody knows then. */
+  readonly levelZero: LevelRecord | undefined;
   readonly members: readonly LevelRecord[];
   readonly highest: number;
 }
 
-/** The newest chain of these records, or undefined where there are none. */
+/**
+ * The newest chain of these records, or undefined where there are none. One whose level 0 is gone has the place of its
+ * oldest member: it began before that. Of chains that began at one moment the one with the newest member is the newest.
+ */
 export function newestChainOf(records: readonly LevelRecord[]): NewestChain | undefined {
-  const newest = newestOf(records);
-  if (newest === undefined) return undefined;
-  const members = records.filter(({ base }) => base === newest.base);
-  const highest = members.reduce((level, member) => Math.max(level, member.level), 0);
-  return { newest, members, highest };
+  const chains = [...Map.groupBy(records, ({ base }) => base).values()].map(chainOfMembers);
+  return chains.reduce<NewestChain | undefined>(
+    (newest, chain) => newest === undefined || compareChains(newest, chain) <= 0 ? chain : newest,
+    undefined,
+  );
+}
+
+function chainOfMembers(members: readonly LevelRecord[]): NewestChain {
+  const newest = newestOf(members)!;
+  const levelZero = members.find(({ id, base }) => id === base);
+  return { newest, levelZero, members, highest: Math.max(...members.map(({ level }) => level)) };
+}
+
+/** Negative where `a` is the older chain. */
+function compareChains(a: NewestChain, b: NewestChain): number {
+  return earliestMsOf(a) - earliestMsOf(b) || compareAge(a.newest, b.newest) ||
+    (a.newest.base < b.newest.base ? -1 : 1);
+}
+
+/** When a chain began, or, where its level 0 is gone, a moment after that. */
+function earliestMsOf({ levelZero, members }: NewestChain): number {
+  return levelZero?.startedMs ?? Math.min(...members.map(({ startedMs }) => startedMs));
 }

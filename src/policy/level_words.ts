@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 
 /** More digits are a slip: at a backup an hour a chain gets to that level in eleven years. */
 const LEVEL = /^\d{1,5}$/;
-const DAYS = /^[1-9]\d{0,4}$/;
+const DAYS = /^\d{1,5}(\.\d{1,5})?$/;
 
 /** `text` as a level, 0 and up; throws `UsageError`. */
 export function parseLevel(text: string): number {
@@ -11,8 +11,8 @@ export function parseLevel(text: string): number {
   throw new UsageError(`Not a level: "${text}"; write a whole number of 0 to 99999`);
 }
 
-/** `text` as a number of days, 1 and up; throws `UsageError`. */
+/** `text` as a number of days, more than 0, with a fraction where that is wanted; throws `UsageError`. */
 export function parseDays(text: string): number {
-  if (DAYS.test(text)) return Number(text);
-  throw new UsageError(`Not a number of days: "${text}"; write a whole number of 1 to 99999`);
+  if (DAYS.test(text) && Number(text) > 0) return Number(text);
+  throw new UsageError(`Not a number of days: "${text}"; write one above 0 and up to 99999, such as 7 or 6.5`);
 }

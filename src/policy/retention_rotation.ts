@@ -1,8 +1,8 @@
 /**
  * Rotation as bakthat has it (grandfather, father, son): of each of the last days, weeks and months the first backup is
- * kept, and whatever lies in the future. Days are those of UTC.
+ * kept, and whatever lies in the future. Years are our own. Days are those of UTC.
  */
-import { dayOf, type Moment, momentOf, monthOf, weekOf } from "./calendar.ts";
+import { dayOf, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
 import { FUTURE_REASON, type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
 /** How many units to look back, the one that is under way included; 0 leaves a unit out. */
@@ -10,12 +10,18 @@ export interface Rotation {
   readonly days: number;
   readonly weeks: number;
   readonly months: number;
+  readonly years: number;
   /** 0 = Monday to 6 = Sunday. */
   readonly firstWeekDay: number;
 }
 
-/** bakthat's: a week of days, a month of weeks that begin on Saturday, half a year of months. */
-export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 4, months: 6, firstWeekDay: 5 };
+/** bakthat's: a week of days, a month of weeks that begin on Saturday, half a year of months, no years. */
+export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 4, months: 6, years: 0, firstWeekDay: 5 };
+
+/** Whether it keeps nothing of the past. */
+export function isEmptyRotation({ days, weeks, months, years }: Rotation): boolean {
+  return days + weeks + months + years === 0;
+}
 
 /** Judges the backups of one group, newest first. */
 export function applyRotation<T extends RetentionCandidate>(
@@ -30,6 +36,7 @@ export function applyRotation<T extends RetentionCandidate>(
     firstsOf(past, dayOf, dayOf(today) - rotation.days, "day"),
     firstsOf(past, weekNumbers(rotation), weekNumbers(rotation)(today) - rotation.weeks, "week"),
     firstsOf(past, monthOf, monthOf(today) - rotation.months, "month"),
+    firstsOf(past, yearOf, yearOf(today) - rotation.years, "year"),
   ];
   return newestFirst.map((backup) => {
     const isFuture = backup.time.nanoseconds > today.nanoseconds;

@@ -60,8 +60,16 @@ export function parseGrouping(text: string): GroupWord[] {
   ];
 }
 
-/** The day that a week begins on, 0 = Monday to 6 = Sunday. Throws `UsageError`. */
+const WEEK_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/** So many letters of a name are enough. */
+const SHORT_NAME = 3;
+
+/** The day that a week begins on, by its name, the three first letters of that, or 0 = Monday to 6 = Sunday. Throws `UsageError`. */
 export function parseWeekDay(text: string): number {
-  if (/^[0-6]$/.test(text)) return Number(text);
-  throw new UsageError(`Not a day of the week: "${text}"; write 0 for Monday to 6 for Sunday`);
+  const word = text.toLowerCase();
+  const day = WEEK_DAYS.findIndex((name, number) => [name, name.slice(0, SHORT_NAME), `${number}`].includes(word));
+  if (day !== -1) return day;
+  throw new UsageError(
+    `Not a day of the week: "${text}"; write saturday, sat, or a number, 0 for Monday to 6 for Sunday`,
+  );
 }

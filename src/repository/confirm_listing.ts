@@ -18,6 +18,8 @@ export interface ConfirmTools {
 export interface ExpectedFiles {
   readonly kind: SealedKind;
   readonly names: Iterable<string>;
+  /** Whether others may be there all the same, as where somebody else writes such files meanwhile; false by default. */
+  readonly withOthers?: boolean;
 }
 
 /** Some stores are late to list what was written, and go on listing what was removed: they get so many more looks. */
@@ -25,14 +27,13 @@ const MORE_LOOKS = 7;
 const PAUSE_MS = 1000;
 
 /**
- * Resolves once the store lists exactly these files. Throws `StoreError` where it goes on listing others; its message says
+ * Resolves once the store lists these files. Throws `StoreError` where it goes on listing others; its message says
  * what became of the work, as `outcome` puts it. Throws what the store throws, and the signal's reason.
  */
 export async function confirmListed(tools: ConfirmTools, expected: ExpectedFiles, outcome: string): Promise<void> {
   const { clock, signal } = tools;
-  const names = new Set(expected.names);
   for (let looksLeft = MORE_LOOKS;; looksLeft--) {
-    const difference = await differenceFrom(names, expected.kind, tools);
+    const difference = await differenceFrom(expected, tools);
     if (difference === null) return;
     if (looksLeft === 0) {
       throw new StoreError(
@@ -45,15 +46,15 @@ export async function confirmListed(tools: ConfirmTools, expected: ExpectedFiles
 
 const PLURALS: Readonly<Record<SealedKind, string>> = { index: "index files", snapshot: "snapshots", lock: "locks" };
 
-/** How the listing differs from the names, in words; null where it does not. */
+/** How the listing differs from what is expected, in words; null where it does not. */
 async function differenceFrom(
-  names: ReadonlySet<string>,
-  kind: SealedKind,
+  { kind, names: expected, withOthers = false }: ExpectedFiles,
   { files, signal }: ConfirmTools,
 ): Promise<string | null> {
+  const names = new Set(expected);
   const listed = new Set<string>();
   for await (const { name } of files.list(kind, { signal })) listed.add(name);
   const missing = names.difference(listed).size;
-  const additional = listed.difference(names).size;
+  const additional = withOthers ? 0 : listed.difference(names).size;
   return missing + additional === 0 ? null : `${missing} are missing, ${additional} are too many`;
 }

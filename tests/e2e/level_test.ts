@@ -7,11 +7,12 @@ const UTC = { TZ: "UTC" };
 
 Deno.test("put tells which rule decided the level, for people and for programs", async () => {
   await using box = await sandbox();
-  await box.put("shop", "one");
-  const explained = await box.agent(["put", "shop", "-q", "--max-level", "0", "--explain"], { stdin: "two" });
+  await box.put("shop", "zero");
+  await box.put("shop", "one", "--max-level", "0", "--always-level", "0");
+  const explained = await box.agent(["put", "shop", "-q", "--max-level", "1", "--explain"], { stdin: "two" });
   assert.equal(
     explained.stderr,
-    "level 0 by max-level: the newest chain has reached level 0, the highest allowed is 0\n",
+    "level 0 by max-level: the newest chain has reached level 1, the highest allowed is 1\n",
   );
   const [row] = await box.json(["put", "shop", "--level", "full"], { stdin: "three" });
   assert.deepEqual([row!["level"], row!["warnings"]], [0, []]);

@@ -140,9 +140,13 @@ Deno.test("rotate keeps the first backup of each unit, rm removes one", async ()
     ids.push((await saveBackup(repository, `${daysAgo}`, { series: "a", time })).id);
   }
   const dry = await box.agent(["rotate", "a", "--dry-run", "--days", "3", "--weeks", "0", "--months", "0"]);
+  const years = await box.json(["rotate", "a", "-n", "--days", "0", "--weeks", "0", "--months", "0", "--years", "100"]);
+  const reasons = (years[0]!["reasons"] as JsonRow[]).map(({ matches }) => matches as string[]);
+  assert.ok(reasons.every(([reason]) => ["first of its year", "in the future"].includes(reason!)), reasons.join());
+  assert.ok(reasons.length > 2, "a year that lies 800 days back has its backup, too");
   assert.match(dry.stdout, /first of its day\n.* in the future\n$/);
   assert.match(dry.stderr, /^agent: warning: 1 backup claims to be made in the future \([0-9a-f]{8} of "a" on db1/);
-  await box.ok(["rotate", "a", "--first-week-day", "0"]);
+  await box.ok(["rotate", "a", "--first-week-day", "Mon"]);
   assert.deepEqual(await left(box, ids), [2, 3]);
   assertFails(await box.agent(["rm", "a"]), ExitCode.usage, /Say which backup of "a": a@latest/);
   const { stdout, stderr } = await box.agent(["rm", `@${ids[3]}`]);
@@ -174,7 +178,8 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["rm", "prod/shop@latest", "--repack-cacheable-only"], /add --prune/],
   [["rotate", "a", "--days", "0", "--weeks", "0", "--months", "0"], /keeps nothing.*--days 7/],
   [["rotate", "a", "--days", "-1"], /Not a number of days to keep: "-1"/],
-  [["rotate", "a", "--first-week-day", "7"], /0 for Monday to 6 for Sunday/],
+  [["rotate", "a", "--first-week-day", "7"], /saturday, sat, or a number, 0 for Monday to 6 for Sunday/],
+  [["rotate", "a", "--years", "some"], /Not a number of years to keep: "some"/],
   [["rotate", "a@latest"], /Not a series name/],
 ];
 

@@ -106,7 +106,7 @@ Deno.test("policies that keep nothing are refused, of all or of one group, befor
     b: { ...day(2), tags: ["x"] },
     c: { ...day(1), host: "z" },
   });
-  const rotation = { ...DEFAULT_ROTATION, days: 0, weeks: 0, months: 0 };
+  const rotation = { ...DEFAULT_ROTATION, days: 0, weeks: 0, months: 0, years: 0 };
   for (
     const request of [
       policy({}),

@@ -230,6 +230,21 @@ Deno.test("many small index files become one", async () => {
   await assertHolds(store, [1, 2, 3, 4, 5], "one index");
 });
 
+Deno.test("a backup that is removed while a dry run lists them is no contradiction; for a prune it is", async () => {
+  const vanishingFrom = async (dryRun: boolean) => {
+    const store = await fiveBackups();
+    const [name] = await namesOf(store, "snapshot");
+    const file = { kind: "snapshot", name: name! } as const;
+    const clock = { now: () => new Date(0), monotonicMs: () => 0, sleep: () => store.remove(file) };
+    const vanishing = withFaults(store, (call) => {
+      return call.method === "get" && call.file?.name === name ? { type: "delay", delayMs: 0, clock } : undefined;
+    });
+    return pruneStore(vanishing, { dryRun });
+  };
+  assert.equal((await vanishingFrom(true)).applied, null);
+  await assert.rejects(vanishingFrom(false), /listed snapshot .* did not find it/);
+});
+
 for (const exclusive of [false, true]) {
   Deno.test(`${exclusive ? "an exclusive" : "a shared"} lock of somebody else keeps a prune out`, async () => {
     const store = await halfForgotten();

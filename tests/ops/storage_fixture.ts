@@ -1,5 +1,11 @@
 /** Storages on repositories in memory, and short ways to write and read their backups. */
-import { type BackupHandle, type BackupStorage, openStorage, type StartBackupOptions } from "../../src/mod.ts";
+import {
+  type AddFileOptions,
+  type BackupHandle,
+  type BackupStorage,
+  openStorage,
+  type StartBackupOptions,
+} from "../../src/mod.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, concat, type FakeWorld, fakeWorld, memoryRepository } from "../helpers/world.ts";
 
@@ -29,13 +35,19 @@ export function storageOn(store: BlobStore, world: FakeWorld): StorageFixture {
 }
 
 /** Writes a file in pieces and closes it. */
-export async function writeFile(handle: BackupHandle, path: string, bytes: Uint8Array, pieceBytes = 10_000) {
-  const writer = handle.addFile(path).getWriter();
+export async function writeFile(
+  handle: BackupHandle,
+  path: string,
+  bytes: Uint8Array,
+  pieceBytes = 10_000,
+  options: AddFileOptions = {},
+) {
+  const writer = handle.addFile(path, options).getWriter();
   for (let at = 0; at < bytes.length; at += pieceBytes) await writer.write(bytes.subarray(at, at + pieceBytes));
   await writer.close();
 }
 
-/** A whole backup of files, one after the other. */
+/** A whole backup of files, one after the other; the signal is given to each of its calls. */
 export async function backUp(
   storage: BackupStorage,
   name: string,
@@ -43,8 +55,9 @@ export async function backUp(
   options: StartBackupOptions = SMALL_CHUNKS,
 ) {
   const handle = await storage.startBackup(SHOP, name, options);
-  for (const [path, bytes] of Object.entries(files)) await writeFile(handle, path, bytes);
-  return await handle.endBackup();
+  const calls = options.signal ? { signal: options.signal } : {};
+  for (const [path, bytes] of Object.entries(files)) await writeFile(handle, path, bytes, undefined, calls);
+  return await handle.endBackup(calls);
 }
 
 /** The names of all backups of the directory. */

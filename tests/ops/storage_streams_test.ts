@@ -292,6 +292,17 @@ Deno.test("a backup of the same files again adds nothing but its manifest", asyn
   assert.equal(second.manifest.parent, first.backup.id);
 });
 
+Deno.test("rules for levels are those of a put", async () => {
+  await using fixture = await newStorage();
+  const { storage, world } = fixture;
+  const levels: number[] = [];
+  for (const name of ["1", "2", "3", "4"]) {
+    world.clock.jump(3_600_000);
+    levels.push((await backUp(storage, name, {}, { levelRules: { maxLevel: 1 } })).manifest.level);
+  }
+  assert.deepEqual(levels, [0, 1, 0, 1]);
+});
+
 Deno.test("a put and a storage backup go on from each other", async () => {
   await using fixture = await newStorage();
   const { storage, store, world } = fixture;

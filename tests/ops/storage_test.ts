@@ -1,6 +1,7 @@
 /** The storage interface, rule by rule: those of Vitess's `BackupStorage` and `BackupHandle`. */
 import assert from "node:assert/strict";
 import { ExistsError, IntegrityError, UsageError } from "../../src/base/errors.ts";
+import type { RunType } from "../../src/base/run_type.ts";
 import { accessTo, namesOf, noise, putBytes, readAllBackups } from "../helpers/world.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import {
@@ -127,6 +128,20 @@ Deno.test("names and directories are checked at the start", async () => {
   }
   for (const directory of ["", "/a", "a@b"]) await assert.rejects(storage.startBackup(directory, "a"), UsageError);
   assert.deepEqual(await namesOf(store, "lock"), []);
+});
+
+Deno.test("a run type that nobody knows is refused at the start, also as that of a full backup", async () => {
+  await using fixture = await newStorage();
+  const { storage, store } = fixture;
+  const unknown = "fortnightly" as RunType;
+  await assert.rejects(storage.startBackup(SHOP, FIRST, { runType: unknown }), {
+    message: /"fortnightly".*hourly, daily, weekly, monthly, yearly/,
+  });
+  const levelRules = { fullBackup: unknown };
+  await assert.rejects(storage.startBackup(SHOP, FIRST, { runType: "daily", levelRules }), UsageError);
+  await assert.rejects(putBytes(accessTo(store), fixture.world, noise(10, "a"), { runType: "" }), UsageError);
+  assert.deepEqual([await namesOf(store, "snapshot"), await namesOf(store, "lock")], [[], []]);
+  await backUp(storage, FIRST, {}, { runType: "daily" });
 });
 
 Deno.test("a name that exists is refused at the start; another directory may have it, too", async () => {

@@ -4,8 +4,10 @@ import * as fc from "fast-check";
 import type { ManifestId, SnapshotId } from "../../src/base/id.ts";
 import { RUN_TYPES, type RunType } from "../../src/base/run_type.ts";
 import { decideLevel, type LevelRecord, type LevelRequest, type LevelRules } from "../../src/policy/level.ts";
+import { newestChainOf } from "../../src/policy/level_history.ts";
 import { candidateParent, nextBackupType } from "../../src/policy/level_twindb.ts";
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 2, 1);
 
@@ -25,7 +27,8 @@ function history(...levels: readonly number[]): LevelRecord[] {
 }
 
 function decide(records: readonly LevelRecord[], rules: LevelRules = {}, request: Partial<LevelRequest> = {}) {
-  return decideLevel(records, { rules, runType: null, nowMs: NOW_MS, unreadable: [], ...request });
+  const usual = { rules, runType: null, replaysChains: false, nowMs: NOW_MS, unreadable: [] };
+  return decideLevel(records, { ...usual, ...request });
 }
 
 /** What is decided, in short: level, parent, rule. */
@@ -47,19 +50,24 @@ const FREEZER: readonly (readonly [
   ["none where max_level is less than the highest", [0, 1, 2, 3], { maxLevel: 2 }, [0, null, "max-level"]],
   ["none where max_level is the highest", [0, 1, 2], { maxLevel: 2 }, [0, null, "max-level"]],
   ["else the newest: below max_level", [0, 1], { maxLevel: 2 }, [2, "b1", "newest"]],
-  ["max_level 0 is always full", [0], { maxLevel: 0 }, [0, null, "max-level"]],
+  ["max_level 0 is as if it were not given", [0, 1, 2], { maxLevel: 0 }, [3, "c2", "newest"]],
   ["max_level counts the newest chain alone", [0, 1, 2, 0], { maxLevel: 1 }, [1, "d", "newest"]],
   ["none where always_level is less than the highest", [0, 1, 2], { alwaysLevel: 1 }, [0, null, "always-level"]],
   ["the one below where always_level is the highest", [0, 1, 2], { alwaysLevel: 2 }, [2, "b1", "always-level"]],
   ["so that it is made again and again on one base", [0, 1, 2, 2, 2], { alwaysLevel: 2 }, [2, "b1", "always-level"]],
   ["else the newest: below always_level", [0, 1], { alwaysLevel: 2 }, [2, "b1", "newest"]],
-  ["always_level 0 is always full", [0], { alwaysLevel: 0 }, [0, null, "always-level"]],
-  ["none where so many days have passed", [0, 1], { restartAlwaysLevelDays: 1 }, [0, null, "restart-always-level"]],
-  ["else the newest: fewer days have passed", [0, 1], { restartAlwaysLevelDays: 2 }, [2, "b1", "newest"]],
-  ["the one below, until so many days have passed", [0, 1, 1], { alwaysLevel: 1, restartAlwaysLevelDays: 2 }, [
+  ["always_level 0 is as if it were not given", [0, 1, 2], { alwaysLevel: 0 }, [3, "c2", "newest"]],
+  ["none where so many days have passed", [0, 1], { restartAlwaysLevelDays: 2 }, [0, null, "restart-always-level"]],
+  ["else the newest: fewer days have passed", [0, 1], { restartAlwaysLevelDays: 3 }, [2, "b1", "newest"]],
+  ["the one below, until so many days have passed", [0, 1, 1], { alwaysLevel: 1, restartAlwaysLevelDays: 4 }, [
     1,
     "a",
     "always-level",
+  ]],
+  ["none where the level 0 to count from is gone", [1, 2], { restartAlwaysLevelDays: 9 }, [
+    0,
+    null,
+    "restart-always-level",
   ]],
   ["max_level ends what always_level would repeat", [0, 1, 2], { maxLevel: 2, alwaysLevel: 2 }, [
     0,
@@ -76,12 +84,123 @@ for (const [rule, levels, rules, expected] of FREEZER) {
   Deno.test(`Freezer: ${rule}`, () => assert.deepEqual(outcome(history(...levels), rules), expected));
 }
 
-Deno.test("the days are counted from the newest backup to the moment", () => {
-  const records = history(0);
-  const rules = { restartAlwaysLevelDays: 7 };
+Deno.test("the days are counted from the level 0 of the newest chain, less five minutes, and have fractions", () => {
+  const records = history(0, 1, 2);
   const startedMs = records[0]!.startedMs;
-  assert.equal(decide(records, rules, { nowMs: startedMs + 7 * DAY_MS - 1 }).level, 1);
-  assert.equal(decide(records, rules, { nowMs: startedMs + 7 * DAY_MS }).level, 0);
+  for (const days of [7, 6.5, 3.25]) {
+    const rules = { restartAlwaysLevelDays: days };
+    const nowMs = startedMs + days * DAY_MS - 5 * MINUTE_MS;
+    assert.equal(decide(records, rules, { nowMs: nowMs - 1 }).level, 3, `${days}`);
+    assert.equal(decide(records, rules, { nowMs }).level, 0, `${days}`);
+  }
+  const { reason } = decide(records, { restartAlwaysLevelDays: 2.5 });
+  assert.equal(reason, "2.5 days have passed since level 0 of the newest chain, a0000000");
+});
+
+Deno.test("a level 0 of another chain, or a later member, does not make the newest chain older or younger", () => {
+  const [first, second, third] = history(0, 0, 1) as [LevelRecord, LevelRecord, LevelRecord];
+  const late = { ...third, id: idOf("late"), base: first.id };
+  const rules = { restartAlwaysLevelDays: 3 };
+  const { level, parent } = decide([first, second, late], rules);
+  assert.deepEqual([level, parent], [1, second.id], "the newest of the chain whose level 0 is newest");
+  const withoutRules = decide([first, second, late]);
+  assert.deepEqual([withoutRules.level, withoutRules.parent], [2, late.id], "the newest of all");
+  assert.deepEqual(decide([first, late], rules).rule, "restart-always-level");
+});
+
+Deno.test("a chain whose level 0 is gone has the place of its oldest member among the others", () => {
+  const [first, second, third] = history(0, 0, 1) as [LevelRecord, LevelRecord, LevelRecord];
+  const orphan = { ...third, base: idOf("gone") };
+  assert.equal(newestChainOf([first, second, orphan])?.newest, orphan);
+  const older = { ...orphan, id: idOf("older"), startedMs: first.startedMs - 1 };
+  assert.equal(newestChainOf([first, second, orphan, older])?.newest, second);
+});
+
+const nightlyJitter = fc.array(fc.integer({ min: 0, max: 5 * MINUTE_MS }), { minLength: 800, maxLength: 800 });
+
+/** The levels of nights in a row, each so late; retention may take backups away after each. */
+function levelsOfNights(jitters: readonly number[], rules: LevelRules, keep = Infinity): number[] {
+  let records: LevelRecord[] = [];
+  return jitters.map((jitterMs, night) => {
+    const startedMs = NOW_MS + night * DAY_MS + jitterMs;
+    const { level, parent } = decide(records, rules, { nowMs: startedMs });
+    const id = night.toString(16).padStart(64, "0") as ManifestId;
+    const base = records.find((record) => record.id === parent)?.base ?? id;
+    records = [...records, { id, level, base, startedMs, runType: null, problem: null }].slice(-keep);
+    return level;
+  });
+}
+
+Deno.test("a nightly job begins a chain every N days, whatever the minutes of its jitter", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 31 }), fc.boolean(), nightlyJitter, (days, isDifferential, jitters) => {
+      const rules = { restartAlwaysLevelDays: days, ...isDifferential && { alwaysLevel: 1 } };
+      const levels = levelsOfNights(jitters, rules);
+      assert.deepEqual(levels, jitters.map((_, night) => isDifferential ? Math.min(night % days, 1) : night % days));
+    }),
+    { seed: 20260302, numRuns: 40, endOnFailure: true },
+  );
+});
+
+Deno.test("a job of several runs a day begins a chain at the run that is due, also by half days", () => {
+  const halfDays = Array.from({ length: 60 }, (_, run) => NOW_MS + run * DAY_MS / 2);
+  let records: LevelRecord[] = [];
+  const levels = halfDays.map((startedMs, run) => {
+    const { level } = decide(records, { restartAlwaysLevelDays: 6.5 }, { nowMs: startedMs });
+    const id = idOf(`r${run}`);
+    records = [...records, {
+      id,
+      level,
+      base: level === 0 ? id : records.at(-1)!.base,
+      startedMs,
+      runType: null,
+      problem: null,
+    }];
+    return level;
+  });
+  assert.deepEqual(levels, halfDays.map((_, run) => run % 13));
+});
+
+Deno.test("a chain begins at least every N days where retention keeps fewer", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 2, max: 14 }),
+      fc.integer({ min: 1, max: 10 }),
+      nightlyJitter,
+      (days, keep, jitters) => {
+        const levels = levelsOfNights(jitters, { restartAlwaysLevelDays: days }, keep);
+        assert.ok(Math.max(...levels) < days, `level ${Math.max(...levels)} with ${keep} kept`);
+      },
+    ),
+    { seed: 20260303, numRuns: 40, endOnFailure: true },
+  );
+});
+
+Deno.test("without rules a chain that is replayed ends at level 6; streams go on", () => {
+  const series = (rules: LevelRules, replaysChains: boolean) => {
+    let records: LevelRecord[] = [];
+    for (let night = 0; night < 16; night++) {
+      const nowMs = NOW_MS + night * DAY_MS;
+      const { level } = decide(records, rules, { replaysChains, nowMs });
+      const id = idOf(`n${night}`);
+      const base = level === 0 ? id : records.at(-1)!.base;
+      records = [...records, { id, level, base, startedMs: nowMs, runType: null, problem: null }];
+    }
+    return records.map(({ level }) => level);
+  };
+  const inOneRow = Array.from({ length: 16 }, (_, night) => night);
+  const inSevens = inOneRow.map((night) => night % 7);
+  assert.deepEqual(series({}, true), inSevens);
+  assert.deepEqual(series({ mode: "auto", maxLevel: 0, alwaysLevel: 0 }, true), inSevens, "as if none were given");
+  assert.deepEqual(series({ mode: "auto" }, false), inOneRow);
+  assert.deepEqual(series({ mode: "incremental" }, true), inOneRow, "that is asked for");
+  assert.deepEqual(series({ maxLevel: 9 }, true), inOneRow.map((night) => night % 10));
+  assert.deepEqual(series({ restartAlwaysLevelDays: 3 }, true), inOneRow.map((night) => night % 3));
+  const { rule, reason } = decide(history(0, 1, 2, 3, 4, 5, 6), {}, { replaysChains: true });
+  assert.deepEqual([rule, reason], [
+    "max-level",
+    "the newest chain has reached level 6, and without rules none goes beyond 6",
+  ]);
 });
 
 Deno.test("TwinDB's next_backup_type for every pair of intervals, with and without a full copy", () => {
@@ -205,7 +324,9 @@ const rulesArbitrary = fc.record({
   mode: fc.constantFrom("auto" as const, "full" as const, "incremental" as const),
   maxLevel: small,
   alwaysLevel: small,
-  restartAlwaysLevelDays: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
+  restartAlwaysLevelDays: fc.option(fc.integer({ min: 1, max: 80 }).map((quarters) => quarters / 4), {
+    nil: undefined,
+  }),
   fullBackup: fc.option(fc.constantFrom(...RUN_TYPES), { nil: undefined }),
 }).map((rules) =>
   Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined)) as unknown as LevelRules
@@ -219,7 +340,7 @@ Deno.test("whatever the history, a decision fits its parent, keeps to max-level 
       const parent = list.find(({ id }) => id === decision.parent);
       assert.equal(decision.level, parent === undefined ? 0 : parent.level + 1);
       assert.equal(parent?.problem ?? null, null, "never an unfit one");
-      if (rules.maxLevel !== undefined) assert.ok(decision.level <= rules.maxLevel);
+      if (rules.maxLevel) assert.ok(decision.level <= rules.maxLevel);
       if (rules.mode === "full" || list.length === 0) assert.equal(decision.level, 0);
       if (decision.rule.endsWith("-parent")) assert.ok(decision.warnings.length > 0);
       for (const [name, value] of Object.entries(rules)) {

@@ -7,7 +7,7 @@ import { candidate, candidates, nows } from "./candidates.ts";
 
 /** A Wednesday. */
 const NOW = new Date("2026-01-14T12:00:00Z");
-const NONE = { ...DEFAULT_ROTATION, days: 0, weeks: 0, months: 0 };
+const NONE = { ...DEFAULT_ROTATION, days: 0, weeks: 0, months: 0, years: 0 };
 
 function kept(times: readonly string[], rotation: Partial<typeof NONE>, now = NOW): Record<string, string> {
   const judgements = applyRotation(times.map((time) => candidate(time)), { ...NONE, ...rotation }, now).reverse();
@@ -44,6 +44,15 @@ Deno.test("months are looked back over the end of the year", () => {
   const times = ["2025-10-31", "2025-11-02", "2025-11-20", "2025-12-31", "2026-01-02", "2026-01-03"];
   const first = "first of its month";
   assert.deepEqual(kept(times, { months: 3 }), { "2025-11-02": first, "2025-12-31": first, "2026-01-02": first });
+});
+
+Deno.test("of each of the last years the first backup is kept, this one included, and none without being asked", () => {
+  const times = ["2023-05-01", "2024-12-31", "2024-02-29", "2025-12-31T23:30:00-01:00", "2026-01-02", "2026-01-03"];
+  const first = "first of its year";
+  assert.deepEqual(kept(times, { years: 1 }), { "2025-12-31T23:30:00-01:00": first });
+  assert.deepEqual(kept(times, { years: 3 }), { "2024-02-29": first, "2025-12-31T23:30:00-01:00": first });
+  assert.deepEqual(Object.keys(kept(times, { years: Infinity })).length, 3);
+  assert.equal(DEFAULT_ROTATION.years, 0);
 });
 
 Deno.test("days are those of UTC, whatever zone a backup was made in", () => {
@@ -83,19 +92,23 @@ Deno.test("the defaults keep a week of days, four weeks and half a year of month
 
 Deno.test("no more is kept than units are asked for, and more units never keep less", () => {
   const counts = fc.integer({ min: 0, max: 12 });
-  fc.assert(fc.property(candidates, nows, counts, counts, counts, (backups, now, days, weeks, months) => {
+  fc.assert(fc.property(candidates, nows, fc.tuple(counts, counts, counts, counts), (backups, now, lookBack) => {
+    const [days, weeks, months, years] = lookBack;
     const keptIds = (rotation: typeof NONE) =>
       new Set(
         applyRotation(backups, rotation, now).filter(({ matches }) => matches.length > 0).map(({ backup }) =>
           backup.id
         ),
       );
-    const rotation = { ...NONE, days, weeks, months };
+    const rotation = { ...NONE, days, weeks, months, years };
     const future = backups.filter(({ time }) => time.nanoseconds > BigInt(now.getTime()) * 1_000_000n);
     const ids = keptIds(rotation);
-    assert.ok(ids.size <= days + weeks + months + future.length);
+    assert.ok(ids.size <= days + weeks + months + years + future.length);
     for (const { id } of future) assert.ok(ids.has(id));
-    assert.ok(ids.isSubsetOf(keptIds({ ...rotation, days: days + 1, months: months + 2 })));
+    assert.ok(ids.isSubsetOf(keptIds({ ...rotation, days: days + 1, months: months + 2, years: years + 1 })));
+    const without = keptIds({ ...rotation, years: 0 });
+    const ofYears = keptIds({ ...NONE, years });
+    assert.deepEqual(ids, without.union(ofYears), "what a unit keeps does not depend on the others");
     const days1 = applyRotation(backups, { ...NONE, days }, now).filter(({ matches }) =>
       matches[0] === "first of its day"
     );

@@ -43,8 +43,12 @@ Deno.test("groupings are restic's words and series", () => {
   for (const text of ["nope", "host;paths", "constructor"]) assert.throws(() => parseGrouping(text), UsageError, text);
 });
 
-Deno.test("days of the week are numbers from Monday on", () => {
-  assert.equal(parseWeekDay("0"), 0);
-  assert.equal(parseWeekDay("6"), 6);
-  for (const text of ["7", "-1", "", "sat", "1.0"]) assert.throws(() => parseWeekDay(text), UsageError, text);
+Deno.test("days of the week are names, their three first letters, or numbers from Monday on", () => {
+  const names = ["monday", "Tuesday", "WEDNESDAY", "thursday", "friday", "saturday", "sunday"];
+  for (const [number, name] of names.entries()) {
+    for (const text of [name, name.slice(0, 3), `${number}`]) assert.equal(parseWeekDay(text), number, text);
+  }
+  for (const text of ["7", "-1", "", "s", "satur", "samstag", "1.0", " mon", "05"]) {
+    assert.throws(() => parseWeekDay(text), UsageError, text);
+  }
 });

@@ -35,6 +35,8 @@ interface Action {
   readonly share: number;
   /** Whether it takes backups away, but for the newest ones. */
   readonly forgets?: boolean;
+  /** Whether it takes one backup away, which it is told; one has to be left then. */
+  readonly removes?: boolean;
   /** Damages the repository before; gives what else belongs to the command. That, and a prune, make all well again. */
   readonly damage?: (box: Sandbox, draws: Draws) => Promise<readonly string[]>;
 }
@@ -43,6 +45,7 @@ const ACTIONS: readonly Action[] = [
   { args: ["put", "s", "-q", "--guard", "none"], share: 4 },
   { args: ["forget", "--keep-last", String(KEPT), "-q"], share: 1, forgets: true },
   { args: ["forget", "--keep-last", String(KEPT), "--prune", "-q"], share: 1, forgets: true },
+  { args: ["rm", "-q"], share: 1, removes: true },
   { args: ["prune", "--max-unused", "0", "-q"], share: 1 },
   { args: ["prune", "-q"], share: 1 },
   { args: ["repair", "index", "-q"], share: 1, damage: loseIndex },
@@ -108,11 +111,13 @@ class KillingRun implements AsyncDisposable {
   /** One command that is killed, and all that has to hold afterwards. */
   async step(isThorough: boolean): Promise<void> {
     const shares = ACTIONS.flatMap((action) => Array.from({ length: action.share }, () => action));
-    const action = this.#draws.pick(shares)!;
+    const able = shares.filter(({ removes = false }) => !removes || this.#expected.length > 1);
+    const action = this.#draws.pick(able)!;
+    const going = action.removes ? this.#draws.pick(this.#expected) : undefined;
     try {
-      const ending = await this.#perform(action);
+      const ending = await this.#perform(action, going);
       await this.#box.ok(["check", "-q"]);
-      await this.#compareListing(action, ending);
+      await this.#compareListing(action, ending, going);
       await (isThorough ? this.#restoreWithPrograms() : this.#restoreHere());
     } catch (error) {
       throw new Error(`after ${this.#log.slice(-20).join("; ")} (STRESS_SEED=${SEED})`, { cause: error });
@@ -123,8 +128,9 @@ class KillingRun implements AsyncDisposable {
     await this.#moments[Symbol.asyncDispose]();
   }
 
-  async #perform(action: Action): Promise<Ending> {
-    const args = [...action.args, ...await action.damage?.(this.#box, this.#draws) ?? []];
+  async #perform(action: Action, going: string | undefined): Promise<Ending> {
+    const named = going === undefined ? [] : [`@${going}`];
+    const args = [...action.args, ...named, ...await action.damage?.(this.#box, this.#draws) ?? []];
     const isPut = args[0] === "put";
     if (isPut) this.#stream = this.#changed();
     await using running = this.#box.start(args);
@@ -144,16 +150,16 @@ class KillingRun implements AsyncDisposable {
   }
 
   /** Holds what is listed against what was expected, and expects that from here on. */
-  async #compareListing(action: Action, { isKilled, stdout }: Ending): Promise<void> {
+  async #compareListing(action: Action, { isKilled, stdout }: Ending, going: string | undefined): Promise<void> {
     const listed = (await this.#box.json(["ls"])).map(({ id }) => String(id));
     const fresh = listed.filter((id) => !this.#expected.includes(id));
     const acknowledged = action.args[0] === "put" ? stdout.trim() : "";
     if (action.args[0] === "put" && fresh.length === 1) this.#md5ById.set(fresh[0]!, hash("md5", this.#stream));
     else assert.deepEqual(fresh, [], "backups that nobody made");
     if (acknowledged !== "") assert.deepEqual(fresh, [acknowledged]);
-    const mustStay = action.forgets ? this.#expected.slice(-KEPT) : this.#expected;
+    const mustStay = (action.forgets ? this.#expected.slice(-KEPT) : this.#expected).filter((id) => id !== going);
     assert.deepEqual(mustStay.filter((id) => !listed.includes(id)), [], "backups that are lost");
-    if (action.forgets && !isKilled) assert.deepEqual(listed, mustStay);
+    if ((action.forgets || action.removes) && !isKilled) assert.deepEqual(listed, mustStay);
     this.#expected = listed;
   }
 

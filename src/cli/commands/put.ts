@@ -59,7 +59,8 @@ It is compared with the streams of that file name in earlier backups of the seri
 recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its format is
 committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.
 
-A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins:
+A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins. Days
+are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and --always-level 0 are no rules.
   agent put prod/shop --max-level 6                              a full one after level 6
   agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
   agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full hourly, else daily one`;
@@ -78,7 +79,10 @@ export function putCommand(context: CliContext): Command {
     .addOption(new Option("--level <level>", "full, or go on where possible").choices(LEVEL_MODES).default("auto"))
     .option("--max-level <n>", "a full one where the newest chain has reached level N")
     .option("--always-level <n>", "from level N on make it again and again, on the same level below")
-    .option("--restart-always-level <days>", "a full one where the newest backup is so many days old")
+    .option(
+      "--restart-always-level <days>",
+      "a full one where the newest chain began so many days ago, such as 7 or 6.5",
+    )
     .addOption(new Option("--full-backup <type>", "runs of this type and longer ones are full").choices(RUN_TYPES))
     .option("--explain", "say on standard error which rule decided the level")
     .option(

@@ -13,6 +13,10 @@ import { refuseDamage, type RetentionRunOptions, runRetention } from "../retenti
 import { withRepositoryOptions } from "../repository_options.ts";
 import { writeWarning } from "../warning.ts";
 
+const NOTES = `
+Others may go on reading and writing meanwhile. Only for the newest good backup of a series, and with --prune, the
+repository has to be quiet: --retry-lock waits for that.`;
+
 /** The command's specification. */
 export function rmCommand(context: CliContext): Command {
   const command = new Command("rm")
@@ -24,7 +28,7 @@ export function rmCommand(context: CliContext): Command {
     .action((selector: string, options: RetentionRunOptions, self: Command) =>
       run(selector, allOptions(self, options), context)
     );
-  return withRepositoryOptions(withPruneAfterwards(command));
+  return withRepositoryOptions(withPruneAfterwards(command)).addHelpText("after", NOTES);
 }
 
 async function run(selector: string, options: RetentionRunOptions, context: CliContext): Promise<void> {

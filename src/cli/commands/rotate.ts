@@ -1,5 +1,5 @@
-/** `agent rotate`: keep the first backup of each of the last days, weeks and months of a series. */
-import { Command } from "commander";
+/** `agent rotate`: keep the first backup of each of the last days, weeks, months and years of a series. */
+import { Command, Option } from "commander";
 import { parseSeries } from "../../format/series.ts";
 import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation.ts";
 import { parseCount, parseWeekDay } from "../../policy/retention_words.ts";
@@ -21,16 +21,23 @@ Backups of several hosts are rotated apart.`;
 
 /** The command's specification. */
 export function rotateCommand(context: CliContext): Command {
-  const { days, weeks, months, firstWeekDay } = DEFAULT_ROTATION;
+  const { days, weeks, months, years, firstWeekDay } = DEFAULT_ROTATION;
   const count = (unit: string) => (value: string) => parseCount(value, `${unit} to keep`);
   const command = new Command("rotate")
-    .description("keep the first backup of each of the last days, weeks and months, and remove the others")
+    .description("keep the first backup of each of the last days, weeks, months and years, and remove the others")
     .usage("[options] SERIES")
     .argument("<series>", "the series to rotate")
     .option("--days <n>", "days to look back, today included", count("days"), days)
     .option("--weeks <n>", "weeks to look back", count("weeks"), weeks)
     .option("--months <n>", "months to look back", count("months"), months)
-    .option("--first-week-day <n>", "when weeks begin, 0 = Monday to 6 = Sunday", parseWeekDay, firstWeekDay)
+    .option("--years <n>", "years to look back", count("years"), years)
+    .addOption(
+      new Option(
+        "--first-week-day <day>",
+        "when weeks begin: monday to sunday, mon to sun, or 0 = Monday to 6 = Sunday",
+      )
+        .argParser(parseWeekDay).default(firstWeekDay, "saturday"),
+    )
     .option("--host <name>", "only backups of this host")
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
     .option("--allow-last", "remove even the last good backup of the series")
@@ -41,11 +48,11 @@ export function rotateCommand(context: CliContext): Command {
 
 async function run(seriesText: string, options: RotateOptions, context: CliContext): Promise<void> {
   const series = parseSeries(seriesText);
-  const { days, weeks, months, firstWeekDay, host } = options;
+  const { days, weeks, months, years, firstWeekDay, host } = options;
   const request = {
     kind: "rotation",
     series,
-    rotation: { days, weeks, months, firstWeekDay },
+    rotation: { days, weeks, months, years, firstWeekDay },
     ...host === undefined ? {} : { hosts: [host] },
   } as const;
   refuseDamage(await runRetention(request, options, reportRetention, context), options);
