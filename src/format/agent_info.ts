@@ -3,7 +3,7 @@
  * the manifest. restic ignores it and drops it when it rewrites a snapshot; the manifest is what counts.
  */
 import * as v from "valibot";
-import type { ManifestId } from "../base/id.ts";
+import type { BlobId, ManifestId } from "../base/id.ts";
 import type { ManifestChunker } from "./manifest.ts";
 import { count, fields, id, text, timestamp } from "./schema.ts";
 import { type BackupName, backupNameProblem } from "./series.ts";
@@ -35,12 +35,16 @@ export interface AgentSnapshotInfo {
   readonly complete: boolean | null;
   /** The format that the guard recognised. */
   readonly guard: string;
+  /** There where a stream was much smaller than the one before, absent otherwise. */
+  readonly shrunk?: true;
   /** How its streams were cut, so that the next backup of the series can go on the same way. */
   readonly chunker: ManifestChunker;
   /** When the streams last differed from those of the backup before: their modification time in the tree. */
   readonly modified: Rfc3339;
   readonly started: Rfc3339;
   readonly finished: Rfc3339;
+  /** The tree that was committed, absent in snapshots of older programs: with another one the snapshot was rewritten. */
+  readonly tree?: BlobId;
 }
 
 const schema = fields({
@@ -58,10 +62,12 @@ const schema = fields({
   files: count,
   complete: v.nullable(v.boolean()),
   guard: text,
+  shrunk: v.exactOptional(v.literal(true)),
   chunker: fields({ algorithm: text, min: count, average: count, max: count }),
   modified: timestamp,
   started: timestamp,
   finished: timestamp,
+  tree: v.exactOptional(id<BlobId>()),
 });
 
 function isBackupName(value: string): value is BackupName {

@@ -20,7 +20,8 @@ export function candidate(text: string, shape: Partial<PlannedBackup> = {}): Pla
     series: "prod/shop",
     host: "db1",
     paths: ["/prod/shop"],
-    isGood: true,
+    health: "ok",
+    shrunk: false,
     ...shape,
   };
 }
@@ -34,7 +35,8 @@ export const candidates: fc.Arbitrary<PlannedBackup[]> = fc.array(
     runType: fc.constantFrom(null, "hourly", "daily", "yearly"),
     series: fc.constantFrom("prod/shop", "dev"),
     host: fc.constantFrom("db1", "db2"),
-    isGood: fc.boolean(),
+    health: fc.constantFrom("ok", "unjudged", "unknown", "empty", "broken"),
+    shrunk: fc.boolean(),
   }),
   { maxLength: 40 },
 ).map((rows) =>

@@ -17,13 +17,15 @@ interface Asked {
   readonly selected?: readonly PlannedBackup[];
   readonly groupBy?: readonly GroupWord[];
   readonly allowLast?: boolean;
+  readonly isPolicy?: boolean;
   readonly now?: Date;
 }
 
 function plan(all: readonly PlannedBackup[], rules: KeepRules, asked: Asked = {}) {
-  const { selected = all, groupBy = DEFAULT_GROUPING, allowLast = false, now = NOW } = asked;
+  const { selected = all, groupBy = DEFAULT_GROUPING, allowLast = false, isPolicy = true, now = NOW } = asked;
   return planRetention(all, selected, {
     judge: (group) => applyPolicy(group, rules, now),
+    isPolicy,
     groupBy,
     allowLast,
     now,
@@ -62,7 +64,7 @@ Deno.test("the newest good backup of a series on a host stays where a policy wou
   const backups = [
     candidate("2026-01-01"),
     candidate("2026-01-02"),
-    candidate("2026-01-03", { isGood: false }),
+    candidate("2026-01-03", { health: "broken" }),
     candidate("2026-01-04", { host: "db2" }),
   ];
   const [db1, db2] = plan(backups, NONE);
@@ -75,14 +77,14 @@ Deno.test("the newest good backup of a series on a host stays where a policy wou
 });
 
 Deno.test("an incomplete backup that a policy keeps does not stand for its series", () => {
-  const backups = [candidate("2026-01-01"), candidate("2026-01-02"), candidate("2026-01-03", { isGood: false })];
+  const backups = [candidate("2026-01-01"), candidate("2026-01-02"), candidate("2026-01-03", { health: "broken" })];
   const [group] = plan(backups, LAST);
   assert.deepEqual(ids(group!.keep), ["2026-01-03", "2026-01-02"]);
   assert.ok(!group!.policyKeepsNothing);
 });
 
 Deno.test("of a series without a good backup none is spared", () => {
-  const [group] = plan([candidate("2026-01-01", { isGood: false })], NONE);
+  const [group] = plan([candidate("2026-01-01", { health: "broken" })], NONE);
   assert.deepEqual(ids(group!.remove), ["2026-01-01"]);
 });
 
@@ -100,7 +102,7 @@ Deno.test("backups from a clock that ran ahead do not stand in for the real ones
   assert.deepEqual(ids(last!.keep), ["2038-01-19", "2026-01-02"]);
   assert.deepEqual(last!.reasons.at(-1)!.matches, ["last good backup"]);
   assert.deepEqual(ids(last!.inFuture), ["2038-01-19", "2037-01-01"]);
-  const [incomplete] = plan([backups[0]!, candidate("2026-01-02", { isGood: false }), backups[3]!], LAST);
+  const [incomplete] = plan([backups[0]!, candidate("2026-01-02", { health: "broken" }), backups[3]!], LAST);
   assert.deepEqual(ids(incomplete!.keep), ["2038-01-19", "2026-01-01"]);
   const [onlyFuture] = plan(backups.slice(2), NONE);
   assert.deepEqual(
