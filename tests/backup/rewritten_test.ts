@@ -73,12 +73,19 @@ Deno.test("another tool's snapshots cost no index and stay what they are", async
   assert.deepEqual(await recoverBackup(elsewhere, () => Promise.resolve(repository)), elsewhere);
 });
 
-Deno.test("a manifest that cannot be read leaves the backup bare, a failing store is told", async () => {
+Deno.test("a manifest that cannot be read is damage of what was ours, a failing store is told", async () => {
   const { repository, bare } = await rewrittenTwice();
   const damaged = { ...repository, index: await loadIndex(repository.files, { dataPlaces: false }) };
   const lost = { ...damaged, store: { ...repository.store, get: () => Promise.reject(new Error("the network")) } };
   for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
   const empty = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
-  assert.deepEqual(await withRewritten(bare, () => Promise.resolve(empty)), bare);
+  const recovered = await withRewritten(bare, () => Promise.resolve(empty));
+  assert.deepEqual(recovered.map(({ info }) => info), [null, null]);
+  assert.ok(recovered.every(({ damage }) => /^Missing tree blob/.test(damage!)));
+  const foreign = bare.map((backup) => ({
+    ...backup,
+    snapshot: { ...backup.snapshot, programVersion: "restic 0.19" },
+  }));
+  assert.deepEqual(await withRewritten(foreign, () => Promise.resolve(empty)), foreign);
   await assert.rejects(withRewritten(bare, () => Promise.resolve(lost)), /the network/);
 });

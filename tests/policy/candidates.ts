@@ -31,7 +31,7 @@ export const candidates: fc.Arbitrary<PlannedBackup[]> = fc.array(
   fc.record({
     minutes: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 2_000_000 })),
     offsetMinutes: fc.constantFrom(0, 120, -480, 330, 840),
-    tags: fc.subarray(["nightly", "keep"]),
+    tags: fc.subarray(["nightly", "keep", "hold"]),
     runType: fc.constantFrom(null, "hourly", "daily", "yearly"),
     series: fc.constantFrom("prod/shop", "dev"),
     host: fc.constantFrom("db1", "db2"),
