@@ -25,7 +25,7 @@ export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[]
 
 /** As `chainOf`, whatever the levels are; throws `IntegrityError` only where parents go round in a circle. */
 export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
-  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
+  const byId = backupsById(backups);
   const newestFirst: ChainMember[] = [];
   const passed = new Set<string>();
   for (let current: Backup | undefined = last; current !== undefined;) {
@@ -40,6 +40,13 @@ export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMe
     current = parent;
   }
   return newestFirst.reverse();
+}
+
+/** Backups by their ids. What another tool left of one has its id, too, and comes second to what is whole. */
+export function backupsById(backups: readonly Backup[]): Map<string, Backup> {
+  const isDamaged = ({ damage }: Backup) => damage !== null;
+  const wholeLast = [...backups.filter(isDamaged), ...backups.filter((backup) => !isDamaged(backup))];
+  return new Map(wholeLast.map((backup) => [backup.id, backup]));
 }
 
 /** A backup as a member of its chain. */
@@ -62,7 +69,7 @@ function follows({ info }: Backup, parent: Backup): boolean {
 
 /** Those of the backups for which `chainOf` throws. Each is looked at once, however long the chains are. */
 export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
-  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
+  const byId = backupsById(backups);
   const parentOf = ({ info }: Backup) => info?.parent ? byId.get(info.parent) : undefined;
   const isBroken = new Map<Backup, boolean>();
   for (const last of backups) {
