@@ -302,6 +302,26 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from what claims.*future/);
 });
 
+Deno.test("many backups on one day are told of, also in a quiet run", async () => {
+  await using box = await sandbox();
+  const repository = await box.open();
+  const DAY_MS = 86_400_000;
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  for (const [i, ms] of [today - 3 * DAY_MS, today - 2 * DAY_MS, today - DAY_MS, today - DAY_MS + 1].entries()) {
+    await saveBackup(repository, String(i), { time: new Date(ms).toISOString() });
+  }
+  await repository.store.close();
+  const { exitCode, stderr } = await box.agent(["forget", "-q", "--keep-last", "1"]);
+  assert.equal(exitCode, ExitCode.done);
+  const date = new Date(today - DAY_MS).toISOString().slice(0, 10);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^agent: warning: 2 backups of "prod/shop" on db1 came on ${date}, more than on any day before \\(1\\): [^\n]+\n$`,
+    ),
+  );
+});
+
 Deno.test("beside a damaged snapshot a policy removes nothing, with exit code 4, unless that is asked for", async () => {
   await using box = await sandbox();
   const ids = await snapshotsOf(box, [["01"], ["02"], ["03"]]);

@@ -233,6 +233,29 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
   });
 });
 
+Deno.test("a day with more backups than any before is told of, of the series that the policy is about", async () => {
+  const at = (day: number, hour: number, shape: SavedShape = {}) => ({
+    time: `2026-01-3${day}T0${hour}:00:00Z`,
+    ...shape,
+  });
+  const { access, world } = await repositoryWith({
+    ...{ a: day(1), b: day(2), c: at(0, 1), d: at(0, 2), e: at(0, 3) },
+    ...{ f: { ...day(1), series: "dev" }, g: at(0, 1, { series: "dev" }), h: at(0, 2, { series: "dev" }) },
+    ahead: { time: "2031-01-01T00:00:00Z" },
+    furtherAhead: { time: "2031-01-01T01:00:00Z" },
+  });
+  const ofShop = policy({ counts: { last: 3 } }, { series: ["prod/shop"] });
+  const { bursts } = await forget(access, ofShop, world, { dryRun: true });
+  assert.deepEqual(bursts.map(({ series, host, count, most }) => [series, host, count, most]), [[
+    "prod/shop",
+    "db1",
+    3,
+    1,
+  ]]);
+  const all = await forget(access, LAST, world, { dryRun: true });
+  assert.deepEqual(all.bursts.map(({ series }) => series).sort(), ["dev", "prod/shop"]);
+});
+
 Deno.test("rotation is about exactly one series, each host on its own", async () => {
   const { access, world, left } = await repositoryWith({
     first: { time: "2026-01-02T00:00:00Z" },
