@@ -148,8 +148,9 @@ programTest({
     await using box = opened;
     await restic.ok(["rewrite", "--exclude", "*.manifest.json", "--forget"]);
     deepEqual((await box.json(["ls"])).map(({ level, damage }) => [level, damage]), [[null, null], [null, null]]);
-    const { exitCode, stdout } = await box.agent(["status", "--expect", "26h"]);
+    const { exitCode, stdout, stderr } = await box.agent(["status", "--expect", "26h"]);
     equal(exitCode, ExitCode.overdue);
+    match(stderr, /^Of unknown backups.*--any$/m);
     match(stdout, /unknown$/m);
     await box.ok(["status", "--expect", "26h", "--any"]);
   },
