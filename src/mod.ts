@@ -66,6 +66,7 @@ export {
   type RetentionFilter,
   type RetentionRequest,
 } from "./ops/forget.ts";
+export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
 export { prune, type PruneOptions, type PruneProgress, type PruneResult } from "./ops/prune.ts";
 export { repairIndex, type RepairIndexOptions } from "./ops/repair_index.ts";
 export { type PackRepair, repairPacks, type RepairPacksOptions } from "./ops/repair_packs.ts";

@@ -2,7 +2,7 @@
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/agent_info.ts";
 import type { Snapshot } from "../format/snapshot.ts";
-import { type Rfc3339, timestampToDate } from "../format/time.ts";
+import { compareTimestamps, type Rfc3339, timestampToDate } from "../format/time.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { StoredSnapshot } from "../repository/snapshots.ts";
 
@@ -13,11 +13,14 @@ export interface Backup {
   readonly snapshotId: SnapshotId;
   readonly snapshot: Snapshot;
   readonly series: string;
+  /** The snapshot's, whatever the manifest says: who corrects a wrong one corrects the snapshot. */
   readonly host: string;
-  /** When its stream began; of a snapshot by another tool its only time. */
+  /** When its streams began: the snapshot's time, for the same reason. */
   readonly started: Rfc3339;
   /** What we know besides, or null for a snapshot that another tool wrote or rewrote. */
   readonly info: AgentSnapshotInfo | null;
+  /** How what is left of it differs from what was committed; null where nothing is known to. Only `withRewritten` tells. */
+  readonly damage: string | null;
 }
 
 /** The backup that a snapshot stands for. */
@@ -29,8 +32,9 @@ export function backupOf({ id, snapshot }: StoredSnapshot): Backup {
     snapshot,
     series: info?.series ?? seriesOfPaths(snapshot.paths),
     host: snapshot.hostname,
-    started: info?.started ?? snapshot.time,
+    started: snapshot.time,
     info,
+    damage: null,
   };
 }
 
@@ -54,13 +58,32 @@ export function startedMsOf({ started }: Backup): number {
   return timestampToDate(started).getTime();
 }
 
+/** When a backup was finished; null where nobody wrote that down, or by a clock that was found to be wrong. */
+export function finishedOf({ info, started }: Backup): Rfc3339 | null {
+  return info !== null && compareTimestamps(info.started, started) === 0 ? info.finished : null;
+}
+
 /** Negative where `a` is the older one: begun earlier or, of two begun at one moment, of the lower level. */
 export function compareAge(a: Backup, b: Backup): number {
   return startedMsOf(a) - startedMsOf(b) || (a.info?.level ?? 0) - (b.info?.level ?? 0);
 }
 
-/** The backups without those that restic made of another one among them: such a copy has its original's id. */
+/**
+ * The backups without those that were made of another one among them: such a copy has its original's id. Of several copies
+ * that say the same of one that is gone, the last is left.
+ */
 export function withoutCopies(backups: readonly Backup[]): Backup[] {
   const present = new Set(backups.map(({ id, snapshotId }) => `${id} ${snapshotId}`));
-  return backups.filter(({ id, snapshot }) => !present.has(`${id} ${snapshot.original}`));
+  const left = backups.filter(({ id, snapshot }) => !present.has(`${id} ${snapshot.original}`));
+  return [...new Map(left.map((backup) => [copyKey(backup), backup])).values()];
+}
+
+function copyKey({ id, snapshotId, snapshot: { original, hostname, time, tree } }: Backup): string {
+  return original === null ? snapshotId : JSON.stringify([id, original, hostname, time, tree]);
+}
+
+/** The backups without what another tool left of one that is itself among them. */
+export function withoutDamagedCopies(backups: readonly Backup[]): Backup[] {
+  const present = new Set<string | null>(backups.map(({ snapshotId }) => snapshotId));
+  return backups.filter(({ damage, snapshot }) => damage === null || !present.has(snapshot.original));
 }

@@ -25,7 +25,7 @@ export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[]
 
 /** As `chainOf`, whatever the levels are; throws `IntegrityError` only where parents go round in a circle. */
 export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
-  const byId = new Map<string, Backup>(backups.map((backup) => [backup.id, backup]));
+  const byId = backupsById(backups);
   const newestFirst: ChainMember[] = [];
   const passed = new Set<string>();
   for (let current: Backup | undefined = last; current !== undefined;) {
@@ -42,17 +42,52 @@ export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMe
   return newestFirst.reverse();
 }
 
+/** Backups by their ids. What another tool left of one has its id, too, and comes second to what is whole. */
+export function backupsById(backups: readonly Backup[]): Map<string, Backup> {
+  const isDamaged = ({ damage }: Backup) => damage !== null;
+  const wholeLast = [...backups.filter(isDamaged), ...backups.filter((backup) => !isDamaged(backup))];
+  return new Map(wholeLast.map((backup) => [backup.id, backup]));
+}
+
 /** A backup as a member of its chain. */
 export function memberOf(backup: Backup): ChainMember {
   return { id: backup.id, level: backup.info?.level ?? null, backup };
 }
 
 /** Throws `IntegrityError` unless the level of a backup is its parent's and one. */
-export function assertFollows({ id, info }: Backup, parent: Backup): void {
-  if (info !== null && parent.info !== null && parent.info.level === info.level - 1) return;
+export function assertFollows(backup: Backup, parent: Backup): void {
+  if (follows(backup, parent)) return;
+  const { id, info } = backup;
   throw new IntegrityError(
     `Broken chain: backup ${id} of level ${info?.level} follows one of level ${parent.info?.level}`,
   );
+}
+
+function follows({ info }: Backup, parent: Backup): boolean {
+  return info !== null && parent.info !== null && parent.info.level === info.level - 1;
+}
+
+/** Those of the backups for which `chainOf` throws. Each is looked at once, however long the chains are. */
+export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
+  const byId = backupsById(backups);
+  const parentOf = ({ info }: Backup) => info?.parent ? byId.get(info.parent) : undefined;
+  const isBroken = new Map<Backup, boolean>();
+  for (const last of backups) {
+    const way = new Set<Backup>();
+    let end: Backup | undefined = last;
+    while (end !== undefined && !isBroken.has(end) && !way.has(end)) {
+      way.add(end);
+      end = parentOf(end);
+    }
+    // What is met again on the way closes a circle.
+    let broken = end !== undefined && (isBroken.get(end) ?? true);
+    for (const backup of [...way].reverse()) {
+      const parent = parentOf(backup);
+      broken ||= parent !== undefined && !follows(backup, parent);
+      isBroken.set(backup, broken);
+    }
+  }
+  return new Set(backups.filter((backup) => isBroken.get(backup)));
 }
 
 /** What is known of the members before one whose parent is gone: that parent's id, and the base, which may still be there. */

@@ -20,8 +20,18 @@ import { summaryProblem } from "./summary.ts";
  * `gone`: retention removed it, nothing is wrong with that. `foreign`: another tool made it, without a manifest.
  * `missing`: no manifest in its tree, or no streams. `unreadable`: its trees or its manifest do not open. `changed`: it
  * does not say what the snapshot says. `swapped`: it is another backup's. `unlinked`: it does not fit the member below.
+ * `damaged`: its snapshot was rewritten, and the tree does not hold what the manifest lists.
  */
-export type MemberState = "ok" | "gone" | "foreign" | "missing" | "unreadable" | "changed" | "swapped" | "unlinked";
+export type MemberState =
+  | "ok"
+  | "gone"
+  | "foreign"
+  | "missing"
+  | "unreadable"
+  | "changed"
+  | "swapped"
+  | "unlinked"
+  | "damaged";
 
 /** How a member is. */
 export interface MemberCheck {
@@ -77,9 +87,10 @@ async function readMember(
   backup: Backup,
   known: ReadonlySet<string>,
 ): Promise<ReadMember> {
-  const { info, id } = backup;
-  if (info === null) return { state: "foreign", problem: null, manifest: null };
+  const { info, id, damage } = backup;
+  if (info === null && damage === null) return { state: "foreign", problem: null, manifest: null };
   const refuse = (state: MemberState, reason: string) => ({ ...failed(state, backup, reason), manifest: null });
+  if (info === null) return refuse("unreadable", damage!);
   try {
     const { streams, sidecar } = await findSeriesNodes(repository, backup);
     const text = await readSidecar(repository, sidecar);
@@ -93,6 +104,7 @@ async function readMember(
     const manifest = decodeManifest(text, `manifest of backup ${id}`);
     const problem = summaryProblem(info, manifest);
     if (problem !== null) return refuse("changed", problem);
+    if (damage !== null) return refuse("damaged", damage);
     if (!areThere(streams, repository)) return refuse("missing", "its tree does not hold its streams");
     return { state: "ok", problem: null, manifest };
   } catch (error) {

@@ -1,7 +1,7 @@
 /** All chains of a series as trees: several backups may continue one, as TwinDB's increments do. */
 import type { ManifestId } from "../base/id.ts";
 import { type Backup, compareAge } from "./backup.ts";
-import { assertFollows, type ChainMember, memberOf } from "./chain.ts";
+import { assertFollows, backupsById, type ChainMember, memberOf } from "./chain.ts";
 
 /** A backup and those that continue it, oldest first. */
 export interface ChainTree extends ChainMember {
@@ -18,7 +18,7 @@ interface GrowingTree extends ChainMember {
  */
 export function chainTrees(backups: readonly Backup[]): ChainTree[] {
   const trees = new Map<string, GrowingTree>();
-  const oldestFirst = [...new Map(backups.map((backup) => [backup.id, backup])).values()].sort(compareAge);
+  const oldestFirst = [...backupsById(backups).values()].sort(compareAge);
   for (const backup of oldestFirst) trees.set(backup.id, { ...memberOf(backup), children: [] });
   const roots: GrowingTree[] = [];
   for (const backup of oldestFirst) {

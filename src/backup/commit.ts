@@ -211,6 +211,6 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
       totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
       totalBytesProcessed: stats.bytesRead + manifestBytes,
     },
-    agent: agentInfo(manifest, manifestId, modified),
+    agent: { ...agentInfo(manifest, manifestId, modified), tree: root },
   };
 }

@@ -15,7 +15,7 @@ import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { readBlob } from "../repository/blob_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { summaryProblem } from "./summary.ts";
-import { type Backup, startedMsOf } from "./backup.ts";
+import { type Backup, compareAge, startedMsOf, withoutDamagedCopies } from "./backup.ts";
 import { chainOf } from "./chain.ts";
 import { findParent, type OpenIndex, withRewritten } from "./rewritten.ts";
 
@@ -53,13 +53,14 @@ export async function planParent(
   request: ParentRequest,
   openIndex: OpenIndex,
 ): Promise<PlannedParent> {
-  const candidates = await candidatesFor(backups, request, openIndex);
+  const own = withoutDamagedCopies(await candidatesFor(backups, request, openIndex));
+  const candidates = own.filter(isOurs);
   const byId = new Map<string, Backup>(candidates.map((backup) => [backup.id, backup]));
   const records = candidates.map(recordOf);
-  const unreadable = unreadableOf(backups, request);
+  const unreadable = [...unreadableOf(backups, request), ...lostOf(own)];
   const predecessor = byId.get(newestOf(records)?.id ?? "");
   const choose = (problemOf: (record: LevelRecord) => string | null): ParentChoice => {
-    const history = records.map((record) => ({ ...record, problem: problemOf(record) }));
+    const history = records.map((record) => ({ ...record, problem: record.problem ?? problemOf(record) }));
     const decision = decideLevel(history, levelRequest(request, unreadable));
     return { decision, parent: byId.get(decision.parent ?? ""), predecessor };
   };
@@ -82,7 +83,7 @@ export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
   return parent === undefined ? [] : [decodeHex(parent.id)];
 }
 
-/** The backups of the series and host. Without rules the newest is all that counts, so only that is looked into. */
+/** The backups of the series and host, and others that are not ours. Without rules the newest is all that counts, so only that is looked into. */
 async function candidatesFor(
   backups: readonly Backup[],
   request: ParentRequest,
@@ -90,17 +91,27 @@ async function candidatesFor(
 ): Promise<Backup[]> {
   const own = backups.filter((backup) => haveSameSeriesAndHost(backup, request));
   const { mode: _, ...limits } = request.rules;
-  const isOurs = ({ info }: Backup) => info !== null;
-  if (request.replaysChains || Object.keys(limits).length > 0) {
-    return (await withRewritten(own, openIndex)).filter(isOurs);
-  }
+  if (request.replaysChains || Object.keys(limits).length > 0) return await withRewritten(own, openIndex);
   const newest = await findParent(own, request.series, request.host, openIndex);
-  return [...own.filter((backup) => isOurs(backup) && backup !== newest), ...(newest === undefined ? [] : [newest])];
+  if (newest === undefined) return own;
+  return [...own.filter(({ snapshotId }) => snapshotId !== newest.snapshotId), newest];
+}
+
+function isOurs({ info }: Backup): boolean {
+  return info !== null;
+}
+
+/** What lost its manifest in a rewritten snapshot, and would be the newest: nobody knows its level any more. */
+function lostOf(own: readonly Backup[]): SnapshotId[] {
+  const lost = own.filter(({ info, damage }) => info === null && damage !== null);
+  const isNewest = (backup: Backup) => own.every((other) => !isOurs(other) || compareAge(other, backup) <= 0);
+  return lost.filter(isNewest).map(({ snapshotId }) => snapshotId);
 }
 
 function recordOf(backup: Backup): LevelRecord {
   const { manifest, level, base, runType } = backup.info!;
-  return { id: manifest, level, base: base ?? manifest, startedMs: startedMsOf(backup), runType, problem: null };
+  const problem = backup.damage;
+  return { id: manifest, level, base: base ?? manifest, startedMs: startedMsOf(backup), runType, problem };
 }
 
 /**

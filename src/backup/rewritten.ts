@@ -1,26 +1,28 @@
 /**
- * Backups whose snapshot restic rewrote (`tag`, `rewrite`, `repair snapshots`) or copied into another repository: their
- * trees are as they were, but our summary is gone from the snapshot. It is made again from the manifest in the tree.
+ * Backups whose snapshot restic rewrote (`tag`, `rewrite`, `repair snapshots`) or copied into another repository: our summary
+ * is gone from the snapshot, and is made again from the manifest in the tree. Content may be gone, too, for `rewrite` and
+ * `repair snapshots` leave the manifest as it was; so the tree is compared with it.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
 import type { ManifestId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
-import { encodeManifest } from "../format/manifest.ts";
+import { encodeManifest, type Manifest } from "../format/manifest.ts";
 import { seriesProblem } from "../format/series.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { findNode } from "../repository/trees.ts";
 import { agentInfo } from "./agent_info.ts";
-import { type Backup, parentFor } from "./backup.ts";
+import { type Backup, parentFor, withoutDamagedCopies } from "./backup.ts";
 import { readManifest } from "./contents.ts";
+import { treeProblem } from "./tree_contents.ts";
 
 /** Gives the repository with the places of its data blobs; asked only where a manifest has to be read. */
 export type OpenIndex = () => Promise<IndexedRepository>;
 
 const BACKUPS_AT_ONCE = 8;
 
-/** The backups in the same order, those of rewritten snapshots with what their manifests say. */
+/** The backups in the same order, those of rewritten snapshots with what their manifests say and how they are damaged. */
 export async function withRewritten(backups: readonly Backup[], openIndex: OpenIndex): Promise<Backup[]> {
   const recovered = [...backups];
   const rewritten = [...backups.entries()].filter(([, backup]) => mayBeRewritten(backup));
@@ -33,26 +35,37 @@ export async function withRewritten(backups: readonly Backup[], openIndex: OpenI
 }
 
 /**
- * A backup with what its manifest says, where its snapshot was rewritten; as it is where the tree holds no manifest of its
- * series. Damage that keeps the manifest from being read is for a check to tell: the backup then counts as another tool's.
+ * A backup with what its manifest says, where its snapshot was rewritten, and with its damage where the tree does not hold
+ * what the manifest lists. It is as it is where the tree holds no manifest of its series: then it counts as another tool's,
+ * as it does where a manifest cannot be read and nothing shows that it was ours.
  */
 export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promise<Backup> {
   if (!mayBeRewritten(backup)) return backup;
   const repository = await openIndex();
+  const { snapshot: { tree, programVersion }, info } = backup;
   try {
     const manifest = await readManifest(repository, backup);
     if (manifest === null || manifest.series !== backup.series) return backup;
-    const id = sha256Hex(encodeManifest(manifest)) as ManifestId;
-    const streams = await findNode(repository, backup.snapshot.tree, backup.series);
-    const info = agentInfo(manifest, id, streams?.mtime ?? manifest.started);
-    return { ...backup, id, started: info.started, info };
+    const recovered = info === null ? await withSummaryOf(manifest, backup, repository) : backup;
+    return { ...recovered, damage: await treeProblem(repository, tree, manifest) };
   } catch (error) {
-    if (error instanceof IntegrityError) return backup;
-    throw error;
+    if (!(error instanceof IntegrityError)) throw error;
+    const wasOurs = info !== null || programVersion.startsWith("agent ");
+    return wasOurs ? { ...backup, damage: error.message } : backup;
   }
 }
 
-/** As `parentFor`; but where snapshots that came later than what it finds were rewritten, the newest of those. */
+async function withSummaryOf(manifest: Manifest, backup: Backup, repository: IndexedRepository): Promise<Backup> {
+  const { snapshot: { tree }, series } = backup;
+  const id = sha256Hex(encodeManifest(manifest)) as ManifestId;
+  const streams = await findNode(repository, tree, series);
+  return { ...backup, id, info: { ...agentInfo(manifest, id, streams?.mtime ?? manifest.started), tree } };
+}
+
+/**
+ * As `parentFor`; but where snapshots that came later than what it finds were rewritten, the newest of those, damaged or
+ * not. One that is damaged beyond its manifest has no summary.
+ */
 export async function findParent(
   backups: readonly Backup[],
   series: string,
@@ -64,12 +77,18 @@ export async function findParent(
   for (const backup of later.toReversed()) {
     if (!haveSameSeriesAndHost(backup, { series, host })) continue;
     const recovered = await recoverBackup(backup, openIndex);
-    if (recovered.info !== null) return recovered;
+    const isOurs = recovered.info !== null || recovered.damage !== null;
+    const others = backups.filter((other) => other !== backup);
+    if (isOurs && withoutDamagedCopies([...others, recovered]).includes(recovered)) return recovered;
   }
-  return known;
+  return known && await recoverBackup(known, openIndex);
 }
 
-/** restic notes in what it rewrites or copies where that came from; a snapshot of ours has its series as its only path. */
+/**
+ * restic notes in what it rewrites or copies where that came from; a snapshot of ours has its series as its only path. A
+ * tool that keeps our summary keeps the name of the tree that it is about.
+ */
 function mayBeRewritten({ info, series, snapshot }: Backup): boolean {
-  return info === null && snapshot.original !== null && snapshot.paths.length === 1 && seriesProblem(series) === null;
+  if (info !== null) return info.tree === undefined ? snapshot.original !== null : info.tree !== snapshot.tree;
+  return snapshot.original !== null && snapshot.paths.length === 1 && seriesProblem(series) === null;
 }

@@ -3,7 +3,7 @@ import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { compareTimestamps, isRfc3339 } from "../format/time.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
-import { type Backup, compareAge, startedMsOf, withoutCopies } from "./backup.ts";
+import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "./backup.ts";
 
 /** The backup whose id begins so. */
 interface IdPick {
@@ -69,7 +69,7 @@ export interface SelectorRequest {
 /**
  * The backup a selector means, among backups given oldest first. The latest is the newest by its own clock, whatever this
  * machine's says: one that is restored may have no right time yet, and must not get an older backup. Of a backup and copies
- * that restic made of it an id means the former. Throws `UsageError` where there is none, or where an id prefix fits several.
+ * that restic made of it an id means the former, and so do the others where a copy is known to be damaged. Throws `UsageError` where there is none, or where an id prefix fits several.
  */
 export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
@@ -77,9 +77,9 @@ export function selectBackup(backups: readonly Backup[], { selector, text }: Sel
   if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
   switch (pick.kind) {
     case "latest":
-      return newestAsOf(ofSeries, Infinity)!;
+      return newestAsOf(withoutDamagedCopies(ofSeries), Infinity)!;
     case "time": {
-      const found = newestAsOf(ofSeries, pick.asOf.getTime());
+      const found = newestAsOf(withoutDamagedCopies(ofSeries), pick.asOf.getTime());
       if (found) return found;
       const oldest = ofSeries.map(({ started }) => started).reduce((a, b) => compareTimestamps(a, b) <= 0 ? a : b);
       throw new UsageError(

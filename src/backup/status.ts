@@ -2,16 +2,15 @@
  * Status: of every series on every host the newest good backup of each run type. It is derived from the backups each time
  * it is asked for; nothing is kept that could be out of date.
  */
-import { IntegrityError } from "../base/errors.ts";
 import { countedRunType, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { isInFuture } from "../policy/future.ts";
+import { goodOf, type Health } from "../policy/good_backup.ts";
 import { nextBackupType } from "../policy/level_twindb.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
-import { type Backup, sizeOf, startedMsOf } from "./backup.ts";
-import { chainOf } from "./chain.ts";
+import { type Backup, sizeOf, startedMsOf, withoutDamagedCopies } from "./backup.ts";
+import { healthsOf } from "./health.ts";
 
-/** `unknown`: nobody wrote down what would tell, as for backups that other tools made. */
-export type Health = "ok" | "broken" | "unknown";
+export type { Health } from "../policy/good_backup.ts";
 
 /** One backup, ours or out of another tool's list, as far as a status is about it. */
 export interface StatusEntry {
@@ -36,16 +35,23 @@ export type NextType = "full" | "incremental";
 /** The backups of one run type. */
 export interface RunStatus {
   readonly runType: string | null;
-  /** The newest that is not broken and not in the future; the newest in the future where there are only such. */
+  /**
+   * The newest good one, by what counts as good in its series on this host, that is not in the future; the newest in the
+   * future where there are only such.
+   */
   readonly latest: StatusEntry | null;
   /** Milliseconds since it was begun, negative where that lies in the future. */
   readonly ageMs: number | null;
-  /** `broken` where there is no good one. */
+  /** That of `latest`, `ok` also where no backup of the series is judged; that of the newest where there is no good one. */
   readonly health: Health;
   /** How many there are. */
   readonly backups: number;
   /** How many broken ones are newer than `latest`. */
   readonly broken: number;
+  /** How many newer ones hold no stream. */
+  readonly empty: number;
+  /** How many newer ones nobody could judge, where others of the series were judged whole. */
+  readonly unjudged: number;
   /** How many claim to be begun in the future. */
   readonly inFuture: number;
   readonly next: NextType;
@@ -70,7 +76,11 @@ export function statusOf(entries: readonly StatusEntry[], rules: StatusRules): S
   return sortedPlacesOf(entries).map((place) => {
     const { series, host } = place[0]!;
     const runs = [...Map.groupBy(place, ({ runType }) => runType).values()].sort(byRunType);
-    return { series, host, runs: runs.map((run) => runStatus(run, place, rules)) };
+    const good = new Set(goodOf(place, {
+      healthOf: (entry) => entry.health(),
+      isInFuture: ({ startedMs }) => isInFuture(startedMs, rules.nowMs),
+    }));
+    return { series, host, runs: runs.map((run) => runStatus(run, { place, good, rules })) };
   });
 }
 
@@ -81,21 +91,34 @@ function sortedPlacesOf(entries: readonly StatusEntry[]): StatusEntry[][] {
   return places.sort(([a], [b]) => compareTexts(a!.series, b!.series) || compareTexts(a!.host, b!.host));
 }
 
-/** `run`: backups of one type, newest first; `place`: all of the series and host. */
-function runStatus(run: readonly StatusEntry[], place: readonly StatusEntry[], rules: StatusRules): RunStatus {
+/** What a run type has in common with the others of its series and host. */
+interface RunContext {
+  /** All backups of the series and host, newest first. */
+  readonly place: readonly StatusEntry[];
+  readonly good: ReadonlySet<StatusEntry>;
+  readonly rules: StatusRules;
+}
+
+/** `run`: backups of one type, newest first. */
+function runStatus(run: readonly StatusEntry[], { place, good, rules }: RunContext): RunStatus {
   const { runType } = run[0]!;
   const past = run.filter(({ startedMs }) => !isInFuture(startedMs, rules.nowMs));
   const inFuture = run.length - past.length;
   const candidates = past.length > 0 ? past : run;
-  const firstGood = candidates.findIndex((entry) => entry.health() !== "broken");
+  const firstGood = candidates.findIndex((entry) => good.has(entry));
   const latest = candidates[firstGood] ?? null;
+  const passed = (firstGood < 0 ? candidates : candidates.slice(0, firstGood)).map((entry) => entry.health());
+  const health = (latest ?? candidates[0]!).health();
+  const countOf = (...healths: Health[]) => passed.filter((health) => healths.includes(health)).length;
   return {
     runType,
     latest,
     ageMs: latest === null ? null : rules.nowMs - latest.startedMs,
-    health: latest?.health() ?? "broken",
+    health: latest !== null && health === "unjudged" ? "ok" : health,
     backups: run.length,
-    broken: firstGood < 0 ? candidates.length : firstGood,
+    broken: countOf("broken"),
+    empty: countOf("empty"),
+    unjudged: countOf("unjudged", "unknown"),
     inFuture,
     next: nextType(runType, place, rules),
   };
@@ -130,8 +153,10 @@ function compareTexts(a: string, b: string): number {
 
 /** Our backups as entries; they may be of any series and hosts, oldest first. */
 export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
-  return groupBySeriesAndHost(backups).flatMap((place) =>
-    place.map((backup) => ({
+  return groupBySeriesAndHost(backups).flatMap((group) => {
+    const place = withoutDamagedCopies(group);
+    const healths = healthsOf(place);
+    return place.map((backup) => ({
       id: backup.id,
       series: backup.series,
       host: backup.host,
@@ -140,20 +165,7 @@ export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
       level: backup.info?.level ?? null,
       size: sizeOf(backup),
       ...(backup.info !== null && { isShrunk: backup.info.shrunk ?? false }),
-      health: () => healthOf(backup, place),
-    }))
-  );
-}
-
-/** A backup whose chain has lost members restores all the same; one whose levels do not fit together is not what it says. */
-function healthOf(backup: Backup, place: readonly Backup[]): Health {
-  if (backup.info === null) return "unknown";
-  if (backup.info.complete === false) return "broken";
-  try {
-    chainOf(place, backup);
-    return "ok";
-  } catch (error) {
-    if (error instanceof IntegrityError) return "broken";
-    throw error;
-  }
+      health: () => healths.get(backup)!,
+    }));
+  });
 }

@@ -13,7 +13,7 @@ import { type TwinDbCopy, twinDbCopy } from "../format/twindb_copy.ts";
 import { growingLsns } from "../format/twindb_loadable.ts";
 import { type TwinDbBinlogStatus, TwinDbStatus } from "../format/twindb_status.ts";
 import { type Rfc3339, timestampToDate } from "../format/time.ts";
-import { type Backup, compareAge } from "./backup.ts";
+import { type Backup, compareAge, finishedOf } from "./backup.ts";
 import { entriesOfBackups, type Health, type StatusEntry } from "./status.ts";
 
 /** What the manifest says of a backup's place in its source (`Manifest.source`); undefined where nobody looked. */
@@ -110,7 +110,7 @@ function copyOf(backup: Backup, base: Backup | undefined, place: { source: JsonO
     type: base === undefined ? "full" : "incremental",
     parent: base === undefined ? null : keyOf(base),
     backupStarted: unixSeconds(started),
-    backupFinished: Math.max(unixSeconds(started), unixSeconds(info?.finished ?? started)),
+    backupFinished: Math.max(unixSeconds(started), unixSeconds(finishedOf(backup) ?? started)),
     binlog: textOrNull(binlog?.["file"]),
     position: integerOrNull(binlog?.["position"]),
     lsn: place.lsn,

@@ -1,16 +1,16 @@
 /** A backup as `--json` shows it, in `ls`, `put` and `chain` alike. */
-import { type Backup, sizeOf } from "../backup/backup.ts";
+import { type Backup, finishedOf, sizeOf } from "../backup/backup.ts";
 
 /** What programs get to know of a backup. */
 export function backupJson(backup: Backup) {
-  const { id, snapshotId, series, host, started, info, snapshot } = backup;
+  const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
   return {
     id,
     snapshot: snapshotId,
     series,
     host,
     started,
-    finished: info?.finished ?? null,
+    finished: finishedOf(backup),
     level: info?.level ?? null,
     runType: info?.runType ?? null,
     parent: info?.parent ?? null,
@@ -22,6 +22,7 @@ export function backupJson(backup: Backup) {
     guard: info?.guard ?? null,
     complete: info?.complete ?? null,
     shrunk: info === null ? null : info.shrunk ?? false,
+    damage,
     tags: snapshot.tags,
   };
 }

@@ -6,11 +6,13 @@ import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
+import { holdCommand } from "./commands/hold.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { putCommand } from "./commands/put.ts";
+import { releaseCommand } from "./commands/release.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -99,6 +101,8 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     forgetCommand,
     rotateCommand,
     rmCommand,
+    holdCommand,
+    releaseCommand,
     pruneCommand,
     keyCommand,
     unlockCommand,

@@ -3,6 +3,7 @@ import { shortId } from "../base/id.ts";
 import { timestampToDate } from "../format/time.ts";
 import type { Forgotten, RetentionBackup } from "../ops/forget.ts";
 import { type Judgement, newestFirstOf } from "../policy/retention.ts";
+import type { Burst } from "../policy/retention_burst.ts";
 import type { RetentionGroup } from "../policy/retention_plan.ts";
 import { backupJson } from "./backup_json.ts";
 import type { CliContext } from "./context.ts";
@@ -23,17 +24,21 @@ export interface ReportStyle {
  * says nothing but warnings: a clock that is wrong does not right itself.
  */
 export async function reportRetention(
-  { groups }: Forgotten,
+  { groups, damaged, refusal, bursts }: Forgotten,
   style: ReportStyle,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
-  const warning = futureWarning(groups.flatMap(({ inFuture }) => inFuture));
+  const warnings = [
+    futureWarning(groups.flatMap(({ inFuture }) => inFuture)),
+    ...bursts.map(burstWarning),
+    ...refusal === null ? damaged.map(({ error }) => error.message) : [],
+  ];
   if (style.json) {
     for (const group of groups) await writeJson(stdout, groupJson(group));
   } else if (style.dryRun || !style.quiet) {
     await writeTable(stdout, COLUMNS, groups.flatMap(groupRows));
   }
-  if (warning !== null) await writeWarning(warning, style, stderr);
+  for (const warning of warnings) if (warning !== null) await writeWarning(warning, style, stderr);
   if (!style.json && !style.quiet) await writeLine(stderr, summary(groups, style));
 }
 
@@ -44,6 +49,14 @@ function futureWarning(inFuture: readonly RetentionBackup[]): string | null {
   const which = `${shortId(backup.id)} of "${series}" on ${host} at ${formatTime(timestampToDate(backup.started))}`;
   const count = inFuture.length === 1 ? "1 backup claims" : `${inFuture.length} backups claim`;
   return `${count} to be made in the future (${which}): is a clock wrong, here or there?`;
+}
+
+const MS_PER_DAY = 86_400_000;
+
+function burstWarning({ series, host, day, count, most }: Burst): string {
+  const date = new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
+  const came = `${count} backups of "${series}" on ${host} came on ${date}, more than on any day before (${most})`;
+  return `${came}: were they all meant? Many backups push others out of what --keep-last and its like count`;
 }
 
 /** restic's names, and backups as everywhere else. */

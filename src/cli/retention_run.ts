@@ -1,5 +1,4 @@
 /** How forget, rotate and rm run: backups are removed and told of, then what only they used, where that is asked for. */
-import { IntegrityError } from "../base/errors.ts";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
 import type { CliContext } from "./context.ts";
@@ -12,6 +11,7 @@ import { repositoryAccess, type RepositoryOptions } from "./repository_options.t
 export interface RetentionRunOptions extends RepositoryOptions, PruneAfterwardsOptions {
   readonly dryRun?: boolean;
   readonly allowLast?: boolean;
+  readonly skipUnreadable?: boolean;
 }
 
 /** Runs a request. `tell` reports what went, or would go; a prune comes after that and reports itself. */
@@ -22,7 +22,7 @@ export async function runRetention<Options extends RetentionRunOptions>(
   context: CliContext,
 ): Promise<ForgetResult> {
   const { world, signal } = context;
-  const { dryRun = false, allowLast = false } = options;
+  const { dryRun = false, allowLast = false, skipUnreadable = false } = options;
   const limits = pruneAfterwards(options);
   const access = repositoryAccess(options, context);
   return await withProgress(options, context, async (progress) => {
@@ -30,6 +30,7 @@ export async function runRetention<Options extends RetentionRunOptions>(
     const result = await forget(access, request, world, {
       dryRun,
       allowLast,
+      skipUnreadable,
       signal,
       onForgotten: async (forgotten) => {
         await progress.clear();
@@ -43,10 +44,7 @@ export async function runRetention<Options extends RetentionRunOptions>(
   });
 }
 
-/** Throws the first damage there is: what could not be read was left alone, and that is to be known. */
-export function refuseDamage({ damaged }: ForgetResult, { prune = false }: RetentionRunOptions): void {
-  const [first] = damaged;
-  if (first === undefined) return;
-  if (!prune) throw first.error;
-  throw new IntegrityError(`${first.error.message}; nothing was pruned`, { cause: first.error });
+/** Throws why a run that is not dry would remove nothing: a dry one told its plan all the same. */
+export function throwRefusal({ refusal }: ForgetResult): void {
+  if (refusal !== null) throw refusal;
 }

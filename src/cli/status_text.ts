@@ -45,12 +45,14 @@ function formatAge(ageMs: number): string {
   return ageMs < 0 ? `in ${formatDuration(-ageMs)}` : formatDuration(ageMs);
 }
 
-function healthText({ health, latest, broken, inFuture }: RunStatus, overdue: boolean): string {
+function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunStatus, overdue: boolean): string {
   const remarks = [
     ...(overdue ? ["overdue"] : []),
     health,
     ...(latest?.isShrunk ? ["shrunk"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
+    ...(latest !== null && empty > 0 ? [`${empty} newer empty`] : []),
+    ...(latest !== null && unjudged > 0 ? [`${unjudged} newer unjudged`] : []),
     ...(inFuture > 0 ? [`${inFuture} in the future`] : []),
   ];
   return remarks.join(", ");
@@ -96,7 +98,8 @@ export function statusJson({ rows, verdicts }: StatusReport): StatusJson[] {
   ];
 }
 
-function runJson({ runType, latest, ageMs, health, next, backups, broken, inFuture }: RunStatus) {
+function runJson({ runType, latest, ageMs, health, next, backups, ...counts }: RunStatus) {
+  const { broken, empty, unjudged, inFuture } = counts;
   return {
     runType,
     id: latest?.id ?? null,
@@ -109,6 +112,8 @@ function runJson({ runType, latest, ageMs, health, next, backups, broken, inFutu
     health,
     backups,
     broken,
+    empty,
+    unjudged,
     inFuture,
   };
 }

@@ -3,7 +3,7 @@
  * the manifest. restic ignores it and drops it when it rewrites a snapshot; the manifest is what counts.
  */
 import * as v from "valibot";
-import type { ManifestId } from "../base/id.ts";
+import type { BlobId, ManifestId } from "../base/id.ts";
 import type { ManifestChunker } from "./manifest.ts";
 import { count, fields, id, text, timestamp } from "./schema.ts";
 import { type BackupName, backupNameProblem } from "./series.ts";
@@ -57,6 +57,8 @@ export interface AgentSnapshotInfo {
   readonly modified: Rfc3339;
   readonly started: Rfc3339;
   readonly finished: Rfc3339;
+  /** The tree that was committed, absent in snapshots of older programs: with another one the snapshot was rewritten. */
+  readonly tree?: BlobId;
 }
 
 const schema = fields({
@@ -82,6 +84,7 @@ const schema = fields({
   modified: timestamp,
   started: timestamp,
   finished: timestamp,
+  tree: v.exactOptional(id<BlobId>()),
 });
 
 function isBackupName(value: string): value is BackupName {

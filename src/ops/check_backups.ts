@@ -1,14 +1,12 @@
 /** Checks backups against their manifests: the right one is there, and the tree holds the streams that it lists. */
 import { IntegrityError } from "../base/errors.ts";
-import { type BlobId, ID_BYTES, shortId, type SnapshotId } from "../base/id.ts";
+import { shortId, type SnapshotId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
-import type { Manifest, ManifestFile } from "../format/manifest.ts";
-import type { Node } from "../format/node.ts";
+import { contentsAt, NodeReader, problemOfFile } from "../backup/tree_contents.ts";
+import type { Manifest } from "../format/manifest.ts";
 import { sidecarPath } from "../format/series.ts";
 import type { CheckedTrees, TreeCheckContext } from "../repository/check_trees.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { readTree, subtreeOf } from "../repository/trees.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 
 const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them: make a new backup and forget this one";
@@ -42,7 +40,9 @@ async function checkBackup(context: TreeCheckContext, backup: Backup, trees: Che
   const reader = new NodeReader(repository, backup.snapshot.tree);
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
-    const problem = problemOfFile(expected, await contentsAt(reader, path, trees));
+    // Parts were counted when their trees were checked.
+    const found = await contentsAt(reader, path, (tree) => trees.filesOf(tree));
+    const problem = problemOfFile(expected, found);
     if (problem === null) continue;
     findings.error({
       ...fieldsOf(backup),
@@ -74,86 +74,6 @@ function addUnreadable({ findings }: TreeCheckContext, backup: Backup, error: In
 
 function fieldsOf({ id, snapshotId }: Backup) {
   return { kind: "manifest", id, snapshots: [snapshotId], advice: REPLACE_BACKUP } as const;
-}
-
-/** What the tree holds of a stream. */
-interface TreeContents {
-  readonly bytes: number;
-  readonly blobs: number;
-  /** Undefined where it is one file. */
-  readonly parts: number | undefined;
-}
-
-/** How manifest and tree differ, as what the manifest says; null where they agree or the tree cannot be read. */
-function problemOfFile(expected: ManifestFile, found: TreeContents | "missing" | "unreadable"): string | null {
-  if (found === "unreadable") return null;
-  if (found === "missing") return "is there; the tree does not hold it";
-  const says = describe({ bytes: expected.size, blobs: expected.blobs, parts: expected.parts });
-  const holds = describe(found);
-  return says === holds ? null : `has ${says}; the tree holds ${holds}`;
-}
-
-function describe({ bytes, blobs, parts }: TreeContents): string {
-  return `${bytes} bytes in ${blobs} blobs${parts === undefined ? "" : ` in ${parts} parts`}`;
-}
-
-/** A long stream is a directory of parts, each in a tree of its own that was counted when it was checked. */
-async function contentsAt(
-  reader: NodeReader,
-  path: string,
-  trees: CheckedTrees,
-): Promise<TreeContents | "missing" | "unreadable"> {
-  const node = await reader.find(path);
-  if (node?.type === "file" && node.content !== null) {
-    return { bytes: node.size, blobs: node.content.length / ID_BYTES, parts: undefined };
-  }
-  if (node?.type !== "dir") return "missing";
-  const parts = (await reader.read(subtreeOf(node))).filter(({ type }) => type === "dir");
-  const counts = parts.map((part) => trees.filesOf(subtreeOf(part)));
-  let bytes = 0;
-  let blobs = 0;
-  for (const count of counts) {
-    if (count === undefined) return "unreadable";
-    bytes += count.bytes;
-    blobs += count.blobs;
-  }
-  return { bytes, blobs, parts: parts.length };
-}
-
-/** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */
-class NodeReader {
-  readonly #repository: IndexedRepository;
-  #steps: { readonly tree: BlobId; readonly nodes: readonly Node[] }[] = [];
-  readonly #root: BlobId;
-
-  constructor(repository: IndexedRepository, root: BlobId) {
-    this.#repository = repository;
-    this.#root = root;
-  }
-
-  read(tree: BlobId): Promise<readonly Node[]> {
-    return readTree(this.#repository, tree);
-  }
-
-  /** The node at a path from the root, or undefined. */
-  async find(path: string): Promise<Node | undefined> {
-    const names = path.split("/");
-    let tree = this.#root;
-    for (const [depth, name] of names.entries()) {
-      const node = (await this.#nodesAt(depth, tree)).find((candidate) => candidate.name === name);
-      if (depth === names.length - 1 || node?.type !== "dir") return depth === names.length - 1 ? node : undefined;
-      tree = subtreeOf(node);
-    }
-    return undefined;
-  }
-
-  async #nodesAt(depth: number, tree: BlobId): Promise<readonly Node[]> {
-    const step = this.#steps[depth];
-    if (step?.tree === tree) return step.nodes;
-    const nodes = await this.read(tree);
-    this.#steps = [...this.#steps.slice(0, depth), { tree, nodes }];
-    return nodes;
-  }
 }
 
 /** Every backup stands alone, so a parent may be gone; one of a level that does not fit is damage. */

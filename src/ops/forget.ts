@@ -4,13 +4,21 @@
  * restores.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, messageOf, UsageError } from "../base/errors.ts";
+import { DeniedError, type IntegrityError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import { backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { lastToStay } from "../policy/removal.ts";
 import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
-import { DEFAULT_GROUPING, LAST_GOOD_REASON, planRetention, type RetentionGroup } from "../policy/retention_plan.ts";
+import { momentOf } from "../policy/calendar.ts";
+import { type Burst, burstsOf } from "../policy/retention_burst.ts";
+import {
+  DEFAULT_GROUPING,
+  isOnHold,
+  LAST_GOOD_REASON,
+  planRetention,
+  type RetentionGroup,
+} from "../policy/retention_plan.ts";
 import { applyRotation, isEmptyRotation } from "../policy/retention_rotation.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
@@ -19,7 +27,8 @@ import { type Repository, withStore } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
-import { candidateOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
+import { candidatesOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
+import { mayBeSelected, unreadableError } from "./forget_unreadable.ts";
 import { type PreparedPrune, preparePrune, type PruneOptions, type PruneResult } from "./prune.ts";
 import { withoutAbortReason } from "./signals.ts";
 import { wholeIndex } from "./whole_index.ts";
@@ -32,8 +41,10 @@ const NOTHING_REMOVED = "nothing was removed";
 export interface ForgetOptions {
   /** Only plan; takes no lock, or a shared one for the dry run of a prune. */
   readonly dryRun?: boolean;
-  /** Lets the last good backup of a series go. */
+  /** Lets the newest and the last good backup of a series go. */
   readonly allowLast?: boolean;
+  /** Goes on beside snapshots that cannot be read, whatever series they are of; they are never removed. */
+  readonly skipUnreadable?: boolean;
   /** Prunes under the same lock, if backups went or, in a dry run, would go. */
   readonly prune?: Pick<PruneOptions, "limits" | "onProgress" | "packBytes">;
   /** Told what went, or would go, before a prune begins: whatever becomes of that, the backups are gone. */
@@ -46,6 +57,10 @@ export interface Forgotten {
   readonly groups: readonly RetentionGroup<RetentionBackup>[];
   /** Snapshots that cannot be read: they count for nothing and are never removed. */
   readonly damaged: readonly DamagedSnapshot[];
+  /** Why a run that is not dry would remove nothing of all that: it would throw this. */
+  readonly refusal: IntegrityError | null;
+  /** What a policy may count that nobody meant to be backups. */
+  readonly bursts: readonly Burst[];
 }
 
 /** What is done or, in a dry run, would be. */
@@ -57,11 +72,11 @@ export interface ForgetResult extends Forgotten {
 /**
  * Plans and, unless it is a dry run, removes under a lock, oldest first; then prunes, if it is to. The lock is exclusive,
  * unless backups are named and none of them is the newest good one of its series: those go under a shared one, beside
- * puts, gets and other removals. Throws `UsageError` for a policy that keeps nothing and for a last good backup that is
- * named, `IntegrityError` where a selector may mean a snapshot that cannot be read, `StoreError` where the store contradicts
- * itself about which snapshots there are, all before anything is removed; `LockedError`; `DeniedError` where the store does
- * not let files be removed; and what a prune throws. What fails or is interrupted halfway leaves the other backups as they
- * were.
+ * puts, gets and other removals. Throws `UsageError` for a policy that keeps nothing and for a backup that is named and is
+ * the last good one or on hold, `IntegrityError` where a selector may mean a snapshot that cannot be read, or what a policy
+ * or a prune is about may be one, `StoreError` where the store contradicts itself about which snapshots there are, all
+ * before anything is removed; `LockedError`; `DeniedError` where the store does not let files be removed; and what a prune
+ * throws. What fails or is interrupted halfway leaves the other backups as they were.
  */
 export async function forget(
   access: RepositoryAccess,
@@ -125,6 +140,7 @@ async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock
   const { dryRun = false, onForgotten, signal } = options;
   await lock?.confirmed;
   const { forgotten, ids } = await plan(repository, request, world, { ...options, isAlone: !dryRun });
+  if (!dryRun && forgotten.refusal !== null) throw forgotten.refusal;
   const going = forgotten.groups.flatMap(({ remove }) => remove);
   const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
   // Planned first: what a prune would stumble over is found while all backups are still there.
@@ -184,29 +200,63 @@ async function plan(
   repository: Repository,
   request: RetentionRequest,
   world: World,
-  { allowLast = false, isAlone, signal }: PlanOptions,
+  { allowLast = false, skipUnreadable = false, prune, isAlone, signal }: PlanOptions,
 ): Promise<Planned> {
   // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
   const { files } = withStore(repository, withFreshReads(repository.store));
   const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
   if (isAlone) refuseVanished(vanished);
-  const all = (await withSummaries(snapshots.map(backupOf), request, repository)).map(candidateOf);
+  const all = candidatesOf(await withRewritten(snapshots.map(backupOf), wholeIndex(repository)));
   const now = world.clock.now();
-  const groups = planRetention(all, selectedBy(request, all, damaged), {
+  const selected = selectedBy(request, all, damaged);
+  const isPolicy = request.kind !== "backups";
+  if (!isPolicy) refuseHeld(selected);
+  const groups = planRetention(all, selected, {
     judge: (group) => judge(group, request, now),
+    isPolicy,
     groupBy: request.kind === "policy" && request.groupBy ? request.groupBy : DEFAULT_GROUPING,
     allowLast,
     now,
   });
   if (!allowLast) { for (const group of groups) refuseGroup(group, { request, all, now }); }
-  return { forgotten: { groups, damaged }, all, ids: new Set([...snapshots, ...damaged].map(({ id }) => id)), now };
+  const isPruned = prune !== undefined && groups.some(({ remove }) => remove.length > 0);
+  const doubtful = isPolicy && !skipUnreadable ? mayBeSelected(damaged, selected, all) : [];
+  const refusal = unreadableError(doubtful, UNREADABLE_ADVICE) ??
+    (isPruned ? unreadableError(damaged, "may need what a prune would free: run it without --prune") : null);
+  const bursts = isPolicy ? burstsAmong(selected, all, now) : [];
+  const ids = new Set([...snapshots, ...damaged].map(({ id }) => id));
+  return { forgotten: { groups, damaged, refusal, bursts }, all, ids, now };
 }
 
-/** Ids and run types of backups that restic rewrote lie in their manifests, which are read where those matter. */
-function withSummaries(backups: readonly Backup[], request: RetentionRequest, repository: Repository) {
-  const needsThem = request.kind === "backups" || (request.kind === "policy" && request.rules.runTypes !== undefined);
-  if (!needsThem) return backups;
-  return withRewritten(backups, wholeIndex(repository));
+const UNREADABLE_ADVICE =
+  'may be of these series: "agent check" tells more, "agent repair snapshots --forget" removes ' +
+  "what cannot be saved, and --skip-unreadable goes on without it";
+
+/** Of the series and hosts that are selected, whatever else of them is not. */
+function burstsAmong(selected: readonly RetentionBackup[], all: readonly RetentionBackup[], now: Date): Burst[] {
+  const places = new Set(selected.map(({ series, host }) => JSON.stringify([series, host])));
+  const candidates = all.filter((backup) => {
+    return places.has(JSON.stringify([backup.series, backup.host])) && !liesInFuture(backup, now);
+  });
+  return burstsOf(
+    candidates.map(({ series, host, time, backup: { info } }) => {
+      return {
+        series,
+        host,
+        time,
+        level: info?.level ?? null,
+        base: info === null ? null : info.base ?? info.manifest,
+      };
+    }),
+    momentOf(now),
+  );
+}
+
+function refuseHeld(named: readonly RetentionBackup[]): void {
+  const held = named.find(isOnHold)?.backup;
+  if (held === undefined) return;
+  const name = `${held.series}@${shortId(held.id)}`;
+  throw new UsageError(`${name} is on hold: "agent release ${name}" lets it go, then remove it`);
 }
 
 function judge(group: readonly RetentionBackup[], request: RetentionRequest, now: Date): Judgement<RetentionBackup>[] {

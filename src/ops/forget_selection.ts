@@ -2,8 +2,10 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
+import { healthsOf } from "../backup/health.ts";
 import { parseSelector, selectDespiteDamage, type SelectorPick } from "../backup/selector.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../format/time.ts";
+import type { Health } from "../policy/good_backup.ts";
 import { hasTags, type KeepRules } from "../policy/retention.ts";
 import type { GroupWord, PlannedBackup } from "../policy/retention_plan.ts";
 import type { Rotation } from "../policy/retention_rotation.ts";
@@ -44,8 +46,13 @@ export interface RetentionBackup extends PlannedBackup {
   readonly backup: Backup;
 }
 
-/** A backup as retention sees it. */
-export function candidateOf(backup: Backup): RetentionBackup {
+/** Backups as retention sees them, in the same order. */
+export function candidatesOf(backups: readonly Backup[]): RetentionBackup[] {
+  const healths = healthsOf(backups);
+  return backups.map((backup) => candidateOf(backup, healths.get(backup)!));
+}
+
+function candidateOf(backup: Backup, health: Health): RetentionBackup {
   const { snapshot, snapshotId, series, host, info } = backup;
   return {
     id: snapshotId,
@@ -55,7 +62,8 @@ export function candidateOf(backup: Backup): RetentionBackup {
     series,
     host,
     paths: snapshot.paths,
-    isGood: info?.complete !== false,
+    health,
+    shrunk: info?.shrunk ?? false,
     backup,
   };
 }

@@ -1,7 +1,7 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { type Backup, backupOf, startedMsOf } from "../backup/backup.ts";
+import { type Backup, backupOf, compareAge, startedMsOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
@@ -107,16 +107,42 @@ export async function withBackup<T>(
 
 /**
  * The backup that `selector` means. An id may be one that only the manifest of a rewritten snapshot tells; of the backup
- * that is latest at some time only its own manifest is needed. Throws what `selectDespiteDamage` throws.
+ * that is latest at some time only its own manifest is needed. Throws what `selectDespiteDamage` throws, and
+ * `IntegrityError` where "latest" or a time mean a backup that another tool took content from: an older one must not come
+ * in its place unasked.
  */
 async function findBackup(
   { snapshots, damaged }: SnapshotList,
   request: SelectorRequest,
   openIndex: OpenIndex,
 ): Promise<Backup> {
+  const { kind } = request.selector.pick;
   const backups = snapshots.map(backupOf);
-  const known = request.selector.pick.kind === "id" ? await withRewritten(backups, openIndex) : backups;
-  return await recoverBackup(selectDespiteDamage(known, damaged, request), openIndex);
+  const known = kind === "id" ? await withRewritten(backups, openIndex) : backups;
+  for (let others = known;;) {
+    const found = await recoverBackup(selectDespiteDamage(others, damaged, request), openIndex);
+    if (found.damage === null || kind === "id") return found;
+    // What another tool left of a backup that is there itself stands in nobody's way.
+    others = others.filter(({ snapshotId }) => snapshotId !== found.snapshotId);
+    if (others.some(({ snapshotId }) => snapshotId === found.snapshot.original)) continue;
+    throw await damagedLatest(found, others, openIndex);
+  }
+}
+
+async function damagedLatest(found: Backup, others: readonly Backup[], openIndex: OpenIndex): Promise<IntegrityError> {
+  const { id, series, damage } = found;
+  const older = others.filter((other) => other.series === series && compareAge(other, found) <= 0)
+    .toSorted((a, b) => compareAge(b, a));
+  let advice = "no older one is whole";
+  for (const candidate of older) {
+    const before = await recoverBackup(candidate, openIndex);
+    if (before.damage !== null) continue;
+    advice = `the one before it is ${series}@${shortId(before.id)}`;
+    break;
+  }
+  return new IntegrityError(
+    `The backup ${series}@${shortId(id)} that is meant is damaged: ${damage}; another tool rewrote it; ${advice}`,
+  );
 }
 
 /** A clock that is wrong, here or there, is no reason to refuse a restore, but somebody should look at it. */

@@ -21,6 +21,8 @@ export interface StatusRequest {
   /** Whether the next run is to be full is told as for `put --full-backup`. */
   readonly fullBackup?: RunType;
   readonly expectations?: readonly Expectation[];
+  /** Lets backups of which nobody knows whether they are good (health `unknown`) meet expectations. */
+  readonly any?: boolean;
 }
 
 /** How current the backups are. */
@@ -51,15 +53,15 @@ export interface ImportedStatus extends StatusReport {
 
 /**
  * What the text of a status file of TwinDB's tells, of either version and either kind. Full copies are expected of daily
- * runs and those of longer intervals, unless the request says otherwise. Throws `CorruptedStatus`, and `UsageError` where
- * the request names a run type that is none.
+ * runs and those of longer intervals, and any copy meets an expectation, unless the request says otherwise. Throws
+ * `CorruptedStatus`, and `UsageError` where the request names a run type that is none.
  */
 export function importedStatus(text: string, request: StatusRequest, world: Pick<World, "clock">): ImportedStatus {
   refuseUnknownRunTypes(request);
   const { host, fullBackup = "daily" } = request;
   const twinDb = parseAnyTwinDbStatus(text, host ?? "");
   const entries = entriesOfTwinDb(twinDb).filter((entry) => host === undefined || entry.host === host);
-  return { twinDb, damaged: [], ...reportOn(entries, { ...request, fullBackup }, world) };
+  return { twinDb, damaged: [], ...reportOn(entries, { any: true, ...request, fullBackup }, world) };
 }
 
 /** Programs are not held to the types of a request. */
@@ -75,11 +77,15 @@ function reportOn(entries: readonly StatusEntry[], request: StatusRequest, { clo
     ...expectation,
     host: expectation.host ?? request.host ?? null,
   }));
-  return { rows, verdicts: judgeExpectations(expectations, rows.flatMap(evidenceOf), nowMs) };
+  const evidence = rows.flatMap((row) => evidenceOf(row, request.any ?? false));
+  return { rows, verdicts: judgeExpectations(expectations, evidence, nowMs) };
 }
 
-function evidenceOf({ series, host, runs }: SeriesStatus): Evidence[] {
-  return runs.map(({ runType, latest }) => ({ series, host, runType, startedMs: latest?.startedMs ?? null }));
+function evidenceOf({ series, host, runs }: SeriesStatus, any: boolean): Evidence[] {
+  return runs.map(({ runType, latest, health }) => {
+    const counts = latest !== null && (any || health !== "unknown");
+    return { series, host, runType, startedMs: counts ? latest.startedMs : null };
+  });
 }
 
 /** The backups of one host as TwinDB's status. */

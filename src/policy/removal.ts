@@ -19,6 +19,7 @@ export function lastToStay<T extends PlannedBackup>(all: readonly T[], now: Date
 function keptWhereAllGo<T extends PlannedBackup>(all: readonly T[], now: Date): Set<T> {
   const groups = planRetention(all, all, {
     judge: (group) => group.map((backup) => ({ backup, matches: [], counters: {} })),
+    isPolicy: false,
     groupBy: ["host", "series"],
     allowLast: false,
     now,

@@ -2,7 +2,8 @@
  * Which backups of one group a policy keeps, and why: restic's rules (its manual, section "Removing snapshots according to
  * a policy") as its newest version has them, and two of our own, by run type and by age.
  *
- * Rules are joined by "or": a backup goes only where no rule keeps it.
+ * Rules are joined by "or": a backup goes only where no rule keeps it. What claims to be of the future is not for them to
+ * judge: it would take the places of real backups (`retention_plan.ts` keeps it).
  */
 import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../base/duration.ts";
 import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
@@ -33,10 +34,7 @@ export interface KeepRules {
   readonly withinUnits?: Readonly<Partial<Record<KeepUnit, CalendarSpan>>>;
   /** Keeps what has all tags of one of these lists; the list `[""]` fits backups without tags. */
   readonly tags?: readonly (readonly string[])[];
-  /**
-   * How many of the newest backups of a run type to keep, 0 for none. Run types that are not named are kept, and so is
-   * what lies in the future, which does not count: it would take the places of real backups.
-   */
+  /** How many of the newest backups of a run type to keep, 0 for none. Run types that are not named are kept. */
   readonly runTypes?: ReadonlyMap<string, number>;
   /** Keeps what is no older than so long before now. */
   readonly notOlderThan?: CalendarSpan;
@@ -72,7 +70,7 @@ export function applyPolicy<T extends RetentionCandidate>(
     withinRule(newestFirst, rules, now),
     counted.keeper,
     withinUnitsRule(newestFirst, rules, now),
-    runTypeRule(rules, now),
+    runTypeRule(rules),
     ageRule(rules, now),
   ];
   return newestFirst.map((backup, position) => {
@@ -90,7 +88,7 @@ export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[
   });
 }
 
-/** Why a backup is kept that a rule cannot judge yet. */
+/** Why a backup is kept that no rule can judge yet. */
 export const FUTURE_REASON = "in the future";
 
 /** Whether a backup claims to be made in the future, beyond what clocks may differ. */
@@ -165,14 +163,13 @@ function withinUnitsRule(newestFirst: readonly RetentionCandidate[], rules: Keep
   return (backup, isOldest) => keepers.flatMap((keeper) => keeper(backup, isOldest));
 }
 
-function runTypeRule({ runTypes }: KeepRules, now: Date): Keeper {
+function runTypeRule({ runTypes }: KeepRules): Keeper {
   if (runTypes === undefined || runTypes.size === 0) return () => [];
   const left = new Map(runTypes);
   return (backup) => {
     const { runType } = backup;
     const count = runType === null ? undefined : left.get(runType);
     if (count === undefined) return ["run type without a limit"];
-    if (liesInFuture(backup, now)) return [FUTURE_REASON];
     if (count === 0) return [];
     left.set(runType!, count - 1);
     return [`${runType} run`];

@@ -2,15 +2,17 @@
  * The plan of a retention run: backups in groups, what is kept of each group and why, what goes. Nothing here touches a
  * repository: a dry run prints the plan, a real one removes what it names.
  */
-import { type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+import { goodOf, type Health } from "./good_backup.ts";
+import { FUTURE_REASON, type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
 /** What the plan has to know of a backup, beyond what the rules ask. */
 export interface PlannedBackup extends RetentionCandidate {
   readonly series: string;
   readonly host: string;
   readonly paths: readonly string[];
-  /** Whether it can stand for its series: nobody found its streams incomplete. */
-  readonly isGood: boolean;
+  readonly health: Health;
+  /** Whether its streams are much smaller than those before: until a second such backup that may be a mistake. */
+  readonly shrunk: boolean;
 }
 
 /** What a group has in common. `series` is that of its paths, so for backups of ours grouping by either is the same. */
@@ -32,62 +34,119 @@ export interface RetentionGroup<T> {
   readonly reasons: readonly Judgement<T>[];
   /** Those of both lists that claim to be made in the future, newest first: a clock was wrong, here or there. */
   readonly inFuture: readonly T[];
-  /** The policy keeps nothing of the group; what is kept all the same is the last good backup. */
+  /** The rules of the policy keep nothing of the group; what is kept all the same is not theirs to remove. */
   readonly policyKeepsNothing: boolean;
 }
 
 /** How to plan. */
 export interface PlanOptions<T> {
-  /** Judges one group. */
+  /** Judges one group; of a policy only what is not of the future. */
   readonly judge: (group: readonly T[]) => readonly Judgement<T>[];
+  /** Whether a policy chooses what goes, whatever its kind; else somebody named it. */
+  readonly isPolicy: boolean;
   readonly groupBy: readonly GroupWord[];
-  /** Lets the last good backup of a series go. */
+  /** Lets the newest and the last good backup of a series go. */
   readonly allowLast: boolean;
   readonly now: Date;
 }
 
-/** The reason that overrules a policy. */
+/** The tag of backups that no policy removes. */
+export const HOLD_TAG = "hold";
+
+/** Reasons that overrule a policy. */
 export const LAST_GOOD_REASON = "last good backup";
+const NEWEST_REASON = "newest backup of the series";
+const UNSHRUNK_REASON = "last good backup before the series shrank";
+const HOLD_REASON = "on hold";
 
 /**
  * Plans what happens to the `selected` backups. Where of a series on a host no good backup would be left among `all`, the
- * newest good one that would go stays, unless that is allowed. Groups are in the order of host, paths and tags.
+ * newest good one that would go stays, unless that is allowed. Policies also leave the newest backup of each series and
+ * host and, until a second backup shows that a series became shorter, the last good one before it did, unless that is
+ * allowed; and always what is on hold or claims to be of the future, which no rule counts. Groups are in the order of host,
+ * paths and tags.
  */
 export function planRetention<T extends PlannedBackup>(
   all: readonly T[],
   selected: readonly T[],
   options: PlanOptions<T>,
 ): RetentionGroup<T>[] {
-  const judged = groupsOf(selected, options.groupBy).map((members) => options.judge(members));
-  const going = new Set(judged.flat().filter(({ matches }) => matches.length === 0).map(({ backup }) => backup));
-  const spared = options.allowLast ? new Set<T>() : lastGood(all, going, options.now);
-  return judged.map((judgements) => planGroup(judgements, spared, options));
+  const judged = groupsOf(selected, options.groupBy).map((members) => judgeGroup(members, options));
+  const going = new Set(
+    judged.flatMap(({ judgements }) => judgements).filter(({ matches }) => matches.length === 0)
+      .map(({ backup }) => backup),
+  );
+  const spared = options.allowLast ? new Map<T, string>() : sparedOf(all, going, options);
+  return judged.map((group) => planGroup(group, spared, options));
+}
+
+/** The members of a group, newest first, with what keeps each. */
+interface JudgedGroup<T> {
+  readonly judgements: readonly Judgement<T>[];
+  readonly policyKeepsNothing: boolean;
+}
+
+function judgeGroup<T extends PlannedBackup>(members: readonly T[], options: PlanOptions<T>): JudgedGroup<T> {
+  const { judge, isPolicy, now } = options;
+  const isAhead = (backup: T) => isPolicy && liesInFuture(backup, now);
+  const judged = judge(members.filter((backup) => !isAhead(backup)));
+  const ahead = newestFirstOf(members.filter(isAhead));
+  const judgements = [
+    ...ahead.map((backup) => ({ backup, matches: [FUTURE_REASON], counters: {} })),
+    ...judged,
+  ].map((judgement) => isPolicy && isOnHold(judgement.backup) ? withReason(judgement, HOLD_REASON) : judgement);
+  const policyKeepsNothing = judged.length > 0 && judged.every(({ matches }) => matches.length === 0);
+  return { judgements, policyKeepsNothing };
+}
+
+function withReason<T>(judgement: Judgement<T>, reason: string): Judgement<T> {
+  return { ...judgement, matches: [...judgement.matches, reason] };
+}
+
+/** Whether a backup has the tag that keeps policies from removing it. */
+export function isOnHold({ tags }: RetentionCandidate): boolean {
+  return tags.includes(HOLD_TAG);
 }
 
 /**
- * The newest good backup of each series and host of which all good ones go. Those of the future count only where there are
- * no others: a clock that once ran ahead must not let the real backups go in favour of one that claims to be newer.
+ * What stays of each series and host although nothing else keeps it, and why. Backups of the future count only where there
+ * are no others: a clock that once ran ahead must not let the real ones go in favour of one that claims to be newer.
  */
-function lastGood<T extends PlannedBackup>(all: readonly T[], going: ReadonlySet<T>, now: Date): Set<T> {
-  const spared = new Set<T>();
+function sparedOf<T extends PlannedBackup>(
+  all: readonly T[],
+  going: ReadonlySet<T>,
+  { isPolicy, now }: PlanOptions<T>,
+): Map<T, string> {
+  const spared = new Map<T, string>();
+  const isInFuture = (backup: T) => liesInFuture(backup, now);
+  const realOf = (backups: readonly T[]) => {
+    const real = backups.filter((backup) => !isInFuture(backup));
+    return real.length > 0 ? real : backups;
+  };
   for (const members of groupsOf(all, ["host", "series"])) {
-    const good = newestFirstOf(members).filter(({ isGood }) => isGood);
-    const real = good.filter((backup) => !liesInFuture(backup, now));
-    const counted = real.length > 0 ? real : good;
-    const [newest] = counted;
-    if (newest !== undefined && counted.every((backup) => going.has(backup))) spared.add(newest);
+    const newestFirst = newestFirstOf(members);
+    const good = realOf(goodOf(newestFirst, { healthOf: ({ health }) => health, isInFuture }));
+    if (isPolicy && good[0]?.shrunk) {
+      const unshrunk = good.find(({ shrunk }) => !shrunk);
+      if (unshrunk !== undefined && going.has(unshrunk)) spared.set(unshrunk, UNSHRUNK_REASON);
+    }
+    const [newest] = realOf(newestFirst);
+    if (isPolicy && going.has(newest!)) spared.set(newest!, NEWEST_REASON);
+    const allGoodGo = good.every((backup) => going.has(backup) && spared.get(backup) !== NEWEST_REASON);
+    if (good[0] !== undefined && allGoodGo) spared.set(good[0], LAST_GOOD_REASON);
   }
   return spared;
 }
 
 function planGroup<T extends PlannedBackup>(
-  judgements: readonly Judgement<T>[],
-  spared: ReadonlySet<T>,
+  { judgements, policyKeepsNothing }: JudgedGroup<T>,
+  spared: ReadonlyMap<T, string>,
   { groupBy, now }: PlanOptions<T>,
 ): RetentionGroup<T> {
-  const reasons = judgements.map((judgement) =>
-    spared.has(judgement.backup) ? { ...judgement, matches: [LAST_GOOD_REASON] } : judgement
-  ).filter(({ matches }) => matches.length > 0);
+  const reasons = judgements.map((judgement) => {
+    const reason = spared.get(judgement.backup);
+    return reason === undefined ? judgement : withReason(judgement, reason);
+  }).filter(({ matches }) => matches.length > 0);
   const keep = reasons.map(({ backup }) => backup);
   const kept = new Set(keep);
   const members = judgements.map(({ backup }) => backup);
@@ -101,7 +160,7 @@ function planGroup<T extends PlannedBackup>(
     remove: members.filter((backup) => !kept.has(backup)),
     reasons,
     inFuture: members.filter((backup) => liesInFuture(backup, now)),
-    policyKeepsNothing: judgements.every(({ matches }) => matches.length === 0),
+    policyKeepsNothing,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Chains, whole and with members that are gone. */
 import assert from "node:assert/strict";
-import { chainOf } from "../../src/backup/chain.ts";
+import fc from "fast-check";
+import { chainOf, withBrokenChains } from "../../src/backup/chain.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { backup, manifestIdOf } from "./backups.ts";
 
@@ -49,4 +50,25 @@ Deno.test("levels that do not descend by one are refused, also where parents go 
   const one = backup("a", { level: 1, parent: manifestIdOf("b"), base });
   const two = backup("b", { level: 0, parent: manifestIdOf("a"), base });
   assert.throws(() => chainOf([one, two], one), IntegrityError);
+});
+
+Deno.test("the chains that are broken are those that cannot be shown, whatever leads where", () => {
+  const rows = fc.array(fc.record({ level: fc.nat(3), parent: fc.option(fc.nat(8)) }), {
+    maxLength: 8,
+  });
+  fc.assert(fc.property(rows, (members) => {
+    const backups = members.map(({ level, parent }, i) =>
+      backup(String(i), { level, parent: parent === null ? null : manifestIdOf(String(parent)), base })
+    );
+    const isRefused = (last: (typeof backups)[number]) => {
+      try {
+        chainOf(backups, last);
+        return false;
+      } catch (error) {
+        assert.ok(error instanceof IntegrityError);
+        return true;
+      }
+    };
+    assert.deepEqual(withBrokenChains(backups), new Set(backups.filter(isRefused)));
+  }));
 });

@@ -1,8 +1,9 @@
 /** Backups whose snapshots restic rewrote: made again from their manifests, as far as those can be read. */
 import assert from "node:assert/strict";
-import { type Backup, backupOf } from "../../src/backup/backup.ts";
+import { type Backup, backupOf, finishedOf } from "../../src/backup/backup.ts";
 import { findParent, recoverBackup, withRewritten } from "../../src/backup/rewritten.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
+import type { Rfc3339 } from "../../src/format/time.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import type { IndexedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
@@ -46,6 +47,20 @@ Deno.test("a rewritten snapshot is the backup that it was, with what was changed
   assert.deepEqual(recovered[0]!.snapshot.tags, ["new"]);
 });
 
+Deno.test("time and host are the snapshot's, whatever the manifest says", async () => {
+  const time = "2025-12-31T04:00:00+01:00" as Rfc3339;
+  const { repository, originals, bare } = await rewrittenTwice({ time, hostname: "corrected" });
+  const recovered = await withRewritten(bare, () => Promise.resolve(repository));
+  assert.deepEqual(new Set(recovered.map(({ id }) => id)), new Set(originals.map(({ id }) => id)));
+  for (const backup of recovered) {
+    assert.deepEqual([backup.started, backup.host, backup.damage, finishedOf(backup)], [time, "corrected", null, null]);
+    assert.equal(backup.info!.started, originals.find(({ id }) => id === backup.id)!.started, "as the manifest has it");
+  }
+  assert.equal(finishedOf(originals[0]!), originals[0]!.info!.finished);
+  const withSummary = backupOf({ id: bare[0]!.snapshotId, snapshot: { ...originals[0]!.snapshot, time } });
+  assert.equal(withSummary.started, time);
+});
+
 Deno.test("the next backup continues the newest rewritten one, and reads one manifest for that", async () => {
   const { repository, originals, bare } = await rewrittenTwice();
   let opened = 0;
@@ -73,12 +88,19 @@ Deno.test("another tool's snapshots cost no index and stay what they are", async
   assert.deepEqual(await recoverBackup(elsewhere, () => Promise.resolve(repository)), elsewhere);
 });
 
-Deno.test("a manifest that cannot be read leaves the backup bare, a failing store is told", async () => {
+Deno.test("a manifest that cannot be read is damage of what was ours, a failing store is told", async () => {
   const { repository, bare } = await rewrittenTwice();
   const damaged = { ...repository, index: await loadIndex(repository.files, { dataPlaces: false }) };
   const lost = { ...damaged, store: { ...repository.store, get: () => Promise.reject(new Error("the network")) } };
   for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
   const empty = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
-  assert.deepEqual(await withRewritten(bare, () => Promise.resolve(empty)), bare);
+  const recovered = await withRewritten(bare, () => Promise.resolve(empty));
+  assert.deepEqual(recovered.map(({ info }) => info), [null, null]);
+  assert.ok(recovered.every(({ damage }) => /^Missing tree blob/.test(damage!)));
+  const foreign = bare.map((backup) => ({
+    ...backup,
+    snapshot: { ...backup.snapshot, programVersion: "restic 0.19" },
+  }));
+  assert.deepEqual(await withRewritten(foreign, () => Promise.resolve(empty)), foreign);
   await assert.rejects(withRewritten(bare, () => Promise.resolve(lost)), /the network/);
 });

@@ -55,6 +55,17 @@ function selected(text: string) {
   return selectBackup(BACKUPS, request(text)).id;
 }
 
+Deno.test("what another tool left of a backup is not the latest where that is there itself", () => {
+  const whole = backup("2", { time: "2026-01-02T00:00:00Z" });
+  const snapshot = { ...whole.snapshot, original: whole.snapshotId };
+  const gutted = { ...whole, snapshotId: snapshotIdOf("gutted"), snapshot, damage: "its tree holds less" };
+  for (const text of ["prod/shop", "prod/shop@2026-01-02"]) {
+    assert.equal(selectBackup([whole, gutted], request(text)), whole);
+    assert.equal(selectBackup([gutted], request(text)), gutted);
+  }
+  assert.equal(selectBackup([whole, gutted], request(`@${gutted.snapshotId}`)), gutted);
+});
+
 Deno.test("the latest is the last of its series", () => {
   assert.equal(selected("prod/shop"), manifestIdOf("3"));
   assert.equal(selected("prod/crm@latest"), manifestIdOf("other"));

@@ -9,11 +9,11 @@ import { backup, type BackupShape, manifestIdOf } from "./backups.ts";
 const HOUR = 3_600_000;
 const NOW = "2026-03-02T12:00:00Z";
 
-type Shape = BackupShape & Partial<Pick<AgentSnapshotInfo, "runType" | "complete">>;
+type Shape = BackupShape & Partial<Pick<AgentSnapshotInfo, "runType" | "complete" | "files">>;
 
-function made(name: string, { runType = null, complete = true, ...shape }: Shape): Backup {
+function made(name: string, { runType = null, complete = true, files = 1, ...shape }: Shape): Backup {
   const plain = backup(name, shape);
-  return plain.info === null ? plain : { ...plain, info: { ...plain.info, runType, complete } };
+  return plain.info === null ? plain : { ...plain, info: { ...plain.info, runType, complete, files } };
 }
 
 function at(hour: number): string {
@@ -74,6 +74,48 @@ Deno.test("a backup that a guard found incomplete is not good, and where no othe
 Deno.test("backups of another tool count, and nobody knows their level", () => {
   const run = runOf([made("foreign", { isForeign: true, time: at(9) })]);
   assert.deepEqual([run.latest?.level, run.health, run.next], [null, "unknown", "full"]);
+});
+
+Deno.test("where a series has backups that were judged whole, others are not good, whatever their run type", () => {
+  const judged = made("judged", { time: at(1), runType: "daily" });
+  const unjudged = made("unjudged", { time: at(9), complete: null, runType: "daily" });
+  const weekly = made("weekly", { time: at(8), complete: null, runType: "weekly" });
+  const foreign = made("foreign", { time: at(10), isForeign: true });
+  const of = (backups: readonly Backup[], runType: string | null) => {
+    const { latest, health, unjudged, broken } = runOf(backups, runType);
+    return [latest?.id, health, unjudged, broken];
+  };
+  const all = [judged, unjudged, weekly, foreign];
+  assert.deepEqual(of(all, "daily"), [manifestIdOf("judged"), "ok", 1, 0]);
+  assert.deepEqual(of(all, "weekly"), [undefined, "unjudged", 1, 0]);
+  assert.deepEqual(of(all, null), [undefined, "unknown", 1, 0]);
+  const others = [unjudged, weekly];
+  assert.deepEqual(of(others, "daily"), [manifestIdOf("unjudged"), "ok", 0, 0]);
+  assert.deepEqual(of(others, "weekly"), [manifestIdOf("weekly"), "ok", 0, 0]);
+  const elsewhere = made("elsewhere", { time: at(2), host: "db2" });
+  const [db1] = status([...others, elsewhere]);
+  assert.equal(db1!.runs[0]!.latest?.id, manifestIdOf("unjudged"), "each host on its own");
+});
+
+Deno.test("a backup without any stream is not good, and neither is one that is damaged", () => {
+  const good = made("good", { time: at(1) });
+  const empty = made("empty", { time: at(9), complete: null, files: 0 });
+  const damaged = { ...made("damaged", { time: at(10) }), damage: "its tree holds less" };
+  const run = runOf([good, empty, damaged]);
+  assert.deepEqual([run.latest?.id, run.empty, run.broken, run.unjudged], [manifestIdOf("good"), 1, 1, 0]);
+  const none = runOf([empty]);
+  assert.deepEqual([none.latest, none.health, none.empty], [null, "empty", 1]);
+  const copyOf = (original: Backup) => ({ ...damaged.snapshot, original: original.snapshotId });
+  const [beside] = status([made("damaged", { time: at(10) }), {
+    ...damaged,
+    snapshotId: empty.snapshotId,
+    snapshot: copyOf(damaged),
+  }]);
+  assert.deepEqual(
+    [beside!.runs[0]!.backups, beside!.runs[0]!.broken],
+    [1, 0],
+    "what is left of one beside it is no other",
+  );
 });
 
 Deno.test("a backup of the future does not stand in the way of one that is there", () => {

@@ -18,6 +18,8 @@ const COMMANDS = [
   "forget",
   "rotate",
   "rm",
+  "hold",
+  "release",
   "prune",
   "key",
   "unlock",

@@ -53,8 +53,9 @@ Deno.test("which backups there are, and which one a selector means", async (test
   await test.step("ls is a table on standard output and a count on standard error", async () => {
     const { stdout, stderr } = await box.agent(["ls"], { env: UTC });
     const [head, first, ...rows] = stdout.trimEnd().split("\n");
-    assert.match(head!, /^ID +SERIES +HOST +STARTED +LEVEL +RUN +SIZE +NEW +STORED +GUARD$/);
-    assert.match(first!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 +0 +- +7 B .* none$/);
+    assert.match(head!, /^ID +SERIES +HOST +STARTED +LEVEL +RUN +SIZE +NEW +STORED +GUARD +TAGS$/);
+    assert.match(first!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 +0 +- +7 B .* none +-$/);
+    assert.match(stdout, / none +eu,test$/m);
     assert.equal(rows.length, 4);
     assert.equal(stderr, "5 backups in 3 series\n");
     const nothing = await box.agent(["ls", "elsewhere"]);

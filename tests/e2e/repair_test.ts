@@ -44,7 +44,7 @@ Deno.test("a damaged pack: check says which repairs to run, they tell what they 
   deepEqual([damaged!["message_type"], damaged!["isForgotten"]], ["damaged", true]);
   deepEqual([summary!["dryRun"], summary!["damaged"]], [false, 1]);
   await box.ok(["check", "--read-data"]);
-  match(await box.ok(["ls"]), /^[0-9a-f]{8} {2}damaged\/prod\/shop .* -\n/m);
+  match(await box.ok(["ls"]), /^[0-9a-f]{8} {2}damaged\/prod\/shop .* - +damaged\n/m);
   assertFails(await box.agent(["get", "prod/shop"]), ExitCode.usage, /no backup of "prod\/shop"/);
   assertFails(await box.agent(["get", "damaged/prod/shop"]), ExitCode.usage, /data\.damaged/);
 });

@@ -6,7 +6,6 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { servingTest, startAgentServer, whyNoServer } from "../helpers/agent_server.ts";
 import {
   assertFails,
-  assertFailsAfterOutput,
   bulkNoise,
   emptySandbox,
   type JsonRow,
@@ -120,7 +119,7 @@ Deno.test("forget counts run types, and removes by age and by id, but never the 
   assert.deepEqual(await left(box, ids), [3, 4]);
   const [group] = await box.json(["forget", "--older-than", "1D2h3m4s"]);
   assert.deepEqual([idsOf(group!["keep"]), idsOf(group!["remove"])], [[ids[4]], [ids[3]]]);
-  assert.deepEqual((group!["reasons"] as JsonRow[])[0]!["matches"], ["last good backup"]);
+  assert.deepEqual((group!["reasons"] as JsonRow[])[0]!["matches"], ["newest backup of the series"]);
   assertFails(
     await box.agent(["forget", `@${ids[4]}`]),
     ExitCode.usage,
@@ -270,16 +269,18 @@ Deno.test("with --prune the space is freed in the same run, if there is anything
     await box.ok(["check", "--read-data"]);
   });
 
-  await test.step("beside a damaged snapshot nothing is pruned: exit code 4 says so", async () => {
+  await test.step("beside a damaged snapshot nothing is removed and pruned: exit code 4 says so", async () => {
     await put("a", "06");
     const [snapshot] = await box.json(["ls"]);
     await put("b", "01");
     await box.replace(box.join("repo", "snapshots", String(snapshot!["snapshot"])), new TextEncoder().encode("junk"));
     await put("a", "07");
     const packs = await box.packs();
-    const outcome = await box.agent(["forget", "a", "-q", "--keep-last", "1", ...limits]);
-    assertFailsAfterOutput(outcome, ExitCode.integrity, /Damaged snapshot .*; nothing was pruned\n$/);
-    assert.deepEqual(await box.packs(), packs);
+    for (const skipping of [[], ["--skip-unreadable"]]) {
+      const outcome = await box.agent(["forget", "a", "-q", "--keep-last", "1", ...skipping, ...limits]);
+      assertFails(outcome, ExitCode.integrity, /Nothing was removed: .*; Damaged snapshot/);
+    }
+    assert.deepEqual([await box.packs(), (await box.names("snapshots")).length], [packs, 4]);
   });
 });
 
@@ -306,7 +307,27 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from what claims.*future/);
 });
 
-Deno.test("a damaged snapshot is left alone and told of: exit code 4 after the work is done", async () => {
+Deno.test("many backups on one day are told of, also in a quiet run", async () => {
+  await using box = await sandbox();
+  const repository = await box.open();
+  const DAY_MS = 86_400_000;
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  for (const [i, ms] of [today - 3 * DAY_MS, today - 2 * DAY_MS, today - DAY_MS, today - DAY_MS + 1].entries()) {
+    await saveBackup(repository, String(i), { time: new Date(ms).toISOString() });
+  }
+  await repository.store.close();
+  const { exitCode, stderr } = await box.agent(["forget", "-q", "--keep-last", "1"]);
+  assert.equal(exitCode, ExitCode.done);
+  const date = new Date(today - DAY_MS).toISOString().slice(0, 10);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^agent: warning: 2 backups of "prod/shop" on db1 came on ${date}, more than on any day before \\(1\\): [^\n]+\n$`,
+    ),
+  );
+});
+
+Deno.test("beside a damaged snapshot a policy removes nothing, with exit code 4, unless that is asked for", async () => {
   await using box = await sandbox();
   const ids = await snapshotsOf(box, [["01"], ["02"], ["03"]]);
   const [first] = await box.json(["ls"]);
@@ -320,10 +341,15 @@ Deno.test("a damaged snapshot is left alone and told of: exit code 4 after the w
   const byId = await box.agent(["rm", "-n", `@${ids[2]}`]);
   assert.equal(byId.exitCode, ExitCode.done);
   assert.match(byId.stderr, /^Would remove .*\nagent: warning: Damaged snapshot/);
-  const outcome = await box.agent(["forget", "--json", "--keep-last", "1"]);
-  const [group] = jsonRows(outcome.stdout);
-  assert.deepEqual(idsOf(group!["remove"]), [ids[1]]);
-  assert.equal(outcome.exitCode, ExitCode.integrity);
-  assertFailsAfterOutput(await box.agent(["forget", "-q", "--keep-last", "1"]), ExitCode.integrity, /Damaged snapshot/);
+  const way = /^agent: Nothing was removed: .*agent repair snapshots --forget.*--skip-unreadable.*Damaged snapshot/;
+  const planned = await box.agent(["forget", "--json", "--keep-last", "1", "--dry-run"]);
+  assert.deepEqual(idsOf(jsonRows(planned.stdout)[0]!["remove"]), [ids[1]]);
+  assert.equal(planned.exitCode, ExitCode.integrity);
+  assertFails(await box.agent(["forget", "--keep-last", "1"]), ExitCode.integrity, way);
+  assertFails(await box.agent(["rotate", "prod/shop"]), ExitCode.integrity, way);
+  assert.equal((await box.names("snapshots")).length, 3);
+  const skipping = await box.agent(["forget", "-q", "--keep-last", "1", "--skip-unreadable"]);
+  assert.deepEqual([skipping.exitCode, skipping.stdout], [ExitCode.done, ""]);
+  assert.match(skipping.stderr, /^agent: warning: Damaged snapshot .*\n$/);
   assert.equal((await box.names("snapshots")).length, 2);
 });

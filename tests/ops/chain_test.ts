@@ -14,7 +14,7 @@ import { withBackup } from "../../src/ops/get.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import { PackWriter } from "../../src/repository/pack_writer.ts";
-import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
 import { readTree } from "../../src/repository/trees.ts";
 import { withFaults } from "../../src/store/fault.ts";
 import { accessTo, fakeWorld, memoryRepository, putBytes, sqlDump } from "../helpers/world.ts";
@@ -100,14 +100,27 @@ Deno.test("manifests that were swapped are found and named", async () => {
   assert.match(members[0]!.problem!, new RegExp(`that of another backup, ${second!.backup.id}`));
 });
 
-Deno.test("a missing manifest and missing streams are found and named", async () => {
+Deno.test("a missing manifest and missing streams are found and named, in trees that were replaced and others", async () => {
   const { check, replant, backups } = await chainScene("missing", [{}, {}, {}]);
   await replant(backups[0]!, (nodes) => Promise.resolve(nodes.filter(({ type }) => type !== "file")));
   await replant(backups[1]!, (nodes) => Promise.resolve(nodes.filter(({ type }) => type === "file")));
   const members = await check();
-  assert.deepEqual(states(members), ["missing", "missing", "ok"]);
+  assert.deepEqual(states(members), ["missing", "damaged", "ok"]);
   assert.match(members[0]!.problem!, /holds no manifest at shop\.manifest\.json/);
-  assert.match(members[1]!.problem!, /does not hold its streams/);
+  assert.match(members[1]!.problem!, /"shop\/data" is there; the tree does not hold it/);
+});
+
+Deno.test("of a program that did not write the tree's name down, streams that are missing are found", async () => {
+  const { check, replant, repository, backups } = await chainScene("missing streams", [{}, {}]);
+  await replant(backups[0]!, (nodes) => Promise.resolve(nodes.filter(({ type }) => type === "file")));
+  for (const { id, snapshot } of (await loadSnapshots(repository.files)).snapshots) {
+    const { tree: _, ...older } = snapshot.agent!;
+    await saveSnapshot(repository.files, { ...snapshot, agent: older });
+    await repository.files.remove("snapshot", id);
+  }
+  const members = await check();
+  assert.deepEqual(states(members), ["missing", "ok"]);
+  assert.match(members[0]!.problem!, /does not hold its streams/);
 });
 
 Deno.test("a snapshot that says something else than its manifest is found and named", async () => {

@@ -69,14 +69,23 @@ Deno.test("where nothing went nothing is pruned", async () => {
   );
 });
 
-Deno.test("beside a snapshot that cannot be read backups go, and nothing is pruned", async () => {
+Deno.test("beside a snapshot that cannot be read nothing goes where a prune would follow, whatever is skipped", async () => {
   const store = await fiveBackups();
   await store.put({ kind: "snapshot", name: noise(32, "junk").toHex() }, [noise(100, "junk")]);
   const packs = await namesOf(store, "pack");
-  for (const dryRun of [true, false]) {
-    const { groups, damaged, pruned } = await forgetIn(store, keepLast(4), { dryRun });
-    assert.deepEqual([groups[0]!.remove.length, damaged.length, pruned], [1, 1, null]);
+  for (const skipUnreadable of [false, true]) {
+    const planned = await forgetIn(store, keepLast(4), { dryRun: true, skipUnreadable });
+    assert.deepEqual([planned.groups[0]!.remove.length, planned.damaged.length, planned.pruned], [1, 1, null]);
+    await assert.rejects(forgetIn(store, keepLast(4), { skipUnreadable }), (error) => {
+      assert.deepEqual(error, planned.refusal);
+      return error instanceof IntegrityError && /^Nothing was removed/.test(error.message);
+    });
   }
+  assert.match(
+    (await forgetIn(store, keepLast(4), { dryRun: true, skipUnreadable: true })).refusal!.message,
+    /--prune/,
+  );
+  assert.equal((await namesOf(store, "snapshot")).length, 6);
   assert.deepEqual(await namesOf(store, "pack"), packs);
 });
 

@@ -9,9 +9,22 @@ import type { RepositoryAccess } from "../../src/ops/access.ts";
 import type { KeepRules } from "../../src/policy/retention.ts";
 import { DEFAULT_ROTATION } from "../../src/policy/retention_rotation.ts";
 import { acquireLock } from "../../src/repository/held_lock.ts";
+import { openRepository } from "../../src/repository/repository.ts";
+import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import type { SnapshotId } from "../../src/base/id.ts";
 import { withFaults } from "../../src/store/fault.ts";
 import type { BlobStore } from "../../src/store/store.ts";
-import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
+import { backup } from "../backup/backups.ts";
+import {
+  accessTo,
+  fakeWorld,
+  getBytes,
+  memoryRepository,
+  namesOf,
+  noise,
+  PASSWORD,
+  putBytes,
+} from "../helpers/world.ts";
 import { saveBackup, type SavedShape } from "./forget_fixture.ts";
 
 /** The clocks of these tests show 2 January 2026; what `day` makes shall be of the past. */
@@ -138,20 +151,31 @@ Deno.test("by age everything old goes but the last good backup, also of a series
   const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
   const { groups } = await forget(access, byAge, world);
   assert.deepEqual(await left(), ["old", "young", "future"]);
-  assert.deepEqual(groups[0]!.reasons[0]!.matches, ["last good backup"]);
+  assert.deepEqual(groups[0]!.reasons[0]!.matches, ["newest backup of the series"]);
   await forget(access, byAge, world, { allowLast: true });
   assert.deepEqual(await left(), ["young", "future"]);
 });
 
-Deno.test("a backup whose guard found it incomplete is not the last good one, one of another tool is", async () => {
-  const { access, world, left } = await repositoryWith({
-    good: day(1),
+Deno.test("the last good one is judged whole, or not judged, or of another tool, as the series has them", async () => {
+  const shapes = {
     foreign: { ...day(2), isForeign: true },
-    incomplete: { ...day(3), complete: false },
-  });
-  const age = policy({ notOlderThan: parseAgeSpan("1s") });
-  await forget(access, age, world);
-  assert.deepEqual(await left(), ["foreign"]);
+    unjudged: { ...day(1), complete: null },
+    good: day(1),
+    laterUnjudged: { ...day(3), complete: null },
+    laterForeign: { ...day(4), isForeign: true },
+    incomplete: { ...day(5), complete: false },
+  };
+  const leftOf = async (...names: (keyof typeof shapes)[]) => {
+    const { access, world, left } = await repositoryWith(
+      Object.fromEntries([...names, "incomplete" as const].map((name) => [name, shapes[name]])),
+    );
+    await forget(access, policy({ notOlderThan: parseAgeSpan("1s") }), world);
+    return await left();
+  };
+  assert.deepEqual(await leftOf("foreign"), ["foreign", "incomplete"]);
+  assert.deepEqual(await leftOf("foreign", "unjudged"), ["unjudged", "incomplete"]);
+  assert.deepEqual(await leftOf("unjudged", "good"), ["good", "incomplete"]);
+  assert.deepEqual(await leftOf("good", "laterUnjudged", "laterForeign"), ["good", "incomplete"]);
 });
 
 Deno.test("backups that are named go, by any selector, but not the last good one", async () => {
@@ -185,8 +209,8 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     const inFuture = groups.map((group) => group.inFuture.length);
     return [(await left()).join(" "), inFuture.join(" ")];
   };
-  assert.deepEqual(await after(LAST), ["newer further otherFuture", "2 1"]);
-  assert.deepEqual(await after(LAST, { allowLast: true }), ["further otherFuture", "2 1"], "as restic does");
+  assert.deepEqual(await after(LAST), ["newer future further otherFuture", "2 1"]);
+  assert.deepEqual(await after(LAST, { allowLast: true }), ["newer future further otherFuture", "2 1"]);
   const byAge = policy({ notOlderThan: parseAgeSpan("1D") });
   assert.deepEqual(await after(byAge), ["newer future further otherFuture", "2 1"]);
   const rotation = { ...DEFAULT_ROTATION, days: 1, weeks: 0, months: 0 };
@@ -209,6 +233,29 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
   });
 });
 
+Deno.test("a day with more backups than any before is told of, of the series that the policy is about", async () => {
+  const at = (day: number, hour: number, shape: SavedShape = {}) => ({
+    time: `2026-01-3${day}T0${hour}:00:00Z`,
+    ...shape,
+  });
+  const { access, world } = await repositoryWith({
+    ...{ a: day(1), b: day(2), c: at(0, 1), d: at(0, 2), e: at(0, 3) },
+    ...{ f: { ...day(1), series: "dev" }, g: at(0, 1, { series: "dev" }), h: at(0, 2, { series: "dev" }) },
+    ahead: { time: "2031-01-01T00:00:00Z" },
+    furtherAhead: { time: "2031-01-01T01:00:00Z" },
+  });
+  const ofShop = policy({ counts: { last: 3 } }, { series: ["prod/shop"] });
+  const { bursts } = await forget(access, ofShop, world, { dryRun: true });
+  assert.deepEqual(bursts.map(({ series, host, count, most }) => [series, host, count, most]), [[
+    "prod/shop",
+    "db1",
+    3,
+    1,
+  ]]);
+  const all = await forget(access, LAST, world, { dryRun: true });
+  assert.deepEqual(all.bursts.map(({ series }) => series).sort(), ["dev", "prod/shop"]);
+});
+
 Deno.test("rotation is about exactly one series, each host on its own", async () => {
   const { access, world, left } = await repositoryWith({
     first: { time: "2026-01-02T00:00:00Z" },
@@ -219,9 +266,9 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
   }, 0);
   const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
   await forget(access, rotate("prod/shop"), world);
-  assert.deepEqual(await left(), ["first", "other", "below"]);
+  assert.deepEqual(await left(), ["first", "second", "other", "below"], "the first of the day, and the newest");
   await forget(access, rotate("prod/shop/eu"), world);
-  assert.deepEqual(await left(), ["first", "other", "below"], "the last good one");
+  assert.deepEqual(await left(), ["first", "second", "other", "below"], "the newest one");
   await assert.rejects(forget(access, rotate("prod/none"), world), UsageError);
 });
 
@@ -229,12 +276,39 @@ Deno.test("a damaged snapshot is told of and never removed, also where it is nam
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2) });
   const junk = noise(32, "junk").toHex();
   await store.put({ kind: "snapshot", name: junk }, [noise(100, "junk")]);
-  const { damaged } = await forget(access, LAST, world, { allowLast: true });
-  assert.deepEqual(damaged.map(({ id }) => id as string), [junk]);
+  await assert.rejects(forget(access, LAST, world, { allowLast: true }), (error) => {
+    return error instanceof IntegrityError &&
+      error.message.startsWith(
+        `Nothing was removed: what cannot be read (snapshot ${junk.slice(0, 8)}) may be of these`,
+      );
+  });
+  assert.deepEqual(await left(), ["a", "b"]);
+  const { damaged, refusal } = await forget(access, LAST, world, { skipUnreadable: true });
+  assert.deepEqual([damaged.map(({ id }) => id as string), refusal], [[junk], null]);
   assert.deepEqual(await left(), ["b"]);
   const named: RetentionRequest = { kind: "backups", selectors: [`@${junk.slice(0, 8)}`] };
   await assert.rejects(forget(access, named, world), IntegrityError);
   assert.ok((await namesOf(store, "snapshot")).includes(junk));
+});
+
+Deno.test("a snapshot that cannot be read stops a policy unless a backup that continues it is of another series", async () => {
+  const { access, store, world, ids, left } = await repositoryWith({ a: day(1), lost: day(1), b: day(2) });
+  await replaceWithNoise(store, ids["lost"]!);
+  const child = async (series: string) => {
+    const { snapshot } = backup(`child of ${series}`, { ...day(3), series });
+    const { files } = await openRepository(store, { password: PASSWORD, randomBytes: world.randomBytes });
+    await saveSnapshot(files, { ...snapshot, parent: ids["lost"] as SnapshotId });
+  };
+  const ofShop = policy({ counts: { last: 1 } }, { series: ["prod/shop"] });
+  await assert.rejects(forget(access, ofShop, world), IntegrityError, "nobody knows what it is of");
+  await child("dev");
+  assert.equal((await forget(access, ofShop, world)).groups[0]!.remove.length, 1);
+  assert.deepEqual(await left(), ["lost", "b"]);
+  for (const dryRun of [true, false]) {
+    const everything = forget(access, LAST, world, { dryRun });
+    if (dryRun) assert.ok((await everything).refusal instanceof IntegrityError);
+    else await assert.rejects(everything, IntegrityError);
+  }
 });
 
 Deno.test("what may mean a snapshot that cannot be read is refused; an id is not", async () => {

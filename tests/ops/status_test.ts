@@ -90,6 +90,26 @@ Deno.test("--host narrows the status, and the expectations that name no host", a
   assert.deepEqual(await judged("db3"), [[], ["null@db3!", "null@db3!", "wiki@db2!"]]);
 });
 
+Deno.test("what nobody knows to be good meets an expectation only where any will do, and an empty backup never", async () => {
+  const world = fakeWorld("any");
+  const { access, repository } = await memoryRepository(world);
+  const { snapshot } = (await putBytes(access, world, sqlDump(3, "shop"))).backup;
+  const before = await namesOf(repository.store, "snapshot");
+  const overdue = async (any: boolean) => {
+    const { verdicts } = await status(access, { expectations: [parseExpectation("26h")], any }, world);
+    return verdicts.map(({ isOverdue }) => isOverdue);
+  };
+  assert.deepEqual(await overdue(false), [false]);
+  await saveSnapshot(repository.files, { ...snapshot, agent: { ...snapshot.agent!, files: 0 } });
+  for (const name of before) await repository.files.remove("snapshot", name as never);
+  assert.deepEqual([await overdue(false), await overdue(true)], [[true], [true]]);
+  for (const name of await namesOf(repository.store, "snapshot")) {
+    await repository.files.remove("snapshot", name as never);
+  }
+  await saveSnapshot(repository.files, { ...snapshot, agent: null });
+  assert.deepEqual([await overdue(false), await overdue(true)], [[true], [false]]);
+});
+
 Deno.test("--full-backup tells what is next as put would do it", async () => {
   const { world, access } = await twoHosts();
   const next = async (fullBackup: "hourly" | "daily" | "weekly") =>

@@ -297,7 +297,8 @@ Deno.test("a snapshot that is damaged in the store is not good because a copy in
   assert.equal(backups.length, 5);
   const newest = (await readAllBackups(store, fakeWorld("read"))).at(-1)!.backup.snapshotId;
   await replace(store, { kind: "snapshot", name: newest }, flipBit(40));
-  const { groups, damaged: found } = await forget(access, keepLast(1), laterWorld(2));
+  assert.match((await failureOf(forget(access, keepLast(1), laterWorld(2))))!.message, /^Nothing was removed/);
+  const { groups, damaged: found } = await forget(access, keepLast(1), laterWorld(2), { skipUnreadable: true });
   assert.deepEqual(found.map(({ id }) => id), [newest]);
   assert.equal(groups[0]!.remove.length, 3);
   const copies = (await filesBelow(directory)).filter((path) => path.includes("snapshot"));

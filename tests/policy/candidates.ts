@@ -20,7 +20,8 @@ export function candidate(text: string, shape: Partial<PlannedBackup> = {}): Pla
     series: "prod/shop",
     host: "db1",
     paths: ["/prod/shop"],
-    isGood: true,
+    health: "ok",
+    shrunk: false,
     ...shape,
   };
 }
@@ -30,11 +31,12 @@ export const candidates: fc.Arbitrary<PlannedBackup[]> = fc.array(
   fc.record({
     minutes: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 2_000_000 })),
     offsetMinutes: fc.constantFrom(0, 120, -480, 330, 840),
-    tags: fc.subarray(["nightly", "keep"]),
+    tags: fc.subarray(["nightly", "keep", "hold"]),
     runType: fc.constantFrom(null, "hourly", "daily", "yearly"),
     series: fc.constantFrom("prod/shop", "dev"),
     host: fc.constantFrom("db1", "db2"),
-    isGood: fc.boolean(),
+    health: fc.constantFrom("ok", "unjudged", "unknown", "empty", "broken"),
+    shrunk: fc.boolean(),
   }),
   { maxLength: 40 },
 ).map((rows) =>

@@ -17,8 +17,8 @@ Deno.test("the newest good backup of each series on each host is the last to sta
   const other = candidate("2026-01-09", { host: "db2" });
   const dev = candidate("2026-01-08", { series: "dev" });
   assert.deepEqual(idsToStay(newer, older, other, dev), [dev.id, other.id, newer.id]);
-  assert.deepEqual(idsToStay(older, candidate("2026-01-12", { isGood: false })), [older.id]);
-  assert.deepEqual(idsToStay(candidate("2026-01-12", { isGood: false })), []);
+  assert.deepEqual(idsToStay(older, candidate("2026-01-12", { health: "broken" })), [older.id]);
+  assert.deepEqual(idsToStay(candidate("2026-01-12", { health: "broken" })), []);
   assert.deepEqual(idsToStay(), []);
 });
 
@@ -56,7 +56,7 @@ class Remover {
 
   /** Whether it is there, and the plan does not spare it as the last good one. */
   #mayGo(present: ReadonlySet<PlannedBackup>): boolean {
-    const options = { groupBy: ["host", "series"], allowLast: false, now: this.#now } as const;
+    const options = { groupBy: ["host", "series"], isPolicy: false, allowLast: false, now: this.#now } as const;
     const judge = (group: readonly PlannedBackup[]) => group.map((backup) => ({ backup, matches: [], counters: {} }));
     const groups = planRetention([...present], [...present].filter((backup) => backup === this.#target), {
       ...options,
@@ -83,7 +83,11 @@ function after(backups: readonly PlannedBackup[], removers: readonly Remover[], 
 }
 
 const someBackups = fc.array(
-  fc.record({ hours: fc.integer({ min: -72, max: 48 }), isGood: fc.boolean(), host: fc.constantFrom("db1", "db2") }),
+  fc.record({
+    hours: fc.integer({ min: -72, max: 48 }),
+    health: fc.constantFrom("ok", "broken"),
+    host: fc.constantFrom("db1", "db2"),
+  }),
   { minLength: 1, maxLength: 8 },
 ).map((rows) =>
   rows.map(({ hours, ...shape }, i) => {
@@ -101,8 +105,8 @@ Deno.test("whoever removes what at once, each series and host keeps a good backu
         new Remover(backup, new Date(NOW.getTime() + clockHours[i]! * 3_600_000))
       );
       const left = after(backups, removers, order);
-      for (const { host } of backups.filter(({ isGood }) => isGood)) {
-        assert.ok([...left].some((backup) => backup.host === host && backup.isGood), host);
+      for (const { host } of backups.filter(({ health }) => health === "ok")) {
+        assert.ok([...left].some((backup) => backup.host === host && backup.health === "ok"), host);
       }
     }),
     { seed: 20260114, numRuns: 3000 },

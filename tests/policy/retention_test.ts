@@ -91,13 +91,6 @@ Deno.test("run types are counted each on its own, and those without a count stay
   assert.deepEqual(judge([["hourly", Infinity]]).filter((reason) => reason === ""), []);
 });
 
-Deno.test("runs of the future stay and take no place of a real one", () => {
-  const days = ["2026-01-01", "2026-01-02", "2030-01-01", "2030-01-02"];
-  const backups = days.map((day) => candidate(day, { runType: "daily" }));
-  const judged = applyPolicy(backups, { runTypes: new Map([["daily", 1]]) }, NOW).map(({ matches }) => matches.join());
-  assert.deepEqual(judged, ["in the future", "in the future", "daily run", ""]);
-});
-
 Deno.test("an age is measured from now, and what lies in the future is not old", () => {
   const times = ["2025-10-09T23:59:59Z", "2025-10-10T00:00:00Z", "2026-03-01"];
   assert.deepEqual(reasons(times, { notOlderThan: parseAgeSpan("3M") }), {

@@ -77,7 +77,7 @@ function cells({ backup, fit, problem }: DrawnMember): string[] {
   if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; what follows it restores all the same"];
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
-  if (info === null) return [time, "-", "-", "-", "-", "-", "made by another tool"];
+  if (info === null) return [time, "-", "-", "-", "-", "-", printable(problem ?? "made by another tool")];
   const whole = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
   const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}`;
   const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;

@@ -12,7 +12,7 @@ import type { CliContext } from "../context.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { collect } from "../repeated_option.ts";
 import { reportRetention } from "../retention_report.ts";
-import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
+import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
 
 interface ForgetCommandOptions extends RetentionRunOptions {
@@ -43,9 +43,10 @@ Rules are restic's and joined by "or": what no rule keeps is removed, in each gr
 (2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Counts are whole numbers or
 "unlimited", which -1 means, too, except in --keep-run-type. Run types that --keep-run-type does not name are kept.
 
-The last good backup of a series on a host stays unless --allow-last is given; one that claims to be of the future does
-not stand in for it. Every backup stands alone: none that is left needs one that is gone. Space is freed by agent prune,
-or with --prune in the same run.
+A policy leaves the newest and the last good backup of a series on a host unless --allow-last is given, and always what
+is on hold (agent hold) or claims to be of the future, which no rule counts. Good is what was judged whole, where a
+series has such. Every backup stands alone: none that is left needs one that is gone. Space is freed by agent prune, or
+with --prune in the same run. Where a snapshot that cannot be read may be of these series, nothing is removed.
 
   agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
   agent forget prod/shop --keep-run-type hourly=24,daily=7 --prune
@@ -69,7 +70,8 @@ export function forgetCommand(context: CliContext): Command {
     )
     .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping)
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
-    .option("--allow-last", "remove even the last good backup of a series");
+    .option("--allow-last", "remove even the newest and the last good backup of a series")
+    .option("--skip-unreadable", "go on beside snapshots that cannot be read");
   return withRepositoryOptions(withPruneAfterwards(command))
     .addHelpText("after", NOTES)
     .action((names: string[], options: ForgetCommandOptions, self: Command) =>
@@ -176,7 +178,7 @@ function given<T extends Record<string, unknown>>(fields: T): Given<T> {
 }
 
 async function run(names: readonly string[], options: ForgetCommandOptions, context: CliContext): Promise<void> {
-  refuseDamage(await runRetention(check(names, options), options, reportRetention, context), options);
+  throwRefusal(await runRetention(check(names, options), options, reportRetention, context));
 }
 
 /** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */

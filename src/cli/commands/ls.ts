@@ -7,11 +7,12 @@ import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
-import type { CliContext } from "../context.ts";
+import type { CliContext, Output } from "../context.ts";
 import { throwFirstDamage } from "../damage.ts";
 import { type Column, formatCount, formatTime, printable, writeLine, writeLines, writeTable } from "../output.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { writeWarning } from "../warning.ts";
 
 interface LsOptions extends RepositoryOptions {
   readonly host?: string;
@@ -46,6 +47,7 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
   } else {
     await writeTable(stdout, COLUMNS, backups.map(row));
     if (!options.quiet) await writeLine(stderr, backups.length === 0 ? "No backups" : count(backups));
+    await warnOfDamage(backups, options, stderr);
   }
   throwFirstDamage(damaged);
 }
@@ -61,10 +63,11 @@ const COLUMNS: readonly Column[] = [
   { title: "NEW", align: "right" },
   { title: "STORED", align: "right" },
   { title: "GUARD", align: "left" },
+  { title: "TAGS", align: "left" },
 ];
 
 function row(backup: Backup): string[] {
-  const { id, series, host, started, info } = backup;
+  const { id, series, host, started, info, snapshot, damage } = backup;
   const size = sizeOf(backup);
   return [
     shortId(id),
@@ -76,8 +79,19 @@ function row(backup: Backup): string[] {
     size === null ? "-" : formatSize(size),
     info ? formatSize(info.added) : "-",
     info ? formatSize(info.stored) : "-",
-    info ? `${info.guard}${info.shrunk ? ", shrunk" : ""}` : "-",
+    [info?.guard ?? "-", info?.shrunk ? "shrunk" : "", damage === null ? "" : "damaged"].filter(Boolean).join(", "),
+    printable(snapshot.tags.join(",")) || "-",
   ];
+}
+
+/** Nothing else that `ls` does would show that a backup is none any more. */
+async function warnOfDamage(backups: readonly Backup[], options: LsOptions, stderr: Output): Promise<void> {
+  const damaged = backups.filter(({ damage }) => damage !== null);
+  const [first] = damaged;
+  if (first === undefined) return;
+  const which = damaged.length === 1 ? "" : ` and ${damaged.length - 1} more`;
+  const name = `${first.series}@${shortId(first.id)}`;
+  await writeWarning(`${name}${which}: rewritten by another tool, and damaged: ${first.damage}`, options, stderr);
 }
 
 function count(backups: readonly Backup[]): string {

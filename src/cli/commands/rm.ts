@@ -9,7 +9,7 @@ import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
-import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
+import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
 import { writeWarning } from "../warning.ts";
 
@@ -36,12 +36,11 @@ async function run(selector: string, options: RetentionRunOptions, context: CliC
     throw new UsageError(`Say which backup of "${selector}": ${selector}@latest, or one of "agent ls ${selector}"`);
   }
   const request = { kind: "backups", selectors: [selector] } as const;
-  const result = await runRetention(request, options, report, context);
-  if (options.prune) refuseDamage(result, options);
+  throwRefusal(await runRetention(request, options, report, context));
 }
 
 async function report(
-  { groups, damaged }: Forgotten,
+  { groups, damaged, refusal }: Forgotten,
   options: RetentionRunOptions,
   context: CliContext,
 ): Promise<void> {
@@ -55,5 +54,5 @@ async function report(
     }
   }
   const [unread] = damaged;
-  if (unread !== undefined && !options.prune) await writeWarning(unread.error.message, options, stderr);
+  if (unread !== undefined && refusal === null) await writeWarning(unread.error.message, options, stderr);
 }

@@ -7,7 +7,7 @@ import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { reportRetention } from "../retention_report.ts";
-import { refuseDamage, type RetentionRunOptions, runRetention } from "../retention_run.ts";
+import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
 
 interface RotateOptions extends RetentionRunOptions, Rotation {
@@ -15,8 +15,8 @@ interface RotateOptions extends RetentionRunOptions, Rotation {
 }
 
 const NOTES = `
-Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future; with
-several runs a day the latest goes, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC.
+Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future. The
+newest backup stays, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC.
 Backups of several hosts are rotated apart.`;
 
 /** The command's specification. */
@@ -40,7 +40,8 @@ export function rotateCommand(context: CliContext): Command {
     )
     .option("--host <name>", "only backups of this host")
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
-    .option("--allow-last", "remove even the last good backup of the series")
+    .option("--allow-last", "remove even the newest and the last good backup of the series")
+    .option("--skip-unreadable", "go on beside snapshots that cannot be read")
     .addHelpText("after", NOTES)
     .action((series: string, options: RotateOptions, self: Command) => run(series, allOptions(self, options), context));
   return withRepositoryOptions(withPruneAfterwards(command));
@@ -55,5 +56,5 @@ async function run(seriesText: string, options: RotateOptions, context: CliConte
     rotation: { days, weeks, months, years, firstWeekDay },
     ...host === undefined ? {} : { hosts: [host] },
   } as const;
-  refuseDamage(await runRetention(request, options, reportRetention, context), options);
+  throwRefusal(await runRetention(request, options, reportRetention, context));
 }

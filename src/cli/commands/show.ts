@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
-import type { Backup } from "../../backup/backup.ts";
+import { type Backup, finishedOf } from "../../backup/backup.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
@@ -65,14 +65,15 @@ async function printSums(
 
 function describe(backup: Backup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
+  const finished = finishedOf(backup);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
   const rows: [string, string][] = [
     ["backup", backup.id],
     ["snapshot", backup.snapshotId],
     ["series", manifest.series],
-    ["host", manifest.host],
-    ["started", time(manifest.started)],
-    ["finished", time(manifest.finished)],
+    ["host", backup.host],
+    ["started", time(backup.started)],
+    ["finished", finished === null ? "-" : time(finished)],
     ["level", String(manifest.level)],
     ["run type", manifest.runType ?? "-"],
     ["parent", manifest.parent ?? "-"],
@@ -87,7 +88,8 @@ function describe(backup: Backup, manifest: Manifest): string[] {
       } stored`,
     ],
     ["reused", formatCount(stats.blobsReused, "chunk")],
-    ["tags", manifest.tags.join(", ") || "-"],
+    ["tags", backup.snapshot.tags.join(", ") || "-"],
+    ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
   for (const { path, size, md5, sha256, blobs, guard, shrunk } of manifest.files) {
     const whole = guard === null || guard.complete === null ? "not judged" : guard.complete ? "whole" : "not whole";

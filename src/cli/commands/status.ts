@@ -29,6 +29,7 @@ interface StatusOptions extends RepositoryOptions {
   readonly host?: string;
   readonly expect?: readonly Expectation[];
   readonly fullBackup?: RunType;
+  readonly any?: boolean;
   readonly format: (typeof FORMATS)[number];
   readonly import?: string;
 }
@@ -39,7 +40,11 @@ Exit code 5 when something is overdue; the first line then says what, and "OK" o
   agent status --expect 26h --quiet                 every series; no output unless something is overdue
 
 An age counts from the start of a backup. An expectation without @HOST is about each host that has backups of the
-series. Backups that claim to be made in the future are shown and count as little as none.`;
+series. Backups that claim to be made in the future are shown and count as little as none.
+
+HEALTH: where any backup of a series on a host was judged whole, only such are good, and newer ones that nobody could
+judge are counted as unjudged. Broken ones are incomplete, or another tool took content from them. An empty one holds
+no stream. What other tools made is unknown, and meets an expectation only with --any.`;
 
 /** The command's specification. */
 export function statusCommand(context: CliContext): Command {
@@ -48,6 +53,7 @@ export function statusCommand(context: CliContext): Command {
     .usage("[options]")
     .option("--host <name>", "only backups of this host")
     .option("--expect <expectation>", "[SERIES][@HOST][:RUNTYPE]=SPAN, such as prod/shop=26h; repeatable", collect)
+    .option("--any", "let backups that other tools made meet expectations, too")
     .addOption(new Option("--full-backup <type>", "runs of this type and longer ones are full").choices(RUN_TYPES))
     .addOption(
       new Option("--format <format>", "twindb: write TwinDB Backup's status file").choices(FORMATS).default("agent"),
@@ -70,11 +76,12 @@ function collect(text: string, earlier: readonly Expectation[] | undefined): Exp
 
 async function run(options: StatusOptions, context: CliContext): Promise<void> {
   if (options.format === "twindb") return await writeTwinDb(options, context);
-  const { host, fullBackup, expect } = options;
+  const { host, fullBackup, expect, any } = options;
   const request: StatusRequest = {
     ...(host === undefined ? {} : { host }),
     ...(fullBackup === undefined ? {} : { fullBackup }),
     ...(expect === undefined ? {} : { expectations: expect }),
+    ...(any === undefined ? {} : { any }),
   };
   const report = options.import === undefined
     ? await status(repositoryAccess(options, context), request, context.world)
@@ -85,14 +92,19 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
 }
 
 /** With --quiet an expectation that is not met is told by the error alone. */
-async function tell(report: StatusReport, { quiet }: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
+async function tell(report: StatusReport, options: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
   const { rows, verdicts } = report;
+  const { quiet } = options;
   if (verdicts.length > 0 && quiet) return;
   if (verdicts.length > 0) await writeLine(stdout, printable(verdictLine(verdicts)));
   await writeTable(stdout, STATUS_COLUMNS, statusRows(report));
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0) await writeLine(stderr, "No backups");
+  const needsAny = options.any !== true && options.import === undefined && verdicts.some(({ isOverdue }) => isOverdue);
+  if (needsAny && rows.some(({ runs }) => runs.some(({ health }) => health === "unknown"))) {
+    await writeLine(stderr, "Of unknown backups, which other tools made, none meets an expectation without --any");
+  }
   if (inFuture > 0) {
     await writeLine(stderr, `Made in the future: ${formatCount(inFuture, "backup")}. Is a clock wrong, here or there?`);
   }

@@ -1,6 +1,7 @@
 /** `agent verify`: a test restore into nothing: every digest, the guard once more, and the manifests of the chain. */
 import { Command } from "commander";
 import { IntegrityError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
 import type { CheckedMember } from "../../backup/chain_check.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
@@ -42,6 +43,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
         progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} verified`),
     };
     await withBackup(access, selector, world, readOptions, async (open) => {
+      refuseEmpty(open);
       for (const file of options.chain ? [] : open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);
@@ -52,6 +54,11 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
       await verifyChain(open, options, context);
     });
   });
+}
+
+/** What holds nothing restores to nothing, however well it does so. */
+function refuseEmpty({ backup: { series, id }, files }: OpenBackup): void {
+  if (files.length === 0) throw new IntegrityError(`The backup ${series}@${shortId(id)} holds no file`);
 }
 
 /** Says how the chain is, and throws `IntegrityError` for the first member that is not what it should be. */

@@ -1,0 +1,137 @@
+/**
+ * What the tree of a backup holds of its streams, compared with what its manifest lists. Other tools can take content out of
+ * a snapshot and leave the manifest as it was.
+ */
+import { type BlobId, ID_BYTES } from "../base/id.ts";
+import type { Manifest, ManifestFile } from "../format/manifest.ts";
+import type { Node } from "../format/node.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
+import { readTree, subtreeOf } from "../repository/trees.ts";
+
+/** What a tree holds of one stream. */
+export interface StreamContents {
+  readonly bytes: number;
+  readonly blobs: number;
+  /** Undefined where it is one file. */
+  readonly parts: number | undefined;
+}
+
+/** What the files that lie directly in a tree hold together. */
+export type CountFiles = (tree: BlobId) => FileCounts | undefined | Promise<FileCounts | undefined>;
+
+interface FileCounts {
+  readonly bytes: number;
+  readonly blobs: number;
+}
+
+/**
+ * How the tree of a backup differs from its manifest; null where it holds every stream in the length, the number of blobs
+ * and of parts that the manifest lists, and the index knows all those blobs. Reads the trees of its streams. Throws
+ * `IntegrityError` where one of them is damaged.
+ */
+export async function treeProblem(
+  repository: IndexedRepository,
+  root: BlobId,
+  manifest: Manifest,
+): Promise<string | null> {
+  const reader = new NodeReader(repository, root);
+  let missing = 0;
+  const countFiles = async (tree: BlobId) => {
+    const nodes = await reader.read(tree);
+    missing += nodes.reduce((sum, node) => sum + missingBlobs(node, repository), 0);
+    return nodes.reduce((sum, node) => addFile(sum, node), { bytes: 0, blobs: 0 });
+  };
+  for (const expected of manifest.files) {
+    const path = `${manifest.series}/${expected.path}`;
+    missing = missingBlobs(await reader.find(path), repository);
+    const problem = problemOfFile(expected, await contentsAt(reader, path, countFiles));
+    if (problem !== null) return `its manifest says that ${JSON.stringify(path)} ${problem}`;
+    if (missing > 0) return `${missing} blobs of ${JSON.stringify(path)} are in no index`;
+  }
+  return null;
+}
+
+function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): FileCounts {
+  if (type !== "file" || content === null) return { bytes, blobs };
+  return { bytes: bytes + size, blobs: blobs + content.length / ID_BYTES };
+}
+
+function missingBlobs(node: Node | undefined, { index }: IndexedRepository): number {
+  const content = node?.type === "file" ? node.content : null;
+  let missing = 0;
+  for (let at = 0; at < (content?.length ?? 0); at += ID_BYTES) if (!index.has("data", content!, at)) missing++;
+  return missing;
+}
+
+/** How manifest and tree differ, as what the manifest says; null where they agree or the tree cannot be read. */
+export function problemOfFile(expected: ManifestFile, found: StreamContents | "missing" | "unreadable"): string | null {
+  if (found === "unreadable") return null;
+  if (found === "missing") return "is there; the tree does not hold it";
+  const says = describe({ bytes: expected.size, blobs: expected.blobs, parts: expected.parts });
+  const holds = describe(found);
+  return says === holds ? null : `has ${says}; the tree holds ${holds}`;
+}
+
+function describe({ bytes, blobs, parts }: StreamContents): string {
+  return `${bytes} bytes in ${blobs} blobs${parts === undefined ? "" : ` in ${parts} parts`}`;
+}
+
+/** What lies at the path of a stream. A long stream is a directory of parts, each in a tree of its own. */
+export async function contentsAt(
+  reader: NodeReader,
+  path: string,
+  countFiles: CountFiles,
+): Promise<StreamContents | "missing" | "unreadable"> {
+  const node = await reader.find(path);
+  if (node?.type === "file" && node.content !== null) {
+    return { bytes: node.size, blobs: node.content.length / ID_BYTES, parts: undefined };
+  }
+  if (node?.type !== "dir") return "missing";
+  const parts = (await reader.read(subtreeOf(node))).filter(({ type }) => type === "dir");
+  let bytes = 0;
+  let blobs = 0;
+  for (const part of parts) {
+    const count = await countFiles(subtreeOf(part));
+    if (count === undefined) return "unreadable";
+    bytes += count.bytes;
+    blobs += count.blobs;
+  }
+  return { bytes, blobs, parts: parts.length };
+}
+
+/** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */
+export class NodeReader {
+  readonly #repository: IndexedRepository;
+  #steps: { readonly tree: BlobId; readonly nodes: readonly Node[] }[] = [];
+  readonly #root: BlobId;
+
+  constructor(repository: IndexedRepository, root: BlobId) {
+    this.#repository = repository;
+    this.#root = root;
+  }
+
+  /** The nodes of any tree. */
+  read(tree: BlobId): Promise<readonly Node[]> {
+    return readTree(this.#repository, tree);
+  }
+
+  /** The node at a path from the root, or undefined. */
+  async find(path: string): Promise<Node | undefined> {
+    const names = path.split("/");
+    let tree = this.#root;
+    for (const [depth, name] of names.entries()) {
+      const node = (await this.#nodesAt(depth, tree)).find((candidate) => candidate.name === name);
+      if (depth === names.length - 1 || node?.type !== "dir") return depth === names.length - 1 ? node : undefined;
+      tree = subtreeOf(node);
+    }
+    return undefined;
+  }
+
+  async #nodesAt(depth: number, tree: BlobId): Promise<readonly Node[]> {
+    const step = this.#steps[depth];
+    if (step?.tree === tree) return step.nodes;
+    const nodes = await this.read(tree);
+    this.#steps = [...this.#steps.slice(0, depth), { tree, nodes }];
+    return nodes;
+  }
+}
