@@ -85,6 +85,9 @@ const HEADER_BLOCKS: readonly RegExp[] = [
   /^BEGIN TRANSACTION;\n(?:CREATE TABLE|INSERT INTO|PRAGMA writable_schema=ON;)/,
 ];
 
+/** How a header block begins: what goes on otherwise is none. */
+export const HEADER_BLOCK_BEGINNINGS = ["-- M", "-- H", "-- P", "BEGI"];
+
 /** Whether `text`, from the start of a line, begins with a block of lines that only a header has. Line ends are LF. */
 export function isHeaderBlock(text: string): boolean {
   return HEADER_BLOCKS.some((block) => block.test(text));
@@ -107,10 +110,10 @@ const LEAST_FRAGMENT = 4;
 
 /** Whether a line is the beginning of a header that was cut, alone or with the beginning of another dump right behind it. */
 export function isCutHeader(line: string): boolean {
+  const head = line.slice(0, LEAST_FRAGMENT);
+  if (head.length < LEAST_FRAGMENT || !BEGINNINGS.some((text) => text.startsWith(head))) return false;
   const next = line.slice(LEAST_FRAGMENT).search(NEXT_BEGINNING);
-  if (next < 0) {
-    return line.length >= LEAST_FRAGMENT && BEGINNINGS.some((text) => text !== line && text.startsWith(line));
-  }
+  if (next < 0) return BEGINNINGS.some((text) => text !== line && text.startsWith(line));
   const fragment = line.slice(0, LEAST_FRAGMENT + next);
   return BEGINNINGS.some((text) => text.startsWith(fragment)) ||
     DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));
