@@ -21,7 +21,7 @@ interface ByteSearchModule {
 const SET_BYTES = 32;
 const SETS_BYTES = 65_536;
 /** What a search may read behind the end of a window. */
-const SLACK_BYTES = 64;
+const SLACK_BYTES = 128;
 
 /** The tables of all sets that were made, to be copied into each module. */
 const tables: number[] = [];
