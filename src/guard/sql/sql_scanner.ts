@@ -9,8 +9,9 @@ import { latin1 } from "../judge.ts";
 import { ByteSearch, type ByteSet, byteSet, WINDOW_BYTES, WINDOW_START } from "./byte_search.ts";
 import { CodeReader } from "./code_reader.ts";
 import { isHeaderBlock } from "./dialects.ts";
+import { MESSAGE_BEGINNINGS } from "./producer_messages.ts";
 import type { SqlEventSink } from "./scan_events.ts";
-import type { SectionTracker } from "./sections.ts";
+import type { SectionTracker, Syntax } from "./sections.ts";
 
 /** So much of a line tells what it is; a header block in data is looked at over as many bytes. */
 const HEAD_BYTES = 1024;
@@ -19,17 +20,27 @@ const PIECE_BYTES = 65_536;
 /** A longer line of a COPY block is a row, whatever it begins with. */
 const MAX_HEADER_BYTES = 1024;
 
-const LF = 10, CR = 13, DASH = 45, DOT = 46, SLASH = 47, BACKSLASH = 92, LETTER_B = 66, LETTER_E = 69;
+const LF = 10, CR = 13, DASH = 45, DOT = 46, BACKSLASH = 92, LETTER_B = 66, LETTER_E = 69;
 
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i));
 const without = (characters: string, left: string) => [...characters].filter((c) => !left.includes(c)).join("");
+
+/** What the lines begin with that matter in text that is no dump: headers, the lines before them, messages. */
+const FOREIGN_BEGINNINGS = ["--", "/*", "PR", "BE", ...MESSAGE_BEGINNINGS];
+
+/** The same by the first two bytes of a line, as an index of 16 bits. */
+const MATTERS_IN_FOREIGN_TEXT = new Uint8Array(65_536);
+for (const text of FOREIGN_BEGINNINGS) {
+  const first = text.charCodeAt(0) << 8;
+  if (text.length === 1) MATTERS_IN_FOREIGN_TEXT.fill(1, first, first + 256);
+  else MATTERS_IN_FOREIGN_TEXT[first | text.charCodeAt(1)] = 1;
+}
 
 /** Line starts to look at. Rows of mysqldump and the inside of its statements begin with none of these. */
 const STARTS = {
   any: byteSet(PRINTABLE + "\t\r\n", { beyondAscii: true }),
   mysql: byteSet(without(PRINTABLE, " ()I`0123456789'")),
-  foreign: byteSet("-/mp" + LETTERS.slice(0, 26)),
+  foreign: byteSet(FOREIGN_BEGINNINGS.map((text) => text[0]).join("")),
   body: byteSet("Dd-B"),
   copy: byteSet("\\-"),
   runGoesOn: byteSet("I\t"),
@@ -73,7 +84,7 @@ export class SqlScanner {
     this.#tracker = tracker;
     this.#onEvent = onEvent;
     this.#code = new CodeReader(this.#search, {
-      isSuspect: (at, end) => this.#isSuspect(at, end),
+      refuseHeader: (at, end) => this.#refuseHeader(at, end),
       onCopy: ({ text, start, tabs }) => {
         this.#place = { in: "copy", statement: text, tabs, start: this.#offsetOf(start) };
       },
@@ -149,9 +160,13 @@ export class SqlScanner {
   }
 
   #passLines(starts: ByteSet, at: number, end: number): number | null {
-    const start = this.#search.findLineStart(starts, at, end);
+    let start = this.#search.findLineStart(starts, at, end);
+    if (starts === STARTS.foreign) {
+      while (start < end && !this.#mayMatterInForeignText(start, end)) {
+        start = this.#search.findLineStart(starts, start + 1, end);
+      }
+    }
     if (start === end) return end;
-    if (starts === STARTS.foreign && !this.#mayMatterInForeignText(start, end)) return start + 1;
     return this.#takeLine(start, end) ?? this.#waitAt(start, at);
   }
 
@@ -162,24 +177,7 @@ export class SqlScanner {
 
   /** Most lines of a text that is no dump are told by two bytes. */
   #mayMatterInForeignText(at: number, end: number): boolean {
-    if (end - at < 2) return true;
-    const [first, second] = [this.#bytes[at]!, this.#bytes[at + 1]!];
-    switch (first) {
-      case DASH:
-        return second === DASH;
-      case SLASH:
-        return true;
-      case 0x6d: // mysqldump, mariadb-dump
-        return second === 0x79 || second === 0x61;
-      case 0x70: // pg_dump
-        return second === 0x67;
-      case 0x50: // PRAGMA
-        return second === 0x52 || second === 0x3a;
-      case LETTER_B:
-        return second === LETTER_E || second === 0x3a;
-      default: // a Windows drive
-        return second === 0x3a;
-    }
+    return end - at < 2 || MATTERS_IN_FOREIGN_TEXT[(this.#bytes[at]! << 8) | this.#bytes[at + 1]!] === 1;
   }
 
   /** Hands the line at `at` to the tracker and finds out what follows. */
@@ -192,8 +190,8 @@ export class SqlScanner {
     const start = this.#offsetOf(at);
     const text = latin1(this.#bytes.subarray(at, textEnd)).slice(start === 0 && this.#hasByteOrderMark(at) ? 3 : 0);
     const next = isEnded ? at + length + 1 : limit;
-    const reading = this.#tracker.line({ text, start, next: this.#offsetOf(next), isEnded });
-    return this.#goOn(reading, text, at);
+    const syntax = this.#tracker.line({ text, start, next: this.#offsetOf(next), isEnded });
+    return this.#goOn(syntax, text, at);
   }
 
   #hasByteOrderMark(at: number): boolean {
@@ -201,26 +199,26 @@ export class SqlScanner {
   }
 
   /** Chooses the place behind the start of a line; the position to go on from. */
-  #goOn(reading: "mysql" | "postgres" | "sqlite" | "foreign", text: string, at: number): number {
-    if (reading === "foreign") {
+  #goOn(syntax: Syntax, text: string, at: number): number {
+    if (syntax === "foreign") {
       const isPlain = this.#tracker.sections.length === 0 && this.#tracker.hasForeignText;
       this.#place = { in: "lines", starts: isPlain ? STARTS.foreign : STARTS.any };
       return at + 1;
     }
-    if (reading === "mysql") {
+    if (syntax === "mysql") {
       const delimiter = /^DELIMITER +(\S+)/i.exec(text)?.[1];
       this.#place = delimiter !== undefined && delimiter !== ";"
         ? { in: "body" }
         : { in: "lines", starts: STARTS.mysql };
       return at + 1;
     }
-    if (text.startsWith("--") || (reading === "postgres" && text.startsWith("\\"))) this.#place = { in: "line" };
+    if (text.startsWith("--") || (syntax === "postgres" && text.startsWith("\\"))) this.#place = { in: "line" };
     else if (this.#code.isPlainInsert(text)) {
       this.#search.beginRun();
       this.#place = { in: "run", statement: text.slice(0, text.indexOf("VALUES")).trim(), start: this.#offsetOf(at) };
     } else {
       this.#place = { in: "code" };
-      this.#code.begin(reading, text, at);
+      this.#code.begin(syntax, text, at);
     }
     return at;
   }
@@ -264,14 +262,14 @@ export class SqlScanner {
     const found = line.subarray(0, length).reduce((count, byte) => byte === 9 ? count + 1 : count, 0);
     if (tabs !== null && found !== tabs) {
       this.#tracker.fail(`the rows of the COPY statement are cut: the line at byte ${this.#offsetOf(at)} is none`);
-    } else if (this.#isSuspect(at, end) === null) return null;
+    } else if (!this.#refuseHeader(at, end)) return null;
     return at + 1;
   }
 
   #passRun(place: Place & { in: "run" }, at: number, end: number): number | null {
     if (this.#bytes[at - 1] === LF) {
       if (!this.#search.isInsideQuotes && !RUN_LINES.has(this.#bytes[at]!)) return this.#endRun(place, at);
-      if (this.#search.isInsideQuotes && this.#isSuspect(at, end) === null) return null;
+      if (this.#search.isInsideQuotes && !this.#refuseHeader(at, end)) return null;
     }
     const feed = this.#search.findRunEnd(STARTS.runGoesOn, at, end);
     return feed === end ? end : feed + 1;
@@ -293,18 +291,17 @@ export class SqlScanner {
     return start + 1;
   }
 
-  /** Looks for a header block at the start of a line inside data; null where more bytes are needed to tell. */
-  #isSuspect(at: number, end: number): boolean | null {
+  /** Refuses the stream where a header block begins at this start of a line inside data; false where more bytes are needed. */
+  #refuseHeader(at: number, end: number): boolean {
     const [first, second] = [this.#bytes[at]!, at + 1 < end ? this.#bytes[at + 1]! : -1];
     const mayBe = first === DASH
       ? second === DASH || second < 0
       : first === LETTER_B && (second === LETTER_E || second < 0);
-    if (!mayBe) return false;
+    if (!mayBe) return true;
     const text = this.#textAt(at, end);
-    if (text === null) return null;
-    const isHeader = isHeaderBlock(text);
-    if (isHeader) this.#failInside(at);
-    return isHeader;
+    if (text === null) return false;
+    if (isHeaderBlock(text)) this.#failInside(at);
+    return true;
   }
 
   /** The head of what follows `at`, with LF line ends; null where more bytes are needed first. */
