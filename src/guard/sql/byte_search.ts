@@ -13,6 +13,7 @@ interface ByteSearchModule {
   readonly memory: WebAssembly.Memory;
   readonly inside: WebAssembly.Global;
   find(any: number, first: number, at: number, end: number): number;
+  findByte(byte: number, at: number, end: number): number;
   findLineStart(first: number, at: number, end: number): number;
   findRunEnd(goesOn: number, at: number, end: number): number;
 }
@@ -50,17 +51,30 @@ export const NO_BYTES = byteSet("");
 export class ByteSearch {
   /** The module's memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #buffer: Buffer;
   readonly #module: ByteSearchModule;
 
   constructor() {
     this.#module = instantiate();
-    this.bytes = new Uint8Array(this.#module.memory.buffer as ArrayBuffer);
+    const memory = this.#module.memory.buffer as ArrayBuffer;
+    this.bytes = new Uint8Array(memory);
+    this.#buffer = Buffer.from(memory);
     this.bytes.set(tables);
+  }
+
+  /** The bytes from `at` to `end` as text, a character a byte. */
+  text(at: number, end: number): string {
+    return this.#buffer.toString("latin1", at, end);
   }
 
   /** The first position from `at` on with a byte of `any`, or of `first` at the start of a line; `end` where there is none. */
   find(any: ByteSet, first: ByteSet, at: number, end: number): number {
     return this.#module.find(any, first, at, end);
+  }
+
+  /** The first position from `at` on of this very byte; `end` where there is none. */
+  findByte(byte: number, at: number, end: number): number {
+    return this.#module.findByte(byte, at, end);
   }
 
   /** The first start of a line from `at` on with a byte of `first`; `end` where there is none. */

@@ -45,6 +45,20 @@
         (br $next)))
     (local.get $end))
 
+  ;; The first address from $at on of this very byte; $end where there is none.
+  (func (export "findByte") (param $byte i32) (param $at i32) (param $end i32) (result i32)
+    (local $wanted v128) (local $found i32)
+    (local.set $wanted (i8x16.splat (local.get $byte)))
+    (block $none
+      (loop $next
+        (br_if $none (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $found (i8x16.bitmask (i8x16.eq (v128.load (local.get $at)) (local.get $wanted))))
+        (if (local.get $found)
+          (then (return (call $lesser (i32.add (local.get $at) (i32.ctz (local.get $found))) (local.get $end)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (br $next)))
+    (local.get $end))
+
   ;; As `find` without the set $any, and quicker: line ends come at random, so that nothing branches upon them, and all of
   ;; it stands in one function, because calls cost.
   (func (export "findLineStart") (param $first i32) (param $at i32) (param $end i32) (result i32)

@@ -3,8 +3,7 @@
  * backslashes in E'…'), double quotes, dollar quotes, brackets, backticks, comments. PostgreSQL's manual, "Lexical
  * Structure"; SQLite's "SQL As Understood By SQLite".
  */
-import { latin1 } from "../judge.ts";
-import { type ByteSearch, type ByteSet, byteSet } from "./byte_search.ts";
+import { type ByteSearch, type ByteSet, byteSet, NO_BYTES } from "./byte_search.ts";
 import type { Quoting } from "./dialects.ts";
 
 const LF = 10,
@@ -26,6 +25,8 @@ const CLOSED_BY: Readonly<Record<number, ByteSet>> = {
   [CLOSE_BRACKET]: byteSet("]"),
 };
 const ESCAPED_APOSTROPHE = byteSet("'\\");
+const POSTGRES_STOPS = byteSet("\n'\"-*$");
+const SQLITE_STOPS = byteSet("\n'\"-*`[");
 const DOLLARS = byteSet("$");
 const COMMENT_MARKS = byteSet("*/");
 /** PostgreSQL's names have up to 63 bytes, and so have the tags of its quotes. */
@@ -114,16 +115,28 @@ export class CodeReader {
   }
 
   #readCode(at: number, end: number, isLast: boolean): number | null {
-    for (let i = at; i < end; i++) {
-      const byte = this.#bytes[i]!;
-      if (byte === LF) return this.#endLine(i);
-      const opened = this.#open(byte, i, end, isLast);
-      if (opened !== 0) return opened < 0 ? (i === at ? null : i) : opened;
-      this.#copy?.take(byte);
-      this.#beforeLast = this.#last;
-      this.#last = byte;
+    const stops = this.#quoting === "sqlite" ? SQLITE_STOPS : POSTGRES_STOPS;
+    for (let i = at; i < end;) {
+      const stop = this.#search.find(stops, NO_BYTES, i, end);
+      this.#passCode(i, stop);
+      if (stop === end) return end;
+      const byte = this.#bytes[stop]!;
+      if (byte === LF) return this.#endLine(stop);
+      const opened = this.#open(byte, stop, end, isLast);
+      if (opened < 0) return stop === at ? null : stop;
+      if (opened > 0) return opened;
+      this.#passCode(stop, stop + 1);
+      i = stop + 1;
     }
     return end;
+  }
+
+  /** Remembers the last two bytes of code that opens nothing. */
+  #passCode(from: number, to: number): void {
+    if (this.#copy !== null) { for (let i = from; i < to; i++) this.#copy.take(this.#bytes[i]!); }
+    if (to === from) return;
+    this.#beforeLast = to - from > 1 ? this.#bytes[to - 2]! : this.#last;
+    this.#last = this.#bytes[to - 1]!;
   }
 
   #endLine(feed: number): number {
@@ -179,7 +192,7 @@ export class CodeReader {
   }
 
   #openDollarQuotes(at: number, end: number, isLast: boolean): number {
-    const head = latin1(this.#bytes.subarray(at, Math.min(end, at + MAX_TAG_BYTES + 2)));
+    const head = this.#search.text(at, Math.min(end, at + MAX_TAG_BYTES + 2));
     const tag = /^\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$/.exec(head)?.[0];
     if (tag !== undefined) {
       this.#tag = tag;
@@ -190,10 +203,10 @@ export class CodeReader {
   }
 
   #passComment(at: number, end: number): number {
-    const feed = this.#bytes.subarray(at, end).indexOf(LF);
-    if (feed < 0) return end;
+    const feed = this.#search.findByte(LF, at, end);
+    if (feed === end) return end;
     this.#place = "code";
-    return this.#endLine(at + feed);
+    return this.#endLine(feed);
   }
 
   #passQuotes(at: number, end: number, isLast: boolean): number | null {
@@ -221,7 +234,7 @@ export class CodeReader {
     if (this.#bytes[stop] !== DOLLAR) return this.#passLineStart(stop, at, end);
     const behind = stop + this.#tag.length;
     if (behind > end && !isLast) return stop === at ? null : stop;
-    if (latin1(this.#bytes.subarray(stop, Math.min(behind, end))) !== this.#tag) return stop + 1;
+    if (this.#search.text(stop, Math.min(behind, end)) !== this.#tag) return stop + 1;
     this.#place = "code";
     return behind;
   }

@@ -86,6 +86,9 @@ const HEADER_BLOCKS: readonly RegExp[] = [
   /^BEGIN TRANSACTION;\n(?:CREATE TABLE|INSERT INTO|PRAGMA writable_schema=ON;)/,
 ];
 
+/** How a header block begins: what goes on otherwise is none. */
+export const HEADER_BLOCK_BEGINNINGS = ["-- M", "-- H", "-- P", "BEGI"];
+
 /** Whether `text`, from the start of a line, begins with a block of lines that only a header has. Line ends are LF. */
 export function isHeaderBlock(text: string): boolean {
   return HEADER_BLOCKS.some((block) => block.test(text));
@@ -113,6 +116,8 @@ export function isHeaderFragment(line: string): boolean {
 
 /** Whether a line is the beginning of a header that was cut, with the beginning of another dump right behind it. */
 export function isHeaderCutByAnother(line: string): boolean {
+  const head = line.slice(0, LEAST_FRAGMENT);
+  if (!BEGINNINGS.some((text) => text.startsWith(head))) return false;
   const next = line.slice(LEAST_FRAGMENT).search(NEXT_BEGINNING);
   if (next < 0) return false;
   const fragment = line.slice(0, LEAST_FRAGMENT + next);

@@ -63,6 +63,7 @@ export const MESSAGE_BEGINNINGS: readonly string[] = [
 
 /** What a line of a dump program says; null for a line that is none of those. */
 export function messageOfDumpProgram(line: string): MessageKind | null {
+  if (!line.includes(": ")) return null;
   const said = BY_DUMP_PROGRAM.exec(line)?.[1];
   if (said !== undefined) return kindOf(said);
   return NAMELESS_WARNING.test(line) ? "warning" : null;
@@ -73,6 +74,7 @@ export function messageOfAnyProgram(line: string): MessageKind | null {
   const kind = messageOfDumpProgram(line);
   if (kind !== null) return kind;
   if (NAMELESS_ERROR.test(line)) return "error";
+  if (!line.includes(": ")) return null;
   const said = BY_OTHER_PROGRAM.exec(line)?.[1];
   return said === undefined ? null : kindOf(said);
 }

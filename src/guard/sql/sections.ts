@@ -126,6 +126,7 @@ export class SectionTracker {
 
   #take(line: SqlLine): void {
     const { text } = line;
+    if (this.open !== undefined && text.startsWith("/*!")) return;
     if (this.#takesRestOfHeader(line)) return;
     if (isHeaderCutByAnother(text)) {
       return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
@@ -218,7 +219,7 @@ export class SectionTracker {
       section.trailer = dialect.afterTrailer === undefined && line.isEnded ? "there" : "due";
       this.#trailerEnd = line.next;
     } else if (
-      section.trailer === "due" && text === dialect.afterTrailer && line.isEnded && this.#previous?.next === line.start
+      section.trailer === "due" && text === dialect.afterTrailer && line.isEnded && line.start === this.#trailerEnd
     ) {
       section.trailer = "there";
       this.#trailerEnd = line.next;

@@ -5,63 +5,34 @@
  * The stream is copied, a window at a time, to where `byte_search.ts` passes over data quickly. Whatever cannot be told
  * without the bytes that follow is carried over to the next window, so that cuts of the stream make no difference.
  */
-import { latin1 } from "../judge.ts";
-import { ByteSearch, type ByteSet, byteSet, WINDOW_BYTES, WINDOW_START } from "./byte_search.ts";
+import { ByteSearch, type ByteSet, WINDOW_BYTES, WINDOW_START } from "./byte_search.ts";
 import { CodeReader } from "./code_reader.ts";
-import { isHeaderBlock } from "./dialects.ts";
-import { MESSAGE_BEGINNINGS } from "./producer_messages.ts";
+import { HEADER_BLOCK_BEGINNINGS, isHeaderBlock, type Quoting } from "./dialects.ts";
+import { goesOnInserting, LINE_STARTS, mayMatter } from "./line_starts.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 import type { SectionTracker, Syntax } from "./sections.ts";
 
-/** So much of a line tells what it is; a header block in data is looked at over as many bytes. */
+/** So much of a line tells what it is; a header block in data is no longer. */
 const HEAD_BYTES = 1024;
 /** What is copied at a time fits a processor's nearer caches, and leaves room for what was carried over. */
 const PIECE_BYTES = 65_536;
-/** A longer line of a COPY block is a row, whatever it begins with. */
-const MAX_HEADER_BYTES = 1024;
 
-const LF = 10, CR = 13, DASH = 45, DOT = 46, BACKSLASH = 92, LETTER_B = 66, LETTER_E = 69;
-
-const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i));
-const without = (characters: string, left: string) => [...characters].filter((c) => !left.includes(c)).join("");
-
-/** What the lines begin with that matter in text that is no dump: headers, the lines before them, messages. */
-const FOREIGN_BEGINNINGS = ["--", "/*", "PR", "BE", ...MESSAGE_BEGINNINGS];
-
-/** The same by the first two bytes of a line, as an index of 16 bits. */
-const MATTERS_IN_FOREIGN_TEXT = new Uint8Array(65_536);
-for (const text of FOREIGN_BEGINNINGS) {
-  const first = text.charCodeAt(0) << 8;
-  if (text.length === 1) MATTERS_IN_FOREIGN_TEXT.fill(1, first, first + 256);
-  else MATTERS_IN_FOREIGN_TEXT[first | text.charCodeAt(1)] = 1;
-}
-
-/** Line starts to look at. Rows of mysqldump and the inside of its statements begin with none of these. */
-const STARTS = {
-  any: byteSet(PRINTABLE + "\t\r\n", { beyondAscii: true }),
-  mysql: byteSet(without(PRINTABLE, " ()I`0123456789'")),
-  foreign: byteSet(FOREIGN_BEGINNINGS.map((text) => text[0]).join("")),
-  body: byteSet("Dd-B"),
-  copy: byteSet("\\-"),
-  runGoesOn: byteSet("I\t"),
-};
-/** The same as `STARTS.runGoesOn`, and no other bytes. */
-const RUN_LINES = new Set([0x49, 0x09]);
+const LF = 10, CR = 13, TAB = 9, DASH = 45, DOT = 46, BACKSLASH = 92;
 
 /** What a position of the stream is in. */
 type Place =
   /** Text of lines that are each looked at where they begin with a byte of a set. */
   | { readonly in: "lines"; readonly starts: ByteSet }
-  /** At the start of a line that is to be looked at. */
-  | { readonly in: "line-start" }
-  /** The rest of a line that does not matter. */
-  | { readonly in: "line" }
+  /** At the start of a line of a dump that quotes, outside quotes. */
+  | { readonly in: "line-start"; readonly quoting: Quoting }
+  /** The rest of a line there that does not matter. */
+  | { readonly in: "line"; readonly quoting: Quoting }
   /** Statements that quote. */
-  | { readonly in: "code" }
+  | { readonly in: "code"; readonly quoting: Quoting }
   /** Rows of a COPY block, each with so many tabs. */
-  | { readonly in: "copy"; readonly tabs: number | null; readonly statement: string; readonly start: number }
+  | { readonly in: "rows"; readonly tabs: number | null; readonly statement: string; readonly start: number }
   /** INSERT statements. */
-  | { readonly in: "run"; readonly statement: string; readonly start: number }
+  | { readonly in: "inserts"; readonly quoting: Quoting; readonly statement: string; readonly start: number }
   /** A body of mysqldump between DELIMITER lines. */
   | { readonly in: "body" };
 
@@ -72,7 +43,7 @@ export class SqlScanner {
   readonly #search = new ByteSearch();
   readonly #bytes = this.#search.bytes;
   readonly #code: CodeReader;
-  #place: Place = { in: "lines", starts: STARTS.any };
+  #place: Place = { in: "lines", starts: LINE_STARTS.any };
   /** Bytes in the window that are carried over. */
   #carried = 0;
   /** Offset in the stream of the window's first byte. */
@@ -86,7 +57,7 @@ export class SqlScanner {
     this.#code = new CodeReader(this.#search, {
       refuseHeader: (at, end) => this.#refuseHeader(at, end),
       onCopy: ({ text, start, tabs }) => {
-        this.#place = { in: "copy", statement: text, tabs, start: this.#offsetOf(start) };
+        this.#place = { in: "rows", statement: text, tabs, start: this.#offsetOf(start) };
       },
     });
     this.#bytes[WINDOW_START - 1] = LF;
@@ -106,17 +77,17 @@ export class SqlScanner {
   finish(): string | null {
     this.#isLast = true;
     if (this.#tracker.problem === null) this.#read(this.#carried);
-    if (this.#place.in === "run" && !this.#search.isInsideQuotes) this.#endRun(this.#place, WINDOW_START);
+    if (this.#place.in === "inserts" && !this.#search.isInsideQuotes) this.#endInserts(this.#place, WINDOW_START);
     return this.#whereItEnds();
   }
 
   #whereItEnds(): string | null {
     switch (this.#place.in) {
-      case "copy":
+      case "rows":
         return "the rows of a COPY statement";
       case "body":
         return "a body between DELIMITER lines";
-      case "run":
+      case "inserts":
         return this.#search.isInsideQuotes ? "a quoted value" : null;
       default:
         return this.#code.place;
@@ -145,28 +116,24 @@ export class SqlScanner {
       case "lines":
         return this.#passLines(place.starts, at, end);
       case "line-start":
-        return this.#takeLine(at, end);
+        return this.#beginLine(place.quoting, at, end);
       case "line":
-        return this.#passLine(at, end);
+        return this.#passLine(place.quoting, at, end);
       case "code":
-        return this.#readCode(at, end);
-      case "copy":
+        return this.#readCode(place.quoting, at, end);
+      case "rows":
         return this.#passRows(place, at, end);
-      case "run":
-        return this.#passRun(place, at, end);
+      case "inserts":
+        return this.#passInserts(place, at, end);
       case "body":
         return this.#passBody(at, end);
     }
   }
 
   #passLines(starts: ByteSet, at: number, end: number): number | null {
-    let start = this.#search.findLineStart(starts, at, end);
-    if (starts === STARTS.foreign) {
-      while (start < end && !this.#mayMatterInForeignText(start, end)) {
-        start = this.#search.findLineStart(starts, start + 1, end);
-      }
-    }
+    const start = this.#search.findLineStart(starts, at, end);
     if (start === end) return end;
+    if (starts !== LINE_STARTS.any && !this.#mayMatter(start, end)) return start + 1;
     return this.#takeLine(start, end) ?? this.#waitAt(start, at);
   }
 
@@ -175,21 +142,29 @@ export class SqlScanner {
     return start === at ? null : start;
   }
 
-  /** Most lines of a text that is no dump are told by two bytes. */
-  #mayMatterInForeignText(at: number, end: number): boolean {
-    return end - at < 2 || MATTERS_IN_FOREIGN_TEXT[(this.#bytes[at]! << 8) | this.#bytes[at + 1]!] === 1;
+  #mayMatter(at: number, end: number): boolean {
+    return end - at < 2 || mayMatter(this.#bytes[at]!, this.#bytes[at + 1]!);
+  }
+
+  /** In a dump that quotes, each line outside quotes is read as code, whether it matters or not. */
+  #beginLine(quoting: Quoting, at: number, end: number): number | null {
+    if (this.#mayMatter(at, end)) return this.#takeLine(at, end);
+    this.#place = { in: "code", quoting };
+    this.#code.begin(quoting, "", at);
+    return at;
   }
 
   /** Hands the line at `at` to the tracker and finds out what follows. */
   #takeLine(at: number, end: number): number | null {
     const limit = Math.min(end, at + HEAD_BYTES);
-    const length = this.#bytes.subarray(at, limit).indexOf(LF);
-    if (length < 0 && limit < at + HEAD_BYTES && !this.#isLast) return null;
-    const isEnded = length >= 0;
-    const textEnd = isEnded ? at + length - (length > 0 && this.#bytes[at + length - 1] === CR ? 1 : 0) : limit;
+    const feed = this.#search.findByte(LF, at, limit);
+    const isEnded = feed < limit;
+    if (!isEnded && limit < at + HEAD_BYTES && !this.#isLast) return null;
+    const isWithReturn = isEnded && feed > at && this.#bytes[feed - 1] === CR;
     const start = this.#offsetOf(at);
-    const text = latin1(this.#bytes.subarray(at, textEnd)).slice(start === 0 && this.#hasByteOrderMark(at) ? 3 : 0);
-    const next = isEnded ? at + length + 1 : limit;
+    const mark = start === 0 && this.#hasByteOrderMark(at) ? 3 : 0;
+    const text = this.#search.text(at + mark, isWithReturn ? feed - 1 : feed);
+    const next = isEnded ? feed + 1 : limit;
     const syntax = this.#tracker.line({ text, start, next: this.#offsetOf(next), isEnded });
     return this.#goOn(syntax, text, at);
   }
@@ -202,102 +177,103 @@ export class SqlScanner {
   #goOn(syntax: Syntax, text: string, at: number): number {
     if (syntax === "foreign") {
       const isPlain = this.#tracker.sections.length === 0 && this.#tracker.hasForeignText;
-      this.#place = { in: "lines", starts: isPlain ? STARTS.foreign : STARTS.any };
+      this.#place = { in: "lines", starts: isPlain ? LINE_STARTS.foreign : LINE_STARTS.any };
       return at + 1;
     }
     if (syntax === "mysql") {
       const delimiter = /^DELIMITER +(\S+)/i.exec(text)?.[1];
-      this.#place = delimiter !== undefined && delimiter !== ";"
-        ? { in: "body" }
-        : { in: "lines", starts: STARTS.mysql };
+      const isBody = delimiter !== undefined && delimiter !== ";";
+      this.#place = isBody ? { in: "body" } : { in: "lines", starts: LINE_STARTS.mysql };
       return at + 1;
     }
-    if (text.startsWith("--") || (syntax === "postgres" && text.startsWith("\\"))) this.#place = { in: "line" };
-    else if (this.#code.isPlainInsert(text)) {
-      this.#search.beginRun();
-      this.#place = { in: "run", statement: text.slice(0, text.indexOf("VALUES")).trim(), start: this.#offsetOf(at) };
-    } else {
-      this.#place = { in: "code" };
-      this.#code.begin(syntax, text, at);
-    }
+    this.#place = this.#placeOf(syntax, text, at);
     return at;
   }
 
-  #passLine(at: number, end: number): number {
-    const feed = this.#bytes.subarray(at, end).indexOf(LF);
-    if (feed < 0) return end;
-    this.#place = { in: "line-start" };
-    return at + feed + 1;
+  /** What a line of a dump that quotes is the beginning of. */
+  #placeOf(quoting: Quoting, text: string, at: number): Place {
+    if (text.startsWith("--") || (quoting === "postgres" && text.startsWith("\\"))) return { in: "line", quoting };
+    if (this.#code.isPlainInsert(text)) {
+      this.#search.beginRun();
+      const statement = text.slice(0, text.indexOf("VALUES")).trim();
+      return { in: "inserts", quoting, statement, start: this.#offsetOf(at) };
+    }
+    this.#code.begin(quoting, text, at);
+    return { in: "code", quoting };
   }
 
-  #readCode(at: number, end: number): number | null {
+  #passLine(quoting: Quoting, at: number, end: number): number {
+    const feed = this.#search.findByte(LF, at, end);
+    if (feed === end) return end;
+    this.#place = { in: "line-start", quoting };
+    return feed + 1;
+  }
+
+  #readCode(quoting: Quoting, at: number, end: number): number | null {
     const next = this.#code.read(at, end, this.#isLast);
-    if (this.#code.isAtLineStart) this.#place = this.#place.in === "copy" ? this.#place : { in: "line-start" };
+    if (this.#code.isAtLineStart && this.#place.in === "code") this.#place = { in: "line-start", quoting };
     return next;
   }
 
   /** Passes rows up to the line that closes the block. A line without the row's tabs shows that the block was cut. */
-  #passRows(place: Place & { in: "copy" }, at: number, end: number): number | null {
-    const start = this.#search.findLineStart(STARTS.copy, at, end);
+  #passRows(place: Place & { in: "rows" }, at: number, end: number): number | null {
+    const start = this.#search.findLineStart(LINE_STARTS.rows, at, end);
     if (start === end) return end;
     const left = end - start;
     if (left < 4 && !this.#isLast) return this.#waitAt(start, at);
-    const [first, second, third, fourth] = this.#bytes.subarray(start, end);
-    if (first === BACKSLASH) {
-      const isEnd = second === DOT && (left === 2 || third === LF || (third === CR && fourth === LF));
-      if (!isEnd) return start + 1;
-      this.#onEvent({ kind: "data", statement: place.statement, start: place.start, end: this.#offsetOf(start) });
-      this.#place = { in: "line" };
-      return start;
+    const bytes = this.#bytes;
+    const second = bytes[start + 1];
+    if (bytes[start] !== BACKSLASH) {
+      return left > 1 && second === DASH ? this.#checkRow(place, start, end) ?? this.#waitAt(start, at) : start + 1;
     }
-    if (second !== DASH) return start + 1;
-    return this.#checkRow(place, start, end) ?? this.#waitAt(start, at);
+    const isAlone = left === 2 || bytes[start + 2] === LF || (bytes[start + 2] === CR && bytes[start + 3] === LF);
+    if (left < 2 || second !== DOT || !isAlone) return start + 1;
+    this.#onEvent({ kind: "data", statement: place.statement, start: place.start, end: this.#offsetOf(start) });
+    this.#place = { in: "line", quoting: "postgres" };
+    return start;
   }
 
-  #checkRow({ tabs }: Place & { in: "copy" }, at: number, end: number): number | null {
-    const limit = Math.min(end, at + MAX_HEADER_BYTES);
-    const line = this.#bytes.subarray(at, limit);
-    const length = line.indexOf(LF);
-    if (length < 0) return limit < end || this.#isLast ? at + 1 : null;
-    const found = line.subarray(0, length).reduce((count, byte) => byte === 9 ? count + 1 : count, 0);
-    if (tabs !== null && found !== tabs) {
-      this.#tracker.fail(`the rows of the COPY statement are cut: the line at byte ${this.#offsetOf(at)} is none`);
-    } else if (!this.#refuseHeader(at, end)) return null;
+  #checkRow({ tabs }: Place & { in: "rows" }, at: number, end: number): number | null {
+    const limit = Math.min(end, at + HEAD_BYTES);
+    let found = 0;
+    let i = at;
+    for (; i < limit && this.#bytes[i] !== LF; i++) if (this.#bytes[i] === TAB) found++;
+    // A longer line than any of a header is a row, whatever it begins with.
+    if (i === limit) return limit === at + HEAD_BYTES || this.#isLast ? at + 1 : null;
+    if (tabs === null || found === tabs) return this.#refuseHeader(at, end) ? at + 1 : null;
+    this.#tracker.fail(`the rows of the COPY statement are cut: the line at byte ${this.#offsetOf(at)} is none`);
     return at + 1;
   }
 
-  #passRun(place: Place & { in: "run" }, at: number, end: number): number | null {
+  #passInserts(place: Place & { in: "inserts" }, at: number, end: number): number | null {
     if (this.#bytes[at - 1] === LF) {
-      if (!this.#search.isInsideQuotes && !RUN_LINES.has(this.#bytes[at]!)) return this.#endRun(place, at);
+      if (!this.#search.isInsideQuotes && !goesOnInserting(this.#bytes[at]!)) return this.#endInserts(place, at);
       if (this.#search.isInsideQuotes && !this.#refuseHeader(at, end)) return null;
     }
-    const feed = this.#search.findRunEnd(STARTS.runGoesOn, at, end);
+    const feed = this.#search.findRunEnd(LINE_STARTS.insertsGoOn, at, end);
     return feed === end ? end : feed + 1;
   }
 
-  #endRun({ statement, start }: Place & { in: "run" }, at: number): number {
+  #endInserts({ statement, start, quoting }: Place & { in: "inserts" }, at: number): number {
     this.#onEvent({ kind: "data", statement, start, end: this.#offsetOf(at) });
-    this.#place = { in: "line-start" };
+    this.#place = { in: "line-start", quoting };
     return at;
   }
 
   #passBody(at: number, end: number): number | null {
-    const start = this.#search.findLineStart(STARTS.body, at, end);
+    const start = this.#search.findLineStart(LINE_STARTS.body, at, end);
     if (start === end) return end;
     const text = this.#textAt(start, end);
     if (text === null) return this.#waitAt(start, at);
-    if (/^DELIMITER +; *(?:\n|$)/i.test(text)) this.#place = { in: "lines", starts: STARTS.mysql };
+    if (/^DELIMITER +; *(?:\n|$)/i.test(text)) this.#place = { in: "lines", starts: LINE_STARTS.mysql };
     else if (isHeaderBlock(text)) this.#failInside(start);
     return start + 1;
   }
 
   /** Refuses the stream where a header block begins at this start of a line inside data; false where more bytes are needed. */
   #refuseHeader(at: number, end: number): boolean {
-    const [first, second] = [this.#bytes[at]!, at + 1 < end ? this.#bytes[at + 1]! : -1];
-    const mayBe = first === DASH
-      ? second === DASH || second < 0
-      : first === LETTER_B && (second === LETTER_E || second < 0);
-    if (!mayBe) return true;
+    const head = this.#search.text(at, Math.min(end, at + 4));
+    if (!HEADER_BLOCK_BEGINNINGS.some((beginning) => beginning.startsWith(head))) return true;
     const text = this.#textAt(at, end);
     if (text === null) return false;
     if (isHeaderBlock(text)) this.#failInside(at);
@@ -307,7 +283,7 @@ export class SqlScanner {
   /** The head of what follows `at`, with LF line ends; null where more bytes are needed first. */
   #textAt(at: number, end: number): string | null {
     if (end - at < HEAD_BYTES && !this.#isLast) return null;
-    return latin1(this.#bytes.subarray(at, Math.min(end, at + HEAD_BYTES))).replaceAll("\r\n", "\n");
+    return this.#search.text(at, Math.min(end, at + HEAD_BYTES)).replaceAll("\r\n", "\n");
   }
 
   #failInside(at: number): void {

@@ -1,0 +1,40 @@
+/** Which lines outside data may say something, by their first bytes: most are passed over without a look at the rest. */
+import { byteSet } from "./byte_search.ts";
+import { MESSAGE_BEGINNINGS } from "./producer_messages.ts";
+
+const DIGITS = "0123456789";
+const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i));
+
+/** Of headers and of the lines before them. */
+const DUMP_BEGINNINGS = ["--", "/*", "PR", "BE"];
+/** Of what matters within a dump: COMMIT, COPY, DELIMITER, INSERT, ROLLBACK, USE, psql's commands. */
+const STATEMENT_BEGINNINGS = ["CO", "DE", "de", "IN", "RO", "US", "\\"];
+
+/** One for each two bytes, the first one high, by which a line that may matter begins. */
+const MATTERS = new Uint8Array(65_536);
+for (const text of [...DUMP_BEGINNINGS, ...STATEMENT_BEGINNINGS, ...MESSAGE_BEGINNINGS]) {
+  const first = text.charCodeAt(0) << 8;
+  if (text.length === 1) MATTERS.fill(1, first, first + 256);
+  else MATTERS[first | text.charCodeAt(1)] = 1;
+}
+
+/** The first bytes of lines to stop at. */
+export const LINE_STARTS = {
+  any: byteSet(PRINTABLE + "\t\r\n", { beyondAscii: true }),
+  /** Outside bodies of mysqldump: its rows and the inside of its statements begin with other bytes. */
+  mysql: byteSet([...PRINTABLE].filter((character) => !` ()I\`'${DIGITS}`.includes(character)).join("")),
+  foreign: byteSet([...DUMP_BEGINNINGS, ...MESSAGE_BEGINNINGS].map((text) => text[0]).join("")),
+  body: byteSet("Dd-B"),
+  rows: byteSet("\\-"),
+  insertsGoOn: byteSet("I\t"),
+};
+
+/** The same as `LINE_STARTS.insertsGoOn`, and no other bytes. */
+export function goesOnInserting(byte: number): boolean {
+  return byte === 0x49 || byte === 0x09;
+}
+
+/** Whether a line outside data that begins with these two bytes may be one that matters. */
+export function mayMatter(first: number, second: number): boolean {
+  return MATTERS[(first << 8) | second] === 1;
+}
