@@ -283,10 +283,29 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** A whole dump as mysqldump writes it, with `rows` rows of some 80 bytes. */
 export function sqlDump(rows: number, seed: string): Uint8Array<ArrayBuffer> {
+  const head = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n";
+  return concat([encode(head), sqlRows(rows, seed), encode("-- Dump completed on 2026-01-02  3:04:05\n")]);
+}
+
+/** A dump with more rows in it, behind the line that byte `at` is in. */
+export function withRows(
+  dump: Uint8Array,
+  { at, rows, seed }: { at: number; rows: number; seed: string },
+): Uint8Array<ArrayBuffer> {
+  const lineEnd = dump.indexOf(10, at) + 1;
+  return concat([dump.subarray(0, lineEnd), sqlRows(rows, seed), dump.subarray(lineEnd)]);
+}
+
+function sqlRows(rows: number, seed: string): Uint8Array<ArrayBuffer> {
   const lines = Array.from({ length: rows }, (_, i) => {
     const digest = hash("md5", `${seed}/${i}`);
-    return `INSERT INTO \`orders\` VALUES (${i},'customer ${digest.slice(0, 12)}','2026-01-02 03:04:05',${i * 7}.50);`;
+    return `INSERT INTO \`orders\` VALUES (${i},'customer ${digest.slice(0, 12)}','2026-01-02 03:04:05',${
+      i * 7
+    }.50);\n`;
   });
-  const head = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n";
-  return new TextEncoder().encode(`${head}${lines.join("\n")}\n-- Dump completed on 2026-01-02  3:04:05\n`);
+  return encode(lines.join(""));
+}
+
+function encode(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
 }

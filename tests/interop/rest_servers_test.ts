@@ -15,12 +15,12 @@ import {
 } from "../helpers/rest_servers.ts";
 import { Restic } from "../helpers/restic.ts";
 import { RemoteSandbox, type Server } from "../helpers/servers.ts";
-import { concat, noise, PASSWORD, sqlDump } from "../helpers/world.ts";
+import { noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
 
 const ALICE = { user: "alice", password: "wönder/land:@" };
 const FIRST = sqlDump(6_000, "shop");
-const SECOND = concat([FIRST.subarray(0, 200_000), sqlDump(200, "second"), FIRST.subarray(200_000)]);
-const THIRD = concat([SECOND.subarray(0, 100_000), sqlDump(200, "third"), SECOND.subarray(100_000)]);
+const SECOND = withRows(FIRST, { at: 200_000, rows: 200, seed: "second" });
+const THIRD = withRows(SECOND, { at: 100_000, rows: 200, seed: "third" });
 const STDIN = ["backup", "--stdin", "--stdin-filename", "shop.sql"];
 
 /** A kind of server: the programs it takes and how it is started. */

@@ -5,11 +5,11 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
-import { concat, noise, sqlDump } from "../helpers/world.ts";
+import { noise, sqlDump, withRows } from "../helpers/world.ts";
 
 const FIRST = sqlDump(6_000, "shop");
-const SECOND = concat([FIRST.subarray(0, 200_000), sqlDump(200, "second"), FIRST.subarray(200_000)]);
-const THIRD = concat([SECOND.subarray(0, 100_000), sqlDump(200, "third"), SECOND.subarray(100_000)]);
+const SECOND = withRows(FIRST, { at: 200_000, rows: 200, seed: "second" });
+const THIRD = withRows(SECOND, { at: 100_000, rows: 200, seed: "third" });
 
 /** What a list says that nothing restic does may change. */
 const essence = ({ id, series, host, started, level, parent, base, size, added, guard }: JsonRow) => (
@@ -58,7 +58,7 @@ resticTest("what restic tags is remembered: less is refused, and what shrank sta
   await restic.ok(["tag", "--add", "kept"]);
   deepEqual((await restic.snapshots()).map(({ tags }) => tags), [["kept"], ["kept"]]);
   deepEqual((await box.json(["ls"])).map(({ shrunk }) => shrunk), [false, true]);
-  const refused = await box.agent(["put", "prod/shop"], { stdin: "mysqldump: command not found\n" });
+  const refused = await box.agent(["put", "prod/shop"], { stdin: "no such service\n" });
   assertFails(refused, ExitCode.source, new RegExp(`of backup ${small.slice(0, 8)} .* was mysqldump`));
   const { stderr } = await box.agent(["put", "prod/shop", "-q"], { stdin: sqlDump(1, "smaller") });
   match(stderr, new RegExp(`shrank: .* of backup ${small.slice(0, 8)} `));

@@ -6,11 +6,11 @@ import { parseSeries } from "../../src/format/series.ts";
 import { openLocalStore } from "../../src/store/local.ts";
 import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
-import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump } from "../helpers/world.ts";
+import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";
 
 const SHOP = sqlDump(12_000, "shop");
 /** The next night: rows in the middle and at the end are new. */
-const SHOP_LATER = concat([SHOP.subarray(0, 500_000), sqlDump(500, "new"), SHOP.subarray(500_000)]);
+const SHOP_LATER = withRows(SHOP, { at: 500_000, rows: 500, seed: "new" });
 /** What cannot be compressed, and what can be very much. */
 const MIXED = concat([noise(300_000, "mixed"), new Uint8Array(300_000), noise(70_000, "end")]);
 const LONG = noise(600_000, "long");

@@ -7,10 +7,10 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { addKey, removeKey } from "../../src/repository/keys.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
-import { CHEAP_KDF, concat, IDENTITY, noise, PASSWORD, sqlDump } from "../helpers/world.ts";
+import { CHEAP_KDF, concat, IDENTITY, noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
 
 const DUMP = sqlDump(10_000, "shop");
-const NEXT_DUMP = concat([DUMP.subarray(0, 300_000), sqlDump(100, "new"), DUMP.subarray(300_000)]);
+const NEXT_DUMP = withRows(DUMP, { at: 300_000, rows: 100, seed: "new" });
 
 /** Everything a directory can hold that has to come back as bytes: name and content. */
 const FILES: Readonly<Record<string, Uint8Array>> = {

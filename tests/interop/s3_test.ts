@@ -11,11 +11,11 @@ import { cheapenKey } from "../helpers/rest_servers.ts";
 import { Restic } from "../helpers/restic.ts";
 import { type S3Engine, type S3Server, startS3Server } from "../helpers/s3_servers.ts";
 import { RemoteSandbox } from "../helpers/servers.ts";
-import { concat, PASSWORD, sqlDump } from "../helpers/world.ts";
+import { PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
 
 const FIRST = sqlDump(6_000, "shop");
-const SECOND = concat([FIRST.subarray(0, 200_000), sqlDump(200, "second"), FIRST.subarray(200_000)]);
-const THIRD = concat([SECOND.subarray(0, 100_000), sqlDump(200, "third"), SECOND.subarray(100_000)]);
+const SECOND = withRows(FIRST, { at: 200_000, rows: 200, seed: "second" });
+const THIRD = withRows(SECOND, { at: 100_000, rows: 200, seed: "third" });
 const BULK = bulkNoise(24_000_000, "bulk");
 const STDIN = ["backup", "--stdin", "--stdin-filename", "shop.sql"];
 

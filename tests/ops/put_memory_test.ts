@@ -24,7 +24,7 @@ import { newStorage, SHOP, type StorageFixture } from "./storage_fixture.ts";
 
 const DUMP = sqlDump(400, "memory");
 /** What is left of a dump command that failed, and of a dump that lost its comments. */
-const RUBBISH = new TextEncoder().encode("ERROR 1045 (28000): Access denied\n");
+const RUBBISH = new TextEncoder().encode("no such service\n");
 const HOUR_MS = 3_600_000;
 const auto = { guard: "auto" } as const;
 

@@ -60,8 +60,9 @@ It is compared with the streams of that file name in earlier backups of the seri
 recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its format is
 committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.
 
-A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins. Days
-are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and --always-level 0 are no rules.
+A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins.
+Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and --always-level 0 are no
+rules.
   agent put prod/shop --max-level 6                              a full one after level 6
   agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
   agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full hourly, else daily one`;
