@@ -15,8 +15,8 @@ export interface RecognitionVerdict {
 const NOTHING_TO_SAY: RecognitionVerdict = { isAccepted: true, reason: null };
 
 /**
- * Judges a stream that a guard recognised as `format` by the earlier ones, oldest first. Any of them counts, not only the
- * newest: a night without a guard does not end the memory.
+ * Judges a stream by the earlier ones of its name, oldest first; `format` is what a guard recognised it as. Any of them
+ * counts, not only the newest: a night without a guard does not end the memory.
  */
 export function judgeRecognition(format: string, earlier: readonly EarlierStream[]): RecognitionVerdict {
   const rank = rankOf(format);

@@ -56,7 +56,7 @@ const MS_PER_DAY = 86_400_000;
 function burstWarning({ series, host, day, count, most }: Burst): string {
   const date = new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
   const came = `${count} backups of "${series}" on ${host} came on ${date}, more than on any day before (${most})`;
-  return `${came}: were they all meant? Many backups push others out of what --keep-last and its like count`;
+  return `${came}: were they all meant? Many of them push others out of what a policy counts, as --keep-last does`;
 }
 
 /** restic's names, and backups as everywhere else. */

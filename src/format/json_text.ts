@@ -59,6 +59,8 @@ export function decodeJson<const Schema extends v.GenericSchema>(
 function problemOf(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
   const isUnknown = issue.type === "strict_object" && issue.expected === "never";
-  const problem = isUnknown ? "unknown" : issue.expected === null ? issue.message : `expected ${issue.expected}`;
+  const isMissing = issue.received === "undefined";
+  const expected = issue.expected === null ? issue.message : `expected ${issue.expected}`;
+  const problem = isUnknown ? "unknown" : isMissing ? "missing" : expected;
   return path === null ? problem : `field "${path}": ${problem}`;
 }

@@ -287,7 +287,7 @@ function refuseGroup(group: RetentionGroup<RetentionBackup>, context: GroupConte
 
 function lastGoodMessage({ backup, series, host }: RetentionBackup, { all, now }: GroupContext): string {
   const isAhead = all.some((other) => {
-    return other.backup !== backup && other.series === series && other.host === host && liesInFuture(other, now);
+    return other.backup !== backup && haveSameSeriesAndHost(other, { series, host }) && liesInFuture(other, now);
   });
   const others = isAhead ? ", apart from what claims to be of the future" : "";
   return `${shortId(backup.id)} is the last good backup of "${series}" on ${host}${others}: --allow-last removes it`;

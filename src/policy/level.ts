@@ -1,6 +1,5 @@
 /** Which level the next backup has, and which backup it continues. Pure: what there is comes in, a decision goes out. */
-import { shortId } from "../base/id.ts";
-import type { ManifestId, SnapshotId } from "../base/id.ts";
+import { type ManifestId, shortId, type SnapshotId } from "../base/id.ts";
 import type { RunType } from "../base/run_type.ts";
 import { isInFuture } from "./future.ts";
 import {

@@ -33,6 +33,10 @@ Deno.test("fields of others are passed over", () => {
   assert.deepEqual(decodeText({ append_only: true, chunk_size: 5 }), CONFIG);
 });
 
+Deno.test("a field that is not there is told to be missing", () => {
+  assert.throws(() => decodeText({ id: undefined }), integrityError("config", /field "id": missing/));
+});
+
 Deno.test("what restic would not open is refused", () => {
   const cases: [object, RegExp][] = [
     [{ version: 3 }, /newer version/],

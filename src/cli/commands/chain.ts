@@ -10,6 +10,7 @@ import type { CliContext } from "../context.ts";
 import { throwFirstDamage } from "../damage.ts";
 import { type Column, formatTime, printable, writeLines, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { describeWholeness } from "../wholeness.ts";
 
 interface ChainOptions extends RepositoryOptions {
   readonly all?: boolean;
@@ -78,7 +79,7 @@ function cells({ backup, fit, problem }: DrawnMember): string[] {
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", printable(problem ?? "made by another tool")];
-  const whole = info.complete === null ? info.guard : `${info.guard} ${info.complete ? "whole" : "not whole"}`;
+  const whole = info.complete === null ? info.guard : `${info.guard} ${describeWholeness(info.guard, info.complete)}`;
   const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}`;
   const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;
   const sizes = [info.size, info.added, info.stored].map(formatSize);

@@ -22,6 +22,7 @@ import { withProgress } from "../progress.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { writeNote, writeWarning } from "../warning.ts";
+import { describeWholeness } from "../wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
@@ -210,7 +211,9 @@ function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: num
   const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesWritten;
   const ratio = hasRatio ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
-  const verdict = complete === null ? "format not recognised, wholeness not judged" : `${format}, whole`;
+  const verdict = complete === null
+    ? "format not recognised, wholeness not judged"
+    : `${format}, ${describeWholeness(format, complete)}`;
   return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
     `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesWritten)} stored${ratio}; ` +
     `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;

@@ -11,6 +11,7 @@ import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { describeWholeness } from "../wholeness.ts";
 
 interface ShowOptions extends RepositoryOptions {
   readonly md5sums?: boolean;
@@ -92,11 +93,13 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
   for (const { path, size, md5, sha256, blobs, guard, shrunk } of manifest.files) {
-    const whole = guard === null || guard.complete === null ? "not judged" : guard.complete ? "whole" : "not whole";
     rows.push(["file", `${manifest.series}/${path}`]);
     rows.push(["  size", `${size < 1024 ? "" : `${size} B, `}${formatSize(size)} in ${formatCount(blobs, "chunk")}`]);
     if (shrunk) rows.push(["  shrunk", `from ${formatSize(shrunk.from)} of backup ${shrunk.of}`]);
-    rows.push(["  guard", guard === null ? "none" : `${guard.format}, ${whole}`]);
+    rows.push([
+      "  guard",
+      guard === null ? "none" : `${guard.format}, ${describeWholeness(guard.format, guard.complete)}`,
+    ]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
   return rows.map(([name, value]) => `${name.padEnd(10)}${printable(value)}`);

@@ -101,13 +101,22 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0) await writeLine(stderr, "No backups");
-  const needsAny = options.any !== true && options.import === undefined && verdicts.some(({ isOverdue }) => isOverdue);
-  if (needsAny && rows.some(({ runs }) => runs.some(({ health }) => health === "unknown"))) {
+  if (options.any !== true && options.import === undefined && mayNeedAny(report)) {
     await writeLine(stderr, "Of unknown backups, which other tools made, none meets an expectation without --any");
   }
   if (inFuture > 0) {
     await writeLine(stderr, `Made in the future: ${formatCount(inFuture, "backup")}. Is a clock wrong, here or there?`);
   }
+}
+
+/** Whether something is overdue that has unknown backups, which an expectation passes over. */
+function mayNeedAny({ rows, verdicts }: StatusReport): boolean {
+  const unknown = rows.filter(({ runs }) => runs.some(({ health }) => health === "unknown"));
+  return verdicts.filter(({ isOverdue }) => isOverdue).some((verdict) =>
+    unknown.some(({ series, host }) => {
+      return (verdict.series ?? series) === series && (verdict.host ?? host) === host;
+    })
+  );
 }
 
 async function tellJson(report: StatusReport | ImportedStatus, { stdout }: CliContext): Promise<void> {

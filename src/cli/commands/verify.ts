@@ -12,6 +12,7 @@ import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { describeWholeness } from "../wholeness.ts";
 
 interface VerifyOptions extends RepositoryOptions {
   readonly lock: boolean;
@@ -107,7 +108,7 @@ function verifiedLine({ file, summary }: VerifiedStream, seconds: number): strin
   const { verdict, size, md5 } = summary;
   const whole = verdict.complete === null
     ? "format not recognised"
-    : `${verdict.format} ${verdict.complete ? "whole" : "not whole"}`;
+    : `${verdict.format} ${describeWholeness(verdict.format, verdict.complete)}`;
   const compared = file.expected ? "MD5 and SHA-256 as in the manifest" : `MD5 ${md5}, no manifest to compare with`;
   return `OK ${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}; ${compared}; ${whole}`;
 }

@@ -35,8 +35,8 @@ const COPY_END = "FROM stdin;";
 
 /** What the reader asks and tells. Positions are those of the window. */
 export interface CodeContext {
-  /** Whether a header block begins at this start of a line inside quotes; null where more bytes are needed to tell. */
-  isSuspect(at: number, end: number): boolean | null;
+  /** Refuses the stream where a header block begins at this start of a line inside quotes; false where more bytes are needed. */
+  refuseHeader(at: number, end: number): boolean;
   /** Told at the end of a COPY statement behind which rows come. */
   onCopy(copy: CopyStatement): void;
 }
@@ -261,7 +261,7 @@ export class CodeReader {
 
   /** A line start inside quotes that may be that of a header. */
   #passLineStart(stop: number, at: number, end: number): number | null {
-    return this.#context.isSuspect(stop, end) === null ? (stop === at ? null : stop) : stop + 1;
+    return this.#context.refuseHeader(stop, end) ? stop + 1 : stop === at ? null : stop;
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * How the dumps of each tool begin, end and quote. A dump within a stream is a section: from its header line to its
- * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither and is not recognised.
+ * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither: it is not recognised, and where it
+ * begins like a dump all the same, as MariaDB's does, it is a dump without a header.
  */
 
 /** The tools whose text dumps are recognised. */
@@ -108,12 +109,17 @@ const NEXT_BEGINNING = /-- (?:MySQL|MariaDB) dump \d|\/\*M?!999999\\- |PRAGMA fo
 /** Less than this of a header is no sign of anything, and nothing is lost with it. */
 const LEAST_FRAGMENT = 4;
 
-/** Whether a line is the beginning of a header that was cut, alone or with the beginning of another dump right behind it. */
-export function isCutHeader(line: string): boolean {
+/** Whether a line is the beginning of a header, and no more of one. */
+export function isHeaderFragment(line: string): boolean {
+  return line.length >= LEAST_FRAGMENT && BEGINNINGS.some((text) => text !== line && text.startsWith(line));
+}
+
+/** Whether a line is the beginning of a header that was cut, with the beginning of another dump right behind it. */
+export function isHeaderCutByAnother(line: string): boolean {
   const head = line.slice(0, LEAST_FRAGMENT);
-  if (head.length < LEAST_FRAGMENT || !BEGINNINGS.some((text) => text.startsWith(head))) return false;
+  if (!BEGINNINGS.some((text) => text.startsWith(head))) return false;
   const next = line.slice(LEAST_FRAGMENT).search(NEXT_BEGINNING);
-  if (next < 0) return BEGINNINGS.some((text) => text !== line && text.startsWith(line));
+  if (next < 0) return false;
   const fragment = line.slice(0, LEAST_FRAGMENT + next);
   return BEGINNINGS.some((text) => text.startsWith(fragment)) ||
     DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));

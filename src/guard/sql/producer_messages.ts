@@ -52,6 +52,15 @@ const WARNING = /^(?:\[?warning\]?\b|deprecated program name)/i;
 const PROGRESS =
   /^(?:\[Note\]|(?:detail|hint|Detail|Hint|DETAIL|HINT): |last built-in OID is |(?:reading|identifying|finding|flagging|saving|creating|processing|dumping|executing|implied|entering|found|restoring|running|setting) )/;
 
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** Texts of one or two characters: a line that begins with none of them is no message, whatever the program's path is. */
+export const MESSAGE_BEGINNINGS: readonly string[] = [
+  ...["/", "\\", "./", ".\\", "..", "--", "ER", "er", "Er", "Pe", "Ho", "Wa", "WA"],
+  ...[...LETTERS].map((drive) => `${drive}:`),
+  ...[...DUMP_PROGRAMS, ...OTHER_PROGRAMS].map((name) => name.slice(0, 2)),
+];
+
 /** What a line of a dump program says; null for a line that is none of those. */
 export function messageOfDumpProgram(line: string): MessageKind | null {
   if (!line.includes(": ")) return null;

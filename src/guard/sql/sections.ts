@@ -5,8 +5,9 @@
 import {
   type Dialect,
   DIALECTS,
-  isCutHeader,
   isDumpContent,
+  isHeaderCutByAnother,
+  isHeaderFragment,
   MYSQL_HOST_LINE,
   MYSQL_RULE_LINE,
   type Quoting,
@@ -30,7 +31,7 @@ export interface SqlLine {
 }
 
 /** How the text behind a line is to be read: as a dump of some tool, or as text that is no part of one. */
-export type Reading = Quoting | "foreign";
+export type Syntax = Quoting | "foreign";
 
 /** A dump within the stream. */
 export interface Section {
@@ -65,6 +66,7 @@ export class SectionTracker {
   #hostWithoutHeader: SqlLine | null = null;
   #error: Finding | null = null;
   #warning: Finding | null = null;
+  #warnings = 0;
   #foreign: Finding | null = null;
   #trailerEnd = 0;
 
@@ -95,15 +97,17 @@ export class SectionTracker {
   /** What somebody should know of a stream that is whole. */
   notes(): string[] {
     const { text, start } = this.#foreign ?? { text: "", start: 0 };
+    const lines = this.#warnings === 1 ? "this line" : `${this.#warnings} lines of messages`;
+    const which = this.#warnings === 1 ? "a message" : "the first";
     return [
       this.#warning &&
-      `remove this line before loading, a message at byte ${this.#warning.start}: ${this.#warning.text}`,
+      `remove ${lines} before loading, ${which} at byte ${this.#warning.start}: ${this.#warning.text}`,
       this.#foreign && `the stream holds text outside its dumps, the first at byte ${start}: ${text}`,
     ].filter((note) => typeof note === "string");
   }
 
   /** Takes the next line, and tells how to go on behind it. */
-  line(line: SqlLine): Reading {
+  line(line: SqlLine): Syntax {
     this.#take(line);
     this.#previous = line;
     return this.open?.dialect.quoting ?? "foreign";
@@ -123,8 +127,14 @@ export class SectionTracker {
   #take(line: SqlLine): void {
     const { text } = line;
     if (this.open !== undefined && text.startsWith("/*!")) return;
-    if (this.#isRestOfHeader(line)) return;
-    if (isCutHeader(text)) return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
+    if (this.#takesRestOfHeader(line)) return;
+    if (isHeaderCutByAnother(text)) {
+      return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
+    }
+    if (isHeaderFragment(text)) {
+      const problem = `the line ${quoted(text, "head")} at byte ${line.start} is what is left of a header that was cut`;
+      return this.fail(`${problem}; a comment that reads like it has to be worded differently`);
+    }
     const dialect = this.#headerOf(line);
     if (dialect !== undefined) return this.#openSection(dialect, line);
     if (this.#opening !== null && text !== "--" && text.trim() !== "") this.#dropOpening(line);
@@ -172,12 +182,13 @@ export class SectionTracker {
     this.fail(`${which} has no "${due}" before another dump begins at byte ${at}`);
   }
 
-  #failHeaderless({ start }: SqlLine): void {
-    this.fail(`the dump that begins at byte ${start} has no header`);
+  #failHeaderless({ start, text }: SqlLine): void {
+    const advice = SANDBOX_LINE.test(text) ? "; one made with --compact or --skip-comments needs --guard none" : "";
+    this.fail(`the dump that begins at byte ${start} has no header${advice}`);
   }
 
   /** The lines behind a header of mysqldump: one that comes without is of a dump whose header hangs on a line that was cut. */
-  #isRestOfHeader(line: SqlLine): boolean {
+  #takesRestOfHeader(line: SqlLine): boolean {
     const isExpected = this.#headerGoesOnAt === line.start;
     this.#headerGoesOnAt = isExpected && line.text === "--" ? line.next : null;
     if (isExpected && (line.text === "--" || MYSQL_HOST_LINE.test(line.text))) return true;
@@ -202,7 +213,7 @@ export class SectionTracker {
   #closesSection(line: SqlLine): boolean {
     const section = this.open;
     const { text } = line;
-    if (section === undefined || section.trailer === "there") return this.#refuseStray(section, line);
+    if (section === undefined || section.trailer === "there") return this.#takesStray(section, line);
     const { dialect } = section;
     if (section.trailer === "missing" && dialect.trailer.test(text)) {
       section.trailer = dialect.afterTrailer === undefined && line.isEnded ? "there" : "due";
@@ -212,21 +223,21 @@ export class SectionTracker {
     ) {
       section.trailer = "there";
       this.#trailerEnd = line.next;
-    } else return this.#takeToken(section, line);
+    } else return this.#takesToken(section, line);
     this.#closeIfDone(section);
     return true;
   }
 
   /** Behind a trailer only the token may be due; without a section no trailer is anybody's. */
-  #refuseStray(section: Section | undefined, line: SqlLine): boolean {
-    if (section !== undefined) return this.#takeToken(section, line);
+  #takesStray(section: Section | undefined, line: SqlLine): boolean {
+    if (section !== undefined) return this.#takesToken(section, line);
     const dialect = DIALECTS.find(({ trailer, name }) => name !== "sqlite" && trailer.test(line.text));
     if (dialect === undefined) return false;
     this.fail(`"${dialect.closing}" at byte ${line.start} closes a ${dialect.name} dump that has no header`);
     return true;
   }
 
-  #takeToken(section: Section, line: SqlLine): boolean {
+  #takesToken(section: Section, line: SqlLine): boolean {
     const [, word, token] = /^\\(restrict|unrestrict) (\S+)$/.exec(line.text) ?? [];
     if (token === undefined || !line.isEnded || section.dialect.quoting !== "postgres") return false;
     if (word === "restrict") section.token = token;
@@ -275,7 +286,10 @@ export class SectionTracker {
   #takeMessage(kind: MessageKind, { text, start }: SqlLine): void {
     const finding = { start, text: quoted(text, "message") };
     if (kind === "error") this.#error ??= finding;
-    else this.#warning ??= finding;
+    else {
+      this.#warning ??= finding;
+      this.#warnings++;
+    }
   }
 
   /** The error of a dump program that stands in the stream; nothing is whole with one. */

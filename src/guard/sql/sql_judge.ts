@@ -131,7 +131,8 @@ export class SqlJudge implements Judge {
       return `does not begin like a ${this.#wanted} dump`;
     }
     if (problem !== null) return problem;
-    if (open !== undefined) return this.#unclosed(open, inside);
+    // What the program says is why the dump is not closed.
+    if (open !== undefined) return errorProblem ?? this.#unclosed(open, inside);
     if (this.#utf16?.isInsideCharacter) return "ends inside a character of UTF-16";
     return errorProblem;
   }

@@ -10,7 +10,7 @@ import { CodeReader } from "./code_reader.ts";
 import { HEADER_BLOCK_BEGINNINGS, isHeaderBlock, type Quoting } from "./dialects.ts";
 import { goesOnInserting, LINE_STARTS, mayMatter } from "./line_starts.ts";
 import type { SqlEventSink } from "./scan_events.ts";
-import type { Reading, SectionTracker } from "./sections.ts";
+import type { SectionTracker, Syntax } from "./sections.ts";
 
 /** So much of a line tells what it is; a header block in data is no longer. */
 const HEAD_BYTES = 1024;
@@ -55,7 +55,7 @@ export class SqlScanner {
     this.#tracker = tracker;
     this.#onEvent = onEvent;
     this.#code = new CodeReader(this.#search, {
-      isSuspect: (at, end) => this.#isSuspect(at, end),
+      refuseHeader: (at, end) => this.#refuseHeader(at, end),
       onCopy: ({ text, start, tabs }) => {
         this.#place = { in: "rows", statement: text, tabs, start: this.#offsetOf(start) };
       },
@@ -165,8 +165,8 @@ export class SqlScanner {
     const mark = start === 0 && this.#hasByteOrderMark(at) ? 3 : 0;
     const text = this.#search.text(at + mark, isWithReturn ? feed - 1 : feed);
     const next = isEnded ? feed + 1 : limit;
-    const reading = this.#tracker.line({ text, start, next: this.#offsetOf(next), isEnded });
-    return this.#goOn(reading, text, at);
+    const syntax = this.#tracker.line({ text, start, next: this.#offsetOf(next), isEnded });
+    return this.#goOn(syntax, text, at);
   }
 
   #hasByteOrderMark(at: number): boolean {
@@ -174,19 +174,19 @@ export class SqlScanner {
   }
 
   /** Chooses the place behind the start of a line; the position to go on from. */
-  #goOn(reading: Reading, text: string, at: number): number {
-    if (reading === "foreign") {
+  #goOn(syntax: Syntax, text: string, at: number): number {
+    if (syntax === "foreign") {
       const isPlain = this.#tracker.sections.length === 0 && this.#tracker.hasForeignText;
       this.#place = { in: "lines", starts: isPlain ? LINE_STARTS.foreign : LINE_STARTS.any };
       return at + 1;
     }
-    if (reading === "mysql") {
+    if (syntax === "mysql") {
       const delimiter = /^DELIMITER +(\S+)/i.exec(text)?.[1];
       const isBody = delimiter !== undefined && delimiter !== ";";
       this.#place = isBody ? { in: "body" } : { in: "lines", starts: LINE_STARTS.mysql };
       return at + 1;
     }
-    this.#place = this.#placeOf(reading, text, at);
+    this.#place = this.#placeOf(syntax, text, at);
     return at;
   }
 
@@ -240,7 +240,7 @@ export class SqlScanner {
     for (; i < limit && this.#bytes[i] !== LF; i++) if (this.#bytes[i] === TAB) found++;
     // A longer line than any of a header is a row, whatever it begins with.
     if (i === limit) return limit === at + HEAD_BYTES || this.#isLast ? at + 1 : null;
-    if (tabs === null || found === tabs) return this.#isSuspect(at, end) === null ? null : at + 1;
+    if (tabs === null || found === tabs) return this.#refuseHeader(at, end) ? at + 1 : null;
     this.#tracker.fail(`the rows of the COPY statement are cut: the line at byte ${this.#offsetOf(at)} is none`);
     return at + 1;
   }
@@ -248,7 +248,7 @@ export class SqlScanner {
   #passInserts(place: Place & { in: "inserts" }, at: number, end: number): number | null {
     if (this.#bytes[at - 1] === LF) {
       if (!this.#search.isInsideQuotes && !goesOnInserting(this.#bytes[at]!)) return this.#endInserts(place, at);
-      if (this.#search.isInsideQuotes && this.#isSuspect(at, end) === null) return null;
+      if (this.#search.isInsideQuotes && !this.#refuseHeader(at, end)) return null;
     }
     const feed = this.#search.findRunEnd(LINE_STARTS.insertsGoOn, at, end);
     return feed === end ? end : feed + 1;
@@ -270,15 +270,14 @@ export class SqlScanner {
     return start + 1;
   }
 
-  /** Looks for a header block at the start of a line inside data; null where more bytes are needed to tell. */
-  #isSuspect(at: number, end: number): boolean | null {
+  /** Refuses the stream where a header block begins at this start of a line inside data; false where more bytes are needed. */
+  #refuseHeader(at: number, end: number): boolean {
     const head = this.#search.text(at, Math.min(end, at + 4));
-    if (!HEADER_BLOCK_BEGINNINGS.some((beginning) => beginning.startsWith(head))) return false;
+    if (!HEADER_BLOCK_BEGINNINGS.some((beginning) => beginning.startsWith(head))) return true;
     const text = this.#textAt(at, end);
-    if (text === null) return null;
-    const isHeader = isHeaderBlock(text);
-    if (isHeader) this.#failInside(at);
-    return isHeader;
+    if (text === null) return false;
+    if (isHeaderBlock(text)) this.#failInside(at);
+    return true;
   }
 
   /** The head of what follows `at`, with LF line ends; null where more bytes are needed first. */

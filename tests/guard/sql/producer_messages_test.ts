@@ -18,6 +18,16 @@ const ERRORS = [
   '/usr/lib/postgresql/15/bin/pg_dumpall: error: pg_dump failed on database "shop", exiting',
   "sqlite3: Error: unable to open database",
 ];
+const OTHER_ERRORS = [
+  "sh: 1: mysqldump: not found",
+  "bash: line 1: mysqldump: command not found",
+  "ERROR 1045 (28000): Access denied for user 'root'@'localhost'",
+  "ssh: connect to host db port 22: Connection refused",
+  "Error response from daemon: No such container: db",
+  "psql: error: connection to server failed",
+  "Permission denied, please try again.",
+  "Host key verification failed.",
+];
 const WARNINGS = [
   "mysqldump: [Warning] Using a password on the command line interface can be insecure.",
   "Warning: A partial dump from a server that has GTIDs will by default include the GTIDs",
@@ -49,20 +59,13 @@ Deno.test("messages: errors, warnings and progress of dump programs are told apa
 });
 
 Deno.test("messages: programs around a dump program fail in words of their own", () => {
-  const lines = [
-    "sh: 1: mysqldump: not found",
-    "bash: line 1: mysqldump: command not found",
-    "ERROR 1045 (28000): Access denied for user 'root'@'localhost'",
-    "ssh: connect to host db port 22: Connection refused",
-    "Error response from daemon: No such container: db",
-    "psql: error: connection to server failed",
-  ];
-  for (const line of lines) assert.equal(messageOfAnyProgram(line), "error", line);
+  for (const line of OTHER_ERRORS) assert.equal(messageOfAnyProgram(line), "error", line);
 });
 
-/** The three places outside data where a message may stand. */
+/** The places outside data where a message may stand. */
 function placesIn(dump: string, inside: string, line: string): string[] {
-  return [line + dump, dump.replace(inside, line + inside), dump + line];
+  const behindText = `SET a=1;\n${line}${dump}`;
+  return [line + dump, behindText, dump.replace(inside, line + inside), dump + line];
 }
 
 for (
@@ -85,6 +88,29 @@ for (
     }
   });
 }
+
+Deno.test("messages: an error of a program around the dump program counts behind other text, too", async () => {
+  for (const line of OTHER_ERRORS) {
+    const { complete, reason } = await judge(bytesOf(`SET a=1;\n${line}\n${MYSQLDUMP}`));
+    assert.equal(complete, false, line);
+    assert.match(reason, /a program reports an error at byte 9: /);
+  }
+});
+
+Deno.test("messages: an error says more of a dump that is not closed than its last line does", async () => {
+  const cut = MYSQLDUMP.slice(0, MYSQLDUMP.indexOf("-- Dump completed on"));
+  const { complete, reason } = await judge(bytesOf(cut + ERRORS[1]));
+  assert.equal(complete, false);
+  assert.match(reason, /^a program reports an error at byte \d+: "mysqldump: Error 2013: Lost connection/);
+});
+
+Deno.test("messages: of several that have to be removed the number is told", async () => {
+  const { notes } = await judge(bytesOf(`${WARNINGS[0]}\n${MYSQLDUMP}${WARNINGS[4]}\n`));
+  assert.match(
+    notes.join(),
+    /^remove 2 lines of messages before loading, the first at byte 0: "mysqldump: \[Warning\]/,
+  );
+});
 
 Deno.test("messages: a stream of nothing else is refused, and one that only quotes them is not", async () => {
   for (const line of [...ERRORS, ...WARNINGS]) {

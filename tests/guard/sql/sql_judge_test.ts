@@ -89,6 +89,16 @@ Deno.test("sql: a dump without comments is recognised by nothing, and incomplete
   assert.equal((await judge(bytesOf(bare), "mysqldump")).complete, false);
 });
 
+Deno.test("sql: a dump of MariaDB without comments is refused for its first line, with advice", async () => {
+  const bare = MARIADB_DUMP.replaceAll(/^--.*\n/gm, "");
+  assert.match(await expect(bare, "none", false), /has no header; one made with --compact or --skip-comments needs/);
+});
+
+Deno.test("sql: a line that is the beginning of a header and no more is refused, and quoted", async () => {
+  const reason = await expect(`-- PostgreSQL\n${PG_DUMP}`, "none", false);
+  assert.match(reason, /^the line "-- PostgreSQL" at byte 0 is what is left of a header that was cut; a comment/);
+});
+
 Deno.test("sql: mysqldump and mariadb-dump accept each other's dumps, for many systems name one tool by both", async () => {
   const verdict = await judge(bytesOf(MARIADB_DUMP), "mysqldump");
   assert.deepEqual([verdict.format, verdict.complete], ["mariadb-dump", true]);
