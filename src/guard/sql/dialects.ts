@@ -1,7 +1,6 @@
 /**
  * How the dumps of each tool begin, end and quote. A dump within a stream is a section: from its header line to its
- * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither: it is not recognised, and where it
- * begins like a dump all the same, as MariaDB's does, it is a dump without a header.
+ * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither and is not recognised.
  */
 
 /** The tools whose text dumps are recognised. */
@@ -123,6 +122,14 @@ export function isHeaderCutByAnother(line: string): boolean {
   const fragment = line.slice(0, LEAST_FRAGMENT + next);
   return BEGINNINGS.some((text) => text.startsWith(fragment)) ||
     DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));
+}
+
+/** What is left of a header behind the first line of a dump, alone or before the beginning of another one. */
+const SHORT_FRAGMENT = /^-{0,2} ?M?$|^-{1,2} ?(?:-- M|--$|\/\*M?!999999|PRAGMA )/;
+
+/** Whether so little is left of the header that should follow the first line of a dump that it may still be one. */
+export function isShortFragment(line: string): boolean {
+  return SHORT_FRAGMENT.test(line);
 }
 
 /** What only the inside of a dump has: behind a trailer it shows that the dump went on. */

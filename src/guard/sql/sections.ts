@@ -8,6 +8,7 @@ import {
   isDumpContent,
   isHeaderCutByAnother,
   isHeaderFragment,
+  isShortFragment,
   MYSQL_HOST_LINE,
   MYSQL_RULE_LINE,
   type Quoting,
@@ -121,7 +122,7 @@ export class SectionTracker {
   /** The stream has ended. */
   end(): void {
     const opening = this.#opening;
-    if (opening !== null) this.fail(`ends behind the first line of a dump at byte ${opening.start}`);
+    if (opening !== null) this.#failHeaderless(opening);
   }
 
   #take(line: SqlLine): void {
@@ -131,13 +132,9 @@ export class SectionTracker {
     if (isHeaderCutByAnother(text)) {
       return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
     }
-    if (isHeaderFragment(text)) {
-      const problem = `the line ${quoted(text, "head")} at byte ${line.start} is what is left of a header that was cut`;
-      return this.fail(`${problem}; a comment that reads like it has to be worded differently`);
-    }
     const dialect = this.#headerOf(line);
     if (dialect !== undefined) return this.#openSection(dialect, line);
-    if (this.#opening !== null && text !== "--" && text.trim() !== "") this.#dropOpening(line);
+    if (this.#opening !== null && text.trim() !== "" && !isShortFragment(text)) this.#dropOpening(line);
     if (this.#closesSection(line)) return;
     const section = this.open;
     if (section === undefined) this.#takeForeign(line);
@@ -183,8 +180,7 @@ export class SectionTracker {
   }
 
   #failHeaderless({ start, text }: SqlLine): void {
-    const advice = SANDBOX_LINE.test(text) ? "; one made with --compact or --skip-comments needs --guard none" : "";
-    this.fail(`the dump that begins at byte ${start} has no header${advice}`);
+    this.fail(`the dump that begins at byte ${start} with ${quoted(text, "head")} has no header`);
   }
 
   /** The lines behind a header of mysqldump: one that comes without is of a dump whose header hangs on a line that was cut. */
@@ -201,12 +197,13 @@ export class SectionTracker {
     return true;
   }
 
-  /** The first line of a dump has no header behind it. */
+  /** Behind what may be the first line of a dump comes no header: then it was none, unless another dump begins. */
   #dropOpening(line: SqlLine): void {
     const opening = this.#opening!;
     this.#opening = null;
-    const mayBeCut = isOpening(line) || line.text.startsWith("B"); // of BEGIN TRANSACTION;
-    if (SANDBOX_LINE.test(opening.text) || mayBeCut) this.#failHeaderless(opening);
+    this.#foreign ??= { start: opening.start, text: quoted(opening.text, "head") };
+    const isCutHeader = opening.text === SQLITE_OPENING && line.text.startsWith("B"); // of BEGIN TRANSACTION;
+    if (isOpening(line) || isCutHeader) this.#failHeaderless(opening);
   }
 
   /** Takes the lines that close sections, of the one that is open and of none. */
@@ -298,13 +295,13 @@ export class SectionTracker {
   }
 }
 
-/** Whether a line is the one before the header of a dump. */
+/** Whether a line may be the first of a dump: the one before a header, or what is left of a header. */
 function isOpening({ text }: SqlLine): boolean {
-  return SANDBOX_LINE.test(text) || text === SQLITE_OPENING;
+  return SANDBOX_LINE.test(text) || text === SQLITE_OPENING || isHeaderFragment(text);
 }
 
-function fitsOpening({ quoting }: Dialect, { text }: SqlLine): boolean {
-  return text === SQLITE_OPENING ? quoting === "sqlite" : quoting === "mysql";
+function fitsOpening({ name }: Dialect, { text }: SqlLine): boolean {
+  return text === SQLITE_OPENING ? name === "sqlite" : name === "mariadb-dump" && SANDBOX_LINE.test(text);
 }
 
 /** What sqlite3 writes where it cannot read the database, and at the end instead of COMMIT. */
