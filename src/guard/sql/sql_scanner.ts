@@ -25,10 +25,13 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i));
 const without = (characters: string, left: string) => [...characters].filter((c) => !left.includes(c)).join("");
 
-/** Line starts to look at. Rows of mysqldump and the inside of its statements begin with none of these. */
+/** With what the blocks of lines begin that only a header has (`dialects.ts`). */
+const HEADER_STARTS = ["-- M", "-- P", "-- H", "BEGI"];
+
+/** Line starts to look at. Rows of mysqldump and its INSERT statements begin with none of these. */
 const STARTS = {
-  any: byteSet(PRINTABLE + "\t\r\n", { beyondAscii: true }),
-  mysql: byteSet(without(PRINTABLE, " ()I`0123456789'")),
+  any: byteSet(PRINTABLE + "\t\r\n\x1f", { beyondAscii: true }),
+  mysql: byteSet(without(PRINTABLE, "(I0123456789'")),
   foreign: byteSet("-/mp" + LETTERS.slice(0, 26)),
   body: byteSet("Dd-B"),
   copy: byteSet("\\-"),
@@ -286,6 +289,7 @@ export class SqlScanner {
   #passBody(at: number, end: number): number | null {
     const start = this.#search.findLineStart(STARTS.body, at, end);
     if (start === end) return end;
+    if (!this.#mayBeDelimiter(start, end) && !this.#mayBeHeader(start, end)) return start + 1;
     const text = this.#textAt(start, end);
     if (text === null) return this.#waitAt(start, at);
     if (/^DELIMITER +; *(?:\n|$)/i.test(text)) this.#place = { in: "lines", starts: STARTS.mysql };
@@ -295,16 +299,29 @@ export class SqlScanner {
 
   /** Looks for a header block at the start of a line inside data; null where more bytes are needed to tell. */
   #isSuspect(at: number, end: number): boolean | null {
-    const [first, second] = [this.#bytes[at]!, at + 1 < end ? this.#bytes[at + 1]! : -1];
-    const mayBe = first === DASH
-      ? second === DASH || second < 0
-      : first === LETTER_B && (second === LETTER_E || second < 0);
-    if (!mayBe) return false;
+    if (!this.#mayBeHeader(at, end)) return false;
     const text = this.#textAt(at, end);
     if (text === null) return null;
     const isHeader = isHeaderBlock(text);
     if (isHeader) this.#failInside(at);
     return isHeader;
+  }
+
+  /** Data may have any number of lines that begin with a dash: all but a few are told from a header by four bytes. */
+  #mayBeHeader(at: number, end: number): boolean {
+    return HEADER_STARTS.some((start) => this.#mayBegin(start, at, end));
+  }
+
+  #mayBeDelimiter(at: number, end: number): boolean {
+    return ["DE", "De", "dE", "de"].some((start) => this.#mayBegin(start, at, end));
+  }
+
+  /** Whether the bytes from `at` on are those of `text`, as far as they are here. */
+  #mayBegin(text: string, at: number, end: number): boolean {
+    for (let i = 0; i < text.length && at + i < end; i++) {
+      if (this.#bytes[at + i] !== text.charCodeAt(i)) return false;
+    }
+    return true;
   }
 
   /** The head of what follows `at`, with LF line ends; null where more bytes are needed first. */
