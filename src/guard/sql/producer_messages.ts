@@ -35,13 +35,12 @@ const OTHER_PROGRAMS = [
 /** Where a program lies, on either kind of system. Statements and rows hold characters that no such path has. */
 const PATH = String.raw`(?:(?:[A-Za-z]:|\.{1,2})?[\\/](?:[^\\/:'"]*[\\/])*)?`;
 
-/** A path, the program's name, a colon; then what it says. */
-function saidBy(programs: readonly string[]): RegExp {
-  return new RegExp(`^${PATH}(?:${programs.join("|")})(?:\\.exe)?: (.*)$`);
-}
+/** Of versions beside each other and of Windows: `mysqldump-8.0`, `mysqldump.bin`, `mysqldump.exe`. */
+const SUFFIX = String.raw`(?:[-.]?\d[.\d]*)?(?:\.(?:exe|bin|real))?`;
 
-const BY_DUMP_PROGRAM = saidBy(DUMP_PROGRAMS);
-const BY_OTHER_PROGRAM = saidBy(OTHER_PROGRAMS);
+/** A path, the program's name, a colon; then what it says. Windows takes names in any letters. */
+const BY_DUMP_PROGRAM = new RegExp(`^${PATH}(?:${DUMP_PROGRAMS.join("|")})${SUFFIX}: (.*)$`, "i");
+const BY_OTHER_PROGRAM = new RegExp(`^${PATH}(?:${OTHER_PROGRAMS.join("|")})(?:\\.exe)?: (.*)$`);
 /** Errors that programs write without their name. */
 const NAMELESS_ERROR =
   /^(?:ERROR \d+ \([0-9A-Z]{5}\)|ERROR:|error:|Error: (?:No such container|Cannot connect)|Error response from daemon:|Error from server|Permission denied|Host key verification failed)/;
@@ -57,6 +56,17 @@ export function messageOfDumpProgram(line: string): MessageKind | null {
   const said = BY_DUMP_PROGRAM.exec(line)?.[1];
   if (said !== undefined) return kindOf(said);
   return NAMELESS_WARNING.test(line) ? "warning" : null;
+}
+
+/**
+ * An error of mysqldump and its relatives in the middle of a line: they write standard output a buffer at a time. Their
+ * values and comments escape quotes, so that no data has these words.
+ */
+const ERROR_WITHIN_LINE = /(?:mysqldump|mariadb-dump)[-.\w]*: (?:Couldn't execute '|Got error: \d+: ").*/;
+
+/** What mysqldump says of an error within a line of a statement, from its name on; null where there is nothing. */
+export function errorWithinLine(line: string): string | null {
+  return ERROR_WITHIN_LINE.exec(line)?.[0] ?? null;
 }
 
 /** As `messageOfDumpProgram`, for lines of the programs around it as well, and for errors that name no program. */

@@ -13,7 +13,7 @@ import {
   SANDBOX_LINE,
   SQLITE_OPENING,
 } from "./dialects.ts";
-import { type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
+import { errorWithinLine, type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 
@@ -246,6 +246,10 @@ export class SectionTracker {
     const { text, start } = line;
     const kind = messageOfDumpProgram(text);
     if (kind !== null) return this.#takeMessage(kind, line);
+    const error = section.dialect.quoting === "mysql" ? errorWithinLine(text) : null;
+    if (error !== null) {
+      return this.#takeMessage("error", { ...line, text: error, start: start + text.length - error.length });
+    }
     if (section.dialect.name === "sqlite" && isSqliteError(text)) {
       return this.fail(`the dump program reports an error at byte ${start}: ${quoted(text, "head")}`);
     }
@@ -266,6 +270,9 @@ export class SectionTracker {
     if (kind !== null) return this.#takeMessage(kind, line);
     if (this.sections.length > 0 && isDumpContent(text)) {
       return this.fail(`goes on at byte ${start} behind its closing line: ${quoted(text, "head")}`);
+    }
+    if (this.sections.length > 0 && isBinary(text)) {
+      return this.fail(`what follows the dump at byte ${start} is no text, and nobody can judge it`);
     }
     this.#foreign ??= { start, text: quoted(text, "head") };
   }
@@ -290,6 +297,15 @@ function isOpening({ text }: SqlLine): boolean {
 
 function fitsOpening({ quoting }: Dialect, { text }: SqlLine): boolean {
   return text === SQLITE_OPENING ? quoting === "sqlite" : quoting === "mysql";
+}
+
+/** Bytes below the space that texts have: bell, tab, line ends and their like, and the escape of terminals. */
+const TEXT_CONTROLS = "\x07\b\t\n\v\f\r\x1b";
+
+/** Whether a line is no text; zeros alone are padding. */
+function isBinary(text: string): boolean {
+  const controls = [...text].filter((character) => character < " " && !TEXT_CONTROLS.includes(character));
+  return controls.length > 0 && (controls.length < text.length || controls.some((character) => character !== "\0"));
 }
 
 /** What sqlite3 writes where it cannot read the database, and at the end instead of COMMIT. */
