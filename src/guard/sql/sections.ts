@@ -117,7 +117,9 @@ export class SectionTracker {
   /** The stream has ended. */
   end(): void {
     const opening = this.#opening;
-    if (opening !== null) this.fail(`ends behind the first line of a dump at byte ${opening.start}`);
+    if (opening !== null) {
+      this.fail(`ends behind the first line of a dump at byte ${opening.start}${adviceFor(opening)}`);
+    }
   }
 
   #take(line: SqlLine): void {
@@ -171,8 +173,8 @@ export class SectionTracker {
     this.fail(`${which} has no "${due}" before another dump begins at byte ${at}`);
   }
 
-  #failHeaderless({ start }: SqlLine): void {
-    this.fail(`the dump that begins at byte ${start} has no header`);
+  #failHeaderless(opening: SqlLine): void {
+    this.fail(`the dump that begins at byte ${opening.start} has no header${adviceFor(opening)}`);
   }
 
   /** The lines behind a header of mysqldump: one that comes without is of a dump whose header hangs on a line that was cut. */
@@ -293,6 +295,11 @@ export class SectionTracker {
 /** Whether a line is the one before the header of a dump. */
 function isOpening({ text }: SqlLine): boolean {
   return SANDBOX_LINE.test(text) || text === SQLITE_OPENING;
+}
+
+/** What mariadb-dump writes without comments has this line and no header. */
+function adviceFor({ text }: SqlLine): string {
+  return SANDBOX_LINE.test(text) ? " (--skip-comments and --compact leave it out)" : "";
 }
 
 function fitsOpening({ quoting }: Dialect, { text }: SqlLine): boolean {

@@ -42,6 +42,12 @@ Deno.test("sql: the sandbox line comes with and without a space at its end", asy
   await expect(MARIADB_DUMP.replace(/^.*\n/, ""), "mariadb-dump", true);
 });
 
+Deno.test("sql: behind the sandbox line a header is missed, and why it may be missing is told", async () => {
+  const text = MARIADB_DUMP.replaceAll(/^--.*\n/gm, "");
+  assert.match(await expect(text, "none", false), /has no header \(--skip-comments and --compact leave it out\)$/);
+  assert.match(await expect(text.slice(0, 40), "none", false), /first line of a dump at byte 0 \(--skip-comments/);
+});
+
 Deno.test("sql: warnings mixed in before the header do not hide a dump, an error after it breaks it", async () => {
   const warning = "mysqldump: [Warning] Using a password on the command line interface can be insecure.\n";
   await expect(warning + MYSQLDUMP, "mysqldump", true);
