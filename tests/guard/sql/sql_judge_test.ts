@@ -48,6 +48,12 @@ Deno.test("sql: behind the sandbox line a header is missed, and why it may be mi
   assert.match(await expect(text.slice(0, 40), "none", false), /first line of a dump at byte 0 \(--skip-comments/);
 });
 
+Deno.test("sql: PostgreSQL's comments nest, and their marks share no byte", async () => {
+  for (const comment of ["/* a /* b */*/", "/*/**/*/", "/*/* x */ ' */", "/**/", "/*/ ' */"]) {
+    await expect(PG_DUMP.replace("\n\n", `\n\nSET x = ${comment} y;\n`), "pg_dump", true);
+  }
+});
+
 Deno.test("sql: warnings mixed in before the header do not hide a dump, an error after it breaks it", async () => {
   const warning = "mysqldump: [Warning] Using a password on the command line interface can be insecure.\n";
   await expect(warning + MYSQLDUMP, "mysqldump", true);
