@@ -61,8 +61,8 @@ const HOLD_REASON = "on hold";
 
 /**
  * Plans what happens to the `selected` backups. Where of a series on a host no good backup would be left among `all`, the
- * newest good one that would go stays, unless that is allowed. Policies also leave the newest backup of each series and
- * host and, until a second backup shows that a series became shorter, the last good one before it did, unless that is
+ * newest good one that would go stays, unless that is allowed. Policies always leave that and the newest backup of each
+ * series and host and, until a second backup shows that a series became shorter, the last good one before it did, unless that is
  * allowed; and always what is on hold or claims to be of the future, which no rule counts. Groups are in the order of host,
  * paths and tags.
  */
@@ -132,8 +132,10 @@ function sparedOf<T extends PlannedBackup>(
     }
     const [newest] = realOf(newestFirst);
     if (isPolicy && going.has(newest!)) spared.set(newest!, NEWEST_REASON);
-    const allGoodGo = good.every((backup) => going.has(backup) && spared.get(backup) !== NEWEST_REASON);
-    if (good[0] !== undefined && allGoodGo) spared.set(good[0], LAST_GOOD_REASON);
+    // A policy counts what is not good, too: an older good one that it keeps does not stand for last night's.
+    const goes = (backup: T) => going.has(backup) && spared.get(backup) !== NEWEST_REASON;
+    const isLost = isPolicy ? good.slice(0, 1).some(goes) : good.every(goes);
+    if (good[0] !== undefined && isLost) spared.set(good[0], LAST_GOOD_REASON);
   }
   return spared;
 }

@@ -86,6 +86,21 @@ Deno.test("an incomplete backup that a policy keeps does not stand for its serie
   assert.ok(!group!.policyKeepsNothing);
 });
 
+Deno.test("an old good backup that a policy keeps does not stand for the newest good one", () => {
+  const backups = [
+    candidate("2025-12-05"),
+    candidate("2026-01-02"),
+    candidate("2026-01-03"),
+    candidate("2026-01-04", { health: "unjudged" }),
+  ];
+  const [group] = plan(backups, { counts: { last: 1, monthly: 2 } });
+  assert.deepEqual([ids(group!.keep), ids(group!.remove)], [["2026-01-04", "2026-01-03", "2025-12-05"], [
+    "2026-01-02",
+  ]]);
+  const [named] = plan(backups, NONE, { selected: [backups[2]!], isPolicy: false });
+  assert.deepEqual(ids(named!.remove), ["2026-01-03"], "who names a backup is no policy");
+});
+
 Deno.test("of a series without a good backup only the newest is spared", () => {
   const backups = ["2026-01-01", "2026-01-02"].map((day) => candidate(day, { health: "broken" }));
   const [group] = plan(backups, NONE);

@@ -249,9 +249,10 @@ export class CodeReader {
     if (byte !== STAR && byte !== SLASH) return this.#passLineStart(stop, at, end);
     const previous = stop > at ? this.#bytes[stop - 1]! : this.#last;
     this.#last = byte;
-    if (byte === SLASH && previous === STAR && --this.#commentDepth === 0) {
-      this.#place = "code";
+    if (byte === SLASH && previous === STAR) {
+      // A byte of one mark is none of the next.
       this.#last = 0;
+      if (--this.#commentDepth === 0) this.#place = "code";
     } else if (byte === STAR && previous === SLASH && this.#quoting === "postgres") {
       this.#commentDepth++;
       this.#last = 0;

@@ -124,12 +124,14 @@ export function isHeaderCutByAnother(line: string): boolean {
     DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));
 }
 
-/** What is left of a header behind the first line of a dump, alone or before the beginning of another one. */
-const SHORT_FRAGMENT = /^-{0,2} ?M?$|^-{1,2} ?(?:-- M|--$|\/\*M?!999999|PRAGMA )/;
-
 /** Whether so little is left of the header that should follow the first line of a dump that it may still be one. */
 export function isShortFragment(line: string): boolean {
-  return SHORT_FRAGMENT.test(line);
+  return /^-{0,2} ?M?$/.test(line);
+}
+
+/** Whether another dump begins right behind so little. */
+export function isShortFragmentCutByAnother(line: string): boolean {
+  return /^-{1,2} ?(?:-- M|--$|\/\*M?!999999|PRAGMA )/.test(line);
 }
 
 /** What only the inside of a dump has: behind a trailer it shows that the dump went on. */

@@ -20,12 +20,12 @@ for (const text of [...DUMP_BEGINNINGS, ...STATEMENT_BEGINNINGS, ...MESSAGE_BEGI
 
 /** The first bytes of lines to stop at. */
 export const LINE_STARTS = {
-  any: byteSet(PRINTABLE + "\t\r\n", { beyondAscii: true }),
-  /** Outside bodies of mysqldump: its rows and the inside of its statements begin with other bytes. */
-  mysql: byteSet([...PRINTABLE].filter((character) => !` ()I\`'${DIGITS}`.includes(character)).join("")),
+  any: byteSet(`${PRINTABLE}\0\n\x1f`, { beyondAscii: true }),
+  /** Outside bodies of mysqldump: its rows and its INSERT statements begin with other bytes. */
+  mysql: byteSet([...PRINTABLE].filter((character) => !`(I'${DIGITS}`.includes(character)).join("")),
   foreign: byteSet([...DUMP_BEGINNINGS, ...MESSAGE_BEGINNINGS].map((text) => text[0]).join("")),
   body: byteSet("Dd-B"),
-  rows: byteSet("\\-"),
+  rows: byteSet("\\-p"),
   insertsGoOn: byteSet("I\t"),
 };
 

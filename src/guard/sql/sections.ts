@@ -9,13 +9,15 @@ import {
   isHeaderCutByAnother,
   isHeaderFragment,
   isShortFragment,
+  isShortFragmentCutByAnother,
   MYSQL_HOST_LINE,
   MYSQL_RULE_LINE,
   type Quoting,
   SANDBOX_LINE,
+  type SqlDialect,
   SQLITE_OPENING,
 } from "./dialects.ts";
-import { type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
+import { errorWithinLine, type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 
@@ -55,8 +57,11 @@ export class SectionTracker {
   readonly #onEvent: SqlEventSink;
   /** Outermost first; a pg_dumpall holds a pg_dump of every database. */
   readonly #open: Section[] = [];
-  /** The sections that are no part of another one. */
-  readonly sections: Section[] = [];
+  /** The dialects of the sections that are no part of another one, in the order of their first ones. */
+  readonly dialects = new Set<SqlDialect>();
+  /** How many such sections there are, and the last of them. */
+  sectionCount = 0;
+  lastSection: Section | null = null;
   #problem: string | null = null;
   #previous: SqlLine | null = null;
   /** The line of a beginning dump behind which its header has to come. */
@@ -97,13 +102,13 @@ export class SectionTracker {
 
   /** What somebody should know of a stream that is whole. */
   notes(): string[] {
-    const { text, start } = this.#foreign ?? { text: "", start: 0 };
+    const outside = this.#foreign;
     const lines = this.#warnings === 1 ? "this line" : `${this.#warnings} lines of messages`;
     const which = this.#warnings === 1 ? "a message" : "the first";
     return [
       this.#warning &&
       `remove ${lines} before loading, ${which} at byte ${this.#warning.start}: ${this.#warning.text}`,
-      this.#foreign && `the stream holds text outside its dumps, the first at byte ${start}: ${text}`,
+      outside && `the stream holds text outside its dumps, the first at byte ${outside.start}: ${outside.text}`,
     ].filter((note) => typeof note === "string");
   }
 
@@ -127,7 +132,7 @@ export class SectionTracker {
 
   #take(line: SqlLine): void {
     const { text } = line;
-    if (this.open !== undefined && text.startsWith("/*!")) return;
+    if (this.open !== undefined && text.startsWith("/*!") && !text.includes(": ")) return;
     if (this.#takesRestOfHeader(line)) return;
     if (isHeaderCutByAnother(text)) {
       return this.fail(`the header at byte ${line.start} is cut, another dump follows at once`);
@@ -168,9 +173,15 @@ export class SectionTracker {
     this.#opening = null;
     const { start } = first;
     const section: Section = { dialect, start, trailer: "missing", token: null };
-    if (!isNested) this.sections.push(section);
+    if (!isNested) this.#count(section);
     this.#open.push(section);
     this.#onEvent({ kind: "section", dialect: dialect.name, start });
+  }
+
+  #count(section: Section): void {
+    this.dialects.add(section.dialect.name);
+    this.sectionCount++;
+    this.lastSection = section;
   }
 
   #failUnclosed({ dialect, start, trailer }: Section, at: number): void {
@@ -202,8 +213,9 @@ export class SectionTracker {
     const opening = this.#opening!;
     this.#opening = null;
     this.#foreign ??= { start: opening.start, text: quoted(opening.text, "head") };
-    const isCutHeader = opening.text === SQLITE_OPENING && line.text.startsWith("B"); // of BEGIN TRANSACTION;
-    if (isOpening(line) || isCutHeader) this.#failHeaderless(opening);
+    const isCutBegin = opening.text === SQLITE_OPENING && line.text.startsWith("B"); // of BEGIN TRANSACTION;
+    const isCut = isCutBegin || isShortFragmentCutByAnother(line.text);
+    if (isOpening(line) || isCut) this.#failHeaderless(opening);
   }
 
   /** Takes the lines that close sections, of the one that is open and of none. */
@@ -255,6 +267,10 @@ export class SectionTracker {
     const { text, start } = line;
     const kind = messageOfDumpProgram(text);
     if (kind !== null) return this.#takeMessage(kind, line);
+    const error = section.dialect.quoting === "mysql" ? errorWithinLine(text) : null;
+    if (error !== null) {
+      return this.#takeMessage("error", { ...line, text: error, start: start + text.length - error.length });
+    }
     if (section.dialect.name === "sqlite" && isSqliteError(text)) {
       return this.fail(`the dump program reports an error at byte ${start}: ${quoted(text, "head")}`);
     }
@@ -273,8 +289,11 @@ export class SectionTracker {
     }
     const kind = messageOfAnyProgram(text);
     if (kind !== null) return this.#takeMessage(kind, line);
-    if (this.sections.length > 0 && isDumpContent(text)) {
+    if (this.sectionCount > 0 && isDumpContent(text)) {
       return this.fail(`goes on at byte ${start} behind its closing line: ${quoted(text, "head")}`);
+    }
+    if (this.sectionCount > 0 && isBinary(text)) {
+      return this.fail(`what follows the dump at byte ${start} is no text, and nobody can judge it`);
     }
     this.#foreign ??= { start, text: quoted(text, "head") };
   }
@@ -302,6 +321,19 @@ function isOpening({ text }: SqlLine): boolean {
 
 function fitsOpening({ name }: Dialect, { text }: SqlLine): boolean {
   return text === SQLITE_OPENING ? name === "sqlite" : name === "mariadb-dump" && SANDBOX_LINE.test(text);
+}
+
+/** Bytes below the space that texts have: bell, tab, line ends and their like, and the escape of terminals. */
+const TEXT_CONTROLS = "\x07\b\t\n\v\f\r\x1b";
+
+/** What a text of one byte a character looks like where it goes on behind one in UTF-16 (`utf16.ts`). */
+const BEYOND_LATIN1 = "\xff".repeat(16);
+
+/** Whether a line is no text; zeros alone are padding. */
+function isBinary(text: string): boolean {
+  if (text.includes(BEYOND_LATIN1)) return true;
+  const controls = [...text].filter((character) => character < " " && !TEXT_CONTROLS.includes(character));
+  return controls.length > 0 && (controls.length < text.length || controls.some((character) => character !== "\0"));
 }
 
 /** What sqlite3 writes where it cannot read the database, and at the end instead of COMMIT. */

@@ -58,8 +58,9 @@ export class SqlJudge implements Judge {
     this.#beginWith(this.#mark);
     const inside = this.#scanner.finish();
     this.#tracker.end();
-    const { sections } = this.#tracker;
-    return sections.length > 0 || this.#tracker.problem !== null ? this.#judge(inside) : this.#judgeWithoutSections();
+    return this.#tracker.sectionCount > 0 || this.#tracker.problem !== null
+      ? this.#judge(inside)
+      : this.#judgeWithoutSections();
   }
 
   dispose(): void {}
@@ -113,7 +114,7 @@ export class SqlJudge implements Judge {
 
   /** The names of the dialects in the order of their first sections, joined by commas. */
   #format(): string {
-    const names = [...new Set(this.#tracker.sections.map(({ dialect }) => dialect.name))];
+    const names = [...this.#tracker.dialects];
     return names.length === 0 || !this.#isWanted(names) ? this.#wanted ?? "none" : names.join(",");
   }
 
@@ -126,8 +127,8 @@ export class SqlJudge implements Judge {
   }
 
   #problem(inside: string | null): string | null {
-    const { problem, errorProblem, sections, open } = this.#tracker;
-    if (sections.length > 0 && !this.#isWanted(sections.map(({ dialect }) => dialect.name))) {
+    const { problem, errorProblem, dialects, open } = this.#tracker;
+    if (dialects.size > 0 && !this.#isWanted([...dialects])) {
       return `does not begin like a ${this.#wanted} dump`;
     }
     if (problem !== null) return problem;
@@ -139,7 +140,7 @@ export class SqlJudge implements Judge {
 
   #unclosed({ dialect, start, trailer }: Section, inside: string | null): string {
     const closing = trailer === "there" ? "\\unrestrict" : dialect.closing;
-    const which = this.#tracker.sections.length > 1 ? `the section that begins at byte ${start} is not closed: ` : "";
+    const which = this.#tracker.sectionCount > 1 ? `the section that begins at byte ${start} is not closed: ` : "";
     const where = inside === null ? "" : `ends inside ${inside}: `;
     return `${which}${where}the last line is ${quoted(this.#lastLine(), "tail")}, expected "${closing}" and a line end`;
   }
@@ -149,9 +150,9 @@ export class SqlJudge implements Judge {
   }
 
   #whole(): string {
-    const { sections } = this.#tracker;
-    const last = sections.at(-1)!.dialect.closing;
-    if (sections.length > 1) return `${sections.length} dumps are whole, the last ends with "${last}"`;
+    const { sectionCount, lastSection } = this.#tracker;
+    const last = lastSection!.dialect.closing;
+    if (sectionCount > 1) return `${sectionCount} dumps are whole, the last ends with "${last}"`;
     const lines = latin1(this.#tail.bytes).split(/\r?\n/);
     return `ends with "${lines.findLast((line) => line.startsWith(last)) ?? last}"`;
   }

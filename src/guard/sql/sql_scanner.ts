@@ -9,6 +9,7 @@ import { ByteSearch, type ByteSet, WINDOW_BYTES, WINDOW_START } from "./byte_sea
 import { CodeReader } from "./code_reader.ts";
 import { HEADER_BLOCK_BEGINNINGS, isHeaderBlock, type Quoting } from "./dialects.ts";
 import { goesOnInserting, LINE_STARTS, mayMatter } from "./line_starts.ts";
+import { quoted } from "./quoted.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 import type { SectionTracker, Syntax } from "./sections.ts";
 
@@ -17,7 +18,10 @@ const HEAD_BYTES = 1024;
 /** What is copied at a time fits a processor's nearer caches, and leaves room for what was carried over. */
 const PIECE_BYTES = 65_536;
 
-const LF = 10, CR = 13, TAB = 9, DASH = 45, DOT = 46, BACKSLASH = 92;
+/** So much tells whether the start of a line within rows has to be looked at. */
+const ROW_HEAD_BYTES = 8;
+
+const LF = 10, CR = 13, TAB = 9, DOT = 46, BACKSLASH = 92;
 
 /** What a position of the stream is in. */
 type Place =
@@ -133,7 +137,7 @@ export class SqlScanner {
   #passLines(starts: ByteSet, at: number, end: number): number | null {
     const start = this.#search.findLineStart(starts, at, end);
     if (start === end) return end;
-    if (starts !== LINE_STARTS.any && !this.#mayMatter(start, end)) return start + 1;
+    if (starts === LINE_STARTS.foreign && !this.#mayMatter(start, end)) return start + 1;
     return this.#takeLine(start, end) ?? this.#waitAt(start, at);
   }
 
@@ -176,7 +180,7 @@ export class SqlScanner {
   /** Chooses the place behind the start of a line; the position to go on from. */
   #goOn(syntax: Syntax, text: string, at: number): number {
     if (syntax === "foreign") {
-      const isPlain = this.#tracker.sections.length === 0 && this.#tracker.hasForeignText;
+      const isPlain = this.#tracker.sectionCount === 0 && this.#tracker.hasForeignText;
       this.#place = { in: "lines", starts: isPlain ? LINE_STARTS.foreign : LINE_STARTS.any };
       return at + 1;
     }
@@ -215,19 +219,22 @@ export class SqlScanner {
     return next;
   }
 
-  /** Passes rows up to the line that closes the block. A line without the row's tabs shows that the block was cut. */
+  /**
+   * Passes rows up to the line that closes the block. A line of a header or of a message that has not as many tabs as a
+   * row shows that the block was cut, or that something was written into it.
+   */
   #passRows(place: Place & { in: "rows" }, at: number, end: number): number | null {
     const start = this.#search.findLineStart(LINE_STARTS.rows, at, end);
     if (start === end) return end;
     const left = end - start;
-    if (left < 4 && !this.#isLast) return this.#waitAt(start, at);
+    if (left < ROW_HEAD_BYTES && !this.#isLast) return this.#waitAt(start, at);
     const bytes = this.#bytes;
-    const second = bytes[start + 1];
     if (bytes[start] !== BACKSLASH) {
-      return left > 1 && second === DASH ? this.#checkRow(place, start, end) ?? this.#waitAt(start, at) : start + 1;
+      const mayBeNone = this.#mayBegin("--", start, end) || this.#mayBegin("pg_dump", start, end);
+      return mayBeNone ? this.#checkRow(place, start, end) ?? this.#waitAt(start, at) : start + 1;
     }
     const isAlone = left === 2 || bytes[start + 2] === LF || (bytes[start + 2] === CR && bytes[start + 3] === LF);
-    if (left < 2 || second !== DOT || !isAlone) return start + 1;
+    if (left < 2 || bytes[start + 1] !== DOT || !isAlone) return start + 1;
     this.#onEvent({ kind: "data", statement: place.statement, start: place.start, end: this.#offsetOf(start) });
     this.#place = { in: "line", quoting: "postgres" };
     return start;
@@ -241,7 +248,10 @@ export class SqlScanner {
     // A longer line than any of a header is a row, whatever it begins with.
     if (i === limit) return limit === at + HEAD_BYTES || this.#isLast ? at + 1 : null;
     if (tabs === null || found === tabs) return this.#refuseHeader(at, end) ? at + 1 : null;
-    this.#tracker.fail(`the rows of the COPY statement are cut: the line at byte ${this.#offsetOf(at)} is none`);
+    const line = quoted(this.#search.text(at, i), "head");
+    this.#tracker.fail(
+      `the rows of a COPY statement are cut or mixed: the line at byte ${this.#offsetOf(at)} is ${line}`,
+    );
     return at + 1;
   }
 
@@ -263,6 +273,7 @@ export class SqlScanner {
   #passBody(at: number, end: number): number | null {
     const start = this.#search.findLineStart(LINE_STARTS.body, at, end);
     if (start === end) return end;
+    if (!this.#mayBeDelimiter(start, end) && !this.#mayBeHeader(start, end)) return start + 1;
     const text = this.#textAt(start, end);
     if (text === null) return this.#waitAt(start, at);
     if (/^DELIMITER +; *(?:\n|$)/i.test(text)) this.#place = { in: "lines", starts: LINE_STARTS.mysql };
@@ -272,11 +283,27 @@ export class SqlScanner {
 
   /** Refuses the stream where a header block begins at this start of a line inside data; false where more bytes are needed. */
   #refuseHeader(at: number, end: number): boolean {
-    const head = this.#search.text(at, Math.min(end, at + 4));
-    if (!HEADER_BLOCK_BEGINNINGS.some((beginning) => beginning.startsWith(head))) return true;
+    if (!this.#mayBeHeader(at, end)) return true;
     const text = this.#textAt(at, end);
     if (text === null) return false;
     if (isHeaderBlock(text)) this.#failInside(at);
+    return true;
+  }
+
+  /** Data may have any number of lines that begin with a dash: all but a few are told from a header by four bytes. */
+  #mayBeHeader(at: number, end: number): boolean {
+    return HEADER_BLOCK_BEGINNINGS.some((start) => this.#mayBegin(start, at, end));
+  }
+
+  #mayBeDelimiter(at: number, end: number): boolean {
+    return ["DE", "De", "dE", "de"].some((start) => this.#mayBegin(start, at, end));
+  }
+
+  /** Whether the bytes from `at` on are those of `text`, as far as they are here. */
+  #mayBegin(text: string, at: number, end: number): boolean {
+    for (let i = 0; i < text.length && at + i < end; i++) {
+      if (this.#bytes[at + i] !== text.charCodeAt(i)) return false;
+    }
     return true;
   }
 

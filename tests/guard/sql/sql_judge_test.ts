@@ -1,5 +1,6 @@
 /** SQL text dumps: what counts as their head and as their end. */
 import { strict as assert } from "node:assert";
+import { gzipSync } from "node:zlib";
 import { assertNoPrefixIsWhole, bytesOf, concat, judge } from "../judging.ts";
 import { MARIADB_DUMP, MYSQLDUMP, PG_DUMP, PG_DUMP_RESTRICTED, PG_DUMPALL, SQLITE } from "../samples.ts";
 
@@ -39,6 +40,12 @@ Deno.test("sql: line ends of Windows, a byte order mark and blank lines at the e
 Deno.test("sql: the sandbox line comes with and without a space at its end", async () => {
   await expect(MARIADB_DUMP.replace("*/ \n", "*/\n"), "mariadb-dump", true);
   await expect(MARIADB_DUMP.replace(/^.*\n/, ""), "mariadb-dump", true);
+});
+
+Deno.test("sql: PostgreSQL's comments nest, and their marks share no byte", async () => {
+  for (const comment of ["/* a /* b */*/", "/*/**/*/", "/*/* x */ ' */", "/**/", "/*/ ' */"]) {
+    await expect(PG_DUMP.replace("\n\n", `\n\nSET x = ${comment} y;\n`), "pg_dump", true);
+  }
 });
 
 Deno.test("sql: warnings mixed in before the header do not hide a dump, an error after it breaks it", async () => {
@@ -188,6 +195,13 @@ Deno.test("sql: UTF-16 with a byte order mark is judged, in both orders and howe
   }
 });
 
+Deno.test("sql: half a dump in another encoding behind one in UTF-16 is refused", async () => {
+  for (const order of ["little-endian", "big-endian"] as const) {
+    const stream = concat(utf16(MYSQLDUMP, order), bytesOf(PG_DUMP.slice(0, -60)));
+    for (const bytes of [stream, stream.subarray(0, -1)]) assert.equal((await judge(bytes)).complete, false);
+  }
+});
+
 /** A text of characters below U+10000 in UTF-16, with its byte order mark. */
 function utf16(text: string, order: "little-endian" | "big-endian"): Uint8Array {
   const units = `\ufeff${text}`;
@@ -195,3 +209,42 @@ function utf16(text: string, order: "little-endian" | "big-endian"): Uint8Array 
   for (let i = 0; i < units.length; i++) bytes.setUint16(2 * i, units.charCodeAt(i), order === "little-endian");
   return new Uint8Array(bytes.buffer);
 }
+
+Deno.test("sql: an error in the middle of a statement's line counts, and what data quotes of one does not", async () => {
+  const error =
+    "mariadb-dump: Couldn't execute 'SHOW FIELDS FROM `v`': View 'shop.v' references invalid table(s) (1356)";
+  const withLines = (lines: string) => MARIADB_DUMP.replace("\n-- Dump completed", `\n${lines}\n-- Dump completed`);
+  for (
+    const line of [
+      "-- Table structure for table `t4`",
+      "CREATE TABLE `t` (\n  `othe",
+      "  KEY `",
+      ") ENG",
+      "/*!50001 VI",
+    ]
+  ) {
+    const reason = await expect(withLines(`${line}${error}\nrest`), "mariadb-dump", false);
+    assert.match(reason, /a program reports an error at byte \d+: "mariadb-dump: Couldn't execute 'SHOW FIELDS/);
+  }
+  const quoted = error.replaceAll("'", "\\'");
+  await expect(withLines(`INSERT INTO \`log\` VALUES\n(1,'${quoted}');`), "mariadb-dump", true);
+  await expect(withLines(`  \`a\` int COMMENT '${error.replaceAll("'", "''")}'`), "mariadb-dump", true);
+  await expect(
+    withLines(`DELIMITER ;;\nCREATE PROCEDURE p() BEGIN -- ${error}\nEND ;;\nDELIMITER ;`),
+    "mariadb-dump",
+    true,
+  );
+});
+
+Deno.test("sql: what follows a dump and is no text is refused, zeros and text are not", async () => {
+  const cut = Uint8Array.from(bytesOf(MYSQLDUMP.slice(0, -40)));
+  const archive = bytesOf("PGDMP\x01\x0e\x00\x04\x08\x01\x01");
+  const utf16 = bytesOf("\xff\xfe" + [...MYSQLDUMP.slice(0, -40)].map((character) => `${character}\0`).join(""));
+  for (const second of [archive, utf16, utf16.subarray(2), gzipSync(cut), bytesOf("SQLite format 3\0")]) {
+    const { complete, reason } = await judge(concat(bytesOf(PG_DUMPALL), second));
+    assert.equal(complete, false);
+    assert.match(reason, /^what follows the dump at byte \d+ is no text, and nobody can judge it$/);
+  }
+  await expect(PG_DUMPALL + "\0".repeat(2000), "pg_dumpall", true);
+  await expect(PG_DUMPALL + "\x1b[32mdone\x1b[0m \xfcber\n", "pg_dumpall", true);
+});
