@@ -17,8 +17,9 @@ import {
   type SqlDialect,
   SQLITE_OPENING,
 } from "./dialects.ts";
-import { errorWithinLine, type MessageKind, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
+import { errorWithinLine, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
+import { Remarks } from "./remarks.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 
 /** A line that begins outside data. */
@@ -46,12 +47,6 @@ export interface Section {
   token: string | null;
 }
 
-/** Where something was found that is worth a line. */
-interface Finding {
-  readonly start: number;
-  readonly text: string;
-}
-
 /** Follows the lines of one stream. */
 export class SectionTracker {
   readonly #onEvent: SqlEventSink;
@@ -59,6 +54,8 @@ export class SectionTracker {
   readonly #open: Section[] = [];
   /** The dialects of the sections that are no part of another one, in the order of their first ones. */
   readonly dialects = new Set<SqlDialect>();
+  /** What else the stream says. */
+  readonly remarks = new Remarks();
   /** How many such sections there are, and the last of them. */
   sectionCount = 0;
   lastSection: Section | null = null;
@@ -70,10 +67,6 @@ export class SectionTracker {
   #headerGoesOnAt: number | null = null;
   /** A line as it stands in such a header, though none came before it. */
   #hostWithoutHeader: SqlLine | null = null;
-  #error: Finding | null = null;
-  #warning: Finding | null = null;
-  #warnings = 0;
-  #foreign: Finding | null = null;
   #trailerEnd = 0;
 
   constructor(onEvent: SqlEventSink) {
@@ -85,31 +78,9 @@ export class SectionTracker {
     return this.#problem;
   }
 
-  /** The first message of a program that may stand alone in the stream. */
-  get message(): Finding | null {
-    return this.#error ?? this.#warning;
-  }
-
-  /** Whether anything but messages of programs was seen outside sections. */
-  get hasForeignText(): boolean {
-    return this.#foreign !== null;
-  }
-
   /** The innermost section that is not closed. */
   get open(): Section | undefined {
     return this.#open.at(-1);
-  }
-
-  /** What somebody should know of a stream that is whole. */
-  notes(): string[] {
-    const outside = this.#foreign;
-    const lines = this.#warnings === 1 ? "this line" : `${this.#warnings} lines of messages`;
-    const which = this.#warnings === 1 ? "a message" : "the first";
-    return [
-      this.#warning &&
-      `remove ${lines} before loading, ${which} at byte ${this.#warning.start}: ${this.#warning.text}`,
-      outside && `the stream holds text outside its dumps, the first at byte ${outside.start}: ${outside.text}`,
-    ].filter((note) => typeof note === "string");
   }
 
   /** Takes the next line, and tells how to go on behind it. */
@@ -212,7 +183,7 @@ export class SectionTracker {
   #dropOpening(line: SqlLine): void {
     const opening = this.#opening!;
     this.#opening = null;
-    this.#foreign ??= { start: opening.start, text: quoted(opening.text, "head") };
+    this.remarks.takeText(opening);
     const isCutBegin = opening.text === SQLITE_OPENING && line.text.startsWith("B"); // of BEGIN TRANSACTION;
     const isCut = isCutBegin || isShortFragmentCutByAnother(line.text);
     if (isOpening(line) || isCut) this.#failHeaderless(opening);
@@ -266,10 +237,10 @@ export class SectionTracker {
   #takeInside(section: Section, line: SqlLine): void {
     const { text, start } = line;
     const kind = messageOfDumpProgram(text);
-    if (kind !== null) return this.#takeMessage(kind, line);
+    if (kind !== null) return this.remarks.takeMessage(kind, line);
     const error = section.dialect.quoting === "mysql" ? errorWithinLine(text) : null;
     if (error !== null) {
-      return this.#takeMessage("error", { ...line, text: error, start: start + text.length - error.length });
+      return this.remarks.takeMessage("error", { text: error, start: start + text.length - error.length });
     }
     if (section.dialect.name === "sqlite" && isSqliteError(text)) {
       return this.fail(`the dump program reports an error at byte ${start}: ${quoted(text, "head")}`);
@@ -288,29 +259,14 @@ export class SectionTracker {
       return;
     }
     const kind = messageOfAnyProgram(text);
-    if (kind !== null) return this.#takeMessage(kind, line);
+    if (kind !== null) return this.remarks.takeMessage(kind, line);
     if (this.sectionCount > 0 && isDumpContent(text)) {
       return this.fail(`goes on at byte ${start} behind its closing line: ${quoted(text, "head")}`);
     }
     if (this.sectionCount > 0 && isBinary(text)) {
       return this.fail(`what follows the dump at byte ${start} is no text, and nobody can judge it`);
     }
-    this.#foreign ??= { start, text: quoted(text, "head") };
-  }
-
-  /** What goes wrong before the first header is held against the dump that follows. */
-  #takeMessage(kind: MessageKind, { text, start }: SqlLine): void {
-    const finding = { start, text: quoted(text, "message") };
-    if (kind === "error") this.#error ??= finding;
-    else {
-      this.#warning ??= finding;
-      this.#warnings++;
-    }
-  }
-
-  /** The error of a dump program that stands in the stream; nothing is whole with one. */
-  get errorProblem(): string | null {
-    return this.#error && `a program reports an error at byte ${this.#error.start}: ${this.#error.text}`;
+    this.remarks.takeText(line);
   }
 }
 

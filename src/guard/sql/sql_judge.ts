@@ -98,8 +98,8 @@ export class SqlJudge implements Judge {
       const reason = this.#tail.seen === 0 ? "the stream is empty" : `does not begin like a ${this.#wanted} dump`;
       return { format, complete: false, reason, notes: [] };
     }
-    const { message, hasForeignText } = this.#tracker;
-    if (message !== null && !hasForeignText) {
+    const { message, hasText } = this.#tracker.remarks;
+    if (message !== null && !hasText) {
       return { format, complete: false, reason: `holds nothing but what a program says: ${message.text}`, notes: [] };
     }
     return { format, complete: null, reason: "the stream is of no format a guard knows", notes: [] };
@@ -109,7 +109,7 @@ export class SqlJudge implements Judge {
     const problem = this.#problem(inside);
     const format = this.#format();
     if (problem !== null) return { format, complete: false, reason: problem, notes: [] };
-    return { format, complete: true, reason: this.#whole(), notes: this.#tracker.notes() };
+    return { format, complete: true, reason: this.#whole(), notes: this.#tracker.remarks.notes() };
   }
 
   /** The names of the dialects in the order of their first sections, joined by commas. */
@@ -127,15 +127,15 @@ export class SqlJudge implements Judge {
   }
 
   #problem(inside: string | null): string | null {
-    const { problem, errorProblem, dialects, open } = this.#tracker;
+    const { problem, remarks, dialects, open } = this.#tracker;
     if (dialects.size > 0 && !this.#isWanted([...dialects])) {
       return `does not begin like a ${this.#wanted} dump`;
     }
     if (problem !== null) return problem;
     // What the program says is why the dump is not closed.
-    if (open !== undefined) return errorProblem ?? this.#unclosed(open, inside);
+    if (open !== undefined) return remarks.problem ?? this.#unclosed(open, inside);
     if (this.#utf16?.isInsideCharacter) return "ends inside a character of UTF-16";
-    return errorProblem;
+    return remarks.problem;
   }
 
   #unclosed({ dialect, start, trailer }: Section, inside: string | null): string {

@@ -180,7 +180,7 @@ export class SqlScanner {
   /** Chooses the place behind the start of a line; the position to go on from. */
   #goOn(syntax: Syntax, text: string, at: number): number {
     if (syntax === "foreign") {
-      const isPlain = this.#tracker.sectionCount === 0 && this.#tracker.hasForeignText;
+      const isPlain = this.#tracker.sectionCount === 0 && this.#tracker.remarks.hasText;
       this.#place = { in: "lines", starts: isPlain ? LINE_STARTS.foreign : LINE_STARTS.any };
       return at + 1;
     }

@@ -1,0 +1,63 @@
+/**
+ * What a stream says beside its dumps: messages of programs, and text that is no part of a dump. Of each kind the first is
+ * kept, to be told or held against the dumps.
+ */
+import type { MessageKind } from "./producer_messages.ts";
+import { quoted } from "./quoted.ts";
+
+/** Where something was found, and what. */
+export interface Remark {
+  /** Offset in bytes. */
+  readonly start: number;
+  readonly text: string;
+}
+
+/** The remarks of one stream. */
+export class Remarks {
+  #error: Remark | null = null;
+  #warning: Remark | null = null;
+  #warnings = 0;
+  #text: Remark | null = null;
+
+  /** Takes what a program says. An error counts wherever it stands: one before a header is held against the dump behind. */
+  takeMessage(kind: MessageKind, { text, start }: Remark): void {
+    const remark = { start, text: quoted(text, "message") };
+    if (kind === "error") this.#error ??= remark;
+    else {
+      this.#warning ??= remark;
+      this.#warnings++;
+    }
+  }
+
+  /** Takes a line that is neither a message nor a part of a dump. */
+  takeText({ text, start }: Remark): void {
+    this.#text ??= { start, text: quoted(text, "head") };
+  }
+
+  /** Whether there is text of the second kind. */
+  get hasText(): boolean {
+    return this.#text !== null;
+  }
+
+  /** The first message, an error before a warning. */
+  get message(): Remark | null {
+    return this.#error ?? this.#warning;
+  }
+
+  /** Why nothing in the stream is whole, or null where no program reports an error. */
+  get problem(): string | null {
+    return this.#error && `a program reports an error at byte ${this.#error.start}: ${this.#error.text}`;
+  }
+
+  /** What somebody should know of a stream that is whole, a line each. */
+  notes(): string[] {
+    const lines = this.#warnings === 1 ? "this line" : `${this.#warnings} lines of messages`;
+    const which = this.#warnings === 1 ? "a message" : "the first";
+    return [
+      this.#warning &&
+      `remove ${lines} before loading, ${which} at byte ${this.#warning.start}: ${this.#warning.text}`,
+      this.#text &&
+      `the stream holds text outside its dumps, the first at byte ${this.#text.start}: ${this.#text.text}`,
+    ].filter((note) => typeof note === "string");
+  }
+}
