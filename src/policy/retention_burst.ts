@@ -29,7 +29,8 @@ const RECENT_DAYS = 7;
 /**
  * The burst of each series and host, if there was one within the last week; none of the backups may be of the future.
  * Retention thins what is old, so what it removed is counted, too: levels tell how many members of a chain are gone between
- * two that are left, and each of them may have come on the day of either.
+ * two that are left. Between one day and the next all of them may have come on either; over more days they are taken to
+ * have come evenly. Of what came before the oldest that is left nobody knows the days, so that it sets no measure.
  */
 export function burstsOf(backups: readonly BurstCandidate[], now: Moment): Burst[] {
   const today = utcDayOf(now);
@@ -67,18 +68,19 @@ function daysOf(place: readonly BurstCandidate[]): Map<number, DayCount> {
     const count = days.get(day) ?? { left: 0, gone: 0 };
     days.set(day, count);
     count.left++;
-    const gone = goneBetween(before, backup);
+    if (before === undefined) continue;
+    const dayBefore = utcDayOf(before.time);
+    const gone = Math.ceil(goneBetween(before, backup) / Math.max(1, day - dayBefore));
     count.gone += gone;
-    const dayBefore = before === undefined ? undefined : utcDayOf(before.time);
-    if (dayBefore !== undefined && dayBefore !== day) days.get(dayBefore)!.gone += gone;
+    if (dayBefore !== day) days.get(dayBefore)!.gone += gone;
   }
   return days;
 }
 
-/** How many members of the chain of `backup` came before it and are not there. */
-function goneBetween(before: BurstCandidate | undefined, { level, base }: BurstCandidate): number {
+/** How many members of their chain came between two backups and are not there. */
+function goneBetween(before: BurstCandidate, { level, base }: BurstCandidate): number {
   if (level === null) return 0;
-  const isSameChain = before !== undefined && before.level !== null && before.base === base;
+  const isSameChain = before.level !== null && before.base === base;
   return Math.max(0, isSameChain ? level - before.level! - 1 : level);
 }
 
