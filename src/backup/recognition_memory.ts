@@ -1,8 +1,9 @@
 /**
- * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there is
- * refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
+ * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there, or
+ * lacks a kind of dump that was in it, is refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
  */
 import { shortId } from "../base/id.ts";
+import { dumpsOf } from "../guard/recognition.ts";
 import { type EarlierStream, rankOf } from "./stream_facts.ts";
 
 /** Whether a stream may be committed, by what the streams of its name were before. */
@@ -22,9 +23,20 @@ export function judgeRecognition(format: string, earlier: readonly EarlierStream
   const rank = rankOf(format);
   const further = earlier.findLast((stream) => rankOf(stream.format) > rank);
   if (further !== undefined) return { isAccepted: false, reason: `${describe(format)}, ${before(further)}` };
+  const fuller = earlier.findLast((stream) => missingDumps(format, stream.format).length > 0);
+  if (fuller !== undefined) {
+    const missing = missingDumps(format, fuller.format).join(" and ");
+    return { isAccepted: false, reason: `the stream holds ${format} and no ${missing}, ${before(fuller)}` };
+  }
   const recognised = earlier.findLast((stream) => rankOf(stream.format) > 0);
   if (recognised === undefined || recognised.format === format) return NOTHING_TO_SAY;
   return { isAccepted: true, reason: `the stream is recognised as ${format}, ${before(recognised)}` };
+}
+
+/** What an earlier stream held besides all that one of this format holds; nothing where they have different contents. */
+function missingDumps(format: string, earlier: string): string[] {
+  const [now, then] = [new Set(dumpsOf(format)), new Set(dumpsOf(earlier))];
+  return now.size > 0 && now.isSubsetOf(then) ? [...then.difference(now)] : [];
 }
 
 function describe(format: string): string {

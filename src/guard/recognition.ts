@@ -25,3 +25,8 @@ export function contentOf(format: string): string | null {
   const innermost = format.split("+").at(-1)!;
   return innermost === "" || innermost === "none" || CONTAINERS.has(innermost) ? null : innermost;
 }
+
+/** The kinds of dumps in a text of several: `pg_dumpall` and `pg_dump` of `gzip+pg_dumpall,pg_dump`; one for other contents. */
+export function dumpsOf(format: string): string[] {
+  return contentOf(format)?.split(",") ?? [];
+}

@@ -1,6 +1,6 @@
 /** How far a stream was recognised, by its verdict's format. */
 import { strict as assert } from "node:assert";
-import { containersOf, contentOf, type Recognition, recognitionOf } from "../../src/guard/recognition.ts";
+import { containersOf, contentOf, dumpsOf, type Recognition, recognitionOf } from "../../src/guard/recognition.ts";
 import { SAMPLES } from "./samples.ts";
 
 const CASES: readonly [format: string, recognition: Recognition, containers: string[], content: string | null][] = [
@@ -30,4 +30,10 @@ Deno.test("recognition: containers and content make up the format of every sampl
     const content = contentOf(format);
     assert.equal([...containersOf(format), ...content === null ? [] : [content]].join("+"), format);
   }
+});
+
+Deno.test("recognition: the dumps in a text of several are told, other contents are one", () => {
+  assert.deepEqual(dumpsOf("gzip+pg_dumpall,pg_dump"), ["pg_dumpall", "pg_dump"]);
+  assert.deepEqual(dumpsOf("tar"), ["tar"]);
+  for (const format of ["none", "", "gzip", "zstd+xz"]) assert.deepEqual(dumpsOf(format), []);
 });

@@ -1,4 +1,4 @@
-/** What the real tools write. A test whose tool is not installed is shown as ignored, with the tool in its name. */
+/** What the real tools write. */
 import { strict as assert } from "node:assert";
 import { programTest } from "../helpers/programs.ts";
 import { assertNoPrefixIsWhole, bytesOf, judge, noise } from "./judging.ts";
@@ -20,10 +20,6 @@ async function run(command: string): Promise<Uint8Array> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-async function isInstalled(tool: string): Promise<boolean> {
-  return (await new Deno.Command("sh", { args: ["-c", `command -v ${tool}`], stdout: "null" }).output()).success;
 }
 
 const LONG = `${"n".repeat(90)}/${"m".repeat(90)}`;
@@ -74,10 +70,9 @@ const CASES: readonly { tool: string; command: string; format: string; spare?: n
 const CUTS = 200;
 
 for (const { tool, command, format } of CASES) {
-  const ignore = !await isInstalled(tool);
-  Deno.test({
-    name: `tools: ${command.replaceAll(LONG, "LONG")}${ignore ? ` (${tool} is not installed)` : ""}`,
-    ignore,
+  programTest({
+    name: `tools: ${command.replaceAll(LONG, "LONG")}`,
+    needs: [tool],
     async fn() {
       const bytes = await run(command);
       const verdict = await judge(bytes);

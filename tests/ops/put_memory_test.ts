@@ -10,6 +10,7 @@ import type { Repository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
 import { withFaults } from "../../src/store/fault.ts";
 import type { BlobStore } from "../../src/store/store.ts";
+import { BZIP2, LZ4, XZ } from "../guard/container/samples.ts";
 import {
   accessTo,
   fakeWorld,
@@ -88,6 +89,28 @@ Deno.test("a container whose content nobody can judge is less than a judged cont
   await assertRefused(store, () => put(packed), /nobody can judge what is in the gzip stream, .* was gzip\+mysqldump;/);
   await assertRefused(store, () => put(RUBBISH), /the stream is of no format .* was gzip\+mysqldump;/);
   assert.deepEqual((await put(packed, { guard: "gzip" })).notes, []);
+});
+
+Deno.test("so is one that nobody looks into", async () => {
+  const { put, store } = await newSeries();
+  await put(DUMP);
+  for (const [format, bytes] of Object.entries({ xz: XZ, bzip2: BZIP2, lz4: LZ4 })) {
+    await assertRefused(store, () => put(bytes), new RegExp(`nobody can judge what is in the ${format} stream`));
+  }
+});
+
+Deno.test("a stream that lacks a kind of dump it held before is refused", async () => {
+  const { put, store } = await newSeries();
+  const other = new TextEncoder().encode("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCOMMIT;\n");
+  await put(new Uint8Array([...other, ...DUMP]));
+  await put(gzipSync(new Uint8Array([...DUMP, ...other])));
+  await assertRefused(
+    store,
+    () => put(DUMP),
+    /the stream holds mysqldump and no sqlite, .* was gzip\+mysqldump,sqlite;/,
+  );
+  await assertRefused(store, () => put(other), /the stream holds sqlite and no mysqldump/);
+  await put(DUMP, { guard: "mysqldump" });
 });
 
 Deno.test("another format is accepted with a note, once", async () => {

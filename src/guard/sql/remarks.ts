@@ -2,7 +2,7 @@
  * What a stream says beside its dumps: messages of programs, and text that is no part of a dump. Of each kind the first is
  * kept, to be told or held against the dumps.
  */
-import type { MessageKind } from "./producer_messages.ts";
+import { type MessageKind, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 
 /** Where something was found, and what. */
@@ -15,6 +15,7 @@ export interface Remark {
 /** The remarks of one stream. */
 export class Remarks {
   #error: Remark | null = null;
+  #dumpError: Remark | null = null;
   #warning: Remark | null = null;
   #warnings = 0;
   #text: Remark | null = null;
@@ -22,8 +23,10 @@ export class Remarks {
   /** Takes what a program says. An error counts wherever it stands: one before a header is held against the dump behind. */
   takeMessage(kind: MessageKind, { text, start }: Remark): void {
     const remark = { start, text: quoted(text, "message") };
-    if (kind === "error") this.#error ??= remark;
-    else {
+    if (kind === "error") {
+      this.#error ??= remark;
+      if (messageOfDumpProgram(text) === "error") this.#dumpError ??= remark;
+    } else {
       this.#warning ??= remark;
       this.#warnings++;
     }
@@ -39,14 +42,16 @@ export class Remarks {
     return this.#text !== null;
   }
 
-  /** The first message, an error before a warning. */
-  get message(): Remark | null {
-    return this.#error ?? this.#warning;
+  /** Why no dump in the stream is whole, or null where no program reports an error. */
+  get problem(): string | null {
+    return reported(this.#error);
   }
 
-  /** Why nothing in the stream is whole, or null where no program reports an error. */
-  get problem(): string | null {
-    return this.#error && `a program reports an error at byte ${this.#error.start}: ${this.#error.text}`;
+  /** Why a stream without any dump is not whole: one that tells of an error of a dump program is what is left of a dump. */
+  get problemWithoutDumps(): string | null {
+    if (this.#text !== null) return reported(this.#dumpError);
+    const message = this.#error ?? this.#warning;
+    return message && `holds nothing but what a program says: ${message.text}`;
   }
 
   /** What somebody should know of a stream that is whole, a line each. */
@@ -60,4 +65,8 @@ export class Remarks {
       `the stream holds text outside its dumps, the first at byte ${this.#text.start}: ${this.#text.text}`,
     ].filter((note) => typeof note === "string");
   }
+}
+
+function reported(error: Remark | null): string | null {
+  return error && `a program reports an error at byte ${error.start}: ${error.text}`;
 }

@@ -98,10 +98,8 @@ export class SqlJudge implements Judge {
       const reason = this.#tail.seen === 0 ? "the stream is empty" : `does not begin like a ${this.#wanted} dump`;
       return { format, complete: false, reason, notes: [] };
     }
-    const { message, hasText } = this.#tracker.remarks;
-    if (message !== null && !hasText) {
-      return { format, complete: false, reason: `holds nothing but what a program says: ${message.text}`, notes: [] };
-    }
+    const problem = this.#tracker.remarks.problemWithoutDumps;
+    if (problem !== null) return { format, complete: false, reason: problem, notes: [] };
     return { format, complete: null, reason: "the stream is of no format a guard knows", notes: [] };
   }
 

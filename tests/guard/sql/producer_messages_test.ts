@@ -116,10 +116,23 @@ Deno.test("messages: of several that have to be removed the number is told", asy
   );
 });
 
-Deno.test("messages: a stream of nothing else is refused, and one that only quotes them is not", async () => {
-  for (const line of [...ERRORS, ...WARNINGS]) {
+Deno.test("messages: a stream of nothing else is refused", async () => {
+  for (const line of [...ERRORS, ...WARNINGS, ...OTHER_ERRORS]) {
     const { format, complete } = await judge(bytesOf(`\n${line}\n\n`));
     assert.deepEqual([format, complete], ["none", false], line);
-    assert.equal((await judge(bytesOf(`2026-11-28 a log\n${line}\n`))).complete, null);
+  }
+});
+
+Deno.test("messages: an error of a dump program in any text is what is left of a dump, one within a line is not", async () => {
+  for (const line of ERRORS) {
+    for (const text of [`SET a=1;\n${line}\n`, `INSERT INTO t VALUES (1);\n${line}`, `hello\n\n${line}\nhello\n`]) {
+      const { format, complete, reason } = await judge(bytesOf(text));
+      assert.deepEqual([format, complete], ["none", false], text);
+      assert.match(reason, /a program reports an error at byte \d+/);
+    }
+    assert.equal((await judge(bytesOf(`2026-11-28 ${line}\n`))).complete, null);
+  }
+  for (const line of [...WARNINGS, ...OTHER_ERRORS]) {
+    assert.equal((await judge(bytesOf(`2026-11-28 a log\n${line}\n`))).complete, null, line);
   }
 });
