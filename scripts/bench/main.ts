@@ -5,6 +5,7 @@ import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
 import { findPeers } from "./find_peers.ts";
 import { formatLoad, judgeLoad, measureLoad } from "./load.ts";
+import { formatGuards, judgeGuards, measureGuards } from "./guard.ts";
 import { formatListings, judgeListings, measureListings } from "./list.ts";
 import { LONG_CHAIN } from "./list_repository.ts";
 import { type LongContent, measureLongPut } from "./long_put.ts";
@@ -34,7 +35,7 @@ interface Options {
 }
 
 /** What can be measured by itself. */
-const PARTS = ["local", "remote", "load", "prune", "list"] as const;
+const PARTS = ["local", "remote", "load", "prune", "list", "guard"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -46,7 +47,7 @@ function parseCommandLine(): { readonly parts: readonly Part[]; readonly options
     .addArgument(
       new Argument(
         "[parts...]",
-        "on this machine's disk, over HTTP, many clients on one server, prunes, listings; all by default",
+        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards; all by default",
       )
         .choices(PARTS).default(PARTS),
     )
@@ -155,6 +156,15 @@ async function listings(options: Options, peers: readonly Peer[], directory: str
   if (json) await writeJson({ shape, samples, verdicts });
 }
 
+/** Guards beside digests. */
+async function guards({ rounds, json }: Options): Promise<void> {
+  say("Judging dumps of four kinds in memory");
+  const samples = await measureGuards(rounds);
+  const verdicts = judgeGuards(samples);
+  print(`\n${formatGuards(samples)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -208,6 +218,7 @@ async function main(): Promise<void> {
   if (parts.has("load")) await inScratch((directory) => load(options, directory));
   if (parts.has("prune")) await inScratch((directory) => prunes(options, peers, directory));
   if (parts.has("list")) await inScratch((directory) => listings(options, peers, directory));
+  if (parts.has("guard")) await guards(options);
 }
 
 try {
