@@ -202,6 +202,42 @@ Deno.test("sql: half a dump in another encoding behind one in UTF-16 is refused"
   }
 });
 
+Deno.test("sql: a line within rows that is a header's or a message and has not the tabs of a row shows a cut", async () => {
+  const withRows = (rows: string, columns = '(id, "a,b", c)') =>
+    PG_DUMP.replace("COPY public.t (id, v)", `COPY public.t ${columns}`).replace(/1\t-- .*\n/, rows);
+  await expect(withRows("--\tx\ty\n-- PostgreSQL database dump\tx\ty\npg_dump: error: x\t1\t2\n"), "pg_dump", true);
+  for (const line of ["--", "-- PostgreSQL database dump", "-- x\ty", "-- x\ty\tz\t", "pg_dump: warning: x"]) {
+    assert.match(
+      await expect(withRows(`1\t2\t3\n${line}\n`), "pg_dump", false),
+      /are cut or mixed: the line at byte \d+/,
+    );
+  }
+  await expect(withRows("--\n-- PostgreSQL database dump\npg_dump: error: x\n", "(v)"), "pg_dump", true);
+});
+
+Deno.test("sql: a body that is cut is no place for the next dump to hide", async () => {
+  const routine = "DELIMITER ;;\nCREATE PROCEDURE p() BEGIN\nSELECT 1;\nEND ;;\nDELIMITER ;\n";
+  const dump = MYSQLDUMP.replace("\n-- Dump completed", `\n${routine}\n-- Dump completed`);
+  await expect(dump + dump, "mysqldump", true);
+  const cut = dump.slice(0, dump.indexOf("SELECT 1"));
+  for (const glue of ["", "\n"]) {
+    const reason = await expect(cut + glue + dump, "mysqldump", false);
+    assert.match(reason, /another dump begins at byte \d+, inside the data of the one before/);
+  }
+});
+
+Deno.test("sql: backticks and brackets quote in SQLite alone", async () => {
+  const odd = "CREATE OPERATOR public.` (\n    FUNCTION = f, x[1\n);\n";
+  await expect(PG_DUMP.replace("SET statement", `${odd}SET statement`), "pg_dump", true);
+  await expect(SQLITE.replace("CREATE TABLE t(a,b)", "CREATE TABLE t(`it's`,[it's])"), "sqlite", true);
+});
+
+Deno.test("sql: the line behind a trailer counts only right behind it", async () => {
+  const between = PG_DUMP.replace("dump complete\n--\n\n", "dump complete\nSELECT 1;\n--\n\n");
+  assert.notEqual(between, PG_DUMP);
+  await expect(between, "pg_dump", false);
+});
+
 /** A text of characters below U+10000 in UTF-16, with its byte order mark. */
 function utf16(text: string, order: "little-endian" | "big-endian"): Uint8Array {
   const units = `\ufeff${text}`;
