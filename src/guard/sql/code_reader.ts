@@ -159,7 +159,6 @@ export class CodeReader {
         return this.#openQuotes(DOUBLE_QUOTE, at);
       case BACKTICK:
       case OPEN_BRACKET:
-        if (this.#quoting !== "sqlite") return 0;
         this.#escapes = false;
         return this.#openQuotes(byte === BACKTICK ? BACKTICK : CLOSE_BRACKET, at);
       case DASH:

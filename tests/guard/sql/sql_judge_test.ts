@@ -195,6 +195,15 @@ Deno.test("sql: UTF-16 with a byte order mark is judged, in both orders and howe
   }
 });
 
+Deno.test("sql: a stream in UTF-16 that ends inside a character is not whole", async () => {
+  const { complete, reason } = await judge(concat(utf16(MYSQLDUMP, "little-endian"), bytesOf("\n")));
+  assert.deepEqual([complete, reason], [false, "ends inside a character of UTF-16"]);
+});
+
+Deno.test("sql: a header behind a byte order mark needs no other lines to be one", async () => {
+  await expect(`${BOM}-- MySQL dump 10.13\n-- Dump completed\n`, "mysqldump", true);
+});
+
 Deno.test("sql: half a dump in another encoding behind one in UTF-16 is refused", async () => {
   for (const order of ["little-endian", "big-endian"] as const) {
     const stream = concat(utf16(MYSQLDUMP, order), bytesOf(PG_DUMP.slice(0, -60)));
