@@ -45,7 +45,7 @@ function bitOfHighHalf(high: number): number {
 }
 
 /** No byte at all. */
-export const NO_BYTES = byteSet("");
+export const EMPTY_SET = byteSet("");
 
 /** One window and the searches in it. Positions count in `bytes`, from `WINDOW_START` on; the byte before it is a part. */
 export class ByteSearch {

@@ -3,7 +3,7 @@
  * backslashes in E'…'), double quotes, dollar quotes, brackets, backticks, comments. PostgreSQL's manual, "Lexical
  * Structure"; SQLite's "SQL As Understood By SQLite".
  */
-import { type ByteSearch, type ByteSet, byteSet, NO_BYTES } from "./byte_search.ts";
+import { type ByteSearch, type ByteSet, byteSet, EMPTY_SET } from "./byte_search.ts";
 import type { Quoting } from "./dialects.ts";
 
 const LF = 10,
@@ -117,7 +117,7 @@ export class CodeReader {
   #readCode(at: number, end: number, isLast: boolean): number | null {
     const stops = this.#quoting === "sqlite" ? SQLITE_STOPS : POSTGRES_STOPS;
     for (let i = at; i < end;) {
-      const stop = this.#search.find(stops, NO_BYTES, i, end);
+      const stop = this.#search.find(stops, EMPTY_SET, i, end);
       this.#passCode(i, stop);
       if (stop === end) return end;
       const byte = this.#bytes[stop]!;

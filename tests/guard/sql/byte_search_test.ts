@@ -1,7 +1,7 @@
 /** The search is compared with the plainest one there is. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { ByteSearch, byteSet, NO_BYTES, WINDOW_START } from "../../../src/guard/sql/byte_search.ts";
+import { ByteSearch, byteSet, EMPTY_SET, WINDOW_START } from "../../../src/guard/sql/byte_search.ts";
 
 const LF = 10;
 const QUOTES = "'\"$\\`]*/";
@@ -42,7 +42,7 @@ Deno.test("byte search: find stops at the first byte of a set, or at one that be
       const [at, end] = [WINDOW_START + start, WINDOW_START + bytes.length];
       assert.equal(search.find(ANY, FIRST, at, end) - WINDOW_START, expected(QUOTES));
       assert.equal(search.findLineStart(FIRST, at, end) - WINDOW_START, expected(""));
-      assert.equal(search.find(NO_BYTES, FIRST, at, end) - WINDOW_START, expected(""));
+      assert.equal(search.find(EMPTY_SET, FIRST, at, end) - WINDOW_START, expected(""));
     }),
     { seed: 3, numRuns: 3000 },
   );
@@ -54,7 +54,7 @@ Deno.test("byte search: a set holds all that it was asked for", () => {
     search.bytes[WINDOW_START] = byte;
     const set = byte < 128 ? byteSet(String.fromCharCode(byte)) : NON_ASCII;
     const fresh = withText([byte], LF);
-    assert.equal(fresh.find(set, NO_BYTES, WINDOW_START, WINDOW_START + 1), WINDOW_START, `${byte}`);
+    assert.equal(fresh.find(set, EMPTY_SET, WINDOW_START, WINDOW_START + 1), WINDOW_START, `${byte}`);
     assert.equal(fresh.findLineStart(set, WINDOW_START, WINDOW_START + 1), WINDOW_START, `${byte}`);
   }
 });
