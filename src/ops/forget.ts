@@ -20,7 +20,7 @@ import {
   type RetentionGroup,
 } from "../policy/retention_plan.ts";
 import { applyRotation, isEmptyRotation } from "../policy/retention_rotation.ts";
-import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
+import { haveSameSeriesAndHost, seriesAndHostKey } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
@@ -234,10 +234,8 @@ const UNREADABLE_ADVICE =
 
 /** Of the series and hosts that are selected, whatever else of them is not. */
 function burstsAmong(selected: readonly RetentionBackup[], all: readonly RetentionBackup[], now: Date): Burst[] {
-  const places = new Set(selected.map(({ series, host }) => JSON.stringify([series, host])));
-  const candidates = all.filter((backup) => {
-    return places.has(JSON.stringify([backup.series, backup.host])) && !liesInFuture(backup, now);
-  });
+  const places = new Set(selected.map(seriesAndHostKey));
+  const candidates = all.filter((backup) => places.has(seriesAndHostKey(backup)) && !liesInFuture(backup, now));
   return burstsOf(
     candidates.map(({ series, host, time, backup: { info } }) => {
       return {

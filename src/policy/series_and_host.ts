@@ -11,7 +11,12 @@ export function haveSameSeriesAndHost(a: OfSeriesAndHost, b: OfSeriesAndHost): b
   return a.series === b.series && a.host === b.host;
 }
 
+/** Names a series on a host, and no other. */
+export function seriesAndHostKey({ series, host }: OfSeriesAndHost): string {
+  return JSON.stringify([series, host]);
+}
+
 /** Those of each series on each host, in the order given; the groups are in the order of their first members. */
 export function groupBySeriesAndHost<T extends OfSeriesAndHost>(members: readonly T[]): T[][] {
-  return [...Map.groupBy(members, ({ series, host }) => JSON.stringify([series, host])).values()];
+  return [...Map.groupBy(members, seriesAndHostKey).values()];
 }

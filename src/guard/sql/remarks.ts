@@ -37,7 +37,7 @@ export class Remarks {
     this.#text ??= { start, text: quoted(text, "head") };
   }
 
-  /** Whether there is text of the second kind. */
+  /** Whether there is a line that is neither a message nor a part of a dump. */
   get hasText(): boolean {
     return this.#text !== null;
   }
