@@ -20,7 +20,7 @@ import {
   type ListedFile,
   type StoreCallOptions,
 } from "../store.ts";
-import { isWebPage, LISTING_V2, type ListingRow, notARepository, parseListing } from "./listing.ts";
+import { isHtml, isWebPage, LISTING_V2, type ListingRow, notARepository, parseListing } from "./listing.ts";
 import { type Credentials, parseRestPlace } from "./place.ts";
 import { existsError, isSuccess, statusError } from "./status.ts";
 
@@ -100,7 +100,8 @@ class RestStore implements BlobStore {
   }
 
   async create({ signal }: StoreCallOptions = {}): Promise<void> {
-    await this.#done({ method: "POST", path: "?create=true", verb: "create", signal });
+    const answer = await this.#done({ method: "POST", path: "?create=true", verb: "create", signal });
+    if (isWebPage(answer.body)) throw notARepository(this.location);
   }
 
   async get(file: FileName, range?: ByteRange, options: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
@@ -139,6 +140,7 @@ class RestStore implements BlobStore {
     const call: Call = { method: "HEAD", path, verb: "look at", signal };
     const answer = await this.#sendAbout(file.kind, call);
     this.#check(answer, call);
+    if (file.kind === "config" && isHtml(answer)) throw notARepository(this.#placeOf(path));
     this.#remember(file);
     const length = answer.headers.get("content-length") ?? "";
     if (/^\d+$/.test(length) && Number.isSafeInteger(Number(length))) return Number(length);
@@ -225,7 +227,8 @@ class RestStore implements BlobStore {
 
   async #isThere(file: FileName, signal: AbortSignal | undefined): Promise<boolean> {
     const call: Call = { method: "HEAD", path: pathOf(file), verb: "look at", signal };
-    return isSuccess((await this.#send(call)).status);
+    const answer = await this.#send(call);
+    return isSuccess(answer.status) && !isHtml(answer);
   }
 
   /** Sends a request about a file or the folder of its kind; that it is not there is believed the second time. */

@@ -9,6 +9,7 @@ import {
 } from "../../base/errors.ts";
 import type { HttpAnswer, HttpRequest } from "../http/client.ts";
 import { retryAfterMs } from "../http/retry_after.ts";
+import { isWebPage } from "./listing.ts";
 
 /** What was tried, for messages. */
 export interface Attempt {
@@ -41,6 +42,7 @@ export function statusError(answer: HttpAnswer, attempt: Attempt, now: Date): St
     case 501:
       return new StoreError(`${cannot}: the server does not know how to (${status}); check the URL, it needs a path`);
     case 413:
+      return tooLarge(answer, cannot);
     case 507:
       return new StoreFullError(`${cannot}: no space is left on the server, or its quota is used up; free some`);
     case 408:
@@ -74,6 +76,18 @@ function forbidden({ method }: Attempt, cannot: string): DeniedError {
     return new DeniedError(`${cannot}: the server is append-only, or its user may not remove files`);
   }
   return new DeniedError(`${cannot}: the server forbids it; check user, path and permissions there`);
+}
+
+/** restic's rest-server tells a full quota by this status, in plain text; proxies tell their limit, mostly in a web page. */
+function tooLarge(answer: HttpAnswer, cannot: string): StoreError {
+  const limit = "raise its limit on the size of a request (nginx: client_max_body_size) to 64 MB";
+  if (isWebPage(answer.body)) {
+    return new StoreError(`${cannot}: a proxy does not take a request this large (413); ${limit}`);
+  }
+  const who = "the server, or a proxy before it, does not take a request this large";
+  return new StoreError(
+    `${cannot}: ${who} (${said(answer)}); ${limit}; restic's rest-server says so of its --max-size, too`,
+  );
 }
 
 function redirected(answer: HttpAnswer, cannot: string): StoreError {

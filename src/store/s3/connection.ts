@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../http/client.ts";
 import type { CredentialsSource } from "./credentials.ts";
 import { type BucketStyle, type S3Place, type S3Query, s3Url } from "./place.ts";
-import { EMPTY_SHA256, signedHeaders, type SigningKeys } from "./signing.ts";
+import { EMPTY_SHA256, type S3Credentials, signedHeaders, type SigningKeys } from "./signing.ts";
 import { readErrorDocument } from "./xml.ts";
 
 /** One request to a bucket. */
@@ -38,6 +38,19 @@ const MOST_DOCUMENT_BYTES = 1 << 20;
 /** Statuses with which servers tell that a bucket lies in another region. */
 const ELSEWHERE_STATUSES: readonly number[] = [301, 307, 400];
 
+/** Codes with which servers refuse credentials that are not valid any more: AWS's, MinIO's and Ceph's. */
+const ENDED_CODES: readonly string[] = [
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "TokenRefreshRequired",
+  "InvalidToken",
+  "InvalidTokenId",
+  "InvalidAccessKeyId",
+];
+
+/** What is changed before a request is sent again. */
+type Remedy = "region" | "credentials" | "time";
+
 /** Sends requests to one bucket and learns where it lies. */
 export class S3Connection {
   readonly #parts: S3ConnectionParts;
@@ -54,19 +67,45 @@ export class S3Connection {
   }
 
   /**
-   * Sends a request and gives its answer, whatever its status. Where the answer names another region than the one signed
-   * for, that is used from then on, and the request is sent once more. Throws what `HttpClient.send` and the credentials do.
+   * Sends a request and gives its answer, whatever its status. Once each, a refusal is answered by what it asks for, and the
+   * request is sent again: to the region that the server names, which is used from then on; with other credentials, where
+   * those sent have ended and their source has others; with a signature of this moment, where the old one came too late. A
+   * HEAD that is refused is asked again as a GET, whose answer says why. Throws what `HttpClient.send` and the credentials do.
    */
   async send(request: S3Request): Promise<HttpAnswer> {
-    const region = await this.region();
-    const answer = await this.#sendTo(region, request);
-    const named = regionNamedBy(answer);
-    if (named === undefined || named === region) return answer;
-    this.#region = named;
-    return await this.#sendTo(named, request);
+    const tried = new Set<Remedy>();
+    for (;;) {
+      const credentials = await this.#parts.credentials();
+      const answer = await this.#sendExplained(request, credentials);
+      const remedy = await this.#remedyOf(answer, credentials);
+      if (remedy === undefined || tried.has(remedy)) return answer;
+      tried.add(remedy);
+    }
   }
 
-  async #sendTo(region: string, request: S3Request): Promise<HttpAnswer> {
+  /** Undefined where sending the request again would change nothing. */
+  async #remedyOf(answer: HttpAnswer, credentials: S3Credentials | undefined): Promise<Remedy | undefined> {
+    const region = regionNamedBy(answer);
+    if (region !== undefined && region !== await this.region()) {
+      this.#region = region;
+      return "region";
+    }
+    const code = answer.status < 400 ? undefined : readErrorDocument(answer.body)?.code;
+    if (code === "RequestTimeTooSkewed") return "time";
+    if (credentials === undefined || !ENDED_CODES.includes(code ?? "")) return undefined;
+    return areSame(credentials, await this.#parts.credentials(credentials)) ? undefined : "credentials";
+  }
+
+  async #sendExplained(request: S3Request, credentials: S3Credentials | undefined): Promise<HttpAnswer> {
+    const answer = await this.#sendSigned(request, credentials);
+    if (request.method !== "HEAD" || ![400, 403].includes(answer.status)) return answer;
+    const asGet: S3Request = { ...request, method: "GET", headers: { ...request.headers, range: "bytes=0-0" } };
+    const explained = await this.#sendSigned(asGet, credentials);
+    return explained.status >= 400 ? explained : answer;
+  }
+
+  async #sendSigned(request: S3Request, credentials: S3Credentials | undefined): Promise<HttpAnswer> {
+    const region = await this.region();
     const { http, place, style, clock } = this.#parts;
     const { method, key, query, headers = {}, content, sha256 = EMPTY_SHA256, signal } = request;
     signal?.throwIfAborted();
@@ -76,7 +115,6 @@ export class S3Connection {
       ...(key === undefined ? {} : { key }),
       ...(query === undefined ? {} : { query }),
     });
-    const credentials = await this.#parts.credentials();
     const proof = { region, sha256, now: clock.now(), keys: this.#keys };
     return await http.send({
       method,
@@ -94,4 +132,9 @@ function regionNamedBy({ status, headers, body }: HttpAnswer): string | undefine
   if (!ELSEWHERE_STATUSES.includes(status)) return undefined;
   const named = headers.get("x-amz-bucket-region") ?? readErrorDocument(body)?.region;
   return named !== undefined && /^[A-Za-z0-9-]{1,64}$/.test(named) ? named : undefined;
+}
+
+function areSame(one: S3Credentials, other: S3Credentials | undefined): boolean {
+  const keys = ["accessKeyId", "secretAccessKey", "sessionToken"] as const;
+  return keys.every((key) => one[key] === other?.[key]);
 }

@@ -2,20 +2,31 @@
 import type { Clock } from "../../base/clock.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { HttpClient } from "../http/client.ts";
-import { credentialsOfProfile, type ReadTextFile } from "./credentials_file.ts";
+import type { RunProcess } from "./credential_process.ts";
 import { containerCredentials, instanceCredentials } from "./credentials_lent.ts";
+import { environmentCredentials } from "./environment_credentials.ts";
+import { credentialsOfProfile } from "./profile_credentials.ts";
+import { askedProfile, type ReadTextFile } from "./profiles.ts";
+import { assumeRoleWithToken } from "./security_token_service.ts";
 import type { S3Credentials } from "./signing.ts";
 
 /** What credentials are looked for with. */
 export interface CredentialsDependencies {
   readonly env: (name: string) => string | undefined;
   readonly readTextFile: ReadTextFile;
+  /** Speaks to the services that lend credentials on this machine and next to it, without proxies. */
   readonly http: HttpClient;
+  /** Speaks to the service that lends keys for roles, the way the store is spoken to. */
+  readonly tokenService: HttpClient;
+  readonly runProcess: RunProcess;
   readonly clock: Clock;
 }
 
-/** Gives credentials that are valid at the moment; undefined where requests go without a signature. */
-export type CredentialsSource = () => Promise<S3Credentials | undefined>;
+/**
+ * Gives credentials that are valid at the moment; undefined where requests go without a signature. `refused` are those that
+ * the server does not take any more: they are not given again without a look at where they came from.
+ */
+export type CredentialsSource = (refused?: S3Credentials) => Promise<S3Credentials | undefined>;
 
 /** Lent credentials are renewed so long before they end that a long upload begun with the old ones still gets through. */
 const RENEW_BEFORE_MS = 5 * 60_000;
@@ -32,7 +43,8 @@ export function credentialsSource(dependencies: CredentialsDependencies): Creden
   const isValidFor = (ms: number) =>
     current !== undefined && (current.expiresMs === undefined || current.expiresMs - clock.now().getTime() > ms);
 
-  return async () => {
+  return async (refused) => {
+    if (refused !== undefined && refused === current) current = undefined;
     if (isValidFor(RENEW_BEFORE_MS)) return current;
     search ??= findCredentials(dependencies).finally(() => search = undefined);
     try {
@@ -45,11 +57,19 @@ export function credentialsSource(dependencies: CredentialsDependencies): Creden
 }
 
 /**
- * The first of: environment, shared file, the container's service, the instance's service. Throws `UsageError` where none
- * has any, and what reading an existing source throws.
+ * The first of: environment, role of a web identity, profile in the shared files, the container's service, the instance's
+ * service; a profile that the environment names comes before the web identity. A source that is configured and fails ends the search: the next one would be somebody else, and often one who
+ * may do more. Throws `UsageError` where none has any, and what such a source throws.
  */
 async function findCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials> {
-  const sources = [environmentCredentials, credentialsOfProfile, containerCredentials, instanceCredentials];
+  const { env } = dependencies;
+  const named = [credentialsOfProfile, webIdentityCredentials];
+  const sources = [
+    environmentCredentials,
+    ...(askedProfile(env) === undefined ? named.toReversed() : named),
+    containerCredentials,
+    instanceCredentials,
+  ];
   for (const source of sources) {
     const found = await source(dependencies);
     if (found) return found;
@@ -60,16 +80,14 @@ async function findCredentials(dependencies: CredentialsDependencies): Promise<S
   );
 }
 
-function environmentCredentials({ env }: CredentialsDependencies): S3Credentials | undefined {
-  const accessKeyId = env("AWS_ACCESS_KEY_ID") || undefined;
-  const secretAccessKey = env("AWS_SECRET_ACCESS_KEY") || undefined;
-  if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
-  if (accessKeyId === undefined || secretAccessKey === undefined) {
-    const [set, missing] = accessKeyId === undefined
-      ? ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"]
-      : ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    throw new UsageError(`${set} is set and ${missing} is not; set both`);
-  }
-  const sessionToken = env("AWS_SESSION_TOKEN") || undefined;
-  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+/** The role that the environment names together with a token for it, as Kubernetes does on AWS. */
+async function webIdentityCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
+  const { env } = dependencies;
+  const tokenFile = env("AWS_WEB_IDENTITY_TOKEN_FILE") || undefined;
+  if (tokenFile === undefined) return undefined;
+  const arn = env("AWS_ROLE_ARN") || undefined;
+  if (arn === undefined) throw new UsageError("AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not; set both");
+  const sessionName = env("AWS_ROLE_SESSION_NAME") || undefined;
+  const role = { arn, sessionName, externalId: undefined, seconds: undefined, region: undefined };
+  return await assumeRoleWithToken(dependencies, role, tokenFile);
 }

@@ -1,29 +1,14 @@
 /** Credentials that AWS lends to what runs on it: to containers and, through the instance metadata service v2, to machines. */
-import * as v from "valibot";
-import { messageOf, StoreError, TemporaryError, UsageError } from "../../base/errors.ts";
+import { StoreError, TemporaryError, UsageError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpRequest } from "../http/client.ts";
 import type { CredentialsDependencies } from "./credentials.ts";
+import { LentKeysError, readLentKeys } from "./lent_keys.ts";
 import type { S3Credentials } from "./signing.ts";
 
 /** Where the services answer, they do at once; elsewhere nothing may hold a program up for long. */
 const WAIT_MS = 1500;
 
 const MOST_BYTES = 65_536;
-
-const Lent = v.pipe(
-  v.object({
-    AccessKeyId: v.pipe(v.string(), v.nonEmpty()),
-    SecretAccessKey: v.pipe(v.string(), v.nonEmpty()),
-    Token: v.optional(v.string()),
-    Expiration: v.optional(v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))))),
-  }),
-  v.transform(({ AccessKeyId, SecretAccessKey, Token, Expiration }): S3Credentials => ({
-    accessKeyId: AccessKeyId,
-    secretAccessKey: SecretAccessKey,
-    ...(Token ? { sessionToken: Token } : {}),
-    ...(Expiration === undefined ? {} : { expiresMs: Date.parse(Expiration) }),
-  })),
-);
 
 /**
  * The credentials of the container's task or pod, where the environment names the service that lends them (ECS, EKS).
@@ -117,17 +102,12 @@ function readLent(url: URL, answer: HttpAnswer): S3Credentials {
   if (answer.status !== 200) {
     throw new StoreError(`Cannot get credentials from "${place}": HTTP status ${answer.status}; check the role`);
   }
-  const lent = v.safeParse(Lent, parsedJson(textOf(answer), place));
-  if (lent.success) return lent.output;
-  throw new StoreError(`Cannot get credentials from "${place}": the answer holds none; check the role`);
-}
-
-function parsedJson(text: string, place: string): unknown {
   try {
-    return JSON.parse(text);
+    return readLentKeys(textOf(answer));
   } catch (cause) {
-    throw new StoreError(`Cannot get credentials from "${place}": the answer is not JSON; check the address`, {
-      cause: new SyntaxError(messageOf(cause).replace(/".*"/s, "…")),
+    if (!(cause instanceof LentKeysError)) throw cause;
+    throw new StoreError(`Cannot get credentials from "${place}": ${cause.message}; check the address and the role`, {
+      cause,
     });
   }
 }

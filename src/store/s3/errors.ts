@@ -58,9 +58,9 @@ const WRONG_REGION: Meaning = {
 const BUSY: Meaning = { kind: "temporary", why: "the server is busy or failing", advice: TRY_LATER };
 const FULL: Meaning = { kind: "full", why: "no space or quota is left", advice: "free some or ask for more" };
 const TOO_LARGE: Meaning = {
-  kind: "full",
-  why: "the server does not take a file this large",
-  advice: "ask its operator to raise the limit, or make smaller packs",
+  kind: "other",
+  why: "the server, or a proxy before it, does not take a request this large",
+  advice: "raise its limit on the size of a request (nginx: client_max_body_size) to 64 MB",
 };
 const NO_FILE: Meaning = { kind: "missing", why: "no such file", advice: "" };
 const NO_BUCKET: Meaning = {
@@ -97,8 +97,10 @@ const MEANING_BY_CODE: Readonly<Record<string, Meaning>> = {
   AllAccessDisabled: DENIED,
   InvalidAccessKeyId: WRONG_KEYS,
   InvalidToken: WRONG_KEYS,
+  InvalidTokenId: WRONG_KEYS,
   SignatureDoesNotMatch: WRONG_KEYS,
   ExpiredToken: ENDED_KEYS,
+  ExpiredTokenException: ENDED_KEYS,
   TokenRefreshRequired: ENDED_KEYS,
   RequestTimeTooSkewed: WRONG_CLOCK,
   RequestExpired: WRONG_CLOCK,
@@ -196,12 +198,13 @@ export function errorOfDocument(attempt: Attempt, cause: unknown): StoreError {
   return new StoreError(`Cannot ${attempt}: ${why}; check the endpoint`, { cause });
 }
 
-/** A proxy's web page about an overload is an overload; any other page says that no S3 server is there. */
+/** A proxy's web page about an overload or a limit is that; any other page says that no S3 server is there. */
 function meaningOf({ status, document, isWebPage }: S3Failure): Meaning {
   const code = document?.code ?? "";
   if (Object.hasOwn(MEANING_BY_CODE, code)) return MEANING_BY_CODE[code]!;
   const byStatus = MEANING_BY_STATUS[status] ?? UNKNOWN;
-  return isWebPage && !["temporary", "full"].includes(byStatus.kind) ? NOT_S3 : byStatus;
+  const isLimit = byStatus === TOO_LARGE || ["temporary", "full"].includes(byStatus.kind);
+  return isWebPage && !isLimit ? NOT_S3 : byStatus;
 }
 
 function detailOf({ status, document }: S3Failure): string {

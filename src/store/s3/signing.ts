@@ -15,7 +15,7 @@ export interface S3Credentials {
 /** SHA-256 of nothing, in hex: the hash of every request without content. */
 export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** Keys derived from secrets, by day and region, so that not every request derives them again. */
+/** Keys derived from secrets, by day, region and service, so that not every request derives them again. */
 export type SigningKeys = Map<string, ArrayBuffer>;
 
 /**
@@ -24,9 +24,10 @@ export type SigningKeys = Map<string, ArrayBuffer>;
  */
 export async function signedHeaders(
   { method, url, headers }: Pick<HttpRequest, "method" | "url" | "headers">,
-  { credentials, region, sha256, now, keys }: {
+  { credentials, region, service = "s3", sha256, now, keys }: {
     readonly credentials: S3Credentials;
     readonly region: string;
+    readonly service?: "s3" | "sts";
     readonly sha256: string;
     readonly now: Date;
     readonly keys: SigningKeys;
@@ -40,7 +41,7 @@ export async function signedHeaders(
     accessKeyId,
     secretAccessKey,
     ...(sessionToken === undefined ? {} : { sessionToken }),
-    service: "s3",
+    service,
     region,
     cache: keys,
     datetime: now.toISOString().replace(/[:-]|\.\d{3}/g, ""),

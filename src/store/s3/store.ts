@@ -17,10 +17,11 @@ import {
   type StoreCallOptions,
 } from "../store.ts";
 import { S3Connection } from "./connection.ts";
+import type { RunProcess } from "./credential_process.ts";
 import { credentialsSource } from "./credentials.ts";
-import { type ReadTextFile, regionOfProfile } from "./credentials_file.ts";
 import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./errors.ts";
 import { bucketStyleOf, locationOf, parseS3Place, regionOfEndpoint, type S3Place, type S3Query } from "./place.ts";
+import { type ReadTextFile, regionOfProfile } from "./profiles.ts";
 import { readS3Settings, type S3Settings } from "./settings.ts";
 import { PART_SIZES, type PartSizes, S3Uploader } from "./upload.ts";
 import { createBucketDocument, readListPage, type S3ListPage } from "./xml.ts";
@@ -37,6 +38,8 @@ export interface S3StoreOptions {
   readonly http?: HttpClient;
   /** Reads AWS's shared files; from the disk by default. */
   readonly readTextFile?: ReadTextFile;
+  /** Runs the programs that profiles name; on this machine by default. */
+  readonly runProcess?: RunProcess;
   /** When uploads go in parts; `PART_SIZES` by default. */
   readonly partSizes?: PartSizes;
   /** How many keys a page of a listing may hold; 1000, S3's own limit, by default. */
@@ -85,6 +88,7 @@ class S3Store implements BlobStore {
     const { connections } = settings;
     const readTextFile = options.readTextFile ?? readTextFileIfThere;
     const http = options.http ?? openHttpClient({ ...network, connections, clock });
+    const tokenService = options.http ?? openHttpClient({ ...network, insecureTls: false, connections: 1, clock });
     // Certificates, limits, turns and proxies of the store's own line are no concern of the service that lends credentials.
     const lender = options.http ?? openHttpClient({ connections: 1, clock, withoutFetch: true });
     this.location = locationOf(place);
@@ -94,15 +98,20 @@ class S3Store implements BlobStore {
     this.#settings = settings;
     this.#clock = clock;
     this.#pageKeys = options.pageKeys ?? 1000;
-    this.#clients = http === lender ? [http] : [http, lender];
+    this.#clients = [...new Set([http, lender, tokenService])];
     this.#connection = new S3Connection({
       http,
       place,
       style: settings.bucketStyle ?? bucketStyleOf(place),
       region: () => firstRegion(place, settings, { env, readTextFile }),
-      credentials: settings.anonymous
-        ? () => Promise.resolve(undefined)
-        : credentialsSource({ env, readTextFile, http: lender, clock }),
+      credentials: settings.anonymous ? () => Promise.resolve(undefined) : credentialsSource({
+        env,
+        readTextFile,
+        http: lender,
+        tokenService,
+        runProcess: options.runProcess ?? runShell,
+        clock,
+      }),
       clock,
     });
     this.#uploader = new S3Uploader(this.#connection, clock, options.partSizes ?? PART_SIZES);
@@ -285,4 +294,10 @@ async function readTextFileIfThere(path: string): Promise<string | undefined> {
     if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return undefined;
     throw new StoreError(`Cannot read "${path}": ${messageOf(cause)}; check its permissions`, { cause });
   }
+}
+
+/** The line gets the user's own environment. */
+async function runShell(line: string, signal: AbortSignal) {
+  const child = new Deno.Command("sh", { args: ["-c", line], stdin: "null", stdout: "piped", stderr: "piped", signal });
+  return await child.output();
 }

@@ -21,7 +21,15 @@ export interface S3ListPage {
 /** An answer that is not what S3 answers with. The message is a clause that says what is wrong with it. */
 export class S3DocumentError extends Error {}
 
-/** Reads an `Error` document; undefined where the body is none. */
+/** Keys that a service lends for a role, as its document has them. */
+export interface AssumedRoleDocument {
+  readonly AccessKeyId: string;
+  readonly SecretAccessKey: string;
+  readonly Token: string;
+  readonly Expiration: string;
+}
+
+/** Reads an `Error` document, also within an `ErrorResponse` as other services than S3 send it; undefined for any other body. */
 export function readErrorDocument(body: Uint8Array): S3ErrorDocument | undefined {
   let root: XmlElement;
   try {
@@ -29,9 +37,10 @@ export function readErrorDocument(body: Uint8Array): S3ErrorDocument | undefined
   } catch {
     return undefined; // the answer: a proxy's page, or nothing at all
   }
-  const code = root.name === "Error" ? textOf(root, "Code") : undefined;
+  const error = root.name === "ErrorResponse" ? childrenOf(root, "Error")[0] ?? root : root;
+  const code = error.name === "Error" ? textOf(error, "Code") : undefined;
   if (!code) return undefined;
-  return { code: onOneLine(code), message: onOneLine(textOf(root, "Message") ?? ""), region: textOf(root, "Region") };
+  return { code: onOneLine(code), message: onOneLine(textOf(error, "Message") ?? ""), region: textOf(error, "Region") };
 }
 
 /** Reads a page of ListObjectsV2, the one that `token` was given for. Throws `S3DocumentError`. */
@@ -56,6 +65,22 @@ export function readUploadId(body: Uint8Array): string {
   const id = root.name === "InitiateMultipartUploadResult" ? textOf(root, "UploadId") : undefined;
   if (!id) throw new S3DocumentError("it began an upload in parts and gave no id for it");
   return id;
+}
+
+/** Reads the keys in an answer of the Security Token Service. Throws `S3DocumentError`, which repeats none of it. */
+export function readAssumedRole(body: Uint8Array): AssumedRoleDocument {
+  const root = rootOf(body);
+  const result = root.children.find((child) => child instanceof XmlElement && /^AssumeRole\w*Result$/.test(child.name));
+  const keys = result instanceof XmlElement ? childrenOf(result, "Credentials")[0] : undefined;
+  const [AccessKeyId, SecretAccessKey, Token, Expiration] = [
+    "AccessKeyId",
+    "SecretAccessKey",
+    "SessionToken",
+    "Expiration",
+  ]
+    .map((name) => (keys && textOf(keys, name)?.trim()) || undefined);
+  if (!AccessKeyId || !SecretAccessKey || !Token || !Expiration) throw new S3DocumentError("the answer holds no keys");
+  return { AccessKeyId, SecretAccessKey, Token, Expiration };
 }
 
 /** Checks the answer that ends an upload in parts. Throws `S3DocumentError` where it does not say that the object is there. */

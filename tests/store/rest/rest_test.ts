@@ -257,7 +257,7 @@ Deno.test("a server that is full says so in the middle of an upload and is heard
   await withStore(async (store, server) => {
     server.interfere = (request, response) => {
       if (request.method !== "POST") return false;
-      response.writeHead(413, { connection: "close" }).end("quota");
+      response.writeHead(507, { connection: "close" }).end("quota");
       return true;
     };
     const part = new Uint8Array(2 ** 20);
@@ -300,6 +300,8 @@ Deno.test("a web server that is no repository is told from one", async () => {
     await assert.rejects(store.get({ kind: "config", name: "config" }), wanted);
     await assert.rejects(store.get({ kind: "config", name: "config" }, { offset: 0 }), wanted);
     await assert.rejects(listing(store, "key"), wanted);
+    await assert.rejects(store.create(), wanted);
+    await assert.rejects(store.size({ kind: "config", name: "config" }), wanted);
   });
 });
 

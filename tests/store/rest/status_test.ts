@@ -28,7 +28,7 @@ Deno.test("each status becomes the error that tells what can be done", () => {
       [404, "GET", NotFoundError],
       [405, "POST", StoreError],
       [501, "POST", StoreError],
-      [413, "POST", StoreFullError],
+      [413, "POST", StoreError],
       [507, "POST", StoreFullError],
       ...[408, 425, 429, 500, 502, 503, 504].map((status) => [status, "GET", TemporaryError] as const),
       [301, "GET", StoreError],
@@ -73,4 +73,11 @@ Deno.test("what the server says shows in one printable line, and only where it i
   );
   assert.match(message, /418, "no \[2J tea today"/);
   assert.ok(!errorOf(418, "GET", { "content-type": "text/html" }, "<html>tea").message.includes("tea"));
+});
+
+Deno.test("a request that is too large is told as a limit, a proxy's where its web page came", () => {
+  const page = errorOf(413, "POST", { "content-type": "text/html" }, "<html><center>nginx</center></html>");
+  assert.match(page.message, /: a proxy does not take a request this large \(413\); raise its limit/);
+  const words = errorOf(413, "POST", { "content-type": "text/plain" }, "Request Entity Too Large");
+  assert.match(words.message, /the server, or a proxy before it.*client_max_body_size.*--max-size/);
 });

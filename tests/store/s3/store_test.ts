@@ -1,7 +1,14 @@
 /** What the S3 store makes of servers that are peculiar or fail. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { DeniedError, ExistsError, NotFoundError, StoreError, TemporaryError } from "../../../src/base/errors.ts";
+import {
+  DeniedError,
+  ExistsError,
+  NotFoundError,
+  StoreError,
+  StoreFullError,
+  TemporaryError,
+} from "../../../src/base/errors.ts";
 import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
 import { answer, ENDPOINT, KEYS, refusal, S3Double, type S3DoubleOptions, storeOn } from "./s3_double.ts";
 
@@ -263,4 +270,86 @@ Deno.test("connections and uploads follow the setting, and closing closes the li
   await store.close();
   ok(server.isClosed);
   deepEqual([storeOn(server).connections, storeOn(server).uploads], [12, 3]);
+});
+
+/** Keys whose file is written anew whenever the server refuses the ones before. */
+function rotated(server: S3Double) {
+  let number = 0;
+  const readTextFile = (path: string) =>
+    Promise.resolve(
+      path === "/home/.aws/credentials"
+        ? `[default]\naws_access_key_id = key-${++number}\naws_secret_access_key = s\n`
+        : undefined,
+    );
+  return storeOn(server, { env: { HOME: "/home", AWS_REGION: "us-east-1" }, readTextFile });
+}
+
+const keyOf = ({ headers }: { headers?: Readonly<Record<string, string>> }) =>
+  /Credential=([^/]+)/.exec(headers?.["authorization"] ?? "")?.[1];
+
+Deno.test("keys that ended are looked for again once, and the request is sent with the others", async () => {
+  for (const code of ["ExpiredToken", "InvalidAccessKeyId"]) {
+    const server = double({ intercept: (request) => keyOf(request) === "key-1" ? refusal(400, code) : undefined });
+    const store = rotated(server);
+    await store.put(PACK, [BYTES]);
+    deepEqual(server.requests.map(keyOf), ["key-1", "key-2"]);
+    deepEqual(await store.get(PACK), BYTES);
+  }
+});
+
+Deno.test("keys that are refused again, or are all there are, end with the reason", async () => {
+  const server = double({ intercept: () => refusal(403, "ExpiredToken") });
+  await rejects(rotated(server).get(CONFIG), /have expired/);
+  deepEqual(server.requests.map(keyOf), ["key-1", "key-2"]);
+  const same = double({ intercept: () => refusal(403, "ExpiredToken") });
+  await rejects(storeOn(same).get(CONFIG), DeniedError);
+  equal(same.requests.length, 1);
+});
+
+Deno.test("a HEAD that is refused without a word is asked as a GET, whose answer says why", async () => {
+  const ended = double({
+    intercept: ({ method, headers }) => {
+      if (keyOf({ headers: headers! }) !== "key-1") return undefined;
+      return method === "HEAD" ? answer(400) : refusal(400, "ExpiredToken");
+    },
+  });
+  const store = rotated(ended);
+  ended.buckets.get("backups")!.set(`some/prefix/config`, BYTES);
+  equal(await store.size(CONFIG), BYTES.length);
+  deepEqual(ended.requests.map(({ method }) => method), ["HEAD", "GET", "HEAD"]);
+  equal(ended.requests[1]!.headers!["range"], "bytes=0-0");
+  const closed = double({
+    intercept: ({ method }) => method === "HEAD" ? answer(403) : refusal(403, "AllAccessDisabled"),
+  });
+  await rejects(storeOn(closed).size(CONFIG), /AllAccessDisabled/);
+  equal(closed.requests.length, 2);
+});
+
+Deno.test("a signature that came too late is made anew once", async () => {
+  let refusals = 1;
+  const late = double({ intercept: () => refusals-- > 0 ? refusal(403, "RequestTimeTooSkewed") : undefined });
+  await storeOn(late).put(PACK, [BYTES]);
+  equal(late.requests.length, 2);
+  const wrong = double({ intercept: () => refusal(403, "RequestTimeTooSkewed") });
+  await rejects(storeOn(wrong).put(PACK, [BYTES]), /set the clock/);
+  equal(wrong.requests.length, 2);
+});
+
+Deno.test("a request that is too large for a proxy is told as that, not as a full disk", async () => {
+  const page = answer(413, "<html><h1>413 Request Entity Too Large</h1></html>", { "content-type": "text/html" });
+  for (const refused of [page, refusal(400, "EntityTooLarge")]) {
+    await rejects(storeOn(double({ intercept: () => refused })).put(PACK, [BYTES]), (thrown) => {
+      match(String(thrown), /proxy.*size of a request/);
+      return thrown instanceof StoreError && !(thrown instanceof StoreFullError);
+    });
+  }
+});
+
+Deno.test("a program of the profile is run by the shell", async () => {
+  const line = `printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' printed`;
+  const readTextFile = (path: string) =>
+    Promise.resolve(path === "/home/.aws/config" ? `[default]\ncredential_process = ${line}\n` : undefined);
+  const server = double();
+  await storeOn(server, { env: { HOME: "/home", AWS_REGION: "us-east-1" }, readTextFile }).put(PACK, [BYTES]);
+  deepEqual(server.requests.map(keyOf), ["printed"]);
 });
