@@ -9,6 +9,7 @@ import {
   StoreFullError,
   TemporaryError,
 } from "../../../src/base/errors.ts";
+import { systemClock } from "../../../src/base/clock.ts";
 import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
 import { answer, ENDPOINT, KEYS, refusal, S3Double, type S3DoubleOptions, storeOn } from "./s3_double.ts";
 
@@ -350,6 +351,9 @@ Deno.test("a program of the profile is run by the shell", async () => {
   const readTextFile = (path: string) =>
     Promise.resolve(path === "/home/.aws/config" ? `[default]\ncredential_process = ${line}\n` : undefined);
   const server = double();
-  await storeOn(server, { env: { HOME: "/home", AWS_REGION: "us-east-1" }, readTextFile }).put(PACK, [BYTES]);
+  await storeOn(server, { env: { HOME: "/home", AWS_REGION: "us-east-1" }, readTextFile, clock: systemClock }).put(
+    PACK,
+    [BYTES],
+  );
   deepEqual(server.requests.map(keyOf), ["printed"]);
 });
