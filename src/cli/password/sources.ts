@@ -69,6 +69,9 @@ async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword>
   return { password: first, isRandom: false };
 }
 
+/** What a command that prints the password does not need to know. */
+const OWN_VARIABLE = /^(AGENT|RESTIC)_(FROM_)?PASSWORD/;
+
 /** A password that nobody has to be asked for, or undefined. Variables come as the program whose they are takes them. */
 async function configuredPassword(
   options: PasswordOptions,
@@ -76,7 +79,8 @@ async function configuredPassword(
   use: PasswordUse,
 ): Promise<Uint8Array | undefined> {
   const fromFile = (path: string) => passwordOfFile(path, "password", use);
-  const fromCommand = (command: string) => passwordOfCommand(command, context.withheldSecrets ?? []);
+  const missed = (context.withheldSecrets ?? []).filter((name) => !OWN_VARIABLE.test(name));
+  const fromCommand = (command: string) => passwordOfCommand(command, missed);
   if (options.passwordFile !== undefined) return await fromFile(options.passwordFile);
   if (options.passwordCommand !== undefined) return await fromCommand(options.passwordCommand);
   const { env } = context;
