@@ -7,6 +7,7 @@ import {
   ExistsError,
   NoRepositoryError,
   NotFoundError,
+  StoreError,
   StoreFullError,
   TemporaryError,
   WrongPasswordError,
@@ -15,14 +16,16 @@ import { init } from "../../src/ops/init.ts";
 import { keyAdd, keyChange } from "../../src/ops/keys.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { type Fault, type FaultPlan, withFaults } from "../../src/store/fault.ts";
+import { ForwardingStore } from "../../src/store/forwarding.ts";
 import { openMemoryStore } from "../../src/store/memory.ts";
 import { withRetries } from "../../src/store/retry.ts";
 import type { RetryPolicy } from "../../src/store/retry_decision.ts";
-import { type BlobStore, CONFIG_FILE } from "../../src/store/store.ts";
+import { type BlobStore, CONFIG_FILE, type FileName } from "../../src/store/store.ts";
 import { accessTo, CHEAP_KDF, copyOf, fakeWorld, memoryRepository, namesOf, PASSWORD } from "../helpers/world.ts";
 
 const NEW = "a new one";
 const MOST_CALLS = 40;
+const FEWEST_CALLS = 5;
 const FAULTS: readonly Fault[] = [
   { type: "fail", error: new StoreFullError("full") },
   { type: "fail", error: new DeniedError("denied") },
@@ -77,24 +80,23 @@ interface Trial {
   readonly work: Work;
   /** What is in the store before. */
   readonly before: BlobStore;
-  readonly plan: FaultPlan;
-  readonly retries?: boolean;
+  /** Puts a store that fails around the one that counts. */
+  readonly failing: (store: BlobStore, world: WorldOfTest) => BlobStore;
+  /** What happens when the work is over. */
+  readonly afterwards?: () => Promise<unknown>;
 }
 
-/** Tries it once; fails the test where somebody is locked out. Gives whether it was done, and how many calls it took. */
-async function attempt({ work, before, plan, retries = false }: Trial): Promise<{ isDone: boolean; calls: number }> {
+/** Does the work once, and fails the test where somebody is locked out. */
+async function attempt({ work, before, failing, afterwards }: Trial): Promise<void> {
   const store = await copyOf(before);
   const world = cheapWorld();
   const { password, isUnused } = observed();
   const hadRepository = await opens(before, PASSWORD, world);
-  const failing = withFaults(store, plan);
-  const seen = retries
-    ? withRetries(failing, { clock: world.clock, random: world.randomBytes, policy: FEW_TRIES })
-    : failing;
-  const isDone = await work(seen, password, world).then(() => true, (error) => {
+  const isDone = await work(failing(store, world), password, world).then(() => true, (error) => {
     if (!(error instanceof AgentError)) throw error;
     return false;
   });
+  await afterwards?.();
   const opensWithNew = await opens(store, NEW, world);
   assert.ok(!(isUnused() && opensWithNew), "a password that opens the repository is said to be unused");
   if (isDone) assert.ok(opensWithNew && !isUnused(), "done, and the new password does not open it");
@@ -102,7 +104,35 @@ async function attempt({ work, before, plan, retries = false }: Trial): Promise<
   else if (!opensWithNew) {
     await assert.rejects(store.size(CONFIG_FILE), NotFoundError, "a repository that nobody opens");
   }
-  return { isDone, calls: failing.calls.length };
+}
+
+/** How a put may end that is neither done nor undone when it says that it failed. */
+type OddEnding = "stored and then refused" | "on its way";
+
+/** Its put of a given number ends oddly. */
+class OddStore extends ForwardingStore {
+  readonly #number: number;
+  readonly #ending: OddEnding;
+  puts = 0;
+  /** Lets what was on its way arrive. */
+  arrive: () => Promise<void> = () => Promise.resolve();
+
+  constructor(inner: BlobStore, number: number, ending: OddEnding) {
+    super(inner);
+    this.#number = number;
+    this.#ending = ending;
+  }
+
+  override async put(file: FileName, content: readonly Uint8Array[]): Promise<void> {
+    if (++this.puts !== this.#number) return await this.inner.put(file, content);
+    if (this.#ending === "stored and then refused") {
+      await this.inner.put(file, content);
+      throw new StoreError("the folder cannot be flushed");
+    }
+    const copy = content.map((part) => part.slice());
+    this.arrive = () => this.inner.put(file, copy);
+    throw new TemporaryError("no answer");
+  }
 }
 
 const SCENES: readonly (readonly [name: string, work: Work, before: () => Promise<BlobStore>])[] = [
@@ -115,9 +145,28 @@ for (const [name, work, makeBefore] of SCENES) {
   Deno.test(`${name}: a fault of any kind at any call of the store locks nobody out`, async () => {
     const before = await makeBefore();
     for (const fault of FAULTS) {
-      for (let number = 1, calls = number; number <= calls; number++) {
-        assert.ok(number < MOST_CALLS);
-        ({ calls } = await attempt({ work, before, plan: (call) => call.number === number ? fault : undefined }));
+      for (let number = 1, isReached = true; isReached; number++) {
+        isReached = false;
+        const plan: FaultPlan = (call) => {
+          if (call.number !== number) return undefined;
+          isReached = true;
+          return fault;
+        };
+        await attempt({ work, before, failing: (store) => withFaults(store, plan) });
+        assert.ok(isReached || number > FEWEST_CALLS);
+      }
+    }
+  });
+
+  Deno.test(`${name}: a put that was stored or arrives later, though it failed, locks nobody out`, async () => {
+    const before = await makeBefore();
+    for (const ending of ["stored and then refused", "on its way"] as const) {
+      for (let number = 1, isReached = true; isReached; number++) {
+        let odd: OddStore | undefined;
+        const failing = (store: BlobStore) => odd = new OddStore(store, number, ending);
+        await attempt({ work, before, failing, afterwards: () => odd!.arrive() });
+        isReached = odd!.puts >= number;
+        assert.ok(isReached || number > 2, "a key and a config, or a lock and a key");
       }
     }
   });
@@ -127,7 +176,13 @@ for (const [name, work, makeBefore] of SCENES) {
     const faults = fc.array(fc.option(fc.constantFrom(...FAULTS), { freq: 3 }), { maxLength: MOST_CALLS });
     await fc.assert(
       fc.asyncProperty(faults, async (plan) => {
-        await attempt({ work, before, plan: ({ number }) => plan[number - 1] ?? undefined, retries: true });
+        const failing = (store: BlobStore, { clock, randomBytes }: WorldOfTest) =>
+          withRetries(withFaults(store, ({ number }) => plan[number - 1] ?? undefined), {
+            clock,
+            random: randomBytes,
+            policy: FEW_TRIES,
+          });
+        await attempt({ work, before, failing });
       }),
       FIXED,
     );
