@@ -1,6 +1,6 @@
 /** The file of a new password: private, never over another one, and there as long as its password may open something. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { AgentError, ExitCode, TemporaryError, UsageError } from "../../../src/base/errors.ts";
+import { type AgentError, ExitCode, TemporaryError, UsageError } from "../../../src/base/errors.ts";
 import { writePasswordFile } from "../../../src/cli/password/new_file.ts";
 import { seededRandom } from "../../helpers/world.ts";
 
