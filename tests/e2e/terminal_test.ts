@@ -1,7 +1,15 @@
 /** The agent on a terminal: passwords, progress, refusals and Ctrl-C. `script` makes the terminal. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
-import { bulkNoise, eventually, isGone, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
+import {
+  bulkNoise,
+  emptySandbox,
+  eventually,
+  isGone,
+  type Running,
+  type Sandbox,
+  sandbox,
+} from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { PASSWORD } from "../helpers/world.ts";
 import { writeLock } from "./foreign_lock.ts";
@@ -28,11 +36,72 @@ programTest({
     assert.equal(exitCode, ExitCode.done, stdout);
     assert.match(stdout, /1 backup in 1 series/);
     assert.ok(!stdout.includes(PASSWORD), "what was typed is not shown");
+  },
+});
+
+programTest({
+  name: "a password may be typed three times, and is asked for again only on a terminal",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    const env = { AGENT_PASSWORD_FILE: undefined };
+    await using right = onTerminal(script, box, '"$AGENT" ls', env);
+    const guesses = ["guess", "", PASSWORD];
+    for (const [i, guess] of guesses.entries()) {
+      await eventually("a question", () => timesAsked(right) > i || undefined);
+      await right.write(`${guess}\r`);
+    }
+    const { exitCode, stdout } = await right.outcome();
+    assert.equal(exitCode, ExitCode.done, stdout);
+    assert.ok(
+      stdout.startsWith(`${QUESTION}\r\nWrong password. ${QUESTION}\r\nWrong password. ${QUESTION}\r\n`),
+      stdout,
+    );
 
     await using wrong = onTerminal(script, box, '"$AGENT" ls', env);
-    await shown(wrong, QUESTION);
-    await wrong.write("guess\r");
-    assert.equal((await wrong.outcome()).exitCode, ExitCode.wrongPassword);
+    for (const i of guesses.keys()) {
+      await eventually("a question", () => timesAsked(wrong) > i || undefined);
+      await wrong.write("guess\r");
+    }
+    const outcome = await wrong.outcome();
+    assert.equal(outcome.exitCode, ExitCode.wrongPassword);
+    assert.match(outcome.stdout, /agent: Wrong password for .*\r\n$/);
+
+    await box.file("wrong", "guess");
+    for (const option of ["-p wrong", "--password-command 'cat wrong'"]) {
+      await using unasked = onTerminal(script, box, `"$AGENT" ls ${option}`, env);
+      const refused = await unasked.outcome();
+      assert.equal(refused.exitCode, ExitCode.wrongPassword);
+      assert.match(refused.stdout, /^agent: Wrong password for [^\n]*\r\n$/);
+    }
+  },
+});
+
+function timesAsked({ stdoutSoFar }: Running): number {
+  return stdoutSoFar.split(QUESTION).length - 1;
+}
+
+programTest({
+  name: "what is typed counts byte by byte, Ctrl-U begins anew, Ctrl-D gives up",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await emptySandbox();
+    const latin1 = Uint8Array.from([0x70, 0xe4, 0x73, 0x73]);
+    await box.file("latin1", latin1);
+    await box.ok(["init", "-p", "latin1"]);
+    const env = { AGENT_PASSWORD_FILE: undefined };
+    await using typed = onTerminal(script, box, '"$AGENT" ls', env);
+    await shown(typed, QUESTION);
+    await typed.write(Uint8Array.from([...new TextEncoder().encode("typo\x15"), ...latin1, 13]));
+    const { exitCode, stdout } = await typed.outcome();
+    assert.equal(exitCode, ExitCode.done, stdout);
+
+    await using left = onTerminal(script, box, '"$AGENT" ls', env);
+    await shown(left, QUESTION);
+    await left.write("\x04");
+    const outcome = await left.outcome();
+    assert.equal(outcome.exitCode, ExitCode.usage);
+    assert.match(outcome.stdout, /agent: No password given: /);
   },
 });
 
