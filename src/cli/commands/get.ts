@@ -85,7 +85,10 @@ async function restore(open: OpenBackup, options: GetOptions, context: CliContex
   const { target, overwrite = false } = options;
   if (target === undefined) {
     const file = chooseFile(open.files, options.file);
-    if (options.output === undefined) return [await open.read(file, terminalGuard(context))];
+    if (options.output === undefined) {
+      if (context.stdout.isClosed) throw new UsageError("Standard output is closed: use -o FILE, or open it");
+      return [await open.read(file, terminalGuard(context))];
+    }
     return [await intoFile(options.output, overwrite, (sink) => open.read(file, sink))];
   }
   const files = options.file === undefined ? open.files : [chooseFile(open.files, options.file)];

@@ -112,7 +112,11 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
   }
+  const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty");
+  if (host === "") {
+    throw new UsageError("This machine has no host name: say with --host for which one the backup counts");
+  }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
   const request: Omit<PutRequest, "source"> = {
@@ -125,7 +129,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     chunkAverage,
     compression: options.compression,
     tags: options.tag ?? [],
-    host: options.host ?? context.world.identity.hostname,
+    host,
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),
