@@ -67,6 +67,16 @@ export function localError(thrown: unknown, verb: string, path: string): AgentEr
   return broken(`${failed}: ${messageOf(thrown).split("\n", 1)[0]}; check the path and the filesystem`, thrown);
 }
 
+/**
+ * Whether the filesystem says that it cannot do such a thing at all, as some cannot flush a folder, or keep modes: EINVAL
+ * (Linux fsync(2)), ENOTTY (SMB on macOS, some FUSE mounts), and the others by their names.
+ */
+export function isUnsupported(thrown: unknown): boolean {
+  return UNSUPPORTED.has(osCode(thrown));
+}
+
+const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY"]);
+
 /** The operating system's name of a failure, such as `ENOENT`; `undefined` where the value carries none. */
 export function osCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
