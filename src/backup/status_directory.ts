@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import type { StatusDestination } from "../format/twindb_status.ts";
-import { type FileSystem, writeNewFile } from "../store/local_file.ts";
+import { type FileSystem, temporaryBeside, writeNewFile } from "../store/local_file.ts";
 import { makeDurableFolders } from "../store/local_folder.ts";
 
 /** Less what the process's mask takes away. */
@@ -39,7 +39,7 @@ export function statusDirectory(
       const file = inside(directory, path);
       try {
         await makeDurableFolders(dirname(file), FOLDER_MODE, files);
-        const temporaryPath = join(dirname(file), `.status-${random(8).toHex()}.tmp`);
+        const temporaryPath = temporaryBeside(file, random);
         await writeNewFile({ path: file, temporaryPath, files }, [new TextEncoder().encode(text)], { replaces: true });
       } catch (error) {
         throw new AgentError(`Cannot write the status file "${file}": ${messageOf(error)}`, { cause: error });

@@ -2,7 +2,8 @@
  * A file on a local filesystem that appears under its name when it is whole: written beside it, flushed, then linked or
  * renamed. Whatever this program writes to be kept is written here.
  */
-import { dirname } from "node:path/posix";
+import { dirname, join } from "node:path/posix";
+import { encodeHex } from "../base/hex.ts";
 import { isUnsupported, osCode } from "./local_errors.ts";
 import { syncFolder } from "./local_folder.ts";
 
@@ -125,6 +126,14 @@ export class NewFile {
       await this.#files.rename(this.#temporaryPath, this.#path);
     });
   }
+}
+
+/**
+ * A path in the folder of `path` for a file in the making, by random bytes that nobody else has. Its name says nothing of
+ * the final one, which may be as long as a name can be.
+ */
+export function temporaryBeside(path: string, random: (lengthBytes: number) => Uint8Array): string {
+  return join(dirname(path), `.agent-${encodeHex(random(8))}.partial`);
 }
 
 /** Writes a whole small file, as `NewFile` does; a failure leaves nothing of it. Throws the filesystem's own errors. */

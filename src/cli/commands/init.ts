@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import { init } from "../../ops/init.ts";
+import { temporaryBeside, writeNewFile } from "../../store/local_file.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { systemReason } from "../failure.ts";
@@ -61,11 +62,12 @@ async function chosenPassword(options: InitOptions, context: CliContext): Promis
 
 const PASSWORD_BYTES = 32;
 
-/** A new password of 256 random bits, in a new file that only its owner can read. */
+/** A new password of 256 random bits, in a new file that only its owner can read, and that survives a power cut. */
 async function writePassword(path: string, { world }: CliContext): Promise<string> {
   const password = world.randomBytes(PASSWORD_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
   try {
-    await Deno.writeTextFile(path, `${password}\n`, { createNew: true, mode: 0o600 });
+    const file = { path, temporaryPath: temporaryBeside(path, world.randomBytes) };
+    await writeNewFile(file, [new TextEncoder().encode(`${password}\n`)], { replaces: false, mode: 0o600 });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new UsageError(`Refusing to overwrite "${path}": it may hold the password of another repository`, {
