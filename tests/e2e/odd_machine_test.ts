@@ -215,6 +215,14 @@ await oddMachineTest({
   },
 });
 
+Deno.test("a backup of the first second of 1970 is one as any other", async () => {
+  await using box = await sandbox();
+  const id = await box.put("s", "hello", "--time", "1970-01-01T00:00:00Z");
+  assert.equal(await box.ok(["get", "s@1970-01-01T00:00:00Z", "-q"]), "hello");
+  assert.deepEqual((await box.json(["ls"])).map((row) => [row["id"], row["started"]]), [[id, "1970-01-01T00:00:00Z"]]);
+  await box.ok(["check", "--read-data"]);
+});
+
 Deno.test("closed standard streams are told of where they matter, and nowhere else", async () => {
   await using box = await sandbox();
   await box.put("s", "hello");
