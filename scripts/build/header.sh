@@ -7,6 +7,57 @@ set -u
 self=$0
 why=
 
+refuse() {
+  echo "agent: $*" >&2
+  exit 1
+}
+
+# What the runtime would meet with a crash, it or one of its threads. Its soft limit of open files it raises itself.
+look_around() {
+  [ -e /proc/self/exe ] ||
+    refuse "There is no /proc here, and the runtime does not start without: mount it (mount -t proc proc /proc)"
+  files=$(ulimit -H -n 2>/dev/null) || files=
+  below "$files" @LEAST_OPEN_FILES@ &&
+    refuse "No more than $files files may be open here: raise the limit to @LEAST_OPEN_FILES@ or more" \
+      "(ulimit -n, LimitNOFILE= of a systemd unit)"
+  addresses=$(ulimit -v 2>/dev/null) || addresses=
+  below "$addresses" @LEAST_ADDRESS_KB@ &&
+    refuse "The address space is limited to $addresses kB here, and the runtime reserves @LEAST_ADDRESS_KB@ kB of it," \
+      "most of which it never uses: take that limit away (ulimit -v unlimited, LimitAS= of a systemd unit)" \
+      "and limit memory with a cgroup (MemoryMax=)"
+  return 0
+}
+
+# Whether $1 is a number, and below $2: "unlimited" and what a shell without such a limit says are not.
+below() {
+  case $1 in
+    '' | *[!0-9]*) return 1 ;;
+  esac
+  [ "$1" -lt "$2" ]
+}
+
+# The runtime would open /dev/null in the place of a closed stream, and what is written there would seem to be taken.
+note_closed_streams() {
+  closed=
+  { true 9<&0; } 2>/dev/null || {
+    closed=stdin
+    exec </dev/null
+  }
+  { true 9>&1; } 2>/dev/null || {
+    closed="$closed stdout"
+    exec >/dev/null
+  }
+  { true 9>&2; } 2>/dev/null || exec 2>/dev/null
+}
+
+# A service may be forbidden to make memory executable, which nothing shows but a start of the runtime. It takes 20 ms.
+try_in_service() {
+  [ -n "${INVOCATION_ID-}" ] || return 0
+  echo 0 | "$runtime" run @PROBE_FLAGS@ - >/dev/null 2>&1 ||
+    refuse "The runtime does not start in this service: it compiles JavaScript to memory that it then executes," \
+      "so take MemoryDenyWriteExecute= out of the unit, or what else forbids that"
+}
+
 # Whether $1 is, or can be made, a directory of this user's: files of anybody else are never executed.
 own() {
   [ -d "$1" ] || mkdir -m 700 -p -- "$1" 2>/dev/null
@@ -85,10 +136,11 @@ settle_somewhere() {
   { [ -k "$temporary" ] || [ -O "$temporary" ]; } && [ ! -L "$private" ] && settle "$private"
 }
 
-settle_somewhere || {
-  echo "agent: Cannot unpack the runtime${why:-; no home and no safe temporary directory}:" \
-    "set AGENT_RUNTIME_DIR to a directory of your own with 150 MB free that allows execution" >&2
-  exit 1
-}
-export AGENT_CALLER_DENO_DIR="${DENO_DIR-}" DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1
+look_around
+note_closed_streams
+settle_somewhere ||
+  refuse "Cannot unpack the runtime${why:-; no home and no safe temporary directory}:" \
+    "set AGENT_RUNTIME_DIR to a directory of your own with 150 MB free that allows execution"
+export AGENT_CALLER_CLOSED="$closed" AGENT_CALLER_DENO_DIR="${DENO_DIR-}" DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1
+try_in_service
 exec "$runtime" run @FLAGS@ "$program/main.js" "$@"

@@ -13,7 +13,8 @@ const FOLDER = "agent";
 /**
  * The cache directory: the option, `AGENT_CACHE_DIR`, a folder in `RESTIC_CACHE_DIR` (restic's own files there have
  * another layout), in `XDG_CACHE_HOME`, or in `~/.cache` (XDG Base Directory Specification, which passes over relative
- * paths). Undefined where none of them is known: then nothing is cached. An empty variable counts as not set.
+ * paths). Undefined where none of them is known: then nothing is cached. An empty variable counts as not set, and so does a
+ * home of `/`, which containers give to users that have none.
  */
 export function cacheDirectory(option: string | undefined, env: Environment): string | undefined {
   const own = option || env("AGENT_CACHE_DIR");
@@ -23,7 +24,7 @@ export function cacheDirectory(option: string | undefined, env: Environment): st
   const xdg = env("XDG_CACHE_HOME");
   if (xdg?.startsWith("/")) return `${xdg}/${FOLDER}`;
   const home = env("HOME");
-  return home ? `${home}/.cache/${FOLDER}` : undefined;
+  return home && home !== "/" ? `${home}/.cache/${FOLDER}` : undefined;
 }
 
 /** How many bytes the cache may hold: `AGENT_CACHE_LIMIT`, 2 GiB by default. Throws `UsageError` where that is no size. */

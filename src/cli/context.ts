@@ -4,6 +4,8 @@ import type { World } from "../ops/access.ts";
 /** A stream of text or bytes that goes out. */
 export interface Output {
   readonly isTerminal: boolean;
+  /** Whether it was closed before the program began: what is written is lost, without an error. */
+  readonly isClosed?: boolean;
   /** Characters a line has on a terminal. */
   columns(): number;
   write(bytes: Uint8Array): Promise<void>;

@@ -1,5 +1,6 @@
 /** How an error is told: one line for people, or one JSON object for programs, and the exit code either way. */
 import { AgentError, BugError, type ExitCode, messageOf } from "../base/errors.ts";
+import { osCode } from "../store/local_errors.ts";
 import type { CliContext } from "./context.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
 
@@ -34,10 +35,10 @@ function asAgentError(thrown: unknown): AgentError {
   });
 }
 
-/** Deno has classes for the frequent ones; the others are plain errors with the system's code. */
+/** Deno has classes for the frequent ones; the others are plain errors with the system's code or number. */
 function isSystemError(thrown: unknown): boolean {
   if (Object.values(Deno.errors).some((type) => thrown instanceof type)) return true;
-  return thrown instanceof Error && "code" in thrown && /^E[A-Z0-9]+$/.test(String(thrown.code));
+  return /^E[A-Z0-9]+$/.test(osCode(thrown) ?? "");
 }
 
 /** What the operating system says is wrong, without the number and the call that Deno adds. */

@@ -1,70 +1,121 @@
-/** A file that appears under its name only when it is complete: written beside it, flushed, then renamed. */
-import { basename, dirname, join } from "node:path";
+/** Where a restored stream goes: a file that appears under its name when it is whole, or a device or pipe that is there. */
 import { AgentError, UsageError } from "../base/errors.ts";
+import { systemRandomBytes } from "../crypto/random.ts";
 import type { StreamSink } from "../ops/get.ts";
+import { isUnsupported } from "../store/local_errors.ts";
+import { type FileSystem, NewFile, temporaryBeside } from "../store/local_file.ts";
 import { systemReason } from "./failure.ts";
 
-/** A file in the making. One of `keep` and `discard` ends it. */
+/** An output in the making. One of `keep` and `discard` ends it. */
 export interface OutputFile extends StreamSink {
-  /** Flushes it and gives it its name. */
+  /** Flushes it, and gives a file its name. */
   keep(): Promise<void>;
-  /** Removes what was written; safe to call after a failed `keep`. */
+  /** Removes what was written to a file; safe to call after a failed `keep`. */
   discard(): Promise<void>;
 }
 
-/** Opens a file for output. Throws `UsageError` where the name is taken and `overwrite` is not given. */
-export async function openOutputFile(path: string, { overwrite }: { overwrite: boolean }): Promise<OutputFile> {
-  await refuseTaken(path, overwrite);
-  const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.partial`);
-  const file = await attempt(
-    `Cannot create "${path}"`,
-    () => Deno.open(temporary, { write: true, createNew: true, mode: 0o600 }),
-  );
-  let isOpen = true;
-  const close = () => {
-    if (isOpen) file.close();
-    isOpen = false;
-  };
-  return {
-    write: (bytes) => attempt(`Cannot write "${path}"`, () => writeAll(file, bytes)),
-    async keep() {
-      await attempt(`Cannot finish "${path}"`, async () => {
-        await file.sync();
-        close();
-        await Deno.rename(temporary, path);
-        await syncDirectory(dirname(path));
-      });
-    },
-    async discard() {
-      close();
-      await Deno.remove(temporary).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      });
-    },
-  };
+/** How an output is opened. */
+export interface OutputFileOptions {
+  /** Whether what is there may be replaced: a file, or what a disk holds. */
+  readonly overwrite: boolean;
+  /** Whether devices and pipes will do: such as the user named, and not the backup. */
+  readonly mayBeDevice?: boolean;
+  /** The filesystem; the machine's own by default. */
+  readonly files?: FileSystem;
 }
 
-async function refuseTaken(path: string, overwrite: boolean): Promise<void> {
-  const found = await Deno.lstat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw new AgentError(`Cannot look at "${path}": ${systemReason(error)}`, { cause: error });
-  });
-  if (found?.isDirectory) throw new UsageError(`"${path}" is a directory: name a file`);
+/**
+ * Opens an output. Throws `UsageError` where the name is taken and `overwrite` is not given, and where it is that of
+ * something that cannot be written to.
+ */
+export async function openOutputFile(path: string, options: OutputFileOptions): Promise<OutputFile> {
+  const { files = Deno } = options;
+  const found = await lookAt(path);
+  if (found?.isDirectory || path === "" || path.endsWith("/")) {
+    throw new UsageError(`"${path}" is a directory: name a file`);
+  }
+  if (found && options.mayBeDevice && isDevice(found)) return await openDevice(path, found, options);
   if (found && !found.isFile) {
     throw new UsageError(
       `"${path}" is no regular file: name another, or leave the option away and redirect standard output`,
     );
   }
-  if (found && !overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
+  if (await isLink(path)) throw new UsageError(`"${path}" is a symbolic link: name the file itself`);
+  if (found && !options.overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
+  return await openNewFile(path, files);
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+/** Whether a path that a user names for output is just another name of standard output, which is open already. */
+export function isStandardOutput(path: string): boolean {
+  return path === "-" || /^\/(dev\/stdout|dev\/fd\/1|proc\/self\/fd\/1)$/.test(path);
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  using directory = await Deno.open(path);
-  await directory.sync();
+async function openNewFile(path: string, files: FileSystem): Promise<OutputFile> {
+  const temporaryPath = temporaryBeside(path, systemRandomBytes);
+  const file = await attempt(`Cannot create "${path}"`, () => NewFile.open(path, temporaryPath, files));
+  return {
+    write: (bytes) => attempt(`Cannot write "${path}"`, () => file.write(bytes)),
+    keep: () => attempt(`Cannot finish "${path}"`, () => file.keep({ replaces: true })),
+    discard: () => file.discard(),
+  };
+}
+
+/** What is there is written to as it is: nothing can take its place, and what was written cannot be taken back. */
+async function openDevice(
+  path: string,
+  { isBlockDevice }: Deno.FileInfo,
+  { overwrite, files = Deno }: OutputFileOptions,
+): Promise<OutputFile> {
+  if (isBlockDevice && !overwrite) throw new UsageError(`"${path}" is a disk: --overwrite replaces what it holds`);
+  const device = await attempt(`Cannot open "${path}"`, () => files.open(path, { write: true }));
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) device.close();
+    isOpen = false;
+  };
+  return {
+    write: (bytes) => attempt(`Cannot write "${path}"`, () => writeAll(device, bytes)),
+    keep: () =>
+      attempt(`Cannot finish "${path}"`, async () => {
+        await flushDevice(device);
+        close();
+      }),
+    discard: () => Promise.resolve(close()),
+  };
+}
+
+async function writeAll(device: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await device.write(bytes.subarray(at));
+}
+
+async function flushDevice(device: Deno.FsFile): Promise<void> {
+  try {
+    await device.sync();
+  } catch (error) {
+    if (!isUnsupported(error)) throw error; // pipes and most devices have nothing to flush
+  }
+}
+
+function isDevice({ isBlockDevice, isCharDevice, isFifo, isSocket }: Deno.FileInfo): boolean {
+  return Boolean(isBlockDevice || isCharDevice || isFifo || isSocket);
+}
+
+/** What the path leads to, links followed; undefined where there is nothing. */
+async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
+  return await orAbsent(path, () => Deno.stat(path));
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await orAbsent(path, () => Deno.lstat(path)))?.isSymlink ?? false;
+}
+
+async function orAbsent(path: string, look: () => Promise<Deno.FileInfo>): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw new AgentError(`Cannot look at "${path}": ${systemReason(error)}`, { cause: error });
+  }
 }
 
 async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -1,14 +1,15 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
+import { AgentError, ExitCode, InterruptedError, type LockedError, UsageError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { reportFailure, systemReason } from "./failure.ts";
+import { assertOpenFiles } from "./open_files.ts";
 import { printable, writeLine } from "./output.ts";
 import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
-import { ownProcessMark, processExists } from "./process_table.ts";
+import { ownProcessMark, processExists, textOf } from "./process_table.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "./program.ts";
 import { Environment } from "./secrets.ts";
 import { writeWarning } from "./warning.ts";
@@ -23,11 +24,20 @@ const USUAL_COLUMNS = 80;
 export async function main(): Promise<never> {
   const interrupt = interruptOnSignals();
   const context = processContext(interrupt);
-  const unreadable = unreadableArgument(Deno.args, () => readOwnProcess("cmdline"));
-  const code = unreadable === undefined
-    ? await runCommandLine(Deno.args, context)
-    : await reportFailure(unreadable, context, { json: asksForJson(Deno.args), debug: false });
+  const code = await lookAround(context) ?? await runCommandLine(Deno.args, context);
   Deno.exit(code);
+}
+
+/** Tells what this process cannot work with, and gives the exit code for it; undefined where there is nothing of that. */
+async function lookAround(context: CliContext): Promise<ExitCode | undefined> {
+  try {
+    assertOpenFiles(textOf("/proc/self/limits") ?? "");
+    const unreadable = unreadableArgument(Deno.args, () => readOwnProcess("cmdline"));
+    if (unreadable !== undefined) throw unreadable;
+    return undefined;
+  } catch (error) {
+    return await reportFailure(error, context, { json: asksForJson(Deno.args), debug: false });
+  }
 }
 
 function processContext(interrupt: Interrupt): CliContext {
@@ -36,12 +46,13 @@ function processContext(interrupt: Interrupt): CliContext {
   const json = asksForJson(Deno.args);
   const environment = processEnvironment();
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
+  const closed = closedStreams();
   return {
     env: (name) => environment.get(name),
     envBytes: (name) => environment.bytes(name),
     withheldSecrets: environment.withheld,
-    stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
-    stdout: standardOutput(),
+    stdin: standardInput(closed.includes("stdin")),
+    stdout: standardOutput(closed.includes("stdout")),
     stderr,
     world: {
       clock: systemClock,
@@ -78,10 +89,21 @@ function waitingText({ message }: LockedError): string {
   return `agent: waiting: ${printable(message.split("; ")[0]!)}`;
 }
 
-function standardOutput(): Output {
+function standardInput(isClosed: boolean): CliContext["stdin"] {
+  return {
+    isTerminal: Deno.stdin.isTerminal(),
+    read(target) {
+      if (isClosed) return Promise.reject(new UsageError("Standard input is closed: there is nothing to read from it"));
+      return Deno.stdin.read(target);
+    },
+  };
+}
+
+function standardOutput(isClosed: boolean): Output {
   const output = outputOf(Deno.stdout);
   return {
     ...output,
+    isClosed,
     async write(bytes) {
       try {
         await output.write(bytes);
@@ -113,9 +135,26 @@ function outputOf(stream: typeof Deno.stdout): Output {
 }
 
 function identity() {
-  const { username, uid, gid } = userInfo();
   const mark = ownProcessMark();
-  return { hostname: hostname(), username, pid: Deno.pid, uid, gid, ...mark && { process: mark } };
+  return { hostname: hostname(), ...user(), pid: Deno.pid, ...mark && { process: mark } };
+}
+
+/** Who runs this. A number that no account has, as containers give it, is a name of its own, as it is for `ls -l`. */
+function user() {
+  try {
+    const { username, uid, gid } = userInfo();
+    return { username, uid, gid };
+  } catch {
+    const uid = Deno.uid() ?? 0;
+    return { username: String(uid), uid, gid: Deno.gid() ?? 0 };
+  }
+}
+
+/** The standard streams that are closed, as the shell header saw them; the compiled form cannot know. */
+function closedStreams(): readonly string[] {
+  const closed = Deno.env.get("AGENT_CALLER_CLOSED") ?? "";
+  Deno.env.delete("AGENT_CALLER_CLOSED");
+  return closed.split(" ");
 }
 
 type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;

@@ -53,7 +53,8 @@ function startOf(pid: number): number | undefined {
   return Number.isSafeInteger(started) ? started : undefined;
 }
 
-function textOf(path: string): string | undefined {
+/** The text of a file that tells something about the system, without white space around it; undefined if unreadable. */
+export function textOf(path: string): string | undefined {
   return unlessUnreadable(() => Deno.readTextFileSync(path).trim());
 }
 

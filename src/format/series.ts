@@ -20,6 +20,8 @@ export const MAX_PATH_BYTES = 1024;
 export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 
 const SIDECAR_SUFFIX = ".manifest.json";
+/** Longest last part of a series, so that the name of its manifest is one that filesystems take. */
+const MAX_LAST_BYTES = MAX_NAME_BYTES - SIDECAR_SUFFIX.length;
 const PART_DIGITS = 5;
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\"]/;
@@ -29,6 +31,19 @@ export function parseSeries(text: string): SeriesName {
   const problem = seriesProblem(text);
   if (problem !== null) throw new UsageError(`Not a series name: ${JSON.stringify(text)}: ${problem}`);
   return text as SeriesName;
+}
+
+/**
+ * `text` as the name of a series that a backup is made in; throws `UsageError` that says what is wrong with it. Such that
+ * only reads takes longer names, too: there may be backups of that name.
+ */
+export function parseNewSeries(text: string): SeriesName {
+  const series = parseSeries(text);
+  if (byteLength(sidecarPath(series.split("/").at(-1)!)) <= MAX_NAME_BYTES) return series;
+  throw new UsageError(
+    `Not a series name: ${JSON.stringify(text)}: its last part is longer than ${MAX_LAST_BYTES} bytes, and with ` +
+      `"${SIDECAR_SUFFIX}" behind it no file name any more`,
+  );
 }
 
 /** `text` as the file name of a stream; throws `UsageError` that says what is wrong with it. */

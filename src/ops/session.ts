@@ -9,13 +9,14 @@ import { blobsToConfirm, confirmParent, type ParentChoice } from "../backup/pare
 import { commitBackup, type WrittenStream } from "../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../backup/content_list.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
+import { similarSeriesWarning } from "../backup/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../chunker/gear.ts";
 import type { ChunkerParameters } from "../chunker/parameters.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
 import type { JsonObject } from "../format/json_text.ts";
 import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../format/manifest.ts";
-import { DAMAGED_SERIES_PREFIX, type SeriesName, type StreamPath } from "../format/series.ts";
+import { DAMAGED_SERIES_PREFIX, parseNewSeries, type SeriesName, type StreamPath } from "../format/series.ts";
 import { formatTimestamp } from "../format/time.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
@@ -78,7 +79,7 @@ export interface WrittenBackup {
   readonly bytesWritten: number;
   /** What people should know of its streams, a line each. */
   readonly notes: readonly string[];
-  /** What somebody should look at in its streams, a line each; warnings of its level are in `decision`. */
+  /** What somebody should look at in its name and its streams, a line each; warnings of its level are in `decision`. */
   readonly warnings: readonly string[];
 }
 
@@ -128,6 +129,7 @@ export interface SessionTools extends WriteOptions {
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
+  parseNewSeries(request.series); // A program may have only read it.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
@@ -282,7 +284,8 @@ export class Session {
       },
     });
     const { decision } = choice;
-    const warnings = streams.flatMap((stream) => stream.warnings);
+    const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
+    const warnings = [...similar === undefined ? [] : [similar], ...streams.flatMap((stream) => stream.warnings)];
     return { backup, manifest, decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams), warnings };
   }
 

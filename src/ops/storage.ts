@@ -7,7 +7,7 @@
 import { withoutCopies } from "../backup/backup.ts";
 import { UsageError } from "../base/errors.ts";
 import { withGivenName } from "../backup/backup_name.ts";
-import { type BackupName, parseBackupName, parseSeries, type SeriesName } from "../format/series.ts";
+import { type BackupName, parseBackupName, parseNewSeries, type SeriesName } from "../format/series.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import { forget } from "./forget.ts";
@@ -91,7 +91,7 @@ class RepositoryStorage implements BackupStorage {
   }
 
   async startBackup(directory: string, name: string, options: StartBackupOptions = {}): Promise<BackupHandle> {
-    const series = parseSeries(directory);
+    const series = parseNewSeries(directory);
     const backupName = parseBackupName(name);
     const request = this.#requestFor(series, backupName, options);
     return await this.#current().write({ name: backupName, request, options });

@@ -7,8 +7,10 @@ import { StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { folderOfKind, isNameOfKind, isPackFolder, relativePath, REPOSITORY_FOLDERS } from "./layout.ts";
 import { localError, osCode } from "./local_errors.ts";
+import type { FileSystem } from "./local_file.ts";
+import { makeDurableFolder, makeDurableFolders, makeFolder, syncFolder } from "./local_folder.ts";
 import { removeLeftovers, temporaryPath } from "./local_leftovers.ts";
-import { AtomicWriter, type FileContent, type FileSystem } from "./local_write.ts";
+import { createFile, type FileContent, flushFile } from "./local_write.ts";
 import { checkRange, resolvedLength, shortFileError } from "./range.ts";
 import type {
   BlobStore,
@@ -68,23 +70,21 @@ class FolderStore implements LocalStore {
   readonly connections = CONNECTIONS;
   readonly uploads = 1;
   readonly #files: FileSystem;
-  readonly #writer: AtomicWriter;
   readonly #random: (lengthBytes: number) => Uint8Array;
 
   constructor(path: string, options: LocalStoreOptions) {
     this.location = path.replace(/(?<=.)\/+$/, "");
     this.#files = options.files ?? Deno;
-    this.#writer = new AtomicWriter(this.#files);
     this.#random = options.random;
   }
 
   async create(options: StoreCallOptions = {}): Promise<void> {
     await attempt("create", this.location, options.signal, async () => {
       const mode = await this.#folderMode();
-      await this.#makeRoot(this.location, mode);
-      for (const folder of REPOSITORY_FOLDERS) await this.#writer.makeFolder(this.#path(folder), mode);
-      await this.#writer.syncFolder(this.#path("data"));
-      await this.#writer.syncFolder(this.location);
+      await makeDurableFolders(this.location, mode, this.#files);
+      for (const folder of REPOSITORY_FOLDERS) await makeFolder(this.#path(folder), mode, this.#files);
+      await syncFolder(this.#path("data"), this.#files);
+      await syncFolder(this.location, this.#files);
     });
   }
 
@@ -100,20 +100,21 @@ class FolderStore implements LocalStore {
   async put(file: FileName, content: FileContent, options: StoreCallOptions = {}): Promise<void> {
     const path = this.#path(relativePath(file));
     await attempt("store", path, options.signal, async () => {
-      await this.#writer.create({
+      const creation = {
         path,
         temporaryPath: temporaryPath(path, encodeHex(this.#random(8))),
         makeFolder: async () => await this.#makeFolders(dirname(relativePath(file)), await this.#folderMode()),
         mode: await this.#fileMode(),
         content,
         signal: options.signal,
-      });
+      };
+      await createFile(creation, this.#files);
     });
   }
 
   async flush(file: FileName): Promise<void> {
     const path = this.#path(relativePath(file));
-    await attempt("flush", path, undefined, () => this.#writer.flush(path));
+    await attempt("flush", path, undefined, () => flushFile(path, this.#files));
   }
 
   async size(file: FileName, options: StoreCallOptions = {}): Promise<number> {
@@ -145,7 +146,7 @@ class FolderStore implements LocalStore {
     const path = this.#path(relativePath(file));
     await attempt("remove", path, options.signal, async () => {
       if (!await found(this.#files.remove(path).then(() => true))) return;
-      if (file.kind !== "pack") await this.#writer.syncFolder(dirname(path));
+      if (file.kind !== "pack") await syncFolder(dirname(path), this.#files);
     });
   }
 
@@ -208,27 +209,12 @@ class FolderStore implements LocalStore {
     return names.flatMap((name, i) => infos[i]?.isFile ? [{ name, size: infos[i].size }] : []);
   }
 
-  /** Creates the repository's folder and, before it, those above it that are missing. */
-  async #makeRoot(path: string, mode: number): Promise<void> {
-    try {
-      await this.#makeDurableFolder(path, mode);
-    } catch (thrown) {
-      if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
-      await this.#makeRoot(dirname(path), mode);
-      await this.#makeDurableFolder(path, mode);
-    }
-  }
-
   /** Creates a folder inside the repository and those between it and the root, which has to exist. */
   async #makeFolders(folder: string, mode: number): Promise<void> {
     const names = folder === "." ? [] : folder.split("/");
     for (let depth = 1; depth <= names.length; depth++) {
-      await this.#makeDurableFolder(this.#path(names.slice(0, depth).join("/")), mode);
+      await makeDurableFolder(this.#path(names.slice(0, depth).join("/")), mode, this.#files);
     }
-  }
-
-  async #makeDurableFolder(path: string, mode: number): Promise<void> {
-    if (await this.#writer.makeFolder(path, mode)) await this.#writer.syncFolder(dirname(path));
   }
 
   async #folderMode(): Promise<number> {

@@ -47,6 +47,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENETUNREACH: { state: "the network cannot be reached; check it and try again", make: temporary },
   // A failing disk and a passing outage of a network mount look the same, so one more try is worth it.
   EIO: { state: "input/output error; check the disk or mount and the system log", make: perhapsPassing },
+  EREMOTEIO: { state: "the disk behind the mount has an error; check it and its log", make: perhapsPassing },
+  EUCLEAN: { state: "the filesystem is damaged; check it (fsck)", make: broken },
+  EFBIG: { state: "the file would be larger than the filesystem or `ulimit -f` allows; raise that", make: broken },
   ENOTDIR: { state: "something in the path is not a folder; check the path", make: broken },
   EISDIR: { state: "it is a folder; check the path", make: broken },
 };
@@ -67,8 +70,39 @@ export function localError(thrown: unknown, verb: string, path: string): AgentEr
   return broken(`${failed}: ${messageOf(thrown).split("\n", 1)[0]}; check the path and the filesystem`, thrown);
 }
 
+/**
+ * Whether the filesystem says that it cannot do such a thing at all, as some cannot flush a folder, or keep modes: EINVAL
+ * (Linux fsync(2)), ENOTTY (SMB on macOS, some FUSE mounts), and the others by their names.
+ */
+export function isUnsupported(thrown: unknown): boolean {
+  return UNSUPPORTED.has(osCode(thrown));
+}
+
+const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY"]);
+
 /** The operating system's name of a failure, such as `ENOENT`; `undefined` where the value carries none. */
 export function osCode(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
-  return typeof thrown.code === "string" ? thrown.code : undefined;
+  if (!(thrown instanceof Error)) return undefined;
+  if ("code" in thrown && typeof thrown.code === "string") return thrown.code;
+  return UNNAMED_CODES[/\(os error (\d+)\)/.exec(thrown.message)?.[1] ?? ""];
 }
+
+/** What Deno gives as a number in the message only; the numbers are Linux's (asm-generic/errno.h). */
+const UNNAMED_CODES: Readonly<Record<string, string>> = {
+  6: "ENXIO",
+  19: "ENODEV",
+  23: "ENFILE",
+  25: "ENOTTY",
+  26: "ETXTBSY",
+  27: "EFBIG",
+  31: "EMLINK",
+  37: "ENOLCK",
+  38: "ENOSYS",
+  75: "EOVERFLOW",
+  100: "ENETDOWN",
+  112: "EHOSTDOWN",
+  116: "ESTALE",
+  117: "EUCLEAN",
+  121: "EREMOTEIO",
+  122: "EDQUOT",
+};

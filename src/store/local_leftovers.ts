@@ -1,7 +1,7 @@
 /** Temporary files in a local store whose writers were killed: found by their names, judged by their age. */
 import { isNameOfKind, REPOSITORY_FOLDERS } from "./layout.ts";
 import { osCode } from "./local_errors.ts";
-import type { FileSystem } from "./local_write.ts";
+import type { FileSystem } from "./local_file.ts";
 import type { Leftovers, RemoveLeftoversOptions } from "./store.ts";
 
 /** Both this program and restic write `NAME-tmp-…` beside the final name. */

@@ -23,6 +23,7 @@ Deno.test("the cache lies where the first of option and variables says", () => {
   assert.equal(cacheDirectory(undefined, environment(withoutRestic)), "/x/agent");
   assert.equal(cacheDirectory(undefined, environment({ XDG_CACHE_HOME: "relative", HOME: "/h" })), "/h/.cache/agent");
   assert.equal(cacheDirectory("", environment({ AGENT_CACHE_DIR: "", RESTIC_CACHE_DIR: "", HOME: "" })), undefined);
+  assert.equal(cacheDirectory(undefined, environment({ HOME: "/" })), undefined);
 });
 
 Deno.test("the limit is 2 GiB unless a variable says otherwise", () => {

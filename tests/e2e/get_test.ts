@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
-import { assertFails, assertFailsAfterOutput, bulkNoise, jsonRows, sandbox } from "../helpers/executable.ts";
+import {
+  assertFails,
+  assertFailsAfterOutput,
+  bulkNoise,
+  EXECUTABLE,
+  jsonRows,
+  sandbox,
+} from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { sqlDump } from "../helpers/world.ts";
 
@@ -45,12 +52,88 @@ Deno.test("get -o refuses what it cannot replace", async () => {
   await using box = await sandbox();
   await box.put("s", "x");
   assertFails(await box.agent(["get", "s", "-o", "repo"]), ExitCode.usage, /"repo" is a directory/);
-  assertFails(await box.agent(["get", "s", "-o", "/dev/null", "--overwrite"]), ExitCode.usage, /no regular file/);
+  for (const name of ["repo/", "new/", ""]) {
+    assertFails(await box.agent(["get", "s", "-o", name]), ExitCode.usage, /is a directory: name a file/);
+  }
   assertFails(
     await box.agent(["get", "s", "-o", "no/file"]),
     ExitCode.failed,
     /Cannot create "no\/file": No such file/,
   );
+});
+
+Deno.test("get -o writes to devices and pipes as they are, and a failure there is told", async () => {
+  await using box = await sandbox();
+  await box.put("s", DUMP);
+  assert.equal(await box.ok(["get", "s", "-q", "-o", "/dev/null"]), "");
+  const { isCharDevice } = await Deno.stat("/dev/null");
+  assert.equal(isCharDevice, true, "it is still there");
+  assert.ok(await box.ok(["get", "s", "-q", "-o", "/dev/stdout"]) === TEXT);
+  const appended = await box.shell('echo before >out; "$AGENT" get s -q -o /dev/stdout >>out; head -n 1 out');
+  assert.equal(appended.stdout, "before\n", "standard output is not opened anew");
+  const full = await box.agent(["get", "s", "-o", "/dev/full"]);
+  assertFails(full, ExitCode.failed, /Cannot write "\/dev\/full": No space left on device/);
+  const fifo = await box.shell('mkfifo pipe; cat pipe >read & "$AGENT" get s -q -o pipe && wait && test -p pipe');
+  assert.equal(fifo.exitCode, 0, fifo.stderr);
+  assert.equal(await Deno.readTextFile(box.join("read")), TEXT);
+  const linked = await box.shell('ln -s /dev/null null && "$AGENT" get s -q -o null && test -L null');
+  assert.equal(linked.exitCode, 0, linked.stderr);
+  const gone = await box.shell('"$AGENT" get s -o pipe & exec 3<pipe; exec 3<&-; wait $!');
+  assert.equal(gone.stdout, "");
+  await box.ok(["check"]);
+});
+
+Deno.test("get -o --overwrite takes the place of a file whatever its permissions, never of what a link leads to", async () => {
+  await using box = await sandbox();
+  await box.put("s", "restored");
+  for (const mode of [0o000, 0o444, 0o777]) {
+    const path = await box.file("odd", "before");
+    await Deno.chmod(path, mode);
+    await box.ok(["get", "s", "-o", "odd", "--overwrite"]);
+    assert.equal(await Deno.readTextFile(path), "restored");
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600, "nobody else reads what was restored");
+    await Deno.remove(path);
+  }
+  await box.file("target", "precious");
+  for (const [name, target] of [["link", "target"], ["dangling", "nowhere"]] as const) {
+    await Deno.symlink(target, box.join(name));
+    const outcome = await box.agent(["get", "s", "-o", name, "--overwrite"]);
+    assertFails(outcome, ExitCode.usage, /is a symbolic link: name the file itself/);
+  }
+  assert.equal(await Deno.readTextFile(box.join("target")), "precious");
+  const longest = "n".repeat(255);
+  await box.ok(["get", "s", "-o", longest]);
+  assert.equal(await Deno.readTextFile(box.join(longest)), "restored");
+});
+
+Deno.test("get --target writes to nothing but files that it makes", async () => {
+  await using box = await sandbox();
+  await box.put("s", "restored");
+  await Deno.mkdir(box.join("all/s"), { recursive: true });
+  await Deno.symlink("/dev/null", box.join("all/s/data"));
+  const outcome = await box.agent(["get", "s", "--target", "all", "--overwrite"]);
+  assertFails(outcome, ExitCode.usage, /"all\/s\/data" is no regular file/);
+});
+
+programTest({
+  name: "get does where a filesystem cannot flush folders, and tell where flushing one fails",
+  needs: ["strace"],
+  async fn({ strace }) {
+    await using box = await sandbox();
+    await box.put("s", "restored");
+    const run = async (error: string, name: string) => {
+      const inject = ["-f", "-qq", "-o", "/dev/null", "-P", box.path, "-e", `inject=fsync:error=${error}`];
+      await using running = box.startProgram(strace, [...inject, EXECUTABLE, "get", "s", "-q", "-o", name]);
+      await running.closeInput();
+      return await running.outcome();
+    };
+    for (const error of ["EINVAL", "EOPNOTSUPP", "ENOSYS", "ENOTTY"]) {
+      const { exitCode, stderr } = await run(error, error);
+      assert.deepEqual([exitCode, stderr], [ExitCode.done, ""], error);
+      assert.equal(await Deno.readTextFile(box.join(error)), "restored");
+    }
+    assertFails(await run("EIO", "out"), ExitCode.failed, /Cannot finish "out": Input\/output error/);
+  },
 });
 
 Deno.test("a warning is a line for people, or an object for programs", async () => {

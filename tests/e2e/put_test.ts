@@ -207,3 +207,16 @@ Deno.test("a result that cannot be written is a failure, words that cannot are n
   assert.match(stdout, ID_LINE);
   assert.equal((await box.shell('"$AGENT" get nothing 2>/dev/full')).exitCode, ExitCode.usage);
 });
+
+Deno.test("put refuses a series whose manifest could have no name, and warns of one that is nearly there", async () => {
+  await using box = await sandbox();
+  const refused = await box.agent(["put", `prod/${"n".repeat(242)}`], { stdin: "x" });
+  assertFails(refused, ExitCode.usage, /longer than 241 bytes/);
+  await box.put(`prod/${"n".repeat(241)}`, "x");
+  await box.put("prod/shop", "x");
+  const { exitCode, stderr } = await box.agent(["put", "Prod/shop", "-q"], { stdin: "x" });
+  assert.equal(exitCode, ExitCode.done);
+  assert.match(stderr, /^agent: warning: There is a series "prod\/shop".*"Prod\/shop" only in case; [^\n]*\n$/);
+  const [row] = await box.json(["put", "prod/SHOP"], { stdin: "x" });
+  assert.equal((row!["warnings"] as string[]).length, 1);
+});

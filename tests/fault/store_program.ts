@@ -4,7 +4,7 @@
  * another, prints `half` when a part of it is written, and then waits to be killed.
  */
 import { openLocalStore } from "../../src/store/local.ts";
-import type { FileSystem } from "../../src/store/local_write.ts";
+import type { FileSystem } from "../../src/store/local_file.ts";
 import { bytesOf, pack } from "../conformance/store_suite.ts";
 import { fileSystem } from "../store/local_fixture.ts";
 

@@ -4,6 +4,7 @@ import { UsageError } from "../../src/base/errors.ts";
 import {
   parseBackupName,
   parseFileName,
+  parseNewSeries,
   parseSeries,
   parseStreamPath,
   partName,
@@ -40,6 +41,21 @@ Deno.test("names of series that are refused, with the reason", () => {
   for (const [name, reason] of cases) {
     assert.throws(() => parseSeries(name), (error) => error instanceof UsageError && reason.test(error.message), name);
   }
+});
+
+Deno.test("a series that backups are made in leaves room for the name of its manifest, in bytes", () => {
+  for (const name of ["a".repeat(241), `p/${"b".repeat(241)}`, "é".repeat(120), `${"c".repeat(250)}/d`]) {
+    assert.equal(parseNewSeries(name), name);
+    assert.ok(new TextEncoder().encode(sidecarPath(name.split("/").at(-1)!)).length <= 255);
+  }
+  for (const name of ["a".repeat(242), `p/${"b".repeat(242)}`, "é".repeat(121), "😀".repeat(61)]) {
+    assert.throws(
+      () => parseNewSeries(name),
+      (error) => error instanceof UsageError && /241 bytes/.test(error.message),
+    );
+    assert.equal(parseSeries(name), name, "what is there can be read");
+  }
+  assert.throws(() => parseNewSeries("a/"), /slashes/);
 });
 
 Deno.test("a refusal is one line whatever the name", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { NotFoundError } from "../../src/base/errors.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { type LocalStore, openLocalStore } from "../../src/store/local.ts";
-import type { FileSystem } from "../../src/store/local_write.ts";
+import type { FileSystem } from "../../src/store/local_file.ts";
 import { bytesOf, pack } from "../conformance/store_suite.ts";
 import { countingRandom, filesBelow, fileSystem, type LocalFixture, localFixture } from "./local_fixture.ts";
 

@@ -12,10 +12,11 @@ import {
   type VerifiedStream,
   withBackup,
 } from "../../ops/get.ts";
+import { makeDurableFolders } from "../../store/local_folder.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { looksBinary } from "../binary.ts";
-import { openOutputFile, type OutputFile } from "../output_file.ts";
+import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -37,6 +38,9 @@ SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning 
 Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all of it
 was right; with standard output look at the exit code, 4 means that what came out must not be used.`;
 
+/** Of directories that --target makes, less what the process's mask takes away. */
+const FOLDER_MODE = 0o777;
+
 /** The command's specification. */
 export function getCommand(context: CliContext): Command {
   const command = new Command("get")
@@ -44,7 +48,7 @@ export function getCommand(context: CliContext): Command {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup")
     .option("--file <path>", "which file of the backup, where it holds several")
-    .option("-o, --output <file>", "write to this file; - is standard output")
+    .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option("--target <dir>", "write every file of the backup below this directory")
     .option("--overwrite", "replace files that are there already")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
@@ -60,7 +64,7 @@ function check(selector: string, options: GetOptions, context: CliContext) {
     throw new UsageError("Give -o or --target, not both");
   }
   const { output, ...others } = options;
-  const chosen: GetOptions = output === "-" ? others : options;
+  const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
   return { selector, options: chosen, access: repositoryAccess(options, context) };
 }
 
@@ -85,15 +89,18 @@ async function restore(open: OpenBackup, options: GetOptions, context: CliContex
   const { target, overwrite = false } = options;
   if (target === undefined) {
     const file = chooseFile(open.files, options.file);
-    if (options.output === undefined) return [await open.read(file, terminalGuard(context))];
-    return [await intoFile(options.output, overwrite, (sink) => open.read(file, sink))];
+    if (options.output === undefined) {
+      if (context.stdout.isClosed) throw new UsageError("Standard output is closed: use -o FILE, or open it");
+      return [await open.read(file, terminalGuard(context))];
+    }
+    return [await intoFile(options.output, { overwrite, mayBeDevice: true }, (sink) => open.read(file, sink))];
   }
   const files = options.file === undefined ? open.files : [chooseFile(open.files, options.file)];
   const restored: VerifiedStream[] = [];
   for (const file of files) {
     const path = join(target, writablePath(file.path));
-    await Deno.mkdir(dirname(path), { recursive: true });
-    restored.push(await intoFile(path, overwrite, (sink) => open.read(file, sink)));
+    await makeDurableFolders(dirname(path), FOLDER_MODE);
+    restored.push(await intoFile(path, { overwrite }, (sink) => open.read(file, sink)));
   }
   return restored;
 }
@@ -116,13 +123,13 @@ function terminalGuard({ stdout }: CliContext): StreamSink {
   };
 }
 
-/** The file appears only when `read` was content with all of it. */
+/** A file appears only when `read` was content with all of it. */
 async function intoFile(
   path: string,
-  overwrite: boolean,
+  options: OutputFileOptions,
   read: (sink: StreamSink) => Promise<VerifiedStream>,
 ): Promise<VerifiedStream> {
-  const file: OutputFile = await openOutputFile(path, { overwrite });
+  const file: OutputFile = await openOutputFile(path, options);
   try {
     const verified = await read(file);
     await file.keep();

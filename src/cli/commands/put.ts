@@ -8,7 +8,7 @@ import { parametersFor } from "../../chunker/parameters.ts";
 import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
-import { DEFAULT_FILE_NAME, parseFileName, parseSeries } from "../../format/series.ts";
+import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/series.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
@@ -106,13 +106,17 @@ export function putCommand(context: CliContext): Command {
 
 /** Everything that can be wrong with the options is found before anything is opened or started. */
 function check(seriesText: string, options: PutOptions, context: CliContext) {
-  const series = parseSeries(seriesText);
+  const series = parseNewSeries(seriesText);
   const { commandLine, stdin } = context;
   if (commandLine?.length === 0) throw new UsageError("There is no command behind --");
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
   }
+  const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty");
+  if (host === "") {
+    throw new UsageError("This machine has no host name: say with --host for which one the backup counts");
+  }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
   const request: Omit<PutRequest, "source"> = {
@@ -125,7 +129,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     chunkAverage,
     compression: options.compression,
     tags: options.tag ?? [],
-    host: options.host ?? context.world.identity.hostname,
+    host,
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),

@@ -1,9 +1,7 @@
 /** A new password in a new file: written before anything opens with it, and removed only where nothing does. */
-import { basename, dirname, join } from "node:path";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
-import { encodeHex } from "../../base/hex.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
-import { AtomicWriter } from "../../store/local_write.ts";
+import { temporaryBeside, writeNewFile } from "../../store/local_file.ts";
 import { systemReason } from "../failure.ts";
 
 const PASSWORD_BYTES = 32;
@@ -25,7 +23,7 @@ export async function writePasswordFile(
   randomBytes: (count: number) => Uint8Array<ArrayBuffer>,
 ): Promise<PasswordFile> {
   const text = randomBytes(PASSWORD_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
-  await create(path, new TextEncoder().encode(`${text}\n`), encodeHex(randomBytes(8)));
+  await create(path, temporaryBeside(path, randomBytes), new TextEncoder().encode(`${text}\n`));
   let isThere = true;
   return {
     path,
@@ -46,16 +44,9 @@ export async function writePasswordFile(
   };
 }
 
-async function create(path: string, content: Uint8Array, suffix: string): Promise<void> {
+async function create(path: string, temporaryPath: string, content: Uint8Array): Promise<void> {
   try {
-    await new AtomicWriter(Deno).create({
-      path,
-      temporaryPath: join(dirname(path), `.${basename(path)}.${suffix}`),
-      makeFolder: () => Promise.resolve(), // where the folder is missing the path may be wrong
-      mode: OWNER_ONLY,
-      content: [content],
-      signal: undefined,
-    });
+    await writeNewFile({ path, temporaryPath }, [content], { replaces: false, mode: OWNER_ONLY });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new UsageError(`Refusing to overwrite "${path}": it may hold the password of another repository`, {

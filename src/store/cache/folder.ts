@@ -5,6 +5,7 @@ import { type AgentError, StoreError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { folderOfKind, isNameOfKind } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
+import { writeNewFile } from "../local_file.ts";
 import { type CacheEntry, isIntact, type KeptKind, temporaryPath, trailerBytes, trailerOf } from "./entry.ts";
 
 /** Where copies are kept, and how many. */
@@ -137,19 +138,8 @@ export class CacheFolder {
 
   async #writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
     const { clock, random } = this.#options;
-    const temporary = temporaryPath(path, encodeHex(random(8)));
-    const now = clock.now();
-    using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
-    try {
-      for (const part of parts) {
-        for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-      }
-      await file.utime(now, now);
-      await Deno.rename(temporary, path);
-    } catch (thrown) {
-      await Deno.remove(temporary).catch(() => {});
-      throw thrown;
-    }
+    const file = { path, temporaryPath: temporaryPath(path, encodeHex(random(8))) };
+    await writeNewFile(file, parts, { replaces: true, modified: clock.now(), isFlushed: false });
   }
 
   #fail(problem: AgentError): void {

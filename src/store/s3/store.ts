@@ -109,7 +109,7 @@ class S3Store implements BlobStore {
         readTextFile,
         http: lender,
         tokenService,
-        runProcess: options.runProcess ?? runShell,
+        runProcess: options.runProcess ?? ((line, signal) => runShell(line, awsFilesOf(env), signal)),
         clock,
       }),
       clock,
@@ -296,8 +296,14 @@ async function readTextFileIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** The line gets the user's own environment. */
-async function runShell(line: string, signal: AbortSignal) {
-  const child = new Deno.Command("sh", { args: ["-c", line], stdin: "null", stdout: "piped", stderr: "piped", signal });
-  return await child.output();
+/** What a program of AWS's tools finds its files by; keys in the environment would have been used before it is run. */
+function awsFilesOf(env: S3StoreOptions["env"]): Record<string, string> {
+  const names = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+  return Object.fromEntries(names.flatMap((name) => env(name) ? [[name, env(name)!]] : []));
+}
+
+/** The line gets this process's environment, which holds no secrets of repositories, and the variables of `env`. */
+async function runShell(line: string, env: Record<string, string>, signal: AbortSignal) {
+  const streams = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
+  return await new Deno.Command("sh", { args: ["-c", line], env, ...streams, signal }).output();
 }

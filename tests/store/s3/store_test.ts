@@ -346,14 +346,12 @@ Deno.test("a request that is too large for a proxy is told as that, not as a ful
   }
 });
 
-Deno.test("a program of the profile is run by the shell", async () => {
-  const line = `printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' printed`;
+Deno.test("a program of the profile is run by the shell, and finds the same files", async () => {
+  const line = `printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' "from $AWS_CONFIG_FILE"`;
   const readTextFile = (path: string) =>
-    Promise.resolve(path === "/home/.aws/config" ? `[default]\ncredential_process = ${line}\n` : undefined);
+    Promise.resolve(path === "/etc/aws" ? `[default]\ncredential_process = ${line}\n` : undefined);
   const server = double();
-  await storeOn(server, { env: { HOME: "/home", AWS_REGION: "us-east-1" }, readTextFile, clock: systemClock }).put(
-    PACK,
-    [BYTES],
-  );
-  deepEqual(server.requests.map(keyOf), ["printed"]);
+  const env = { AWS_CONFIG_FILE: "/etc/aws", AWS_REGION: "us-east-1" };
+  await storeOn(server, { env, readTextFile, clock: systemClock }).put(PACK, [BYTES]);
+  match(server.requests[0]!.headers!["authorization"]!, /Credential=from \/etc\/aws\//);
 });
