@@ -3,6 +3,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import { osCode } from "../store/local_errors.ts";
+import { isLoopbackHost } from "./addresses.ts";
 
 /** A place to listen. `port` 0 takes any free one; an empty `host` means all addresses. */
 export type ListenAddress =
@@ -48,10 +49,6 @@ export function handedSocket(
 export function isLocalAddress(address: ListenAddress): boolean | undefined {
   if (address.kind === "descriptor") return undefined;
   return address.kind === "unix" || isLoopbackHost(address.host);
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(host) || /^(0*:)*:?0*1$/.test(host);
 }
 
 /** Where a server turned out to listen. */

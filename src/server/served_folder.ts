@@ -3,9 +3,6 @@ import { folderOfKind } from "../store/layout.ts";
 import { localError, osCode } from "../store/local_errors.ts";
 import { isRepositorySegment } from "./routes.ts";
 
-/** Where a filesystem keeps what a repair of it found; only root may look into it. */
-const LOST_AND_FOUND = "lost+found";
-
 /**
  * The repositories below a folder by their paths relative to it: the folder itself (empty), and two levels below.
  * `onUnreadable` is told why a folder could not be looked into.
@@ -56,7 +53,7 @@ async function foldersIn(path: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isFile } of Deno.readDir(path)) {
-      if (!isFile && isRepositorySegment(name) && name !== LOST_AND_FOUND) names.push(name);
+      if (!isFile && isRepositorySegment(name)) names.push(name);
     }
   } catch (thrown) {
     if (!isMissing(thrown)) throw localError(thrown, "list", path);

@@ -7,6 +7,7 @@ import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { AccessLog } from "./access_log.ts";
 import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
+import { FailedHandshakes } from "./failed_handshakes.ts";
 import { type Authentication, openAuthenticator } from "./authentication.ts";
 import { Exchange } from "./exchange.ts";
 import { Handler } from "./handler.ts";
@@ -52,6 +53,8 @@ export interface RunningServer {
 }
 
 const USUAL_GRACE_MS = 30_000;
+/** So many more than there are places, to look who has to leave. */
+const SPARE_CONNECTIONS = 64;
 const MOST_HEADER_BYTES = 16 * 1024;
 /** Stalled clients are looked for so often in the time they have. */
 const LOOKS_PER_PATIENCE = 6;
@@ -109,6 +112,7 @@ class BlobServer {
   readonly #metrics = new Metrics();
   readonly #log: AccessLog | undefined;
   readonly #handler: Handler;
+  readonly #handshakes: FailedHandshakes;
   readonly #server: Server;
   readonly #stopping = new AbortController();
 
@@ -125,6 +129,7 @@ class BlobServer {
     const { writeLog, onProblem } = options;
     this.#log = writeLog &&
       new AccessLog(writeLog, (thrown) => onProblem(`The access log cannot be written: ${messageOf(thrown)}`));
+    this.#handshakes = new FailedHandshakes(onProblem, () => options.clock.monotonicMs());
     this.#handler = new Handler({
       files,
       metrics: this.#metrics,
@@ -159,6 +164,8 @@ class BlobServer {
   #makeServer(): Server {
     const { headersMs, idleMs } = this.#patience;
     const limits = {
+      // What a head has to be like is judged here, so that a refusal gets into the log.
+      requireHostHeader: false,
       maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: headersMs,
       // Bodies may take as long as they move; whether they do is looked after here.
@@ -178,18 +185,28 @@ class BlobServer {
       : createServer(limits);
     server.on(tls ? "secureConnection" : "connection", (socket: Socket) => this.#connections.add(socket));
     if (tls) server.on("connection", (socket: Socket) => this.#connections.addUnderTls(socket));
-    // Nothing can be said to a client whose handshake failed or did not end.
-    server.on("tlsClientError", (_error: Error, socket: Duplex) => socket.destroy());
-    // Those that are in their handshake cannot be told to be idle, so there is a limit beyond.
-    server.maxConnections = 2 * this.#patience.mostConnections;
+    server.on("tlsClientError", (error: Error, socket: Duplex) => this.#onFailedHandshake(error, socket));
+    // The connections that are too many for one of them are refused by the other, by who has the most.
+    server.maxConnections = 2 * this.#patience.mostConnections + SPARE_CONNECTIONS;
+    // Headers are limited by their bytes; one that was left out for their number could be the one that counts.
+    server.maxHeadersCount = 0;
+    Object.assign(server, { httpAllowHalfOpen: true });
     server.on("request", (request, response) => this.#onRequest(request, response, false));
     server.on("checkContinue", (request, response) => this.#onRequest(request, response, true));
-    server.on("clientError", (error: Error, socket: Duplex) => {
-      // Nothing may get into the answer to what came before on the same connection.
-      if (this.#connections.isBusy(socket)) socket.destroy();
-      else answerMalformed(error, socket);
-    });
+    server.on("checkExpectation", (request, response) => this.#onRequest(request, response, false));
+    server.on("connect", (_request, socket) => this.#onMalformed({ code: "CONNECT" }, socket));
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => this.#onMalformed(error, socket));
     return server;
+  }
+
+  /** Nothing can be said to a client whose handshake failed or did not end; the operator may want to know. */
+  #onFailedHandshake(error: Error, socket: Duplex & { readonly _parent?: Socket }): void {
+    this.#handshakes.failed(socket._parent?.remoteAddress, error);
+    socket.destroy();
+  }
+
+  #onMalformed(error: { readonly code?: string | undefined }, socket: Duplex): void {
+    if (!this.#connections.answerMalformed(socket)) answerMalformed(error, socket);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -264,13 +281,14 @@ class BlobServer {
 }
 
 /** What could not be read as a request; the connection ends. */
-function answerMalformed(error: Error & { code?: string }, socket: Duplex): void {
+function answerMalformed(error: { readonly code?: string | undefined }, socket: Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const status = STATUS_BY_PROBLEM[error.code ?? ""] ?? "400 Bad Request";
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 const STATUS_BY_PROBLEM: Readonly<Record<string, string>> = {
+  CONNECT: "405 Method Not Allowed",
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };

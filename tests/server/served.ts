@@ -108,9 +108,9 @@ export class Served implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(name.length + 1));
   }
 
-  /** A connection that speaks for itself. */
-  async dial(): Promise<RawConnection> {
-    const socket = connect({ host: "127.0.0.1", port: this.port });
+  /** A connection that speaks for itself, from an address of this machine. */
+  async dial(localAddress = "127.0.0.1"): Promise<RawConnection> {
+    const socket = connect({ host: "127.0.0.1", port: this.port, localAddress });
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     return new RawConnection(socket);
   }
