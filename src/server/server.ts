@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly openMetrics: boolean;
   /** Certificate (with its chain) and key as PEM; without them the server speaks plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** How many passwords are verified at the same time, each on a thread of its own; 1 by default. */
+  readonly passwordThreads?: number;
   /** Takes whole lines of the access log; without it there is none. */
   readonly writeLog?: (lines: string) => Promise<void>;
   /** Told what goes wrong while the server runs on. */
@@ -64,7 +66,7 @@ const LOOKS_PER_PATIENCE = 6;
  * machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const authenticator = await openAuthenticator(options.authentication, options);
+  const authenticator = await openAuthenticator(options.authentication, { passwordThreads: 1, ...options });
   try {
     await Deno.mkdir(options.path, { recursive: true, mode: 0o700 });
     const files = await openRepositoryFiles(options, options.clock.now());
@@ -74,11 +76,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...running,
       async close(graceMs) {
         await running.close(graceMs);
-        await authenticator.close();
+        authenticator.close();
       },
     };
   } catch (thrown) {
-    await authenticator.close();
+    authenticator.close();
     throw thrown instanceof AgentError ? thrown : new AgentError(
       `Cannot serve "${options.path}": ${messageOf(thrown)}`,
       { cause: thrown },

@@ -97,6 +97,7 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
     ...(tls && { tls }),
     ...(writeLog && { writeLog }),
     onProblem: (message) => void writeLine(stderr, `agent: ${printable(message.replaceAll("\n", " "))}`),
+    passwordThreads: Math.max(1, Math.min(Math.floor(navigator.hardwareConcurrency / 2), 4)),
     clock: world.clock,
     random: world.randomBytes,
   };
