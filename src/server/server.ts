@@ -15,6 +15,7 @@ import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./l
 import { Metrics } from "./metrics.ts";
 import { readOpenFilesLimit, roomForConnections } from "./open_files.ts";
 import type { Rules } from "./permissions.ts";
+import { checkTls, type TlsFiles } from "./tls.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts";
 
 /** Everything a server is told. */
@@ -31,7 +32,7 @@ export interface ServerOptions {
   /** Whether the metrics may be read without credentials. */
   readonly openMetrics: boolean;
   /** Certificate (with its chain) and key as PEM; without them the server speaks plain HTTP. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: TlsFiles;
   /** How many passwords are verified at the same time, each on a thread of its own; 1 by default. */
   readonly passwordThreads?: number;
   /** Takes whole lines of the access log; without it there is none. */
@@ -62,10 +63,11 @@ const MOST_HEADER_BYTES = 16 * 1024;
 const LOOKS_PER_PATIENCE = 6;
 
 /**
- * Starts a server. Throws `UsageError` for a file of users that is of no use and for a server that would be open to other
- * machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
+ * Starts a server. Throws `UsageError` for a certificate and a key that do not fit each other, for a file of users that is of
+ * no use and for a server that would be open to other machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  if (options.tls) checkTls(options.tls, options.clock.now(), options.onProblem);
   const authenticator = await openAuthenticator(options.authentication, { passwordThreads: 1, ...options });
   try {
     await Deno.mkdir(options.path, { recursive: true, mode: 0o700 });
