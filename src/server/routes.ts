@@ -26,7 +26,7 @@ const MOST_SEGMENTS = 2;
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/;
 
 /** Where a filesystem keeps what a repair of it found: never a repository, whatever lies there. */
-const LOST_AND_FOUND = "lost+found";
+export const LOST_AND_FOUND = "lost+found";
 
 /** A URL in absolute form; group 1 is what follows the host. Source: RFC 9112, section 3.2.2. */
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/is;

@@ -1,7 +1,7 @@
 /** Which repositories lie below the folder of a server. */
 import { folderOfKind } from "../store/layout.ts";
 import { localError, osCode } from "../store/local_errors.ts";
-import { isRepositorySegment } from "./routes.ts";
+import { isRepositorySegment, LOST_AND_FOUND } from "./routes.ts";
 
 /**
  * The repositories below a folder by their paths relative to it: the folder itself (empty), and two levels below.
@@ -36,6 +36,11 @@ async function repositoriesIn(
     }
   }
   return found;
+}
+
+/** Whether a name at the top of a folder counts for its quota: no request reaches hidden files, or what a repair found. */
+export function isServedName(name: string): boolean {
+  return !name.startsWith(".") && name !== LOST_AND_FOUND;
 }
 
 /** Whether a repository was created in a folder. */
