@@ -22,7 +22,8 @@ import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts
 export interface ServerOptions {
   /** The folder that holds the repositories; made where it is missing. */
   readonly path: string;
-  readonly listen: ListenAddress;
+  /** At least one. */
+  readonly listen: readonly ListenAddress[];
   readonly authentication: Authentication;
   /** Serves on addresses that other machines reach, though nobody has to give a password; without it that is refused. */
   readonly allowOpenToOthers: boolean;
@@ -45,12 +46,18 @@ export interface ServerOptions {
   readonly patience?: Partial<Patience>;
 }
 
-/** A server that takes requests. */
-export interface RunningServer {
-  /** Where it listens: `127.0.0.1:8000` or `unix:/run/agent.sock`. */
+/** Where a server turned out to listen. */
+export interface ServedPlace {
+  /** `127.0.0.1:8000` or `unix:/run/agent.sock`. */
   readonly address: string;
   /** The URL of its root; for a unix socket as restic writes it. */
   readonly url: string;
+}
+
+/** A server that takes requests. */
+export interface RunningServer {
+  /** One for each address to listen on, in their order. */
+  readonly places: readonly ServedPlace[];
   /** Takes no more requests, waits up to `graceMs` for those under way, cuts the others, writes the log. Never throws. */
   close(graceMs?: number): Promise<void>;
 }
@@ -117,7 +124,7 @@ class BlobServer {
   readonly #log: AccessLog | undefined;
   readonly #handler: Handler;
   readonly #handshakes: FailedHandshakes;
-  readonly #server: Server;
+  readonly #servers: readonly Server[];
   readonly #stopping = new AbortController();
 
   constructor(
@@ -143,26 +150,38 @@ class BlobServer {
       formatMetrics: () => this.#formatMetrics(),
       onProblem,
     });
-    this.#server = this.#makeServer();
+    this.#servers = options.listen.map(() => this.#makeServer());
   }
 
   async start(): Promise<RunningServer> {
-    const { listen: address, authentication, allowOpenToOthers, tls } = this.#options;
-    const bound = await listen(this.#server, address);
-    this.#server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
-    if (!bound.isLocal && authentication.method !== "htpasswd" && !allowOpenToOthers) {
+    const { listen: addresses, tls } = this.#options;
+    const places: ServedPlace[] = [];
+    try {
+      for (const [i, server] of this.#servers.entries()) {
+        const bound = await listen(server, addresses[i]!);
+        server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
+        places.push({ address: bound.text, url: urlOf(bound, tls !== undefined) });
+        this.#requireReach(bound);
+      }
+    } catch (thrown) {
       await this.#stop(0);
-      throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
+      throw thrown;
     }
     const looking = this.#lookForStalled();
     return {
-      address: bound.text,
-      url: urlOf(bound, tls !== undefined),
+      places,
       close: async (graceMs = USUAL_GRACE_MS) => {
         await this.#stop(graceMs);
         await looking;
       },
     };
+  }
+
+  /** Throws `UsageError` where everybody could do everything unasked. */
+  #requireReach(bound: BoundAddress): void {
+    const { authentication, allowOpenToOthers } = this.#options;
+    if (bound.isLocal || authentication.method === "htpasswd" || allowOpenToOthers) return;
+    throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
   }
 
   #makeServer(): Server {
@@ -269,7 +288,8 @@ class BlobServer {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const listening = this.#servers.flatMap((server, i) => server.listening ? [this.#options.listen[i]!] : []);
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     this.#stopping.abort();
     this.#connections.closeAfterAnswers();
     const settled = new AbortController();
@@ -277,9 +297,9 @@ class BlobServer {
     await Promise.race([this.#connections.settled(), grace]);
     settled.abort();
     this.#connections.cutAll();
-    this.#server.closeAllConnections();
-    await Promise.all([this.#connections.settled(), closed, grace]);
-    await removeSocket(this.#options.listen);
+    for (const server of this.#servers) server.closeAllConnections();
+    await Promise.all([this.#connections.settled(), ...closed, grace]);
+    for (const address of listening) await removeSocket(address);
     await this.#log?.flush();
   }
 }

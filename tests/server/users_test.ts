@@ -223,12 +223,12 @@ Deno.test("a server without a usable file of users, or open to others unasked, d
   );
   await writeUsers(box, ["carol:plain"]);
   await assert.rejects(() => box.start({ authentication }), UsageError);
-  const listen = { kind: "tcp", host: "0.0.0.0", port: 0 } as const;
+  const listen = [{ kind: "tcp", host: "0.0.0.0", port: 0 }] as const;
   await assert.rejects(() => box.start({ listen }), UsageError);
   const proxy = { method: "proxy", header: "x-user" } as const;
   await assert.rejects(() => box.start({ listen, authentication: proxy }), UsageError);
   await box.start({ listen, allowOpenToOthers: true });
-  const taken = { kind: "tcp", host: "0.0.0.0", port: box.port } as const;
+  const taken = [{ kind: "tcp", host: "0.0.0.0", port: box.port }] as const;
   await using other = await servedFolder();
   await assert.rejects(
     () => other.start({ listen: taken, allowOpenToOthers: true }),
