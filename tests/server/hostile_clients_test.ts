@@ -1,5 +1,6 @@
 /** Clients that want to be misunderstood, or want it all: requests of two meanings, and connections without end. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { contentOf, nameOf, type RawConnection, type Served, served, until } from "./served.ts";
 
 const CONTENT = contentOf(1);
@@ -118,4 +119,79 @@ Deno.test("a client with all connections makes way for another, even where none 
   await stalled[0]!.closed();
   assert.equal((await box.put("r", contentOf(3))).status, 200);
   for (const raw of stalled) raw.socket.destroy();
+});
+
+Deno.test("a file that is removed while it is read comes whole", async () => {
+  await using box = await withPack();
+  const content = contentOf(5, 24 << 20);
+  const { path } = await box.put("r", content);
+  using raw = await box.dial();
+  raw.socket.pause();
+  raw.send(get(path, "Host: a", "Connection: close"));
+  await until(async () => await box.metric("agent_requests_in_flight") === 2);
+  assert.equal((await box.request("DELETE", path)).status, 200);
+  raw.socket.resume();
+  assert.ok((await raw.closed()).length > content.length);
+});
+
+/** Pieces that requests are made of, and some that they are not. */
+const PIECES = [
+  ...[
+    "GET ",
+    "POST ",
+    "DELETE ",
+    "HEAD ",
+    "OPTIONS ",
+    "BREW ",
+    "\x16\x03\x01",
+    "\0",
+    " ",
+    "\r\n",
+    "\n",
+    "\r\n\r\n",
+    "\xff",
+  ],
+  ...[
+    "/r/",
+    "/",
+    "/r/data/",
+    "/r/config",
+    "/../",
+    "%2e%2e/",
+    "%00",
+    "http://a",
+    PATH,
+    `/r/locks/${"0".repeat(64)}`,
+    "?create=true",
+  ],
+  ...[" HTTP/1.1\r\n", " HTTP/1.0\r\n", "Host: a\r\n", "Content-Length: 3\r\n", "Content-Length: 10000000000\r\n"],
+  ...["Transfer-Encoding: chunked\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n", "Range: bytes=-1\r\n"],
+  ...["3\r\nabc\r\n", "0\r\n\r\n", "abc", "Authorization: Basic YTpi\r\n", "Upgrade: h2c\r\n", "a".repeat(5000)],
+];
+
+Deno.test("whatever comes, the server goes on and stays in its folder", async () => {
+  await using box = await withPack({ patience: { lingerMs: 20, bodyMs: 20, headersMs: 60, idleMs: 30 } });
+  const start = ["GET ", "POST ", "DELETE ", "HEAD "];
+  const text = fc.tuple(
+    fc.constantFrom(...start, ""),
+    fc.array(fc.constantFrom(...PIECES), { maxLength: 14 }),
+    fc.boolean(),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(text, { minLength: 20, maxLength: 20 }), async (texts) => {
+      await Promise.all(texts.map(async ([method, pieces, endsItsSide]) => {
+        using raw = await box.dial();
+        const bytes = Uint8Array.from(`${method}${pieces.join("")}`, (character) => character.charCodeAt(0));
+        if (endsItsSide) raw.socket.end(bytes);
+        else raw.send(bytes);
+        await raw.closed();
+      }));
+      assert.equal((await box.request("GET", "/healthz")).status, 200);
+    }),
+    { seed: 10, numRuns: 15 },
+  );
+  assert.deepEqual(box.problems, []);
+  const unknown = (await box.files()).filter((path) => !/^(r\/)?(config|data\/[0-9a-f]{2}\/[0-9a-f]{64})$/.test(path));
+  assert.deepEqual(unknown, []);
+  await until(async () => await box.metric("agent_requests_in_flight") === 1);
 });

@@ -128,9 +128,16 @@ function check(options: ServeOptions, { env, world }: CliContext) {
     throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given");
   }
   const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
-  const listen = handed.length > 0 ? handed : parseListenAddresses(options.listen ?? [USUAL_ADDRESS]);
+  const listen = handed.length > 0 ? handed : addressesOf(options);
   const path = resolve(options.path);
   return { path, listen, authentication: checkAuthentication(options, path, listen) };
+}
+
+/** A unix socket by its whole path, so that the URL that is told can be used anywhere. */
+function addressesOf({ listen = [USUAL_ADDRESS] }: ServeOptions): ListenAddress[] {
+  return parseListenAddresses(
+    listen.map((text) => text.replace(/^unix:(?=.)(.*)$/s, (_, path) => `unix:${resolve(path)}`)),
+  );
 }
 
 function checkAuthentication(
