@@ -1,4 +1,4 @@
-/** What the head of a request has to be like before anything else is looked at: what two parsers could read in two ways is refused. */
+/** What the head of a request has to be like: what two parsers could read in two ways is refused. */
 import { Refusal } from "./refusal.ts";
 
 /** The parts of a head that are judged. */
@@ -9,7 +9,7 @@ export interface RequestHead {
   valuesOf(name: string): readonly string[];
 }
 
-/** Characters of a host and a port; a server that is reached over a unix socket may get none. Source: RFC 3986, section 3.2.2. */
+/** Characters of a host and a port, none over a unix socket. Source: RFC 3986, section 3.2.2. */
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
 
 /**

@@ -1,22 +1,22 @@
 /** The HTTP blob store as a whole: wires users, routes and files to a listening socket, and ends it in order. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { AccessLog } from "./access_log.ts";
-import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
-import { FailedHandshakes } from "./failed_handshakes.ts";
 import { type Authentication, openAuthenticator } from "./authentication.ts";
+import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
+import { FailedHandshakes } from "./failed_handshakes.ts";
 import { Handler } from "./handler.ts";
+import { answerMalformed, makeHttpServer, type MalformedError } from "./http_server.ts";
 import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./listener.ts";
 import { Metrics } from "./metrics.ts";
 import { readOpenFilesLimit, roomForConnections } from "./open_files.ts";
 import type { Rules } from "./permissions.ts";
-import { checkTls, type TlsFiles } from "./tls.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts";
+import { checkTls, type TlsFiles } from "./tls.ts";
 
 /** Everything a server is told. */
 export interface ServerOptions {
@@ -63,9 +63,6 @@ export interface RunningServer {
 }
 
 const USUAL_GRACE_MS = 30_000;
-/** So many more than there are places, to look who has to leave. */
-const SPARE_CONNECTIONS = 64;
-const MOST_HEADER_BYTES = 16 * 1024;
 /** Stalled clients are looked for so often in the time they have. */
 const LOOKS_PER_PATIENCE = 6;
 
@@ -185,35 +182,11 @@ class BlobServer {
   }
 
   #makeServer(): Server {
-    const { headersMs, idleMs } = this.#patience;
-    const limits = {
-      // What a head has to be like is judged here, so that a refusal gets into the log.
-      requireHostHeader: false,
-      maxHeaderSize: MOST_HEADER_BYTES,
-      headersTimeout: headersMs,
-      // Bodies may take as long as they move; whether they do is looked after here.
-      requestTimeout: 0,
-      keepAliveTimeout: idleMs,
-      connectionsCheckingInterval: Math.ceil(headersMs / LOOKS_PER_PATIENCE),
-    };
     const { tls } = this.#options;
-    const server = tls
-      ? createTlsServer({
-        ...limits,
-        cert: tls.certificate,
-        key: tls.key,
-        minVersion: "TLSv1.2",
-        handshakeTimeout: headersMs,
-      })
-      : createServer(limits);
+    const server = makeHttpServer(this.#patience, tls);
     server.on(tls ? "secureConnection" : "connection", (socket: Socket) => this.#connections.add(socket));
     if (tls) server.on("connection", (socket: Socket) => this.#connections.addUnderTls(socket));
     server.on("tlsClientError", (error: Error, socket: Duplex) => this.#onFailedHandshake(error, socket));
-    // The connections that are too many for one of them are refused by the other, by who has the most.
-    server.maxConnections = 2 * this.#patience.mostConnections + SPARE_CONNECTIONS;
-    // Headers are limited by their bytes; one that was left out for their number could be the one that counts.
-    server.maxHeadersCount = 0;
-    Object.assign(server, { httpAllowHalfOpen: true });
     server.on("request", (request, response) => this.#onRequest(request, response, false));
     server.on("checkContinue", (request, response) => this.#onRequest(request, response, true));
     server.on("checkExpectation", (request, response) => this.#onRequest(request, response, false));
@@ -228,7 +201,7 @@ class BlobServer {
     socket.destroy();
   }
 
-  #onMalformed(error: { readonly code?: string | undefined }, socket: Duplex): void {
+  #onMalformed(error: MalformedError, socket: Duplex): void {
     if (!this.#connections.answerMalformed(socket)) answerMalformed(error, socket);
   }
 
@@ -303,19 +276,6 @@ class BlobServer {
     await this.#log?.flush();
   }
 }
-
-/** What could not be read as a request; the connection ends. */
-function answerMalformed(error: { readonly code?: string | undefined }, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const status = STATUS_BY_PROBLEM[error.code ?? ""] ?? "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-}
-
-const STATUS_BY_PROBLEM: Readonly<Record<string, string>> = {
-  CONNECT: "405 Method Not Allowed",
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-};
 
 function urlOf({ text }: BoundAddress, isTls: boolean): string {
   const scheme = isTls ? "https" : "http";
