@@ -28,7 +28,7 @@ export const V8_FLAGS = "--v8-flags=--optimize-for-size";
 
 /** Entries below the project's root. */
 const MAIN_ENTRY = "src/main.ts";
-const WORKER_ENTRY = "src/pipeline/worker.ts";
+const WORKER_ENTRY = "src/worker.ts";
 
 /** Bundling takes a second; the first time esbuild and the packages are fetched. */
 const BUNDLE_TIMEOUT_MS = 180_000;

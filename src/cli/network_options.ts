@@ -55,6 +55,7 @@ export async function networkOptions(values: NetworkOptionValues, context: CliCo
   const caFile = values.cacert ?? variable("CACERT", context);
   const clientFile = values.tlsClientCert ?? variable("TLS_CLIENT_CERT", context);
   return {
+    userAgent: `agent/${context.version.version}`,
     ...caFile === undefined ? {} : { caCertificates: [await pemOf(caFile, "CERTIFICATE")] },
     ...clientFile === undefined ? {} : { clientCertificate: await clientCertificate(clientFile) },
     ...values.insecureTls ? { insecureTls: true } : {},

@@ -19,7 +19,7 @@ import {
   type SealRequest,
 } from "./calls.ts";
 import { verifyPack } from "./pack_verification.ts";
-import type { Handlers } from "./thread.ts";
+import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `BlobCalls`. `configure` comes first; `known` whenever there is more to be known. */
 export function blobCalls(): Handlers<BlobCalls> {

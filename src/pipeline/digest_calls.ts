@@ -4,7 +4,7 @@ import { StreamDigest } from "../crypto/digest.ts";
 import type { Guard } from "../guard/guard.ts";
 import { createGuard } from "../guard/registry.ts";
 import type { DigestCalls } from "./calls.ts";
-import type { Handlers } from "./thread.ts";
+import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `DigestCalls`. */
 export function digestCalls(): Handlers<DigestCalls> {

@@ -2,7 +2,7 @@
 import type { GuardChoice } from "../guard/guard.ts";
 import type { DigestCalls, StreamSummary } from "./calls.ts";
 import type { FilledSegment } from "./feed.ts";
-import type { Thread } from "./thread.ts";
+import type { Thread } from "../base/thread.ts";
 
 /** Digests and guard of one stream. Take every piece in order, then `finish`; or `drop` it before its end. */
 export class Inspection {

@@ -7,7 +7,7 @@ import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } fr
 import { Inspection } from "./inspection.ts";
 import type { PackVerdict, VerifyRequest } from "./pack_verification.ts";
 import { Slots } from "./slots.ts";
-import { Thread } from "./thread.ts";
+import { startWorker, Thread } from "../base/thread.ts";
 
 /** Batches that are sealed or wait to be stored at a time, for each sealing thread. */
 const BATCHES_PER_THREAD = 2;
@@ -92,10 +92,4 @@ export class PipelineThreads {
     this.#digest.terminate();
     for (const { thread } of this.#blobs) thread.terminate();
   }
-}
-
-/** A built program has `worker.js` beside its one file; in the source tree the worker lies beside this module. */
-function startWorker(): Worker {
-  const name = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-  return new Worker(new URL(name, import.meta.url).href, { type: "module" });
 }

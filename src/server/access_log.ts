@@ -71,13 +71,26 @@ export class AccessLog {
   }
 }
 
+/** The fields of a line in their order, each with its name in docs/server.md. */
+const FIELDS: readonly (readonly [name: string, text: (entry: AccessEntry) => string])[] = [
+  ["client", ({ remoteAddress }) => remoteAddress || "-"],
+  ["identity", () => "-"],
+  ["user", ({ user }) => escapeField(user).replaceAll(" ", "\\x20") || "-"],
+  ["time", ({ time }) => `[${formatLogTime(time)}]`],
+  ["request", ({ method, url, httpVersion }) => `"${escapeField(method)} ${escapeField(url)} HTTP/${httpVersion}"`],
+  ["status", ({ status }) => String(status)],
+  ["bytes", ({ bytesSent }) => String(bytesSent)],
+  ["referrer", () => '"-"'],
+  ["user agent", ({ userAgent }) => `"${escapeField(userAgent) || "-"}"`],
+  ["milliseconds", ({ durationMs }) => durationMs.toFixed(1)],
+];
+
+/** The names of a line's fields, in their order. */
+export const ACCESS_LOG_FIELDS: readonly string[] = FIELDS.map(([name]) => name);
+
 /** The line of a request, ending in a line feed. */
 export function formatEntry(entry: AccessEntry): string {
-  const { remoteAddress, user, time, method, url, httpVersion, status, bytesSent, userAgent, durationMs } = entry;
-  const who = `${remoteAddress || "-"} - ${escapeField(user).replaceAll(" ", "\\x20") || "-"}`;
-  const request = `${escapeField(method)} ${escapeField(url)} HTTP/${httpVersion}`;
-  return `${who} [${formatLogTime(time)}] "${request}" ${status} ${bytesSent} "-" ` +
-    `"${escapeField(userAgent) || "-"}" ${durationMs.toFixed(1)}\n`;
+  return `${FIELDS.map(([, text]) => text(entry)).join(" ")}\n`;
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,5 +1,6 @@
 /** The ways a server learns who sends a request. */
 import type { Clock } from "../base/clock.ts";
+import { clientOf } from "./admission.ts";
 import { openCredentials } from "./credentials.ts";
 import type { Exchange } from "./exchange.ts";
 import { Refusal } from "./refusal.ts";
@@ -14,13 +15,14 @@ export type Authentication =
 export interface Authenticator {
   /** The user, empty for anybody. Throws `Refusal`. */
   readonly userOf: (exchange: Exchange) => Promise<string>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** What an authenticator needs. */
 export interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly random: (lengthBytes: number) => Uint8Array;
+  readonly passwordThreads: number;
   readonly onProblem: (message: string) => void;
 }
 
@@ -31,16 +33,18 @@ export async function openAuthenticator(
 ): Promise<Authenticator> {
   switch (authentication.method) {
     case "none":
-      return { userOf: () => Promise.resolve(""), close: () => Promise.resolve() };
+      return { userOf: () => Promise.resolve(""), close: () => {} };
     case "proxy":
       return {
         userOf: (exchange) => Promise.try(() => userOfProxy(exchange.soleHeader(authentication.header))),
-        close: () => Promise.resolve(),
+        close: () => {},
       };
     case "htpasswd": {
       const credentials = await openCredentials({ ...options, path: authentication.path });
       return {
-        userOf: async (exchange) => await credentials.userOf(exchange.soleHeader("authorization")),
+        userOf: async (exchange) => {
+          return await credentials.userOf(exchange.soleHeader("authorization"), clientOf(exchange.remoteAddress));
+        },
         close: () => credentials.close(),
       };
     }

@@ -1,10 +1,11 @@
-/** The open connections of a server: one request at a time on each, none that stalls, no end of idle ones. */
+/** The open connections of a server: one request at a time on each, none that stalls, no client that takes all. */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Admission, clientOf, type Places } from "./admission.ts";
 import type { Exchange, Waiting } from "./exchange.ts";
 
 /** How long a client may keep a server waiting, in milliseconds, and how many may. */
-export interface Patience {
+export interface Patience extends Places {
   /** For all headers of a request, for the first request of a connection, and for a TLS handshake. */
   readonly headersMs: number;
   /** Between two parts of a body. */
@@ -15,8 +16,6 @@ export interface Patience {
   readonly lingerMs: number;
   /** Between two requests of a connection. */
   readonly idleMs: number;
-  /** Connections beyond so many push out the one that is idle for the longest time, or are refused. */
-  readonly mostConnections: number;
 }
 
 /** What suits restic, which gives up after five minutes itself. */
@@ -27,6 +26,7 @@ export const USUAL_PATIENCE: Patience = {
   lingerMs: 5_000,
   idleMs: 300_000,
   mostConnections: 8192,
+  mostOfOneClient: 1024,
 };
 
 /** Requests that a client may send ahead of the answers; no client of this protocol sends any. */
@@ -35,21 +35,27 @@ const MOST_QUEUED = 32;
 interface Connection {
   queued: number;
   turn: Promise<void>;
+  /** After an answer that says so, nothing that was sent ahead is done any more. */
+  isEnding: boolean;
 }
 
 /** All connections of one server. */
 export class Connections {
   readonly #patience: Patience;
   readonly #open = new Map<Duplex, Connection>();
+  readonly #admission: Admission<Socket>;
   /** The longest idle first. */
   readonly #idle = new Set<Socket>();
   /** What TLS connections are made of, from before their handshake. */
-  readonly #underTls = new Set<Socket>();
+  readonly #underTls: Admission<Socket>;
   readonly #exchanges = new Set<Exchange>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(patience: Patience) {
     this.#patience = patience;
+    this.#admission = new Admission(patience);
+    // Those that are in their handshake cannot be told to be idle, so there are as many places for them again.
+    this.#underTls = new Admission({ ...patience, mostConnections: 2 * patience.mostConnections });
   }
 
   get openCount(): number {
@@ -65,28 +71,36 @@ export class Connections {
     return this.#exchanges.size;
   }
 
-  /** Whether a request of a connection is being answered, or waits to be. */
-  isBusy(socket: Duplex): boolean {
-    return (this.#open.get(socket)?.queued ?? 0) > 0;
-  }
-
   /** Takes a connection on. */
   add(socket: Socket): void {
-    if (this.#open.size >= this.#patience.mostConnections) {
-      const [oldest = socket] = this.#idle;
-      this.#forget(oldest);
-      oldest.destroy();
-      if (oldest === socket) return;
-    }
-    this.#open.set(socket, { queued: 0, turn: Promise.resolve() });
+    const leaving = this.#admission.admit(socket, clientOf(socket.remoteAddress), this.#idle);
+    if (leaving) this.#end(leaving);
+    if (leaving === socket) return;
+    this.#open.set(socket, { queued: 0, turn: Promise.resolve(), isEnding: false });
     this.#idle.add(socket);
     socket.once("close", () => this.#forget(socket));
+    // A client that said all it has to say still waits for the answer; one that ends within a body has broken off.
+    socket.once("end", () => this.#exchangesOn(socket).find(({ request }) => !request.complete)?.cut());
   }
 
   /** Takes note of a socket that a TLS connection is about to be made of, so that none is left at the end. */
   addUnderTls(socket: Socket): void {
-    this.#underTls.add(socket);
-    socket.once("close", () => this.#underTls.delete(socket));
+    const leaving = this.#underTls.admit(socket, clientOf(socket.remoteAddress), []);
+    leaving?.destroy();
+    socket.once("close", () => this.#underTls.leave(socket));
+  }
+
+  /**
+   * What came on a connection cannot be read. Tells whether the request that it belongs to is answered; where it belongs to
+   * none, nothing may get into the answer to what came before.
+   */
+  answerMalformed(socket: Duplex): boolean {
+    const connection = this.#open.get(socket);
+    if (!connection || connection.queued === 0) return false;
+    const exchange = connection.queued === 1 ? this.#exchangesOn(socket)[0] : undefined;
+    if (exchange) exchange.malformed();
+    else socket.destroy();
+    return true;
   }
 
   /** Runs an exchange after those that came before on the same connection. `work` never rejects. */
@@ -97,8 +111,8 @@ export class Connections {
     this.#idle.delete(socket);
     connection.queued++;
     const turn = connection.queued === 1
-      ? this.#work(exchange, work)
-      : connection.turn.then(() => this.#work(exchange, work));
+      ? this.#work(connection, exchange, work)
+      : connection.turn.then(() => this.#work(connection, exchange, work));
     connection.turn = turn.finally(() => {
       if (--connection.queued === 0 && this.#open.has(socket)) this.#idle.add(socket);
     });
@@ -124,7 +138,7 @@ export class Connections {
 
   /** Closes every connection. */
   cutAll(): void {
-    for (const socket of [...this.#open.keys(), ...this.#underTls]) socket.destroy();
+    for (const socket of [...this.#open.keys(), ...this.#underTls.all()]) socket.destroy();
   }
 
   /** Resolves when no exchange is under way. */
@@ -132,17 +146,31 @@ export class Connections {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  async #work(exchange: Exchange, work: () => Promise<void>): Promise<void> {
+  async #work(connection: Connection, exchange: Exchange, work: () => Promise<void>): Promise<void> {
+    if (connection.isEnding) return;
     this.#exchanges.add(exchange);
     try {
       await work();
     } finally {
       this.#exchanges.delete(exchange);
+      connection.isEnding ||= exchange.closesConnection;
     }
+  }
+
+  #exchangesOn(socket: Duplex): Exchange[] {
+    return [...this.#exchanges].filter(({ request }) => request.socket === socket);
+  }
+
+  #end(socket: Socket): void {
+    this.#forget(socket);
+    // Its exchanges do not hear of it otherwise.
+    for (const exchange of this.#exchangesOn(socket)) exchange.cut();
+    socket.destroy();
   }
 
   #forget(socket: Socket): void {
     this.#open.delete(socket);
     this.#idle.delete(socket);
+    this.#admission.leave(socket);
   }
 }

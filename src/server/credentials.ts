@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
-import { type Htpasswd, isPasswordOf, parseHtpasswd, type PasswordHash } from "./htpasswd.ts";
+import { type Htpasswd, isPasswordOfSha, paddingCosts, parseHtpasswd } from "./htpasswd.ts";
+import { PasswordThreads } from "./password_threads.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What a checker of credentials needs. */
@@ -12,6 +13,8 @@ export interface CredentialsOptions {
   readonly clock: Clock;
   /** Gives that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
+  /** How many passwords are verified at the same time. */
+  readonly passwordThreads: number;
   /** Told about lines of the file that are of no use, and about a file that cannot be read any more. */
   readonly onProblem: (message: string) => void;
 }
@@ -19,8 +22,6 @@ export interface CredentialsOptions {
 /** How long an answer is remembered: a removed or changed user of an unchanged file does not exist. */
 const REMEMBERED_MS = 5 * 60_000;
 const MOST_REMEMBERED = 4096;
-/** Verifications that wait; more are asked to come back later, so that a flood of guesses takes no memory. */
-const MOST_WAITING = 16;
 /** The file is looked at no more often. */
 const LOOK_AGAIN_MS = 1000;
 
@@ -35,37 +36,36 @@ export class Credentials {
   #looking: Promise<void> | undefined;
   readonly #verdicts = new Map<string, { readonly isRight: boolean; readonly untilMs: number }>();
   readonly #running = new Map<string, Promise<boolean>>();
-  readonly #closing = new AbortController();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #threads: PasswordThreads;
 
   constructor(options: CredentialsOptions, file: LoadedFile) {
     this.#options = options;
     this.#secret = options.random(32);
+    this.#threads = new PasswordThreads(options.passwordThreads);
     this.#file = file;
     this.#lookedMs = options.clock.monotonicMs();
   }
 
   /**
-   * The user of an Authorization header. Throws `Refusal`: 401 for credentials that are missing or wrong, 503 where too
+   * The user of an Authorization header that a client (as `clientOf` tells it) sent. Throws `Refusal`: 401 for credentials that are missing or wrong, 503 where too
    * many wait to be verified.
    */
-  async userOf(authorization: string | undefined): Promise<string> {
+  async userOf(authorization: string | undefined, client: string): Promise<string> {
     await this.#reload();
     const credentials = parseBasic(authorization);
     if (!credentials) throw unauthorized("Credentials are needed");
     const { user, password } = credentials;
-    if (!await this.#isRight(user, password)) throw unauthorized("User or password is wrong");
+    if (!await this.#isRight(user, password, client)) throw unauthorized("User or password is wrong");
     return user;
   }
 
-  /** Ends the pause after the last verification. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#turn;
+  /** Ends the threads. */
+  close(): void {
+    this.#threads.close();
   }
 
   /** One answer for equal credentials at the same time and for a while after; passwords are not kept, only a keyed digest. */
-  async #isRight(user: string, password: Uint8Array): Promise<boolean> {
+  async #isRight(user: string, password: Uint8Array, client: string): Promise<boolean> {
     const digest = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password);
     // A verification that began with the file of before does not count for the file of now.
     const key = `${this.#file.stamp} ${digest.digest("base64")}`;
@@ -74,33 +74,30 @@ export class Credentials {
     if (known && known.untilMs > nowMs) return known.isRight;
     const running = this.#running.get(key);
     if (running) return await running;
-    const verification = this.#verify(user, password, key).finally(() => this.#running.delete(key));
+    const verification = this.#verify({ user, password, client, key }).finally(() => this.#running.delete(key));
     this.#running.set(key, verification);
     return await verification;
   }
 
-  async #verify(user: string, password: Uint8Array, key: string): Promise<boolean> {
+  async #verify({ user, password, client, key }: Verification): Promise<boolean> {
     const file = this.#file;
-    const hash = file.users.get(user);
-    const isRight = await this.#hashed(hash ?? file.decoy, password) && hash !== undefined;
+    const isRight = await this.#isPasswordIn(file, { user, password, client });
     if (file === this.#file) this.#remember(key, isRight);
     return isRight;
   }
 
-  /** One after the other, with as long a pause as it took, so that guessing leaves half of the time to others. */
-  async #hashed(hash: PasswordHash | undefined, password: Uint8Array): Promise<boolean> {
-    if (hash?.method !== "bcrypt") return hash !== undefined && await isPasswordOf(hash, password);
-    if (this.#running.size > MOST_WAITING) {
-      throw new Refusal(503, "Too many passwords wait to be verified", { headers: { "retry-after": "1" } });
-    }
-    const { clock } = this.#options;
-    const answer = this.#turn.then(async () => {
-      const startedMs = clock.monotonicMs();
-      const isRight = await isPasswordOf(hash, password);
-      return { isRight, tookMs: clock.monotonicMs() - startedMs };
+  /** An answer of no takes as long for every user, and for every name that is none. */
+  async #isPasswordIn(file: LoadedFile, { user, password, client }: Omit<Verification, "key">): Promise<boolean> {
+    if (password.length === 0) return false;
+    const hash = file.users.get(user);
+    if (hash?.method === "sha" && isPasswordOfSha(hash.text, password)) return true;
+    if (file.highestCost === undefined) return false;
+    const bcrypt = hash?.method === "bcrypt" ? hash : undefined;
+    return await this.#threads.verify(client, {
+      password: Uint8Array.from(password),
+      ...(bcrypt && { hash: bcrypt.text }),
+      paddingCosts: paddingCosts(bcrypt?.cost, file.highestCost),
     });
-    this.#turn = answer.then(({ tookMs }) => clock.sleep(tookMs, this.#closing.signal)).catch(() => {});
-    return (await answer).isRight;
   }
 
   #remember(key: string, isRight: boolean): void {
@@ -162,8 +159,14 @@ export async function openCredentials(options: CredentialsOptions): Promise<Cred
 interface LoadedFile extends Htpasswd {
   /** Changes whenever the file does. */
   readonly stamp: string;
-  /** What an unknown user's password is compared with, so that it takes as long as a known one's. */
-  readonly decoy: PasswordHash | undefined;
+}
+
+interface Verification {
+  readonly user: string;
+  readonly password: Uint8Array;
+  readonly client: string;
+  /** Under which the answer is remembered. */
+  readonly key: string;
 }
 
 /** Reads the file, once more where it changed meanwhile: htpasswd writes in place, so that a part could be missing. */
@@ -171,7 +174,7 @@ async function loadFile(path: string): Promise<LoadedFile> {
   const stamp = await stampOf(path);
   const htpasswd = parseHtpasswd(await Deno.readTextFile(path));
   if (await stampOf(path) !== stamp) return await loadFile(path);
-  return { ...htpasswd, stamp, decoy: [...htpasswd.users.values()].find(({ method }) => method === "bcrypt") };
+  return { ...htpasswd, stamp };
 }
 
 async function stampOf(path: string): Promise<string> {

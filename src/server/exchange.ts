@@ -3,6 +3,7 @@
  * so that one who stalls can be told from one who is slow.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { plainAddress } from "./addresses.ts";
 import { ClientGone, Refusal } from "./refusal.ts";
 
 /** What an exchange waits for: the server's own work, the client to send, to take, or to notice that it is refused. */
@@ -15,6 +16,8 @@ export type AnswerHeaders = Readonly<Record<string, string | number>>;
 const MOST_DRAINED_BYTES = 2 ** 18;
 /** So much is read of a refused body, for a client that sends first and reads afterwards, before the connection is cut. */
 const MOST_LINGERED_BYTES = 2 ** 23;
+
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Made for every request; used by one handler. */
 export class Exchange {
@@ -32,7 +35,11 @@ export class Exchange {
   readonly #nowMs: () => number;
   readonly #expectsContinue: boolean;
   #closeAfter = false;
-  #isTimedOut = false;
+  /** The answer that was given in place of the handler's. */
+  #brokenOff: Refusal | undefined;
+  #breakingOff: Promise<void> | undefined;
+  /** Whether an answer that ends the connection is on its way, and the rest of the body is read. */
+  #isRefused = false;
 
   constructor(
     request: IncomingMessage,
@@ -40,7 +47,7 @@ export class Exchange {
     options: { nowMs: () => number; expectsContinue: boolean },
   ) {
     this.request = request;
-    this.remoteAddress = request.socket.remoteAddress ?? "";
+    this.remoteAddress = plainAddress(request.socket.remoteAddress ?? "");
     this.#response = response;
     this.#nowMs = options.nowMs;
     this.#expectsContinue = options.expectsContinue;
@@ -59,18 +66,28 @@ export class Exchange {
 
   /** The status of the answer; 499 where the client went before it was whole. */
   get status(): number {
-    return this.#response.writableFinished || this.#isTimedOut ? this.#response.statusCode : 499;
+    return this.#response.writableFinished || this.#brokenOff ? this.#response.statusCode : 499;
+  }
+
+  get httpVersion(): string {
+    return this.request.httpVersion;
+  }
+
+  /** The values of a header as they came, by its name in lower case; `request.headers` keeps only the first of some. */
+  valuesOf(name: string): string[] {
+    const { rawHeaders } = this.request;
+    return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
   }
 
   /** A header of the request; of one that came several times, all with commas between them, as a list. */
   header(name: string): string | undefined {
-    const values = this.#valuesOf(name);
+    const values = this.valuesOf(name);
     return values.length === 0 ? undefined : values.join(", ");
   }
 
   /** A header that tells who somebody is. Throws `Refusal` with 400 where it came several times: none is better than another. */
   soleHeader(name: string): string | undefined {
-    const values = this.#valuesOf(name);
+    const values = this.valuesOf(name);
     if (values.length > 1) throw new Refusal(400, `The header ${name} came several times`);
     return values[0];
   }
@@ -82,12 +99,17 @@ export class Exchange {
     return this.request.headers["transfer-encoding"] === undefined ? 0 : undefined;
   }
 
+  /** Whether the connection is not kept after this exchange. */
+  get closesConnection(): boolean {
+    return this.#closeAfter;
+  }
+
   /** The connection is not kept after this exchange. */
   closeConnectionAfter(): void {
     this.#closeAfter = true;
   }
 
-  /** The body, part by part. Throws `ClientGone` where it breaks off, `Refusal` with 408 where it stalled. */
+  /** The body, part by part. Throws `ClientGone` where it breaks off, `Refusal` where it stalled or is malformed. */
   async *body(): AsyncGenerator<Uint8Array> {
     if (this.#expectsContinue) this.#response.writeContinue();
     this.#wait("body");
@@ -100,7 +122,7 @@ export class Exchange {
         this.#wait("body");
       }
     } catch (thrown) {
-      throw this.#isTimedOut ? new Refusal(408, "The body did not come", { cause: thrown }) : goneOr(thrown, this);
+      throw this.#brokenOff ?? goneOr(thrown, this);
     } finally {
       this.#wait("work");
     }
@@ -116,8 +138,8 @@ export class Exchange {
 
   /** Begins an answer whose body is written or left out by the caller. */
   begin(status: number, headers: AnswerHeaders): void {
-    const all = this.#closeAfter ? { ...headers, connection: "close" } : headers;
-    this.#response.writeHead(status, all);
+    if (this.#brokenOff) throw new ClientGone({ cause: this.#brokenOff });
+    this.#writeHead(status, headers);
   }
 
   /** Writes a part of the body; resolves when it is handed over, so that the buffer may be used again. Throws `ClientGone`. */
@@ -136,11 +158,12 @@ export class Exchange {
    * otherwise the connection is closed once the client had a chance to see why.
    */
   async refuse(status: number, message: string, headers: AnswerHeaders = {}): Promise<void> {
-    if (this.#response.headersSent) return this.cut();
+    if (this.#response.headersSent) return await this.giveUp();
     const text = new TextEncoder().encode(`${message}\n`);
-    const all = { "content-type": "text/plain; charset=utf-8", ...headers };
+    const all = { ...TEXT, ...headers };
     if (!this.#isWorthReading()) {
       this.closeConnectionAfter();
+      this.#isRefused = true;
       this.begin(status, { ...all, "content-length": text.length });
       await this.write(this.method === "HEAD" ? new Uint8Array() : text);
       await this.#drain(MOST_LINGERED_BYTES);
@@ -156,6 +179,12 @@ export class Exchange {
     if (!this.request.complete && !await this.#drain(MOST_DRAINED_BYTES)) this.cut();
   }
 
+  /** Ends the connection, after the answer where one was given in place of the handler's. */
+  async giveUp(): Promise<void> {
+    await this.#breakingOff;
+    this.cut();
+  }
+
   /** Ends the connection at once. */
   cut(): void {
     // An answered request does not hear of its connection's end, so whoever reads its body is told apart.
@@ -165,19 +194,38 @@ export class Exchange {
 
   /** The client did not send or take anything for too long. */
   timeOut(): void {
-    if (this.waiting !== "body" || this.#response.headersSent) return this.cut();
-    this.#isTimedOut = true;
-    this.closeConnectionAfter();
-    const text = "The rest of the request did not come\n";
-    this.begin(408, { "content-type": "text/plain; charset=utf-8", "content-length": text.length });
-    this.bytesSent += text.length;
-    this.#response.end(text, () => this.cut());
+    if (this.waiting !== "body") this.cut();
+    else this.#breakOff(new Refusal(408, "The rest of the request did not come"));
   }
 
-  /** The values of a header as they came: `headers` keeps only the first of some, and joins those of others. */
-  #valuesOf(name: string): string[] {
-    const { rawHeaders } = this.request;
-    return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
+  /** What follows of the request, or behind it, cannot be read. */
+  malformed(): void {
+    if (this.#isRefused) return; // that answer does as well, and ends the connection
+    if (!this.request.complete) this.#breakOff(new Refusal(400, "The request is malformed"));
+    else if (this.#response.headersSent) this.cut();
+    else this.closeConnectionAfter();
+  }
+
+  /** Answers in place of the handler, unless it has begun to, and ends the connection. */
+  #breakOff(refusal: Refusal): void {
+    if (this.#response.headersSent) return this.cut();
+    this.#brokenOff = refusal;
+    this.closeConnectionAfter();
+    const text = `${refusal.message}\n`;
+    this.#writeHead(refusal.status, { ...TEXT, "content-length": text.length });
+    this.bytesSent += text.length;
+    this.#wait("linger");
+    const response = this.#response;
+    this.#breakingOff = new Promise<void>((resolve) => {
+      response.once("close", resolve);
+      response.end(text, () => resolve());
+    }).then(() => this.cut());
+  }
+
+  /** No cache on the way may keep any of it: the next answer to the same question may be another. */
+  #writeHead(status: number, headers: AnswerHeaders): void {
+    const connection = this.#closeAfter && { connection: "close" };
+    this.#response.writeHead(status, { "cache-control": "no-store", ...headers, ...connection });
   }
 
   #isWorthReading(): boolean {

@@ -6,6 +6,7 @@ import type { Exchange } from "./exchange.ts";
 import type { BlobEvent, Metrics } from "./metrics.ts";
 import { checkPermission, type Rules } from "./permissions.ts";
 import { ClientGone, Refusal } from "./refusal.ts";
+import { checkHead } from "./request_head.ts";
 import type { RepositoryFiles } from "./repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
 import type { StoredFile } from "./stored_file.ts";
@@ -43,6 +44,7 @@ export class Handler {
   /** Answers one request, whatever happens. Never throws. */
   async handle(exchange: Exchange): Promise<void> {
     try {
+      requireHead(exchange);
       await this.#answer(exchange);
       await exchange.finish();
     } catch (thrown) {
@@ -143,7 +145,7 @@ export class Handler {
 
   async #refuse(exchange: Exchange, thrown: unknown): Promise<void> {
     const refusal = this.#asRefusal(exchange, thrown);
-    if (!refusal) return exchange.cut();
+    if (!refusal) return await exchange.giveUp();
     try {
       await exchange.refuse(refusal.status, refusal.message, refusal.headers);
     } catch (error) {
@@ -166,6 +168,16 @@ export class Handler {
   #reportFailure({ method, url }: Exchange, thrown: unknown): void {
     this.#options.metrics.countError();
     this.#options.onProblem(`${method} ${url} failed: ${messageOf(thrown)}`);
+  }
+}
+
+/** What is behind a head that is refused may be read in two ways, so that nothing of it is done. */
+function requireHead(exchange: Exchange): void {
+  try {
+    checkHead(exchange);
+  } catch (thrown) {
+    exchange.closeConnectionAfter();
+    throw thrown;
   }
 }
 

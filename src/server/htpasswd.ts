@@ -1,26 +1,27 @@
 /** The file of users and password hashes that Apache's htpasswd writes. */
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
-import { bcryptVerify } from "hash-wasm";
 
 /** How one user proves who it is. */
-export interface PasswordHash {
-  readonly method: "bcrypt" | "sha";
-  readonly text: string;
-}
+export type PasswordHash =
+  | { readonly method: "bcrypt"; readonly text: string; readonly cost: number }
+  | { readonly method: "sha"; readonly text: string };
 
 /** What a file says. */
 export interface Htpasswd {
   readonly users: ReadonlyMap<string, PasswordHash>;
+  /** The highest cost of all bcrypt hashes; undefined where there is none. */
+  readonly highestCost: number | undefined;
   /** One text for each line that is of no use, without what it holds. */
   readonly complaints: readonly string[];
 }
 
-const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
+const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 const SHA = /^\{SHA\}[A-Za-z0-9+/]{27}=$/;
 
-/** bcrypt looks at so many bytes of a password; htpasswd and Apache pass the others over, too. */
-const BCRYPT_BYTES = 72;
+/** bcrypt knows no lower cost. With a higher one each guess would keep a thread busy for more than a second. */
+const LOWEST_COST = 4;
+const HIGHEST_COST = 14;
 
 /** Reads the text of a file. Of several lines for one user the first counts, as with Apache. Never throws. */
 export function parseHtpasswd(text: string): Htpasswd {
@@ -30,27 +31,40 @@ export function parseHtpasswd(text: string): Htpasswd {
     if (/^\s*(#|$)/.test(line)) continue;
     const colon = line.indexOf(":");
     const hash = parseHash(line.slice(colon + 1).trim());
-    if (colon <= 0 || hash === undefined) {
-      complaints.push(
-        `line ${i + 1} is passed over: not a user with a bcrypt or {SHA} hash; write it with htpasswd -B`,
-      );
-    } else if (!users.has(line.slice(0, colon))) users.set(line.slice(0, colon), hash);
+    const user = line.slice(0, Math.max(colon, 0));
+    const problem = user === "" || hash === undefined ? "not a user with a bcrypt or {SHA} hash" : problemOf(hash);
+    if (problem !== undefined) {
+      complaints.push(`line ${i + 1} is passed over: ${problem}; write it with htpasswd -B`);
+    } else if (!users.has(user)) users.set(user, hash!);
   }
-  return { users, complaints };
+  const costs = [...users.values()].flatMap((hash) => hash.method === "bcrypt" ? [hash.cost] : []);
+  return { users, highestCost: costs.length === 0 ? undefined : Math.max(...costs), complaints };
 }
 
 function parseHash(text: string): PasswordHash | undefined {
-  if (BCRYPT.test(text)) return { method: "bcrypt", text };
+  const cost = BCRYPT.exec(text)?.[1];
+  if (cost !== undefined) return { method: "bcrypt", text, cost: Number(cost) };
   if (SHA.test(text)) return { method: "sha", text };
   return undefined;
 }
 
-/** Whether a password is the one that was hashed. bcrypt keeps the thread busy: 70 ms at cost 10, twice for each step. */
-export async function isPasswordOf(hash: PasswordHash, password: Uint8Array): Promise<boolean> {
-  if (hash.method === "sha") {
-    const digest = createHash("sha1").update(password).digest();
-    return timingSafeEqual(digest, Buffer.from(hash.text.slice("{SHA}".length), "base64"));
-  }
-  if (password.length === 0) return false;
-  return await bcryptVerify({ password: password.subarray(0, BCRYPT_BYTES), hash: hash.text });
+function problemOf(hash: PasswordHash): string | undefined {
+  if (hash.method === "sha" || hash.cost >= LOWEST_COST && hash.cost <= HIGHEST_COST) return undefined;
+  return `its bcrypt cost ${hash.cost} is not one of ${LOWEST_COST} to ${HIGHEST_COST}`;
+}
+
+/** Whether a password is the one of a `{SHA}` hash, which takes no time. */
+export function isPasswordOfSha(text: string, password: Uint8Array): boolean {
+  const digest = createHash("sha1").update(password).digest();
+  return timingSafeEqual(digest, Buffer.from(text.slice("{SHA}".length), "base64"));
+}
+
+/**
+ * Costs of the hashes that make an answer of no as dear as that of the dearest user in the file: each step of the cost
+ * doubles the work. `cost`: of the hash that was computed; undefined for none, because there is no such user or it has a
+ * `{SHA}` hash.
+ */
+export function paddingCosts(cost: number | undefined, highestCost: number): readonly number[] {
+  if (cost === undefined) return [highestCost];
+  return Array.from({ length: highestCost - cost }, (_, i) => cost + i);
 }

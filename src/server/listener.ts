@@ -3,6 +3,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import { osCode } from "../store/local_errors.ts";
+import { isLoopbackHost } from "./addresses.ts";
 
 /** A place to listen. `port` 0 takes any free one; an empty `host` means all addresses. */
 export type ListenAddress =
@@ -30,28 +31,43 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 /**
- * The socket that a service manager handed to this process, by the variables LISTEN_FDS and LISTEN_PID; undefined for none.
- * Throws `UsageError` for several.
+ * The sockets that a service manager handed to this process, by the variables LISTEN_FDS and LISTEN_PID; none where it handed
+ * none. Throws `UsageError` where LISTEN_FDS is no number of sockets.
  */
-export function handedSocket(
+export function handedSockets(
   variables: { readonly fds: string | undefined; readonly pid: string | undefined },
   processId: number,
-): ListenAddress | undefined {
-  if (variables.fds === undefined || variables.pid !== String(processId)) return undefined;
-  if (variables.fds !== "1") {
-    throw new UsageError(`The service manager hands over ${variables.fds} sockets; give the unit one ListenStream=`);
+): ListenAddress[] {
+  if (variables.fds === undefined || variables.pid !== String(processId)) return [];
+  const count = /^\d{1,3}$/.test(variables.fds) ? Number(variables.fds) : 0;
+  if (count === 0) throw new UsageError(`The service manager hands over "${variables.fds}" sockets; look at its unit`);
+  return Array.from({ length: count }, (_, i) => ({ kind: "descriptor", descriptor: FIRST_HANDED_DESCRIPTOR + i }));
+}
+
+/** Reads addresses to listen on. Throws `UsageError` where one is none, and where one takes the port of another. */
+export function parseListenAddresses(texts: readonly string[]): ListenAddress[] {
+  const addresses = texts.map(parseListenAddress);
+  for (const [i, text] of texts.entries()) {
+    const rival = addresses.findIndex((address, j) => j !== i && isTakenBy(address, addresses[i]!));
+    if (rival >= 0) throw new UsageError(`--listen ${text} takes all that ${texts[rival]} would; leave the second out`);
   }
-  return { kind: "descriptor", descriptor: FIRST_HANDED_DESCRIPTOR };
+  return addresses;
+}
+
+/** Whether nobody can listen on an address any more once another is listened on. */
+function isTakenBy(address: ListenAddress, other: ListenAddress): boolean {
+  if (address.kind === "unix") return other.kind === "unix" && address.path === other.path;
+  if (address.kind !== "tcp" || other.kind !== "tcp" || address.port !== other.port || address.port === 0) return false;
+  if (address.host === other.host) return true;
+  // A socket for all addresses of IPv6 takes those of IPv4 with it.
+  if (other.host === "" || other.host === "::") return true;
+  return other.host === "0.0.0.0" && !address.host.includes(":") && address.host !== "";
 }
 
 /** Whether only this machine reaches an address; undefined where that shows only once the socket is open. */
 export function isLocalAddress(address: ListenAddress): boolean | undefined {
   if (address.kind === "descriptor") return undefined;
   return address.kind === "unix" || isLoopbackHost(address.host);
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(host) || /^(0*:)*:?0*1$/.test(host);
 }
 
 /** Where a server turned out to listen. */

@@ -21,7 +21,7 @@ export interface Gauges {
   readonly requestsInFlight: number;
   readonly connections: number;
   readonly idleConnections: number;
-  /** Stored bytes and those set aside for uploads. */
+  /** Stored bytes, and those that have come of uploads under way. */
   readonly takenBytes: number;
   /** Infinity where there is no limit. */
   readonly limitBytes: number;
@@ -98,7 +98,7 @@ function* formatGauges(gauges: Gauges): Generator<string> {
   const bytes = rows.map(({ labels, bytes }) => [labels, bytes] as const);
   yield* family("agent_repository_files", "gauge", "Files in a repository.", files);
   yield* family("agent_repository_bytes", "gauge", "Bytes of files in a repository.", bytes);
-  yield* single("agent_stored_bytes", "gauge", "Bytes stored or set aside for uploads.", gauges.takenBytes);
+  yield* single("agent_stored_bytes", "gauge", "Bytes stored, and come of uploads under way.", gauges.takenBytes);
   if (Number.isFinite(gauges.limitBytes)) {
     yield* single("agent_limit_bytes", "gauge", "Bytes that may be stored.", gauges.limitBytes);
   }

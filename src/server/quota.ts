@@ -1,18 +1,18 @@
-/** The limit of bytes that a server holds: whoever wants to store has to have the space set aside first. */
+/** The limit of bytes that a server holds: each part of an upload takes its space when it has come. */
 import { formatSize } from "../base/size.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Space set aside for one upload. */
+/** Space that one upload takes. */
 export interface Reservation {
-  /** Sets more aside. Throws `Refusal` with 507 where there is not enough. */
+  /** Takes more. Throws `Refusal` with 507 where there is not enough. */
   grow(bytes: number): void;
-  /** The upload is stored: what was set aside stays taken. */
+  /** The upload is stored: what it took stays taken. */
   settle(): void;
   /** The upload failed: all is free again. Does nothing after `settle`. */
   release(): void;
 }
 
-/** How much is stored and set aside. Uploads at the same time never exceed the limit together. */
+/** How much is stored and has come of uploads. Uploads at the same time never exceed the limit together. */
 export class Quota {
   readonly #limitBytes: number;
   #takenBytes: number;
@@ -23,15 +23,20 @@ export class Quota {
     this.#takenBytes = storedBytes;
   }
 
-  /** Bytes that are stored or set aside. */
+  /** Bytes that are stored, or have come of uploads under way. */
   get takenBytes(): number {
     return this.#takenBytes;
   }
 
-  /** Sets bytes aside for one upload. Throws `Refusal` with 507 where there are not enough. */
-  reserve(bytes: number): Reservation {
-    this.#take(bytes);
-    let reserved = bytes;
+  /** Makes sure that there is room for so many bytes, without taking it. Throws `Refusal` with 507 where there is not. */
+  checkRoom(bytes: number): void {
+    if (this.#takenBytes + bytes <= this.#limitBytes) return;
+    throw new Refusal(507, `The server's limit of ${formatSize(this.#limitBytes)} leaves no space for this file`);
+  }
+
+  /** Begins an upload, which has taken nothing yet. */
+  reserve(): Reservation {
+    let reserved = 0;
     return {
       grow: (more) => {
         this.#take(more);
@@ -53,9 +58,7 @@ export class Quota {
   }
 
   #take(bytes: number): void {
-    if (this.#takenBytes + bytes > this.#limitBytes) {
-      throw new Refusal(507, `The server's limit of ${formatSize(this.#limitBytes)} leaves no space for this file`);
-    }
+    this.checkRoom(bytes);
     this.#takenBytes += bytes;
   }
 }

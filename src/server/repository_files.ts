@@ -10,6 +10,7 @@ import type { FileKind, FileName, ListedFile } from "../store/store.ts";
 import { Quota } from "./quota.ts";
 import { Refusal } from "./refusal.ts";
 import { findRepositories, isRepository } from "./served_folder.ts";
+import { allStoredFiles, placeOf } from "./stored_files.ts";
 import { openStoredFile, type StoredFile } from "./stored_file.ts";
 import { Usage } from "./usage.ts";
 
@@ -35,8 +36,6 @@ export interface Upload {
 /** An upload that did not end in so long never will. */
 const LEFTOVER_AGE_MS = 24 * 3_600_000;
 
-const KINDS: readonly FileKind[] = ["config", "key", "lock", "snapshot", "index", "pack"];
-
 /** All repositories of a server. */
 export class RepositoryFiles {
   readonly #options: RepositoryFilesOptions;
@@ -45,10 +44,11 @@ export class RepositoryFiles {
   readonly #stores = new Map<string, LocalStore>();
   readonly #removals = new Map<string, Promise<number | undefined>>();
 
-  constructor(options: RepositoryFilesOptions, usage: Usage) {
+  /** `storedBytes`: of everything that is there, whatever it is; `usage` knows only what lists show. */
+  constructor(options: RepositoryFilesOptions, usage: Usage, storedBytes: number) {
     this.#options = options;
     this.#usage = usage;
-    this.#quota = new Quota(options.limitBytes, usage.totalBytes);
+    this.#quota = new Quota(options.limitBytes, storedBytes);
   }
 
   /** Files and bytes by repository and kind. */
@@ -56,7 +56,7 @@ export class RepositoryFiles {
     return this.#usage;
   }
 
-  /** Bytes that are stored or set aside for uploads. */
+  /** Bytes that are stored, or have come of uploads under way. */
   get takenBytes(): number {
     return this.#quota.takenBytes;
   }
@@ -97,11 +97,13 @@ export class RepositoryFiles {
       await this.#confirm(repository, file);
       return storedBytes;
     }
-    const reservation = this.#quota.reserve(upload.sizeBytes ?? 0);
+    // What was announced may never come; only what came takes space from others.
+    this.#quota.checkRoom(upload.sizeBytes ?? 0);
+    const reservation = this.#quota.reserve();
     let sizeBytes = 0;
     const counted = (bytes: number) => {
       sizeBytes += bytes;
-      if (upload.sizeBytes === undefined) reservation.grow(bytes);
+      reservation.grow(bytes);
     };
     try {
       await store.put(file, verified(file, upload.content, counted));
@@ -171,24 +173,35 @@ export class RepositoryFiles {
 }
 
 /**
- * Opens a folder of repositories, which has to exist: removes what crashed uploads left, and counts what is there. A
- * repository that cannot be read is told of and not counted; the others are served all the same.
+ * Opens a folder of repositories, which has to exist: removes what crashed uploads left, and counts what is there. What
+ * cannot be read is told of and not counted; the repositories that can be are served all the same.
  */
 export async function openRepositoryFiles(options: RepositoryFilesOptions, now: Date): Promise<RepositoryFiles> {
-  const usage = new Usage();
-  const onUnreadable = (thrown: unknown) => options.onProblem(messageOf(thrown));
-  for await (const repository of findRepositories(options.path, onUnreadable)) {
-    const store = openLocalStore(repository === "" ? options.path : `${options.path}/${repository}`, options);
+  const { path, onProblem } = options;
+  const told = new Set<string>();
+  const onUnreadable = (thrown: unknown) => {
+    const message = messageOf(thrown);
+    if (!told.has(message)) onProblem(message);
+    told.add(message);
+  };
+  const repositories = new Set<string>();
+  for await (const repository of findRepositories(path, onUnreadable)) {
+    repositories.add(repository);
+    const store = openLocalStore(repository === "" ? path : `${path}/${repository}`, options);
     try {
       await store.removeLeftovers({ olderThan: new Date(now.getTime() - LEFTOVER_AGE_MS), dryRun: false });
-      for (const kind of KINDS) {
-        for await (const { size } of store.list(kind)) usage.added(repository, kind, size);
-      }
     } catch (thrown) {
       onUnreadable(thrown);
     }
   }
-  return new RepositoryFiles(options, usage);
+  const usage = new Usage();
+  let storedBytes = 0;
+  for await (const { path: stored, sizeBytes } of allStoredFiles(path, onUnreadable)) {
+    storedBytes += sizeBytes;
+    const place = placeOf(stored);
+    if (place && repositories.has(place.repository)) usage.added(place.repository, place.kind, sizeBytes);
+  }
+  return new RepositoryFiles(options, usage, storedBytes);
 }
 
 /** Takes in an upload of a name that is there. Throws `Refusal` with 403 unless it can be the same. */

@@ -25,6 +25,12 @@ const MOST_SEGMENTS = 2;
 
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/;
 
+/** Where a filesystem keeps what a repair of it found: never a repository, whatever lies there. */
+export const LOST_AND_FOUND = "lost+found";
+
+/** A URL in absolute form; group 1 is what follows the host. Source: RFC 9112, section 3.2.2. */
+const ABSOLUTE_FORM = /^https?:\/\/[^/?#]+(.*)$/is;
+
 const KIND_BY_FOLDER: ReadonlyMap<string, FolderKind> = new Map(
   (["pack", "key", "lock", "snapshot", "index"] as const).map((kind) => [folderOfKind(kind), kind]),
 );
@@ -54,7 +60,7 @@ export function parseRoute(method: string, url: string): Target {
 
 /** Whether a text may be one segment of a repository's path. */
 export function isRepositorySegment(text: string): boolean {
-  return SEGMENT.test(text) && !KIND_BY_FOLDER.has(text) && text !== "config";
+  return SEGMENT.test(text) && !KIND_BY_FOLDER.has(text) && text !== "config" && text !== LOST_AND_FOUND;
 }
 
 /** The name of a kind as it stands in URLs. */
@@ -63,7 +69,7 @@ export function urlNameOfKind(kind: FileKind): string {
 }
 
 function parseTarget(url: string): Target | undefined {
-  const [path, query = ""] = split(url, "?");
+  const [path, query = ""] = split(originForm(url), "?");
   if (path === "/healthz") return { at: "health" };
   if (path === "/metrics") return { at: "metrics" };
   if (!path.startsWith("/")) return undefined;
@@ -77,6 +83,13 @@ function parseTarget(url: string): Target | undefined {
   }
   if (last === "") return inRepository(names.slice(0, -1), { at: "folder", kind });
   return isId(last) ? inRepository(names.slice(0, -1), { at: "file", file: { kind, name: last } }) : undefined;
+}
+
+/** A URL from its path on; which host it names makes no difference here. */
+function originForm(url: string): string {
+  const rest = ABSOLUTE_FORM.exec(url)?.[1];
+  if (rest === undefined) return url;
+  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 type WithoutRepository<T> = T extends unknown ? Omit<T, "repository"> : never;

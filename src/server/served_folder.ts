@@ -1,10 +1,7 @@
 /** Which repositories lie below the folder of a server. */
 import { folderOfKind } from "../store/layout.ts";
 import { localError, osCode } from "../store/local_errors.ts";
-import { isRepositorySegment } from "./routes.ts";
-
-/** Where a filesystem keeps what a repair of it found; only root may look into it. */
-const LOST_AND_FOUND = "lost+found";
+import { isRepositorySegment, LOST_AND_FOUND } from "./routes.ts";
 
 /**
  * The repositories below a folder by their paths relative to it: the folder itself (empty), and two levels below.
@@ -41,6 +38,11 @@ async function repositoriesIn(
   return found;
 }
 
+/** Whether a name at the top of a folder counts for its quota: no request reaches hidden files, or what a repair found. */
+export function isServedName(name: string): boolean {
+  return !name.startsWith(".") && name !== LOST_AND_FOUND;
+}
+
 /** Whether a repository was created in a folder. */
 export async function isRepository(path: string): Promise<boolean> {
   try {
@@ -56,7 +58,7 @@ async function foldersIn(path: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isFile } of Deno.readDir(path)) {
-      if (!isFile && isRepositorySegment(name) && name !== LOST_AND_FOUND) names.push(name);
+      if (!isFile && isRepositorySegment(name)) names.push(name);
     }
   } catch (thrown) {
     if (!isMissing(thrown)) throw localError(thrown, "list", path);

@@ -1,26 +1,29 @@
 /** The HTTP blob store as a whole: wires users, routes and files to a listening socket, and ends it in order. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { AccessLog } from "./access_log.ts";
-import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
 import { type Authentication, openAuthenticator } from "./authentication.ts";
+import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
+import { FailedHandshakes } from "./failed_handshakes.ts";
 import { Handler } from "./handler.ts";
+import { answerMalformed, makeHttpServer, type MalformedError } from "./http_server.ts";
 import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./listener.ts";
 import { Metrics } from "./metrics.ts";
 import { readOpenFilesLimit, roomForConnections } from "./open_files.ts";
 import type { Rules } from "./permissions.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts";
+import { checkTls, type TlsFiles } from "./tls.ts";
 
 /** Everything a server is told. */
 export interface ServerOptions {
   /** The folder that holds the repositories; made where it is missing. */
   readonly path: string;
-  readonly listen: ListenAddress;
+  /** At least one. */
+  readonly listen: readonly ListenAddress[];
   readonly authentication: Authentication;
   /** Serves on addresses that other machines reach, though nobody has to give a password; without it that is refused. */
   readonly allowOpenToOthers: boolean;
@@ -30,7 +33,9 @@ export interface ServerOptions {
   /** Whether the metrics may be read without credentials. */
   readonly openMetrics: boolean;
   /** Certificate (with its chain) and key as PEM; without them the server speaks plain HTTP. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: TlsFiles;
+  /** How many passwords are verified at the same time, each on a thread of its own; 1 by default. */
+  readonly passwordThreads?: number;
   /** Takes whole lines of the access log; without it there is none. */
   readonly writeLog?: (lines: string) => Promise<void>;
   /** Told what goes wrong while the server runs on. */
@@ -41,27 +46,33 @@ export interface ServerOptions {
   readonly patience?: Partial<Patience>;
 }
 
-/** A server that takes requests. */
-export interface RunningServer {
-  /** Where it listens: `127.0.0.1:8000` or `unix:/run/agent.sock`. */
+/** Where a server turned out to listen. */
+export interface ServedPlace {
+  /** `127.0.0.1:8000` or `unix:/run/agent.sock`. */
   readonly address: string;
   /** The URL of its root; for a unix socket as restic writes it. */
   readonly url: string;
+}
+
+/** A server that takes requests. */
+export interface RunningServer {
+  /** One for each address to listen on, in their order. */
+  readonly places: readonly ServedPlace[];
   /** Takes no more requests, waits up to `graceMs` for those under way, cuts the others, writes the log. Never throws. */
   close(graceMs?: number): Promise<void>;
 }
 
 const USUAL_GRACE_MS = 30_000;
-const MOST_HEADER_BYTES = 16 * 1024;
 /** Stalled clients are looked for so often in the time they have. */
 const LOOKS_PER_PATIENCE = 6;
 
 /**
- * Starts a server. Throws `UsageError` for a file of users that is of no use and for a server that would be open to other
- * machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
+ * Starts a server. Throws `UsageError` for a certificate and a key that do not fit each other, for a file of users that is of
+ * no use and for a server that would be open to other machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const authenticator = await openAuthenticator(options.authentication, options);
+  if (options.tls) checkTls(options.tls, options.clock.now(), options.onProblem);
+  const authenticator = await openAuthenticator(options.authentication, { passwordThreads: 1, ...options });
   try {
     await Deno.mkdir(options.path, { recursive: true, mode: 0o700 });
     const files = await openRepositoryFiles(options, options.clock.now());
@@ -71,11 +82,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...running,
       async close(graceMs) {
         await running.close(graceMs);
-        await authenticator.close();
+        authenticator.close();
       },
     };
   } catch (thrown) {
-    await authenticator.close();
+    authenticator.close();
     throw thrown instanceof AgentError ? thrown : new AgentError(
       `Cannot serve "${options.path}": ${messageOf(thrown)}`,
       { cause: thrown },
@@ -109,7 +120,8 @@ class BlobServer {
   readonly #metrics = new Metrics();
   readonly #log: AccessLog | undefined;
   readonly #handler: Handler;
-  readonly #server: Server;
+  readonly #handshakes: FailedHandshakes;
+  readonly #servers: readonly Server[];
   readonly #stopping = new AbortController();
 
   constructor(
@@ -125,6 +137,7 @@ class BlobServer {
     const { writeLog, onProblem } = options;
     this.#log = writeLog &&
       new AccessLog(writeLog, (thrown) => onProblem(`The access log cannot be written: ${messageOf(thrown)}`));
+    this.#handshakes = new FailedHandshakes(onProblem, () => options.clock.monotonicMs());
     this.#handler = new Handler({
       files,
       metrics: this.#metrics,
@@ -134,21 +147,26 @@ class BlobServer {
       formatMetrics: () => this.#formatMetrics(),
       onProblem,
     });
-    this.#server = this.#makeServer();
+    this.#servers = options.listen.map(() => this.#makeServer());
   }
 
   async start(): Promise<RunningServer> {
-    const { listen: address, authentication, allowOpenToOthers, tls } = this.#options;
-    const bound = await listen(this.#server, address);
-    this.#server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
-    if (!bound.isLocal && authentication.method !== "htpasswd" && !allowOpenToOthers) {
+    const { listen: addresses, tls } = this.#options;
+    const places: ServedPlace[] = [];
+    try {
+      for (const [i, server] of this.#servers.entries()) {
+        const bound = await listen(server, addresses[i]!);
+        server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
+        places.push({ address: bound.text, url: urlOf(bound, tls !== undefined) });
+        this.#requireReach(bound);
+      }
+    } catch (thrown) {
       await this.#stop(0);
-      throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
+      throw thrown;
     }
     const looking = this.#lookForStalled();
     return {
-      address: bound.text,
-      url: urlOf(bound, tls !== undefined),
+      places,
       close: async (graceMs = USUAL_GRACE_MS) => {
         await this.#stop(graceMs);
         await looking;
@@ -156,40 +174,35 @@ class BlobServer {
     };
   }
 
+  /** Throws `UsageError` where everybody could do everything unasked. */
+  #requireReach(bound: BoundAddress): void {
+    const { authentication, allowOpenToOthers } = this.#options;
+    if (bound.isLocal || authentication.method === "htpasswd" || allowOpenToOthers) return;
+    throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
+  }
+
   #makeServer(): Server {
-    const { headersMs, idleMs } = this.#patience;
-    const limits = {
-      maxHeaderSize: MOST_HEADER_BYTES,
-      headersTimeout: headersMs,
-      // Bodies may take as long as they move; whether they do is looked after here.
-      requestTimeout: 0,
-      keepAliveTimeout: idleMs,
-      connectionsCheckingInterval: Math.ceil(headersMs / LOOKS_PER_PATIENCE),
-    };
     const { tls } = this.#options;
-    const server = tls
-      ? createTlsServer({
-        ...limits,
-        cert: tls.certificate,
-        key: tls.key,
-        minVersion: "TLSv1.2",
-        handshakeTimeout: headersMs,
-      })
-      : createServer(limits);
+    const server = makeHttpServer(this.#patience, tls);
     server.on(tls ? "secureConnection" : "connection", (socket: Socket) => this.#connections.add(socket));
     if (tls) server.on("connection", (socket: Socket) => this.#connections.addUnderTls(socket));
-    // Nothing can be said to a client whose handshake failed or did not end.
-    server.on("tlsClientError", (_error: Error, socket: Duplex) => socket.destroy());
-    // Those that are in their handshake cannot be told to be idle, so there is a limit beyond.
-    server.maxConnections = 2 * this.#patience.mostConnections;
+    server.on("tlsClientError", (error: Error, socket: Duplex) => this.#onFailedHandshake(error, socket));
     server.on("request", (request, response) => this.#onRequest(request, response, false));
     server.on("checkContinue", (request, response) => this.#onRequest(request, response, true));
-    server.on("clientError", (error: Error, socket: Duplex) => {
-      // Nothing may get into the answer to what came before on the same connection.
-      if (this.#connections.isBusy(socket)) socket.destroy();
-      else answerMalformed(error, socket);
-    });
+    server.on("checkExpectation", (request, response) => this.#onRequest(request, response, false));
+    server.on("connect", (_request, socket) => this.#onMalformed({ code: "CONNECT" }, socket));
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => this.#onMalformed(error, socket));
     return server;
+  }
+
+  /** Nothing can be said to a client whose handshake failed or did not end; the operator may want to know. */
+  #onFailedHandshake(error: Error, socket: Duplex & { readonly _parent?: Socket }): void {
+    this.#handshakes.failed(socket._parent?.remoteAddress, error);
+    socket.destroy();
+  }
+
+  #onMalformed(error: MalformedError, socket: Duplex): void {
+    if (!this.#connections.answerMalformed(socket)) answerMalformed(error, socket);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -248,7 +261,8 @@ class BlobServer {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const listening = this.#servers.flatMap((server, i) => server.listening ? [this.#options.listen[i]!] : []);
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     this.#stopping.abort();
     this.#connections.closeAfterAnswers();
     const settled = new AbortController();
@@ -256,24 +270,12 @@ class BlobServer {
     await Promise.race([this.#connections.settled(), grace]);
     settled.abort();
     this.#connections.cutAll();
-    this.#server.closeAllConnections();
-    await Promise.all([this.#connections.settled(), closed, grace]);
-    await removeSocket(this.#options.listen);
+    for (const server of this.#servers) server.closeAllConnections();
+    await Promise.all([this.#connections.settled(), ...closed, grace]);
+    for (const address of listening) await removeSocket(address);
     await this.#log?.flush();
   }
 }
-
-/** What could not be read as a request; the connection ends. */
-function answerMalformed(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const status = STATUS_BY_PROBLEM[error.code ?? ""] ?? "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-}
-
-const STATUS_BY_PROBLEM: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-};
 
 function urlOf({ text }: BoundAddress, isTls: boolean): string {
   const scheme = isTls ? "https" : "http";

@@ -12,12 +12,6 @@ export interface UsageRow {
 /** A count a repository and kind. */
 export class Usage {
   readonly #rows = new Map<string, Map<FileKind, { files: number; bytes: number }>>();
-  #totalBytes = 0;
-
-  /** Bytes of all files. */
-  get totalBytes(): number {
-    return this.#totalBytes;
-  }
 
   /** One more file of that size. */
   added(repository: string, kind: FileKind, bytes: number): void {
@@ -43,6 +37,5 @@ export class Usage {
     if (!count) kinds.set(kind, count = { files: 0, bytes: 0 });
     count.files += files;
     count.bytes += bytes;
-    this.#totalBytes += bytes;
   }
 }

@@ -63,6 +63,8 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["--path", "data", "--no-auth", "--listen", ":8000"], /everybody who reaches :8000.*--insecure/],
   [["--path", "data", "--no-auth", "--listen", "0.0.0.0:0"], /--insecure/],
   [["--path", "data", "--no-auth", "--listen", "here"], /Not an address: "here"/],
+  [["--path", "data", "--no-auth", "--listen", "127.0.0.1:1", "--listen", ":1"], /:1 takes all that/],
+  [["--path", "data", "--no-auth", "--listen", "unix:a", "--listen", ":1"], /everybody who reaches :1.*--insecure/],
   [["--path", "data", "--no-auth", "--max-size", "much"], /Not a size: "much"/],
   [["--path", "data", "--no-auth", "--private-repos"], /no users/],
   [["--path", "data", "--no-auth", "--htpasswd-file", "x"], /no users/],
@@ -107,6 +109,29 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assert.match(await Deno.readTextFile(box.join("access.log")), /"POST \/r\/config HTTP\/1.1" 200/);
   });
 }
+
+serveTest("listens wherever it is told to, and logs which program asks", async () => {
+  await using box = await emptySandbox();
+  await box.file("password", "password\n");
+  const addresses = ["127.0.0.1:0", "unix:agent.sock"].flatMap((address) => ["--listen", address]);
+  const args = ["serve", "--path", "data", ...addresses, "--no-auth", "--json", "--log", "access.log"];
+  await using server = box.start(args);
+  const text = await eventually(
+    "the addresses",
+    () => Promise.resolve(/\n.*\n/.test(server.stdoutSoFar) && server.stdoutSoFar || undefined),
+  );
+  const urls = jsonRows(text).map(({ url }) => String(url));
+  assert.equal(urls.length, 2);
+  const repository = (url: string) => ({ env: { AGENT_REPOSITORY: `rest:${url}r/`, AGENT_PASSWORD: "password" } });
+  await box.ok(["init"], repository(urls[0]!));
+  await box.ok(["ls"], repository(urls[1]!));
+  server.kill("SIGTERM");
+  assert.equal((await server.outcome()).exitCode, ExitCode.done);
+  const lines = (await Deno.readTextFile(box.join("access.log"))).trim().split("\n");
+  const { version } = (await box.json(["version"]))[0]!;
+  assert.ok(lines.every((line) => line.includes(` "agent/${version}" `)), lines.find((line) => !/"agent\//.test(line)));
+  assert.deepEqual(new Set(lines.map((line) => line.split(" ")[0])), new Set(["127.0.0.1", "-"]));
+});
 
 serveTest("tells people where it is, on standard error", async () => {
   await using box = await emptySandbox();

@@ -10,7 +10,7 @@ import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { initRepository } from "../../src/repository/repository.ts";
 import { parseListenAddress } from "../../src/server/listener.ts";
-import type { RunningServer } from "../../src/server/server.ts";
+import type { RunningServer, ServedPlace } from "../../src/server/server.ts";
 import { openLocalStore } from "../../src/store/local.ts";
 import { openRestStore } from "../../src/store/rest/rest.ts";
 import { withRetries } from "../../src/store/retry.ts";
@@ -53,13 +53,13 @@ export type Outcome =
 export class BadNetwork implements AsyncDisposable {
   readonly proxy: FaultProxy;
   readonly #folder: string;
-  #server: RunningServer;
+  #server: RunningServer & ServedPlace;
   /** Streams whose put resolved, by the id of their backup. */
   readonly #acknowledged = new Map<string, Uint8Array>();
   readonly #policy: RetryPolicy;
   #puts = 0;
 
-  private constructor(folder: string, giveUpMs: number, server: RunningServer, proxy: FaultProxy) {
+  private constructor(folder: string, giveUpMs: number, server: RunningServer & ServedPlace, proxy: FaultProxy) {
     this.#folder = folder;
     this.#policy = { ...RETRY_POLICY, giveUpMs, giveUpAtStartMs: giveUpMs };
     this.#server = server;
@@ -157,8 +157,8 @@ export function assertFailed(outcome: Outcome, error: typeof AgentError, what: s
   assert.ok(outcome.error instanceof error, `${what} failed with ${outcome.error.name}: ${outcome.error.message}`);
 }
 
-function serve(path: string, address: string): Promise<RunningServer> {
-  return startOpenServer(path, { listen: parseListenAddress(address) });
+function serve(path: string, address: string): Promise<RunningServer & ServedPlace> {
+  return startOpenServer(path, { listen: [parseListenAddress(address)] });
 }
 
 /** A clock that runs so many times as fast as the machine's. */

@@ -47,7 +47,7 @@ export async function buildHello(
   await Deno.mkdir(join(root, "src/pipeline"), { recursive: true });
   await Deno.writeTextFile(join(root, "deno.json"), `{ "version": "9.8.7" }`);
   await Deno.writeTextFile(join(root, "src/main.ts"), MAIN);
-  await Deno.writeTextFile(join(root, "src/pipeline/worker.ts"), WORKER);
+  await Deno.writeTextFile(join(root, "src/worker.ts"), WORKER);
   const path = join(folder, "agent");
   const args = ["run", "--allow-all", BUILD, `--form=${form}`, `--root=${root}`, `--output=${path}`];
   const { code, stdout, stderr } = await runProgram(deno, args, { env });

@@ -104,7 +104,7 @@ Deno.test("edge binds src/ except the files at the edge", () => {
   ) {
     assert.deepEqual(reported("edge", path, "Date.now()"), [], path);
   }
-  for (const path of ["src/mod.ts", "src/base/size.ts", "src/pipeline/worker.ts", "src/client/a.ts"]) {
+  for (const path of ["src/mod.ts", "src/base/size.ts", "src/worker.ts", "src/client/a.ts"]) {
     assert.deepEqual(reported("edge", path, "Date.now()"), ["Date.now"], path);
   }
 });

@@ -144,8 +144,8 @@ Deno.test("what cannot be read after a request does not get into its answer", as
   using raw = await box.dial();
   raw.socket.pause();
   raw.send(`${head("GET", path)}\x16\x03 no request\r\n\r\n`);
-  await until(async () => await box.metric('agent_http_requests_total{method="GET",status="499"}') === 1);
   raw.socket.resume();
+  assert.ok((await raw.closed()).length > 24 << 20);
   assert.doesNotMatch(await raw.closed(), /HTTP\/1\.1 400/);
 });
 

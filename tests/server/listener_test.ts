@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { AgentError, UsageError } from "../../src/base/errors.ts";
-import { handedSocket, isLocalAddress, parseListenAddress } from "../../src/server/listener.ts";
+import { handedSockets, isLocalAddress, parseListenAddress, parseListenAddresses } from "../../src/server/listener.ts";
 import { programTest } from "../helpers/programs.ts";
 import { servedFolder } from "./served.ts";
 
@@ -38,10 +38,48 @@ Deno.test("addresses of this machine alone are told from others", () => {
 });
 
 Deno.test("a socket counts as handed over only to the process that it is for", () => {
-  assert.deepEqual(handedSocket({ fds: "1", pid: "7" }, 7), { kind: "descriptor", descriptor: 3 });
-  assert.equal(handedSocket({ fds: "1", pid: "8" }, 7), undefined);
-  assert.equal(handedSocket({ fds: undefined, pid: undefined }, 7), undefined);
-  assert.throws(() => handedSocket({ fds: "2", pid: "7" }, 7), UsageError);
+  const descriptor = (descriptor: number) => ({ kind: "descriptor", descriptor }) as const;
+  assert.deepEqual(handedSockets({ fds: "1", pid: "7" }, 7), [descriptor(3)]);
+  assert.deepEqual(handedSockets({ fds: "2", pid: "7" }, 7), [descriptor(3), descriptor(4)]);
+  assert.deepEqual(handedSockets({ fds: "1", pid: "8" }, 7), []);
+  assert.deepEqual(handedSockets({ fds: undefined, pid: undefined }, 7), []);
+  for (const fds of ["0", "", "-1", "x"]) assert.throws(() => handedSockets({ fds, pid: "7" }, 7), UsageError, fds);
+});
+
+Deno.test("of several addresses none takes the port of another", () => {
+  const apart = [
+    ["127.0.0.1:8000", "[::1]:8000"],
+    ["10.0.0.1:8000", "10.0.0.2:8000", "unix:/a"],
+    [":8000", ":8001"],
+    ["127.0.0.1:0", "127.0.0.1:0"],
+    ["0.0.0.0:8000", "[::1]:8000"],
+  ];
+  for (const texts of apart) assert.equal(parseListenAddresses(texts).length, texts.length, String(texts));
+  const together = [
+    [":8000", "127.0.0.1:8000"],
+    ["0.0.0.0:8000", "[::]:8000"],
+    ["10.0.0.1:8000", "0.0.0.0:8000"],
+    ["127.0.0.1:8000", "127.0.0.1:8000"],
+    ["unix:/a", "unix:/a"],
+  ];
+  for (const texts of together) assert.throws(() => parseListenAddresses(texts), /takes all that/, String(texts));
+});
+
+Deno.test("a server on several addresses serves one store on each, or on none", async () => {
+  await using box = await servedFolder();
+  const path = `${box.folder}/agent.sock`;
+  const free = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+  await box.start({ listen: [free, { kind: "unix", path }, free] });
+  assert.equal(box.server.places.length, 3);
+  await box.create("r");
+  assert.equal(await statusOver(path), 200);
+  const { url } = box.server.places[2]!;
+  assert.equal(await (await fetch(new URL("r/data/", url))).text(), "[]");
+  const taken = { ...free, port: box.port };
+  await using other = await servedFolder();
+  const unix = { kind: "unix", path: `${other.folder}/agent.sock` } as const;
+  await assert.rejects(() => other.start({ listen: [unix, taken] }), /another program listens there/);
+  await assert.rejects(() => Deno.stat(unix.path), Deno.errors.NotFound);
 });
 
 function statusOver(socketPath: string): Promise<number | undefined> {
@@ -56,7 +94,7 @@ Deno.test("a unix socket: the owner and the group connect, a stale one is replac
   await using box = await servedFolder();
   await using other = await servedFolder();
   const path = `${box.folder}/agent.sock`;
-  const listen = { kind: "unix", path } as const;
+  const listen = [{ kind: "unix", path }] as const;
   await box.start({ listen });
   assert.equal(box.server.address, `unix:${path}`);
   assert.equal(await statusOver(path), 200);

@@ -1,6 +1,6 @@
 /** What a server tells of itself: metrics as Prometheus reads them, and a line a request. */
 import assert from "node:assert/strict";
-import { AccessLog, formatEntry } from "../../src/server/access_log.ts";
+import { ACCESS_LOG_FIELDS, AccessLog, formatEntry } from "../../src/server/access_log.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { contentOf, served } from "./served.ts";
 
@@ -88,6 +88,23 @@ Deno.test("a line cannot be forged or play with a terminal", () => {
     formatEntry(ENTRY),
     '- - a\\x20b\\x0a [02/Jan/2026:03:04:05 +0000] "GET /\\x1b[31m\\"\\xe9 HTTP/1.1" 404 7 "-" "-" 1.3\n',
   );
+});
+
+Deno.test("the fields of a line are those that docs/server.md names, in that order", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/server.md", import.meta.url));
+  const table = /\| Field +\|[^\n]*\n\|[-| ]+\n((?:\|[^\n]*\n)+)/.exec(text)![1]!;
+  const names = table.trim().split("\n").map((row) => row.split("|")[1]!.trim());
+  assert.deepEqual(names, ACCESS_LOG_FIELDS);
+});
+
+Deno.test("a client on a socket for both versions of IP is told by its address of IPv4", async () => {
+  const lines: string[] = [];
+  const writeLog = (text: string) => Promise.resolve(void lines.push(text));
+  const listen = [{ kind: "tcp", host: "", port: 0 }] as const;
+  await using box = await served({ writeLog, listen, allowOpenToOthers: true });
+  await box.request("GET", "/healthz");
+  await box.stop();
+  assert.match(lines.join(""), /^127\.0\.0\.1 - - \[/);
 });
 
 Deno.test("a log that fails or stands still costs lines, not memory, and is told once", async () => {

@@ -14,8 +14,17 @@ const FOUND: readonly (readonly [url: string, target: unknown])[] = [
   [`/a/b/keys/${ID}?x=1`, { at: "file", repository: "a/b", file: { kind: "key", name: ID } }],
   ["/a/locks/", { at: "folder", repository: "a", kind: "lock" }],
   ["/me%40example.org/index/", { at: "folder", repository: "me@example.org", kind: "index" }],
+  [`http://h/data/${ID}`, { at: "file", repository: "", file: { kind: "pack", name: ID } }],
+  ["HTTPS://me@h:8000/a/locks/?x", { at: "folder", repository: "a", kind: "lock" }],
   ["/metrics/snapshots/", { at: "folder", repository: "metrics", kind: "snapshot" }],
 ];
+
+const CREATIONS = [
+  ["/a/?create=true", true],
+  ["/", false],
+  ["/a/b/?create=1", false],
+  ["http://h?create=true", true],
+] as const;
 
 const REFUSED = [
   "/../data/",
@@ -46,7 +55,12 @@ const REFUSED = [
   "data/",
   "",
   "*",
-  `http://h/data/${ID}`,
+  "http:///data/",
+  "ftp://h/data/",
+  "http://h/../data/",
+  "/http://h/data/",
+  "/lost+found/data/",
+  "/a/lost%2bfound/data/",
   `/${"a".repeat(129)}/data/`,
   "/metrics/x",
   "/config/",
@@ -54,7 +68,7 @@ const REFUSED = [
 
 Deno.test("routes: paths of the protocol", () => {
   for (const [url, target] of FOUND) assert.deepEqual(parseRoute("GET", url), target, url);
-  for (const [url, create] of [["/a/?create=true", true], ["/", false], ["/a/b/?create=1", false]] as const) {
+  for (const [url, create] of CREATIONS) {
     const target = parseRoute("POST", url);
     assert.ok(target.at === "root" && target.create === create, url);
   }

@@ -4,7 +4,7 @@ import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { RunningServer, ServerOptions } from "../../src/server/server.ts";
+import type { RunningServer, ServedPlace, ServerOptions } from "../../src/server/server.ts";
 import { filesBelow } from "../store/local_fixture.ts";
 import { startOpenServer } from "./open_server.ts";
 
@@ -33,13 +33,13 @@ export interface RequestOptions {
 export class Served implements AsyncDisposable {
   readonly folder: string;
   readonly problems: string[] = [];
-  #server: RunningServer | undefined;
+  #server: RunningServer & ServedPlace | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
   }
 
-  get server(): RunningServer {
+  get server(): RunningServer & ServedPlace {
     return this.#server!;
   }
 
@@ -108,9 +108,9 @@ export class Served implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(name.length + 1));
   }
 
-  /** A connection that speaks for itself. */
-  async dial(): Promise<RawConnection> {
-    const socket = connect({ host: "127.0.0.1", port: this.port });
+  /** A connection that speaks for itself, from an address of this machine. */
+  async dial(localAddress = "127.0.0.1"): Promise<RawConnection> {
+    const socket = connect({ host: "127.0.0.1", port: this.port, localAddress });
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     return new RawConnection(socket);
   }

@@ -9,8 +9,8 @@ import { contentOf, type Served, servedFolder } from "./served.ts";
 
 const CONTENT = contentOf(1);
 
-async function hashOf(password: string): Promise<string> {
-  const hash = await bcrypt({ password, salt: new Uint8Array(16), costFactor: 4, outputType: "encoded" });
+async function hashOf(password: string, costFactor = 4): Promise<string> {
+  const hash = await bcrypt({ password, salt: new Uint8Array(16), costFactor, outputType: "encoded" });
   return hash.replace("$2a$", "$2y$");
 }
 
@@ -114,6 +114,35 @@ Deno.test("a flood of wrong passwords is turned away, and known users go on", as
   assert.ok(statuses.includes(503));
 });
 
+Deno.test("while a password is verified, others are served", async () => {
+  await using box = await servedFolder();
+  await writeUsers(box, [`alice:${await hashOf("secret", 12)}`]);
+  await box.start({ authentication: { method: "htpasswd", path: `${box.folder}/.htpasswd` } });
+  let isAnswered = false;
+  const guess = box.request("GET", "/r/data/", { user: "alice:wrong" }).finally(() => isAnswered = true);
+  for (let i = 0; i < 3; i++) assert.equal((await box.request("GET", "/healthz")).status, 200);
+  assert.equal(isAnswered, false);
+  assert.equal((await guess).status, 401);
+});
+
+Deno.test("a file whose hashes are too dear or too cheap is told line by line, and the others count", async () => {
+  await using box = await servedFolder();
+  const cheap = await hashOf("secret");
+  await writeUsers(box, [
+    `alice:${cheap}`,
+    `bob:${cheap.replace("$04$", "$15$")}`,
+    `carol:${cheap.replace("$04$", "$03$")}`,
+    `dave:${cheap.replace("$04$", "$99$")}`,
+  ]);
+  await box.start({ authentication: { method: "htpasswd", path: `${box.folder}/.htpasswd` } });
+  assert.equal((await box.request("POST", "/r/?create=true", { user: "alice:secret" })).status, 200);
+  for (const user of ["bob", "carol", "dave"]) {
+    assert.equal((await box.request("GET", "/r/data/", { user: `${user}:secret` })).status, 401, user);
+  }
+  const lines = box.problems.map((problem) => /line (\d) is passed over: its bcrypt cost (\d+) is not/.exec(problem)!);
+  assert.deepEqual(lines.map(([, line, cost]) => [line, cost]), [["2", "15"], ["3", "3"], ["4", "99"]]);
+});
+
 Deno.test("private repositories: a user reaches what lies below its own name", async () => {
   await using box = await withUsers({ rules: { appendOnly: false, privateRepositories: true } });
   const cases: readonly (readonly [user: string, path: string, status: number])[] = [
@@ -194,12 +223,12 @@ Deno.test("a server without a usable file of users, or open to others unasked, d
   );
   await writeUsers(box, ["carol:plain"]);
   await assert.rejects(() => box.start({ authentication }), UsageError);
-  const listen = { kind: "tcp", host: "0.0.0.0", port: 0 } as const;
+  const listen = [{ kind: "tcp", host: "0.0.0.0", port: 0 }] as const;
   await assert.rejects(() => box.start({ listen }), UsageError);
   const proxy = { method: "proxy", header: "x-user" } as const;
   await assert.rejects(() => box.start({ listen, authentication: proxy }), UsageError);
   await box.start({ listen, allowOpenToOthers: true });
-  const taken = { kind: "tcp", host: "0.0.0.0", port: box.port } as const;
+  const taken = [{ kind: "tcp", host: "0.0.0.0", port: box.port }] as const;
   await using other = await servedFolder();
   await assert.rejects(
     () => other.start({ listen: taken, allowOpenToOthers: true }),

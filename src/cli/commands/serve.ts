@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/size.ts";
 import type { Authentication } from "../../server/authentication.ts";
-import { handedSocket, isLocalAddress, type ListenAddress, parseListenAddress } from "../../server/listener.ts";
+import { handedSockets, isLocalAddress, type ListenAddress, parseListenAddresses } from "../../server/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
@@ -13,7 +13,7 @@ import { notifyServiceManager } from "../service_manager.ts";
 
 interface ServeOptions {
   readonly path?: string;
-  readonly listen: string;
+  readonly listen?: readonly string[];
   readonly auth: boolean;
   readonly htpasswdFile?: string;
   readonly proxyAuthUsername?: string;
@@ -35,6 +35,8 @@ const GRACE_MS = 30_000;
 /** Closing takes a moment beyond. */
 const END_MS = GRACE_MS + 5_000;
 
+const USUAL_ADDRESS = "127.0.0.1:8000";
+
 const NOTE = `
 Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by "agent init" or
 "restic init". The server holds no keys: it cannot read what it stores. Every upload is compared with its SHA-256 and
@@ -47,7 +49,11 @@ export function serveCommand(context: CliContext): Command {
   return new Command("serve")
     .description("serve repositories over HTTP, to agents and to restic (REST protocol)")
     .option("--path <dir>", "the folder that holds the repositories")
-    .option("--listen <address>", "HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH", "127.0.0.1:8000")
+    .option(
+      "--listen <address>",
+      `HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH; may be repeated (default: ${USUAL_ADDRESS})`,
+      (address: string, before: readonly string[] = []) => [...before, address],
+    )
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
     .option("--no-auth", "serve everybody, on addresses of this machine alone")
@@ -61,7 +67,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--log <file>", "write an access log; - for standard output")
     .addOption(new Option("--prometheus", "as rest-server; the metrics are always there").hideHelp())
     .option("--prometheus-no-auth", "let everybody read the metrics")
-    .option("--json", "one JSON object with the address, on standard output")
+    .option("--json", "a JSON object for each address, on standard output")
     .option("-q, --quiet", "do not tell the address")
     .addHelpText("after", NOTE)
     .action((options: ServeOptions, self: Command) => run(allOptions(self, options), context));
@@ -72,8 +78,10 @@ async function run(options: ServeOptions, context: CliContext): Promise<void> {
   checkRuntime(context.version.deno);
   const server = await startServer(await serverOptions(options, context));
   const socket = env("NOTIFY_SOCKET");
-  if (options.json) await writeJson(stdout, { address: server.address, url: server.url });
-  else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${printable(server.url)}`);
+  for (const place of server.places) {
+    if (options.json) await writeJson(stdout, place);
+    else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${printable(place.url)}`);
+  }
   context.extendTidyUp?.(END_MS);
   const notices = socket ? [notifyServiceManager("ready")] : [];
   await aborted(signal);
@@ -97,6 +105,7 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
     ...(tls && { tls }),
     ...(writeLog && { writeLog }),
     onProblem: (message) => void writeLine(stderr, `agent: ${printable(message.replaceAll("\n", " "))}`),
+    passwordThreads: Math.max(1, Math.min(Math.floor(navigator.hardwareConcurrency / 2), 4)),
     clock: world.clock,
     random: world.randomBytes,
   };
@@ -118,13 +127,24 @@ function check(options: ServeOptions, { env, world }: CliContext) {
   if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
     throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given");
   }
-  const listen = handedSocket({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid) ??
-    parseListenAddress(options.listen);
+  const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
+  const listen = handed.length > 0 ? handed : addressesOf(options);
   const path = resolve(options.path);
   return { path, listen, authentication: checkAuthentication(options, path, listen) };
 }
 
-function checkAuthentication(options: ServeOptions, path: string, listen: ListenAddress): Authentication {
+/** A unix socket by its whole path, so that the URL that is told can be used anywhere. */
+function addressesOf({ listen = [USUAL_ADDRESS] }: ServeOptions): ListenAddress[] {
+  return parseListenAddresses(
+    listen.map((text) => text.replace(/^unix:(?=.)(.*)$/s, (_, path) => `unix:${resolve(path)}`)),
+  );
+}
+
+function checkAuthentication(
+  options: ServeOptions,
+  path: string,
+  listen: readonly ListenAddress[],
+): Authentication {
   const { auth, htpasswdFile, proxyAuthUsername } = options;
   if (auth) {
     if (htpasswdFile !== undefined && proxyAuthUsername !== undefined) {
@@ -146,10 +166,11 @@ function checkAuthentication(options: ServeOptions, path: string, listen: Listen
 }
 
 /** Whoever reaches a server that asks for no password may do everything in anybody's name. */
-function checkReach({ insecure, listen: text }: ServeOptions, listen: ListenAddress, cause: string): void {
-  if (insecure || isLocalAddress(listen) !== false) return;
+function checkReach(options: ServeOptions, listen: readonly ListenAddress[], cause: string): void {
+  const open = listen.findIndex((address) => isLocalAddress(address) === false);
+  if (options.insecure || open < 0) return;
   throw new UsageError(
-    `${cause} everybody who reaches ${text} could read and fill the store; ` +
+    `${cause} everybody who reaches ${options.listen?.[open] ?? USUAL_ADDRESS} could read and fill the store; ` +
       "listen on 127.0.0.1 or unix:PATH, use --htpasswd-file, or add --insecure",
   );
 }

@@ -46,6 +46,8 @@ export interface Proxies {
 
 /** How to get to servers; the same for every remote store. */
 export interface NetworkOptions {
+  /** What servers are told this program is; `agent` by default. */
+  readonly userAgent?: string;
   /** Certificates (PEM) of authorities that are trusted beside the system's. */
   readonly caCertificates?: readonly string[];
   /** What this client proves itself with (PEM). */

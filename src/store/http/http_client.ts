@@ -28,6 +28,7 @@ export interface HttpClientOptions extends NetworkOptions {
   readonly withoutFetch?: boolean;
 }
 
+const DEFAULT_USER_AGENT = "agent";
 const DEFAULT_STALL_MS = 5 * 60_000;
 const DEFAULT_CONNECT_MS = 30_000;
 
@@ -75,7 +76,8 @@ class PooledHttpClient implements HttpClient {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const signals = request.signal ? [request.signal, this.#closing.signal] : [this.#closing.signal];
     const signal = AbortSignal.any(signals);
-    const answer = await this.#turns.take(() => this.#exchange({ ...request, signal }), signal);
+    const headers = { "user-agent": this.#options.userAgent ?? DEFAULT_USER_AGENT, ...request.headers };
+    const answer = await this.#turns.take(() => this.#exchange({ ...request, headers, signal }), signal);
     checkAnsweredAsAsked(answer, request.url.protocol, this.#originOf(request.url));
     return answer;
   }

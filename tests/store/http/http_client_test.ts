@@ -65,6 +65,20 @@ Deno.test("requests arrive as they were made, with a known length, also from sha
   });
 });
 
+Deno.test("servers are told which program asks, whatever way a request goes", async () => {
+  const agents: (string | undefined)[] = [];
+  await using server = await HttpServer.start((request, response) => {
+    agents.push(request.headers["user-agent"]);
+    response.end("x");
+  });
+  await withClient(async (client) => {
+    for (let i = 0; i < 3; i++) await client.send(get(server.url));
+    await client.send(put(server.url, [new Uint8Array(1)]));
+  }, { userAgent: "agent/1.2.3" });
+  await withClient(async (client) => void await client.send(get(server.url)));
+  assert.deepEqual(agents, [...Array(4).fill("agent/1.2.3"), "agent"]);
+});
+
 Deno.test("uploaded bytes arrive in their order", async () => {
   const received: Uint8Array[] = [];
   await using server = await HttpServer.start(async (request, response) => {

@@ -346,12 +346,12 @@ Deno.test("a request that is too large for a proxy is told as that, not as a ful
   }
 });
 
-Deno.test("a program of the profile is run by the shell, and finds the same files", async () => {
-  const line = `printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' "from $AWS_CONFIG_FILE"`;
+Deno.test("a program of the profile is run by the shell, for that profile", async () => {
+  const line = `printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' "for-$AWS_PROFILE"`;
   const readTextFile = (path: string) =>
-    Promise.resolve(path === "/etc/aws" ? `[default]\ncredential_process = ${line}\n` : undefined);
+    Promise.resolve(path === "/etc/aws" ? `[profile backup]\ncredential_process = ${line}\n` : undefined);
   const server = double();
-  const env = { AWS_CONFIG_FILE: "/etc/aws", AWS_REGION: "us-east-1" };
+  const env = { AWS_CONFIG_FILE: "/etc/aws", AWS_PROFILE: "backup", AWS_REGION: "us-east-1" };
   await storeOn(server, { env, readTextFile, clock: systemClock }).put(PACK, [BYTES]);
-  match(server.requests[0]!.headers!["authorization"]!, /Credential=from \/etc\/aws\//);
+  deepEqual(server.requests.map(keyOf), ["for-backup"]);
 });

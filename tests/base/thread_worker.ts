@@ -1,6 +1,6 @@
 /** The inside of a worker for thread_test.ts. */
 import { AgentError, BugError, IntegrityError, SourceError } from "../../src/base/errors.ts";
-import { serveCalls } from "../../src/pipeline/thread.ts";
+import { serveCalls } from "../../src/base/thread.ts";
 
 /** What thread_test.ts asks. */
 export type TestCalls = {

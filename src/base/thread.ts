@@ -1,5 +1,5 @@
 /** Calls between threads: one side asks, the other answers; errors keep their class on the way. */
-import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "../base/errors.ts";
+import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "./errors.ts";
 
 /** What may be asked of a thread: by name, the request and its answer. */
 export type Calls = Record<string, { request: unknown; response: unknown }>;
@@ -75,6 +75,12 @@ export class Thread<C extends Calls> {
     for (const { reject } of this.#open.values()) reject(error);
     this.#open.clear();
   }
+}
+
+/** Starts a worker thread of this program. A built one has `worker.js` beside its one file. */
+export function startWorker(): Worker {
+  const name = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
+  return new Worker(new URL(name, import.meta.url).href, { type: "module" });
 }
 
 /** Answers the calls of the owning thread; for the inside of a worker. */

@@ -1,7 +1,7 @@
 /** Calls between threads: answers find their askers, and errors keep their class. */
 import assert from "node:assert/strict";
 import { BugError, IntegrityError, SourceError } from "../../src/base/errors.ts";
-import { Thread } from "../../src/pipeline/thread.ts";
+import { Thread } from "../../src/base/thread.ts";
 import type { TestCalls } from "./thread_worker.ts";
 
 async function withThread(work: (thread: Thread<TestCalls>) => Promise<void>): Promise<void> {
