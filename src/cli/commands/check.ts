@@ -62,6 +62,7 @@ async function run(options: CheckCommandOptions, context: CliContext): Promise<v
 
 function progressText({ phase, done, total }: CheckProgress): string {
   if (phase === "data") return `check: ${formatSize(done)} of ${formatSize(total)} of packs read`;
+  if (phase === "streams") return `check: ${formatSize(done)} of ${formatSize(total)} of streams compared`;
   return `check: ${phase}, ${done} of ${total}`;
 }
 
