@@ -23,7 +23,7 @@ import { checkTrees } from "../repository/check_trees.ts";
 import { listLocks } from "../repository/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
+import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "./check_backups.ts";
 import { checkPackData } from "./check_data.ts";
 import { checkStreams, StreamsToRead } from "./check_streams.ts";
@@ -116,7 +116,7 @@ export async function check(access: RepositoryAccess, world: World, options: Che
       return report;
     });
   } finally {
-    await repository.store.close();
+    await closeStore(repository.store, world);
   }
 }
 
