@@ -89,7 +89,7 @@ Deno.test("where a use case failed, that is thrown, whatever closing says", asyn
   const store = await backedUp();
   for (const [name, use] of Object.entries(USE_CASES)) {
     const failing = withFaults(stuck(await copyOf(store)), ({ method, kind }) => {
-      return method === "list" && kind === "snapshot"
+      return method === "list" && ["snapshot", "index", "pack"].includes(kind!)
         ? { type: "fail", error: new StoreFullError("first") }
         : undefined;
     });
