@@ -23,8 +23,17 @@ export async function askSecret(question: string): Promise<Uint8Array | undefine
     const line = await readLine(tty);
     return line && Uint8Array.from(line);
   } finally {
+    await restore(tty);
+  }
+}
+
+/** Shows again what is typed; a terminal that is gone needs nothing, and what was typed before counts. */
+async function restore(tty: Deno.FsFile): Promise<void> {
+  try {
     tty.setRaw(false);
     await tty.write(new TextEncoder().encode("\n"));
+  } catch {
+    // Nobody is left to see it.
   }
 }
 

@@ -10,7 +10,7 @@ import { systemReason } from "./failure.ts";
 export interface OutputFile extends StreamSink {
   /** Flushes it, and gives a file its name. */
   keep(): Promise<void>;
-  /** Removes what was written to a file; safe to call after a failed `keep`. */
+  /** Removes what was written, as far as it can; safe to call after a failed `keep`. Never throws: that failure counts. */
   discard(): Promise<void>;
 }
 

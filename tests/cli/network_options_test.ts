@@ -15,7 +15,8 @@ function contextOf(env: Record<string, string> = {}) {
     columns: () => 80,
     write: (bytes: Uint8Array) => Promise.resolve(void lines.push(new TextDecoder().decode(bytes))),
   };
-  return { lines, context: { env: (name: string) => env[name], stderr } as unknown as CliContext };
+  const version = { version: "1.2.3" };
+  return { lines, context: { env: (name: string) => env[name], stderr, version } as unknown as CliContext };
 }
 
 async function withFile(content: string, work: (path: string) => Promise<void>): Promise<void> {
@@ -42,7 +43,7 @@ Deno.test("settings are split at their first equals sign", () => {
 Deno.test("certificates come from files that options or variables name, ours before restic's", async () => {
   await withFile(CERTIFICATE, async (ca) => {
     const { context } = contextOf({ AGENT_CACERT: ca, RESTIC_CACERT: "/does/not/exist" });
-    assert.deepEqual(await networkOptions({}, context), { caCertificates: [CERTIFICATE] });
+    assert.deepEqual(await networkOptions({}, context), { caCertificates: [CERTIFICATE], userAgent: "agent/1.2.3" });
     await withFile(`${KEY}\n${CERTIFICATE}`, async (client) => {
       const { clientCertificate } = await networkOptions({ tlsClientCert: client }, context);
       assert.equal(clientCertificate?.key, KEY);
