@@ -1,14 +1,15 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
+import { ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
-import { systemReason } from "./failure.ts";
 import { printable, writeLine } from "./output.ts";
-import { ownProcessMark, processExists } from "./process_table.ts";
+import { hasJobControl, isInForeground, ownProcessMark, processExists } from "./process_table.ts";
 import { asksForJson, asksForQuiet, runCommandLine } from "./program.ts";
+import { isClosedFromTheStart, readByOthers } from "./standard_output.ts";
+import { TerminalLine } from "./terminal_line.ts";
 import { writeWarning } from "./warning.ts";
 
 /** After a signal the command has so long to tidy up. */
@@ -19,21 +20,27 @@ const USUAL_COLUMNS = 80;
 
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
-  const interrupt = interruptOnSignals();
-  const code = await runCommandLine(Deno.args, processContext(interrupt));
+  const terminal = standardError();
+  const line = terminal.isTerminal ? new TerminalLine(terminal, isInForeground) : undefined;
+  const interrupt = interruptOnSignals(line);
+  if (line !== undefined) clearBeforeStops(line);
+  const code = await runCommandLine(Deno.args, processContext(interrupt, terminal, line));
   Deno.exit(code);
 }
 
-function processContext(interrupt: Interrupt): CliContext {
+function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLine | undefined): CliContext {
   const version = versionInfo();
-  const stderr = standardError();
+  const stdout = standardOutput();
+  const stderr = line?.guard(terminal, { ownLines: true }) ?? terminal;
   const json = asksForJson(Deno.args);
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
   return {
     env: (name) => Deno.env.get(name),
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
-    stdout: standardOutput(),
+    stdout: line !== undefined && stdout.isTerminal ? line.guard(stdout) : stdout,
     stderr,
+    ...line && { line, terminal: line.guard(terminal) },
+    every,
     world: {
       clock: systemClock,
       identity: identity(),
@@ -49,8 +56,25 @@ function processContext(interrupt: Interrupt): CliContext {
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
-    askSecret,
+    askSecret: (question) => askBelow(line, question),
   };
+}
+
+/** The terminal belongs to the question until it is answered. */
+async function askBelow(line: TerminalLine | undefined, question: string): Promise<string | undefined> {
+  await line?.hide();
+  try {
+    return await askSecret(question);
+  } finally {
+    line?.show();
+  }
+}
+
+/** What only tells somebody something keeps no process alive. */
+function every(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
 }
 
 /** Who is waited for; what the message advises to do is being done. */
@@ -59,19 +83,7 @@ function waitingText({ message }: LockedError): string {
 }
 
 function standardOutput(): Output {
-  const output = outputOf(Deno.stdout);
-  return {
-    ...output,
-    async write(bytes) {
-      try {
-        await output.write(bytes);
-      } catch (error) {
-        const closed = error instanceof Deno.errors.BrokenPipe;
-        const what = closed ? "was closed before everything was written" : `cannot be written: ${systemReason(error)}`;
-        throw new AgentError(`Standard output ${what}`, { cause: error });
-      }
-    },
-  };
+  return readByOthers(outputOf(Deno.stdout), { isClosed: isClosedFromTheStart() });
 }
 
 /** Words for people: where nobody is left to read them (a terminal that is gone, a full disk) the work goes on. */
@@ -101,10 +113,21 @@ function identity() {
 type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
 
 /**
- * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
- * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive.
+ * Ctrl-Z takes the line away first: the shell writes its own where the cursor is. This process then stops as it would have
+ * done by itself; when it goes on, the next step brings the line back.
  */
-function interruptOnSignals(): Interrupt {
+function clearBeforeStops(line: TerminalLine): void {
+  Deno.addSignalListener("SIGTSTP", async () => {
+    await line.clear();
+    if (hasJobControl()) Deno.kill(Deno.pid, "SIGSTOP");
+  });
+}
+
+/**
+ * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
+ * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive. What is told after such a request is no progress.
+ */
+function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
   const controller = new AbortController();
   const tooLate = Promise.withResolvers<never>();
   tooLate.promise.catch(() => {});
@@ -112,6 +135,7 @@ function interruptOnSignals(): Interrupt {
   const onSignal = () => {
     if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
     controller.abort(new InterruptedError());
+    void line?.hide();
     Deno.unrefTimer(setTimeout(() => tooLate.reject(controller.signal.reason), tidyUpMs));
     Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs + LAST_WORDS_MS));
   };

@@ -35,10 +35,13 @@ export interface PutRequest extends BackupRequest {
   readonly minSize: number;
 }
 
-/** How far a put is. Bytes. */
+/** How far a put is: it waits for the first byte, stores the stream, or commits the backup. Bytes. */
 export interface PutProgress {
+  readonly phase: "waiting" | "stream" | "commit";
   readonly bytesRead: number;
   readonly bytesAdded: number;
+  /** What this stream had in the newest backup before that tells of it; null where there is none, or as long as nobody knows. */
+  readonly bytesBefore: number | null;
 }
 
 /** What a put did. */
@@ -61,7 +64,19 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   const threads = new PipelineThreads(world.blobThreads);
-  const intake = new Intake(request.source, new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES }));
+  let session: Session | undefined;
+  let bytesBefore: number | null = null;
+  const tell = (phase?: "commit") => {
+    const { bytesRead } = intake;
+    options.onProgress?.({
+      phase: phase ?? (bytesRead > 0 ? "stream" : "waiting"),
+      bytesRead,
+      bytesAdded: session?.bytesAdded ?? 0,
+      bytesBefore,
+    });
+  };
+  const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES });
+  const intake: Intake = new Intake(request.source, pool, tell);
   const stopReading = () => void intake.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);
   try {
@@ -73,7 +88,11 @@ export async function put(
         // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
         lock.confirmed.catch((reason) => intake.cancel(reason));
         const tools = { repository, threads, world, lock, request, ...options };
-        return await withSession(tools, (session) => putStream(session, intake, request, options));
+        return await withSession(tools, (opened) => {
+          session = opened;
+          bytesBefore = opened.sizeBefore(request.fileName);
+          return putStream(opened, intake, request, tell);
+        });
       });
     } finally {
       await closeStore(repository, world);
@@ -100,7 +119,7 @@ async function putStream(
   session: Session,
   intake: Intake,
   request: PutRequest,
-  { onProgress }: PutOptions,
+  tell: (phase?: "commit") => void,
 ): Promise<PutResult> {
   await session.store({
     path: request.fileName,
@@ -108,8 +127,9 @@ async function putStream(
     guard: request.guard,
     isGuardMeant: request.guard !== "auto",
     judge: (summary) => judge(request, summary),
-    onStored: () => onProgress?.({ bytesRead: intake.bytesRead, bytesAdded: session.bytesAdded }),
+    onStored: tell,
   });
+  tell("commit");
   return await session.commit();
 }
 
