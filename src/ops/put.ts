@@ -91,6 +91,7 @@ export async function put(
         return await withSession(tools, (opened) => {
           session = opened;
           bytesBefore = opened.sizeBefore(request.fileName);
+          tell();
           return putStream(opened, intake, request, tell);
         });
       });

@@ -1,6 +1,6 @@
 /** `agent put`: back up standard input or the output of a command. */
 import { Command, Option } from "commander";
-import { UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/size.ts";
@@ -152,23 +152,31 @@ function levelRules(options: PutOptions): LevelRules {
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
   const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
-  await withProgress(
-    { command: "put", name: request.series, first: WAITING_STEP },
-    options,
-    context,
-    async (progress) => {
-      const onProgress = (step: PutProgress) => progress.update(progressStep(step));
-      const result = await put(access, { ...request, source }, world, { signal, onProgress });
-      await progress.end();
-      await writeDecision(result.decision, options, stderr);
-      for (const warning of result.warnings) await writeWarning(warning, {}, stderr);
-      if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
-      else await writeLine(stdout, result.backup.id);
-      if (options.quiet || options.json) return;
-      for (const note of result.notes) await writeNote(note, stderr);
-      await writeLine(stderr, summaryLine(result, progress.seconds));
-    },
-  );
+  const subject = { command: "put", name: request.series, first: WAITING_STEP };
+  await withProgress(subject, options, context, async (progress) => {
+    const onProgress = (step: PutProgress) => progress.update(progressStep(step));
+    const result = await put(access, { ...request, source }, world, { signal, onProgress });
+    await progress.end();
+    await writeDecision(result.decision, options, stderr);
+    for (const warning of result.warnings) await writeWarning(warning, {}, stderr);
+    await tellId(result, () => {
+      if (options.json) return writeJson(stdout, summaryJson(result, progress.seconds));
+      return writeLine(stdout, result.backup.id);
+    });
+    if (options.quiet || options.json) return;
+    for (const note of result.notes) await writeNote(note, stderr);
+    await writeLine(stderr, summaryLine(result, progress.seconds));
+  });
+}
+
+/** Whoever does not get to hear of a backup, on a full disk say, must not take it for one that failed. */
+async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise<void>): Promise<void> {
+  try {
+    await tell();
+  } catch (error) {
+    const what = `The backup ${series}@${shortId(id)} is committed, but its id could not be told`;
+    throw new AgentError(`${what}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Where progress shows the words of the command pass through here, so that neither is written into the other. */
