@@ -64,19 +64,9 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   const threads = new PipelineThreads(world.blobThreads);
-  let session: Session | undefined;
-  let bytesBefore: number | null = null;
-  const tell = (phase?: "commit") => {
-    const { bytesRead } = intake;
-    options.onProgress?.({
-      phase: phase ?? (bytesRead > 0 ? "stream" : "waiting"),
-      bytesRead,
-      bytesAdded: session?.bytesAdded ?? 0,
-      bytesBefore,
-    });
-  };
+  const told = new ToldProgress(options);
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES });
-  const intake: Intake = new Intake(request.source, pool, tell);
+  const intake = new Intake(request.source, pool, (bytesRead) => told.read(bytesRead));
   const stopReading = () => void intake.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);
   try {
@@ -88,11 +78,9 @@ export async function put(
         // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
         lock.confirmed.catch((reason) => intake.cancel(reason));
         const tools = { repository, threads, world, lock, request, ...options };
-        return await withSession(tools, (opened) => {
-          session = opened;
-          bytesBefore = opened.sizeBefore(request.fileName);
-          tell();
-          return putStream(opened, intake, request, tell);
+        return await withSession(tools, (session) => {
+          told.begin(session, request);
+          return putStream(session, intake, request, told);
         });
       });
     } finally {
@@ -104,6 +92,40 @@ export async function put(
     options.signal.removeEventListener("abort", stopReading);
     threads.terminate();
     await intake.cancel(new InterruptedError("The backup ended before its source"));
+  }
+}
+
+/** Tells how far a put is, whenever something moves. */
+class ToldProgress {
+  readonly #onProgress: PutOptions["onProgress"];
+  #session: Session | undefined;
+  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
+
+  constructor({ onProgress }: PutOptions) {
+    this.#onProgress = onProgress;
+  }
+
+  begin(session: Session, { fileName }: PutRequest): void {
+    this.#session = session;
+    this.#tell({ bytesBefore: session.sizeBefore(fileName) });
+  }
+
+  /** `bytesRead` bytes have come so far. */
+  read(bytesRead: number): void {
+    this.#tell({ phase: "stream", bytesRead });
+  }
+
+  stored(): void {
+    this.#tell({ bytesAdded: this.#session!.bytesAdded });
+  }
+
+  commits(): void {
+    this.#tell({ phase: "commit" });
+  }
+
+  #tell(change: Partial<PutProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+    this.#onProgress?.(this.#progress);
   }
 }
 
@@ -120,7 +142,7 @@ async function putStream(
   session: Session,
   intake: Intake,
   request: PutRequest,
-  tell: (phase?: "commit") => void,
+  told: ToldProgress,
 ): Promise<PutResult> {
   await session.store({
     path: request.fileName,
@@ -128,9 +150,9 @@ async function putStream(
     guard: request.guard,
     isGuardMeant: request.guard !== "auto",
     judge: (summary) => judge(request, summary),
-    onStored: tell,
+    onStored: () => told.stored(),
   });
-  tell("commit");
+  told.commits();
   return await session.commit();
 }
 
