@@ -26,6 +26,8 @@ export interface TestContext {
   readonly screen: Screen;
   readonly stdout: Collected;
   readonly stderr: Collected;
+  /** What ticks. */
+  readonly ticking: ReadonlySet<unknown>;
   /** Lets time go on by as much as whatever ticks in it waits for. */
   tick(): Promise<void>;
 }
@@ -59,5 +61,5 @@ export function testContext({ terminal }: { readonly terminal?: number } = {}): 
     for (const ticker of ticking) ticker.tick();
     await world.clock.advance(0);
   };
-  return { context, world, screen, stdout, stderr, tick };
+  return { context, world, screen, stdout, stderr, ticking, tick };
 }

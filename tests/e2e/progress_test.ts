@@ -43,7 +43,8 @@ programTest({
       await using running = box.startProgram(script, ["-qefc", command, "/dev/null"], { SHELL: "/bin/bash" });
       return (await running.outcome()).stdout;
     };
-    const words = "head -c 300000 /dev/zero | tr '\\0' 'e' >&2; printf 'a\\377\\033[1m' >&2; echo kept";
+    // They come after the last byte of the stream.
+    const words = "echo kept; exec >&-; head -c 300000 /dev/zero | tr '\\0' 'e' >&2; printf 'a\\377\\033[1m' >&2";
     const shown = await onTerminal(`"$AGENT" put s -- sh -c "${words}" | tee id`);
     assert.equal(shown.match(/e{300000}a/g)?.length, 1);
     assert.match(await Deno.readTextFile(box.join("id")), ID);

@@ -5,8 +5,10 @@ import { messageOf, SourceError } from "../../base/errors.ts";
 /** How long a command may take to end after it was asked to. */
 const KILL_AFTER_MS = 1000;
 
-/** What the command left in its standard error is there by then; later words are those of what it left running. */
-const LAST_WORDS_MS = 500;
+/** A pipe holds no more (pipe(7)): what comes beyond that was written by what an ended command left running. */
+const MOST_LAST_WORDS = 1024 * 1024;
+/** What a pipe holds is there at once; who is silent for so long has said everything. */
+const SILENCE_MS = 500;
 
 /** How a command is run. */
 export interface CommandOptions {
@@ -65,6 +67,9 @@ function start(program: string, args: string[], stderr: "inherit" | "piped"): De
 class Words {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #end: Promise<void>;
+  /** Bytes that were passed on, and whether some are being passed on at the moment. */
+  #passed = 0;
+  #isPassing = false;
 
   constructor(stream: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => Promise<void>) {
     this.#reader = stream.getReader();
@@ -73,10 +78,11 @@ class Words {
 
   /** Resolves when all that a command which has ended wrote is passed on. */
   async last(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LAST_WORDS_MS);
-    await Promise.race([this.#end, promise]);
-    clearTimeout(timer);
+    const most = this.#passed + MOST_LAST_WORDS;
+    for (let passed = -1; this.#passed < most && (this.#isPassing || this.#passed > passed);) {
+      passed = this.#passed;
+      if (await this.#endsWithin(SILENCE_MS)) break;
+    }
     await this.cancel();
   }
 
@@ -88,11 +94,22 @@ class Words {
   async #passOn(take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     try {
       for (let piece = await this.#reader.read(); !piece.done; piece = await this.#reader.read()) {
+        this.#isPassing = true;
         await take(piece.value).catch(() => {});
+        this.#isPassing = false;
+        this.#passed += piece.value.length;
       }
     } catch {
       // A pipe that breaks has nothing more to say.
     }
+  }
+
+  async #endsWithin(ms: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<false>();
+    const timer = setTimeout(() => resolve(false), ms);
+    const ended = await Promise.race([this.#end.then(() => true), promise]);
+    clearTimeout(timer);
+    return ended;
   }
 }
 
