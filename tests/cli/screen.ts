@@ -1,6 +1,9 @@
 /** A screen as a terminal shows it: what was written, with the sequences that the progress line uses carried out. */
 import type { Output } from "../../src/cli/context.ts";
 
+/** Control sequences, escape sequences, and characters by themselves. */
+const SEQUENCES = new RegExp("\x1b\\[\\w|\x1b\\d|[^]", "gu");
+
 /** The text on a terminal of so many columns. It fails the test where a sequence is written that it does not know. */
 export class Screen implements Output {
   readonly isTerminal = true;
@@ -26,7 +29,7 @@ export class Screen implements Output {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    for (const [token] of new TextDecoder().decode(bytes).matchAll(/\x1b\[\w|\x1b\d|[^]/gu)) this.#take(token);
+    for (const [token] of new TextDecoder().decode(bytes).matchAll(SEQUENCES)) this.#take(token);
     return Promise.resolve();
   }
 

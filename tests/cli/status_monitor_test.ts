@@ -49,7 +49,7 @@ Deno.test("no name breaks the line: there is one mark, and every label is what i
       const line = monitorLine(reportOn(series, host, [HOUR_MS], ["30m"]));
       assert.match(
         line,
-        /^OVERDUE [^|\n\x1b]* \| '(''|[^'=|\n\x1b])+'=3600s;;1800;0 '(''|[^'=|\n\x1b])+ size'=4096B;;;0$/,
+        /^OVERDUE [^|\p{Cc}]* \| '(''|[^'=|\p{Cc}])+'=3600s;;1800;0 '(''|[^'=|\p{Cc}])+ size'=4096B;;;0$/u,
       );
     }),
     { seed: 1, numRuns: 500 },

@@ -41,13 +41,13 @@ export class Tmux implements AsyncDisposable {
   }
 
   /** Waits until the screen fits, and gives it. */
-  async shows(pattern: RegExp): Promise<string> {
-    let screen = "";
-    const fitting = async () => pattern.test(screen = await this.screen()) || undefined;
-    await eventually(String(pattern), fitting).catch((error) => {
-      throw new Error(`${error.message}; the screen:\n${screen}`);
-    });
-    return screen;
+  shows(pattern: RegExp): Promise<string> {
+    return fitting(pattern, () => this.screen());
+  }
+
+  /** Waits until the lines fit, and gives them. */
+  says(pattern: RegExp): Promise<string> {
+    return fitting(pattern, () => this.lines());
   }
 
   /** Types a line. */
@@ -77,4 +77,13 @@ export class Tmux implements AsyncDisposable {
     assert.equal(exitCode, 0, `tmux ${args.join(" ")}: ${stderr}`);
     return stdout;
   }
+}
+
+async function fitting(pattern: RegExp, read: () => Promise<string>): Promise<string> {
+  let text = "";
+  const isFitting = async () => pattern.test(text = await read()) || undefined;
+  await eventually(String(pattern), isFitting).catch((error) => {
+    throw new Error(`${error.message}; the screen:\n${text}`);
+  });
+  return text;
 }
