@@ -1,14 +1,15 @@
 /** What a command gets from the process it runs in; everything a test may want to replace. */
 import type { World } from "../ops/access.ts";
+import type { TerminalLine } from "./terminal_line.ts";
 
 /** A stream of text or bytes that goes out. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Whether it was closed before the program began: what is written is lost, without an error. */
-  readonly isClosed?: boolean;
   /** Characters a line has on a terminal. */
   columns(): number;
   write(bytes: Uint8Array): Promise<void>;
+  /** Whether nobody reads it any more: what is written then is lost without an error. Absent where that cannot be. */
+  readonly isClosed?: () => boolean;
 }
 
 /** The process around a command. */
@@ -22,6 +23,12 @@ export interface CliContext {
   readonly stdin: { readonly isTerminal: boolean; read(target: Uint8Array): Promise<number | null> };
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Where progress shows; absent where standard error is no terminal. */
+  readonly line?: TerminalLine;
+  /** The terminal of standard error for what others write: as `stderr`, but byte by byte. */
+  readonly terminal?: Output;
+  /** Calls `tick` every so many milliseconds until the function that it gives is called; absent where time stands still. */
+  readonly every?: (ms: number, tick: () => void) => () => void;
   readonly world: World;
   /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
 /** How an error is told: one line for people, or one JSON object for programs, and the exit code either way. */
-import { AgentError, BugError, type ExitCode, messageOf } from "../base/errors.ts";
+import { AgentError, BugError, type ExitCode, messageOf, OverdueError } from "../base/errors.ts";
 import { osCode } from "../store/local_errors.ts";
 import type { CliContext } from "./context.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
@@ -11,7 +11,10 @@ export interface FailureStyle {
   readonly debug: boolean;
 }
 
-/** Writes what went wrong to stderr and gives the exit code for it. Never throws. */
+/**
+ * Writes what went wrong to stderr and gives the exit code for it. Never throws. That something is overdue is the result
+ * that a status told on stdout, and is not told twice; programs get their one object for every exit code but 0.
+ */
 export async function reportFailure(
   thrown: unknown,
   { stderr, signal }: CliContext,
@@ -21,7 +24,9 @@ export async function reportFailure(
   if (style.json) {
     const { exitCode: code, code: kind } = error;
     await writeJson(stderr, { message_type: "exit_error", code, kind, message: error.message });
-  } else await writeLine(stderr, `agent: ${printable(error.message.replaceAll("\n", " "))}`);
+  } else if (!(error instanceof OverdueError)) {
+    await writeLine(stderr, `agent: ${printable(error.message.replaceAll("\n", " "))}`);
+  }
   if (style.debug) { for (const line of stackLines(error)) await writeLine(stderr, line); }
   return error.exitCode;
 }

@@ -1,29 +1,33 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { AgentError, ExitCode, InterruptedError, type LockedError, UsageError } from "../base/errors.ts";
+import { ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
-import { reportFailure, systemReason } from "./failure.ts";
+import { reportFailure } from "./failure.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { printable, writeLine } from "./output.ts";
 import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
-import { ownProcessMark, processExists, textOf } from "./process_table.ts";
+import { hasJobControl, isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "./program.ts";
 import { Environment } from "./secrets.ts";
+import { closedStreams, standardError, standardInput, standardOutput } from "./standard_streams.ts";
+import { TerminalLine } from "./terminal_line.ts";
 import { writeWarning } from "./warning.ts";
 
 /** After a signal the command has so long to tidy up. */
 const TIDY_UP_MS = 1700;
 /** What ended it is told by then, or nobody reads it. */
 const LAST_WORDS_MS = 200;
-const USUAL_COLUMNS = 80;
 
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
-  const interrupt = interruptOnSignals();
-  const context = processContext(interrupt);
+  const terminal = standardError();
+  const line = terminal.isTerminal ? new TerminalLine(terminal, isInForeground) : undefined;
+  const interrupt = interruptOnSignals(line);
+  if (line !== undefined) clearBeforeStops(line);
+  const context = processContext(interrupt, terminal, line);
   const code = await lookAround(context) ?? await runCommandLine(Deno.args, context);
   Deno.exit(code);
 }
@@ -40,20 +44,23 @@ async function lookAround(context: CliContext): Promise<ExitCode | undefined> {
   }
 }
 
-function processContext(interrupt: Interrupt): CliContext {
+function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLine | undefined): CliContext {
   const version = versionInfo();
-  const stderr = standardError();
+  const stderr = line?.guard(terminal, { ownLines: true }) ?? terminal;
   const json = asksForJson(Deno.args);
   const environment = processEnvironment();
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
   const closed = closedStreams();
+  const stdout = standardOutput({ isClosed: closed.includes("stdout") });
   return {
     env: (name) => environment.get(name),
     envBytes: (name) => environment.bytes(name),
     withheldSecrets: environment.withheld,
-    stdin: standardInput(closed.includes("stdin")),
-    stdout: standardOutput(closed.includes("stdout")),
+    stdin: standardInput({ isClosed: closed.includes("stdin") }),
+    stdout: line !== undefined && stdout.isTerminal ? line.guard(stdout) : stdout,
     stderr,
+    ...line && { line, terminal: line.guard(terminal) },
+    every,
     world: {
       clock: systemClock,
       identity: identity(),
@@ -69,7 +76,7 @@ function processContext(interrupt: Interrupt): CliContext {
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
-    askSecret,
+    askSecret: (question) => askBelow(line, question),
   };
 }
 
@@ -84,54 +91,26 @@ function processEnvironment(): Environment {
   return new Environment(system, { passSecrets: asksToPassSecrets(Deno.args) });
 }
 
+/** The terminal belongs to the question until it is answered. */
+async function askBelow(line: TerminalLine | undefined, question: string): Promise<Uint8Array | undefined> {
+  await line?.hide();
+  try {
+    return await askSecret(question);
+  } finally {
+    line?.show();
+  }
+}
+
+/** What only tells somebody something keeps no process alive. */
+function every(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
+}
+
 /** Who is waited for; what the message advises to do is being done. */
 function waitingText({ message }: LockedError): string {
   return `agent: waiting: ${printable(message.split("; ")[0]!)}`;
-}
-
-function standardInput(isClosed: boolean): CliContext["stdin"] {
-  return {
-    isTerminal: Deno.stdin.isTerminal(),
-    read(target) {
-      if (isClosed) return Promise.reject(new UsageError("Standard input is closed: there is nothing to read from it"));
-      return Deno.stdin.read(target);
-    },
-  };
-}
-
-function standardOutput(isClosed: boolean): Output {
-  const output = outputOf(Deno.stdout);
-  return {
-    ...output,
-    isClosed,
-    async write(bytes) {
-      try {
-        await output.write(bytes);
-      } catch (error) {
-        const closed = error instanceof Deno.errors.BrokenPipe;
-        const what = closed ? "was closed before everything was written" : `cannot be written: ${systemReason(error)}`;
-        throw new AgentError(`Standard output ${what}`, { cause: error });
-      }
-    },
-  };
-}
-
-/** Words for people: where nobody is left to read them (a terminal that is gone, a full disk) the work goes on. */
-function standardError(): Output {
-  const output = outputOf(Deno.stderr);
-  return { ...output, write: (bytes) => output.write(bytes).catch(() => {}) };
-}
-
-function outputOf(stream: typeof Deno.stdout): Output {
-  const isTerminal = stream.isTerminal();
-  return {
-    isTerminal,
-    // A terminal that nobody told its size says 0.
-    columns: () => (isTerminal && Deno.consoleSize().columns) || USUAL_COLUMNS,
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
-    },
-  };
 }
 
 function identity() {
@@ -150,20 +129,24 @@ function user() {
   }
 }
 
-/** The standard streams that are closed, as the shell header saw them; the compiled form cannot know. */
-function closedStreams(): readonly string[] {
-  const closed = Deno.env.get("AGENT_CALLER_CLOSED") ?? "";
-  Deno.env.delete("AGENT_CALLER_CLOSED");
-  return closed.split(" ");
-}
-
 type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
 
 /**
- * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
- * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive.
+ * Ctrl-Z takes the line away first: the shell writes its own where the cursor is. This process then stops as it would have
+ * done by itself; when it goes on, the next step brings the line back.
  */
-function interruptOnSignals(): Interrupt {
+function clearBeforeStops(line: TerminalLine): void {
+  Deno.addSignalListener("SIGTSTP", async () => {
+    await line.clear();
+    if (hasJobControl()) Deno.kill(Deno.pid, "SIGSTOP");
+  });
+}
+
+/**
+ * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
+ * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive. What is told after such a request is no progress.
+ */
+function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
   const controller = new AbortController();
   const tooLate = Promise.withResolvers<never>();
   tooLate.promise.catch(() => {});
@@ -171,6 +154,7 @@ function interruptOnSignals(): Interrupt {
   const onSignal = () => {
     if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
     controller.abort(new InterruptedError());
+    void line?.hide();
     Deno.unrefTimer(setTimeout(() => tooLate.reject(controller.signal.reason), tidyUpMs));
     Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs + LAST_WORDS_MS));
   };

@@ -28,6 +28,32 @@ export function processExists(pid: number, started?: number): boolean {
   return started === undefined || (startOf(pid) ?? started) === started;
 }
 
+/** Whether the terminal this process runs on belongs to its job at the moment; also where nobody knows. */
+export function isInForeground(): boolean {
+  const self = statOf("self");
+  return self === undefined || self.terminalJob <= 0 || self.terminalJob === self.job;
+}
+
+/**
+ * Whether somebody is there who would let this process go on after a stop: a parent of its job within its session, such as
+ * a shell. The system stops no other job, either (POSIX: orphaned process groups).
+ */
+export function hasJobControl(): boolean {
+  const self = statOf("self");
+  if (self === undefined) return false;
+  let other = statOf(self.parent);
+  while (other !== undefined && other.job === self.job && other.parent > 0) other = statOf(other.parent);
+  return other !== undefined && other.session === self.session && other.job !== self.job;
+}
+
+/** A process's parent, job (process group) and session, and the job that its terminal belongs to: fields 4 to 6, and 8. */
+function statOf(process: number | "self") {
+  const fields = textOf(`/proc/${process}/stat`)?.split(") ").at(-1)?.split(" ").map(Number);
+  if (fields === undefined || fields.length < 6) return undefined;
+  const [, parent, job, session, , terminalJob] = fields;
+  return { parent: parent!, job: job!, session: session!, terminalJob: terminalJob! };
+}
+
 /**
  * A name for the table: the digest of machine, boot and namespaces. A machine id alone is shared by clones, a boot by its
  * containers; the number of a namespace is used again only when all processes in it are gone. Undefined where /proc shows

@@ -5,6 +5,8 @@ import type { PruneProgress, PruneResult } from "../ops/prune.ts";
 import type { PlannedPack, PrunePlan } from "../repository/prune_plan.ts";
 import type { CliContext, Output } from "./context.ts";
 import { type Column, formatCount, writeJson, writeLine, writeTable } from "./output.ts";
+import { READING_INDEXES } from "./progress.ts";
+import type { ProgressStep } from "./progress_report.ts";
 
 /** How to tell it. */
 export interface PruneReportStyle {
@@ -24,18 +26,20 @@ export async function reportPrune(
   else if (!quiet) await writeDone(result, seconds, stderr);
 }
 
-/** One line of progress. */
-export function pruneProgressText({ phase, done, total }: PruneProgress): string {
+/** How far a prune is, for whoever watches. */
+export function pruneStep({ phase, done, total }: PruneProgress): ProgressStep {
+  const counted = { phase, done, total };
   switch (phase) {
-    case "verify":
-      return `prune: ${formatSize(done)} of ${formatSize(total)} verified`;
-    case "repack":
-      return `prune: ${formatSize(done)} of ${formatSize(total)} copied`;
     case "indexes":
+      return { ...READING_INDEXES, ...counted, unit: "indexes" };
     case "trees":
-      return `prune: ${phase}, ${done} of ${total}`;
+      return { ...counted, label: { long: "reading trees", short: "trees" }, unit: "trees" };
+    case "verify":
+      return { ...counted, label: { long: "verifying what stays", short: "verifying" }, unit: "bytes" };
+    case "repack":
+      return { ...counted, label: { long: "copying packs", short: "copying" }, unit: "bytes" };
     default:
-      return `prune: ${done} of ${total} files removed`;
+      return { ...counted, label: { long: "removing files", short: "removing" }, unit: "files" };
   }
 }
 

@@ -1,6 +1,5 @@
 /** How the repairs tell how far they are, and what they did or, in a dry run, would do. */
 import { shortId } from "../base/id.ts";
-import { formatSize } from "../base/size.ts";
 import { timestampToDate } from "../format/time.ts";
 import type { RepairProgress } from "../ops/repair.ts";
 import { describeLoss, describeMore } from "../ops/repair_losses.ts";
@@ -9,6 +8,8 @@ import type { DamagedBackup, SnapshotRepair } from "../ops/repair_snapshots.ts";
 import type { IndexRepair } from "../repository/repair_index.ts";
 import type { CliContext, Output } from "./context.ts";
 import { formatCount, formatTime, printable, writeJson, writeLine } from "./output.ts";
+import { READING_INDEXES } from "./progress.ts";
+import type { ProgressStep } from "./progress_report.ts";
 
 /** How to tell it. */
 export interface RepairReportStyle {
@@ -17,10 +18,17 @@ export interface RepairReportStyle {
   readonly dryRun?: boolean;
 }
 
-/** One line of progress. */
-export function repairProgressText({ phase, done, total }: RepairProgress): string {
-  if (phase === "data") return `repair: ${formatSize(done)} of ${formatSize(total)} of packs read`;
-  return `repair: ${phase}, ${done} of ${total}`;
+const STEPS: Readonly<Record<RepairProgress["phase"], Pick<ProgressStep, "phase" | "label" | "unit">>> = {
+  index: { ...READING_INDEXES, unit: "indexes" },
+  packs: { phase: "packs", label: { long: "looking at packs", short: "packs" }, unit: "packs" },
+  data: { phase: "data", label: { long: "reading packs", short: "data" }, unit: "bytes" },
+  backups: { phase: "backups", label: { long: "looking at backups", short: "backups" }, unit: "backups" },
+  write: { phase: "write", label: { long: "replacing files", short: "replacing" }, unit: "files" },
+};
+
+/** How far a repair is, for whoever watches. */
+export function repairStep({ phase, done, total }: RepairProgress): ProgressStep {
+  return { ...STEPS[phase], done, total };
 }
 
 /** Writes what is or was wrong with the index, line by line; with `json` one object. */

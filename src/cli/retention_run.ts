@@ -4,7 +4,7 @@ import type { PruneProgress } from "../ops/prune.ts";
 import type { CliContext } from "./context.ts";
 import { withProgress } from "./progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./prune_options.ts";
-import { pruneProgressText, reportPrune } from "./prune_report.ts";
+import { pruneStep, reportPrune } from "./prune_report.ts";
 import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
 
 /** The options that they have in common. */
@@ -25,20 +25,17 @@ export async function runRetention<Options extends RetentionRunOptions>(
   const { dryRun = false, allowLast = false, skipUnreadable = false } = options;
   const limits = pruneAfterwards(options);
   const access = repositoryAccess(options, context);
-  return await withProgress(options, context, async (progress) => {
-    const onProgress = (step: PruneProgress) => progress.update(() => pruneProgressText(step));
+  return await withProgress({ command: "forget" }, options, context, async (progress) => {
+    const onProgress = (step: PruneProgress) => progress.update(pruneStep(step));
     const result = await forget(access, request, world, {
       dryRun,
       allowLast,
       skipUnreadable,
       signal,
-      onForgotten: async (forgotten) => {
-        await progress.clear();
-        await tell(forgotten, options, context);
-      },
+      onForgotten: (forgotten) => tell(forgotten, options, context),
       ...limits && { prune: { limits, onProgress } },
     });
-    await progress.clear();
+    await progress.end();
     if (result.pruned !== null) await reportPrune(result.pruned, progress.seconds, options, context);
     return result;
   });

@@ -24,8 +24,9 @@ export interface StreamSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** How far a restore is. Bytes. */
+/** How far a restore is: it reads indexes, or a stream. Bytes of that stream. */
 export interface GetProgress {
+  readonly phase: "indexes" | "stream";
   readonly bytesWritten: number;
   readonly bytesTotal: number;
 }
@@ -77,7 +78,10 @@ export async function withBackup<T>(
       const perform = async (confirmed: Promise<void>) => {
         const list = await loadSnapshots(repository.files, options.signal);
         let opened: Promise<IndexedRepository> | undefined;
-        const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
+        const openIndex = () => {
+          if (opened === undefined) options.onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
+          return opened ??= indexRepository(repository, threads, options.signal);
+        };
         const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
         if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
         const indexed = await openIndex();
@@ -205,7 +209,7 @@ export async function readFile(
       }
       options.signal.throwIfAborted();
       bytesWritten += length;
-      options.onProgress?.({ bytesWritten, bytesTotal: file.size });
+      options.onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
     }
     const summary = await inspection.finish();
     assertExpected(file, summary);

@@ -34,10 +34,13 @@ export interface PutRequest extends BackupRequest {
   readonly minSize: number;
 }
 
-/** How far a put is. Bytes. */
+/** How far a put is: it waits for the first byte, stores the stream, or commits the backup. Bytes. */
 export interface PutProgress {
+  readonly phase: "waiting" | "stream" | "commit";
   readonly bytesRead: number;
   readonly bytesAdded: number;
+  /** What this stream had in the newest backup before that tells of it; null where there is none, or as long as nobody knows. */
+  readonly bytesBefore: number | null;
 }
 
 /** What a put did. */
@@ -60,7 +63,9 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   const threads = new PipelineThreads(world.blobThreads);
-  const intake = new Intake(request.source, new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES }));
+  const told = new ToldProgress(options);
+  const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES });
+  const intake = new Intake(request.source, pool, (bytesRead) => told.read(bytesRead));
   const stopReading = () => void intake.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);
   try {
@@ -72,7 +77,10 @@ export async function put(
         // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
         lock.confirmed.catch((reason) => intake.cancel(reason));
         const tools = { repository, threads, world, lock, request, ...options };
-        return await withSession(tools, (session) => putStream(session, intake, request, options));
+        return await withSession(tools, (session) => {
+          told.begin(session, request);
+          return putStream(session, intake, request, told);
+        });
       });
     } finally {
       await closeStore(repository.store, world);
@@ -86,11 +94,45 @@ export async function put(
   }
 }
 
+/** Tells how far a put is, whenever something moves. */
+class ToldProgress {
+  readonly #onProgress: PutOptions["onProgress"];
+  #session: Session | undefined;
+  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
+
+  constructor({ onProgress }: PutOptions) {
+    this.#onProgress = onProgress;
+  }
+
+  begin(session: Session, { fileName }: PutRequest): void {
+    this.#session = session;
+    this.#tell({ bytesBefore: session.sizeBefore(fileName) });
+  }
+
+  /** `bytesRead` bytes have come so far. */
+  read(bytesRead: number): void {
+    this.#tell({ phase: "stream", bytesRead });
+  }
+
+  stored(): void {
+    this.#tell({ bytesAdded: this.#session!.bytesAdded });
+  }
+
+  commits(): void {
+    this.#tell({ phase: "commit" });
+  }
+
+  #tell(change: Partial<PutProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+    this.#onProgress?.(this.#progress);
+  }
+}
+
 async function putStream(
   session: Session,
   intake: Intake,
   request: PutRequest,
-  { onProgress }: PutOptions,
+  told: ToldProgress,
 ): Promise<PutResult> {
   await session.store({
     path: request.fileName,
@@ -98,8 +140,9 @@ async function putStream(
     guard: request.guard,
     isGuardMeant: request.guard !== "auto",
     judge: (summary) => judge(request, summary),
-    onStored: () => onProgress?.({ bytesRead: intake.bytesRead, bytesAdded: session.bytesAdded }),
+    onStored: () => told.stored(),
   });
+  told.commits();
   return await session.commit();
 }
 

@@ -218,6 +218,11 @@ export class Session {
     return this.#chunks.counts.bytesAdded;
   }
 
+  /** Bytes of the stream of this path in the newest backup before that tells of it; null where none does. */
+  sizeBefore(path: StreamPath): number | null {
+    return this.#start.memory.sizeBefore(path);
+  }
+
   /**
    * Stores a whole stream, beside others. Throws what its feed and `judge` throw, and `SourceError` where earlier backups
    * speak against it; the backup must then be given up.

@@ -45,6 +45,11 @@ export class StreamMemory {
     this.#request = request;
   }
 
+  /** Bytes of the newest earlier stream of this path; null where there is none whose size is known. */
+  sizeBefore(path: StreamPath): number | null {
+    return this.#earlier.of(path).findLast(({ size }) => size !== null)?.size ?? null;
+  }
+
   /**
    * Compares a stream. Throws `SourceError` where an earlier one was recognised further and nobody means that, and where it
    * shrank below the share that was asked for.

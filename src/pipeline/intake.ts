@@ -7,16 +7,18 @@ import type { Segment, SegmentPool } from "./segments.ts";
 export class Intake implements Feed {
   readonly #source: ByteSource;
   readonly #pool: SegmentPool;
+  readonly #onRead: (bytesRead: number) => void;
   readonly #ready: FilledSegment[] = [];
   #wakeTaker: (() => void) | undefined;
   #ended = false;
   #failure: { error: unknown } | undefined;
   #bytesRead = 0;
 
-  /** Begins to read at once. */
-  constructor(source: ByteSource, pool: SegmentPool) {
+  /** Begins to read at once; `onRead` is told how many bytes have come, whenever there are more. */
+  constructor(source: ByteSource, pool: SegmentPool, onRead: (bytesRead: number) => void = () => {}) {
     this.#source = source;
     this.#pool = pool;
+    this.#onRead = onRead;
     void this.#readAll();
   }
 
@@ -72,6 +74,7 @@ export class Intake implements Feed {
       if (count === null) break;
       length += count;
       this.#bytesRead += count;
+      this.#onRead(this.#bytesRead);
     }
     return { segment, length };
   }

@@ -17,7 +17,7 @@ export interface IndexFileWalk<Loaded> {
   readonly load: (id: IndexId) => Promise<Loaded>;
   /** Takes what was loaded, file after file in the order of their names. */
   readonly take: (id: IndexId, loaded: Loaded) => void;
-  /** Called with how many of how many files are taken. */
+  /** Called with how many of how many files are taken: none, first. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -25,6 +25,7 @@ export interface IndexFileWalk<Loaded> {
 export async function forEachIndexFile<Loaded>(files: SealedFiles, walk: IndexFileWalk<Loaded>): Promise<void> {
   const { signal, load, take, onProgress } = walk;
   const ids = await indexIds(files, signal);
+  onProgress(0, ids.length);
   for (let start = 0; start < ids.length; start += FILES_AT_ONCE) {
     const batch = ids.slice(start, start + FILES_AT_ONCE);
     const loaded = await mapConcurrently(batch, FILES_AT_ONCE, load);

@@ -1,8 +1,7 @@
-/** What commands put out: lines, JSON, tables and the progress line, whatever names are in them. */
+/** What commands put out: lines, JSON and tables, whatever names are in them. */
 import { strict as assert } from "node:assert";
 import type { Output } from "../../src/cli/context.ts";
 import { writeExact, writeJson, writeLine, writeTable, writeText } from "../../src/cli/output.ts";
-import { ProgressLine } from "../../src/cli/progress.ts";
 
 /** What a name can do: clear the screen, begin a line of its own, turn the text around, be half a character. */
 const HOSTILE = "shop\x1b[2J\n\x9b1m\u202eOK\ud800";
@@ -61,12 +60,4 @@ Deno.test("a name of a megabyte does not make a table of megabytes", async () =>
   assert.equal(lines.length, 103);
   for (const line of lines) assert.ok(line.length < 1000, String(line.length));
   assert.match(lines[1]!, /^x{254}…/);
-});
-
-Deno.test("the progress line is printable and fits", async () => {
-  const text = await written((output) => {
-    new ProgressLine(output, () => 0, { quiet: false }).update(() => `漢字漢字\x1b[2J and more of it`);
-    return Promise.resolve();
-  }, true);
-  assert.equal(text, "\r\x1b[K漢字漢字\\x1b[2J an…");
 });

@@ -69,6 +69,10 @@ export class Running implements AsyncDisposable {
     return this.#stdout.text;
   }
 
+  get stderrSoFar(): string {
+    return this.#stderr.text;
+  }
+
   /** Writes to its standard input; a process that reads no more is no error. */
   async write(bytes: Uint8Array | string): Promise<void> {
     const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
@@ -305,6 +309,11 @@ export function jsonRows(text: string): JsonRow[] {
     assert.ok(typeof value === "object" && value !== null && !Array.isArray(value), `not an object: ${line}`);
     return value as JsonRow;
   });
+}
+
+/** As `jsonRows`, for standard error: without the objects of progress, of which a slow machine sees more. */
+export function toldRows(stderr: string): JsonRow[] {
+  return jsonRows(stderr).filter((row) => row["message_type"] !== "progress");
 }
 
 /** Fails the test unless the agent failed as it has to: that exit code, nothing on stdout, one fitting line on stderr. */

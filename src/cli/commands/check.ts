@@ -4,12 +4,20 @@ import { formatDuration } from "../../base/duration.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
-import { check, type CheckFinding, type CheckOptions, type CheckProgress, type CheckReport } from "../../ops/check.ts";
+import {
+  check,
+  type CheckFinding,
+  type CheckOptions,
+  type CheckPhase,
+  type CheckProgress,
+  type CheckReport,
+} from "../../ops/check.ts";
 import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { READING_INDEXES, withProgress } from "../progress.ts";
+import type { ProgressStep } from "../progress_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface CheckCommandOptions extends RepositoryOptions {
@@ -49,24 +57,31 @@ function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): 
 async function run(options: CheckCommandOptions, context: CliContext): Promise<void> {
   const readData = readDataOf(options);
   const { world, signal } = context;
-  await withProgress(options, context, async (progress) => {
+  await withProgress({ command: "check" }, options, context, async (progress) => {
     const report = await check(repositoryAccess(options, context), world, {
       signal,
       noLock: !options.lock,
       readData,
-      onProgress: (step) => progress.update(() => progressText(step)),
+      onProgress: (step) => progress.update(progressStep(step)),
     });
-    await progress.clear();
+    await progress.end();
     if (options.json) await writeReportJson(report, context);
     else await writeReport(report, { options, seconds: progress.seconds }, context);
     refuseErrors(report);
   });
 }
 
-function progressText({ phase, done, total }: CheckProgress): string {
-  if (phase === "data") return `check: ${formatSize(done)} of ${formatSize(total)} of packs read`;
-  if (phase === "streams") return `check: ${formatSize(done)} of ${formatSize(total)} of streams compared`;
-  return `check: ${phase}, ${done} of ${total}`;
+const STEPS: Readonly<Record<CheckPhase, Pick<ProgressStep, "phase" | "label" | "unit">>> = {
+  index: { ...READING_INDEXES, unit: "indexes" },
+  packs: { phase: "packs", label: { long: "looking for packs", short: "packs" }, unit: "packs" },
+  data: { phase: "data", label: { long: "reading packs", short: "data" }, unit: "bytes" },
+  streams: { phase: "streams", label: { long: "comparing streams", short: "streams" }, unit: "bytes" },
+  trees: { phase: "trees", label: { long: "reading trees", short: "trees" }, unit: "trees" },
+  backups: { phase: "backups", label: { long: "comparing manifests", short: "manifests" }, unit: "backups" },
+};
+
+function progressStep({ phase, done, total }: CheckProgress): ProgressStep {
+  return { ...STEPS[phase], done, total };
 }
 
 /** One object a finding, then one that sums up. */

@@ -2,24 +2,19 @@
 import { Command } from "commander";
 import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
+import type { BackupFile } from "../../backup/contents.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
-import {
-  chooseFile,
-  type GetProgress,
-  type OpenBackup,
-  type StreamSink,
-  type VerifiedStream,
-  withBackup,
-} from "../../ops/get.ts";
+import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { makeDurableFolders } from "../../store/local_folder.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { looksBinary } from "../binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { type Progress, withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { StreamProgress } from "../stream_progress.ts";
 
 interface GetOptions extends RepositoryOptions {
   readonly file?: string;
@@ -64,38 +59,46 @@ function check(selector: string, options: GetOptions, context: CliContext) {
     throw new UsageError("Give -o or --target, not both");
   }
   const { output, ...others } = options;
+  const toStandardOutput = output === undefined ? options.target === undefined : isStandardOutput(output);
+  if (toStandardOutput && context.stdout.isClosed?.()) {
+    throw new UsageError("Standard output is closed, so nobody would get the stream: use -o FILE, or a pipe");
+  }
   const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
   return { selector, options: chosen, access: repositoryAccess(options, context) };
 }
 
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { world, signal } = context;
-  await withProgress(options, context, async (progress) => {
-    const readOptions = {
-      signal,
-      noLock: !options.lock,
-      onProgress: ({ bytesWritten, bytesTotal }: GetProgress) =>
-        progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} restored`),
-    };
+  await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
+    const streams = new StreamProgress(progress);
+    const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
     await withBackup(access, selector, world, readOptions, async (open) => {
-      const restored = await restore(open, options, context);
-      await progress.clear();
+      const files = chosenFiles(open, options);
+      streams.expect(files);
+      const restored = await restore({ open, files }, options, context, progress);
+      await progress.end();
       await report(restored, open, progress.seconds, options, context);
     });
   });
 }
 
-async function restore(open: OpenBackup, options: GetOptions, context: CliContext): Promise<VerifiedStream[]> {
+/** With `--target` all files, unless one is named. */
+function chosenFiles({ files }: OpenBackup, { target, file }: GetOptions): readonly BackupFile[] {
+  return target !== undefined && file === undefined ? files : [chooseFile(files, file)];
+}
+
+async function restore(
+  { open, files }: { readonly open: OpenBackup; readonly files: readonly BackupFile[] },
+  options: GetOptions,
+  context: CliContext,
+  progress: Progress,
+): Promise<VerifiedStream[]> {
   const { target, overwrite = false } = options;
   if (target === undefined) {
-    const file = chooseFile(open.files, options.file);
-    if (options.output === undefined) {
-      if (context.stdout.isClosed) throw new UsageError("Standard output is closed: use -o FILE, or open it");
-      return [await open.read(file, terminalGuard(context))];
-    }
+    const file = files[0]!;
+    if (options.output === undefined) return [await open.read(file, standardOutput(context, progress))];
     return [await intoFile(options.output, { overwrite, mayBeDevice: true }, (sink) => open.read(file, sink))];
   }
-  const files = options.file === undefined ? open.files : [chooseFile(open.files, options.file)];
   const restored: VerifiedStream[] = [];
   for (const file of files) {
     const path = join(target, writablePath(file.path));
@@ -111,14 +114,21 @@ function writablePath(path: string): string {
   throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
 }
 
-/** Standard output; where it is a terminal nothing binary gets there. */
-function terminalGuard({ stdout }: CliContext): StreamSink {
+/**
+ * Standard output; where it is a terminal nothing binary gets there, and no progress from its first byte on. Throws
+ * `AgentError` where not all of it is read.
+ */
+function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink {
   return {
     async write(bytes) {
       if (stdout.isTerminal && looksBinary(bytes)) {
         throw new UsageError("Refusing to write binary data to a terminal: use -o FILE, or a pipe");
       }
+      if (stdout.isTerminal) await progress.end();
       await stdout.write(bytes);
+      if (stdout.isClosed?.()) {
+        throw new AgentError("The reader of standard output went away before everything was written");
+      }
     },
   };
 }

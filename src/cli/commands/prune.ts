@@ -5,7 +5,7 @@ import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../prune_options.ts";
-import { pruneProgressText, reportPrune } from "../prune_report.ts";
+import { pruneStep, reportPrune } from "../prune_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface PruneCommandOptions extends RepositoryOptions, PruneLimitOptions {
@@ -34,15 +34,15 @@ export function pruneCommand(context: CliContext): Command {
 async function run(options: PruneCommandOptions, context: CliContext): Promise<void> {
   const { world, signal } = context;
   const limits = pruneLimits(options);
-  await withProgress(options, context, async (progress) => {
+  await withProgress({ command: "prune" }, options, context, async (progress) => {
     const result = await prune(repositoryAccess(options, context), world, {
       limits,
       signal,
       dryRun: options.dryRun ?? false,
       allowEmpty: options.allowEmpty ?? false,
-      onProgress: (step) => progress.update(() => pruneProgressText(step)),
+      onProgress: (step) => progress.update(pruneStep(step)),
     });
-    await progress.clear();
+    await progress.end();
     await reportPrune(result, progress.seconds, options, context);
   });
 }

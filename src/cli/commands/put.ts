@@ -1,6 +1,6 @@
 /** `agent put`: back up standard input or the output of a command. */
 import { Command, Option } from "commander";
-import { UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/size.ts";
@@ -13,12 +13,13 @@ import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
-import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
+import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext, Output } from "../context.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { WAITING, withProgress } from "../progress.ts";
+import type { ProgressStep } from "../progress_report.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { writeNote, writeWarning } from "../warning.ts";
@@ -154,25 +155,49 @@ function levelRules(options: PutOptions): LevelRules {
 
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
-  const source = commandLine === undefined ? inputSource(stdin) : commandSource(commandLine);
-  await withProgress(options, context, async (progress) => {
-    const result = await put(access, { ...request, source }, world, {
-      signal,
-      onProgress: ({ bytesRead, bytesAdded }) =>
-        progress.update(() => {
-          const rate = formatRate(bytesRead, progress.seconds);
-          return `${request.series}: ${formatSize(bytesRead)} read, ${formatSize(bytesAdded)} new, ${rate}`;
-        }),
-    });
-    await progress.clear();
+  const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
+  const subject = { command: "put", name: request.series, first: WAITING_STEP };
+  await withProgress(subject, options, context, async (progress) => {
+    const onProgress = (step: PutProgress) => progress.update(progressStep(step));
+    const result = await put(access, { ...request, source }, world, { signal, onProgress });
+    await progress.end();
     await writeDecision(result.decision, options, stderr);
     for (const warning of result.warnings) await writeWarning(warning, {}, stderr);
-    if (options.json) await writeJson(stdout, summaryJson(result, progress.seconds));
-    else await writeLine(stdout, result.backup.id);
+    await tellId(result, () => {
+      if (options.json) return writeJson(stdout, summaryJson(result, progress.seconds));
+      return writeLine(stdout, result.backup.id);
+    });
     if (options.quiet || options.json) return;
     for (const note of result.notes) await writeNote(note, stderr);
     await writeLine(stderr, summaryLine(result, progress.seconds));
   });
+}
+
+/** Whoever does not get to hear of a backup, on a full disk say, must not take it for one that failed. */
+async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise<void>): Promise<void> {
+  try {
+    await tell();
+  } catch (error) {
+    const what = `The backup ${series}@${shortId(id)} is committed, but its id could not be told`;
+    throw new AgentError(`${what}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Where progress shows the words of the command pass through here, so that neither is written into the other. */
+function startCommand(argv: readonly string[], { quiet, json }: PutOptions, { terminal }: CliContext) {
+  return commandSource(argv, { onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)) });
+}
+
+const WAITING_STEP: ProgressStep = {
+  phase: WAITING,
+  label: { long: "waiting for the first byte", short: "waiting" },
+};
+
+function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress): ProgressStep {
+  if (phase === "waiting") return WAITING_STEP;
+  const counted = { phase, unit: "bytes", done: bytesRead, bytesAdded } as const;
+  if (phase === "commit") return { ...counted, label: { long: "writing the backup", short: "writing" } };
+  return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
 /**

@@ -11,7 +11,7 @@ import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { repairProgressText, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../repair_report.ts";
+import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../repair_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface RepairCommandOptions extends RepositoryOptions {
@@ -72,8 +72,8 @@ function runRepair<T>(
   context: CliContext,
   repair: (options: RepairOptions) => Promise<T>,
 ): Promise<T> {
-  return withProgress(options, context, (progress) => {
-    const onProgress = (step: RepairProgress) => progress.update(() => repairProgressText(step));
+  return withProgress({ command: "repair" }, options, context, (progress) => {
+    const onProgress = (step: RepairProgress) => progress.update(repairStep(step));
     return repair({ signal: context.signal, dryRun: options.dryRun ?? false, onProgress });
   });
 }

@@ -20,6 +20,7 @@ import { throwFirstDamage } from "../damage.ts";
 import { formatCount, printable, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { importedStatusJson } from "../status_import.ts";
+import { monitorLine, withoutMark } from "../status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
@@ -35,7 +36,8 @@ interface StatusOptions extends RepositoryOptions {
 }
 
 const EXAMPLES = `
-Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise:
+Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise, with the ages and sizes
+behind it that Nagios draws:
   agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d
   agent status --expect 26h --quiet                 every series; no output unless something is overdue
 
@@ -91,13 +93,18 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
-/** With --quiet an expectation that is not met is told by the error alone. */
+/** With --quiet only what is overdue is told, in the one line. */
 async function tell(report: StatusReport, options: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
   const { rows, verdicts } = report;
   const { quiet } = options;
-  if (verdicts.length > 0 && quiet) return;
-  if (verdicts.length > 0) await writeLine(stdout, printable(verdictLine(verdicts)));
-  await writeTable(stdout, STATUS_COLUMNS, statusRows(report));
+  if (verdicts.length > 0) {
+    if (quiet && verdicts.every(({ isOverdue }) => !isOverdue)) return;
+    await writeLine(stdout, monitorLine(report));
+    if (quiet) return;
+  }
+  // Monitors look for numbers behind a mark in the lines below, too.
+  const shown = verdicts.length > 0 ? statusRows(report).map((row) => row.map(withoutMark)) : statusRows(report);
+  await writeTable(stdout, STATUS_COLUMNS, shown);
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0) await writeLine(stderr, "No backups");

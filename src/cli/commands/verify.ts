@@ -5,13 +5,14 @@ import { shortId } from "../../base/id.ts";
 import type { CheckedMember } from "../../backup/chain_check.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
-import { type GetProgress, type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
+import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { StreamProgress } from "../stream_progress.ts";
 import { describeWholeness } from "../wholeness.ts";
 
 interface VerifyOptions extends RepositoryOptions {
@@ -35,20 +36,16 @@ export function verifyCommand(context: CliContext): Command {
 
 async function run(selector: string, options: VerifyOptions, context: CliContext): Promise<void> {
   const { stdout, world, signal } = context;
-  await withProgress(options, context, async (progress) => {
+  await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));
-    const readOptions = {
-      signal,
-      noLock: !options.lock,
-      onProgress: ({ bytesWritten, bytesTotal }: GetProgress) =>
-        progress.update(() => `${selector}: ${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} verified`),
-    };
+    const streams = new StreamProgress(progress);
+    const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
     await withBackup(access, selector, world, readOptions, async (open) => {
       refuseEmpty(open);
+      streams.expect(open.files);
       for (const file of options.chain ? [] : open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);
-        await progress.clear();
         if (options.json) await writeJson(stdout, verifiedJson(verified, open));
         else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
       }

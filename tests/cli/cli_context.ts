@@ -1,0 +1,65 @@
+/** A command's surroundings for tests: outputs that collect, a clock that the test sets, ticks that it makes. */
+import type { CliContext, Output } from "../../src/cli/context.ts";
+import { TerminalLine } from "../../src/cli/terminal_line.ts";
+import { type FakeWorld, fakeWorld } from "../helpers/world.ts";
+import { Screen } from "./screen.ts";
+
+/** Text as it was written. */
+export class Collected implements Output {
+  readonly isTerminal = false;
+  text = "";
+
+  columns(): number {
+    return 80;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.text += new TextDecoder().decode(bytes);
+    return Promise.resolve();
+  }
+}
+
+/** A context whose standard error is a terminal of so many columns, or, without, collects. */
+export interface TestContext {
+  readonly context: CliContext;
+  readonly world: FakeWorld;
+  readonly screen: Screen;
+  readonly stdout: Collected;
+  readonly stderr: Collected;
+  /** What ticks. */
+  readonly ticking: ReadonlySet<unknown>;
+  /** Lets time go on by as much as whatever ticks in it waits for. */
+  tick(): Promise<void>;
+}
+
+/** Makes one. */
+export function testContext({ terminal }: { readonly terminal?: number } = {}): TestContext {
+  const world = fakeWorld();
+  const screen = new Screen(terminal ?? 80);
+  const line = terminal === undefined ? undefined : new TerminalLine(screen);
+  const [stdout, stderr] = [new Collected(), new Collected()];
+  const ticking = new Set<{ readonly ms: number; readonly tick: () => void }>();
+  const context: CliContext = {
+    env: () => undefined,
+    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
+    stdout,
+    stderr: line?.guard(screen, { ownLines: true }) ?? stderr,
+    ...line && { line, terminal: line.guard(screen) },
+    every(ms, tick) {
+      const ticker = { ms, tick };
+      ticking.add(ticker);
+      return () => void ticking.delete(ticker);
+    },
+    world,
+    signal: new AbortController().signal,
+    commandLine: undefined,
+    version: { version: "test", commit: null, deno: "test", form: "source" },
+    askSecret: () => Promise.resolve(undefined),
+  };
+  const tick = async () => {
+    await world.clock.advance(Math.max(0, ...[...ticking].map(({ ms }) => ms)));
+    for (const ticker of ticking) ticker.tick();
+    await world.clock.advance(0);
+  };
+  return { context, world, screen, stdout, stderr, ticking, tick };
+}

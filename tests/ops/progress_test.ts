@@ -1,0 +1,44 @@
+/** What put, get and verify tell of how far they are. */
+import { strict as assert } from "node:assert";
+import { chooseFile, type GetProgress, withBackup } from "../../src/ops/get.ts";
+import type { PutProgress } from "../../src/ops/put.ts";
+import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
+
+const SIGNAL = new AbortController().signal;
+
+Deno.test("a put tells of the first byte, of all that it reads, and of the size that the stream had before", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  const tell = async (bytes: Uint8Array) => {
+    const steps: PutProgress[] = [];
+    await putBytes(access, world, bytes, {}, { onProgress: (step) => steps.push(step) });
+    return steps;
+  };
+  const first = await tell(noise(300_000, "first"));
+  assert.ok(first.every(({ bytesBefore }) => bytesBefore === null));
+  assert.deepEqual(first.at(-1), { phase: "commit", bytesRead: 300_000, bytesAdded: 300_000, bytesBefore: null });
+  const second = await tell(noise(200_000, "second"));
+  assert.deepEqual([...new Set(second.map(({ phase }) => phase))], ["stream", "commit"]);
+  assert.deepEqual(second.at(-1), { phase: "commit", bytesRead: 200_000, bytesAdded: 200_000, bytesBefore: 300_000 });
+  const counts = second.map(({ bytesRead }) => bytesRead);
+  assert.deepEqual(counts, counts.toSorted((a, b) => a - b));
+  assert.ok(counts[0]! < 200_000, "told before all was read");
+  const third = await tell(noise(100_000, "third"));
+  assert.equal(third.at(-1)!.bytesBefore, 200_000, "the newest counts");
+});
+
+Deno.test("a get tells of the indexes, then of the stream to its end", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  await putBytes(access, world, noise(1_500_000, "get"));
+  const steps: GetProgress[] = [];
+  const options = { signal: SIGNAL, noLock: false, onProgress: (step: GetProgress) => void steps.push(step) };
+  await withBackup(access, "prod/shop", world, options, async ({ files, read, checkChain }) => {
+    await read(chooseFile(files, undefined), { write: () => Promise.resolve() });
+    await checkChain();
+  });
+  const [opening, ...reading] = steps;
+  assert.deepEqual(opening, { phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
+  assert.ok(reading.every(({ phase }) => phase === "stream"));
+  assert.deepEqual(reading.at(-1), { phase: "stream", bytesWritten: 1_500_000, bytesTotal: 1_500_000 });
+});
