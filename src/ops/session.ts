@@ -74,8 +74,6 @@ export interface WrittenBackup {
   readonly manifest: Manifest;
   /** Why it has its level, and what was amiss with those it might have continued. */
   readonly decision: LevelDecision;
-  /** Bytes by which the packs of the repository grew. */
-  readonly bytesWritten: number;
   /** What people should know of its streams, a line each. */
   readonly notes: readonly string[];
   /** What somebody should look at in its streams, a line each; warnings of its level are in `decision`. */
@@ -283,7 +281,7 @@ export class Session {
     });
     const { decision } = choice;
     const warnings = streams.flatMap((stream) => stream.warnings);
-    return { backup, manifest, decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams), warnings };
+    return { backup, manifest, decision, notes: notesOf(streams), warnings };
   }
 
   #assertWhole(): void {
@@ -310,7 +308,8 @@ export class Session {
       files,
       chunker: this.#parameters,
       source: {},
-      stats: { bytesRead, ...this.#chunks.counts, seconds: Math.round(seconds * 1000) / 1000 },
+      // What is stored is counted when all of it is.
+      stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
       tags: request.tags,
     };
   }

@@ -9,6 +9,7 @@ import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseSeries } from "../../format/series.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
@@ -186,15 +187,14 @@ async function writeDecision(decision: LevelDecision, { explain, json }: PutOpti
 }
 
 function summaryJson(result: PutResult, seconds: number) {
-  const { backup, manifest, bytesWritten, decision, notes } = result;
+  const { backup, manifest, decision, notes } = result;
   const { rule, reason, overruled } = decision;
-  const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
+  const { bytesRead, bytesAdded, blobsNew, blobsReused } = manifest.stats;
   return {
     ...backupJson(backup),
     bytesRead,
     bytesAdded,
-    bytesStored,
-    bytesWritten,
+    bytesStored: storedBytesOf(backup),
     blobsNew,
     blobsReused,
     seconds: Math.round(seconds * 1000) / 1000,
@@ -205,17 +205,22 @@ function summaryJson(result: PutResult, seconds: number) {
   };
 }
 
-function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: number): string {
+function storedBytesOf({ info }: Backup): number {
+  return info!.stored;
+}
+
+function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
   const { bytesRead, bytesAdded } = manifest.stats;
+  const bytesStored = storedBytesOf(backup);
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesWritten;
-  const ratio = hasRatio ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
+  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
+  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null
     ? "format not recognised, wholeness not judged"
     : `${format}, ${describeWholeness(format, complete)}`;
   return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
-    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesWritten)} stored${ratio}; ` +
+    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesStored)} stored${ratio}; ` +
     `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;
 }
 

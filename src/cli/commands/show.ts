@@ -82,13 +82,9 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
     ["read", formatSize(stats.bytesRead)],
-    [
-      "new",
-      `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}, ${
-        formatSize(stats.bytesStored)
-      } stored`,
-    ],
+    ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
     ["reused", formatCount(stats.blobsReused, "chunk")],
+    ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
