@@ -1,17 +1,33 @@
 /** Text and JSON that commands put out: results on stdout, words for people on stderr. */
 import { formatSize } from "../base/size.ts";
 import type { Output } from "./context.ts";
+import { cutToWidth, padToWidth, printable, widthOf } from "./terminal_text.ts";
+
+export { printable };
+
+/** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
+const MOST_CELL_COLUMNS = 255;
 
 const encoder = new TextEncoder();
 
-/** One line. */
+/** One line of text or JSON, printable whatever is in it: what else it holds than one line is escaped. */
 export function writeLine(output: Output, line: string): Promise<void> {
-  return output.write(encoder.encode(`${line}\n`));
+  return writeLines(output, [line]);
 }
 
 /** Any number of lines at once: a thousand calls take longer than what they write. */
 export function writeLines(output: Output, lines: readonly string[]): Promise<void> {
-  return output.write(encoder.encode(lines.map((line) => `${line}\n`).join("")));
+  return output.write(encoder.encode(lines.map((line) => `${printable(line)}\n`).join("")));
+}
+
+/** Text of several lines, each of them printable. */
+export function writeText(output: Output, text: string): Promise<void> {
+  return writeLines(output, text.split("\n"));
+}
+
+/** Text that programs compare to the byte, as it is; where people see it, on a terminal, its lines are printable. */
+export function writeExact(output: Output, text: string): Promise<void> {
+  return output.write(encoder.encode(output.isTerminal ? text.split("\n").map(printable).join("\n") : text));
 }
 
 /** One JSON object on a line of its own. */
@@ -35,11 +51,13 @@ export async function writeTable(
 }
 
 function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const shown = rows.map((row) => row.map((cell) => cutToWidth(printable(cell), MOST_CELL_COLUMNS)));
+  const widths = columns.map(({ title }, i) =>
+    shown.reduce((widest, row) => Math.max(widest, widthOf(row[i]!)), widthOf(title))
+  );
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => columns[i]!.align === "left" ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
-      .join("  ").trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+    cells.map((cell, i) => padToWidth(cell, widths[i]!, columns[i]!.align)).join("  ").trimEnd();
+  return [line(columns.map(({ title }) => title)), ...shown.map(line)];
 }
 
 /** Bytes in a time as a speed, such as `120 MiB/s`. */
@@ -57,9 +75,4 @@ export function formatTime(date: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-}
-
-/** Text of unknown origin with its control characters made visible, so that it cannot play with a terminal. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

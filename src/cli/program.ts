@@ -24,7 +24,7 @@ import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./failure.ts";
-import { writeLine } from "./output.ts";
+import { writeText } from "./output.ts";
 import { withRepositoryOptions } from "./repository_options.ts";
 
 const OVERVIEW = `
@@ -44,7 +44,7 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   try {
     const run = runProgram(buildProgram({ ...context, commandLine }, (text) => help.push(text)), own);
     await (context.tooLate ? Promise.race([run, context.tooLate]) : run);
-    for (const text of help) await writeLine(context.stdout, text.trimEnd());
+    for (const text of help) await writeText(context.stdout, text.trimEnd());
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error instanceof CommanderError ? usageError(error) : error, context, {

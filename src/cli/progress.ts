@@ -1,5 +1,6 @@
 /** The progress line: one line on a terminal that is written again and again, and gone at the end. */
 import type { CliContext, Output } from "./context.ts";
+import { cutToWidth, printable } from "./terminal_text.ts";
 
 const INTERVAL_MS = 200;
 const encoder = new TextEncoder();
@@ -29,7 +30,7 @@ export class ProgressLine {
     if (this.#output === undefined || this.#monotonicMs() - this.#shownMs < INTERVAL_MS) return;
     this.#shownMs = this.#monotonicMs();
     this.#isShown = true;
-    const line = text().slice(0, this.#output.columns() - 1);
+    const line = cutToWidth(printable(text()), this.#output.columns() - 1);
     void this.#output.write(encoder.encode(`\r\x1b[K${line}`));
   }
 

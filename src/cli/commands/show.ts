@@ -9,7 +9,7 @@ import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, formatTime, printable, writeExact, writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { describeWholeness } from "../wholeness.ts";
 
@@ -60,7 +60,7 @@ async function printSums(
       continue;
     }
     const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-    await writeLine(stdout, `${escaped === path ? "" : "\\"}${expected[digest]}  ${escaped}`);
+    await writeExact(stdout, `${escaped === path ? "" : "\\"}${expected[digest]}  ${escaped}\n`);
   }
 }
 

@@ -17,7 +17,7 @@ import { type Expectation, parseExpectation } from "../../policy/expectation.ts"
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { throwFirstDamage } from "../damage.ts";
-import { formatCount, printable, writeJson, writeLine, writeTable } from "../output.ts";
+import { formatCount, printable, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { importedStatusJson } from "../status_import.ts";
 import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
@@ -135,7 +135,7 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
     : await rewrittenText(options.import, context);
   // To the byte what TwinDB writes, which ends without a line feed.
   const { stdout } = context;
-  await stdout.write(new TextEncoder().encode(text + (stdout.isTerminal ? "\n" : "")));
+  await writeExact(stdout, text + (stdout.isTerminal ? "\n" : ""));
 }
 
 async function exportedText(options: StatusOptions, context: CliContext): Promise<string> {
