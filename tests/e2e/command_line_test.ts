@@ -78,7 +78,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["get", "prod/shop@yesterday"], /latest.*id.*time/],
   [["show", "prod/shop", "--md5sums", "--sha256sums"], /not both/],
   [["put", "a", "--run-type", "often"], /hourly, daily, weekly, monthly, yearly/],
-  [["put", "a", "--compression", "zip"], /off, fastest, auto, max/],
+  [["put", "a", "--compression", "zip"], /off, fastest, auto, better, max/],
   [["put", "a", "--guard", "word"], /mysqldump.*gzip/],
   [["put", "a", "--min-size", "much"], /Not a size: "much".*16M/],
   [["put", "a", "--chunk-size", "3"], /between 1024 and 2097152/],

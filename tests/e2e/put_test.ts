@@ -113,11 +113,12 @@ Deno.test("harder compression stores less, no compression stores all", async () 
     assert.equal(await box.ok(["get", "s", "-q"]), new TextDecoder().decode(dump), level);
     return Number(row!["bytesStored"]);
   };
-  const [off, fastest, auto, max] = await Promise.all(["off", "fastest", "auto", "max"].map(stored));
+  const levels = ["off", "fastest", "auto", "better", "max"];
+  const [off, fastest, auto, better, max] = await Promise.all(levels.map(stored));
   assert.ok(off! > dump.length, `off: ${off}`);
   assert.ok(
-    Math.max(fastest!, auto!, max!) < off! / 2 && max! < Math.min(fastest!, auto!),
-    `${fastest} ${auto} ${max}`,
+    Math.max(fastest!, auto!, better!, max!) < off! / 2 && max! < Math.min(fastest!, auto!, better!),
+    `${fastest} ${auto} ${better} ${max}`,
   );
 });
 

@@ -8,6 +8,7 @@ import { check, type CheckFinding, type CheckOptions, type CheckProgress, type C
 import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { formatCount, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -18,11 +19,18 @@ interface CheckCommandOptions extends RepositoryOptions {
   readonly lock: boolean;
 }
 
-const NOTE = `
-Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size. What
-the packs hold is read with --read-data only, or a part of them with --read-data-subset: one of several groups
-that together are all packs, such as 1/7 on Mondays and 2/7 on Tuesdays, or packs picked at random, such as 5%
-or 10G. Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.`;
+const NOTE: HelpNotes = {
+  about: [
+    "Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size. What the " +
+    "packs hold is read with --read-data only, or a part of them with --read-data-subset: one of several groups that " +
+    "together are all packs, such as 1/7 on Mondays and 2/7 on Tuesdays, or packs picked at random, such as 5% or 10G.",
+    'Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.',
+  ],
+  examples: [
+    ["agent check", "quick enough for every night"],
+    ["agent check --read-data-subset 1/7", "a seventh of all bytes"],
+  ],
+};
 
 /** The command's specification. */
 export function checkCommand(context: CliContext): Command {
@@ -31,7 +39,7 @@ export function checkCommand(context: CliContext): Command {
     .option("--read-data", "also read every pack and verify every blob")
     .option("--read-data-subset <part>", "the same for a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: CheckCommandOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }

@@ -4,6 +4,7 @@ import { AgentError, UsageError } from "../../base/errors.ts";
 import { init } from "../../ops/init.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { systemReason } from "../failure.ts";
 import { writeJson, writeLine } from "../output.ts";
 import {
@@ -18,15 +19,17 @@ interface InitOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
 }
 
-const NOTE = `
-The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else.`;
+const NOTE: HelpNotes = {
+  about: ["The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else."],
+  examples: [["agent init -r /backup/repo --new-password-file /etc/agent.password"]],
+};
 
 /** The command's specification. */
 export function initCommand(context: CliContext): Command {
   const command = new Command("init")
     .description("make a repository")
     .option("--new-password-file <file>", "make a strong password and write it to this new file (mode 0600)")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: InitOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }

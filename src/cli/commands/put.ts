@@ -1,6 +1,8 @@
 /** `agent put`: back up standard input or the output of a command. */
 import { Command, Option } from "commander";
 import { UsageError } from "../../base/errors.ts";
+import { parseLocalTime } from "../../base/local_time.ts";
+import { isInFuture } from "../../policy/future.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/size.ts";
@@ -18,14 +20,15 @@ import { put, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext, Output } from "../context.ts";
-import { formatRate, printable, writeJson, writeLine } from "../output.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
+import { formatRate, formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { writeNote, writeWarning } from "../warning.ts";
 import { describeWholeness } from "../wholeness.ts";
 
-const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
+const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
@@ -49,24 +52,30 @@ interface PutOptions extends RepositoryOptions {
   readonly compression: (typeof COMPRESSION_LEVELS)[number];
 }
 
-const EXAMPLES = `
-Without a command the stream comes from standard input:
-  mysqldump --single-transaction shop | agent put prod/shop
-With one, its exit code decides, too:
-  agent put prod/shop -- mysqldump --single-transaction shop
-
-The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.
-
-It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was
-recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its format is
-committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.
-
-A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins.
-Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and --always-level 0 are no
-rules.
-  agent put prod/shop --max-level 6                              a full one after level 6
-  agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
-  agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full hourly, else daily one`;
+const EXAMPLES: HelpNotes = {
+  about: [
+    "Without a command the stream comes from standard input. With one behind --, its exit code decides, too. The stream is " +
+    "committed only if it is whole. Exit code 3: it was not, and nothing was committed.",
+    "It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was " +
+    "recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its " +
+    "format is committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.",
+    "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest " +
+    "wins. Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and " +
+    "--always-level 0 are no rules.",
+    "What is told as stored is all that the backup added to the repository: packs and index files with their headers, so " +
+    "chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not counted.",
+  ],
+  examples: [
+    ["mysqldump --single-transaction shop | agent put prod/shop"],
+    ["agent put prod/shop -- mysqldump --single-transaction shop"],
+    ["agent put prod/shop --max-level 6", "a full one after level 6"],
+    ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
+    [
+      "agent put prod/shop --run-type hourly --full-backup daily",
+      "hourly ones on the newest full hourly, else daily one",
+    ],
+  ],
+};
 
 /** The command's specification. */
 export function putCommand(context: CliContext): Command {
@@ -77,7 +86,10 @@ export function putCommand(context: CliContext): Command {
     .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
     .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
     .option("--host <name>", "host the backup counts for (this one)")
-    .option("--time <time>", "when the backup counts as started, such as 2026-08-30T04:00 (now)")
+    .option(
+      "--time <time>",
+      "when the backup counts as started, such as 2026-08-30T04:00+02:00; without a zone it is this machine's (now)",
+    )
     .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
     .addOption(new Option("--level <level>", "full, or go on where possible").choices(LEVEL_MODES).default("auto"))
     .option("--max-level <n>", "a full one where the newest chain has reached level N")
@@ -98,7 +110,7 @@ export function putCommand(context: CliContext): Command {
     .option("--allow-empty", "accept a stream of no bytes")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", helpNotes(EXAMPLES))
     .action((series: string, options: PutOptions, self: Command) =>
       run(check(series, allOptions(self, options), context), context)
     );
@@ -151,6 +163,7 @@ function levelRules(options: PutOptions): LevelRules {
 
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
+  await warnOfFuture(request, options, context);
   const source = commandLine === undefined ? inputSource(stdin) : commandSource(commandLine);
   await withProgress(options, context, async (progress) => {
     const result = await put(access, { ...request, source }, world, {
@@ -225,7 +238,22 @@ function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
 }
 
 function parseTime(text: string): Date {
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00`);
-  return date;
+  const time = parseLocalTime(text, "begin");
+  if (time === "never") throw new UsageError(`Not a time: "${text}": there is no such time in any calendar`);
+  if (time !== "unknown") return time;
+  throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00, or 2026-08-30T04:00+02:00`);
+}
+
+/** Nothing counts a backup of the future: whoever mistyped the time should know before an hour of dumping. */
+async function warnOfFuture(
+  { time }: Pick<PutRequest, "time">,
+  options: PutOptions,
+  context: CliContext,
+): Promise<void> {
+  const now = context.world.clock.now();
+  if (time === undefined || !isInFuture(time.getTime(), now.getTime())) return;
+  const message =
+    `--time ${formatTime(time)} lies in the future (here it is ${formatTime(now)}): until then no policy ` +
+    "and no status counts this backup";
+  await writeWarning(message, options, context.stderr);
 }

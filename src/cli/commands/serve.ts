@@ -8,6 +8,7 @@ import { handedSocket, isLocalAddress, type ListenAddress, parseListenAddress } 
 import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { printable, writeJson, writeLine } from "../output.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
@@ -35,12 +36,17 @@ const GRACE_MS = 30_000;
 /** Closing takes a moment beyond. */
 const END_MS = GRACE_MS + 5_000;
 
-const NOTE = `
-Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by "agent init" or
-"restic init". The server holds no keys: it cannot read what it stores. Every upload is compared with its SHA-256 and
-flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, /healthz that the server is
-there. Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once.
-SIGTERM and SIGINT end the server after the requests under way, with exit code 0; a second one ends it at once.`;
+const NOTE: HelpNotes = {
+  about: [
+    "Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by " +
+    '"agent init" or "restic init". The server holds no keys: it cannot read what it stores. Every upload is compared ' +
+    "with its SHA-256 and flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, " +
+    "/healthz that the server is there.",
+    'Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once. SIGTERM and SIGINT ' +
+    "end the server after the requests under way, with exit code 0; a second one ends it at once.",
+  ],
+  examples: [["agent serve --path /srv/backup --listen :8000 --tls --private-repos --append-only"]],
+};
 
 /** The command's specification. */
 export function serveCommand(context: CliContext): Command {
@@ -63,7 +69,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "one JSON object with the address, on standard output")
     .option("-q, --quiet", "do not tell the address")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: ServeOptions, self: Command) => run(allOptions(self, options), context));
 }
 
