@@ -214,7 +214,7 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
       dataBlobs: stats.blobsNew,
       treeBlobs: 0,
       dataAdded: stats.bytesAdded,
-      dataAddedPacked: writer.totals.bytes,
+      dataAddedPacked: writer.storedBytes,
       totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
       totalBytesProcessed: stats.bytesRead + manifestBytes,
     },

@@ -108,8 +108,13 @@ function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<Reten
     runType ?? "-",
     tags.join(",") || "-",
     reason ? "keep" : "remove",
-    reason?.matches.join(", ") ?? "",
+    reason === undefined ? "" : reasonsText(reason),
   ];
+}
+
+/** restic's words for its rules, which programs know, are about snapshots; ours are backups. */
+function reasonsText({ matches }: Judgement<RetentionBackup>): string {
+  return matches.map((match) => match.replace(/ snapshot$/, " backup")).join(", ");
 }
 
 function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun, prune }: ReportStyle): string {

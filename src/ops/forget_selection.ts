@@ -129,7 +129,8 @@ function refuseDamaged(pick: SelectorPick, damaged: readonly DamagedSnapshot[]):
   const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
   if (found === undefined) return;
   throw new IntegrityError(
-    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}`,
+    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}; ` +
+      '"agent repair snapshots --forget" removes what cannot be saved',
     { cause: found.error },
   );
 }

@@ -325,5 +325,5 @@ export function refuseIncomplete(what: string, { verdict }: StreamSummary): void
   if (verdict.complete !== false) return;
   const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;
   const reason = `the ${stream} is not whole: ${verdict.reason}`;
-  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed`);
+  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed; see what its program said`);
 }

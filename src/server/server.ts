@@ -143,7 +143,9 @@ class BlobServer {
     this.#server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
     if (!bound.isLocal && authentication.method !== "htpasswd" && !allowOpenToOthers) {
       await this.#stop(0);
-      throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
+      throw new UsageError(
+        `Without passwords the server would be open to everybody who reaches ${bound.text}; use a file of users, or allow that with --insecure`,
+      );
     }
     const looking = this.#lookForStalled();
     return {

@@ -69,7 +69,7 @@ export function forgetCommand(context: CliContext): Command {
   withPolicyOptions(command)
     .option("--host <name>", "only backups of this host; may be repeated", collect)
     .option("--series <name>", "only this series and those below it; may be repeated", collect)
-    .option("--path <path>", "only snapshots of this path; may be repeated, then of all of them", collect)
+    .option("--path <path>", "only backups whose snapshot has this path; may be repeated, then all of them", collect)
     .option(
       "--tag <tags>",
       "only backups with all of these tags; may be repeated, then with one such list",

@@ -58,7 +58,9 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
 
 async function chosenPassword(options: InitOptions, context: CliContext): Promise<string> {
   const password = await configuredPassword(options, context) ?? await newPassword(undefined, context);
-  if (password === "") throw new UsageError("Refusing an empty password");
+  if (password === "") {
+    throw new UsageError("Refusing an empty password: choose another, or let --new-password-file make one");
+  }
   return password;
 }
 
@@ -71,9 +73,12 @@ async function writePassword(path: string, { world }: CliContext): Promise<strin
     await Deno.writeTextFile(path, `${password}\n`, { createNew: true, mode: 0o600 });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
-      throw new UsageError(`Refusing to overwrite "${path}": it may hold the password of another repository`, {
-        cause: error,
-      });
+      throw new UsageError(
+        `Refusing to overwrite "${path}": it may hold the password of another repository; name a new file, or take its password with -p "${path}"`,
+        {
+          cause: error,
+        },
+      );
     }
     throw new AgentError(`Cannot write the password file "${path}": ${systemReason(error)}`, { cause: error });
   }

@@ -121,11 +121,13 @@ export function putCommand(context: CliContext): Command {
 function check(seriesText: string, options: PutOptions, context: CliContext) {
   const series = parseSeries(seriesText);
   const { commandLine, stdin } = context;
-  if (commandLine?.length === 0) throw new UsageError("There is no command behind --");
+  if (commandLine?.length === 0) {
+    throw new UsageError("There is no command behind --; write for example -- mysqldump shop");
+  }
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
   }
-  if (options.host === "") throw new UsageError("Not a host: the name is empty");
+  if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
   const request: Omit<PutRequest, "source"> = {

@@ -122,7 +122,7 @@ function check(options: ServeOptions, { env, world }: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
   if (options.maxSize !== undefined) parseSize(options.maxSize);
   if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
-    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given");
+    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given: add it");
   }
   const listen = handedSocket({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid) ??
     parseListenAddress(options.listen);
@@ -144,7 +144,7 @@ function checkAuthentication(options: ServeOptions, path: string, listen: Listen
   }
   if (htpasswdFile !== undefined || proxyAuthUsername !== undefined || options.privateRepos) {
     throw new UsageError(
-      "With --no-auth there are no users: --htpasswd-file, --proxy-auth-username, --private-repos do not go",
+      "With --no-auth there are no users: leave out --htpasswd-file, --proxy-auth-username and --private-repos, or --no-auth",
     );
   }
   checkReach(options, listen, "With --no-auth");
@@ -161,7 +161,9 @@ function checkReach({ insecure, listen: text }: ServeOptions, listen: ListenAddr
 }
 
 function checkHeaderName(name: string): string {
-  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) throw new UsageError(`Not the name of a header: "${name}"`);
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) {
+    throw new UsageError(`Not the name of a header: "${name}"; write for example X-Remote-User`);
+  }
   return name.toLowerCase();
 }
 

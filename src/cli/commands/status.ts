@@ -74,7 +74,9 @@ export function statusCommand(context: CliContext): Command {
 function collect(text: string, earlier: readonly Expectation[] | undefined): Expectation[] {
   const expectation = parseExpectation(text);
   const problem = expectation.series === null ? null : seriesProblem(expectation.series);
-  if (problem !== null) throw new UsageError(`Not an expectation: "${text}": ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not an expectation: "${text}": ${problem}; write for example prod/shop=26h`);
+  }
   return [...(earlier ?? []), expectation];
 }
 
