@@ -95,7 +95,8 @@ export async function withBackup<T>(
         return await work({ backup, manifest, files, read, checkChain: checkItsChain });
       };
       if (options.noLock) return await perform(Promise.resolve());
-      const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
+      const { signal } = options;
+      const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
       return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
     } finally {
       await repository.store.close();
