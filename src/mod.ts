@@ -77,7 +77,9 @@ export {
   type SnapshotRepair,
 } from "./ops/repair_snapshots.ts";
 export { type PackSubset, parseSubset } from "./policy/subset.ts";
-export { init, type InitPassword, type InitResult } from "./ops/init.ts";
+export type { Password } from "./crypto/kdf.ts";
+export { init, type InitResult } from "./ops/init.ts";
+export type { NewPassword } from "./ops/new_password.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "./ops/keys.ts";
 export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
 export type { LevelDecision, LevelRules } from "./policy/level.ts";

@@ -103,7 +103,7 @@ async function filesOfTree(repository: IndexedRepository, backup: Backup): Promi
 }
 
 /** The content lists of a file, or of all parts below the directory that stands for a long stream. */
-async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
+export async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
   if (node.type === "dir") {
     for (const child of await readTree(repository, subtreeOf(node))) {
       yield* contentsOf(repository, child, `${path}/${child.name}`);

@@ -15,6 +15,7 @@ import { findNode } from "../repository/trees.ts";
 import { agentInfo } from "./agent_info.ts";
 import { type Backup, parentFor, withoutDamagedCopies } from "./backup.ts";
 import { readManifest } from "./contents.ts";
+import { summaryProblem } from "./summary.ts";
 import { treeProblem } from "./tree_contents.ts";
 
 /** Gives the repository with the places of its data blobs; asked only where a manifest has to be read. */
@@ -36,8 +37,9 @@ export async function withRewritten(backups: readonly Backup[], openIndex: OpenI
 
 /**
  * A backup with what its manifest says, where its snapshot was rewritten, and with its damage where the tree does not hold
- * what the manifest lists. It is as it is where the tree holds no manifest of its series: then it counts as another tool's,
- * as it does where a manifest cannot be read and nothing shows that it was ours.
+ * what the manifest lists, or where a summary that was kept says something else. It is as it is where nothing tells a series
+ * but its path, and the tree holds no manifest of that one: then it counts as another tool's, as it does where a manifest
+ * cannot be read and nothing shows that it was ours.
  */
 export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promise<Backup> {
   if (!mayBeRewritten(backup)) return backup;
@@ -45,8 +47,12 @@ export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promi
   const { snapshot: { tree, programVersion }, info } = backup;
   try {
     const manifest = await readManifest(repository, backup);
-    if (manifest === null || manifest.series !== backup.series) return backup;
-    const recovered = info === null ? await withSummaryOf(manifest, backup, repository) : backup;
+    if (manifest === null) return backup;
+    if (info !== null) {
+      return { ...backup, damage: summaryProblem(info, manifest) ?? await treeProblem(repository, tree, manifest) };
+    }
+    if (manifest.series !== backup.series) return backup;
+    const recovered = await withSummaryOf(manifest, backup, repository);
     return { ...recovered, damage: await treeProblem(repository, tree, manifest) };
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;

@@ -24,11 +24,14 @@ export function rankOf(format: string): number {
  * furthest come first, so that a list that ends with a stream of no format leaves out no other.
  */
 export function streamFacts(files: readonly ManifestFile[]): StreamFacts[] {
-  const facts = files.map(({ path, size, guard }) => {
-    return { path: path.toWellFormed(), size, guard: guard?.format ?? "none", complete: guard?.complete ?? null };
-  });
+  const facts = files.map(factsOf);
   if (facts.length <= LISTED_STREAMS) return facts;
   return facts.sort((a, b) => rankOf(b.guard) - rankOf(a.guard)).slice(0, LISTED_STREAMS);
+}
+
+/** What is told of one stream. */
+export function factsOf({ path, size, guard }: ManifestFile): StreamFacts {
+  return { path: path.toWellFormed(), size, guard: guard?.format ?? "none", complete: guard?.complete ?? null };
 }
 
 /** The stream of one name in an earlier backup. */

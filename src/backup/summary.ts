@@ -1,21 +1,109 @@
-/** Whether a snapshot's summary of its manifest says what the manifest says. */
-import type { AgentSnapshotInfo } from "../format/agent_info.ts";
+/**
+ * Whether a snapshot says what the manifest of its backup says. Tags are the snapshot's alone; and where another snapshot was
+ * made of the one that was committed, host and time may have been corrected.
+ */
+import type { AgentSnapshotInfo, StreamFacts } from "../format/agent_info.ts";
 import type { Manifest } from "../format/manifest.ts";
+import { compareTimestamps } from "../format/time.ts";
+import { agentInfo } from "./agent_info.ts";
+import type { Backup } from "./backup.ts";
+import { factsOf, LISTED_STREAMS } from "./stream_facts.ts";
 
-/** How they differ in what links backups and tells them apart, or null where they agree. */
-export function summaryProblem(info: AgentSnapshotInfo, manifest: Manifest): string | null {
-  const fields: readonly (readonly [name: string, inSnapshot: unknown, inManifest: unknown])[] = [
-    ["series", info.series, manifest.series],
-    ["level", info.level, manifest.level],
-    ["parent", info.parent, manifest.parent],
-    ["base", info.base, manifest.base],
-    ["run type", info.runType, manifest.runType],
-    ["start", info.started, manifest.started],
-    ["size", info.size, manifest.stats.bytesRead],
-    ["number of streams", info.files, manifest.files.length],
+/** One thing that a snapshot and its manifest say differently. */
+export interface Difference {
+  readonly field: string;
+  readonly inSnapshot: string;
+  readonly inManifest: string;
+}
+
+/** How a snapshot and its manifest differ; nothing where they agree. A snapshot without our summary says nothing. */
+export function snapshotDifferences({ info, snapshot }: Backup, manifest: Manifest): Difference[] {
+  if (info === null) return [];
+  const differences = summaryDifferences(info, manifest);
+  if (snapshot.original !== null) return differences;
+  const hasSameTime = compareTimestamps(snapshot.time, manifest.started) === 0;
+  return [
+    ...differencesOf([
+      ["host", snapshot.hostname, manifest.host],
+      ["paths", snapshot.paths.join(", "), `/${manifest.series}`],
+    ]),
+    ...hasSameTime ? [] : differencesOf([["time", snapshot.time, manifest.started]]),
+    ...differences,
   ];
-  const different = fields.find(([, inSnapshot, inManifest]) => inSnapshot !== inManifest);
-  if (different === undefined) return null;
-  const [name, inSnapshot, inManifest] = different;
-  return `its snapshot says ${name} ${inSnapshot ?? "none"}, its manifest ${inManifest ?? "none"}`;
+}
+
+/** The first difference between a summary and its manifest, in words; null where they agree. */
+export function summaryProblem(info: AgentSnapshotInfo, manifest: Manifest): string | null {
+  const [first] = summaryDifferences(info, manifest);
+  return first === undefined ? null : `its snapshot says ${wordsOf(first)}`;
+}
+
+/** `size 12, its manifest 10`. */
+export function wordsOf({ field, inSnapshot, inManifest }: Difference): string {
+  return `${field} ${inSnapshot}, its manifest ${inManifest}`;
+}
+
+function summaryDifferences(info: AgentSnapshotInfo, manifest: Manifest): Difference[] {
+  const expected = agentInfo(manifest, info.manifest, info.modified);
+  return [
+    ...differencesOf([
+      ["series", info.series, expected.series],
+      ["level", info.level, expected.level],
+      ["parent", info.parent, expected.parent],
+      ["base", info.base, expected.base],
+      ["run type", info.runType, expected.runType],
+      ["start", info.started, expected.started],
+      ["end", info.finished, expected.finished],
+      ["size", info.size, expected.size],
+      ["number of streams", info.files, expected.files],
+      ["engine", info.engine, expected.engine],
+      ["name", info.name, expected.name],
+      ["added bytes", info.added, expected.added],
+      // What the trees take is known only when the manifest is written.
+      ["stored bytes", info.stored, Math.max(info.stored, manifest.stats.bytesStored)],
+      ["completeness", info.complete, expected.complete],
+      ["guard", info.guard, expected.guard],
+      ["shrunk", info.shrunk, expected.shrunk],
+      ["chunks", chunkerText(info), chunkerText(expected)],
+    ]),
+    ...info.streams === undefined ? [] : streamDifferences(info.streams, manifest),
+  ];
+}
+
+type Compared = readonly [field: string, inSnapshot: unknown, inManifest: unknown];
+
+function differencesOf(fields: readonly Compared[]): Difference[] {
+  return fields.filter(([, inSnapshot, inManifest]) => inSnapshot !== inManifest)
+    .map(([field, inSnapshot, inManifest]) => ({
+      field,
+      inSnapshot: String(inSnapshot ?? "none"),
+      inManifest: String(inManifest ?? "none"),
+    }));
+}
+
+function chunkerText({ chunker: { algorithm, min, average, max } }: AgentSnapshotInfo): string {
+  return `by ${algorithm} of ${min}, ${average} and ${max} bytes`;
+}
+
+/** Which of very many streams a snapshot tells of is not compared: that choice is free. */
+function streamDifferences(listed: readonly StreamFacts[], { files }: Manifest): Difference[] {
+  // Two paths that are not Unicode may read the same.
+  const known = Map.groupBy(files.map(factsOf), ({ path }) => path);
+  const differences: Difference[] = [];
+  const expectedCount = Math.min(files.length, LISTED_STREAMS);
+  if (listed.length !== expectedCount) {
+    differences.push(...differencesOf([["number of listed streams", listed.length, expectedCount]]));
+  }
+  for (const facts of listed) {
+    const texts = (known.get(facts.path) ?? []).map(factsText);
+    const text = factsText(facts);
+    if (!texts.includes(text)) {
+      differences.push(...differencesOf([[`stream ${JSON.stringify(facts.path)}`, text, texts[0]]]));
+    }
+  }
+  return differences;
+}
+
+function factsText({ size, guard, complete }: StreamFacts): string {
+  return `of ${size} bytes, guard ${guard}, complete ${complete ?? "unknown"}`;
 }

@@ -5,6 +5,7 @@
 import { type BlobId, ID_BYTES } from "../base/id.ts";
 import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
+import { sidecarPath } from "../format/series.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { readTree, subtreeOf } from "../repository/trees.ts";
 
@@ -97,6 +98,34 @@ export async function contentsAt(
     blobs += count.blobs;
   }
   return { bytes, blobs, parts: parts.length };
+}
+
+/**
+ * The paths in the tree of a backup that its manifest does not list, from the root; the directories on the way to what it
+ * lists, and the manifest itself, are no such paths. Throws `IntegrityError` where a tree is damaged.
+ */
+export async function* unlistedPaths(
+  repository: IndexedRepository,
+  root: BlobId,
+  { series, files }: Manifest,
+): AsyncGenerator<string> {
+  const listed = new Set([sidecarPath(series), ...files.map(({ path }) => `${series}/${path}`)]);
+  const directories = new Set([series, ...listed].flatMap(pathsAbove)).add(series);
+  const walk = async function* (tree: BlobId, prefix: string): AsyncGenerator<string> {
+    for (const node of await readTree(repository, tree)) {
+      const path = prefix + node.name;
+      if (listed.has(path)) continue;
+      if (node.type === "dir" && directories.has(path)) yield* walk(subtreeOf(node), `${path}/`);
+      else yield path;
+    }
+  };
+  yield* walk(root, "");
+}
+
+/** `a/b/c`: `a`, `a/b`. */
+function pathsAbove(path: string): string[] {
+  const names = path.split("/");
+  return names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
 }
 
 /** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */

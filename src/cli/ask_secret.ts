@@ -6,20 +6,34 @@ const END_OF_INPUT = 4;
 const BACKSPACE = 8;
 const NEWLINE = 10;
 const RETURN = 13;
+const KILL_LINE = 21;
 const DELETE = 127;
 
-/** The answer, or undefined where this process has no terminal. Throws `InterruptedError` at Ctrl-C. */
-export async function askSecret(question: string): Promise<string | undefined> {
+/**
+ * The bytes of the answer, in whatever encoding the terminal has; undefined where this process has no terminal, and where
+ * the input ends (Ctrl-D) before anything was typed. Throws `InterruptedError` at Ctrl-C.
+ */
+export async function askSecret(question: string): Promise<Uint8Array | undefined> {
   const terminal = await openTerminal();
   if (terminal === undefined) return undefined;
   using tty = terminal;
   tty.setRaw(true);
   try {
     await tty.write(new TextEncoder().encode(question));
-    return new TextDecoder().decode(Uint8Array.from(await readLine(tty)));
+    const line = await readLine(tty);
+    return line && Uint8Array.from(line);
   } finally {
+    await restore(tty);
+  }
+}
+
+/** Shows again what is typed; a terminal that is gone needs nothing, and what was typed before counts. */
+async function restore(tty: Deno.FsFile): Promise<void> {
+  try {
     tty.setRaw(false);
     await tty.write(new TextEncoder().encode("\n"));
+  } catch {
+    // Nobody is left to see it.
   }
 }
 
@@ -32,17 +46,20 @@ async function openTerminal(): Promise<Deno.FsFile | undefined> {
   }
 }
 
-async function readLine(tty: Deno.FsFile): Promise<number[]> {
+/** What was typed up to the end of the line; undefined where the input ends first and nothing was typed. */
+async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
   const line: number[] = [];
   const byte = new Uint8Array(1);
   while (await tty.read(byte) !== null) {
     const code = byte[0]!;
     if (code === INTERRUPT) throw new InterruptedError();
-    if (code === NEWLINE || code === RETURN || code === END_OF_INPUT) break;
+    if (code === NEWLINE || code === RETURN) return line;
+    if (code === END_OF_INPUT) break;
     if (code === BACKSPACE || code === DELETE) removeCharacter(line);
+    else if (code === KILL_LINE) line.length = 0;
     else line.push(code);
   }
-  return line;
+  return line.length > 0 ? line : undefined;
 }
 
 /** Takes the last character off, all bytes of its UTF-8. */

@@ -11,7 +11,12 @@ export interface Output {
 
 /** The process around a command. */
 export interface CliContext {
+  /** A variable of the environment. Throws `UsageError` where it is not UTF-8. */
   readonly env: (name: string) => string | undefined;
+  /** The same as bytes, whatever they are; absent where all variables are text. */
+  readonly envBytes?: (name: string) => Uint8Array | undefined;
+  /** The variables with secrets that children of this process do not get; absent where they get all. */
+  readonly withheldSecrets?: readonly string[];
   readonly stdin: { readonly isTerminal: boolean; read(target: Uint8Array): Promise<number | null> };
   readonly stdout: Output;
   readonly stderr: Output;
@@ -25,8 +30,8 @@ export interface CliContext {
   /** The arguments behind `--`: a command to run; undefined where there is no `--`. */
   readonly commandLine: readonly string[] | undefined;
   readonly version: VersionInfo;
-  /** Asks for a secret on the terminal; undefined where there is none. */
-  readonly askSecret: (question: string) => Promise<string | undefined>;
+  /** Asks for a secret on the terminal and gives the bytes that were typed; undefined where nobody answers. */
+  readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }
 
 /** What `agent version` tells. */

@@ -8,7 +8,7 @@ import { systemReason } from "./failure.ts";
 export interface OutputFile extends StreamSink {
   /** Flushes it and gives it its name. */
   keep(): Promise<void>;
-  /** Removes what was written; safe to call after a failed `keep`. */
+  /** Removes what was written, as far as it can; safe to call after a failed `keep`. Never throws: that failure counts. */
   discard(): Promise<void>;
 }
 
@@ -37,9 +37,7 @@ export async function openOutputFile(path: string, { overwrite }: { overwrite: b
     },
     async discard() {
       close();
-      await Deno.remove(temporary).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      });
+      await Deno.remove(temporary).catch(() => {});
     },
   };
 }

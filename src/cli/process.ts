@@ -5,10 +5,12 @@ import { AgentError, ExitCode, InterruptedError, type LockedError } from "../bas
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
-import { systemReason } from "./failure.ts";
+import { reportFailure, systemReason } from "./failure.ts";
 import { printable, writeLine } from "./output.ts";
+import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
 import { ownProcessMark, processExists } from "./process_table.ts";
-import { asksForJson, asksForQuiet, runCommandLine } from "./program.ts";
+import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "./program.ts";
+import { Environment } from "./secrets.ts";
 import { writeWarning } from "./warning.ts";
 
 /** After a signal the command has so long to tidy up. */
@@ -20,7 +22,11 @@ const USUAL_COLUMNS = 80;
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
   const interrupt = interruptOnSignals();
-  const code = await runCommandLine(Deno.args, processContext(interrupt));
+  const context = processContext(interrupt);
+  const unreadable = unreadableArgument(Deno.args, () => readOwnProcess("cmdline"));
+  const code = unreadable === undefined
+    ? await runCommandLine(Deno.args, context)
+    : await reportFailure(unreadable, context, { json: asksForJson(Deno.args), debug: false });
   Deno.exit(code);
 }
 
@@ -28,9 +34,12 @@ function processContext(interrupt: Interrupt): CliContext {
   const version = versionInfo();
   const stderr = standardError();
   const json = asksForJson(Deno.args);
+  const environment = processEnvironment();
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
   return {
-    env: (name) => Deno.env.get(name),
+    env: (name) => environment.get(name),
+    envBytes: (name) => environment.bytes(name),
+    withheldSecrets: environment.withheld,
     stdin: { isTerminal: Deno.stdin.isTerminal(), read: (target) => Deno.stdin.read(target) },
     stdout: standardOutput(),
     stderr,
@@ -51,6 +60,17 @@ function processContext(interrupt: Interrupt): CliContext {
     version,
     askSecret,
   };
+}
+
+/** From here on no child of this process gets the secrets of its environment, unless it is asked to pass them. */
+function processEnvironment(): Environment {
+  const system = {
+    get: (name: string) => Deno.env.get(name),
+    delete: (name: string) => Deno.env.delete(name),
+    toObject: () => Deno.env.toObject(),
+    raw: () => readOwnProcess("environ"),
+  };
+  return new Environment(system, { passSecrets: asksToPassSecrets(Deno.args) });
 }
 
 /** Who is waited for; what the message advises to do is being done. */

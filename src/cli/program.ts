@@ -71,6 +71,11 @@ export function asksForQuiet(args: readonly string[]): boolean {
   return splitCommandLine(args).own.some((arg) => arg === "--quiet" || arg === "-q");
 }
 
+/** Whether children are to get the secrets in the environment: known before any can be started. */
+export function asksToPassSecrets(args: readonly string[]): boolean {
+  return splitCommandLine(args).own.includes("--pass-secrets");
+}
+
 /** Everything behind the first `--` is a command to run, whatever it looks like. */
 function splitCommandLine(args: readonly string[]) {
   const at = args.indexOf("--");

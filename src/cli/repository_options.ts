@@ -15,14 +15,14 @@ import {
   withNetworkOptions,
 } from "./network_options.ts";
 import { printable, writeLine } from "./output.ts";
-import { readTextFile } from "./text_file.ts";
+import { decodeTextFile, trimWhiteSpace } from "./password/decode.ts";
+import { passwordAccess, type PasswordOptions } from "./password/sources.ts";
+import { readFileBytes } from "./text_file.ts";
 
 /** The values of these options as they were given. */
-export interface RepositoryOptions extends NetworkOptionValues {
+export interface RepositoryOptions extends NetworkOptionValues, PasswordOptions {
   readonly repo?: string;
   readonly repositoryFile?: string;
-  readonly passwordFile?: string;
-  readonly passwordCommand?: string;
   readonly retryLock?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -36,6 +36,9 @@ export function withRepositoryOptions(command: Command): Command {
     .addOption(new Option("--repository-file <file>", "file that holds the repository's URL"))
     .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
     .addOption(new Option("--password-command <command>", "shell command that prints the password"))
+    .addOption(
+      new Option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too"),
+    )
     .addOption(new Option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m"))
     .addOption(new Option("--json", "one JSON object a line"))
     .addOption(new Option("-q, --quiet", "no summary and no progress"));
@@ -48,7 +51,7 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
   const url = () => reading ??= repositoryUrl(options, context);
   return {
     openStore: async () => openStore(await url(), await storeDependencies(options, context)),
-    password: () => password(options, context),
+    ...passwordAccess(options, context),
     cache: async () => cacheOf(await url(), options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
@@ -77,47 +80,14 @@ async function storeDependencies(options: RepositoryOptions, context: CliContext
 /** The URL; throws `UsageError` where there is none. */
 async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
   if (options.repo !== undefined) return options.repo;
-  if (options.repositoryFile !== undefined) return await textOf(options.repositoryFile, "repository");
+  if (options.repositoryFile !== undefined) return await urlOfFile(options.repositoryFile);
   for (const variable of variables(context)) {
     const url = variable("REPOSITORY");
     if (url !== undefined) return url;
     const file = variable("REPOSITORY_FILE");
-    if (file !== undefined) return await textOf(file, "repository");
+    if (file !== undefined) return await urlOfFile(file);
   }
   throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
-}
-
-/** The password from option, environment, command or terminal. Throws `UsageError` where there is none of them. */
-export async function password(options: RepositoryOptions, context: CliContext): Promise<string> {
-  const known = await configuredPassword(options, context);
-  if (known !== undefined) return known;
-  const asked = await context.askSecret("Password of the repository: ");
-  if (asked !== undefined) return asked;
-  throw new UsageError("No password given: use --password-file or set AGENT_PASSWORD_FILE (or AGENT_PASSWORD)");
-}
-
-/** A password that nobody has to be asked for, or undefined. */
-export async function configuredPassword(options: RepositoryOptions, context: CliContext): Promise<string | undefined> {
-  if (options.passwordFile !== undefined) return await textOf(options.passwordFile, "password");
-  if (options.passwordCommand !== undefined) return await outputOf(options.passwordCommand);
-  for (const variable of variables(context)) {
-    const value = variable("PASSWORD");
-    if (value !== undefined) return value;
-    const file = variable("PASSWORD_FILE");
-    if (file !== undefined) return await textOf(file, "password");
-    const command = variable("PASSWORD_COMMAND");
-    if (command !== undefined) return await outputOf(command);
-  }
-  return undefined;
-}
-
-/** A new password: from a file, or asked for twice. */
-export async function newPassword(file: string | undefined, context: CliContext): Promise<string> {
-  if (file !== undefined) return await textOf(file, "new password");
-  const first = await context.askSecret("New password: ");
-  if (first === undefined) throw new UsageError("No new password given: use --new-password-file");
-  if (first !== await context.askSecret("The same again: ")) throw new UsageError("The two passwords differ");
-  return first;
 }
 
 /** Our variables and then restic's: any of ours wins over all of restic's. An empty variable counts as not set. */
@@ -125,18 +95,12 @@ function variables({ env }: CliContext): ((name: string) => string | undefined)[
   return ["AGENT", "RESTIC"].map((prefix) => (name) => env(`${prefix}_${name}`) || undefined);
 }
 
-async function textOf(path: string, what: string): Promise<string> {
-  return (await readTextFile(path, what)).trim();
-}
-
-async function outputOf(command: string): Promise<string> {
-  const { success, code, stdout } = await new Deno.Command("/bin/sh", {
-    args: ["-c", command],
-    // Standard input is the stream to be backed up.
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new UsageError(`The password command exited with ${code}`);
-  return new TextDecoder().decode(stdout).trim();
+/** A file that holds the URL, read as restic reads it. Throws `UsageError` where it is no text. */
+async function urlOfFile(path: string): Promise<string> {
+  const url = trimWhiteSpace(decodeTextFile(await readFileBytes(path, "repository")).bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(url);
+  } catch (cause) {
+    throw new UsageError(`The repository file "${path}" is not UTF-8`, { cause });
+  }
 }

@@ -1,4 +1,4 @@
-/** Text files that options and variables name. */
+/** Files that options and variables name. */
 import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
 import type { CliContext } from "./context.ts";
 import { systemReason } from "./failure.ts";
@@ -8,8 +8,13 @@ import { systemReason } from "./failure.ts";
  * `AgentError` where it cannot be read.
  */
 export async function readTextFile(path: string, what: string): Promise<string> {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readFileBytes(path, what));
+}
+
+/** The bytes of a file; otherwise as `readTextFile`. */
+export async function readFileBytes(path: string, what: string): Promise<Uint8Array> {
   try {
-    return await Deno.readTextFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new NotFoundError(

@@ -1,6 +1,6 @@
 /** Keys from passwords (scrypt, as restic's key files want it) and secrets of our own from the master key (HKDF). */
 import { hkdfSync, scrypt } from "node:crypto";
-import { IntegrityError } from "../base/errors.ts";
+import { IntegrityError, UsageError } from "../base/errors.ts";
 import type { SealingKeys } from "./seal.ts";
 
 /** How much work and memory deriving a key takes: RFC 7914's N (cost), r (block size) and p (parallelism). */
@@ -8,6 +8,16 @@ export interface ScryptParameters {
   readonly N: number;
   readonly r: number;
   readonly p: number;
+}
+
+/** A password, which is bytes, whatever wrote them; a text stands for its UTF-8. */
+export type Password = Uint8Array | string;
+
+/** The bytes of a password. Throws `UsageError` for a text with half a character in it, which has no UTF-8. */
+export function passwordBytes(password: Password): Uint8Array {
+  if (typeof password !== "string") return password;
+  if (!password.isWellFormed()) throw new UsageError("Not a password: the text has half a character in it");
+  return new TextEncoder().encode(password);
 }
 
 /** Bytes of salt in a restic key file; no other length is accepted there. */
@@ -38,7 +48,7 @@ const MOST_WORK_BYTES = 32 * MOST_MEMORY_BYTES;
  * that restic would refuse or that ask for too much.
  */
 export async function deriveKey(
-  password: string,
+  password: Uint8Array,
   salt: Uint8Array,
   parameters: ScryptParameters,
 ): Promise<SealingKeys> {
@@ -46,7 +56,7 @@ export async function deriveKey(
   if (salt.length !== SALT_BYTES) {
     throw new IntegrityError(`Not a key file of restic: its salt has ${salt.length} bytes instead of ${SALT_BYTES}`);
   }
-  const bytes = await scryptBytes(new TextEncoder().encode(password), salt, parameters, 64);
+  const bytes = await scryptBytes(password, salt, parameters, 64);
   return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
 }
 

@@ -1,5 +1,6 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
-import { AgentError, DeniedError, messageOf } from "../base/errors.ts";
+import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
+import type { Password } from "../crypto/kdf.ts";
 import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
 import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
@@ -21,7 +22,9 @@ export interface World extends LockTools {
 /** Where a repository is and how it opens. Asked for once, as late as possible. */
 export interface RepositoryAccess {
   readonly openStore: () => Promise<BlobStore>;
-  readonly password: () => Promise<string>;
+  readonly password: () => Promise<Password>;
+  /** Asked for another password where one was wrong; undefined, or absent, where there is no other. */
+  readonly otherPassword?: () => Promise<Password | undefined>;
   /** How long to wait for a lock that somebody else holds, in milliseconds; 0 fails at once. */
   readonly retryLockMs: number;
   /** Where copies of what is read again and again are kept; undefined, or absent, for stores that are near. */
@@ -47,15 +50,36 @@ export function withoutCache({ cache: _, ...access }: RepositoryAccess): Reposit
 export async function openAccess(access: RepositoryAccess, world: World): Promise<Repository> {
   const store = await access.openStore();
   try {
-    const password = await access.password();
-    const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
+    const repository = await openWithPassword(store, access, world);
     // Without its snapshots, as where a disk is not mounted, a repository looks as empty as a prune would make it.
     await refuseMissingFolders(store, ["snapshot"]);
     const cache = await access.cache?.();
     return cache === undefined ? repository : cached(repository, cache, world);
   } catch (error) {
-    await store.close();
+    await closeStore(store, world);
     throw error;
+  }
+}
+
+async function openWithPassword(store: BlobStore, access: RepositoryAccess, world: World): Promise<Repository> {
+  let password: Password | undefined = await access.password();
+  for (;;) {
+    try {
+      return await openRepository(store, { password, randomBytes: world.randomBytes });
+    } catch (error) {
+      if (!(error instanceof WrongPasswordError)) throw error;
+      password = await access.otherPassword?.();
+      if (password === undefined) throw error;
+    }
+  }
+}
+
+/** Closes a store. That it cannot be closed changes nothing of what was done, so the world is told and nothing thrown. */
+export async function closeStore(store: BlobStore, { onProblem }: World): Promise<void> {
+  try {
+    await store.close();
+  } catch (error) {
+    onProblem?.(new AgentError(`The store could not be closed: ${messageOf(error)}`, { cause: error }));
   }
 }
 
@@ -74,7 +98,7 @@ export async function withRepository<T>(
   try {
     return await work(repository);
   } finally {
-    await repository.store.close();
+    await closeStore(repository.store, world);
   }
 }
 

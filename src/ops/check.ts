@@ -23,14 +23,15 @@ import { checkTrees } from "../repository/check_trees.ts";
 import { listLocks } from "../repository/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
+import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "./check_backups.ts";
 import { checkPackData } from "./check_data.ts";
+import { checkStreams, StreamsToRead } from "./check_streams.ts";
 
 /** The parts of a check, in their order. */
-export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups";
+export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups" | "streams";
 
-/** How far one part is: index files, packs, bytes of packs, trees (at most so many), backups. */
+/** How far one part is: index files, packs, bytes of packs, trees (at most so many), backups, bytes of streams. */
 export interface CheckProgress {
   readonly phase: CheckPhase;
   readonly done: number;
@@ -42,7 +43,10 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
   /** Check without taking a lock: for stores that are read-only. */
   readonly noLock: boolean;
-  /** Also read packs and verify every blob in them: all packs, or a part of them. */
+  /**
+   * Also read packs and verify every blob in them: all packs, or a part of them. With all packs the digests of all streams
+   * are compared, too.
+   */
   readonly readData: boolean | PackSubset;
   readonly onProgress?: (progress: CheckProgress) => void;
 }
@@ -84,6 +88,9 @@ export interface CheckReport {
   /** How many packs were read, and their bytes. */
   readonly packsRead: number;
   readonly packBytesRead: number;
+  /** How many different streams were read, and their bytes. */
+  readonly streamsRead: number;
+  readonly streamBytesRead: number;
   /** Packs in no index. */
   readonly unreferencedPacks: number;
   readonly errors: readonly CheckFinding[];
@@ -110,7 +117,7 @@ export async function check(access: RepositoryAccess, world: World, options: Che
       return report;
     });
   } finally {
-    await repository.store.close();
+    await closeStore(repository.store, world);
   }
 }
 
@@ -139,7 +146,9 @@ class CheckRun {
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
-    await checkBackups({ ...this.#context("backups"), repository: indexed }, backups, trees);
+    const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
+    await checkBackups({ ...this.#context("backups"), repository: indexed, streams }, backups, trees);
+    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, blobThreads }, streams);
     return {
       snapshots: snapshots.length,
       trees: trees.count,
@@ -148,6 +157,8 @@ class CheckRun {
       packBytes: bytes,
       packsRead: chosen.length,
       packBytesRead: chosen.reduce((sum, { bytes }) => sum + bytes, 0),
+      streamsRead: read.count,
+      streamBytesRead: read.bytes,
       unreferencedPacks: unindexed.length,
       errors: this.#findings.errors.map((finding) => reported(finding, backups)),
       notes: this.#findings.notes.map((finding) => reported(finding, backups)),

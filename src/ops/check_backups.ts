@@ -1,19 +1,34 @@
-/** Checks backups against their manifests: the right one is there, and the tree holds the streams that it lists. */
+/**
+ * Checks backups against their manifests: the right one is there, the snapshot says what it says, and the tree holds the
+ * streams that it lists and no others.
+ */
 import { IntegrityError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
-import { readManifest } from "../backup/contents.ts";
-import { contentsAt, NodeReader, problemOfFile } from "../backup/tree_contents.ts";
+import { findSeriesNodes, readManifest } from "../backup/contents.ts";
+import { type Difference, snapshotDifferences, wordsOf } from "../backup/summary.ts";
+import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../backup/tree_contents.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { sidecarPath } from "../format/series.ts";
+import { compareTimestamps, type Rfc3339 } from "../format/time.ts";
 import type { CheckedTrees, TreeCheckContext } from "../repository/check_trees.ts";
+import { addPath, type Finding } from "../repository/check_findings.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
+import type { StreamsToRead } from "./check_streams.ts";
 
 const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them: make a new backup and forget this one";
 
+const FORGET_BACKUP = "its streams restore as the manifest says; make a new backup and forget this one";
+
+/** What checking backups takes. */
+export interface BackupCheckContext extends TreeCheckContext {
+  /** Gets the streams that are there as their manifests say; undefined where none is to be read. */
+  readonly streams: StreamsToRead | undefined;
+}
+
 /** Checks every backup. One whose trees are known to be damaged is passed over where that is all there is to say. */
 export async function checkBackups(
-  context: TreeCheckContext,
+  context: BackupCheckContext,
   backups: readonly Backup[],
   trees: CheckedTrees,
 ): Promise<void> {
@@ -33,22 +48,68 @@ export async function checkBackups(
   checkParents(context, backups);
 }
 
-async function checkBackup(context: TreeCheckContext, backup: Backup, trees: CheckedTrees): Promise<void> {
-  const { repository, findings } = context;
+async function checkBackup(context: BackupCheckContext, backup: Backup, trees: CheckedTrees): Promise<void> {
+  const { repository, findings, streams } = context;
   const manifest = await readManifest(repository, backup);
   if (manifest === null || !isOf(manifest, backup)) return;
+  for (const difference of snapshotDifferences(backup, manifest)) addDifference(context, backup, difference);
+  if (backup.info !== null) await checkModified(context, backup, backup.info.modified);
   const reader = new NodeReader(repository, backup.snapshot.tree);
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
     // Parts were counted when their trees were checked.
     const found = await contentsAt(reader, path, (tree) => trees.filesOf(tree));
     const problem = problemOfFile(expected, found);
-    if (problem === null) continue;
+    if (problem === null) {
+      await streams?.add({ backup, path, expected }, reader);
+      continue;
+    }
     findings.error({
       ...fieldsOf(backup),
       path,
       text: `The manifest of ${nameOfBackup(backup)} says that ${JSON.stringify(path)} ${problem}`,
     });
+  }
+  if (backup.info !== null) await checkUnlisted(context, backup, manifest);
+}
+
+function addDifference({ findings }: TreeCheckContext, backup: Backup, difference: Difference): void {
+  const { snapshotId } = backup;
+  findings.error({
+    kind: "snapshot",
+    id: snapshotId,
+    snapshots: [snapshotId],
+    text: `Snapshot ${snapshotId} of ${nameOfBackup(backup)} says ${wordsOf(difference)}`,
+    advice: FORGET_BACKUP,
+  });
+}
+
+/** The snapshot says when its streams last changed, which the tree says of their directory. */
+async function checkModified(context: TreeCheckContext, backup: Backup, modified: Rfc3339): Promise<void> {
+  const { snapshotId } = backup;
+  const { streams } = await findSeriesNodes(context.repository, backup);
+  if (streams === undefined || compareTimestamps(streams.mtime, modified) === 0) return;
+  context.findings.error({
+    kind: "snapshot",
+    id: snapshotId,
+    snapshots: [snapshotId],
+    text: `Snapshot ${snapshotId} of ${nameOfBackup(backup)} says modified ${modified}, its tree ${streams.mtime}`,
+    advice: FORGET_BACKUP,
+  });
+}
+
+/** One finding for all of them, as there may be any number. */
+async function checkUnlisted({ repository, findings }: TreeCheckContext, backup: Backup, manifest: Manifest) {
+  const { snapshotId, snapshot: { tree } } = backup;
+  let finding: Finding | undefined;
+  for await (const path of unlistedPaths(repository, tree, manifest)) {
+    finding ??= findings.error({
+      ...fieldsOf(backup),
+      text: `The tree of snapshot ${snapshotId} of ${nameOfBackup(backup)} holds ${JSON.stringify(path)}, ` +
+        `which is not among the ${manifest.files.length} files of its manifest`,
+      advice: "find out who put that there; the streams that the manifest lists restore",
+    });
+    addPath(finding, path);
   }
 }
 
@@ -59,10 +120,10 @@ async function allowWhereDamaged({ repository, signal }: TreeCheckContext, error
 }
 
 /** Whether the manifest speaks of this tree. Another tool may have backed restored files up, manifest and all. */
-function isOf(manifest: Manifest, { series, info }: Backup): boolean {
+function isOf(manifest: Manifest, { series, info, snapshotId }: Backup): boolean {
   if (manifest.series === series) return true;
   if (info === null) return false;
-  throw new IntegrityError(`The manifest of series "${manifest.series}" lies in a backup of "${series}"`);
+  throw new IntegrityError(`Snapshot ${snapshotId} says series ${series}, its manifest ${manifest.series}`);
 }
 
 /** Without our summary in the snapshot it is only a guess that the file is a manifest at all. */

@@ -15,7 +15,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../policy/future.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 import { withoutAbortReason } from "./signals.ts";
 import { withWholeIndex } from "./whole_index.ts";
@@ -99,7 +99,7 @@ export async function withBackup<T>(
       const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
       return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
     } finally {
-      await repository.store.close();
+      await closeStore(repository.store, world);
     }
   } catch (error) {
     throw withoutAbortReason(error, options.signal);

@@ -1,10 +1,12 @@
 /** Keys: whose password opens a repository. */
-import { UsageError } from "../base/errors.ts";
-import type { KeyId } from "../base/id.ts";
+import { AgentError, messageOf, StoreError, UsageError } from "../base/errors.ts";
+import { type KeyId, shortId } from "../base/id.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
 import { addKey, type ListedKey, listKeys, removeKey } from "../repository/keys.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { BlobStore } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import { type NewPassword, worldOfKey } from "./new_password.ts";
 
 /** A key file, and whether it is the one the repository was opened with. */
 export interface KeyRow extends ListedKey {
@@ -19,11 +21,13 @@ export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[
 }
 
 /** Lets one more password open the repository; gives the new key file's name. */
-export function keyAdd(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
+export function keyAdd(
+  access: RepositoryAccess,
+  newPassword: () => Promise<NewPassword>,
+  world: World,
+): Promise<KeyId> {
   return withLocked(access, world, { exclusive: false }, async (repository, lock) => {
-    const password = await newPassword();
-    await lock.confirmHeld();
-    return await addKey(repository.store, repository.keys, password, world);
+    return await addNewKey(repository, lock, await newPassword(), world);
   });
 }
 
@@ -42,14 +46,60 @@ export function keyRemove(access: RepositoryAccess, prefix: string, world: World
 }
 
 /** Puts a new password in the place of the one in use: the new key file first, then the old one goes. */
-export function keyChange(access: RepositoryAccess, newPassword: () => Promise<string>, world: World): Promise<KeyId> {
+export function keyChange(
+  access: RepositoryAccess,
+  newPassword: () => Promise<NewPassword>,
+  world: World,
+): Promise<KeyId> {
   return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
-    const password = await newPassword();
-    await lock.confirmHeld();
-    const added = await addKey(repository.store, repository.keys, password, world);
-    await removeKey(repository.store, repository.keyId, added);
+    const added = await addNewKey(repository, lock, await newPassword(), world);
+    try {
+      await removeKey(repository.store, repository.keyId, added);
+    } catch (error) {
+      throw oldKeyStays(error, repository.keyId);
+    }
     return added;
   });
+}
+
+function oldKeyStays(error: unknown, old: KeyId): AgentError {
+  const { code, exitCode } = error instanceof AgentError ? error : new AgentError("");
+  const advice = `open with the new one and "agent key remove ${shortId(old)}"`;
+  const message = `The new password opens the repository, but the old one may still, too: ${
+    messageOf(error)
+  }; ${advice}`;
+  return new AgentError(message, { code, exitCode, cause: error });
+}
+
+async function addNewKey(
+  { store, keys }: Repository,
+  lock: HeldLock,
+  newPassword: NewPassword,
+  world: World,
+): Promise<KeyId> {
+  let before: ReadonlySet<string> | undefined;
+  try {
+    before = await keyNames(store);
+    await lock.confirmHeld();
+    return await addKey(store, keys, newPassword.password, worldOfKey(newPassword, world));
+  } catch (error) {
+    if (before === undefined || await isNothingAdded(store, before, error)) await newPassword.onUnused?.();
+    throw error;
+  }
+}
+
+/** Whether it is certain that no key was added: none is on its way any more, and none is there that was not before. */
+async function isNothingAdded(store: BlobStore, before: ReadonlySet<string>, error: unknown): Promise<boolean> {
+  if (error instanceof StoreError && error.retryable) return false;
+  try {
+    return [...await keyNames(store)].every((name) => before.has(name));
+  } catch {
+    return false; // a store that does not say is not certain
+  }
+}
+
+async function keyNames(store: BlobStore): Promise<ReadonlySet<string>> {
+  return new Set(await Array.fromAsync(store.list("key"), ({ name }) => name));
 }
 
 function withLocked<T>(

@@ -4,15 +4,14 @@
  */
 import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/size.ts";
-import { AgentError, InterruptedError, messageOf, SourceError } from "../base/errors.ts";
+import { InterruptedError, SourceError } from "../base/errors.ts";
 import type { StreamFileName } from "../format/series.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import type { Repository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
@@ -76,7 +75,7 @@ export async function put(
         return await withSession(tools, (session) => putStream(session, intake, request, options));
       });
     } finally {
-      await closeStore(repository, world);
+      await closeStore(repository.store, world);
     }
   } catch (error) {
     throw withoutAbortReason(error, options.signal);
@@ -84,15 +83,6 @@ export async function put(
     options.signal.removeEventListener("abort", stopReading);
     threads.terminate();
     await intake.cancel(new InterruptedError("The backup ended before its source"));
-  }
-}
-
-/** A store that cannot be closed does not change what came of the backup. */
-async function closeStore({ store }: Repository, { onProblem }: World): Promise<void> {
-  try {
-    await store.close();
-  } catch (error) {
-    onProblem?.(new AgentError(`The store could not be closed: ${messageOf(error)}`, { cause: error }));
   }
 }
 

@@ -2,7 +2,7 @@
 import { DeniedError } from "../base/errors.ts";
 import type { ConfirmHeld } from "../repository/held_lock.ts";
 import type { Repository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
+import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { withoutAbortReason } from "./signals.ts";
 
 /** Options that every repair has. */
@@ -48,7 +48,7 @@ export async function withRepairSession<T>(
     if (error instanceof DeniedError) throw denied(error);
     throw withoutAbortReason(error, signal);
   } finally {
-    await repository.store.close();
+    await closeStore(repository.store, world);
   }
 }
 

@@ -120,7 +120,8 @@ export class OpenedStorage {
     await unlessAborted(signal, reader.stopped());
     if (reader.isBusy || this.#reader !== reader) return;
     this.#reader = undefined;
-    await reader.close();
+    // Whoever read with it was told what went wrong.
+    await reader.close().catch(() => {});
   }
 
   #open(signal: AbortSignal): Promise<Repository> {

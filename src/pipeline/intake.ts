@@ -42,7 +42,8 @@ export class Intake implements Feed {
     this.#ended = true;
     for (const { segment } of this.#ready.splice(0)) segment.release();
     this.#wake();
-    await this.#source.cancel();
+    // What came of the stream is known by now; a source that breaks its promise never to throw does not change it.
+    await this.#source.cancel().catch(() => {});
   }
 
   async #readAll(): Promise<void> {

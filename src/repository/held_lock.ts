@@ -94,7 +94,8 @@ async function tryToLock(reader: LockReader, tools: LockTools, options: AcquireO
     await held.confirmed;
     return held;
   } catch (error) {
-    await held.release();
+    // Why it does not hold is what has to be told; a lock that stays is refreshed no more.
+    await held.release().catch(() => {});
     throw error;
   }
 }

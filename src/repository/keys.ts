@@ -6,7 +6,14 @@ import type { Clock } from "../base/clock.ts";
 import { IntegrityError, NoRepositoryError, NotFoundError, UsageError, WrongPasswordError } from "../base/errors.ts";
 import { asId, type KeyId, shortId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
-import { deriveKey, NEW_KEY_PARAMETERS, SALT_BYTES, type ScryptParameters } from "../crypto/kdf.ts";
+import {
+  deriveKey,
+  NEW_KEY_PARAMETERS,
+  type Password,
+  passwordBytes,
+  SALT_BYTES,
+  type ScryptParameters,
+} from "../crypto/kdf.ts";
 import { createSealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import type { ProcessMark } from "../format/lock.ts";
@@ -46,7 +53,7 @@ const MOST_KEYS_TRIED = 20;
  * Finds the key file that the password opens. Throws `NoRepositoryError` where there is no key file, and
  * `WrongPasswordError` where none opens.
  */
-export async function unlockMasterKey(store: BlobStore, password: string): Promise<UnlockedKey> {
+export async function unlockMasterKey(store: BlobStore, password: Password): Promise<UnlockedKey> {
   const ids = await listKeyIds(store);
   if (ids.length === 0) {
     throw new NoRepositoryError(
@@ -81,13 +88,13 @@ export async function listKeys(store: BlobStore): Promise<ListedKey[]> {
 }
 
 /** Wraps the master key under one more password; gives the new key file's name. */
-export async function addKey(store: BlobStore, keys: SealingKeys, password: string, tools: KeyTools): Promise<KeyId> {
-  if (password === "") {
+export async function addKey(store: BlobStore, keys: SealingKeys, password: Password, tools: KeyTools): Promise<KeyId> {
+  if (password.length === 0) {
     throw new UsageError("Refusing an empty password: restic would not open the repository with it; choose another");
   }
   const parameters = tools.kdf ?? NEW_KEY_PARAMETERS;
   const salt = tools.randomBytes(SALT_BYTES);
-  const sealer = createSealer(await deriveKey(password, salt, parameters), tools.randomBytes);
+  const sealer = createSealer(await deriveKey(passwordBytes(password), salt, parameters), tools.randomBytes);
   const bytes = encodeKeyFile({
     created: formatTimestamp(tools.clock.now()),
     username: tools.identity.username,
@@ -137,8 +144,8 @@ async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undef
 }
 
 /** The master key, or undefined where the password is not this key file's. */
-async function unwrap(keyFile: KeyFile, password: string, what: string): Promise<SealingKeys | undefined> {
-  const sealer = createSealer(await deriveKey(password, keyFile.salt, keyFile), noRandom);
+async function unwrap(keyFile: KeyFile, password: Password, what: string): Promise<SealingKeys | undefined> {
+  const sealer = createSealer(await deriveKey(passwordBytes(password), keyFile.salt, keyFile), noRandom);
   let plaintext: Uint8Array;
   try {
     plaintext = sealer.open(keyFile.data, what);

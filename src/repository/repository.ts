@@ -2,6 +2,7 @@
 import { ExistsError, IntegrityError, NoRepositoryError, NotFoundError, StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
+import type { Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
@@ -28,7 +29,7 @@ export interface IndexedRepository extends Repository {
 
 /** What opening takes. */
 export interface OpenOptions {
-  readonly password: string;
+  readonly password: Password;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
 }
 
@@ -49,8 +50,46 @@ export function withStore(repository: Repository, store: BlobStore): Repository 
   return { ...repository, store, files: new SealedFiles(store, repository.sealer, repository.config.version) };
 }
 
+/** What a repository is made with. */
+export interface InitTools extends KeyTools {
+  /**
+   * Called before what failed is thrown, where it is certain that no repository was made, so that the password opens
+   * nothing. Where an answer of the store was lost, that is not certain.
+   */
+  readonly onUnused?: () => Promise<void>;
+}
+
 /** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` where there is one. */
-export async function initRepository(store: BlobStore, password: string, tools: KeyTools): Promise<Repository> {
+export async function initRepository(store: BlobStore, password: Password, tools: InitTools): Promise<Repository> {
+  let draft: Draft;
+  try {
+    draft = await draftRepository(store, password, tools);
+  } catch (error) {
+    await tools.onUnused?.();
+    throw error;
+  }
+  try {
+    await store.put(CONFIG_FILE, [draft.sealedConfig]);
+  } catch (error) {
+    if (await isNotStored(store, draft.sealedConfig, error)) {
+      // A key that opens nothing would stand in the way of the next init, and of whoever was faster with the config. Why
+      // the config was not stored is what has to be told, whatever becomes of the key.
+      await store.remove({ kind: "key", name: draft.repository.keyId }).catch(() => {});
+      await tools.onUnused?.();
+    }
+    throw error;
+  }
+  return draft.repository;
+}
+
+/** All of a repository but its config. */
+interface Draft {
+  readonly repository: Repository;
+  readonly sealedConfig: Uint8Array;
+}
+
+/** The config comes last: as long as it is missing there is no repository. */
+async function draftRepository(store: BlobStore, password: Password, tools: KeyTools): Promise<Draft> {
   await refuseExisting(store);
   await store.create();
   const keys = newMasterKey(tools.randomBytes);
@@ -61,22 +100,19 @@ export async function initRepository(store: BlobStore, password: string, tools: 
     id: encodeHex(tools.randomBytes(32)),
     chunkerPolynomial: randomPolynomial(tools.randomBytes),
   };
-  await saveConfig(store, sealer.seal(encodeConfig(config)), keyId);
-  return assemble({ store, config, sealer, unlocked: { keys, keyId } });
+  const repository = assemble({ store, config, sealer, unlocked: { keys, keyId } });
+  return { repository, sealedConfig: sealer.seal(encodeConfig(config)) };
 }
 
 /**
- * The config comes last: as long as it is missing there is no repository. A key that opens none would stand in the way of
- * the next one, and of whoever was faster with the config; so it goes where the config is known not to be stored.
+ * Whether it is certain that this config was not stored: the store refused it for good, and it has none, or another one.
  */
-async function saveConfig(store: BlobStore, sealed: Uint8Array, keyId: KeyId): Promise<void> {
+async function isNotStored(store: BlobStore, sealedConfig: Uint8Array, error: unknown): Promise<boolean> {
+  if (!(error instanceof StoreError) || error.retryable) return false;
   try {
-    await store.put(CONFIG_FILE, [sealed]);
-  } catch (error) {
-    const mayBeStored = !(error instanceof StoreError) || error.retryable;
-    // Why the config was not stored is what has to be told, whatever becomes of the key.
-    if (!mayBeStored) await store.remove({ kind: "key", name: keyId }).catch(() => {});
-    throw error;
+    return encodeHex(await store.get(CONFIG_FILE)) !== encodeHex(sealedConfig);
+  } catch (thrown) {
+    return thrown instanceof NotFoundError;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Rfc3339 } from "../../src/format/time.ts";
 import { loadIndex } from "../../src/repository/index_files.ts";
 import type { IndexedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { readTree, subtreeOf } from "../../src/repository/trees.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
 interface Scene {
@@ -103,4 +104,27 @@ Deno.test("a manifest that cannot be read is damage of what was ours, a failing 
   }));
   assert.deepEqual(await withRewritten(foreign, () => Promise.resolve(empty)), foreign);
   await assert.rejects(withRewritten(bare, () => Promise.resolve(lost)), /the network/);
+});
+
+Deno.test("a summary that was kept and is not what the manifest says is damage", async () => {
+  const { repository, originals, bare } = await rewrittenTwice();
+  const { snapshot, snapshotId } = bare[0]!;
+  const original = originals.find((backup) => backup.snapshotId === snapshot.original)!;
+  const kept = (change: object) => {
+    const { tree: _, ...agent } = original.info!;
+    return backupOf({
+      id: snapshotId,
+      snapshot: { ...snapshot, tree: original.snapshot.tree, agent: { ...agent, ...change } },
+    });
+  };
+  const recover = (backup: Backup) => recoverBackup(backup, () => Promise.resolve(repository));
+  assert.equal((await recover(kept({}))).damage, null);
+  assert.match((await recover(kept({ size: 1 }))).damage!, /its snapshot says size 1, its manifest 30000/);
+  // The manifest of `prod/shop`, in a tree where it lies under the name that the summary gives.
+  const [root] = await readTree(repository, original.snapshot.tree);
+  const shop = backupOf({
+    id: snapshotId,
+    snapshot: { ...kept({ series: "shop" }).snapshot, tree: subtreeOf(root!) },
+  });
+  assert.match((await recover(shop)).damage!, /its snapshot says series shop, its manifest prod\/shop/);
 });

@@ -38,7 +38,7 @@ Deno.test("scrypt gives the vectors of RFC 7914", async () => {
 Deno.test("a derived key is scrypt's 64 bytes in three parts", async () => {
   const salt = new Uint8Array(64).fill(7);
   const parameters = { N: 2, r: 1, p: 1 };
-  const { encrypt, macK, macR } = await deriveKey("pässword", salt, parameters);
+  const { encrypt, macK, macR } = await deriveKey(bytes("pässword"), salt, parameters);
   const whole = await scryptBytes(bytes("pässword"), salt, parameters, 64);
   assert.deepEqual([encrypt.length, macK.length, macR.length], [32, 16, 16]);
   assert.deepEqual(new Uint8Array([...encrypt, ...macK, ...macR]), whole);
@@ -63,17 +63,17 @@ Deno.test("parameters that are wrong or ask for too much are refused before any 
     { N: 2, r: 1, p: 2 ** 29 },
   ];
   for (const parameters of refused) {
-    await assert.rejects(deriveKey("x", salt, parameters), IntegrityError, JSON.stringify(parameters));
+    await assert.rejects(deriveKey(bytes("x"), salt, parameters), IntegrityError, JSON.stringify(parameters));
   }
   for (const length of [0, 32, 63, 65]) {
-    await assert.rejects(deriveKey("x", new Uint8Array(length), { N: 2, r: 1, p: 1 }), IntegrityError);
+    await assert.rejects(deriveKey(bytes("x"), new Uint8Array(length), { N: 2, r: 1, p: 1 }), IntegrityError);
   }
 });
 
 Deno.test("parameters that restic writes are accepted", async () => {
   const salt = new Uint8Array(64);
   for (const parameters of [NEW_KEY_PARAMETERS, { N: 65536, r: 8, p: 1 }, { N: 1024, r: 8, p: 8 }]) {
-    assert.equal((await deriveKey("x", salt, parameters)).encrypt.length, 32);
+    assert.equal((await deriveKey(bytes("x"), salt, parameters)).encrypt.length, 32);
   }
 });
 

@@ -77,7 +77,10 @@ Deno.test("a key file and a config that stock restic accepts are opened", async 
       "QUcFrHsgfjXIJPd6OKCtSipYNgqBVUUSy6OJW3RzrKn4CmOpu12WPumTF2eXE1JsY2m/gbbkaM67ijXm53Xo1LzJn6wXoNQczAEjQTsD6w==",
     "base64",
   );
-  const userSealer = createSealer(await deriveKey("test", salt, { N: 1024, r: 8, p: 1 }), systemRandomBytes);
+  const userSealer = createSealer(
+    await deriveKey(new TextEncoder().encode("test"), salt, { N: 1024, r: 8, p: 1 }),
+    systemRandomBytes,
+  );
   const master = JSON.parse(new TextDecoder().decode(userSealer.open(data, "the key file")));
   const keys = {
     encrypt: Buffer.from(master.encrypt, "base64"),

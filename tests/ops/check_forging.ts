@@ -2,6 +2,7 @@
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../../src/base/id.ts";
 import { sha256 } from "../../src/crypto/digest.ts";
+import { agentInfo } from "../../src/backup/agent_info.ts";
 import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest.ts";
 import type { Node } from "../../src/format/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
@@ -30,7 +31,10 @@ export async function addSnapshot(checked: Checked, nodes: readonly Node[], like
   return await saveSnapshot(checked.repository.files, { ...snapshot, tree: encodeHex(root) as BlobId });
 }
 
-/** Changes the manifest of `blog`, the id its snapshot names it by or not, and the tree beside it where `nodes` are given. */
+/**
+ * Changes the manifest of `blog` and the tree beside it where `nodes` are given. With the new id its snapshot also says what
+ * the manifest says.
+ */
 export async function rewriteManifest(
   checked: Checked,
   change: (manifest: Manifest) => Manifest,
@@ -41,11 +45,15 @@ export async function rewriteManifest(
   const { id, snapshot } = snapshots.find(({ snapshot }) => snapshot.agent?.series === "blog")!;
   const nodes = await readTree(repository, snapshot.tree);
   const sidecar = nodes.find(({ type }) => type === "file")!;
-  const text = encodeManifest(change(decodeManifest(await readBlob(repository, "data", sidecar.content!), "manifest")));
+  const changedManifest = change(decodeManifest(await readBlob(repository, "data", sidecar.content!), "manifest"));
+  const text = encodeManifest(changedManifest);
   const content = await write(checked, (writer) => writer.addPlaintext("data", text));
   const others = streams ?? nodes.filter((node) => node !== sidecar);
   const changed = [...others, { ...sidecar, content, size: text.length }];
-  const manifest = name === "new id" ? encodeHex(sha256(text)) as ManifestId : snapshot.agent!.manifest;
-  await addSnapshot(checked, changed, { ...snapshot, agent: { ...snapshot.agent!, manifest } });
+  const modified = others.find(({ type }) => type === "dir")!.mtime;
+  const agent = name === "new id"
+    ? { ...snapshot.agent!, ...agentInfo(changedManifest, encodeHex(sha256(text)) as ManifestId, modified) }
+    : snapshot.agent!;
+  await addSnapshot(checked, changed, { ...snapshot, agent });
   await checked.store.remove({ kind: "snapshot", name: id });
 }

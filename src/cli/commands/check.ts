@@ -21,9 +21,12 @@ interface CheckCommandOptions extends RepositoryOptions {
 
 const NOTE: HelpNotes = {
   about: [
-    "Checked are index, snapshots, trees, manifests and chains, and that every pack is there in its full size. What the " +
-    "packs hold is read with --read-data only, or a part of them with --read-data-subset: one of several groups that " +
-    "together are all packs, such as 1/7 on Mondays and 2/7 on Tuesdays, or packs picked at random, such as 5% or 10G.",
+    "Checked are index, snapshots, trees, manifests and chains, that snapshots say what their manifests say, and that " +
+    "every pack is there in its full size. What the packs hold is read with --read-data only, or a part of them with " +
+    "--read-data-subset: one of several groups that together are all packs, such as 1/7 on Mondays and 2/7 on " +
+    "Tuesdays, or packs picked at random, such as 5% or 10G.",
+    "--read-data also reads every different stream from end to end and compares its MD5 and SHA-256, which takes as " +
+    "long as restoring them all; --read-data-subset 100% reads all packs and leaves that out.",
     'Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.',
   ],
   examples: [
@@ -36,8 +39,8 @@ const NOTE: HelpNotes = {
 export function checkCommand(context: CliContext): Command {
   const command = new Command("check")
     .description("check that the repository is what was written to it, and tell which backups are hit where it is not")
-    .option("--read-data", "also read every pack and verify every blob")
-    .option("--read-data-subset <part>", "the same for a part of the packs: 1/7, 5% or 10G")
+    .option("--read-data", "also read every pack and every stream, and verify blobs and digests")
+    .option("--read-data-subset <part>", "verify the blobs in a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(NOTE))
     .action((options: CheckCommandOptions, self: Command) => run(allOptions(self, options), context));
@@ -70,6 +73,7 @@ async function run(options: CheckCommandOptions, context: CliContext): Promise<v
 
 function progressText({ phase, done, total }: CheckProgress): string {
   if (phase === "data") return `check: ${formatSize(done)} of ${formatSize(total)} of packs read`;
+  if (phase === "streams") return `check: ${formatSize(done)} of ${formatSize(total)} of streams compared`;
   return `check: ${phase}, ${done} of ${total}`;
 }
 
@@ -114,9 +118,12 @@ function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, 
     `${formatSize(packBytes)}; ${formatDuration(seconds * 1000)}; ${readText({ packs, ...report })}`;
 }
 
-function readText({ packs, packsRead, packBytesRead }: Pick<CheckReport, "packs" | "packsRead" | "packBytesRead">) {
+type ReadCounts = Pick<CheckReport, "packs" | "packsRead" | "packBytesRead" | "streamsRead">;
+
+function readText({ packs, packsRead, packBytesRead, streamsRead }: ReadCounts): string {
   if (packsRead === 0) return "pack contents not read, --read-data does that";
-  if (packsRead === packs) return "every blob read and verified";
+  const streams = streamsRead === 0 ? "" : `, ${formatCount(streamsRead, "stream")} as the manifests say`;
+  if (packsRead === packs) return `every blob read and verified${streams}`;
   return `every blob in ${packsRead} of the packs, ${formatSize(packBytesRead)}, read and verified`;
 }
 

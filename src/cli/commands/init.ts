@@ -1,19 +1,13 @@
 /** `agent init`: make a repository. */
 import { Command } from "commander";
-import { AgentError, UsageError } from "../../base/errors.ts";
 import { init } from "../../ops/init.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { systemReason } from "../failure.ts";
 import { writeJson, writeLine } from "../output.ts";
-import {
-  configuredPassword,
-  newPassword,
-  repositoryAccess,
-  type RepositoryOptions,
-  withRepositoryOptions,
-} from "../repository_options.ts";
+import { writePasswordFile } from "../password/new_file.ts";
+import { firstPassword } from "../password/sources.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface InitOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
@@ -38,13 +32,12 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
   const { stdout, stderr, world } = context;
   const store = await repositoryAccess(options, context).openStore();
   const file = options.newPasswordFile;
-  const password = file === undefined ? await chosenPassword(options, context) : await writePassword(file, context);
+  const made = file === undefined ? undefined : await writePasswordFile(file, world.randomBytes);
   let result;
   try {
-    result = await init(store, { password, isRandom: file !== undefined }, world);
+    result = await init(store, made ?? await firstPassword(options, context), world);
   } catch (error) {
-    if (file !== undefined) await Deno.remove(file);
-    throw error;
+    throw made?.explain(error) ?? error;
   }
   if (options.json) {
     await writeJson(stdout, { repository: result.location, id: result.repositoryId, passwordFile: file ?? null });
@@ -54,33 +47,4 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
       await writeLine(stderr, `Its password is in ${file}; without it the backups are lost, so keep a copy elsewhere`);
     }
   }
-}
-
-async function chosenPassword(options: InitOptions, context: CliContext): Promise<string> {
-  const password = await configuredPassword(options, context) ?? await newPassword(undefined, context);
-  if (password === "") {
-    throw new UsageError("Refusing an empty password: choose another, or let --new-password-file make one");
-  }
-  return password;
-}
-
-const PASSWORD_BYTES = 32;
-
-/** A new password of 256 random bits, in a new file that only its owner can read. */
-async function writePassword(path: string, { world }: CliContext): Promise<string> {
-  const password = world.randomBytes(PASSWORD_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
-  try {
-    await Deno.writeTextFile(path, `${password}\n`, { createNew: true, mode: 0o600 });
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new UsageError(
-        `Refusing to overwrite "${path}": it may hold the password of another repository; name a new file, or take its password with -p "${path}"`,
-        {
-          cause: error,
-        },
-      );
-    }
-    throw new AgentError(`Cannot write the password file "${path}": ${systemReason(error)}`, { cause: error });
-  }
-  return password;
 }

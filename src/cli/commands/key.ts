@@ -6,13 +6,17 @@ import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/ke
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatTime, writeJson, writeLine, writeTable } from "../output.ts";
-import { newPassword, repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { type NextPassword, nextPassword } from "../password/sources.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface KeyOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
 }
 
-const NEW_PASSWORD = ["--new-password-file <file>", "file that holds the new password"] as const;
+const NEW_PASSWORD = [
+  "--new-password-file <file>",
+  "file that holds the new password, or is made with a strong one",
+] as const;
 
 /** The command's specification. */
 export function keyCommand(context: CliContext): Command {
@@ -61,25 +65,51 @@ function row({ id, username, hostname, created, isCurrent }: KeyRow): string[] {
 }
 
 async function add(options: KeyOptions, context: CliContext): Promise<void> {
-  const ask = () => newPassword(options.newPasswordFile, context);
-  const id = await keyAdd(repositoryAccess(options, context), ask, context.world);
-  await report("added", id, options, context);
+  await report("added", await withNewPassword(keyAdd, options, context), options, context);
 }
 
 async function remove(prefix: string, options: KeyOptions, context: CliContext): Promise<void> {
   const id = await keyRemove(repositoryAccess(options, context), prefix, context.world);
-  await report("removed", id, options, context);
+  await report("removed", { id, passwordFile: undefined }, options, context);
 }
 
 async function change(options: KeyOptions, context: CliContext): Promise<void> {
-  const ask = () => newPassword(options.newPasswordFile, context);
-  const id = await keyChange(repositoryAccess(options, context), ask, context.world);
-  await report("changed", id, options, context);
+  await report("changed", await withNewPassword(keyChange, options, context), options, context);
 }
 
-async function report(what: string, id: Id, options: KeyOptions, { stdout, stderr }: CliContext): Promise<void> {
-  if (options.json) await writeJson(stdout, { [what]: id });
+/** A key that was made, and the file that was written for its password. */
+interface MadeKey {
+  readonly id: Id;
+  readonly passwordFile: string | undefined;
+}
+
+/** The file is written when the repository is open and locked, so that a wrong password leaves none. */
+async function withNewPassword(
+  use: typeof keyAdd,
+  options: KeyOptions,
+  context: CliContext,
+): Promise<MadeKey> {
+  let password: NextPassword | undefined;
+  const ask = async () => password = await nextPassword(options.newPasswordFile, context);
+  try {
+    const id = await use(repositoryAccess(options, context), ask, context.world);
+    return { id, passwordFile: password?.path };
+  } catch (error) {
+    throw password?.explain?.(error) ?? error;
+  }
+}
+
+async function report(
+  what: string,
+  { id, passwordFile }: MadeKey,
+  options: KeyOptions,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
+  if (options.json) await writeJson(stdout, { [what]: id, ...passwordFile !== undefined && { passwordFile } });
   else if (!options.quiet) {
     await writeLine(stderr, `Key ${shortId(id)} ${what === "changed" ? "is the new one in use" : what}`);
+    if (passwordFile !== undefined) {
+      await writeLine(stderr, `Its password is in ${passwordFile}; keep a copy elsewhere`);
+    }
   }
 }

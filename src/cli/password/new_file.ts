@@ -1,0 +1,70 @@
+/** A new password in a new file: written before anything opens with it, and removed only where nothing does. */
+import { basename, dirname, join } from "node:path";
+import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import type { NewPassword } from "../../ops/new_password.ts";
+import { AtomicWriter } from "../../store/local_write.ts";
+import { systemReason } from "../failure.ts";
+
+const PASSWORD_BYTES = 32;
+const OWNER_ONLY = 0o600;
+
+/** A password of 256 random bits and the file that keeps it. */
+export interface PasswordFile extends NewPassword {
+  readonly path: string;
+  /** The error of what the password was for, with what became of the file. */
+  explain(error: unknown): unknown;
+}
+
+/**
+ * Makes a password and writes it into a new file that only its owner can read, flushed to the disk with its name. Throws
+ * `UsageError` where there is such a file.
+ */
+export async function writePasswordFile(
+  path: string,
+  randomBytes: (count: number) => Uint8Array<ArrayBuffer>,
+): Promise<PasswordFile> {
+  const text = randomBytes(PASSWORD_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
+  await create(path, new TextEncoder().encode(`${text}\n`), encodeHex(randomBytes(8)));
+  let isThere = true;
+  return {
+    path,
+    password: new TextEncoder().encode(text),
+    isRandom: true,
+    async onUnused() {
+      // What made the password useless is what has to be told, whatever becomes of the file.
+      isThere = await Deno.remove(path).then(() => false, (error) => !(error instanceof Deno.errors.NotFound));
+    },
+    explain(error) {
+      if (!isThere || !(error instanceof AgentError)) return error;
+      const { code, exitCode } = error;
+      const message = `${
+        messageOf(error)
+      }; the new password may open the repository all the same, so it stays in "${path}"`;
+      return new AgentError(message, { code, exitCode, cause: error });
+    },
+  };
+}
+
+async function create(path: string, content: Uint8Array, suffix: string): Promise<void> {
+  try {
+    await new AtomicWriter(Deno).create({
+      path,
+      temporaryPath: join(dirname(path), `.${basename(path)}.${suffix}`),
+      makeFolder: () => Promise.resolve(), // where the folder is missing the path may be wrong
+      mode: OWNER_ONLY,
+      content: [content],
+      signal: undefined,
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new UsageError(
+        `Refusing to overwrite "${path}": it may hold the password of another repository; name a new file, or use its password with -p`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw new AgentError(`Cannot write the password file "${path}": ${systemReason(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,138 @@
+/** Where passwords come from: options, variables, files, commands, and the terminal. */
+import { UsageError } from "../../base/errors.ts";
+import type { RepositoryAccess } from "../../ops/access.ts";
+import type { NewPassword } from "../../ops/new_password.ts";
+import type { CliContext } from "../context.ts";
+import { readFileBytes } from "../text_file.ts";
+import { passwordOfCommand } from "./command.ts";
+import { decodeTextFile, trimWhiteSpace } from "./decode.ts";
+import { type PasswordFile, writePasswordFile } from "./new_file.ts";
+
+/** The options that say what the password is, as they were given. */
+export interface PasswordOptions {
+  readonly passwordFile?: string;
+  readonly passwordCommand?: string;
+}
+
+/** Whether a password is to open what there is, or is to be given to a key. */
+interface PasswordUse {
+  readonly isNew: boolean;
+}
+
+/** As many tries as restic gives somebody who types. */
+const TRIES = 3;
+const QUESTION = "Password of the repository: ";
+
+/** The password from option, environment, command or terminal, where a wrong one may be typed again. */
+export function passwordAccess(
+  options: PasswordOptions,
+  context: CliContext,
+): Required<Pick<RepositoryAccess, "password" | "otherPassword">> {
+  let triesLeft = 0;
+  return {
+    async password() {
+      const known = await configuredPassword(options, context, { isNew: false });
+      if (known !== undefined) return known;
+      triesLeft = TRIES - 1;
+      const typed = await context.askSecret(QUESTION);
+      if (typed !== undefined) return typed;
+      throw new UsageError("No password given: use --password-file or set AGENT_PASSWORD_FILE (or AGENT_PASSWORD)");
+    },
+    async otherPassword() {
+      return triesLeft-- > 0 ? await context.askSecret(`Wrong password. ${QUESTION}`) : undefined;
+    },
+  };
+}
+
+/** The password of a repository that is to be made: configured, or typed twice. Throws `UsageError` for an empty one. */
+export async function firstPassword(options: PasswordOptions, context: CliContext): Promise<NewPassword> {
+  const known = await configuredPassword(options, context, { isNew: true });
+  return known === undefined ? await typedNewPassword(context) : { password: known, isRandom: false };
+}
+
+/** A password for one more key, with its file where that was made for it. */
+export type NextPassword = NewPassword & Partial<PasswordFile>;
+
+/** A password for one more key: what a file holds, or a strong one in a file that is not there yet, or typed twice. */
+export async function nextPassword(file: string | undefined, context: CliContext): Promise<NextPassword> {
+  if (file === undefined) return await typedNewPassword(context);
+  if (!await isTaken(file)) return await writePasswordFile(file, context.world.randomBytes);
+  return { password: await passwordOfFile(file, "new password", { isNew: true }), isRandom: false };
+}
+
+async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword> {
+  const first = await askSecret("New password: ");
+  if (first === undefined) throw new UsageError("No new password given: use --new-password-file");
+  if (first.length === 0) {
+    throw new UsageError("Refusing an empty password: choose another, or let --new-password-file make one");
+  }
+  const again = await askSecret("The same again: ");
+  if (again === undefined || !areEqual(first, again)) throw new UsageError("The two passwords differ");
+  return { password: first, isRandom: false };
+}
+
+/** A password that nobody has to be asked for, or undefined. Variables come as the program whose they are takes them. */
+async function configuredPassword(
+  options: PasswordOptions,
+  context: CliContext,
+  use: PasswordUse,
+): Promise<Uint8Array | undefined> {
+  const fromFile = (path: string) => passwordOfFile(path, "password", use);
+  const fromCommand = (command: string) => passwordOfCommand(command, context.withheldSecrets ?? []);
+  if (options.passwordFile !== undefined) return await fromFile(options.passwordFile);
+  if (options.passwordCommand !== undefined) return await fromCommand(options.passwordCommand);
+  const { env } = context;
+  const sources = (prefix: string) => ({
+    value: () => bytesOfVariable(`${prefix}_PASSWORD`, context),
+    file: () => optional(env(`${prefix}_PASSWORD_FILE`), fromFile),
+    command: () => optional(env(`${prefix}_PASSWORD_COMMAND`), fromCommand),
+  });
+  const [ours, restics] = [sources("AGENT"), sources("RESTIC")];
+  for (const source of [ours.value, ours.file, ours.command, restics.command, restics.file, restics.value]) {
+    const password = await source();
+    if (password !== undefined) return password;
+  }
+  return undefined;
+}
+
+/** An empty variable counts as not set. */
+async function optional<T>(value: string | undefined, use: (value: string) => Promise<T>): Promise<T | undefined> {
+  return value ? await use(value) : undefined;
+}
+
+function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<Uint8Array | undefined> {
+  const bytes = envBytes === undefined ? new TextEncoder().encode(env(name) ?? "") : envBytes(name);
+  return Promise.resolve(bytes?.length ? bytes : undefined);
+}
+
+/**
+ * A new password never comes from UTF-16 that is broken: every such file would decode to the same U+FFFD. An old one is
+ * taken as restic takes it.
+ */
+async function passwordOfFile(path: string, what: string, { isNew }: PasswordUse): Promise<Uint8Array> {
+  const { bytes, isExact } = decodeTextFile(await readFileBytes(path, what));
+  const password = trimWhiteSpace(bytes);
+  if (password.length === 0) {
+    throw new UsageError(`Refusing an empty password: there is none in the ${what} file "${path}"; write one there`);
+  }
+  if (isNew && !isExact) {
+    throw new UsageError(
+      `Refusing the ${what} in "${path}": the file has a byte order mark of UTF-16 and is not UTF-16, so parts of it ` +
+        "would not count; write it as UTF-8, or without these first two bytes",
+    );
+  }
+  return password;
+}
+
+async function isTaken(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
