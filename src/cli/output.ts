@@ -49,7 +49,7 @@ export async function writeParagraph(output: Output, text: string, indent = "  "
   if (limit === undefined) return await writeLine(output, text);
   const [, margin, words] = /^( *)(.*)$/s.exec(printable(text))!;
   const below = `${margin}${indent}`;
-  const lines = wrapText(words!, Math.max(1, limit - below.length));
+  const lines = wrapText(words!, Math.max(1, limit - below.length), Math.max(1, limit - margin!.length));
   await writeLines(output, lines.map((line, i) => `${i === 0 ? margin : below}${line}`));
 }
 

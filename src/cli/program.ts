@@ -97,6 +97,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
+    .optionsGroup("Options:")
     .version(versionLine(context.version), "-V, --version", "tell the version")
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
@@ -127,16 +128,20 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
   for (const command of commands) program.addCommand(command(context));
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
-    command.exitOverride((error) => {
-      throw new CommandMistake(command, error);
-    }).allowExcessArguments(false).helpOption("-h, --help", "show this help").configureHelp(HELP_ORDER).configureOutput(
-      {
+    command
+      .exitOverride((error) => {
+        throw new CommandMistake(command, error);
+      })
+      .allowExcessArguments(false)
+      .configureHelp(HELP_ORDER)
+      .configureOutput({
         writeOut: writeHelp,
         writeErr: () => {},
         outputError: () => {},
         getOutHelpWidth: () => helpColumns(context),
-      },
-    );
+      })
+      .optionsGroup("Options:")
+      .helpOption("-h, --help", "show this help");
     if (command !== program) command.addOption(debugOption());
   }
   return program;

@@ -11,12 +11,12 @@ import { type Column, formatCount, formatTime } from "./output.ts";
 /** The columns of `statusRows`. */
 export const STATUS_COLUMNS: readonly Column[] = [
   { title: "SERIES", align: "left", kind: "name" },
-  { title: "HOST", align: "left", kind: "name", rank: 1 },
-  { title: "RUN", align: "left", rank: 3 },
+  { title: "HOST", align: "left", kind: "name", rank: 2 },
+  { title: "RUN", align: "left", rank: 1 },
   { title: "LATEST", align: "left" },
   { title: "AGE", align: "right" },
   { title: "LEVEL", align: "right", rank: 5 },
-  { title: "SIZE", align: "right", rank: 2 },
+  { title: "SIZE", align: "right", rank: 3 },
   { title: "NEXT", align: "left", rank: 4 },
   { title: "HEALTH", align: "left", kind: "text" },
 ];

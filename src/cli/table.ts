@@ -21,10 +21,10 @@ export interface Column {
 /** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
 const MOST_CELL_COLUMNS = 255;
 /** Names are not made shorter than this as long as there is a column to leave out. */
-const LEAST_NAME_COLUMNS = 16;
+const LEAST_NAME_COLUMNS = 12;
 /** Shorter than this a name says nothing. */
 const LEAST_COLUMNS = 5;
-const LEAST_TEXT_COLUMNS = 12;
+const LEAST_TEXT_COLUMNS = 10;
 const GAP = "  ";
 const ELLIPSIS = "…";
 const NOTHING = "-";
@@ -89,9 +89,7 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
     if (dropped === undefined) break;
     chosen.splice(chosen.indexOf(dropped), 1);
   }
-  for (const kind of ["text", "name"] as const) {
-    shrink(chosen.filter(({ column }) => column.kind === kind), chosen, limit);
-  }
+  shrink(chosen, limit);
   return chosen;
 }
 
@@ -105,9 +103,9 @@ function leastImportant(columns: readonly Measured[]): Measured | undefined {
   );
 }
 
-/** Makes the widest of some columns narrower, cell by cell, until all of them fit or can give no more. */
-function shrink(columns: readonly Measured[], all: readonly Measured[], limit: number): void {
-  for (let over = total(all, ({ width }) => width) - limit; over > 0; over--) {
+/** Makes the widest of the names and texts narrower, cell by cell, until all of them fit or can give no more. */
+function shrink(columns: readonly Measured[], limit: number): void {
+  for (let over = total(columns, ({ width }) => width) - limit; over > 0; over--) {
     const [widest] = columns.filter((column) => column.width > floorOf(column)).sort((a, b) => b.width - a.width);
     if (widest === undefined) return;
     widest.width--;
@@ -159,13 +157,16 @@ function takeCells(characters: readonly string[], cells: number): string[] {
   return taken;
 }
 
-/** Text in lines of at most so many cells, broken between words alone: a longer word has a line of its own. */
-export function wrapText(text: string, columns: number): string[] {
+/**
+ * Text in lines of at most so many cells, the first of at most `firstColumns`, broken between words alone: a longer word has
+ * a line of its own.
+ */
+export function wrapText(text: string, columns: number, firstColumns: number = columns): string[] {
   const lines: string[] = [];
   let current = "";
   for (const word of text.split(" ")) {
     const longer = current === "" ? word : `${current} ${word}`;
-    if (current !== "" && widthOf(longer) > columns) {
+    if (current !== "" && widthOf(longer) > (lines.length === 0 ? firstColumns : columns)) {
       lines.push(current);
       current = word;
     } else current = longer;

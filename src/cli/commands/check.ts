@@ -9,7 +9,7 @@ import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatCount, printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, printable, writeJson, writeParagraph } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -101,16 +101,16 @@ async function writeReport(
   for (const error of report.errors) await writeFinding("Error", error, stdout);
   if (options.quiet) return;
   for (const note of report.notes) await writeFinding("Note", note, stdout);
-  if (report.errors.length === 0) await writeLine(stdout, okLine(report, seconds));
-  else if (report.repairs.length > 0) await writeLine(stdout, repairLine(report));
+  if (report.errors.length === 0) await writeParagraph(stdout, okLine(report, seconds));
+  else if (report.repairs.length > 0) await writeParagraph(stdout, repairLine(report));
 }
 
 async function writeFinding(severity: string, finding: CheckFinding, stdout: CliContext["stdout"]): Promise<void> {
   const { text, advice, backups, paths } = finding;
-  await writeLine(stdout, printable(`${severity}: ${text}`));
-  for (const { series, id } of backups) await writeLine(stdout, printable(`  hits ${series}@${shortId(id)}`));
-  for (const path of paths) await writeLine(stdout, printable(`  in ${path}`));
-  await writeLine(stdout, printable(`  to do: ${advice}`));
+  await writeParagraph(stdout, printable(`${severity}: ${text}`));
+  for (const { series, id } of backups) await writeParagraph(stdout, printable(`  hits ${series}@${shortId(id)}`));
+  for (const path of paths) await writeParagraph(stdout, printable(`  in ${path}`));
+  await writeParagraph(stdout, printable(`  to do: ${advice}`));
 }
 
 function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, seconds: number): string {

@@ -45,7 +45,7 @@ const NOTE: HelpNotes = {
     'Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once. SIGTERM and SIGINT ' +
     "end the server after the requests under way, with exit code 0; a second one ends it at once.",
   ],
-  examples: [["agent serve --path /srv/backup --listen :8000 --tls --private-repos --append-only"]],
+  examples: [["agent serve --path /srv/backup --listen :8000 --tls --append-only"]],
 };
 
 /** The command's specification. */
