@@ -122,6 +122,19 @@ Deno.test("harder compression stores less, no compression stores all", async () 
   );
 });
 
+Deno.test("a time in the future is warned of before the stream is read", async () => {
+  await using box = await sandbox();
+  const outcome = await box.shell(
+    `("$AGENT" put s --time 2999-01-01T00:00Z -- sh -c 'sleep 0.3; echo read >&2; echo data') 2>&1 >/dev/null`,
+  );
+  assert.match(outcome.stdout, /^agent: warning: --time [^\n]+ lies in the future [^\n]+\nread\n/);
+  assert.equal(outcome.exitCode, ExitCode.done);
+  const past = await box.agent(["put", "s", "-q", "--time", "2026-08-30 03:17:02 +02:00"], { stdin: "x" });
+  assert.deepEqual([past.exitCode, past.stderr], [ExitCode.done, ""]);
+  const [, row] = (await box.json(["ls"])).map(({ started }) => started).sort().reverse();
+  assert.equal(row, "2026-08-30T01:17:02Z");
+});
+
 Deno.test("an empty stream is a failure of its source, unless it is allowed", async () => {
   await using box = await sandbox();
   assertFails(await box.agent(["put", "s"]), ExitCode.source, /the stream is empty; --allow-empty permits that/);
