@@ -57,8 +57,13 @@ async function screenOf(args: readonly string[], width: number, world: FakeWorld
     askSecret: () => Promise.resolve(undefined),
   };
   const exitCode = await runCommandLine(args, context);
-  const shown = `$ agent ${args.join(" ")}\n${stdout.text}${stderr.text.replaceAll(/\r\x1b\[K[^\r]*?(?=\r|$)/g, "")}`;
+  const shown = `$ agent ${args.join(" ")}\n${stdout.text}${withoutProgress(stderr.text)}`;
   return exitCode === 0 ? shown : `${shown}exit code ${exitCode}\n`;
+}
+
+/** Lines of progress are written over; the last thing written is there to stay. */
+function withoutProgress(text: string): string {
+  return text.split("\r\x1b[K").at(-1)!;
 }
 
 /** Everything that another run, zone or version would show otherwise, in the same width. */

@@ -65,7 +65,7 @@ Deno.test("forget shows what it would do, does it, and what is left restores", a
       /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 \+00:00 +daily +- +keep +weekly backup$/,
     );
     assert.match(rows[1]!, / +remove$/);
-    assert.match(rows[3]!, / +keep +last snapshot, weekly snapshot$/);
+    assert.match(rows[3]!, / +keep +last backup, weekly backup$/);
     assert.equal(stderr, "Would remove 2 of 4 backups; agent prune frees what only they used\n");
   });
 
