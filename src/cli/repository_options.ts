@@ -14,7 +14,7 @@ import {
   storeSettings,
   withNetworkOptions,
 } from "./network_options.ts";
-import { printable, writeLine } from "./output.ts";
+import { writeWarning } from "./warning.ts";
 import { decodeTextFile, trimWhiteSpace } from "./password/decode.ts";
 import { passwordAccess, type PasswordOptions } from "./password/sources.ts";
 import { readFileBytes } from "./text_file.ts";
@@ -62,7 +62,7 @@ function cacheOf(url: string, options: RepositoryOptions, context: CliContext): 
   if (options.noCache || !isRemote(url)) return undefined;
   const directory = cacheDirectory(options.cacheDir, context.env);
   if (directory === undefined) return undefined;
-  const onProblem = ({ message }: Error) => void writeLine(context.stderr, `agent: ${printable(message)}`);
+  const onProblem = ({ message }: Error) => void writeWarning(message, options, context.stderr);
   return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
 }
 

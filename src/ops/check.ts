@@ -148,7 +148,7 @@ class CheckRun {
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
     await checkBackups({ ...this.#context("backups"), repository: indexed, streams }, backups, trees);
-    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, blobThreads }, streams);
+    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, world: this.#world }, streams);
     return {
       snapshots: snapshots.length,
       trees: trees.count,

@@ -15,6 +15,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import type { TreeCheckContext } from "../repository/check_trees.ts";
 import { findNode, subtreeOf } from "../repository/trees.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
+import type { World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 
 /** A stream as one manifest has it. */
@@ -78,8 +79,7 @@ async function contentKey(node: Node, reader: NodeReader): Promise<string> {
 
 /** What reading streams takes. */
 export interface StreamCheckContext extends TreeCheckContext {
-  /** How many threads open blobs. */
-  readonly blobThreads: number;
+  readonly world: Pick<World, "blobThreads">;
 }
 
 /** How much was read. */
@@ -101,7 +101,7 @@ export async function checkStreams(
   // Threads cost a tenth of a second.
   if (streams.length === 0) return { count: 0, bytes: 0 };
   const damaged = context.findings.damagedSnapshots;
-  const threads = new PipelineThreads(context.blobThreads);
+  const threads = new PipelineThreads(context.world.blobThreads);
   try {
     await threads.configure(context.repository.keys, "off");
     let done = 0;

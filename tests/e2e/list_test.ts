@@ -142,3 +142,33 @@ programTest({
     await box.ok(["check"]);
   },
 });
+
+programTest({
+  name: "names that play with the terminal are shown by escapes, and say the same in JSON",
+  needs: ["restic"],
+  async fn({ restic }) {
+    await using box = await sandbox();
+    const args = ["-r", box.repo, "--no-cache", "-p", box.join("password"), "-q"];
+    const host = "db\x1b[2J\u202e\u009b1m\u200b漢字";
+    await using backup = box.startProgram(restic, [
+      "backup",
+      ...args,
+      "--host",
+      host,
+      "--stdin",
+      "--stdin-filename",
+      "db.sql",
+    ]);
+    await backup.write("from restic\n");
+    await backup.closeInput();
+    assert.equal((await backup.outcome()).exitCode, 0);
+    const shown = "db\\x1b[2J\\u202e\\u009b1m\\u200b漢字";
+    for (const command of [["ls"], ["show", "db.sql"], ["status"]]) {
+      const text = await box.ok(command);
+      assert.ok(text.includes(shown), text);
+    }
+    const json = await box.ok(["ls", "--json"]);
+    assert.match(json, /^[\x20-\x7e漢字\n]+$/);
+    assert.equal(JSON.parse(json).host, host);
+  },
+});

@@ -5,7 +5,7 @@ import type { BlobId } from "../../src/base/id.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import type { AgentSnapshotInfo } from "../../src/format/agent_info.ts";
 import type { Manifest } from "../../src/format/manifest.ts";
-import { makeNode } from "../../src/format/node.ts";
+import { makeNode, type Node } from "../../src/format/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { encodeTree } from "../../src/format/tree.ts";
@@ -228,4 +228,31 @@ Deno.test("streams of damaged blobs are told once, by their packs", async () => 
   await replace(checked.store, fileOf(await packWithDataOf(checked, "blog")), flipBit(100));
   const { errors } = await checkStore(checked, { readData: true });
   deepEqual(errors.map(({ kind }) => kind), ["pack"]);
+});
+
+Deno.test("parts of a long stream in another order are found by the digests alone", async () => {
+  const checked = await threeBackups();
+  const series = parseSeries("long");
+  const limits = { partLimits: { single: 40, least: 20, most: 40 } };
+  const request = { series, chunkAverage: 1024 };
+  await putBytes(accessTo(checked.store), checked.world, noise(150_000, "long"), request, limits);
+  const sound = await checkStore(checked, { readData: true });
+  deepEqual([sound.errors, sound.streamsRead], [[], 4]);
+  const { snapshots } = await loadSnapshots(checked.repository.files);
+  const { id, snapshot } = snapshots.find(({ snapshot }) => snapshot.agent?.series === "long")!;
+  const repository = await indexed(checked);
+  const save = async (nodes: readonly Node[]) =>
+    encodeHex(await write(checked, (writer) => writer.addPlaintext("tree", encodeTree(nodes)))) as BlobId;
+  const nodes = await readTree(repository, snapshot.tree);
+  const directory = nodes.find(({ type }) => type === "dir")!;
+  const [stream] = await readTree(repository, subtreeOf(directory));
+  const [first, second, ...others] = await readTree(repository, subtreeOf(stream!)) as [Node, Node, ...Node[]];
+  const swapped = [{ ...first, subtree: second.subtree }, { ...second, subtree: first.subtree }, ...others];
+  const streams = await save([{ ...stream!, subtree: await save(swapped) }]);
+  await addSnapshot(checked, nodes.map((node) => node === directory ? { ...node, subtree: streams } : node), snapshot);
+  await checked.store.remove({ kind: "snapshot", name: id });
+  deepEqual((await checkStore(checked)).errors, []);
+  const { errors } = await checkStore(checked, { readData: true });
+  deepEqual(errors.map(({ paths }) => paths), [["long/data"]]);
+  match(errors[0]!.text, /has MD5 .*; SHA-256 .*, its manifest says/);
 });

@@ -1,6 +1,6 @@
 /** A store that cannot be closed, in every use case: what was done still comes out, and what failed is what is told. */
 import assert from "node:assert/strict";
-import { AgentError, SourceError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";
+import { type AgentError, SourceError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";
 import { openStorage } from "../../src/mod.ts";
 import { type RepositoryAccess, withLock, type World } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";

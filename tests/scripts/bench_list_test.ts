@@ -15,7 +15,9 @@ Deno.test("the repository that listings are measured on is sound, and one chain 
   await makeChain(box.repo, "bench", SHAPE, new Date(Date.UTC(2026, 0, 1)));
   const access = () => accessTo(openLocalStore(box.repo, { random: seededRandom("bench") }), "bench");
   const signal = new AbortController().signal;
-  const { errors } = await check(access(), fakeWorld(), { signal, noLock: true, readData: true });
+  // All packs, and not the streams: what is measured never looks at their digests.
+  const readData = { kind: "share", percent: 100 } as const;
+  const { errors } = await check(access(), fakeWorld(), { signal, noLock: true, readData });
   assert.deepEqual(errors, []);
   const { members } = await drawChains(access(), { selector: "prod/shop", all: false }, fakeWorld());
   assert.deepEqual(members.map(({ level, fit }) => [level, fit]), [0, 1, 2, 3, 4].map((level) => [level, true]));

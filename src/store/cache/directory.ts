@@ -6,6 +6,7 @@ import { REPOSITORY_FOLDERS } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
 import { addressPath } from "./address.ts";
 import { kindOfName } from "./entry.ts";
+import { ownerOf, ownUid } from "./ownership.ts";
 import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
 
 /** How many files or folders are asked about at once. */
@@ -13,20 +14,27 @@ const FILES_AT_ONCE = 32;
 
 /**
  * What lies in a cache directory, by repository; nothing where there is no such directory. Files and folders that no cache
- * has written are passed over. Throws `StoreError` where it cannot be read.
+ * has written are passed over, and repositories that are not wanted. Throws `StoreError` where it cannot be read.
  */
-export async function scanCache(directory: string): Promise<CachedRepository[]> {
+export async function scanCache(
+  directory: string,
+  isWanted: (id: string) => Promise<boolean> = () => Promise.resolve(true),
+): Promise<CachedRepository[]> {
   const repositories: CachedRepository[] = [];
   for (const id of (await namesIn(directory)).filter(isId).sort()) {
-    repositories.push({ id, files: await scanRepository(`${directory}/${id}`) });
+    if (await isWanted(id)) repositories.push({ id, files: await scanRepository(`${directory}/${id}`) });
   }
   return repositories;
 }
 
-/** Removes the files that exceed the limit, and what dead writers left. Throws `StoreError` where that fails. */
+/**
+ * Removes the files that exceed the limit, and what dead writers left; folders of other users are passed over. Throws
+ * `StoreError` where that fails.
+ */
 export async function evict(options: { directory: string; limitBytes: number; clock: Clock }): Promise<void> {
   const { directory, limitBytes, clock } = options;
-  const files = (await scanCache(directory)).flatMap((repository) => repository.files);
+  const isOwn = async (id: string) => await ownerOf(`${directory}/${id}`, ownUid()) !== "another's";
+  const files = (await scanCache(directory, isOwn)).flatMap((repository) => repository.files);
   await removeFiles(planEviction(files, limitBytes, clock.now().getTime()));
 }
 

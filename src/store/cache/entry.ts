@@ -18,6 +18,8 @@ export interface CacheEntry {
   readonly path: string;
   /** The SHA-256 of the content in hex, where the name tells it; else it follows the content. */
   readonly digest: string | undefined;
+  /** How long the content is, where the name tells it. */
+  readonly bytes?: number;
 }
 
 /** How many bytes follow the content of an entry. */
@@ -40,7 +42,7 @@ export function entryOfFile(file: FileName & { readonly kind: KeptKind }): Cache
 /** The entry of a part of a pack. */
 export function entryOfPart(pack: FileName, range: Required<ByteRange>): CacheEntry {
   checkRange(range);
-  return { path: `${relativePath(pack)}-${range.offset}-${range.length}`, digest: undefined };
+  return { path: `${relativePath(pack)}-${range.offset}-${range.length}`, digest: undefined, bytes: range.length };
 }
 
 /** What follows the content in the file of an entry. */

@@ -6,6 +6,7 @@ import { encodeHex } from "../../base/hex.ts";
 import { folderOfKind, isNameOfKind } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
 import { addressPath, readAddress } from "./address.ts";
+import { createPrivateFile, foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
 import { type CacheEntry, isIntact, type KeptKind, temporaryPath, trailerBytes, trailerOf } from "./entry.ts";
 
 /** Where copies are kept, and how many. */
@@ -21,7 +22,9 @@ export interface CacheOptions {
   readonly clock: Clock;
   /** Gives that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** Told where nothing can be kept, once, and where what is too much cannot be removed. */
+  /** Whose files these are to be; who runs the program unless a test says otherwise. */
+  readonly uid?: number | null;
+  /** Told where nothing can be kept or something is another user's, once each, and where too much cannot be removed. */
   readonly onProblem?: (problem: AgentError) => void;
 }
 
@@ -37,17 +40,23 @@ const TOUCH_AFTER_MS = 60 * 60 * 1000;
 
 /**
  * Reads and writes entries. Several processes may work in one folder: files get their names when they are whole, and one
- * that somebody else removed is a miss. Nothing is flushed, since whatever is read is verified.
+ * that somebody else removed is a miss. Nothing is flushed, since whatever is read is verified. What belongs to another
+ * user, a folder or a single file, is passed over.
  */
 export class CacheFolder {
   readonly #options: CacheOptions;
   readonly #path: string;
+  readonly #uid: number | null;
+  /** The folders that are there and this user's own. */
+  readonly #own = new Set<string>();
   #addedBytes = 0;
   #isReady = false;
   #hasFailed = false;
+  #hasToldOfForeign = false;
 
   constructor(options: CacheOptions) {
     this.#options = options;
+    this.#uid = options.uid === undefined ? ownUid() : options.uid;
     this.#path = `${options.directory}/${options.repositoryId.toLowerCase()}`;
   }
 
@@ -59,16 +68,20 @@ export class CacheFolder {
   /** The content of an entry; undefined where it is not there. One that is damaged is dropped. */
   async read(entry: CacheEntry): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = `${this.#path}/${entry.path}`;
+    if (!await this.#isOwn(dirname(path))) return undefined;
     try {
       using file = await Deno.open(path, { read: true });
       // What an open file is like needs no look at the disk, so it is not worth the way to another thread and back.
-      const { size, mtime } = file.statSync();
-      const content = new Uint8Array(Math.max(0, size - trailerBytes(entry)));
-      const trailer = new Uint8Array(trailerBytes(entry));
-      const isWhole = await fill(file, content) && await fill(file, trailer);
-      if (isWhole && isIntact(entry, content, trailer)) {
-        await this.#noteUse(file, mtime);
-        return content;
+      const found = file.statSync();
+      if (isForeign(found, this.#uid)) return this.#passOver(path);
+      if (this.#mayBeWhole(entry, found.size)) {
+        const content = new Uint8Array(found.size - trailerBytes(entry));
+        const trailer = new Uint8Array(trailerBytes(entry));
+        const isWhole = await fill(file, content) && await fill(file, trailer);
+        if (isWhole && isIntact(entry, content, trailer)) {
+          await this.#noteUse(file, found.mtime);
+          return content;
+        }
       }
     } catch {
       // Whatever keeps it from being read, the store has it; where it matters for writing, too, `write` tells.
@@ -86,9 +99,7 @@ export class CacheFolder {
     if (entry.digest !== undefined && !isIntact(entry, content, trailer)) return;
     const path = `${this.#path}/${entry.path}`;
     try {
-      await this.#makeReady();
-      await this.#create(path, [content, trailer]);
-      this.#addedBytes += bytes;
+      if (await this.#create(path, [content, trailer])) this.#addedBytes += bytes;
     } catch (thrown) {
       this.#fail(localError(thrown, "keep a copy in the cache as", path));
     }
@@ -96,12 +107,14 @@ export class CacheFolder {
 
   /** Removes an entry. */
   async drop(entry: CacheEntry): Promise<void> {
-    await Deno.remove(`${this.#path}/${entry.path}`).catch(() => {});
+    const path = `${this.#path}/${entry.path}`;
+    if (await this.#isOwn(dirname(path))) await Deno.remove(path).catch(() => {});
   }
 
   /** Removes the files of a kind that the store does not list any more. */
   async dropUnlisted(kind: KeptKind, listed: ReadonlySet<string>): Promise<void> {
     const folder = `${this.#path}/${folderOfKind(kind)}`;
+    if (!await this.#isOwn(folder)) return;
     const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name).catch((): string[] => []);
     for (const name of names) {
       if (isNameOfKind(kind, name) && !listed.has(name)) await Deno.remove(`${folder}/${name}`).catch(() => {});
@@ -115,13 +128,45 @@ export class CacheFolder {
     await file.utime(now, now).catch(() => {});
   }
 
+  /** A file of a size that none was ever written with is not read into memory. */
+  #mayBeWhole(entry: CacheEntry, bytes: number): boolean {
+    const contentBytes = bytes - trailerBytes(entry);
+    return contentBytes >= 0 && bytes <= this.#options.limitBytes && contentBytes === (entry.bytes ?? contentBytes);
+  }
+
+  /** Whether nobody else owns a folder of the repository, nor those above it up to the cache directory. */
+  async #isOwn(folder: string): Promise<boolean> {
+    for (const path of new Set([this.#options.directory, this.#path, folder])) {
+      if (this.#own.has(path)) continue;
+      const owner = await ownerOf(path, this.#uid);
+      if (owner === "another's") {
+        this.#passOver(path);
+        return false;
+      }
+      if (owner === "own") this.#own.add(path);
+    }
+    return true;
+  }
+
+  /** Makes a folder of the repository where it is missing; false where somebody else owns it. */
+  async #isReadyFor(folder: string): Promise<boolean> {
+    if (this.#own.has(folder)) return true;
+    if (!await this.#isOwn(folder)) return false;
+    await this.#makeDirectory();
+    await makePrivateFolder(folder);
+    // Somebody may have been faster.
+    return await this.#isOwn(folder);
+  }
+
   /** Makes the cache directory and its tag, once. */
-  async #makeReady(): Promise<void> {
+  async #makeDirectory(): Promise<void> {
     if (this.#isReady) return;
     const { directory } = this.#options;
     await makeDirectory(directory);
+    if (!await this.#isOwn(directory)) return;
     try {
-      await Deno.writeTextFile(`${directory}/${TAG_NAME}`, TAG_TEXT, { createNew: true, mode: 0o644 });
+      using file = await createPrivateFile(`${directory}/${TAG_NAME}`);
+      await writeAll(file, new TextEncoder().encode(TAG_TEXT));
     } catch (thrown) {
       if (osCode(thrown) !== "EEXIST") throw thrown;
     }
@@ -138,31 +183,41 @@ export class CacheFolder {
     await this.#create(path, [new TextEncoder().encode(`${address}\n`)]).catch(() => {});
   }
 
-  async #create(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  /** Writes a file; false where its folder is another user's. */
+  async #create(path: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    const folder = dirname(path);
+    if (!await this.#isReadyFor(folder)) return false;
     try {
       await this.#writeAtomically(path, parts);
     } catch (thrown) {
       if (osCode(thrown) !== "ENOENT") throw thrown;
-      await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      // Whoever tidies the cache up removes folders that are empty at that moment.
+      this.#own.clear();
+      this.#isReady = false;
+      if (!await this.#isReadyFor(folder)) return false;
       await this.#writeAtomically(path, parts);
     }
+    return true;
   }
 
   async #writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
     const { clock, random } = this.#options;
     const temporary = temporaryPath(path, encodeHex(random(8)));
     const now = clock.now();
-    using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
+    using file = await createPrivateFile(temporary);
     try {
-      for (const part of parts) {
-        for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-      }
+      for (const part of parts) await writeAll(file, part);
       await file.utime(now, now);
       await Deno.rename(temporary, path);
     } catch (thrown) {
       await Deno.remove(temporary).catch(() => {});
       throw thrown;
     }
+  }
+
+  #passOver(path: string): undefined {
+    if (!this.#hasToldOfForeign) this.#options.onProblem?.(foreignProblem(path));
+    this.#hasToldOfForeign = true;
   }
 
   #fail(problem: AgentError): void {
@@ -175,12 +230,16 @@ export class CacheFolder {
 /** Makes the cache directory and those above it, where they are missing. */
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    await makePrivateFolder(path);
   } catch (thrown) {
     if (osCode(thrown) !== "EEXIST") throw thrown;
     const message = `Cannot keep copies in the cache directory "${path}": it is not a folder; name another one`;
     throw new StoreError(message, { cause: thrown });
   }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 /** Fills all of `target`; false where the file ends before. */

@@ -1,5 +1,6 @@
 /** The cache: what is kept, for how long, and that it never gives anything wrong or gets in the way. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import { type AgentError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
 import { withCache } from "../../../src/store/cache/cached_store.ts";
 import type { CacheOptions } from "../../../src/store/cache/folder.ts";
@@ -175,6 +176,46 @@ Deno.test("a damaged copy is noticed, dropped and read from the store again", as
   }
 });
 
+Deno.test("damage in any byte of any kind of copy, and any other length, is found and read from the store again", async () => {
+  await using fixture = await cacheFixture();
+  const content = bytesOf(60, 5);
+  const snapshot = fileOf("snapshot", content);
+  const index = fileOf("index", content);
+  const pack = fileOf("pack", content);
+  const range = { offset: 10, length: 40 };
+  for (const file of [snapshot, index, pack]) await fixture.remote.put(file, [content]);
+  const readAll = async (store: BlobStore) => [
+    await store.get(snapshot),
+    await store.get(index),
+    await store.get(pack, range, { keep: true }),
+  ];
+  const uncached = await readAll(fixture.remote);
+  await readAll(fixture.session().store);
+  const kept = (await keptFiles(fixture.folder)).map((path) => `${fixture.folder}/${path}`);
+  assert.equal(kept.length, 3);
+  for (const path of kept) {
+    const whole = await Deno.readFile(path);
+    const damages = [
+      ...Array.from(whole, (_, at) => [0x01, 0x80].map((bit) => whole.map((byte, i) => i === at ? byte ^ bit : byte)))
+        .flat(),
+      ...Array.from(whole, (_, length) => whole.slice(0, length)),
+      ...[1, 31, 32, 33, 5000].map((more) => new Uint8Array([...whole, ...bytesOf(more)])),
+      new Uint8Array([...whole, ...whole]),
+    ];
+    for (const damaged of damages) {
+      await Deno.writeFile(path, damaged);
+      const { store, requests } = fixture.session();
+      assert.deepEqual(await readAll(store), uncached);
+      assert.equal(requests().length, 1);
+      assert.deepEqual(await Deno.readFile(path), whole, "a good copy takes its place");
+    }
+    // A length that none was written with, such as a sparse file of a terabyte, is not read into memory.
+    await Deno.truncate(path, 2 ** 40);
+    assert.deepEqual(await readAll(fixture.session().store), uncached);
+  }
+  assert.deepEqual(fixture.problems, []);
+});
+
 async function keptFiles(folder: string): Promise<string[]> {
   return (await filesBelow(folder)).filter((path) => !/(^|\/)address$/.test(path)).sort();
 }
@@ -220,6 +261,84 @@ Deno.test("files are private, the directory is tagged, nothing half written stay
   for (const path of [fixture.directory, fixture.folder, `${fixture.folder}/snapshots`]) {
     assert.equal(await modeOf(path), 0o700);
   }
+});
+
+Deno.test("files and folders are private whatever the umask", async () => {
+  for (const umask of [0o000, 0o022, 0o077, 0o777]) {
+    await using fixture = await cacheFixture();
+    const { store } = fixture.session();
+    const before = Deno.umask(umask);
+    try {
+      await store.put(SNAPSHOT, [CONTENT]);
+      await store.put(PACK, [CONTENT]);
+      await store.get(PACK, RANGE, { keep: true });
+    } finally {
+      Deno.umask(before);
+    }
+    const modeOf = async (path: string) => (await Deno.lstat(path)).mode! & 0o777;
+    const files = (await filesBelow(fixture.directory)).map((path) => `${fixture.directory}/${path}`);
+    assert.equal(files.length, 4);
+    for (const path of files) assert.equal(await modeOf(path), 0o600, path);
+    for (let path = files[0]!; path !== fixture.directory; path = dirname(path)) {
+      assert.equal(await modeOf(dirname(path)), 0o700, path);
+    }
+    assert.deepEqual(fixture.problems, []);
+  }
+});
+
+Deno.test("a folder of another user is passed over, and told once", async () => {
+  await using fixture = await cacheFixture({ uid: Deno.uid()! + 1 });
+  await fixture.remote.put(SNAPSHOT, [CONTENT]);
+  await Deno.mkdir(`${fixture.folder}/snapshots`, { recursive: true });
+  await Deno.writeFile(`${fixture.folder}/snapshots/${SNAPSHOT.name}`, CONTENT);
+  const { store, requests } = fixture.session();
+  for (const _ of [1, 2]) assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
+  assert.equal(requests().length, 2, "nothing of it is used");
+  await store.put(fileOf("index", CONTENT), [CONTENT]);
+  await store.remove(SNAPSHOT);
+  await listing(store, "snapshot");
+  await store.close();
+  assert.deepEqual(await keptFiles(fixture.directory), [`${REPOSITORY}/snapshots/${SNAPSHOT.name}`]);
+  assert.deepEqual(fixture.problems.map(({ message }) => message), [
+    `The cache passes over "${fixture.directory}": it belongs to another user; name another directory with --cache-dir`,
+  ]);
+});
+
+const isRoot = Deno.uid() === 0;
+
+Deno.test({
+  name: `a file, or a folder within, of another user is passed over${
+    isRoot ? "" : " (skipped: only root gives files away)"
+  }`,
+  ignore: !isRoot,
+  async fn() {
+    await using fixture = await cacheFixture();
+    const { store: first } = fixture.session();
+    await first.put(SNAPSHOT, [CONTENT]);
+    const path = `${fixture.folder}/snapshots/${SNAPSHOT.name}`;
+    await Deno.chown(path, 12345, 12345);
+    const { store, requests } = fixture.session();
+    assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
+    assert.deepEqual(requests(), ["get snapshot"]);
+    assert.match(fixture.problems[0]!.message, new RegExp(`passes over "${path}"`));
+    assert.equal((await Deno.stat(path)).uid, 0, "a copy of one's own takes its place");
+    await Deno.chown(`${fixture.folder}/snapshots`, 12345, 12345);
+    const later = fixture.session();
+    for (const _ of [1, 2]) assert.deepEqual(await later.store.get(SNAPSHOT), CONTENT);
+    assert.equal(later.requests().length, 2);
+    assert.match(fixture.problems[1]!.message, /passes over ".*snapshots"/);
+  },
+});
+
+Deno.test("folders that were tidied away meanwhile are made again", async () => {
+  await using fixture = await cacheFixture();
+  const { store } = fixture.session();
+  await store.put(SNAPSHOT, [CONTENT]);
+  await Deno.remove(fixture.directory, { recursive: true });
+  const other = bytesOf(10, 3);
+  await store.put(fileOf("snapshot", other), [other]);
+  assert.deepEqual(await keptFiles(fixture.folder), [`snapshots/${fileOf("snapshot", other).name}`]);
+  assert.deepEqual(fixture.problems, []);
 });
 
 /** Puts snapshots of 1000 bytes, one for each seed, an hour apart. */

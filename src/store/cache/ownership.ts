@@ -1,0 +1,64 @@
+/** Whose a cache is, and who may look into it: nobody but the user who runs the program. */
+import { dirname } from "node:path/posix";
+import { DeniedError } from "../../base/errors.ts";
+import { osCode } from "../local_errors.ts";
+
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+/** Who runs the program; null on systems without such numbers. */
+export function ownUid(): number | null {
+  return Deno.uid();
+}
+
+/** Whether somebody else owns what an open file, or `lstat`, tells of. */
+export function isForeign(found: Pick<Deno.FileInfo, "uid">, uid: number | null): boolean {
+  return uid !== null && found.uid !== null && found.uid !== uid;
+}
+
+/** Who owns a folder and the link that may stand for it; undefined where there is none, or nobody says. */
+export async function ownerOf(path: string, uid: number | null): Promise<"own" | "another's" | undefined> {
+  const found = await Deno.lstat(path).catch(() => undefined);
+  if (found === undefined) return undefined;
+  const behind = found.isSymlink ? await Deno.stat(path).catch(() => undefined) : found;
+  if (isForeign(found, uid) || (behind && isForeign(behind, uid))) return "another's";
+  return behind && "own";
+}
+
+/** What is told of something that is passed over. */
+export function foreignProblem(path: string): DeniedError {
+  return new DeniedError(
+    `The cache passes over "${path}": it belongs to another user; name another directory with --cache-dir`,
+  );
+}
+
+/** Makes a folder and those above it that are missing, each for its owner alone, whatever the umask. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { mode: FOLDER_MODE });
+  } catch (thrown) {
+    if (osCode(thrown) === "EEXIST" && (await Deno.stat(path)).isDirectory) return;
+    if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
+    await makePrivateFolder(dirname(path));
+    return await makePrivateFolder(path);
+  }
+  await setMode(path, FOLDER_MODE);
+}
+
+/** Makes a file that is not there, for its owner alone, whatever the umask. */
+export async function createPrivateFile(path: string): Promise<Deno.FsFile> {
+  const file = await Deno.open(path, { write: true, createNew: true, mode: FILE_MODE });
+  try {
+    // Mostly the mode is right already, and what an open file is like needs no look at the disk.
+    if (((file.statSync().mode ?? FILE_MODE) & 0o777) !== FILE_MODE) await setMode(path, FILE_MODE);
+    return file;
+  } catch (thrown) {
+    file.close();
+    throw thrown;
+  }
+}
+
+/** A filesystem without modes shows all files alike; what is kept is sealed as in the store. */
+async function setMode(path: string, mode: number): Promise<void> {
+  await Deno.chmod(path, mode).catch(() => {});
+}
