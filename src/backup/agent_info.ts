@@ -6,8 +6,16 @@ import type { Rfc3339 } from "../format/time.ts";
 import { givenName } from "./backup_name.ts";
 import { streamFacts } from "./stream_facts.ts";
 
-/** The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. */
-export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339): AgentSnapshotInfo {
+/**
+ * The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. What the backup
+ * added to the store, in bytes, is known when all of it was written; without it the manifest's count has to do.
+ */
+export function agentInfo(
+  manifest: Manifest,
+  id: ManifestId,
+  modified: Rfc3339,
+  storedBytes: number = manifest.stats.bytesStored,
+): AgentSnapshotInfo {
   const guards = manifest.files.map(({ guard }) => guard);
   const name = givenName(manifest);
   return {
@@ -21,7 +29,7 @@ export function agentInfo(manifest: Manifest, id: ManifestId, modified: Rfc3339)
     ...(name !== undefined && { name }),
     size: manifest.stats.bytesRead,
     added: manifest.stats.bytesAdded,
-    stored: manifest.stats.bytesStored,
+    stored: storedBytes,
     files: manifest.files.length,
     complete: completeness(guards),
     guard: guards[0]?.format ?? "none",

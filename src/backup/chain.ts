@@ -30,7 +30,9 @@ export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMe
   const passed = new Set<string>();
   for (let current: Backup | undefined = last; current !== undefined;) {
     if (passed.has(current.id)) {
-      throw new IntegrityError(`Broken chain: the parents of backup ${last.id} go round in a circle at ${current.id}`);
+      throw new IntegrityError(
+        `Broken chain: the parents of backup ${last.id} go round in a circle at ${current.id}; begin another chain with "agent put --level full"`,
+      );
     }
     passed.add(current.id);
     newestFirst.push(memberOf(current));
@@ -59,7 +61,7 @@ export function assertFollows(backup: Backup, parent: Backup): void {
   if (follows(backup, parent)) return;
   const { id, info } = backup;
   throw new IntegrityError(
-    `Broken chain: backup ${id} of level ${info?.level} follows one of level ${parent.info?.level}`,
+    `Broken chain: backup ${id} of level ${info?.level} follows one of level ${parent.info?.level}; begin another chain with "agent put --level full"`,
   );
 }
 

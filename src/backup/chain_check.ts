@@ -38,6 +38,8 @@ export interface MemberCheck {
   readonly state: MemberState;
   /** What is wrong, naming the member; null in the first three states. */
   readonly problem: string | null;
+  /** The same without the member's name. */
+  readonly reason: string | null;
 }
 
 /** A member of a chain and how it is. */
@@ -76,7 +78,7 @@ export async function checkMembers(
   const results: ReadMember[] = [];
   await mapConcurrently([...members.entries()], MEMBERS_AT_ONCE, async ([position, { backup }]) => {
     results[position] = backup === null
-      ? { state: "gone", problem: null, manifest: null }
+      ? { state: "gone", problem: null, reason: null, manifest: null }
       : await readMember(repository, backup, known);
   });
   return results;
@@ -88,7 +90,7 @@ async function readMember(
   known: ReadonlySet<string>,
 ): Promise<ReadMember> {
   const { info, id, damage } = backup;
-  if (info === null && damage === null) return { state: "foreign", problem: null, manifest: null };
+  if (info === null && damage === null) return { state: "foreign", problem: null, reason: null, manifest: null };
   const refuse = (state: MemberState, reason: string) => ({ ...failed(state, backup, reason), manifest: null });
   if (info === null) return refuse("unreadable", damage!);
   try {
@@ -106,7 +108,7 @@ async function readMember(
     if (problem !== null) return refuse("changed", problem);
     if (damage !== null) return refuse("damaged", damage);
     if (!areThere(streams, repository)) return refuse("missing", "its tree does not hold its streams");
-    return { state: "ok", problem: null, manifest };
+    return { state: "ok", problem: null, reason: null, manifest };
   } catch (error) {
     if (error instanceof IntegrityError) return refuse("unreadable", error.message);
     throw error;
@@ -119,7 +121,7 @@ function areThere(streams: Node | undefined, { index }: IndexedRepository): bool
 }
 
 function failed(state: MemberState, { series, id }: Backup, reason: string): MemberCheck {
-  return { state, problem: `${series}@${shortId(id)}: ${reason}` };
+  return { state, problem: `${series}@${shortId(id)}: ${reason}`, reason };
 }
 
 /** What does not fit between a member and the one below it, whose id may be that of a base further down. */

@@ -38,6 +38,7 @@ export interface CommitRequest {
   readonly identity: Identity;
   readonly programVersion: string;
   readonly streams: readonly WrittenStream[];
+  /** Its `bytesStored` is filled in. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
   readonly parent: Backup | undefined;
@@ -57,16 +58,22 @@ export interface Committed {
 
 /** Commits. Throws what the store, `confirm` and `confirmHeld` throw; nothing is committed then. */
 export async function commitBackup(request: CommitRequest): Promise<Committed> {
-  const { repository, writer, manifest } = request;
+  const { repository, writer } = request;
+  const { tree: seriesTree, modified } = await saveSeriesTree(request);
+  const manifest = withBytesStored(request.manifest, writer.blobBytes);
   const text = encodeManifest(manifest);
   const manifestId = sha256Hex(text) as ManifestId;
-  const { tree: seriesTree, modified } = await saveSeriesTree(request);
   const root = await saveRoot(request, seriesTree, modified, text);
   await writer.finish();
   await request.confirm();
-  const snapshot = snapshotOf(request, { manifestId, manifestBytes: text.length, root, modified });
+  const snapshot = snapshotOf({ ...request, manifest }, { manifestId, manifestBytes: text.length, root, modified });
   const id = await saveSnapshotUnderLock(repository.files, snapshot, request);
   return { backup: backupOf({ id, snapshot }), manifest };
+}
+
+/** A manifest cannot count itself, nor what leads to it: the snapshot counts all. */
+function withBytesStored(manifest: Manifest, bytesStored: number): Manifest {
+  return { ...manifest, stats: { ...manifest.stats, bytesStored } };
 }
 
 /**
@@ -207,10 +214,10 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
       dataBlobs: stats.blobsNew,
       treeBlobs: 0,
       dataAdded: stats.bytesAdded,
-      dataAddedPacked: writer.totals.bytes,
+      dataAddedPacked: writer.storedBytes,
       totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
       totalBytesProcessed: stats.bytesRead + manifestBytes,
     },
-    agent: { ...agentInfo(manifest, manifestId, modified), tree: root },
+    agent: { ...agentInfo(manifest, manifestId, modified, writer.storedBytes), tree: root },
   };
 }

@@ -2,6 +2,8 @@
  * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there, or
  * lacks a kind of dump that was in it, is refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
  */
+import { formatLocalTime } from "../base/local_time.ts";
+import { timestampToDate } from "../format/time.ts";
 import { shortId } from "../base/id.ts";
 import { dumpsOf } from "../guard/recognition.ts";
 import { type EarlierStream, rankOf } from "./stream_facts.ts";
@@ -46,6 +48,6 @@ function describe(format: string): string {
 }
 
 function before({ id, started, format, size }: EarlierStream): string {
-  const backup = `backup ${shortId(id)} (${started})`;
+  const backup = `backup ${shortId(id)} (${formatLocalTime(timestampToDate(started))})`;
   return size === null ? `one of ${backup} may have been ${format}` : `that of ${backup} was ${format}`;
 }

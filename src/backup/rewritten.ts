@@ -62,10 +62,14 @@ export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promi
 }
 
 async function withSummaryOf(manifest: Manifest, backup: Backup, repository: IndexedRepository): Promise<Backup> {
-  const { snapshot: { tree }, series } = backup;
+  const { snapshot, series } = backup;
+  const { tree } = snapshot;
   const id = sha256Hex(encodeManifest(manifest)) as ManifestId;
   const streams = await findNode(repository, tree, series);
-  return { ...backup, id, info: { ...agentInfo(manifest, id, streams?.mtime ?? manifest.started), tree } };
+  // restic keeps the summary, which has all that was stored, and knows nothing of ours.
+  const storedBytes = snapshot.summary?.dataAddedPacked;
+  const recovered = agentInfo(manifest, id, streams?.mtime ?? manifest.started, storedBytes);
+  return { ...backup, id, info: { ...recovered, tree } };
 }
 
 /**

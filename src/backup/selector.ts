@@ -1,8 +1,10 @@
 /** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { compareTimestamps, isRfc3339 } from "../format/time.ts";
+import { formatLocalTime, parseLocalTime } from "../base/local_time.ts";
+import { compareTimestamps, timestampToDate } from "../format/time.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
+import { isOrLiesBelow, unknownName } from "./unknown_names.ts";
 import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "./backup.ts";
 
 /** The backup whose id begins so. */
@@ -26,8 +28,6 @@ export type Selector =
   | { readonly series: null; readonly pick: IdPick };
 
 const ID_PREFIX = /^[0-9a-f]{4,64}$/;
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?$/;
 
 /** Takes a selector apart; throws `UsageError`. Times without a zone are the machine's own; a day means its end. */
 export function parseSelector(text: string): Selector {
@@ -41,23 +41,13 @@ export function parseSelector(text: string): Selector {
 
 function parsePick(text: string, whole: string): SelectorPick {
   if (text === "latest") return { kind: "latest" };
-  if (DATE.test(text)) return { kind: "time", asOf: dateOf(`${text}T23:59:59.999`, whole) };
-  const time = TIME.exec(text);
-  if (time) return { kind: "time", asOf: dateOf(`${time[1]}T${time[2]}${time[3] ?? ""}`, whole) };
+  const asOf = parseLocalTime(text, "end");
+  if (asOf === "never") throw new UsageError(`Not a backup: "${whole}": there is no such time in any calendar`);
+  if (asOf !== "unknown") return { kind: "time", asOf };
   if (ID_PREFIX.test(text)) return { kind: "id", prefix: text };
   throw new UsageError(
     `Not a backup: "${whole}": behind the @ goes "latest", an id of at least 4 digits, or a time such as 2026-08-30T12:00`,
   );
-}
-
-function dateOf(text: string, whole: string): Date {
-  const date = new Date(text);
-  // Left to itself, Date takes 30 February for 2 March.
-  const dayExists = isRfc3339(`${text.slice(0, 10)}T00:00:00Z`);
-  if (!dayExists || Number.isNaN(date.getTime())) {
-    throw new UsageError(`Not a backup: "${whole}": there is no such time`);
-  }
-  return date;
 }
 
 /** A selector and what it was read from. */
@@ -69,7 +59,8 @@ export interface SelectorRequest {
 /**
  * The backup a selector means, among backups given oldest first. The latest is the newest by its own clock, whatever this
  * machine's says: one that is restored may have no right time yet, and must not get an older backup. Of a backup and copies
- * that restic made of it an id means the former, and so do the others where a copy is known to be damaged. Throws `UsageError` where there is none, or where an id prefix fits several.
+ * that restic made of it an id means the former, and so do the others where a copy is known to be damaged. Throws
+ * `UsageError` where there is none, or where an id prefix fits several.
  */
 export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
@@ -82,8 +73,9 @@ export function selectBackup(backups: readonly Backup[], { selector, text }: Sel
       const found = newestAsOf(withoutDamagedCopies(ofSeries), pick.asOf.getTime());
       if (found) return found;
       const oldest = ofSeries.map(({ started }) => started).reduce((a, b) => compareTimestamps(a, b) <= 0 ? a : b);
+      const oldestBegan = formatLocalTime(timestampToDate(oldest));
       throw new UsageError(
-        `No backup of "${series}" is as old as ${pick.asOf.toISOString()}; the oldest began ${oldest}`,
+        `No backup of "${series}" is as old as ${formatLocalTime(pick.asOf)}: the oldest began ${oldestBegan}`,
       );
     }
     case "id": {
@@ -150,13 +142,14 @@ function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefi
 }
 
 function noBackupMessage(series: string | null, backups: readonly Backup[]): string {
-  if (backups.length === 0) return "There is no backup in this repository yet";
-  const known = [...new Set(backups.map((backup) => backup.series))].sort();
-  const shown = known.slice(0, 5).map((name) => `"${name}"`).join(", ");
+  if (backups.length === 0) return 'There is no backup in this repository yet: "agent put" makes one';
   const isId = ID_PREFIX.test(series ?? "") &&
     backups.some(({ id, snapshotId }) => id.startsWith(series!) || snapshotId.startsWith(series!));
   if (isId) return `There is no backup of a series "${series}"; to name a backup by its id, write "@${series}"`;
-  return `There is no backup of "${series}"; there are ${shown}${
-    known.length > 5 ? ` and ${known.length - 5} more` : ""
-  }`;
+  const below = backups.filter((backup) => isOrLiesBelow(backup.series, series ?? ""));
+  const [first] = [...new Set(below.map((backup) => backup.series))].sort();
+  if (first !== undefined) {
+    return `There is no backup of "${series}" itself, but of what lies below it, such as "${first}"`;
+  }
+  return unknownName(backups, { series: [series ?? ""] })!;
 }

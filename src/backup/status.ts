@@ -42,7 +42,7 @@ export interface RunStatus {
   readonly latest: StatusEntry | null;
   /** Milliseconds since it was begun, negative where that lies in the future. */
   readonly ageMs: number | null;
-  /** That of `latest`, `ok` also where no backup of the series is judged; that of the newest where there is no good one. */
+  /** That of `latest`, `unjudged` where no backup of the series is judged; that of the newest where there is no good one. */
   readonly health: Health;
   /** How many there are. */
   readonly backups: number;
@@ -114,7 +114,7 @@ function runStatus(run: readonly StatusEntry[], { place, good, rules }: RunConte
     runType,
     latest,
     ageMs: latest === null ? null : rules.nowMs - latest.startedMs,
-    health: latest !== null && health === "unjudged" ? "ok" : health,
+    health,
     backups: run.length,
     broken: countOf("broken"),
     empty: countOf("empty"),

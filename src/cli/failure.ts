@@ -1,5 +1,5 @@
 /** How an error is told: one line for people, or one JSON object for programs, and the exit code either way. */
-import { AgentError, BugError, type ExitCode, messageOf, OverdueError } from "../base/errors.ts";
+import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, OverdueError } from "../base/errors.ts";
 import { osCode } from "../store/local_errors.ts";
 import type { CliContext } from "./context.ts";
 import { printable, writeJson, writeLine } from "./output.ts";
@@ -33,10 +33,19 @@ export async function reportFailure(
 
 /** Anything that is not ours reached the top by mistake, except what the operating system says about a file. */
 function asAgentError(thrown: unknown): AgentError {
+  if (thrown instanceof IntegrityError) return withWayOn(thrown);
   if (thrown instanceof AgentError) return thrown;
   if (isSystemError(thrown)) return new AgentError(messageOf(thrown), { cause: thrown });
   return new BugError(`This is a fault of the program, please report it with --debug: ${messageOf(thrown)}`, {
     cause: thrown,
+  });
+}
+
+/** Whoever finds damage deep down knows what is damaged, and only the whole repository can tell what that hits. */
+function withWayOn(error: IntegrityError): IntegrityError {
+  if (/; |"agent |: the list above/.test(error.message)) return error;
+  return new IntegrityError(`${error.message}; "agent check --read-data" tells what that hits and what helps`, {
+    cause: error,
   });
 }
 

@@ -1,12 +1,11 @@
 /** Text and JSON that commands put out: results on stdout, words for people on stderr. */
 import { formatSize } from "../base/size.ts";
 import type { Output } from "./context.ts";
-import { cutToWidth, padToWidth, printable, widthOf } from "./terminal_text.ts";
+import { type Column, formatTable, wrapText } from "./table.ts";
+import { printable } from "./terminal_text.ts";
 
-export { printable };
-
-/** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
-const MOST_CELL_COLUMNS = 255;
+export { formatLocalTime as formatTime } from "../base/local_time.ts";
+export { type Column, printable };
 
 const encoder = new TextEncoder();
 
@@ -35,29 +34,28 @@ export function writeJson(output: Output, value: unknown): Promise<void> {
   return writeLine(output, JSON.stringify(value));
 }
 
-/** A column of a table. */
-export interface Column {
-  readonly title: string;
-  readonly align: "left" | "right";
-}
-
-/** Rows as aligned text below titles, two spaces between columns, no spaces at the ends of lines; nothing for no rows. */
+/** Rows as aligned text below titles, as wide as a terminal is; nothing for no rows. */
 export async function writeTable(
   output: Output,
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
 ): Promise<void> {
-  if (rows.length > 0) await writeLines(output, formatTable(columns, rows));
+  if (rows.length > 0) await writeLines(output, formatTable(columns, rows, widthLimit(output)));
 }
 
-function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const shown = rows.map((row) => row.map((cell) => cutToWidth(printable(cell), MOST_CELL_COLUMNS)));
-  const widths = columns.map(({ title }, i) =>
-    shown.reduce((widest, row) => Math.max(widest, widthOf(row[i]!)), widthOf(title))
-  );
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => padToWidth(cell, widths[i]!, columns[i]!.align)).join("  ").trimEnd();
-  return [line(columns.map(({ title }) => title)), ...shown.map(line)];
+/** A sentence or more: on a terminal in lines that break between words, those below the first set in. */
+export async function writeParagraph(output: Output, text: string, indent = "  "): Promise<void> {
+  const limit = widthLimit(output);
+  if (limit === undefined) return await writeLine(output, text);
+  const [, margin, words] = /^( *)(.*)$/s.exec(printable(text))!;
+  const below = `${margin}${indent}`;
+  const lines = wrapText(words!, Math.max(1, limit - below.length), Math.max(1, limit - margin!.length));
+  await writeLines(output, lines.map((line, i) => `${i === 0 ? margin : below}${line}`));
+}
+
+/** How many cells a line may take; undefined where nobody looks at it. */
+function widthLimit(output: Output): number | undefined {
+  return output.isTerminal ? output.columns() : undefined;
 }
 
 /** Bytes in a time as a speed, such as `120 MiB/s`. */
@@ -68,11 +66,4 @@ export function formatRate(bytes: number, seconds: number): string {
 /** A number of things: `1 chunk`, `2 chunks`. */
 export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
-}
-
-/** A time for people: local, to the second. */
-export function formatTime(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

@@ -1,6 +1,7 @@
 /** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
-import { Command, CommanderError, Option } from "commander";
+import { Command, type CommanderError, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.ts";
+import { didYouMean } from "../base/nearest_name.ts";
 import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
@@ -24,18 +25,24 @@ import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./failure.ts";
+import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./help_text.ts";
 import { writeText } from "./output.ts";
 import { withRepositoryOptions } from "./repository_options.ts";
 
-const OVERVIEW = `
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the source was incomplete, nothing committed; 4 integrity: what was read
-is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 wrong password; 130 interrupted.
-
-A first backup:
-  export AGENT_REPOSITORY=/backup/repo AGENT_PASSWORD_FILE=/etc/agent.password
-  agent init --new-password-file /etc/agent.password
-  mysqldump --single-transaction shop | agent put prod/shop
-  agent get prod/shop | mysql shop`;
+const OVERVIEW: HelpNotes = {
+  about: [
+    "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
+    "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
+    "wrong password; 130 interrupted.",
+  ],
+  examples: [
+    ["export AGENT_REPOSITORY=/backup/repo"],
+    ["export AGENT_PASSWORD_FILE=/etc/agent.password"],
+    ["agent init --new-password-file /etc/agent.password"],
+    ["mysqldump --single-transaction shop | agent put prod/shop"],
+    ["agent get prod/shop | mysql shop"],
+  ],
+};
 
 /** Runs one command line (without the program's own name) and gives the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -47,7 +54,7 @@ export async function runCommandLine(args: readonly string[], context: CliContex
     for (const text of help) await writeText(context.stdout, text.trimEnd());
     return ExitCode.done;
   } catch (error) {
-    return await reportFailure(error instanceof CommanderError ? usageError(error) : error, context, {
+    return await reportFailure(error, context, {
       json: asksForJson(args),
       debug: own.includes("--debug"),
     });
@@ -80,7 +87,8 @@ async function runProgram(program: Command, args: readonly string[]): Promise<vo
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
-    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+    if (!(error instanceof CommandMistake)) throw error;
+    if (error.reason.exitCode !== 0) throw mistakeError(error);
   }
 }
 
@@ -89,8 +97,10 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
+    .optionsGroup("Options:")
     .version(versionLine(context.version), "-V, --version", "tell the version")
-    .addHelpText("after", OVERVIEW)
+    .addHelpText("after", helpNotes(OVERVIEW))
+    .helpCommand(false)
     .showSuggestionAfterError();
   const commands = [
     initCommand,
@@ -116,16 +126,39 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     versionCommand,
   ];
   for (const command of commands) program.addCommand(command(context));
+  program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
-    command.exitOverride().allowExcessArguments(false).configureOutput({
-      writeOut: writeHelp,
-      writeErr: () => {},
-      outputError: () => {},
-      getOutHelpWidth: () => context.stdout.isTerminal ? context.stdout.columns() : 100,
-    });
+    command
+      .exitOverride((error) => {
+        throw new CommandMistake(command, error);
+      })
+      .allowExcessArguments(false)
+      .configureHelp(HELP_ORDER)
+      .configureOutput({
+        writeOut: writeHelp,
+        writeErr: () => {},
+        outputError: () => {},
+        getOutHelpWidth: () => helpColumns(context),
+      })
+      .optionsGroup("Options:")
+      .helpOption("-h, --help", "show this help");
     if (command !== program) command.addOption(debugOption());
   }
   return program;
+}
+
+/** `agent help [COMMAND...]`: the same as --help, for those who look for it there. */
+function helpCommand(program: Command): Command {
+  return new Command("help")
+    .description("show what a command does and which options it has")
+    .argument("[command...]", "which one, such as put or key add")
+    .action((names: string[]) => names.reduce(subcommandOf, program).outputHelp());
+}
+
+function subcommandOf(command: Command, name: string): Command {
+  const found = command.commands.find((child) => child.name() === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`There is no command "${commandLineOf(command)} ${name}"${nearestCommand(command, name)}`);
 }
 
 function debugOption(): Option {
@@ -137,10 +170,42 @@ function* everyCommand(command: Command): Generator<Command> {
   for (const child of command.commands) yield* everyCommand(child);
 }
 
-/** What commander has to say, in our words. */
-function usageError(error: CommanderError): UsageError {
-  if (error.code === "commander.help") return new UsageError(`Say what to do: "agent --help" shows the commands`);
-  const text = error.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
-  const hint = /^too many arguments for 'put'/.test(text) ? "; a command to run goes behind --" : "";
-  return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${hint}`, { cause: error });
+/** What commander throws, and the command that it is about. It also ends help and version so. */
+class CommandMistake extends Error {
+  constructor(readonly command: Command, readonly reason: CommanderError) {
+    super(reason.message);
+  }
+}
+
+/** What commander has to say, in our words, and what to do about it. */
+function mistakeError({ command, reason }: CommandMistake): UsageError {
+  if (reason.code === "commander.help") return new UsageError(missingCommand(command));
+  const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
+    cause: reason,
+  });
+}
+
+function missingCommand(command: Command): string {
+  const name = commandLineOf(command);
+  if (command.parent === null) return 'Say what to do: "agent --help" shows the commands';
+  const names = command.commands.map((child) => child.name());
+  return `Say what "${name}" is to do: ${names.join(", ")}; "${name} --help" tells what they are`;
+}
+
+/** Where commander itself has none. */
+function adviceFor(text: string, command: Command): string {
+  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes behind --";
+  if (/\(Did you mean|Allowed choices/.test(text)) return "";
+  return `; see "${commandLineOf(command)} --help"`;
+}
+
+function nearestCommand(command: Command, name: string): string {
+  const names = command.commands.map((child) => child.name());
+  return didYouMean(name, names) || `; see "${commandLineOf(command)} --help"`;
+}
+
+/** `agent key add` for that command. */
+function commandLineOf(command: Command): string {
+  return command.parent === null ? command.name() : `${commandLineOf(command.parent)} ${command.name()}`;
 }

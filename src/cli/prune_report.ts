@@ -63,7 +63,7 @@ const UNINDEXED = "no index lists it";
 
 const PLAN_COLUMNS: readonly Column[] = [
   { title: "TO DO", align: "left" },
-  { title: "BECAUSE", align: "left" },
+  { title: "BECAUSE", align: "left", kind: "text" },
   { title: "PACKS", align: "right" },
   { title: "SIZE", align: "right" },
   { title: "FREES", align: "right" },

@@ -7,7 +7,7 @@ import type { PackRepair } from "../ops/repair_packs.ts";
 import type { DamagedBackup, SnapshotRepair } from "../ops/repair_snapshots.ts";
 import type { IndexRepair } from "../repository/repair_index.ts";
 import type { CliContext, Output } from "./context.ts";
-import { formatCount, formatTime, printable, writeJson, writeLine } from "./output.ts";
+import { formatCount, formatTime, printable, writeJson, writeParagraph } from "./output.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_report.ts";
 
@@ -38,30 +38,33 @@ export async function reportIndexRepair(
   { stdout }: CliContext,
 ): Promise<void> {
   if (json) return await writeJson(stdout, { message_type: "summary", dryRun, ...repair });
-  for (const id of repair.damagedFiles) await writeLine(stdout, `Index ${id} could not be read`);
+  for (const id of repair.damagedFiles) await writeParagraph(stdout, `Index ${id} could not be read`);
   for (const { id, reason } of repair.unreadableFiles) {
-    await writeLine(
+    await writeParagraph(
       stdout,
       printable(`Index ${id} stays, as packs that cannot be read may be listed nowhere else: ${reason}`),
     );
   }
-  for (const id of repair.missingPacks) await writeLine(stdout, `Pack ${id} is gone`);
+  for (const id of repair.missingPacks) await writeParagraph(stdout, `Pack ${id} is gone`);
   for (const id of repair.correctedPacks) {
-    await writeLine(stdout, `Pack ${id} was described wrongly, in parts or twice`);
+    await writeParagraph(stdout, `Pack ${id} was described wrongly, in parts or twice`);
   }
-  for (const id of repair.addedPacks) await writeLine(stdout, `Pack ${id} was in no index`);
+  for (const id of repair.addedPacks) await writeParagraph(stdout, `Pack ${id} was in no index`);
   for (const { id, reason } of repair.unreadablePacks) {
-    await writeLine(stdout, printable(`Pack ${id} stays as it is: ${reason}`));
+    await writeParagraph(stdout, printable(`Pack ${id} stays as it is: ${reason}`));
   }
   if (quiet) return;
   const { filesRemoved, filesWritten, filesKept, packs, addedPacks, correctedPacks, unreadablePacks } = repair;
   if (filesRemoved === 0 && addedPacks.length + correctedPacks.length + unreadablePacks.length === 0) {
-    return await writeLine(stdout, `Nothing to repair: the index lists ${formatCount(packs, "pack")}, as there are`);
+    return await writeParagraph(
+      stdout,
+      `Nothing to repair: the index lists ${formatCount(packs, "pack")}, as there are`,
+    );
   }
   const files = dryRun
     ? `Dry run: would write ${formatCount(filesRemoved, "index file")} anew or remove them; ${filesKept} stay`
     : `Repaired: ${formatCount(filesRemoved, "index file")} removed, ${filesWritten} written, ${filesKept} kept`;
-  await writeLine(stdout, `${files}; ${formatCount(packs, "pack")}`);
+  await writeParagraph(stdout, `${files}; ${formatCount(packs, "pack")}`);
 }
 
 /** Writes what became of each pack and which blobs are lost; with `json` an object each and a summary. */
@@ -92,23 +95,23 @@ async function writePackRepair(
 ): Promise<void> {
   for (const { id, state, reason, blobsSaved, blobsLost } of packs) {
     const count = formatCount(blobsLost, "blob");
-    if (state === "sound") await writeLine(stdout, `Pack ${id} is sound and stays`);
+    if (state === "sound") await writeParagraph(stdout, `Pack ${id} is sound and stays`);
     else if (state === "unreadable") {
-      await writeLine(stdout, printable(`Pack ${id} cannot be read and stays: ${reason}`));
-    } else if (state === "missing") await writeLine(stdout, `Pack ${id} is gone with its ${count}`);
-    else await writeLine(stdout, `Pack ${id}: ${formatCount(blobsSaved, "blob")} saved, ${count} not`);
+      await writeParagraph(stdout, printable(`Pack ${id} cannot be read and stays: ${reason}`));
+    } else if (state === "missing") await writeParagraph(stdout, `Pack ${id} is gone with its ${count}`);
+    else await writeParagraph(stdout, `Pack ${id}: ${formatCount(blobsSaved, "blob")} saved, ${count} not`);
   }
   for (const { type, id, bytes } of lost) {
-    await writeLine(stdout, `Lost: ${type} blob ${id} of ${bytes} bytes, which no other pack holds`);
+    await writeParagraph(stdout, `Lost: ${type} blob ${id} of ${bytes} bytes, which no other pack holds`);
   }
   if (quiet) return;
-  if (packs.length === 0) return await writeLine(stdout, "Nothing to repair: no pack is damaged");
+  if (packs.length === 0) return await writeParagraph(stdout, "Nothing to repair: no pack is damaged");
   const repaired = packs.filter(({ state }) => state === "repaired" || state === "missing").length;
   const what = dryRun
     ? `Dry run: would repair ${formatCount(repaired, "pack")}`
     : `Repaired: ${formatCount(repaired, "pack")}`;
   const next = lost.count === 0 ? "" : `; "agent repair snapshots" tells which files and bytes that hits`;
-  await writeLine(stdout, `${what}; ${formatCount(lost.count, "blob")} lost${next}`);
+  await writeParagraph(stdout, `${what}; ${formatCount(lost.count, "blob")} lost${next}`);
 }
 
 /** Writes what each damaged backup lost and what is left of it; with `json` an object each and a summary. */
@@ -146,16 +149,16 @@ async function writeSnapshotRepair(
   for (const backup of damaged) {
     const { losses, moreLosses } = backup;
     const started = formatTime(timestampToDate(backup.started));
-    await writeLine(
+    await writeParagraph(
       stdout,
       printable(`Damaged: ${backup.series}@${shortId(backup.id)} of ${started} on ${backup.host}`),
     );
-    for (const loss of losses) await writeLine(stdout, printable(`  ${describeLoss(loss, MOST_RANGES)}`));
-    if (moreLosses > 0) await writeLine(stdout, `  ${describeMore(moreLosses)}`);
-    await writeLine(stdout, printable(`  ${restText(backup, dryRun)}`));
+    for (const loss of losses) await writeParagraph(stdout, printable(`  ${describeLoss(loss, MOST_RANGES)}`));
+    if (moreLosses > 0) await writeParagraph(stdout, `  ${describeMore(moreLosses)}`);
+    await writeParagraph(stdout, printable(`  ${restText(backup, dryRun)}`));
   }
   for (const id of unreadableForgotten) {
-    await writeLine(stdout, `Snapshot ${id} could not be read and ${dryRun ? "would be" : "is"} removed`);
+    await writeParagraph(stdout, `Snapshot ${id} could not be read and ${dryRun ? "would be" : "is"} removed`);
   }
   if (quiet) return;
   const isNothing = unreadableForgotten.length === 0 ? "Nothing to repair: " : "";
@@ -163,7 +166,7 @@ async function writeSnapshotRepair(
     ? `${isNothing}${formatCount(backups, "backup")} whole, as far as the index knows`
     : `${damaged.length} of ${formatCount(backups, "backup")} damaged`;
   const changes = damaged.length + unreadableForgotten.length > 0;
-  await writeLine(stdout, dryRun && changes ? `Dry run: ${whole}` : whole);
+  await writeParagraph(stdout, dryRun && changes ? `Dry run: ${whole}` : whole);
 }
 
 function restText({ left, snapshotId, isForgotten }: DamagedBackup, isDryRun: boolean): string {

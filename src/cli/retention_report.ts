@@ -7,7 +7,7 @@ import type { Burst } from "../policy/retention_burst.ts";
 import type { RetentionGroup } from "../policy/retention_plan.ts";
 import { backupJson } from "./backup_json.ts";
 import type { CliContext } from "./context.ts";
-import { type Column, formatCount, formatTime, printable, writeJson, writeLine, writeTable } from "./output.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "./output.ts";
 import { writeWarning } from "./warning.ts";
 
 /** How to tell it. */
@@ -55,7 +55,8 @@ const MS_PER_DAY = 86_400_000;
 
 function burstWarning({ series, host, day, count, most }: Burst): string {
   const date = new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
-  const came = `${count} backups of "${series}" on ${host} came on ${date}, more than on any day before (${most})`;
+  const came =
+    `${count} backups of "${series}" on ${host} came on ${date} (UTC), more than on any day before (${most})`;
   return `${came}: were they all meant? Many of them push others out of what a policy counts, as --keep-last does`;
 }
 
@@ -80,8 +81,16 @@ function groupJson(group: RetentionGroup<RetentionBackup>) {
   };
 }
 
-const COLUMNS: readonly Column[] = ["ID", "SERIES", "HOST", "STARTED", "RUN", "TAGS", "VERDICT", "REASONS"]
-  .map((title) => ({ title, align: "left" }));
+const COLUMNS: readonly Column[] = [
+  { title: "ID", align: "left" },
+  { title: "SERIES", align: "left", kind: "name" },
+  { title: "HOST", align: "left", kind: "name", rank: 1 },
+  { title: "STARTED", align: "left" },
+  { title: "RUN", align: "left", rank: 2 },
+  { title: "TAGS", align: "left", kind: "name", rank: 3 },
+  { title: "VERDICT", align: "left" },
+  { title: "REASONS", align: "left", kind: "text" },
+];
 
 /** The members of a group, oldest first, as in `agent ls`. */
 function groupRows({ keep, remove, reasons }: RetentionGroup<RetentionBackup>): string[][] {
@@ -93,14 +102,19 @@ function groupRows({ keep, remove, reasons }: RetentionGroup<RetentionBackup>): 
 function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<RetentionBackup> | undefined): string[] {
   return [
     shortId(backup.id),
-    printable(backup.series),
-    printable(backup.host),
+    backup.series,
+    backup.host,
     formatTime(timestampToDate(backup.started)),
     runType ?? "-",
-    printable(tags.join(",")) || "-",
+    tags.join(",") || "-",
     reason ? "keep" : "remove",
-    printable(reason?.matches.join(", ") ?? ""),
+    reason === undefined ? "" : reasonsText(reason),
   ];
+}
+
+/** restic's words for its rules, which programs know, are about snapshots; ours are backups. */
+function reasonsText({ matches }: Judgement<RetentionBackup>): string {
+  return matches.map((match) => match.replace(/ snapshot$/, " backup")).join(", ");
 }
 
 function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun, prune }: ReportStyle): string {

@@ -6,19 +6,19 @@ import type { LeftOut } from "../backup/status_twindb.ts";
 import { formatTimestamp } from "../format/time.ts";
 import type { StatusReport } from "../ops/status.ts";
 import type { ExpectationVerdict } from "../policy/expectation.ts";
-import { type Column, formatCount, formatTime, printable } from "./output.ts";
+import { type Column, formatCount, formatTime } from "./output.ts";
 
 /** The columns of `statusRows`. */
 export const STATUS_COLUMNS: readonly Column[] = [
-  { title: "SERIES", align: "left" },
-  { title: "HOST", align: "left" },
-  { title: "RUN", align: "left" },
+  { title: "SERIES", align: "left", kind: "name" },
+  { title: "HOST", align: "left", kind: "name", rank: 2 },
+  { title: "RUN", align: "left", rank: 1 },
   { title: "LATEST", align: "left" },
   { title: "AGE", align: "right" },
-  { title: "LEVEL", align: "right" },
-  { title: "SIZE", align: "right" },
-  { title: "NEXT", align: "left" },
-  { title: "HEALTH", align: "left" },
+  { title: "LEVEL", align: "right", rank: 5 },
+  { title: "SIZE", align: "right", rank: 3 },
+  { title: "NEXT", align: "left", rank: 4 },
+  { title: "HEALTH", align: "left", kind: "text" },
 ];
 
 /** A row for each series, host and run type. */
@@ -29,9 +29,9 @@ export function statusRows({ rows, verdicts }: StatusReport): string[][] {
 function cells({ series, host }: SeriesStatus, run: RunStatus, overdue: boolean): string[] {
   const { runType, latest, ageMs, next } = run;
   return [
-    printable(series),
-    printable(host),
-    printable(runType ?? "-"),
+    series,
+    host,
+    runType ?? "-",
     latest === null ? "-" : formatTime(new Date(latest.startedMs)),
     ageMs === null ? "-" : formatAge(ageMs),
     String(latest?.level ?? "-"),
@@ -48,11 +48,12 @@ function formatAge(ageMs: number): string {
 function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunStatus, overdue: boolean): string {
   const remarks = [
     ...(overdue ? ["overdue"] : []),
-    health,
+    // That the newest is all right is no comfort where it is too old.
+    ...(overdue && health === "ok" ? [] : [health === "unjudged" ? "not judged" : health]),
     ...(latest?.isShrunk ? ["shrunk"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
     ...(latest !== null && empty > 0 ? [`${empty} newer empty`] : []),
-    ...(latest !== null && unjudged > 0 ? [`${unjudged} newer unjudged`] : []),
+    ...(latest !== null && unjudged > 0 ? [`${unjudged} newer not judged`] : []),
     ...(inFuture > 0 ? [`${inFuture} in the future`] : []),
   ];
   return remarks.join(", ");

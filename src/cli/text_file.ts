@@ -17,7 +17,10 @@ export async function readFileBytes(path: string, what: string): Promise<Uint8Ar
     return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      throw new NotFoundError(`There is no ${what} file "${path}"`, { cause: error });
+      throw new NotFoundError(
+        `There is no ${what} file "${path}"; check its name, and who named it: an option or a variable`,
+        { cause: error },
+      );
     }
     throw new AgentError(`Cannot read the ${what} file "${path}": ${systemReason(error)}`, { cause: error });
   }

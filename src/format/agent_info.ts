@@ -39,7 +39,10 @@ export interface AgentSnapshotInfo {
   readonly size: number;
   /** Plaintext that no earlier backup had. */
   readonly added: number;
-  /** What that took in the store. */
+  /**
+   * What the backup added to the store: its packs (chunks, content lists, trees, the manifest) and its index files. The
+   * snapshot itself is not counted, for it holds the number.
+   */
   readonly stored: number;
   /** Number of streams. */
   readonly files: number;

@@ -58,7 +58,7 @@ export interface ManifestStats {
   readonly bytesRead: number;
   /** Plaintext bytes of the blobs that no earlier backup had. */
   readonly bytesAdded: number;
-  /** Bytes those take in the store. */
+  /** Bytes that were stored when the manifest was written: chunks, content lists and trees of streams, sealed. */
   readonly bytesStored: number;
   readonly blobsNew: number;
   readonly blobsReused: number;

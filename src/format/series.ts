@@ -29,7 +29,9 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\"]/;
 /** `text` as the name of a series; throws `UsageError` that says what is wrong with it. */
 export function parseSeries(text: string): SeriesName {
   const problem = seriesProblem(text);
-  if (problem !== null) throw new UsageError(`Not a series name: ${JSON.stringify(text)}: ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not a series name: ${JSON.stringify(text)}: ${problem}; write for example prod/shop`);
+  }
   return text as SeriesName;
 }
 
@@ -49,21 +51,27 @@ export function parseNewSeries(text: string): SeriesName {
 /** `text` as the file name of a stream; throws `UsageError` that says what is wrong with it. */
 export function parseFileName(text: string): StreamFileName {
   const problem = text.includes("/") ? "a file name has no slash" : nameProblem(text);
-  if (problem !== null) throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}; write for example shop.sql`);
+  }
   return text as StreamFileName;
 }
 
 /** `text` as the path of a stream; throws `UsageError` that says what is wrong with it. */
 export function parseStreamPath(text: string): StreamPath {
   const problem = pathProblem(text);
-  if (problem !== null) throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not a file name: ${JSON.stringify(text)}: ${problem}; write for example shop.sql`);
+  }
   return text as StreamPath;
 }
 
 /** `text` as the name of a backup; throws `UsageError` that says what is wrong with it. */
 export function parseBackupName(text: string): BackupName {
   const problem = backupNameProblem(text);
-  if (problem !== null) throw new UsageError(`Not a name of a backup: ${JSON.stringify(text)}: ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not a name of a backup: ${JSON.stringify(text)}: ${problem}; choose another`);
+  }
   return text as BackupName;
 }
 

@@ -94,7 +94,7 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
   /** Puts a copy to its place by time. Throws `UsageError` where there is one with its key. */
   add(copy: Copy): void {
     if (this.#copies.some(({ key }) => key === copy.key)) {
-      throw new UsageError(`The TwinDB status ${this.path} has a copy "${copy.key}" already`);
+      throw new UsageError(`The TwinDB status ${this.path} has a copy "${copy.key}" already; remove that one first`);
     }
     const seconds = this.secondsOf(copy);
     const before = this.#copies.findLastIndex((other) => this.secondsOf(other) <= seconds);

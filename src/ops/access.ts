@@ -1,5 +1,5 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
-import { AgentError, messageOf, WrongPasswordError } from "../base/errors.ts";
+import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
 import type { LockTools } from "../repository/locks.ts";
@@ -105,6 +105,8 @@ export async function withRepository<T>(
 /** How `withLock` locks. For how long it tries is for its callers to say, so that none forgets what somebody asked for. */
 export interface LockRequest extends AcquireOptions {
   readonly retryLockMs: number;
+  /** Whether the work can be done without a lock, where the store takes none: said to whoever is refused. */
+  readonly canDoWithout?: boolean;
 }
 
 /**
@@ -118,7 +120,9 @@ export async function withLock<T>(
   request: LockRequest,
   work: (lock: HeldLock) => Promise<T>,
 ): Promise<T> {
-  const lock = await acquireLock(repository.files, world, request);
+  const lock = await acquireLock(repository.files, world, request).catch((error) => {
+    throw request.canDoWithout && error instanceof DeniedError ? withoutLockError(error) : error;
+  });
   let result: T;
   try {
     result = await work(lock);
@@ -128,6 +132,11 @@ export async function withLock<T>(
   }
   await lock.release().catch((error) => world.onProblem?.(remainingLock(error)));
   return result;
+}
+
+/** A store that cannot be written to holds no locks, and is read all the same. */
+function withoutLockError(error: DeniedError): DeniedError {
+  return new DeniedError(`${error.message}; to read a store that takes no lock, use --no-lock`, { cause: error });
 }
 
 function remainingLock(error: unknown): AgentError {

@@ -1,5 +1,6 @@
 /** The cache of remote repositories: what it holds, and how it is tidied up. Needs no repository and no password. */
 import type { Clock } from "../base/clock.ts";
+import { readAddress } from "../store/cache/address.ts";
 import { removeEmptyFolders, removeFiles, scanCache } from "../store/cache/directory.ts";
 import {
   type CachedFile,
@@ -14,6 +15,8 @@ import {
 export interface CacheRow {
   /** The id in the repository's config. */
   readonly id: string;
+  /** Where the repository is, without a password; null where nobody wrote that down. */
+  readonly address: string | null;
   readonly bytes: number;
   readonly files: number;
   /** To the hour; null where nothing is kept. */
@@ -29,12 +32,13 @@ export interface CacheRemoval {
 /** The repositories of a cache directory, the last used first. Throws `StoreError` where it cannot be read. */
 export async function listCache(directory: string): Promise<CacheRow[]> {
   const repositories = (await scanCache(directory)).sort((a, b) => lastUseOf(b) - lastUseOf(a));
-  return repositories.map((repository) => ({
+  return await Promise.all(repositories.map(async (repository) => ({
     id: repository.id,
+    address: await readAddress(directory, repository.id),
     bytes: totalOf(repository.files),
     files: repository.files.length,
     lastUsed: repository.files.length === 0 ? null : new Date(lastUseOf(repository)),
-  }));
+  })));
 }
 
 /**

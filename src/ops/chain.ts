@@ -101,8 +101,9 @@ function inDrawingOrder(trees: readonly ChainTree[]): PlacedTree[] {
   return placed;
 }
 
-function drawn({ tree, depth, isLast }: PlacedTree, { state, problem }: MemberCheck): DrawnMember {
+function drawn({ tree, depth, isLast }: PlacedTree, { state, problem, reason }: MemberCheck): DrawnMember {
   const { id, level, backup } = tree;
   const fit = state === "foreign" ? null : state === "ok";
-  return { id, level, backup, state, problem, fit, depth, isLast, children: tree.children.map((child) => child.id) };
+  const children = tree.children.map((child) => child.id);
+  return { id, level, backup, state, problem, reason, fit, depth, isLast, children };
 }

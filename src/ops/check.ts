@@ -108,7 +108,8 @@ export async function check(access: RepositoryAccess, world: World, options: Che
   try {
     const run = new CheckRun(repository, world, options);
     if (options.noLock) return await run.perform();
-    const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
+    const { signal } = options;
+    const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
     return await withLock(repository, world, lockRequest, async (lock) => {
       await lock.confirmed;
       const report = await run.perform();

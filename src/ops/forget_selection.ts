@@ -4,6 +4,7 @@ import { shortId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
 import { healthsOf } from "../backup/health.ts";
 import { parseSelector, selectDespiteDamage, type SelectorPick } from "../backup/selector.ts";
+import { isOrLiesBelow, unknownName } from "../backup/unknown_names.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../format/time.ts";
 import type { Health } from "../policy/good_backup.ts";
 import { hasTags, type KeepRules } from "../policy/retention.ts";
@@ -78,13 +79,16 @@ export function selectedBy(
   damaged: readonly DamagedSnapshot[],
 ): RetentionBackup[] {
   switch (request.kind) {
-    case "policy":
+    case "policy": {
+      if (damaged.length === 0) refuseUnknown(all, request.filter);
       return all.filter((candidate) => fits(candidate, request.filter));
+    }
     case "rotation": {
       const { series, hosts } = request;
       const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
       if (fitting.length === 0) {
-        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows them`);
+        refuseUnknown(all, { series: [series], ...hosts && { hosts } });
+        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows what there is`);
       }
       return fitting;
     }
@@ -93,9 +97,15 @@ export function selectedBy(
   }
 }
 
+/** A name that no backup has would quietly leave everything as it is, night after night. */
+function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFilter, "series" | "hosts">): void {
+  const problem = unknownName(all, filter);
+  if (problem !== null) throw new UsageError(problem);
+}
+
 function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
   return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series === undefined || filter.series.some((name) => series === name || series.startsWith(`${name}/`))) &&
+    (filter.series === undefined || filter.series.some((name) => isOrLiesBelow(series, name))) &&
     (filter.paths ?? []).every((path) => paths.includes(path)) &&
     (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
 }
@@ -119,7 +129,8 @@ function refuseDamaged(pick: SelectorPick, damaged: readonly DamagedSnapshot[]):
   const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
   if (found === undefined) return;
   throw new IntegrityError(
-    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}`,
+    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}; ` +
+      '"agent repair snapshots --forget" removes what cannot be saved',
     { cause: found.error },
   );
 }

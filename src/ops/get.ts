@@ -1,4 +1,6 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
+import { formatLocalTime } from "../base/local_time.ts";
+import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { type Backup, backupOf, compareAge, startedMsOf } from "../backup/backup.ts";
@@ -97,7 +99,8 @@ export async function withBackup<T>(
         return await work({ backup, manifest, files, read, checkChain: checkItsChain });
       };
       if (options.noLock) return await perform(Promise.resolve());
-      const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
+      const { signal } = options;
+      const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
       return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
     } finally {
       await closeStore(repository.store, world);
@@ -153,7 +156,9 @@ async function damagedLatest(found: Backup, others: readonly Backup[], openIndex
 function tellOfFuture(backup: Backup, { clock, onProblem }: World): void {
   const { id, series, started } = backup;
   if (!isInFuture(startedMsOf(backup), clock.now().getTime())) return;
-  const which = `The latest backup of "${series}", ${shortId(id)}, claims to be begun in the future, at ${started}`;
+  const which = `The latest backup of "${series}", ${shortId(id)}, claims to be begun in the future, at ${
+    formatLocalTime(timestampToDate(started))
+  }`;
   onProblem?.(new AgentError(`${which}: is a clock wrong, here or there? "agent ls" shows the others`));
 }
 
@@ -162,7 +167,9 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   const fitting = name === undefined ? files : files.filter(({ path }) => path === name || path.endsWith(`/${name}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
-  if (files.length === 0) throw new UsageError("The backup holds no file");
+  if (files.length === 0) {
+    throw new UsageError('The backup holds no file, so there is nothing to restore; "agent ls" shows others');
+  }
   if (fitting.length === 0) throw new UsageError(`The backup holds no file "${name}"; it holds ${shown}`);
   throw new UsageError(
     `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,

@@ -1,7 +1,9 @@
 /** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
-import { type Backup, backupOf } from "../backup/backup.ts";
+import { type Backup, backupOf, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain.ts";
 import { withRewritten } from "../backup/rewritten.ts";
+import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/unknown_names.ts";
+import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
@@ -10,6 +12,10 @@ import { wholeIndex } from "./whole_index.ts";
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
   readonly backups: readonly Backup[];
+  /** How many backups there are, whether they fit or not. */
+  readonly total: number;
+  /** What is wrong with a series or a host of the filter that no backup has; null where that is not so. */
+  readonly unknown: string | null;
   readonly damaged: readonly DamagedSnapshot[];
 }
 
@@ -18,14 +24,18 @@ export interface ListFilter {
   readonly series?: string;
   readonly host?: string;
   readonly tags?: readonly string[];
+  /** Only so many of each series on each host, the newest by their own clocks. */
+  readonly latest?: number;
 }
 
 /** All backups that fit. */
 export function listBackups(access: RepositoryAccess, filter: ListFilter, world: World): Promise<BackupList> {
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const fitting = snapshots.map(backupOf).filter((backup) => fits(backup, filter));
-    return { backups: await withRewritten(fitting, wholeIndex(repository)), damaged };
+    const all = snapshots.map(backupOf);
+    const fitting = latestOf(all.filter((backup) => fits(backup, filter)), filter.latest);
+    const backups = await withRewritten(fitting, wholeIndex(repository));
+    return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
 
@@ -39,9 +49,23 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
   });
 }
 
+function askedNames({ series, host }: ListFilter): AskedNames {
+  return { ...series !== undefined && { series: [series] }, ...host !== undefined && { hosts: [host] } };
+}
+
+/** The newest of each series on each host, in the order they come. */
+function latestOf(backups: readonly Backup[], count = Infinity): readonly Backup[] {
+  if (count === Infinity) return backups;
+  const newest = groupBySeriesAndHost(backups).flatMap((group) =>
+    group.toSorted((a, b) => compareAge(b, a)).slice(0, count)
+  );
+  const kept = new Set(newest);
+  return backups.filter((backup) => kept.has(backup));
+}
+
 function fits({ series, host, snapshot }: Backup, filter: ListFilter): boolean {
   const wantsSeries = filter.series;
-  return (wantsSeries === undefined || series === wantsSeries || series.startsWith(`${wantsSeries}/`)) &&
+  return (wantsSeries === undefined || isOrLiesBelow(series, wantsSeries)) &&
     (filter.host === undefined || host === filter.host) &&
     (filter.tags ?? []).every((tag) => snapshot.tags.includes(tag));
 }

@@ -155,7 +155,9 @@ async function judge(request: PutRequest, summary: StreamSummary): Promise<void>
   }
   if (size < request.minSize) {
     const sizes = `${formatSize(size)} where at least ${formatSize(request.minSize)} were expected`;
-    throw new SourceError(`Refusing to back up "${request.series}": the stream has ${sizes}`);
+    throw new SourceError(
+      `Refusing to back up "${request.series}": the stream has ${sizes}; nothing was committed; see what its program said`,
+    );
   }
   refuseIncomplete(request.series, summary);
 }

@@ -75,8 +75,6 @@ export interface WrittenBackup {
   readonly manifest: Manifest;
   /** Why it has its level, and what was amiss with those it might have continued. */
   readonly decision: LevelDecision;
-  /** Bytes by which the packs of the repository grew. */
-  readonly bytesWritten: number;
   /** What people should know of its streams, a line each. */
   readonly notes: readonly string[];
   /** What somebody should look at in its name and its streams, a line each; warnings of its level are in `decision`. */
@@ -291,7 +289,7 @@ export class Session {
     const { decision } = choice;
     const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
     const warnings = [...similar === undefined ? [] : [similar], ...streams.flatMap((stream) => stream.warnings)];
-    return { backup, manifest, decision, bytesWritten: writer.totals.bytes, notes: notesOf(streams), warnings };
+    return { backup, manifest, decision, notes: notesOf(streams), warnings };
   }
 
   #assertWhole(): void {
@@ -318,7 +316,8 @@ export class Session {
       files,
       chunker: this.#parameters,
       source: {},
-      stats: { bytesRead, ...this.#chunks.counts, seconds: Math.round(seconds * 1000) / 1000 },
+      // What is stored is counted when all of it is.
+      stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
       tags: request.tags,
     };
   }
@@ -334,5 +333,5 @@ export function refuseIncomplete(what: string, { verdict }: StreamSummary): void
   if (verdict.complete !== false) return;
   const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;
   const reason = `the ${stream} is not whole: ${verdict.reason}`;
-  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed`);
+  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed; see what its program said`);
 }

@@ -10,7 +10,6 @@ import { SharedPartLimits } from "./session_limits.ts";
 /** What was counted while streams were stored, in bytes and blobs, as in the stats of a manifest. */
 export interface ChunkCounts {
   readonly bytesAdded: number;
-  readonly bytesStored: number;
   readonly blobsNew: number;
   readonly blobsReused: number;
 }
@@ -26,7 +25,7 @@ export class SessionChunks {
   readonly #writer: PackWriter;
   readonly #limits: PartLimits;
   readonly #sharedLimits: SharedPartLimits;
-  readonly #counts = { bytesAdded: 0, bytesStored: 0, blobsNew: 0, blobsReused: 0 };
+  readonly #counts = { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
   #lastTurn: Promise<unknown> = Promise.resolve();
   /** How many more chunks may be listed in the tree of the series, and in memory until then. */
   #listable: number;
@@ -95,7 +94,6 @@ export class SessionChunks {
       if (isNew) {
         counts.blobsNew++;
         counts.bytesAdded += length;
-        counts.bytesStored += sealedLength;
       } else counts.blobsReused++;
       const written = list.add(ids, i * ID_BYTES, length);
       if (written) await written;

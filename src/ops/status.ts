@@ -7,6 +7,7 @@ import { readManifest } from "../backup/contents.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../backup/status_twindb.ts";
+import { unknownName } from "../backup/unknown_names.ts";
 import type { JsonObject } from "../format/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../format/twindb_status.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
@@ -32,6 +33,8 @@ export interface StatusReport {
   readonly verdicts: readonly ExpectationVerdict[];
   /** Snapshots that could not be read: what they hold is not told. */
   readonly damaged: readonly DamagedSnapshot[];
+  /** What is wrong with a host that no backup has; null where none was named, or one that there is. */
+  readonly unknown: string | null;
 }
 
 /**
@@ -40,9 +43,9 @@ export interface StatusReport {
  */
 export async function status(access: RepositoryAccess, request: StatusRequest, world: World): Promise<StatusReport> {
   refuseUnknownRunTypes(request);
-  return await withBackups(access, request.host, world, ({ backups, damaged }) => {
+  return await withBackups(access, request.host, world, ({ backups, damaged, unknown }) => {
     const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world);
-    return Promise.resolve({ rows, verdicts, damaged });
+    return Promise.resolve({ rows, verdicts, damaged, unknown });
   });
 }
 
@@ -60,8 +63,10 @@ export function importedStatus(text: string, request: StatusRequest, world: Pick
   refuseUnknownRunTypes(request);
   const { host, fullBackup = "daily" } = request;
   const twinDb = parseAnyTwinDbStatus(text, host ?? "");
-  const entries = entriesOfTwinDb(twinDb).filter((entry) => host === undefined || entry.host === host);
-  return { twinDb, damaged: [], ...reportOn(entries, { any: true, ...request, fullBackup }, world) };
+  const all = entriesOfTwinDb(twinDb);
+  const entries = all.filter((entry) => host === undefined || entry.host === host);
+  const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });
+  return { twinDb, damaged: [], unknown, ...reportOn(entries, { any: true, ...request, fullBackup }, world) };
 }
 
 /** Programs are not held to the types of a request. */
@@ -133,6 +138,7 @@ async function sourcesOf(backups: readonly Backup[], openIndex: OpenIndex): Prom
 }
 
 interface HostBackups {
+  readonly unknown: string | null;
   readonly backups: readonly Backup[];
   readonly damaged: readonly DamagedSnapshot[];
   readonly openIndex: OpenIndex;
@@ -146,8 +152,10 @@ function withBackups<T>(
 ): Promise<T> {
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const ofHost = snapshots.map(backupOf).filter((backup) => host === undefined || backup.host === host);
+    const all = snapshots.map(backupOf);
+    const ofHost = all.filter((backup) => host === undefined || backup.host === host);
     const openIndex = wholeIndex(repository);
-    return await work({ backups: await withRewritten(ofHost, openIndex), damaged, openIndex });
+    const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });
+    return await work({ backups: await withRewritten(ofHost, openIndex), damaged, unknown, openIndex });
   });
 }

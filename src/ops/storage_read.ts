@@ -45,7 +45,9 @@ export class ReadHandle implements BackupHandle {
       const files = this.#files ??= await reader.filesOf(this.#backup, signal);
       const file = files.find((candidate) => this.#isAt(candidate, path));
       if (file === undefined) {
-        throw new UsageError(`The backup ${JSON.stringify(this.name)} holds no file ${JSON.stringify(path)}`);
+        throw new UsageError(
+          `The backup ${JSON.stringify(this.name)} holds no file ${JSON.stringify(path)}; list its files`,
+        );
       }
       return await reader.read(this.#backup, file, signal);
     });
@@ -58,7 +60,9 @@ export class ReadHandle implements BackupHandle {
 
   #readOnly(call: string): UsageError {
     return new UsageError(
-      `Cannot ${call}: the backup ${JSON.stringify(this.name)} was listed, which is for reading only`,
+      `Cannot ${call}: the backup ${
+        JSON.stringify(this.name)
+      } was listed, which is for reading only; start one to write`,
     );
   }
 }

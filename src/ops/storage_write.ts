@@ -205,7 +205,9 @@ export class WriteHandle implements BackupHandle {
       start: (stream) => void this.#files.set(path, { inlet, stream, isClosed: false }),
       write: async (chunk) => {
         try {
-          if (!(chunk instanceof Uint8Array)) throw new UsageError(`Cannot write to "${path}": not a Uint8Array`);
+          if (!(chunk instanceof Uint8Array)) {
+            throw new UsageError(`Cannot write to "${path}": not a Uint8Array; encode texts first`);
+          }
           await inlet.write(chunk);
         } catch (error) {
           this.#fail(error);
@@ -246,16 +248,22 @@ export class WriteHandle implements BackupHandle {
   #claim(path: StreamPath): StreamPath {
     const names = path.split("/");
     const directories = names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
-    if (this.#files.has(path)) throw new UsageError(`The backup holds a file "${path}" already`);
-    if (this.#directories.has(path)) throw new UsageError(`Not a file of this backup: "${path}" is a directory of it`);
+    if (this.#files.has(path)) throw new UsageError(`The backup holds a file "${path}" already; choose another path`);
+    if (this.#directories.has(path)) {
+      throw new UsageError(`Not a file of this backup: "${path}" is a directory of it; choose another path`);
+    }
     const file = directories.find((directory) => this.#files.has(directory as StreamPath));
-    if (file !== undefined) throw new UsageError(`Not a path: "${path}" leads through the file "${file}"`);
+    if (file !== undefined) {
+      throw new UsageError(`Not a path: "${path}" leads through the file "${file}"; choose another path`);
+    }
     for (const directory of directories) this.#directories.add(directory);
     return path;
   }
 
   #refuseEnded(call: string): void {
     if (this.#ending === undefined) return;
-    throw new UsageError(`Cannot ${call}: the backup ${JSON.stringify(this.name)} was ${this.#ending} before`);
+    throw new UsageError(
+      `Cannot ${call}: the backup ${JSON.stringify(this.name)} was ${this.#ending} before; start another one`,
+    );
   }
 }

@@ -1,4 +1,6 @@
 /** Compares each stream of a backup that is being written with those of its name in the earlier backups of its series. */
+import { formatLocalTime } from "../base/local_time.ts";
+import { timestampToDate } from "../format/time.ts";
 import { SourceError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { formatSize } from "../base/size.ts";
@@ -76,7 +78,7 @@ export class StreamMemory {
     const sized = earlier.flatMap((stream) => stream.size === null ? [] : [{ ...stream, size: stream.size }]);
     const from = shrunkFrom({ format, size }, sized, { percent, nowMs: started.getTime() });
     if (from === null) return NOT_SHRUNK;
-    const whose = `backup ${shortId(from.id)} (${from.started})`;
+    const whose = `backup ${shortId(from.id)} (${formatLocalTime(timestampToDate(from.started))})`;
     const reason = `the stream has ${formatSize(size)}, below ${percent} % of the ${formatSize(from.size)} of ${whose}`;
     if (minOfParent !== undefined) throw this.#refusal(path, `${reason}; --min-of-parent off accepts it`);
     const warning = `"${this.#nameOf(path)}" shrank: ${reason}; is everything in it?`;

@@ -49,7 +49,9 @@ export function parseExpectation(text: string): Expectation {
   const at = place.indexOf("@");
   const series = at < 0 ? place : place.slice(0, at);
   const host = at < 0 ? null : place.slice(at + 1);
-  if (host === "") throw new UsageError(`Not an expectation: "${text}": behind the @ goes a host`);
+  if (host === "") {
+    throw new UsageError(`Not an expectation: "${text}": behind the @ goes a host, as in prod/shop@db1=26h`);
+  }
   return { text, series: series === "" ? null : series, host, runType, spanMs };
 }
 

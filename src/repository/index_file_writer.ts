@@ -49,6 +49,6 @@ export class IndexFileWriter {
     const packs = this.#packs;
     this.#packs = [];
     this.#blobs = 0;
-    this.#written.push(await saveIndexUnderLock(this.#files, packs, this.#options));
+    this.#written.push((await saveIndexUnderLock(this.#files, packs, this.#options)).id);
   }
 }

@@ -68,7 +68,7 @@ export async function unlockMasterKey(store: BlobStore, password: Password): Pro
     if (keys !== undefined) return { keys, keyId: id };
   }
   throw new WrongPasswordError(
-    `Wrong password for ${store.location}: none of its ${ids.length} key files opens with it`,
+    `Wrong password for ${store.location}: none of its ${ids.length} key files opens with it; see where it comes from`,
   );
 }
 
@@ -90,7 +90,7 @@ export async function listKeys(store: BlobStore): Promise<ListedKey[]> {
 /** Wraps the master key under one more password; gives the new key file's name. */
 export async function addKey(store: BlobStore, keys: SealingKeys, password: Password, tools: KeyTools): Promise<KeyId> {
   if (password.length === 0) {
-    throw new UsageError("Refusing an empty password: restic would not open the repository with it");
+    throw new UsageError("Refusing an empty password: restic would not open the repository with it; choose another");
   }
   const parameters = tools.kdf ?? NEW_KEY_PARAMETERS;
   const salt = tools.randomBytes(SALT_BYTES);
@@ -116,7 +116,9 @@ export async function removeKey(store: BlobStore, id: KeyId, inUse: KeyId): Prom
       `Refusing to remove key ${shortId(id)}: it is the one in use; open with another password first`,
     );
   }
-  if (!(await listKeyIds(store)).includes(id)) throw new UsageError(`There is no key ${shortId(id)}`);
+  if (!(await listKeyIds(store)).includes(id)) {
+    throw new UsageError(`There is no key ${shortId(id)}; "agent key list" shows them`);
+  }
   await store.remove({ kind: "key", name: id });
 }
 

@@ -77,6 +77,8 @@ export class PackWriter {
   #indexedAt: number;
   readonly #indexes: IndexId[] = [];
   #totals = { packs: 0, blobs: 0, bytes: 0 };
+  #blobBytes = 0;
+  #indexBytes = 0;
 
   constructor(options: PackWriterOptions) {
     this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
@@ -94,6 +96,16 @@ export class PackWriter {
     return { ...this.#totals };
   }
 
+  /** Bytes of the blobs that were added, sealed, also where their packs are not finished. */
+  get blobBytes(): number {
+    return this.#blobBytes;
+  }
+
+  /** Bytes that were added to the store so far: finished packs and index files. */
+  get storedBytes(): number {
+    return this.#totals.bytes + this.#indexBytes;
+  }
+
   /** The index files that were written so far. */
   get indexes(): readonly IndexId[] {
     return this.#indexes;
@@ -109,7 +121,7 @@ export class PackWriter {
     const slot = this.#coins.toss();
     const pack = this.#dataPacks[slot];
     pack.add(blob);
-    this.#totals.blobs++;
+    this.#count(blob);
     const fullBytes = this.#isFirstTurn ? this.#packBytes / 2 : this.#packBytes;
     return pack.length >= fullBytes ? this.#turnOver(slot) : true;
   }
@@ -179,11 +191,16 @@ export class PackWriter {
   async #addTree(blob: SealedBlob): Promise<void> {
     this.#index.add("tree", PLACE_UNKNOWN, blob.id);
     this.#treePack.add(blob);
-    this.#totals.blobs++;
+    this.#count(blob);
     if (this.#treePack.length < TREE_PACK_BYTES) return;
     const full = this.#treePack;
     this.#treePack = new Pack("tree", this.#memory);
     await this.#uploads.begin(() => this.#writePack(full));
+  }
+
+  #count({ sealed }: SealedBlob): void {
+    this.#totals.blobs++;
+    this.#blobBytes += sealed.length;
   }
 
   async #writePack(pack: Pack): Promise<void> {
@@ -212,7 +229,9 @@ export class PackWriter {
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
     const { files } = this.#repository;
-    this.#indexes.push(await saveIndexUnderLock(files, packs, { confirmHeld: this.#confirmHeld }));
+    const { id, bytes } = await saveIndexUnderLock(files, packs, { confirmHeld: this.#confirmHeld });
+    this.#indexes.push(id);
+    this.#indexBytes += bytes;
     // While the index was written, more packs may have joined the ones that none lists.
     this.#unindexed = this.#unindexed.slice(packs.length);
     this.#unindexedBlobs -= blobs;

@@ -146,7 +146,7 @@ async function refuseExisting(store: BlobStore): Promise<void> {
     }
     return;
   }
-  throw new ExistsError(`There is a repository in ${store.location} already`);
+  throw new ExistsError(`There is a repository in ${store.location} already: use it, or name another place`);
 }
 
 /** Fresh random keys; `r` is clamped as Poly1305 asks, since older versions of restic store it that way. */
@@ -156,7 +156,9 @@ function newMasterKey(randomBytes: (count: number) => Uint8Array<ArrayBuffer>): 
   for (const i of [4, 8, 12]) macR[i]! &= 0xfc;
   const keys = { encrypt: randomBytes(32), macK: randomBytes(16), macR };
   if (Object.values(keys).some((key) => key.every((byte) => byte === 0))) {
-    throw new IntegrityError("The random source gives only zeros");
+    throw new IntegrityError(
+      "The random source of this machine gives only zeros: no key can be made with it; see to it",
+    );
   }
   return keys;
 }

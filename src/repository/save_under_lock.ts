@@ -5,12 +5,12 @@
  */
 import { LockedError, messageOf, NotFoundError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
-import type { IndexId, SnapshotId } from "../base/id.ts";
+import type { SnapshotId } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { encodeIndex, type IndexedPack } from "../format/index_file.ts";
 import { encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import type { ConfirmHeld } from "./held_lock.ts";
-import type { SealedFileIds, SealedFiles } from "./sealed_files.ts";
+import type { SavedFile, SealedFiles } from "./sealed_files.ts";
 
 /** What saving under a lock takes. */
 export interface SaveUnderLockOptions {
@@ -20,27 +20,28 @@ export interface SaveUnderLockOptions {
 }
 
 /** Stores a snapshot; from here on the backup exists. Throws what `confirmHeld` and the store throw; then it does not. */
-export function saveSnapshotUnderLock(
+export async function saveSnapshotUnderLock(
   files: SealedFiles,
   snapshot: Snapshot,
   options: SaveUnderLockOptions,
 ): Promise<SnapshotId> {
-  return saveUnderLock(files, { kind: "snapshot", json: encodeSnapshot(snapshot), isVoid: () => true }, options);
+  const unsaved = { kind: "snapshot", json: encodeSnapshot(snapshot), isVoid: () => true } as const;
+  return (await saveUnderLock(files, unsaved, options)).id;
 }
 
 /**
- * Stores an index file that lists the packs. Where the lock is lost meanwhile it throws what `confirmHeld` throws, and
+ * Stores an index file that lists the packs; gives its id and size. Where the lock is lost meanwhile it throws what `confirmHeld` throws, and
  * the file stays only if all its packs are there: others may have built upon it.
  */
 export async function saveIndexUnderLock(
   files: SealedFiles,
   packs: readonly IndexedPack[],
   options: SaveUnderLockOptions,
-): Promise<IndexId> {
+): Promise<SavedFile<"index">> {
   const json = encodeIndex(packs);
-  const id = await saveUnderLock(files, { kind: "index", json, isVoid: () => lacksAny(files, packs) }, options);
+  const saved = await saveUnderLock(files, { kind: "index", json, isVoid: () => lacksAny(files, packs) }, options);
   freeBuffer(json);
-  return id;
+  return saved;
 }
 
 interface UnsavedFile<Kind> {
@@ -54,14 +55,15 @@ async function saveUnderLock<Kind extends "index" | "snapshot">(
   files: SealedFiles,
   { kind, json, isVoid }: UnsavedFile<Kind>,
   { confirmHeld, signal }: SaveUnderLockOptions,
-): Promise<SealedFileIds[Kind]> {
+): Promise<SavedFile<Kind>> {
   await confirmHeld();
-  const id = await files.save(kind, json, { signal });
+  const saved = await files.saveSized(kind, json, { signal });
   try {
     await confirmHeld("by the clock");
-    return id;
+    return saved;
   } catch (error) {
     if (!(error instanceof LockedError)) throw error;
+    const { id } = saved;
     throw await withdraw(error, `${kind} ${id}`, async () => {
       if (await isVoid()) await files.remove(kind, id);
     });

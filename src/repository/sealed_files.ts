@@ -20,6 +20,13 @@ export interface SealedFileIds {
 }
 export type SealedKind = keyof SealedFileIds;
 
+/** A file that was stored. */
+export interface SavedFile<K extends SealedKind> {
+  readonly id: SealedFileIds[K];
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
 /** No index, snapshot or lock comes near this many bytes of JSON; more is an attack on memory. */
 const MOST_JSON_BYTES = 512 * 1024 * 1024;
 
@@ -73,13 +80,23 @@ export class SealedFiles {
     json: Uint8Array<ArrayBuffer>,
     options?: StoreCallOptions,
   ): Promise<SealedFileIds[K]> {
+    return (await this.saveSized(kind, json, options)).id;
+  }
+
+  /** As `save`; gives the size of the file, too. */
+  async saveSized<K extends SealedKind>(
+    kind: K,
+    json: Uint8Array<ArrayBuffer>,
+    options?: StoreCallOptions,
+  ): Promise<SavedFile<K>> {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = this.#sealer.seal(plaintext);
     if (plaintext !== json) freeBuffer(plaintext);
     const id = asId<SealedFileIds[K]>(sha256Hex(bytes));
+    const size = bytes.length;
     await this.store.put({ kind, name: id }, [bytes], options);
     freeBuffer(bytes);
-    return id;
+    return { id, bytes: size };
   }
 
   /** Removes a file; one that is not there counts as removed. */

@@ -123,7 +123,9 @@ function boundAddress(server: Server, address: ListenAddress): BoundAddress {
 /** Removes a socket that nobody listens on any more. Throws `AgentError` where somebody does, or where it is no socket. */
 async function removeStaleSocket(path: string): Promise<void> {
   try {
-    if (!(await lstat(path)).isSocket()) throw new AgentError(`Cannot listen on "${path}": it exists and is no socket`);
+    if (!(await lstat(path)).isSocket()) {
+      throw new AgentError(`Cannot listen on "${path}": it exists and is no socket; name another path`);
+    }
   } catch (thrown) {
     if (osCode(thrown) === "ENOENT") return;
     throw thrown;

@@ -178,7 +178,10 @@ class BlobServer {
   #requireReach(bound: BoundAddress): void {
     const { authentication, allowOpenToOthers } = this.#options;
     if (bound.isLocal || authentication.method === "htpasswd" || allowOpenToOthers) return;
-    throw new UsageError(`Without passwords the server would be open to everybody who reaches ${bound.text}`);
+    throw new UsageError(
+      `Without passwords the server would be open to everybody who reaches ${bound.text}; use a file of users, or ` +
+        "allow that with --insecure",
+    );
   }
 
   #makeServer(): Server {

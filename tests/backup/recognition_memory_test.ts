@@ -1,5 +1,6 @@
 /** What a series remembers of its streams: which later ones it accepts, and what snapshots tell for that. */
 import assert from "node:assert/strict";
+import { formatLocalTime } from "../../src/base/local_time.ts";
 import fc from "fast-check";
 import type { AgentSnapshotInfo, StreamFacts } from "../../src/format/agent_info.ts";
 import type { ManifestFile } from "../../src/format/manifest.ts";
@@ -24,13 +25,18 @@ function judge(format: string, ...nights: readonly string[]) {
   return judgeRecognition(format, new EarlierStreams(backups).of("data"));
 }
 
+/** When a night's backup began, as messages have it. */
+function begun(day: number): string {
+  return formatLocalTime(new Date(`2026-01-0${day}T03:00:00Z`));
+}
+
 Deno.test("a stream that is recognised less far than any before is refused, with what that was", () => {
   const refused = judge("none", "mysqldump", "none", "none");
   assert.equal(refused.isAccepted, false);
   const id = manifestIdOf("night 1").slice(0, 8);
   assert.equal(
     refused.reason,
-    `the stream is of no format a guard knows, that of backup ${id} (2026-01-01T03:00:00Z) was mysqldump`,
+    `the stream is of no format a guard knows, that of backup ${id} (${begun(1)}) was mysqldump`,
   );
   assert.equal(judge("none", "gzip").isAccepted, false);
   assert.equal(judge("gzip", "gzip+mysqldump", "gzip").isAccepted, false);
@@ -40,7 +46,7 @@ Deno.test("a stream that is recognised less far than any before is refused, with
 
 Deno.test("the newest of those that were recognised further is named", () => {
   const { reason } = judge("none", "mysqldump", "mariadb-dump", "none");
-  assert.match(reason!, /\(2026-01-02T03:00:00Z\) was mariadb-dump$/);
+  assert.ok(reason!.endsWith(`(${begun(2)}) was mariadb-dump`), reason!);
 });
 
 Deno.test("another format, recognised as far or further, is accepted with a word about it", () => {

@@ -130,8 +130,11 @@ Deno.test("of a backup and the copy that restic made of its snapshot an id means
   }
 });
 
-Deno.test("an unknown series is answered with those that there are", () => {
-  assert.throws(() => selected("prod/shp"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
+Deno.test("an unknown series is answered with the nearest one, or with those that there are", () => {
+  assert.throws(() => selected("prod/shp"), { code: "usage", message: /; did you mean "prod\/shop"\?$/ });
+  assert.throws(() => selected("crm"), { code: "usage", message: /; did you mean "prod\/crm"\?$/ });
+  assert.throws(() => selected("prod"), { code: "usage", message: /no backup of "prod" itself.*such as "prod\/crm"$/ });
+  assert.throws(() => selected("elsewhere"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
   assert.throws(() => selectBackup([], request("s")), { message: /no backup in this repository yet/ });
 });
 

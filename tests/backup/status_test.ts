@@ -68,7 +68,7 @@ Deno.test("a chain with members gone is good; one whose levels do not fit is bro
 Deno.test("a backup that a guard found incomplete is not good, and where no other is there is none", () => {
   const run = runOf([made("half", { time: at(9), complete: false })]);
   assert.deepEqual([run.latest, run.ageMs, run.health, run.broken, run.backups], [null, null, "broken", 1, 1]);
-  assert.equal(runOf([made("unjudged", { time: at(9), complete: null })]).health, "ok");
+  assert.equal(runOf([made("unjudged", { time: at(9), complete: null })]).health, "unjudged");
 });
 
 Deno.test("backups of another tool count, and nobody knows their level", () => {
@@ -90,8 +90,8 @@ Deno.test("where a series has backups that were judged whole, others are not goo
   assert.deepEqual(of(all, "weekly"), [undefined, "unjudged", 1, 0]);
   assert.deepEqual(of(all, null), [undefined, "unknown", 1, 0]);
   const others = [unjudged, weekly];
-  assert.deepEqual(of(others, "daily"), [manifestIdOf("unjudged"), "ok", 0, 0]);
-  assert.deepEqual(of(others, "weekly"), [manifestIdOf("weekly"), "ok", 0, 0]);
+  assert.deepEqual(of(others, "daily"), [manifestIdOf("unjudged"), "unjudged", 0, 0]);
+  assert.deepEqual(of(others, "weekly"), [manifestIdOf("weekly"), "unjudged", 0, 0]);
   const elsewhere = made("elsewhere", { time: at(2), host: "db2" });
   const [db1] = status([...others, elsewhere]);
   assert.equal(db1!.runs[0]!.latest?.id, manifestIdOf("unjudged"), "each host on its own");

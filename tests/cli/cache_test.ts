@@ -80,11 +80,14 @@ async function filledCache() {
 Deno.test("the cache is shown for people and for programs", async () => {
   await using cache = await filledCache();
   const shown = await runCache([], cache.variables);
-  assert.match(shown.stdout, /^REPOSITORY +SIZE +FILES +LAST USED\nababababab +1000 B +1 +2026-01-0\d [\d:]+\n$/);
+  assert.match(
+    shown.stdout,
+    /^REPOSITORY +ID +SIZE +FILES +LAST USED\nmemory +ababababab +1000 B +1 +2026-01-0\d [\d:]+ [+-]\d\d:\d\d\n$/,
+  );
   assert.equal(shown.stderr, `1000 B of 2.00 GiB in ${cache.directory}\n`);
   const { stdout } = await runCache(["--json", "--cache-dir", cache.directory], {});
   assert.deepEqual(stdout.trim().split("\n").map((line) => JSON.parse(line)), [
-    { repository: REPOSITORY, size: 1000, files: 1, lastUsed: "2026-01-02T03:04:05.000Z" },
+    { repository: REPOSITORY, address: "memory", size: 1000, files: 1, lastUsed: "2026-01-02T03:04:05.000Z" },
     { directory: cache.directory, size: 1000, limit: 2 ** 31 },
   ]);
   const empty = await runCache([], { AGENT_CACHE_DIR: `${cache.directory}/none` });

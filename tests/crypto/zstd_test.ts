@@ -16,7 +16,7 @@ import { frameEnd } from "../../src/crypto/zstd_frame.ts";
 import { pseudorandomBytes } from "./pseudorandom.ts";
 
 const WAYS = { "internal handle": handleContexts, "public calls": oneShotContexts };
-const LEVELS = ["fastest", "auto", "max"] as const;
+const LEVELS = ["fastest", "auto", "better", "max"] as const;
 
 /** Text that compresses like rows of a table. */
 function rows(bytes: number): Uint8Array<ArrayBuffer> {

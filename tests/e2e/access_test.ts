@@ -152,6 +152,27 @@ Deno.test("a lock of somebody else: exit code 11 names host, process and age, an
   assertFails(waited, ExitCode.locked, /far-away/);
 });
 
+programTest({
+  name: "a repository that cannot be written to is read with --no-lock, and who does without is told so",
+  needs: ["setpriv"],
+  async fn({ setpriv }) {
+    await using box = await sandbox();
+    await box.put("s", "x");
+    const [program, ...args] = boundByModes(setpriv);
+    const run = async (command: string) =>
+      await box.shell(`chmod -R a-w repo; ${[program, ...args].join(" ")} "$AGENT" ${command}`);
+    for (const command of ["get s", "verify s", "check"]) {
+      const refused = await run(command);
+      assertFails(refused, ExitCode.failed, /; to read a store that takes no lock, use --no-lock\n$/);
+      assert.equal((await run(`${command} --no-lock -q`)).exitCode, ExitCode.done, command);
+    }
+    for (const command of ["ls", "show s", "chain s", "status"]) {
+      assert.equal((await run(command)).exitCode, 0, command);
+    }
+    await box.shell("chmod -R u+w repo");
+  },
+});
+
 Deno.test("unlock removes stale locks, and with --remove-all every lock", async () => {
   await using box = await sandbox();
   await writeLock(box, { host: "far-away", pid: 4711, ageMs: 1000 });

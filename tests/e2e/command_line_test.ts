@@ -56,19 +56,24 @@ Deno.test("help names every command, its options and the exit codes, on standard
   const pages = await mapConcurrently(COMMANDS, AT_A_TIME, (command) => box.ok([command, "--help"]));
   for (const [i, page] of pages.entries()) {
     assert.match(page, new RegExp(`^Usage: agent ${COMMANDS[i]}\\b`));
-    assert.ok(page.split("\n").every((line) => line.length <= 120), `${COMMANDS[i]} keeps to the width`);
+    assert.ok(page.split("\n").every((line) => line.length <= 80), `${COMMANDS[i]} keeps to the width`);
   }
   assert.match(pages[COMMANDS.indexOf("put")]!, /--guard <format>.*--min-size.*--compression/s);
 });
 
 const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [[], /agent --help/],
-  [["key"], /agent --help/],
-  [["frobnicate"], /Unknown command 'frobnicate'/],
+  [["key"], /"agent key" is to do: list, add, remove, passwd; "agent key --help"/],
+  [["repair"], /"agent repair" is to do: index, packs, snapshots; "agent repair --help"/],
+  [["help", "nosuch"], /There is no command "agent nosuch"; see "agent --help"/],
+  [["help", "verfy"], /There is no command "agent verfy"; did you mean "verify"\?/],
+  [["help", "key", "lst"], /There is no command "agent key lst"; did you mean "list"\?/],
+  [["frobnicate"], /Unknown command 'frobnicate'; see "agent --help"/],
   [["verfy", "prod/shop"], /verfy.*Did you mean verify\?/],
   [["key", "lst"], /lst.*Did you mean list\?/],
   [["put", "prod/shop", "--gaurd", "none"], /--gaurd.*Did you mean --guard\?/],
-  [["put"], /Missing required argument 'series'/],
+  [["put"], /Missing required argument 'series'; see "agent put --help"/],
+  [["put", "a", "--frobnicate"], /--frobnicate'; see "agent put --help"/],
   [["put", "prod/shop", "mysqldump", "shop"], /Too many arguments.*behind --/],
   [["put", "prod/shop", "--"], /no command behind --/],
   [["ls", "a", "b"], /Too many arguments/],
@@ -78,11 +83,13 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["get", "prod/shop@yesterday"], /latest.*id.*time/],
   [["show", "prod/shop", "--md5sums", "--sha256sums"], /not both/],
   [["put", "a", "--run-type", "often"], /hourly, daily, weekly, monthly, yearly/],
-  [["put", "a", "--compression", "zip"], /off, fastest, auto, max/],
+  [["put", "a", "--compression", "zip"], /off, fastest, auto, better, max/],
   [["put", "a", "--guard", "word"], /mysqldump.*gzip/],
   [["put", "a", "--min-size", "much"], /Not a size: "much".*16M/],
   [["put", "a", "--chunk-size", "3"], /between 1024 and 2097152/],
-  [["put", "a", "--time", "noon"], /Not a time: "noon"/],
+  [["put", "a", "--time", "noon"], /Not a time: "noon"; write for example/],
+  [["put", "a", "--time", "2026-02-30"], /Not a time: "2026-02-30": there is no such time/],
+  [["ls", "--latest", "0"], /write 1 or more/],
   [["put", "a", "--host", ""], /host.*empty/],
   [["put", "a", "--tag", ","], /Not a tag/],
   [["put", "a", "--filename", "b/c"], /no slash/],

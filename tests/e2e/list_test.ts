@@ -29,7 +29,9 @@ Deno.test("which backups there are, and which one a selector means", async (test
       (await box.json(["ls", ...args])).map(({ id }) => ids.indexOf(String(id)));
     assert.deepEqual(await listed(), [0, 1, 3, 2, 4]);
     assert.deepEqual(await listed("prod/shop"), [0, 1, 3, 2], "a series and those below it");
-    assert.deepEqual(await listed("prod/sho"), []);
+    assert.deepEqual(await listed("prod/shop/eu", "--host", "db2"), [], "nothing fits, and nothing is mistyped");
+    assert.deepEqual(await listed("--latest", "1"), [3, 2, 4], "the newest of each series and host");
+    assert.deepEqual(await listed("--latest", "2", "prod/shop"), [1, 3, 2]);
     assert.deepEqual(await listed("--host", "db2"), [4]);
     assert.deepEqual(await listed("--tag", "eu", "prod"), [3], "an option takes one value");
     assert.deepEqual(await listed("--tag", "eu", "--tag", "test"), [4]);
@@ -54,12 +56,27 @@ Deno.test("which backups there are, and which one a selector means", async (test
     const { stdout, stderr } = await box.agent(["ls"], { env: UTC });
     const [head, first, ...rows] = stdout.trimEnd().split("\n");
     assert.match(head!, /^ID +SERIES +HOST +STARTED +LEVEL +RUN +SIZE +NEW +STORED +GUARD +TAGS$/);
-    assert.match(first!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 +0 +- +7 B .* none +-$/);
+    assert.match(first!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 \+00:00 +0 +- +7 B .* none +-$/);
     assert.match(stdout, / none +eu,test$/m);
     assert.equal(rows.length, 4);
     assert.equal(stderr, "5 backups in 3 series\n");
-    const nothing = await box.agent(["ls", "elsewhere"]);
-    assert.deepEqual(nothing, { exitCode: ExitCode.done, stdout: "", stderr: "No backups\n" });
+    const nothing = await box.agent(["ls", "--tag", "none"]);
+    assert.deepEqual(nothing, { exitCode: ExitCode.done, stdout: "", stderr: "None of 5 backups fits\n" });
+  });
+
+  await test.step("a series or a host that does not exist is a slip, and the nearest one is named", async () => {
+    const fails = async (args: readonly string[], message: RegExp) =>
+      assertFails(await box.agent(args), ExitCode.usage, message);
+    const shop = /no backup of "prod\/shpo"; did you mean "prod\/shop"\?\n/;
+    for (const command of ["ls", "show", "chain", "get", "verify", "hold", "release", "rotate"]) {
+      await fails([command, "prod/shpo"], shop);
+    }
+    await fails(["forget", "--keep-last", "1", "prod/shpo"], shop);
+    await fails(["rm", "prod/shpo@latest"], shop);
+    const host = /no backup of the host "dbb1"; did you mean "db1"\?\n/;
+    for (const args of [["ls"], ["status"], ["forget", "--keep-last", "1"], ["rotate", "prod/shop"]]) {
+      await fails([...args, "--host", "dbb1"], host);
+    }
   });
 
   await test.step("a selector means the latest, an id, or the newest as of a time", async () => {
@@ -69,6 +86,8 @@ Deno.test("which backups there are, and which one a selector means", async (test
       ["prod/shop@2026-03-02", "night 2"],
       ["prod/shop@2026-03-02T03:59:59Z", "night 1"],
       ["prod/shop@2026-03-02T04:00", "night 2"],
+      ["prod/shop@2026-03-02T05:59+02:00", "night 1"],
+      ["prod/shop@2026-03-02 06:00:00 +02:00", "night 2"],
       [`prod/shop@${ids[0]}`, "night 1"],
       [`prod/shop@${ids[0]!.slice(0, 8)}`, "night 1"],
       [`@${ids[4]!.slice(0, 8)}`, "dev"],
@@ -83,8 +102,11 @@ Deno.test("which backups there are, and which one a selector means", async (test
   await test.step("a selector that means nothing says what there is", async () => {
     const fails = async (selector: string, message: RegExp) =>
       assertFails(await box.agent(["get", selector], { env: UTC }), ExitCode.usage, message);
-    await fails("prod/shpo", /no backup of "prod\/shpo"; there are "dev", "prod\/shop", "prod\/shop\/eu"/);
-    await fails("prod/shop@2026-02-28", /as old as 2026-02-28.*the oldest began 2026-03-01/);
+    await fails("elsewhere", /no backup of "elsewhere"; there are "dev", "prod\/shop", "prod\/shop\/eu"/);
+    await fails(
+      "prod/shop@2026-02-28",
+      /as old as 2026-02-28 23:59:59 \+00:00: the oldest began 2026-03-01 04:00:00 \+00:00/,
+    );
     await fails(`dev@${ids[0]!.slice(0, 12)}`, /no backup "dev@/);
     await fails("prod/shop@2026-13-01", /no such time/);
   });

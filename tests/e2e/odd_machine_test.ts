@@ -244,7 +244,11 @@ Deno.test({
     await using box = await sandbox();
     await box.put("s", "hello");
     assertFails(await box.shell(`"$AGENT" put s --allow-empty <&-`), ExitCode.usage, /Standard input is closed/);
-    assertFails(await box.shell(`"$AGENT" get s >&-`), ExitCode.usage, /Standard output is closed, so nobody would get the stream: use -o FILE/);
+    assertFails(
+      await box.shell(`"$AGENT" get s >&-`),
+      ExitCode.usage,
+      /Standard output is closed, so nobody would get the stream: use -o FILE/,
+    );
     const { stdout } = await box.shell(
       `"$AGENT" put s -q -- sh -c 'echo "$AGENT_CALLER_CLOSED"' <&- >&-; "$AGENT" get s`,
     );

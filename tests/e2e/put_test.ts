@@ -43,18 +43,21 @@ Deno.test("put --json gives one object with digests and what was stored", async 
   await box.put("prod/shop", dump);
   const [row, ...others] = await box.json(["put", "prod/shop"], { stdin: dump });
   assert.equal(others.length, 0);
-  const { id, level, parent, size, bytesRead, bytesAdded, bytesStored, bytesWritten, blobsNew, blobsReused } = row!;
+  const { id, level, parent, size, bytesRead, bytesAdded, bytesStored, stored, blobsNew, blobsReused } = row!;
   assert.match(String(id), /^[0-9a-f]{64}$/);
-  assert.deepEqual({ level, size, bytesRead, bytesAdded, bytesStored, blobsNew }, {
+  assert.deepEqual({ level, size, bytesRead, bytesAdded, blobsNew }, {
     level: 1,
     size: dump.length,
     bytesRead: dump.length,
     bytesAdded: 0,
-    bytesStored: 0,
     blobsNew: 0,
   });
   assert.match(String(parent), /^[0-9a-f]{64}$/);
-  assert.ok(Number(bytesWritten) > 0 && Number(blobsReused) > 10);
+  assert.ok(Number(blobsReused) > 10);
+  const [listed] = (await box.json(["ls"])).slice(-1);
+  const [shown] = await box.json(["show", "prod/shop"]);
+  assert.ok(Number(stored) > 500, `the manifest and what leads to it took ${stored}`);
+  assert.deepEqual([bytesStored, listed!["stored"], shown!["stored"]], [stored, stored, stored]);
   const [file] = row!["files"] as JsonRow[];
   assert.deepEqual(file, {
     path: "data",
@@ -110,12 +113,26 @@ Deno.test("harder compression stores less, no compression stores all", async () 
     assert.equal(await box.ok(["get", "s", "-q"]), new TextDecoder().decode(dump), level);
     return Number(row!["bytesStored"]);
   };
-  const [off, fastest, auto, max] = await Promise.all(["off", "fastest", "auto", "max"].map(stored));
+  const levels = ["off", "fastest", "auto", "better", "max"];
+  const [off, fastest, auto, better, max] = await Promise.all(levels.map(stored));
   assert.ok(off! > dump.length, `off: ${off}`);
   assert.ok(
-    Math.max(fastest!, auto!, max!) < off! / 2 && max! < Math.min(fastest!, auto!),
-    `${fastest} ${auto} ${max}`,
+    Math.max(fastest!, auto!, better!, max!) < off! / 2 && max! < Math.min(fastest!, auto!, better!),
+    `${fastest} ${auto} ${better} ${max}`,
   );
+});
+
+Deno.test("a time in the future is warned of before the stream is read", async () => {
+  await using box = await sandbox();
+  const outcome = await box.shell(
+    `("$AGENT" put s --time 2999-01-01T00:00Z -- sh -c 'sleep 0.3; echo read >&2; echo data') 2>&1 >/dev/null`,
+  );
+  assert.match(outcome.stdout, /^agent: warning: --time [^\n]+ lies in the future [^\n]+\nread\n/);
+  assert.equal(outcome.exitCode, ExitCode.done);
+  const past = await box.agent(["put", "other", "-q", "--time", "2026-08-30 03:17:02 +02:00"], { stdin: "x" });
+  assert.deepEqual([past.exitCode, past.stderr], [ExitCode.done, ""]);
+  const [listed] = await box.json(["ls", "other"]);
+  assert.equal(listed!["started"], "2026-08-30T01:17:02Z");
 });
 
 Deno.test("an empty stream is a failure of its source, unless it is allowed", async () => {

@@ -57,7 +57,7 @@ Deno.test("what is sound has nothing to repair; what cannot be is refused", asyn
   match(await box.ok(["repair", "snapshots"]), /^Nothing to repair: 2 backups whole/);
   assertFails(await box.agent(["repair", "packs", "12345678"]), ExitCode.usage, /There is no pack/);
   assertFails(await box.agent(["repair", "packs", "../x"]), ExitCode.usage, /Not the id of a pack/);
-  assertFails(await box.agent(["repair"]), ExitCode.usage, /agent --help/);
+  assertFails(await box.agent(["repair"]), ExitCode.usage, /agent repair --help/);
   assertFails(await box.agent(["check", "--read-data", "--read-data-subset", "1/2"]), ExitCode.usage, /not both/);
   assertFails(await box.agent(["check", "--read-data-subset", "3/2"]), ExitCode.usage, /No group 3 of 2/);
   match(await box.ok(["check", "--read-data-subset", "1"]), /every blob in 1 of the packs, .* read and verified\n$/);

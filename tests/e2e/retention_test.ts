@@ -61,9 +61,12 @@ Deno.test("forget shows what it would do, does it, and what is left restores", a
     assert.equal(exitCode, ExitCode.done);
     const [head, ...rows] = stdout.trimEnd().split("\n");
     assert.match(head!, /^ID +SERIES +HOST +STARTED +RUN +TAGS +VERDICT +REASONS$/);
-    assert.match(rows[0]!, /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 +daily +- +keep +weekly snapshot$/);
+    assert.match(
+      rows[0]!,
+      /^[0-9a-f]{8} +prod\/shop +db1 +2026-03-01 04:00:00 \+00:00 +daily +- +keep +weekly backup$/,
+    );
     assert.match(rows[1]!, / +remove$/);
-    assert.match(rows[3]!, / +keep +last snapshot, weekly snapshot$/);
+    assert.match(rows[3]!, / +keep +last backup, weekly backup$/);
     assert.equal(stderr, "Would remove 2 of 4 backups; agent prune frees what only they used\n");
   });
 
@@ -104,7 +107,9 @@ Deno.test("forget shows what it would do, does it, and what is left restores", a
   await test.step("doing it again removes nothing more", async () => {
     const { stderr } = await box.agent(["forget", ...flags]);
     assert.equal(stderr, "Nothing to remove of 2 backups\n");
-    assert.equal((await box.agent(["forget", "--keep-last", "1", "elsewhere"])).stderr, "No backup fits\n");
+    const unknown = await box.agent(["forget", "--keep-last", "1", "elsewhere"]);
+    assertFails(unknown, ExitCode.usage, /no backup of "elsewhere"; there is "prod\/shop"/);
+    assert.equal((await box.agent(["forget", "--keep-last", "1", "--tag", "none"])).stderr, "No backup fits\n");
   });
 });
 
@@ -295,7 +300,7 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   const quiet = await box.agent(["forget", "-q", "--keep-last", "1"], UTC);
   assert.deepEqual([quiet.exitCode, quiet.stdout], [ExitCode.done, ""]);
   const warning =
-    /1 backup claims to be made in the future \([0-9a-f]{8} of "prod\/shop" on db1 at 2999-01-01 00:00:00\): is a clock wrong/;
+    /1 backup claims to be made in the future \([0-9a-f]{8} of "prod\/shop" on db1 at 2999-01-01 00:00:00 \+00:00\): is a clock wrong/;
   assert.match(quiet.stderr, warning);
   assert.match(quiet.stderr, /^agent: warning: [^\n]+\n$/);
   const listed = await box.json(["ls"]);
@@ -323,7 +328,7 @@ Deno.test("many backups on one day are told of, also in a quiet run", async () =
   assert.match(
     stderr,
     new RegExp(
-      `^agent: warning: 2 backups of "prod/shop" on db1 came on ${date}, more than on any day before \\(1\\): [^\n]+\n$`,
+      `^agent: warning: 2 backups of "prod/shop" on db1 came on ${date} \\(UTC\\), more than on any day before \\(1\\): [^\n]+\n$`,
     ),
   );
 });

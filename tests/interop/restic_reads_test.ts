@@ -15,8 +15,8 @@ const SHOP_LATER = withRows(SHOP, { at: 500_000, rows: 500, seed: "new" });
 const MIXED = concat([noise(300_000, "mixed"), new Uint8Array(300_000), noise(70_000, "end")]);
 const LONG = noise(600_000, "long");
 
-const VARIANTS = ["off", "fastest", "auto", "max"] as const;
-const CHUNK_SIZES = ["4K", "16K", "64K", "1M"] as const;
+const VARIANTS = ["off", "fastest", "auto", "better", "max"] as const;
+const CHUNK_SIZES = ["4K", "16K", "64K", "256K", "1M"] as const;
 
 const md5 = (bytes: Uint8Array) => hash("md5", bytes);
 

@@ -194,7 +194,13 @@ Deno.test("the cache is listed, pruned of what nobody uses, and cleared", async 
   await listBackups(access, {}, world);
   const lastUsed = world.clock.now();
   const [row] = await listCache(directory);
-  assert.deepEqual(row, { id: repository.config.id, bytes: row!.bytes, files: 3, lastUsed });
+  assert.deepEqual(row, {
+    id: repository.config.id,
+    address: repository.store.location,
+    bytes: row!.bytes,
+    files: 3,
+    lastUsed,
+  });
   world.clock.jump(20 * 86_400_000);
   assert.deepEqual(await pruneCache(directory, 1e9, world.clock), { bytes: 0, files: 0 });
   assert.equal((await pruneCache(directory, row!.bytes - 1, world.clock)).files, 1);

@@ -95,7 +95,13 @@ Deno.test("filters by host, series, path and tags say which backups a policy is 
     return Object.keys(shapes).filter((name) => !names.includes(name));
   };
   assert.deepEqual(await gone({}), ["old", "below", "beside", "other"]);
-  assert.deepEqual(await gone({ hosts: ["db2", "db3"] }), ["other"]);
+  assert.deepEqual(await gone({ hosts: ["db2"] }), ["other"]);
+  assert.deepEqual(await gone({ hosts: ["db2", "db1"], series: ["prod/shop/eu"] }), ["below"]);
+  await assert.rejects(gone({ hosts: ["db2", "db3"] }), {
+    code: "usage",
+    message: /host "db3"; did you mean "db1"\?$/,
+  });
+  await assert.rejects(gone({ series: ["prod/shpo"] }), { code: "usage", message: /did you mean "prod\/shop"\?$/ });
   assert.deepEqual(await gone({ series: ["prod/shop"], hosts: ["db1"] }), ["old", "below"]);
   assert.deepEqual(await gone({ paths: ["/prod/shops"] }), ["beside"]);
   assert.deepEqual(await gone({ tags: [["a"], ["b"]] }), ["old"]);

@@ -25,7 +25,7 @@ const pack = { id: noise(32, "pack"), blobs: [] };
 Deno.test("under a lock that holds before and after, the file stays", async () => {
   const { repository: { files }, store } = await memoryRepository(world);
   const id = await saveSnapshotUnderLock(files, SNAPSHOT, { confirmHeld: heldTimes(2, LOST) });
-  const index = await saveIndexUnderLock(files, [pack], { confirmHeld: heldTimes(2, LOST) });
+  const { id: index } = await saveIndexUnderLock(files, [pack], { confirmHeld: heldTimes(2, LOST) });
   assert.deepEqual([await namesOf(store, "snapshot"), await namesOf(store, "index")], [[id], [index]]);
 });
 

@@ -59,8 +59,8 @@ async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: Cli
   const { directory, limitBytes, rows } = cache;
   const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
   if (options.json) {
-    for (const { id, bytes, files, lastUsed } of rows) {
-      await writeJson(stdout, { repository: id, size: bytes, files, lastUsed });
+    for (const { id, address, bytes, files, lastUsed } of rows) {
+      await writeJson(stdout, { repository: id, address, size: bytes, files, lastUsed });
     }
     return await writeJson(stdout, { directory, size: totalBytes, limit: limitBytes });
   }
@@ -70,12 +70,19 @@ async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: Cli
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: "REPOSITORY", align: "left" },
+  { title: "REPOSITORY", align: "left", kind: "name" },
+  { title: "ID", align: "left", rank: 2 },
   { title: "SIZE", align: "right" },
-  { title: "FILES", align: "right" },
+  { title: "FILES", align: "right", rank: 1 },
   { title: "LAST USED", align: "left" },
 ];
 
-function cells({ id, bytes, files, lastUsed }: CacheRow): string[] {
-  return [id.slice(0, 10), formatSize(bytes), String(files), lastUsed === null ? "-" : formatTime(lastUsed)];
+function cells({ id, address, bytes, files, lastUsed }: CacheRow): string[] {
+  return [
+    address ?? "-",
+    id.slice(0, 10),
+    formatSize(bytes),
+    String(files),
+    lastUsed === null ? "-" : formatTime(lastUsed),
+  ];
 }

@@ -7,8 +7,9 @@ import { drawChains, type DrawnMember } from "../../ops/chain.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { throwFirstDamage } from "../damage.ts";
-import { type Column, formatTime, printable, writeLines, writeTable } from "../output.ts";
+import { type Column, formatTime, writeLines, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { describeWholeness } from "../wholeness.ts";
 
@@ -19,9 +20,16 @@ interface ChainOptions extends RepositoryOptions {
 /** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
 const DEEPEST_INDENT = 8;
 
-const NOTES = `
-A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. Whether
-every byte of them is there is for "agent check" to tell, and for "agent verify" to prove.`;
+const NOTES: HelpNotes = {
+  about: [
+    "A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. " +
+    'Whether every byte of them is there is for "agent check" to tell, and for "agent verify" to prove.',
+  ],
+  examples: [
+    ["agent chain prod/shop", "what the latest backup builds upon"],
+    ["agent chain prod/shop --all", "all chains of the series"],
+  ],
+};
 
 /** The command's specification. */
 export function chainCommand(context: CliContext): Command {
@@ -30,7 +38,7 @@ export function chainCommand(context: CliContext): Command {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--all", "all chains of its series and host, with everything that branches off")
-    .addHelpText("after", NOTES)
+    .addHelpText("after", helpNotes(NOTES))
     .action((selector: string, options: ChainOptions, self: Command) =>
       run(selector, allOptions(self, options), context)
     );
@@ -54,12 +62,12 @@ function memberJson({ id, level, backup, state, problem, fit, depth, children }:
 const COLUMNS: readonly Column[] = [
   { title: "CHAIN", align: "left" },
   { title: "STARTED", align: "left" },
-  { title: "RUN", align: "left" },
-  { title: "SIZE", align: "right" },
-  { title: "NEW", align: "right" },
-  { title: "STORED", align: "right" },
-  { title: "GUARD", align: "left" },
-  { title: "HEALTH", align: "left" },
+  { title: "RUN", align: "left", rank: 3 },
+  { title: "SIZE", align: "right", rank: 1 },
+  { title: "NEW", align: "right", rank: 5 },
+  { title: "STORED", align: "right", rank: 4 },
+  { title: "GUARD", align: "left", kind: "text", rank: 2 },
+  { title: "HEALTH", align: "left", kind: "text" },
 ];
 
 /** Every member hangs below the one that it continues. */
@@ -74,14 +82,14 @@ function* rows(members: readonly DrawnMember[]): Generator<string[]> {
   }
 }
 
-function cells({ backup, fit, problem }: DrawnMember): string[] {
+function cells({ backup, fit, reason }: DrawnMember): string[] {
   if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; what follows it restores all the same"];
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
-  if (info === null) return [time, "-", "-", "-", "-", "-", printable(problem ?? "made by another tool")];
+  if (info === null) return [time, "-", "-", "-", "-", "-", reason ?? "made by another tool"];
   const whole = info.complete === null ? info.guard : `${info.guard} ${describeWholeness(info.guard, info.complete)}`;
   const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}`;
-  const health = fit ? "fit" : `not fit for restore: ${printable(problem!)}`;
+  const health = fit ? "fit" : `not fit for restore: ${reason}`;
   const sizes = [info.size, info.added, info.stored].map(formatSize);
   return [time, info.runType ?? "-", ...sizes, verdict, health];
 }

@@ -15,7 +15,8 @@ import {
 import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, printable, writeJson, writeLine } from "../output.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
+import { formatCount, printable, writeJson, writeParagraph } from "../output.ts";
 import { READING_INDEXES, withProgress } from "../progress.ts";
 import type { ProgressStep } from "../progress_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -26,14 +27,21 @@ interface CheckCommandOptions extends RepositoryOptions {
   readonly lock: boolean;
 }
 
-const NOTE = `
-Checked are index, snapshots, trees, manifests and chains, that snapshots say what their manifests say, and that
-every pack is there in its full size. What the packs hold is read with --read-data only, or a part of them with
---read-data-subset: one of several groups that together are all packs, such as 1/7 on Mondays and 2/7 on
-Tuesdays, or packs picked at random, such as 5% or 10G. --read-data also reads every different stream from end to
-end and compares its MD5 and SHA-256, which takes as long as restoring them all; --read-data-subset 100% reads
-all packs and leaves that out. Every finding is listed, and which "agent repair" helps. Exit code 4: there are
-errors; notes are none.`;
+const NOTE: HelpNotes = {
+  about: [
+    "Checked are index, snapshots, trees, manifests and chains, that snapshots say what their manifests say, and that " +
+    "every pack is there in its full size. What the packs hold is read with --read-data only, or a part of them with " +
+    "--read-data-subset: one of several groups that together are all packs, such as 1/7 on Mondays and 2/7 on " +
+    "Tuesdays, or packs picked at random, such as 5% or 10G.",
+    "--read-data also reads every different stream from end to end and compares its MD5 and SHA-256, which takes as " +
+    "long as restoring them all; --read-data-subset 100% reads all packs and leaves that out.",
+    'Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.',
+  ],
+  examples: [
+    ["agent check", "quick enough for every night"],
+    ["agent check --read-data-subset 1/7", "a seventh of all bytes"],
+  ],
+};
 
 /** The command's specification. */
 export function checkCommand(context: CliContext): Command {
@@ -42,7 +50,7 @@ export function checkCommand(context: CliContext): Command {
     .option("--read-data", "also read every pack and every stream, and verify blobs and digests")
     .option("--read-data-subset <part>", "verify the blobs in a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: CheckCommandOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
@@ -108,16 +116,16 @@ async function writeReport(
   for (const error of report.errors) await writeFinding("Error", error, stdout);
   if (options.quiet) return;
   for (const note of report.notes) await writeFinding("Note", note, stdout);
-  if (report.errors.length === 0) await writeLine(stdout, okLine(report, seconds));
-  else if (report.repairs.length > 0) await writeLine(stdout, repairLine(report));
+  if (report.errors.length === 0) await writeParagraph(stdout, okLine(report, seconds));
+  else if (report.repairs.length > 0) await writeParagraph(stdout, repairLine(report));
 }
 
 async function writeFinding(severity: string, finding: CheckFinding, stdout: CliContext["stdout"]): Promise<void> {
   const { text, advice, backups, paths } = finding;
-  await writeLine(stdout, printable(`${severity}: ${text}`));
-  for (const { series, id } of backups) await writeLine(stdout, printable(`  hits ${series}@${shortId(id)}`));
-  for (const path of paths) await writeLine(stdout, printable(`  in ${path}`));
-  await writeLine(stdout, printable(`  to do: ${advice}`));
+  await writeParagraph(stdout, printable(`${severity}: ${text}`));
+  for (const { series, id } of backups) await writeParagraph(stdout, printable(`  hits ${series}@${shortId(id)}`));
+  for (const path of paths) await writeParagraph(stdout, printable(`  in ${path}`));
+  await writeParagraph(stdout, printable(`  to do: ${advice}`));
 }
 
 function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, seconds: number): string {

@@ -9,6 +9,7 @@ import type { GroupWord } from "../../policy/retention_plan.ts";
 import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention_words.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { collect } from "../repeated_option.ts";
 import { reportRetention } from "../retention_report.ts";
@@ -38,20 +39,26 @@ interface ForgetCommandOptions extends RetentionRunOptions {
   readonly groupBy?: GroupWord[];
 }
 
-const NOTES = `
-Rules are restic's and joined by "or": what no rule keeps is removed, in each group on its own. Spans of --keep-within
-(2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Counts are whole numbers or
-"unlimited", which -1 means, too, except in --keep-run-type. Run types that --keep-run-type does not name are kept.
-
-A policy leaves the newest and the last good backup of a series on a host unless --allow-last is given, and always what
-is on hold (agent hold) or claims to be of the future, which no rule counts. Good is what was judged whole, where a
-series has such. Every backup stands alone: none that is left needs one that is gone. Space is freed by agent prune, or
-with --prune in the same run. Where a snapshot that cannot be read may be of these series, nothing is removed.
-
-  agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
-  agent forget prod/shop --keep-run-type hourly=24,daily=7 --prune
-  agent forget --older-than 3M2D
-  agent forget 1f2e3d4c prod/shop@2026-08-30`;
+const NOTES: HelpNotes = {
+  about: [
+    'Rules are those of restic and joined by "or": what no rule keeps is removed, in each group on its own. Spans of ' +
+    "--keep-within (2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Days, " +
+    "weeks, months and years are those of the zone that a backup's time was written with: UTC for what agent made. " +
+    'Counts are whole numbers or "unlimited", which -1 means, too, except in --keep-run-type. Run types that ' +
+    "--keep-run-type does not name are kept.",
+    "A policy leaves the newest and the last good backup of a series on a host unless --allow-last is given, and always " +
+    "what is on hold (agent hold) or claims to be of the future, which no rule counts. Good is what was judged whole, " +
+    "where a series has such. Every backup stands alone: none that is left needs one that is gone.",
+    "Space is freed by agent prune, or with --prune in the same run. Where a snapshot that cannot be read may be of " +
+    "these series, nothing is removed.",
+  ],
+  examples: [
+    ["agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run"],
+    ["agent forget prod/shop --keep-run-type hourly=24,daily=7 --prune"],
+    ["agent forget --older-than 3M2D"],
+    ["agent forget 1f2e3d4c prod/shop@2026-08-30"],
+  ],
+};
 
 /** The command's specification. */
 export function forgetCommand(context: CliContext): Command {
@@ -62,7 +69,7 @@ export function forgetCommand(context: CliContext): Command {
   withPolicyOptions(command)
     .option("--host <name>", "only backups of this host; may be repeated", collect)
     .option("--series <name>", "only this series and those below it; may be repeated", collect)
-    .option("--path <path>", "only snapshots of this path; may be repeated, then of all of them", collect)
+    .option("--path <path>", "only backups whose snapshot has this path; may be repeated, then all of them", collect)
     .option(
       "--tag <tags>",
       "only backups with all of these tags; may be repeated, then with one such list",
@@ -73,7 +80,7 @@ export function forgetCommand(context: CliContext): Command {
     .option("--allow-last", "remove even the newest and the last good backup of a series")
     .option("--skip-unreadable", "go on beside snapshots that cannot be read");
   return withRepositoryOptions(withPruneAfterwards(command))
-    .addHelpText("after", NOTES)
+    .addHelpText("after", helpNotes(NOTES))
     .action((names: string[], options: ForgetCommandOptions, self: Command) =>
       run(names, allOptions(self, options), context)
     );

@@ -9,6 +9,7 @@ import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, with
 import { makeDurableFolders } from "../../store/local_folder.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { looksBinary } from "../binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
 import { formatRate, printable, writeJson, writeLine } from "../output.ts";
@@ -24,14 +25,20 @@ interface GetOptions extends RepositoryOptions {
   readonly lock: boolean;
 }
 
-const EXAMPLES = `
-SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time as in
-@2026-08-30 or @2026-08-30T12:00 (the newest that began by then). @ID alone needs no series.
-  agent get prod/shop | mysql shop
-  agent get prod/shop@2026-08-30 -o shop.sql
-
-Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all of it
-was right; with standard output look at the exit code, 4 means that what came out must not be used.`;
+const EXAMPLES: HelpNotes = {
+  about: [
+    "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which means the " +
+    "newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
+    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Without one it is the zone of this machine. @ID alone needs no series.",
+    "Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all " +
+    "of it was right; with standard output look at the exit code: 4 means that what came out must not be used.",
+  ],
+  examples: [
+    ["agent get prod/shop | mysql shop", "the latest"],
+    ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
+    ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
+  ],
+};
 
 /** Of directories that --target makes, less what the process's mask takes away. */
 const FOLDER_MODE = 0o777;
@@ -47,7 +54,7 @@ export function getCommand(context: CliContext): Command {
     .option("--target <dir>", "write every file of the backup below this directory")
     .option("--overwrite", "replace files that are there already")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", helpNotes(EXAMPLES))
     .action((selector: string, options: GetOptions, self: Command) =>
       run(check(selector, allOptions(self, options), context), context)
     );

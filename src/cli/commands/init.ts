@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { init } from "../../ops/init.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
@@ -12,15 +13,17 @@ interface InitOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
 }
 
-const NOTE = `
-The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else.`;
+const NOTE: HelpNotes = {
+  about: ["The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else."],
+  examples: [["agent init -r /backup/repo --new-password-file /etc/agent.password"]],
+};
 
 /** The command's specification. */
 export function initCommand(context: CliContext): Command {
   const command = new Command("init")
     .description("make a repository")
     .option("--new-password-file <file>", "make a strong password and write it to this new file (mode 0600)")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: InitOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }

@@ -5,7 +5,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { formatTime, printable, writeJson, writeLine, writeTable } from "../output.ts";
+import { type Column, formatTime, writeJson, writeLine, writeTable } from "../output.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
@@ -48,13 +48,20 @@ async function list(options: KeyOptions, context: CliContext): Promise<void> {
     }
     return;
   }
-  const columns = ["", "ID", "USER", "HOST", "CREATED"].map((title) => ({ title, align: "left" as const }));
-  await writeTable(context.stdout, columns, keys.map(row));
+  await writeTable(context.stdout, COLUMNS, keys.map(row));
 }
+
+const COLUMNS: readonly Column[] = [
+  { title: "", align: "left" },
+  { title: "ID", align: "left" },
+  { title: "USER", align: "left", kind: "name" },
+  { title: "HOST", align: "left", kind: "name" },
+  { title: "CREATED", align: "left" },
+];
 
 function row({ id, username, hostname, created, isCurrent }: KeyRow): string[] {
   const time = formatTime(timestampToDate(created));
-  return [isCurrent ? "*" : "", shortId(id), printable(username), printable(hostname), time];
+  return [isCurrent ? "*" : "", shortId(id), username, hostname, time];
 }
 
 async function add(options: KeyOptions, context: CliContext): Promise<void> {

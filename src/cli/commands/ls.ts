@@ -1,15 +1,17 @@
 /** `agent ls`: what backups there are. */
 import { Command } from "commander";
+import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
+import { parseCount } from "../../policy/retention_words.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext, Output } from "../context.ts";
 import { throwFirstDamage } from "../damage.ts";
-import { type Column, formatCount, formatTime, printable, writeLine, writeLines, writeTable } from "../output.ts";
+import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../output.ts";
 import { collectTags } from "../tags.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { writeWarning } from "../warning.ts";
@@ -17,6 +19,14 @@ import { writeWarning } from "../warning.ts";
 interface LsOptions extends RepositoryOptions {
   readonly host?: string;
   readonly tag?: string[];
+  readonly latest?: number;
+}
+
+/** How many to list; throws `UsageError`. */
+function parseLatest(text: string): number {
+  const count = parseCount(text, "backups to list");
+  if (count === 0) throw new UsageError("Not a number of backups to list: 0 would list none; write 1 or more");
+  return count;
 }
 
 /** The command's specification. */
@@ -27,6 +37,7 @@ export function lsCommand(context: CliContext): Command {
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
     .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
+    .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest)
     .action((series: string | undefined, options: LsOptions, self: Command) =>
       run(series, allOptions(self, options), context)
     );
@@ -35,35 +46,38 @@ export function lsCommand(context: CliContext): Command {
 
 async function run(series: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
   const { stdout, stderr, world } = context;
-  const { host, tag } = options;
+  const { host, tag, latest } = options;
   const filter = {
     ...(series === undefined ? {} : { series }),
     ...(host === undefined ? {} : { host }),
     ...(tag === undefined ? {} : { tags: tag }),
+    ...(latest === undefined ? {} : { latest }),
   };
-  const { backups, damaged } = await listBackups(repositoryAccess(options, context), filter, world);
+  const { backups, damaged, total, unknown } = await listBackups(repositoryAccess(options, context), filter, world);
   if (options.json) {
     await writeLines(stdout, backups.map((backup) => JSON.stringify(backupJson(backup))));
   } else {
     await writeTable(stdout, COLUMNS, backups.map(row));
-    if (!options.quiet) await writeLine(stderr, backups.length === 0 ? "No backups" : count(backups));
+    const isMistaken = unknown !== null || damaged.length > 0;
+    if (!options.quiet && !isMistaken) await writeLine(stderr, summary(backups, total));
     await warnOfDamage(backups, options, stderr);
   }
   throwFirstDamage(damaged);
+  if (unknown !== null) throw new UsageError(unknown);
 }
 
 const COLUMNS: readonly Column[] = [
   { title: "ID", align: "left" },
-  { title: "SERIES", align: "left" },
-  { title: "HOST", align: "left" },
+  { title: "SERIES", align: "left", kind: "name" },
+  { title: "HOST", align: "left", kind: "name", rank: 1 },
   { title: "STARTED", align: "left" },
-  { title: "LEVEL", align: "right" },
-  { title: "RUN", align: "left" },
+  { title: "LEVEL", align: "right", rank: 3 },
+  { title: "RUN", align: "left", rank: 4 },
   { title: "SIZE", align: "right" },
-  { title: "NEW", align: "right" },
-  { title: "STORED", align: "right" },
-  { title: "GUARD", align: "left" },
-  { title: "TAGS", align: "left" },
+  { title: "NEW", align: "right", rank: 6 },
+  { title: "STORED", align: "right", rank: 2 },
+  { title: "GUARD", align: "left", kind: "text" },
+  { title: "TAGS", align: "left", kind: "name", rank: 5 },
 ];
 
 function row(backup: Backup): string[] {
@@ -71,8 +85,8 @@ function row(backup: Backup): string[] {
   const size = sizeOf(backup);
   return [
     shortId(id),
-    printable(series),
-    printable(host),
+    series,
+    host,
     formatTime(timestampToDate(started)),
     info ? String(info.level) : "-",
     info?.runType ?? "-",
@@ -80,7 +94,7 @@ function row(backup: Backup): string[] {
     info ? formatSize(info.added) : "-",
     info ? formatSize(info.stored) : "-",
     [info?.guard ?? "-", info?.shrunk ? "shrunk" : "", damage === null ? "" : "damaged"].filter(Boolean).join(", "),
-    printable(snapshot.tags.join(",")) || "-",
+    snapshot.tags.join(",") || "-",
   ];
 }
 
@@ -94,7 +108,9 @@ async function warnOfDamage(backups: readonly Backup[], options: LsOptions, stde
   await writeWarning(`${name}${which}: rewritten by another tool, and damaged: ${first.damage}`, options, stderr);
 }
 
-function count(backups: readonly Backup[]): string {
+function summary(backups: readonly Backup[], total: number): string {
+  if (total === 0) return 'There is no backup in this repository yet: "agent put" makes one';
+  if (backups.length === 0) return `None of ${formatCount(total, "backup")} fits`;
   const series = new Set(backups.map((backup) => backup.series)).size;
   return `${formatCount(backups.length, "backup")} in ${series} series`;
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { prune } from "../../ops/prune.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { withProgress } from "../progress.ts";
 import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../prune_options.ts";
 import { pruneStep, reportPrune } from "../prune_report.ts";
@@ -13,11 +14,15 @@ interface PruneCommandOptions extends RepositoryOptions, PruneLimitOptions {
   readonly allowEmpty?: boolean;
 }
 
-const NOTE = `
-Packs of which nothing is needed are removed; packs of which a part is needed are copied without the rest, the
-most wasteful first, until no more than --max-unused of the repository is waste. Small packs are merged. Nobody
-else may write meanwhile (--retry-lock waits). It may be broken off at any moment: no backup is hit, and the
-next prune goes on.`;
+const NOTE: HelpNotes = {
+  about: [
+    "Packs of which nothing is needed are removed; packs of which a part is needed are copied without the rest, the most " +
+    "wasteful first, until no more than --max-unused of the repository is waste. Small packs are merged.",
+    "Nobody else may write meanwhile (--retry-lock waits). It may be broken off at any moment: no backup is hit, and the " +
+    "next prune goes on.",
+  ],
+  examples: [["agent prune --dry-run"], ["agent prune --max-unused 10% --retry-lock 1h"]],
+};
 
 /** The command's specification. */
 export function pruneCommand(context: CliContext): Command {
@@ -26,7 +31,7 @@ export function pruneCommand(context: CliContext): Command {
     .option("-n, --dry-run", "change nothing, only say what would be done");
   withPruneLimits(command)
     .option("--allow-empty", "empty the repository if there is no backup in it any more")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: PruneCommandOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }

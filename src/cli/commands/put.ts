@@ -1,6 +1,8 @@
 /** `agent put`: back up standard input or the output of a command. */
 import { Command, Option } from "commander";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { parseLocalTime } from "../../base/local_time.ts";
+import { isInFuture } from "../../policy/future.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/size.ts";
@@ -9,6 +11,7 @@ import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/series.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level.ts";
 import { parseDays, parseLevel } from "../../policy/level_words.ts";
@@ -17,7 +20,8 @@ import { put, type PutProgress, type PutRequest, type PutResult } from "../../op
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext, Output } from "../context.ts";
-import { formatRate, printable, writeJson, writeLine } from "../output.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
+import { formatRate, formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { WAITING, withProgress } from "../progress.ts";
 import type { ProgressStep } from "../progress_report.ts";
 import { collectTags } from "../tags.ts";
@@ -25,7 +29,7 @@ import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from 
 import { writeNote, writeWarning } from "../warning.ts";
 import { describeWholeness } from "../wholeness.ts";
 
-const COMPRESSION_LEVELS = ["off", "fastest", "auto", "max"] as const;
+const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
@@ -49,24 +53,30 @@ interface PutOptions extends RepositoryOptions {
   readonly compression: (typeof COMPRESSION_LEVELS)[number];
 }
 
-const EXAMPLES = `
-Without a command the stream comes from standard input:
-  mysqldump --single-transaction shop | agent put prod/shop
-With one, its exit code decides, too:
-  agent put prod/shop -- mysqldump --single-transaction shop
-
-The stream is committed only if it is whole. Exit code 3: it was not, and nothing was committed.
-
-It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was
-recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its format is
-committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.
-
-A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest wins.
-Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and --always-level 0 are no
-rules.
-  agent put prod/shop --max-level 6                              a full one after level 6
-  agent put prod/shop --always-level 1 --restart-always-level 7  level 1 on the same full one, for a week
-  agent put prod/shop --run-type hourly --full-backup daily      hourly ones on the newest full hourly, else daily one`;
+const EXAMPLES: HelpNotes = {
+  about: [
+    "Without a command the stream comes from standard input. With one behind --, its exit code decides, too. The stream is " +
+    "committed only if it is whole. Exit code 3: it was not, and nothing was committed.",
+    "It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was " +
+    "recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its " +
+    "format is committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.",
+    "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest " +
+    "wins. Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and " +
+    "--always-level 0 are no rules.",
+    "What is told as stored is all that the backup added to the repository: packs and index files with their headers, so " +
+    "chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not counted.",
+  ],
+  examples: [
+    ["mysqldump --single-transaction shop | agent put prod/shop"],
+    ["agent put prod/shop -- mysqldump --single-transaction shop"],
+    ["agent put prod/shop --max-level 6", "a full one after level 6"],
+    ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
+    [
+      "agent put prod/shop --run-type hourly --full-backup daily",
+      "hourly ones on the newest full hourly, else daily one",
+    ],
+  ],
+};
 
 /** The command's specification. */
 export function putCommand(context: CliContext): Command {
@@ -77,7 +87,10 @@ export function putCommand(context: CliContext): Command {
     .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
     .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
     .option("--host <name>", "host the backup counts for (this one)")
-    .option("--time <time>", "when the backup counts as started, such as 2026-08-30T04:00 (now)")
+    .option(
+      "--time <time>",
+      "when the backup counts as started, such as 2026-08-30T04:00+02:00; without a zone it is this machine's (now)",
+    )
     .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
     .addOption(new Option("--level <level>", "full, or go on where possible").choices(LEVEL_MODES).default("auto"))
     .option("--max-level <n>", "a full one where the newest chain has reached level N")
@@ -98,7 +111,7 @@ export function putCommand(context: CliContext): Command {
     .option("--allow-empty", "accept a stream of no bytes")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", helpNotes(EXAMPLES))
     .action((series: string, options: PutOptions, self: Command) =>
       run(check(series, allOptions(self, options), context), context)
     );
@@ -109,12 +122,14 @@ export function putCommand(context: CliContext): Command {
 function check(seriesText: string, options: PutOptions, context: CliContext) {
   const series = parseNewSeries(seriesText);
   const { commandLine, stdin } = context;
-  if (commandLine?.length === 0) throw new UsageError("There is no command behind --");
+  if (commandLine?.length === 0) {
+    throw new UsageError("There is no command behind --; write for example -- mysqldump shop");
+  }
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
   }
   const host = options.host ?? context.world.identity.hostname;
-  if (options.host === "") throw new UsageError("Not a host: the name is empty");
+  if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
   if (host === "") {
     throw new UsageError("This machine has no host name: say with --host for which one the backup counts");
   }
@@ -155,6 +170,7 @@ function levelRules(options: PutOptions): LevelRules {
 
 async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
+  await warnOfFuture(request, options, context);
   const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
@@ -215,15 +231,14 @@ async function writeDecision(decision: LevelDecision, { explain, json }: PutOpti
 }
 
 function summaryJson(result: PutResult, seconds: number) {
-  const { backup, manifest, bytesWritten, decision, notes } = result;
+  const { backup, manifest, decision, notes } = result;
   const { rule, reason, overruled } = decision;
-  const { bytesRead, bytesAdded, bytesStored, blobsNew, blobsReused } = manifest.stats;
+  const { bytesRead, bytesAdded, blobsNew, blobsReused } = manifest.stats;
   return {
     ...backupJson(backup),
     bytesRead,
     bytesAdded,
-    bytesStored,
-    bytesWritten,
+    bytesStored: storedBytesOf(backup),
     blobsNew,
     blobsReused,
     seconds: Math.round(seconds * 1000) / 1000,
@@ -234,22 +249,42 @@ function summaryJson(result: PutResult, seconds: number) {
   };
 }
 
-function summaryLine({ backup, manifest, bytesWritten }: PutResult, seconds: number): string {
+function storedBytesOf({ info }: Backup): number {
+  return info!.stored;
+}
+
+function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
   const { bytesRead, bytesAdded } = manifest.stats;
+  const bytesStored = storedBytesOf(backup);
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesWritten;
-  const ratio = hasRatio ? `, ${(bytesAdded / bytesWritten).toFixed(2)}:1` : "";
+  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
+  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null
     ? "format not recognised, wholeness not judged"
     : `${format}, ${describeWholeness(format, complete)}`;
   return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
-    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesWritten)} stored${ratio}; ` +
+    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesStored)} stored${ratio}; ` +
     `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;
 }
 
 function parseTime(text: string): Date {
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00`);
-  return date;
+  const time = parseLocalTime(text, "begin");
+  if (time === "never") throw new UsageError(`Not a time: "${text}": there is no such time in any calendar`);
+  if (time !== "unknown") return time;
+  throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00, or 2026-08-30T04:00+02:00`);
+}
+
+/** Nothing counts a backup of the future: whoever mistyped the time should know before an hour of dumping. */
+async function warnOfFuture(
+  { time }: Pick<PutRequest, "time">,
+  options: PutOptions,
+  context: CliContext,
+): Promise<void> {
+  const now = context.world.clock.now();
+  if (time === undefined || !isInFuture(time.getTime(), now.getTime())) return;
+  const message =
+    `--time ${formatTime(time)} lies in the future (here it is ${formatTime(now)}): until then no policy ` +
+    "and no status counts this backup";
+  await writeWarning(message, options, context.stderr);
 }

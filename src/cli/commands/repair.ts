@@ -9,6 +9,7 @@ import { repairSnapshots, type SnapshotRepair } from "../../ops/repair_snapshots
 import type { IndexRepair } from "../../repository/repair_index.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { formatCount } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../repair_report.ts";
@@ -20,16 +21,24 @@ interface RepairCommandOptions extends RepositoryOptions {
   readonly forget?: boolean;
 }
 
-const ORDER = `
-"agent check" tells which repair helps, "agent check --read-data" finds damage inside of packs. Better than any
-repair is a copy of the store that still has the damaged files: bring them back first. The order is index,
-packs, snapshots, and a check behind each. "agent repair snapshots --dry-run" before all others names what is
-lost most exactly: as long as the index lists lost blobs their sizes are known. "agent put" stores anew what the
-source still has.`;
+const ORDER: HelpNotes = {
+  about: [
+    '"agent check" tells which repair helps, "agent check --read-data" finds damage inside of packs. Better than any ' +
+    "repair is a copy of the store that still has the damaged files: bring them back first.",
+    'The order is index, packs, snapshots, and a check behind each. "agent repair snapshots --dry-run" before all others ' +
+    "names what is lost most exactly: as long as the index lists lost blobs their sizes are known. " +
+    '"agent put" stores anew what the source still has.',
+  ],
+};
 
-const SNAPSHOTS = `
-What is left of a damaged backup is no backup. It becomes a snapshot of the series damaged/SERIES with the tag damaged;
-files in it that are not whole are named *.damaged and lack the lost bytes; damaged.txt tells which those are.`;
+const SNAPSHOTS: HelpNotes = {
+  about: [
+    "What is left of a damaged backup is no backup. It becomes a snapshot of the series damaged/SERIES with the tag " +
+    "damaged; files in it that are not whole are named *.damaged and lack the lost bytes; damaged.txt tells which those " +
+    "are.",
+  ],
+  examples: [["agent repair snapshots --dry-run"], ["agent repair snapshots prod/shop@2026-08-30 --forget"]],
+};
 
 const DRY_RUN = ["-n, --dry-run", "tell what would be done and change nothing"] as const;
 
@@ -37,7 +46,7 @@ const DRY_RUN = ["-n, --dry-run", "tell what would be done and change nothing"] 
 export function repairCommand(context: CliContext): Command {
   return new Command("repair")
     .description("save what can be saved of a damaged repository, and name what is lost")
-    .addHelpText("after", ORDER)
+    .addHelpText("after", helpNotes(ORDER))
     .addCommand(withRepositoryOptions(
       new Command("index").description("list every pack as its own header says, and none that is gone")
         .option("--read-all-packs", "read the headers of all packs, not only of those that the index has wrong")
@@ -59,7 +68,7 @@ export function repairCommand(context: CliContext): Command {
         .argument("[backups...]", "which backups, as SERIES[@SELECTOR] or @ID; without, all")
         .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that nobody can read")
         .option(...DRY_RUN)
-        .addHelpText("after", SNAPSHOTS)
+        .addHelpText("after", helpNotes(SNAPSHOTS))
         .action((backups: string[], options: RepairCommandOptions, self: Command) =>
           runSnapshots(backups, allOptions(self, options), context)
         ),

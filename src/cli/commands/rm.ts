@@ -7,15 +7,20 @@ import type { Forgotten } from "../../ops/forget.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
 import { writeWarning } from "../warning.ts";
 
-const NOTES = `
-Others may go on reading and writing meanwhile. Only for the newest good backup of a series, and with --prune, the
-repository has to be quiet: --retry-lock waits for that.`;
+const NOTES: HelpNotes = {
+  about: [
+    "Others may go on reading and writing meanwhile. Only for the newest good backup of a series, and with --prune, the " +
+    "repository has to be quiet: --retry-lock waits for that.",
+  ],
+  examples: [["agent rm prod/shop@1f2e3d4c"], ["agent rm @1f2e3d4c --prune"]],
+};
 
 /** The command's specification. */
 export function rmCommand(context: CliContext): Command {
@@ -28,7 +33,7 @@ export function rmCommand(context: CliContext): Command {
     .action((selector: string, options: RetentionRunOptions, self: Command) =>
       run(selector, allOptions(self, options), context)
     );
-  return withRepositoryOptions(withPruneAfterwards(command)).addHelpText("after", NOTES);
+  return withRepositoryOptions(withPruneAfterwards(command)).addHelpText("after", helpNotes(NOTES));
 }
 
 async function run(selector: string, options: RetentionRunOptions, context: CliContext): Promise<void> {

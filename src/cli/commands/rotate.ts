@@ -5,6 +5,7 @@ import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation
 import { parseCount, parseWeekDay } from "../../policy/retention_words.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { reportRetention } from "../retention_report.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
@@ -14,10 +15,14 @@ interface RotateOptions extends RetentionRunOptions, Rotation {
   readonly host?: string;
 }
 
-const NOTES = `
-Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future. The
-newest backup stays, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC.
-Backups of several hosts are rotated apart.`;
+const NOTES: HelpNotes = {
+  about: [
+    "Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future. " +
+    "The newest backup stays, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC. " +
+    "Backups of several hosts are rotated apart.",
+  ],
+  examples: [["agent rotate prod/shop --days 7 --weeks 4 --months 6 --years 3 --dry-run"]],
+};
 
 /** The command's specification. */
 export function rotateCommand(context: CliContext): Command {
@@ -42,7 +47,7 @@ export function rotateCommand(context: CliContext): Command {
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
     .option("--allow-last", "remove even the newest and the last good backup of the series")
     .option("--skip-unreadable", "go on beside snapshots that cannot be read")
-    .addHelpText("after", NOTES)
+    .addHelpText("after", helpNotes(NOTES))
     .action((series: string, options: RotateOptions, self: Command) => run(series, allOptions(self, options), context));
   return withRepositoryOptions(withPruneAfterwards(command));
 }

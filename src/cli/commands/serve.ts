@@ -8,6 +8,7 @@ import { handedSockets, isLocalAddress, type ListenAddress, parseListenAddresses
 import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { printable, writeJson, writeLine } from "../output.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
@@ -37,12 +38,17 @@ const END_MS = GRACE_MS + 5_000;
 
 const USUAL_ADDRESS = "127.0.0.1:8000";
 
-const NOTE = `
-Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by "agent init" or
-"restic init". The server holds no keys: it cannot read what it stores. Every upload is compared with its SHA-256 and
-flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, /healthz that the server is
-there. Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once.
-SIGTERM and SIGINT end the server after the requests under way, with exit code 0; a second one ends it at once.`;
+const NOTE: HelpNotes = {
+  about: [
+    "Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by " +
+    '"agent init" or "restic init". The server holds no keys: it cannot read what it stores. Every upload is compared ' +
+    "with its SHA-256 and flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, " +
+    "/healthz that the server is there.",
+    'Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once. SIGTERM and SIGINT ' +
+    "end the server after the requests under way, with exit code 0; a second one ends it at once.",
+  ],
+  examples: [["agent serve --path /srv/backup --listen :8000 --tls --append-only"]],
+};
 
 /** The command's specification. */
 export function serveCommand(context: CliContext): Command {
@@ -69,7 +75,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "a JSON object for each address, on standard output")
     .option("-q, --quiet", "do not tell the address")
-    .addHelpText("after", NOTE)
+    .addHelpText("after", helpNotes(NOTE))
     .action((options: ServeOptions, self: Command) => run(allOptions(self, options), context));
 }
 
@@ -125,7 +131,7 @@ function check(options: ServeOptions, { env, world }: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
   if (options.maxSize !== undefined) parseSize(options.maxSize);
   if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
-    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given");
+    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given: add it");
   }
   const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
   const listen = handed.length > 0 ? handed : addressesOf(options);
@@ -158,7 +164,7 @@ function checkAuthentication(
   }
   if (htpasswdFile !== undefined || proxyAuthUsername !== undefined || options.privateRepos) {
     throw new UsageError(
-      "With --no-auth there are no users: --htpasswd-file, --proxy-auth-username, --private-repos do not go",
+      "With --no-auth there are no users: leave out --htpasswd-file, --proxy-auth-username and --private-repos, or --no-auth",
     );
   }
   checkReach(options, listen, "With --no-auth");
@@ -176,7 +182,9 @@ function checkReach(options: ServeOptions, listen: readonly ListenAddress[], cau
 }
 
 function checkHeaderName(name: string): string {
-  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) throw new UsageError(`Not the name of a header: "${name}"`);
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) {
+    throw new UsageError(`Not the name of a header: "${name}"; write for example X-Remote-User`);
+  }
   return name.toLowerCase();
 }
 

@@ -1,6 +1,7 @@
 /** `agent show`: everything about one backup, and lists that `md5sum -c` and `sha256sum -c` read. */
 import { Command } from "commander";
 import { UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
 import type { Manifest } from "../../format/manifest.ts";
@@ -9,7 +10,7 @@ import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, printable, writeExact, writeJson, writeLine } from "../output.ts";
+import { formatCount, formatTime, printable, writeExact, writeJson, writeParagraph } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { describeWholeness } from "../wholeness.ts";
 
@@ -40,7 +41,7 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
     if (options.sha256sums) return await printSums(open, "sha256", options, context);
     if (options.json) return await writeJson(stdout, { ...backupJson(open.backup), manifest: open.manifest });
     const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
-    for (const line of lines) await writeLine(stdout, line);
+    for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
 
@@ -64,6 +65,9 @@ async function printSums(
   }
 }
 
+/** What the names of a backup's properties take, the gap included. */
+const NAME_COLUMNS = 10;
+
 function describe(backup: Backup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
@@ -82,36 +86,32 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
     ["read", formatSize(stats.bytesRead)],
-    [
-      "new",
-      `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}, ${
-        formatSize(stats.bytesStored)
-      } stored`,
-    ],
+    ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
     ["reused", formatCount(stats.blobsReused, "chunk")],
+    ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
   for (const { path, size, md5, sha256, blobs, guard, shrunk } of manifest.files) {
     rows.push(["file", `${manifest.series}/${path}`]);
     rows.push(["  size", `${size < 1024 ? "" : `${size} B, `}${formatSize(size)} in ${formatCount(blobs, "chunk")}`]);
-    if (shrunk) rows.push(["  shrunk", `from ${formatSize(shrunk.from)} of backup ${shrunk.of}`]);
+    if (shrunk) rows.push(["  shrunk", `from ${formatSize(shrunk.from)} of backup ${shortId(shrunk.of)}`]);
     rows.push([
       "  guard",
       guard === null ? "none" : `${guard.format}, ${describeWholeness(guard.format, guard.complete)}`,
     ]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
-  return rows.map(([name, value]) => `${name.padEnd(10)}${printable(value)}`);
+  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${printable(value)}`);
 }
 
 function describeForeign({ backup, files }: OpenBackup): string[] {
   return [
-    `${"snapshot".padEnd(10)}${backup.snapshotId}`,
-    `${"series".padEnd(10)}${printable(backup.series)}`,
-    `${"host".padEnd(10)}${printable(backup.host)}`,
-    `${"started".padEnd(10)}${formatTime(timestampToDate(backup.started))}`,
-    `${"made by".padEnd(10)}${printable(backup.snapshot.programVersion || "another tool")}, no manifest`,
-    ...files.map(({ path, size }) => `${"file".padEnd(10)}${printable(path)}  ${formatSize(size)}`),
+    `${"snapshot".padEnd(NAME_COLUMNS)}${backup.snapshotId}`,
+    `${"series".padEnd(NAME_COLUMNS)}${printable(backup.series)}`,
+    `${"host".padEnd(NAME_COLUMNS)}${printable(backup.host)}`,
+    `${"started".padEnd(NAME_COLUMNS)}${formatTime(timestampToDate(backup.started))}`,
+    `${"made by".padEnd(NAME_COLUMNS)}${printable(backup.snapshot.programVersion || "another tool")}, no manifest`,
+    ...files.map(({ path, size }) => `${"file".padEnd(NAME_COLUMNS)}${printable(path)}  ${formatSize(size)}`),
   ];
 }

@@ -16,6 +16,7 @@ import {
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { throwFirstDamage } from "../damage.ts";
 import { formatCount, printable, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -35,18 +36,20 @@ interface StatusOptions extends RepositoryOptions {
   readonly import?: string;
 }
 
-const EXAMPLES = `
-Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise, with the ages and sizes
-behind it that Nagios draws:
-  agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d
-  agent status --expect 26h --quiet                 every series; no output unless something is overdue
-
-An age counts from the start of a backup. An expectation without @HOST is about each host that has backups of the
-series. Backups that claim to be made in the future are shown and count as little as none.
-
-HEALTH: where any backup of a series on a host was judged whole, only such are good, and newer ones that nobody could
-judge are counted as unjudged. Broken ones are incomplete, or another tool took content from them. An empty one holds
-no stream. What other tools made is unknown, and meets an expectation only with --any.`;
+const EXAMPLES: HelpNotes = {
+  about: [
+    'Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise. An age counts from the ' +
+    "start of a backup. An expectation without @HOST is about each host that has backups of the series. Backups that " +
+    "claim to be made in the future are shown and count as little as none.",
+    "HEALTH: where any backup of a series on a host was judged whole, only such are good, and newer ones that nobody " +
+    "could judge are counted as not judged. Broken ones are incomplete, or another tool took content from them. An empty " +
+    "one holds no stream. What other tools made is unknown, and meets an expectation only with --any.",
+  ],
+  examples: [
+    ["agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d"],
+    ["agent status --expect 26h --quiet", "every series; no output unless something is overdue"],
+  ],
+};
 
 /** The command's specification. */
 export function statusCommand(context: CliContext): Command {
@@ -64,7 +67,7 @@ export function statusCommand(context: CliContext): Command {
       "--import <file>",
       "tell what a status file of TwinDB Backup says, instead of a repository; - for standard input",
     )
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", helpNotes(EXAMPLES))
     .action((options: StatusOptions, self: Command) => run(allOptions(self, options), context));
   return withRepositoryOptions(command);
 }
@@ -72,7 +75,9 @@ export function statusCommand(context: CliContext): Command {
 function collect(text: string, earlier: readonly Expectation[] | undefined): Expectation[] {
   const expectation = parseExpectation(text);
   const problem = expectation.series === null ? null : seriesProblem(expectation.series);
-  if (problem !== null) throw new UsageError(`Not an expectation: "${text}": ${problem}`);
+  if (problem !== null) {
+    throw new UsageError(`Not an expectation: "${text}": ${problem}; write for example prod/shop=26h`);
+  }
   return [...(earlier ?? []), expectation];
 }
 
@@ -90,6 +95,8 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
+  // What is expected of a host that has no backup is overdue, and no slip of the pen.
+  if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
@@ -107,7 +114,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
   await writeTable(stdout, STATUS_COLUMNS, shown);
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
-  if (rows.length === 0) await writeLine(stderr, "No backups");
+  if (rows.length === 0 && report.unknown === null) await writeLine(stderr, "No backups");
   if (options.any !== true && options.import === undefined && mayNeedAny(report)) {
     await writeLine(stderr, "Of unknown backups, which other tools made, none meets an expectation without --any");
   }

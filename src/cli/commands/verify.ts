@@ -56,7 +56,11 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
 
 /** What holds nothing restores to nothing, however well it does so. */
 function refuseEmpty({ backup: { series, id }, files }: OpenBackup): void {
-  if (files.length === 0) throw new IntegrityError(`The backup ${series}@${shortId(id)} holds no file`);
+  if (files.length === 0) {
+    throw new IntegrityError(
+      `The backup ${series}@${shortId(id)} holds no file, so it restores to nothing; "agent ls" shows others`,
+    );
+  }
 }
 
 /** Says how the chain is, and throws `IntegrityError` for the first member that is not what it should be. */
@@ -92,7 +96,9 @@ function chainLine({ backup: { series, info } }: OpenBackup, members: readonly C
 /** A stream that was whole when it was stored has to be whole when it is read. */
 function assertSameVerdict({ file, summary: { verdict } }: VerifiedStream): void {
   if (file.expected?.guard?.complete === true && verdict.complete === false) {
-    throw new IntegrityError(`"${file.path}" was whole when it was stored and is not any more: ${verdict.reason}`);
+    throw new IntegrityError(
+      `"${file.path}" was whole when it was stored and is not any more: ${verdict.reason}; do not use it`,
+    );
   }
 }
 

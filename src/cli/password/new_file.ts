@@ -49,9 +49,12 @@ async function create(path: string, temporaryPath: string, content: Uint8Array):
     await writeNewFile({ path, temporaryPath }, [content], { replaces: false, mode: OWNER_ONLY });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
-      throw new UsageError(`Refusing to overwrite "${path}": it may hold the password of another repository`, {
-        cause: error,
-      });
+      throw new UsageError(
+        `Refusing to overwrite "${path}": it may hold the password of another repository; name a new file, or use its password with -p`,
+        {
+          cause: error,
+        },
+      );
     }
     throw new AgentError(`Cannot write the password file "${path}": ${systemReason(error)}`, { cause: error });
   }

@@ -63,7 +63,9 @@ export async function nextPassword(file: string | undefined, context: CliContext
 async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword> {
   const first = await askSecret("New password: ");
   if (first === undefined) throw new UsageError("No new password given: use --new-password-file");
-  if (first.length === 0) throw new UsageError("Refusing an empty password");
+  if (first.length === 0) {
+    throw new UsageError("Refusing an empty password: choose another, or let --new-password-file make one");
+  }
   const again = await askSecret("The same again: ");
   if (again === undefined || !areEqual(first, again)) throw new UsageError("The two passwords differ");
   return { password: first, isRandom: false };
@@ -115,7 +117,7 @@ async function passwordOfFile(path: string, what: string, { isNew }: PasswordUse
   const { bytes, isExact } = decodeTextFile(await readFileBytes(path, what));
   const password = trimWhiteSpace(bytes);
   if (password.length === 0) {
-    throw new UsageError(`Refusing an empty password: there is none in the ${what} file "${path}"`);
+    throw new UsageError(`Refusing an empty password: there is none in the ${what} file "${path}"; write one there`);
   }
   if (isNew && !isExact) {
     throw new UsageError(

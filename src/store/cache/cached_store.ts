@@ -28,7 +28,7 @@ class CachedStore extends ForwardingStore {
   constructor(inner: BlobStore, options: CacheOptions) {
     super(inner);
     this.#options = options;
-    this.#folder = new CacheFolder(options);
+    this.#folder = new CacheFolder({ ...options, address: inner.location });
   }
 
   override async get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {

@@ -4,6 +4,7 @@ import { mapConcurrently } from "../../base/concurrency.ts";
 import { isId } from "../../base/id.ts";
 import { REPOSITORY_FOLDERS } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
+import { addressPath } from "./address.ts";
 import { kindOfName } from "./entry.ts";
 import { ownerOf, ownUid } from "./ownership.ts";
 import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
@@ -48,6 +49,7 @@ export async function removeEmptyFolders(directory: string, { id }: CachedReposi
   for (const folder of [...REPOSITORY_FOLDERS].reverse()) {
     await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}/${folder}`);
   }
+  await removeUnless(["ENOENT"], addressPath(directory, id));
   await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}`);
 }
 

@@ -5,6 +5,7 @@ import { type AgentError, StoreError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { folderOfKind, isNameOfKind } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
+import { addressPath, readAddress } from "./address.ts";
 import { writeNewFile } from "../local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
 import { type CacheEntry, isIntact, type KeptKind, temporaryPath, trailerBytes, trailerOf } from "./entry.ts";
@@ -18,6 +19,8 @@ export interface CacheOptions {
   readonly directory: string;
   /** Names the repository's own folder in it: the id in the repository's config. */
   readonly repositoryId: string;
+  /** Where the repository is, for people: without a password. Written down beside the copies. */
+  readonly address?: string;
   /** How much the directory may hold, of all repositories together. */
   readonly limitBytes: number;
   readonly clock: Clock;
@@ -173,6 +176,16 @@ export class CacheFolder {
       if (osCode(thrown) !== "EEXIST") throw thrown;
     }
     this.#isReady = true;
+    await this.#noteAddress();
+  }
+
+  /** A repository that moved has another address, so the last one is kept. What hinders that is told where copies are kept. */
+  async #noteAddress(): Promise<void> {
+    const { directory, repositoryId, address } = this.#options;
+    if (address === undefined || await readAddress(directory, repositoryId) === address) return;
+    const path = addressPath(directory, repositoryId);
+    await Deno.remove(path).catch(() => {});
+    await this.#create(path, [new TextEncoder().encode(`${address}\n`)]).catch(() => {});
   }
 
   /** Writes a file; false where its folder is another user's. */

@@ -1,0 +1,161 @@
+/**
+ * What people see: the screens of tables and help on terminals of 80 and 120 columns, each as a file in `screens/`. A screen
+ * that is to change is written anew with `UPDATE_SCREENS=1`. Ids and times stand for any others of their length.
+ */
+import assert from "node:assert/strict";
+import { parseSeries } from "../../src/format/series.ts";
+import type { CliContext, Output } from "../../src/cli/context.ts";
+import { runCommandLine } from "../../src/cli/program.ts";
+import { widthOf } from "../../src/cli/terminal_text.ts";
+import { openStore } from "../../src/store/built_in.ts";
+import { initRepository } from "../../src/repository/repository.ts";
+import {
+  accessTo,
+  CHEAP_KDF,
+  type FakeWorld,
+  fakeWorld,
+  noise,
+  PASSWORD,
+  putBytes,
+  sqlDump,
+} from "../helpers/world.ts";
+
+const SCREENS = new URL("screens/", import.meta.url);
+const WIDTHS = [80, 120] as const;
+const HOUR_MS = 3_600_000;
+
+class Screen implements Output {
+  readonly isTerminal = true;
+  text = "";
+
+  constructor(readonly width: number) {}
+
+  columns(): number {
+    return this.width;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.text += new TextDecoder().decode(bytes);
+    return Promise.resolve();
+  }
+}
+
+/** What a command shows on a terminal of so many columns, the prompt included. */
+async function screenOf(args: readonly string[], width: number, world: FakeWorld, repository: string): Promise<string> {
+  const stdout = new Screen(width);
+  const stderr = new Screen(width);
+  const variables: Record<string, string> = { AGENT_REPOSITORY: repository, AGENT_PASSWORD: PASSWORD };
+  const context: CliContext = {
+    env: (name) => variables[name],
+    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
+    stdout,
+    stderr,
+    world,
+    signal: new AbortController().signal,
+    commandLine: undefined,
+    version: { version: "1.2.3", commit: null, deno: "2.9.6", form: "compiled" },
+    askSecret: () => Promise.resolve(undefined),
+  };
+  const exitCode = await runCommandLine(args, context);
+  const shown = `$ agent ${args.join(" ")}\n${stdout.text}${withoutProgress(stderr.text)}`;
+  return exitCode === 0 ? shown : `${shown}exit code ${exitCode}\n`;
+}
+
+/** Lines of progress are written over; the last thing written is there to stay. */
+function withoutProgress(text: string): string {
+  return text.split("\r\x1b[K").at(-1)!;
+}
+
+/** Everything that another run, zone or version would show otherwise, in the same width. */
+function masked(screen: string): string {
+  return screen
+    .replaceAll(/\b[0-9a-f]{64}\b/g, (id) => id.replaceAll(/./g, "f"))
+    .replaceAll(/\b[0-9a-f]{32}\b/g, (digest) => digest.replaceAll(/./g, "d"))
+    .replaceAll(/\b(?=[0-9a-f]{0,7}[0-9])[0-9a-f]{8}\b/g, "1f2e3d4c")
+    .replaceAll(/\b\d+\.\d s;/g, "0.2 s;")
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d/g, "2026-01-02 03:04:05 +00:00");
+}
+
+/** Series of all kinds in a repository on disk: long names, tags, run types, a stream that shrank. */
+async function filledRepository(world: FakeWorld): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "agent-screens-" });
+  const store = await openStore(`${directory}/repo`, {
+    random: world.randomBytes,
+    clock: world.clock,
+    env: () => undefined,
+  });
+  await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
+  const access = accessTo(store);
+  const put = async (series: string, data: Uint8Array, options: Parameters<typeof putBytes>[3] = {}) => {
+    world.clock.jump(HOUR_MS);
+    await putBytes(access, world, data, { series: parseSeries(series), guard: "auto", ...options });
+  };
+  await put("prod/shop", sqlDump(4000, "a"), { runType: "daily", tags: ["nightly"] });
+  await put("prod/shop", sqlDump(4200, "a"), { runType: "hourly" });
+  await put("prod/shop", sqlDump(1000, "a"), { runType: "hourly" });
+  await put("prod/warehouse/europe/orders-and-invoices", noise(700_000, "b"), { host: "database-17.backup.example" });
+  await put("wiki", new Uint8Array(0), { allowEmpty: true, host: "db2", tags: ["a", "b"] });
+  await store.close();
+  return directory;
+}
+
+const SHOWN: Readonly<Record<string, readonly string[]>> = {
+  ls: ["ls"],
+  "ls-empty": ["ls", "--tag", "none"],
+  "ls-unknown": ["ls", "prod/shpo"],
+  status: ["status"],
+  chain: ["chain", "prod/shop", "--all"],
+  show: ["show", "prod/shop"],
+  forget: ["forget", "--keep-last", "1", "--keep-daily", "2", "--dry-run"],
+  keys: ["key", "list"],
+  check: ["check"],
+  "prune-plan": ["prune", "--dry-run"],
+  "help": ["--help"],
+  "help-hold": ["hold", "--help"],
+};
+
+Deno.test("screens at 80 and 120 columns are what they are to be, and no line is wider", async (test) => {
+  const world = fakeWorld("screens");
+  const directory = await filledRepository(world);
+  world.clock.jump(HOUR_MS);
+  try {
+    for (const [name, args] of Object.entries(SHOWN)) {
+      for (const width of WIDTHS) {
+        await test.step(`${args.join(" ")}, ${width} columns`, async () => {
+          const screen = masked(await screenOf(args, width, world, `${directory}/repo`)).replaceAll(
+            directory,
+            "/backup",
+          );
+          for (const line of screen.split("\n").slice(1)) {
+            assert.ok(widthOf(line) <= width || line.startsWith("agent: "), `${widthOf(line)} columns: ${line}`);
+          }
+          await assertScreen(`${name}-${width}.txt`, screen);
+        });
+      }
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+async function assertScreen(name: string, screen: string): Promise<void> {
+  const path = new URL(name, SCREENS);
+  if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(path, screen);
+  assert.equal(screen, await Deno.readTextFile(path), `screens/${name}`);
+}
+
+Deno.test("every help keeps one order, and to the width", async () => {
+  const world = fakeWorld();
+  const overview = await screenOf(["--help"], 80, world, "nowhere");
+  const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
+  assert.ok(commands.length > 15, overview);
+  const order = ["Usage:", "Arguments:", "Options:", "Pruning:", "Repository:", "Repositories on other machines:"];
+  const last = ["Commands:", "Examples:"];
+  for (const command of commands) {
+    const page = await screenOf([command, "--help"], 80, world, "nowhere");
+    const titles = page.split("\n").flatMap((line) => /^([A-Z][\w ]+:)(?: agent .*)?$/.exec(line)?.[1] ?? []);
+    const known = [...order, ...last].filter((title) => titles.includes(title));
+    assert.deepEqual(titles, known, command);
+    for (const line of page.split("\n").slice(1)) assert.ok(widthOf(line) <= 80, `${command}: ${line}`);
+  }
+});

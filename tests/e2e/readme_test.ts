@@ -1,0 +1,83 @@
+/** The README is true: every line of "Daily use" is run as it stands there, with stand-ins for the database's programs. */
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
+import { sqlDump } from "../helpers/world.ts";
+
+const README = new URL("../../README.md", import.meta.url);
+/** More than the 10 MiB that one line asks for. */
+const DUMP_ROWS = 130_000;
+const DAY_MS = 86_400_000;
+
+/** The lines of the shell blocks of a section, up to the next heading. */
+function shellLines(markdown: string, heading: string): string[] {
+  const section = markdown.split(`\n## ${heading}\n`)[1]!.split(/\n##+ /)[0]!;
+  const blocks = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
+  return blocks.flatMap((block) => block.split("\n")).filter((line) => line.trim() !== "");
+}
+
+/** The programs of the README on a PATH of their own: the agent, and stand-ins for those of a database. */
+async function standIns(box: Sandbox): Promise<void> {
+  await box.file("dump.sql", sqlDump(DUMP_ROWS, "readme"));
+  const scripts = {
+    agent: `exec "$AGENT" "$@"`,
+    mysqldump: `cat "${box.join("dump.sql")}"`,
+    mysql: `cat >"${box.join("loaded.sql")}"`,
+  };
+  await Deno.mkdir(box.join("bin"));
+  await Deno.mkdir(box.join("etc"));
+  for (const [name, script] of Object.entries(scripts)) {
+    await Deno.writeTextFile(box.join(`bin/${name}`), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  }
+}
+
+/** Ids are those of another repository, days those of another year, and nobody's /etc is touched. */
+const PRELUDE = `set -o pipefail
+backup_id() { agent ls --json | sed -n 's/.*"id":"\\([0-9a-f]\\{8\\}\\).*/\\1/p' | tail -n 1; }
+key_id() { agent key list --json | sed -n 's/^{"id":"\\([0-9a-f]\\{8\\}\\).*"current":false.*/\\1/p' | tail -n 1; }`;
+
+function placed(line: string, box: Sandbox, day: string): string {
+  const id = line.startsWith("agent key ") ? "$(key_id)" : "$(backup_id)";
+  return line.replaceAll("/etc/agent", box.join("etc/agent")).replaceAll("/backup/repo", box.repo)
+    .replaceAll("/restore", box.join("restore")).replaceAll("1f2e3d4c", id).replaceAll("2026-08-30", day);
+}
+
+programTest({
+  name: "every line of the README's Daily use does what it says",
+  needs: ["bash", "sed"],
+  async fn() {
+    await using box = await emptySandbox();
+    await standIns(box);
+    const lines = shellLines(await Deno.readTextFile(README), "Daily use");
+    const day = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10);
+    const exports: string[] = [`export TZ=UTC PATH="${box.join("bin")}:$PATH"`];
+    const run = (line: string) => box.shell([PRELUDE, ...exports, line].join("\n"));
+    const commands = new Set<string>();
+    for (const line of lines) {
+      const command = placed(line, box, day);
+      if (line.startsWith("export ")) {
+        exports.push(command);
+        continue;
+      }
+      const { exitCode, stdout, stderr } = await run(command);
+      assert.equal(exitCode, 0, `${line}\n${stdout}${stderr}`);
+      for (const [, name] of line.matchAll(/\bagent ([a-z]+)/g)) commands.add(name!);
+      if (/\| agent put/.test(line)) assert.match(stdout, /^[0-9a-f]{64}\n$/, "put prints the id");
+      if (/^agent get.*\| mysql/.test(line)) await assertSame(box, "loaded.sql");
+      if (/-o shop\.sql/.test(line)) await assertSame(box, "shop.sql");
+      if (/^agent init/.test(line)) {
+        assert.equal((await run(`mysqldump shop | agent put prod/shop -q --time ${day}T03:17Z`)).exitCode, 0);
+      }
+    }
+    const { stdout } = await box.shell('"$AGENT" --help');
+    const all = [...stdout.matchAll(/^ {2}([a-z]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
+    const elsewhere = ["serve", "help"];
+    assert.deepEqual(all.filter((name) => !commands.has(name) && !elsewhere.includes(name)), [], "not in Daily use");
+  },
+});
+
+async function assertSame(box: Sandbox, file: string): Promise<void> {
+  const [restored, dumped] = await Promise.all([file, "dump.sql"].map((name) => Deno.readFile(box.join(name))));
+  assert.equal(hash("sha256", restored!), hash("sha256", dumped!), file);
+}
