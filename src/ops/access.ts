@@ -1,6 +1,7 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import { AgentError, messageOf } from "../base/errors.ts";
 import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
+import type { KeyMemory } from "../repository/keys.ts";
 import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
@@ -26,6 +27,8 @@ export interface RepositoryAccess {
   readonly retryLockMs: number;
   /** Where copies of what is read again and again are kept; undefined, or absent, for stores that are near. */
   readonly cache?: () => Promise<CacheAccess | undefined>;
+  /** Which key file of the store at that place opened last on this machine; absent where nobody is to remember it. */
+  readonly keyMemory?: (location: string) => KeyMemory | undefined;
 }
 
 /** The cache of this machine. */
@@ -48,7 +51,12 @@ export async function openAccess(access: RepositoryAccess, world: World): Promis
   const store = await access.openStore();
   try {
     const password = await access.password();
-    const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
+    const repository = await openRepository(store, {
+      password,
+      randomBytes: world.randomBytes,
+      keyMemory: access.keyMemory?.(store.location),
+      onProblem: world.onProblem,
+    });
     // Without its snapshots, as where a disk is not mounted, a repository looks as empty as a prune would make it.
     await refuseMissingFolders(store, ["snapshot"]);
     const cache = await access.cache?.();

@@ -93,7 +93,7 @@ Deno.test("keys are listed oldest first, whatever zone their times are in", asyn
   assert.ok(text.includes(created));
   const older = await putKeyFile(store, text.replace(created, "2025-06-01T23:30:00+05:00"));
   const oldest = await putKeyFile(store, text.replace(created, "2025-06-01T18:00:00Z"));
-  const listed = await listKeys(store);
+  const { keys: listed } = await listKeys(store);
   assert.deepEqual(listed.map(({ id }) => id), [oldest, older, keyId]);
   assert.deepEqual({ host: listed[2]!.hostname, user: listed[2]!.username }, { host: "db1", user: "dba" });
 });
