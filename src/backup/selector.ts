@@ -2,7 +2,7 @@
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { compareTimestamps, isRfc3339 } from "../format/time.ts";
-import type { DamagedSnapshot } from "../repository/snapshots.ts";
+import { type DamagedSnapshot, damageWithAdvice } from "../repository/snapshots.ts";
 import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "./backup.ts";
 
 /** The backup whose id begins so. */
@@ -119,9 +119,12 @@ export function selectDespiteDamage(
   }
   const count = possible.length === 1 ? "a snapshot" : `${possible.length} snapshots`;
   const advice = 'choose one that "agent ls" lists by its id';
-  throw new IntegrityError(`"${text}" may mean ${count} that cannot be read; ${advice}; ${first.error.message}`, {
-    cause: first.error,
-  });
+  throw new IntegrityError(
+    `"${text}" may mean ${count} that cannot be read; ${advice}; ${damageWithAdvice(first).message}`,
+    {
+      cause: first.error,
+    },
+  );
 }
 
 /**

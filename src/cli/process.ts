@@ -41,7 +41,7 @@ function processContext(interrupt: Interrupt): CliContext {
       randomBytes: systemRandomBytes,
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
-      onProblem: ({ message }) => void writeWarning(message, { json }, stderr),
+      onProblem: once(({ message }) => void writeWarning(message, { json }, stderr)),
       ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },
     },
     signal: interrupt.signal,
@@ -135,5 +135,15 @@ function versionInfo(): VersionInfo {
     commit: build?.commit ?? null,
     deno: Deno.version.deno,
     form: build?.form ?? "source",
+  };
+}
+
+/** Tells each problem once: several parts of a command may meet the same. */
+function once(tell: (problem: AgentError) => void): (problem: AgentError) => void {
+  const told = new Set<string>();
+  return (problem) => {
+    if (told.has(problem.message)) return;
+    told.add(problem.message);
+    tell(problem);
   };
 }

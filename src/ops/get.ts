@@ -16,7 +16,7 @@ import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 import { withoutAbortReason } from "./signals.ts";
-import { withWholeIndex } from "./whole_index.ts";
+import { passingOver, type WholeIndexOptions, withWholeIndex } from "./whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {
@@ -77,7 +77,7 @@ export async function withBackup<T>(
       const perform = async (confirmed: Promise<void>) => {
         const list = await loadSnapshots(repository.files, options.signal);
         let opened: Promise<IndexedRepository> | undefined;
-        const openIndex = () => opened ??= indexRepository(repository, threads, options.signal);
+        const openIndex = () => opened ??= indexRepository(repository, threads, passingOver(world, options.signal));
         const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
         if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
         const indexed = await openIndex();
@@ -168,10 +168,10 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
 async function indexRepository(
   repository: Repository,
   threads: PipelineThreads,
-  signal: AbortSignal,
+  options: WholeIndexOptions,
 ): Promise<IndexedRepository> {
   const [indexed] = await Promise.all([
-    withWholeIndex(repository, signal),
+    withWholeIndex(repository, options),
     threads.configure(repository.keys, "off"),
   ]);
   return indexed;

@@ -2,7 +2,7 @@
 import { AgentError, UsageError } from "../base/errors.ts";
 import type { KeyId } from "../base/id.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
-import { addKey, type ListedKey, listKeyIds, listKeys, REMOVE_KEY, removeKey } from "../repository/keys.ts";
+import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/keys.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 
@@ -16,7 +16,9 @@ export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[
   return withRepository(access, world, async ({ store, keyId }) => {
     const { keys, unreadable } = await listKeys(store);
     for (const { id, error } of unreadable) {
-      world.onProblem?.(new AgentError(`Key ${id} cannot be read: ${error.message}; ${REMOVE_KEY}`, { cause: error }));
+      world.onProblem?.(
+        new AgentError(`Key ${id} cannot be read: ${error.message}; ${removalOfKey(id)}`, { cause: error }),
+      );
     }
     return keys.map((key) => ({ ...key, isCurrent: key.id === keyId }));
   });

@@ -5,7 +5,7 @@ import { withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "./whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
@@ -25,7 +25,7 @@ export function listBackups(access: RepositoryAccess, filter: ListFilter, world:
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const fitting = snapshots.map(backupOf).filter((backup) => fits(backup, filter));
-    return { backups: await withRewritten(fitting, wholeIndex(repository)), damaged };
+    return { backups: await withRewritten(fitting, wholeIndex(repository, passingOver(world))), damaged };
   });
 }
 
@@ -34,7 +34,7 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
   const wanted = parseSelector(selector);
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository));
+    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository, passingOver(world)));
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

@@ -12,7 +12,7 @@ import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "./whole_index.ts";
 
 /** What to tell. */
 export interface StatusRequest {
@@ -147,7 +147,7 @@ function withBackups<T>(
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const ofHost = snapshots.map(backupOf).filter((backup) => host === undefined || backup.host === host);
-    const openIndex = wholeIndex(repository);
+    const openIndex = wholeIndex(repository, passingOver(world));
     return await work({ backups: await withRewritten(ofHost, openIndex), damaged, openIndex });
   });
 }

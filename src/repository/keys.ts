@@ -66,7 +66,7 @@ export interface UnlockOptions {
 }
 
 /** restic gives up after as many key files; so does this, since each one costs a derivation. */
-const MOST_KEYS_TRIED = 20;
+export const MOST_KEYS_TRIED = 20;
 /** What all derivations together may mix, in bytes: some 20 seconds of a small machine. */
 const MOST_WORK_BYTES = 8 * 2 ** 30;
 /** Files that are no keys cost a read each. */
@@ -187,12 +187,16 @@ function unreadableText(unreadable: readonly UnreadableKey[]): string {
 
 function passedOver(unreadable: readonly UnreadableKey[]): AgentError {
   const text = unreadableText(unreadable);
-  return new IntegrityError(`${text[0]!.toUpperCase()}${text.slice(1)}; ${REMOVE_KEY}`);
+  return new IntegrityError(`${text[0]!.toUpperCase()}${text.slice(1)}; ${removalOfKey(unreadable[0]!.id)}`);
 }
 
 /** How to be rid of a file among the keys. */
-export const REMOVE_KEY =
-  '"agent key remove ID" removes it, for an append-only server where it runs, with its folder as the repository';
+export function removalOfKey(id: KeyId): string {
+  return `"agent key remove ${
+    shortId(id)
+  }" removes it, for an append-only server where it runs, with its folder as the ` +
+    "repository";
+}
 
 /** A key file with its name. */
 export interface ListedKey extends KeyFile {

@@ -1,6 +1,13 @@
 /** Snapshots: the root objects of backups, as they lie in the repository. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, IntegrityError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
+import {
+  DeniedError,
+  IntegrityError,
+  NotFoundError,
+  StoreError,
+  TemporaryError,
+  TooLargeError,
+} from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -17,6 +24,18 @@ export interface StoredSnapshot {
 export interface DamagedSnapshot {
   readonly id: SnapshotId;
   readonly error: IntegrityError;
+}
+
+/** What to do about a snapshot that cannot be read: follows what is wrong with it. */
+export const GIVE_UP_SNAPSHOT = `bring the file back from a copy of the store, or give it up with ` +
+  `"agent repair snapshots --forget", for an append-only server where it runs, with its folder as the repository`;
+
+/** What is wrong with a snapshot and what to do about it, in one line. */
+export function damageWithAdvice({ error }: DamagedSnapshot): IntegrityError {
+  const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
+    ? "see to the disk or the server, or bring the file back from a copy of the store"
+    : GIVE_UP_SNAPSHOT;
+  return new IntegrityError(`${error.message}; ${advice}`, { cause: error });
 }
 
 /** All snapshots, oldest first, and what could not be read of them. */
