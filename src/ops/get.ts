@@ -196,6 +196,10 @@ export async function readFile(
   try {
     for await (const filled of readStream(file.contents(), { repository, threads, signal: options.signal })) {
       const { segment, length } = filled;
+      if (bytesWritten + length > file.size) {
+        segment.release();
+        throw new IntegrityError(`Damaged "${file.path}": it is longer than the ${file.size} bytes it must have`);
+      }
       segment.retain();
       inspection.take(filled);
       try {

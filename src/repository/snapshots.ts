@@ -56,12 +56,15 @@ const FILES_AT_ONCE = 8;
 export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
+  const room = new LargeSnapshotRoom();
   let vanished: SnapshotId[] = [];
   const load = async (ids: readonly SnapshotId[]) => {
     const missing: { readonly id: SnapshotId; readonly error: NotFoundError }[] = [];
     await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
       try {
-        snapshots.push({ id, snapshot: await loadSnapshot(files, id, signal) });
+        const json = await files.load("snapshot", id, { signal });
+        room.enter(id, json);
+        snapshots.push({ id, snapshot: decodeSnapshot(json, `snapshot ${id}`) });
       } catch (error) {
         if (error instanceof NotFoundError) return void missing.push({ id, error });
         damaged.push({
@@ -81,6 +84,29 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   }
   return { snapshots: byTime(snapshots), damaged, vanished };
 }
+
+/** Snapshots up to here are as many as there are files; beyond, a few bytes in the store may stand for megabytes. */
+const SMALL_JSON_BYTES = 16 * 1024;
+/** What large snapshots may take together: 100 that name 10,000 paths each. */
+const MOST_LARGE_BYTES = 192 * 1024 * 1024;
+/** A value that is parsed takes so much besides its text. */
+const VALUE_BYTES = 32;
+
+/** Bounds the memory that large snapshots take together. */
+class LargeSnapshotRoom {
+  #bytes = 0;
+
+  /** Throws `IntegrityError` where there is no more room for this one. */
+  enter(id: SnapshotId, json: Uint8Array): void {
+    if (json.length <= SMALL_JSON_BYTES) return;
+    this.#bytes += json.length + VALUE_BYTES * json.reduce((count, byte) => byte === COMMA ? count + 1 : count, 1);
+    if (this.#bytes > MOST_LARGE_BYTES) {
+      throw new IntegrityError(`Refusing snapshot ${id}: the large snapshots before it take enough memory`);
+    }
+  }
+}
+
+const COMMA = 0x2c;
 
 /**
  * For whoever decides what to remove: throws `StoreError` where a snapshot vanished. Under an exclusive lock nobody else
