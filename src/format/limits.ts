@@ -63,7 +63,7 @@ export function blobSizeProblem(
 }
 
 /** Entries of one directory. */
-export const MOST_TREE_NODES = 500_000;
+export const MOST_TREE_NODES = 300_000;
 
 /** Directories in each other; paths of usual systems have at most 2,048 names. */
 export const MOST_TREE_DEPTH = 2_048;
