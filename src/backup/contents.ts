@@ -100,13 +100,12 @@ async function filesOfTree(repository: IndexedRepository, backup: Backup): Promi
   for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
     if (node.type !== "file") continue;
     const { size, content } = node;
-    // The node itself is several times as large, and there may be half a million.
+    // The node itself is several times as large, and there may be 300,000.
     files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;
 }
 
-// deno-lint-ignore require-await -- a generator like that of a long stream, which reads trees
 async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerator<Uint8Array> {
   if (content === null) throw new IntegrityError(`Damaged tree: the file "${path}" has no content list`);
   yield content;

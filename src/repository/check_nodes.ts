@@ -122,7 +122,7 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
       firstMissing ??= encodeHex(content, at, ID_BYTES);
       continue;
     }
-    const problem = impossible === null ? blobSizeProblem("data", place) : null;
+    const problem: string | null = impossible === null ? blobSizeProblem("data", place) : null;
     if (problem !== null) impossible = `blob ${encodeHex(content, at, ID_BYTES)}, which ${problem}`;
     bytes += plaintextLength(place);
     if (suspectPacks.isEmpty) continue;

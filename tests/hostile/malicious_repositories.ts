@@ -139,7 +139,7 @@ export const MALICIOUS_REPOSITORIES: readonly MaliciousRepository[] = [
   {
     name: "directories 6,000 deep",
     isGoodReadable: true,
-    finding: /more than 2048 deep/,
+    finding: /lies more than 2048 directories deep/,
     async spoil(repository) {
       const blobs: PlainBlob[] = [];
       let tree = plainBlob("tree", encodeTree([file("data", [], 0)]));
