@@ -86,7 +86,8 @@ export function hkdf(master: Uint8Array, label: string, length: number): Uint8Ar
   return new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), new TextEncoder().encode(label), length));
 }
 
-function assertParameters({ N, r, p }: ScryptParameters): void {
+/** Throws `IntegrityError` for parameters that restic would refuse or that ask for too much, as `deriveKey` does. */
+export function assertParameters({ N, r, p }: ScryptParameters): void {
   const shown = `N=${N}, r=${r}, p=${p}`;
   const isPowerOfTwo = Number.isInteger(Math.log2(N)) && N > 1;
   const arePositive = Number.isInteger(r) && Number.isInteger(p) && r >= 1 && p >= 1;

@@ -14,7 +14,14 @@ import {
 } from "../base/errors.ts";
 import { asId, type KeyId, shortId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
-import { deriveKey, NEW_KEY_PARAMETERS, SALT_BYTES, type ScryptParameters, scryptWork } from "../crypto/kdf.ts";
+import {
+  assertParameters,
+  deriveKey,
+  NEW_KEY_PARAMETERS,
+  SALT_BYTES,
+  type ScryptParameters,
+  scryptWork,
+} from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
@@ -274,7 +281,11 @@ export async function listKeyIds(store: BlobStore): Promise<KeyId[]> {
 async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undefined> {
   try {
     const bytes = await getLimited(store, { kind: "key", name: id }, MOST_SMALL_FILE_BYTES);
-    if (sha256Hex(bytes) === id) return decodeKeyFile(bytes, `key ${id}`);
+    if (sha256Hex(bytes) === id) {
+      const keyFile = decodeKeyFile(bytes, `key ${id}`);
+      assertParameters(keyFile);
+      return keyFile;
+    }
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
