@@ -3,7 +3,7 @@
  * every part has a limit that is looked at before it is read. All limits lie well above what restic, rustic and this
  * program write; docs/format.md lists them.
  */
-import type { BlobType, PackedBlob } from "./blob.ts";
+import type { PackedBlob } from "./blob.ts";
 import { plaintextLength, SEAL_OVERHEAD_BYTES } from "./pack_header.ts";
 
 const KIB = 1024;
@@ -41,21 +41,26 @@ export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: numbe
   return Math.min(jsonBytes, Math.max(FREE_JSON_BYTES, frameBytes * MOST_JSON_RATIO));
 }
 
-/** Plaintext of a blob: restic cuts chunks of at most 8 MiB, and a directory of 100,000 files takes 35 MB. */
-const MOST_PLAINTEXT_BYTES: Readonly<Record<BlobType, number>> = { data: 16 * MIB, tree: 64 * MIB };
+/** Plaintext of any blob: a directory of 100,000 files takes 35 MB. */
+const MOST_BLOB_BYTES = 64 * MIB;
+
+/** Plaintext of a chunk, of which several are in memory together: restic and this program cut at 8 MiB at the latest. */
+export const MOST_CHUNK_BYTES = 16 * MIB;
 
 /** What compressing and sealing may add to a plaintext that does not shrink. */
 const SLACK_BYTES = 128;
 
-/** Why no blob can be like that, or none that is read: follows its name in a sentence. Null where one can. */
+/**
+ * Why no blob can be like that, or none that is read: follows its name in a sentence. Null where one can. `mostBytes`: of
+ * its plaintext.
+ */
 export function blobSizeProblem(
-  type: BlobType,
   { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
+  mostBytes = MOST_BLOB_BYTES,
 ): string | null {
   const plaintextBytes = plaintextLength({ length, uncompressedLength });
-  const most = MOST_PLAINTEXT_BYTES[type];
   if (length < SEAL_OVERHEAD_BYTES) return `has ${length} bytes in its pack, fewer than sealing takes`;
-  if (plaintextBytes > most) return `has ${plaintextBytes} bytes, more than the ${most} that are read`;
+  if (plaintextBytes > mostBytes) return `has ${plaintextBytes} bytes, more than the ${mostBytes} that are read`;
   if (length > SEAL_OVERHEAD_BYTES + plaintextBytes + (plaintextBytes >> 7) + SLACK_BYTES) {
     return `takes ${length} bytes in its pack for ${plaintextBytes} of content`;
   }

@@ -130,7 +130,7 @@ function openBatch(bytes: Uint8Array, run: readonly PackedBlob[], sealer: Sealer
 
 /** Why a payload is not the blob it should be, or null where it is. */
 function problemOf(blob: PackedBlob, payload: Uint8Array, decompressor: BlockDecompressor): string | null {
-  const problem = blobSizeProblem(blob.type, blob);
+  const problem = blobSizeProblem(blob);
   if (problem !== null) return `by the header it ${problem}`;
   try {
     const digest = sha256Hex(plaintextOf(blob, payload, decompressor));

@@ -28,7 +28,7 @@ export async function readBlob(
     throw new IntegrityError(`Missing ${type} blob ${digest}: no index lists it; run "agent check"`);
   }
   const pack = repository.index.packId(place.pack);
-  const problem = blobSizeProblem(type, place);
+  const problem = blobSizeProblem(place);
   if (problem !== null) {
     throw new IntegrityError(`Damaged index: by it, ${type} blob ${digest} in pack ${pack} ${problem}`);
   }

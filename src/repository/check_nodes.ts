@@ -2,7 +2,7 @@
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
-import { blobSizeProblem } from "../format/limits.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES } from "../format/limits.ts";
 import type { Node } from "../format/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobIndex } from "./blob_index.ts";
@@ -122,7 +122,7 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
       firstMissing ??= encodeHex(content, at, ID_BYTES);
       continue;
     }
-    const problem: string | null = impossible === null ? blobSizeProblem("data", place) : null;
+    const problem: string | null = impossible === null ? blobSizeProblem(place, MOST_CHUNK_BYTES) : null;
     if (problem !== null) impossible = `blob ${encodeHex(content, at, ID_BYTES)}, which ${problem}`;
     bytes += plaintextLength(place);
     if (suspectPacks.isEmpty) continue;

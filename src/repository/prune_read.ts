@@ -65,7 +65,7 @@ export async function readSealed(
 ): Promise<SealedRead> {
   const name = index.packId(pack);
   for (const copy of copies) {
-    const problem = blobSizeProblem(copy.type, copy);
+    const problem = blobSizeProblem(copy);
     if (problem !== null) {
       throw new IntegrityError(`Damaged index: by it, a ${copy.type} blob in pack ${name} ${problem}`);
     }

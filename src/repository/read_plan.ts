@@ -2,7 +2,7 @@
 import { IntegrityError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
-import { blobSizeProblem } from "../format/limits.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES } from "../format/limits.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobIndex, BlobPlace } from "./blob_index.ts";
 
@@ -68,7 +68,7 @@ export function planRead(index: BlobIndex, content: Uint8Array, from: number, li
   for (; position * ID_BYTES < content.length; position++) {
     const place = index.locate("data", content, position * ID_BYTES);
     if (place === undefined) throw missingBlob(content, position);
-    const problem = blobSizeProblem("data", place);
+    const problem = blobSizeProblem(place, MOST_CHUNK_BYTES);
     if (problem !== null) throw impossibleBlob(index, place, idAt(content, position), problem);
     const length = plaintextLength(place);
     if (position - from >= MOST_IDS) break;

@@ -56,15 +56,6 @@ async function assertModest(box: Sandbox, args: readonly string[]): Promise<Outc
   isOver = true;
   await watching;
   const what = `agent ${args.join(" ")}: ${outcome.stderr.slice(0, 1000)}`;
-  if (Deno.env.has("AGENT_TELL_PEAKS")) {
-    const seconds = (performance.now() - begun) / 1000;
-    console.log(
-      `${args.join(" ").slice(0, 20)}: ${(peakBytes / 1e6).toFixed(0)} MB, ${
-        seconds.toFixed(1)
-      } s, ${outcome.exitCode}`,
-    );
-    console.log(outcome.stderr.slice(0, 600));
-  }
   assert.ok(peakBytes < MOST_BYTES, `${peakBytes} bytes of memory, ${what}`);
   assert.ok(performance.now() - begun < MOST_MS, what);
   assert.doesNotMatch(outcome.stderr, /fault of the program/);

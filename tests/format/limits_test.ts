@@ -1,6 +1,6 @@
 /** How large the parts of a repository may be: what restic and this program write passes, what fills memory does not. */
 import assert from "node:assert/strict";
-import { blobSizeProblem, mostJsonBytes, SEALED_FILE_LIMITS } from "../../src/format/limits.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES, mostJsonBytes, SEALED_FILE_LIMITS } from "../../src/format/limits.ts";
 import { parseJson, validate } from "../../src/format/json_text.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import * as v from "valibot";
@@ -8,16 +8,16 @@ import * as v from "valibot";
 const MIB = 2 ** 20;
 
 Deno.test("blobs of all usual sizes pass, and none that claims what cannot be", () => {
-  const problem = (type: "data" | "tree", length: number, uncompressedLength: number) =>
-    blobSizeProblem(type, { length, uncompressedLength });
+  const problem = (kind: "chunk" | "tree", length: number, uncompressedLength: number) =>
+    blobSizeProblem({ length, uncompressedLength }, kind === "chunk" ? MOST_CHUNK_BYTES : undefined);
   for (const plaintext of [0, 1, 4096, 512 * 1024, 8 * MIB, 16 * MIB]) {
-    assert.equal(problem("data", plaintext + 32, 0), null);
-    if (plaintext > 0) assert.equal(problem("data", plaintext + 32 + (plaintext >> 8) + 64, plaintext), null);
-    if (plaintext > 0) assert.equal(problem("data", 45, plaintext), null);
+    assert.equal(problem("chunk", plaintext + 32, 0), null);
+    if (plaintext > 0) assert.equal(problem("chunk", plaintext + 32 + (plaintext >> 8) + 64, plaintext), null);
+    if (plaintext > 0) assert.equal(problem("chunk", 45, plaintext), null);
   }
   assert.equal(problem("tree", 60 * MIB, 0), null);
   for (const [length, uncompressedLength] of [[31, 0], [0, 100], [100, 16 * MIB + 1], [100, 2 ** 32 - 1], [1000, 1]]) {
-    assert.notEqual(problem("data", length!, uncompressedLength!), null, `${length} ${uncompressedLength}`);
+    assert.notEqual(problem("chunk", length!, uncompressedLength!), null, `${length} ${uncompressedLength}`);
   }
   assert.notEqual(problem("tree", 1000, 64 * MIB + 1), null);
 });
