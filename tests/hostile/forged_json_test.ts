@@ -53,7 +53,7 @@ const SLOW_COMMANDS: readonly (readonly string[])[] = [
   ["repair", "index", "--dry-run", "--read-all-packs"],
 ];
 
-const ROUNDS = Number(Deno.env.get("AGENT_FUZZ_ROUNDS") ?? 25);
+const ROUNDS = Number(Deno.env.get("AGENT_FUZZ_ROUNDS") ?? 10);
 const EVERY = 8;
 
 /** What a repository that holds rubbish may end with; 0 where the rubbish is in nobody's way. */

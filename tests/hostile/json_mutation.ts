@@ -95,10 +95,39 @@ function changeOnce(root: Value, random: () => number): Value {
       if (Array.isArray(holder)) holder.push(...Array.from({ length: 300 }, () => getFrom(holder, key) ?? null));
       else holder.set(pick(KEYS, random), pick(NASTY, random)());
       break;
+    case 3:
+    case 4:
+      setIn(holder, key, likely(getFrom(holder, key), random));
+      break;
     default:
       setIn(holder, key, pick(NASTY, random)());
   }
   return root;
+}
+
+/** Another value of the same type: what a schema lets pass and the code behind it has to bear. */
+function likely(value: Value | undefined, random: () => number): Value {
+  if (typeof value === "number") {
+    const others = [
+      0,
+      1,
+      31,
+      32,
+      33,
+      value + 1,
+      value - 1,
+      value * 2,
+      value * 1000,
+      2 ** 24,
+      2 ** 32 - 2 ** 20,
+      2 ** 53 - 1,
+    ];
+    return pick(others, random);
+  }
+  if (typeof value !== "string") return pick(NASTY, random)();
+  const digit = "0123456789abcdef"[Math.floor(random() * 16)]!;
+  const at = Math.floor(random() * value.length);
+  return random() < 0.5 ? value.slice(0, at) + digit + value.slice(at + 1) : value.slice(0, at);
 }
 
 /** Cuts the text, or changes a byte of it, or says a member twice. */
