@@ -4,7 +4,9 @@ import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.ts";
+import { MOST_MANIFEST_BYTES } from "../format/limits.ts";
 import type { Node } from "../format/node.ts";
+import { plaintextLength } from "../format/pack_header.ts";
 import { sidecarPath } from "../format/series.ts";
 import { readBlob } from "../repository/blob_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
@@ -97,22 +99,55 @@ async function filesOfTree(repository: IndexedRepository, backup: Backup): Promi
   const files: BackupFile[] = [];
   for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
     if (node.type !== "file") continue;
-    files.push({ path, size: node.size, expected: null, contents: () => contentsOf(repository, node, path) });
+    const { size, content } = node;
+    // The node itself is several times as large, and there may be 300,000.
+    files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;
 }
 
+async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerator<Uint8Array> {
+  if (content === null) throw new IntegrityError(`Damaged tree: the file "${path}" has no content list`);
+  yield content;
+}
+
+/** A stream of 20 million chunks has 500 parts. */
+const MOST_PARTS = 100_000;
+/** The directory of a stream holds one for each part, and that its file. */
+const PART_DEPTH = 2;
+
 /** The content lists of a file, or of all parts below the directory that stands for a long stream. */
 export async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
-  if (node.type === "dir") {
+  let lists = 0;
+  for await (const content of partsOf(repository, node, path, PART_DEPTH)) {
+    if (++lists > MOST_PARTS) throw new IntegrityError(`Damaged tree: "${path}" has more than ${MOST_PARTS} parts`);
+    yield content;
+  }
+}
+
+async function* partsOf(
+  repository: IndexedRepository,
+  node: Node,
+  path: string,
+  depth: number,
+): AsyncGenerator<Uint8Array> {
+  if (node.type === "dir" && depth > 0) {
     for (const child of await readTree(repository, subtreeOf(node))) {
-      yield* contentsOf(repository, child, `${path}/${child.name}`);
+      yield* partsOf(repository, child, `${path}/${child.name}`, depth - 1);
     }
-  } else if (node.content !== null) yield node.content;
+  } else if (node.type !== "dir" && node.content !== null) yield node.content;
   else throw new IntegrityError(`Damaged tree: "${path}" is neither a file nor a directory of parts`);
 }
 
 async function readWhole(repository: IndexedRepository, content: Uint8Array): Promise<Uint8Array> {
+  let bytes = 0;
+  for (let at = 0; at < content.length; at += ID_BYTES) {
+    const place = repository.index.locate("data", content, at);
+    bytes += place === undefined ? 0 : plaintextLength(place) + 1;
+    if (bytes > MOST_MANIFEST_BYTES) {
+      throw new IntegrityError(`Damaged manifest: its chunks are more than ${MOST_MANIFEST_BYTES} bytes together`);
+    }
+  }
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < content.length; at += ID_BYTES) pieces.push(await readBlob(repository, "data", content, at));
   return concatBytes(pieces);

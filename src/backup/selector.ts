@@ -3,7 +3,7 @@ import { IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { formatLocalTime, parseLocalTime } from "../base/local_time.ts";
 import { compareTimestamps, timestampToDate } from "../format/time.ts";
-import type { DamagedSnapshot } from "../repository/snapshots.ts";
+import { type DamagedSnapshot, damageWithAdvice } from "../repository/snapshots.ts";
 import { isOrLiesBelow, unknownName } from "./unknown_names.ts";
 import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "./backup.ts";
 
@@ -111,9 +111,12 @@ export function selectDespiteDamage(
   }
   const count = possible.length === 1 ? "a snapshot" : `${possible.length} snapshots`;
   const advice = 'choose one that "agent ls" lists by its id';
-  throw new IntegrityError(`"${text}" may mean ${count} that cannot be read; ${advice}; ${first.error.message}`, {
-    cause: first.error,
-  });
+  throw new IntegrityError(
+    `"${text}" may mean ${count} that cannot be read; ${advice}; ${damageWithAdvice(first).message}`,
+    {
+      cause: first.error,
+    },
+  );
 }
 
 /**

@@ -2,6 +2,7 @@
  * What the tree of a backup holds of its streams, compared with what its manifest lists. Other tools can take content out of
  * a snapshot and leave the manifest as it was.
  */
+import { IntegrityError } from "../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
 import type { Manifest, ManifestFile } from "../format/manifest.ts";
 import type { Node } from "../format/node.ts";
@@ -128,19 +129,26 @@ function pathsAbove(path: string): string[] {
   return names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
 }
 
+/** Trees that are read for one backup: one a directory, and one a part of a long stream. */
+const MOST_READS = 100_000;
+
 /** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */
 export class NodeReader {
   readonly #repository: IndexedRepository;
   #steps: { readonly tree: BlobId; readonly nodes: readonly Node[] }[] = [];
   readonly #root: BlobId;
+  #reads = 0;
 
   constructor(repository: IndexedRepository, root: BlobId) {
     this.#repository = repository;
     this.#root = root;
   }
 
-  /** The nodes of any tree. */
+  /** The nodes of any tree. Throws `IntegrityError` where that were too many: files may all lead to the same trees. */
   read(tree: BlobId): Promise<readonly Node[]> {
+    if (++this.#reads > MOST_READS) {
+      throw new IntegrityError(`Refusing to walk tree ${this.#root}: its files take more than ${MOST_READS} trees`);
+    }
     return readTree(this.#repository, tree);
   }
 

@@ -59,3 +59,15 @@ export class BackgroundWork {
     if (this.#failure) throw this.#failure.error;
   }
 }
+
+/** Work that goes on one piece after the other, in the order in which it was brought. */
+export class Turn {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Does the work when all that was brought before is over, however that ended. */
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}

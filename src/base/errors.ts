@@ -38,6 +38,7 @@ export type ErrorCode =
   | "store-denied"
   | "store-full"
   | "store-short"
+  | "store-too-large"
   | "store-temporary";
 
 /** The root of all errors of this project. */
@@ -162,6 +163,13 @@ export class ExistsError extends StoreError {
 export class ShortFileError extends StoreError {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, { ...options, code: "store-short" });
+  }
+}
+
+/** A file has more bytes than its reader is ready to take; nothing of it was read into memory, or not all of it. */
+export class TooLargeError extends StoreError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, code: "store-too-large" });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
+import { type AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
@@ -68,7 +68,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       randomBytes: systemRandomBytes,
       blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
       programVersion: `agent ${version.version}`,
-      onProblem: ({ message }) => void writeWarning(message, { json }, stderr),
+      onProblem: once(({ message }) => void writeWarning(message, { json }, stderr)),
       ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },
     },
     signal: interrupt.signal,
@@ -178,5 +178,15 @@ function versionInfo(): VersionInfo {
     commit: build?.commit ?? null,
     deno: Deno.version.deno,
     form: build?.form ?? "source",
+  };
+}
+
+/** Tells each problem once: several parts of a command may meet the same. */
+function once(tell: (problem: AgentError) => void): (problem: AgentError) => void {
+  const told = new Set<string>();
+  return (problem) => {
+    if (told.has(problem.message)) return;
+    told.add(problem.message);
+    tell(problem);
   };
 }

@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../ops/access.ts";
 import { isRemote, openStore } from "../store/built_in.ts";
+import { LastKey } from "../store/cache/last_key.ts";
 import type { StoreDependencies } from "../store/registry.ts";
 import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
 import type { CliContext } from "./context.ts";
@@ -53,6 +54,7 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
     openStore: async () => openStore(await url(), await storeDependencies(options, context)),
     ...passwordAccess(options, context),
     cache: async () => cacheOf(await url(), options, context),
+    keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
 }
@@ -64,6 +66,12 @@ function cacheOf(url: string, options: RepositoryOptions, context: CliContext): 
   if (directory === undefined) return undefined;
   const onProblem = ({ message }: Error) => void writeWarning(message, options, context.stderr);
   return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
+}
+
+/** Local repositories have key files, too. */
+function keyMemory(location: string, options: RepositoryOptions, { env, world }: CliContext): LastKey | undefined {
+  const directory = options.noCache ? undefined : cacheDirectory(options.cacheDir, env);
+  return directory === undefined ? undefined : new LastKey({ directory, location, random: world.randomBytes });
 }
 
 async function storeDependencies(options: RepositoryOptions, context: CliContext): Promise<StoreDependencies> {

@@ -86,6 +86,11 @@ export class Sealer {
     return plaintext!;
   }
 
+  /** Whether sealed bytes are whole and were sealed under these keys. Decrypts nothing. */
+  opens(sealed: Uint8Array): boolean {
+    return this.brokenPieces(sealed, [{ offset: 0, length: sealed.length }]).length === 0;
+  }
+
   /**
    * Seals payloads that lie in one buffer, in ascending order at offsets that are multiples of 16, each under a nonce of
    * its own. Owns: `region`, whole blocks of 16 bytes, is overwritten; the result is the caller's.

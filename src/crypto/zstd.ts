@@ -13,6 +13,7 @@
  */
 import { constants } from "node:zlib";
 import { BugError, IntegrityError, messageOf } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import {
   type CompressionContext,
   compressOnce,
@@ -133,6 +134,7 @@ export class BlockDecompressor {
       if (room >= maxBytes) {
         throw new IntegrityError(`Cannot decompress ${what}: it holds more than the ${maxBytes} bytes allowed`);
       }
+      freeBuffer(output);
       room = Math.min(room * 2, maxBytes);
     }
   }

@@ -9,6 +9,7 @@ import { ByteWriter } from "./byte_writer.ts";
 import { skimBlobs } from "./index_skim.ts";
 import { JsonScanner } from "./json_scanner.ts";
 import { KnownWords } from "./known_words.ts";
+import { SEAL_OVERHEAD_BYTES } from "./pack_header.ts";
 
 /** How many blobs an index file lists before the next one is begun, as restic does. */
 export const INDEX_MAX_BLOBS = 50_000;
@@ -242,6 +243,7 @@ class IndexReader {
   }
 
   #report(type: BlobType, offset: number, length: number, uncompressedLength: number): void {
+    if (length < SEAL_OVERHEAD_BYTES) throw this.#scanner.failure("a blob shorter than its seal");
     if (offset + length > PACK_OFFSET_LIMIT) throw this.#scanner.failure("a blob beyond 4 GiB");
     this.#visitor.blob(type, this.#blobId, offset, length, uncompressedLength);
   }

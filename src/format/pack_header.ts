@@ -89,6 +89,7 @@ export function decodePackHeader(header: Uint8Array, what: string): PackedBlob[]
     const length = view.getUint32(position + 1, true);
     const uncompressedLength = isCompressed ? view.getUint32(position + 5, true) : 0;
     if (isCompressed && uncompressedLength === 0) throw damaged(what, "a compressed blob without plaintext");
+    if (length < SEAL_OVERHEAD_BYTES) throw damaged(what, "a blob shorter than its seal");
     blobs.push({ type, id: header.subarray(end - ID_BYTES, end), offset, length, uncompressedLength });
     offset += length;
     if (offset > PACK_OFFSET_LIMIT) throw damaged(what, "blobs beyond 4 GiB");

@@ -12,6 +12,7 @@ import { ByteWriter } from "./byte_writer.ts";
 import { goJson, quoteName, unquoteName } from "./go_json.ts";
 import { JsonScanner } from "./json_scanner.ts";
 import { KnownWords } from "./known_words.ts";
+import { MOST_TREE_NODES } from "./limits.ts";
 import { type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, type NodeType } from "./node.ts";
 import { isRfc3339, type Rfc3339 } from "./time.ts";
 
@@ -122,7 +123,10 @@ export function decodeTree(bytes: Uint8Array, what: string): Node[] {
 function readNodes(scanner: JsonScanner): Node[] {
   const nodes: Node[] = [];
   if (scanner.takeNull()) return nodes;
-  for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) nodes.push(readNode(scanner));
+  for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+    if (nodes.length === MOST_TREE_NODES) throw scanner.failure(`more than ${MOST_TREE_NODES} entries`);
+    nodes.push(readNode(scanner));
+  }
   return nodes;
 }
 

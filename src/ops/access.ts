@@ -2,6 +2,7 @@
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
+import type { KeyMemory } from "../repository/keys.ts";
 import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
@@ -29,6 +30,8 @@ export interface RepositoryAccess {
   readonly retryLockMs: number;
   /** Where copies of what is read again and again are kept; undefined, or absent, for stores that are near. */
   readonly cache?: () => Promise<CacheAccess | undefined>;
+  /** Which key file of the store at that place opened last on this machine; absent where nobody is to remember it. */
+  readonly keyMemory?: (location: string) => KeyMemory | undefined;
 }
 
 /** The cache of this machine. */
@@ -65,7 +68,12 @@ async function openWithPassword(store: BlobStore, access: RepositoryAccess, worl
   let password: Password | undefined = await access.password();
   for (;;) {
     try {
-      return await openRepository(store, { password, randomBytes: world.randomBytes });
+      return await openRepository(store, {
+        password,
+        randomBytes: world.randomBytes,
+        keyMemory: access.keyMemory?.(store.location),
+        onProblem: world.onProblem,
+      });
     } catch (error) {
       if (!(error instanceof WrongPasswordError)) throw error;
       password = await access.otherPassword?.();

@@ -11,6 +11,8 @@ import {
   unusedRepositories,
 } from "../store/cache/eviction.ts";
 
+import { LAST_KEYS_FOLDER } from "../store/cache/last_key.ts";
+
 /** What a cache keeps of one repository. */
 export interface CacheRow {
   /** The id in the repository's config. */
@@ -56,6 +58,7 @@ export async function pruneCache(directory: string, limitBytes: number, clock: C
 
 /** Removes everything from a cache directory that a cache has written there. Throws as `pruneCache` does. */
 export async function clearCache(directory: string): Promise<CacheRemoval> {
+  await Deno.remove(`${directory}/${LAST_KEYS_FOLDER}`, { recursive: true }).catch(() => {});
   return await remove(directory, await scanCache(directory), []);
 }
 

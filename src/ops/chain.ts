@@ -7,11 +7,10 @@ import { type ChainTree, chainTrees } from "../backup/chain_tree.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import { loadIndex } from "../repository/index_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { indexPassingOver, passingOver, wholeIndex } from "./whole_index.ts";
 
 /** A member of a chain, its place in the drawing, and how it is: its manifest was read, its streams were looked for. */
 export interface DrawnMember extends ChainMember, MemberCheck {
@@ -44,14 +43,14 @@ export function drawChains(access: RepositoryAccess, request: ChainRequest, worl
   const wanted = parseSelector(request.selector);
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const openIndex = wholeIndex(repository);
+    const openIndex = wholeIndex(repository, passingOver(world));
     const backups = await withRewritten(snapshots.map(backupOf), openIndex);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all
       ? chainTrees(backups.filter((backup) => haveSameSeriesAndHost(backup, meant)))
       : wayTo(backups, meant);
     const placed = inDrawingOrder(trees);
-    const checks = await checkPlaced(repository, backups, placed, openIndex);
+    const checks = await checkPlaced({ repository, world, openIndex }, backups, placed);
     return { members: placed.map((place, i) => drawn(place, checks[i]!)), damaged };
   });
 }
@@ -61,14 +60,18 @@ export function drawChains(access: RepositoryAccess, request: ChainRequest, worl
  * nothing else is looked for; a member that this index does not show to be well is checked again by the whole one.
  */
 async function checkPlaced(
-  repository: Repository,
+  { repository, world, openIndex }: {
+    readonly repository: Repository;
+    readonly world: World;
+    readonly openIndex: OpenIndex;
+  },
   backups: readonly Backup[],
   placed: readonly PlacedTree[],
-  openIndex: OpenIndex,
 ): Promise<MemberCheck[]> {
   const members = placed.map(({ tree }) => tree);
   const manifests = members.flatMap(({ backup }) => backup?.info ? [decodeHex(backup.info.manifest)] : []);
-  const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: manifests, onlyThose: true });
+  const places = { dataPlaces: false, placesOf: manifests, onlyThose: true };
+  const index = await indexPassingOver(repository, places, passingOver(world));
   const checks: MemberCheck[] = await checkMembers({ ...repository, index }, backups, members);
   const doubtful = [...checks.keys()].filter((i) => checks[i]!.problem !== null);
   if (doubtful.length === 0) return checks;

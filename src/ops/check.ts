@@ -4,7 +4,7 @@
  * Snapshots are listed before the index is loaded, so that a backup that is committed meanwhile never looks damaged.
  * Packs come before trees: then the one walk over the trees also finds out what the damaged packs hit.
  */
-import { IntegrityError, LockedError, StoreError } from "../base/errors.ts";
+import { IntegrityError, LockedError, StoreError, TooLargeError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
@@ -20,9 +20,10 @@ import {
 import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { checkTrees } from "../repository/check_trees.ts";
+import { listKeys, MOST_KEYS_TRIED, removalOfKey } from "../repository/keys.ts";
 import { listLocks } from "../repository/locks.ts";
 import type { Repository } from "../repository/repository.ts";
-import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
+import { GIVE_UP_SNAPSHOT, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "./check_backups.ts";
 import { checkPackData } from "./check_data.ts";
@@ -137,6 +138,7 @@ class CheckRun {
 
   async perform(): Promise<CheckReport> {
     await this.#checkLocks();
+    await this.#checkKeys();
     const { snapshots } = await this.#loadSnapshots();
     const { index, packs } = await checkIndex(this.#context("index"));
     const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
@@ -179,16 +181,33 @@ class CheckRun {
         return void this.#findings.note({ kind: "lock", id: null, text: error.message, advice: "look again later" });
       }
       if (!(error instanceof IntegrityError)) throw error;
-      this.#findings.error({ kind: "lock", id: null, text: error.message, advice: "remove that file from the store" });
+      this.#findings.error({
+        kind: "lock",
+        id: null,
+        text: error.message,
+        advice: '"agent unlock --remove-all" removes it',
+      });
     }
+  }
+
+  async #checkKeys(): Promise<void> {
+    const { keys, unreadable } = await listKeys(this.#repository.store);
+    for (const { id, error } of unreadable) {
+      const advice = `bring the file back from a copy of the store if it was somebody's key; ${removalOfKey(id)}`;
+      this.#findings.error({ kind: "key", id, text: `Key ${id} cannot be read: ${error.message}`, advice });
+    }
+    if (keys.length <= MOST_KEYS_TRIED) return;
+    const text = `There are ${keys.length} key files; an open tries ${MOST_KEYS_TRIED} of them at most`;
+    const advice = 'remove those that nobody needs: "agent key list" shows them, "agent key remove" removes one';
+    this.#findings.note({ kind: "key", id: null, text, advice });
   }
 
   async #loadSnapshots(): Promise<SnapshotList> {
     const list = await loadSnapshots(this.#repository.files, this.#options.signal);
     for (const { id, error } of list.damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
-      const advice = error.cause instanceof StoreError
+      const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
         ? "see to the disk or the server, or bring the file back from a copy of the store"
-        : "bring the file back from a copy of the store; else remove it: that backup is lost, no other is";
+        : `${GIVE_UP_SNAPSHOT}: that backup is lost, no other is`;
       this.#findings.error({ kind: "snapshot", id, text: error.message, advice });
     }
     return list;

@@ -10,7 +10,7 @@ import type { Health } from "../policy/good_backup.ts";
 import { hasTags, type KeepRules } from "../policy/retention.ts";
 import type { GroupWord, PlannedBackup } from "../policy/retention_plan.ts";
 import type { Rotation } from "../policy/retention_rotation.ts";
-import type { DamagedSnapshot } from "../repository/snapshots.ts";
+import { type DamagedSnapshot, damageWithAdvice } from "../repository/snapshots.ts";
 
 /** Which backups a policy is about; what is absent does not matter. */
 export interface RetentionFilter {
@@ -129,8 +129,9 @@ function refuseDamaged(pick: SelectorPick, damaged: readonly DamagedSnapshot[]):
   const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
   if (found === undefined) return;
   throw new IntegrityError(
-    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${found.error.message}; ` +
-      '"agent repair snapshots --forget" removes what cannot be saved',
+    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${
+      damageWithAdvice(found).message
+    }`,
     { cause: found.error },
   );
 }

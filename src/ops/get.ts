@@ -18,7 +18,7 @@ import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
 import { readStream } from "./read_stream.ts";
 import { withoutAbortReason } from "./signals.ts";
-import { withWholeIndex } from "./whole_index.ts";
+import { passingOver, type WholeIndexOptions, withWholeIndex } from "./whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {
@@ -82,7 +82,7 @@ export async function withBackup<T>(
         let opened: Promise<IndexedRepository> | undefined;
         const openIndex = () => {
           if (opened === undefined) options.onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
-          return opened ??= indexRepository(repository, threads, options.signal);
+          return opened ??= indexRepository(repository, threads, passingOver(world, options.signal));
         };
         const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
         if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
@@ -179,10 +179,10 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
 async function indexRepository(
   repository: Repository,
   threads: PipelineThreads,
-  signal: AbortSignal,
+  options: WholeIndexOptions,
 ): Promise<IndexedRepository> {
   const [indexed] = await Promise.all([
-    withWholeIndex(repository, signal),
+    withWholeIndex(repository, options),
     threads.configure(repository.keys, "off"),
   ]);
   return indexed;
@@ -207,6 +207,10 @@ export async function readFile(
   try {
     for await (const filled of readStream(file.contents(), { repository, threads, signal: options.signal })) {
       const { segment, length } = filled;
+      if (bytesWritten + length > file.size) {
+        segment.release();
+        throw new IntegrityError(`Damaged "${file.path}": it is longer than the ${file.size} bytes it must have`);
+      }
       segment.retain();
       inspection.take(filled);
       try {

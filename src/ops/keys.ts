@@ -2,7 +2,7 @@
 import { AgentError, messageOf, StoreError, UsageError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
 import type { HeldLock } from "../repository/held_lock.ts";
-import { addKey, type ListedKey, listKeys, removeKey } from "../repository/keys.ts";
+import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/keys.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { BlobStore } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
@@ -13,10 +13,16 @@ export interface KeyRow extends ListedKey {
   readonly isCurrent: boolean;
 }
 
-/** All key files, oldest first. */
+/** All key files, oldest first; the world's `onProblem` is told of files among them that cannot be read. */
 export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[]> {
   return withRepository(access, world, async ({ store, keyId }) => {
-    return (await listKeys(store)).map((key) => ({ ...key, isCurrent: key.id === keyId }));
+    const { keys, unreadable } = await listKeys(store);
+    for (const { id, error } of unreadable) {
+      world.onProblem?.(
+        new AgentError(`Key ${id} cannot be read: ${error.message}; ${removalOfKey(id)}`, { cause: error }),
+      );
+    }
+    return keys.map((key) => ({ ...key, isCurrent: key.id === keyId }));
   });
 }
 
@@ -34,14 +40,14 @@ export function keyAdd(
 /** Takes a password's right to open the repository away. `prefix` is the beginning of its key file's name. */
 export function keyRemove(access: RepositoryAccess, prefix: string, world: World): Promise<KeyId> {
   return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
-    const fitting = (await listKeys(repository.store)).filter(({ id }) => id.startsWith(prefix));
+    const fitting = (await listKeyIds(repository.store)).filter((id) => id.startsWith(prefix));
     if (fitting.length !== 1) {
       const count = fitting.length === 0 ? "is no key" : `are ${fitting.length} keys`;
       throw new UsageError(`There ${count} named "${prefix}"; "agent key list" shows them`);
     }
     await lock.confirmHeld();
-    await removeKey(repository.store, fitting[0]!.id, repository.keyId);
-    return fitting[0]!.id;
+    await removeKey(repository.store, fitting[0]!, repository.keyId);
+    return fitting[0]!;
   });
 }
 

@@ -7,7 +7,7 @@ import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "./whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
@@ -34,7 +34,7 @@ export function listBackups(access: RepositoryAccess, filter: ListFilter, world:
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const all = snapshots.map(backupOf);
     const fitting = latestOf(all.filter((backup) => fits(backup, filter)), filter.latest);
-    const backups = await withRewritten(fitting, wholeIndex(repository));
+    const backups = await withRewritten(fitting, wholeIndex(repository, passingOver(world)));
     return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
@@ -44,7 +44,7 @@ export function listChain(access: RepositoryAccess, selector: string, world: Wor
   const wanted = parseSelector(selector);
   return withRepository(access, world, async (repository) => {
     const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository));
+    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository, passingOver(world)));
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

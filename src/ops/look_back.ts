@@ -5,7 +5,7 @@ import { withRewritten } from "../backup/rewritten.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type MemoryRequest, StreamMemory } from "./stream_memory.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { wholeIndex, type WholeIndexOptions } from "./whole_index.ts";
 
 /** What is looked for. */
 export type LookBackRequest = ParentRequest & MemoryRequest;
@@ -18,9 +18,9 @@ export async function lookBack(
   repository: Repository,
   earlier: readonly Backup[],
   request: LookBackRequest,
-  signal: AbortSignal,
+  options: WholeIndexOptions,
 ): Promise<{ readonly planned: PlannedParent; readonly memory: StreamMemory }> {
-  const openIndex = wholeIndex(repository, signal);
+  const openIndex = wholeIndex(repository, options);
   const planned = await planParent(earlier, request, openIndex);
   const own = earlier.filter((backup) => haveSameSeriesAndHost(backup, request));
   return { planned, memory: new StreamMemory(await withRewritten(own, openIndex), request) };

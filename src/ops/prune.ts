@@ -12,7 +12,7 @@ import { planPrune, type PruneLimits, type PrunePlan } from "../repository/prune
 import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
 import { findLastCopies } from "../repository/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
-import { loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
+import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
 import { findUnlisted } from "../repository/unlisted_packs.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
@@ -117,7 +117,7 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
   const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
-  if (damaged.length > 0) throw damaged[0]!.error;
+  if (damaged.length > 0) throw damageWithAdvice(damaged[0]!);
   if (!options.dryRun) refuseVanished(vanished);
   refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });

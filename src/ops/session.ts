@@ -26,7 +26,6 @@ import type { PipelineThreads } from "../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../policy/level.ts";
 import type { MinOfParent } from "../policy/shrinkage.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
-import { loadIndex } from "../repository/index_files.ts";
 import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
 import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -36,7 +35,7 @@ import { chunkerParameters, gearSecret } from "./cut_points.ts";
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
-import { withWholeIndex } from "./whole_index.ts";
+import { indexPassingOver, passingOver, withWholeIndex } from "./whole_index.ts";
 
 /** What a backup is to be, whatever its streams are. */
 export interface BackupRequest {
@@ -135,7 +134,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
   // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
   // it is not kept.
-  const openIndex = () => withWholeIndex(repository, signal);
+  const passing = passingOver(world, signal);
+  const openIndex = () => withWholeIndex(repository, passing);
   const earlier = snapshots.map(backupOf);
   const { levelRules = {}, ...whose } = request;
   const parentRequest = {
@@ -145,10 +145,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     started: begun.at,
     unreadable: damaged.map(({ id }) => id),
   };
-  const { planned, memory } = await lookBack(repository, earlier, parentRequest, signal);
+  const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;
-  const index = await loadIndex(repository.files, { dataPlaces: false, placesOf: blobsToConfirm(planned), signal });
+  const index = await indexPassingOver(repository, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
   const choice = await confirmParent(planned, { ...repository, index });
   const { clock, randomBytes } = world;
   const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);

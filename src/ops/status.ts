@@ -13,7 +13,7 @@ import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "./whole_index.ts";
 
 /** What to tell. */
 export interface StatusRequest {
@@ -154,7 +154,7 @@ function withBackups<T>(
     const { snapshots, damaged } = await loadSnapshots(repository.files);
     const all = snapshots.map(backupOf);
     const ofHost = all.filter((backup) => host === undefined || backup.host === host);
-    const openIndex = wholeIndex(repository);
+    const openIndex = wholeIndex(repository, passingOver(world));
     const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });
     return await work({ backups: await withRewritten(ofHost, openIndex), damaged, unknown, openIndex });
   });

@@ -21,7 +21,7 @@ export async function loadNamed(
   signal?: AbortSignal,
 ): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-  return { named: await namedOf(snapshots.map(backupOf), series, wholeIndex(repository, signal)), damaged };
+  return { named: await namedOf(snapshots.map(backupOf), series, wholeIndex(repository, { signal })), damaged };
 }
 
 /** Those of a series among all backups, sorted by the bytes of their names. */

@@ -8,7 +8,7 @@ import type { IndexedRepository, Repository } from "../repository/repository.ts"
 import { withLock, type World } from "./access.ts";
 import { readFile, type StreamSink } from "./get.ts";
 import { unlessAborted, withoutAbortReason } from "./signals.ts";
-import { withWholeIndex } from "./whole_index.ts";
+import { passingOver, withWholeIndex } from "./whole_index.ts";
 
 /** What a `Reader` works with. */
 export interface ReaderParts {
@@ -118,7 +118,7 @@ export class Reader {
   }
 
   #load(): Promise<IndexedRepository> {
-    const loading = withWholeIndex(this.#parts.repository, this.#stop.signal);
+    const loading = withWholeIndex(this.#parts.repository, passingOver(this.#parts.world, this.#stop.signal));
     loading.catch(() => this.#indexed = undefined);
     return loading;
   }

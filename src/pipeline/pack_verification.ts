@@ -6,6 +6,7 @@ import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import type { BlockDecompressor } from "../crypto/zstd.ts";
 import type { PackedBlob } from "../format/blob.ts";
+import { blobSizeProblem } from "../format/limits.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../format/pack_header.ts";
 
 /** A pack as it was read. */
@@ -129,6 +130,8 @@ function openBatch(bytes: Uint8Array, run: readonly PackedBlob[], sealer: Sealer
 
 /** Why a payload is not the blob it should be, or null where it is. */
 function problemOf(blob: PackedBlob, payload: Uint8Array, decompressor: BlockDecompressor): string | null {
+  const problem = blobSizeProblem(blob);
+  if (problem !== null) return `by the header it ${problem}`;
   try {
     const digest = sha256Hex(plaintextOf(blob, payload, decompressor));
     return digest === idOf(blob) ? null : `its content has the SHA-256 ${digest}`;

@@ -6,6 +6,7 @@ import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { decompress } from "../crypto/zstd.ts";
 import type { BlobType } from "../format/blob.ts";
+import { blobSizeProblem } from "../format/limits.ts";
 import type { GetOptions } from "../store/store.ts";
 import type { BlobPlace } from "./blob_index.ts";
 import type { IndexedRepository } from "./repository.ts";
@@ -27,6 +28,10 @@ export async function readBlob(
     throw new IntegrityError(`Missing ${type} blob ${digest}: no index lists it; run "agent check"`);
   }
   const pack = repository.index.packId(place.pack);
+  const problem = blobSizeProblem(place);
+  if (problem !== null) {
+    throw new IntegrityError(`Damaged index: by it, ${type} blob ${digest} in pack ${pack} ${problem}`);
+  }
   const blob = { place, pack, digest, what: `${type} blob ${digest} in pack ${pack}` };
   const sealed = await readSealed(repository, blob, { keep: true });
   try {

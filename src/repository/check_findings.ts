@@ -3,7 +3,7 @@ import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type SnapshotId } from "../base/id.ts";
 
 /** What a finding is about. `file` is a file in a tree, `chain` the link from a backup to its parent. */
-export type FindingKind = "index" | "pack" | "tree" | "file" | "snapshot" | "manifest" | "chain" | "lock";
+export type FindingKind = "index" | "pack" | "tree" | "file" | "snapshot" | "manifest" | "chain" | "lock" | "key";
 
 /** The repairs there are, in the order in which they have to be made. */
 export const REPAIRS = ["index", "packs", "snapshots"] as const;

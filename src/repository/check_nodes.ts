@@ -2,6 +2,7 @@
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { compareByteStrings } from "../format/byte_string.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES } from "../format/limits.ts";
 import type { Node } from "../format/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobIndex } from "./blob_index.ts";
@@ -33,22 +34,44 @@ export interface CheckedNodes {
 
 /** Checks the nodes of one tree. */
 export function checkNodes(nodes: readonly Node[], index: BlobIndex, suspectPacks: SuspectPacks): CheckedNodes {
-  const problems: NodeProblem[] = orderProblems(nodes);
+  const problems = new NodeProblems(orderProblems(nodes));
   const suspects: SuspectNode[] = [];
   let fileBytes = 0;
   let fileBlobs = 0;
   for (const node of nodes) {
     const problem = problemOfNode(node);
-    if (problem !== null) problems.push({ name: node.name, text: problem });
+    if (problem !== null) problems.add({ name: node.name, text: problem });
     if (node.type !== "file" || node.content === null) continue;
     const content = scanContent(node.content, index, suspectPacks);
     const contentProblem = problemOfContent(node, content);
-    if (contentProblem !== null) problems.push({ name: node.name, text: contentProblem });
+    if (contentProblem !== null) problems.add({ name: node.name, text: contentProblem });
     if (content.suspicions.size > 0) suspects.push({ name: node.name, findings: content.suspicions });
     fileBytes += content.bytes;
     fileBlobs += content.blobs;
   }
-  return { problems, suspects, fileBytes, fileBlobs };
+  return { problems: problems.listed(), suspects, fileBytes, fileBlobs };
+}
+
+/** So many problems of one tree are told; the others, of which there may be 300,000, are counted. */
+const MOST_PROBLEMS = 100;
+
+class NodeProblems {
+  readonly #listed: NodeProblem[];
+  #more = 0;
+
+  constructor(problems: readonly NodeProblem[]) {
+    this.#listed = [...problems];
+  }
+
+  add(problem: NodeProblem): void {
+    if (this.#listed.length < MOST_PROBLEMS) this.#listed.push(problem);
+    else this.#more++;
+  }
+
+  listed(): NodeProblem[] {
+    if (this.#more === 0) return this.#listed;
+    return [...this.#listed, { name: null, text: `has ${this.#more} more entries that are not as they must be` }];
+  }
 }
 
 /** restic finds and rewrites nodes by their order, so it is part of the format. One problem of this kind tells enough. */
@@ -81,6 +104,8 @@ interface ScannedContent {
   readonly bytes: number;
   readonly missing: number;
   readonly firstMissing: string | null;
+  /** A blob that the index describes as none can be, and how. */
+  readonly impossible: string | null;
   readonly suspicions: ReadonlySet<Finding>;
 }
 
@@ -89,6 +114,7 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
   let bytes = 0;
   let missing = 0;
   let firstMissing: string | null = null;
+  let impossible: string | null = null;
   for (let at = 0; at < content.length; at += ID_BYTES) {
     const place = index.locate("data", content, at);
     if (place === undefined || isZeroId(content, at)) {
@@ -96,11 +122,13 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
       firstMissing ??= encodeHex(content, at, ID_BYTES);
       continue;
     }
+    const problem: string | null = impossible === null ? blobSizeProblem(place, MOST_CHUNK_BYTES) : null;
+    if (problem !== null) impossible = `blob ${encodeHex(content, at, ID_BYTES)}, which ${problem}`;
     bytes += plaintextLength(place);
     if (suspectPacks.isEmpty) continue;
     for (const finding of suspectPacks.reasons(place.pack, content, at)) suspicions.add(finding);
   }
-  return { blobs: content.length / ID_BYTES, bytes, missing, firstMissing, suspicions };
+  return { blobs: content.length / ID_BYTES, bytes, missing, firstMissing, impossible, suspicions };
 }
 
 /** Restorers take an id of zeros for none. */
@@ -111,7 +139,11 @@ function isZeroId(ids: Uint8Array, offset: number): boolean {
   return true;
 }
 
-function problemOfContent({ size }: Node, { blobs, bytes, missing, firstMissing }: ScannedContent): string | null {
+function problemOfContent(
+  { size }: Node,
+  { blobs, bytes, missing, firstMissing, impossible }: ScannedContent,
+): string | null {
   if (missing > 0) return `has ${missing} of its ${blobs} blobs in no index, the first being ${firstMissing}`;
+  if (impossible !== null) return `holds, by the index, ${impossible}`;
   return bytes === size ? null : `is said to have ${size} bytes, but its blobs have ${bytes}`;
 }

@@ -7,6 +7,7 @@ import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, StoreError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { BlobId } from "../base/id.ts";
+import { MOST_TREE_DEPTH } from "../format/limits.ts";
 import type { Node } from "../format/node.ts";
 import { addPath, type Finding } from "./check_findings.ts";
 import { TreeGraph } from "./check_graph.ts";
@@ -95,7 +96,8 @@ class TreeWalk implements CheckedTrees {
     let done = 0;
     let level: Visit[] = [];
     for (const { snapshot } of snapshots) this.#meet(snapshot.tree, "", level);
-    while (level.length > 0) {
+    for (let depth = 0; level.length > 0; depth++) {
+      if (depth === MOST_TREE_DEPTH) return this.#refuseDeeper(level);
       const results = await mapConcurrently(level, atOnce, async (visit) => {
         signal.throwIfAborted();
         const visited = await this.#visit(visit);
@@ -106,6 +108,14 @@ class TreeWalk implements CheckedTrees {
       level.forEach((visit, i) => this.#take(visit, results[i]!, next));
       level = next;
     }
+  }
+
+  /** Nobody reads what lies deeper. */
+  #refuseDeeper(level: readonly Visit[]): void {
+    for (const { number } of level) this.#fileBytes[number] = NaN;
+    const [{ tree, number }] = level as [Visit];
+    const text = `Tree ${tree} lies more than ${MOST_TREE_DEPTH} directories deep`;
+    this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), number, "");
   }
 
   /** Tells every finding which snapshots it hits. */

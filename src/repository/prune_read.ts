@@ -2,6 +2,7 @@
 import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
 import type { BlobType } from "../format/blob.ts";
+import { blobSizeProblem } from "../format/limits.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobStore } from "../store/store.ts";
 import { packError } from "./blob_reader.ts";
@@ -55,7 +56,7 @@ export function* planReads(
   }
 }
 
-/** Makes a read. Throws `IntegrityError` where the pack is gone or short. */
+/** Makes a read. Throws `IntegrityError` where the pack is gone or short, or is said to hold what no pack can. */
 export async function readSealed(
   store: BlobStore,
   index: PruneIndex,
@@ -63,6 +64,12 @@ export async function readSealed(
   signal: AbortSignal,
 ): Promise<SealedRead> {
   const name = index.packId(pack);
+  for (const copy of copies) {
+    const problem = blobSizeProblem(copy);
+    if (problem !== null) {
+      throw new IntegrityError(`Damaged index: by it, a ${copy.type} blob in pack ${name} ${problem}`);
+    }
+  }
   try {
     const bytes = await store.get({ kind: "pack", name }, { offset, length: end - offset }, { signal });
     return { pack: name, type: copies[0]!.type, bytes, blobs: piecesOf(index, copies, offset) };

@@ -2,6 +2,7 @@
 import { IntegrityError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES, type PackId } from "../base/id.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES } from "../format/limits.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import type { BlobIndex, BlobPlace } from "./blob_index.ts";
 
@@ -52,9 +53,12 @@ export interface ReadPlanLimits {
   readonly gapBytes: number;
 }
 
+/** Ids of a batch, however small their blobs are: what is planned for each takes memory. */
+const MOST_IDS = 1 << 16;
+
 /**
  * Plans the next batch of a content list (32 bytes an id) from id number `from` on. Throws `IntegrityError` where a blob
- * is in no index.
+ * is in no index, or where an index describes it as no blob can be.
  */
 export function planRead(index: BlobIndex, content: Uint8Array, from: number, limits: ReadPlanLimits): ReadPlan {
   const wanted = new Map<string, WantedBlob>();
@@ -64,7 +68,10 @@ export function planRead(index: BlobIndex, content: Uint8Array, from: number, li
   for (; position * ID_BYTES < content.length; position++) {
     const place = index.locate("data", content, position * ID_BYTES);
     if (place === undefined) throw missingBlob(content, position);
+    const problem = blobSizeProblem(place, MOST_CHUNK_BYTES);
+    if (problem !== null) throw impossibleBlob(index, place, idAt(content, position), problem);
     const length = plaintextLength(place);
+    if (position - from >= MOST_IDS) break;
     if (bytes > 0 && bytes + length > limits.batchBytes) break;
     const key = `${place.pack} ${place.offset}`;
     const twin = wanted.get(key);
@@ -101,7 +108,14 @@ function groupIntoRanges(index: BlobIndex, wanted: WantedBlob[], gapBytes: numbe
   return { ranges, blobs };
 }
 
+function idAt(content: Uint8Array, position: number): string {
+  return encodeHex(content, position * ID_BYTES, ID_BYTES);
+}
+
+function impossibleBlob(index: BlobIndex, { pack }: BlobPlace, id: string, problem: string): IntegrityError {
+  return new IntegrityError(`Damaged index: by it, data blob ${id} in pack ${index.packId(pack)} ${problem}`);
+}
+
 function missingBlob(content: Uint8Array, position: number): IntegrityError {
-  const id = encodeHex(content, position * ID_BYTES, ID_BYTES);
-  return new IntegrityError(`Missing data blob ${id}: no index lists it; run "agent check"`);
+  return new IntegrityError(`Missing data blob ${idAt(content, position)}: no index lists it; run "agent check"`);
 }

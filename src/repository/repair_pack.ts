@@ -4,6 +4,7 @@ import { IntegrityError } from "../base/errors.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import type { PackedBlob } from "../format/blob.ts";
+import { blobSizeProblem } from "../format/limits.ts";
 import { openSealed } from "./blob_reader.ts";
 import { headerOfPack } from "./repair_header.ts";
 
@@ -85,13 +86,18 @@ function distinct(blobs: readonly PackedBlob[]): PackedBlob[] {
   return [...byText.values()];
 }
 
-/** The plaintext of a sealed blob, verified; null where it is damaged. */
+/**
+ * The plaintext of a sealed blob, verified; null where it is damaged. Throws `IntegrityError` for one that is too large to
+ * be verified: it may be whole, so it must not count as lost.
+ */
 export function plaintextOf(
-  { id, uncompressedLength }: PackedBlob,
+  { id, type, uncompressedLength }: PackedBlob,
   sealed: Uint8Array,
   sealer: Sealer,
 ): Uint8Array | null {
   const digest = encodeHex(id);
+  const problem = blobSizeProblem({ length: sealed.length, uncompressedLength });
+  if (problem !== null) throw new IntegrityError(`Cannot verify ${type} blob ${digest}: it ${problem}`);
   try {
     return openSealed(sealer, { digest, uncompressedLength }, sealed, digest);
   } catch (error) {

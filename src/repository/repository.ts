@@ -1,15 +1,23 @@
 /** A repository that is open: its store, its config, its keys, and the files that every use case works with. */
-import { ExistsError, IntegrityError, NoRepositoryError, NotFoundError, StoreError } from "../base/errors.ts";
+import {
+  type AgentError,
+  ExistsError,
+  IntegrityError,
+  NoRepositoryError,
+  NotFoundError,
+  StoreError,
+} from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
+import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
 import type { BlobIndex } from "./blob_index.ts";
-import { addKey, type KeyTools, type UnlockedKey, unlockMasterKey } from "./keys.ts";
-import { SealedFiles } from "./sealed_files.ts";
+import { addKey, type KeyMemory, type KeyTools, type UnlockedKey, unlockMasterKey } from "./keys.ts";
+import { getLimited, SealedFiles } from "./sealed_files.ts";
 
 /** An open repository. Nothing of it is locked or indexed yet. */
 export interface Repository {
@@ -31,6 +39,10 @@ export interface IndexedRepository extends Repository {
 export interface OpenOptions {
   readonly password: Password;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
+  /** Remembers which key file opened; absent where nothing is kept. */
+  readonly keyMemory?: KeyMemory | undefined;
+  /** Told of key files that were passed over because they cannot be read. */
+  readonly onProblem?: ((problem: AgentError) => void) | undefined;
 }
 
 /**
@@ -39,10 +51,19 @@ export interface OpenOptions {
  */
 export async function openRepository(store: BlobStore, options: OpenOptions): Promise<Repository> {
   const sealedConfig = await loadConfig(store);
-  const unlocked = await unlockMasterKey(store, options.password);
+  const unlocked = await unlockMasterKey(store, options.password, {
+    accepts: (keys) => opensConfig(keys, sealedConfig, options),
+    memory: options.keyMemory,
+    onProblem: options.onProblem,
+  });
   const sealer = createSealer(unlocked.keys, options.randomBytes);
   const config = decodeConfig(sealer.open(sealedConfig, "config"), "config");
   return assemble({ store, config, sealer, unlocked });
+}
+
+/** Whether a master key is the repository's: somebody may have wrapped another one under the same password. */
+function opensConfig(keys: SealingKeys, sealedConfig: Uint8Array, { randomBytes }: OpenOptions): boolean {
+  return createSealer(keys, randomBytes).opens(sealedConfig);
 }
 
 /** The same open repository with another store in place of its own: one that wraps it. */
@@ -125,7 +146,7 @@ function assemble(
 
 async function loadConfig(store: BlobStore): Promise<Uint8Array> {
   try {
-    return await store.get(CONFIG_FILE);
+    return await getLimited(store, CONFIG_FILE, MOST_SMALL_FILE_BYTES);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     const message = `There is no repository in ${store.location}; make one with "agent init" or name another place`;

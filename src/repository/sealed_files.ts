@@ -4,13 +4,14 @@
  * The layout is that of the restic design document, section Unpacked Data Format, sealed as crypto/seal.ts says.
  */
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
-import { IntegrityError, NotFoundError } from "../base/errors.ts";
+import { IntegrityError, NotFoundError, TooLargeError } from "../base/errors.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../crypto/zstd.ts";
+import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/limits.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
-import type { BlobStore, ListedFile, StoreCallOptions } from "../store/store.ts";
+import type { BlobStore, FileName, ListedFile, StoreCallOptions } from "../store/store.ts";
 
 /** The kinds of sealed files, and the type that names each. */
 export interface SealedFileIds {
@@ -27,8 +28,28 @@ export interface SavedFile<K extends SealedKind> {
   readonly bytes: number;
 }
 
-/** No index, snapshot or lock comes near this many bytes of JSON; more is an attack on memory. */
-const MOST_JSON_BYTES = 512 * 1024 * 1024;
+/** A whole file of a repository. Throws `IntegrityError` where it has more bytes than such a file can have. */
+export async function getLimited(
+  store: BlobStore,
+  file: FileName,
+  mostBytes: number,
+  options?: StoreCallOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await store.get(file, undefined, { ...options, mostBytes });
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    const what = file.kind === "config" ? "config" : `${file.kind} ${file.name}`;
+    throw new IntegrityError(`Damaged ${what}: it has more than ${mostBytes} bytes, so it is none`, { cause: error });
+  }
+}
+
+function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string): Uint8Array<ArrayBuffer> {
+  if (frame.length > limits.frameBytes) {
+    throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
+  }
+  return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
+}
 
 /** Reads and writes sealed files. */
 export class SealedFiles {
@@ -55,12 +76,16 @@ export class SealedFiles {
     options?: StoreCallOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const what = `${kind} ${id}`;
-    const bytes = await this.store.get({ kind, name: id }, undefined, options);
+    const limits = SEALED_FILE_LIMITS[kind];
+    const bytes = await getLimited(this.store, { kind, name: id }, limits.bytes, options);
     if (sha256Hex(bytes) !== id) {
       throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
     }
     const plaintext = this.#sealer.open(bytes, what);
-    return unwrapUnpacked(plaintext, what, (frame) => decompress(frame, undefined, MOST_JSON_BYTES, what));
+    freeBuffer(bytes);
+    const json = unwrapUnpacked(plaintext, what, (frame) => unpack(frame, limits, what));
+    if (json.buffer !== plaintext.buffer) freeBuffer(plaintext);
+    return json;
   }
 
   /** Whether a file is there. */

@@ -1,6 +1,13 @@
 /** Snapshots: the root objects of backups, as they lie in the repository. */
 import { mapConcurrently } from "../base/concurrency.ts";
-import { DeniedError, IntegrityError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
+import {
+  DeniedError,
+  IntegrityError,
+  NotFoundError,
+  StoreError,
+  TemporaryError,
+  TooLargeError,
+} from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -17,6 +24,18 @@ export interface StoredSnapshot {
 export interface DamagedSnapshot {
   readonly id: SnapshotId;
   readonly error: IntegrityError;
+}
+
+/** What to do about a snapshot that cannot be read: follows what is wrong with it. */
+export const GIVE_UP_SNAPSHOT = `bring the file back from a copy of the store, or give it up with ` +
+  `"agent repair snapshots --forget", for an append-only server where it runs, with its folder as the repository`;
+
+/** What is wrong with a snapshot and what to do about it, in one line. */
+export function damageWithAdvice({ error }: DamagedSnapshot): IntegrityError {
+  const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
+    ? "see to the disk or the server, or bring the file back from a copy of the store"
+    : GIVE_UP_SNAPSHOT;
+  return new IntegrityError(`${error.message}; ${advice}`, { cause: error });
 }
 
 /** All snapshots, oldest first, and what could not be read of them. */
@@ -37,12 +56,15 @@ const FILES_AT_ONCE = 8;
 export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
+  const room = new LargeSnapshotRoom();
   let vanished: SnapshotId[] = [];
   const load = async (ids: readonly SnapshotId[]) => {
     const missing: { readonly id: SnapshotId; readonly error: NotFoundError }[] = [];
     await mapConcurrently(ids, FILES_AT_ONCE, async (id) => {
       try {
-        snapshots.push({ id, snapshot: await loadSnapshot(files, id, signal) });
+        const json = await files.load("snapshot", id, { signal });
+        room.enter(id, json);
+        snapshots.push({ id, snapshot: decodeSnapshot(json, `snapshot ${id}`) });
       } catch (error) {
         if (error instanceof NotFoundError) return void missing.push({ id, error });
         damaged.push({
@@ -62,6 +84,29 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   }
   return { snapshots: byTime(snapshots), damaged, vanished };
 }
+
+/** Snapshots up to here are as many as there are files; beyond, a few bytes in the store may stand for megabytes. */
+const SMALL_JSON_BYTES = 16 * 1024;
+/** What large snapshots may take together: 100 that name 10,000 paths each. */
+const MOST_LARGE_BYTES = 192 * 1024 * 1024;
+/** A value that is parsed takes so much besides its text. */
+const VALUE_BYTES = 32;
+
+/** Bounds the memory that large snapshots take together. */
+class LargeSnapshotRoom {
+  #bytes = 0;
+
+  /** Throws `IntegrityError` where there is no more room for this one. */
+  enter(id: SnapshotId, json: Uint8Array): void {
+    if (json.length <= SMALL_JSON_BYTES) return;
+    this.#bytes += json.length + VALUE_BYTES * json.reduce((count, byte) => byte === COMMA ? count + 1 : count, 1);
+    if (this.#bytes > MOST_LARGE_BYTES) {
+      throw new IntegrityError(`Refusing snapshot ${id}: the large snapshots before it take enough memory`);
+    }
+  }
+}
+
+const COMMA = 0x2c;
 
 /**
  * For whoever decides what to remove: throws `StoreError` where a snapshot vanished. Under an exclusive lock nobody else

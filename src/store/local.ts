@@ -11,12 +11,13 @@ import type { FileSystem } from "./local_file.ts";
 import { makeDurableFolder, makeDurableFolders, makeFolder, syncFolder } from "./local_folder.ts";
 import { removeLeftovers, temporaryPath } from "./local_leftovers.ts";
 import { createFile, type FileContent, flushFile } from "./local_write.ts";
-import { checkRange, resolvedLength, shortFileError } from "./range.ts";
+import { checkRange, refuseLarger, resolvedLength, shortFileError } from "./range.ts";
 import type {
   BlobStore,
   ByteRange,
   FileKind,
   FileName,
+  GetOptions,
   Leftovers,
   ListedFile,
   RemoveLeftoversOptions,
@@ -88,11 +89,12 @@ class FolderStore implements LocalStore {
     });
   }
 
-  async get(file: FileName, range?: ByteRange, options: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async get(file: FileName, range?: ByteRange, options: GetOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const path = this.#path(relativePath(file));
     if (range) checkRange(range);
     return await attempt("read", path, options.signal, async () => {
       if (range) return await this.#readRange(path, range, options.signal);
+      if (options.mostBytes !== undefined) refuseLarger((await this.#files.stat(path)).size, options.mostBytes, path);
       return await this.#files.readFile(path, options.signal && { signal: options.signal });
     });
   }

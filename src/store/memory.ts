@@ -2,8 +2,8 @@
 import { concatBytes } from "../base/bytes.ts";
 import { ExistsError, NotFoundError } from "../base/errors.ts";
 import { relativePath } from "./layout.ts";
-import { checkRange, resolvedLength } from "./range.ts";
-import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "./store.ts";
+import { checkRange, refuseLarger, resolvedLength } from "./range.ts";
+import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
 
 /** An empty store that keeps its files in memory until it is dropped; `location` names it in messages. */
 export function openMemoryStore(location = "memory"): BlobStore {
@@ -25,11 +25,14 @@ class MemoryStore implements BlobStore {
     await turn(options.signal);
   }
 
-  async get(file: FileName, range?: ByteRange, options: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async get(file: FileName, range?: ByteRange, options: GetOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     if (range) checkRange(range);
     await turn(options.signal);
     const bytes = this.#find(file, "read");
-    if (!range) return bytes.slice();
+    if (!range) {
+      refuseLarger(bytes.length, options.mostBytes, this.#place(file));
+      return bytes.slice();
+    }
     const length = resolvedLength(range, bytes.length, this.#place(file));
     return bytes.slice(range.offset, range.offset + length);
   }

@@ -1,5 +1,5 @@
 /** Byte ranges against a file's length: one reading of the contract for every store. */
-import { invariant, ShortFileError } from "../base/errors.ts";
+import { invariant, ShortFileError, TooLargeError } from "../base/errors.ts";
 import type { ByteRange } from "./store.ts";
 
 /** Throws `BugError` unless both numbers are whole and not negative. */
@@ -16,6 +16,14 @@ export function resolvedLength(range: ByteRange, sizeBytes: number, location: st
   const length = range.length ?? sizeBytes - range.offset;
   if (length < 0 || range.offset + length > sizeBytes) throw shortFileError(range, sizeBytes, location);
   return length;
+}
+
+/** Throws `TooLargeError` where a file has more bytes than its reader is ready to take; undefined takes any number. */
+export function refuseLarger(sizeBytes: number, mostBytes: number | undefined, location: string): void {
+  if (mostBytes === undefined || sizeBytes <= mostBytes) return;
+  throw new TooLargeError(
+    `Refusing to read "${location}": its ${sizeBytes} bytes are more than the ${mostBytes} allowed`,
+  );
 }
 
 /** Tells that a file ends before the range does. */

@@ -36,6 +36,8 @@ export interface GetOptions extends StoreCallOptions {
   readonly keep?: boolean;
   /** Copies are not to be used: the caller found that one is wrong. What the store answers takes the copy's place. */
   readonly fresh?: boolean;
+  /** A whole file with more bytes is refused with `TooLargeError` before it is read into memory; ranges have their length. */
+  readonly mostBytes?: number;
 }
 
 /** Files that killed writers left behind under temporary names, which no listing shows. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { encodeHex } from "../../src/base/hex.ts";
-import { deriveKey, hkdf, NEW_KEY_PARAMETERS, scryptBytes } from "../../src/crypto/kdf.ts";
+import { assertParameters, deriveKey, hkdf, NEW_KEY_PARAMETERS, scryptBytes } from "../../src/crypto/kdf.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -58,7 +58,9 @@ Deno.test("parameters that are wrong or ask for too much are refused before any 
     { N: 1024, r: 8, p: 0 },
     { N: 1024, r: 1.5, p: 1 },
     { N: 1024, r: 8, p: 2 ** 30 },
-    { N: 2 ** 21, r: 8, p: 1 },
+    { N: 2 ** 19, r: 8, p: 1 },
+    { N: 2 ** 15, r: 8, p: 65 },
+    { N: 2, r: 1, p: 2 ** 17 + 1 },
     { N: 2 ** 20, r: 8, p: 1000 },
     { N: 2, r: 1, p: 2 ** 29 },
   ];
@@ -83,4 +85,9 @@ Deno.test("HKDF gives a vector of RFC 5869 and independent bytes for every label
   assert.equal(encodeHex(hkdf(master, "", 42)), expected);
   assert.notDeepEqual(hkdf(master, "one", 1024), hkdf(master, "two", 1024));
   assert.equal(hkdf(master, "one", 1024).length, 1024);
+});
+
+Deno.test("what restic measures on slow and fast machines is accepted", () => {
+  for (const p of [1, 2, 5, 12, 27, 64]) assertParameters({ N: 32768, r: 8, p });
+  for (const N of [1024, 16384, 65536, 262144]) assertParameters({ N, r: 8, p: 1 });
 });

@@ -174,7 +174,7 @@ export const node: fc.Arbitrary<Node> = record({
 const entry = record({
   id: bytesOf(32),
   type: fc.constantFrom("data" as const, "tree" as const),
-  length: fc.nat({ max: 2 ** 24 }),
+  length: fc.integer({ min: 32, max: 2 ** 24 }),
   uncompressedLength: fc.oneof(fc.constant(0), fc.nat({ max: 2 ** 32 - 1 })),
 });
 

@@ -94,7 +94,7 @@ Deno.test("empty indexes", () => {
 });
 
 Deno.test("the last of two equal fields of a blob wins, two lists are refused", () => {
-  assert.equal(decodeBlob(`{"id":"${A}","type":"data","offset":1,"length":2,"offset":3}`).offset, 3);
+  assert.equal(decodeBlob(`{"id":"${A}","type":"data","offset":1,"length":32,"offset":3}`).offset, 3);
   const pack = `{"id":"${A}","blobs":[]}`;
   for (
     const text of [
@@ -131,6 +131,7 @@ Deno.test("a blob that is not all there or makes no sense is refused", () => {
     { offset: 2 ** 32 },
     { offset: "0" },
     { length: null },
+    { length: 31 },
     { length: 2 ** 32 },
     { length: 1e21 },
     { offset: 2 ** 32 - 1, length: 2 },
@@ -145,8 +146,8 @@ Deno.test("a blob that is not all there or makes no sense is refused", () => {
     assert.throws(() => decodeBlob(text), integrityError(WHAT, /at byte/), text);
     assert.throws(() => decodeBlob(text.replace(/^\{/, "{ ")), integrityError(WHAT, /at byte/), text);
   }
-  const text = `{"id":"${A}","type":"data","offset":4294967295,"length":1}`;
-  assert.equal(decodeBlob(text).offset, 2 ** 32 - 1);
+  const text = `{"id":"${A}","type":"data","offset":4294967263,"length":33}`;
+  assert.equal(decodeBlob(text).offset, 2 ** 32 - 33);
 });
 
 Deno.test("buffers are used again, so that millions of blobs make no garbage", () => {

@@ -1,8 +1,8 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
-import { IntegrityError, NotFoundError } from "../../src/base/errors.ts";
+import { IntegrityError, NotFoundError, TemporaryError } from "../../src/base/errors.ts";
 import { encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadIndex, unreadableIndexProblem } from "../../src/repository/index_files.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
 import { firstOf, withFaults } from "../../src/store/fault.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../helpers/world.ts";
@@ -67,6 +67,40 @@ Deno.test("a damaged index file fails the whole index", async () => {
   await assert.rejects(loadIndex(files, { dataPlaces: true }), IntegrityError);
   await store.put({ kind: "index", name: noise(32, "name").toHex() }, [noise(100, "junk")]);
   await assert.rejects(loadIndex(files, { dataPlaces: true }), IntegrityError);
+});
+
+Deno.test("damaged index files are passed over where somebody is told, and leave nothing of theirs in the index", async () => {
+  const { repository: { files }, store } = await memoryRepository(world);
+  await files.save("index", encodeIndex([pack(1, [1, 2])]));
+  const half = new TextDecoder().decode(encodeIndex([pack(2, [3]), pack(3, [4])])).trimEnd().slice(0, -3);
+  const broken = await files.save("index", new TextEncoder().encode(half));
+  const junk = noise(32, "name").toHex();
+  await store.put({ kind: "index", name: junk }, [noise(100, "junk")]);
+  const told: string[] = [];
+  for (const places of [{ dataPlaces: true }, { dataPlaces: false }]) {
+    told.length = 0;
+    const index = await loadIndex(files, {
+      ...places,
+      onUnreadable: (unreadable) => {
+        told.push(...unreadable.map(({ id }) => id));
+        assert.match(unreadableIndexProblem(unreadable).message, /Passing over index files .*"agent repair index"/);
+      },
+    });
+    assert.equal(index.blobCount, 2);
+    assert.deepEqual([3, 4].map((blob) => index.has("data", noise(32, `blob ${blob}`))), [false, false]);
+    assert.deepEqual(told.sort(), [broken, junk].sort());
+  }
+});
+
+Deno.test("a store that fails for a while is not taken for an index that cannot be read", async () => {
+  const { repository, store } = await memoryRepository(world);
+  await repository.files.save("index", encodeIndex([pack(1, [1])]));
+  const failing = withFaults(
+    store,
+    firstOf(({ method }) => method === "get", { type: "fail", error: new TemporaryError("x") }),
+  );
+  const files = new SealedFiles(failing, repository.sealer, 2);
+  await assert.rejects(loadIndex(files, { dataPlaces: true, onUnreadable: () => {} }), TemporaryError);
 });
 
 Deno.test("an index file that vanishes after it was listed is passed over", async () => {

@@ -4,6 +4,7 @@ import { IntegrityError, NoRepositoryError, UsageError, WrongPasswordError } fro
 import { encodeHex } from "../../src/base/hex.ts";
 import { asId, type KeyId } from "../../src/base/id.ts";
 import { sha256 } from "../../src/crypto/digest.ts";
+import { openRepository } from "../../src/repository/repository.ts";
 import { addKey, listKeys, removeKey, unlockMasterKey } from "../../src/repository/keys.ts";
 import { firstOf, withFaults } from "../../src/store/fault.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -18,6 +19,8 @@ async function putKeyFile(store: BlobStore, text: string): Promise<KeyId> {
   await store.put({ kind: "key", name: id }, [bytes]);
   return id;
 }
+
+const ZEROS = "0".repeat(64);
 
 /** What helps where a key file is gone or damaged. */
 const BRING_BACK = /bring .* back from a copy of the store$/;
@@ -93,7 +96,7 @@ Deno.test("keys are listed oldest first, whatever zone their times are in", asyn
   assert.ok(text.includes(created));
   const older = await putKeyFile(store, text.replace(created, "2025-06-01T23:30:00+05:00"));
   const oldest = await putKeyFile(store, text.replace(created, "2025-06-01T18:00:00Z"));
-  const listed = await listKeys(store);
+  const { keys: listed } = await listKeys(store);
   assert.deepEqual(listed.map(({ id }) => id), [oldest, older, keyId]);
   assert.deepEqual({ host: listed[2]!.hostname, user: listed[2]!.username }, { host: "db1", user: "dba" });
 });
@@ -113,6 +116,84 @@ Deno.test("a key can be removed, but neither the one in use nor one that is not 
   await assert.rejects(removeKey(store, added, keyId), UsageError);
   await assert.rejects(unlockMasterKey(store, "second"), WrongPasswordError);
   assert.equal((await unlockMasterKey(store, PASSWORD)).keyId, keyId);
+});
+
+Deno.test("files that are no keys are passed over and named, with what removes them", async () => {
+  const { store, repository: { keyId, keys } } = await memoryRepository(world);
+  const text = new TextDecoder().decode(await store.get({ kind: "key", name: keyId }));
+  const junk = [
+    await putKeyFile(store, "junk"),
+    await putKeyFile(store, "{}"),
+    await putKeyFile(store, text.replace('"N":2', '"N":4194304')),
+    await putKeyFile(store, text.replace('"p":1', '"p":1000000')),
+  ];
+  const [wrongName, tooLarge] = [ZEROS, `${ZEROS.slice(1)}1`];
+  await store.put({ kind: "key", name: wrongName }, [noise(300, "key")]);
+  await store.put({ kind: "key", name: tooLarge }, [new Uint8Array(2 ** 20)]);
+  const problems: string[] = [];
+  const opened = await unlockMasterKey(store, PASSWORD, { onProblem: ({ message }) => problems.push(message) });
+  assert.deepEqual(opened, { keys, keyId });
+  assert.match(
+    problems.join(),
+    /^Passing over key files that cannot be read, 00000000, 00000000.*"agent key remove 0{8}"/,
+  );
+  assert.match(problems.join(), /append-only server/);
+  const { keys: listed, unreadable } = await listKeys(store);
+  assert.deepEqual(listed.map(({ id }) => id), [keyId]);
+  assert.deepEqual(unreadable.map(({ id }) => id), [...junk, wrongName, tooLarge].sort());
+  await assert.rejects(unlockMasterKey(store, "wrong"), (error) => {
+    return error instanceof WrongPasswordError &&
+      /none of its 1 key files .*; passing over key files/.test(error.message);
+  });
+  await store.remove({ kind: "key", name: keyId });
+  await assert.rejects(unlockMasterKey(store, PASSWORD), (error) => {
+    return error instanceof IntegrityError && /none of the 6 key files in .* can be read/.test(error.message);
+  });
+});
+
+Deno.test("files that are no keys do not count as tries, however many there are", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  for (let i = 0; i < 100; i++) await putKeyFile(store, `junk ${i}`);
+  assert.equal((await unlockMasterKey(store, PASSWORD)).keyId, keyId);
+});
+
+Deno.test("a key file that holds another master key under the same password is none of the repository's", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  const { repository: other } = await memoryRepository(fakeWorld("another repository"));
+  for (let i = 0; i < 8; i++) await addKey(store, other.keys, PASSWORD, tools);
+  const options = { password: PASSWORD, randomBytes: world.randomBytes };
+  const problems: string[] = [];
+  const opened = await openRepository(store, { ...options, onProblem: ({ message }) => problems.push(message) });
+  assert.equal(opened.keyId, keyId);
+  const firstOther = (await namesOf(store, "key"))[0] !== keyId;
+  if (firstOther) assert.match(problems.join(), /opens nothing else here/);
+  await store.remove({ kind: "config", name: "config" });
+  await store.put({ kind: "config", name: "config" }, [noise(100, "config")]);
+  await assert.rejects(openRepository(store, options), { code: "integrity", message: /Cannot open config/ });
+});
+
+Deno.test("the key that opened last is tried first, and remembered only where there are several", async () => {
+  const { store, repository: { keys, keyId } } = await memoryRepository(world);
+  let kept: string | undefined;
+  const memory = { recall: () => Promise.resolve(kept), keep: (id: string) => Promise.resolve(void (kept = id)) };
+  await unlockMasterKey(store, PASSWORD, { memory });
+  assert.equal(kept, undefined);
+  for (let i = 0; i < 40; i++) await addKey(store, keys, `password ${i}`, tools);
+  await assert.rejects(
+    unlockMasterKey(store, "none of them", { memory }),
+    /20 key files tried .*; 21 more were not tried/,
+  );
+  kept = keyId;
+  const counting = withFaults(store, firstOf(() => false, { type: "tear" }));
+  assert.equal((await unlockMasterKey(counting, PASSWORD, { memory })).keyId, keyId);
+  assert.equal(counting.calls.filter(({ method }) => method === "get").length, 1);
+  kept = ZEROS;
+  const ids = await namesOf(store, "key");
+  const early = await addKey(store, keys, "early", tools);
+  if ([...ids, early].sort().indexOf(early) < 20) {
+    assert.equal((await unlockMasterKey(store, "early", { memory })).keyId, early);
+    assert.equal(kept, early);
+  }
 });
 
 Deno.test("no more than 20 key files are tried", async () => {

@@ -1,6 +1,6 @@
 /** Collects the body of an answer: nothing is believed about its length that did not come true. */
 import { concatBytes } from "../../base/bytes.ts";
-import { StoreError, TemporaryError } from "../../base/errors.ts";
+import { StoreError, TemporaryError, TooLargeError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
 
 /** How to take a body. */
@@ -91,8 +91,8 @@ class GrowingBody implements AnswerBody {
   }
 }
 
-function tooLong({ origin, mostBytes }: BodyLimits): StoreError {
-  return new StoreError(
+function tooLong({ origin, mostBytes }: BodyLimits): TooLargeError {
+  return new TooLargeError(
     `The answer of ${origin} is longer than expected (more than ${formatSize(mostBytes)}); check the URL`,
   );
 }

@@ -10,13 +10,14 @@ import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "../htt
 import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader, sizeOfUnsatisfied } from "../http/range_answer.ts";
 import { folderOfKind, relativePath } from "../layout.ts";
-import { checkRange, resolvedLength } from "../range.ts";
+import { checkRange, refuseLarger, resolvedLength } from "../range.ts";
 import {
   type BlobStore,
   type ByteRange,
   CONFIG_FILE,
   type FileKind,
   type FileName,
+  type GetOptions,
   type ListedFile,
   type StoreCallOptions,
 } from "../store.ts";
@@ -104,13 +105,20 @@ class RestStore implements BlobStore {
     if (isWebPage(answer.body)) throw notARepository(this.location);
   }
 
-  async get(file: FileName, range?: ByteRange, options: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async get(file: FileName, range?: ByteRange, options: GetOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const path = pathOf(file);
     if (range) checkRange(range);
-    const { signal } = options;
+    const { signal, mostBytes = MOST_FILE_BYTES } = options;
     if (range?.length === 0) return this.#bytesOfNothing(file, range, options);
     const headers = range ? { range: rangeHeader(range) } : {};
-    const call: Call = { method: "GET", path, verb: "read", headers, mostBytes: MOST_FILE_BYTES, signal };
+    const call: Call = {
+      method: "GET",
+      path,
+      verb: "read",
+      headers,
+      mostBytes: Math.max(mostBytes, MOST_WORDS_BYTES),
+      signal,
+    };
     const answer = await this.#sendAbout(file.kind, call);
     if (range && answer.status === 416) {
       return this.#bytesOfNothing(file, range, options, sizeOfUnsatisfied(answer));
@@ -119,6 +127,7 @@ class RestStore implements BlobStore {
     if (file.kind === "config" && isWebPage(answer.body)) throw notARepository(this.#placeOf(path));
     this.#remember(file);
     if (range) return bytesOfRange(answer, range, this.#placeOf(path));
+    refuseLarger(answer.body.length, mostBytes, this.#placeOf(path));
     return answer.status === 200 ? answer.body : this.#refuse(answer, call);
   }
 

@@ -6,13 +6,14 @@ import type { HttpAnswer, HttpClient, NetworkOptions } from "../http/client.ts";
 import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader } from "../http/range_answer.ts";
 import { folderOfKind, isNameOfKind, relativePath } from "../layout.ts";
-import { checkRange, resolvedLength } from "../range.ts";
+import { checkRange, refuseLarger, resolvedLength } from "../range.ts";
 import {
   type BlobStore,
   type ByteRange,
   CONFIG_FILE,
   type FileKind,
   type FileName,
+  type GetOptions,
   type ListedFile,
   type StoreCallOptions,
 } from "../store.ts";
@@ -139,18 +140,21 @@ class S3Store implements BlobStore {
     if (failure.document?.code !== "BucketAlreadyOwnedByYou") throw errorOfFailure(attempt, failure);
   }
 
-  async get(file: FileName, range?: ByteRange, { signal }: StoreCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async get(file: FileName, range?: ByteRange, options: GetOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     if (range) checkRange(range);
+    const { signal } = options;
     const key = this.#key(file);
     signal?.throwIfAborted();
     if (range?.length === 0) return await this.#getNothing(file, range, signal);
     const headers = range ? { range: rangeHeader(range) } : {};
-    const mostBytes = range?.length ?? MOST_FILE_BYTES;
+    const mostBytes = range?.length ?? options.mostBytes ?? MOST_FILE_BYTES;
     const answer = await this.#connection.send({ method: "GET", key, headers, mostBytes, signal });
     if (range && answer.status === 416) return await this.#getNothing(file, range, signal);
     const isRead = answer.status === 200 || (range && answer.status === 206);
     if (!isRead) throw this.#failure(this.#attempt("read", file), answer);
-    return range ? bytesOfRange(answer, range, this.#at(file)) : answer.body;
+    if (range) return bytesOfRange(answer, range, this.#at(file));
+    refuseLarger(answer.body.length, options.mostBytes, this.#at(file));
+    return answer.body;
   }
 
   async put(file: FileName, content: readonly Uint8Array[], { signal }: StoreCallOptions = {}): Promise<void> {

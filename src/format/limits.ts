@@ -1,0 +1,77 @@
+/**
+ * How large the parts of a repository may be: whoever may write to one decides how much memory reading it takes, unless
+ * every part has a limit that is looked at before it is read. All limits lie well above what restic, rustic and this
+ * program write; docs/format.md lists them.
+ */
+import type { PackedBlob } from "./blob.ts";
+import { plaintextLength, SEAL_OVERHEAD_BYTES } from "./pack_header.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Config and key files: some 300 to 500 bytes. */
+export const MOST_SMALL_FILE_BYTES = 64 * KIB;
+
+/** How large a sealed file may be. */
+export interface SealedFileLimits {
+  /** The file as it lies in the store. */
+  readonly bytes: number;
+  /** Its content where that is compressed: both forms are in memory for a moment. */
+  readonly frameBytes: number;
+  /** Its JSON text. */
+  readonly jsonBytes: number;
+}
+
+/**
+ * An index of a million blobs takes 150 MB as text. Locks are small. A snapshot names the paths that somebody backed up,
+ * thousands perhaps.
+ */
+export const SEALED_FILE_LIMITS: Readonly<Record<"index" | "snapshot" | "lock", SealedFileLimits>> = {
+  index: { bytes: 128 * MIB, frameBytes: 80 * MIB, jsonBytes: 192 * MIB },
+  snapshot: { bytes: 8 * MIB, frameBytes: 8 * MIB, jsonBytes: 8 * MIB },
+  lock: { bytes: MOST_SMALL_FILE_BYTES, frameBytes: MOST_SMALL_FILE_BYTES, jsonBytes: MOST_SMALL_FILE_BYTES },
+};
+
+/** Ids are random, so no index shrinks to less than a sixth; where text claims to, it is made to fill memory. */
+const MOST_JSON_RATIO = 32;
+const FREE_JSON_BYTES = 4 * MIB;
+
+/** How long the JSON text of a compressed file may be. */
+export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: number): number {
+  return Math.min(jsonBytes, Math.max(FREE_JSON_BYTES, frameBytes * MOST_JSON_RATIO));
+}
+
+/** Plaintext of any blob: a directory of 100,000 files takes 35 MB. */
+const MOST_BLOB_BYTES = 64 * MIB;
+
+/** Plaintext of a chunk, of which several are in memory together: restic and this program cut at 8 MiB at the latest. */
+export const MOST_CHUNK_BYTES = 16 * MIB;
+
+/** What compressing and sealing may add to a plaintext that does not shrink. */
+const SLACK_BYTES = 128;
+
+/**
+ * Why no blob can be like that, or none that is read: follows its name in a sentence. Null where one can. `mostBytes`: of
+ * its plaintext.
+ */
+export function blobSizeProblem(
+  { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
+  mostBytes = MOST_BLOB_BYTES,
+): string | null {
+  const plaintextBytes = plaintextLength({ length, uncompressedLength });
+  if (length < SEAL_OVERHEAD_BYTES) return `has ${length} bytes in its pack, fewer than sealing takes`;
+  if (plaintextBytes > mostBytes) return `has ${plaintextBytes} bytes, more than the ${mostBytes} that are read`;
+  if (length > SEAL_OVERHEAD_BYTES + plaintextBytes + (plaintextBytes >> 7) + SLACK_BYTES) {
+    return `takes ${length} bytes in its pack for ${plaintextBytes} of content`;
+  }
+  return null;
+}
+
+/** Entries of one directory. */
+export const MOST_TREE_NODES = 300_000;
+
+/** Directories in each other; paths of usual systems have at most 2,048 names. */
+export const MOST_TREE_DEPTH = 2_048;
+
+/** The text of a manifest, some 300 bytes a file. */
+export const MOST_MANIFEST_BYTES = 32 * MIB;

@@ -1,0 +1,64 @@
+/** Which key file opened a store last, kept in the cache directory: a store may hold many, and each try costs time. */
+import { hash } from "node:crypto";
+import { dirname } from "node:path/posix";
+import { encodeHex } from "../../base/hex.ts";
+import { isId } from "../../base/id.ts";
+import { osCode } from "../local_errors.ts";
+import { writeNewFile } from "../local_file.ts";
+import { temporaryPath } from "./entry.ts";
+import { isForeign, makePrivateFolder, ownUid } from "./ownership.ts";
+
+/** The folder in the cache directory; no repository's folder has such a name. */
+export const LAST_KEYS_FOLDER = "last-keys";
+
+/** What remembering takes. */
+export interface LastKeyOptions {
+  /** The cache directory of all repositories. It need not exist. */
+  readonly directory: string;
+  /** The store, as its `location` names it. */
+  readonly location: string;
+  /** Gives that many random bytes; they make the names of temporary files unique. */
+  readonly random: (lengthBytes: number) => Uint8Array;
+}
+
+/** Reads and writes one file with the name of a key file in it. Whatever goes wrong only costs the next opening time. */
+export class LastKey {
+  readonly #path: string;
+  readonly #random: (lengthBytes: number) => Uint8Array;
+
+  constructor({ directory, location, random }: LastKeyOptions) {
+    this.#path = `${directory}/${LAST_KEYS_FOLDER}/${hash("sha256", location, "hex")}`;
+    this.#random = random;
+  }
+
+  /** The name of the key file, if one is known. */
+  async recall(): Promise<string | undefined> {
+    try {
+      const found = await Deno.lstat(this.#path);
+      if (!found.isFile || found.size > LONGEST_TEXT_BYTES || isForeign(found, ownUid())) return undefined;
+      const id = (await Deno.readTextFile(this.#path)).trimEnd();
+      return isId(id) ? id : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Remembers the name of a key file. */
+  async keep(id: string): Promise<void> {
+    try {
+      await this.#write(`${id}\n`);
+    } catch (thrown) {
+      if (osCode(thrown) !== "ENOENT") return;
+      await makePrivateFolder(dirname(this.#path)).then(() => this.#write(`${id}\n`)).catch(() => {});
+    }
+  }
+
+  async #write(text: string): Promise<void> {
+    const file = { path: this.#path, temporaryPath: temporaryPath(this.#path, encodeHex(this.#random(8))) };
+    const publication = { replaces: true, mode: 0o600, isFlushed: false };
+    await writeNewFile(file, [new TextEncoder().encode(text)], publication);
+  }
+}
+
+/** 64 digits and a line feed. */
+const LONGEST_TEXT_BYTES = 65;
