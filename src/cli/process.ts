@@ -2,10 +2,12 @@
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
+import { memoryBudget } from "../base/memory_budget.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { systemReason } from "./failure.ts";
+import { memoryLimit } from "./memory_limit.ts";
 import { printable, writeLine } from "./output.ts";
 import { ownProcessMark, processExists } from "./process_table.ts";
 import { asksForJson, asksForQuiet, runCommandLine } from "./program.ts";
@@ -39,7 +41,7 @@ function processContext(interrupt: Interrupt): CliContext {
       identity: identity(),
       processExists,
       randomBytes: systemRandomBytes,
-      blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
+      ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
       programVersion: `agent ${version.version}`,
       onProblem: ({ message }) => void writeWarning(message, { json }, stderr),
       ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },

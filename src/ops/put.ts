@@ -13,11 +13,10 @@ import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import type { Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { SEGMENT_BYTES, segmentCount } from "./buffers.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
-  SEGMENT_BYTES,
-  SEGMENTS,
   type Session,
   withSession,
   type WriteOptions,
@@ -61,7 +60,10 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   const threads = new PipelineThreads(world.blobThreads);
-  const intake = new Intake(request.source, new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES }));
+  const intake = new Intake(
+    request.source,
+    new SegmentPool({ count: segmentCount(world), segmentBytes: SEGMENT_BYTES }),
+  );
   const stopReading = () => void intake.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);
   try {
