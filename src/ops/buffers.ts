@@ -13,8 +13,16 @@ interface Limits {
 
 const MIB = 1024 * 1024;
 
+/** A check is as fast as its store with so many threads. */
+const MOST_CHECK_THREADS = 4;
+
+/** How many threads verify what a check reads. */
+export function checkThreads({ blobThreads }: Limits): number {
+  return Math.min(blobThreads, MOST_CHECK_THREADS);
+}
+
 /** Runs of packs that are read and verified, with their plaintext: more makes nothing faster. */
-const MOST_CHECK_BYTES = 32 * MIB;
+const MOST_CHECK_BYTES = 20 * MIB;
 const LEAST_CHECK_BYTES = 8 * MIB;
 
 /** Bytes that runs of packs may take while their data is checked; a larger one is let in alone. */

@@ -6,7 +6,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import type { CheckContext, DescribedPack } from "../repository/check_index.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 import type { World } from "./access.ts";
-import { checkBufferBytes } from "./buffers.ts";
+import { checkBufferBytes, checkThreads } from "./buffers.ts";
 import { judgePack, type PackJudging, type PackVerdict } from "./judge_pack.ts";
 
 /** What reading packs takes. */
@@ -30,7 +30,7 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
   // Threads cost a tenth of a second.
   if (packs.length === 0) return;
   const { world } = context;
-  const threads = new PipelineThreads(world.blobThreads, { digest: false });
+  const threads = new PipelineThreads(checkThreads(world), { digest: false });
   try {
     await threads.configure(context.repository.keys, "off");
     const room = new Room(checkBufferBytes(world));
