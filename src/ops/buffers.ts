@@ -22,7 +22,7 @@ export function checkThreads({ blobThreads }: Limits): number {
 }
 
 /** Runs of packs that are read and verified, with their plaintext: more makes nothing faster. */
-const MOST_CHECK_BYTES = 20 * MIB;
+const MOST_CHECK_BYTES = 16 * MIB;
 const LEAST_CHECK_BYTES = 8 * MIB;
 
 /** Bytes that runs of packs may take while their data is checked; a larger one is let in alone. */
