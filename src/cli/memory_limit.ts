@@ -23,7 +23,8 @@ const V1: Tree = { roots: ["/sys/fs/cgroup/memory"], limits: ["memory.limit_in_b
 
 /** Bytes this process may take; where nothing tells, those of the machine. */
 export function memoryLimit(readText: ReadText = (path) => readFileSync(path, "utf8")): number {
-  return Math.min(Deno.systemMemoryInfo().total, groupLimit(readText));
+  // A machine that does not tell says 0.
+  return Math.min(Deno.systemMemoryInfo().total || Infinity, groupLimit(readText));
 }
 
 /** The least limit of the groups this process is in, in bytes; `Infinity` where there is none, or none can be seen. */
