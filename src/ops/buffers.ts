@@ -43,7 +43,7 @@ export function segmentCount({ bufferBytes = Infinity }: Limits): number {
   return Math.max(LEAST_SEGMENTS, Math.min(MOST_SEGMENTS, fitting));
 }
 
-/** restic packs nothing smaller by itself. */
+/** restic makes none smaller, and a prune would copy what is smaller to join it (repository/prune_plan.ts). */
 const LEAST_PACK_BYTES = 4 * MIB;
 const OPEN_PACKS = 2;
 
