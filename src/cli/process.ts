@@ -2,10 +2,12 @@
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { type AgentError, ExitCode, InterruptedError, type LockedError } from "../base/errors.ts";
+import { memoryBudget } from "../base/memory_budget.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import { askSecret } from "./ask_secret.ts";
 import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { reportFailure } from "./failure.ts";
+import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { printable, writeLine } from "./output.ts";
 import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
@@ -66,7 +68,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       identity: identity(),
       processExists,
       randomBytes: systemRandomBytes,
-      blobThreads: Math.max(2, Math.min(navigator.hardwareConcurrency, 8)),
+      ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
       programVersion: `agent ${version.version}`,
       onProblem: once(({ message }) => void writeWarning(message, { json }, stderr)),
       ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },

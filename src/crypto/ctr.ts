@@ -6,6 +6,7 @@
  */
 import { type Cipheriv, createCipheriv } from "node:crypto";
 import { invariant } from "../base/errors.ts";
+import { freeBuffer } from "../base/memory.ts";
 import { BLOCK_BYTES, wholeBlocks } from "./counter.ts";
 import type { Piece } from "./piece.ts";
 
@@ -86,9 +87,12 @@ export class Ctr {
   }
 
   #xorKeystream(aes: Cipheriv, words: Uint32Array, blocks: number): void {
-    const keystream = wordsOf(aes.update(this.#counters.subarray(0, blocks * BLOCK_BYTES)));
+    const bytes = aes.update(this.#counters.subarray(0, blocks * BLOCK_BYTES));
+    const keystream = wordsOf(bytes);
     const count = blocks * BLOCK_WORDS;
     for (let i = 0; i < count; i++) words[i]! ^= keystream[i]!;
+    // There is as much keystream as there is data; left to the collector it would pile up to tens of megabytes a thread.
+    if (isAlone(bytes)) freeBuffer(bytes);
   }
 }
 
@@ -100,6 +104,11 @@ function addToCounter(counter: number[], blocks: number): void {
     counter[i] = sum % 2 ** 32;
     carry = Math.floor(sum / 2 ** 32);
   }
+}
+
+/** Whether nothing else lies in the buffer behind `bytes`: Node.js puts small ones into a common one. */
+function isAlone(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength;
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {

@@ -14,6 +14,8 @@ export interface World extends LockTools {
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Worker threads that seal and open blobs. */
   readonly blobThreads: number;
+  /** What packs, segments and batches may take in memory together, in bytes; as much as is useful where it is absent. */
+  readonly bufferBytes?: number;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
   /** Told of what went wrong without undoing what was done; absent where nobody wants to know. */

@@ -143,8 +143,8 @@ class CheckRun {
     const { index, packs } = await checkIndex(this.#context("index"));
     const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
     const chosen = this.#packsToRead(whole);
-    const { blobThreads } = this.#world;
-    await checkPackData({ ...this.#context("data"), blobThreads, passesOverOutages: false }, chosen);
+    const world = this.#world;
+    await checkPackData({ ...this.#context("data"), world, passesOverOutages: false }, chosen);
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));

@@ -1,22 +1,21 @@
-/** Reads packs whole, each once, and has them verified in threads of its own; a few are under way at a time. */
+/** Reads packs to the last byte and has them verified in threads of its own; a few are under way at a time. */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError, StoreError, TemporaryError } from "../base/errors.ts";
-import type { PackVerdict } from "../pipeline/pack_verification.ts";
+import { Room } from "../base/room.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import { packError } from "../repository/blob_reader.ts";
 import type { CheckContext, DescribedPack } from "../repository/check_index.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
+import type { World } from "./access.ts";
+import { checkBufferBytes, checkThreads } from "./buffers.ts";
+import { judgePack, type PackJudging, type PackVerdict } from "./judge_pack.ts";
 
 /** What reading packs takes. */
 export interface CheckDataContext extends CheckContext {
-  /** How many threads verify. */
-  readonly blobThreads: number;
+  /** How many threads verify, and what may lie in memory. */
+  readonly world: Pick<World, "blobThreads" | "bufferBytes">;
   /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */
   readonly passesOverOutages: boolean;
 }
-
-/** Packs that lie in memory together have no more bytes than this, but for a single larger one. */
-const BYTES_AT_ONCE = 256 * 1024 * 1024;
 
 const REPLACE_PACK =
   `bring the file back from a copy of the store; where there is none, run "agent repair packs", which saves the blobs ` +
@@ -30,10 +29,12 @@ const MEND_STORE =
 export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
   // Threads cost a tenth of a second.
   if (packs.length === 0) return;
-  const threads = new PipelineThreads(context.blobThreads);
+  const { world } = context;
+  const threads = new PipelineThreads(checkThreads(world), { digest: false });
   try {
     await threads.configure(context.repository.keys, "off");
-    const verdicts = await verifyPacks({ ...context, threads }, packs);
+    const room = new Room(checkBufferBytes(world));
+    const verdicts = await verifyPacks({ ...context, threads, room }, packs);
     packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
   } finally {
     threads.terminate();
@@ -41,41 +42,32 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
 }
 
 /** Reading while the threads are there. */
-interface Verification extends CheckDataContext {
-  readonly threads: PipelineThreads;
-}
+interface Verification extends CheckDataContext, PackJudging {}
 
 /** What the pack turned out to be, or why it cannot be read. */
 type Outcome = PackVerdict | IntegrityError | StoreError;
 
 function verifyPacks(context: Verification, packs: readonly DescribedPack[]): Promise<Outcome[]> {
-  const { threads, onProgress } = context;
+  const { threads, repository: { store }, onProgress } = context;
   const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
-  const room = new Room(BYTES_AT_ONCE);
   let done = 0;
-  // One more than there are threads, so that none waits for the store.
-  return mapConcurrently(packs, threads.blobThreads + 1, async (pack) => {
-    await room.enter(pack.bytes);
-    try {
-      return await verifyPack(context, pack);
-    } finally {
-      room.leave(pack.bytes);
-      onProgress(done += pack.bytes, total);
-    }
+  // A pack is read piece by piece, so several of them keep threads and store busy.
+  return mapConcurrently(packs, Math.max(threads.blobThreads + 1, store.connections), async (pack) => {
+    const outcome = await verifyPack(context, pack);
+    onProgress(done += pack.bytes, total);
+    return outcome;
   });
 }
 
 async function verifyPack(context: Verification, pack: DescribedPack): Promise<Outcome> {
-  const { repository: { store }, threads, passesOverOutages, signal } = context;
+  const { repository: { store }, passesOverOutages, signal } = context;
   // What the index says of this pack is known to be wrong; that was found already.
   if (pack.headerSha256 === null) return SOUND;
   signal.throwIfAborted();
   try {
-    const bytes = await store.get({ kind: "pack", name: pack.id }, undefined, { signal });
-    return await threads.verify({ bytes, pack: pack.id, headerSha256: pack.headerSha256 });
+    return await judgePack(context, pack);
   } catch (error) {
-    const damage = packError(error, `pack ${pack.id}`);
-    if (damage instanceof IntegrityError) return damage;
+    if (error instanceof IntegrityError) return error;
     if (error instanceof TemporaryError && !passesOverOutages) throw error;
     return await failureOfFile(store, error, signal);
   }
@@ -98,34 +90,4 @@ function takeVerdict(
   const finding = findings.error({ kind: "pack", id, text, advice: REPLACE_PACK, repair: "packs" });
   if (verdict instanceof IntegrityError || !verdict.headerHolds) suspects.add(number, finding);
   else suspects.add(number, finding, verdict.damagedBlobs);
-}
-
-/** Lets in as many bytes at a time as there is room for; one that is larger than the room waits until it is empty. */
-class Room {
-  readonly #bytes: number;
-  #taken = 0;
-  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
-
-  constructor(bytes: number) {
-    this.#bytes = bytes;
-  }
-
-  async enter(bytes: number): Promise<void> {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
-      await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }));
-    } else this.#taken += bytes;
-  }
-
-  leave(bytes: number): void {
-    this.#taken -= bytes;
-    while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!.bytes)) {
-      const next = this.#waiting.shift()!;
-      this.#taken += next.bytes;
-      next.enter();
-    }
-  }
-
-  #fits(bytes: number): boolean {
-    return this.#taken === 0 || this.#taken + bytes <= this.#bytes;
-  }
 }

@@ -79,7 +79,7 @@ async function contentKey(node: Node, reader: NodeReader): Promise<string> {
 
 /** What reading streams takes. */
 export interface StreamCheckContext extends TreeCheckContext {
-  readonly world: Pick<World, "blobThreads">;
+  readonly world: Pick<World, "blobThreads" | "bufferBytes">;
 }
 
 /** How much was read. */
@@ -132,13 +132,20 @@ async function checkStream(reading: StreamReading, stream: StreamToRead, damaged
 }
 
 async function digestsOf(reading: StreamReading, { root, path }: StreamToRead): Promise<StreamSummary> {
-  const { repository, threads, signal, onBytes } = reading;
+  const { repository, threads, world, signal, onBytes } = reading;
   const node = await findNode(repository, root, path);
   if (node === undefined) throw new IntegrityError(`Damaged tree: it does not hold ${JSON.stringify(path)} any more`);
   const inspection = threads.inspect("none");
   let bytes = 0;
   try {
-    for await (const filled of readStream(contentsOf(repository, node, path), { repository, threads, signal })) {
+    for await (
+      const filled of readStream(contentsOf(repository, node, path), {
+        repository,
+        threads,
+        signal,
+        bufferBytes: world.bufferBytes,
+      })
+    ) {
       bytes += filled.length;
       inspection.take(filled);
       signal.throwIfAborted();

@@ -91,7 +91,7 @@ export async function withBackup<T>(
         const files = await listFiles(indexed, backup, manifest);
         await confirmed;
         const read: OpenBackup["read"] = (file, sink, guard = "none") =>
-          readFile({ repository: indexed, threads, options, file, sink, guard });
+          readFile({ repository: indexed, threads, options, bufferBytes: world.bufferBytes, file, sink, guard });
         const checkItsChain = async () => {
           const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
           return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
@@ -193,6 +193,8 @@ export interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly options: Pick<ReadOptions, "signal" | "onProgress">;
+  /** As in `World`. */
+  readonly bufferBytes: number | undefined;
   readonly file: BackupFile;
   readonly sink: StreamSink;
   readonly guard: GuardChoice;
@@ -200,12 +202,13 @@ export interface FileReading {
 
 /** Reads a file as `OpenBackup.read` does; any number of them may be read side by side with the same threads. */
 export async function readFile(
-  { repository, threads, options, file, sink, guard }: FileReading,
+  { repository, threads, options, bufferBytes, file, sink, guard }: FileReading,
 ): Promise<VerifiedStream> {
   const inspection = threads.inspect(guard);
   let bytesWritten = 0;
   try {
-    for await (const filled of readStream(file.contents(), { repository, threads, signal: options.signal })) {
+    const reading = { repository, threads, signal: options.signal, bufferBytes };
+    for await (const filled of readStream(file.contents(), reading)) {
       const { segment, length } = filled;
       if (bytesWritten + length > file.size) {
         segment.release();

@@ -16,8 +16,9 @@ import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } 
 import { findUnlisted } from "../repository/unlisted_packs.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import { packBytesFor, pruneReads } from "./buffers.ts";
 import { refuseMissingFolders } from "./missing_folders.ts";
-import { NO_VERIFIER, READS_PER_THREAD, startVerifier } from "./prune_verifier.ts";
+import { NO_VERIFIER, startVerifier } from "./prune_verifier.ts";
 
 /** The parts of a prune, in their order. */
 export type PrunePhase = "indexes" | "trees" | ApplyPhase;
@@ -176,7 +177,7 @@ async function apply(
   { repository, world, lock, options, unchanged }: PruneRun,
   planned: Planned,
 ): Promise<AppliedPrune> {
-  const { signal, onProgress, packBytes } = options;
+  const { signal, onProgress, packBytes = packBytesFor(world, repository.store.uploads) } = options;
   const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
   // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
@@ -193,13 +194,13 @@ async function apply(
       unchanged,
       isKept: use.isKept,
       verify: verifier.verify,
-      readsAtOnce: world.blobThreads * READS_PER_THREAD,
+      readsAtOnce: pruneReads(world),
       clock: world.clock,
       randomBytes: world.randomBytes,
       confirmHeld: (how) => lock.confirmHeld(how),
       signal,
       onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
-      ...packBytes !== undefined && { packBytes },
+      packBytes,
     });
   } finally {
     verifier.stop();

@@ -6,9 +6,7 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import { READ_PLAINTEXT_BYTES, type SealedRead, type VerifyBlobs } from "../repository/prune_read.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { World } from "./access.ts";
-
-/** Reads on their way for each verifying thread, so that none waits for the store. */
-export const READS_PER_THREAD = 2;
+import { pruneReads } from "./buffers.ts";
 
 /** What verifies reads until it is stopped. */
 export interface Verifier {
@@ -20,9 +18,9 @@ export interface Verifier {
 export const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), stop: () => {} };
 
 /** Starts threads that verify; they have to be stopped. */
-export async function startVerifier({ keys }: Repository, { blobThreads }: World): Promise<Verifier> {
-  const threads = new PipelineThreads(blobThreads);
-  const pool = new SegmentPool({ count: blobThreads * READS_PER_THREAD, segmentBytes: READ_PLAINTEXT_BYTES });
+export async function startVerifier({ keys }: Repository, world: World): Promise<Verifier> {
+  const threads = new PipelineThreads(world.blobThreads, { digest: false });
+  const pool = new SegmentPool({ count: pruneReads(world), segmentBytes: READ_PLAINTEXT_BYTES });
   try {
     await threads.configure(keys, "off");
   } catch (error) {

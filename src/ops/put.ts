@@ -12,11 +12,10 @@ import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { SEGMENT_BYTES, segmentCount } from "./buffers.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
-  SEGMENT_BYTES,
-  SEGMENTS,
   type Session,
   withSession,
   type WriteOptions,
@@ -64,7 +63,7 @@ export async function put(
 ): Promise<PutResult> {
   const threads = new PipelineThreads(world.blobThreads);
   const told = new ToldProgress(options);
-  const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES });
+  const pool = new SegmentPool({ count: segmentCount(world), segmentBytes: SEGMENT_BYTES });
   const intake = new Intake(request.source, pool, (bytesRead) => told.read(bytesRead));
   const stopReading = () => void intake.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);

@@ -11,18 +11,20 @@ import type { PipelineThreads } from "../pipeline/threads.ts";
 import { packError } from "../repository/blob_reader.ts";
 import { type PackRange, planRead, type ReadPlan } from "../repository/read_plan.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
+import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
 
 /** What `readStream` works with. The threads must be configured. */
 export interface ReadStreamOptions {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal?: AbortSignal | undefined;
+  /** As in `World`. */
+  readonly bufferBytes?: number | undefined;
 }
 
-const BATCH_BYTES = 2 * 1024 * 1024;
 const GAP_BYTES = 64 * 1024;
-/** Batches being read, opened or waiting for their turn, for each opening thread, and a few for the taker. */
-const BATCHES_PER_THREAD = 3;
+/** Further batches that the taker may hold. */
+const BATCHES_TAKEN = 2;
 
 /**
  * The plaintext of the chunks of one or several content lists (32 bytes a chunk each), verified, in order. Owns: the taker
@@ -32,8 +34,9 @@ export async function* readStream(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: ReadStreamOptions,
 ): AsyncGenerator<FilledSegment, void, void> {
-  const ahead = options.threads.blobThreads * BATCHES_PER_THREAD;
-  const pool = new SegmentPool({ count: ahead + 2, segmentBytes: BATCH_BYTES });
+  const { threads: { blobThreads }, bufferBytes } = options;
+  const ahead = batchesAhead({ blobThreads, bufferBytes });
+  const pool = new SegmentPool({ count: ahead + BATCHES_TAKEN, segmentBytes: BATCH_BYTES });
   const inFlight: Promise<FilledSegment>[] = [];
   try {
     for await (const { plan, content, from } of plans(contents, options.repository)) {

@@ -24,6 +24,7 @@ import type { Repository } from "../repository/repository.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 import type { ListedFile } from "../store/store.ts";
 import type { RepositoryAccess, World } from "./access.ts";
+import { packBytesFor } from "./buffers.ts";
 import { checkPackData } from "./check_data.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
 
@@ -107,6 +108,7 @@ class PacksRepair {
       index: this.#saved,
       clock,
       randomBytes,
+      packBytes: packBytesFor(this.#world, this.#repository.store.uploads),
       confirmHeld: this.#confirmHeld,
       signal,
     });
@@ -141,8 +143,8 @@ class PacksRepair {
       const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
-    const { blobThreads } = this.#world;
-    await checkPackData({ ...this.#context("data"), blobThreads, passesOverOutages: true }, whole);
+    const world = this.#world;
+    await checkPackData({ ...this.#context("data"), world, passesOverOutages: true }, whole);
     const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
     return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
   }

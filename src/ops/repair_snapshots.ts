@@ -26,6 +26,7 @@ import { saveSnapshotUnderLock } from "../repository/save_under_lock.ts";
 import { loadSnapshot, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { failureOfFile } from "../repository/unreadable.ts";
 import type { RepositoryAccess, World } from "./access.ts";
+import { packBytesFor } from "./buffers.ts";
 import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair.ts";
 import { type Loss, lossesOf, ToldLosses } from "./repair_losses.ts";
 import { damagedSeries, isSameRest, saveRoot, snapshotOfRest, type TreeStore } from "./repair_rest.ts";
@@ -232,7 +233,8 @@ class SnapshotsRepair {
     const { clock, randomBytes } = this.#world;
     const { confirmHeld } = this.#session;
     const { index } = indexed;
-    const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, signal, confirmHeld });
+    const packBytes = packBytesFor(this.#world, indexed.store.uploads);
+    const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, packBytes, signal, confirmHeld });
     return {
       saveTree: (tree) => saveTree(writer, tree),
       saveData: (bytes) => writer.addPlaintext("data", bytes),

@@ -27,10 +27,11 @@ import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../polic
 import type { MinOfParent } from "../policy/shrinkage.ts";
 import type { BlobIndex } from "../repository/blob_index.ts";
 import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
-import { DEFAULT_PACK_BYTES, PackWriter } from "../repository/pack_writer.ts";
+import { PackWriter } from "../repository/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import { loadSnapshots } from "../repository/snapshots.ts";
 import type { World } from "./access.ts";
+import { packBytesFor } from "./buffers.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
@@ -62,7 +63,7 @@ export interface BackupRequest {
 /** How a backup is written. */
 export interface WriteOptions {
   readonly signal: AbortSignal;
-  /** From which size on a pack is full, in bytes; restic's 16 MiB by default. */
+  /** From which size on a pack is full, in bytes; restic's 16 MiB by default, or less where memory is short. */
   readonly packBytes?: number;
   /** How long the parts of a long content list get; `PART_LIMITS` by default. */
   readonly partLimits?: PartLimits;
@@ -79,10 +80,6 @@ export interface WrittenBackup {
   /** What somebody should look at in its name and its streams, a line each; warnings of its level are in `decision`. */
   readonly warnings: readonly string[];
 }
-
-/** The bounded buffer between streams and all that is done with them: so many segments of so many bytes. */
-export const SEGMENTS = 16;
-export const SEGMENT_BYTES = 512 * 1024;
 
 /** One stream for a session. */
 export interface SessionStream {
@@ -125,7 +122,8 @@ export interface SessionTools extends WriteOptions {
  * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
-  const { repository, request, world, threads, signal, packBytes = DEFAULT_PACK_BYTES } = tools;
+  const { repository, request, world, threads, signal } = tools;
+  const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
   parseNewSeries(request.series); // A program may have only read it.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);

@@ -71,8 +71,9 @@ export class Reader {
     const repository = await this.#repositoryWith(backup, signal);
     signal.throwIfAborted();
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
-      const reading = { repository, threads: this.#threads, options: { signal }, file, sink, guard: "none" } as const;
-      return this.use(signal, () => readFile(reading));
+      const { bufferBytes } = this.#parts.world;
+      const tools = { repository, threads: this.#threads, bufferBytes };
+      return this.use(signal, () => readFile({ ...tools, options: { signal }, file, sink, guard: "none" }));
     });
   }
 

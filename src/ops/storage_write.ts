@@ -7,11 +7,10 @@ import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import type { Repository } from "../repository/repository.ts";
 import { withLock, type World } from "./access.ts";
+import { SEGMENT_BYTES, segmentCount } from "./buffers.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
-  SEGMENT_BYTES,
-  SEGMENTS,
   type Session,
   withSession,
   type WriteOptions,
@@ -46,7 +45,7 @@ export class WriteHandle implements BackupHandle {
   readonly isReadOnly = false;
   readonly #parts: WriteHandleParts;
   /** Twice what one stream needs: with fewer, ten at a time hand segments on half full, which costs a quarter more CPU. */
-  readonly #inlets = new Inlets(new SegmentPool({ count: 2 * SEGMENTS, segmentBytes: SEGMENT_BYTES }));
+  readonly #inlets: Inlets;
   readonly #files = new Map<StreamPath, WrittenFile>();
   /** Paths that lead to a file. */
   readonly #directories = new Set<string>();
@@ -63,6 +62,8 @@ export class WriteHandle implements BackupHandle {
   /** Starts a backup; files can be added when `begun` resolves. Nothing is done, and `onOver` not told, before this is made. */
   constructor(parts: WriteHandleParts) {
     this.#parts = parts;
+    const count = 2 * segmentCount(parts.world);
+    this.#inlets = new Inlets(new SegmentPool({ count, segmentBytes: SEGMENT_BYTES }));
     for (const { promise } of [this.#decided, this.#begun]) promise.catch(() => {});
     this.#finished = Promise.resolve().then(() => this.#perform());
     this.#finished.catch((error) => this.#begun.reject(error));

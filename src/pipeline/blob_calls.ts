@@ -18,7 +18,7 @@ import {
   type SealedBatch,
   type SealRequest,
 } from "./calls.ts";
-import { verifyPack } from "./pack_verification.ts";
+import { verifyRun } from "./pack_verification.ts";
 import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `BlobCalls`. `configure` comes first; `known` whenever there is more to be known. */
@@ -51,7 +51,7 @@ export function blobCalls(): Handlers<BlobCalls> {
     },
     verify(request) {
       invariant(sealer, "A thread was asked to verify a pack before it was configured");
-      return { response: verifyPack(request, { sealer, decompressor }) };
+      return { response: verifyRun(request, { sealer, decompressor, scratch: (length) => scratch.take(length) }) };
     },
   };
 }
@@ -63,14 +63,21 @@ interface SealTools {
   readonly scratch: Scratch;
 }
 
+/** What is larger is made anew each time: a single blob of hundreds of megabytes shall not stay in every thread. */
+const MOST_SCRATCH_BYTES = 8 * 1024 * 1024;
+
 /** Memory that one batch after the other is laid out in. */
 class Scratch {
   #bytes = new Uint8Array(0);
 
   /** At least `length` bytes, valid until the next call. */
   take(length: number): Uint8Array<ArrayBuffer> {
-    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
-    return this.#bytes;
+    if (length <= this.#bytes.length) return this.#bytes;
+    freeBuffer(this.#bytes);
+    this.#bytes = new Uint8Array(0);
+    const bytes = new Uint8Array(length);
+    if (length <= MOST_SCRATCH_BYTES) this.#bytes = bytes;
+    return bytes;
   }
 }
 

@@ -4,7 +4,7 @@ import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
-import type { PackVerdict, VerifyRequest } from "./pack_verification.ts";
+import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 
 /** Chunks of one segment, to be named, looked up and, where they are new, sealed. */
 export interface SealRequest {
@@ -76,7 +76,7 @@ export type BlobCalls = {
   known: { request: IdTableView; response: null };
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
-  verify: { request: VerifyRequest; response: PackVerdict };
+  verify: { request: VerifyRequest; response: RunVerdict };
 };
 
 /** Calls of a thread that digests streams, each of which has a number that no other one gets. */

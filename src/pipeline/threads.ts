@@ -5,7 +5,7 @@ import type { CompressionLevel } from "../crypto/zstd.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { Inspection } from "./inspection.ts";
-import type { PackVerdict, VerifyRequest } from "./pack_verification.ts";
+import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import { Slots } from "./slots.ts";
 import { startWorker, Thread } from "../base/thread.ts";
 
@@ -14,18 +14,21 @@ const BATCHES_PER_THREAD = 2;
 
 /** Worker threads, ended together. Starting them early costs nothing that waiting for a password would not. */
 export class PipelineThreads {
-  readonly #digest: Thread<DigestCalls>;
+  #digest: Thread<DigestCalls> | undefined;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   /** A slot for every batch between its first call and the moment it is stored, whatever stream it is of. */
   readonly batchSlots: Slots;
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
   #streams = 0;
 
-  /** Starts one digesting thread and `blobThreads` that seal and open. */
-  constructor(blobThreads: number) {
+  /**
+   * Starts `blobThreads` threads that seal and open and, unless there is nothing to `digest`, one that digests; that one
+   * starts with the first stream then.
+   */
+  constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
     this.batchSlots = new Slots(blobThreads * BATCHES_PER_THREAD);
-    this.#digest = new Thread(startWorker());
     try {
+      if (digest) this.#digest = new Thread(startWorker());
       while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });
     } catch (error) {
       this.terminate();
@@ -40,6 +43,7 @@ export class PipelineThreads {
 
   /** Begins to digest a stream; any number of them may be under way. */
   inspect(guard: GuardChoice): Inspection {
+    this.#digest ??= new Thread(startWorker());
     return new Inspection(this.#digest, this.#streams++, guard);
   }
 
@@ -67,9 +71,10 @@ export class PipelineThreads {
     await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts]);
   }
 
-  /** Judges a pack. Owns: its bytes are gone. */
-  verify(request: VerifyRequest): Promise<PackVerdict> {
-    return this.#callBlobs("verify", request, [request.bytes]);
+  /** Judges a run of blobs. Owns: all of the request is gone. */
+  verify(request: VerifyRequest): Promise<RunVerdict> {
+    const { bytes, ids, lengths, uncompressedLengths } = request;
+    return this.#callBlobs("verify", request, [bytes, ids, lengths, uncompressedLengths]);
   }
 
   /** Asks the sealing thread that has the least to do. A thread that broke fails every call made to it. */
@@ -89,7 +94,7 @@ export class PipelineThreads {
 
   /** Ends all threads. */
   terminate(): void {
-    this.#digest.terminate();
+    this.#digest?.terminate();
     for (const { thread } of this.#blobs) thread.terminate();
   }
 }

@@ -27,7 +27,8 @@ export interface SealedPiece {
 /** Opens blobs and compares them with their ids. Throws `IntegrityError` naming one that is damaged; changes nothing. */
 export type VerifyBlobs = (read: SealedRead) => Promise<void>;
 
-const READ_BYTES = 2 * 1024 * 1024;
+/** Bytes of a read at most, but for a single larger blob. */
+export const READ_BYTES = 2 * 1024 * 1024;
 /** Plaintext of the blobs of a read at most, but for a single larger one. */
 export const READ_PLAINTEXT_BYTES = 4 * 1024 * 1024;
 /** Holes up to this size are read along: one call costs more than they do. */
