@@ -34,12 +34,21 @@ export function foreignProblem(path: string): DeniedError {
 /** Makes a folder and those above it that are missing, each for its owner alone, whatever the umask. */
 export async function makePrivateFolder(path: string): Promise<void> {
   try {
+    await makeOne(path);
+  } catch (thrown) {
+    if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
+    await makePrivateFolder(dirname(path));
+    // Some folders, such as /proc, are there and say of any new name that there is no such folder.
+    await makeOne(path);
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
     await Deno.mkdir(path, { mode: FOLDER_MODE });
   } catch (thrown) {
     if (osCode(thrown) === "EEXIST" && (await Deno.stat(path)).isDirectory) return;
-    if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
-    await makePrivateFolder(dirname(path));
-    return await makePrivateFolder(path);
+    throw thrown;
   }
   await setMode(path, FOLDER_MODE);
 }
