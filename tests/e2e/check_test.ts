@@ -9,7 +9,6 @@ import {
   jsonRows,
   type Sandbox,
   sandbox,
-  toldRows,
 } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 
@@ -67,7 +66,7 @@ Deno.test("every finding is listed, as text and as objects", async () => {
   await box.replace(box.join("repo/snapshots", snapshot!), new Uint8Array(100));
   const { exitCode, stdout, stderr } = await box.agent(["check", "--json"]);
   assert.equal(exitCode, ExitCode.integrity);
-  assert.equal(toldRows(stderr)[0]!["kind"], "integrity");
+  assert.equal(jsonRows(stderr)[0]!["kind"], "integrity");
   const rows = jsonRows(stdout);
   const found = rows.filter((row) => row["message_type"] === "error");
   assert.ok(found.some(({ kind, id }) => kind === "snapshot" && id === snapshot));

@@ -7,8 +7,8 @@ import {
   assertFailsAfterOutput,
   bulkNoise,
   EXECUTABLE,
+  jsonRows,
   sandbox,
-  toldRows,
 } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { sqlDump } from "../helpers/world.ts";
@@ -27,7 +27,7 @@ Deno.test("get writes the stream to standard output and says on standard error w
   assert.ok(toDash.stdout === TEXT && toDash.stderr === "");
   const json = await box.agent(["get", "prod/shop", "--json"]);
   assert.ok(json.stdout === TEXT, "the object does not mix with the stream");
-  assert.deepEqual(Object.keys(toldRows(json.stderr)[0]!), ["id", "path", "size", "md5", "sha256", "compared"]);
+  assert.deepEqual(Object.keys(jsonRows(json.stderr)[0]!), ["id", "path", "size", "md5", "sha256", "compared"]);
 });
 
 Deno.test("get -o makes a private file, and replaces one only when told to", async () => {
@@ -142,7 +142,7 @@ Deno.test("a warning is a line for people, or an object for programs", async () 
   const text = await box.agent(["get", "s", "-o", "text", "--quiet"]);
   assert.match(text.stderr, /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to be begun in the future/);
   const json = await box.agent(["get", "s", "-o", "json", "--json"]);
-  const [warning, ...others] = toldRows(json.stderr);
+  const [warning, ...others] = jsonRows(json.stderr);
   assert.deepEqual([json.exitCode, others, Object.keys(warning!)], [0, [], ["message_type", "message"]]);
   assert.equal(`agent: warning: ${warning!["message"]}\n`, text.stderr);
 });

@@ -8,7 +8,6 @@ import {
   jsonRows,
   type Sandbox,
   sandbox,
-  toldRows,
 } from "../helpers/executable.ts";
 
 const SHOP = bulkNoise(200_000, "shop");
@@ -69,7 +68,7 @@ Deno.test("packs that cannot be read are left to the next repair: exit code 4", 
   await box.replace(path!, (await Deno.readFile(path!)).subarray(0, 100_000));
   const outcome = await box.agent(["repair", "index", "--json"]);
   equal(outcome.exitCode, ExitCode.integrity);
-  match(String(toldRows(outcome.stderr)[0]!["message"]), /1 pack could not be read: "agent repair packs"/);
+  match(String(jsonRows(outcome.stderr)[0]!["message"]), /1 pack could not be read: "agent repair packs"/);
   equal((jsonRows(outcome.stdout)[0]!["unreadablePacks"] as unknown[]).length, 1);
 });
 

@@ -12,7 +12,6 @@ import {
   jsonRows,
   type Sandbox,
   sandbox,
-  toldRows,
 } from "../helpers/executable.ts";
 import { saveBackup } from "../ops/forget_fixture.ts";
 
@@ -307,7 +306,7 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   assert.deepEqual(listed.map(({ started }) => String(started).slice(0, 10)), ["2026-01-02", "2999-01-01"]);
   const json = await box.agent(["forget", "--json", "--keep-last", "1"], UTC);
   assert.deepEqual(jsonRows(json.stdout)[0]!["inFuture"], [listed[1]!["id"]]);
-  const [told] = toldRows(json.stderr);
+  const [told] = jsonRows(json.stderr);
   assert.equal(told!["message_type"], "warning");
   assert.match(String(told!["message"]), warning);
   assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from what claims.*future/);

@@ -96,7 +96,8 @@ export class Running implements AsyncDisposable {
 
   /**
    * How it ended. A process ended by a signal has the shell's exit code: 128 and its number. Fails the test where the
-   * process, or one that it started and that holds its output, goes on for very long.
+   * process, or one that it started and that holds its output, goes on for very long. Standard error comes without the
+   * objects of progress, of which a slow machine sees more; `stderrSoFar` has them.
    */
   async outcome(): Promise<Outcome> {
     const tooLong = setTimeout(() => void this.#giveUp(), LONGEST_RUN_MS);
@@ -105,7 +106,7 @@ export class Running implements AsyncDisposable {
     const [stdout, stderr] = await Promise.all([this.#stdout.whole(), this.#stderr.whole()]);
     clearTimeout(tooLong);
     assert.ok(!this.#isGivenUp, `the process, or what it started, did not end: ${stderr}`);
-    return { exitCode: code, stdout, stderr };
+    return { exitCode: code, stdout, stderr: stderr.replace(PROGRESS_OBJECTS, "") };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,6 +121,8 @@ export class Running implements AsyncDisposable {
     await Promise.all([this.#stdout.stop(), this.#stderr.stop()]);
   }
 }
+
+const PROGRESS_OBJECTS = /^\{"message_type":"progress".*\n/gm;
 
 /** Text of a stream as it comes in. */
 class Collected {
@@ -309,11 +312,6 @@ export function jsonRows(text: string): JsonRow[] {
     assert.ok(typeof value === "object" && value !== null && !Array.isArray(value), `not an object: ${line}`);
     return value as JsonRow;
   });
-}
-
-/** As `jsonRows`, for standard error: without the objects of progress, of which a slow machine sees more. */
-export function toldRows(stderr: string): JsonRow[] {
-  return jsonRows(stderr).filter((row) => row["message_type"] !== "progress");
 }
 
 /** Fails the test unless the agent failed as it has to: that exit code, nothing on stdout, one fitting line on stderr. */

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import { openLocalStore } from "../../src/store/local.ts";
-import { EXECUTABLE, type Sandbox, sandbox, toldRows } from "../helpers/executable.ts";
+import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";
 
@@ -111,6 +111,6 @@ async function gotten(box: Sandbox, selector: string): Promise<string> {
   await running.closeInput();
   const { exitCode, stdout, stderr } = await running.outcome();
   equal(exitCode, 0, stderr);
-  equal(toldRows(stderr)[0]!.compared, true);
+  equal(jsonRows(stderr)[0]!.compared, true);
   return stdout.slice(0, 32);
 }

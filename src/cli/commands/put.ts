@@ -178,7 +178,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     const result = await put(access, { ...request, source }, world, { signal, onProgress });
     await progress.end();
     await writeDecision(result.decision, options, stderr);
-    for (const warning of result.warnings) await writeWarning(warning, {}, stderr);
+    for (const warning of result.warnings) await writeWarning(warning, options, stderr);
     await tellId(result, () => {
       if (options.json) return writeJson(stdout, summaryJson(result, progress.seconds));
       return writeLine(stdout, result.backup.id);
@@ -216,14 +216,11 @@ function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-/**
- * Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. They are text for people
- * even with --json, whose object has them.
- */
-async function writeDecision(decision: LevelDecision, { explain, json }: PutOptions, stderr: Output): Promise<void> {
+/** Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. */
+async function writeDecision(decision: LevelDecision, options: PutOptions, stderr: Output): Promise<void> {
   const { level, rule, reason, overruled, warnings } = decision;
-  for (const warning of warnings) await writeWarning(warning, {}, stderr);
-  if (!explain || json) return;
+  for (const warning of warnings) await writeWarning(warning, options, stderr);
+  if (!options.explain || options.json) return;
   await writeLine(stderr, printable(`level ${level} by ${rule}: ${reason}`));
   for (const other of overruled) {
     await writeLine(stderr, printable(`  not by ${other.rule}, level ${other.level}: ${other.reason}`));
