@@ -502,6 +502,7 @@ Deno.test("a program that gives no credentials is told, without what it printed"
     [ended(0, '{"AccessKeyId":"secret"}'), /the answer holds none/],
     [() => Promise.reject(new Error("no shell")), /no shell/],
     [never, /did not end within 60 seconds/, new InstantClock()],
+    [() => new Promise(() => {}), /did not end within 60 seconds/, new InstantClock()],
   ];
   for (const [runProcess, message, clock = new StandingClock()] of cases) {
     const metadata = new Metadata();
