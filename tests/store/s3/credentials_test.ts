@@ -252,7 +252,11 @@ Deno.test("where there are no fresher keys, not every request looks for them", a
   const keys = { AccessKeyId: "k", SecretAccessKey: "s", Expiration: new Date(clock.nowMs + HOUR_MS).toISOString() };
   const runProcess = () => {
     runs++;
-    return Promise.resolve({ code: 0, stdout: new TextEncoder().encode(JSON.stringify(keys)), stderr: new Uint8Array() });
+    return Promise.resolve({
+      code: 0,
+      stdout: new TextEncoder().encode(JSON.stringify(keys)),
+      stderr: new Uint8Array(),
+    });
   };
   const files = { "/home/dba/.aws/config": "[default]\ncredential_process = keys\n" };
   const source = credentialsSource(setting({ files, runProcess, clock }));
