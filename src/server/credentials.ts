@@ -19,7 +19,10 @@ export interface CredentialsOptions {
   readonly onProblem: (message: string) => void;
 }
 
-/** How long an answer is remembered: a removed or changed user of an unchanged file does not exist. */
+/**
+ * How long an answer of no is remembered. One of yes is as long as the file stays the same, which cannot make it wrong: who
+ * came in once does not have to wait among guesses again.
+ */
 const REMEMBERED_MS = 5 * 60_000;
 const MOST_REMEMBERED = 4096;
 /** The file is looked at no more often. */
@@ -64,7 +67,7 @@ export class Credentials {
     this.#threads.close();
   }
 
-  /** One answer for equal credentials at the same time and for a while after; passwords are not kept, only a keyed digest. */
+  /** One answer for equal credentials at the same time and afterwards; passwords are not kept, only a keyed digest. */
   async #isRight(user: string, password: Uint8Array, client: string): Promise<boolean> {
     const digest = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password);
     // A verification that began with the file of before does not count for the file of now.
@@ -103,7 +106,8 @@ export class Credentials {
   #remember(key: string, isRight: boolean): void {
     this.#verdicts.delete(key);
     if (this.#verdicts.size >= MOST_REMEMBERED) this.#forgetOne();
-    this.#verdicts.set(key, { isRight, untilMs: this.#options.clock.monotonicMs() + REMEMBERED_MS });
+    const untilMs = isRight ? Infinity : this.#options.clock.monotonicMs() + REMEMBERED_MS;
+    this.#verdicts.set(key, { isRight, untilMs });
   }
 
   /** A wrong one first: guesses must not push out those who belong here. */

@@ -114,6 +114,16 @@ Deno.test("a flood of wrong passwords is turned away, and known users go on", as
   assert.ok(statuses.includes(503));
 });
 
+Deno.test("who came in once comes in through a flood a day later, too", async () => {
+  const { clock, step } = steppedClock();
+  await using box = await withUsers({ clock });
+  assert.equal((await box.request("POST", "/r/?create=true", { user: "alice:secret" })).status, 200);
+  step(24 * 3_600_000);
+  const guesses = Array.from({ length: 60 }, (_, i) => box.request("GET", "/r/data/", { user: `mallory${i}:guess` }));
+  assert.equal((await box.put("r", CONTENT, { user: "alice:secret" })).status, 200);
+  assert.ok((await Promise.all(guesses)).some(({ status }) => status === 503));
+});
+
 Deno.test("while a password is verified, others are served", async () => {
   await using box = await servedFolder();
   await writeUsers(box, [`alice:${await hashOf("secret", 12)}`]);

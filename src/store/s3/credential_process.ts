@@ -13,7 +13,7 @@ export interface ProcessOutcome {
   readonly stderr: Uint8Array;
 }
 
-/** Runs a line of shell, without input, to its end. The signal ends it. */
+/** Runs a line of shell, without input, to its end. The signal ends the shell, and may leave running what that started. */
 export type RunProcess = (line: string, signal: AbortSignal) => Promise<ProcessOutcome>;
 
 /** A program that signs in somewhere takes seconds; one that asks a person would wait for ever. */
@@ -48,10 +48,15 @@ async function runInTime(
 ): Promise<ProcessOutcome> {
   const giveUp = new AbortController();
   const ended = new AbortController();
-  clock.sleep(WAIT_MS, ended.signal).then(() => giveUp.abort(), () => {});
+  const late = Promise.withResolvers<undefined>();
+  clock.sleep(WAIT_MS, ended.signal).then(() => {
+    giveUp.abort();
+    late.resolve(undefined);
+  }, () => {});
   try {
-    const outcome = await runProcess(line, giveUp.signal);
-    if (!giveUp.signal.aborted) return outcome;
+    // What the shell leaves running holds its output open, so that its end alone is no end of the wait.
+    const outcome = await Promise.race([runProcess(line, giveUp.signal), late.promise]);
+    if (outcome !== undefined && !giveUp.signal.aborted) return outcome;
   } catch (cause) {
     if (!giveUp.signal.aborted) throw new UsageError(`${cannot}: ${messageOf(cause)}; run it by hand`, { cause });
   } finally {

@@ -31,6 +31,9 @@ export type CredentialsSource = (refused?: S3Credentials) => Promise<S3Credentia
 /** Lent credentials are renewed so long before they end that a long upload begun with the old ones still gets through. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
+/** A source that has no fresher ones yet is left alone for so long: not every request may run a program or ask a service. */
+const LOOK_AGAIN_MS = 30_000;
+
 /**
  * A source that looks at the first call, keeps what it found, and looks again when that is about to end; calls at the same
  * time share one search. Where renewing fails, credentials that are still valid are used on.
@@ -39,14 +42,18 @@ export function credentialsSource(dependencies: CredentialsDependencies): Creden
   const { clock } = dependencies;
   let current: S3Credentials | undefined;
   let search: Promise<S3Credentials> | undefined;
+  let searchedMs = -Infinity;
 
   const isValidFor = (ms: number) =>
     current !== undefined && (current.expiresMs === undefined || current.expiresMs - clock.now().getTime() > ms);
 
   return async (refused) => {
     if (refused !== undefined && refused === current) current = undefined;
-    if (isValidFor(RENEW_BEFORE_MS)) return current;
-    search ??= findCredentials(dependencies).finally(() => search = undefined);
+    if (isValidFor(clock.monotonicMs() - searchedMs < LOOK_AGAIN_MS ? 0 : RENEW_BEFORE_MS)) return current;
+    search ??= findCredentials(dependencies).finally(() => {
+      search = undefined;
+      searchedMs = clock.monotonicMs();
+    });
     try {
       return current = await search;
     } catch (error) {

@@ -246,6 +246,33 @@ Deno.test("where renewing fails, credentials serve as long as they are valid", a
   ok(await source());
 });
 
+Deno.test("where there are no fresher keys, not every request looks for them", async () => {
+  let runs = 0;
+  const clock = new StandingClock();
+  const keys = { AccessKeyId: "k", SecretAccessKey: "s", Expiration: new Date(clock.nowMs + HOUR_MS).toISOString() };
+  const runProcess = () => {
+    runs++;
+    return Promise.resolve({
+      code: 0,
+      stdout: new TextEncoder().encode(JSON.stringify(keys)),
+      stderr: new Uint8Array(),
+    });
+  };
+  const files = { "/home/dba/.aws/config": "[default]\ncredential_process = keys\n" };
+  const source = credentialsSource(setting({ files, runProcess, clock }));
+  const first = await source();
+  clock.nowMs += HOUR_MS - 4 * 60_000;
+  for (let i = 0; i < 10; i++) equal((await source())?.accessKeyId, "k");
+  equal(runs, 2);
+  clock.nowMs += 31_000;
+  const last = await source();
+  equal(runs, 3);
+  await source(first);
+  equal(runs, 3, "those are not the ones in use");
+  await source(last);
+  equal(runs, 4, "what the server refuses is looked for at once");
+});
+
 const STS_KEYS = "<AccessKeyId>role-key</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>" +
   "<SessionToken>role-token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>";
 const ROLE_KEYS = {
@@ -479,6 +506,7 @@ Deno.test("a program that gives no credentials is told, without what it printed"
     [ended(0, '{"AccessKeyId":"secret"}'), /the answer holds none/],
     [() => Promise.reject(new Error("no shell")), /no shell/],
     [never, /did not end within 60 seconds/, new InstantClock()],
+    [() => new Promise(() => {}), /did not end within 60 seconds/, new InstantClock()],
   ];
   for (const [runProcess, message, clock = new StandingClock()] of cases) {
     const metadata = new Metadata();
