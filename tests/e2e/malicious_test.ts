@@ -24,6 +24,7 @@ for (const { name, spoil, isGoodReadable, finding } of MALICIOUS_REPOSITORIES) {
     if (evil) assert.equal((await assertModest(box, ["get", evil, "--file", "data"])).exitCode, 4);
     const checked = await assertModest(box, ["check"]);
     assert.match(checked.stdout + checked.stderr, finding);
+    assert.equal(checked.exitCode, checked.stdout.startsWith("OK") ? 0 : 4);
   });
 }
 

@@ -108,13 +108,14 @@ Deno.test("a web page where a repository should be", async () => {
     response.writeHead(200, { "content-type": "text/html" }).end(page);
   };
   await withHttpServer(answer, async (origin) => {
-    await assertRefused(
-      new RemoteSandbox(box, `rest:${origin}/`),
-      ExitCode.failed,
-      /does not look like a repository server; check the URL/,
-    );
+    const rest = new RemoteSandbox(box, `rest:${origin}/`);
+    const noServer = /does not look like a repository server; check the URL/;
+    await assertRefused(rest, ExitCode.failed, noServer);
+    assertFails(await rest.agent(["init"]), ExitCode.failed, noServer);
     const credentials = { AWS_ACCESS_KEY_ID: "alice", AWS_SECRET_ACCESS_KEY: "opensesame" };
-    await assertRefused(new RemoteSandbox(box, `s3:${origin}/shop`, credentials), ExitCode.failed, /S3|repository/);
+    const s3 = new RemoteSandbox(box, `s3:${origin}/shop`, credentials);
+    await assertRefused(s3, ExitCode.failed, /S3|repository/);
+    assertFails(await s3.agent(["init"]), ExitCode.failed, /S3|repository/);
   });
 });
 
