@@ -2,7 +2,7 @@
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
-import type { KeyMemory } from "../repository/keys.ts";
+import type { KeyMemory } from "../repository/key_search.ts";
 import type { LockTools } from "../repository/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";

@@ -20,7 +20,8 @@ import {
 import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
 import { checkPacks } from "../repository/check_packs.ts";
 import { checkTrees } from "../repository/check_trees.ts";
-import { listKeys, MOST_KEYS_TRIED, removalOfKey } from "../repository/keys.ts";
+import { MOST_KEYS_TRIED } from "../repository/key_search.ts";
+import { listKeys, removalOfKey } from "../repository/keys.ts";
 import { listLocks } from "../repository/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { GIVE_UP_SNAPSHOT, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";

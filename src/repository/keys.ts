@@ -3,15 +3,7 @@
  * and MAC).
  */
 import type { Clock } from "../base/clock.ts";
-import {
-  type AgentError,
-  IntegrityError,
-  NoRepositoryError,
-  NotFoundError,
-  TemporaryError,
-  UsageError,
-  WrongPasswordError,
-} from "../base/errors.ts";
+import { type AgentError, IntegrityError, NotFoundError, TemporaryError, UsageError } from "../base/errors.ts";
 import { asId, type KeyId, shortId } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import {
@@ -22,10 +14,9 @@ import {
   passwordBytes,
   SALT_BYTES,
   type ScryptParameters,
-  scryptWork,
 } from "../crypto/kdf.ts";
-import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
-import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
+import { createSealer, type SealingKeys } from "../crypto/seal.ts";
+import { decodeKeyFile, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import type { ProcessMark } from "../format/lock.ts";
 import { formatTimestamp, timestampToDate } from "../format/time.ts";
@@ -59,154 +50,17 @@ export interface UnlockedKey {
   readonly keyId: KeyId;
 }
 
-/** Remembers, for one machine and one store, which key file opened it last. Neither call ever fails its caller. */
-export interface KeyMemory {
-  recall(): Promise<string | undefined>;
-  keep(id: string): Promise<void>;
-}
-
-/** Options of `unlockMasterKey`. */
-export interface UnlockOptions {
-  /** Whether a master key is the repository's own; a key file that holds another one is none of its. */
-  readonly accepts?: (keys: SealingKeys) => boolean;
-  readonly memory?: KeyMemory | undefined;
-  /** Told of key files that were passed over because they are none or cannot be read. */
-  readonly onProblem?: ((problem: AgentError) => void) | undefined;
-}
-
-/** restic gives up after as many key files; so does this, since each one costs a derivation. */
-export const MOST_KEYS_TRIED = 20;
-/** What all derivations together may mix, in bytes: some 20 seconds of a small machine. */
-const MOST_WORK_BYTES = 8 * 2 ** 30;
-/** Files that are no keys cost a read each. */
-const MOST_FILES_READ = 1000;
-
-/**
- * Finds the key file that the password opens, the one that opened last on this machine first. Whoever may add to a store
- * may add files that are no keys: they are passed over where another one opens. Throws `NoRepositoryError` where there is
- * no key file, `WrongPasswordError` where none opens, and `IntegrityError` where none of them can be read.
- */
-export async function unlockMasterKey(
-  store: BlobStore,
-  password: Password,
-  options: UnlockOptions = {},
-): Promise<UnlockedKey> {
-  const ids = await listKeyIds(store);
-  if (ids.length === 0) {
-    throw new NoRepositoryError(
-      `There is a config but no key file in ${store.location}, so the repository cannot be opened: ` +
-        "bring its key files back from a copy of the store",
-    );
-  }
-  const last = ids.length > 1 ? await options.memory?.recall() : undefined;
-  const search = new KeySearch(store, password, options.accepts ?? (() => true));
-  const unlocked = await search.run(lastFirst(ids, last));
-  if (search.unreadable.length > 0 && unlocked !== undefined) options.onProblem?.(passedOver(search.unreadable));
-  if (unlocked === undefined) throw search.failure(ids.length);
-  if (ids.length > 1 && unlocked.keyId !== last) await options.memory?.keep(unlocked.keyId);
-  return unlocked;
-}
-
-function lastFirst(ids: readonly KeyId[], last: string | undefined): KeyId[] {
-  return [...ids.filter((id) => id === last), ...ids.filter((id) => id !== last)];
-}
-
-/** Tries key files one after the other. */
-class KeySearch {
-  readonly unreadable: UnreadableKey[] = [];
-  readonly #store: BlobStore;
-  readonly #password: Password;
-  readonly #accepts: (keys: SealingKeys) => boolean;
-  /** Opened with the password, and holds another master key: what is left where the config is damaged. */
-  #strange: UnlockedKey | undefined;
-  #refused = 0;
-  #workBytes = 0;
-
-  constructor(store: BlobStore, password: Password, accepts: (keys: SealingKeys) => boolean) {
-    this.#store = store;
-    this.#password = password;
-    this.#accepts = accepts;
-  }
-
-  /** The first that opens; undefined where none does. */
-  async run(ids: readonly KeyId[]): Promise<UnlockedKey | undefined> {
-    for (const id of ids.slice(0, MOST_FILES_READ)) {
-      if (this.#refused === MOST_KEYS_TRIED) return this.#strange;
-      try {
-        const keys = await this.#try(id);
-        if (keys !== undefined) return { keys, keyId: id };
-      } catch (error) {
-        this.unreadable.push({ id, error: await failureOfKey(this.#store, error) });
-      }
-    }
-    return this.#strange;
-  }
-
-  /** Why none opened; `listed`: how many key files there are. */
-  failure(listed: number): AgentError {
-    const { location } = this.#store;
-    const [first] = this.unreadable;
-    if (this.#refused === 0 && first !== undefined) {
-      if (listed === 1 || !(first.error instanceof IntegrityError)) return first.error;
-      const others = `none of the ${listed} key files in ${location} can be read: ${first.error.message}`;
-      return new IntegrityError(`Cannot open the repository: ${others}`, { cause: first.error });
-    }
-    const untried = listed - this.#refused - this.unreadable.length;
-    const which = untried === 0
-      ? `none of its ${this.#refused} key files`
-      : `none of the ${this.#refused} key files tried`;
-    const more = untried === 0 ? "" : `; ${untried} more were not tried, ${MOST_KEYS_TRIED} at most are: ` +
-      `remove those that nobody knows with "agent key remove", where a password or a machine that opened it before still does`;
-    const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
-    return new WrongPasswordError(
-      `Wrong password for ${location}: ${which} opens with it${more || "; see where it comes from"}${unread}`,
-    );
-  }
-
-  async #try(id: KeyId): Promise<SealingKeys | undefined> {
-    const keyFile = await loadKeyFile(this.#store, id);
-    if (keyFile === undefined) return undefined;
-    const workBytes = scryptWork(keyFile);
-    if (this.#workBytes + workBytes > MOST_WORK_BYTES) return undefined;
-    const sealer = createSealer(await deriveKey(passwordBytes(this.#password), keyFile.salt, keyFile), noRandom);
-    this.#workBytes += workBytes;
-    this.#refused++;
-    const keys = unwrap(keyFile, sealer, `key ${id}`);
-    if (keys === undefined) return undefined;
-    this.#refused--;
-    if (this.#accepts(keys)) return keys;
-    this.#strange ??= { keys, keyId: id };
-    throw new IntegrityError(`Damaged key ${id}: the password opens it, and what is in it opens nothing else here`);
-  }
-}
-
 /** Key files that cannot be read say nothing about a password. Throws what says nothing about the file. */
-async function failureOfKey(store: BlobStore, error: unknown): Promise<AgentError> {
+export async function failureOfKey(store: BlobStore, error: unknown): Promise<AgentError> {
   if (error instanceof IntegrityError) return error;
   if (error instanceof TemporaryError) throw error;
   return await failureOfFile(store, error, undefined);
 }
 
-const NAMED_KEYS = 5;
-
-function unreadableText(unreadable: readonly UnreadableKey[]): string {
-  const ids = unreadable.slice(0, NAMED_KEYS).map(({ id }) => shortId(id)).join(", ");
-  const more = unreadable.length > NAMED_KEYS ? ` and ${unreadable.length - NAMED_KEYS} more` : "";
-  const what = unreadable.length === 1 ? "a key file that cannot be read" : "key files that cannot be read";
-  return `passing over ${what}, ${ids}${more}: ${unreadable[0]!.error.message}`;
-}
-
-function passedOver(unreadable: readonly UnreadableKey[]): AgentError {
-  const text = unreadableText(unreadable);
-  return new IntegrityError(`${text[0]!.toUpperCase()}${text.slice(1)}; ${removalOfKey(unreadable[0]!.id)}`);
-}
-
 /** How to be rid of a file among the keys. */
 export function removalOfKey(id: KeyId): string {
-  return `"agent key remove ${
-    shortId(id)
-  }" removes it, for an append-only server where it runs, with its folder as the ` +
-    "repository";
+  return `"agent key remove ${shortId(id)}" removes it, for an append-only server where it runs, with its folder as ` +
+    "the repository";
 }
 
 /** A key file with its name. */
@@ -286,7 +140,7 @@ export async function listKeyIds(store: BlobStore): Promise<KeyId[]> {
 }
 
 /** A key file, or undefined where it vanished since it was listed (another process changed the password). */
-async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undefined> {
+export async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undefined> {
   try {
     const bytes = await getLimited(store, { kind: "key", name: id }, MOST_SMALL_FILE_BYTES);
     if (sha256Hex(bytes) === id) {
@@ -301,20 +155,4 @@ async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undef
   throw new IntegrityError(
     `Damaged key ${id}: its content does not have the SHA-256 it is named by; bring the file back from a copy of the store`,
   );
-}
-
-/** The master key, or undefined where the password is not this key file's. */
-function unwrap({ data }: KeyFile, sealer: Sealer, what: string): SealingKeys | undefined {
-  let plaintext: Uint8Array;
-  try {
-    plaintext = sealer.open(data, what);
-  } catch (error) {
-    if (error instanceof IntegrityError) return undefined;
-    throw error;
-  }
-  return decodeMasterKey(plaintext, what);
-}
-
-function noRandom(): never {
-  throw new TypeError("Opening needs no randomness");
 }

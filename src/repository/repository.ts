@@ -16,7 +16,8 @@ import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
 import type { BlobIndex } from "./blob_index.ts";
-import { addKey, type KeyMemory, type KeyTools, type UnlockedKey, unlockMasterKey } from "./keys.ts";
+import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
+import { addKey, type KeyTools, type UnlockedKey } from "./keys.ts";
 import { getLimited, SealedFiles } from "./sealed_files.ts";
 
 /** An open repository. Nothing of it is locked or indexed yet. */

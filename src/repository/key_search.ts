@@ -1,0 +1,186 @@
+/** Finds the key file that a password opens, among files that anybody may have added who may write to the store. */
+import { mapConcurrently } from "../base/concurrency.ts";
+import { type AgentError, IntegrityError, NoRepositoryError, WrongPasswordError } from "../base/errors.ts";
+import { type KeyId, shortId } from "../base/id.ts";
+import { deriveKey, type Password, passwordBytes, scryptWork } from "../crypto/kdf.ts";
+import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
+import { decodeMasterKey, type KeyFile } from "../format/key_file.ts";
+import type { BlobStore } from "../store/store.ts";
+import {
+  failureOfKey,
+  type ListedKey,
+  listKeyIds,
+  loadKeyFile,
+  removalOfKey,
+  type UnlockedKey,
+  type UnreadableKey,
+} from "./keys.ts";
+
+/** Remembers, for one machine and one store, which key file opened it last. Neither call ever fails its caller. */
+export interface KeyMemory {
+  recall(): Promise<string | undefined>;
+  keep(id: string): Promise<void>;
+}
+
+/** Options of `unlockMasterKey`. */
+export interface UnlockOptions {
+  /** Whether a master key is the repository's own; a key file that holds another one is none of its. */
+  readonly accepts?: (keys: SealingKeys) => boolean;
+  readonly memory?: KeyMemory | undefined;
+  /** Told of key files that were passed over because they are none or cannot be read. */
+  readonly onProblem?: ((problem: AgentError) => void) | undefined;
+}
+
+/** restic gives up after as many key files; so does this, since each one costs a derivation. */
+export const MOST_KEYS_TRIED = 20;
+/** What all derivations together may mix, in bytes: some 20 seconds of a small machine. */
+const MOST_WORK_BYTES = 8 * 2 ** 30;
+/** Files that are no keys cost a read each. */
+const MOST_FILES_READ = 1000;
+
+const READS_AT_ONCE = 8;
+
+/**
+ * Finds the key file that the password opens: the one that opened last on this machine, then those that cost least, so
+ * that dear ones that somebody added stand in nobody's way. Files that are no keys are passed over where another one opens.
+ * Throws `NoRepositoryError` where there is no key file, `WrongPasswordError` where none opens, and `IntegrityError` where
+ * none of them can be read.
+ */
+export async function unlockMasterKey(
+  store: BlobStore,
+  password: Password,
+  options: UnlockOptions = {},
+): Promise<UnlockedKey> {
+  const ids = await listKeyIds(store);
+  if (ids.length === 0) {
+    throw new NoRepositoryError(
+      `There is a config but no key file in ${store.location}, so the repository cannot be opened: ` +
+        "bring its key files back from a copy of the store",
+    );
+  }
+  const last = ids.length > 1 ? await options.memory?.recall() : undefined;
+  const search = new KeySearch(store, password, options.accepts ?? (() => true));
+  const unlocked = await search.run(ids, last);
+  if (search.unreadable.length > 0 && unlocked !== undefined) options.onProblem?.(passedOver(search.unreadable));
+  if (unlocked === undefined) throw search.failure();
+  if (ids.length > 1 && unlocked.keyId !== last) await options.memory?.keep(unlocked.keyId);
+  return unlocked;
+}
+
+/** Tries key files one after the other. */
+class KeySearch {
+  readonly unreadable: UnreadableKey[] = [];
+  readonly #store: BlobStore;
+  readonly #password: Password;
+  readonly #accepts: (keys: SealingKeys) => boolean;
+  /** Opened with the password, and holds another master key: what is left where the config is damaged. */
+  #strange: UnlockedKey | undefined;
+  #refused = 0;
+  #untried = 0;
+  #workBytes = 0;
+
+  constructor(store: BlobStore, password: Password, accepts: (keys: SealingKeys) => boolean) {
+    this.#store = store;
+    this.#password = password;
+    this.#accepts = accepts;
+  }
+
+  /** The first that opens; undefined where none does. `last` is tried before the others are even read. */
+  async run(ids: readonly KeyId[], last: string | undefined): Promise<UnlockedKey | undefined> {
+    const known = ids.filter((id) => id === last);
+    const others = ids.filter((id) => id !== last);
+    this.#untried = Math.max(others.length - MOST_FILES_READ, 0);
+    return await this.#runThrough(known) ?? await this.#runThrough(others.slice(0, MOST_FILES_READ)) ?? this.#strange;
+  }
+
+  /** Why none opened. */
+  failure(): AgentError {
+    const { location } = this.#store;
+    const [first, ...others] = this.unreadable;
+    if (this.#refused === 0 && this.#untried === 0 && first !== undefined) {
+      if (others.length === 0 || !(first.error instanceof IntegrityError)) return first.error;
+      const none = `none of the ${this.unreadable.length} key files in ${location} can be read: ${first.error.message}`;
+      return new IntegrityError(`Cannot open the repository: ${none}`, { cause: first.error });
+    }
+    const which = this.#untried === 0
+      ? `none of its ${this.#refused} key files opens with it; see where it comes from`
+      : `none of the ${this.#refused} key files tried opens with it; ${this.#untried} more were not tried, for ` +
+        `${MOST_KEYS_TRIED} are at most, the cheapest first, and no longer than half a minute: remove those that nobody ` +
+        'knows with "agent key remove", or by hand where the repository lies, in its folder "keys"';
+    const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
+    return new WrongPasswordError(`Wrong password for ${location}: ${which}${unread}`);
+  }
+
+  async #runThrough(ids: readonly KeyId[]): Promise<UnlockedKey | undefined> {
+    const loaded = await mapConcurrently(ids, READS_AT_ONCE, (id) => this.#orUnreadable(id, () => this.#load(id)));
+    const keyFiles = loaded.filter((keyFile) => keyFile !== undefined);
+    for (const keyFile of keyFiles.toSorted((a, b) => scryptWork(a) - scryptWork(b))) {
+      const keys = await this.#orUnreadable(keyFile.id, () => this.#try(keyFile));
+      if (keys !== undefined) return { keys, keyId: keyFile.id };
+    }
+    return undefined;
+  }
+
+  async #load(id: KeyId): Promise<ListedKey | undefined> {
+    const keyFile = await loadKeyFile(this.#store, id);
+    return keyFile && { ...keyFile, id };
+  }
+
+  async #orUnreadable<T>(id: KeyId, work: () => Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.unreadable.push({ id, error: await failureOfKey(this.#store, error) });
+      return undefined;
+    }
+  }
+
+  async #try(keyFile: ListedKey): Promise<SealingKeys | undefined> {
+    const { id, salt } = keyFile;
+    const workBytes = scryptWork(keyFile);
+    if (this.#refused === MOST_KEYS_TRIED || this.#workBytes + workBytes > MOST_WORK_BYTES) {
+      this.#untried++;
+      return undefined;
+    }
+    this.#workBytes += workBytes;
+    const sealer = createSealer(await deriveKey(passwordBytes(this.#password), salt, keyFile), noRandom);
+    const keys = unwrap(keyFile, sealer, `key ${id}`);
+    if (keys === undefined) {
+      this.#refused++;
+      return undefined;
+    }
+    if (this.#accepts(keys)) return keys;
+    this.#strange ??= { keys, keyId: id };
+    throw new IntegrityError(`Damaged key ${id}: the password opens it, and what is in it opens nothing else here`);
+  }
+}
+
+const NAMED_KEYS = 5;
+
+function unreadableText(unreadable: readonly UnreadableKey[]): string {
+  const ids = unreadable.slice(0, NAMED_KEYS).map(({ id }) => shortId(id)).join(", ");
+  const more = unreadable.length > NAMED_KEYS ? ` and ${unreadable.length - NAMED_KEYS} more` : "";
+  const what = unreadable.length === 1 ? "a key file that cannot be read" : "key files that cannot be read";
+  return `passing over ${what}, ${ids}${more}: ${unreadable[0]!.error.message}`;
+}
+
+function passedOver(unreadable: readonly UnreadableKey[]): AgentError {
+  const text = unreadableText(unreadable);
+  return new IntegrityError(`${text[0]!.toUpperCase()}${text.slice(1)}; ${removalOfKey(unreadable[0]!.id)}`);
+}
+
+/** The master key, or undefined where the password is not this key file's. */
+function unwrap({ data }: KeyFile, sealer: Sealer, what: string): SealingKeys | undefined {
+  let plaintext: Uint8Array;
+  try {
+    plaintext = sealer.open(data, what);
+  } catch (error) {
+    if (error instanceof IntegrityError) return undefined;
+    throw error;
+  }
+  return decodeMasterKey(plaintext, what);
+}
+
+function noRandom(): never {
+  throw new TypeError("Opening needs no randomness");
+}
