@@ -16,6 +16,11 @@ export interface Column {
   readonly kind?: "name" | "text";
   /** Where not all columns fit those of the highest rank are left out first, those without a rank never. */
   readonly rank?: number;
+  /**
+   * Rows may differ in nothing else that is shown, as in the host. Where its cells differ it is left out after all others,
+   * and only if shorter names do not make room.
+   */
+  readonly tellsApart?: boolean;
 }
 
 /** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
@@ -57,8 +62,13 @@ interface Measured {
   readonly least: number;
   /** Whether none of its cells says anything. */
   readonly isBlank: boolean;
+  /** Undefined where it is never left out. */
+  readonly rank: number | undefined;
   width: number;
 }
+
+/** Of what tells rows apart: below the rank of every other column. */
+const LAST_RANK = -1;
 
 function measure(column: Column, index: number, rows: readonly (readonly string[])[]): Measured {
   const title = widthOf(column.title);
@@ -70,6 +80,7 @@ function measure(column: Column, index: number, rows: readonly (readonly string[
     full,
     least: Math.min(full, Math.max(title, leastWidth(column, cells))),
     isBlank: cells.every((cell) => cell === NOTHING || cell === ""),
+    rank: column.tellsApart && new Set(cells).size > 1 ? LAST_RANK : column.rank,
     width: full,
   };
 }
@@ -87,6 +98,7 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
   while (total(chosen, ({ least }) => least) > limit) {
     const dropped = leastImportant(chosen);
     if (dropped === undefined) break;
+    if (dropped.rank === LAST_RANK && total(chosen, floorOf) <= limit) break;
     chosen.splice(chosen.indexOf(dropped), 1);
   }
   shrink(chosen, limit);
@@ -95,10 +107,10 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
 
 /** The column to leave out first: one that says nothing before all others. */
 function leastImportant(columns: readonly Measured[]): Measured | undefined {
-  const ranked = columns.filter(({ column }) => column.rank !== undefined);
+  const ranked = columns.filter(({ rank }) => rank !== undefined);
   const blank = ranked.filter(({ isBlank }) => isBlank);
   return (blank.length > 0 ? blank : ranked).reduce<Measured | undefined>(
-    (worst, next) => worst === undefined || next.column.rank! > worst.column.rank! ? next : worst,
+    (worst, next) => worst === undefined || next.rank! > worst.rank! ? next : worst,
     undefined,
   );
 }

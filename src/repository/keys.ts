@@ -152,14 +152,14 @@ class KeySearch {
       return new IntegrityError(`Cannot open the repository: ${others}`, { cause: first.error });
     }
     const untried = listed - this.#refused - this.unreadable.length;
-    const which = untried === 0
-      ? `none of its ${this.#refused} key files`
-      : `none of the ${this.#refused} key files tried`;
+    const which = triedText(this.#refused, untried, listed);
     const more = untried === 0 ? "" : `; ${untried} more were not tried, ${MOST_KEYS_TRIED} at most are: ` +
       `remove those that nobody knows with "agent key remove", where a password or a machine that opened it before still does`;
     const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
     return new WrongPasswordError(
-      `Wrong password for ${location}: ${which} opens with it${more || "; see where it comes from"}${unread}`,
+      `Wrong password for ${location}: ${which} with it${
+        more || "; check which file, variable or command it comes from"
+      }${unread}`,
     );
   }
 
@@ -188,6 +188,11 @@ async function failureOfKey(store: BlobStore, error: unknown): Promise<AgentErro
 }
 
 const NAMED_KEYS = 5;
+
+function triedText(refused: number, untried: number, listed: number): string {
+  if (untried > 0) return `none of the ${refused} key files tried opens`;
+  return listed === 1 ? "its only key file does not open" : `none of its ${refused} key files opens`;
+}
 
 function unreadableText(unreadable: readonly UnreadableKey[]): string {
   const ids = unreadable.slice(0, NAMED_KEYS).map(({ id }) => shortId(id)).join(", ");
