@@ -17,8 +17,8 @@ export interface Column {
   /** Where not all columns fit those of the highest rank are left out first, those without a rank never. */
   readonly rank?: number;
   /**
-   * Rows may differ in nothing else that is shown, as in the host. Where its cells differ it is left out after all others,
-   * and only if shorter names do not make room.
+   * Rows with the same first name (the series) may differ in nothing else that is shown, as in the host. Where they do it is
+   * left out after all others, and only if shorter names do not make room.
    */
   readonly tellsApart?: boolean;
 }
@@ -44,7 +44,9 @@ export function formatTable(
   limit: number | undefined,
 ): string[] {
   const shown = rows.map((row) => row.map((cell) => cutToWidth(printable(cell), MOST_CELL_COLUMNS)));
-  const measured = columns.map((column, i) => measure(column, i, shown));
+  const nameAt = columns.findIndex(({ kind }) => kind === "name");
+  const names = shown.map((row) => row[nameAt] ?? "");
+  const measured = columns.map((column, i) => measure(column, i, shown, names));
   const chosen = limit === undefined ? measured : fit(measured, limit);
   return [
     line(chosen, chosen.map(({ column }) => column.title)),
@@ -70,7 +72,12 @@ interface Measured {
 /** Of what tells rows apart: below the rank of every other column. */
 const LAST_RANK = -1;
 
-function measure(column: Column, index: number, rows: readonly (readonly string[])[]): Measured {
+function measure(
+  column: Column,
+  index: number,
+  rows: readonly (readonly string[])[],
+  names: readonly string[],
+): Measured {
   const title = widthOf(column.title);
   const cells = rows.map((row) => row[index]!);
   const full = cells.reduce((widest, cell) => Math.max(widest, widthOf(cell)), title);
@@ -80,9 +87,15 @@ function measure(column: Column, index: number, rows: readonly (readonly string[
     full,
     least: Math.min(full, Math.max(title, leastWidth(column, cells))),
     isBlank: cells.every((cell) => cell === NOTHING || cell === ""),
-    rank: column.tellsApart && new Set(cells).size > 1 ? LAST_RANK : column.rank,
+    rank: column.tellsApart && tellsNamesakesApart(names, cells) ? LAST_RANK : column.rank,
     width: full,
   };
+}
+
+function tellsNamesakesApart(names: readonly string[], cells: readonly string[]): boolean {
+  const first = new Map<string, string>();
+  for (const [i, name] of names.entries()) if (!first.has(name)) first.set(name, cells[i]!);
+  return names.some((name, i) => first.get(name) !== cells[i]);
 }
 
 function leastWidth({ kind }: Column, cells: readonly string[]): number {

@@ -85,6 +85,8 @@ Deno.test("what tells rows apart goes last, and names are shortened before it do
   assert.deepEqual(titles(several, 18), ["SERIES", "HOST"]);
   assert.deepEqual(titles(several, 12), ["SERIES"]);
   assert.deepEqual(titles(same, 54), ["SERIES", "RUN", "LATEST"]);
+  const apart = several.map((row, i) => [`${row[0]}${i}`, ...row.slice(1)]);
+  assert.deepEqual(titles(apart, 54), ["SERIES", "RUN", "LATEST"], "their series tell them apart");
   const [, first, second] = formatTable(columns, several, 40);
   assert.notEqual(first, second);
 });
