@@ -19,6 +19,7 @@ export async function runHold(
   if (options.quiet) return;
   const { series, id, started } = backup;
   const name = `${printable(series)} ${shortId(id)} of ${formatTime(timestampToDate(started))}`;
-  const already = isUnchanged ? "already " : "";
-  await writeLine(stderr, request.hold ? `${name} is ${already}on hold` : `${name} is ${already}not on hold`);
+  const held = isUnchanged ? "is already on hold" : "is on hold";
+  const released = isUnchanged ? "was not on hold" : "is no longer on hold";
+  await writeLine(stderr, `${name} ${request.hold ? held : released}`);
 }

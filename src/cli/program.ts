@@ -34,6 +34,8 @@ const OVERVIEW: HelpNotes = {
     "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
     "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
     "wrong password; 130 interrupted.",
+    "Of the variables named here the repository's and the password's, AGENT_CACERT and AGENT_TLS_CLIENT_CERT are " +
+    "understood as restic names them, too: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
   examples: [
     ["export AGENT_REPOSITORY=/backup/repo"],
@@ -180,7 +182,8 @@ class CommandMistake extends Error {
 /** What commander has to say, in our words, and what to do about it. */
 function mistakeError({ command, reason }: CommandMistake): UsageError {
   if (reason.code === "commander.help") return new UsageError(missingCommand(command));
-  const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  const said = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  const text = command.parent === null ? withOurWord(said) : said;
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
   });
@@ -191,6 +194,24 @@ function missingCommand(command: Command): string {
   if (command.parent === null) return 'Say what to do: "agent --help" shows the commands';
   const names = command.commands.map((child) => child.name());
   return `Say what "${name}" is to do: ${names.join(", ")}; "${name} --help" tells what they are`;
+}
+
+/** What other programs call our commands. */
+const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
+  backup: "put",
+  create: "put",
+  delete: "rm",
+  list: "ls",
+  remove: "rm",
+  restore: "get",
+  snapshots: "ls",
+};
+
+/** Commander goes by spelling alone, and would take `delete` for `release`. */
+function withOurWord(text: string): string {
+  const [, word = ""] = /^unknown command '(.*?)'/.exec(text) ?? [];
+  if (!Object.hasOwn(WORDS_OF_OTHERS, word)) return text;
+  return `unknown command '${word}' (Did you mean ${WORDS_OF_OTHERS[word]}?)`;
 }
 
 /** Where commander itself has none. */

@@ -33,10 +33,12 @@ export interface RepositoryOptions extends NetworkOptionValues, PasswordOptions 
 export function withRepositoryOptions(command: Command): Command {
   const withRepository = command
     .optionsGroup("Repository:")
-    .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY, RESTIC_REPOSITORY)"))
-    .addOption(new Option("--repository-file <file>", "file that holds the repository's URL"))
+    .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)"))
+    .addOption(new Option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)"))
     .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
-    .addOption(new Option("--password-command <command>", "shell command that prints the password"))
+    .addOption(
+      new Option("--password-command <command>", "shell command that prints the password (AGENT_PASSWORD_COMMAND)"),
+    )
     .addOption(
       new Option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too"),
     )

@@ -84,7 +84,7 @@ function groupJson(group: RetentionGroup<RetentionBackup>) {
 const COLUMNS: readonly Column[] = [
   { title: "ID", align: "left" },
   { title: "SERIES", align: "left", kind: "name" },
-  { title: "HOST", align: "left", kind: "name", rank: 1 },
+  { title: "HOST", align: "left", kind: "name", rank: 1, tellsApart: true },
   { title: "STARTED", align: "left" },
   { title: "RUN", align: "left", rank: 2 },
   { title: "TAGS", align: "left", kind: "name", rank: 3 },

@@ -14,18 +14,24 @@ export interface RetentionRunOptions extends RepositoryOptions, PruneAfterwardsO
   readonly skipUnreadable?: boolean;
 }
 
-/** Runs a request. `tell` reports what went, or would go; a prune comes after that and reports itself. */
+/** Whose request it is, and how it tells what went. */
+export interface RetentionCommand<Options> {
+  readonly command: "forget" | "rm" | "rotate";
+  tell(forgotten: Forgotten, options: Options, context: CliContext): Promise<void>;
+}
+
+/** Runs a request of a command. `tell` reports what went, or would go; a prune comes after that and reports itself. */
 export async function runRetention<Options extends RetentionRunOptions>(
   request: RetentionRequest,
   options: Options,
-  tell: (forgotten: Forgotten, options: Options, context: CliContext) => Promise<void>,
+  { command, tell }: RetentionCommand<Options>,
   context: CliContext,
 ): Promise<ForgetResult> {
   const { world, signal } = context;
   const { dryRun = false, allowLast = false, skipUnreadable = false } = options;
   const limits = pruneAfterwards(options);
   const access = repositoryAccess(options, context);
-  return await withProgress({ command: "forget" }, options, context, async (progress) => {
+  return await withProgress({ command }, options, context, async (progress) => {
     const onProgress = (step: PruneProgress) => progress.update(pruneStep(step));
     const result = await forget(access, request, world, {
       dryRun,

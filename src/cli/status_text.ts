@@ -11,9 +11,9 @@ import { type Column, formatCount, formatTime } from "./output.ts";
 /** The columns of `statusRows`. */
 export const STATUS_COLUMNS: readonly Column[] = [
   { title: "SERIES", align: "left", kind: "name" },
-  { title: "HOST", align: "left", kind: "name", rank: 2 },
-  { title: "RUN", align: "left", rank: 1 },
-  { title: "LATEST", align: "left" },
+  { title: "HOST", align: "left", kind: "name", rank: 2, tellsApart: true },
+  { title: "RUN", align: "left", rank: 1, tellsApart: true },
+  { title: "LATEST", align: "left", rank: 0 },
   { title: "AGE", align: "right" },
   { title: "LEVEL", align: "right", rank: 5 },
   { title: "SIZE", align: "right", rank: 3 },

@@ -16,6 +16,11 @@ export interface Column {
   readonly kind?: "name" | "text";
   /** Where not all columns fit those of the highest rank are left out first, those without a rank never. */
   readonly rank?: number;
+  /**
+   * Rows with the same first name (the series) may differ in nothing else that is shown, as in the host. Where they do it is
+   * left out after all others, and only if shorter names do not make room.
+   */
+  readonly tellsApart?: boolean;
 }
 
 /** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
@@ -39,7 +44,9 @@ export function formatTable(
   limit: number | undefined,
 ): string[] {
   const shown = rows.map((row) => row.map((cell) => cutToWidth(printable(cell), MOST_CELL_COLUMNS)));
-  const measured = columns.map((column, i) => measure(column, i, shown));
+  const nameAt = columns.findIndex(({ kind }) => kind === "name");
+  const names = shown.map((row) => row[nameAt] ?? "");
+  const measured = columns.map((column, i) => measure(column, i, shown, names));
   const chosen = limit === undefined ? measured : fit(measured, limit);
   return [
     line(chosen, chosen.map(({ column }) => column.title)),
@@ -57,10 +64,20 @@ interface Measured {
   readonly least: number;
   /** Whether none of its cells says anything. */
   readonly isBlank: boolean;
+  /** Undefined where it is never left out. */
+  readonly rank: number | undefined;
   width: number;
 }
 
-function measure(column: Column, index: number, rows: readonly (readonly string[])[]): Measured {
+/** Of what tells rows apart: below the rank of every other column. */
+const LAST_RANK = -1;
+
+function measure(
+  column: Column,
+  index: number,
+  rows: readonly (readonly string[])[],
+  names: readonly string[],
+): Measured {
   const title = widthOf(column.title);
   const cells = rows.map((row) => row[index]!);
   const full = cells.reduce((widest, cell) => Math.max(widest, widthOf(cell)), title);
@@ -70,8 +87,15 @@ function measure(column: Column, index: number, rows: readonly (readonly string[
     full,
     least: Math.min(full, Math.max(title, leastWidth(column, cells))),
     isBlank: cells.every((cell) => cell === NOTHING || cell === ""),
+    rank: column.tellsApart && tellsNamesakesApart(names, cells) ? LAST_RANK : column.rank,
     width: full,
   };
+}
+
+function tellsNamesakesApart(names: readonly string[], cells: readonly string[]): boolean {
+  const first = new Map<string, string>();
+  for (const [i, name] of names.entries()) if (!first.has(name)) first.set(name, cells[i]!);
+  return names.some((name, i) => first.get(name) !== cells[i]);
 }
 
 function leastWidth({ kind }: Column, cells: readonly string[]): number {
@@ -87,6 +111,7 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
   while (total(chosen, ({ least }) => least) > limit) {
     const dropped = leastImportant(chosen);
     if (dropped === undefined) break;
+    if (dropped.rank === LAST_RANK && total(chosen, floorOf) <= limit) break;
     chosen.splice(chosen.indexOf(dropped), 1);
   }
   shrink(chosen, limit);
@@ -95,10 +120,10 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
 
 /** The column to leave out first: one that says nothing before all others. */
 function leastImportant(columns: readonly Measured[]): Measured | undefined {
-  const ranked = columns.filter(({ column }) => column.rank !== undefined);
+  const ranked = columns.filter(({ rank }) => rank !== undefined);
   const blank = ranked.filter(({ isBlank }) => isBlank);
   return (blank.length > 0 ? blank : ranked).reduce<Measured | undefined>(
-    (worst, next) => worst === undefined || next.column.rank! > worst.column.rank! ? next : worst,
+    (worst, next) => worst === undefined || next.rank! > worst.rank! ? next : worst,
     undefined,
   );
 }

@@ -100,14 +100,16 @@ export interface TwinDbExport extends TwinDbSelection {
 
 /**
  * TwinDB's status of a host: of the one named, or the only one there is. Reads the manifests of backups whose engine has
- * a position in its source. Throws `UsageError` where there are several hosts and none is named.
+ * a position in its source. Throws `UsageError` where there are several hosts and none is named, and for one without
+ * backups where others have some.
  */
 export function exportedStatus(
   access: RepositoryAccess,
   host: string | undefined,
   world: World,
 ): Promise<TwinDbExport> {
-  return withBackups(access, host, world, async ({ backups, damaged, openIndex }) => {
+  return withBackups(access, host, world, async ({ backups, unknown, damaged, openIndex }) => {
+    if (unknown !== null && damaged.length === 0) throw new UsageError(unknown);
     const sources = await sourcesOf(backups, openIndex);
     return { ...twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
   });

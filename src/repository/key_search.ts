@@ -102,13 +102,19 @@ class KeySearch {
       const none = `none of the ${this.unreadable.length} key files in ${location} can be read: ${first.error.message}`;
       return new IntegrityError(`Cannot open the repository: ${none}`, { cause: first.error });
     }
-    const which = this.#untried === 0
-      ? `none of its ${this.#refused} key files opens with it; see where it comes from`
-      : `none of the ${this.#refused} key files tried opens with it; ${this.#untried} more were not tried, for ` +
-        `${MOST_KEYS_TRIED} are at most, the cheapest first, and no longer than half a minute: remove those that nobody ` +
-        'knows with "agent key remove", or by hand where the repository lies, in its folder "keys"';
     const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
-    return new WrongPasswordError(`Wrong password for ${location}: ${which}${unread}`);
+    return new WrongPasswordError(`Wrong password for ${location}: ${this.#refusal()}${unread}`);
+  }
+
+  #refusal(): string {
+    if (this.#untried > 0) {
+      return `none of the ${this.#refused} key files tried opens with it; ${this.#untried} more were not tried, because ` +
+        `${MOST_KEYS_TRIED} at most are, the cheapest first, and none that would take minutes: remove those that nobody ` +
+        'knows with "agent key remove", or by hand where the repository lies, in its folder "keys"';
+    }
+    const only = this.unreadable.length === 0 ? "its only key file" : "the only key file that can be read";
+    const which = this.#refused === 1 ? `${only} does not open` : `none of its ${this.#refused} key files opens`;
+    return `${which} with it; check which file, variable or command it comes from`;
   }
 
   async #runThrough(ids: readonly KeyId[]): Promise<UnlockedKey | undefined> {

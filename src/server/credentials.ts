@@ -1,6 +1,8 @@
 /** Who sends a request: HTTP Basic credentials against an htpasswd file that may change while the server runs. */
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Htpasswd, isPasswordOfSha, paddingCosts, parseHtpasswd } from "./htpasswd.ts";
@@ -150,7 +152,9 @@ export async function openCredentials(options: CredentialsOptions): Promise<Cred
   try {
     file = await loadFile(path);
   } catch (thrown) {
-    const hint = `make it with "htpasswd -B -c ${path} USER", or serve without users with --no-auth`;
+    const folder = dirname(path);
+    const first = existsSync(folder) ? "" : `mkdir -p ${folder} && `;
+    const hint = `make it with "${first}htpasswd -B -c ${path} USER", or serve without users with --no-auth`;
     throw new UsageError(`Cannot read the file of users "${path}": ${reasonOf(thrown)}; ${hint}`, { cause: thrown });
   }
   for (const complaint of file.complaints) onProblem(`"${path}": ${complaint}`);

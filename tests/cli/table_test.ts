@@ -67,3 +67,26 @@ Deno.test("text breaks between words, and a longer word has a line of its own", 
   assert.deepEqual(wrapText("a incomprehensibilities b", 7), ["a", "incomprehensibilities", "b"]);
   assert.deepEqual(wrapText("", 7), [""]);
 });
+
+Deno.test("what tells rows apart goes last, and names are shortened before it does", () => {
+  const columns: readonly Column[] = [
+    { title: "SERIES", align: "left", kind: "name" },
+    { title: "HOST", align: "left", kind: "name", rank: 2, tellsApart: true },
+    { title: "RUN", align: "left", rank: 1 },
+    { title: "LATEST", align: "left", rank: 0 },
+  ];
+  const time = "2026-11-28 03:17:00 +00:00";
+  const rowsOf = (hosts: string[]) => hosts.map((host) => ["customers/europe/shop", host, "daily", time]);
+  const several = rowsOf(["db1.fra.example.com", "db2.fra.example.com"]);
+  const same = rowsOf(["db1.fra.example.com", "db1.fra.example.com"]);
+  const titles = (rows: string[][], limit: number) => formatTable(columns, rows, limit)[0]!.split(/ +/);
+  assert.deepEqual(titles(several, 54), ["SERIES", "HOST", "LATEST"]);
+  assert.deepEqual(titles(several, 40), ["SERIES", "HOST"]);
+  assert.deepEqual(titles(several, 18), ["SERIES", "HOST"]);
+  assert.deepEqual(titles(several, 12), ["SERIES"]);
+  assert.deepEqual(titles(same, 54), ["SERIES", "RUN", "LATEST"]);
+  const apart = several.map((row, i) => [`${row[0]}${i}`, ...row.slice(1)]);
+  assert.deepEqual(titles(apart, 54), ["SERIES", "RUN", "LATEST"], "their series tell them apart");
+  const [, first, second] = formatTable(columns, several, 40);
+  assert.notEqual(first, second);
+});

@@ -156,7 +156,10 @@ Deno.test("TwinDB's status is that of one host, and TwinDB's rules find their wa
   assert.equal(twinDb.candidateParent("hourly"), daily);
   assert.deepEqual([...TwinDbStatus.parse(twinDb.serialize(), "db1")], [...twinDb]);
   assert.deepEqual([...twinDb].map(({ lsn }) => lsn), [1, 2]);
-  assert.equal((await exportedStatus(access, "db3", world)).twinDb.length, 0);
+  await assert.rejects(exportedStatus(access, "db3", world), {
+    code: "usage",
+    message: /of the host "db3"; did you mean/,
+  });
   await putBytes(access, world, new Uint8Array(10), { guard: "none" });
   const { leftOut, twinDb: same } = await exportedStatus(access, "db1", world);
   assert.deepEqual([leftOut, same.serialize()], [[{ reason: "not judged", backups: 1 }], twinDb.serialize()]);

@@ -185,7 +185,9 @@ function given<T extends Record<string, unknown>>(fields: T): Given<T> {
 }
 
 async function run(names: readonly string[], options: ForgetCommandOptions, context: CliContext): Promise<void> {
-  throwRefusal(await runRetention(check(names, options), options, reportRetention, context));
+  throwRefusal(
+    await runRetention(check(names, options), options, { command: "forget", tell: reportRetention }, context),
+  );
 }
 
 /** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */

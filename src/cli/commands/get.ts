@@ -9,6 +9,7 @@ import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, with
 import { makeDurableFolders } from "../../store/local_folder.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
+import { systemReason } from "../failure.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { looksBinary } from "../binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
@@ -29,7 +30,9 @@ const EXAMPLES: HelpNotes = {
   about: [
     "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which means the " +
     "newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
-    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Without one it is the zone of this machine. @ID alone needs no series.",
+    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Without one it is the zone of this machine. @ID alone needs no series. " +
+    "Where several hosts have backups of the series, the newest counts, whichever it is of: name that of another host " +
+    "by its id, as agent ls --host tells it.",
     "Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all " +
     "of it was right; with standard output look at the exit code: 4 means that what came out must not be used.",
   ],
@@ -109,10 +112,18 @@ async function restore(
   const restored: VerifiedStream[] = [];
   for (const file of files) {
     const path = join(target, writablePath(file.path));
-    await makeDurableFolders(dirname(path), FOLDER_MODE);
+    await makeFolders(dirname(path));
     restored.push(await intoFile(path, { overwrite }, (sink) => open.read(file, sink)));
   }
   return restored;
+}
+
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await makeDurableFolders(path, FOLDER_MODE);
+  } catch (error) {
+    throw new AgentError(`Cannot create the folder "${path}": ${systemReason(error)}`, { cause: error });
+  }
 }
 
 /** The path, where it can be given to a file: names that are not UTF-8 would come out changed, two of them perhaps alike. */

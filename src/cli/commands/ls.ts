@@ -69,11 +69,11 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
 const COLUMNS: readonly Column[] = [
   { title: "ID", align: "left" },
   { title: "SERIES", align: "left", kind: "name" },
-  { title: "HOST", align: "left", kind: "name", rank: 1 },
+  { title: "HOST", align: "left", kind: "name", rank: 1, tellsApart: true },
   { title: "STARTED", align: "left" },
   { title: "LEVEL", align: "right", rank: 3 },
   { title: "RUN", align: "left", rank: 4 },
-  { title: "SIZE", align: "right" },
+  { title: "SIZE", align: "right", rank: 0 },
   { title: "NEW", align: "right", rank: 6 },
   { title: "STORED", align: "right", rank: 2 },
   { title: "GUARD", align: "left", kind: "text" },

@@ -38,10 +38,13 @@ export function rmCommand(context: CliContext): Command {
 
 async function run(selector: string, options: RetentionRunOptions, context: CliContext): Promise<void> {
   if (!selector.includes("@")) {
-    throw new UsageError(`Say which backup of "${selector}": ${selector}@latest, or one of "agent ls ${selector}"`);
+    const byId = /^[0-9a-f]{4,64}$/.test(selector) ? `; to name a backup by its id, write "@${selector}"` : "";
+    throw new UsageError(
+      `Say which backup of "${selector}": ${selector}@latest, or one of "agent ls ${selector}"${byId}`,
+    );
   }
   const request = { kind: "backups", selectors: [selector] } as const;
-  throwRefusal(await runRetention(request, options, report, context));
+  throwRefusal(await runRetention(request, options, { command: "rm", tell: report }, context));
 }
 
 async function report(

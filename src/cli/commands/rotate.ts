@@ -61,5 +61,5 @@ async function run(seriesText: string, options: RotateOptions, context: CliConte
     rotation: { days, weeks, months, years, firstWeekDay },
     ...host === undefined ? {} : { hosts: [host] },
   } as const;
-  throwRefusal(await runRetention(request, options, reportRetention, context));
+  throwRefusal(await runRetention(request, options, { command: "rotate", tell: reportRetention }, context));
 }

@@ -59,7 +59,10 @@ function start(program: string, args: string[], stderr: "inherit" | "piped"): De
     return new Deno.Command(program, { args, stdin: "inherit", stdout: "piped", stderr }).spawn();
   } catch (error) {
     const reason = error instanceof Deno.errors.NotFound ? "there is no such program" : messageOf(error);
-    throw new SourceError(`Cannot start the command "${program}": ${reason}`, { cause: error });
+    const quoted = args.length === 0 && /\s/.test(program)
+      ? "; write the command and its arguments without quotes"
+      : "";
+    throw new SourceError(`Cannot start the command "${program}": ${reason}${quoted}`, { cause: error });
   }
 }
 
