@@ -1,5 +1,6 @@
 /** Where a restored stream goes: a file that appears under its name when it is whole, or a device or pipe that is there. */
 import { AgentError, UsageError } from "../base/errors.ts";
+import { writeAll } from "../base/write_all.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import type { StreamSink } from "../ops/get.ts";
 import { isUnsupported } from "../store/local_errors.ts";
@@ -82,10 +83,6 @@ async function openDevice(
       }),
     discard: () => Promise.resolve(close()),
   };
-}
-
-async function writeAll(device: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await device.write(bytes.subarray(at));
 }
 
 async function flushDevice(device: Deno.FsFile): Promise<void> {

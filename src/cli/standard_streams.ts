@@ -1,5 +1,6 @@
 /** The standard streams of this process, as commands use them. */
 import { UsageError } from "../base/errors.ts";
+import { writeAll } from "../base/write_all.ts";
 import type { CliContext, Output } from "./context.ts";
 import { isClosedFromTheStart, readByOthers } from "./standard_output.ts";
 
@@ -40,8 +41,6 @@ function outputOf(stream: typeof Deno.stdout): Output {
     isTerminal,
     // A terminal that nobody told its size says 0.
     columns: () => (isTerminal && Deno.consoleSize().columns) || USUAL_COLUMNS,
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
-    },
+    write: (bytes) => writeAll(stream, bytes),
   };
 }

@@ -54,3 +54,11 @@ export function relativePath(file: FileName): string {
   if (file.kind === "pack") return `data/${file.name.slice(0, 2)}/${file.name}`;
   return `${FOLDER_BY_KIND[file.kind]}/${file.name}`;
 }
+
+/** What stands in the names of files that are being written, behind the final name; restic does the same. */
+export const TEMPORARY_MARK = "-tmp-";
+
+/** The path of a file while it is being written; `unique` is hex digits that no other writer has. */
+export function temporaryPath(path: string, unique: string): string {
+  return `${path}${TEMPORARY_MARK}${unique}`;
+}

@@ -5,11 +5,11 @@
 import { dirname } from "node:path/posix";
 import { StoreError } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
-import { folderOfKind, isNameOfKind, isPackFolder, relativePath, REPOSITORY_FOLDERS } from "./layout.ts";
+import { folderOfKind, isNameOfKind, isPackFolder, relativePath, REPOSITORY_FOLDERS, temporaryPath } from "./layout.ts";
 import { localError, osCode } from "./local_errors.ts";
 import type { FileSystem } from "./local_file.ts";
 import { makeDurableFolder, makeDurableFolders, makeFolder, syncFolder } from "./local_folder.ts";
-import { removeLeftovers, temporaryPath } from "./local_leftovers.ts";
+import { removeLeftovers } from "./local_leftovers.ts";
 import { createFile, type FileContent, flushFile } from "./local_write.ts";
 import { checkRange, refuseLarger, resolvedLength, shortFileError } from "./range.ts";
 import type {

@@ -3,7 +3,9 @@
  * renamed. Whatever this program writes to be kept is written here.
  */
 import { dirname, join } from "node:path/posix";
+import { Turn } from "../base/concurrency.ts";
 import { encodeHex } from "../base/hex.ts";
+import { writeAll } from "../base/write_all.ts";
 import { isUnsupported, osCode } from "./local_errors.ts";
 import { syncFolder } from "./local_folder.ts";
 
@@ -58,10 +60,7 @@ export class NewFile {
 
   /** Appends bytes, all of them. */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      signal?.throwIfAborted();
-      written += await this.#file.write(bytes.subarray(written));
-    }
+    await writeAll(this.#file, bytes, signal);
   }
 
   /**
@@ -119,7 +118,7 @@ export class NewFile {
    * processes a moment remains in which two writers of one name both succeed, with equal content where names are digests.
    */
   #renameToFreeName(): Promise<void> {
-    return inTurn(async () => {
+    return renames.take(async () => {
       if (await exists(this.#path, this.#files)) {
         throw Object.assign(new Deno.errors.AlreadyExists(`File exists: ${this.#path}`), { code: "EEXIST" });
       }
@@ -152,13 +151,7 @@ export async function writeNewFile(
   }
 }
 
-let lastTurn: Promise<void> = Promise.resolve();
-
-function inTurn(work: () => Promise<void>): Promise<void> {
-  const turn = lastTurn.then(work);
-  lastTurn = turn.catch(() => {});
-  return turn;
-}
+const renames = new Turn();
 
 async function exists(path: string, files: FileSystem): Promise<boolean> {
   try {

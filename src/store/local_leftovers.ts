@@ -1,16 +1,8 @@
 /** Temporary files in a local store whose writers were killed: found by their names, judged by their age. */
-import { isNameOfKind, REPOSITORY_FOLDERS } from "./layout.ts";
+import { isNameOfKind, REPOSITORY_FOLDERS, TEMPORARY_MARK } from "./layout.ts";
 import { osCode } from "./local_errors.ts";
 import type { FileSystem } from "./local_file.ts";
 import type { Leftovers, RemoveLeftoversOptions } from "./store.ts";
-
-/** Both this program and restic write `NAME-tmp-…` beside the final name. */
-const TEMPORARY_NAME = /^([0-9a-z]+)-tmp-/;
-
-/** The path for a temporary file beside the final path; `unique` is hex digits that no other writer has. */
-export function temporaryPath(path: string, unique: string): string {
-  return `${path}-tmp-${unique}`;
-}
 
 /** Removes leftovers below `root`, the folder of a repository. Throws the filesystem's own errors. */
 export async function removeLeftovers(
@@ -45,8 +37,8 @@ async function temporaryNames(files: FileSystem, folder: string): Promise<string
 }
 
 function isTemporaryName(name: string): boolean {
-  const final = TEMPORARY_NAME.exec(name)?.[1];
-  return final !== undefined && (isNameOfKind("config", final) || isNameOfKind("pack", final));
+  const [finalName, unique] = name.split(TEMPORARY_MARK, 2);
+  return unique !== undefined && (isNameOfKind("config", finalName!) || isNameOfKind("pack", finalName!));
 }
 
 /** The size of a file that goes; undefined for one that is too young, or gone already. */

@@ -5,7 +5,7 @@
  */
 import { hash } from "node:crypto";
 import { isId } from "../../base/id.ts";
-import { isPackFolder, relativePath } from "../layout.ts";
+import { isPackFolder, relativePath, TEMPORARY_MARK } from "../layout.ts";
 import { checkRange } from "../range.ts";
 import type { ByteRange, FileName } from "../store.ts";
 
@@ -54,14 +54,6 @@ export function trailerOf(entry: CacheEntry, content: Uint8Array): Uint8Array {
 export function isIntact(entry: CacheEntry, content: Uint8Array, trailer: Uint8Array): boolean {
   const expected = entry.digest ?? trailer.toHex();
   return hash("sha256", content, "hex") === expected;
-}
-
-/** What stands in the names of files that are being written. */
-const TEMPORARY_MARK = "-tmp-";
-
-/** The name of a file while it is being written; `unique` is hex. */
-export function temporaryPath(path: string, unique: string): string {
-  return `${path}${TEMPORARY_MARK}${unique}`;
 }
 
 /** What a name in a folder of the cache stands for; undefined for a file that no cache has written. */

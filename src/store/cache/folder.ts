@@ -3,12 +3,12 @@ import { dirname } from "node:path/posix";
 import type { Clock } from "../../base/clock.ts";
 import { type AgentError, StoreError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
-import { folderOfKind, isNameOfKind } from "../layout.ts";
+import { folderOfKind, isNameOfKind, temporaryPath } from "../layout.ts";
 import { localError, osCode } from "../local_errors.ts";
 import { addressPath, readAddress } from "./address.ts";
 import { writeNewFile } from "../local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
-import { type CacheEntry, isIntact, type KeptKind, temporaryPath, trailerBytes, trailerOf } from "./entry.ts";
+import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./entry.ts";
 
 /** A copy can be had again, and is its owner's alone whatever the umask. */
 const KEPT = { mode: 0o600, isFlushed: false } as const;
