@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/contents.ts";
 import { formatDuration } from "../../base/duration.ts";
+import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/size.ts";
 import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { makeDurableFolders } from "../../store/local_folder.ts";
@@ -13,7 +14,7 @@ import { systemReason } from "../failure.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { looksBinary } from "../binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
-import { formatRate, printable, writeJson, writeLine } from "../output.ts";
+import { formatRate, formatTime, printable, writeJson, writeLine } from "../output.ts";
 import { type Progress, withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { StreamProgress } from "../stream_progress.ts";
@@ -176,6 +177,11 @@ async function report(
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const toStdout = options.output === undefined && options.target === undefined;
+  // "latest" is that of any host: whoever restores sees whose it is, and of when.
+  if (!options.json && !options.quiet) {
+    const when = formatTime(new Date(backup.started));
+    await writeLine(stderr, `Backup ${shortId(backup.id)} of ${printable(backup.host)}, begun ${when}`);
+  }
   for (const { file, summary } of restored) {
     const { size, md5, sha256 } = summary;
     const row = { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
