@@ -54,6 +54,11 @@ export function scryptWork({ N, r, p }: ScryptParameters): number {
   return 128 * N * r * p;
 }
 
+/** How much memory deriving a key takes, in bytes. */
+export function scryptMemory({ N, r }: Pick<ScryptParameters, "N" | "r">): number {
+  return 128 * N * r;
+}
+
 /**
  * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file that
  * asks for more than 256 MiB of memory or some seconds of time is refused. Throws `IntegrityError` for parameters or a salt
@@ -104,7 +109,7 @@ export function assertParameters({ N, r, p }: ScryptParameters): void {
   if (!isPowerOfTwo || !arePositive || r * p >= 2 ** 30) {
     throw new IntegrityError(`Not parameters of scrypt: ${shown}; the key file is damaged`);
   }
-  const isCheap = 128 * N * r <= MOST_MEMORY_BYTES && 128 * r * p <= MOST_START_BYTES &&
+  const isCheap = scryptMemory({ N, r }) <= MOST_MEMORY_BYTES && 128 * r * p <= MOST_START_BYTES &&
     scryptWork({ N, r, p }) <= MOST_WORK_BYTES;
   if (!isCheap) {
     throw new IntegrityError(`Refusing scrypt with ${shown}: it asks for too much memory or time; check the key file`);

@@ -21,6 +21,7 @@ import {
   type Password,
   passwordBytes,
   SALT_BYTES,
+  scryptMemory,
   type ScryptParameters,
   scryptWork,
 } from "../crypto/kdf.ts";
@@ -78,6 +79,12 @@ export interface UnlockOptions {
 export const MOST_KEYS_TRIED = 20;
 /** What all derivations together may mix, in bytes: some 20 seconds of a small machine. */
 const MOST_WORK_BYTES = 8 * 2 ** 30;
+/**
+ * A key file that asks for more than its share of that, or for more memory than restic's own do, waits until all others
+ * were tried: a few dear ones in a store keep nobody out.
+ */
+const SHARE_OF_WORK_BYTES = MOST_WORK_BYTES / MOST_KEYS_TRIED;
+const USUAL_MEMORY_BYTES = 64 * 2 ** 20;
 /** Files that are no keys cost a read each. */
 const MOST_FILES_READ = 1000;
 
@@ -100,7 +107,7 @@ export async function unlockMasterKey(
   }
   const last = ids.length > 1 ? await options.memory?.recall() : undefined;
   const search = new KeySearch(store, password, options.accepts ?? (() => true));
-  const unlocked = await search.run(lastFirst(ids, last));
+  const unlocked = await search.run(lastFirst(ids, last), last);
   if (search.unreadable.length > 0 && unlocked !== undefined) options.onProblem?.(passedOver(search.unreadable));
   if (unlocked === undefined) throw search.failure(ids.length);
   if (ids.length > 1 && unlocked.keyId !== last) await options.memory?.keep(unlocked.keyId);
@@ -111,6 +118,12 @@ function lastFirst(ids: readonly KeyId[], last: string | undefined): KeyId[] {
   return [...ids.filter((id) => id === last), ...ids.filter((id) => id !== last)];
 }
 
+/** A key file that is tried last, since it asks for much work. */
+interface DearKey {
+  readonly id: KeyId;
+  readonly keyFile: KeyFile;
+}
+
 /** Tries key files one after the other. */
 class KeySearch {
   readonly unreadable: UnreadableKey[] = [];
@@ -119,6 +132,7 @@ class KeySearch {
   readonly #accepts: (keys: SealingKeys) => boolean;
   /** Opened with the password, and holds another master key: what is left where the config is damaged. */
   #strange: UnlockedKey | undefined;
+  readonly #waiting: DearKey[] = [];
   #refused = 0;
   #workBytes = 0;
 
@@ -128,18 +142,28 @@ class KeySearch {
     this.#accepts = accepts;
   }
 
-  /** The first that opens; undefined where none does. */
-  async run(ids: readonly KeyId[]): Promise<UnlockedKey | undefined> {
+  /** The first that opens; undefined where none does. `last`, which opened before, never waits. */
+  async run(ids: readonly KeyId[], last: string | undefined): Promise<UnlockedKey | undefined> {
     for (const id of ids.slice(0, MOST_FILES_READ)) {
-      if (this.#refused === MOST_KEYS_TRIED) return this.#strange;
-      try {
-        const keys = await this.#try(id);
-        if (keys !== undefined) return { keys, keyId: id };
-      } catch (error) {
-        this.unreadable.push({ id, error: await failureOfKey(this.#store, error) });
-      }
+      const keys = await this.#attempt(id, () => this.#try(id, id !== last));
+      if (keys !== undefined) return { keys, keyId: id };
+    }
+    this.#waiting.sort((a, b) => scryptWork(a.keyFile) - scryptWork(b.keyFile));
+    for (const { id, keyFile } of this.#waiting) {
+      const keys = await this.#attempt(id, () => this.#open(id, keyFile));
+      if (keys !== undefined) return { keys, keyId: id };
     }
     return this.#strange;
+  }
+
+  async #attempt(id: KeyId, work: () => Promise<SealingKeys | undefined>): Promise<SealingKeys | undefined> {
+    if (this.#refused === MOST_KEYS_TRIED) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      this.unreadable.push({ id, error: await failureOfKey(this.#store, error) });
+      return undefined;
+    }
   }
 
   /** Why none opened; `listed`: how many key files there are. */
@@ -155,17 +179,25 @@ class KeySearch {
     const which = untried === 0
       ? `none of its ${this.#refused} key files`
       : `none of the ${this.#refused} key files tried`;
-    const more = untried === 0 ? "" : `; ${untried} more were not tried, ${MOST_KEYS_TRIED} at most are: ` +
-      `remove those that nobody knows with "agent key remove", where a password or a machine that opened it before still does`;
+    const more = untried === 0
+      ? ""
+      : `; ${untried} more were not tried, ${MOST_KEYS_TRIED} at most are, and fewer where they ask for much work: ` +
+        `remove those that nobody knows with "agent key remove", where a password or a machine that opened it before still does`;
     const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
     return new WrongPasswordError(
       `Wrong password for ${location}: ${which} opens with it${more || "; see where it comes from"}${unread}`,
     );
   }
 
-  async #try(id: KeyId): Promise<SealingKeys | undefined> {
+  async #try(id: KeyId, mayWait: boolean): Promise<SealingKeys | undefined> {
     const keyFile = await loadKeyFile(this.#store, id);
     if (keyFile === undefined) return undefined;
+    if (!mayWait || !isDear(keyFile)) return await this.#open(id, keyFile);
+    this.#waiting.push({ id, keyFile });
+    return undefined;
+  }
+
+  async #open(id: KeyId, keyFile: KeyFile): Promise<SealingKeys | undefined> {
     const workBytes = scryptWork(keyFile);
     if (this.#workBytes + workBytes > MOST_WORK_BYTES) return undefined;
     const sealer = createSealer(await deriveKey(passwordBytes(this.#password), keyFile.salt, keyFile), noRandom);
@@ -178,6 +210,10 @@ class KeySearch {
     this.#strange ??= { keys, keyId: id };
     throw new IntegrityError(`Damaged key ${id}: the password opens it, and what is in it opens nothing else here`);
   }
+}
+
+function isDear(parameters: ScryptParameters): boolean {
+  return scryptWork(parameters) > SHARE_OF_WORK_BYTES || scryptMemory(parameters) > USUAL_MEMORY_BYTES;
 }
 
 /** Key files that cannot be read say nothing about a password. Throws what says nothing about the file. */

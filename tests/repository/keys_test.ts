@@ -20,6 +20,15 @@ async function putKeyFile(store: BlobStore, text: string): Promise<KeyId> {
   return id;
 }
 
+/** Puts a key file whose name comes before `id`, whoever's it says it is. */
+async function putKeyFileBefore(store: BlobStore, id: KeyId, keyFile: object, who: string): Promise<void> {
+  for (let i = 0;; i++) {
+    const added = await putKeyFile(store, JSON.stringify({ ...keyFile, username: `${who} ${i}` }));
+    if (added < id) return;
+    await store.remove({ kind: "key", name: added });
+  }
+}
+
 const ZEROS = "0".repeat(64);
 
 /** What helps where a key file is gone or damaged. */
@@ -194,6 +203,16 @@ Deno.test("the key that opened last is tried first, and remembered only where th
     assert.equal((await unlockMasterKey(store, "early", { memory })).keyId, early);
     assert.equal(kept, early);
   }
+});
+
+Deno.test("key files that ask for much work or memory are tried last, and keep nobody out", async () => {
+  const { store, repository: { keyId } } = await memoryRepository(world);
+  const keyFile = JSON.parse(new TextDecoder().decode(await store.get({ kind: "key", name: keyId })));
+  const dear = [...Array(5).fill({ N: 2 ** 18, r: 8, p: 8 }), { N: 2 ** 18, r: 8, p: 1 }];
+  for (const [i, parameters] of dear.entries()) {
+    await putKeyFileBefore(store, keyId, { ...keyFile, ...parameters }, `stranger ${i}`);
+  }
+  assert.equal((await unlockMasterKey(store, PASSWORD)).keyId, keyId);
 });
 
 Deno.test("no more than 20 key files are tried", async () => {
