@@ -157,7 +157,7 @@ class PacksRepair {
       const { signal } = this.#options;
       signal.throwIfAborted();
       if (await isSound(() => readPackHeader(this.#repository, { id, bytes: size }, signal)) === false) continue;
-      if (await isSound(() => confirmWhole(this.#repository, id, signal)) === false) damaged.push(id);
+      if (await isSound(() => confirmWhole(this.#repository, { id, bytes: size }, signal)) === false) damaged.push(id);
     }
     return damaged;
   }

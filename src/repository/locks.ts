@@ -177,7 +177,7 @@ export class LockReader {
 function foundLock({ id, content }: ReadLock, tools: LockTools): FoundLock {
   if (content instanceof LockedError) throw content;
   if (!(content instanceof IntegrityError)) return { id, lock: content, stale: staleReason(content, tools) };
-  const advice = 'if nobody is at work here, run "agent unlock --remove-all"';
+  const advice = 'if nobody is at work here, run "agent unlock --remove-all"; reading goes on with --no-lock';
   throw new IntegrityError(`Cannot tell who holds lock ${id}: ${content.message}; ${advice}`, { cause: content });
 }
 

@@ -167,8 +167,10 @@ async function headerOrFailure(
   signal: AbortSignal,
 ): Promise<PackHeader | IntegrityError | StoreError> {
   try {
-    if (!pack.isListed) await confirmWhole(repository, pack.id, signal);
-    return await readPackHeader(repository, pack, signal);
+    // The header first: what is none of our packs, however large, ends there.
+    const header = await readPackHeader(repository, pack, signal);
+    if (!pack.isListed) await confirmWhole(repository, pack, signal);
+    return header;
   } catch (error) {
     return error instanceof IntegrityError ? error : await failureOfFile(repository.store, error, signal);
   }

@@ -1,6 +1,7 @@
 /** `agent unlock`: remove locks that protect nobody any more. */
 import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
+import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
@@ -28,11 +29,7 @@ async function run(options: UnlockOptions, context: CliContext): Promise<void> {
   for (const { id, lock } of removed) {
     if (options.json) await writeJson(stdout, { removed: id, ...lock });
     else if (!options.quiet) {
-      const kind = lock.exclusive ? "exclusive" : "shared";
-      await writeLine(
-        stderr,
-        `Removed the ${kind} lock ${shortId(id)} of process ${lock.pid} on ${printable(lock.hostname)}`,
-      );
+      await writeLine(stderr, `Removed ${describeLock(lock)}, ${shortId(id)}`);
     }
   }
   if (removed.length === 0 && !options.json && !options.quiet) {
@@ -41,4 +38,10 @@ async function run(options: UnlockOptions, context: CliContext): Promise<void> {
       : "No stale locks to remove; --remove-all removes those of processes at work, too";
     await writeLine(stderr, none);
   }
+}
+
+/** A lock that cannot be read names no process. */
+function describeLock({ exclusive, pid, hostname }: Lock): string {
+  if (pid === 0) return "a lock that could not be read";
+  return `the ${exclusive ? "exclusive" : "shared"} lock of process ${pid} on ${printable(hostname)}`;
 }
