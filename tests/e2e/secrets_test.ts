@@ -47,6 +47,13 @@ Deno.test("the command of a put inherits no secret of the repository unless it i
 
   const passed = await environmentOfPut(box, "--pass-secrets");
   for (const [name, value] of Object.entries({ ...SECRETS, ...OTHERS })) assert.equal(passed.get(name), value);
+
+  const needing = ["put", "s", "-q", "--", "sh", "-c", 'test "$AWS_PROFILE"'];
+  assertFails(
+    await box.agent(needing, { env: { AWS_PROFILE: "backup" } }),
+    ExitCode.source,
+    /exited with 1; nothing was committed; it does not get AWS_PROFILE unless --pass-secrets is given\n$/,
+  );
 });
 
 Deno.test("a command that prints the password inherits no secret, and is told of where it fails for that", async () => {

@@ -200,8 +200,13 @@ async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise
 }
 
 /** Where progress shows the words of the command pass through here, so that neither is written into the other. */
-function startCommand(argv: readonly string[], { quiet, json }: PutOptions, { terminal }: CliContext) {
-  return commandSource(argv, { onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)) });
+function startCommand(argv: readonly string[], { quiet, json }: PutOptions, context: CliContext) {
+  const { terminal, withheldSecrets = [] } = context;
+  return commandSource(argv, {
+    onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)),
+    // No dump program needs a repository's password, but one may fetch from S3.
+    withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
+  });
 }
 
 const WAITING_STEP: ProgressStep = {

@@ -17,13 +17,15 @@ export interface CommandOptions {
    * sees the terminal that it may be.
    */
   readonly onStderr?: ((bytes: Uint8Array) => Promise<void>) | undefined;
+  /** Variables that it does not get and may need: told where it fails. */
+  readonly withheld?: readonly string[];
 }
 
 /**
  * Starts a command; its standard input is this process's own, and so is its standard error unless somebody takes that.
  * Throws `SourceError` where it cannot be started. `cancel` ends it, with force if it does not go by itself.
  */
-export function commandSource(argv: readonly string[], { onStderr }: CommandOptions = {}): JudgedSource {
+export function commandSource(argv: readonly string[], { onStderr, withheld = [] }: CommandOptions = {}): JudgedSource {
   const [program, ...args] = argv;
   const child = start(program!, args, onStderr === undefined ? "inherit" : "piped");
   const output = sourceOfStream(child.stdout);
@@ -49,7 +51,10 @@ export function commandSource(argv: readonly string[], { onStderr }: CommandOpti
       await words?.last();
       if (success) return;
       const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
-      throw new SourceError(`The command "${program}" ${how}; nothing was committed`);
+      const hint = withheld.length === 0
+        ? ""
+        : `; it does not get ${withheld.join(", ")} unless --pass-secrets is given`;
+      throw new SourceError(`The command "${program}" ${how}; nothing was committed${hint}`);
     },
   };
 }
