@@ -158,7 +158,7 @@ function helpCommand(program: Command): Command {
 function subcommandOf(command: Command, name: string): Command {
   const found = command.commands.find((child) => child.name() === name);
   if (found !== undefined) return found;
-  throw new UsageError(`There is no command "${commandLineOf(command)} ${name}"${nearestCommand(command, name)}`);
+  throw new UsageError(noSuchCommand(command, name));
 }
 
 function debugOption(): Option {
@@ -180,6 +180,9 @@ class CommandMistake extends Error {
 /** What commander has to say, in our words, and what to do about it. */
 function mistakeError({ command, reason }: CommandMistake): UsageError {
   if (reason.code === "commander.help") return new UsageError(missingCommand(command));
+  if (reason.code === "commander.unknownCommand") {
+    return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
+  }
   const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
@@ -200,9 +203,10 @@ function adviceFor(text: string, command: Command): string {
   return `; see "${commandLineOf(command)} --help"`;
 }
 
-function nearestCommand(command: Command, name: string): string {
+function noSuchCommand(command: Command, name: string): string {
   const names = command.commands.map((child) => child.name());
-  return didYouMean(name, names) || `; see "${commandLineOf(command)} --help"`;
+  const own = commandLineOf(command);
+  return `There is no command "${own} ${name}"${didYouMean(name, names) || `; see "${own} --help"`}`;
 }
 
 /** `agent key add` for that command. */
