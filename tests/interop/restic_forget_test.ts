@@ -3,16 +3,14 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
-import { systemClock } from "../../src/base/clock.ts";
 import type { BlobId } from "../../src/base/id.ts";
-import type { CliContext } from "../../src/cli/context.ts";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 import { type JsonRow, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
-import { fakeWorld, noise } from "../helpers/world.ts";
+import { noise } from "../helpers/world.ts";
 
 const RUNS_AT_ONCE = 3;
 const GENERATED_CASES = 48;
@@ -156,28 +154,9 @@ async function agentForget(
   box: Pick<Sandbox, "repo" | "join">,
   flags: readonly string[],
 ): Promise<{ exitCode: number; groups: JsonRow[] }> {
-  const pieces: Uint8Array[] = [];
-  const output = (keep: boolean) => ({
-    isTerminal: false,
-    columns: () => 80,
-    write: (bytes: Uint8Array) => {
-      if (keep) pieces.push(bytes.slice());
-      return Promise.resolve();
-    },
-  });
-  const context: CliContext = {
-    env: (name) => ({ AGENT_REPOSITORY: box.repo, AGENT_PASSWORD_FILE: box.join("password") })[name],
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout: output(true),
-    stderr: output(false),
-    world: { ...fakeWorld(), clock: systemClock },
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "0", commit: null, deno: "0", form: "source" },
-    askSecret: () => Promise.resolve(undefined),
-  };
-  const exitCode = await runCommandLine(["forget", "--json", ...flags], context);
-  return { exitCode, groups: jsonRows(new TextDecoder().decode(await new Blob(pieces as BlobPart[]).arrayBuffer())) };
+  const env = { AGENT_REPOSITORY: box.repo, AGENT_PASSWORD_FILE: box.join("password") };
+  const { exitCode, stdout } = await runInProcess(["forget", "--json", ...flags], { env });
+  return { exitCode, groups: jsonRows(stdout) };
 }
 
 interface JsonGroup {
