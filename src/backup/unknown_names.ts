@@ -1,5 +1,5 @@
 /** Names of series and hosts that no backup has: most likely mistyped, and never a reason to do nothing quietly. */
-import { nearestName } from "../base/nearest_name.ts";
+import { didYouMean } from "../base/nearest_name.ts";
 import type { Backup } from "./backup.ts";
 
 /** Whose backups are asked for; what is not given does not matter. */
@@ -17,10 +17,10 @@ export function unknownName(backups: readonly Pick<Backup, "series" | "host">[],
   if (backups.length === 0) return null;
   const series = new Set(backups.map((backup) => backup.series));
   const unknown = asked.series?.find((name) => ![...series].some((known) => isOrLiesBelow(known, name)));
-  if (unknown !== undefined) return `There is no backup of "${unknown}"; ${known(unknown, series)}`;
+  if (unknown !== undefined) return `There is no backup of "${unknown}"${meantOrKnown(unknown, series)}`;
   const hosts = new Set(backups.map(({ host }) => host));
   const host = asked.hosts?.find((name) => !hosts.has(name));
-  return host === undefined ? null : `There is no backup of the host "${host}"; ${known(host, hosts)}`;
+  return host === undefined ? null : `There is no backup of the host "${host}"${meantOrKnown(host, hosts)}`;
 }
 
 /** Whether a series is the one named or one below it. */
@@ -30,10 +30,13 @@ export function isOrLiesBelow(series: string, name: string): boolean {
 
 const MOST_SHOWN = 5;
 
-/** `did you mean "prod/shop"?`, or what there is where nothing is near. */
-function known(written: string, names: ReadonlySet<string>): string {
-  const nearest = nearestName(written, names);
-  if (nearest !== undefined) return `did you mean "${nearest}"?`;
+/** `; did you mean "prod/shop"?`, or what there is where nothing is near. */
+function meantOrKnown(written: string, names: ReadonlySet<string>): string {
+  return didYouMean(written, names) || `; ${list(names)}`;
+}
+
+/** `there are "prod/shop", "wiki"`, the first few of them. */
+function list(names: ReadonlySet<string>): string {
   const shown = [...names].sort().slice(0, MOST_SHOWN).map((name) => `"${name}"`).join(", ");
   const more = names.size > MOST_SHOWN ? ` and ${names.size - MOST_SHOWN} more` : "";
   return `there ${names.size === 1 ? "is" : "are"} ${shown}${more}`;

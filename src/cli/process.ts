@@ -145,8 +145,9 @@ function clearBeforeStops(line: TerminalLine): void {
 }
 
 /**
- * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. SIGHUP
- * is passed over: a backup outlives its terminal, and restic sends it to see whether a lock's holder is alive. What is told after such a request is no progress.
+ * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. The
+ * progress line is hidden from the first one on. SIGHUP is passed over: a backup outlives its terminal, and restic sends it
+ * to see whether a lock's holder is alive.
  */
 function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
   const controller = new AbortController();

@@ -160,7 +160,7 @@ function helpCommand(program: Command): Command {
 function subcommandOf(command: Command, name: string): Command {
   const found = command.commands.find((child) => child.name() === name);
   if (found !== undefined) return found;
-  throw new UsageError(`There is no command "${commandLineOf(command)} ${name}"${nearestCommand(command, name)}`);
+  throw new UsageError(noSuchCommand(command, name));
 }
 
 function debugOption(): Option {
@@ -182,8 +182,10 @@ class CommandMistake extends Error {
 /** What commander has to say, in our words, and what to do about it. */
 function mistakeError({ command, reason }: CommandMistake): UsageError {
   if (reason.code === "commander.help") return new UsageError(missingCommand(command));
-  const said = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
-  const text = command.parent === null ? withOurWord(said) : said;
+  if (reason.code === "commander.unknownCommand") {
+    return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
+  }
+  const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
   });
@@ -196,7 +198,7 @@ function missingCommand(command: Command): string {
   return `Say what "${name}" is to do: ${names.join(", ")}; "${name} --help" tells what they are`;
 }
 
-/** What other programs call our commands. */
+/** What other programs call our commands; by spelling alone `delete` would be taken for `release`. */
 const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   backup: "put",
   create: "put",
@@ -207,13 +209,6 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   snapshots: "ls",
 };
 
-/** Commander goes by spelling alone, and would take `delete` for `release`. */
-function withOurWord(text: string): string {
-  const [, word = ""] = /^unknown command '(.*?)'/.exec(text) ?? [];
-  if (!Object.hasOwn(WORDS_OF_OTHERS, word)) return text;
-  return `unknown command '${word}' (Did you mean ${WORDS_OF_OTHERS[word]}?)`;
-}
-
 /** Where commander itself has none. */
 function adviceFor(text: string, command: Command): string {
   if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes behind --";
@@ -221,9 +216,13 @@ function adviceFor(text: string, command: Command): string {
   return `; see "${commandLineOf(command)} --help"`;
 }
 
-function nearestCommand(command: Command, name: string): string {
+function noSuchCommand(command: Command, name: string): string {
   const names = command.commands.map((child) => child.name());
-  return didYouMean(name, names) || `; see "${commandLineOf(command)} --help"`;
+  const own = commandLineOf(command);
+  const advice = command.parent === null && Object.hasOwn(WORDS_OF_OTHERS, name)
+    ? `; did you mean "${WORDS_OF_OTHERS[name]}"?`
+    : didYouMean(name, names) || `; see "${own} --help"`;
+  return `There is no command "${own} ${name}"${advice}`;
 }
 
 /** `agent key add` for that command. */

@@ -1,6 +1,6 @@
 /** How far something is, as a line for people that fits a terminal and as an object for programs. */
 import { formatSize } from "../base/size.ts";
-import { cutToWidth, printable, widthOf } from "./terminal_text.ts";
+import { cutToWidth, printable, shortenName, widthOf } from "./terminal_text.ts";
 
 /** What is counted. */
 export type ProgressUnit = "bytes" | "indexes" | "packs" | "trees" | "backups" | "files";
@@ -71,7 +71,7 @@ export function progressText(state: ProgressState, columns: number): string {
   const name = printable(state.name);
   const room = columns - Math.min(widthOf(name), LEAST_NAME_COLUMNS) - ": ".length;
   const numbers = fit(fieldsOf(state), room);
-  const shown = cutMiddle(name, Math.max(1, columns - widthOf(numbers) - ": ".length));
+  const shown = shortenName(name, Math.max(1, columns - widthOf(numbers) - ": ".length));
   return cutToWidth(numbers === "" ? shown : `${shown}: ${numbers}`, columns);
 }
 
@@ -110,22 +110,6 @@ function fit(fields: readonly Field[], columns: number): string {
     said.reduce((least, wordings) => wordings[0]!.weight < least[0]!.weight ? wordings : least).shift();
   }
 }
-
-/** A name without its middle: of paths both ends tell them apart. */
-function cutMiddle(name: string, columns: number): string {
-  if (widthOf(name) <= columns || columns < 3) return cutToWidth(name, columns);
-  const tail: string[] = [];
-  let cells = 0;
-  for (const { segment } of [...graphemes.segment(name.slice(-columns))].reverse()) {
-    cells += widthOf(segment);
-    if (cells > Math.floor((columns - 1) / 2)) break;
-    tail.unshift(segment);
-  }
-  const end = tail.join("");
-  return cutToWidth(name, columns - widthOf(end)) + end;
-}
-
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** The total; where it is a guess that turned out too small nobody knows it. */
 function totalOf({ done, total, isEstimate }: ProgressStep): number | undefined {

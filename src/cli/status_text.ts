@@ -66,19 +66,11 @@ function isOverdue({ series, host }: SeriesStatus, { runType }: RunStatus, verdi
   );
 }
 
-/** An object of `statusJson`; null where an expectation of every series or host found none. */
-export interface StatusJson {
-  readonly series: string | null;
-  readonly host: string | null;
-  readonly runs: readonly unknown[];
-  readonly expectations: readonly unknown[];
-}
-
 /**
  * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
- * with objects of their own, without runs.
+ * with objects of their own, without runs. Series and host are null where an expectation of every one of them found none.
  */
-export function statusJson({ rows, verdicts }: StatusReport): StatusJson[] {
+export function statusJson({ rows, verdicts }: StatusReport) {
   const isOf = (verdict: ExpectationVerdict, { series, host }: SeriesStatus) =>
     verdict.series === series && verdict.host === host;
   const known = rows.map((row) => ({

@@ -3,7 +3,7 @@
  * out, names are shortened in the middle, texts go on in the line below. Numbers, ids and times are never cut, and a pipe
  * gets all of everything.
  */
-import { cutToWidth, padToWidth, printable, widthOf } from "./terminal_text.ts";
+import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "./terminal_text.ts";
 
 /** A column of a table. */
 export interface Column {
@@ -31,7 +31,6 @@ const LEAST_NAME_COLUMNS = 12;
 const LEAST_COLUMNS = 5;
 const LEAST_TEXT_COLUMNS = 10;
 const GAP = "  ";
-const ELLIPSIS = "…";
 const NOTHING = "-";
 
 /**
@@ -158,28 +157,6 @@ function linesOf(columns: readonly Measured[], row: readonly string[]): string[]
   });
   const height = cells.reduce((most, lines) => Math.max(most, lines.length), 1);
   return Array.from({ length: height }, (_, i) => line(columns, cells.map((lines) => lines[i] ?? "")));
-}
-
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
-
-/** A printable name in at most so many cells (3 or more): its middle gives way, for most names differ at their ends. */
-export function shortenName(name: string, columns: number): string {
-  if (widthOf(name) <= columns) return name;
-  const room = columns - widthOf(ELLIPSIS);
-  const head = takeCells([...graphemes.segment(name)].map(({ segment }) => segment), Math.ceil(room / 2));
-  const tail = takeCells([...graphemes.segment(name)].map(({ segment }) => segment).reverse(), Math.floor(room / 2));
-  return `${head.join("")}${ELLIPSIS}${tail.reverse().join("")}`;
-}
-
-function takeCells(characters: readonly string[], cells: number): string[] {
-  const taken: string[] = [];
-  let left = cells;
-  for (const character of characters) {
-    left -= widthOf(character);
-    if (left < 0) break;
-    taken.push(character);
-  }
-  return taken;
 }
 
 /**

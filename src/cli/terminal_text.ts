@@ -21,6 +21,9 @@ const MOST_UNITS_PER_CELL = 16;
 
 const ELLIPSIS = "…";
 
+/** An ellipsis with a character on either side. */
+const LEAST_SHORTENED_COLUMNS = 3;
+
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /**
@@ -56,6 +59,30 @@ export function cutToWidth(text: string, columns: number): string {
     kept += segment;
   }
   return kept + ELLIPSIS;
+}
+
+/**
+ * A printable name in at most so many cells (1 or more): its middle gives way, for most names, paths above all, differ at
+ * their ends. With less than 3 cells only its beginning is left.
+ */
+export function shortenName(name: string, columns: number): string {
+  if (widthOf(name) <= columns || columns < LEAST_SHORTENED_COLUMNS) return cutToWidth(name, columns);
+  const tail = endOf(name, Math.floor((columns - widthOf(ELLIPSIS)) / 2));
+  return cutToWidth(name, columns - widthOf(tail)) + tail;
+}
+
+/** The end of longer text in at most so many cells, without half a character. */
+function endOf(text: string, columns: number): string {
+  const end = text.slice(-columns * MOST_UNITS_PER_CELL);
+  let start = end.length;
+  let cells = 0;
+  for (const { segment, index } of [...graphemes.segment(end)].reverse()) {
+    cells += widthOf(segment);
+    const mayBeHalf = index === 0 && end.length < text.length;
+    if (cells > columns || mayBeHalf) break;
+    start = index;
+  }
+  return end.slice(start);
 }
 
 /** Printable text with spaces beside it, so that it takes so many cells; longer text stays as it is. */

@@ -1,4 +1,5 @@
 /** Where the streams of one session meet: their sealed chunks go into the same packs, one batch at a time. */
+import { Turn } from "../base/concurrency.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { saveTree } from "../backup/commit.ts";
@@ -26,7 +27,8 @@ export class SessionChunks {
   readonly #limits: PartLimits;
   readonly #sharedLimits: SharedPartLimits;
   readonly #counts = { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
-  #lastTurn: Promise<unknown> = Promise.resolve();
+  /** One at a time, so that no more than one full pack waits to be written, however many streams there are. */
+  readonly #turn = new Turn();
   /** How many more chunks may be listed in the tree of the series, and in memory until then. */
   #listable: number;
 
@@ -50,7 +52,7 @@ export class SessionChunks {
 
   /** Stores what is new of a batch and appends all of it to the list of its stream. Owns: the batch is of no use then. */
   async add(batch: SealedBatch, list: ContentListWriter): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turn.take(async () => {
       const heldBefore = list.heldChunks;
       await this.#add(batch, list);
       this.#sharedLimits.countHeld(list.heldChunks - heldBefore);
@@ -60,20 +62,13 @@ export class SessionChunks {
 
   /** The list of a stream that has ended. */
   async finish(list: ContentListWriter): Promise<StreamContent> {
-    return await this.#inTurn(async () => {
+    return await this.#turn.take(async () => {
       this.#sharedLimits.countHeld(-list.heldChunks);
       const content = await list.finish(Math.max(this.#listable, Math.min(FEW_CHUNKS, this.#limits.single)));
       if ("content" in content) this.#listable -= content.chunks;
       this.#sharedLimits.countLists(-1);
       return content;
     });
-  }
-
-  /** One at a time, so that no more than one full pack waits to be written, however many streams there are. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#lastTurn.then(work);
-    this.#lastTurn = turn.catch(() => {});
-    return await turn;
   }
 
   async #add({ ids, lengths, sealedLengths, compressed, sealed }: SealedBatch, list: ContentListWriter): Promise<void> {

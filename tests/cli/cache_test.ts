@@ -2,11 +2,10 @@
 import assert from "node:assert/strict";
 import { ExitCode, UsageError } from "../../src/base/errors.ts";
 import { cacheDirectory, cacheLimit } from "../../src/cli/cache_directory.ts";
-import type { CliContext, Output } from "../../src/cli/context.ts";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openMemoryStore } from "../../src/store/memory.ts";
 import { bytesOf, fileOf } from "../conformance/store_suite.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 import { fakeWorld, seededRandom } from "../helpers/world.ts";
 
 function environment(variables: Readonly<Record<string, string>>) {
@@ -32,37 +31,10 @@ Deno.test("the limit is 2 GiB unless a variable says otherwise", () => {
   assert.throws(() => cacheLimit(environment({ AGENT_CACHE_LIMIT: "much" })), UsageError);
 });
 
-class Collected implements Output {
-  readonly isTerminal = false;
-  text = "";
-
-  columns(): number {
-    return 100;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.text += new TextDecoder().decode(bytes);
-    return Promise.resolve();
-  }
-}
-
 /** Runs `agent cache` in a process that knows nothing but these variables. */
-async function runCache(args: readonly string[], variables: Readonly<Record<string, string>>) {
-  const stdout = new Collected();
-  const stderr = new Collected();
-  const context: CliContext = {
-    env: environment(variables),
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout,
-    stderr,
-    world: fakeWorld(),
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "test", commit: null, deno: "test", form: "source" },
-    askSecret: () => Promise.resolve(undefined),
-  };
-  const exitCode = await runCommandLine(["cache", ...args], context);
-  return { exitCode, stdout: stdout.text, stderr: stderr.text };
+async function runCache(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const { exitCode, stdout, stderr } = await runInProcess(["cache", ...args], { env, world: fakeWorld() });
+  return { exitCode, stdout, stderr };
 }
 
 const REPOSITORY = "ab".repeat(32);

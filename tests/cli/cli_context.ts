@@ -1,23 +1,9 @@
 /** A command's surroundings for tests: outputs that collect, a clock that the test sets, ticks that it makes. */
-import type { CliContext, Output } from "../../src/cli/context.ts";
+import type { CliContext } from "../../src/cli/context.ts";
 import { TerminalLine } from "../../src/cli/terminal_line.ts";
+import { Collected, contextWith } from "../helpers/command_line.ts";
 import { type FakeWorld, fakeWorld } from "../helpers/world.ts";
 import { Screen } from "./screen.ts";
-
-/** Text as it was written. */
-export class Collected implements Output {
-  readonly isTerminal = false;
-  text = "";
-
-  columns(): number {
-    return 80;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.text += new TextDecoder().decode(bytes);
-    return Promise.resolve();
-  }
-}
 
 /** A context whose standard error is a terminal of so many columns, or, without, collects. */
 export interface TestContext {
@@ -40,21 +26,13 @@ export function testContext({ terminal }: { readonly terminal?: number } = {}): 
   const [stdout, stderr] = [new Collected(), new Collected()];
   const ticking = new Set<{ readonly ms: number; readonly tick: () => void }>();
   const context: CliContext = {
-    env: () => undefined,
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout,
-    stderr: line?.guard(screen, { ownLines: true }) ?? stderr,
+    ...contextWith({ stdout, stderr: line?.guard(screen, { ownLines: true }) ?? stderr, world }),
     ...line && { line, terminal: line.guard(screen) },
     every(ms, tick) {
       const ticker = { ms, tick };
       ticking.add(ticker);
       return () => void ticking.delete(ticker);
     },
-    world,
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "test", commit: null, deno: "test", form: "source" },
-    askSecret: () => Promise.resolve(undefined),
   };
   const tick = async () => {
     await world.clock.advance(Math.max(0, ...[...ticking].map(({ ms }) => ms)));

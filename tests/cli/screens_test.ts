@@ -4,11 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { parseSeries } from "../../src/format/series.ts";
-import type { CliContext, Output } from "../../src/cli/context.ts";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { widthOf } from "../../src/cli/terminal_text.ts";
 import { openStore } from "../../src/store/built_in.ts";
 import { initRepository } from "../../src/repository/repository.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 import {
   accessTo,
   CHEAP_KDF,
@@ -24,40 +23,11 @@ const SCREENS = new URL("screens/", import.meta.url);
 const WIDTHS = [80, 120] as const;
 const HOUR_MS = 3_600_000;
 
-class Screen implements Output {
-  readonly isTerminal = true;
-  text = "";
-
-  constructor(readonly width: number) {}
-
-  columns(): number {
-    return this.width;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.text += new TextDecoder().decode(bytes);
-    return Promise.resolve();
-  }
-}
-
 /** What a command shows on a terminal of so many columns, the prompt included. */
 async function screenOf(args: readonly string[], width: number, world: FakeWorld, repository: string): Promise<string> {
-  const stdout = new Screen(width);
-  const stderr = new Screen(width);
-  const variables: Record<string, string> = { AGENT_REPOSITORY: repository, AGENT_PASSWORD: PASSWORD };
-  const context: CliContext = {
-    env: (name) => variables[name],
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout,
-    stderr,
-    world,
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "1.2.3", commit: null, deno: "2.9.6", form: "compiled" },
-    askSecret: () => Promise.resolve(undefined),
-  };
-  const exitCode = await runCommandLine(args, context);
-  const shown = `$ agent ${args.join(" ")}\n${stdout.text}${withoutProgress(stderr.text)}`;
+  const env = { AGENT_REPOSITORY: repository, AGENT_PASSWORD: PASSWORD };
+  const { exitCode, stdout, stderr } = await runInProcess(args, { env, terminal: width, world });
+  const shown = `$ agent ${args.join(" ")}\n${stdout}${withoutProgress(stderr)}`;
   return exitCode === 0 ? shown : `${shown}exit code ${exitCode}\n`;
 }
 

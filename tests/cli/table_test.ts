@@ -1,7 +1,7 @@
 /** Tables on terminals of any width, and beyond them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Column, formatTable, shortenName, wrapText } from "../../src/cli/table.ts";
+import { type Column, formatTable, wrapText } from "../../src/cli/table.ts";
 import { widthOf } from "../../src/cli/terminal_text.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -54,12 +54,6 @@ Deno.test("no line is wider than the terminal, no id is cut, no word broken", ()
     }),
     { seed: 10, numRuns: 300 },
   );
-});
-
-Deno.test("a name gives way in the middle", () => {
-  assert.equal(shortenName("prod/warehouse/europe/shop", 16), "prod/war…pe/shop");
-  assert.equal(shortenName("漢字漢字漢字漢字", 9), "漢字…漢字");
-  assert.equal(shortenName("short", 16), "short");
 });
 
 Deno.test("text breaks between words, and a longer word has a line of its own", () => {

@@ -1,7 +1,7 @@
 /** Text for terminals: what is escaped, how many cells it takes, where it is cut. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { cutToWidth, padToWidth, printable, widthOf } from "../../src/cli/terminal_text.ts";
+import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "../../src/cli/terminal_text.ts";
 
 /** Every kind that plays with a terminal, or with the reader. */
 const HOSTILE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -71,9 +71,13 @@ Deno.test("widths are those of graphemes", () => {
   ) assert.equal(widthOf(text), cells, text);
 });
 
+const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+function graphemesOf(text: string): string[] {
+  return [...segmenter.segment(text)].map(({ segment }) => segment);
+}
+
 Deno.test("cut text takes at most the cells there are, and its graphemes are those of the text", () => {
-  const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
-  const graphemesOf = (text: string) => [...segmenter.segment(text)].map(({ segment }) => segment);
   fc.assert(
     fc.property(hostileText, fc.integer({ min: 1, max: 20 }), (hostile, columns) => {
       const text = printable(hostile);
@@ -95,6 +99,33 @@ Deno.test("text of megabytes is cut to what can be shown, also where all of it i
   assert.equal(cutToWidth("👍🏽👍🏽", 3), "👍🏽…");
   assert.equal(cutToWidth("👍🏽👍🏽", 2), "…");
   assert.equal(cutToWidth("漢字", 4), "漢字");
+});
+
+Deno.test("a name gives way in the middle", () => {
+  assert.equal(shortenName("prod/warehouse/europe/shop", 16), "prod/war…pe/shop");
+  assert.equal(shortenName("漢字漢字漢字漢字", 9), "漢字…漢字");
+  assert.equal(shortenName("short", 16), "short");
+  assert.equal(shortenName("short", 2), "s…");
+  assert.equal(shortenName("a" + "\u0301".repeat(2 ** 20), 80), "…");
+  assert.equal(shortenName("x".repeat(2 ** 20), 5), "xx…xx");
+});
+
+Deno.test("a shortened name takes at most the cells there are, and both ends are those of the name", () => {
+  fc.assert(
+    fc.property(hostileText, fc.integer({ min: 1, max: 20 }), (hostile, columns) => {
+      const name = printable(hostile);
+      const shortened = shortenName(name, columns);
+      assert.ok(widthOf(shortened) <= columns);
+      if (shortened === name) return;
+      assert.ok(widthOf(name) > columns);
+      const at = shortened.indexOf("…");
+      const [head, tail] = [graphemesOf(shortened.slice(0, at)), graphemesOf(shortened.slice(at + 1))];
+      const all = graphemesOf(name);
+      assert.deepEqual(head, all.slice(0, head.length));
+      assert.deepEqual(tail, all.slice(all.length - tail.length));
+    }),
+    { seed: 20261128, numRuns: 1000 },
+  );
 });
 
 Deno.test("padding counts cells", () => {

@@ -4,6 +4,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openLocalStore } from "../../src/store/local.ts";
 import { withStore } from "../../src/repository/repository.ts";
 import { type Outcome, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { watched } from "../helpers/memory_limit.ts";
 import { sqlDump } from "../helpers/world.ts";
 import { addMillionBlobs, MALICIOUS_REPOSITORIES } from "../hostile/malicious_repositories.ts";
 
@@ -45,30 +46,10 @@ async function assertModest(box: Sandbox, args: readonly string[]): Promise<Outc
   const begun = performance.now();
   await using running = box.start(args);
   await running.closeInput();
-  let peakBytes = 0;
-  let isOver = false;
-  const watching = (async () => {
-    while (!isOver) {
-      peakBytes = Math.max(peakBytes, await peakOf(running.pid));
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  })();
-  const outcome = await running.outcome();
-  isOver = true;
-  await watching;
+  const { outcome, peakBytes } = await watched(running);
   const what = `agent ${args.join(" ")}: ${outcome.stderr.slice(0, 1000)}`;
   assert.ok(peakBytes < MOST_BYTES, `${peakBytes} bytes of memory, ${what}`);
   assert.ok(performance.now() - begun < MOST_MS, what);
   assert.doesNotMatch(outcome.stderr, /fault of the program/);
   return outcome;
-}
-
-/** The most memory that a process had at a time, in bytes; 0 where it is over. */
-async function peakOf(pid: number): Promise<number> {
-  try {
-    const status = await Deno.readTextFile(`/proc/${pid}/status`);
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
 }

@@ -61,7 +61,7 @@ programTest({
     await using box = await sandbox();
     const command = `"$AGENT" put s -- sh -c "sleep 600 >/dev/null & echo \\$! >pid; echo kept; echo word >&2"`;
     await using put = box.startProgram(script, ["-qefc", command, "/dev/null"], { SHELL: "/bin/bash" });
-    const pid = Number(await eventually("its pid", () => Deno.readTextFile(box.join("pid")).catch(() => undefined)));
+    const pid = await pidIn(box.join("pid"));
     try {
       const { exitCode, stdout } = await put.outcome();
       assert.equal(exitCode, ExitCode.done);
@@ -89,3 +89,9 @@ programTest({
     assert.equal((await put.outcome()).exitCode, ExitCode.done);
   },
 });
+
+/** The number that a shell writes into a file, once it is there with its line end: 0 would mean this very test. */
+async function pidIn(path: string): Promise<number> {
+  const read = () => Deno.readTextFile(path).catch(() => "");
+  return Number(await eventually("its pid", async () => /^[1-9]\d*\n$/.exec(await read())?.[0]));
+}

@@ -1,7 +1,9 @@
-/** The command line in this process: what it does with a given environment, without starting an executable. */
+/** The command line in this process: what it does with given surroundings, without starting an executable. */
+import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext, Output } from "../../src/cli/context.ts";
-import { runCommandLine } from "../../src/cli/program.ts";
+import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
+import { writeWarning } from "../../src/cli/warning.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
 import type { Outcome } from "./executable.ts";
@@ -13,60 +15,87 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
   /** What somebody types at the terminal, line by line; nobody is there by default. */
   readonly typed?: readonly Uint8Array[];
+  /** How many columns the terminal has that both outputs are; pipes by default. */
+  readonly terminal?: number;
+  /** The machine's clock and randomness by default, with passwords that cost next to nothing. */
+  readonly world?: World;
 }
 
 /** How a command ended, and what it asked for on the terminal. */
 export interface InProcessOutcome extends Outcome {
+  readonly exitCode: ExitCode;
   readonly questions: readonly string[];
 }
 
-/** Runs a command line to its end. Passwords cost next to nothing here. */
+/** Runs a command line to its end; warnings are on standard error, as the program writes them. */
 export async function runInProcess(args: readonly string[], around: Surroundings = {}): Promise<InProcessOutcome> {
-  const [stdout, stderr] = [new Collected(), new Collected()];
+  const [stdout, stderr] = [new Collected(around.terminal), new Collected(around.terminal)];
   const questions: string[] = [];
   const typed = [...around.typed ?? []];
   const envBytes = (name: string) => {
     const value = around.env?.[name];
     return typeof value === "string" ? new TextEncoder().encode(value) : value;
   };
-  const world: World & { readonly kdf: typeof CHEAP_KDF } = {
-    ...fakeWorld(),
-    clock: systemClock,
-    randomBytes: systemRandomBytes,
-    kdf: CHEAP_KDF,
+  const world: World = {
+    onProblem: ({ message }) => void writeWarning(message, { json: asksForJson(args) }, stderr),
+    ...around.world ?? ownWorld(),
   };
-  const context: CliContext = {
+  const exitCode = await runCommandLine(args, {
+    ...contextWith({ stdout, stderr, world }),
     env: (name) => {
       const bytes = envBytes(name);
       return bytes && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     },
     envBytes,
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout,
-    stderr,
-    world,
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "test", commit: null, deno: "test", form: "source" },
     askSecret: (question) => {
       questions.push(question);
       return Promise.resolve(typed.shift());
     },
-  };
-  const exitCode = await runCommandLine(args, context);
+  });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };
 }
 
-class Collected implements Output {
-  readonly isTerminal = false;
+/** A context with these outputs in this world: no variable is set, nothing comes in, and nobody answers. */
+export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world">): CliContext {
+  return {
+    ...parts,
+    env: () => undefined,
+    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
+    signal: new AbortController().signal,
+    commandLine: undefined,
+    version: { version: "test", commit: null, deno: "test", form: "source" },
+    askSecret: () => Promise.resolve(undefined),
+  };
+}
+
+/** Text as it was written. */
+export class Collected implements Output {
+  readonly isTerminal: boolean;
   text = "";
+  readonly #columns: number;
+
+  /** A terminal of so many columns; without, a pipe. */
+  constructor(terminal?: number) {
+    this.isTerminal = terminal !== undefined;
+    this.#columns = terminal ?? 80;
+  }
 
   columns(): number {
-    return 80;
+    return this.#columns;
   }
 
   write(bytes: Uint8Array): Promise<void> {
     this.text += new TextDecoder().decode(bytes);
     return Promise.resolve();
   }
+}
+
+function ownWorld(): World {
+  const world: World & { readonly kdf: typeof CHEAP_KDF } = {
+    ...fakeWorld(),
+    clock: systemClock,
+    randomBytes: systemRandomBytes,
+    kdf: CHEAP_KDF,
+  };
+  return world;
 }

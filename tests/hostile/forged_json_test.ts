@@ -5,8 +5,8 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import { initRepository } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, fakeWorld, noise, PASSWORD, putBytes } from "../helpers/world.ts";
-import { runHere } from "./command_line.ts";
 import { FORGED_KINDS, Forgery } from "./forged_files.ts";
 import { mutate, randomNumbers } from "./json_mutation.ts";
 
@@ -22,6 +22,11 @@ for (const night of [1, 2]) {
   await WORLD.clock.advance(86_400_000);
 }
 const FORGERY = await Forgery.of(REPOSITORY);
+
+function runHere(args: readonly string[]) {
+  const env = { AGENT_REPOSITORY: FOLDER, AGENT_PASSWORD: PASSWORD };
+  return runInProcess(args, { env, world: { ...fakeWorld("command line"), randomBytes: systemRandomBytes } });
+}
 
 /** What changes nothing. */
 const COMMANDS: readonly (readonly string[])[] = [
@@ -75,7 +80,7 @@ for (const [number, kind] of FORGED_KINDS.entries()) {
       try {
         const commands = round % EVERY === 0 ? [...COMMANDS, ...SLOW_COMMANDS] : COMMANDS;
         for (const args of commands) {
-          const { exitCode, stderr } = await runHere(FOLDER, args);
+          const { exitCode, stderr } = await runHere(args);
           const where = `round ${round}, agent ${args.join(" ")}: ${stderr.slice(0, 2000)}\nof ${
             forged.slice(0, 1500)
           }`;
@@ -86,7 +91,7 @@ for (const [number, kind] of FORGED_KINDS.entries()) {
         await FORGERY.mend();
       }
     }
-    assert.equal((await runHere(FOLDER, ["check", "--no-lock"])).exitCode, ExitCode.done, "mended");
+    assert.equal((await runHere(["check", "--no-lock"])).exitCode, ExitCode.done, "mended");
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   });
 }

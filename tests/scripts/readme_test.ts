@@ -1,12 +1,9 @@
 /** The README is true: what it tells people to type exists, and its tables are those of the program. */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { join, resolve } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
-import type { CliContext, Output } from "../../src/cli/context.ts";
-import { runCommandLine } from "../../src/cli/program.ts";
 import { GUARD_FORMATS } from "../../src/guard/guard.ts";
-import { fakeWorld } from "../helpers/world.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 const README = await Deno.readTextFile(join(ROOT, "README.md"));
@@ -31,8 +28,8 @@ interface Help {
 }
 
 async function helpOf(command: readonly string[]): Promise<Help> {
-  const { code, text } = await runAgent([...command, "--help"]);
-  assert.equal(code, ExitCode.done, `agent ${command.join(" ")} --help`);
+  const { exitCode, stdout: text } = await runInProcess([...command, "--help"]);
+  assert.equal(exitCode, ExitCode.done, `agent ${command.join(" ")} --help`);
   const [, list = ""] = text.split("\nCommands:\n");
   return {
     text,
@@ -40,32 +37,6 @@ async function helpOf(command: readonly string[]): Promise<Help> {
     commands: [...list.split("\n\n")[0]!.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name!)
       .filter((name) => name !== "help"),
   };
-}
-
-/** Runs a command line in this process, in a world without a repository. */
-async function runAgent(args: readonly string[]): Promise<{ code: number; text: string }> {
-  const pieces: Uint8Array[] = [];
-  const output: Output = {
-    isTerminal: false,
-    columns: () => 80,
-    write: (bytes) => {
-      pieces.push(bytes.slice());
-      return Promise.resolve();
-    },
-  };
-  const context: CliContext = {
-    env: () => undefined,
-    stdin: { isTerminal: false, read: () => Promise.resolve(null) },
-    stdout: output,
-    stderr: output,
-    world: fakeWorld(),
-    signal: new AbortController().signal,
-    commandLine: undefined,
-    version: { version: "0", commit: null, deno: "0", form: "source" },
-    askSecret: () => Promise.resolve(undefined),
-  };
-  const code = await runCommandLine(args, context);
-  return { code, text: Buffer.concat(pieces).toString() };
 }
 
 /** Every `agent …` in code: in blocks between pipes and the like, without comments, and in spans within prose. */

@@ -88,7 +88,7 @@ async function sectionOf(
  * below belong to it and are passed over, as the settings of single services are (AWS SDKs and Tools Reference Guide,
  * "Shared config and credentials files"; blanks and colons as Python's configparser takes them).
  */
-export function parseProfiles(text: string): Map<string, Map<string, string>> {
+function parseProfiles(text: string): Map<string, Map<string, string>> {
   const profiles = new Map<string, Map<string, string>>();
   let values: Map<string, string> | undefined;
   let depth: number | undefined;
