@@ -100,7 +100,7 @@ async function filesOfTree(repository: IndexedRepository, backup: Backup): Promi
   for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
     if (node.type !== "file") continue;
     const { size, content } = node;
-    // The node itself is several times as large, and there may be 300,000.
+    // The node itself is several times as large, and there may be 200,000.
     files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;

@@ -44,7 +44,7 @@ export interface WalkedFile {
 }
 
 /** How much of a backup without a manifest is listed: a small tree may stand for any number of files. */
-const MOST_WALKED_NODES = 300_000;
+const MOST_WALKED_NODES = 200_000;
 /** Nodes of the trees that a walk keeps because it may meet them again. */
 const KEPT_NODES = 20_000;
 
@@ -58,7 +58,7 @@ interface WalkStep {
 
 /**
  * Every node below a tree that is no directory, depth first in the order of the trees. Throws `IntegrityError` where trees
- * lie too deep in each other, or stand for more than 300,000 files and directories.
+ * lie too deep in each other, or stand for more than 200,000 files and directories.
  */
 export async function* walkFiles(repository: IndexedRepository, root: BlobId): AsyncGenerator<WalkedFile> {
   const trees = new KeptTrees(repository);

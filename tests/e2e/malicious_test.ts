@@ -10,7 +10,6 @@ import { addMillionBlobs, MALICIOUS_REPOSITORIES } from "../hostile/malicious_re
 
 const DUMP = sqlDump(300, "malicious");
 const MOST_BYTES = 400 * 10 ** 6;
-const MOST_MS = 60_000;
 
 for (const { name, spoil, isGoodReadable, finding } of MALICIOUS_REPOSITORIES) {
   Deno.test(`a repository with ${name} is listed, read and checked within 400 MB`, async () => {
@@ -41,15 +40,13 @@ Deno.test("an index of a million blobs opens", async () => {
   ]);
 });
 
-/** Runs the agent to its end; fails the test where it takes too much memory or time, or takes the harm for its own fault. */
+/** Runs the agent to its end; fails the test where it takes too much memory, never ends, or takes the harm for its own fault. */
 async function assertModest(box: Sandbox, args: readonly string[]): Promise<Outcome> {
-  const begun = performance.now();
   await using running = box.start(args);
   await running.closeInput();
   const { outcome, peakBytes } = await watched(running);
   const what = `agent ${args.join(" ")}: ${outcome.stderr.slice(0, 1000)}`;
   assert.ok(peakBytes < MOST_BYTES, `${peakBytes} bytes of memory, ${what}`);
-  assert.ok(performance.now() - begun < MOST_MS, what);
   assert.doesNotMatch(outcome.stderr, /fault of the program/);
   return outcome;
 }
