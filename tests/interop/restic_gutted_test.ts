@@ -45,10 +45,10 @@ async function assertGutted(box: Sandbox, ids: readonly string[], damage: RegExp
 
   const [status] = await box.json(["status"]);
   const [run] = status!.runs as JsonRow[];
-  deepEqual([run!.id, run!.health, run!.broken, run!.next], [ids[0], "ok", 1, "full"]);
+  deepEqual([run!.id, run!.health, run!.broken, run!.next], [ids[0], "unjudged", 1, "full"]);
   const overdue = await box.agent(["status", "--expect", "prod/shop=26h"]);
   equal(overdue.exitCode, ExitCode.overdue);
-  match(overdue.stdout, /^OVERDUE prod\/shop@.*\n(?:.*\n)*.* overdue, ok, 1 newer broken$/m);
+  match(overdue.stdout, /^OVERDUE prod\/shop@.*\n(?:.*\n)*.* overdue, not judged, 1 newer broken$/m);
   await box.ok(["status", "--expect", "prod/shop=31h"]);
 
   const chain = await box.json(["chain", "prod/shop@" + ids[1]]);
@@ -171,7 +171,10 @@ programTest({
     const [, row] = await box.json(["ls"]);
     deepEqual([row!.id, row!.host, row!.started, row!.finished], [ahead, "db1", "2026-03-02T04:00:00Z", null]);
     const UTC = { TZ: "UTC" };
-    match(await box.ok(["show", "prod/shop"], { env: UTC }), /^host +db1\nstarted +2026-03-02 04:00:00\nfinished +-$/m);
+    match(
+      await box.ok(["show", "prod/shop"], { env: UTC }),
+      /^host +db1\nstarted +2026-03-02 04:00:00 \+00:00\nfinished +-$/m,
+    );
     await box.ok(["verify", "prod/shop@2026-03-02T04:00:00Z"]);
     const [status] = await box.json(["status"]);
     deepEqual((status!.runs as JsonRow[]).map(({ id, inFuture }) => [id, inFuture]), [[ahead, 0]]);
