@@ -3,7 +3,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { startAgentServer } from "../helpers/agent_server.ts";
 import { makeCertificate } from "../helpers/certificates.ts";
-import { bulkNoise, emptySandbox, type Sandbox } from "../helpers/executable.ts";
+import { bulkNoise, emptySandbox, jsonRows, type Sandbox } from "../helpers/executable.ts";
 import { forwarding, withHttpServer } from "../helpers/http_server.ts";
 import { programTest } from "../helpers/programs.ts";
 import {
@@ -62,9 +62,11 @@ async function initPutGet(client: Sandbox, box: Sandbox, ...repository: string[]
   await client.ok(["init"]);
   await cheapenServedRepository(box, ...repository);
   const [first] = await client.json(["put", "prod/shop"], { stdin: FIRST });
-  const [second] = await client.json(["put", "prod/shop"], { stdin: SECOND });
-  deepEqual([first!.level, second!.level], [0, 1]);
-  equal(Number(second!.bytesAdded) < Number(first!.bytesAdded) / 2, true);
+  const { stdout, stderr } = await client.agent(["put", "prod/shop", "--json"], { stdin: SECOND });
+  const [second] = jsonRows(stdout);
+  deepEqual([first!.level, second!.level], [0, 1], stderr);
+  const added = `${second!.bytesAdded} bytes after ${first!.bytesAdded}: ${stderr}`;
+  equal(Number(second!.bytesAdded) < Number(first!.bytesAdded) / 2, true, added);
   await assertHolds(client, "prod/shop", SECOND);
   deepEqual((await client.json(["ls"])).map(({ id, level }) => [id, level]), [[first!.id, 0], [second!.id, 1]]);
   await client.ok(["check", "--read-data"]);
