@@ -24,7 +24,11 @@ export class Tmux implements AsyncDisposable {
     const terminal = new Tmux(tmux, box);
     const shell = "exec env PS1='> ' bash --norc --noprofile -i";
     const size = ["-x", String(columns), "-y", String(ROWS)];
-    await terminal.#run(["-f", "/dev/null", "new-session", "-d", ...size, shell], { LC_ALL: "C.UTF-8", ...env });
+    await terminal.#run(["-f", "/dev/null", "new-session", "-d", ...size, shell], {
+      LC_ALL: "C.UTF-8",
+      SHELL: "/bin/bash", // an account such as nobody has none of its own
+      ...env,
+    });
     await terminal.shows(/^>$/m);
     await terminal.#run(["set-option", "-g", "window-size", "manual"]);
     return terminal;
