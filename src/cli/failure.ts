@@ -2,7 +2,7 @@
 import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, OverdueError } from "../base/errors.ts";
 import { osCode } from "../store/local_errors.ts";
 import type { CliContext } from "./context.ts";
-import { printable, writeJson, writeLine } from "./output.ts";
+import { writeJson, writeLine } from "./output.ts";
 
 /** How to tell. */
 export interface FailureStyle {
@@ -25,7 +25,7 @@ export async function reportFailure(
     const { exitCode: code, code: kind } = error;
     await writeJson(stderr, { message_type: "exit_error", code, kind, message: error.message });
   } else if (!(error instanceof OverdueError)) {
-    await writeLine(stderr, `agent: ${printable(error.message.replaceAll("\n", " "))}`);
+    await writeLine(stderr, `agent: ${error.message.replaceAll("\n", " ")}`);
   }
   if (style.debug) { for (const line of stackLines(error)) await writeLine(stderr, line); }
   return error.exitCode;

@@ -4,7 +4,7 @@ import { timestampToDate } from "../format/time.ts";
 import { setHold } from "../ops/hold.ts";
 import { backupJson } from "./backup_json.ts";
 import type { CliContext } from "./context.ts";
-import { formatTime, printable, writeJson, writeLine } from "./output.ts";
+import { formatTime, writeJson, writeLine } from "./output.ts";
 import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
 
 /** Puts a backup on hold, or lets it go, and says so. */
@@ -18,7 +18,7 @@ export async function runHold(
   if (options.json) return await writeJson(stdout, backupJson(backup));
   if (options.quiet) return;
   const { series, id, started } = backup;
-  const name = `${printable(series)} ${shortId(id)} of ${formatTime(timestampToDate(started))}`;
+  const name = `${series} ${shortId(id)} of ${formatTime(timestampToDate(started))}`;
   const held = isUnchanged ? "is already on hold" : "is on hold";
   const released = isUnchanged ? "was not on hold" : "is no longer on hold";
   await writeLine(stderr, `${name} ${request.hold ? held : released}`);

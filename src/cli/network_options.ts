@@ -6,7 +6,7 @@ import { parseSize } from "../base/size.ts";
 import type { NetworkOptions, Proxies } from "../store/http/client.ts";
 import type { Retry } from "../store/retry.ts";
 import type { CliContext } from "./context.ts";
-import { printable, writeJson, writeLine } from "./output.ts";
+import { writeJson, writeLine } from "./output.ts";
 import { collect } from "./repeated_option.ts";
 import { readTextFile } from "./text_file.ts";
 
@@ -104,7 +104,7 @@ export function retryTeller(
     if (quiet || delayMs < SILENT_DELAY_MS) return;
     const { message, code: kind } = error;
     if (json) void writeJson(stderr, { message_type: "retry", kind, message, failures, delayMs });
-    else void writeLine(stderr, `agent: ${printable(message)} (next try in ${formatDuration(delayMs)})`);
+    else void writeLine(stderr, `agent: ${message} (next try in ${formatDuration(delayMs)})`);
   };
 }
 

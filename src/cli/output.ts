@@ -5,7 +5,7 @@ import { type Column, formatTable, wrapText } from "./table.ts";
 import { printable } from "./terminal_text.ts";
 
 export { formatLocalTime as formatTime } from "../base/local_time.ts";
-export { type Column, printable };
+export type { Column };
 
 const encoder = new TextEncoder();
 

@@ -9,7 +9,7 @@ import type { CliContext, Output, VersionInfo } from "./context.ts";
 import { reportFailure } from "./failure.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
-import { printable, writeLine } from "./output.ts";
+import { writeLine } from "./output.ts";
 import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
 import { hasJobControl, isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "./program.ts";
@@ -112,7 +112,7 @@ function every(ms: number, tick: () => void): () => void {
 
 /** Who is waited for; what the message advises to do is being done. */
 function waitingText({ message }: LockedError): string {
-  return `agent: waiting: ${printable(message.split("; ")[0]!)}`;
+  return `agent: waiting: ${message.split("; ")[0]!}`;
 }
 
 function identity() {

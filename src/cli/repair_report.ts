@@ -7,7 +7,7 @@ import type { PackRepair } from "../ops/repair_packs.ts";
 import type { DamagedBackup, SnapshotRepair } from "../ops/repair_snapshots.ts";
 import type { IndexRepair } from "../repository/repair_index.ts";
 import type { CliContext, Output } from "./context.ts";
-import { formatCount, formatTime, printable, writeJson, writeParagraph } from "./output.ts";
+import { formatCount, formatTime, writeJson, writeParagraph } from "./output.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_report.ts";
 
@@ -42,7 +42,7 @@ export async function reportIndexRepair(
   for (const { id, reason } of repair.unreadableFiles) {
     await writeParagraph(
       stdout,
-      printable(`Index ${id} stays, as packs that cannot be read may be listed nowhere else: ${reason}`),
+      `Index ${id} stays, as packs that cannot be read may be listed nowhere else: ${reason}`,
     );
   }
   for (const id of repair.missingPacks) await writeParagraph(stdout, `Pack ${id} is gone`);
@@ -51,7 +51,7 @@ export async function reportIndexRepair(
   }
   for (const id of repair.addedPacks) await writeParagraph(stdout, `Pack ${id} was in no index`);
   for (const { id, reason } of repair.unreadablePacks) {
-    await writeParagraph(stdout, printable(`Pack ${id} stays as it is: ${reason}`));
+    await writeParagraph(stdout, `Pack ${id} stays as it is: ${reason}`);
   }
   if (quiet) return;
   const { filesRemoved, filesWritten, filesKept, packs, addedPacks, correctedPacks, unreadablePacks } = repair;
@@ -97,7 +97,7 @@ async function writePackRepair(
     const count = formatCount(blobsLost, "blob");
     if (state === "sound") await writeParagraph(stdout, `Pack ${id} is sound and stays`);
     else if (state === "unreadable") {
-      await writeParagraph(stdout, printable(`Pack ${id} cannot be read and stays: ${reason}`));
+      await writeParagraph(stdout, `Pack ${id} cannot be read and stays: ${reason}`);
     } else if (state === "missing") await writeParagraph(stdout, `Pack ${id} is gone with its ${count}`);
     else await writeParagraph(stdout, `Pack ${id}: ${formatCount(blobsSaved, "blob")} saved, ${count} not`);
   }
@@ -151,11 +151,11 @@ async function writeSnapshotRepair(
     const started = formatTime(timestampToDate(backup.started));
     await writeParagraph(
       stdout,
-      printable(`Damaged: ${backup.series}@${shortId(backup.id)} of ${started} on ${backup.host}`),
+      `Damaged: ${backup.series}@${shortId(backup.id)} of ${started} on ${backup.host}`,
     );
-    for (const loss of losses) await writeParagraph(stdout, printable(`  ${describeLoss(loss, MOST_RANGES)}`));
+    for (const loss of losses) await writeParagraph(stdout, `  ${describeLoss(loss, MOST_RANGES)}`);
     if (moreLosses > 0) await writeParagraph(stdout, `  ${describeMore(moreLosses)}`);
-    await writeParagraph(stdout, printable(`  ${restText(backup, dryRun)}`));
+    await writeParagraph(stdout, `  ${restText(backup, dryRun)}`);
   }
   for (const id of unreadableForgotten) {
     await writeParagraph(stdout, `Snapshot ${id} could not be read and ${dryRun ? "would be" : "is"} removed`);

@@ -5,6 +5,7 @@
  * The cursor stays at the beginning of the line. A terminal that is made narrower breaks the line, and then all of it lies
  * from the cursor on, whether the terminal moves text to where it fits (tmux, most windows) or not (xterm).
  */
+import { Turn } from "../base/concurrency.ts";
 import type { Output } from "./context.ts";
 import { cutToWidth, widthOf } from "./terminal_text.ts";
 
@@ -40,7 +41,7 @@ export class TerminalLine {
   readonly #terminal: Output;
   readonly #isForeground: () => boolean;
   /** All writes, one after the other. */
-  #lastWrite: Promise<unknown> = Promise.resolve();
+  readonly #writes = new Turn();
   #isDrawing = false;
   #shown: { readonly beside: boolean } | undefined;
   #isAtLineStart = true;
@@ -57,14 +58,14 @@ export class TerminalLine {
   draw(text: (columns: number) => string, { beside = false }: LineStyle = {}): void {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
-    void this.#inOrder(async () => {
+    void this.#writes.take(async () => {
       if (this.#hidden === 0 && this.#isAtLineStart && this.#isForeground()) await this.#drawNow(text, beside);
     }).finally(() => this.#isDrawing = false);
   }
 
   /** Takes the line away. */
   async clear(): Promise<void> {
-    await this.#inOrder(() => this.#clearNow());
+    await this.#writes.take(() => this.#clearNow());
   }
 
   /** Takes it away until `show` was called as often. */
@@ -84,7 +85,7 @@ export class TerminalLine {
       ...output,
       columns: () => output.columns(),
       write: (bytes) =>
-        this.#inOrder(async () => {
+        this.#writes.take(async () => {
           await this.#clearNow();
           if (ownLines && !this.#isAtLineStart) await this.#write("\n");
           if (bytes.length > 0) this.#isAtLineStart = bytes.at(-1) === LINE_FEED;
@@ -112,11 +113,5 @@ export class TerminalLine {
   /** A terminal that is gone stops nothing. */
   async #write(text: string): Promise<void> {
     await this.#terminal.write(encoder.encode(text)).catch(() => {});
-  }
-
-  #inOrder(write: () => Promise<void>): Promise<void> {
-    const written = this.#lastWrite.then(write);
-    this.#lastWrite = written.catch(() => {});
-    return written;
   }
 }

@@ -6,7 +6,7 @@ import { IntegrityError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
 import { findSeriesNodes, readManifest } from "../backup/contents.ts";
-import { type Difference, snapshotDifferences, wordsOf } from "../backup/summary.ts";
+import { snapshotDifferences, wordsOf } from "../backup/summary.ts";
 import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../backup/tree_contents.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { sidecarPath } from "../format/series.ts";
@@ -52,7 +52,7 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
   const { repository, findings, streams } = context;
   const manifest = await readManifest(repository, backup);
   if (manifest === null || !isOf(manifest, backup)) return;
-  for (const difference of snapshotDifferences(backup, manifest)) addDifference(context, backup, difference);
+  for (const difference of snapshotDifferences(backup, manifest)) addSaying(context, backup, wordsOf(difference));
   if (backup.info !== null) await checkModified(context, backup, backup.info.modified);
   const reader = new NodeReader(repository, backup.snapshot.tree);
   for (const expected of manifest.files) {
@@ -73,29 +73,23 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
   if (backup.info !== null) await checkUnlisted(context, backup, manifest);
 }
 
-function addDifference({ findings }: TreeCheckContext, backup: Backup, difference: Difference): void {
+/** Adds that the snapshot says something else than what it names: `size 12, its manifest 10`. */
+function addSaying({ findings }: TreeCheckContext, backup: Backup, words: string): void {
   const { snapshotId } = backup;
   findings.error({
     kind: "snapshot",
     id: snapshotId,
     snapshots: [snapshotId],
-    text: `Snapshot ${snapshotId} of ${nameOfBackup(backup)} says ${wordsOf(difference)}`,
+    text: `Snapshot ${snapshotId} of ${nameOfBackup(backup)} says ${words}`,
     advice: FORGET_BACKUP,
   });
 }
 
 /** The snapshot says when its streams last changed, which the tree says of their directory. */
 async function checkModified(context: TreeCheckContext, backup: Backup, modified: Rfc3339): Promise<void> {
-  const { snapshotId } = backup;
   const { streams } = await findSeriesNodes(context.repository, backup);
   if (streams === undefined || compareTimestamps(streams.mtime, modified) === 0) return;
-  context.findings.error({
-    kind: "snapshot",
-    id: snapshotId,
-    snapshots: [snapshotId],
-    text: `Snapshot ${snapshotId} of ${nameOfBackup(backup)} says modified ${modified}, its tree ${streams.mtime}`,
-    advice: FORGET_BACKUP,
-  });
+  addSaying(context, backup, `modified ${modified}, its tree ${streams.mtime}`);
 }
 
 /** One finding for all of them, as there may be any number. */

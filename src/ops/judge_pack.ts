@@ -11,7 +11,7 @@ import type { Room } from "../base/room.ts";
 import type { PackedBlob } from "../format/blob.ts";
 import { blobSizeProblem } from "../format/limits.ts";
 import { plaintextLength } from "../format/pack_header.ts";
-import { type RunVerdict, verifyRequest } from "../pipeline/pack_verification.ts";
+import { idsOf, type RunVerdict, verifyRequest } from "../pipeline/pack_verification.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
 import { packError } from "../repository/blob_reader.ts";
 import type { DescribedPack } from "../repository/check_index.ts";
@@ -178,12 +178,6 @@ class PackReading {
 /** Bytes that a run takes until it is verified: as it was read, decrypted, and its largest blob as plaintext. */
 function memoryOf({ length, blobs }: Run): number {
   return 2 * length + blobs.reduce((most, blob) => Math.max(most, plaintextLength(blob)), 0);
-}
-
-function idsOf(blobs: readonly PackedBlob[]): Uint8Array {
-  const ids = new Uint8Array(blobs.length * ID_BYTES);
-  blobs.forEach(({ id }, i) => ids.set(id, i * ID_BYTES));
-  return ids;
 }
 
 function nameOf({ type, id }: PackedBlob): string {

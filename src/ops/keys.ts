@@ -83,9 +83,9 @@ async function addNewKey(
   newPassword: NewPassword,
   world: World,
 ): Promise<KeyId> {
-  let before: ReadonlySet<string> | undefined;
+  let before: readonly KeyId[] | undefined;
   try {
-    before = await keyNames(store);
+    before = await listKeyIds(store);
     await lock.confirmHeld();
     return await addKey(store, keys, newPassword.password, worldOfKey(newPassword, world));
   } catch (error) {
@@ -95,17 +95,13 @@ async function addNewKey(
 }
 
 /** Whether it is certain that no key was added: none is on its way any more, and none is there that was not before. */
-async function isNothingAdded(store: BlobStore, before: ReadonlySet<string>, error: unknown): Promise<boolean> {
+async function isNothingAdded(store: BlobStore, before: readonly KeyId[], error: unknown): Promise<boolean> {
   if (error instanceof StoreError && error.retryable) return false;
   try {
-    return [...await keyNames(store)].every((name) => before.has(name));
+    return (await listKeyIds(store)).every((id) => before.includes(id));
   } catch {
     return false; // a store that does not say is not certain
   }
-}
-
-async function keyNames(store: BlobStore): Promise<ReadonlySet<string>> {
-  return new Set(await Array.fromAsync(store.list("key"), ({ name }) => name));
 }
 
 function withLocked<T>(

@@ -37,14 +37,19 @@ export interface VerifyTools {
 
 /** These blobs, which lie one behind the other, as a `VerifyRequest` has them. */
 export function verifyRequest(bytes: Uint8Array<ArrayBuffer>, blobs: readonly PackedBlob[]): VerifyRequest {
-  const ids = new Uint8Array(blobs.length * ID_BYTES);
-  blobs.forEach(({ id }, i) => ids.set(id, i * ID_BYTES));
   return {
     bytes,
-    ids,
+    ids: idsOf(blobs),
     lengths: Uint32Array.from(blobs, ({ length }) => length),
     uncompressedLengths: Uint32Array.from(blobs, ({ uncompressedLength }) => uncompressedLength),
   };
+}
+
+/** The ids of blobs one behind the other, 32 bytes each. */
+export function idsOf(blobs: readonly PackedBlob[]): Uint8Array<ArrayBuffer> {
+  const ids = new Uint8Array(blobs.length * ID_BYTES);
+  blobs.forEach(({ id }, i) => ids.set(id, i * ID_BYTES));
+  return ids;
 }
 
 /** Verifies a run; damage is the answer, not an error. */

@@ -99,7 +99,8 @@ export function clientOf(remoteAddress: string | undefined): string {
   return `${all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":")}::/64`;
 }
 
-function isHere(client: string): boolean {
+/** Whether a client, as `clientOf` tells it, is on this machine: a proxy here speaks for many. */
+export function isHere(client: string): boolean {
   return client === "" || isLoopbackHost(client);
 }
 

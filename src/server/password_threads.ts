@@ -1,6 +1,6 @@
 /** Threads that verify passwords, and how many may wait for one: whoever guesses must not keep others from coming in. */
 import { startWorker, Thread } from "../base/thread.ts";
-import { isLoopbackHost } from "./addresses.ts";
+import { isHere } from "./admission.ts";
 import type { PasswordCalls, VerificationRequest } from "./password_calls.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -23,7 +23,7 @@ export class PasswordThreads {
   /** Verifies a password for a client (as `clientOf` tells it). Throws `Refusal` with 503 where too many wait. */
   async verify(client: string, request: VerificationRequest): Promise<boolean> {
     const ofClient = this.#openByClient.get(client) ?? 0;
-    const mostOfClient = client === "" || isLoopbackHost(client) ? MOST_OPEN : MOST_OPEN_OF_ONE_CLIENT;
+    const mostOfClient = isHere(client) ? MOST_OPEN : MOST_OPEN_OF_ONE_CLIENT;
     if (this.#open >= MOST_OPEN || ofClient >= mostOfClient) {
       throw new Refusal(503, "Too many passwords wait to be verified", { headers: { "retry-after": "1" } });
     }

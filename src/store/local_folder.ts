@@ -23,12 +23,18 @@ export async function makeDurableFolder(path: string, mode: number, files: Folde
 
 /** Creates a folder and, before it, those above it that are missing; flushes the names of those it made. */
 export async function makeDurableFolders(path: string, mode: number, files: FolderSystem = Deno): Promise<void> {
+  await makeWithParents(path, (each) => makeDurableFolder(each, mode, files));
+}
+
+/** Creates a folder by `make` and, before it, those above it that are missing. */
+export async function makeWithParents(path: string, make: (path: string) => Promise<void>): Promise<void> {
   try {
-    await makeDurableFolder(path, mode, files);
+    await make(path);
   } catch (thrown) {
     if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
-    await makeDurableFolders(dirname(path), mode, files);
-    await makeDurableFolder(path, mode, files);
+    await makeWithParents(dirname(path), make);
+    // Some folders, such as /proc, are there and say of any new name that there is no such folder.
+    await make(path);
   }
 }
 

@@ -6,7 +6,7 @@ import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } f
 import { allOptions } from "../all_options.ts";
 import { cacheDirectory, cacheLimit } from "../cache_directory.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, printable, writeJson, writeLine, writeTable } from "../output.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../output.ts";
 
 interface CacheOptions {
   readonly cacheDir?: string;
@@ -66,7 +66,7 @@ async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: Cli
   }
   await writeTable(stdout, COLUMNS, rows.map(cells));
   if (options.quiet) return;
-  await writeLine(stderr, `${formatSize(totalBytes)} of ${formatSize(limitBytes)} in ${printable(directory)}`);
+  await writeLine(stderr, `${formatSize(totalBytes)} of ${formatSize(limitBytes)} in ${directory}`);
 }
 
 const COLUMNS: readonly Column[] = [

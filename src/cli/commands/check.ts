@@ -16,7 +16,7 @@ import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatCount, printable, writeJson, writeParagraph } from "../output.ts";
+import { formatCount, writeJson, writeParagraph } from "../output.ts";
 import { READING_INDEXES, withProgress } from "../progress.ts";
 import type { ProgressStep } from "../progress_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -122,10 +122,10 @@ async function writeReport(
 
 async function writeFinding(severity: string, finding: CheckFinding, stdout: CliContext["stdout"]): Promise<void> {
   const { text, advice, backups, paths } = finding;
-  await writeParagraph(stdout, printable(`${severity}: ${text}`));
-  for (const { series, id } of backups) await writeParagraph(stdout, printable(`  hits ${series}@${shortId(id)}`));
-  for (const path of paths) await writeParagraph(stdout, printable(`  in ${path}`));
-  await writeParagraph(stdout, printable(`  to do: ${advice}`));
+  await writeParagraph(stdout, `${severity}: ${text}`);
+  for (const { series, id } of backups) await writeParagraph(stdout, `  hits ${series}@${shortId(id)}`);
+  for (const path of paths) await writeParagraph(stdout, `  in ${path}`);
+  await writeParagraph(stdout, `  to do: ${advice}`);
 }
 
 function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, seconds: number): string {

@@ -14,7 +14,7 @@ import { systemReason } from "../failure.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { looksBinary } from "../binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
-import { formatRate, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatRate, formatTime, writeJson, writeLine } from "../output.ts";
 import { type Progress, withProgress } from "../progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { StreamProgress } from "../stream_progress.ts";
@@ -180,7 +180,7 @@ async function report(
   // "latest" is that of any host: whoever restores sees whose it is, and of when.
   if (!options.json && !options.quiet) {
     const when = formatTime(new Date(backup.started));
-    await writeLine(stderr, `Backup ${shortId(backup.id)} of ${printable(backup.host)}, begun ${when}`);
+    await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
   }
   for (const { file, summary } of restored) {
     const { size, md5, sha256 } = summary;
@@ -190,7 +190,7 @@ async function report(
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"
         : "every blob as named, no manifest to compare with";
-      const what = `${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
+      const what = `${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
         formatRate(size, seconds)
       }`;
       await writeLine(stderr, `${what}; ${checked}`);

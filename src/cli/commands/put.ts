@@ -21,7 +21,7 @@ import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext, Output } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatRate, formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatRate, formatTime, writeJson, writeLine } from "../output.ts";
 import { WAITING, withProgress } from "../progress.ts";
 import type { ProgressStep } from "../progress_report.ts";
 import { collectTags } from "../tags.ts";
@@ -226,9 +226,9 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   const { level, rule, reason, overruled, warnings } = decision;
   for (const warning of warnings) await writeWarning(warning, options, stderr);
   if (!options.explain || options.json) return;
-  await writeLine(stderr, printable(`level ${level} by ${rule}: ${reason}`));
+  await writeLine(stderr, `level ${level} by ${rule}: ${reason}`);
   for (const other of overruled) {
-    await writeLine(stderr, printable(`  not by ${other.rule}, level ${other.level}: ${other.reason}`));
+    await writeLine(stderr, `  not by ${other.rule}, level ${other.level}: ${other.reason}`);
   }
 }
 

@@ -8,7 +8,7 @@ import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatTime, printable, writeJson, writeLine } from "../output.ts";
+import { formatTime, writeJson, writeLine } from "../output.ts";
 import { withPruneAfterwards } from "../prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../repository_options.ts";
@@ -58,7 +58,7 @@ async function report(
     else if (!options.quiet) {
       const verb = options.dryRun ? "Would remove" : "Removed";
       const when = formatTime(timestampToDate(backup.started));
-      await writeLine(stderr, `${verb} ${printable(backup.series)} ${shortId(backup.id)} of ${when}`);
+      await writeLine(stderr, `${verb} ${backup.series} ${shortId(backup.id)} of ${when}`);
     }
   }
   const [unread] = damaged;

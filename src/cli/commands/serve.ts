@@ -9,7 +9,7 @@ import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { printable, writeJson, writeLine } from "../output.ts";
+import { writeJson, writeLine } from "../output.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
 interface ServeOptions {
@@ -86,7 +86,7 @@ async function run(options: ServeOptions, context: CliContext): Promise<void> {
   const socket = env("NOTIFY_SOCKET");
   for (const place of server.places) {
     if (options.json) await writeJson(stdout, place);
-    else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${printable(place.url)}`);
+    else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${place.url}`);
   }
   context.extendTidyUp?.(END_MS);
   const notices = socket ? [notifyServiceManager("ready")] : [];
@@ -110,7 +110,7 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
     openMetrics: options.prometheusNoAuth ?? false,
     ...(tls && { tls }),
     ...(writeLog && { writeLog }),
-    onProblem: (message) => void writeLine(stderr, `agent: ${printable(message.replaceAll("\n", " "))}`),
+    onProblem: (message) => void writeLine(stderr, `agent: ${message.replaceAll("\n", " ")}`),
     passwordThreads: Math.max(1, Math.min(Math.floor(navigator.hardwareConcurrency / 2), 4)),
     clock: world.clock,
     random: world.randomBytes,

@@ -10,7 +10,7 @@ import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../all_options.ts";
 import { backupJson } from "../backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, printable, writeExact, writeJson, writeParagraph } from "../output.ts";
+import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { describeWholeness } from "../wholeness.ts";
 
@@ -102,16 +102,16 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
-  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${printable(value)}`);
+  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
 }
 
 function describeForeign({ backup, files }: OpenBackup): string[] {
   return [
     `${"snapshot".padEnd(NAME_COLUMNS)}${backup.snapshotId}`,
-    `${"series".padEnd(NAME_COLUMNS)}${printable(backup.series)}`,
-    `${"host".padEnd(NAME_COLUMNS)}${printable(backup.host)}`,
+    `${"series".padEnd(NAME_COLUMNS)}${backup.series}`,
+    `${"host".padEnd(NAME_COLUMNS)}${backup.host}`,
     `${"started".padEnd(NAME_COLUMNS)}${formatTime(timestampToDate(backup.started))}`,
-    `${"made by".padEnd(NAME_COLUMNS)}${printable(backup.snapshot.programVersion || "another tool")}, no manifest`,
-    ...files.map(({ path, size }) => `${"file".padEnd(NAME_COLUMNS)}${printable(path)}  ${formatSize(size)}`),
+    `${"made by".padEnd(NAME_COLUMNS)}${backup.snapshot.programVersion || "another tool"}, no manifest`,
+    ...files.map(({ path, size }) => `${"file".padEnd(NAME_COLUMNS)}${path}  ${formatSize(size)}`),
   ];
 }

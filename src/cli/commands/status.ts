@@ -18,7 +18,7 @@ import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../help_text.ts";
 import { throwFirstDamage } from "../damage.ts";
-import { formatCount, printable, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
+import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 import { importedStatusJson } from "../status_import.ts";
 import { monitorLine, withoutMark } from "../status_monitor.ts";
@@ -156,7 +156,7 @@ async function exportedText(options: StatusOptions, context: CliContext): Promis
   const { host, quiet } = options;
   const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), host, context.world);
   throwFirstDamage(damaged);
-  if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, printable(leftOutLine(leftOut)));
+  if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, leftOutLine(leftOut));
   return twinDb.serialize();
 }
 

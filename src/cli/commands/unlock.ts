@@ -5,7 +5,7 @@ import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { printable, writeJson, writeLine } from "../output.ts";
+import { writeJson, writeLine } from "../output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
 
 interface UnlockOptions extends RepositoryOptions {
@@ -43,5 +43,5 @@ async function run(options: UnlockOptions, context: CliContext): Promise<void> {
 /** A lock that cannot be read names no process. */
 function describeLock({ exclusive, pid, hostname }: Lock): string {
   if (pid === 0) return "a lock that could not be read";
-  return `the ${exclusive ? "exclusive" : "shared"} lock of process ${pid} on ${printable(hostname)}`;
+  return `the ${exclusive ? "exclusive" : "shared"} lock of process ${pid} on ${hostname}`;
 }

@@ -8,7 +8,7 @@ import { formatSize } from "../../base/size.ts";
 import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../all_options.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, printable, writeJson, writeLine } from "../output.ts";
+import { formatCount, writeJson, writeLine } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
@@ -85,12 +85,10 @@ function chainMessage(problems: readonly string[]): string {
 }
 
 function chainLine({ backup: { series, info } }: OpenBackup, members: readonly CheckedMember[]): string {
-  if (info === null) return `OK chain of ${printable(series)}: made by another tool, no manifest`;
+  if (info === null) return `OK chain of ${series}: made by another tool, no manifest`;
   const gone = members.filter(({ state }) => state === "gone").length;
   const read = formatCount(members.length - gone, "manifest");
-  return `OK chain of ${printable(series)}: level ${info.level}, ${read} read and linked${
-    gone > 0 ? `, ${gone} gone` : ""
-  }`;
+  return `OK chain of ${series}: level ${info.level}, ${read} read and linked${gone > 0 ? `, ${gone} gone` : ""}`;
 }
 
 /** A stream that was whole when it was stored has to be whole when it is read. */
@@ -113,5 +111,5 @@ function verifiedLine({ file, summary }: VerifiedStream, seconds: number): strin
     ? "format not recognised"
     : `${verdict.format} ${describeWholeness(verdict.format, verdict.complete)}`;
   const compared = file.expected ? "MD5 and SHA-256 as in the manifest" : `MD5 ${md5}, no manifest to compare with`;
-  return `OK ${printable(file.path)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}; ${compared}; ${whole}`;
+  return `OK ${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}; ${compared}; ${whole}`;
 }

@@ -1,7 +1,7 @@
 /** Whose a cache is, and who may look into it: nobody but the user who runs the program. */
-import { dirname } from "node:path/posix";
 import { DeniedError } from "../../base/errors.ts";
 import { osCode } from "../local_errors.ts";
+import { makeWithParents } from "../local_folder.ts";
 
 const FOLDER_MODE = 0o700;
 
@@ -33,14 +33,7 @@ export function foreignProblem(path: string): DeniedError {
 
 /** Makes a folder and those above it that are missing, each for its owner alone, whatever the umask. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  try {
-    await makeOne(path);
-  } catch (thrown) {
-    if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
-    await makePrivateFolder(dirname(path));
-    // Some folders, such as /proc, are there and say of any new name that there is no such folder.
-    await makeOne(path);
-  }
+  await makeWithParents(path, makeOne);
 }
 
 async function makeOne(path: string): Promise<void> {

@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, UsageError } from "../../base/errors.ts";
+import { withinTime } from "../../base/time_limit.ts";
 import { LentKeysError, readLentKeys } from "./lent_keys.ts";
 import type { S3Credentials } from "./signing.ts";
 
@@ -46,23 +47,14 @@ async function runInTime(
   cannot: string,
   { runProcess, clock }: { readonly runProcess: RunProcess; readonly clock: Clock },
 ): Promise<ProcessOutcome> {
-  const giveUp = new AbortController();
-  const ended = new AbortController();
-  const late = Promise.withResolvers<undefined>();
-  clock.sleep(WAIT_MS, ended.signal).then(() => {
-    giveUp.abort();
-    late.resolve(undefined);
-  }, () => {});
+  const late = new UsageError(`${cannot}: it did not end within ${WAIT_MS / 1000} seconds; run it by hand`);
   try {
     // What the shell leaves running holds its output open, so that its end alone is no end of the wait.
-    const outcome = await Promise.race([runProcess(line, giveUp.signal), late.promise]);
-    if (outcome !== undefined && !giveUp.signal.aborted) return outcome;
+    return await withinTime({ clock, ms: WAIT_MS, late }, (signal) => runProcess(line, signal));
   } catch (cause) {
-    if (!giveUp.signal.aborted) throw new UsageError(`${cannot}: ${messageOf(cause)}; run it by hand`, { cause });
-  } finally {
-    ended.abort();
+    if (cause === late) throw late;
+    throw new UsageError(`${cannot}: ${messageOf(cause)}; run it by hand`, { cause });
   }
-  throw new UsageError(`${cannot}: it did not end within ${WAIT_MS / 1000} seconds; run it by hand`);
 }
 
 function lastWords(stderr: Uint8Array): string {

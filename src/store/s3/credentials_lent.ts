@@ -1,5 +1,6 @@
 /** Credentials that AWS lends to what runs on it: to containers and, through the instance metadata service v2, to machines. */
 import { StoreError, TemporaryError, UsageError } from "../../base/errors.ts";
+import { withinTime } from "../../base/time_limit.ts";
 import type { HttpAnswer, HttpRequest } from "../http/client.ts";
 import type { CredentialsDependencies } from "./credentials.ts";
 import { LentKeysError, readLentKeys } from "./lent_keys.ts";
@@ -83,14 +84,10 @@ async function ask(
   request: Pick<HttpRequest, "method" | "url" | "headers">,
 ): Promise<HttpAnswer> {
   const late = new TemporaryError(`No answer from "${request.url.origin}" within ${WAIT_MS} ms; try again`);
-  const giveUp = new AbortController();
-  const answered = new AbortController();
-  clock.sleep(WAIT_MS, answered.signal).then(() => giveUp.abort(late), () => {});
-  try {
-    return await http.send({ ...request, mostBytes: MOST_BYTES, signal: giveUp.signal });
-  } finally {
-    answered.abort();
-  }
+  return await withinTime(
+    { clock, ms: WAIT_MS, late },
+    (signal) => http.send({ ...request, mostBytes: MOST_BYTES, signal }),
+  );
 }
 
 /** What is wrong with an answer is told without repeating any of it: it may hold the secret. */
