@@ -134,14 +134,17 @@ Deno.test("what was announced takes no space from others; what came does until i
   await using box = await servedFolder();
   const files = await openFiles(box, 3000);
   await files.create("r");
+  const taken = Promise.withResolvers<void>();
   const stalled = Promise.withResolvers<void>();
   const part = contentOf(7, 500);
   const content = async function* () {
     yield part;
+    taken.resolve();
     await stalled.promise;
     yield part;
   };
   const stalledUpload = statusOf(files.put("r", pack(contentOf(8)), { content: content(), sizeBytes: 3000 }));
+  await taken.promise;
   assert.equal(await statusOf(put(files, contentOf(1))), 200);
   assert.equal(await statusOf(put(files, contentOf(2))), 200);
   assert.equal(files.takenBytes, 2500);
