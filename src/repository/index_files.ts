@@ -1,6 +1,6 @@
 /** Index files: gone through one after the other, and read into a `BlobIndex`. */
 import { asId, type IndexId, shortId } from "../base/id.ts";
-import { type AgentError, IntegrityError, NotFoundError, TemporaryError } from "../base/errors.ts";
+import { type AgentError, DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../base/errors.ts";
 import { freeBuffer } from "../base/memory.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { decodeIndex } from "../format/index_file.ts";
@@ -112,14 +112,14 @@ async function addIndexFiles(
   for (const { id, size } of rows) if (size > LARGE_FILE_BYTES) await add(id);
 }
 
-/** Why a single index file cannot be read. Throws what says nothing about it. */
+/** Why a single index file cannot be read. Throws what says nothing about it: who may not read it may be let in tomorrow. */
 async function failureOfIndex(
   files: SealedFiles,
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<AgentError> {
   if (error instanceof IntegrityError) return error;
-  if (error instanceof TemporaryError) throw error;
+  if (error instanceof TemporaryError || error instanceof DeniedError) throw error;
   return await failureOfFile(files.store, error, signal);
 }
 

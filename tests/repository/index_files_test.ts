@@ -1,6 +1,6 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
-import { IntegrityError, NotFoundError, TemporaryError } from "../../src/base/errors.ts";
+import { DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../src/base/errors.ts";
 import { encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
 import { loadIndex, unreadableIndexProblem } from "../../src/repository/index_files.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
@@ -92,16 +92,15 @@ Deno.test("damaged index files are passed over where somebody is told, and leave
   }
 });
 
-Deno.test("a store that fails for a while is not taken for an index that cannot be read", async () => {
-  const { repository, store } = await memoryRepository(world);
-  await repository.files.save("index", encodeIndex([pack(1, [1])]));
-  const failing = withFaults(
-    store,
-    firstOf(({ method }) => method === "get", { type: "fail", error: new TemporaryError("x") }),
-  );
-  const files = new SealedFiles(failing, repository.sealer, 2);
-  await assert.rejects(loadIndex(files, { dataPlaces: true, onUnreadable: () => {} }), TemporaryError);
-});
+for (const error of [new TemporaryError("for a while"), new DeniedError("403")]) {
+  Deno.test(`a store that throws ${error.name} is not taken for an index that cannot be read`, async () => {
+    const { repository, store } = await memoryRepository(world);
+    await repository.files.save("index", encodeIndex([pack(1, [1])]));
+    const failing = withFaults(store, firstOf(({ method }) => method === "get", { type: "fail", error }));
+    const files = new SealedFiles(failing, repository.sealer, 2);
+    await assert.rejects(loadIndex(files, { dataPlaces: true, onUnreadable: () => {} }), error);
+  });
+}
 
 Deno.test("an index file that vanishes after it was listed is passed over", async () => {
   const { repository, store } = await memoryRepository(world);

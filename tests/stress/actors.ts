@@ -2,7 +2,7 @@
 import { ExitCode } from "../../src/base/errors.ts";
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
-import { bulkNoise, type Outcome, type Running, type Sandbox } from "../helpers/executable.ts";
+import { bulkNoise, jsonRows, type Outcome, type Running, type Sandbox } from "../helpers/executable.ts";
 import type { Restic } from "../helpers/restic.ts";
 import { Draws } from "./draws.ts";
 import { Reach } from "./reach.ts";
@@ -115,7 +115,13 @@ export function agentProgram(box: Sandbox, series: string): Program {
   };
   return {
     start: (command) => box.start([...args[command], "-q", ...PATIENCE]),
-    list: async () => (await box.json(["ls", series])).map(({ id }) => String(id)),
+    async list() {
+      const outcome = await box.agent(["--json", "ls", series]);
+      // A series is unknown until its first backup is there.
+      if (outcome.exitCode === ExitCode.usage) return [];
+      assert.equal(outcome.exitCode, ExitCode.done, outcome.stderr);
+      return jsonRows(outcome.stdout).map(({ id }) => String(id));
+    },
     async md5(id) {
       const { exitCode, stdout, stderr } = await box.shell(`set -o pipefail; "$AGENT" get "@$1" -q | md5sum`, id);
       assert.equal(exitCode, 0, stderr);
