@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { ExitCode } from "../src/base/errors.ts";
-import { formatSize } from "../src/base/size.ts";
+import { formatSize } from "../src/base/text/size.ts";
 import { directorySize } from "./directory_size.ts";
 import { Agent, succeeded } from "./quickstart/agent.ts";
 import { type Narrator, standardNarrator } from "./quickstart/narrator.ts";

@@ -10,22 +10,22 @@ export { type ByteSource, type JudgedSource, sourceOfStream } from "./base/byte_
 export { RUN_TYPES, type RunType } from "./base/run_type.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
 export { type Backup, sizeOf } from "./backup/backup.ts";
-export type { ChainMember } from "./backup/chain.ts";
-export { statusDirectory } from "./backup/status_directory.ts";
-export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/status.ts";
-export type { LeftOut } from "./backup/status_twindb.ts";
+export type { ChainMember } from "./backup/chain/chain_links.ts";
+export { statusDirectory } from "./compat/twindb/status_directory.ts";
+export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
+export type { LeftOut } from "./compat/twindb/status_twindb.ts";
 export type { BackupFile } from "./backup/contents.ts";
 export { systemRandomBytes } from "./crypto/random.ts";
 export { commandSource } from "./engine/stream/command.ts";
 export { inputSource } from "./engine/stream/input.ts";
-export type { Manifest, ManifestFile } from "./format/manifest.ts";
+export type { Manifest, ManifestFile } from "./format/manifest/manifest.ts";
 export {
   DEFAULT_FILE_NAME,
   parseFileName,
   parseSeries,
   type SeriesName,
   type StreamFileName,
-} from "./format/series.ts";
+} from "./format/manifest/series.ts";
 export {
   SERVER_VENDORS,
   type ServerVendor,
@@ -36,15 +36,15 @@ export {
   type TwinDbCopy,
   twinDbCopy,
   type TwinDbCopyFields,
-} from "./format/twindb_copy.ts";
-export { loadableStatus } from "./format/twindb_loadable.ts";
+} from "./compat/twindb/copy.ts";
+export { loadableStatus } from "./compat/twindb/loadable.ts";
 export {
   parseAnyTwinDbStatus,
   type StatusDestination,
   TWINDB_STATUS_VERSION,
   TwinDbBinlogStatus,
   TwinDbStatus,
-} from "./format/twindb_status.ts";
+} from "./compat/twindb/status_file.ts";
 export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
 export type { RepositoryAccess, World } from "./ops/access.ts";
 export {
@@ -68,26 +68,31 @@ export {
 } from "./ops/forget.ts";
 export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
 export { prune, type PruneOptions, type PruneProgress, type PruneResult } from "./ops/prune.ts";
-export { repairIndex, type RepairIndexOptions } from "./ops/repair_index.ts";
-export { type PackRepair, repairPacks, type RepairPacksOptions } from "./ops/repair_packs.ts";
+export { repairIndex, type RepairIndexOptions } from "./ops/repair/repair_index.ts";
+export { type PackRepair, repairPacks, type RepairPacksOptions } from "./ops/repair/repair_packs.ts";
 export {
   type DamagedBackup,
   repairSnapshots,
   type RepairSnapshotsOptions,
   type SnapshotRepair,
-} from "./ops/repair_snapshots.ts";
+} from "./ops/repair/repair_snapshots.ts";
 export { type PackSubset, parseSubset } from "./policy/subset.ts";
 export type { Password } from "./crypto/kdf.ts";
 export { init, type InitResult } from "./ops/init.ts";
 export type { NewPassword } from "./ops/new_password.ts";
 export { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "./ops/keys.ts";
 export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
-export type { LevelDecision, LevelRules } from "./policy/level.ts";
+export type { LevelDecision, LevelRules } from "./policy/level/level.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
-export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session.ts";
-export { type BackupStorage, type ListBackupsOptions, openStorage, type StartBackupOptions } from "./ops/storage.ts";
-export type { AddFileOptions, BackupHandle, StorageCallOptions } from "./ops/storage_handle.ts";
+export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
+export {
+  type BackupStorage,
+  type ListBackupsOptions,
+  openStorage,
+  type StartBackupOptions,
+} from "./ops/storage/storage.ts";
+export type { AddFileOptions, BackupHandle, StorageCallOptions } from "./ops/storage/storage_handle.ts";
 export {
   exportedStatus,
   type ImportedStatus,
@@ -99,9 +104,9 @@ export {
 } from "./ops/status.ts";
 export { unlock } from "./ops/unlock.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
-export type { FindingKind } from "./repository/check_findings.ts";
-export type { IndexRepair } from "./repository/repair_index.ts";
+export type { FindingKind } from "./maintain/check/findings.ts";
+export type { IndexRepair } from "./maintain/repair/index_repair.ts";
 export type { BlobStore, ByteRange, FileKind, FileName, ListedFile } from "./store/store.ts";
-export { openMemoryStore } from "./store/memory.ts";
+export { openMemoryStore } from "./store/memory_store.ts";
 export { builtInStores, openStore } from "./store/built_in.ts";
-export { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store/registry.ts";
+export { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store/store_urls.ts";

@@ -3,6 +3,6 @@ import { serveCalls } from "./base/thread.ts";
 import { blobCalls } from "./pipeline/blob_calls.ts";
 import type { BlobCalls, DigestCalls } from "./pipeline/calls.ts";
 import { digestCalls } from "./pipeline/digest_calls.ts";
-import { type PasswordCalls, passwordCalls } from "./server/password_calls.ts";
+import { type PasswordCalls, passwordCalls } from "./server/access/password_calls.ts";
 
 serveCalls<BlobCalls & DigestCalls & PasswordCalls>({ ...blobCalls(), ...digestCalls(), ...passwordCalls() });

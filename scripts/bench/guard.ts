@@ -1,6 +1,6 @@
 /** What the guards of text dumps cost beside the digests, which share a thread with them. */
 import { StreamDigest } from "../../src/crypto/digest.ts";
-import { createGuard } from "../../src/guard/registry.ts";
+import { createGuard } from "../../src/guard/formats.ts";
 import { Random } from "../dumps/random.ts";
 import { median } from "./medians.ts";
 import { alignColumns } from "./report.ts";

@@ -6,13 +6,13 @@ import { commitBackup } from "../../src/backup/commit.ts";
 import { parametersFor, STREAM_AVERAGE_BYTES } from "../../src/chunker/parameters.ts";
 import { RANDOM_PASSWORD_PARAMETERS } from "../../src/crypto/kdf.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest.ts";
-import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/series.ts";
+import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manifest.ts";
+import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
-import { BlobIndex } from "../../src/repository/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { initRepository } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 
 /** What is made. */

@@ -1,7 +1,7 @@
 /** Many clients at once on one `agent serve`: whether it fails any, how long calls take, how much memory it needs. */
 import { hash } from "node:crypto";
 import { systemClock } from "../../src/base/clock.ts";
-import { openRestStore } from "../../src/store/rest/rest.ts";
+import { openRestStore } from "../../src/store/rest/rest_store.ts";
 import { run } from "./invocation.ts";
 import { alignColumns } from "./report.ts";
 import { peakBytesOf, startBlobServer } from "./server.ts";

@@ -3,15 +3,15 @@ import { systemClock } from "../../src/base/clock.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { FILE_MODE_0644 } from "../../src/format/file_mode.ts";
-import { makeNode } from "../../src/format/node.ts";
+import { FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
+import { makeNode } from "../../src/format/tree/node.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
-import { encodeTree } from "../../src/format/tree.ts";
-import { BlobIndex } from "../../src/repository/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
+import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { initRepository, type Repository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 
 /** What is made. */

@@ -3,7 +3,7 @@
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/base/errors.ts";
-import { formatSize } from "../../src/base/size.ts";
+import { formatSize } from "../../src/base/text/size.ts";
 import { buildCompiled } from "./compiled.ts";
 import { bundleProgram, type Form, readVersion, withBuildInfo } from "./program.ts";
 import { buildSelfExtracting } from "./self_extracting.ts";

@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { LEAST_OPEN_FILES } from "../../src/cli/open_files.ts";
+import { LEAST_OPEN_FILES } from "../../src/cli/process/open_files.ts";
 import { type Program, V8_FLAGS } from "./program.ts";
 
 const BLOCK_BYTES = 4096;

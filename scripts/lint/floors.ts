@@ -1,63 +1,139 @@
-/** The floors of `src/` (docs/architecture.md): which folder may import from which, as a table and one decision. */
+/**
+ * The floors of `src/` and the steps between the rooms of a folder (docs/architecture.md): which file may import which, as
+ * two tables and one decision.
+ */
 
-/** The floor of every folder directly below `src/`. */
-const FLOOR_BY_FOLDER: Readonly<Record<string, number>> = {
-  cli: 6,
-  jobs: 5,
-  ops: 4,
-  backup: 3,
-  repository: 2,
-  pipeline: 2,
-  engine: 2,
-  server: 2,
-  store: 1,
-  format: 1,
-  chunker: 1,
-  crypto: 1,
-  guard: 1,
-  policy: 1,
-  base: 0,
+/** One floor or folder from the bottom up: what stands on one step is strangers to each other. */
+type Steps = readonly (readonly string[])[];
+
+/** The floors, by number: on each the folders directly below `src/`, or files there. Some floors have steps of their own. */
+const FLOORS: Readonly<Record<number, Steps>> = {
+  0: [["base"]],
+  1: [["codec"], ["store", "format", "chunker", "crypto", "guard", "policy"]],
+  2: [["repository", "pipeline", "engine", "server"]],
+  3: [["backup"], ["compat"]],
+  4: [["maintain"]],
+  5: [["ops"]],
+  7: [["mod.ts", "worker.ts"]],
+  8: [["cli"]],
+  9: [["main.ts"]],
 };
 
-/** Where the files directly in `src/` stand: `main.ts`, `mod.ts`, `worker.ts`, each a stranger to the others. */
-const ENTRY_FLOOR = 7;
+/** The files of a folder that no step names. */
+const OTHER_FILES = "*";
+
+/** The folders that have rooms, or files that stand apart: a name is a room, a file, or `OTHER_FILES`. */
+const ROOMS: Readonly<Record<string, Steps>> = {
+  base: [[OTHER_FILES], ["text"]],
+  backup: [["backup.ts"], ["naming"], [OTHER_FILES], ["chain"], ["health.ts", "series_status.ts"]],
+  cli: [
+    ["terminal"],
+    [OTHER_FILES],
+    ["report"],
+    ["password"],
+    ["options"],
+    ["retention_run.ts"],
+    ["commands"],
+    ["program.ts"],
+    ["process"],
+  ],
+  compat: [["twindb"]],
+  engine: [["stream"]],
+  format: [
+    [OTHER_FILES],
+    ["json"],
+    ["index", "tree", "config.ts", "key_file.ts", "lock.ts", "unpacked.ts"],
+    ["manifest"],
+    ["snapshot.ts"],
+  ],
+  guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
+  maintain: [["check"], ["prune", "repair", "retention"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "storage"]],
+  policy: [[OTHER_FILES], ["level", "retention"]],
+  repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
+  server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],
+  store: [[OTHER_FILES], ["http", "local"], ["cache", "rest", "s3"], ["built_in.ts", "store_urls.ts"]],
+  "store/s3": [["signing.ts", "xml.ts"], ["credentials"], [OTHER_FILES]],
+};
 
 /**
  * Why the file `from` may not import the file `to`, as one sentence for whoever tries; undefined where it may.
  * Both are paths relative to the project's root with forward slashes. Files outside `src/` may import anything.
  */
 export function importProblem(from: string, to: string): string | undefined {
-  const importer = placeOf(from);
-  if (importer === undefined) return undefined;
-  const imported = placeOf(to);
-  if (imported === undefined) {
+  if (!from.startsWith("src/")) return undefined;
+  if (!to.startsWith("src/")) {
     return `${from} imports ${to}: what ships (src/) never imports tests, scripts or anything else beside it`;
   }
-  if (importer.folder === imported.folder) return undefined;
-  for (const place of [importer, imported]) {
-    if (place.floor === undefined) return `src/${place.folder}/ has no floor: give it one in scripts/lint/floors.ts`;
+  const [importer, imported] = [from, to].map((path) => path.split("/").slice(1)) as [string[], string[]];
+  const depth = sharedDepth(importer, imported);
+  return depth === 0 ? floorProblem(importer[0]!, imported[0]!) : roomProblem(importer, imported, depth);
+}
+
+/** How many folders both paths begin with. */
+function sharedDepth(a: readonly string[], b: readonly string[]): number {
+  const shortest = Math.min(a.length, b.length) - 1;
+  let depth = 0;
+  while (depth < shortest && a[depth] === b[depth]) depth++;
+  return depth;
+}
+
+function floorProblem(importer: string, imported: string): string | undefined {
+  for (const name of [importer, imported]) {
+    if (floorOf(name) === undefined) return `src/${name}/ has no floor: give it one in scripts/lint/floors.ts`;
   }
-  if (importer.floor! > imported.floor!) return undefined;
-  if (importer.floor === imported.floor) {
-    return `${describe(importer)} imports ${describe(imported)}: folders on one floor are strangers, ` +
-      "so that each can be understood, tested and replaced alone";
+  const [above, below] = [floorOf(importer)!, floorOf(imported)!];
+  if (importer === imported || compareHeight(above, below) > 0) return undefined;
+  const names = `${importer} (floor ${above.floor}) imports ${imported} (floor ${below.floor})`;
+  if (compareHeight(above, below) === 0) {
+    return `${names}: folders on one floor are strangers, so that each can be understood, tested and replaced alone`;
   }
-  return `${describe(importer)} imports ${describe(imported)}: a folder imports only from lower floors, ` +
-    "type-only imports included, so that nothing low depends on what is built upon it";
+  return `${names}: a folder imports only from lower floors, type-only imports included, ` +
+    "so that nothing low depends on what is built upon it";
 }
 
-interface Place {
-  /** The folder's name, or the file's where it lies directly in `src/`. */
-  readonly folder: string;
-  readonly floor: number | undefined;
+interface Height {
+  readonly floor: number;
+  readonly step: number;
 }
 
-function placeOf(path: string): Place | undefined {
-  const [top, folder, ...rest] = path.split("/");
-  if (top !== "src" || folder === undefined) return undefined;
-  return { folder, floor: rest.length === 0 ? ENTRY_FLOOR : FLOOR_BY_FOLDER[folder] };
+function compareHeight(a: Height, b: Height): number {
+  return a.floor - b.floor || a.step - b.step;
 }
 
-function describe({ folder, floor }: Place): string {
-  return `${folder} (floor ${floor})`;
+function floorOf(name: string): Height | undefined {
+  for (const [floor, steps] of Object.entries(FLOORS)) {
+    const step = steps.findIndex((names) => names.includes(name));
+    if (step >= 0) return { floor: Number(floor), step };
+  }
+  return undefined;
+}
+
+function roomProblem(importer: readonly string[], imported: readonly string[], depth: number): string | undefined {
+  const folder = importer.slice(0, depth).join("/");
+  const [above, below] = [importer, imported].map((path) => roomIn(folder, path, depth)) as [Room, Room];
+  if (above.name === below.name || !above.isFolder && !below.isFolder && ROOMS[folder] === undefined) return undefined;
+  for (const { name, step } of [above, below]) {
+    if (step < 0) return `src/${folder}/${name} has no step: give it one in scripts/lint/floors.ts`;
+  }
+  if (above.step > below.step || above.step === below.step && !above.isFolder && !below.isFolder) return undefined;
+  return `in src/${folder}/, ${above.name} imports ${below.name}: a room imports only from those on lower steps ` +
+    "(scripts/lint/floors.ts), so that each can be read without what is built upon it";
+}
+
+/** A room of a folder, or a file that lies directly in it. */
+interface Room {
+  readonly name: string;
+  readonly isFolder: boolean;
+  /** -1 where the table does not name it. */
+  readonly step: number;
+}
+
+function roomIn(folder: string, path: readonly string[], depth: number): Room {
+  const name = path[depth]!;
+  const isFolder = path.length > depth + 1;
+  const steps = ROOMS[folder] ?? [];
+  const named = steps.findIndex((names) => names.includes(name));
+  const step = named >= 0 || isFolder ? named : steps.findIndex((names) => names.includes(OTHER_FILES));
+  return { name, isFolder, step };
 }

@@ -1,6 +1,6 @@
 /** Backups as people see them: what the snapshots of a repository tell without reading any pack. */
 import type { ManifestId, SnapshotId } from "../base/id.ts";
-import type { AgentSnapshotInfo } from "../format/agent_info.ts";
+import type { AgentSnapshotInfo } from "../format/manifest/agent_info.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps, type Rfc3339, timestampToDate } from "../format/time.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";

@@ -2,23 +2,23 @@
  * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot comes last and
  * only when everything it leads to is durable; before it the backup does not exist.
  */
-import { freeBuffer } from "../base/memory.ts";
+import { freeBuffer } from "../base/bytes.ts";
 import type { BlobId, ManifestId } from "../base/id.ts";
 import { sha256, sha256Hex } from "../crypto/digest.ts";
-import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/file_mode.ts";
-import { encodeManifest, type Manifest } from "../format/manifest.ts";
-import { makeNode, type Node } from "../format/node.ts";
-import { partName, sidecarPath, type StreamPath } from "../format/series.ts";
+import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
+import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
+import { makeNode, type Node } from "../format/tree/node.ts";
+import { partName, sidecarPath, type StreamPath } from "../format/manifest/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
-import { encodeTree } from "../format/tree.ts";
-import type { BlobIndex } from "../repository/blob_index.ts";
-import type { ConfirmHeld } from "../repository/held_lock.ts";
-import type { Identity } from "../repository/keys.ts";
-import type { PackWriter } from "../repository/pack_writer.ts";
+import { encodeTree } from "../format/tree/tree.ts";
+import type { BlobIndex } from "../repository/index/blob_index.ts";
+import type { ConfirmHeld } from "../repository/lock/held_lock.ts";
+import type { Identity } from "../repository/key_files.ts";
+import type { PackWriter } from "../repository/pack/pack_writer.ts";
 import type { Repository } from "../repository/repository.ts";
-import { saveSnapshotUnderLock } from "../repository/save_under_lock.ts";
-import { agentInfo } from "./agent_info.ts";
+import { saveSnapshotUnderLock } from "../repository/lock/save_under_lock.ts";
+import { agentInfo } from "./snapshot_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { blobIdOf, type StreamContent } from "./content_list.ts";
 

@@ -7,11 +7,11 @@
  */
 import { encodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
-import { freeBuffer } from "../base/memory.ts";
-import { FILE_MODE_0644 } from "../format/file_mode.ts";
-import { makeNode } from "../format/node.ts";
+import { freeBuffer } from "../base/bytes.ts";
+import { FILE_MODE_0644 } from "../format/tree/file_mode.ts";
+import { makeNode } from "../format/tree/node.ts";
 import { parseTimestamp } from "../format/time.ts";
-import { encodeTree } from "../format/tree.ts";
+import { encodeTree } from "../format/tree/tree.ts";
 
 /** How long parts get, in chunks. */
 export interface PartLimits {

@@ -3,14 +3,14 @@ import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
-import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest.ts";
+import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest/manifest.ts";
 import { MOST_MANIFEST_BYTES } from "../format/limits.ts";
-import type { Node } from "../format/node.ts";
+import type { Node } from "../format/tree/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
-import { sidecarPath } from "../format/series.ts";
-import { readBlob } from "../repository/blob_reader.ts";
+import { sidecarPath } from "../format/manifest/series.ts";
+import { readBlob } from "../repository/pack/blob_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
-import { findNode, readTree, subtreeOf, walkFiles } from "../repository/trees.ts";
+import { findNode, readTree, subtreeOf, walkFiles } from "../repository/tree/trees.ts";
 import type { Backup } from "./backup.ts";
 
 /** A file of a backup that can be restored as a stream. */

@@ -2,7 +2,7 @@
 import type { Health } from "../policy/good_backup.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import type { Backup } from "./backup.ts";
-import { withBrokenChains } from "./chain.ts";
+import { withBrokenChains } from "./chain/chain_links.ts";
 
 /** The health of backups of any series and hosts; those of rewritten snapshots as `withRewritten` gives them. */
 export function healthsOf(backups: readonly Backup[]): Map<Backup, Health> {

@@ -2,7 +2,7 @@
  * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there, or
  * lacks a kind of dump that was in it, is refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
  */
-import { formatLocalTime } from "../base/local_time.ts";
+import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { shortId } from "../base/id.ts";
 import { dumpsOf } from "../guard/recognition.ts";

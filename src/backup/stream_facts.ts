@@ -3,8 +3,8 @@
  * stream's size, and what a guard recognised it as. Bounded, since every command reads all snapshots.
  */
 import type { ManifestId } from "../base/id.ts";
-import type { AgentSnapshotInfo, StreamFacts } from "../format/agent_info.ts";
-import type { ManifestFile } from "../format/manifest.ts";
+import type { AgentSnapshotInfo, StreamFacts } from "../format/manifest/agent_info.ts";
+import type { ManifestFile } from "../format/manifest/manifest.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { type Recognition, recognitionOf } from "../guard/recognition.ts";
 import { type Backup, startedMsOf } from "./backup.ts";

@@ -2,10 +2,10 @@
  * Whether a snapshot says what the manifest of its backup says. Tags are the snapshot's alone; and where another snapshot was
  * made of the one that was committed, host and time may have been corrected.
  */
-import type { AgentSnapshotInfo, StreamFacts } from "../format/agent_info.ts";
-import type { Manifest } from "../format/manifest.ts";
+import type { AgentSnapshotInfo, StreamFacts } from "../format/manifest/agent_info.ts";
+import type { Manifest } from "../format/manifest/manifest.ts";
 import { compareTimestamps } from "../format/time.ts";
-import { agentInfo } from "./agent_info.ts";
+import { agentInfo } from "./snapshot_info.ts";
 import type { Backup } from "./backup.ts";
 import { factsOf, LISTED_STREAMS } from "./stream_facts.ts";
 

@@ -4,11 +4,11 @@
  */
 import { IntegrityError } from "../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
-import type { Manifest, ManifestFile } from "../format/manifest.ts";
-import type { Node } from "../format/node.ts";
-import { sidecarPath } from "../format/series.ts";
+import type { Manifest, ManifestFile } from "../format/manifest/manifest.ts";
+import type { Node } from "../format/tree/node.ts";
+import { sidecarPath } from "../format/manifest/series.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
-import { readTree, subtreeOf } from "../repository/trees.ts";
+import { readTree, subtreeOf } from "../repository/tree/trees.ts";
 
 /** What a tree holds of one stream. */
 export interface StreamContents {

@@ -1,4 +1,4 @@
-/** Pieces of bytes put together. */
+/** Bytes in memory: put together, written out, and given back. */
 
 /** How many bytes all parts have together. */
 export function totalLength(parts: readonly Uint8Array[]): number {
@@ -14,4 +14,25 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
     at += part.length;
   }
   return whole;
+}
+
+/** Writes all bytes. Throws the writer's own errors, and between two pieces the signal's reason once it has aborted. */
+export async function writeAll(
+  writer: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    signal?.throwIfAborted();
+    written += await writer.write(bytes.subarray(written));
+  }
+}
+
+/**
+ * Frees the whole buffer behind `bytes`, which then has no bytes. Streams make buffers of a megabyte by the thousand; left
+ * to the garbage collector of each thread they would pile up to several times what is in use. Only for buffers that were
+ * made by `new Uint8Array` or Web Crypto: those of `node:zlib` cannot be detached.
+ */
+export function freeBuffer(bytes: Uint8Array<ArrayBuffer>): void {
+  if (!bytes.buffer.detached) bytes.buffer.transfer(0);
 }

@@ -207,3 +207,8 @@ export function invariant(condition: unknown, message: string): asserts conditio
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** What the operating system says is wrong, without the number and the call that Deno adds. */
+export function systemReason(thrown: unknown): string {
+  return messageOf(thrown).replace(/ \(os error \d+\).*$/s, "");
+}

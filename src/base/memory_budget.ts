@@ -4,8 +4,8 @@
 export interface MemoryBudget {
   /** Worker threads that seal and open blobs. */
   readonly blobThreads: number;
-  /** What packs, segments and batches may take together, in bytes. */
-  readonly bufferBytes: number;
+  /** What packs, segments and batches may take in memory together, in bytes; as much as is useful where it is absent. */
+  readonly bufferBytes?: number | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -23,7 +23,9 @@ const LEAST_USUAL_THREADS = 2;
 const MOST_THREADS = 8;
 
 /** The budget of a process that may take `limitBytes` in all on a machine with so many cores. */
-export function memoryBudget({ limitBytes, cores }: { limitBytes: number; cores: number }): MemoryBudget {
+export function memoryBudget(
+  { limitBytes, cores }: { limitBytes: number; cores: number },
+): MemoryBudget & { readonly bufferBytes: number } {
   const usual = Math.max(LEAST_USUAL_THREADS, Math.min(cores, MOST_THREADS));
   const room = limitBytes - RUNTIME_BYTES;
   const blobThreads = Math.max(1, Math.min(usual, Math.floor(room / (THREAD_BYTES + BUFFERS_PER_THREAD))));

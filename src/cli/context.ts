@@ -1,16 +1,7 @@
 /** What a command gets from the process it runs in; everything a test may want to replace. */
 import type { World } from "../ops/access.ts";
-import type { TerminalLine } from "./terminal_line.ts";
-
-/** A stream of text or bytes that goes out. */
-export interface Output {
-  readonly isTerminal: boolean;
-  /** Characters a line has on a terminal. */
-  columns(): number;
-  write(bytes: Uint8Array): Promise<void>;
-  /** Whether nobody reads it any more: what is written then is lost without an error. Absent where that cannot be. */
-  readonly isClosed?: () => boolean;
-}
+import type { Input, Output } from "./terminal/input_output.ts";
+import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
 export interface CliContext {
@@ -20,7 +11,7 @@ export interface CliContext {
   readonly envBytes?: (name: string) => Uint8Array | undefined;
   /** The variables with secrets that children of this process do not get; absent where they get all. */
   readonly withheldSecrets?: readonly string[];
-  readonly stdin: { readonly isTerminal: boolean; read(target: Uint8Array): Promise<number | null> };
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   /** Where progress shows; absent where standard error is no terminal. */

@@ -1,11 +1,10 @@
 /** Where a restored stream goes: a file that appears under its name when it is whole, or a device or pipe that is there. */
-import { AgentError, UsageError } from "../base/errors.ts";
-import { writeAll } from "../base/write_all.ts";
+import { AgentError, systemReason, UsageError } from "../base/errors.ts";
+import { writeAll } from "../base/bytes.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
 import type { StreamSink } from "../ops/get.ts";
-import { isUnsupported } from "../store/local_errors.ts";
-import { type FileSystem, NewFile, temporaryBeside } from "../store/local_file.ts";
-import { systemReason } from "./failure.ts";
+import { isUnsupported } from "../store/local/local_errors.ts";
+import { type FileSystem, NewFile, temporaryBeside } from "../store/local/local_file.ts";
 
 /** An output in the making. One of `keep` and `discard` ends it. */
 export interface OutputFile extends StreamSink {

@@ -1,19 +1,18 @@
 /** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
 import { Command, type CommanderError, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.ts";
-import { didYouMean } from "../base/nearest_name.ts";
+import { didYouMean } from "../base/text/nearest_name.ts";
 import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
-import { holdCommand } from "./commands/hold.ts";
+import { holdCommand, releaseCommand } from "./commands/hold.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { putCommand } from "./commands/put.ts";
-import { releaseCommand } from "./commands/release.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -24,10 +23,10 @@ import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
-import { reportFailure } from "./failure.ts";
-import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./help_text.ts";
-import { writeText } from "./output.ts";
-import { withRepositoryOptions } from "./repository_options.ts";
+import { reportFailure } from "./report/failure.ts";
+import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
+import { writeText } from "./terminal/output.ts";
+import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
   about: [

@@ -2,10 +2,10 @@
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
 import type { CliContext } from "./context.ts";
-import { withProgress } from "./progress.ts";
-import { pruneAfterwards, type PruneAfterwardsOptions } from "./prune_options.ts";
-import { pruneStep, reportPrune } from "./prune_report.ts";
-import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
+import { withProgress } from "./report/progress.ts";
+import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_options.ts";
+import { pruneStep, reportPrune } from "./report/prune_report.ts";
+import { repositoryAccess, type RepositoryOptions } from "./options/repository_options.ts";
 
 /** The options that they have in common. */
 export interface RetentionRunOptions extends RepositoryOptions, PruneAfterwardsOptions {

@@ -1,7 +1,6 @@
 /** Files that options and variables name. */
-import { AgentError, NotFoundError, UsageError } from "../base/errors.ts";
+import { AgentError, NotFoundError, systemReason, UsageError } from "../base/errors.ts";
 import type { CliContext } from "./context.ts";
-import { systemReason } from "./failure.ts";
 
 /**
  * All of a file, which messages call the `what` file, such as `password`. Throws `NotFoundError` where there is none and

@@ -6,7 +6,7 @@
  */
 import { type Cipheriv, createCipheriv } from "node:crypto";
 import { invariant } from "../base/errors.ts";
-import { freeBuffer } from "../base/memory.ts";
+import { freeBuffer } from "../base/bytes.ts";
 import { BLOCK_BYTES, wholeBlocks } from "./counter.ts";
 import type { Piece } from "./piece.ts";
 

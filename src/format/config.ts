@@ -3,11 +3,11 @@
  * compressed.
  */
 import * as v from "valibot";
-import { goJsonBytes } from "./go_json.ts";
+import { goJsonBytes } from "./json/go_json.ts";
 import { damaged } from "./damage.ts";
-import { decodeJson } from "./json_text.ts";
+import { decodeJson } from "./json/json_text.ts";
 import { isIrreducible, parsePolynomial } from "./polynomial.ts";
-import { fields, integer, text } from "./schema.ts";
+import { fields, integer, text } from "./json/schema.ts";
 
 /** Version of the repository format; from 2 on blobs and files may be compressed. */
 export type RepositoryVersion = 1 | 2;

@@ -3,10 +3,10 @@
  * for each password.
  */
 import * as v from "valibot";
-import { encodeBase64 } from "./base64.ts";
-import { goJsonBytes } from "./go_json.ts";
-import { decodeJson } from "./json_text.ts";
-import { base64Bytes, count, fields, textOrZero, timestampOrZero } from "./schema.ts";
+import { encodeBase64 } from "./json/base64.ts";
+import { goJsonBytes } from "./json/go_json.ts";
+import { decodeJson } from "./json/json_text.ts";
+import { base64Bytes, count, fields, textOrZero, timestampOrZero } from "./json/schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** How a key is derived from a password. */

@@ -1,8 +1,8 @@
 /** Lock files (restic design document, section Locks). */
 import * as v from "valibot";
-import { goJsonBytes } from "./go_json.ts";
-import { decodeJson } from "./json_text.ts";
-import { count, fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import { goJsonBytes } from "./json/go_json.ts";
+import { decodeJson } from "./json/json_text.ts";
+import { count, fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./json/schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** What tells a process from all others that have its number: elsewhere, or here at another time. */

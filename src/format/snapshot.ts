@@ -4,10 +4,19 @@
  */
 import * as v from "valibot";
 import type { BlobId, SnapshotId } from "../base/id.ts";
-import { type AgentSnapshotInfo, readAgentInfo } from "./agent_info.ts";
-import { goJsonBytes } from "./go_json.ts";
-import { decodeJson } from "./json_text.ts";
-import { countOrZero, fields, id, idOrNull, textOrZero, textsOrZero, timestampOrZero, uint32OrZero } from "./schema.ts";
+import { type AgentSnapshotInfo, readAgentInfo } from "./manifest/agent_info.ts";
+import { goJsonBytes } from "./json/go_json.ts";
+import { decodeJson } from "./json/json_text.ts";
+import {
+  countOrZero,
+  fields,
+  id,
+  idOrNull,
+  textOrZero,
+  textsOrZero,
+  timestampOrZero,
+  uint32OrZero,
+} from "./json/schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
 /** What a backup did, as restic's `snapshots` shows it. Counts, and sizes in bytes. */

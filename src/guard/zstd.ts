@@ -1,6 +1,6 @@
 /** zstd (RFC 8878): frames of blocks, and skippable frames between them. Where each frame ends is read from its headers. */
 import { SourceError } from "../base/errors.ts";
-import { formatSize } from "../base/size.ts";
+import { formatSize } from "../base/text/size.ts";
 import { CompressedJudge, type Contents } from "./compressed.ts";
 import { Decompressor } from "./decompressor.ts";
 import type { Format } from "./judge.ts";

@@ -1,21 +1,18 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
+import type { MemoryBudget } from "../base/memory_budget.ts";
 import type { Password } from "../crypto/kdf.ts";
-import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/held_lock.ts";
+import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
-import type { LockTools } from "../repository/locks.ts";
+import type { LockTools } from "../repository/lock/locks.ts";
 import { openRepository, type Repository, withStore } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
-import { refuseMissingFolders } from "./missing_folders.ts";
+import { refuseMissingFolders } from "../repository/missing_folders.ts";
 
 /** What the outside world gives to every use case. */
-export interface World extends LockTools {
+export interface World extends LockTools, MemoryBudget {
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
-  /** Worker threads that seal and open blobs. */
-  readonly blobThreads: number;
-  /** What packs, segments and batches may take in memory together, in bytes; as much as is useful where it is absent. */
-  readonly bufferBytes?: number;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
   /** Told of what went wrong without undoing what was done; absent where nobody wants to know. */

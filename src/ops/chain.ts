@@ -1,16 +1,16 @@
 /** Chain: the way from a level 0 to a backup, or all chains of a series, and which members are fit for a restore. */
 import { decodeHex } from "../base/hex.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
-import { type ChainMember, chainOf } from "../backup/chain.ts";
-import { checkMembers, type MemberCheck } from "../backup/chain_check.ts";
-import { type ChainTree, chainTrees } from "../backup/chain_tree.ts";
+import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
+import { checkMembers, type MemberCheck } from "../backup/chain/chain_check.ts";
+import { type ChainTree, chainTrees } from "../backup/chain/chain_tree.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectBackup } from "../backup/selector.ts";
+import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { indexPassingOver, passingOver, wholeIndex } from "./whole_index.ts";
+import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** A member of a chain, its place in the drawing, and how it is: its manifest was read, its streams were looked for. */
 export interface DrawnMember extends ChainMember, MemberCheck {

@@ -16,19 +16,19 @@ import {
   type Repair,
   REPAIRS,
   SuspectPacks,
-} from "../repository/check_findings.ts";
-import { type CheckContext, checkIndex, type DescribedPack } from "../repository/check_index.ts";
-import { checkPacks } from "../repository/check_packs.ts";
-import { checkTrees } from "../repository/check_trees.ts";
+} from "../maintain/check/findings.ts";
+import { type CheckContext, checkIndex, type DescribedPack } from "../maintain/check/check_index.ts";
+import { checkPacks } from "../maintain/check/check_packs.ts";
+import { checkTrees } from "../maintain/check/check_trees.ts";
 import { MOST_KEYS_TRIED } from "../repository/key_search.ts";
-import { listKeys, removalOfKey } from "../repository/keys.ts";
-import { listLocks } from "../repository/locks.ts";
+import { listKeys, removalOfKey } from "../repository/key_files.ts";
+import { listLocks } from "../repository/lock/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { GIVE_UP_SNAPSHOT, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
-import { checkBackups } from "./check_backups.ts";
-import { checkPackData } from "./check_data.ts";
-import { checkStreams, StreamsToRead } from "./check_streams.ts";
+import { checkBackups } from "../maintain/check/check_backups.ts";
+import { checkPackData } from "../maintain/check/check_data.ts";
+import { checkStreams, StreamsToRead } from "../maintain/check/check_streams.ts";
 
 /** The parts of a check, in their order. */
 export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups" | "streams";
@@ -145,13 +145,13 @@ class CheckRun {
     const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
     const chosen = this.#packsToRead(whole);
     const world = this.#world;
-    await checkPackData({ ...this.#context("data"), world, passesOverOutages: false }, chosen);
+    await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: false }, chosen);
     const indexed = { ...this.#repository, index };
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
     const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
     await checkBackups({ ...this.#context("backups"), repository: indexed, streams }, backups, trees);
-    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, world: this.#world }, streams);
+    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, budget: this.#world }, streams);
     return {
       snapshots: snapshots.length,
       trees: trees.count,

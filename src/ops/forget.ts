@@ -8,32 +8,43 @@ import { DeniedError, type IntegrityError, messageOf, UsageError } from "../base
 import { shortId, type SnapshotId } from "../base/id.ts";
 import { backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { lastToStay } from "../policy/removal.ts";
-import { applyPolicy, isEmptyPolicy, type Judgement, liesInFuture, newestFirstOf } from "../policy/retention.ts";
-import { momentOf } from "../policy/calendar.ts";
-import { type Burst, burstsOf } from "../policy/retention_burst.ts";
+import { lastToStay } from "../policy/retention/removal.ts";
+import {
+  applyPolicy,
+  isEmptyPolicy,
+  type Judgement,
+  liesInFuture,
+  newestFirstOf,
+} from "../policy/retention/retention.ts";
+import { momentOf } from "../policy/retention/calendar.ts";
+import { type Burst, burstsOf } from "../policy/retention/retention_burst.ts";
 import {
   DEFAULT_GROUPING,
   isOnHold,
   LAST_GOOD_REASON,
   planRetention,
   type RetentionGroup,
-} from "../policy/retention_plan.ts";
-import { applyRotation, isEmptyRotation } from "../policy/retention_rotation.ts";
+} from "../policy/retention/retention_plan.ts";
+import { applyRotation, isEmptyRotation } from "../policy/retention/retention_rotation.ts";
 import { haveSameSeriesAndHost, seriesAndHostKey } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
-import type { HeldLock } from "../repository/held_lock.ts";
+import type { HeldLock } from "../repository/lock/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
-import { candidatesOf, type RetentionBackup, type RetentionRequest, selectedBy } from "./forget_selection.ts";
-import { mayBeSelected, unreadableError } from "./forget_unreadable.ts";
+import {
+  candidatesOf,
+  type RetentionBackup,
+  type RetentionRequest,
+  selectedBy,
+} from "../maintain/retention/forget_selection.ts";
+import { mayBeSelected, unreadableError } from "../maintain/retention/forget_unreadable.ts";
 import { type PreparedPrune, preparePrune, type PruneOptions, type PruneResult } from "./prune.ts";
-import { withoutAbortReason } from "./signals.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { withoutAbortReason } from "../base/abort.ts";
+import { wholeIndex } from "../backup/whole_index.ts";
 
-export type { RetentionBackup, RetentionFilter, RetentionRequest } from "./forget_selection.ts";
+export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../maintain/retention/forget_selection.ts";
 
 const NOTHING_REMOVED = "nothing was removed";
 

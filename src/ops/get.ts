@@ -1,14 +1,14 @@
 /** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
-import { formatLocalTime } from "../base/local_time.ts";
+import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { type Backup, backupOf, compareAge, startedMsOf } from "../backup/backup.ts";
-import { checkChain, type CheckedMember } from "../backup/chain_check.ts";
+import { checkChain, type CheckedMember } from "../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/selector.ts";
-import type { Manifest } from "../format/manifest.ts";
+import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/naming/selector.ts";
+import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
@@ -16,9 +16,9 @@ import { isInFuture } from "../policy/future.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
-import { readStream } from "./read_stream.ts";
-import { withoutAbortReason } from "./signals.ts";
-import { passingOver, type WholeIndexOptions, withWholeIndex } from "./whole_index.ts";
+import { readStream } from "../backup/read_stream.ts";
+import { withoutAbortReason } from "../base/abort.ts";
+import { passingOver, type WholeIndexOptions, withWholeIndex } from "../backup/whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {

@@ -6,19 +6,19 @@
 import { DeniedError, messageOf } from "../base/errors.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
-import { HOLD_TAG } from "../policy/retention_plan.ts";
+import { HOLD_TAG } from "../policy/retention/retention_plan.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import type { ConfirmHeld, HeldLock } from "../repository/held_lock.ts";
+import type { ConfirmHeld, HeldLock } from "../repository/lock/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
-import { saveSnapshotUnderLock } from "../repository/save_under_lock.ts";
+import { saveSnapshotUnderLock } from "../repository/lock/save_under_lock.ts";
 import { loadSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
-import { withoutAbortReason } from "./signals.ts";
-import { wholeIndex } from "./whole_index.ts";
+import { withoutAbortReason } from "../base/abort.ts";
+import { wholeIndex } from "../backup/whole_index.ts";
 
 /** What to do with which backup. */
 export interface HoldRequest {

@@ -1,8 +1,8 @@
 /** Keys: whose password opens a repository. */
 import { AgentError, messageOf, StoreError, UsageError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
-import type { HeldLock } from "../repository/held_lock.ts";
-import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/keys.ts";
+import type { HeldLock } from "../repository/lock/held_lock.ts";
+import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/key_files.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { BlobStore } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";

@@ -1,13 +1,13 @@
 /** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
 import { type Backup, backupOf, compareAge } from "../backup/backup.ts";
-import { type ChainMember, chainOf } from "../backup/chain.ts";
+import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
 import { withRewritten } from "../backup/rewritten.ts";
-import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/unknown_names.ts";
+import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/selector.ts";
+import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { passingOver, wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {

@@ -1,6 +1,6 @@
 /** Passwords that are to open a repository. */
 import { type Password, RANDOM_PASSWORD_PARAMETERS } from "../crypto/kdf.ts";
-import type { KeyTools } from "../repository/keys.ts";
+import type { KeyTools } from "../repository/key_files.ts";
 import type { World } from "./access.ts";
 
 /** A password that does not open anything yet. */

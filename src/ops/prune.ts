@@ -1,24 +1,24 @@
 /**
  * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
- * in which it goes then is that of repository/prune_apply.ts.
+ * in which it goes then is that of maintain/prune/prune_apply.ts.
  */
 import { IntegrityError, StoreError, UsageError } from "../base/errors.ts";
 import type { SnapshotId } from "../base/id.ts";
-import type { HeldLock } from "../repository/held_lock.ts";
-import { type AppliedPrune, type ApplyPhase, applyPrune } from "../repository/prune_apply.ts";
-import { loadPruneIndex, type PruneIndex } from "../repository/prune_index.ts";
-import { markUsed } from "../repository/prune_mark.ts";
-import { planPrune, type PruneLimits, type PrunePlan } from "../repository/prune_plan.ts";
-import { comparePacks, type RepositoryUse, usePacks } from "../repository/prune_use.ts";
-import { findLastCopies } from "../repository/prune_verify.ts";
+import type { HeldLock } from "../repository/lock/held_lock.ts";
+import { type AppliedPrune, type ApplyPhase, applyPrune } from "../maintain/prune/prune_apply.ts";
+import { loadPruneIndex, type PruneIndex } from "../maintain/prune/prune_index.ts";
+import { markUsed } from "../maintain/prune/prune_mark.ts";
+import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/prune_plan.ts";
+import { comparePacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
+import { findLastCopies } from "../maintain/prune/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
 import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
-import { findUnlisted } from "../repository/unlisted_packs.ts";
+import { findUnlisted } from "../repository/pack/unlisted_packs.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
-import { packBytesFor, pruneReads } from "./buffers.ts";
-import { refuseMissingFolders } from "./missing_folders.ts";
-import { NO_VERIFIER, startVerifier } from "./prune_verifier.ts";
+import { packBytesFor, pruneReads } from "../backup/buffers.ts";
+import { refuseMissingFolders } from "../repository/missing_folders.ts";
+import { NO_VERIFIER, startVerifier } from "../maintain/prune/prune_verifier.ts";
 
 /** The parts of a prune, in their order. */
 export type PrunePhase = "indexes" | "trees" | ApplyPhase;

@@ -3,16 +3,16 @@
  * whether anything is committed.
  */
 import type { JudgedSource } from "../base/byte_source.ts";
-import { formatSize } from "../base/size.ts";
+import { formatSize } from "../base/text/size.ts";
 import { InterruptedError, SourceError } from "../base/errors.ts";
-import type { StreamFileName } from "../format/series.ts";
+import type { StreamFileName } from "../format/manifest/series.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
-import { SEGMENT_BYTES, segmentCount } from "./buffers.ts";
+import { SEGMENT_BYTES, segmentCount } from "../backup/buffers.ts";
 import {
   type BackupRequest,
   refuseIncomplete,
@@ -20,8 +20,8 @@ import {
   withSession,
   type WriteOptions,
   type WrittenBackup,
-} from "./session.ts";
-import { interruption, withoutAbortReason } from "./signals.ts";
+} from "./session/session.ts";
+import { interruption, withoutAbortReason } from "../base/abort.ts";
 
 /** What to put, and under which conditions it counts. */
 export interface PutRequest extends BackupRequest {

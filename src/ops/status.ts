@@ -5,15 +5,15 @@ import { parseRunType, type RunType } from "../base/run_type.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
-import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/status.ts";
-import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../backup/status_twindb.ts";
-import { unknownName } from "../backup/unknown_names.ts";
-import type { JsonObject } from "../format/json_text.ts";
-import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../format/twindb_status.ts";
+import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
+import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
+import { unknownName } from "../backup/naming/unknown_names.ts";
+import type { JsonObject } from "../format/json/json_text.ts";
+import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
-import { passingOver, wholeIndex } from "./whole_index.ts";
+import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** What to tell. */
 export interface StatusRequest {

@@ -1,5 +1,5 @@
 /** Unlock: removes what others left behind of their locks. */
-import { type FoundLock, removeLocks } from "../repository/locks.ts";
+import { type FoundLock, removeLocks } from "../repository/lock/locks.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
 
 /** Removes stale locks, or all of them; gives what was removed. */

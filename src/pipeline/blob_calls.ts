@@ -1,7 +1,6 @@
 /** Inside a thread: chunks become sealed blobs, and sealed blobs become chunks again. */
-import { concatBytes } from "../base/bytes.ts";
+import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import { decodeHexInto, encodeHex } from "../base/hex.ts";
-import { freeBuffer } from "../base/memory.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
@@ -9,7 +8,7 @@ import { wholeBlocks } from "../crypto/counter.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
-import { BlockCompressor, BlockDecompressor } from "../crypto/zstd.ts";
+import { BlockCompressor, BlockDecompressor } from "../codec/compression.ts";
 import {
   type BlobCalls,
   OPEN_FIELDS,

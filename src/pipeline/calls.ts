@@ -1,7 +1,7 @@
 /** What the threads of the pipeline are asked, and what they answer. Everything here travels by `postMessage`. */
 import { ID_BYTES } from "../base/id.ts";
 import type { IdTableView } from "../base/id_table.ts";
-import type { CompressionLevel } from "../crypto/zstd.ts";
+import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";

@@ -2,7 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { StreamDigest } from "../crypto/digest.ts";
 import type { Guard } from "../guard/guard.ts";
-import { createGuard } from "../guard/registry.ts";
+import { createGuard } from "../guard/formats.ts";
 import type { DigestCalls } from "./calls.ts";
 import type { Handlers } from "../base/thread.ts";
 

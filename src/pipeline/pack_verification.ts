@@ -2,11 +2,11 @@
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IntegrityError } from "../base/errors.ts";
-import { freeBuffer } from "../base/memory.ts";
+import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import type { BlockDecompressor } from "../crypto/zstd.ts";
+import type { BlockDecompressor } from "../codec/compression.ts";
 import type { PackedBlob } from "../format/blob.ts";
 
 /** Blobs that lie one behind the other, and their bytes as they were read. */

@@ -1,7 +1,7 @@
 /** The worker threads of a pipeline: one that digests the streams, several that seal or open blobs. */
 import type { IdTable } from "../base/id_table.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
-import type { CompressionLevel } from "../crypto/zstd.ts";
+import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { Inspection } from "./inspection.ts";

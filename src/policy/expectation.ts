@@ -1,6 +1,6 @@
 /** Expectations: how old the newest backup may be, and which ones are not met. Pure: times come in, verdicts go out. */
 import { UsageError } from "../base/errors.ts";
-import { parseSpan } from "../base/duration.ts";
+import { parseSpan } from "../base/text/duration.ts";
 import { isRunType, type RunType } from "../base/run_type.ts";
 import { isInFuture } from "./future.ts";
 import { groupBySeriesAndHost } from "./series_and_host.ts";

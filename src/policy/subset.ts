@@ -2,7 +2,7 @@
 import { UsageError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { PackId } from "../base/id.ts";
-import { parseSize } from "../base/size.ts";
+import { parseSize } from "../base/text/size.ts";
 
 /**
  * A part of all packs. `group`: those of group `group` (from 1) of `groups`, so that checking each group in turn reads

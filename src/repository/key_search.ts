@@ -14,7 +14,7 @@ import {
   removalOfKey,
   type UnlockedKey,
   type UnreadableKey,
-} from "./keys.ts";
+} from "./key_files.ts";
 
 /** Remembers, for one machine and one store, which key file opened it last. Neither call ever fails its caller. */
 export interface KeyMemory {

@@ -15,9 +15,9 @@ import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/con
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
-import type { BlobIndex } from "./blob_index.ts";
+import type { BlobIndex } from "./index/blob_index.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
-import { addKey, type KeyTools, type UnlockedKey } from "./keys.ts";
+import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
 import { getLimited, SealedFiles } from "./sealed_files.ts";
 
 /** An open repository. Nothing of it is locked or indexed yet. */

@@ -5,10 +5,10 @@
  */
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
 import { IntegrityError, NotFoundError, TooLargeError } from "../base/errors.ts";
-import { freeBuffer } from "../base/memory.ts";
+import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import { compress, decompress } from "../crypto/zstd.ts";
+import { compress, decompress } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/limits.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
 import type { BlobStore, FileName, ListedFile, StoreCallOptions } from "../store/store.ts";

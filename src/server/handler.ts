@@ -1,15 +1,15 @@
 /** What a server answers: from a request's route over its permission to the files of a repository. */
 import { messageOf, NotFoundError, StoreFullError, TemporaryError } from "../base/errors.ts";
 import type { FileKind, FileName, ListedFile } from "../store/store.ts";
-import { type RequestedPart, requestedPart } from "./byte_ranges.ts";
-import type { Exchange } from "./exchange.ts";
+import { type RequestedPart, requestedPart } from "./connection/byte_ranges.ts";
+import type { Exchange } from "./connection/exchange.ts";
 import type { BlobEvent, Metrics } from "./metrics.ts";
-import { checkPermission, type Rules } from "./permissions.ts";
+import { checkPermission, type Rules } from "./access/permissions.ts";
 import { ClientGone, Refusal } from "./refusal.ts";
-import { checkHead } from "./request_head.ts";
-import type { RepositoryFiles } from "./repository_files.ts";
+import { checkHead } from "./connection/request_head.ts";
+import type { RepositoryFiles } from "./files/repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
-import type { StoredFile } from "./stored_file.ts";
+import type { StoredFile } from "./files/stored_file.ts";
 
 /** What a handler works with. */
 export interface HandlerOptions {

@@ -2,7 +2,7 @@
  * What a server counts, in the text format of Prometheus (version 0.0.4). Names with `rest_server_` are those of
  * rest-server, so that its dashboards go on.
  */
-import type { UsageRow } from "./usage.ts";
+import type { UsageRow } from "./files/usage.ts";
 import { urlNameOfKind } from "./routes.ts";
 import type { FileKind } from "../store/store.ts";
 

@@ -5,18 +5,18 @@ import type { Duplex } from "node:stream";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { AccessLog } from "./access_log.ts";
-import { type Authentication, openAuthenticator } from "./authentication.ts";
-import { Connections, type Patience, USUAL_PATIENCE } from "./connections.ts";
-import { Exchange } from "./exchange.ts";
-import { FailedHandshakes } from "./failed_handshakes.ts";
+import { type Authentication, openAuthenticator } from "./access/authentication.ts";
+import { Connections, type Patience, USUAL_PATIENCE } from "./connection/connections.ts";
+import { Exchange } from "./connection/exchange.ts";
+import { FailedHandshakes } from "./connection/failed_handshakes.ts";
 import { Handler } from "./handler.ts";
-import { answerMalformed, makeHttpServer, type MalformedError } from "./http_server.ts";
-import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./listener.ts";
+import { answerMalformed, makeHttpServer, type MalformedError } from "./connection/http_server.ts";
+import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./connection/listener.ts";
 import { Metrics } from "./metrics.ts";
-import { readOpenFilesLimit, roomForConnections } from "./open_files.ts";
-import type { Rules } from "./permissions.ts";
-import { openRepositoryFiles, type RepositoryFiles } from "./repository_files.ts";
-import { checkTls, type TlsFiles } from "./tls.ts";
+import { readOpenFilesLimit, roomForConnections } from "./connection/open_file_limit.ts";
+import type { Rules } from "./access/permissions.ts";
+import { openRepositoryFiles, type RepositoryFiles } from "./files/repository_files.ts";
+import { checkTls, type TlsFiles } from "./connection/tls.ts";
 
 /** Everything a server is told. */
 export interface ServerOptions {

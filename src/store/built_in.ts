@@ -1,10 +1,10 @@
 /** The stores this program brings, by scheme, and what is put around those on other machines. */
 import { UsageError } from "../base/errors.ts";
-import { openLocalStore } from "./local.ts";
-import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./registry.ts";
-import { openRestStore, type RestStoreOptions } from "./rest/rest.ts";
+import { openLocalStore } from "./local/local_store.ts";
+import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store_urls.ts";
+import { openRestStore, type RestStoreOptions } from "./rest/rest_store.ts";
 import { withRetries } from "./retry.ts";
-import { openS3Store } from "./s3/store.ts";
+import { openS3Store } from "./s3/s3_store.ts";
 import type { BlobStore } from "./store.ts";
 import { withVerification } from "./verified.ts";
 

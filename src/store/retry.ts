@@ -1,7 +1,7 @@
 /** Makes calls of a store again that failed in a way that may pass. */
 import { totalLength } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { formatDuration } from "../base/duration.ts";
+import { formatDuration } from "../base/text/duration.ts";
 import { ExistsError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
 import { decodeHexInto } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";

@@ -2,7 +2,7 @@
 import type { Backup } from "../../src/backup/backup.ts";
 import { backupOf } from "../../src/backup/backup.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../../src/base/id.ts";
-import type { AgentSnapshotInfo } from "../../src/format/agent_info.ts";
+import type { AgentSnapshotInfo } from "../../src/format/manifest/agent_info.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { noise } from "../helpers/world.ts";

@@ -1,9 +1,9 @@
 /** What a series remembers of its streams: which later ones it accepts, and what snapshots tell for that. */
 import assert from "node:assert/strict";
-import { formatLocalTime } from "../../src/base/local_time.ts";
+import { formatLocalTime } from "../../src/base/text/local_time.ts";
 import fc from "fast-check";
-import type { AgentSnapshotInfo, StreamFacts } from "../../src/format/agent_info.ts";
-import type { ManifestFile } from "../../src/format/manifest.ts";
+import type { AgentSnapshotInfo, StreamFacts } from "../../src/format/manifest/agent_info.ts";
+import type { ManifestFile } from "../../src/format/manifest/manifest.ts";
 import { recognitionOf } from "../../src/guard/recognition.ts";
 import { judgeRecognition } from "../../src/backup/recognition_memory.ts";
 import { EarlierStreams, LISTED_STREAMS, streamFacts } from "../../src/backup/stream_facts.ts";

@@ -4,10 +4,10 @@ import { type Backup, backupOf, finishedOf } from "../../src/backup/backup.ts";
 import { findParent, recoverBackup, withRewritten } from "../../src/backup/rewritten.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { IndexedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { readTree, subtreeOf } from "../../src/repository/trees.ts";
+import { readTree, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
 interface Scene {

@@ -1,6 +1,6 @@
 /** A command's surroundings for tests: outputs that collect, a clock that the test sets, ticks that it makes. */
 import type { CliContext } from "../../src/cli/context.ts";
-import { TerminalLine } from "../../src/cli/terminal_line.ts";
+import { TerminalLine } from "../../src/cli/terminal/terminal_line.ts";
 import { Collected, contextWith } from "../helpers/command_line.ts";
 import { type FakeWorld, fakeWorld } from "../helpers/world.ts";
 import { Screen } from "./screen.ts";

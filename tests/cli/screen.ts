@@ -1,5 +1,5 @@
 /** A screen as a terminal shows it: what was written, with the sequences that the progress line uses carried out. */
-import type { Output } from "../../src/cli/context.ts";
+import type { Output } from "../../src/cli/terminal/input_output.ts";
 
 /** Control sequences, escape sequences, and characters by themselves. */
 const SEQUENCES = new RegExp("\x1b\\[\\w|\x1b\\d|[^]", "gu");

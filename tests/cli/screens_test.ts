@@ -3,8 +3,8 @@
  * that is to change is written anew with `UPDATE_SCREENS=1`. Ids and times stand for any others of their length.
  */
 import assert from "node:assert/strict";
-import { parseSeries } from "../../src/format/series.ts";
-import { widthOf } from "../../src/cli/terminal_text.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import { widthOf } from "../../src/cli/terminal/terminal_text.ts";
 import { openStore } from "../../src/store/built_in.ts";
 import { initRepository } from "../../src/repository/repository.ts";
 import { runInProcess } from "../helpers/command_line.ts";

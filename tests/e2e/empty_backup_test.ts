@@ -1,7 +1,7 @@
 /** A backup without any file, as programs may make one: listed, and never taken for a good one. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
-import { openStorage } from "../../src/ops/storage.ts";
+import { openStorage } from "../../src/ops/storage/storage.ts";
 import { assertFails, sandbox } from "../helpers/executable.ts";
 import { accessTo, fakeWorld } from "../helpers/world.ts";
 

@@ -1,7 +1,7 @@
 /** What somebody with the key put into a repository to do harm costs neither memory nor time, and is named. */
 import assert from "node:assert/strict";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { withStore } from "../../src/repository/repository.ts";
 import { type Outcome, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { watched } from "../helpers/memory_limit.ts";

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { AgentError } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { FileName } from "../../src/store/store.ts";
 import { bytesOf } from "../conformance/store_suite.ts";
 import { filesBelow } from "../store/local_fixture.ts";

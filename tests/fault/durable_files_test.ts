@@ -1,11 +1,11 @@
 /** Every place that writes a file to be kept: what a filesystem without flushes, or a failure at any step, means there. */
 import assert from "node:assert/strict";
 import { join } from "node:path/posix";
-import { statusDirectory } from "../../src/backup/status_directory.ts";
+import { statusDirectory } from "../../src/compat/twindb/status_directory.ts";
 import { openOutputFile } from "../../src/cli/output_file.ts";
 import { relativePath } from "../../src/store/layout.ts";
-import { type FileSystem, temporaryBeside, writeNewFile } from "../../src/store/local_file.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { type FileSystem, temporaryBeside, writeNewFile } from "../../src/store/local/local_file.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { pack } from "../conformance/store_suite.ts";
 import {
   countingRandom,

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { AgentError, StoreFullError } from "../../src/base/errors.ts";
-import { everyNth, type Fault, withFaults } from "../../src/store/fault.ts";
-import { withPowerCut } from "../../src/store/power_cut.ts";
+import { everyNth, type Fault, withFaults } from "../helpers/fault_store.ts";
+import { withPowerCut } from "../helpers/power_cut_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { copyOf } from "../helpers/world.ts";
 import { assertHolds, assertRestores, halfForgotten, pruneStore } from "../ops/prune_fixture.ts";

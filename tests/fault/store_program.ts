@@ -3,8 +3,8 @@
  * `put` stores one pack and prints `stored` or the name of the error; `stall` stores one pack, prints `stored`, begins
  * another, prints `half` when a part of it is written, and then waits to be killed.
  */
-import { openLocalStore } from "../../src/store/local.ts";
-import type { FileSystem } from "../../src/store/local_file.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
+import type { FileSystem } from "../../src/store/local/local_file.ts";
 import { bytesOf, pack } from "../conformance/store_suite.ts";
 import { fileSystem } from "../store/local_fixture.ts";
 

@@ -1,7 +1,7 @@
 /** What the operating system answers reaches us through Deno, some of it without a code: strace makes it answer. */
 import assert from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
-import { isUnsupported, osCode } from "../../src/store/local_errors.ts";
+import { isUnsupported, osCode } from "../../src/store/local/local_errors.ts";
 import { programTest } from "../helpers/programs.ts";
 
 /** Every code that decides something. */

@@ -1,16 +1,16 @@
 /** Any value that the codecs may meet, for fast-check. */
 import fc from "fast-check";
 import { asId, type BlobId, type Id, type ManifestId, type SnapshotId } from "../../src/base/id.ts";
-import type { AgentSnapshotInfo } from "../../src/format/agent_info.ts";
+import type { AgentSnapshotInfo } from "../../src/format/manifest/agent_info.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
 import { bytesOfByteString, byteStringOf } from "../../src/format/byte_string.ts";
-import type { IndexedPack } from "../../src/format/index_file.ts";
-import type { JsonObject } from "../../src/format/json_text.ts";
+import type { IndexedPack } from "../../src/format/index/index_file.ts";
+import type { JsonObject } from "../../src/format/json/json_text.ts";
 import type { KeyFile } from "../../src/format/key_file.ts";
 import type { Lock } from "../../src/format/lock.ts";
-import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../src/format/manifest.ts";
-import { isNodeName, type Node, NODE_TYPES } from "../../src/format/node.ts";
-import { backupNameProblem, parseBackupName, parseSeries } from "../../src/format/series.ts";
+import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../src/format/manifest/manifest.ts";
+import { isNodeName, type Node, NODE_TYPES } from "../../src/format/tree/node.ts";
+import { backupNameProblem, parseBackupName, parseSeries } from "../../src/format/manifest/series.ts";
 import type { Snapshot, SnapshotSummary } from "../../src/format/snapshot.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../src/format/time.ts";
 

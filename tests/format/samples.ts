@@ -2,13 +2,13 @@
 import { asId, type BlobId, type ManifestId, type SnapshotId } from "../../src/base/id.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
 import type { RepositoryConfig } from "../../src/format/config.ts";
-import { DIR_MODE_0755, FILE_MODE_0644, GoFileMode } from "../../src/format/file_mode.ts";
-import type { IndexedPack } from "../../src/format/index_file.ts";
+import { DIR_MODE_0755, FILE_MODE_0644, GoFileMode } from "../../src/format/tree/file_mode.ts";
+import type { IndexedPack } from "../../src/format/index/index_file.ts";
 import type { KeyFile, MasterKeyBytes } from "../../src/format/key_file.ts";
 import type { Lock } from "../../src/format/lock.ts";
-import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest.ts";
-import { makeNode, type Node } from "../../src/format/node.ts";
-import { parseSeries } from "../../src/format/series.ts";
+import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manifest.ts";
+import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
 

@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { decodeConfig, encodeConfig } from "../../src/format/config.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
+import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey } from "../../src/format/key_file.ts";
 import { decodeLock, encodeLock } from "../../src/format/lock.ts";
-import { decodeManifest, encodeManifest } from "../../src/format/manifest.ts";
+import { decodeManifest, encodeManifest } from "../../src/format/manifest/manifest.ts";
 import { decodePackHeader, encodePackHeader } from "../../src/format/pack_header.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/format/snapshot.ts";
-import { decodeTree, encodeTree } from "../../src/format/tree.ts";
+import { decodeTree, encodeTree } from "../../src/format/tree/tree.ts";
 import * as samples from "../format/samples.ts";
 
 const FOLDER = new URL("./format/", import.meta.url);

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
 import { decodeConfig } from "../../src/format/config.ts";
-import { decodeIndex } from "../../src/format/index_file.ts";
+import { decodeIndex } from "../../src/format/index/index_file.ts";
 import { decodeKeyFile } from "../../src/format/key_file.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES, packFileSize } from "../../src/format/pack_header.ts";
 import { decodeSnapshot } from "../../src/format/snapshot.ts";
-import { decodeTree, encodeTree } from "../../src/format/tree.ts";
+import { decodeTree, encodeTree } from "../../src/format/tree/tree.ts";
 import { unwrapUnpacked } from "../../src/format/unpacked.ts";
 
 const ENCRYPTION_KEY = Uint8Array.fromHex("393f956616050e0e935a381f02677b60152caf1bfb1d8d46af7ec7a1a393d6ae");

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { decodeConfig, encodeConfig } from "../../src/format/config.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
+import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
 import { decodeKeyFile, encodeKeyFile } from "../../src/format/key_file.ts";
 import { decodePackHeader, encodePackHeader, packFileSize } from "../../src/format/pack_header.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/format/snapshot.ts";
-import { decodeTree, encodeTree } from "../../src/format/tree.ts";
+import { decodeTree, encodeTree } from "../../src/format/tree/tree.ts";
 
 const TREE_ID = "60cb11d00294cd35da87786ed551b5bc8b155dd53eac9a9c7a1c5a95db12f79f";
 const TREE_PACK_BYTES = 3092;

@@ -1,10 +1,10 @@
 /** Status files of TwinDB Backup in all their forms (`twindb/README.md`): read, and written again as TwinDB writes them. */
 import assert from "node:assert/strict";
 import type { Backup } from "../../src/backup/backup.ts";
-import { twinDbStatusOf } from "../../src/backup/status_twindb.ts";
+import { twinDbStatusOf } from "../../src/compat/twindb/status_twindb.ts";
 import type { RunType } from "../../src/base/run_type.ts";
-import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/format/twindb_status.ts";
-import { twinDbBinlogCopy, twinDbCopy } from "../../src/format/twindb_copy.ts";
+import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/compat/twindb/status_file.ts";
+import { twinDbBinlogCopy, twinDbCopy } from "../../src/compat/twindb/copy.ts";
 import { backup, manifestIdOf } from "../backup/backups.ts";
 
 const HOST = "db1.example";

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";
 import { GUARD_FORMATS, type GuardChoice, parseGuardChoice } from "../../src/guard/guard.ts";
-import { createGuard } from "../../src/guard/registry.ts";
+import { createGuard } from "../../src/guard/formats.ts";
 import { assertNoPrefixIsWhole, bytesOf, concat, judge, noise } from "./judging.ts";
 import { MYSQLDUMP, SAMPLES } from "./samples.ts";
 

@@ -1,7 +1,7 @@
 /** Runs guards over bytes cut in different ways. */
 import { strict as assert } from "node:assert";
 import type { GuardChoice, Verdict } from "../../src/guard/guard.ts";
-import { createGuard } from "../../src/guard/registry.ts";
+import { createGuard } from "../../src/guard/formats.ts";
 
 /** The verdict over `bytes`, pushed in pieces that end at the offsets `cuts` (ascending) and at the end. */
 export async function judge(

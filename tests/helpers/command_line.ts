@@ -1,9 +1,10 @@
 /** The command line in this process: what it does with given surroundings, without starting an executable. */
 import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { CliContext, Output } from "../../src/cli/context.ts";
+import type { CliContext } from "../../src/cli/context.ts";
+import type { Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
-import { writeWarning } from "../../src/cli/warning.ts";
+import { writeWarning } from "../../src/cli/report/warning.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
 import type { Outcome } from "./executable.ts";

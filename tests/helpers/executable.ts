@@ -10,7 +10,7 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { CHEAP_KDF, IDENTITY, PASSWORD } from "./world.ts";
 
 /** The executable under test. */

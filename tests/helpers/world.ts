@@ -4,17 +4,17 @@ import type { JudgedSource } from "../../src/base/byte_source.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { listFiles, readManifest } from "../../src/backup/contents.ts";
 import { type Backup, backupOf } from "../../src/backup/backup.ts";
-import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/series.ts";
-import type { Manifest } from "../../src/format/manifest.ts";
+import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series.ts";
+import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { readBlob } from "../../src/repository/blob_reader.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import type { Identity } from "../../src/repository/keys.ts";
+import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import type { Identity } from "../../src/repository/key_files.ts";
 import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
 
 /** Spans up to here pass by themselves, longer ones when a test says so. */

@@ -3,13 +3,13 @@ import { encodeHex } from "../../src/base/hex.ts";
 import { asId, type BlobId, type SnapshotId } from "../../src/base/id.ts";
 import { sha256Hex } from "../../src/crypto/digest.ts";
 import { encodeSnapshot } from "../../src/format/snapshot.ts";
-import { encodeTree } from "../../src/format/tree.ts";
-import { readBlob } from "../../src/repository/blob_reader.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
+import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import type { IndexedRepository, Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
-import { readTree } from "../../src/repository/trees.ts";
+import { readTree } from "../../src/repository/tree/trees.ts";
 import type { FileName } from "../../src/store/store.ts";
 import { allFiles, fakeWorld } from "../helpers/world.ts";
 

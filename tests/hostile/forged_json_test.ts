@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { parseSeries } from "../../src/format/series.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
 import { initRepository } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, fakeWorld, noise, PASSWORD, putBytes } from "../helpers/world.ts";
 import { FORGED_KINDS, Forgery } from "./forged_files.ts";

@@ -2,7 +2,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { decodeHex } from "../../src/base/hex.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { assertFailsAfterOutput, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";

@@ -2,8 +2,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { parseSeries } from "../../src/format/series.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { addKey, removeKey } from "../../src/repository/keys.ts";
+import { addKey, removeKey } from "../../src/repository/key_files.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { CHEAP_KDF, concat, IDENTITY, noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";

@@ -3,7 +3,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openStorage } from "../../src/mod.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise } from "../helpers/world.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { InterruptedError, StoreFullError } from "../../src/base/errors.ts";
 import { openAccess, type RepositoryAccess, withLock, withRepository } from "../../src/ops/access.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { type FaultPlan, withFaults } from "../../src/store/fault.ts";
+import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, memoryRepository, namesOf, PASSWORD } from "../helpers/world.ts";
 

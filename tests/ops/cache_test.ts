@@ -9,7 +9,7 @@ import { listBackups, listChain } from "../../src/ops/list.ts";
 import { status } from "../../src/ops/status.ts";
 import { openRepository, type Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { type StoreCall, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,

@@ -1,22 +1,22 @@
 /** Chains as they lie in a repository: drawn, and checked by their manifests; what is wrong is named. */
 import assert from "node:assert/strict";
 import type { Backup } from "../../src/backup/backup.ts";
-import type { CheckedMember } from "../../src/backup/chain_check.ts";
+import type { CheckedMember } from "../../src/backup/chain/chain_check.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, type ManifestId, shortId } from "../../src/base/id.ts";
 import { sha256Hex } from "../../src/crypto/digest.ts";
-import { encodeManifest, type Manifest } from "../../src/format/manifest.ts";
-import type { Node } from "../../src/format/node.ts";
-import { parseSeries } from "../../src/format/series.ts";
-import { encodeTree } from "../../src/format/tree.ts";
+import { encodeManifest, type Manifest } from "../../src/format/manifest/manifest.ts";
+import type { Node } from "../../src/format/tree/node.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
 import { drawChains } from "../../src/ops/chain.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { readTree } from "../../src/repository/trees.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { readTree } from "../../src/repository/tree/trees.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import { accessTo, fakeWorld, memoryRepository, putBytes, sqlDump } from "../helpers/world.ts";
 
 const DAY_MS = 86_400_000;

@@ -2,11 +2,11 @@
 import { encodeHex } from "../../src/base/hex.ts";
 import type { PackId } from "../../src/base/id.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
-import { findNode } from "../../src/repository/trees.ts";
-import { parseSeries } from "../../src/format/series.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index_file.ts";
+import { findNode } from "../../src/repository/tree/trees.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
 import { check, type CheckFinding, type CheckOptions, type CheckReport } from "../../src/ops/check.ts";
 import { type IndexedRepository, openRepository, type Repository } from "../../src/repository/repository.ts";

@@ -2,15 +2,15 @@
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../../src/base/id.ts";
 import { sha256 } from "../../src/crypto/digest.ts";
-import { agentInfo } from "../../src/backup/agent_info.ts";
-import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest.ts";
-import type { Node } from "../../src/format/node.ts";
+import { agentInfo } from "../../src/backup/snapshot_info.ts";
+import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest/manifest.ts";
+import type { Node } from "../../src/format/tree/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
-import { encodeTree } from "../../src/format/tree.ts";
-import { readBlob } from "../../src/repository/blob_reader.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
+import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { readTree } from "../../src/repository/trees.ts";
+import { readTree } from "../../src/repository/tree/trees.ts";
 import { backupsOf, type Checked, indexed } from "./check_fixture.ts";
 
 /** Adds blobs to the repository as a backup does. */

@@ -1,7 +1,7 @@
 /** A check beside restic: of repositories that restic made, and of damage that both have to find. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { join } from "node:path";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import type { BlobStore, FileName } from "../../src/store/store.ts";
 import { programTest } from "../helpers/programs.ts";
 import { allFiles, fakeWorld, namesOf, noise, PASSWORD } from "../helpers/world.ts";

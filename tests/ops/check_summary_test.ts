@@ -2,16 +2,16 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
-import { parseSeries } from "../../src/format/series.ts";
-import type { AgentSnapshotInfo } from "../../src/format/agent_info.ts";
-import type { Manifest } from "../../src/format/manifest.ts";
-import { makeNode, type Node } from "../../src/format/node.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import type { AgentSnapshotInfo } from "../../src/format/manifest/agent_info.ts";
+import type { Manifest } from "../../src/format/manifest/manifest.ts";
+import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
-import { encodeTree } from "../../src/format/tree.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckProgress } from "../../src/ops/check.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { readTree, subtreeOf } from "../../src/repository/trees.ts";
+import { readTree, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { accessTo, concat, noise, putBytes } from "../helpers/world.ts";
 import {
   backupsOf,

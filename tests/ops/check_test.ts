@@ -4,7 +4,7 @@ import { InterruptedError, LockedError, TemporaryError, WrongPasswordError } fro
 import { encodeLock } from "../../src/format/lock.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import type { CheckProgress } from "../../src/ops/check.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import { namesOf } from "../helpers/world.ts";
 import { checkStore, flipBit, replace, threeBackups } from "./check_fixture.ts";
 

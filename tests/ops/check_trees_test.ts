@@ -2,12 +2,12 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
-import type { Manifest } from "../../src/format/manifest.ts";
-import { makeNode, type Node } from "../../src/format/node.ts";
-import { encodeTree } from "../../src/format/tree.ts";
+import type { Manifest } from "../../src/format/manifest/manifest.ts";
+import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckFinding, CheckProgress } from "../../src/ops/check.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { findNode, readTree } from "../../src/repository/trees.ts";
+import { findNode, readTree } from "../../src/repository/tree/trees.ts";
 import {
   backupsOf,
   type Checked,

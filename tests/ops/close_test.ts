@@ -12,15 +12,15 @@ import { keyList } from "../../src/ops/keys.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
-import { repairIndex } from "../../src/ops/repair_index.ts";
+import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { status } from "../../src/ops/status.ts";
 import { unlock } from "../../src/ops/unlock.ts";
 import { Intake } from "../../src/pipeline/intake.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { withFaults } from "../../src/store/fault.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { withFaults } from "../helpers/fault_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,

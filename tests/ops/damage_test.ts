@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AgentError, type ErrorCode } from "../../src/base/errors.ts";
 import type { BlobStore, FileName } from "../../src/store/store.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import {
   accessTo,
   allFiles,

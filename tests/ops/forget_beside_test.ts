@@ -4,9 +4,9 @@ import { type AgentError, LockedError, StoreError, UsageError } from "../../src/
 import { check } from "../../src/ops/check.ts";
 import { listChain } from "../../src/ops/list.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
-import { acquireLock } from "../../src/repository/held_lock.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
-import { type Fault, withFaults } from "../../src/store/fault.ts";
+import { acquireLock } from "../../src/repository/lock/held_lock.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
+import { type Fault, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,

@@ -1,10 +1,10 @@
 /** Forget with a prune in the same run: what is freed, when it is left out, and what a dry run says of it. */
 import assert from "node:assert/strict";
-import { parseAgeSpan } from "../../src/base/duration.ts";
+import { parseAgeSpan } from "../../src/base/text/duration.ts";
 import { IntegrityError, LockedError } from "../../src/base/errors.ts";
 import { forget, type ForgetOptions, type Forgotten, type RetentionRequest } from "../../src/ops/forget.ts";
 import { prune } from "../../src/ops/prune.ts";
-import { acquireLock } from "../../src/repository/held_lock.ts";
+import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, namesOf, noise } from "../helpers/world.ts";
 import { assertHolds, fiveBackups, openStore, PACK_BYTES, STRICT } from "./prune_fixture.ts";

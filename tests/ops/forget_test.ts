@@ -1,18 +1,18 @@
 /** Forget: what is removed from a repository, what is refused before, and what stops it. */
 import assert from "node:assert/strict";
-import { parseAgeSpan } from "../../src/base/duration.ts";
+import { parseAgeSpan } from "../../src/base/text/duration.ts";
 import { DeniedError, IntegrityError, InterruptedError, LockedError, UsageError } from "../../src/base/errors.ts";
 import { formatTimestamp, type Rfc3339 } from "../../src/format/time.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
-import type { KeepRules } from "../../src/policy/retention.ts";
-import { DEFAULT_ROTATION } from "../../src/policy/retention_rotation.ts";
-import { acquireLock } from "../../src/repository/held_lock.ts";
+import type { KeepRules } from "../../src/policy/retention/retention.ts";
+import { DEFAULT_ROTATION } from "../../src/policy/retention/retention_rotation.ts";
+import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
 import type { SnapshotId } from "../../src/base/id.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { backup } from "../backup/backups.ts";
 import {

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { IntegrityError, InterruptedError, UsageError } from "../../src/base/errors.ts";
 import { commitBackup } from "../../src/backup/commit.ts";
-import { DEFAULT_FILE_NAME } from "../../src/format/series.ts";
+import { DEFAULT_FILE_NAME } from "../../src/format/manifest/series.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
-import { findNode } from "../../src/repository/trees.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
+import { findNode } from "../../src/repository/tree/trees.ts";
 import { chooseFile, type StreamSink, withBackup } from "../../src/ops/get.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,

@@ -4,9 +4,9 @@ import { DeniedError, IntegrityError, UsageError } from "../../src/base/errors.t
 import { forget } from "../../src/ops/forget.ts";
 import { setHold } from "../../src/ops/hold.ts";
 import { listBackups } from "../../src/ops/list.ts";
-import { DEFAULT_ROTATION } from "../../src/policy/retention_rotation.ts";
+import { DEFAULT_ROTATION } from "../../src/policy/retention/retention_rotation.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
 

@@ -1,8 +1,8 @@
 /** Long streams: a directory of parts in the tree, one stream again when they are read. */
 import assert from "node:assert/strict";
 import { listFiles } from "../../src/backup/contents.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import { findNode, readTree } from "../../src/repository/trees.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { findNode, readTree } from "../../src/repository/tree/trees.ts";
 import { concat, fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
 const CHUNKS = { chunkAverage: 1024 } as const;

@@ -15,9 +15,9 @@ import {
 import { init } from "../../src/ops/init.ts";
 import { keyAdd, keyChange } from "../../src/ops/keys.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { type Fault, type FaultPlan, withFaults } from "../../src/store/fault.ts";
+import { type Fault, type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { withRetries } from "../../src/store/retry.ts";
 import type { RetryPolicy } from "../../src/store/retry_decision.ts";
 import { type BlobStore, CONFIG_FILE, type FileName } from "../../src/store/store.ts";

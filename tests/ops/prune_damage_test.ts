@@ -1,10 +1,10 @@
 /** Prune on damaged repositories: what is needed and not there stops it before anything goes. */
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../src/base/errors.ts";
-import { encodeIndex } from "../../src/format/index_file.ts";
+import { encodeIndex } from "../../src/format/index/index_file.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
-import { repairPacks } from "../../src/ops/repair_packs.ts";
+import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
 import { accessTo, allFiles, copyOf, fakeWorld, namesOf } from "../helpers/world.ts";
 import { fileOf, flipBit, packsOf, readIndexes, replace } from "./check_fixture.ts";
 import { assertHolds, duplicate, fiveBackups, forget, halfForgotten, openStore, pruneStore } from "./prune_fixture.ts";

@@ -1,13 +1,13 @@
 /** Repositories to be pruned: backups that share chunks, some of them forgotten. */
 import assert from "node:assert/strict";
-import { parseSeries } from "../../src/format/series.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
 import { check } from "../../src/ops/check.ts";
 import { prune, type PruneOptions, type PruneResult } from "../../src/ops/prune.ts";
-import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../src/repository/prune_plan.ts";
-import { BlobIndex } from "../../src/repository/blob_index.ts";
-import { readBlob } from "../../src/repository/blob_reader.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
-import { PackWriter } from "../../src/repository/pack_writer.ts";
+import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../src/maintain/prune/prune_plan.ts";
+import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { openRepository, type Repository } from "../../src/repository/repository.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {

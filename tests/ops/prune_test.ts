@@ -1,11 +1,11 @@
 /** Prune: what nothing needs goes, what anything needs stays, whatever holds or breaks it off. */
 import assert from "node:assert/strict";
 import { DeniedError, InterruptedError, LockedError, StoreError, UsageError } from "../../src/base/errors.ts";
-import { encodeIndex } from "../../src/format/index_file.ts";
-import { acquireLock } from "../../src/repository/held_lock.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
+import { encodeIndex } from "../../src/format/index/index_file.ts";
+import { acquireLock } from "../../src/repository/lock/held_lock.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";
-import { everyNth, withFaults } from "../../src/store/fault.ts";
+import { everyNth, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore, FileKind } from "../../src/store/store.ts";
 import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, noise, putBytes } from "../helpers/world.ts";
 import { readIndexes } from "./check_fixture.ts";

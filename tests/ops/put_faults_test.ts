@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { AgentError, StoreFullError } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
-import { acquireLock } from "../../src/repository/held_lock.ts";
+import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { type Fault, type FaultPlan, withFaults } from "../../src/store/fault.ts";
-import { withPowerCut } from "../../src/store/power_cut.ts";
+import { type Fault, type FaultPlan, withFaults } from "../helpers/fault_store.ts";
+import { withPowerCut } from "../helpers/power_cut_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,

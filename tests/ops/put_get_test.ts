@@ -1,12 +1,12 @@
 /** Put and get, end to end in memory: what goes in comes out, and what is there already is not stored again. */
 import assert from "node:assert/strict";
 import { createHash, hash } from "node:crypto";
-import { findNode } from "../../src/repository/trees.ts";
-import { loadIndex } from "../../src/repository/index_files.ts";
+import { findNode } from "../../src/repository/tree/trees.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { Backup } from "../../src/backup/backup.ts";
-import type { CompressionLevel } from "../../src/crypto/zstd.ts";
-import { encodeManifest } from "../../src/format/manifest.ts";
-import { parseFileName, parseSeries } from "../../src/format/series.ts";
+import type { CompressionLevel } from "../../src/codec/compression.ts";
+import { encodeManifest } from "../../src/format/manifest/manifest.ts";
+import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import {

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { SourceError } from "../../src/base/errors.ts";
-import { formatLocalTime } from "../../src/base/local_time.ts";
+import { formatLocalTime } from "../../src/base/text/local_time.ts";
 import type { Backup } from "../../src/backup/backup.ts";
-import { parseFileName, parseSeries } from "../../src/format/series.ts";
+import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { GuardChoice } from "../../src/guard/guard.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../../src/repository/snapshots.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { BZIP2, LZ4, XZ } from "../guard/container/samples.ts";
 import {

@@ -1,7 +1,7 @@
 /** Repairs on stores that do not give every file, or not at once: nothing is given up that may still be there. */
 import { deepEqual, equal, match, notDeepEqual, ok, rejects } from "node:assert/strict";
 import { StoreError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";
-import { firstOf, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { firstOf, type StoreCall, withFaults } from "../helpers/fault_store.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile } from "../../src/store/store.ts";
 import { allFiles, namesOf } from "../helpers/world.ts";

@@ -2,11 +2,11 @@
 import { encodeHex } from "../../src/base/hex.ts";
 import { backupOf } from "../../src/backup/backup.ts";
 import { check, type CheckReport } from "../../src/ops/check.ts";
-import { repairIndex, type RepairIndexOptions } from "../../src/ops/repair_index.ts";
-import { repairPacks, type RepairPacksOptions } from "../../src/ops/repair_packs.ts";
-import { repairSnapshots, type RepairSnapshotsOptions } from "../../src/ops/repair_snapshots.ts";
+import { repairIndex, type RepairIndexOptions } from "../../src/ops/repair/repair_index.ts";
+import { repairPacks, type RepairPacksOptions } from "../../src/ops/repair/repair_packs.ts";
+import { repairSnapshots, type RepairSnapshotsOptions } from "../../src/ops/repair/repair_snapshots.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
-import { findNode } from "../../src/repository/trees.ts";
+import { findNode } from "../../src/repository/tree/trees.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, concat, type FakeWorld, getBytes, namesOf, noise } from "../helpers/world.ts";
 import {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type AgentError, InterruptedError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";
 import { type BackupHandle, type BackupStorage, openStorage } from "../../src/mod.ts";
-import { type FaultPlan, withFaults } from "../../src/store/fault.ts";
+import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, copyOf, type FakeWorld, fakeWorld, macrotask, namesOf, noise } from "../helpers/world.ts";
 import {

@@ -1,7 +1,7 @@
 /** Removals through the storage interface: beside what else it does, and beside other processes. */
 import assert from "node:assert/strict";
 import { InterruptedError, LockedError } from "../../src/base/errors.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import { fakeWorld, IDENTITY, macrotask, memoryRepository, namesOf, noise } from "../helpers/world.ts";
 import {
   backUp,

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type AgentError, InterruptedError, SourceError, StoreFullError, UsageError } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import type { BackupHandle } from "../../src/mod.ts";
-import { withFaults } from "../../src/store/fault.ts";
+import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, copyOf, fakeWorld, macrotask, namesOf, noise, putBytes, sqlDump } from "../helpers/world.ts";
 import {

@@ -1,11 +1,11 @@
 /** Stores that answer wrongly, once or for a while: whatever they say is not there, no backup is lost for it. */
 import assert from "node:assert/strict";
 import { AgentError, NotFoundError, StoreError } from "../../src/base/errors.ts";
-import { parseSeries } from "../../src/format/series.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
-import { firstOf, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
+import { firstOf, type StoreCall, withFaults } from "../helpers/fault_store.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 import { accessTo, allFiles, fakeWorld, IDENTITY, namesOf, putBytes, readAllBackups } from "../helpers/world.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../../src/crypto/digest.ts";
 import { createSealer } from "../../src/crypto/seal.ts";
-import { compress } from "../../src/crypto/zstd.ts";
+import { compress } from "../../src/codec/compression.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { OPEN_FIELDS } from "../../src/pipeline/calls.ts";
 import { PipelineThreads } from "../../src/pipeline/threads.ts";

@@ -7,7 +7,7 @@ import { SourceError } from "../../src/base/errors.ts";
 import { Chunker, GEAR_TABLE_BYTES, gearTable } from "../../src/chunker/gear.ts";
 import { parametersFor } from "../../src/chunker/parameters.ts";
 import { createSealer } from "../../src/crypto/seal.ts";
-import { type CompressionLevel, decompress } from "../../src/crypto/zstd.ts";
+import { type CompressionLevel, decompress } from "../../src/codec/compression.ts";
 import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
 import { type Inlet, Inlets } from "../../src/pipeline/inlet.ts";
 import { Intake } from "../../src/pipeline/intake.ts";

@@ -1,7 +1,7 @@
 /** Backups as retention sees them, for tests of what is decided about them. */
 import fc from "fast-check";
-import type { Moment } from "../../src/policy/calendar.ts";
-import type { PlannedBackup } from "../../src/policy/retention_plan.ts";
+import type { Moment } from "../../src/policy/retention/calendar.ts";
+import type { PlannedBackup } from "../../src/policy/retention/retention_plan.ts";
 import { parseTimestamp, timestampOffsetMinutes, timestampToNanoseconds } from "../../src/format/time.ts";
 
 /** The moment that an RFC 3339 time names. */

@@ -3,11 +3,11 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
-import { makeNode, type Node } from "../../src/format/node.ts";
-import { BlobIndex } from "../../src/repository/blob_index.ts";
-import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/repository/check_findings.ts";
-import { TreeGraph } from "../../src/repository/check_graph.ts";
-import { checkNodes } from "../../src/repository/check_nodes.ts";
+import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/maintain/check/findings.ts";
+import { TreeGraph } from "../../src/maintain/check/tree_graph.ts";
+import { checkNodes } from "../../src/maintain/check/check_nodes.ts";
 import { noise } from "../helpers/world.ts";
 
 const ZERO_ID = "0".repeat(64) as BlobId;

@@ -1,10 +1,10 @@
 /** A repository with nothing but locks, for tests of them: a clock, a store, and who is alive. */
 import { createSealer } from "../../src/crypto/seal.ts";
-import type { HeldLock } from "../../src/repository/held_lock.ts";
-import type { LockTools } from "../../src/repository/locks.ts";
+import type { HeldLock } from "../../src/repository/lock/held_lock.ts";
+import type { LockTools } from "../../src/repository/lock/locks.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
-import { type FaultPlan, type FaultyStore, withFaults } from "../../src/store/fault.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { type FaultPlan, type FaultyStore, withFaults } from "../helpers/fault_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { FakeClock, IDENTITY, noise, seededRandom } from "../helpers/world.ts";
 

@@ -9,8 +9,8 @@ import {
   WrongPasswordError,
 } from "../../src/base/errors.ts";
 import { initRepository, openRepository } from "../../src/repository/repository.ts";
-import { withFaults } from "../../src/store/fault.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { withFaults } from "../helpers/fault_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { CHEAP_KDF, fakeWorld, memoryRepository, namesOf, noise, PASSWORD } from "../helpers/world.ts";
 
 const world = fakeWorld("repository");

@@ -6,7 +6,7 @@ import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { SealedFiles } from "../../src/repository/sealed_files.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import { type Fault, type FaultPlan, firstOf, withFaults } from "../../src/store/fault.ts";
+import { type Fault, type FaultPlan, firstOf, withFaults } from "../helpers/fault_store.ts";
 import { fakeWorld, memoryRepository, noise } from "../helpers/world.ts";
 
 const world = fakeWorld("snapshots");

@@ -4,7 +4,7 @@ import { formatListings, judgeListings, LIST_STEPS, type ListSample } from "../.
 import { makeChain } from "../../scripts/bench/list_repository.ts";
 import { drawChains } from "../../src/ops/chain.ts";
 import { check } from "../../src/ops/check.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { emptySandbox } from "../helpers/executable.ts";
 import { accessTo, fakeWorld, seededRandom } from "../helpers/world.ts";
 

@@ -5,8 +5,8 @@ import { formatPrunes, judgePrunes, PRUNE_STEPS, type PruneSample } from "../../
 import { makePrunable } from "../../scripts/bench/prune_repository.ts";
 import { check } from "../../src/ops/check.ts";
 import { prune } from "../../src/ops/prune.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { emptySandbox } from "../helpers/executable.ts";
 import { accessTo, fakeWorld, seededRandom } from "../helpers/world.ts";
 

@@ -18,7 +18,7 @@ Deno.test("layers lets a folder import lower floors, itself and packages", () =>
   const source = `
     import { a } from "../base/errors.ts";
     import type { B } from "../format/pack.ts";
-    import { c } from "./index/table.ts";
+    import { c } from "./sealed_files.ts";
     import { Command } from "commander";
     import { createHash } from "node:crypto";
     export * from "../store/store.ts";`;
@@ -56,13 +56,51 @@ Deno.test("layers finds the file behind roundabout specifiers", () => {
 Deno.test("layers names the rule and its reason", () => {
   assert.match(
     messages("src/store/a.ts", `import "../ops/put.ts"`)[0]!,
-    /store \(floor 1\) imports ops \(floor 4\).*lower floors/,
+    /store \(floor 1\) imports ops \(floor 5\).*lower floors/,
   );
   assert.match(messages("src/store/a.ts", `import "../format/pack.ts"`)[0]!, /one floor are strangers/);
-  assert.match(messages("src/main.ts", `import "./mod.ts"`)[0]!, /one floor are strangers/);
+  assert.match(messages("src/worker.ts", `import "./mod.ts"`)[0]!, /one floor are strangers/);
   assert.match(messages("src/store/a.ts", `import "../../tests/helpers/a.ts"`)[0]!, /never imports tests/);
   assert.match(messages("src/store/a.ts", `import "../../scripts/build/main.ts"`)[0]!, /never imports tests/);
   assert.match(messages("src/misc/a.ts", `import "../base/errors.ts"`)[0]!, /src\/misc\/ has no floor/);
+});
+
+Deno.test("layers knows the steps of one floor", () => {
+  assert.deepEqual(messages("src/compat/twindb/a.ts", `import "../../backup/backup.ts"`), []);
+  assert.match(messages("src/backup/a.ts", `import "../compat/twindb/a.ts"`)[0]!, /lower floors/);
+  assert.deepEqual(messages("src/guard/a.ts", `import "../codec/a.ts"`), []);
+});
+
+Deno.test("layers lets a room import lower rooms of its folder, and itself", () => {
+  const allowed: [importer: string, specifier: string][] = [
+    ["repository/pack/a.ts", "./b.ts"],
+    ["repository/pack/a.ts", "../index/b.ts"],
+    ["repository/pack/a.ts", "../repository.ts"],
+    ["repository/index/a.ts", "../any_other.ts"],
+    ["format/unpacked.ts", "./config.ts"],
+    ["store/s3/s3_store.ts", "./credentials/a.ts"],
+    ["store/s3/credentials/a.ts", "../signing.ts"],
+    ["store/s3/credentials/a.ts", "../../http/client.ts"],
+    ["chunker/a.ts", "./b.ts"],
+  ];
+  for (const [importer, specifier] of allowed) {
+    assert.deepEqual(messages(`src/${importer}`, `import "${specifier}"`), [], `${importer} imports ${specifier}`);
+  }
+});
+
+Deno.test("layers refuses higher rooms, rooms beside one, and rooms without a step", () => {
+  const refused: [importer: string, specifier: string, message: RegExp][] = [
+    ["repository/index/a.ts", "../pack/b.ts", /in src\/repository\/, index imports pack: .*lower steps/],
+    ["repository/index/a.ts", "../repository.ts", /index imports repository\.ts/],
+    ["repository/any_other.ts", "./index/b.ts", /any_other\.ts imports index/],
+    ["store/rest/a.ts", "../s3/b.ts", /rest imports s3/],
+    ["store/s3/credentials/a.ts", "../s3_store.ts", /credentials imports s3_store\.ts/],
+    ["store/misc/a.ts", "../store.ts", /src\/store\/misc has no step/],
+    ["chunker/room/a.ts", "../gear.ts", /src\/chunker\/room has no step/],
+  ];
+  for (const [importer, specifier, message] of refused) {
+    assert.match(messages(`src/${importer}`, `import "${specifier}"`)[0]!, message, `${importer} imports ${specifier}`);
+  }
 });
 
 Deno.test("layers leaves tests and scripts alone", () => {
@@ -104,7 +142,7 @@ Deno.test("edge binds src/ except the files at the edge", () => {
   ) {
     assert.deepEqual(reported("edge", path, "Date.now()"), [], path);
   }
-  for (const path of ["src/mod.ts", "src/base/size.ts", "src/worker.ts", "src/client/a.ts"]) {
+  for (const path of ["src/mod.ts", "src/base/text/size.ts", "src/worker.ts", "src/client/a.ts"]) {
     assert.deepEqual(reported("edge", path, "Date.now()"), ["Date.now"], path);
   }
 });

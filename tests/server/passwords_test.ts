@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { bcrypt } from "hash-wasm";
-import { paddingCosts, parseHtpasswd } from "../../src/server/htpasswd.ts";
-import { passwordCalls } from "../../src/server/password_calls.ts";
-import { PasswordThreads } from "../../src/server/password_threads.ts";
+import { paddingCosts, parseHtpasswd } from "../../src/server/access/htpasswd.ts";
+import { passwordCalls } from "../../src/server/access/password_calls.ts";
+import { PasswordThreads } from "../../src/server/access/password_threads.ts";
 import { Refusal } from "../../src/server/refusal.ts";
 
 /** The work of a hash, in steps of bcrypt. */

@@ -9,8 +9,8 @@ import {
   TemporaryError,
 } from "../../src/base/errors.ts";
 import { relativePath, REPOSITORY_FOLDERS } from "../../src/store/layout.ts";
-import type { FileSystem } from "../../src/store/local_file.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import type { FileSystem } from "../../src/store/local/local_file.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { bytesOf, listing, pack } from "../conformance/store_suite.ts";
 import { countingRandom, filesBelow, fileSystem, localFixture, osError, withoutHardLinks } from "./local_fixture.ts";
 

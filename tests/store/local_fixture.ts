@@ -1,7 +1,7 @@
 /** Local stores in folders that go away after a test. */
 import { dirname } from "node:path/posix";
-import { openLocalStore } from "../../src/store/local.ts";
-import type { FileSystem } from "../../src/store/local_file.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
+import type { FileSystem } from "../../src/store/local/local_file.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import type { StoreFixture } from "../conformance/store_suite.ts";
 

@@ -1,6 +1,6 @@
 /** Folders of a local repository that are not there: told, so that nobody takes them for empty ones. */
 import assert from "node:assert/strict";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { countingRandom, localFixture } from "./local_fixture.ts";
 
 Deno.test("a local store tells which kinds of files have no folder", async () => {

@@ -3,8 +3,8 @@ import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { NotFoundError } from "../../src/base/errors.ts";
 import { relativePath } from "../../src/store/layout.ts";
-import { type LocalStore, openLocalStore } from "../../src/store/local.ts";
-import type { FileSystem } from "../../src/store/local_file.ts";
+import { type LocalStore, openLocalStore } from "../../src/store/local/local_store.ts";
+import type { FileSystem } from "../../src/store/local/local_file.ts";
 import { bytesOf, pack } from "../conformance/store_suite.ts";
 import { countingRandom, filesBelow, fileSystem, type LocalFixture, localFixture } from "./local_fixture.ts";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { DeniedError, ExistsError, NotFoundError, StoreError, TemporaryError } from "../../src/base/errors.ts";
-import { type Fault, type FaultPlan, firstOf, type StoreCall, withFaults } from "../../src/store/fault.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { type Fault, type FaultPlan, firstOf, type StoreCall, withFaults } from "../helpers/fault_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { type Retry, withRetries } from "../../src/store/retry.ts";
 import { type FailedCall, RETRY_POLICY, retryDelay } from "../../src/store/retry_decision.ts";
 import type { BlobStore, FileName, ListedFile } from "../../src/store/store.ts";

@@ -1,8 +1,8 @@
 /** What does not fit its name is read twice, and no more often. */
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
-import { withFaults } from "../../src/store/fault.ts";
-import { openMemoryStore } from "../../src/store/memory.ts";
+import { withFaults } from "../helpers/fault_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
 import { withVerification } from "../../src/store/verified.ts";
 import { bytesOf, storeConformance } from "../conformance/store_suite.ts";

@@ -14,11 +14,11 @@ import type { AgentError } from "../../src/base/errors.ts";
 import { check } from "../../src/ops/check.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { prune } from "../../src/ops/prune.ts";
-import { repairIndex } from "../../src/ops/repair_index.ts";
-import { repairPacks } from "../../src/ops/repair_packs.ts";
-import { DEFAULT_PRUNE_LIMITS } from "../../src/repository/prune_plan.ts";
+import { repairIndex } from "../../src/ops/repair/repair_index.ts";
+import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { initRepository } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import type { BlobStore, FileName } from "../../src/store/store.ts";
 import {
   accessTo,

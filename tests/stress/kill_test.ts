@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";

@@ -1,7 +1,7 @@
 /** What may befall a command on its way: a store that fails, a power cut, somebody who interrupts it. */
 import { AgentError, InterruptedError, StoreFullError } from "../../src/base/errors.ts";
-import { everyNth, type FaultPlan, withFaults } from "../../src/store/fault.ts";
-import { withPowerCut } from "../../src/store/power_cut.ts";
+import { everyNth, type FaultPlan, withFaults } from "../helpers/fault_store.ts";
+import { withPowerCut } from "../helpers/power_cut_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import type { Draws } from "./draws.ts";
 

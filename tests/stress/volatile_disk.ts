@@ -3,7 +3,7 @@
  * POSIX allows it. Flushing a file makes its content durable; its name is durable when the folder is flushed.
  */
 import { basename, dirname } from "node:path/posix";
-import type { FileSystem } from "../../src/store/local_file.ts";
+import type { FileSystem } from "../../src/store/local/local_file.ts";
 import type { Draws } from "./draws.ts";
 
 interface File {

@@ -9,7 +9,7 @@
  */
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { initRepository } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { Sandbox } from "../helpers/executable.ts";
 import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";

@@ -1,12 +1,12 @@
 /** `agent cache`: what this machine keeps of remote repositories, and tidying it up. */
 import { Command, Option } from "commander";
 import { UsageError } from "../../base/errors.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
-import { allOptions } from "../all_options.ts";
-import { cacheDirectory, cacheLimit } from "../cache_directory.ts";
+import { allOptions } from "../options/all_options.ts";
+import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../output.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 
 interface CacheOptions {
   readonly cacheDir?: string;

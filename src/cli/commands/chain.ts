@@ -1,17 +1,17 @@
 /** `agent chain`: the backups that lead from a level 0 to the one asked for, or all chains of a series. */
 import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
-import { allOptions } from "../all_options.ts";
-import { backupJson } from "../backup_json.ts";
+import { allOptions } from "../options/all_options.ts";
+import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { throwFirstDamage } from "../damage.ts";
-import { type Column, formatTime, writeLines, writeTable } from "../output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { describeWholeness } from "../wholeness.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { throwFirstDamage } from "../report/failure.ts";
+import { type Column, formatTime, writeLines, writeTable } from "../terminal/output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { describeWholeness } from "../report/wholeness.ts";
 
 interface ChainOptions extends RepositoryOptions {
   readonly all?: boolean;

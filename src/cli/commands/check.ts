@@ -1,9 +1,9 @@
 /** `agent check`: whether the repository is what was written to it. */
 import { Command } from "commander";
-import { formatDuration } from "../../base/duration.ts";
+import { formatDuration } from "../../base/text/duration.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import {
   check,
   type CheckFinding,
@@ -13,13 +13,13 @@ import {
   type CheckReport,
 } from "../../ops/check.ts";
 import { parseSubset } from "../../policy/subset.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatCount, writeJson, writeParagraph } from "../output.ts";
-import { READING_INDEXES, withProgress } from "../progress.ts";
-import type { ProgressStep } from "../progress_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { formatCount, writeJson, writeParagraph } from "../terminal/output.ts";
+import { READING_INDEXES, withProgress } from "../report/progress.ts";
+import type { ProgressStep } from "../report/progress_report.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface CheckCommandOptions extends RepositoryOptions {
   readonly readData?: boolean;

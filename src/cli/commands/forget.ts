@@ -1,20 +1,20 @@
 /** `agent forget`: remove backups that no policy keeps. */
 import { Command } from "commander";
-import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/duration.ts";
+import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/text/duration.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { RunType } from "../../base/run_type.ts";
 import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
-import { KEEP_UNITS, type KeepRules } from "../../policy/retention.ts";
-import type { GroupWord } from "../../policy/retention_plan.ts";
-import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention_words.ts";
-import { allOptions } from "../all_options.ts";
+import { KEEP_UNITS, type KeepRules } from "../../policy/retention/retention.ts";
+import type { GroupWord } from "../../policy/retention/retention_plan.ts";
+import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/retention_words.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { withPruneAfterwards } from "../prune_options.ts";
-import { collect } from "../repeated_option.ts";
-import { reportRetention } from "../retention_report.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { withPruneAfterwards } from "../options/prune_options.ts";
+import { collect } from "../options/repeated_options.ts";
+import { reportRetention } from "../report/retention_report.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
-import { withRepositoryOptions } from "../repository_options.ts";
+import { withRepositoryOptions } from "../options/repository_options.ts";
 
 interface ForgetCommandOptions extends RetentionRunOptions {
   readonly keepLast?: number;

@@ -1,23 +1,22 @@
 /** `agent get`: restore a backup to standard output, a file or a directory. */
 import { Command } from "commander";
 import { dirname, join } from "node:path";
-import { AgentError, UsageError } from "../../base/errors.ts";
+import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/contents.ts";
-import { formatDuration } from "../../base/duration.ts";
+import { formatDuration } from "../../base/text/duration.ts";
 import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
-import { makeDurableFolders } from "../../store/local_folder.ts";
-import { allOptions } from "../all_options.ts";
+import { makeDurableFolders } from "../../store/local/local_folder.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { systemReason } from "../failure.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { looksBinary } from "../binary.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { looksBinary } from "../terminal/binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../output.ts";
-import { type Progress, withProgress } from "../progress.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { StreamProgress } from "../stream_progress.ts";
+import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { type Progress, withProgress } from "../report/progress.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { StreamProgress } from "../report/stream_progress.ts";
 
 interface GetOptions extends RepositoryOptions {
   readonly file?: string;

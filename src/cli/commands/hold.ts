@@ -1,10 +1,14 @@
-/** `agent hold`: keep policies from removing a backup. */
+/** `agent hold` and `agent release`: policies do not remove a backup that is on hold. */
 import { Command } from "commander";
-import { allOptions } from "../all_options.ts";
+import { shortId } from "../../base/id.ts";
+import { timestampToDate } from "../../format/time.ts";
+import { setHold } from "../../ops/hold.ts";
+import { backupJson } from "../report/backup_json.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { runHold } from "../hold_run.ts";
-import { type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTES: HelpNotes = {
   about: [
@@ -14,7 +18,7 @@ const NOTES: HelpNotes = {
   examples: [["agent hold prod/shop@2026-08-30"]],
 };
 
-/** The command's specification. */
+/** The specification of `hold`. */
 export function holdCommand(context: CliContext): Command {
   const command = new Command("hold")
     .description("keep a backup whatever retention says")
@@ -25,4 +29,33 @@ export function holdCommand(context: CliContext): Command {
       runHold({ selector, hold: true }, allOptions(self, options), context)
     );
   return withRepositoryOptions(command);
+}
+
+/** The specification of `release`. */
+export function releaseCommand(context: CliContext): Command {
+  const command = new Command("release")
+    .description("end the hold of a backup: it is left to retention again")
+    .usage("[options] SERIES@SELECTOR")
+    .argument("<backup>", "which backup; see agent get --help")
+    .action((selector: string, options: RepositoryOptions, self: Command) =>
+      runHold({ selector, hold: false }, allOptions(self, options), context)
+    );
+  return withRepositoryOptions(command);
+}
+
+/** Puts a backup on hold, or lets it go, and says so. */
+async function runHold(
+  request: { readonly selector: string; readonly hold: boolean },
+  options: RepositoryOptions,
+  context: CliContext,
+): Promise<void> {
+  const { stdout, stderr, world, signal } = context;
+  const { backup, isUnchanged } = await setHold(repositoryAccess(options, context), request, world, signal);
+  if (options.json) return await writeJson(stdout, backupJson(backup));
+  if (options.quiet) return;
+  const { series, id, started } = backup;
+  const name = `${series} ${shortId(id)} of ${formatTime(timestampToDate(started))}`;
+  const held = isUnchanged ? "is already on hold" : "is on hold";
+  const released = isUnchanged ? "was not on hold" : "is no longer on hold";
+  await writeLine(stderr, `${name} ${request.hold ? held : released}`);
 }

@@ -1,13 +1,13 @@
 /** `agent init`: make a repository. */
 import { Command } from "commander";
 import { init } from "../../ops/init.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { writeJson, writeLine } from "../output.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { writeJson, writeLine } from "../terminal/output.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface InitOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;

@@ -3,11 +3,11 @@ import { Command } from "commander";
 import { type Id, shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatTime, writeJson, writeLine, writeTable } from "../output.ts";
+import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface KeyOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;

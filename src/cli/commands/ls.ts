@@ -2,19 +2,20 @@
 import { Command } from "commander";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
-import { parseCount } from "../../policy/retention_words.ts";
+import { parseCount } from "../../policy/retention/retention_words.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
-import { allOptions } from "../all_options.ts";
-import { backupJson } from "../backup_json.ts";
-import type { CliContext, Output } from "../context.ts";
-import { throwFirstDamage } from "../damage.ts";
-import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../output.ts";
-import { collectTags } from "../tags.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { writeWarning } from "../warning.ts";
+import { allOptions } from "../options/all_options.ts";
+import { backupJson } from "../report/backup_json.ts";
+import type { CliContext } from "../context.ts";
+import type { Output } from "../terminal/input_output.ts";
+import { throwFirstDamage } from "../report/failure.ts";
+import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../terminal/output.ts";
+import { collectTags } from "../options/repeated_options.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { writeWarning } from "../report/warning.ts";
 
 interface LsOptions extends RepositoryOptions {
   readonly host?: string;

@@ -1,13 +1,13 @@
 /** `agent prune`: remove what no backup needs any more. */
 import { Command } from "commander";
 import { prune } from "../../ops/prune.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { withProgress } from "../progress.ts";
-import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../prune_options.ts";
-import { pruneStep, reportPrune } from "../prune_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { withProgress } from "../report/progress.ts";
+import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../options/prune_options.ts";
+import { pruneStep, reportPrune } from "../report/prune_report.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface PruneCommandOptions extends RepositoryOptions, PruneLimitOptions {
   readonly dryRun?: boolean;

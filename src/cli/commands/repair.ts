@@ -2,18 +2,18 @@
 import { Command } from "commander";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import type { RepairOptions, RepairProgress } from "../../ops/repair.ts";
-import { repairIndex } from "../../ops/repair_index.ts";
-import { type PackRepair, repairPacks } from "../../ops/repair_packs.ts";
-import { repairSnapshots, type SnapshotRepair } from "../../ops/repair_snapshots.ts";
-import type { IndexRepair } from "../../repository/repair_index.ts";
-import { allOptions } from "../all_options.ts";
+import type { RepairOptions, RepairProgress } from "../../ops/repair/repair_session.ts";
+import { repairIndex } from "../../ops/repair/repair_index.ts";
+import { type PackRepair, repairPacks } from "../../ops/repair/repair_packs.ts";
+import { repairSnapshots, type SnapshotRepair } from "../../ops/repair/repair_snapshots.ts";
+import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatCount } from "../output.ts";
-import { withProgress } from "../progress.ts";
-import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../repair_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { formatCount } from "../terminal/output.ts";
+import { withProgress } from "../report/progress.ts";
+import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../report/repair_report.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface RepairCommandOptions extends RepositoryOptions {
   readonly dryRun?: boolean;

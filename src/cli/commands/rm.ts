@@ -4,15 +4,15 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
-import { allOptions } from "../all_options.ts";
-import { backupJson } from "../backup_json.ts";
+import { allOptions } from "../options/all_options.ts";
+import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { formatTime, writeJson, writeLine } from "../output.ts";
-import { withPruneAfterwards } from "../prune_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { withPruneAfterwards } from "../options/prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
-import { withRepositoryOptions } from "../repository_options.ts";
-import { writeWarning } from "../warning.ts";
+import { withRepositoryOptions } from "../options/repository_options.ts";
+import { writeWarning } from "../report/warning.ts";
 
 const NOTES: HelpNotes = {
   about: [

@@ -1,15 +1,15 @@
 /** `agent rotate`: keep the first backup of each of the last days, weeks, months and years of a series. */
 import { Command, Option } from "commander";
-import { parseSeries } from "../../format/series.ts";
-import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention_rotation.ts";
-import { parseCount, parseWeekDay } from "../../policy/retention_words.ts";
-import { allOptions } from "../all_options.ts";
+import { parseSeries } from "../../format/manifest/series.ts";
+import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention/retention_rotation.ts";
+import { parseCount, parseWeekDay } from "../../policy/retention/retention_words.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { withPruneAfterwards } from "../prune_options.ts";
-import { reportRetention } from "../retention_report.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { withPruneAfterwards } from "../options/prune_options.ts";
+import { reportRetention } from "../report/retention_report.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
-import { withRepositoryOptions } from "../repository_options.ts";
+import { withRepositoryOptions } from "../options/repository_options.ts";
 
 interface RotateOptions extends RetentionRunOptions, Rotation {
   readonly host?: string;

@@ -2,14 +2,19 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
-import { parseSize } from "../../base/size.ts";
-import type { Authentication } from "../../server/authentication.ts";
-import { handedSockets, isLocalAddress, type ListenAddress, parseListenAddresses } from "../../server/listener.ts";
+import { parseSize } from "../../base/text/size.ts";
+import type { Authentication } from "../../server/access/authentication.ts";
+import {
+  handedSockets,
+  isLocalAddress,
+  type ListenAddress,
+  parseListenAddresses,
+} from "../../server/connection/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { writeJson, writeLine } from "../output.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { writeJson, writeLine } from "../terminal/output.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
 interface ServeOptions {

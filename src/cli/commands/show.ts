@@ -2,17 +2,17 @@
 import { Command } from "commander";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
-import type { Manifest } from "../../format/manifest.ts";
+import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
-import { allOptions } from "../all_options.ts";
-import { backupJson } from "../backup_json.ts";
+import { allOptions } from "../options/all_options.ts";
+import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { describeWholeness } from "../wholeness.ts";
+import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { describeWholeness } from "../report/wholeness.ts";
 
 interface ShowOptions extends RepositoryOptions {
   readonly md5sums?: boolean;

@@ -2,9 +2,9 @@
 import { Command, Option } from "commander";
 import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
-import { seriesProblem } from "../../format/series.ts";
-import { loadableStatus } from "../../format/twindb_loadable.ts";
-import { TwinDbStatus } from "../../format/twindb_status.ts";
+import { seriesProblem } from "../../format/manifest/series.ts";
+import { loadableStatus } from "../../compat/twindb/loadable.ts";
+import { TwinDbStatus } from "../../compat/twindb/status_file.ts";
 import {
   exportedStatus,
   type ImportedStatus,
@@ -14,15 +14,15 @@ import {
   type StatusRequest,
 } from "../../ops/status.ts";
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { type HelpNotes, helpNotes } from "../help_text.ts";
-import { throwFirstDamage } from "../damage.ts";
-import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { importedStatusJson } from "../status_import.ts";
-import { monitorLine, withoutMark } from "../status_monitor.ts";
-import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../status_text.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { throwFirstDamage } from "../report/failure.ts";
+import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { importedStatusJson } from "../report/status_import.ts";
+import { monitorLine, withoutMark } from "../report/status_monitor.ts";
+import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../report/status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;

@@ -3,10 +3,10 @@ import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
 import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { writeJson, writeLine } from "../output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
+import { writeJson, writeLine } from "../terminal/output.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 
 interface UnlockOptions extends RepositoryOptions {
   readonly removeAll?: boolean;

@@ -2,18 +2,18 @@
 import { Command } from "commander";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import type { CheckedMember } from "../../backup/chain_check.ts";
-import { formatDuration } from "../../base/duration.ts";
-import { formatSize } from "../../base/size.ts";
+import type { CheckedMember } from "../../backup/chain/chain_check.ts";
+import { formatDuration } from "../../base/text/duration.ts";
+import { formatSize } from "../../base/text/size.ts";
 import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, writeJson, writeLine } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { formatCount, writeJson, writeLine } from "../terminal/output.ts";
+import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../repository_options.ts";
-import { StreamProgress } from "../stream_progress.ts";
-import { describeWholeness } from "../wholeness.ts";
+import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { StreamProgress } from "../report/stream_progress.ts";
+import { describeWholeness } from "../report/wholeness.ts";
 
 interface VerifyOptions extends RepositoryOptions {
   readonly lock: boolean;

@@ -1,8 +1,8 @@
 /** `agent version`: which program this is. */
 import { Command } from "commander";
-import { allOptions } from "../all_options.ts";
+import { allOptions } from "../options/all_options.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
-import { writeJson, writeLine } from "../output.ts";
+import { writeJson, writeLine } from "../terminal/output.ts";
 
 /** The command's specification. */
 export function versionCommand(context: CliContext): Command {

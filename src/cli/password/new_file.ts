@@ -1,8 +1,7 @@
 /** A new password in a new file: written before anything opens with it, and removed only where nothing does. */
-import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, systemReason, UsageError } from "../../base/errors.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
-import { temporaryBeside, writeNewFile } from "../../store/local_file.ts";
-import { systemReason } from "../failure.ts";
+import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
 
 const PASSWORD_BYTES = 32;
 const OWNER_ONLY = 0o600;

@@ -4,7 +4,7 @@ import type { RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
 import type { CliContext } from "../context.ts";
 import { readFileBytes } from "../text_file.ts";
-import { passwordOfCommand } from "./command.ts";
+import { passwordOfCommand } from "./password_command.ts";
 import { decodeTextFile, trimWhiteSpace } from "./decode.ts";
 import { type PasswordFile, writePasswordFile } from "./new_file.ts";
 

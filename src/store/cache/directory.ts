@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { isId } from "../../base/id.ts";
 import { REPOSITORY_FOLDERS } from "../layout.ts";
-import { localError, osCode } from "../local_errors.ts";
+import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath } from "./address.ts";
 import { kindOfName } from "./entry.ts";
 import { ownerOf, ownUid } from "./ownership.ts";

@@ -4,9 +4,9 @@ import type { Clock } from "../../base/clock.ts";
 import { type AgentError, StoreError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { folderOfKind, isNameOfKind, temporaryPath } from "../layout.ts";
-import { localError, osCode } from "../local_errors.ts";
+import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath, readAddress } from "./address.ts";
-import { writeNewFile } from "../local_file.ts";
+import { writeNewFile } from "../local/local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
 import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./entry.ts";
 

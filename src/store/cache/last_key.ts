@@ -4,8 +4,8 @@ import { dirname } from "node:path/posix";
 import { encodeHex } from "../../base/hex.ts";
 import { isId } from "../../base/id.ts";
 import { temporaryPath } from "../layout.ts";
-import { osCode } from "../local_errors.ts";
-import { writeNewFile } from "../local_file.ts";
+import { osCode } from "../local/local_errors.ts";
+import { writeNewFile } from "../local/local_file.ts";
 import { isForeign, makePrivateFolder, ownUid } from "./ownership.ts";
 
 /** The folder in the cache directory; no repository's folder has such a name. */

@@ -1,7 +1,7 @@
 /** Whose a cache is, and who may look into it: nobody but the user who runs the program. */
 import { DeniedError } from "../../base/errors.ts";
-import { osCode } from "../local_errors.ts";
-import { makeWithParents } from "../local_folder.ts";
+import { osCode } from "../local/local_errors.ts";
+import { makeWithParents } from "../local/local_folder.ts";
 
 const FOLDER_MODE = 0o700;
 

@@ -1,7 +1,7 @@
 /** Collects the body of an answer: nothing is believed about its length that did not come true. */
 import { concatBytes } from "../../base/bytes.ts";
 import { StoreError, TemporaryError, TooLargeError } from "../../base/errors.ts";
-import { formatSize } from "../../base/size.ts";
+import { formatSize } from "../../base/text/size.ts";
 
 /** How to take a body. */
 export interface BodyLimits {

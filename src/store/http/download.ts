@@ -6,7 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { AgentError } from "../../base/errors.ts";
 import { announcedBytes, type BodyLimits, bodyOf, tooShort } from "./answer_body.ts";
 import type { HttpAnswer, HttpRequest } from "./client.ts";
-import { brokenOff, networkError, stalled } from "./errors.ts";
+import { brokenOff, networkError, stalled } from "./network_errors.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import { StallWatch } from "./stall.ts";
 

@@ -1,8 +1,8 @@
 /** Requests to one bucket: addressed, signed, and sent to the region where it lies. */
 import type { Clock } from "../../base/clock.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../http/client.ts";
-import type { CredentialsSource } from "./credentials.ts";
-import { type BucketStyle, type S3Place, type S3Query, s3Url } from "./place.ts";
+import type { CredentialsSource } from "./credentials/s3_credentials.ts";
+import { type BucketStyle, type S3Place, type S3Query, s3Url } from "./bucket_address.ts";
 import { EMPTY_SHA256, type S3Credentials, signedHeaders, type SigningKeys } from "./signing.ts";
 import { readErrorDocument } from "./xml.ts";
 

@@ -1,6 +1,6 @@
 /** What a user can set for S3, by restic's names. */
 import { UsageError } from "../../base/errors.ts";
-import type { BucketStyle } from "./place.ts";
+import type { BucketStyle } from "./bucket_address.ts";
 
 /** The settings of an S3 store; what is undefined was not set. */
 export interface S3Settings {

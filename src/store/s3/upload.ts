@@ -6,7 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ExistsError, type StoreError } from "../../base/errors.ts";
 import type { HttpAnswer } from "../http/client.ts";
 import type { S3Connection, S3Request } from "./connection.ts";
-import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./errors.ts";
+import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./s3_errors.ts";
 import { checkUploadEnd, completeUploadDocument, readErrorDocument, readUploadId, S3DocumentError } from "./xml.ts";
 
 /** One object to be stored. */

@@ -3,7 +3,7 @@ import { deepEqual } from "node:assert/strict";
 import { dirname } from "node:path";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
-import { openRestStore } from "../../../src/store/rest/rest.ts";
+import { openRestStore } from "../../../src/store/rest/rest_store.ts";
 import { type Skip, storeConformance, type StoreFixture } from "../../conformance/store_suite.ts";
 import { emptySandbox, type Sandbox } from "../../helpers/executable.ts";
 import { findProgram, programTest } from "../../helpers/programs.ts";

@@ -2,7 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { systemRandomBytes } from "../../../src/crypto/random.ts";
-import { openLocalStore } from "../../../src/store/local.ts";
+import { openLocalStore } from "../../../src/store/local/local_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../../src/store/store.ts";
 import { listing, storeConformance } from "../../conformance/store_suite.ts";
 import { emptySandbox } from "../../helpers/executable.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../../../src/store/http/client.ts";
-import { openS3Store, type S3StoreOptions } from "../../../src/store/s3/store.ts";
+import { openS3Store, type S3StoreOptions } from "../../../src/store/s3/s3_store.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import { InstantClock } from "../instant_clock.ts";
 

@@ -1,7 +1,7 @@
 /** Signatures against the examples that AWS publishes for S3 (Signature Calculations for the Authorization Header). */
 import { equal, ok } from "node:assert/strict";
 import type { HttpRequest } from "../../../src/store/http/client.ts";
-import { parseS3Place, s3Url } from "../../../src/store/s3/place.ts";
+import { parseS3Place, s3Url } from "../../../src/store/s3/bucket_address.ts";
 import { EMPTY_SHA256, signedHeaders } from "../../../src/store/s3/signing.ts";
 
 const CREDENTIALS = {

@@ -1,0 +1,100 @@
+/** Chains: the backups from a level 0 to the one asked for, linked by the ids of their manifests. */
+import { IntegrityError } from "../../base/errors.ts";
+import type { ManifestId, SnapshotId } from "../../base/id.ts";
+import type { Backup } from "../backup.ts";
+
+/** One member of a chain; `backup` is null where it is gone (retention may remove any: every backup stands alone). */
+export interface ChainMember {
+  readonly id: ManifestId | SnapshotId;
+  readonly level: number | null;
+  readonly backup: Backup | null;
+}
+
+/**
+ * The chain that ends with `last`, its level 0 first. Where a member is gone, everything before it is unknown, too, but
+ * for the base, whose id every member carries. Throws `IntegrityError` for levels that do not descend by one.
+ */
+export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[] {
+  const members = linkedMembers(backups, last);
+  for (const [position, { backup }] of members.entries()) {
+    const parent = members[position - 1]?.backup;
+    if (backup !== null && parent && parent.id === backup.info?.parent) assertFollows(backup, parent);
+  }
+  return members;
+}
+
+/** As `chainOf`, whatever the levels are; throws `IntegrityError` only where parents go round in a circle. */
+export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
+  const byId = backupsById(backups);
+  const newestFirst: ChainMember[] = [];
+  const passed = new Set<string>();
+  for (let current: Backup | undefined = last; current !== undefined;) {
+    if (passed.has(current.id)) {
+      throw new IntegrityError(
+        `Broken chain: the parents of backup ${last.id} go round in a circle at ${current.id}; begin another chain with "agent put --level full"`,
+      );
+    }
+    passed.add(current.id);
+    newestFirst.push(memberOf(current));
+    const parentId: ManifestId | null = current.info?.parent ?? null;
+    const parent: Backup | undefined = parentId === null ? undefined : byId.get(parentId);
+    if (parentId !== null && parent === undefined) newestFirst.push(...membersBefore(current, parentId, byId));
+    current = parent;
+  }
+  return newestFirst.reverse();
+}
+
+/** Backups by their ids. What another tool left of one has its id, too, and comes second to what is whole. */
+export function backupsById(backups: readonly Backup[]): Map<string, Backup> {
+  const isDamaged = ({ damage }: Backup) => damage !== null;
+  const wholeLast = [...backups.filter(isDamaged), ...backups.filter((backup) => !isDamaged(backup))];
+  return new Map(wholeLast.map((backup) => [backup.id, backup]));
+}
+
+/** A backup as a member of its chain. */
+export function memberOf(backup: Backup): ChainMember {
+  return { id: backup.id, level: backup.info?.level ?? null, backup };
+}
+
+/** Throws `IntegrityError` unless the level of a backup is its parent's and one. */
+export function assertFollows(backup: Backup, parent: Backup): void {
+  if (follows(backup, parent)) return;
+  const { id, info } = backup;
+  throw new IntegrityError(
+    `Broken chain: backup ${id} of level ${info?.level} follows one of level ${parent.info?.level}; begin another chain with "agent put --level full"`,
+  );
+}
+
+function follows({ info }: Backup, parent: Backup): boolean {
+  return info !== null && parent.info !== null && parent.info.level === info.level - 1;
+}
+
+/** Those of the backups for which `chainOf` throws. Each is looked at once, however long the chains are. */
+export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
+  const byId = backupsById(backups);
+  const parentOf = ({ info }: Backup) => info?.parent ? byId.get(info.parent) : undefined;
+  const isBroken = new Map<Backup, boolean>();
+  for (const last of backups) {
+    const way = new Set<Backup>();
+    let end: Backup | undefined = last;
+    while (end !== undefined && !isBroken.has(end) && !way.has(end)) {
+      way.add(end);
+      end = parentOf(end);
+    }
+    // What is met again on the way closes a circle.
+    let broken = end !== undefined && (isBroken.get(end) ?? true);
+    for (const backup of [...way].reverse()) {
+      const parent = parentOf(backup);
+      broken ||= parent !== undefined && !follows(backup, parent);
+      isBroken.set(backup, broken);
+    }
+  }
+  return new Set(backups.filter((backup) => isBroken.get(backup)));
+}
+
+/** What is known of the members before one whose parent is gone: that parent's id, and the base, which may still be there. */
+function membersBefore({ info }: Backup, parent: ManifestId, byId: ReadonlyMap<string, Backup>): ChainMember[] {
+  const { level, base } = info!;
+  const gone: ChainMember[] = [{ id: parent, level: level - 1, backup: null }];
+  return base !== null && base !== parent ? [...gone, { id: base, level: 0, backup: byId.get(base) ?? null }] : gone;
+}

@@ -1,0 +1,161 @@
+/**
+ * The parent of the next backup: which one the rules for levels choose, and whether it can be continued.
+ *
+ * What the readable snapshots say chooses it; its manifest is read before it is relied on. That costs one small blob: a
+ * manifest's id is that of its blob, too. Whether its streams still restore is for `verify` and `check` to tell.
+ */
+import { IntegrityError } from "../../base/errors.ts";
+import { decodeHex } from "../../base/hex.ts";
+import type { SnapshotId } from "../../base/id.ts";
+import { isRunType } from "../../base/run_type.ts";
+import { decodeManifest } from "../../format/manifest/manifest.ts";
+import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../../policy/level/level.ts";
+import { newestOf } from "../../policy/level/level_history.ts";
+import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
+import { readBlob } from "../../repository/pack/blob_reader.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { summaryProblem } from "../summary.ts";
+import { type Backup, compareAge, startedMsOf, withoutDamagedCopies } from "../backup.ts";
+import { chainOf } from "./chain_links.ts";
+import { findParent, type OpenIndex, withRewritten } from "../rewritten.ts";
+
+/** The backup that looks for a parent. */
+export interface ParentRequest {
+  readonly series: string;
+  readonly host: string;
+  readonly runType: string | null;
+  readonly started: Date;
+  readonly rules: LevelRules;
+  /** Whether its engine replays chains; see `LevelRequest`. */
+  readonly replaysChains: boolean;
+  /** Snapshots of the repository that cannot be read. */
+  readonly unreadable: readonly SnapshotId[];
+}
+
+/** What was decided, and the backups that it is about. */
+export interface ParentChoice {
+  readonly decision: LevelDecision;
+  /** The backup to continue; undefined for a level 0. */
+  readonly parent: Backup | undefined;
+  /** The newest backup of the series and host, whatever the level: what its streams most likely look like. */
+  readonly predecessor: Backup | undefined;
+}
+
+/** A choice by what the snapshots say, to be confirmed. */
+export interface PlannedParent extends ParentChoice {
+  /** The choice where this parent turns out to have a problem. */
+  readonly without: (problem: string) => ParentChoice;
+}
+
+/** Chooses among all backups of the repository, oldest first. `openIndex` is asked only where restic rewrote some. */
+export async function planParent(
+  backups: readonly Backup[],
+  request: ParentRequest,
+  openIndex: OpenIndex,
+): Promise<PlannedParent> {
+  const own = withoutDamagedCopies(await candidatesFor(backups, request, openIndex));
+  const candidates = own.filter(isOurs);
+  const byId = new Map<string, Backup>(candidates.map((backup) => [backup.id, backup]));
+  const records = candidates.map(recordOf);
+  const unreadable = [...unreadableOf(backups, request), ...lostOf(own)];
+  const predecessor = byId.get(newestOf(records)?.id ?? "");
+  const choose = (problemOf: (record: LevelRecord) => string | null): ParentChoice => {
+    const history = records.map((record) => ({ ...record, problem: record.problem ?? problemOf(record) }));
+    const decision = decideLevel(history, levelRequest(request, unreadable));
+    return { decision, parent: byId.get(decision.parent ?? ""), predecessor };
+  };
+  const choice = choose(() => null);
+  const { parent } = choice;
+  const without = (problem: string) => choose(({ id }) => id === parent?.id ? problem : null);
+  const problem = parent === undefined ? null : chainProblem(candidates, parent);
+  return { ...(problem === null ? choice : without(problem)), without };
+}
+
+/** Reads the parent's manifest; a level 0 is chosen instead where that is damaged or not what its snapshot says. */
+export async function confirmParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
+  const { parent } = planned;
+  const problem = parent === undefined ? null : await manifestProblem(repository, parent);
+  return problem === null ? planned : planned.without(problem);
+}
+
+/** The blobs of which `confirmParent` has to know the places. */
+export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
+  return parent === undefined ? [] : [decodeHex(parent.id)];
+}
+
+/** The backups of the series and host, and others that are not ours. Without rules the newest is all that counts, so only that is looked into. */
+async function candidatesFor(
+  backups: readonly Backup[],
+  request: ParentRequest,
+  openIndex: OpenIndex,
+): Promise<Backup[]> {
+  const own = backups.filter((backup) => haveSameSeriesAndHost(backup, request));
+  const { mode: _, ...limits } = request.rules;
+  if (request.replaysChains || Object.keys(limits).length > 0) return await withRewritten(own, openIndex);
+  const newest = await findParent(own, request.series, request.host, openIndex);
+  if (newest === undefined) return own;
+  return [...own.filter(({ snapshotId }) => snapshotId !== newest.snapshotId), newest];
+}
+
+function isOurs({ info }: Backup): boolean {
+  return info !== null;
+}
+
+/** What lost its manifest in a rewritten snapshot, and would be the newest: nobody knows its level any more. */
+function lostOf(own: readonly Backup[]): SnapshotId[] {
+  const lost = own.filter(({ info, damage }) => info === null && damage !== null);
+  const isNewest = (backup: Backup) => own.every((other) => !isOurs(other) || compareAge(other, backup) <= 0);
+  return lost.filter(isNewest).map(({ snapshotId }) => snapshotId);
+}
+
+function recordOf(backup: Backup): LevelRecord {
+  const { manifest, level, base, runType } = backup.info!;
+  const problem = backup.damage;
+  return { id: manifest, level, base: base ?? manifest, startedMs: startedMsOf(backup), runType, problem };
+}
+
+/**
+ * The unreadable snapshots that may be the one to continue. One that a readable backup continues is of the series of that,
+ * and not its newest; only rules that go back to older backups may want it all the same.
+ */
+function unreadableOf(backups: readonly Backup[], request: ParentRequest): SnapshotId[] {
+  const { unreadable, rules } = request;
+  if (unreadable.length === 0) return [];
+  const goesBack = rules.alwaysLevel !== undefined || rules.fullBackup !== undefined;
+  const passing = goesBack ? backups.filter((backup) => !haveSameSeriesAndHost(backup, request)) : backups;
+  const passed = new Set(passing.map(({ snapshot }) => snapshot.parent));
+  return unreadable.filter((id) => !passed.has(id));
+}
+
+function levelRequest(request: ParentRequest, unreadable: readonly SnapshotId[]) {
+  const { rules, runType, replaysChains, started } = request;
+  return {
+    rules,
+    replaysChains,
+    runType: runType !== null && isRunType(runType) ? runType : null,
+    nowMs: started.getTime(),
+    unreadable,
+  };
+}
+
+function chainProblem(backups: readonly Backup[], parent: Backup): string | null {
+  try {
+    chainOf(backups, parent);
+    return null;
+  } catch (error) {
+    if (error instanceof IntegrityError) return error.message;
+    throw error;
+  }
+}
+
+async function manifestProblem(repository: IndexedRepository, parent: Backup): Promise<string | null> {
+  try {
+    const text = await readBlob(repository, "data", decodeHex(parent.id));
+    const manifest = decodeManifest(text, `manifest of backup ${parent.id}`);
+    if (!repository.index.has("tree", decodeHex(parent.snapshot.tree))) return "no index lists its tree";
+    return summaryProblem(parent.info!, manifest);
+  } catch (error) {
+    if (error instanceof IntegrityError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+/** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
+import { IntegrityError, UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import { formatLocalTime, parseLocalTime } from "../../base/text/local_time.ts";
+import { compareTimestamps, timestampToDate } from "../../format/time.ts";
+import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
+import { isOrLiesBelow, unknownName } from "./unknown_names.ts";
+import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "../backup.ts";
+
+/** The backup whose id begins so. */
+interface IdPick {
+  readonly kind: "id";
+  readonly prefix: string;
+}
+
+/** The newest backup that began at this time or before. */
+interface TimePick {
+  readonly kind: "time";
+  readonly asOf: Date;
+}
+
+/** Which backup of a series. */
+export type SelectorPick = { readonly kind: "latest" } | IdPick | TimePick;
+
+/** A selector, taken apart. Without a series the id alone has to do. */
+export type Selector =
+  | { readonly series: string; readonly pick: SelectorPick }
+  | { readonly series: null; readonly pick: IdPick };
+
+const ID_PREFIX = /^[0-9a-f]{4,64}$/;
+
+/** Takes a selector apart; throws `UsageError`. Times without a zone are the machine's own; a day means its end. */
+export function parseSelector(text: string): Selector {
+  const at = text.lastIndexOf("@");
+  const series = at < 0 ? text : text.slice(0, at);
+  const pick = parsePick(at < 0 ? "latest" : text.slice(at + 1), text);
+  if (series !== "") return { series, pick };
+  if (pick.kind === "id") return { series: null, pick };
+  throw new UsageError(`Not a backup: "${text}": name a series, or an id as in "@1f2e3d4c"`);
+}
+
+function parsePick(text: string, whole: string): SelectorPick {
+  if (text === "latest") return { kind: "latest" };
+  const asOf = parseLocalTime(text, "end");
+  if (asOf === "never") throw new UsageError(`Not a backup: "${whole}": there is no such time in any calendar`);
+  if (asOf !== "unknown") return { kind: "time", asOf };
+  if (ID_PREFIX.test(text)) return { kind: "id", prefix: text };
+  throw new UsageError(
+    `Not a backup: "${whole}": behind the @ goes "latest", an id of at least 4 digits, or a time such as 2026-08-30T12:00`,
+  );
+}
+
+/** A selector and what it was read from. */
+export interface SelectorRequest {
+  readonly selector: Selector;
+  readonly text: string;
+}
+
+/**
+ * The backup a selector means, among backups given oldest first. The latest is the newest by its own clock, whatever this
+ * machine's says: one that is restored may have no right time yet, and must not get an older backup. Of a backup and copies
+ * that restic made of it an id means the former, and so do the others where a copy is known to be damaged. Throws
+ * `UsageError` where there is none, or where an id prefix fits several.
+ */
+export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
+  const { series, pick } = selector;
+  const ofSeries = series === null ? backups : backups.filter((backup) => backup.series === series);
+  if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
+  switch (pick.kind) {
+    case "latest":
+      return newestAsOf(withoutDamagedCopies(ofSeries), Infinity)!;
+    case "time": {
+      const found = newestAsOf(withoutDamagedCopies(ofSeries), pick.asOf.getTime());
+      if (found) return found;
+      const oldest = ofSeries.map(({ started }) => started).reduce((a, b) => compareTimestamps(a, b) <= 0 ? a : b);
+      const oldestBegan = formatLocalTime(timestampToDate(oldest));
+      throw new UsageError(
+        `No backup of "${series}" is as old as ${formatLocalTime(pick.asOf)}: the oldest began ${oldestBegan}`,
+      );
+    }
+    case "id": {
+      const found = withoutCopies(
+        ofSeries.filter(({ id, snapshotId }) => id.startsWith(pick.prefix) || snapshotId.startsWith(pick.prefix)),
+      );
+      if (found.length === 1) return found[0]!;
+      if (found.length === 0) throw new UsageError(`There is no backup "${text}"; "agent ls" shows what there is`);
+      const ids = found.slice(0, 4).map(({ id }) => shortId(id)).join(", ");
+      throw new UsageError(`"${text}" could be any of ${found.length} backups (${ids} …): give more digits`);
+    }
+  }
+}
+
+/**
+ * As `selectBackup`, beside snapshots that cannot be read. One of them may be the newest of the series, so "latest" or a
+ * time must not quietly mean an older backup: then only an id will do. Throws `IntegrityError` for that case, and for an
+ * id that no readable backup has.
+ */
+export function selectDespiteDamage(
+  backups: readonly Backup[],
+  damaged: readonly DamagedSnapshot[],
+  request: SelectorRequest,
+): Backup {
+  const { selector, text } = request;
+  const possible = damaged.filter(({ id }) => mayBeMeant(id, backups, selector));
+  const [first] = possible;
+  if (first === undefined) return selectBackup(backups, request);
+  try {
+    if (selector.pick.kind === "id") return selectBackup(backups, request);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  const count = possible.length === 1 ? "a snapshot" : `${possible.length} snapshots`;
+  const advice = 'choose one that "agent ls" lists by its id';
+  throw new IntegrityError(
+    `"${text}" may mean ${count} that cannot be read; ${advice}; ${damageWithAdvice(first).message}`,
+    {
+      cause: first.error,
+    },
+  );
+}
+
+/**
+ * Whether a selector may mean the snapshot of this id, which cannot be read. A readable backup of ours that continues it is
+ * of its series, and newer: then it is not the latest, nor the one of a time by which the other had begun.
+ */
+function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Selector): boolean {
+  if (pick.kind === "id") return true;
+  const children = backups.filter(({ info, snapshot }) => info !== null && snapshot.parent === id);
+  if (children.some((child) => child.series !== series)) return false;
+  const asOfMs = pick.kind === "latest" ? Infinity : pick.asOf.getTime();
+  return newestAsOf(children, asOfMs) === undefined;
+}
+
+/**
+ * The newest that was begun by then, in milliseconds since 1970 UTC. The order of snapshots does not tell: restic can give
+ * one another time. Of those begun at one moment the highest level came last.
+ */
+function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
+  let newest: Backup | undefined;
+  for (const backup of backups) {
+    if (startedMsOf(backup) > asOfMs) continue;
+    if (newest === undefined || compareAge(newest, backup) <= 0) newest = backup;
+  }
+  return newest;
+}
+
+function noBackupMessage(series: string | null, backups: readonly Backup[]): string {
+  if (backups.length === 0) return 'There is no backup in this repository yet: "agent put" makes one';
+  const isId = ID_PREFIX.test(series ?? "") &&
+    backups.some(({ id, snapshotId }) => id.startsWith(series!) || snapshotId.startsWith(series!));
+  if (isId) return `There is no backup of a series "${series}"; to name a backup by its id, write "@${series}"`;
+  const below = backups.filter((backup) => isOrLiesBelow(backup.series, series ?? ""));
+  const [first] = [...new Set(below.map((backup) => backup.series))].sort();
+  if (first !== undefined) {
+    return `There is no backup of "${series}" itself, but of what lies below it, such as "${first}"`;
+  }
+  return unknownName(backups, { series: [series ?? ""] })!;
+}

@@ -1,0 +1,104 @@
+/**
+ * From a content list back to the stream: reads ahead over several packs, opens and verifies in other threads, and gives
+ * the plaintext in order.
+ */
+import { mapConcurrently } from "../base/concurrency.ts";
+import { ID_BYTES } from "../base/id.ts";
+import { openTable } from "../pipeline/calls.ts";
+import type { FilledSegment } from "../pipeline/feed.ts";
+import { SegmentPool } from "../pipeline/segments.ts";
+import type { PipelineThreads } from "../pipeline/threads.ts";
+import { packError } from "../repository/pack/blob_reader.ts";
+import { type PackRange, planRead, type ReadPlan } from "../repository/pack/read_plan.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
+import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
+
+/** What `readStream` works with. The threads must be configured. */
+export interface ReadStreamOptions {
+  readonly repository: IndexedRepository;
+  readonly threads: PipelineThreads;
+  readonly signal?: AbortSignal | undefined;
+  /** As in `World`. */
+  readonly bufferBytes?: number | undefined;
+}
+
+const GAP_BYTES = 64 * 1024;
+/** Further batches that the taker may hold. */
+const BATCHES_TAKEN = 2;
+
+/**
+ * The plaintext of the chunks of one or several content lists (32 bytes a chunk each), verified, in order. Owns: the taker
+ * releases each segment. Throws `IntegrityError` that names the blob and its pack.
+ */
+export async function* readStream(
+  contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: ReadStreamOptions,
+): AsyncGenerator<FilledSegment, void, void> {
+  const { threads: { blobThreads }, bufferBytes } = options;
+  const ahead = batchesAhead({ blobThreads, bufferBytes });
+  const pool = new SegmentPool({ count: ahead + BATCHES_TAKEN, segmentBytes: BATCH_BYTES });
+  const inFlight: Promise<FilledSegment>[] = [];
+  try {
+    for await (const { plan, content, from } of plans(contents, options.repository)) {
+      options.signal?.throwIfAborted();
+      const batch = readBatch({ plan, ids: content.subarray(from * ID_BYTES) }, pool, options);
+      batch.catch(() => {});
+      inFlight.push(batch);
+      if (inFlight.length >= ahead) yield await inFlight.shift()!;
+    }
+    while (inFlight.length > 0) yield await inFlight.shift()!;
+  } finally {
+    for (const batch of await Promise.allSettled(inFlight)) {
+      if (batch.status === "fulfilled") batch.value.segment.release();
+    }
+  }
+}
+
+async function* plans(contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { index }: IndexedRepository) {
+  for await (const content of contents) {
+    for (let from = 0; from * ID_BYTES < content.length;) {
+      const plan = planRead(index, content, from, { batchBytes: BATCH_BYTES, gapBytes: GAP_BYTES });
+      yield { plan, content, from };
+      from += plan.count;
+    }
+  }
+}
+
+interface Batch {
+  readonly plan: ReadPlan;
+  /** The content list from the plan's first chunk on. */
+  readonly ids: Uint8Array;
+}
+
+async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
+  const { plan } = batch;
+  const segment = await pool.acquire(plan.bytes);
+  try {
+    const parts = await readRanges(plan.ranges, options);
+    const packs = plan.ranges.map(({ pack }) => pack);
+    await options.threads.open({ ...blobsOf(batch), parts, packs, segment: segment.bytes.buffer });
+    for (const { from, to, length } of plan.copies) segment.bytes.copyWithin(to, from, from + length);
+    return { segment, length: plan.bytes };
+  } catch (error) {
+    segment.release();
+    throw error;
+  }
+}
+
+function readRanges(ranges: readonly PackRange[], { repository, signal }: ReadStreamOptions) {
+  const { store } = repository;
+  return mapConcurrently(ranges, store.connections, async ({ pack, offset, length }) => {
+    try {
+      return await store.get({ kind: "pack", name: pack }, { offset, length }, { signal });
+    } catch (error) {
+      throw packError(error, `data blobs in pack ${pack}`);
+    }
+  });
+}
+
+function blobsOf({ plan, ids }: Batch) {
+  return openTable(plan.blobs.map((blob) => {
+    const id = ids.subarray(blob.position * ID_BYTES, (blob.position + 1) * ID_BYTES);
+    return { ...blob, id, part: blob.range };
+  }));
+}

@@ -1,0 +1,49 @@
+/** What a snapshot says of its backup, as its manifest says it. */
+import type { ManifestId } from "../base/id.ts";
+import type { AgentSnapshotInfo } from "../format/manifest/agent_info.ts";
+import type { Manifest, ManifestGuard } from "../format/manifest/manifest.ts";
+import type { Rfc3339 } from "../format/time.ts";
+import { givenName } from "./naming/backup_name.ts";
+import { streamFacts } from "./stream_facts.ts";
+
+/**
+ * The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. What the backup
+ * added to the store, in bytes, is known when all of it was written; without it the manifest's count has to do.
+ */
+export function agentInfo(
+  manifest: Manifest,
+  id: ManifestId,
+  modified: Rfc3339,
+  storedBytes: number = manifest.stats.bytesStored,
+): AgentSnapshotInfo {
+  const guards = manifest.files.map(({ guard }) => guard);
+  const name = givenName(manifest);
+  return {
+    manifest: id,
+    parent: manifest.parent,
+    base: manifest.base,
+    level: manifest.level,
+    runType: manifest.runType,
+    engine: manifest.engine.name,
+    series: manifest.series,
+    ...(name !== undefined && { name }),
+    size: manifest.stats.bytesRead,
+    added: manifest.stats.bytesAdded,
+    stored: storedBytes,
+    files: manifest.files.length,
+    complete: completeness(guards),
+    guard: guards[0]?.format ?? "none",
+    streams: streamFacts(manifest.files),
+    ...(manifest.files.some(({ shrunk }) => shrunk !== undefined) && { shrunk: true }),
+    chunker: manifest.chunker,
+    modified,
+    started: manifest.started,
+    finished: manifest.finished,
+  };
+}
+
+/** Whether all streams were found whole; null where some could not be judged, or where there is none. */
+function completeness(guards: readonly (ManifestGuard | null)[]): boolean | null {
+  if (guards.some((guard) => guard?.complete === false)) return false;
+  return guards.length > 0 && guards.every((guard) => guard?.complete) ? true : null;
+}

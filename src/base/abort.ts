@@ -1,0 +1,35 @@
+/** What becomes of work whose signal is aborted. */
+import { InterruptedError } from "./errors.ts";
+
+/** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */
+export function withoutAbortReason(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && error === signal.reason ? interruption(signal) : error;
+}
+
+/** The reason of an aborted signal, as an error of this project. */
+export function interruption(signal: AbortSignal): InterruptedError {
+  return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
+}
+
+/** Runs `work`; where it fails because the signal stopped it, an `InterruptedError` is thrown. */
+export async function interruptible<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await work();
+  } catch (error) {
+    throw withoutAbortReason(error, signal);
+  }
+}
+
+/** The promise, or the signal's reason where that comes first: for what others wait for, too, and what goes on for them. */
+export async function unlessAborted<T>(signal: AbortSignal, shared: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([shared, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

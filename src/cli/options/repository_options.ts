@@ -1,0 +1,116 @@
+/** The options that every command on a repository has: where it is, how it opens, how to speak. */
+import { type Command, Option } from "commander";
+import { UsageError } from "../../base/errors.ts";
+import { parseSpan } from "../../base/text/duration.ts";
+import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
+import { isRemote, openStore } from "../../store/built_in.ts";
+import { LastKey } from "../../store/cache/last_key.ts";
+import type { StoreDependencies } from "../../store/store_urls.ts";
+import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
+import type { CliContext } from "../context.ts";
+import {
+  networkOptions,
+  type NetworkOptionValues,
+  retryTeller,
+  storeSettings,
+  withNetworkOptions,
+} from "./network_options.ts";
+import { writeWarning } from "../report/warning.ts";
+import { decodeTextFile, trimWhiteSpace } from "../password/decode.ts";
+import { passwordAccess, type PasswordOptions } from "../password/sources.ts";
+import { readFileBytes } from "../text_file.ts";
+
+/** The values of these options as they were given. */
+export interface RepositoryOptions extends NetworkOptionValues, PasswordOptions {
+  readonly repo?: string;
+  readonly repositoryFile?: string;
+  readonly retryLock?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Adds the options to a command. */
+export function withRepositoryOptions(command: Command): Command {
+  const withRepository = command
+    .optionsGroup("Repository:")
+    .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)"))
+    .addOption(new Option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)"))
+    .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
+    .addOption(
+      new Option("--password-command <command>", "shell command that prints the password (AGENT_PASSWORD_COMMAND)"),
+    )
+    .addOption(
+      new Option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too"),
+    )
+    .addOption(new Option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m"))
+    .addOption(new Option("--json", "one JSON object a line"))
+    .addOption(new Option("-q, --quiet", "no summary and no progress"));
+  return withNetworkOptions(withRepository);
+}
+
+/** How to get at the repository that options and environment name; nothing is opened or asked for yet. */
+export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
+  let reading: Promise<string> | undefined;
+  const url = () => reading ??= repositoryUrl(options, context);
+  return {
+    openStore: async () => openStore(await url(), await storeDependencies(options, context)),
+    ...passwordAccess(options, context),
+    cache: async () => cacheOf(await url(), options, context),
+    keyMemory: (location) => keyMemory(location, options, context),
+    retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
+  };
+}
+
+/** The cache is for stores on other machines. */
+function cacheOf(url: string, options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
+  if (options.noCache || !isRemote(url)) return undefined;
+  const directory = cacheDirectory(options.cacheDir, context.env);
+  if (directory === undefined) return undefined;
+  const onProblem = ({ message }: Error) => void writeWarning(message, options, context.stderr);
+  return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
+}
+
+/** Local repositories have key files, too. */
+function keyMemory(location: string, options: RepositoryOptions, { env, world }: CliContext): LastKey | undefined {
+  const directory = options.noCache ? undefined : cacheDirectory(options.cacheDir, env);
+  return directory === undefined ? undefined : new LastKey({ directory, location, random: world.randomBytes });
+}
+
+async function storeDependencies(options: RepositoryOptions, context: CliContext): Promise<StoreDependencies> {
+  return {
+    random: context.world.randomBytes,
+    clock: context.world.clock,
+    env: context.env,
+    network: await networkOptions(options, context),
+    settings: storeSettings(options),
+    onRetry: retryTeller(options, context),
+  };
+}
+
+/** The URL; throws `UsageError` where there is none. */
+async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
+  if (options.repo !== undefined) return options.repo;
+  if (options.repositoryFile !== undefined) return await urlOfFile(options.repositoryFile);
+  for (const variable of variables(context)) {
+    const url = variable("REPOSITORY");
+    if (url !== undefined) return url;
+    const file = variable("REPOSITORY_FILE");
+    if (file !== undefined) return await urlOfFile(file);
+  }
+  throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
+}
+
+/** Our variables and then restic's: any of ours wins over all of restic's. An empty variable counts as not set. */
+function variables({ env }: CliContext): ((name: string) => string | undefined)[] {
+  return ["AGENT", "RESTIC"].map((prefix) => (name) => env(`${prefix}_${name}`) || undefined);
+}
+
+/** A file that holds the URL, read as restic reads it. Throws `UsageError` where it is no text. */
+async function urlOfFile(path: string): Promise<string> {
+  const url = trimWhiteSpace(decodeTextFile(await readFileBytes(path, "repository")).bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(url);
+  } catch (cause) {
+    throw new UsageError(`The repository file "${path}" is not UTF-8`, { cause });
+  }
+}

@@ -1,0 +1,196 @@
+/** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
+import { hostname, userInfo } from "node:os";
+import { systemClock } from "../../base/clock.ts";
+import { type AgentError, ExitCode, InterruptedError, type LockedError } from "../../base/errors.ts";
+import { memoryBudget } from "../../base/memory_budget.ts";
+import { systemRandomBytes } from "../../crypto/random.ts";
+import { askSecret } from "../terminal/ask_secret.ts";
+import type { CliContext, VersionInfo } from "../context.ts";
+import type { Output } from "../terminal/input_output.ts";
+import { reportFailure } from "../report/failure.ts";
+import { memoryLimit } from "./memory_limit.ts";
+import { assertOpenFiles } from "./open_files.ts";
+import { writeLine } from "../terminal/output.ts";
+import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
+import { hasJobControl, isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
+import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "../program.ts";
+import { Environment } from "./secrets.ts";
+import { closedStreams, standardError, standardInput, standardOutput } from "../terminal/standard_streams.ts";
+import { TerminalLine } from "../terminal/terminal_line.ts";
+import { writeWarning } from "../report/warning.ts";
+
+/** After a signal the command has so long to tidy up. */
+const TIDY_UP_MS = 1700;
+/** What ended it is told by then, or nobody reads it. */
+const LAST_WORDS_MS = 200;
+
+/** Runs the command line of this process and ends it. */
+export async function main(): Promise<never> {
+  const terminal = standardError();
+  const line = terminal.isTerminal ? new TerminalLine(terminal, isInForeground) : undefined;
+  const interrupt = interruptOnSignals(line);
+  if (line !== undefined) clearBeforeStops(line);
+  const context = processContext(interrupt, terminal, line);
+  const code = await lookAround(context) ?? await runCommandLine(Deno.args, context);
+  Deno.exit(code);
+}
+
+/** Tells what this process cannot work with, and gives the exit code for it; undefined where there is nothing of that. */
+async function lookAround(context: CliContext): Promise<ExitCode | undefined> {
+  try {
+    assertOpenFiles(textOf("/proc/self/limits") ?? "");
+    const unreadable = unreadableArgument(Deno.args, () => readOwnProcess("cmdline"));
+    if (unreadable !== undefined) throw unreadable;
+    return undefined;
+  } catch (error) {
+    return await reportFailure(error, context, { json: asksForJson(Deno.args), debug: false });
+  }
+}
+
+function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLine | undefined): CliContext {
+  const version = versionInfo();
+  const stderr = line?.guard(terminal, { ownLines: true }) ?? terminal;
+  const json = asksForJson(Deno.args);
+  const environment = processEnvironment();
+  const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
+  const closed = closedStreams();
+  const stdout = standardOutput({ isClosed: closed.includes("stdout") });
+  return {
+    env: (name) => environment.get(name),
+    envBytes: (name) => environment.bytes(name),
+    withheldSecrets: environment.withheld,
+    stdin: standardInput({ isClosed: closed.includes("stdin") }),
+    stdout: line !== undefined && stdout.isTerminal ? line.guard(stdout) : stdout,
+    stderr,
+    ...line && { line, terminal: line.guard(terminal) },
+    every,
+    world: {
+      clock: systemClock,
+      identity: identity(),
+      processExists,
+      randomBytes: systemRandomBytes,
+      ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
+      programVersion: `agent ${version.version}`,
+      onProblem: once(({ message }) => void writeWarning(message, { json }, stderr)),
+      ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },
+    },
+    signal: interrupt.signal,
+    tooLate: interrupt.tooLate,
+    extendTidyUp: interrupt.extendTidyUp,
+    commandLine: undefined,
+    version,
+    askSecret: (question) => askBelow(line, question),
+  };
+}
+
+/** From here on no child of this process gets the secrets of its environment, unless it is asked to pass them. */
+function processEnvironment(): Environment {
+  const system = {
+    get: (name: string) => Deno.env.get(name),
+    delete: (name: string) => Deno.env.delete(name),
+    toObject: () => Deno.env.toObject(),
+    raw: () => readOwnProcess("environ"),
+  };
+  return new Environment(system, { passSecrets: asksToPassSecrets(Deno.args) });
+}
+
+/** The terminal belongs to the question until it is answered. */
+async function askBelow(line: TerminalLine | undefined, question: string): Promise<Uint8Array | undefined> {
+  await line?.hide();
+  try {
+    return await askSecret(question);
+  } finally {
+    line?.show();
+  }
+}
+
+/** What only tells somebody something keeps no process alive. */
+function every(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
+}
+
+/** Who is waited for; what the message advises to do is being done. */
+function waitingText({ message }: LockedError): string {
+  return `agent: waiting: ${message.split("; ")[0]!}`;
+}
+
+function identity() {
+  const mark = ownProcessMark();
+  return { hostname: hostname(), ...user(), pid: Deno.pid, ...mark && { process: mark } };
+}
+
+/** Who runs this. A number that no account has, as containers give it, is a name of its own, as it is for `ls -l`. */
+function user() {
+  try {
+    const { username, uid, gid } = userInfo();
+    return { username, uid, gid };
+  } catch {
+    const uid = Deno.uid() ?? 0;
+    return { username: String(uid), uid, gid: Deno.gid() ?? 0 };
+  }
+}
+
+type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
+
+/**
+ * Ctrl-Z takes the line away first: the shell writes its own where the cursor is. This process then stops as it would have
+ * done by itself; when it goes on, the next step brings the line back.
+ */
+function clearBeforeStops(line: TerminalLine): void {
+  Deno.addSignalListener("SIGTSTP", async () => {
+    await line.clear();
+    if (hasJobControl()) Deno.kill(Deno.pid, "SIGSTOP");
+  });
+}
+
+/**
+ * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. The
+ * progress line is hidden from the first one on. SIGHUP is passed over: a backup outlives its terminal, and restic sends it
+ * to see whether a lock's holder is alive.
+ */
+function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
+  const controller = new AbortController();
+  const tooLate = Promise.withResolvers<never>();
+  tooLate.promise.catch(() => {});
+  let tidyUpMs = TIDY_UP_MS;
+  const onSignal = () => {
+    if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
+    controller.abort(new InterruptedError());
+    void line?.hide();
+    Deno.unrefTimer(setTimeout(() => tooLate.reject(controller.signal.reason), tidyUpMs));
+    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs + LAST_WORDS_MS));
+  };
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  Deno.addSignalListener("SIGHUP", () => {});
+  return {
+    signal: controller.signal,
+    tooLate: tooLate.promise,
+    extendTidyUp(ms) {
+      tidyUpMs = ms;
+    },
+  };
+}
+
+/** What the build says about itself; a source tree has nothing to say. */
+function versionInfo(): VersionInfo {
+  const build = (globalThis as { AGENT_BUILD?: { form: string; version: string; commit?: string } }).AGENT_BUILD;
+  return {
+    version: build?.version ?? "0.0.0-source",
+    commit: build?.commit ?? null,
+    deno: Deno.version.deno,
+    form: build?.form ?? "source",
+  };
+}
+
+/** Tells each problem once: several parts of a command may meet the same. */
+function once(tell: (problem: AgentError) => void): (problem: AgentError) => void {
+  const told = new Set<string>();
+  return (problem) => {
+    if (told.has(problem.message)) return;
+    told.add(problem.message);
+    tell(problem);
+  };
+}

@@ -1,0 +1,119 @@
+/** The secrets of repositories in the environment: which variables hold them, and how they are kept from children. */
+import { UsageError } from "../../base/errors.ts";
+
+/** Passwords, credentials of HTTP stores, and the files that hold either: `AGENT_PASSWORD_COMMAND`, `RESTIC_REST_PASSWORD` … */
+const SECRET = /^(AGENT|RESTIC)_(FROM_)?(PASSWORD|REST_|REPOSITORY_FILE|TLS_CLIENT_CERT)/;
+const ADDRESS = /^(AGENT|RESTIC)_(FROM_)?REPOSITORY/;
+const CREDENTIALS_IN_ADDRESS = /:\/\/.*@/;
+/** Of the variables of AWS only these are known to give nobody a right. */
+const AWS_SETTINGS: ReadonlySet<string> = new Set(["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"]);
+
+/** Variables that can be withheld even where the system does not list those that are not UTF-8. */
+const ALWAYS_TAKEN = ["AGENT_PASSWORD", "AGENT_REST_PASSWORD", "RESTIC_PASSWORD", "RESTIC_REST_PASSWORD"];
+
+/** Whether a variable opens a repository or a store, or says what does; `value` is undefined where it is not UTF-8. */
+export function isRepositorySecret(name: string, value: string | undefined): boolean {
+  if (name.startsWith("AWS_")) return !AWS_SETTINGS.has(name);
+  if (SECRET.test(name)) return true;
+  return ADDRESS.test(name) && (value === undefined || CREDENTIALS_IN_ADDRESS.test(value));
+}
+
+/** The environment that a process was started with. */
+export interface SystemEnvironment {
+  /** Throws `Deno.errors.InvalidData` for what is not UTF-8. */
+  get(name: string): string | undefined;
+  delete(name: string): void;
+  /** Those variables that are UTF-8. */
+  toObject(): Readonly<Record<string, string>>;
+  /** All variables as bytes: `NAME=value`, each with a NUL behind it; undefined where the system does not tell. */
+  raw(): Uint8Array | undefined;
+}
+
+/**
+ * The environment for this program. The secrets in it are taken out of the process's own, so that no child of it gets
+ * them, whoever starts it.
+ */
+export class Environment {
+  readonly #system: SystemEnvironment;
+  readonly #taken = new Map<string, string | undefined>();
+
+  /** With `passSecrets` nothing is taken out. */
+  constructor(system: SystemEnvironment, { passSecrets }: { readonly passSecrets: boolean }) {
+    this.#system = system;
+    if (!passSecrets) this.#takeSecrets();
+  }
+
+  /** The names of the secrets that children do not get. */
+  get withheld(): string[] {
+    return [...this.#taken.keys()].sort();
+  }
+
+  /** A variable as text. Throws `UsageError` where it is not UTF-8. */
+  get(name: string): string | undefined {
+    const value = this.#read(name);
+    if (value !== NOT_UTF8) return value;
+    throw new UsageError(`The variable ${name} is not UTF-8: only a password may be other bytes`);
+  }
+
+  /** A variable as bytes. Throws `UsageError` where it is not UTF-8 and the system does not tell its bytes. */
+  bytes(name: string): Uint8Array | undefined {
+    const value = this.#read(name);
+    if (value === undefined) return undefined;
+    if (value !== NOT_UTF8) return new TextEncoder().encode(value);
+    const bytes = rawVariables(this.#system.raw()).get(name);
+    if (bytes !== undefined) return bytes;
+    throw new UsageError(
+      `The variable ${name} is not UTF-8, and this system does not tell its bytes: use a file instead`,
+    );
+  }
+
+  #read(name: string): string | undefined | typeof NOT_UTF8 {
+    if (this.#taken.has(name)) return this.#taken.get(name) ?? NOT_UTF8;
+    return textOf(this.#system, name);
+  }
+
+  #takeSecrets(): void {
+    const names = [
+      ...Object.keys(this.#system.toObject()),
+      ...rawVariables(this.#system.raw()).keys(),
+      ...ALWAYS_TAKEN,
+    ];
+    for (const name of new Set(names)) {
+      const value = textOf(this.#system, name);
+      if (value === undefined) continue;
+      const text = value === NOT_UTF8 ? undefined : value;
+      if (!isRepositorySecret(name, text)) continue;
+      this.#taken.set(name, text);
+      this.#system.delete(name);
+    }
+  }
+}
+
+const NOT_UTF8 = Symbol("not UTF-8");
+
+function textOf(system: SystemEnvironment, name: string): string | undefined | typeof NOT_UTF8 {
+  try {
+    return system.get(name);
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return NOT_UTF8;
+    throw error;
+  }
+}
+
+/** Values by name; of a name that is there twice the first one counts, as it does for getenv(3). */
+function rawVariables(raw: Uint8Array | undefined): ReadonlyMap<string, Uint8Array> {
+  const variables = new Map<string, Uint8Array>();
+  if (raw === undefined) return variables;
+  for (let start = 0; start < raw.length;) {
+    const end = raw.indexOf(0, start) < 0 ? raw.length : raw.indexOf(0, start);
+    const equals = raw.indexOf(EQUALS, start);
+    if (equals > start && equals < end) {
+      const name = new TextDecoder().decode(raw.subarray(start, equals));
+      if (!variables.has(name)) variables.set(name, raw.slice(equals + 1, end));
+    }
+    start = end + 1;
+  }
+  return variables;
+}
+
+const EQUALS = 61;

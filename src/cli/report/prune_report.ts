@@ -1,0 +1,130 @@
+/** How a prune tells how far it is, and what it did or, in a dry run, would do. */
+import { formatDuration } from "../../base/text/duration.ts";
+import { formatSize } from "../../base/text/size.ts";
+import type { PruneProgress, PruneResult } from "../../ops/prune.ts";
+import type { PlannedPack, PrunePlan } from "../../maintain/prune/prune_plan.ts";
+import type { CliContext } from "../context.ts";
+import type { Output } from "../terminal/input_output.ts";
+import { type Column, formatCount, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { READING_INDEXES } from "./progress.ts";
+import type { ProgressStep } from "./progress_report.ts";
+
+/** How to tell it. */
+export interface PruneReportStyle {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Writes the plan of a dry run, or what was done in `seconds`; with `json` an object a pack and a summary. */
+export async function reportPrune(
+  result: PruneResult,
+  seconds: number,
+  { json, quiet }: PruneReportStyle,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
+  if (json) await writeResultJson(result, stdout);
+  else if (result.applied === null) await writePlan(result, stdout);
+  else if (!quiet) await writeDone(result, seconds, stderr);
+}
+
+/** How far a prune is, for whoever watches. */
+export function pruneStep({ phase, done, total }: PruneProgress): ProgressStep {
+  const counted = { phase, done, total };
+  switch (phase) {
+    case "indexes":
+      return { ...READING_INDEXES, ...counted, unit: "indexes" };
+    case "trees":
+      return { ...counted, label: { long: "reading trees", short: "trees" }, unit: "trees" };
+    case "verify":
+      return { ...counted, label: { long: "verifying what stays", short: "verifying" }, unit: "bytes" };
+    case "repack":
+      return { ...counted, label: { long: "copying packs", short: "copying" }, unit: "bytes" };
+    default:
+      return { ...counted, label: { long: "removing files", short: "removing" }, unit: "files" };
+  }
+}
+
+/** One object a pack that goes, then one that sums up. */
+async function writeResultJson({ plan, applied, leftovers }: PruneResult, stdout: Output): Promise<void> {
+  for (const { name, size } of plan.unindexed) {
+    await writeJson(stdout, { message_type: "pack", action: "remove", id: name, size, reason: UNINDEXED });
+  }
+  for (const pack of plan.remove) await writeJson(stdout, packJson("remove", pack));
+  for (const pack of plan.repack) await writeJson(stdout, packJson("repack", pack));
+  const dryRun = applied === null;
+  await writeJson(stdout, { message_type: "summary", dryRun, ...plan.summary, leftovers, ...applied });
+}
+
+function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<string>) {
+  const { id, bytes, usedBytes, unusedBytes } = use;
+  return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
+}
+
+const UNINDEXED = "no index lists it";
+
+const PLAN_COLUMNS: readonly Column[] = [
+  { title: "TO DO", align: "left" },
+  { title: "BECAUSE", align: "left", kind: "text" },
+  { title: "PACKS", align: "right" },
+  { title: "SIZE", align: "right" },
+  { title: "FREES", align: "right" },
+];
+
+/** The plan, a row a reason. */
+async function writePlan({ plan, leftovers }: PruneResult, stdout: Output): Promise<void> {
+  await writeTable(stdout, PLAN_COLUMNS, planRows(plan));
+  if (leftovers.files > 0) await writeLine(stdout, `${leftoverText(leftovers)} would be removed`);
+  const { before, freedBytes, unusedAfter } = plan.summary;
+  await writeLine(
+    stdout,
+    `Would free ${formatSize(freedBytes)} of ${formatSize(before.bytes + plan.summary.orphans.bytes)}; ` +
+      `${formatSize(unusedAfter.bytes)} of waste would stay; nothing was changed`,
+  );
+}
+
+function planRows({ unindexed, remove, repack }: PrunePlan): string[][] {
+  const goes = [
+    ...unindexed.map(({ size }) => ({ reason: UNINDEXED, bytes: size, frees: size })),
+    ...remove.map(({ reason, use: { bytes } }) => ({ reason, bytes, frees: bytes })),
+  ];
+  const copied = repack.map(({ reason, use: { bytes, unusedBytes } }) => ({ reason, bytes, frees: unusedBytes }));
+  return [...rowsByReason("remove", goes), ...rowsByReason("copy", copied)];
+}
+
+interface PlannedBytes {
+  readonly reason: string;
+  readonly bytes: number;
+  readonly frees: number;
+}
+
+function rowsByReason(action: string, packs: readonly PlannedBytes[]): string[][] {
+  return [...Map.groupBy(packs, ({ reason }) => reason)].map(([reason, group]) => {
+    const total = (value: (pack: PlannedBytes) => number) => group.reduce((sum, pack) => sum + value(pack), 0);
+    return [
+      action,
+      reason,
+      String(group.length),
+      formatSize(total(({ bytes }) => bytes)),
+      formatSize(total(({ frees }) => frees)),
+    ];
+  });
+}
+
+async function writeDone({ plan, applied, leftovers }: PruneResult, seconds: number, stderr: Output): Promise<void> {
+  const { freedBytes, repacked, unusedAfter } = plan.summary;
+  if (leftovers.files > 0) await writeLine(stderr, `${leftoverText(leftovers)} removed`);
+  const copied = repacked.packs > 0
+    ? `, ${formatCount(repacked.packs, "pack")} copied to ${applied!.written.packs} (${
+      formatSize(applied!.written.bytes)
+    })`
+    : "";
+  await writeLine(
+    stderr,
+    `Freed ${formatSize(freedBytes)}: ${formatCount(applied!.packsRemoved, "pack")} removed${copied}; ` +
+      `${formatSize(unusedAfter.bytes)} of waste stay; ${formatDuration(seconds * 1000)}`,
+  );
+}
+
+function leftoverText({ files, bytes }: PruneResult["leftovers"]): string {
+  return `${formatCount(files, "temporary file")} of interrupted writers, ${formatSize(bytes)},`;
+}

@@ -1,0 +1,130 @@
+/** How forget and rotate tell what they did or, in a dry run, would do. */
+import { shortId } from "../../base/id.ts";
+import { timestampToDate } from "../../format/time.ts";
+import type { Forgotten, RetentionBackup } from "../../ops/forget.ts";
+import { type Judgement, newestFirstOf } from "../../policy/retention/retention.ts";
+import type { Burst } from "../../policy/retention/retention_burst.ts";
+import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
+import { backupJson } from "./backup_json.ts";
+import type { CliContext } from "../context.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { writeWarning } from "./warning.ts";
+
+/** How to tell it. */
+export interface ReportStyle {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly dryRun?: boolean;
+  /** A prune follows where anything went. */
+  readonly prune?: boolean;
+}
+
+/**
+ * Writes every backup of the plan with its reasons, or one JSON object a group, and a summary. A quiet run that is not dry
+ * says nothing but warnings: a clock that is wrong does not right itself.
+ */
+export async function reportRetention(
+  { groups, damaged, refusal, bursts }: Forgotten,
+  style: ReportStyle,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
+  const warnings = [
+    futureWarning(groups.flatMap(({ inFuture }) => inFuture)),
+    ...bursts.map(burstWarning),
+    ...refusal === null ? damaged.map(({ error }) => error.message) : [],
+  ];
+  if (style.json) {
+    for (const group of groups) await writeJson(stdout, groupJson(group));
+  } else if (style.dryRun || !style.quiet) {
+    await writeTable(stdout, COLUMNS, groups.flatMap(groupRows));
+  }
+  for (const warning of warnings) if (warning !== null) await writeWarning(warning, style, stderr);
+  if (!style.json && !style.quiet) await writeLine(stderr, summary(groups, style));
+}
+
+function futureWarning(inFuture: readonly RetentionBackup[]): string | null {
+  const [furthest] = newestFirstOf(inFuture);
+  if (furthest === undefined) return null;
+  const { backup, series, host } = furthest;
+  const which = `${shortId(backup.id)} of "${series}" on ${host} at ${formatTime(timestampToDate(backup.started))}`;
+  const count = inFuture.length === 1 ? "1 backup claims" : `${inFuture.length} backups claim`;
+  return `${count} to be made in the future (${which}): is a clock wrong, here or there?`;
+}
+
+const MS_PER_DAY = 86_400_000;
+
+function burstWarning({ series, host, day, count, most }: Burst): string {
+  const date = new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
+  const came =
+    `${count} backups of "${series}" on ${host} came on ${date} (UTC), more than on any day before (${most})`;
+  return `${came}: were they all meant? Many of them push others out of what a policy counts, as --keep-last does`;
+}
+
+/** restic's names, and backups as everywhere else. */
+function groupJson(group: RetentionGroup<RetentionBackup>) {
+  const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
+  return {
+    message_type: "group",
+    tags,
+    host,
+    paths,
+    series,
+    keep: keep.map(({ backup }) => backupJson(backup)),
+    remove: remove.map(({ backup }) => backupJson(backup)),
+    reasons: reasons.map(({ backup, matches, counters }) => ({
+      id: backup.backup.id,
+      snapshot: backup.backup.snapshotId,
+      matches,
+      counters,
+    })),
+    inFuture: inFuture.map(({ backup }) => backup.id),
+  };
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID", align: "left" },
+  { title: "SERIES", align: "left", kind: "name" },
+  { title: "HOST", align: "left", kind: "name", rank: 1, tellsApart: true },
+  { title: "STARTED", align: "left" },
+  { title: "RUN", align: "left", rank: 2 },
+  { title: "TAGS", align: "left", kind: "name", rank: 3 },
+  { title: "VERDICT", align: "left" },
+  { title: "REASONS", align: "left", kind: "text" },
+];
+
+/** The members of a group, oldest first, as in `agent ls`. */
+function groupRows({ keep, remove, reasons }: RetentionGroup<RetentionBackup>): string[][] {
+  const kept = new Map(reasons.map((reason) => [reason.backup, reason]));
+  const members = [...keep, ...remove].sort((a, b) => Number(a.time.nanoseconds - b.time.nanoseconds));
+  return members.map((member) => row(member, kept.get(member)));
+}
+
+function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<RetentionBackup> | undefined): string[] {
+  return [
+    shortId(backup.id),
+    backup.series,
+    backup.host,
+    formatTime(timestampToDate(backup.started)),
+    runType ?? "-",
+    tags.join(",") || "-",
+    reason ? "keep" : "remove",
+    reason === undefined ? "" : reasonsText(reason),
+  ];
+}
+
+/** restic's words for its rules, which programs know, are about snapshots; ours are backups. */
+function reasonsText({ matches }: Judgement<RetentionBackup>): string {
+  return matches.map((match) => match.replace(/ snapshot$/, " backup")).join(", ");
+}
+
+function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun, prune }: ReportStyle): string {
+  const removed = groups.reduce((sum, { remove }) => sum + remove.length, 0);
+  const total = groups.reduce((sum, { keep }) => sum + keep.length, removed);
+  const unpruned = prune ? "; nothing was pruned" : "";
+  if (total === 0) return `No backup fits${unpruned}`;
+  if (removed === 0) return `Nothing to remove of ${formatCount(total, "backup")}${unpruned}`;
+  const verb = dryRun ? "Would remove" : "Removed";
+  return `${verb} ${removed} of ${formatCount(total, "backup")}${
+    prune ? "" : "; agent prune frees what only they used"
+  }`;
+}

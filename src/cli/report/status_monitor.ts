@@ -1,0 +1,57 @@
+/**
+ * The one line of a status that monitors show, with the numbers behind it that they draw: as the guidelines for plugins of
+ * Nagios have it, `TEXT | 'label'=value[unit];[warn];[crit];[min] …`.
+ */
+import type { StatusReport } from "../../ops/status.ts";
+import type { ExpectationVerdict } from "../../policy/expectation.ts";
+import { verdictLine } from "./status_text.ts";
+import { printable } from "../terminal/terminal_text.ts";
+
+/** `OK 1 expectation met | 'prod/shop@db1'=37800s;;93600;0 'prod/shop@db1 size'=4096B;;;0`: ages and sizes by series. */
+export function monitorLine(report: StatusReport): string {
+  const { verdicts } = report;
+  return `${withoutMark(verdictLine(verdicts))} | ${
+    strictest(verdicts).flatMap((verdict) => numbers(verdict, report)).join(" ")
+  }`;
+}
+
+/** Of several expectations of the same thing the one with the shortest span: a label must not come twice. */
+function strictest(verdicts: readonly ExpectationVerdict[]): ExpectationVerdict[] {
+  return [...Map.groupBy(verdicts, labelOf).values()].map((same) =>
+    same.reduce((strict, other) => other.expectation.spanMs < strict.expectation.spanMs ? other : strict)
+  );
+}
+
+/** The age with its limit, and the size of the backup of that age; `U` is for what nobody knows. */
+function numbers(verdict: ExpectationVerdict, report: StatusReport): string[] {
+  const label = labelOf(verdict);
+  const { ageMs, expectation: { spanMs } } = verdict;
+  const size = sizeOf(verdict, report);
+  const age = ageMs === null ? "U" : `${Math.floor(ageMs / 1000)}s`;
+  return [
+    `${quoted(label)}=${age};;${Math.floor(spanMs / 1000)};0`,
+    ...size === null ? [] : [`${quoted(`${label} size`)}=${size}B;;;0`],
+  ];
+}
+
+function labelOf({ series, host, expectation: { runType } }: ExpectationVerdict): string {
+  return `${series ?? "all series"}${host === null ? "" : `@${host}`}${runType === null ? "" : `:${runType}`}`;
+}
+
+function sizeOf({ series, host, ageMs, expectation }: ExpectationVerdict, { rows }: StatusReport): number | null {
+  if (ageMs === null) return null;
+  const runs = rows.filter((row) => row.series === series && row.host === host).flatMap((row) => row.runs)
+    .filter(({ runType }) => expectation.runType === null || expectation.runType === runType);
+  // An age is never negative there, though a clock may be a little wrong.
+  return runs.find((run) => run.ageMs !== null && Math.max(0, run.ageMs) === ageMs)?.latest?.size ?? null;
+}
+
+/** A label goes in single quotes, which are doubled within it; an equals sign would end it. */
+function quoted(label: string): string {
+  return `'${withoutMark(label).replaceAll("'", "''").replaceAll("=", "\\x3d")}'`;
+}
+
+/** Printable text without the mark `|`, behind which numbers are looked for. */
+export function withoutMark(text: string): string {
+  return printable(text).replaceAll("|", "\\x7c");
+}

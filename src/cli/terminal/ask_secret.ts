@@ -1,0 +1,68 @@
+/** Asks for a secret on the terminal, where nobody sees it; standard input stays free for the stream. */
+import { InterruptedError } from "../../base/errors.ts";
+
+const INTERRUPT = 3;
+const END_OF_INPUT = 4;
+const BACKSPACE = 8;
+const NEWLINE = 10;
+const RETURN = 13;
+const KILL_LINE = 21;
+const DELETE = 127;
+
+/**
+ * The bytes of the answer, in whatever encoding the terminal has; undefined where this process has no terminal, and where
+ * the input ends (Ctrl-D) before anything was typed. Throws `InterruptedError` at Ctrl-C.
+ */
+export async function askSecret(question: string): Promise<Uint8Array | undefined> {
+  const terminal = await openTerminal();
+  if (terminal === undefined) return undefined;
+  using tty = terminal;
+  tty.setRaw(true);
+  try {
+    await tty.write(new TextEncoder().encode(question));
+    const line = await readLine(tty);
+    return line && Uint8Array.from(line);
+  } finally {
+    await restore(tty);
+  }
+}
+
+/** Shows again what is typed; a terminal that is gone needs nothing, and what was typed before counts. */
+async function restore(tty: Deno.FsFile): Promise<void> {
+  try {
+    tty.setRaw(false);
+    await tty.write(new TextEncoder().encode("\n"));
+  } catch {
+    // Nobody is left to see it.
+  }
+}
+
+async function openTerminal(): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open("/dev/tty", { read: true, write: true });
+  } catch {
+    // Whatever keeps it from being opened, there is nobody to ask; the caller says what to do instead.
+    return undefined;
+  }
+}
+
+/** What was typed up to the end of the line; undefined where the input ends first and nothing was typed. */
+async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
+  const line: number[] = [];
+  const byte = new Uint8Array(1);
+  while (await tty.read(byte) !== null) {
+    const code = byte[0]!;
+    if (code === INTERRUPT) throw new InterruptedError();
+    if (code === NEWLINE || code === RETURN) return line;
+    if (code === END_OF_INPUT) break;
+    if (code === BACKSPACE || code === DELETE) removeCharacter(line);
+    else if (code === KILL_LINE) line.length = 0;
+    else line.push(code);
+  }
+  return line.length > 0 ? line : undefined;
+}
+
+/** Takes the last character off, all bytes of its UTF-8. */
+function removeCharacter(line: number[]): void {
+  while (line.length > 0 && (line.pop()! & 0xc0) === 0x80);
+}

@@ -1,0 +1,282 @@
+/**
+ * Status files of TwinDB Backup: which copies of a host there are (twindb/backup, module `status`).
+ *
+ * The file is JSON with sorted keys: `md5`, `status`, `version`. `status` is base64 of JSON that holds the copies by key,
+ * `md5` the digest of that base64 text. An older form is the base64 text alone, which may hold white space.
+ */
+import { hash } from "node:crypto";
+import * as v from "valibot";
+import { CorruptedStatus, StatusKeyNotFound, UsageError } from "../../base/errors.ts";
+import { isFullRun, isRunType, parseRunType, RUN_TYPES, type RunType, runTypesFrom } from "../../base/run_type.ts";
+import { decodeBase64, encodeBase64 } from "../../format/json/base64.ts";
+import { decodeUtf8, type JsonObject, parseJson, validate } from "../../format/json/json_text.ts";
+import { pythonJson } from "./python_json.ts";
+import { fields } from "../../format/json/schema.ts";
+import {
+  decodeTwinDbBinlogCopy,
+  decodeTwinDbCopy,
+  encodeTwinDbBinlogCopy,
+  encodeTwinDbCopy,
+  intact,
+  type TwinDbBackupType,
+  type TwinDbBinlogCopy,
+  type TwinDbCopy,
+} from "./copy.ts";
+
+/** The version of the form that is written. */
+export const TWINDB_STATUS_VERSION = 1;
+
+/** Where status files lie: texts by relative path, such as a directory. */
+export interface StatusDestination {
+  /** The text at `path`, or null where there is none. */
+  read(path: string): Promise<string | null>;
+  /** Puts the text there, in the place of an earlier one. */
+  write(path: string, text: string): Promise<void>;
+}
+
+/** What every kind of status does: copies in the order of their times, oldest first. */
+abstract class StatusOf<Copy extends { readonly key: string }> implements Iterable<Copy> {
+  /** Where on a destination the status lies, which is the name of the host. */
+  readonly directory: string;
+  readonly #copies: Copy[] = [];
+
+  constructor(directory: string, copies: Iterable<Copy> = []) {
+    this.directory = directory;
+    for (const copy of copies) this.add(copy);
+  }
+
+  /** The file's name in its directory. */
+  abstract readonly baseName: string;
+  protected abstract secondsOf(copy: Copy): number;
+  protected abstract content(): JsonObject;
+
+  /** Where it lies on a destination. */
+  get path(): string {
+    return `${this.directory}/${this.baseName}`;
+  }
+
+  /** How many copies there are. */
+  get length(): number {
+    return this.#copies.length;
+  }
+
+  get version(): number {
+    return TWINDB_STATUS_VERSION;
+  }
+
+  /** The copy that was begun last, or null where there is none. */
+  get latest(): Copy | null {
+    return this.#copies.at(-1) ?? null;
+  }
+
+  /** MD5 of the copies as they are written, in hex. */
+  get md5(): string {
+    return hash("md5", this.#encoded());
+  }
+
+  [Symbol.iterator](): Iterator<Copy> {
+    return this.#copies.values();
+  }
+
+  /**
+   * The copy at a position (negative ones count from the end), or with a key. Throws `StatusKeyNotFound` where there is
+   * none.
+   */
+  get(positionOrKey: number | string): Copy {
+    const found = typeof positionOrKey === "number"
+      ? this.#copies.at(positionOrKey)
+      : this.#copies.find(({ key }) => key === positionOrKey);
+    if (found !== undefined) return found;
+    const what = typeof positionOrKey === "number" ? `at position ${positionOrKey}` : `"${positionOrKey}"`;
+    throw new StatusKeyNotFound(`There is no copy ${what} in the TwinDB status ${this.path}`);
+  }
+
+  /** Puts a copy to its place by time. Throws `UsageError` where there is one with its key. */
+  add(copy: Copy): void {
+    if (this.#copies.some(({ key }) => key === copy.key)) {
+      throw new UsageError(`The TwinDB status ${this.path} has a copy "${copy.key}" already; remove that one first`);
+    }
+    const seconds = this.secondsOf(copy);
+    const before = this.#copies.findLastIndex((other) => this.secondsOf(other) <= seconds);
+    this.#copies.splice(before + 1, 0, copy);
+  }
+
+  /**
+   * Removes the copy with this key or, where there is none, the first whose key the given one ends with: so the path of
+   * a file on a destination will do. Throws `StatusKeyNotFound`.
+   */
+  remove(key: string): void {
+    const exact = this.#copies.findIndex((copy) => copy.key === key);
+    const position = exact >= 0 ? exact : this.#copies.findIndex((copy) => key.endsWith(copy.key));
+    if (position < 0) throw new StatusKeyNotFound(`There is no copy "${key}" in the TwinDB status ${this.path}`);
+    this.#copies.splice(position, 1);
+  }
+
+  /** The file's text, to the byte as TwinDB writes it. */
+  serialize(): string {
+    const status = this.#encoded();
+    return pythonJson({ md5: hash("md5", status), status, version: this.version });
+  }
+
+  /** Writes the file to a destination. Throws what that throws. */
+  async save(destination: StatusDestination): Promise<void> {
+    await destination.write(this.path, this.serialize());
+  }
+
+  #encoded(): string {
+    return encodeBase64(new TextEncoder().encode(pythonJson(this.content())));
+  }
+}
+
+/** The status of a host's backups. */
+export class TwinDbStatus extends StatusOf<TwinDbCopy> {
+  readonly baseName = "status";
+
+  /** Reads a file's text; null, for a file that is not there, is an empty status. Throws `CorruptedStatus`. */
+  static parse(text: string | null, directory: string): TwinDbStatus {
+    return new TwinDbStatus(directory, text === null ? [] : periodicCopies(decodeEnvelope(text)));
+  }
+
+  /** Reads the file from a destination; where there is none the status is empty. Throws `CorruptedStatus`. */
+  static async read(destination: StatusDestination, directory: string): Promise<TwinDbStatus> {
+    return TwinDbStatus.parse(await destination.read(new TwinDbStatus(directory).path), directory);
+  }
+
+  /** As for any status; throws `UsageError` for a run type that is none, too. */
+  override add(copy: TwinDbCopy): void {
+    parseRunType(copy.runType);
+    super.add(copy);
+  }
+
+  /** The copies of one run type, oldest first. Throws `UsageError` for a run type that is none, as all that ask for one do. */
+  ofRunType(runType: RunType): TwinDbCopy[] {
+    const wanted = parseRunType(runType);
+    return [...this].filter((copy) => copy.runType === wanted);
+  }
+
+  /**
+   * What an incremental copy of this run type would continue: among the copies of the run type, then of each longer one,
+   * the newest full one by LSN, and of equal LSNs the oldest. Copies without an LSN count for less, and of several such the
+   * newest by time is taken, where TwinDB itself fails. Null where there is no full copy.
+   */
+  candidateParent(runType: RunType): TwinDbCopy | null {
+    for (const candidate of runTypesFrom(runType)) {
+      const full = this.ofRunType(candidate).filter(({ type }) => type === "full");
+      if (full.length === 0) continue;
+      return full.reduce((newest, copy) => isNewer(copy, newest) ? copy : newest);
+    }
+    return null;
+  }
+
+  /** Whether an incremental copy of this run type would have something to continue. */
+  fullCopyExists(runType: RunType): boolean {
+    return this.candidateParent(runType) !== null;
+  }
+
+  /** What the next run is to make, where runs of `fullBackup` and of longer intervals make full copies. */
+  nextBackupType(fullBackup: RunType, runType: RunType): TwinDbBackupType {
+    return isFullRun(fullBackup, runType) || !this.fullCopyExists(runType) ? "full" : "incremental";
+  }
+
+  protected override secondsOf({ backupStarted }: TwinDbCopy): number {
+    return backupStarted ?? 0;
+  }
+
+  protected override content(): JsonObject {
+    return Object.fromEntries(RUN_TYPES.map((runType) => [
+      runType,
+      Object.fromEntries(this.ofRunType(runType).map((copy) => [copy.key, encodeTwinDbCopy(copy)])),
+    ]));
+  }
+}
+
+/** Whether the copy that was begun later is the newer one by LSN, too. */
+function isNewer({ lsn }: TwinDbCopy, earlier: TwinDbCopy): boolean {
+  return earlier.lsn === null || (lsn !== null && lsn > earlier.lsn);
+}
+
+/** The status of a host's binary logs. */
+export class TwinDbBinlogStatus extends StatusOf<TwinDbBinlogCopy> {
+  readonly baseName = "binlog-status";
+
+  /** As `TwinDbStatus.parse`. */
+  static parse(text: string | null, directory: string): TwinDbBinlogStatus {
+    return new TwinDbBinlogStatus(directory, text === null ? [] : binlogCopies(decodeEnvelope(text)));
+  }
+
+  /** As `TwinDbStatus.read`. */
+  static async read(destination: StatusDestination, directory: string): Promise<TwinDbBinlogStatus> {
+    return TwinDbBinlogStatus.parse(await destination.read(new TwinDbBinlogStatus(directory).path), directory);
+  }
+
+  protected override secondsOf({ createdAt }: TwinDbBinlogCopy): number {
+    return createdAt;
+  }
+
+  protected override content(): JsonObject {
+    return Object.fromEntries([...this].map((copy) => [copy.key, encodeTwinDbBinlogCopy(copy)]));
+  }
+}
+
+/** A status of either kind, told apart by what is in it. Throws `CorruptedStatus`. */
+export function parseAnyTwinDbStatus(text: string, directory: string): TwinDbStatus | TwinDbBinlogStatus {
+  const content = decodeEnvelope(text);
+  const isPeriodic = Object.keys(content).some(isRunType);
+  return isPeriodic
+    ? new TwinDbStatus(directory, periodicCopies(content))
+    : new TwinDbBinlogStatus(directory, binlogCopies(content));
+}
+
+const envelopeSchema = fields({ md5: v.string(), status: v.string(), version: v.optional(v.number(), 1) });
+const contentSchema = fields({});
+
+/** The object with the copies, out of either form of the file. */
+function decodeEnvelope(text: string): Record<string, unknown> {
+  if (text === "") throw corrupted("it is empty");
+  const inner = decodeBase64(encodedCopies(text));
+  if (inner === null) throw corrupted("neither JSON nor base64");
+  const value = intact(() => parseJson(decodeUtf8(inner, WHAT), WHAT));
+  intact(() => validate(contentSchema, value, WHAT));
+  return value as Record<string, unknown>;
+}
+
+/** The base64 text: that of the JSON object whose digest fits or, in the older form, the file itself. */
+function encodedCopies(text: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return text; // the older form
+  }
+  const { md5, status, version } = intact(() => validate(envelopeSchema, value, WHAT));
+  if (version !== TWINDB_STATUS_VERSION) {
+    throw corrupted(`version ${version} is not known; only version ${TWINDB_STATUS_VERSION} is`);
+  }
+  if (hash("md5", status) !== md5) throw corrupted("its MD5 is not the one it names");
+  return status;
+}
+
+function periodicCopies(content: Record<string, unknown>): TwinDbCopy[] {
+  const unknown = Object.keys(content).find((name) => !isRunType(name));
+  if (unknown !== undefined) throw corrupted(`${JSON.stringify(unknown)} is not a run type`);
+  return RUN_TYPES.flatMap((runType) =>
+    copiesIn(content[runType], `${runType} copies`).map(([key, value]) => decodeTwinDbCopy(key, runType, value))
+  );
+}
+
+function binlogCopies(content: Record<string, unknown>): TwinDbBinlogCopy[] {
+  const byKey = Object.entries(content).sort(([a], [b]) => a < b ? -1 : 1);
+  return byKey.map(([key, value]) => decodeTwinDbBinlogCopy(key, value));
+}
+
+function copiesIn(value: unknown, what: string): [string, unknown][] {
+  if (value === undefined) throw corrupted(`it has no ${what}`);
+  intact(() => validate(contentSchema, value, `${WHAT}, ${what}`));
+  return Object.entries(value as object);
+}
+
+const WHAT = "TwinDB status";
+
+function corrupted(problem: string): CorruptedStatus {
+  return new CorruptedStatus(`Damaged ${WHAT}: ${problem}`);
+}

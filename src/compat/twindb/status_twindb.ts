@@ -1,0 +1,209 @@
+/**
+ * Our backups as a status of TwinDB Backup, and a status of TwinDB's as entries of ours.
+ *
+ * A backup becomes the copy `<host>/<run type>/mysql/<series>-<time>-<id>`, with the series' slashes as underscores and the
+ * time in UTC. One without a run type counts as hourly. TwinDB takes every copy in a status for one of MySQL, so only
+ * streams that were judged to be that, and whole, are in it. An incremental copy names its level 0 as its parent, as
+ * TwinDB's do. Where that is not in the status the backup is a full copy, which it may be: ours stand alone.
+ */
+import { shortId } from "../../base/id.ts";
+import { countedRunType, RUN_TYPES } from "../../base/run_type.ts";
+import type { JsonObject, JsonValue } from "../../format/json/json_text.ts";
+import { type TwinDbCopy, twinDbCopy } from "./copy.ts";
+import { growingLsns } from "./loadable.ts";
+import { type TwinDbBinlogStatus, TwinDbStatus } from "./status_file.ts";
+import { type Rfc3339, timestampToDate } from "../../format/time.ts";
+import { type Backup, compareAge, finishedOf } from "../../backup/backup.ts";
+import { entriesOfBackups, type Health, type StatusEntry } from "../../backup/series_status.ts";
+
+/** What the manifest says of a backup's place in its source (`Manifest.source`); undefined where nobody looked. */
+export type SourceOf = (backup: Backup) => JsonObject | undefined;
+
+/** The status of a host, and what is not in it. */
+export interface TwinDbSelection {
+  readonly twinDb: TwinDbStatus;
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Backups that TwinDB's status has no place for. */
+export interface LeftOut {
+  /** The format of their streams, `not judged`, or `broken`. */
+  readonly reason: string;
+  readonly backups: number;
+}
+
+/** Endings of the files of streams that come out of MySQL and its relatives, by format. */
+const MYSQL_ENDINGS: Readonly<Record<string, string>> = {
+  mysqldump: ".sql",
+  "mariadb-dump": ".sql",
+  xbstream: ".xbstream",
+};
+/** Endings of what such a stream may be wrapped in. */
+const CONTAINER_ENDINGS: Readonly<Record<string, string>> = {
+  gzip: ".gz",
+  zstd: ".zst",
+  xz: ".xz",
+  bzip2: ".bz2",
+  lz4: ".lz4",
+};
+
+/** The status of one host, of all backups that were made for it. */
+export function twinDbStatusOf(backups: readonly Backup[], host: string, sourceOf: SourceOf): TwinDbSelection {
+  const oldestFirst = backups.filter((backup) => backup.host === host).sort((a, b) => compareAge(a, b) || byId(a, b));
+  // A copy that restic rewrote has its original's id: the newest of them is enough.
+  const newestById = new Map(oldestFirst.map((backup) => [backup.id, backup]));
+  const distinct = oldestFirst.filter((backup) => newestById.get(backup.id) === backup);
+  const healths = new Map(entriesOfBackups(distinct).map(({ id, health }) => [id, health]));
+  const reasons = distinct.map((backup) => reasonToLeaveOut(backup, healths.get(backup.id)!));
+  const chosen = distinct.filter((_, position) => reasons[position] === null);
+  return {
+    twinDb: new TwinDbStatus(withoutSlashes(host), inOrderOfFile(copiesOf(chosen, sourceOf))),
+    leftOut: counted(reasons.filter((reason) => reason !== null)),
+  };
+}
+
+function byId(a: Backup, b: Backup): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/** Null for a whole stream of MySQL's. */
+function reasonToLeaveOut(backup: Backup, health: () => Health): string | null {
+  const formats = formatsOf(backup);
+  const outer = formats.slice(0, -1);
+  const isMysql = Object.hasOwn(MYSQL_ENDINGS, formats.at(-1)!) &&
+    outer.every((format) => Object.hasOwn(CONTAINER_ENDINGS, format));
+  if (!isMysql) return formats[0] === "none" ? NOT_JUDGED : formats.join("+");
+  if (health() === "broken") return "broken";
+  return backup.info?.complete === true ? null : NOT_JUDGED;
+}
+
+const NOT_JUDGED = "not judged";
+
+/** The most frequent reason first. */
+function counted(reasons: readonly string[]): LeftOut[] {
+  const byReason = Map.groupBy([...reasons].sort(), (reason) => reason);
+  return [...byReason].map(([reason, { length }]) => ({ reason, backups: length }))
+    .sort((a, b) => b.backups - a.backups);
+}
+
+/** Copies that were begun in one second stand in the order in which the file has them, so that they are read as written. */
+function inOrderOfFile(copies: readonly TwinDbCopy[]): TwinDbCopy[] {
+  return RUN_TYPES.flatMap((runType) => copies.filter((copy) => copy.runType === runType));
+}
+
+/** The copies of these backups, given oldest first. */
+function copiesOf(backups: readonly Backup[], sourceOf: SourceOf): TwinDbCopy[] {
+  const sources = backups.map((backup) => sourceOf(backup) ?? {});
+  const lsns = growingLsns(sources.map((source) => integerOrNull(source["lsn"])));
+  const fullOnes = new Map(backups.filter(({ info }) => info?.level === 0).map((backup) => [backup.id, backup]));
+  return backups.map((backup, position) => {
+    const base = backup.info?.level === 0 ? undefined : fullOnes.get(backup.info!.base!);
+    return copyOf(backup, base, { source: sources[position]!, lsn: lsns[position]! });
+  });
+}
+
+function copyOf(backup: Backup, base: Backup | undefined, place: { source: JsonObject; lsn: number }): TwinDbCopy {
+  const { info, started } = backup;
+  const binlog = objectOrNull(place.source["binlog"]);
+  return twinDbCopy({
+    ...keyPartsOf(backup),
+    type: base === undefined ? "full" : "incremental",
+    parent: base === undefined ? null : keyOf(base),
+    backupStarted: unixSeconds(started),
+    backupFinished: Math.max(unixSeconds(started), unixSeconds(finishedOf(backup) ?? started)),
+    binlog: textOrNull(binlog?.["file"]),
+    position: integerOrNull(binlog?.["position"]),
+    lsn: place.lsn,
+    serverVendor: formatsOf(backup).includes("mariadb-dump") || info?.engine === "mariabackup" ? "mariadb" : "oracle",
+  });
+}
+
+function keyPartsOf(backup: Backup) {
+  const { id, series, host, info, started } = backup;
+  // 2026-03-01_04_00_00, as TwinDB names its files.
+  const time = timestampToDate(started).toISOString().slice(0, 19).replace("T", "_").replaceAll(":", "_");
+  const endings = formatsOf(backup).map((format) => MYSQL_ENDINGS[format] ?? CONTAINER_ENDINGS[format] ?? "");
+  return {
+    host: withoutSlashes(host),
+    runType: countedRunType(info?.runType ?? null),
+    sourceType: "mysql",
+    name: `${withoutSlashes(series)}-${time}-${shortId(id)}${endings.reverse().join("")}`,
+  };
+}
+
+function keyOf(backup: Backup): string {
+  return twinDbCopy(keyPartsOf(backup)).key;
+}
+
+/**
+ * What the guard recognised, the outermost first: `gzip+mysqldump` is a dump within gzip. Several dumps behind one another,
+ * `mysqldump,mariadb-dump`, count as the first of them where all are of MySQL.
+ */
+function formatsOf({ info }: Backup): string[] {
+  const formats = info?.guard.split("+") ?? ["none"];
+  const dumps = formats.at(-1)!.split(",");
+  return dumps.every((format) => Object.hasOwn(MYSQL_ENDINGS, format)) ? formats.with(-1, dumps[0]!) : formats;
+}
+
+/** Parts of a key have no slashes; a snapshot of another tool may even lack a host. */
+function withoutSlashes(text: string): string {
+  return text.replaceAll("/", "_") || "_";
+}
+
+/** Never zero, which TwinDB takes for a time that nobody knows. */
+function unixSeconds(time: Rfc3339): number {
+  return Math.floor(timestampToDate(time).getTime() / 1000) || 1;
+}
+
+function objectOrNull(value: JsonValue | undefined): JsonObject | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as JsonObject : null;
+}
+
+function textOrNull(value: JsonValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function integerOrNull(value: JsonValue | undefined): number | null {
+  return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
+}
+
+/** The copies of a status of TwinDB's; the source type stands for the series. */
+export function entriesOfTwinDb(status: TwinDbStatus | TwinDbBinlogStatus): StatusEntry[] {
+  if (status instanceof TwinDbStatus) {
+    const fullKeys = new Set([...status].filter(({ type }) => type === "full").map(({ key }) => key));
+    return [...status].map((copy) => entryOfCopy(copy, fullKeys));
+  }
+  return [...status].map(({ key, host, createdAt }) => ({
+    id: key,
+    series: "binlog",
+    host,
+    runType: null,
+    startedMs: createdAt * 1000,
+    level: null,
+    size: null,
+    health: () => "unknown",
+  }));
+}
+
+function entryOfCopy(copy: TwinDbCopy, fullKeys: ReadonlySet<string>): StatusEntry {
+  return {
+    id: copy.key,
+    series: copy.sourceType,
+    host: copy.host,
+    runType: copy.runType,
+    startedMs: (copy.backupStarted ?? 0) * 1000,
+    level: copy.type === null ? null : copy.type === "full" ? 0 : 1,
+    size: null,
+    health: () => healthOfCopy(copy, fullKeys),
+  };
+}
+
+/** An incremental copy of TwinDB's is worth nothing without its full one, whose key may stand behind other folders. */
+function healthOfCopy({ type, parent }: TwinDbCopy, fullKeys: ReadonlySet<string>): Health {
+  if (type === null) return "unknown";
+  if (type === "full") return "ok";
+  const key = parent?.split("/").slice(-PARTS_OF_KEY).join("/");
+  return key !== undefined && fullKeys.has(key) ? "ok" : "broken";
+}
+
+const PARTS_OF_KEY = 4;

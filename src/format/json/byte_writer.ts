@@ -1,0 +1,58 @@
+/** A buffer that grows, for writing large JSON files without a string as large. */
+
+import { freeBuffer } from "../../base/bytes.ts";
+
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
+const encoder = new TextEncoder();
+
+/** Appends text, hex digits and numbers to a buffer of its own. */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  /** `expectedBytes` is a guess at the final size; a wrong one costs only copying. */
+  constructor(expectedBytes = 1024) {
+    this.#bytes = new Uint8Array(expectedBytes);
+  }
+
+  /** Appends text whose characters are all ASCII. */
+  ascii(text: string): void {
+    this.#reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+  }
+
+  /** Appends text in UTF-8. */
+  utf8(text: string): void {
+    this.#reserve(3 * text.length);
+    this.#length += encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
+  }
+
+  /** Appends `length` bytes of `source` from `offset` as lower-case hex digits. */
+  hex(source: Uint8Array, offset = 0, length = source.length - offset): void {
+    this.#reserve(2 * length);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    for (let i = offset; i < offset + length; i++) {
+      const byte = source[i]!;
+      bytes[position++] = DIGITS[byte >> 4]!;
+      bytes[position++] = DIGITS[byte & 15]!;
+    }
+    this.#length = position;
+  }
+
+  /** What was written, in a buffer of its own size. The writer is of no use afterwards. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const written = this.#bytes.slice(0, this.#length);
+    freeBuffer(this.#bytes);
+    return written;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    freeBuffer(this.#bytes);
+    this.#bytes = grown;
+  }
+}

@@ -1,0 +1,114 @@
+/** Small JSON files: from bytes through a schema to values, with every failure an `IntegrityError`. */
+import * as v from "valibot";
+import { damaged } from "../damage.ts";
+
+/** Anything that JSON can say. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+/** A JSON object. */
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Options of the decoders. */
+export interface JsonTextOptions {
+  /** The text is a secret: no part of it may enter an error, not even as its cause. */
+  readonly secret?: boolean;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of UTF-8 bytes; throws `IntegrityError` where they are none. */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (error) {
+    throw damaged(what, "not UTF-8", error);
+  }
+}
+
+/** No file of a repository nests deeper; code that walks a value shall not exhaust the stack. */
+const MOST_DEPTH = 500;
+/** Members and elements of one text, 32 bytes of memory each and more: a manifest has some ten a file. */
+const MOST_VALUES = 1_000_000;
+
+/** The JSON value that the text is; throws `IntegrityError` where it is none, too deep or of too many values. */
+export function parseJson(text: string, what: string, options: JsonTextOptions = {}): unknown {
+  refuseExcess(text, what);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw damaged(what, "not valid JSON", options.secret ? undefined : error);
+  }
+}
+
+/** Counts before anything is made of the text. What is no JSON is left to the parser. */
+function refuseExcess(text: string, what: string): void {
+  let depth = 0;
+  let values = 0;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(text, at);
+        break;
+      case OPEN_ARRAY:
+      case OPEN_OBJECT:
+        if (++depth > MOST_DEPTH) throw damaged(what, `nested more than ${MOST_DEPTH} deep`);
+        values++;
+        break;
+      case CLOSE_ARRAY:
+      case CLOSE_OBJECT:
+        depth--;
+        break;
+      case COMMA:
+        values++;
+    }
+    if (values > MOST_VALUES) throw damaged(what, `more than ${MOST_VALUES} values`);
+  }
+}
+
+/** Where the string ends whose first quote stands at `at`. */
+function endOfString(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text[end - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+/** The value in the schema's output form; throws `IntegrityError` that names the field and never shows its value. */
+export function validate<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  what: string,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw damaged(what, problemOf(result.issues[0]));
+}
+
+/** UTF-8 JSON bytes through the schema; throws `IntegrityError`. */
+export function decodeJson<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  bytes: Uint8Array,
+  what: string,
+  options: JsonTextOptions = {},
+): v.InferOutput<Schema> {
+  return validate(schema, parseJson(decodeUtf8(bytes, what), what, options), what);
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
+  const isMissing = issue.received === "undefined";
+  const expected = issue.expected === null ? issue.message : `expected ${issue.expected}`;
+  const problem = isUnknown ? "unknown" : isMissing ? "missing" : expected;
+  return path === null ? problem : `field "${path}": ${problem}`;
+}

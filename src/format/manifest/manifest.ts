@@ -1,0 +1,150 @@
+/**
+ * Manifests: our description of one backup, canonical JSON (RFC 8785). A manifest's id is the SHA-256 of its text, so there
+ * must be exactly one text for each manifest: any other is refused.
+ */
+import canonicalize from "canonicalize";
+import type * as v from "valibot";
+import { BugError, IntegrityError, invariant } from "../../base/errors.ts";
+import type { ManifestId } from "../../base/id.ts";
+import { decodeBase64, encodeBase64 } from "../json/base64.ts";
+import { bytesOfByteString, byteStringOf } from "../byte_string.ts";
+import { damaged } from "../damage.ts";
+import { decodeUtf8, type JsonObject, parseJson, validate } from "../json/json_text.ts";
+import { MANIFEST_FORMAT, manifestSchema } from "./manifest_schema.ts";
+import type { SeriesName } from "./series.ts";
+import type { Rfc3339 } from "../time.ts";
+
+export { MANIFEST_FORMAT };
+
+/** What a guard found out about a stream. */
+export interface ManifestGuard {
+  /** The format it recognised. */
+  readonly format: string;
+  /** Whether the stream was whole; `null` where its format does not tell. */
+  readonly complete: boolean | null;
+}
+
+/** One stream or file of a backup. */
+export interface ManifestFile {
+  /** Below the series' directory, segments joined by `/`, as a byte string (`byte_string.ts`). */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Of the whole content, 32 lower-case hex digits. */
+  readonly md5: string;
+  /** Of the whole content, 64 lower-case hex digits. */
+  readonly sha256: string;
+  /** How many chunks it was cut into. */
+  readonly blobs: number;
+  /** `null` where no guard read along. */
+  readonly guard: ManifestGuard | null;
+  /** In how many numbered parts (`partName`) a long stream is stored, its path being their directory; else absent. */
+  readonly parts?: number;
+  /** The stream before that it was much smaller than: its size in bytes, and its backup's manifest; absent otherwise. */
+  readonly shrunk?: { readonly from: number; readonly of: ManifestId };
+}
+
+/** How the streams were cut; sizes in bytes. */
+export interface ManifestChunker {
+  readonly algorithm: string;
+  readonly min: number;
+  readonly average: number;
+  readonly max: number;
+}
+
+/** What the backup did. */
+export interface ManifestStats {
+  /** Bytes of all streams. */
+  readonly bytesRead: number;
+  /** Plaintext bytes of the blobs that no earlier backup had. */
+  readonly bytesAdded: number;
+  /** Bytes that were stored when the manifest was written: chunks, content lists and trees of streams, sealed. */
+  readonly bytesStored: number;
+  readonly blobsNew: number;
+  readonly blobsReused: number;
+  readonly seconds: number;
+}
+
+/**
+ * One backup. A level 0 has neither parent nor base: it is its own base, and no text can hold its own digest. Above level 0
+ * both are there, and at level 1 they are the same.
+ */
+export interface Manifest {
+  readonly format: typeof MANIFEST_FORMAT;
+  readonly series: SeriesName;
+  readonly host: string;
+  readonly started: Rfc3339;
+  readonly finished: Rfc3339;
+  /** hourly, daily, weekly, monthly, yearly, or `null`. */
+  readonly runType: string | null;
+  readonly level: number;
+  /** The manifest one level below. */
+  readonly parent: ManifestId | null;
+  /** The manifest of level 0. */
+  readonly base: ManifestId | null;
+  readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
+  readonly files: readonly ManifestFile[];
+  readonly chunker: ManifestChunker;
+  /** The engine's own position in its source. */
+  readonly source: JsonObject;
+  readonly stats: ManifestStats;
+  readonly tags: readonly string[];
+}
+
+type ManifestAtRest = v.InferOutput<typeof manifestSchema>;
+type FileAtRest = ManifestAtRest["files"][number];
+
+/** The canonical text in UTF-8. Throws `BugError` for what `decodeManifest` would not take. */
+export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
+  const { files, ...rest } = manifest;
+  try {
+    checkPathsDiffer(files, "manifest");
+    const atRest = validate(manifestSchema, { ...rest, files: files.map(fileAtRest) }, "manifest");
+    return new TextEncoder().encode(canonicalText(atRest));
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    throw new BugError("Cannot write a manifest that could not be read", { cause: error });
+  }
+}
+
+/**
+ * Reads a manifest. Throws `IntegrityError` naming `what` for anything but the canonical text of a valid one, and for a
+ * format version of the future.
+ */
+export function decodeManifest(bytes: Uint8Array, what: string): Manifest {
+  const text = decodeUtf8(bytes, what);
+  const value = parseJson(text, what);
+  checkFormat(value, what);
+  const atRest = validate(manifestSchema, value, what);
+  if (canonicalText(atRest) !== text) throw damaged(what, "not in canonical form");
+  const files = atRest.files.map(fileInMemory);
+  checkPathsDiffer(files, what);
+  return { ...atRest, files };
+}
+
+function canonicalText(manifest: ManifestAtRest): string {
+  const text = canonicalize(manifest);
+  invariant(text !== undefined, "A manifest has a canonical text");
+  return text;
+}
+
+function checkFormat(value: unknown, what: string): void {
+  const format = typeof value === "object" && value !== null && "format" in value ? value.format : undefined;
+  if (format === MANIFEST_FORMAT) return;
+  if (typeof format !== "string" || !/^agent-manifest\/[0-9]{1,9}$/.test(format)) throw damaged(what, "not a manifest");
+  throw damaged(what, `made by a newer version (format "${format}"); update agent to read it`);
+}
+
+/** A path that is not UTF-8 is written twice: readable, and its bytes. */
+function fileAtRest({ path, ...rest }: ManifestFile): FileAtRest {
+  if (path.isWellFormed()) return { path, ...rest };
+  return { path: path.toWellFormed(), pathBytes: encodeBase64(bytesOfByteString(path)), ...rest };
+}
+
+function fileInMemory({ path, pathBytes, ...rest }: FileAtRest): ManifestFile {
+  return { path: pathBytes === undefined ? path : byteStringOf(decodeBase64(pathBytes)!), ...rest };
+}
+
+function checkPathsDiffer(files: readonly ManifestFile[], what: string): void {
+  if (new Set(files.map((file) => file.path)).size < files.length) throw damaged(what, "two files have one path");
+}

@@ -1,0 +1,81 @@
+/** The rows of a tree. */
+import type { BlobId } from "../../base/id.ts";
+import { type Rfc3339, ZERO_TIME } from "../time.ts";
+
+/** What a node can be. restic's own `check` complains about `irregular`. */
+export const NODE_TYPES = ["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"] as const;
+/** What a node is. */
+export type NodeType = (typeof NODE_TYPES)[number];
+
+/** An extended attribute of a file; `null` is Go's missing value. */
+export interface ExtendedAttribute {
+  readonly name: string;
+  readonly value: Uint8Array | null;
+}
+
+/** A file, directory or other entry of a tree. Empty and zero values stand for fields that the text leaves out. */
+export interface Node {
+  /** One path segment as a byte string (`byte_string.ts`); never empty, `.` or `..`, and without `/` and NUL. */
+  readonly name: string;
+  readonly type: NodeType;
+  /** A Go file mode (`file_mode.ts`). */
+  readonly mode: number;
+  readonly mtime: Rfc3339;
+  readonly atime: Rfc3339;
+  readonly ctime: Rfc3339;
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly group: string;
+  readonly inode: bigint;
+  /** `st_dev`; restic writes it for files with several hard links only. */
+  readonly deviceId: bigint;
+  /** Bytes of a file: the sum of its chunks, on which `restore` relies. */
+  readonly size: number;
+  /** Number of hard links. */
+  readonly links: number;
+  /** Where a symlink points, as a byte string. */
+  readonly linkTarget: string;
+  readonly extendedAttributes: readonly ExtendedAttribute[];
+  /** Attributes of other systems by name; each value is its JSON text. */
+  readonly genericAttributes: ReadonlyMap<string, string>;
+  /** `st_rdev` of devices. */
+  readonly device: bigint;
+  /** The ids of a file's blobs in order, 32 bytes each without gaps; `null` for what is no file. */
+  readonly content: Uint8Array | null;
+  /** The tree of a directory. */
+  readonly subtree: BlobId | null;
+  readonly error: string;
+}
+
+const EMPTY: Omit<Node, "name" | "type"> = {
+  mode: 0,
+  mtime: ZERO_TIME,
+  atime: ZERO_TIME,
+  ctime: ZERO_TIME,
+  uid: 0,
+  gid: 0,
+  user: "",
+  group: "",
+  inode: 0n,
+  deviceId: 0n,
+  size: 0,
+  links: 0,
+  linkTarget: "",
+  extendedAttributes: [],
+  genericAttributes: new Map(),
+  device: 0n,
+  content: null,
+  subtree: null,
+  error: "",
+};
+
+/** A node with the given fields and zero values for all others. */
+export function makeNode(fields: Pick<Node, "name" | "type"> & Partial<Node>): Node {
+  return { ...EMPTY, ...fields };
+}
+
+/** Whether the name may stand in a tree: whoever restores it can then join it to a path without leaving the target. */
+export function isNodeName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !name.includes("/") && !name.includes("\0");
+}

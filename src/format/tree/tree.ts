@@ -1,0 +1,277 @@
+/**
+ * Trees: directory listings as blobs (restic design document, section Trees and Data). The text is Go's to the byte,
+ * because `restic rewrite` refuses any other, and a file's content list may have 200,000 ids, which are never made into
+ * strings.
+ */
+import { invariant } from "../../base/errors.ts";
+import { asId, type BlobId, ID_BYTES } from "../../base/id.ts";
+import { encodeHex } from "../../base/hex.ts";
+import { decodeBase64, encodeBase64 } from "../json/base64.ts";
+import { bytesOfByteString, byteStringOf, compareByteStrings } from "../byte_string.ts";
+import { ByteWriter } from "../json/byte_writer.ts";
+import { goJson, quoteName, unquoteName } from "../json/go_json.ts";
+import { JsonScanner } from "../json/json_scanner.ts";
+import { KnownWords } from "../json/known_words.ts";
+import { MOST_TREE_NODES } from "../limits.ts";
+import { type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, type NodeType } from "./node.ts";
+import { isRfc3339, type Rfc3339 } from "../time.ts";
+
+const UINT32_MAX = 2 ** 32 - 1;
+/** Bytes of one id in a content list at least: 64 digits, two quotes, a comma or the opening bracket. */
+const CONTENT_ID_TEXT_BYTES = 67;
+const NODE_TEXT_BYTES = 400;
+
+/**
+ * The plaintext of a tree blob, with its final line feed. Nodes are sorted by the bytes of their names. Throws `BugError`
+ * for two nodes of one name, a name that no directory can hold, and a content list that is not whole ids.
+ */
+export function encodeTree(nodes: readonly Node[]): Uint8Array<ArrayBuffer> {
+  const sorted = nodes.toSorted((a, b) => compareByteStrings(a.name, b.name));
+  const writer = new ByteWriter(sorted.reduce((sum, node) => sum + expectedTextBytes(node), NODE_TEXT_BYTES));
+  writer.ascii('{"nodes":[');
+  sorted.forEach((node, position) => {
+    invariant(isNodeName(node.name), `A tree cannot hold the name ${goJson(node.name)}`);
+    invariant(
+      position === 0 || sorted[position - 1]!.name !== node.name,
+      `Two nodes have the name ${goJson(node.name)}`,
+    );
+    if (position > 0) writer.ascii(",");
+    writeNode(writer, node);
+  });
+  writer.ascii("]}\n");
+  return writer.finish();
+}
+
+function expectedTextBytes(node: Node): number {
+  return NODE_TEXT_BYTES + ((node.content?.length ?? 0) / ID_BYTES) * CONTENT_ID_TEXT_BYTES;
+}
+
+function writeNode(writer: ByteWriter, node: Node): void {
+  writer.utf8(`{"name":${goJson(quoteName(node.name))},"type":"${node.type}"`);
+  if (node.mode !== 0) writer.ascii(`,"mode":${node.mode}`);
+  writer.ascii(`,"mtime":"${node.mtime}","atime":"${node.atime}","ctime":"${node.ctime}"`);
+  writer.ascii(`,"uid":${node.uid},"gid":${node.gid}`);
+  if (node.user !== "") writer.utf8(`,"user":${goJson(node.user)}`);
+  if (node.group !== "") writer.utf8(`,"group":${goJson(node.group)}`);
+  if (node.inode !== 0n) writer.ascii(`,"inode":${node.inode}`);
+  if (node.deviceId !== 0n) writer.ascii(`,"device_id":${node.deviceId}`);
+  if (node.size !== 0) writer.ascii(`,"size":${node.size}`);
+  if (node.links !== 0) writer.ascii(`,"links":${node.links}`);
+  if (node.linkTarget !== "") writeLinkTarget(writer, node.linkTarget);
+  if (node.extendedAttributes.length > 0) writeExtendedAttributes(writer, node.extendedAttributes);
+  if (node.genericAttributes.size > 0) writeGenericAttributes(writer, node.genericAttributes);
+  if (node.device !== 0n) writer.ascii(`,"device":${node.device}`);
+  writeContent(writer, node.content);
+  if (node.subtree !== null) writer.ascii(`,"subtree":"${node.subtree}"`);
+  if (node.error !== "") writer.utf8(`,"error":${goJson(node.error)}`);
+  writer.ascii("}");
+}
+
+/** A target that is not UTF-8 is there twice: readable, and exactly. */
+function writeLinkTarget(writer: ByteWriter, target: string): void {
+  writer.utf8(`,"linktarget":${goJson(target)}`);
+  if (!target.isWellFormed()) writer.ascii(`,"linktarget_raw":"${encodeBase64(bytesOfByteString(target))}"`);
+}
+
+function writeExtendedAttributes(writer: ByteWriter, attributes: readonly ExtendedAttribute[]): void {
+  const values = attributes.map(({ name, value }) => ({ name, value: value === null ? null : encodeBase64(value) }));
+  writer.utf8(`,"extended_attributes":${goJson(values)}`);
+}
+
+/** Go writes maps sorted by key. */
+function writeGenericAttributes(writer: ByteWriter, attributes: ReadonlyMap<string, string>): void {
+  const names = [...attributes.keys()].sort(compareByteStrings);
+  const members = names.map((name) => `${goJson(name)}:${attributes.get(name)}`);
+  writer.utf8(`,"generic_attributes":{${members.join(",")}}`);
+}
+
+function writeContent(writer: ByteWriter, content: Uint8Array | null): void {
+  if (content === null) return writer.ascii(',"content":null');
+  invariant(content.length % ID_BYTES === 0, "A content list is not a whole number of ids");
+  writer.ascii(',"content":[');
+  for (let offset = 0; offset < content.length; offset += ID_BYTES) {
+    writer.ascii(offset === 0 ? '"' : ',"');
+    writer.hex(content, offset, ID_BYTES);
+    writer.ascii('"');
+  }
+  writer.ascii("]");
+}
+
+// deno-fmt-ignore
+const WORDS = new KnownWords([
+  "nodes", "name", "type", "mode", "mtime", "atime", "ctime", "uid", "gid", "user", "group", "inode", "device_id", "size",
+  "links", "linktarget", "linktarget_raw", "extended_attributes", "generic_attributes", "device", "content", "subtree",
+  "error", "value", ...NODE_TYPES,
+]);
+
+/**
+ * The nodes of a tree blob's plaintext, in the order of the text. As lenient as Go: unknown fields are passed over,
+ * missing ones read as zero. Throws `IntegrityError` naming `what` for anything malformed, and for a name that would
+ * lead out of its directory.
+ */
+export function decodeTree(bytes: Uint8Array, what: string): Node[] {
+  const scanner = new JsonScanner(bytes, what, WORDS);
+  let nodes: Node[] = [];
+  for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
+    if (scanner.readKey() === "nodes") nodes = readNodes(scanner);
+    else scanner.skipValue();
+  }
+  scanner.end();
+  return nodes;
+}
+
+function readNodes(scanner: JsonScanner): Node[] {
+  const nodes: Node[] = [];
+  if (scanner.takeNull()) return nodes;
+  for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+    if (nodes.length === MOST_TREE_NODES) throw scanner.failure(`more than ${MOST_TREE_NODES} entries`);
+    nodes.push(readNode(scanner));
+  }
+  return nodes;
+}
+
+/** A node while its fields come in. */
+interface PartialNode {
+  readonly fields: { -readonly [K in keyof Node]: Node[K] };
+  hasType: boolean;
+  /** The exact link target; it may come before or after the readable one. */
+  linkTargetBytes: Uint8Array | null;
+}
+
+function readNode(scanner: JsonScanner): Node {
+  const fields = makeNode({ name: "", type: "file" });
+  const partial: PartialNode = { fields, hasType: false, linkTargetBytes: null };
+  for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
+    const key = scanner.readKey();
+    if (!scanner.takeNull()) readField(scanner, key, partial);
+  }
+  if (fields.name === "" || !partial.hasType) throw scanner.failure("a node without name or type");
+  if (partial.linkTargetBytes !== null) partial.fields.linkTarget = byteStringOf(partial.linkTargetBytes);
+  return fields;
+}
+
+function readField(scanner: JsonScanner, key: string, partial: PartialNode): void {
+  const { fields } = partial;
+  switch (key) {
+    case "name":
+      fields.name = readName(scanner);
+      break;
+    case "type":
+      fields.type = readNodeType(scanner);
+      partial.hasType = true;
+      break;
+    case "mode":
+    case "uid":
+    case "gid":
+      fields[key] = scanner.readUint(UINT32_MAX);
+      break;
+    case "mtime":
+    case "atime":
+    case "ctime":
+      fields[key] = readTime(scanner);
+      break;
+    case "user":
+    case "group":
+    case "error":
+      fields[key] = scanner.readString();
+      break;
+    case "inode":
+    case "device":
+      fields[key] = scanner.readUint64();
+      break;
+    case "device_id":
+      fields.deviceId = scanner.readUint64();
+      break;
+    case "size":
+    case "links":
+      fields[key] = scanner.readUint(Number.MAX_SAFE_INTEGER);
+      break;
+    case "linktarget":
+      fields.linkTarget = scanner.readString();
+      break;
+    case "linktarget_raw":
+      partial.linkTargetBytes = readBase64(scanner);
+      break;
+    case "extended_attributes":
+      fields.extendedAttributes = readExtendedAttributes(scanner);
+      break;
+    case "generic_attributes":
+      fields.genericAttributes = readGenericAttributes(scanner);
+      break;
+    case "content":
+      fields.content = readContent(scanner);
+      break;
+    case "subtree":
+      fields.subtree = readBlobId(scanner);
+      break;
+    default:
+      scanner.skipValue();
+  }
+}
+
+function readName(scanner: JsonScanner): string {
+  const name = unquoteName(scanner.readString());
+  if (name === null) throw scanner.failure("a name that is not quoted as Go does");
+  if (!isNodeName(name)) throw scanner.failure("a name that no directory can hold");
+  return name;
+}
+
+function readNodeType(scanner: JsonScanner): NodeType {
+  const text = scanner.readWord();
+  const type = NODE_TYPES.find((known) => known === text);
+  if (type === undefined) throw scanner.failure("an unknown type of node");
+  return type;
+}
+
+function readTime(scanner: JsonScanner): Rfc3339 {
+  const text = scanner.readString();
+  if (!isRfc3339(text)) throw scanner.failure("not an RFC 3339 time");
+  return text;
+}
+
+function readBase64(scanner: JsonScanner): Uint8Array {
+  const bytes = decodeBase64(scanner.readString());
+  if (bytes === null) throw scanner.failure("expected base64");
+  return bytes;
+}
+
+function readBlobId(scanner: JsonScanner): BlobId {
+  const id = new Uint8Array(ID_BYTES);
+  scanner.readHexInto(id, 0, ID_BYTES);
+  return asId<BlobId>(encodeHex(id));
+}
+
+function readContent(scanner: JsonScanner): Uint8Array {
+  const mostIds = Math.floor(scanner.bytesToArrayEnd() / CONTENT_ID_TEXT_BYTES);
+  const content = new Uint8Array(mostIds * ID_BYTES);
+  let length = 0;
+  for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+    scanner.readHexInto(content, length, ID_BYTES);
+    length += ID_BYTES;
+  }
+  return length === content.length ? content : content.slice(0, length);
+}
+
+function readExtendedAttributes(scanner: JsonScanner): ExtendedAttribute[] {
+  const attributes: ExtendedAttribute[] = [];
+  for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+    let name = "";
+    let value: Uint8Array | null = null;
+    for (let field = scanner.enterObject(); field; field = scanner.moreInObject()) {
+      const key = scanner.readKey();
+      if (key === "name") name = scanner.readString();
+      else if (key !== "value") scanner.skipValue();
+      else if (!scanner.takeNull()) value = readBase64(scanner);
+    }
+    attributes.push({ name, value });
+  }
+  return attributes;
+}
+
+function readGenericAttributes(scanner: JsonScanner): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
+    attributes.set(scanner.readKey(), scanner.readRaw());
+  }
+  return attributes;
+}

@@ -1,0 +1,93 @@
+/** Reads packs to the last byte and has them verified in threads of its own; a few are under way at a time. */
+import { mapConcurrently } from "../../base/concurrency.ts";
+import { IntegrityError, StoreError, TemporaryError } from "../../base/errors.ts";
+import { Room } from "../../base/room.ts";
+import { PipelineThreads } from "../../pipeline/threads.ts";
+import type { CheckContext, DescribedPack } from "./check_index.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
+import { checkBufferBytes, checkThreads } from "../../backup/buffers.ts";
+import { judgePack, type PackJudging, type PackVerdict } from "./judge_pack.ts";
+
+/** What reading packs takes. */
+export interface CheckDataContext extends CheckContext {
+  /** How many threads verify, and what may lie in memory. */
+  readonly budget: MemoryBudget;
+  /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */
+  readonly passesOverOutages: boolean;
+}
+
+const REPLACE_PACK =
+  `bring the file back from a copy of the store; where there is none, run "agent repair packs", which saves the blobs ` +
+  `that are whole, and back up again, which stores the others anew where the source still has them`;
+
+const MEND_STORE =
+  "see to the disk or the server that holds it, or bring the file back from a copy of the store; nothing can be saved of " +
+  "it as long as it cannot be read";
+
+/** Verifies the given packs to the last byte; one that the store does not give is a finding, too. Progress is in bytes. */
+export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
+  // Threads cost a tenth of a second.
+  if (packs.length === 0) return;
+  const { budget } = context;
+  const threads = new PipelineThreads(checkThreads(budget), { digest: false });
+  try {
+    await threads.configure(context.repository.keys, "off");
+    const room = new Room(checkBufferBytes(budget));
+    const verdicts = await verifyPacks({ ...context, threads, room }, packs);
+    packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
+  } finally {
+    threads.terminate();
+  }
+}
+
+/** Reading while the threads are there. */
+interface Verification extends CheckDataContext, PackJudging {}
+
+/** What the pack turned out to be, or why it cannot be read. */
+type Outcome = PackVerdict | IntegrityError | StoreError;
+
+function verifyPacks(context: Verification, packs: readonly DescribedPack[]): Promise<Outcome[]> {
+  const { threads, repository: { store }, onProgress } = context;
+  const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  // A pack is read piece by piece, so several of them keep threads and store busy.
+  return mapConcurrently(packs, Math.max(threads.blobThreads + 1, store.connections), async (pack) => {
+    const outcome = await verifyPack(context, pack);
+    onProgress(done += pack.bytes, total);
+    return outcome;
+  });
+}
+
+async function verifyPack(context: Verification, pack: DescribedPack): Promise<Outcome> {
+  const { repository: { store }, passesOverOutages, signal } = context;
+  // What the index says of this pack is known to be wrong; that was found already.
+  if (pack.headerSha256 === null) return SOUND;
+  signal.throwIfAborted();
+  try {
+    return await judgePack(context, pack);
+  } catch (error) {
+    if (error instanceof IntegrityError) return error;
+    if (error instanceof TemporaryError && !passesOverOutages) throw error;
+    return await failureOfFile(store, error, signal);
+  }
+}
+
+const SOUND: PackVerdict = { problems: [], headerHolds: true, damagedBlobs: new Uint8Array(0) };
+
+function takeVerdict(
+  { findings, suspects }: CheckContext,
+  { id, number }: DescribedPack,
+  verdict: Outcome,
+): void {
+  if (verdict instanceof StoreError) {
+    const text = `Pack ${id} cannot be read: ${verdict.message}`;
+    return suspects.add(number, findings.error({ kind: "pack", id, text, advice: MEND_STORE }));
+  }
+  const problems = verdict instanceof IntegrityError ? [verdict.message] : verdict.problems;
+  if (problems.length === 0) return;
+  const text = verdict instanceof IntegrityError ? verdict.message : `Pack ${id} ${problems.join("; it ")}`;
+  const finding = findings.error({ kind: "pack", id, text, advice: REPLACE_PACK, repair: "packs" });
+  if (verdict instanceof IntegrityError || !verdict.headerHolds) suspects.add(number, finding);
+  else suspects.add(number, finding, verdict.damagedBlobs);
+}

@@ -1,0 +1,160 @@
+/**
+ * Checks the index files: every one loads, and no two describe one pack differently.
+ *
+ * Of a pack's description only a digest is kept: that of the header the pack must have if the description is true. So the
+ * memory a blob takes stays that of `BlobIndex`, and reading a pack later tells whether its header and the index agree.
+ */
+import { IntegrityError } from "../../base/errors.ts";
+import { decodeHex } from "../../base/hex.ts";
+import type { IndexId, PackId } from "../../base/id.ts";
+import { sha256Hex } from "../../crypto/digest.ts";
+import type { PackedBlob } from "../../format/blob.ts";
+import {
+  encodePackHeader,
+  MAX_PACK_HEADER_BYTES,
+  packEntrySize,
+  packFileSize,
+  SEAL_OVERHEAD_BYTES,
+} from "../../format/pack_header.ts";
+import { BlobIndex } from "../../repository/index/blob_index.ts";
+import type { Findings, SuspectPacks } from "./findings.ts";
+import { forEachIndexFile, loadIndexFile } from "../../repository/index/index_files.ts";
+import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import type { Repository } from "../../repository/repository.ts";
+
+/** What the index says about a pack as a whole. */
+export interface DescribedPack {
+  readonly id: PackId;
+  /** Its number in the `BlobIndex`. */
+  readonly number: number;
+  /** Bytes its file must have. */
+  readonly bytes: number;
+  /** SHA-256 that its header's plaintext must have, or null where the description cannot be true of any pack. */
+  readonly headerSha256: string | null;
+  /** The first index file that describes it. */
+  readonly describedBy: IndexId;
+}
+
+/** The index and the packs it describes. */
+export interface CheckedIndex {
+  readonly index: BlobIndex;
+  readonly packs: ReadonlyMap<PackId, DescribedPack>;
+}
+
+/** What the parts of a check share. */
+export interface CheckContext {
+  readonly repository: Repository;
+  readonly findings: Findings;
+  readonly suspects: SuspectPacks;
+  readonly signal: AbortSignal;
+  /** Called as a part gets on, with how much of how much is done. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Loads and checks all index files; a damaged one is found and passed over. */
+export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
+  const { repository: { files }, signal, onProgress } = context;
+  const check = new IndexCheck(context);
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => load(context, id),
+    take: (id, loaded) => check.add(id, loaded),
+    onProgress,
+  });
+  return check;
+}
+
+/** The text of an index file, why it cannot be had, or null where another process removed it meanwhile. */
+async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | null> {
+  try {
+    return await loadIndexFile(repository.files, id, signal);
+  } catch (error) {
+    if (error instanceof IntegrityError) return error;
+    throw error;
+  }
+}
+
+class IndexCheck implements CheckedIndex {
+  readonly index = new BlobIndex({ dataPlaces: true });
+  readonly packs = new Map<PackId, DescribedPack>();
+  readonly #context: CheckContext;
+
+  constructor(context: CheckContext) {
+    this.#context = context;
+  }
+
+  add(id: IndexId, loaded: Uint8Array | IntegrityError | null): void {
+    if (loaded === null) return;
+    try {
+      if (loaded instanceof IntegrityError) throw loaded;
+      for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      this.#context.findings.error({
+        kind: "index",
+        id,
+        text: error.message,
+        advice: `bring the file back from a copy of the store, or run "agent repair index", which reads its packs anew`,
+        repair: "index",
+      });
+    }
+  }
+
+  #addPack(describedBy: IndexId, id: PackId, blobs: readonly PackedBlob[]): void {
+    const number = this.index.addPack(decodeHex(id));
+    for (const blob of blobs) {
+      const { type, offset, length, uncompressedLength } = blob;
+      this.index.add(type, { pack: number, offset, length, uncompressedLength }, blob.id);
+    }
+    const described = { id, number, bytes: packFileSize(blobs), headerSha256: headerDigest(blobs), describedBy };
+    const earlier = this.packs.get(id);
+    if (earlier === undefined) this.packs.set(id, described);
+    this.#judge(described, earlier);
+  }
+
+  #judge(described: DescribedPack, earlier: DescribedPack | undefined): void {
+    const { id, number, headerSha256, describedBy } = described;
+    const { findings, suspects } = this.#context;
+    if (headerSha256 === null) {
+      const finding = findings.error({
+        kind: "pack",
+        id,
+        text:
+          `Index ${describedBy} describes pack ${id} as no pack can be: its blobs overlap, leave gaps or are too many`,
+        advice: REPAIR_INDEX,
+        repair: "index",
+      });
+      suspects.add(number, finding);
+    } else if (earlier !== undefined && earlier.headerSha256 !== headerSha256) {
+      const finding = findings.error({
+        kind: "pack",
+        id,
+        text: `Pack ${id} is described differently by index ${earlier.describedBy} and index ${describedBy}`,
+        advice: REPAIR_INDEX,
+        repair: "index",
+      });
+      suspects.add(number, finding);
+    } else if (earlier !== undefined) {
+      findings.note({
+        kind: "pack",
+        id,
+        text: `Pack ${id} is described twice, by index ${earlier.describedBy} and index ${describedBy}`,
+        advice: `nothing has to be done; "agent repair index" tidies it up`,
+      });
+    }
+  }
+}
+
+const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
+
+/** SHA-256 of the header of a pack that holds exactly these blobs; null where none can. */
+export function headerDigest(blobs: readonly PackedBlob[]): string | null {
+  let end = 0;
+  let headerBytes = SEAL_OVERHEAD_BYTES;
+  for (const blob of blobs) {
+    if (blob.offset !== end) return null;
+    end += blob.length;
+    headerBytes += packEntrySize(blob);
+  }
+  return headerBytes > MAX_PACK_HEADER_BYTES ? null : sha256Hex(encodePackHeader(blobs));
+}

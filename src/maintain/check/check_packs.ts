@@ -1,0 +1,74 @@
+/** Checks the packs from outside: every one that the index describes is there and has the size it must have. */
+import type { PackId } from "../../base/id.ts";
+import type { ListedFile } from "../../store/store.ts";
+import type { CheckContext, DescribedPack } from "./check_index.ts";
+import { findUnlisted } from "../../repository/pack/unlisted_packs.ts";
+
+/** What was found of the packs. */
+export interface CheckedPacks {
+  /** Those that are there in their right size. */
+  readonly whole: readonly DescribedPack[];
+  /** Those that the store does not have. */
+  readonly missing: ReadonlySet<PackId>;
+  /** Bytes of all packs that the index describes, as far as they are there. */
+  readonly bytes: number;
+  /** Packs that no index describes, in the order of their names. */
+  readonly unindexed: readonly ListedFile[];
+}
+
+const BRING_BACK_PACK = "bring the file back from a copy of the store; where there is none, run ";
+const MISSING_ADVICE = `${BRING_BACK_PACK}"agent repair index", so that the next backups store its blobs again`;
+const WRONG_SIZE_ADVICE = `${BRING_BACK_PACK}"agent repair packs", which saves what is left of its blobs`;
+
+/** Lists the packs of the store and compares them with what the index describes. */
+export async function checkPacks(
+  { repository: { store }, findings, suspects, signal, onProgress }: CheckContext,
+  packs: ReadonlyMap<PackId, DescribedPack>,
+): Promise<CheckedPacks> {
+  const sizes = new Map<PackId, number>();
+  const unindexed: ListedFile[] = [];
+  for await (const file of store.list("pack", { signal })) {
+    if (packs.has(file.name as PackId)) sizes.set(file.name as PackId, file.size);
+    else unindexed.push(file);
+    onProgress(sizes.size, packs.size);
+  }
+  const unlisted = [...packs.keys()].filter((id) => !sizes.has(id));
+  for (const { name, size } of await findUnlisted(store, unlisted, signal)) sizes.set(name as PackId, size);
+  const whole: DescribedPack[] = [];
+  const missing = new Set<PackId>();
+  let bytes = 0;
+  for (const pack of packs.values()) {
+    const size = sizes.get(pack.id);
+    bytes += size ?? 0;
+    if (size === undefined) {
+      suspects.add(pack.number, findings.error(missingPack(pack)));
+      missing.add(pack.id);
+    } else if (size !== pack.bytes) suspects.add(pack.number, findings.error(wrongSize(pack, size)));
+    else whole.push(pack);
+  }
+  // The order of a listing is the store's; a report is always the same.
+  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
+  const isIndexDamaged = findings.errors.some(({ kind }) => kind === "index");
+  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, isIndexDamaged));
+  return { whole, missing, bytes, unindexed };
+}
+
+function missingPack({ id }: DescribedPack) {
+  return { kind: "pack", id, text: `Pack ${id} is missing`, advice: MISSING_ADVICE, repair: "index" } as const;
+}
+
+function wrongSize({ id, bytes }: DescribedPack, size: number) {
+  const text = `Pack ${id} has ${size} bytes; by the index it must have ${bytes}`;
+  return { kind: "pack", id, text, advice: WRONG_SIZE_ADVICE, repair: "packs" } as const;
+}
+
+function unindexedPack(id: string, size: number, isIndexDamaged: boolean) {
+  if (isIndexDamaged) {
+    const text = `Pack ${id} of ${size} bytes is in no index that can be read`;
+    return { kind: "pack", id, text, advice: `keep it: "agent repair index" lists it again` } as const;
+  }
+  const text = `Pack ${id} of ${size} bytes is in no index; an interrupted backup leaves such, or one that is running`;
+  const advice =
+    `nothing has to be done, "agent prune" removes it; if blobs are missing, "agent repair index" lists it`;
+  return { kind: "pack", id, text, advice } as const;
+}

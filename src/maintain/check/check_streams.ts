@@ -1,0 +1,203 @@
+/**
+ * Reads streams from end to end and compares them with what manifests say of them: length, MD5, SHA-256. A digest needs all
+ * of a stream in order, so every different stream is read once, however many backups have it.
+ */
+import { createHash } from "node:crypto";
+import { IntegrityError } from "../../base/errors.ts";
+import { shortId, type SnapshotId } from "../../base/id.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { contentsOf } from "../../backup/contents.ts";
+import type { NodeReader } from "../../backup/tree_contents.ts";
+import type { ManifestFile } from "../../format/manifest/manifest.ts";
+import type { Node } from "../../format/tree/node.ts";
+import type { StreamSummary } from "../../pipeline/calls.ts";
+import { PipelineThreads } from "../../pipeline/threads.ts";
+import type { TreeCheckContext } from "./check_trees.ts";
+import { findNode, subtreeOf } from "../../repository/tree/trees.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
+import { readStream } from "../../backup/read_stream.ts";
+
+/** A stream as one manifest has it. */
+export interface ClaimedStream {
+  readonly backup: Backup;
+  /** From the root of the snapshot. */
+  readonly path: string;
+  readonly expected: ManifestFile;
+}
+
+/** What manifests say of one stream: mostly all the same. */
+interface Claim {
+  readonly expected: ManifestFile;
+  readonly series: string;
+  readonly backups: Pick<Backup, "id" | "snapshotId">[];
+}
+
+/** A stream to be read, and where its content list is found again. */
+interface StreamToRead {
+  readonly root: Backup["snapshot"]["tree"];
+  readonly path: string;
+  readonly size: number;
+  readonly claims: Map<string, Claim>;
+}
+
+/** Collects streams: those of equal content are one. */
+export class StreamsToRead {
+  readonly #byContent = new Map<string, StreamToRead>();
+
+  /** Adds a stream; `reader` reads the trees of its backup. Throws `IntegrityError` where one of them is damaged. */
+  async add({ backup, path, expected }: ClaimedStream, reader: NodeReader): Promise<void> {
+    const node = await reader.find(path);
+    if (node === undefined) return;
+    const content = await contentKey(node, reader);
+    const { size, md5, sha256 } = expected;
+    let stream = this.#byContent.get(content);
+    if (stream === undefined) {
+      stream = { root: backup.snapshot.tree, path, size, claims: new Map() };
+      this.#byContent.set(content, stream);
+    }
+    const claimKey = `${size} ${md5} ${sha256}`;
+    const { id, snapshotId, series } = backup;
+    const claim = stream.claims.get(claimKey);
+    if (claim === undefined) stream.claims.set(claimKey, { expected, series, backups: [{ id, snapshotId }] });
+    else claim.backups.push({ id, snapshotId });
+  }
+
+  /** The streams, those of one name behind each other: they share most of their packs. */
+  inReadingOrder(): StreamToRead[] {
+    return [...this.#byContent.values()].sort((a, b) => a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+  }
+}
+
+/** Names the content of a stream: the digest of its content list or, where it has parts, of the names of their trees. */
+async function contentKey(node: Node, reader: NodeReader): Promise<string> {
+  const hash = createHash("sha256");
+  if (node.type === "file") hash.update("file").update(node.content ?? "");
+  else for (const part of await reader.read(subtreeOf(node))) hash.update(part.subtree ?? "");
+  return hash.digest("base64");
+}
+
+/** What reading streams takes. */
+export interface StreamCheckContext extends TreeCheckContext {
+  readonly budget: MemoryBudget;
+}
+
+/** How much was read. */
+export interface StreamsRead {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/**
+ * Reads the streams, one after the other, and adds a finding for each that is not what a manifest says. Progress is in
+ * bytes. Throws what the store throws where it does not answer.
+ */
+export async function checkStreams(
+  context: StreamCheckContext,
+  collected: StreamsToRead | undefined,
+): Promise<StreamsRead> {
+  const streams = collected?.inReadingOrder() ?? [];
+  const total = streams.reduce((sum, { size }) => sum + size, 0);
+  // Threads cost a tenth of a second.
+  if (streams.length === 0) return { count: 0, bytes: 0 };
+  const damaged = context.findings.damagedSnapshots;
+  const threads = new PipelineThreads(context.budget.blobThreads);
+  try {
+    await threads.configure(context.repository.keys, "off");
+    let done = 0;
+    for (const stream of streams) {
+      const onBytes = (bytes: number) => context.onProgress(Math.min(done + bytes, total), total);
+      await checkStream({ ...context, threads, onBytes }, stream, damaged);
+      done += stream.size;
+    }
+    return { count: streams.length, bytes: total };
+  } finally {
+    threads.terminate();
+  }
+}
+
+/** Reading while the threads are there; `onBytes` is told how much of the stream was read. */
+interface StreamReading extends StreamCheckContext {
+  readonly threads: PipelineThreads;
+  readonly onBytes: (bytes: number) => void;
+}
+
+async function checkStream(reading: StreamReading, stream: StreamToRead, damaged: ReadonlySet<SnapshotId>) {
+  try {
+    const summary = await digestsOf(reading, stream);
+    for (const claim of stream.claims.values()) compare(reading, stream, claim, summary);
+  } catch (error) {
+    await addUnreadable(reading, stream, error, damaged);
+  }
+}
+
+async function digestsOf(reading: StreamReading, { root, path }: StreamToRead): Promise<StreamSummary> {
+  const { repository, threads, budget, signal, onBytes } = reading;
+  const node = await findNode(repository, root, path);
+  if (node === undefined) throw new IntegrityError(`Damaged tree: it does not hold ${JSON.stringify(path)} any more`);
+  const inspection = threads.inspect("none");
+  let bytes = 0;
+  try {
+    for await (
+      const filled of readStream(contentsOf(repository, node, path), {
+        repository,
+        threads,
+        signal,
+        bufferBytes: budget.bufferBytes,
+      })
+    ) {
+      bytes += filled.length;
+      inspection.take(filled);
+      signal.throwIfAborted();
+      onBytes(bytes);
+    }
+    return await inspection.finish();
+  } finally {
+    inspection.drop();
+  }
+}
+
+function compare(
+  { findings }: StreamCheckContext,
+  { path }: StreamToRead,
+  { expected, series, backups }: Claim,
+  { size, md5, sha256 }: StreamSummary,
+): void {
+  const differences = [
+    size !== expected.size && `${size} bytes, its manifest says ${expected.size}`,
+    md5 !== expected.md5 && `MD5 ${md5}, its manifest says ${expected.md5}`,
+    sha256 !== expected.sha256 && `SHA-256 ${sha256}, its manifest says ${expected.sha256}`,
+  ].filter((difference) => difference !== false);
+  if (differences.length === 0) return;
+  const { id, snapshotId } = backups[0]!;
+  findings.error({
+    kind: "manifest",
+    id,
+    path,
+    snapshots: backups.map((backup) => backup.snapshotId),
+    text: `The stream ${JSON.stringify(path)} in snapshot ${snapshotId} of ${series}@${shortId(id)} has ` +
+      differences.join("; "),
+    advice: "its blobs are whole, but together they are not the stream that was backed up: make a new backup",
+  });
+}
+
+/** A stream of a damaged blob is no news where everything that hits its backups was found already. */
+async function addUnreadable(
+  { findings, repository, signal }: StreamCheckContext,
+  { path, claims }: StreamToRead,
+  thrown: unknown,
+  damaged: ReadonlySet<SnapshotId>,
+): Promise<void> {
+  const error = thrown instanceof IntegrityError ? thrown : await failureOfFile(repository.store, thrown, signal);
+  const backups = [...claims.values()].flatMap((claim) => claim.backups);
+  const unknown = backups.filter(({ snapshotId }) => !damaged.has(snapshotId));
+  if (unknown.length === 0) return;
+  findings.error({
+    kind: "manifest",
+    id: unknown[0]!.id,
+    path,
+    snapshots: unknown.map(({ snapshotId }) => snapshotId),
+    text: `The stream ${JSON.stringify(path)} cannot be read: ${error.message}`,
+    advice: `check again; see to the disk or the server that holds the pack`,
+  });
+}

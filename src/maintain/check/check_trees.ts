@@ -1,0 +1,222 @@
+/**
+ * Checks every tree that a snapshot reaches, each distinct one once, and finds out which snapshots what was found hits.
+ *
+ * It goes down level by level, all snapshots together, so that a store far away is asked for several trees at a time.
+ */
+import { mapConcurrently } from "../../base/concurrency.ts";
+import { IntegrityError, StoreError } from "../../base/errors.ts";
+import { decodeHex } from "../../base/hex.ts";
+import type { BlobId } from "../../base/id.ts";
+import { MOST_TREE_DEPTH } from "../../format/limits.ts";
+import type { Node } from "../../format/tree/node.ts";
+import { addPath, type Finding } from "./findings.ts";
+import { TreeGraph } from "./tree_graph.ts";
+import type { CheckContext } from "./check_index.ts";
+import { type CheckedNodes, checkNodes } from "./check_nodes.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import type { StoredSnapshot } from "../../repository/snapshots.ts";
+import { readTree } from "../../repository/tree/trees.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+
+/** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
+const MOST_TREES_AT_ONCE = 8;
+
+const REPLACE_UNLISTED_TREE =
+  `bring its index back from a copy of the store, or run "agent repair index", which finds ` +
+  `it where its pack is there; else "agent repair snapshots" saves what is left of the backups it hits`;
+const REPLACE_DAMAGED_TREE =
+  `bring its pack back from a copy of the store, or run "agent repair packs", which saves the ` +
+  `other blobs of it, then "agent repair snapshots", which saves what is left of the backups it hits`;
+const REPLACE_BACKUP = `it cannot be restored as it was: back it up again; "agent repair index" helps where only the ` +
+  `index lost its blobs, "agent repair snapshots" saves what is left`;
+
+/** What the check of backups needs to know of the trees. */
+export interface CheckedTrees {
+  /** How many distinct trees there are, those included that cannot be read. */
+  readonly count: number;
+  /** Plaintext bytes and blobs of the files that lie directly in a tree; undefined for one that was not reached or read. */
+  filesOf(tree: BlobId): { readonly bytes: number; readonly blobs: number } | undefined;
+}
+
+interface Visit {
+  readonly tree: BlobId;
+  readonly number: number;
+  /** Where it was first met, with a slash at the end; empty for a root. */
+  readonly prefix: string;
+}
+
+/** What one visit found: nodes, or why there are none. */
+type Visited =
+  | { readonly subtrees: readonly { readonly name: string; readonly tree: BlobId }[]; readonly checked: CheckedNodes }
+  | { readonly failure: IntegrityError | StoreError };
+
+/** A check of trees is a check with the index loaded. */
+export interface TreeCheckContext extends CheckContext {
+  readonly repository: IndexedRepository;
+}
+
+/** Walks all trees of the snapshots. Findings get the snapshots they hit, those of suspect packs included. */
+export async function checkTrees(
+  context: TreeCheckContext,
+  snapshots: readonly StoredSnapshot[],
+): Promise<CheckedTrees> {
+  const walk = new TreeWalk(context);
+  await walk.run(snapshots);
+  walk.attribute(snapshots);
+  return walk;
+}
+
+class TreeWalk implements CheckedTrees {
+  readonly #context: TreeCheckContext;
+  readonly #graph = new TreeGraph();
+  /** By number of tree; NaN where it could not be read. */
+  readonly #fileBytes: number[] = [];
+  readonly #fileBlobs: number[] = [];
+  /** The trees that a finding was met in. */
+  readonly #hits = new Map<Finding, Set<number>>();
+
+  constructor(context: TreeCheckContext) {
+    this.#context = context;
+  }
+
+  get count(): number {
+    return this.#graph.size;
+  }
+
+  filesOf(tree: BlobId): { bytes: number; blobs: number } | undefined {
+    const number = this.#graph.find(tree);
+    const bytes = number < 0 ? NaN : this.#fileBytes[number]!;
+    return Number.isNaN(bytes) ? undefined : { bytes, blobs: this.#fileBlobs[number]! };
+  }
+
+  async run(snapshots: readonly StoredSnapshot[]): Promise<void> {
+    const { repository: { index, store }, signal, onProgress } = this.#context;
+    const treesInIndex = index.blobCount - index.dataBlobs.size;
+    const atOnce = Math.min(store.connections, MOST_TREES_AT_ONCE);
+    let done = 0;
+    let level: Visit[] = [];
+    for (const { snapshot } of snapshots) this.#meet(snapshot.tree, "", level);
+    for (let depth = 0; level.length > 0; depth++) {
+      if (depth === MOST_TREE_DEPTH) return this.#refuseDeeper(level);
+      const results = await mapConcurrently(level, atOnce, async (visit) => {
+        signal.throwIfAborted();
+        const visited = await this.#visit(visit);
+        onProgress(++done, Math.max(done, treesInIndex));
+        return visited;
+      });
+      const next: Visit[] = [];
+      level.forEach((visit, i) => this.#take(visit, results[i]!, next));
+      level = next;
+    }
+  }
+
+  /** Nobody reads what lies deeper. */
+  #refuseDeeper(level: readonly Visit[]): void {
+    for (const { number } of level) this.#fileBytes[number] = NaN;
+    const [{ tree, number }] = level as [Visit];
+    const text = `Tree ${tree} lies more than ${MOST_TREE_DEPTH} directories deep`;
+    this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), number, "");
+  }
+
+  /** Tells every finding which snapshots it hits. */
+  attribute(snapshots: readonly StoredSnapshot[]): void {
+    if (this.#hits.size === 0) return;
+    const ancestry = this.#graph.ancestry();
+    const roots = snapshots.map(({ id, snapshot }) => ({ id, number: this.#graph.find(snapshot.tree) }));
+    for (const [finding, trees] of this.#hits) {
+      const hit = ancestry.of(trees);
+      for (const { id, number } of roots) if (hit.has(number)) finding.snapshots.add(id);
+    }
+  }
+
+  /** Numbers a tree; one that was not met before is to be visited on the next level. */
+  #meet(tree: BlobId, prefix: string, next: Visit[]): number {
+    const known = this.#graph.size;
+    const number = this.#graph.add(tree);
+    if (number === known) next.push({ tree, number, prefix });
+    return number;
+  }
+
+  async #visit({ tree }: Visit): Promise<Visited> {
+    const { repository, suspects } = this.#context;
+    try {
+      const nodes = await readTree(repository, tree);
+      return { subtrees: subtreesOf(nodes), checked: checkNodes(nodes, repository.index, suspects) };
+    } catch (error) {
+      if (error instanceof IntegrityError) return { failure: error };
+      return { failure: await failureOfFile(repository.store, error, this.#context.signal) };
+    }
+  }
+
+  /** Visits end in any order; what they found is taken in the order of the level, so that a report is always the same. */
+  #take(visit: Visit, visited: Visited, next: Visit[]): void {
+    const doubts = this.#doubtsAbout(visit);
+    for (const finding of doubts) this.#hit(finding, visit.number, visit.prefix.slice(0, -1));
+    const failed = "failure" in visited;
+    this.#fileBytes[visit.number] = failed ? NaN : visited.checked.fileBytes;
+    this.#fileBlobs[visit.number] = failed ? NaN : visited.checked.fileBlobs;
+    if (!failed) {
+      this.#takeNodes(visit, visited.checked);
+      for (const { name, tree } of visited.subtrees) {
+        this.#graph.connect(visit.number, this.#meet(tree, `${visit.prefix}${name}/`, next));
+      }
+    } else if (doubts.length === 0) {
+      // That the store does not give it is no damage, unless its pack is in doubt anyway.
+      if (visited.failure instanceof StoreError) throw visited.failure;
+      this.#hit(this.#context.findings.error(this.#unreadable(visit, visited.failure)), visit.number, "");
+    }
+  }
+
+  #takeNodes({ tree, number, prefix }: Visit, { problems, suspects }: CheckedNodes): void {
+    for (const { name, text } of problems) {
+      const path = name === null ? prefix.slice(0, -1) : prefix + name;
+      const subject = name === null ? `Tree ${tree}` : `${JSON.stringify(path)} in tree ${tree}`;
+      const kind = name === null ? "tree" : "file";
+      const fields = {
+        kind,
+        id: tree,
+        path,
+        text: `${subject} ${text}`,
+        advice: REPLACE_BACKUP,
+        repair: "snapshots",
+      } as const;
+      this.#hit(this.#context.findings.error(fields), number, path);
+    }
+    for (const { name, findings } of suspects) {
+      for (const finding of findings) this.#hit(finding, number, prefix + name);
+    }
+  }
+
+  /** Why the tree itself is in doubt: because of the pack it lies in. */
+  #doubtsAbout({ tree }: Visit): readonly Finding[] {
+    const { repository: { index }, suspects } = this.#context;
+    if (suspects.isEmpty) return [];
+    const id = decodeHex(tree);
+    const place = index.locate("tree", id);
+    return place === undefined ? [] : suspects.reasons(place.pack, id);
+  }
+
+  #unreadable({ tree, prefix }: Visit, failure: IntegrityError) {
+    const { repository: { index } } = this.#context;
+    const isIndexed = index.has("tree", decodeHex(tree));
+    const path = prefix.slice(0, -1);
+    const where = path === "" ? "a root" : JSON.stringify(path);
+    const how = isIndexed
+      ? { text: failure.message, advice: REPLACE_DAMAGED_TREE, repair: "packs" } as const
+      : { text: `Tree ${tree}, ${where}, is in no index`, advice: REPLACE_UNLISTED_TREE, repair: "snapshots" } as const;
+    return { kind: "tree", id: tree, ...how, ...path !== "" && { path } } as const;
+  }
+
+  #hit(finding: Finding, tree: number, path: string): void {
+    if (path !== "") addPath(finding, path);
+    const trees = this.#hits.get(finding);
+    if (trees) trees.add(tree);
+    else this.#hits.set(finding, new Set([tree]));
+  }
+}
+
+function subtreesOf(nodes: readonly Node[]) {
+  return nodes.flatMap(({ type, name, subtree }) =>
+    type === "dir" && subtree !== null ? [{ name, tree: subtree }] : []
+  );
+}

@@ -1,0 +1,185 @@
+/**
+ * Reads one pack from its header to its last byte and judges it. A pack may have 128 MiB and more, so it never lies in
+ * memory as a whole: it is read in runs of blobs, hashed as they come, and the runs are verified in threads.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { IntegrityError } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import { ID_BYTES, type PackId } from "../../base/id.ts";
+import { freeBuffer } from "../../base/bytes.ts";
+import type { Room } from "../../base/room.ts";
+import type { PackedBlob } from "../../format/blob.ts";
+import { blobSizeProblem } from "../../format/limits.ts";
+import { plaintextLength } from "../../format/pack_header.ts";
+import { idsOf, type RunVerdict, verifyRequest } from "../../pipeline/pack_verification.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import { packError } from "../../repository/pack/blob_reader.ts";
+import type { DescribedPack } from "./check_index.ts";
+import { readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import type { Repository } from "../../repository/repository.ts";
+
+/** What judging packs works with. The threads must be configured. */
+export interface PackJudging {
+  readonly repository: Repository;
+  readonly threads: PipelineThreads;
+  /** For all that is read of all packs and not yet verified. */
+  readonly room: Room;
+  readonly signal: AbortSignal;
+}
+
+/** What a pack turned out to be. */
+export interface PackVerdict {
+  /** What is wrong with it, each ready to follow its name in a sentence; none for a sound pack. */
+  readonly problems: readonly string[];
+  /** Whether its header is the one the index implies, so that every blob could be judged by itself. */
+  readonly headerHolds: boolean;
+  /** The ids of the damaged blobs, 32 bytes each. */
+  readonly damagedBlobs: Uint8Array;
+}
+
+/** What is read at once, in bytes; a single larger blob is read alone. */
+const RUN_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Judges a pack. What is not sound is read once more, and the second reading counts: a network card or a proxy that flips
+ * a bit does not do so twice at the same place. Throws `IntegrityError` where the pack is gone or short, and what the store
+ * throws.
+ */
+export async function judgePack(judging: PackJudging, pack: DescribedPack): Promise<PackVerdict> {
+  const first = await readOnce(judging, pack);
+  return first.problems.length === 0 ? first : await readOnce(judging, pack);
+}
+
+async function readOnce(judging: PackJudging, pack: DescribedPack): Promise<PackVerdict> {
+  const header = await readHeader(judging, pack);
+  const reading = new PackReading(judging, pack.id);
+  const blobs = header instanceof IntegrityError ? [] : header;
+  const { sha256, damaged, firstReason } = await reading.read(runsOf(blobs, pack.bytes));
+  const problems = sha256 === pack.id ? [] : ["does not have the SHA-256 it is named by"];
+  if (header instanceof IntegrityError) problems.push(`is not readable by itself: ${header.message}`);
+  if (damaged.length > 0) problems.push(`has ${damaged.length} of its ${blobs.length} blobs damaged: ${firstReason}`);
+  return { problems, headerHolds: header === blobs, damagedBlobs: idsOf(damaged) };
+}
+
+/** The blobs by the pack's own header, or why that is damaged or another one than the index implies. */
+async function readHeader(
+  { repository, signal }: PackJudging,
+  { id, bytes, headerSha256 }: DescribedPack,
+): Promise<readonly PackedBlob[] | IntegrityError> {
+  try {
+    const { blobs, sha256 } = await readPackHeader(repository, { id, bytes }, signal);
+    const impossible = blobs.find((blob) => blobSizeProblem(blob) !== null);
+    if (impossible) return new IntegrityError(`its ${nameOf(impossible)} ${blobSizeProblem(impossible)}`);
+    if (sha256 === headerSha256) return blobs;
+    return new IntegrityError(`the header of pack ${id} lists ${blobs.length} blobs that are not those of the index`);
+  } catch (error) {
+    if (error instanceof IntegrityError) return error;
+    throw error;
+  }
+}
+
+/** A part of a pack, and the blobs in it, which fill it from its beginning on. */
+interface Run {
+  readonly offset: number;
+  readonly length: number;
+  readonly blobs: readonly PackedBlob[];
+}
+
+/** A pack of `packBytes` bytes in runs of blobs; what is behind the last blob makes runs without any. */
+function* runsOf(blobs: readonly PackedBlob[], packBytes: number): Generator<Run> {
+  let run: { offset: number; length: number; blobs: PackedBlob[] } = { offset: 0, length: 0, blobs: [] };
+  for (const blob of blobs) {
+    if (run.length > 0 && run.length + blob.length > RUN_BYTES) {
+      yield run;
+      run = { offset: blob.offset, length: 0, blobs: [] };
+    }
+    run.blobs.push(blob);
+    run.length += blob.length;
+  }
+  if (run.length > 0) yield run;
+  for (let offset = run.offset + run.length; offset < packBytes; offset += RUN_BYTES) {
+    yield { offset, length: Math.min(RUN_BYTES, packBytes - offset), blobs: [] };
+  }
+}
+
+/** What a reading of a pack found. */
+interface PackFacts {
+  readonly sha256: string;
+  readonly damaged: readonly PackedBlob[];
+  /** Names the first damaged blob and says why. */
+  readonly firstReason: string;
+}
+
+/** One reading of a pack from its first byte to its last. */
+class PackReading {
+  readonly #judging: PackJudging;
+  readonly #pack: PackId;
+  readonly #hash: Hash = createHash("sha256");
+  readonly #verdicts: Promise<{ readonly run: Run; readonly verdict: RunVerdict }>[] = [];
+
+  constructor(judging: PackJudging, pack: PackId) {
+    this.#judging = judging;
+    this.#pack = pack;
+  }
+
+  /** Reads one run after the other; while one is verified the next ones are read. */
+  async read(runs: Iterable<Run>): Promise<PackFacts> {
+    try {
+      for (const run of runs) await this.#readRun(run);
+    } finally {
+      await Promise.allSettled(this.#verdicts);
+    }
+    const damaged: PackedBlob[] = [];
+    let firstReason = "";
+    for (const { run, verdict } of await Promise.all(this.#verdicts)) {
+      const blobs = verdict.damaged.map((position) => run.blobs[position]!);
+      if (damaged.length === 0 && blobs.length > 0) firstReason = `${nameOf(blobs[0]!)}: ${verdict.firstReason}`;
+      damaged.push(...blobs);
+    }
+    return { sha256: this.#hash.digest("hex"), damaged, firstReason };
+  }
+
+  /** Resolves as soon as the run is read and hashed; it is verified meanwhile. */
+  async #readRun(run: Run): Promise<void> {
+    const { room, signal } = this.#judging;
+    const taken = memoryOf(run);
+    await room.enter(taken);
+    try {
+      signal.throwIfAborted();
+      const bytes = await this.#get(run);
+      this.#hash.update(bytes);
+      const verdict = this.#verify(run, bytes).finally(() => room.leave(taken));
+      verdict.catch(() => {});
+      this.#verdicts.push(verdict);
+    } catch (error) {
+      room.leave(taken);
+      throw error;
+    }
+  }
+
+  async #get({ offset, length }: Run): Promise<Uint8Array<ArrayBuffer>> {
+    const { repository: { store }, signal } = this.#judging;
+    try {
+      return await store.get({ kind: "pack", name: this.#pack }, { offset, length }, { signal });
+    } catch (error) {
+      throw packError(error, `pack ${this.#pack}`);
+    }
+  }
+
+  async #verify(run: Run, bytes: Uint8Array<ArrayBuffer>) {
+    if (run.blobs.length > 0) {
+      return { run, verdict: await this.#judging.threads.verify(verifyRequest(bytes, run.blobs)) };
+    }
+    freeBuffer(bytes);
+    return { run, verdict: { damaged: [], firstReason: "" } };
+  }
+}
+
+/** Bytes that a run takes until it is verified: as it was read, decrypted, and its largest blob as plaintext. */
+function memoryOf({ length, blobs }: Run): number {
+  return 2 * length + blobs.reduce((most, blob) => Math.max(most, plaintextLength(blob)), 0);
+}
+
+function nameOf({ type, id }: PackedBlob): string {
+  return `${type} blob ${encodeHex(id, 0, ID_BYTES)}`;
+}

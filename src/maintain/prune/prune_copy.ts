@@ -1,0 +1,117 @@
+/**
+ * Copies the needed blobs of packs that are to go into fresh packs. Every blob is verified down to its plaintext on the
+ * way; those of data are then copied as they are sealed, trees, which are few, are compressed and sealed anew.
+ *
+ * Memory: a few reads (prune_read.ts), the open packs of `PackWriter`, and some 30 bytes for each blob that is copied.
+ */
+import { mapConcurrently } from "../../base/concurrency.ts";
+import { invariant } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import type { IndexId } from "../../base/id.ts";
+import { freeBuffer } from "../../base/bytes.ts";
+import { BlobIndex } from "../../repository/index/blob_index.ts";
+import { openSealed } from "../../repository/pack/blob_reader.ts";
+import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
+import { PackWriter, type PackWriterOptions, type WrittenTotals } from "../../repository/pack/pack_writer.ts";
+import type { BlobCopy, PruneIndex } from "./prune_index.ts";
+import {
+  type PlannedRead,
+  planReads,
+  readSealed,
+  type SealedRead,
+  type VerifyBlobs,
+  withRepairAdvice,
+} from "./prune_read.ts";
+
+/** What copying takes. */
+export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
+  readonly pruneIndex: PruneIndex;
+  /** Numbers of the packs to copy from. */
+  readonly packs: readonly number[];
+  readonly isKept: (copy: BlobCopy) => boolean;
+  readonly verify: VerifyBlobs;
+  /** Reads that are under way at a time. */
+  readonly readsAtOnce: number;
+  readonly signal: AbortSignal;
+  readonly confirmHeld: ConfirmHeld;
+  /** Called with the number of bytes of needed blobs that were copied so far. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+/** What copying wrote. */
+export interface CopiedBlobs {
+  readonly totals: WrittenTotals;
+  /** The index files of the packs that were written. */
+  readonly indexes: readonly IndexId[];
+}
+
+/**
+ * Copies. What was copied is durable and indexed when it resolves; where it fails, what was copied by then is, too, as far
+ * as its packs were full, so that the next prune uses it.
+ */
+export async function copyBlobs(request: CopyRequest): Promise<CopiedBlobs> {
+  // A writer passes over what its index knows; here it is to know nothing, each needed blob comes exactly once.
+  const writer = new PackWriter({ ...request, index: new BlobIndex({ dataPlaces: false }) });
+  try {
+    const copied = await new Copying(request, writer).run();
+    await writer.finish();
+    invariant(writer.totals.blobs === copied, `${copied} blobs were read and ${writer.totals.blobs} written`);
+  } catch (error) {
+    // The failure that led here is the one to report; what was not indexed is removed by the next prune.
+    await writer.abandon().catch(() => {});
+    throw error;
+  }
+  return { totals: writer.totals, indexes: writer.indexes };
+}
+
+class Copying {
+  readonly #request: CopyRequest;
+  readonly #writer: PackWriter;
+  #blobs = 0;
+  #bytes = 0;
+
+  constructor(request: CopyRequest, writer: PackWriter) {
+    this.#request = request;
+    this.#writer = writer;
+  }
+
+  /** Copies everything; gives how many blobs that were. */
+  async run(): Promise<number> {
+    const { pruneIndex, packs, isKept, readsAtOnce, signal, onProgress } = this.#request;
+    await mapConcurrently(planReads(pruneIndex, packs, isKept), readsAtOnce, async (read) => {
+      signal.throwIfAborted();
+      await this.#copy(read);
+      this.#blobs += read.copies.length;
+      onProgress(this.#bytes += read.copies.reduce((sum, { length }) => sum + length, 0));
+    });
+    return this.#blobs;
+  }
+
+  async #copy(planned: PlannedRead): Promise<void> {
+    const { repository: { store }, pruneIndex, signal } = this.#request;
+    try {
+      const read = await readSealed(store, pruneIndex, planned, signal);
+      await (read.type === "data" ? this.#addData(read) : this.#addTrees(read));
+      freeBuffer(read.bytes);
+    } catch (error) {
+      throw withRepairAdvice(error, pruneIndex.packId(planned.pack));
+    }
+  }
+
+  async #addData(read: SealedRead): Promise<void> {
+    await this.#request.verify(read);
+    for (const { id, offset, length, uncompressedLength } of read.blobs) {
+      await this.#writer.addData({ id, sealed: read.bytes.subarray(offset, offset + length), uncompressedLength });
+    }
+  }
+
+  async #addTrees({ pack, bytes, blobs }: SealedRead): Promise<void> {
+    const { sealer } = this.#request.repository;
+    for (const { id, offset, length, uncompressedLength } of blobs) {
+      const digest = encodeHex(id);
+      const sealed = bytes.subarray(offset, offset + length);
+      const tree = openSealed(sealer, { digest, uncompressedLength }, sealed, `tree blob ${digest} in pack ${pack}`);
+      await this.#writer.addPlaintext("tree", tree);
+    }
+  }
+}

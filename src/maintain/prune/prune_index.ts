@@ -1,0 +1,220 @@
+/**
+ * The index as prune needs it: every copy of every blob by pack, and which index file describes which pack.
+ *
+ * Memory a blob: 37 to 43 bytes for its id (base/id_table.ts), 12 for each copy (which blob, length, uncompressed
+ * length; offsets follow from the order), and what `BlobUse` adds. A pack takes some 60 bytes.
+ */
+import { IntegrityError } from "../../base/errors.ts";
+import { decodeHex, encodeHex } from "../../base/hex.ts";
+import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
+import { IdTable } from "../../base/id_table.ts";
+import type { BlobType, PackedBlob } from "../../format/blob.ts";
+import type { IndexedPack } from "../../format/index/index_file.ts";
+import { packFileSize } from "../../format/pack_header.ts";
+import { forEachIndexFile } from "../../repository/index/index_files.ts";
+import { packsOfIndex, sameBlobs } from "../../repository/index/index_packs.ts";
+import type { SealedFiles } from "../../repository/sealed_files.ts";
+
+/** One blob of a pack. */
+export interface BlobCopy {
+  /** Counts all copies of the repository from 0, those of one pack one after the other. */
+  readonly number: number;
+  readonly type: BlobType;
+  /** The blob's entry in the table of its type. */
+  readonly entry: number;
+  /** Bytes in the pack, as in `PackedBlob`. */
+  readonly offset: number;
+  readonly length: number;
+  readonly uncompressedLength: number;
+}
+
+/** An index file and the packs that it describes, by number. */
+export interface DescribingFile {
+  readonly id: IndexId;
+  readonly packs: readonly number[];
+  readonly blobs: number;
+}
+
+/** All packs and blobs that the index files describe. Packs have numbers from 0 in the order they were added. */
+export class PruneIndex {
+  /** The ids of all distinct blobs by type; an entry's number is its place in `BlobUse`. */
+  readonly ids: Readonly<Record<BlobType, IdTable>> = { data: new IdTable(), tree: new IdTable() };
+  readonly files: DescribingFile[] = [];
+  readonly #packs = new IdTable();
+  /** The copies of pack n are those from `#starts[n]` to `#starts[n + 1]`. */
+  readonly #starts: number[] = [0];
+  readonly #packBytes: number[] = [];
+  readonly #copies = new CopyList();
+
+  /** How many packs are described. */
+  get packCount(): number {
+    return this.#packs.size;
+  }
+
+  /** How many copies of blobs there are; more than blobs where one lies in several packs. */
+  get copyCount(): number {
+    return this.#starts.at(-1)!;
+  }
+
+  /** How many distinct blobs there are. */
+  get blobCount(): number {
+    return this.ids.data.size + this.ids.tree.size;
+  }
+
+  /** The name of a pack. */
+  packId(pack: number): PackId {
+    return encodeHex(this.#idOfPack(pack)) as PackId;
+  }
+
+  /** Whether a pack of that name (32 bytes) is described. */
+  hasPack(id: Uint8Array): boolean {
+    return this.#packs.find(id) >= 0;
+  }
+
+  /** Bytes that the pack's file must have. */
+  packBytes(pack: number): number {
+    return this.#packBytes[pack]!;
+  }
+
+  /** How many blobs a pack has. */
+  blobsIn(pack: number): number {
+    return this.#starts[pack + 1]! - this.#starts[pack]!;
+  }
+
+  /** Calls `visit` with every blob of a pack in the order they lie there. */
+  forEachCopy(pack: number, visit: (copy: BlobCopy) => void): void {
+    let offset = 0;
+    for (let number = this.#starts[pack]!; number < this.#starts[pack + 1]!; number++) {
+      const copy = this.#copies.at(number, offset);
+      visit(copy);
+      offset += copy.length;
+    }
+  }
+
+  /** Copies the id of a blob to `target` at `offset`. */
+  copyId({ type, entry }: Pick<BlobCopy, "type" | "entry">, target: Uint8Array, offset = 0): void {
+    this.ids[type].copyId(entry, target, offset);
+  }
+
+  /** A pack as an index file describes it; its blobs are made anew at each look. */
+  describe(pack: number): IndexedPack {
+    const blobsOf = () => this.#blobsOf(pack);
+    return {
+      id: this.#idOfPack(pack),
+      get blobs() {
+        return blobsOf();
+      },
+    };
+  }
+
+  /**
+   * Adds what an index file says. Throws `IntegrityError` where it is malformed, describes a pack as none can be, or not
+   * as another one does: which of them is right cannot be told here, and what the wrong one leaves out would be lost.
+   */
+  addFile(id: IndexId, json: Uint8Array): void {
+    let count = 0;
+    const packs = [...packsOfIndex(json, `index ${id}`)].map(([name, blobs]) => {
+      count += blobs.length;
+      return this.#addPack(decodeHex(name), blobs, `pack ${name} in index ${id}`);
+    });
+    this.files.push({ id, packs, blobs: count });
+  }
+
+  #addPack(id: Uint8Array, blobs: readonly PackedBlob[], what: string): number {
+    refuseGaps(blobs, what);
+    const known = this.#packs.find(id);
+    if (known >= 0) {
+      if (!sameBlobs(this.#blobsOf(known), blobs)) throw impossible(what, "another index describes it differently");
+      return known;
+    }
+    for (const { type, id, length, uncompressedLength } of blobs) {
+      this.#copies.push(type, this.ids[type].add(id), length, uncompressedLength);
+    }
+    this.#starts.push(this.copyCount + blobs.length);
+    this.#packBytes.push(packFileSize(blobs));
+    return this.#packs.add(id);
+  }
+
+  #idOfPack(pack: number): Uint8Array {
+    const id = new Uint8Array(ID_BYTES);
+    this.#packs.copyId(pack, id);
+    return id;
+  }
+
+  #blobsOf(pack: number): PackedBlob[] {
+    const ids = new Uint8Array(this.blobsIn(pack) * ID_BYTES);
+    const blobs: PackedBlob[] = [];
+    this.forEachCopy(pack, (copy) => {
+      const { type, offset, length, uncompressedLength } = copy;
+      const id = ids.subarray(blobs.length * ID_BYTES, (blobs.length + 1) * ID_BYTES);
+      this.copyId(copy, id);
+      blobs.push({ type, id, offset, length, uncompressedLength });
+    });
+    return blobs;
+  }
+}
+
+/** What loading reports and when it stops. */
+export interface LoadPruneIndexOptions {
+  readonly signal: AbortSignal;
+  /** Called with how many of how many files are loaded. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Loads all index files. Throws where a single one cannot be read: what it describes would be lost. */
+export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndexOptions): Promise<PruneIndex> {
+  const { signal, onProgress } = options;
+  const index = new PruneIndex();
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => files.load("index", id, { signal }),
+    take: (id, json) => index.addFile(id, json),
+    onProgress,
+  });
+  return index;
+}
+
+/** A pack has no gaps, so a description with gaps leaves something out. */
+function refuseGaps(blobs: readonly PackedBlob[], what: string): void {
+  let end = 0;
+  for (const { offset, length } of blobs) {
+    if (offset !== end) throw impossible(what, "its blobs overlap or leave gaps");
+    end += length;
+  }
+}
+
+function impossible(what: string, problem: string): IntegrityError {
+  return new IntegrityError(`Damaged description of ${what}: ${problem}`);
+}
+
+const COPY_NUMBERS = 3;
+const SEGMENT_COPIES = 1 << 14;
+
+/** Copies one after the other, three numbers each, in segments so that growing copies nothing. */
+class CopyList {
+  readonly #segments: Uint32Array[] = [];
+  #size = 0;
+
+  push(type: BlobType, entry: number, length: number, uncompressedLength: number): void {
+    if (this.#size % SEGMENT_COPIES === 0) this.#segments.push(new Uint32Array(SEGMENT_COPIES * COPY_NUMBERS));
+    const segment = this.#segments.at(-1)!;
+    const base = (this.#size++ % SEGMENT_COPIES) * COPY_NUMBERS;
+    segment[base] = entry * 2 + (type === "tree" ? 1 : 0);
+    segment[base + 1] = length;
+    segment[base + 2] = uncompressedLength;
+  }
+
+  at(number: number, offset: number): BlobCopy {
+    const segment = this.#segments[Math.floor(number / SEGMENT_COPIES)]!;
+    const base = (number % SEGMENT_COPIES) * COPY_NUMBERS;
+    const blob = segment[base]!;
+    return {
+      number,
+      type: blob % 2 === 1 ? "tree" : "data",
+      entry: Math.floor(blob / 2),
+      offset,
+      length: segment[base + 1]!,
+      uncompressedLength: segment[base + 2]!,
+    };
+  }
+}

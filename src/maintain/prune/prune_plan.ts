@@ -1,0 +1,202 @@
+/**
+ * The plan of a prune: which packs go, which are copied together, which stay, and why. Values in, values out.
+ *
+ * The rules are those of `restic prune` (restic manual, section Removing snapshots): packs of which nothing is needed
+ * go; packs that mix trees and data, and packs of trees with waste are always worth copying, so that caches stay small;
+ * packs of data with waste are copied, the most wasteful first, until no more waste is left than is tolerated; small
+ * packs are merged once there are several of them. All copying together stays within a limit.
+ */
+import type { ListedFile } from "../../store/store.ts";
+import { DEFAULT_PACK_BYTES, TREE_PACK_BYTES } from "../../repository/pack/pack_writer.ts";
+import type { PackUse } from "./prune_use.ts";
+
+/** How much waste may stay: a share of the repository in percent, below 100, or bytes (`Infinity`: any). */
+export type UnusedLimit = { readonly percent: number } | { readonly bytes: number };
+
+/** What a prune may do. */
+export interface PruneLimits {
+  readonly maxUnused: UnusedLimit;
+  /** Bytes of packs that are copied at most; `Infinity` for any number. */
+  readonly maxRepackBytes: number;
+  /** Copy no packs of data: only what a cache holds. */
+  readonly cacheableOnly: boolean;
+}
+
+/** As restic has it. */
+export const DEFAULT_PRUNE_LIMITS: PruneLimits = {
+  maxUnused: { percent: 5 },
+  maxRepackBytes: Infinity,
+  cacheableOnly: false,
+};
+
+/** Why a pack goes. The needed blobs of those that are `copied` get a place in a fresh pack first. */
+export type RemovalReason = "nothing of it is needed" | "it is missing and nothing of it is needed";
+export type RepackReason = "trees and data are mixed" | "part of it is not needed" | "it is small";
+
+/** A pack and why it is treated so. */
+export interface PlannedPack<Reason extends string> {
+  readonly use: PackUse;
+  readonly reason: Reason;
+}
+
+/** Some packs, or what is in them. */
+export interface PackTotals {
+  readonly packs: number;
+  readonly bytes: number;
+}
+
+/** Blobs with what they take in a pack's header. */
+export interface BlobTotals {
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+/** A plan in numbers. */
+export interface PruneSummary {
+  /** Packs that the index describes and that are there. */
+  readonly before: PackTotals;
+  readonly used: BlobTotals;
+  readonly unused: BlobTotals;
+  /** Packs in no index; JSON output has this name for them. */
+  readonly orphans: PackTotals;
+  readonly removed: PackTotals;
+  readonly repacked: PackTotals;
+  /** What copying the repacked packs saves. */
+  readonly repackingFrees: BlobTotals;
+  /** Waste that stays. */
+  readonly unusedAfter: BlobTotals;
+  /** Bytes of all files that go, less those that are written; headers of packs that are not written yet left out. */
+  readonly freedBytes: number;
+}
+
+/** What a prune does. */
+export interface PrunePlan {
+  /** Packs in no index, left by a writer that was interrupted. */
+  readonly unindexed: readonly ListedFile[];
+  readonly remove: readonly PlannedPack<RemovalReason>[];
+  readonly repack: readonly PlannedPack<RepackReason>[];
+  readonly keep: readonly PackUse[];
+  readonly summary: PruneSummary;
+}
+
+const FULL_PACK_BYTES = { data: DEFAULT_PACK_BYTES, tree: TREE_PACK_BYTES } as const;
+/** A pack is small where it has less than this share of a full one. */
+const SMALL_SHARE = 1 / 4;
+/** Fewer small packs of a type are left alone, so that not every prune copies last night's. */
+const LEAST_SMALL_PACKS = 10;
+
+/** Plans a prune. Every pack of `uses` is in exactly one of the plan's lists, as are all `unindexed` packs in theirs. */
+export function planPrune(uses: readonly PackUse[], unindexed: readonly ListedFile[], limits: PruneLimits): PrunePlan {
+  const remove = uses.filter(({ usedBlobs }) => usedBlobs === 0).map(removal);
+  const needed = uses.filter(({ usedBlobs }) => usedBlobs > 0);
+  const repack = chooseRepacks(needed, limits);
+  const chosen = new Set(repack.map(({ use }) => use));
+  const keep = needed.filter((use) => !chosen.has(use));
+  return { unindexed, remove, repack, keep, summary: summarize({ uses, unindexed, remove, repack, keep }) };
+}
+
+/** Waste that may stay beside so many needed bytes. */
+export function toleratedBytes(limit: UnusedLimit, usedBytes: number): number {
+  return "bytes" in limit ? limit.bytes : usedBytes * limit.percent / (100 - limit.percent);
+}
+
+function removal(use: PackUse): PlannedPack<RemovalReason> {
+  const isMissing = use.state === "missing";
+  return { use, reason: isMissing ? "it is missing and nothing of it is needed" : "nothing of it is needed" };
+}
+
+function chooseRepacks(needed: readonly PackUse[], limits: PruneLimits): PlannedPack<RepackReason>[] {
+  const choice = new RepackChoice(needed, limits);
+  choice.take(needed.filter(({ type }) => type === "mixed"), "trees and data are mixed");
+  choice.take(needed.filter(({ type, unusedBytes }) => type === "tree" && unusedBytes > 0), "part of it is not needed");
+  if (!limits.cacheableOnly) choice.takeWasteful();
+  choice.mergeSmall("tree");
+  if (!limits.cacheableOnly) choice.mergeSmall("data");
+  return choice.taken;
+}
+
+class RepackChoice {
+  readonly taken: PlannedPack<RepackReason>[] = [];
+  readonly #needed: readonly PackUse[];
+  readonly #chosen = new Set<PackUse>();
+  readonly #tolerated: number;
+  #bytesLeft: number;
+  #unusedBytes: number;
+
+  constructor(needed: readonly PackUse[], { maxUnused, maxRepackBytes }: PruneLimits) {
+    this.#needed = needed;
+    this.#tolerated = toleratedBytes(maxUnused, sum(needed, ({ usedBytes }) => usedBytes));
+    this.#unusedBytes = sum(needed, ({ unusedBytes }) => unusedBytes);
+    this.#bytesLeft = maxRepackBytes;
+  }
+
+  /** Takes those that fit, the most wasteful first. */
+  take(candidates: readonly PackUse[], reason: RepackReason): void {
+    for (const use of candidates.toSorted(byWaste)) this.#takeOne(use, reason);
+  }
+
+  /** Takes packs of data with waste until no more of it is left than is tolerated. */
+  takeWasteful(): void {
+    const candidates = this.#needed.filter(({ type, unusedBytes }) => type === "data" && unusedBytes > 0);
+    for (const use of candidates.toSorted(byWaste)) {
+      if (this.#unusedBytes <= this.#tolerated) return;
+      this.#takeOne(use, "part of it is not needed");
+    }
+  }
+
+  /** Takes the small packs of a type, where several stay and at least two of them fit: one alone would stay small. */
+  mergeSmall(type: "data" | "tree"): void {
+    const small = this.#needed
+      .filter((use) => use.type === type && use.bytes < FULL_PACK_BYTES[type] * SMALL_SHARE && !this.#chosen.has(use))
+      .toSorted((a, b) => a.bytes - b.bytes || a.pack - b.pack);
+    if (small.length < LEAST_SMALL_PACKS || small[0]!.bytes + small[1]!.bytes > this.#bytesLeft) return;
+    for (const use of small) this.#takeOne(use, "it is small");
+  }
+
+  #takeOne(use: PackUse, reason: RepackReason): void {
+    if (use.bytes > this.#bytesLeft) return;
+    this.#bytesLeft -= use.bytes;
+    this.#unusedBytes -= use.unusedBytes;
+    this.#chosen.add(use);
+    this.taken.push({ use, reason });
+  }
+}
+
+/** The largest share of waste first; of equal ones the first. */
+function byWaste(a: PackUse, b: PackUse): number {
+  return b.unusedBytes / b.bytes - a.unusedBytes / a.bytes || a.pack - b.pack;
+}
+
+function summarize(
+  { uses, unindexed, remove, repack, keep }: Omit<PrunePlan, "summary"> & { readonly uses: readonly PackUse[] },
+): PruneSummary {
+  const present = uses.filter(({ state }) => state !== "missing");
+  const goes = remove.map(({ use }) => use).filter(({ state }) => state !== "missing");
+  const copied = repack.map(({ use }) => use);
+  const orphans = { packs: unindexed.length, bytes: sum(unindexed, ({ size }) => size) };
+  const repackingFrees = unusedOf(copied);
+  const removed = totalsOf(goes);
+  return {
+    before: totalsOf(present),
+    used: { blobs: sum(uses, ({ usedBlobs }) => usedBlobs), bytes: sum(uses, ({ usedBytes }) => usedBytes) },
+    unused: unusedOf(present),
+    orphans,
+    removed,
+    repacked: totalsOf(copied),
+    repackingFrees,
+    unusedAfter: unusedOf(keep),
+    freedBytes: orphans.bytes + removed.bytes + repackingFrees.bytes,
+  };
+}
+
+function totalsOf(uses: readonly PackUse[]): PackTotals {
+  return { packs: uses.length, bytes: sum(uses, ({ bytes }) => bytes) };
+}
+
+function unusedOf(uses: readonly PackUse[]): BlobTotals {
+  return { blobs: sum(uses, ({ unusedBlobs }) => unusedBlobs), bytes: sum(uses, ({ unusedBytes }) => unusedBytes) };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

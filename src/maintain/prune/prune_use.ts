@@ -1,0 +1,159 @@
+/**
+ * What is needed of each pack. Of several copies of a blob exactly one counts as needed, all others are waste.
+ *
+ * The copy that counts lies, where possible, in a pack that is needed anyway, else in the one with the least waste: so a
+ * prune that was broken off behind its copying is not done again, and the packs it had emptied go away.
+ */
+import { IntegrityError } from "../../base/errors.ts";
+import { decodeHex } from "../../base/hex.ts";
+import type { PackId } from "../../base/id.ts";
+import type { BlobType } from "../../format/blob.ts";
+import { packEntrySize } from "../../format/pack_header.ts";
+import type { ListedFile } from "../../store/store.ts";
+import type { BlobCopy, PruneIndex } from "./prune_index.ts";
+import { type BlobUse, MARKED } from "./prune_mark.ts";
+
+/** Whether a pack is in the store as the index describes it. */
+export type PackState = "whole" | "missing" | "wrong size";
+
+/** What is needed of one pack. Bytes of blobs count with what they take in the header. */
+export interface PackUse {
+  /** Its number in the `PruneIndex`. */
+  readonly pack: number;
+  readonly id: PackId;
+  readonly state: PackState;
+  readonly type: BlobType | "mixed";
+  /** Bytes of its file, 0 where it is missing. */
+  readonly bytes: number;
+  readonly usedBlobs: number;
+  readonly usedBytes: number;
+  readonly unusedBlobs: number;
+  readonly unusedBytes: number;
+}
+
+/** What the store holds, compared with the index. */
+export interface ListedPacks {
+  /** By number of pack. */
+  readonly states: readonly PackState[];
+  /** Bytes of each pack's file, by number. */
+  readonly bytes: readonly number[];
+  /** Packs that no index describes. */
+  readonly unindexed: readonly ListedFile[];
+}
+
+/** Compares a listing of all packs with the index. */
+export function comparePacks(index: PruneIndex, listed: readonly ListedFile[]): ListedPacks {
+  const sizes = new Map<string, number>();
+  const unindexed: ListedFile[] = [];
+  for (const file of listed) {
+    if (index.hasPack(decodeHex(file.name))) sizes.set(file.name, file.size);
+    else unindexed.push(file);
+  }
+  const packs = Array.from({ length: index.packCount }, (_, pack) => {
+    const size = sizes.get(index.packId(pack));
+    return { size: size ?? 0, state: stateOf(size, index.packBytes(pack)) };
+  });
+  // The order of a listing is the store's; a plan is always the same.
+  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
+  return { states: packs.map(({ state }) => state), bytes: packs.map(({ size }) => size), unindexed };
+}
+
+function stateOf(size: number | undefined, expected: number): PackState {
+  if (size === undefined) return "missing";
+  return size === expected ? "whole" : "wrong size";
+}
+
+/** What is needed of all packs. */
+export interface RepositoryUse {
+  /** By number of pack. */
+  readonly packs: readonly PackUse[];
+  /** Whether that copy, by its number, is the one of its blob that is kept. */
+  isKept(copy: BlobCopy): boolean;
+}
+
+/**
+ * Finds out what is needed of each pack. Throws `IntegrityError` where a needed blob lies in no pack that is there in its
+ * full size. `used` is written to: afterwards needed blobs have another value than `MARKED`.
+ */
+export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse): RepositoryUse {
+  const kept = new Uint8Array(index.copyCount);
+  for (const pack of choosingOrder(index, listed, used)) {
+    index.forEachCopy(pack, ({ number, type, entry }) => {
+      if (used[type][entry] !== MARKED) return;
+      used[type][entry] = FOUND;
+      kept[number] = 1;
+    });
+  }
+  refuseLost(index, listed, used);
+  const packs = Array.from({ length: index.packCount }, (_, pack) => useOf(index, pack, listed, kept));
+  return { packs, isKept: ({ number }) => kept[number] === 1 };
+}
+
+/** Takes the place of `MARKED` where the copy that counts is found. */
+const FOUND = 2;
+
+/** The packs that are whole, those first whose copies are to be kept. */
+function choosingOrder(index: PruneIndex, { states }: ListedPacks, used: BlobUse): number[] {
+  const packs = Array.from({ length: index.packCount }, (_, pack) => pack).filter((pack) => states[pack] === "whole");
+  if (index.copyCount === index.blobCount) return packs;
+  const isSingle = singleCopies(index, packs);
+  const ranks = new Map(packs.map((pack) => {
+    let isNeeded = false;
+    let unusedBytes = 0;
+    index.forEachCopy(pack, ({ type, entry, length }) => {
+      if (used[type][entry] === 0) unusedBytes += length;
+      else isNeeded ||= isSingle(type, entry);
+    });
+    return [pack, { isNeeded, waste: unusedBytes / index.packBytes(pack) }];
+  }));
+  return packs.sort((a, b) => {
+    const [left, right] = [ranks.get(a)!, ranks.get(b)!];
+    return Number(right.isNeeded) - Number(left.isNeeded) || left.waste - right.waste || a - b;
+  });
+}
+
+/** Tells which blobs have a single copy in the given packs. */
+function singleCopies(index: PruneIndex, packs: readonly number[]): (type: BlobType, entry: number) => boolean {
+  const counts = { data: new Uint8Array(index.ids.data.size), tree: new Uint8Array(index.ids.tree.size) };
+  for (const pack of packs) {
+    index.forEachCopy(pack, ({ type, entry }) => {
+      if (counts[type][entry]! < 2) counts[type][entry]!++;
+    });
+  }
+  return (type, entry) => counts[type][entry] === 1;
+}
+
+function refuseLost(index: PruneIndex, { states }: ListedPacks, used: BlobUse): void {
+  for (let pack = 0; pack < index.packCount; pack++) {
+    if (states[pack] === "whole") continue;
+    let lost = 0;
+    index.forEachCopy(pack, ({ type, entry }) => {
+      if (used[type][entry] === MARKED) lost++;
+    });
+    if (lost === 0) continue;
+    const problem = states[pack] === "missing" ? "Missing pack" : "Damaged pack";
+    const detail = states[pack] === "missing"
+      ? ""
+      : `: it does not have the ${index.packBytes(pack)} bytes it must have`;
+    throw new IntegrityError(`${problem} ${index.packId(pack)}${detail}; backups need ${lost} blobs of it`);
+  }
+}
+
+function useOf(index: PruneIndex, pack: number, { states, bytes }: ListedPacks, kept: Uint8Array): PackUse {
+  const use = { usedBlobs: 0, usedBytes: 0, unusedBlobs: 0, unusedBytes: 0 };
+  const types = new Set<BlobType>();
+  index.forEachCopy(pack, (copy) => {
+    const copyBytes = copy.length + packEntrySize(copy);
+    types.add(copy.type);
+    if (kept[copy.number] === 1) {
+      use.usedBlobs++;
+      use.usedBytes += copyBytes;
+    } else {
+      use.unusedBlobs++;
+      use.unusedBytes += copyBytes;
+    }
+  });
+  const [type = "data"] = types;
+  const id = index.packId(pack);
+  return { pack, id, state: states[pack]!, type: types.size > 1 ? "mixed" : type, bytes: bytes[pack]!, ...use };
+}

@@ -1,0 +1,51 @@
+/** Verifies what a prune reads, in threads: blobs are opened as for a restore, and their plaintext is dropped. */
+import { plaintextLength } from "../../format/pack_header.ts";
+import { openTable } from "../../pipeline/calls.ts";
+import { SegmentPool } from "../../pipeline/segments.ts";
+import { PipelineThreads } from "../../pipeline/threads.ts";
+import type { SealedRead, VerifyBlobs } from "./prune_read.ts";
+import type { Repository } from "../../repository/repository.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
+import { pruneReads, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
+
+/** What verifies reads until it is stopped. */
+export interface Verifier {
+  readonly verify: VerifyBlobs;
+  readonly stop: () => void;
+}
+
+/** Stands for a verifier where nothing is read. */
+export const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), stop: () => {} };
+
+/** Starts threads that verify; they have to be stopped. */
+export async function startVerifier({ keys }: Repository, budget: MemoryBudget): Promise<Verifier> {
+  const threads = new PipelineThreads(budget.blobThreads, { digest: false });
+  const pool = new SegmentPool({ count: pruneReads(budget), segmentBytes: READ_PLAINTEXT_BYTES });
+  try {
+    await threads.configure(keys, "off");
+  } catch (error) {
+    threads.terminate();
+    throw error;
+  }
+  const verify = async (read: SealedRead) => {
+    const segment = await pool.acquire(read.blobs.reduce((sum, blob) => sum + plaintextLength(blob), 0));
+    try {
+      // The thread takes its part of the request away, and the sealed bytes are still to be copied.
+      const parts = [read.bytes.slice()];
+      await threads.open({ ...blobsOf(read), parts, packs: [read.pack], segment: segment.bytes.buffer });
+    } finally {
+      segment.release();
+    }
+  };
+  return { verify, stop: () => threads.terminate() };
+}
+
+/** The blobs of a read, their plaintext to be written back to back. */
+function blobsOf({ blobs }: SealedRead) {
+  let target = 0;
+  return openTable(blobs.map((blob) => {
+    const at = target;
+    target += plaintextLength(blob);
+    return { ...blob, part: 0, target: at };
+  }));
+}

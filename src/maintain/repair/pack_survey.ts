@@ -1,0 +1,138 @@
+/** What a repair of the index begins from: all packs, as the store has them and as the index files describe them. */
+import { IntegrityError, StoreError } from "../../base/errors.ts";
+import { asId, type IndexId, type PackId } from "../../base/id.ts";
+import { packFileSize } from "../../format/pack_header.ts";
+import { headerDigest } from "../check/check_index.ts";
+import { forEachIndexFile } from "../../repository/index/index_files.ts";
+import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { findUnlisted } from "../../repository/pack/unlisted_packs.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+
+/** A file that cannot be read, and why. */
+export interface Unreadable<Id> {
+  readonly id: Id;
+  readonly reason: string;
+}
+
+/** What one index file says of a pack. */
+export interface Description {
+  readonly file: IndexId;
+  /** SHA-256 of the header it implies; null where no pack can be like that. */
+  readonly headerSha256: string | null;
+  /** Bytes of the pack it implies. */
+  readonly bytes: number;
+}
+
+/** One pack as store and index files know it. */
+export interface SurveyedPack {
+  /** Null where it is gone. */
+  storedBytes: number | null;
+  readonly descriptions: Description[];
+  /** Which of the descriptions stay. */
+  kept: "none" | "all" | IndexId;
+}
+
+/** What surveying takes. */
+export interface SurveyOptions {
+  readonly signal: AbortSignal;
+  /** Called with how many of how many index files were read. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Reads all index files and lists all packs; one that the listing leaves out is looked for once more. */
+export async function surveyIndex(repository: Repository, { signal, onProgress }: SurveyOptions): Promise<IndexSurvey> {
+  const { store, files } = repository;
+  const survey = new IndexSurvey();
+  await forEachIndexFile(files, {
+    signal,
+    load: (id) => loadOrFail(repository, id, signal),
+    take: (id, loaded) => survey.addFile(id, loaded),
+    onProgress,
+  });
+  for await (const { name, size } of store.list("pack", { signal })) survey.addStored(asId<PackId>(name), size);
+  await lookAgain(repository, survey, signal);
+  return survey;
+}
+
+async function loadOrFail({ files, store }: Repository, id: IndexId, signal: AbortSignal) {
+  try {
+    return await files.load("index", id, { signal });
+  } catch (error) {
+    return error instanceof IntegrityError ? error : await failureOfFile(store, error, signal);
+  }
+}
+
+/** A listing that left packs out would make the index forget them. */
+async function lookAgain({ store }: Repository, survey: IndexSurvey, signal: AbortSignal): Promise<void> {
+  const missing = [...survey.packs].filter(([, { storedBytes }]) => storedBytes === null).map(([name]) => name);
+  for (const { name, size } of await findUnlisted(store, missing, signal)) survey.addStored(asId<PackId>(name), size);
+}
+
+/** All packs, and the index files that list them. Some 400 bytes a pack. */
+export class IndexSurvey {
+  readonly files = new Map<IndexId, readonly PackId[]>();
+  /** Index files whose content is damaged: nobody can ever read them. */
+  readonly damagedFiles: IndexId[] = [];
+  /** Index files that the store does not give. */
+  readonly unreadableFiles: Unreadable<IndexId>[] = [];
+  readonly packs = new Map<PackId, SurveyedPack>();
+
+  /** Takes in what an index file says, or why it cannot be had. */
+  addFile(file: IndexId, loaded: Uint8Array | IntegrityError | StoreError): void {
+    if (loaded instanceof StoreError) {
+      this.unreadableFiles.push({ id: file, reason: loaded.message });
+      return;
+    }
+    try {
+      if (loaded instanceof IntegrityError) throw loaded;
+      const packs = packsOfIndex(loaded, `index ${file}`);
+      for (const [id, blobs] of packs) {
+        const description = { file, headerSha256: headerDigest(blobs), bytes: packFileSize(blobs) };
+        this.#pack(id).descriptions.push(description);
+      }
+      this.files.set(file, [...packs.keys()]);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      this.damagedFiles.push(file);
+    }
+  }
+
+  /** Takes in a pack that is there. */
+  addStored(id: PackId, bytes: number): void {
+    this.#pack(id).storedBytes = bytes;
+  }
+
+  /** Whether what this index file says of the pack is to stay. */
+  keeps(file: IndexId, id: PackId): boolean {
+    const { kept } = this.packs.get(id)!;
+    return kept === "all" || kept === file;
+  }
+
+  /** What changes, once every pack is decided about. */
+  changes() {
+    const missingPacks: PackId[] = [];
+    const addedPacks: PackId[] = [];
+    const correctedPacks: PackId[] = [];
+    let packs = 0;
+    for (const [id, { storedBytes, descriptions, kept }] of this.packs) {
+      if (storedBytes === null) missingPacks.push(id);
+      else packs++;
+      if (storedBytes === null || kept === "all") continue;
+      if (descriptions.length === 0) addedPacks.push(id);
+      else if (kept === "none" || descriptions.length > 1) correctedPacks.push(id);
+    }
+    return {
+      packs,
+      missingPacks: missingPacks.sort(),
+      addedPacks: addedPacks.sort(),
+      correctedPacks: correctedPacks.sort(),
+    };
+  }
+
+  #pack(id: PackId): SurveyedPack {
+    let pack = this.packs.get(id);
+    if (pack === undefined) this.packs.set(id, pack = { storedBytes: null, descriptions: [], kept: "none" });
+    return pack;
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Makes trees without what is lost: a file keeps the chunks that are there, a directory whose tree is lost becomes an
+ * empty one, and both get names that say so. Every distinct tree is read once; what is whole stays the blob it is.
+ */
+import { IntegrityError, NotFoundError, ShortFileError, StoreError } from "../../base/errors.ts";
+import { decodeHex } from "../../base/hex.ts";
+import { type BlobId, ID_BYTES } from "../../base/id.ts";
+import { IdTable } from "../../base/id_table.ts";
+import { sha256Hex } from "../../crypto/digest.ts";
+import { bytesOfByteString, byteStringOf } from "../../format/byte_string.ts";
+import type { Node } from "../../format/tree/node.ts";
+import { plaintextLength } from "../../format/pack_header.ts";
+import { encodeTree } from "../../format/tree/tree.ts";
+import type { SuspectPacks } from "../check/findings.ts";
+import { type LostRange, lostRanges } from "./lost_ranges.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { readTree } from "../../repository/tree/trees.ts";
+
+/** One file or directory that is not what it was. */
+export interface TreeDamage {
+  /** From the tree that was asked for, names joined by `/`, as it was called before. */
+  readonly path: string;
+  readonly type: "file" | "dir";
+  /** Bytes the file had; null for a directory, of which nothing is known any more. */
+  readonly size: number | null;
+  /** What is lost of a file; nothing where only its recorded size was wrong. */
+  readonly ranges: readonly LostRange[];
+}
+
+/** Damaged files and directories: so many that the rest of them is only counted. */
+export interface DamageList {
+  /** The first `MOST_DAMAGE`; none where all is whole. */
+  readonly listed: readonly TreeDamage[];
+  /** How many there are besides. */
+  readonly more: number;
+}
+
+/** A lost pack of trees may hit every file of a disk, in each of a thousand backups. Names in the trees tell of them all. */
+export const MOST_DAMAGE = 10_000;
+
+/** A tree without what is lost. */
+export interface RepairedNodes {
+  readonly nodes: readonly Node[];
+  readonly damage: DamageList;
+}
+
+/** What repairing trees takes. */
+export interface TreeRepairOptions {
+  readonly repository: IndexedRepository;
+  /** Packs whose blobs count as lost though an index lists them. */
+  readonly suspects: SuspectPacks;
+  /** Stores a tree; gives its id. */
+  readonly saveTree: (tree: Uint8Array) => Promise<BlobId>;
+  readonly signal: AbortSignal;
+}
+
+/** Stands behind the name of what is not whole. */
+export const DAMAGED_SUFFIX = ".damaged";
+const MOST_NAME_BYTES = 255;
+
+const EMPTY_TREE = encodeTree([]);
+const EMPTY_TREE_ID = sha256Hex(EMPTY_TREE);
+
+const WHOLE: DamageList = { listed: [], more: 0 };
+
+interface RepairedTree {
+  readonly tree: BlobId;
+  readonly damage: DamageList;
+}
+
+interface RepairedNode {
+  /** Null where nothing of it is to stay. */
+  readonly node: Node | null;
+  readonly damage: DamageList;
+}
+
+/** Repairs any number of trees that may share others. Memory: 43 bytes a whole tree, and the damage. */
+export class TreeRepair {
+  readonly #options: TreeRepairOptions;
+  readonly #whole = new IdTable();
+  /** Whether the tree of empty directories is lost; it is the only one that can be made again. */
+  readonly #isEmptyTreeLost: boolean;
+  /** By the tree and, where a manifest is to be below it, its path from there. */
+  readonly #repaired = new Map<string, RepairedTree | null>();
+
+  constructor(options: TreeRepairOptions) {
+    this.#options = options;
+    this.#isEmptyTreeLost = !options.repository.index.has("tree", decodeHex(EMPTY_TREE_ID));
+  }
+
+  /**
+   * What is left of a tree and all below it, which is stored; the tree itself is not. Null where it is lost. `manifest` is
+   * the path from there of a manifest: a damaged one is left out, for half of it is of no use. Throws `StoreError` where
+   * the store does not give a pack that is no suspect: that says nothing about what is lost.
+   */
+  async repairNodes(tree: BlobId, manifest: string | null = null): Promise<RepairedNodes | null> {
+    this.#options.signal.throwIfAborted();
+    const nodes = await this.#read(tree);
+    if (nodes === null) return null;
+    const damage = new GrowingDamage();
+    const left: Node[] = [];
+    for (const node of nodes) {
+      const repaired = node.type === "dir"
+        ? await this.#repairDirectory(node, pathBelow(manifest, node.name))
+        : this.#repairFile(node, manifest === node.name);
+      if (repaired.node !== null) left.push(repaired.node);
+      damage.add(repaired.damage);
+    }
+    return { nodes: damage.listed.length > 0 ? withDistinctNames(left) : left, damage };
+  }
+
+  async #repairTree(tree: BlobId, manifest: string | null): Promise<RepairedTree | null> {
+    if (this.#whole.find(decodeHex(tree)) >= 0) return { tree, damage: WHOLE };
+    if (tree === EMPTY_TREE_ID && this.#isEmptyTreeLost) {
+      return { tree: await this.#options.saveTree(EMPTY_TREE), damage: WHOLE };
+    }
+    const key = manifest === null ? tree : `${tree} ${manifest}`;
+    const known = this.#repaired.get(key);
+    if (known !== undefined) return known;
+    const repaired = await this.repairNodes(tree, manifest);
+    if (repaired?.damage.listed.length === 0) {
+      this.#whole.add(decodeHex(tree));
+      return { tree, damage: WHOLE };
+    }
+    const result = repaired === null
+      ? null
+      : { tree: await this.#options.saveTree(encodeTree(repaired.nodes)), damage: repaired.damage };
+    this.#repaired.set(key, result);
+    return result;
+  }
+
+  async #read(tree: BlobId): Promise<readonly Node[] | null> {
+    const { repository, suspects } = this.#options;
+    const id = decodeHex(tree);
+    const place = repository.index.locate("tree", id);
+    if (place === undefined || suspects.reasons(place.pack, id).length > 0) return null;
+    const nodes = await this.#readIfWhole(tree);
+    if (!(nodes instanceof IntegrityError)) return nodes;
+    if (!isAbsence(nodes)) return null;
+    const again = await this.#readIfWhole(tree);
+    if (!(again instanceof IntegrityError)) return again;
+    if (isAbsence(again)) throw contradiction(repository.index.packId(place.pack), again);
+    return null;
+  }
+
+  async #readIfWhole(tree: BlobId): Promise<readonly Node[] | IntegrityError> {
+    try {
+      return await readTree(this.#options.repository, tree);
+    } catch (error) {
+      if (error instanceof IntegrityError) return error;
+      throw error;
+    }
+  }
+
+  async #repairDirectory(node: Node, manifest: string | null): Promise<RepairedNode> {
+    const repaired = node.subtree === null ? null : await this.#repairTree(node.subtree, manifest);
+    if (repaired === null) {
+      const subtree = await this.#options.saveTree(EMPTY_TREE);
+      const damage = only({ path: node.name, type: "dir", size: null, ranges: [] });
+      return { node: { ...node, name: damagedName(node.name), subtree }, damage };
+    }
+    const { tree, damage: { listed, more } } = repaired;
+    if (listed.length === 0) return { node, damage: WHOLE };
+    const below = listed.map((one) => ({ ...one, path: `${node.name}/${one.path}` }));
+    return { node: { ...node, subtree: tree }, damage: { listed: below, more } };
+  }
+
+  #repairFile(node: Node, isManifest: boolean): RepairedNode {
+    if (node.type !== "file") return { node, damage: WHOLE };
+    const ids = node.content ?? new Uint8Array(0);
+    const { sizes, lost } = this.#lookUp(ids);
+    const size = sizes.reduce((sum, bytes, i) => lost[i] ? sum : sum + bytes, 0);
+    if (node.content !== null && size === node.size && !lost.includes(1)) return { node, damage: WHOLE };
+    const ranges = node.content === null && node.size > 0
+      ? [{ offset: 0, length: node.size, isExact: true }]
+      : lostRanges({ sizes, lost, total: node.size });
+    const damage = only({ path: node.name, type: "file", size: node.size, ranges });
+    if (isManifest) return { node: null, damage };
+    return { node: { ...node, name: damagedName(node.name), size, content: withoutLost(ids, lost) }, damage };
+  }
+
+  /** The sizes of chunks, as far as any index knows them, and which of them are lost. */
+  #lookUp(ids: Uint8Array) {
+    const { repository: { index }, suspects } = this.#options;
+    const count = ids.length / ID_BYTES;
+    const sizes = new Float64Array(count);
+    const lost = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      const place = index.locate("data", ids, i * ID_BYTES);
+      sizes[i] = place === undefined ? NaN : plaintextLength(place);
+      const isThere = place !== undefined && suspects.reasons(place.pack, ids, i * ID_BYTES).length === 0;
+      lost[i] = isThere ? 0 : 1;
+    }
+    return { sizes, lost };
+  }
+}
+
+/** Whether a blob cannot be read because its pack is not there, or not as long as it has to be. */
+function isAbsence({ cause }: IntegrityError): boolean {
+  return cause instanceof NotFoundError || cause instanceof ShortFileError;
+}
+
+/** Packs that are missing or short are suspects, whose blobs nobody tries to read: so the store says two things. */
+function contradiction(pack: string, cause: IntegrityError): StoreError {
+  const message =
+    `The store lists pack ${pack} in its full size and does not give it; check the store and run it again`;
+  return new StoreError(message, { cause });
+}
+
+/** Damage as it is found. */
+class GrowingDamage implements DamageList {
+  readonly listed: TreeDamage[] = [];
+  more = 0;
+
+  add({ listed, more }: DamageList): void {
+    this.more += more;
+    for (const one of listed) {
+      if (this.listed.length < MOST_DAMAGE) this.listed.push(one);
+      else this.more++;
+    }
+  }
+}
+
+function only(damage: TreeDamage): DamageList {
+  return { listed: [damage], more: 0 };
+}
+
+/** The rest of a path behind a directory of that name; null where it does not lead there. */
+function pathBelow(path: string | null, directory: string): string | null {
+  return path?.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : null;
+}
+
+function withoutLost(ids: Uint8Array, lost: Uint8Array): Uint8Array {
+  const left = new Uint8Array(lost.reduce((count, isLost) => isLost ? count : count + ID_BYTES, 0));
+  let end = 0;
+  lost.forEach((isLost, i) => {
+    if (isLost) return;
+    left.set(ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES), end);
+    end += ID_BYTES;
+  });
+  return left;
+}
+
+/** The name with the suffix; a long one is cut, so that a file system still takes it. */
+function damagedName(name: string): string {
+  const bytes = bytesOfByteString(name);
+  const room = MOST_NAME_BYTES - DAMAGED_SUFFIX.length;
+  return (bytes.length > room ? byteStringOf(bytes.subarray(0, room)) : name) + DAMAGED_SUFFIX;
+}
+
+/** A tree cannot hold two nodes of one name: later ones get a number. */
+export function withDistinctNames(nodes: readonly Node[]): Node[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    let name = node.name;
+    for (let number = 2; taken.has(name); number++) name = `${node.name}.${number}`;
+    taken.add(name);
+    return name === node.name ? node : { ...node, name };
+  });
+}

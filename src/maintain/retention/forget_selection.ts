@@ -1,0 +1,137 @@
+/** Which backups a retention run is about: filters of policies, the series of a rotation, backups by their names. */
+import { IntegrityError, UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { healthsOf } from "../../backup/health.ts";
+import { parseSelector, selectDespiteDamage, type SelectorPick } from "../../backup/naming/selector.ts";
+import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import { timestampOffsetMinutes, timestampToNanoseconds } from "../../format/time.ts";
+import type { Health } from "../../policy/good_backup.ts";
+import { hasTags, type KeepRules } from "../../policy/retention/retention.ts";
+import type { GroupWord, PlannedBackup } from "../../policy/retention/retention_plan.ts";
+import type { Rotation } from "../../policy/retention/retention_rotation.ts";
+import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
+
+/** Which backups a policy is about; what is absent does not matter. */
+export interface RetentionFilter {
+  /** One of these. */
+  readonly hosts?: readonly string[];
+  /** One of these series, or one below it. */
+  readonly series?: readonly string[];
+  /** All of these, as restic has it. */
+  readonly paths?: readonly string[];
+  /** All tags of one of these lists; the list `[""]` means backups without tags. */
+  readonly tags?: readonly (readonly string[])[];
+}
+
+/** What is asked for. */
+export type RetentionRequest =
+  | {
+    readonly kind: "policy";
+    readonly rules: KeepRules;
+    readonly filter: RetentionFilter;
+    /** restic's host and paths where it is absent. */
+    readonly groupBy?: readonly GroupWord[];
+  }
+  | {
+    readonly kind: "rotation";
+    readonly series: string;
+    readonly hosts?: readonly string[];
+    readonly rotation: Rotation;
+  }
+  /** Exactly these, by `SERIES@SELECTOR` or `@ID`. */
+  | { readonly kind: "backups"; readonly selectors: readonly string[] };
+
+/** A backup in a plan. */
+export interface RetentionBackup extends PlannedBackup {
+  readonly backup: Backup;
+}
+
+/** Backups as retention sees them, in the same order. */
+export function candidatesOf(backups: readonly Backup[]): RetentionBackup[] {
+  const healths = healthsOf(backups);
+  return backups.map((backup) => candidateOf(backup, healths.get(backup)!));
+}
+
+function candidateOf(backup: Backup, health: Health): RetentionBackup {
+  const { snapshot, snapshotId, series, host, info } = backup;
+  return {
+    id: snapshotId,
+    time: { nanoseconds: timestampToNanoseconds(snapshot.time), offsetMinutes: timestampOffsetMinutes(snapshot.time) },
+    tags: snapshot.tags,
+    runType: info?.runType ?? null,
+    series,
+    host,
+    paths: snapshot.paths,
+    health,
+    shrunk: info?.shrunk ?? false,
+    backup,
+  };
+}
+
+/**
+ * The backups that a request is about, among all that can be read. Throws `UsageError` where it names one that is not
+ * there, and `IntegrityError` where what it names may be a snapshot that cannot be read.
+ */
+export function selectedBy(
+  request: RetentionRequest,
+  all: readonly RetentionBackup[],
+  damaged: readonly DamagedSnapshot[],
+): RetentionBackup[] {
+  switch (request.kind) {
+    case "policy": {
+      if (damaged.length === 0) refuseUnknown(all, request.filter);
+      return all.filter((candidate) => fits(candidate, request.filter));
+    }
+    case "rotation": {
+      const { series, hosts } = request;
+      const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
+      if (fitting.length === 0) {
+        refuseUnknown(all, { series: [series], ...hosts && { hosts } });
+        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows what there is`);
+      }
+      return fitting;
+    }
+    case "backups":
+      return namedBy(request.selectors, all, damaged);
+  }
+}
+
+/** A name that no backup has would quietly leave everything as it is, night after night. */
+function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFilter, "series" | "hosts">): void {
+  const problem = unknownName(all, filter);
+  if (problem !== null) throw new UsageError(problem);
+}
+
+function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
+  return (filter.hosts === undefined || filter.hosts.includes(host)) &&
+    (filter.series === undefined || filter.series.some((name) => isOrLiesBelow(series, name))) &&
+    (filter.paths ?? []).every((path) => paths.includes(path)) &&
+    (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
+}
+
+function namedBy(
+  selectors: readonly string[],
+  all: readonly RetentionBackup[],
+  damaged: readonly DamagedSnapshot[],
+): RetentionBackup[] {
+  const backups = all.map(({ backup }) => backup);
+  const named = new Set(selectors.map((text) => {
+    const selector = parseSelector(text);
+    refuseDamaged(selector.pick, damaged);
+    return selectDespiteDamage(backups, damaged, { selector, text });
+  }));
+  return all.filter(({ backup }) => named.has(backup));
+}
+
+function refuseDamaged(pick: SelectorPick, damaged: readonly DamagedSnapshot[]): void {
+  if (pick.kind !== "id") return;
+  const found = damaged.find(({ id }) => id.startsWith(pick.prefix));
+  if (found === undefined) return;
+  throw new IntegrityError(
+    `Snapshot ${shortId(found.id)} cannot be read, so nobody can tell what would be lost: ${
+      damageWithAdvice(found).message
+    }`,
+    { cause: found.error },
+  );
+}

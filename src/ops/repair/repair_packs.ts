@@ -1,0 +1,309 @@
+/**
+ * Repair packs: the blobs of damaged packs that are still whole go to new packs, then the damaged ones go.
+ *
+ * First the new packs and their index are durable, then the index files no longer list the damaged packs, which the store
+ * has to confirm, then these are removed. So whatever stops a repair, every blob that could be read before can be read
+ * afterwards.
+ */
+import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
+import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
+import type { PackedBlob } from "../../format/blob.ts";
+import { BlobIndex, PLACE_UNKNOWN } from "../../repository/index/blob_index.ts";
+import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
+import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
+import { checkPacks } from "../../maintain/check/check_packs.ts";
+import { confirmListed } from "../../repository/confirm_listing.ts";
+import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
+import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { PackWriter } from "../../repository/pack/pack_writer.ts";
+import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
+import { confirmWhole, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { LostBlobs } from "../../maintain/repair/lost_blobs.ts";
+import {
+  joinRemains,
+  type PackRemains,
+  plaintextOf,
+  salvagePack,
+  type WholeBlob,
+} from "../../maintain/repair/salvage_pack.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+import type { ListedFile } from "../../store/store.ts";
+import type { RepositoryAccess, World } from "../access.ts";
+import { packBytesFor } from "../../backup/buffers.ts";
+import { checkPackData } from "../../maintain/check/check_data.ts";
+import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair_session.ts";
+
+/** Options of `repairPacks`. */
+export interface RepairPacksOptions extends RepairOptions {
+  /** Ids of packs, or their beginnings; none: all packs are read, and those that are damaged are meant. */
+  readonly packs: readonly string[];
+}
+
+/** What became of one pack. */
+export interface RepairedPack {
+  readonly id: PackId;
+  /**
+   * `sound`: there was nothing to repair, and nothing was done; `missing`: only the index knew it, which forgets it;
+   * `unreadable`: the store does not give it, so everything about it stays as it is.
+   */
+  readonly state: "repaired" | "sound" | "missing" | "unreadable";
+  /** Why it cannot be read; null where it can, or is missing. */
+  readonly reason: string | null;
+  /** Blobs that were whole, and those that were not. */
+  readonly blobsSaved: number;
+  readonly blobsLost: number;
+}
+
+/** What was repaired, or would be. */
+export interface PackRepair {
+  /** In the order of their ids. */
+  readonly packs: readonly RepairedPack[];
+  /** Blobs of these packs that no other pack holds either. */
+  readonly lost: LostBlobs;
+  /** New packs; a dry run writes none. */
+  readonly packsWritten: number;
+}
+
+/**
+ * Saves what is whole in damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` where an index
+ * file cannot be read (then the index has to be repaired first), `StoreError` where the store then lists other index files
+ * than it has to, what opening and locking throw, and the signal's reason.
+ */
+export function repairPacks(access: RepositoryAccess, world: World, options: RepairPacksOptions): Promise<PackRepair> {
+  return withRepairSession(access, world, options, (session) => new PacksRepair(session, world, options).perform());
+}
+
+/** One repair of packs in an open, locked repository. */
+class PacksRepair {
+  readonly #repository: Repository;
+  readonly #confirmHeld: RepairSession["confirmHeld"];
+  readonly #world: World;
+  readonly #options: RepairPacksOptions;
+  readonly #findings = new Findings();
+  readonly #suspects = new SuspectPacks();
+  /** What the index files say of the packs to be repaired, and which files those are. */
+  readonly #described = new Map<PackId, PackedBlob[]>();
+  readonly #listedIn = new Map<PackId, Set<IndexId>>();
+  /** All index files that there were. */
+  readonly #indexFiles = new Set<IndexId>();
+  /** Packs that the store does not list. */
+  #missing: ReadonlySet<PackId> = new Set();
+  /** Blobs that other packs hold, as far as is known. */
+  readonly #elsewhere = new BlobIndex({ dataPlaces: false });
+  /** Blobs that were saved: all that are whole, since what is held elsewhere may be damaged there. */
+  readonly #saved = new BlobIndex({ dataPlaces: false });
+  /** Blobs of the repaired packs that are not whole there. */
+  readonly #lost = new LostBlobs();
+
+  constructor({ repository, confirmHeld }: RepairSession, world: World, options: RepairPacksOptions) {
+    this.#repository = repository;
+    this.#confirmHeld = confirmHeld;
+    this.#world = world;
+    this.#options = options;
+  }
+
+  async perform(): Promise<PackRepair> {
+    const targets = await this.#findTargets();
+    if (targets.size === 0) return { packs: [], lost: this.#lost, packsWritten: 0 };
+    await this.#readIndex(targets);
+    const { clock, randomBytes } = this.#world;
+    const { signal, dryRun } = this.#options;
+    const writer = new PackWriter({
+      repository: this.#repository,
+      index: this.#saved,
+      clock,
+      randomBytes,
+      packBytes: packBytesFor(this.#world, this.#repository.store.uploads),
+      confirmHeld: this.#confirmHeld,
+      signal,
+    });
+    try {
+      const packs: RepairedPack[] = [];
+      for (const id of targets) {
+        packs.push(await this.#repairPack(id, writer));
+        this.#progress("packs", packs.length, targets.size);
+      }
+      if (!dryRun) {
+        await writer.finish();
+        const going = packs.filter(({ state }) => state === "repaired" || state === "missing");
+        if (going.length > 0) await this.#replace(going, writer.indexes);
+      }
+      return { packs, lost: this.#trulyLost(), packsWritten: dryRun ? 0 : writer.totals.packs };
+    } catch (error) {
+      // Why the repair failed is what has to be told; what is durable of it is indexed for the next one.
+      await writer.abandon().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** The packs to be repaired, sorted. */
+  async #findTargets(): Promise<Set<PackId>> {
+    const { packs } = await checkIndex(this.#context("index"));
+    const unreadable = this.#findings.errors.find(({ kind }) => kind === "index");
+    if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
+    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), packs);
+    this.#missing = missing;
+    const { packs: named } = this.#options;
+    if (named.length > 0) {
+      const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
+      return new Set(named.map((text) => packNamed(text, known)).sort());
+    }
+    const world = this.#world;
+    await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
+    const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
+    return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
+  }
+
+  /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
+  async #damagedBesides(unindexed: readonly ListedFile[]): Promise<PackId[]> {
+    const damaged: PackId[] = [];
+    for (const { name, size } of unindexed) {
+      const id = asId<PackId>(name);
+      const { signal } = this.#options;
+      signal.throwIfAborted();
+      if (await isSound(() => readPackHeader(this.#repository, { id, bytes: size }, signal)) === false) continue;
+      if (await isSound(() => confirmWhole(this.#repository, { id, bytes: size }, signal)) === false) damaged.push(id);
+    }
+    return damaged;
+  }
+
+  /** Sorts what the index files say into what is to be repaired and what is whole elsewhere. */
+  async #readIndex(targets: ReadonlySet<PackId>): Promise<void> {
+    const { files } = this.#repository;
+    const { signal } = this.#options;
+    const inDoubt = new Set(this.#findings.errors.map(({ id }) => id));
+    for await (const { name } of files.list("index", { signal })) {
+      const file = asId<IndexId>(name);
+      this.#indexFiles.add(file);
+      for (const [id, blobs] of packsOfIndex(await files.load("index", file, { signal }), `index ${file}`)) {
+        if (targets.has(id)) {
+          this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
+          this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
+        } else if (!inDoubt.has(id)) {
+          for (const blob of blobs) this.#elsewhere.add(blob.type, PLACE_UNKNOWN, blob.id);
+        }
+      }
+    }
+  }
+
+  async #repairPack(id: PackId, writer: PackWriter): Promise<RepairedPack> {
+    this.#options.signal.throwIfAborted();
+    const described = this.#described.get(id) ?? [];
+    let remains: PackRemains;
+    try {
+      remains = await this.#readRemains(id, described);
+    } catch (error) {
+      if (error instanceof NotFoundError && this.#missing.has(id)) {
+        for (const blob of described) this.#lost.add(blob, id);
+        return { id, state: "missing", reason: null, blobsSaved: 0, blobsLost: described.length };
+      }
+      const { message: reason } = await failureOfFile(this.#repository.store, error, this.#options.signal);
+      this.#holdElsewhere(described);
+      return { id, state: "unreadable", reason, blobsSaved: 0, blobsLost: 0 };
+    }
+    const { isSound, whole, lost } = remains;
+    if (isSound) this.#holdElsewhere(whole);
+    else await this.#save(whole, writer);
+    for (const blob of lost) this.#lost.add(blob, id);
+    const state = isSound ? "sound" : "repaired";
+    return { id, state, reason: null, blobsSaved: whole.length, blobsLost: lost.length };
+  }
+
+  /** What seems damaged is read once more before it counts as lost: it may have been damaged on its way. */
+  async #readRemains(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
+    const first = await this.#readOnce(id, described);
+    if (first.isSound) return first;
+    const second = await this.#readOnce(id, described);
+    return second.isSound ? second : joinRemains(first, second);
+  }
+
+  async #readOnce(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
+    const { store, sealer } = this.#repository;
+    const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal: this.#options.signal });
+    return salvagePack({ id, bytes, described }, sealer);
+  }
+
+  #holdElsewhere(blobs: readonly PackedBlob[]): void {
+    for (const { type, id } of blobs) this.#elsewhere.add(type, PLACE_UNKNOWN, id);
+  }
+
+  async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
+    for (const blob of blobs) {
+      const { type, id, sealed, uncompressedLength } = blob;
+      if (this.#options.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
+      else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
+      else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
+    }
+  }
+
+  /**
+   * Takes the packs out of the index files, then those that were read out of the store. One that the store did not find
+   * stays: if it turns up again, nothing of it is lost.
+   */
+  async #replace(packs: readonly RepairedPack[], indexesOfSaved: readonly IndexId[]): Promise<void> {
+    const { signal } = this.#options;
+    const repository = this.#repository;
+    const gone = new Set(packs.map(({ id }) => id));
+    const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
+    const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
+    const writer = new IndexFileWriter(repository.files, { signal, confirmHeld: this.#confirmHeld });
+    await exchangeIndexFiles(repository, exchange, {
+      writer,
+      confirmHeld: this.#confirmHeld,
+      signal,
+      onProgress: (done, total) => this.#progress("write", done, total),
+    });
+    const names = this.#indexFiles.difference(new Set(readable)).union(new Set([...writer.written, ...indexesOfSaved]));
+    const tools = { files: repository.files, clock: this.#world.clock, signal };
+    await confirmListed(tools, { kind: "index", names }, "no pack was removed");
+    for (const { id: name, state } of packs) {
+      if (state !== "repaired") continue;
+      signal.throwIfAborted();
+      await this.#confirmHeld();
+      await repository.store.remove({ kind: "pack", name }, { signal });
+    }
+  }
+
+  #trulyLost(): LostBlobs {
+    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((index) => index.has(type, id)));
+  }
+
+  #progress(phase: RepairProgress["phase"], done: number, total: number): void {
+    this.#options.onProgress?.({ phase, done, total });
+  }
+
+  #context(phase: RepairProgress["phase"]): CheckContext {
+    return {
+      repository: this.#repository,
+      findings: this.#findings,
+      suspects: this.#suspects,
+      signal: this.#options.signal,
+      onProgress: (done, total) => this.#progress(phase, done, total),
+    };
+  }
+}
+
+/** Whether reading finds no damage; null where the store does not give it, which says nothing. */
+async function isSound(read: () => Promise<unknown>): Promise<boolean | null> {
+  try {
+    await read();
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    if (error instanceof StoreError) return null;
+    throw error;
+  }
+}
+
+function packNamed(text: string, known: ReadonlySet<PackId>): PackId {
+  if (!/^[0-9a-f]{4,64}$/.test(text)) {
+    throw new UsageError(`Not the id of a pack: "${text}": "agent check" names packs by 64 hex digits`);
+  }
+  const fitting = isId(text) && known.has(asId<PackId>(text))
+    ? [asId<PackId>(text)]
+    : [...known].filter((id) => id.startsWith(text));
+  if (fitting.length === 1) return fitting[0]!;
+  const count = fitting.length === 0 ? "There is no pack" : `There are ${fitting.length} packs`;
+  throw new UsageError(`${count} "${text}": "agent check" names the damaged ones in full`);
+}

@@ -1,0 +1,325 @@
+/**
+ * Repair snapshots: tells what damaged backups have lost, and makes snapshots of what is left of them.
+ *
+ * What is left of a backup is no backup: it must never be restored by somebody who takes it for one. So its snapshot has no
+ * manifest, belongs to the series `damaged/SERIES` and has the tag `damaged`; files that are not whole have other names;
+ * and a text in its root says what is lost. The damaged snapshot itself stays unless it is to be forgotten.
+ */
+import { sidecarPath } from "../../format/manifest/series.ts";
+import { IntegrityError, NotFoundError, StoreError } from "../../base/errors.ts";
+import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
+import { type Backup, backupOf } from "../../backup/backup.ts";
+import { saveTree } from "../../backup/commit.ts";
+import { blobIdOf } from "../../backup/content_list.ts";
+import { withRewritten } from "../../backup/rewritten.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { sha256 } from "../../crypto/digest.ts";
+import type { Snapshot } from "../../format/snapshot.ts";
+import type { Rfc3339 } from "../../format/time.ts";
+import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
+import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
+import { checkPacks } from "../../maintain/check/check_packs.ts";
+import { PackWriter } from "../../repository/pack/pack_writer.ts";
+import { type RepairedNodes, TreeRepair } from "../../maintain/repair/tree_repair.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { saveSnapshotUnderLock } from "../../repository/lock/save_under_lock.ts";
+import { loadSnapshot, loadSnapshots, type SnapshotList } from "../../repository/snapshots.ts";
+import { failureOfFile } from "../../repository/unreadable.ts";
+import type { RepositoryAccess, World } from "../access.ts";
+import { packBytesFor } from "../../backup/buffers.ts";
+import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair_session.ts";
+import { type Loss, lossesOf, ToldLosses } from "../../maintain/repair/backup_losses.ts";
+import {
+  damagedSeries,
+  isSameRest,
+  saveRoot,
+  snapshotOfRest,
+  type TreeStore,
+} from "../../maintain/repair/remaining_snapshot.ts";
+
+/** Options of `repairSnapshots`. */
+export interface RepairSnapshotsOptions extends RepairOptions {
+  /** Which backups, as selectors; none: all. */
+  readonly backups: readonly string[];
+  /** Remove the damaged snapshots once what is left of them has its own. */
+  readonly forget: boolean;
+}
+
+/** A backup of which something is lost. */
+export interface DamagedBackup {
+  readonly series: string;
+  readonly id: ManifestId | SnapshotId;
+  readonly snapshotId: SnapshotId;
+  readonly host: string;
+  readonly started: Rfc3339;
+  /** What is lost; none where not even the root of its tree is left. */
+  readonly losses: readonly Loss[];
+  /** How many more files and directories are damaged than `losses` are made of. */
+  readonly moreLosses: number;
+  /** The series and snapshot of what is left; null where nothing is. In a dry run the snapshot is not made: its id is null. */
+  readonly left: { readonly series: string; readonly snapshotId: SnapshotId | null } | null;
+  /** Whether the damaged snapshot is removed. */
+  readonly isForgotten: boolean;
+}
+
+/** What was found and repaired, or would be. */
+export interface SnapshotRepair {
+  /** How many backups were looked at. */
+  readonly backups: number;
+  /** Oldest first. */
+  readonly damaged: readonly DamagedBackup[];
+  /** Snapshots that cannot be read at all, and stay: nothing can be done about them. */
+  readonly unreadable: readonly SnapshotId[];
+  /** Such snapshots that were removed, or would be. */
+  readonly unreadableForgotten: readonly SnapshotId[];
+}
+
+/**
+ * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
+ * counts what lies in missing or cut packs as lost), `StoreError` where the store contradicts itself about what is lost,
+ * what `selectDespiteDamage` throws, what opening and locking throw, and the signal's reason.
+ */
+export function repairSnapshots(
+  access: RepositoryAccess,
+  world: World,
+  options: RepairSnapshotsOptions,
+): Promise<SnapshotRepair> {
+  return withRepairSession(access, world, options, (session) => new SnapshotsRepair(session, world, options).perform());
+}
+
+/** A damaged backup while it is repaired. */
+interface Casualty {
+  readonly backup: Backup;
+  readonly losses: readonly Loss[];
+  readonly moreLosses: number;
+  /** How many files and directories are damaged; null where not even the root is left. */
+  readonly damageCount: number | null;
+  /** The snapshot of what is left; null where nothing is. */
+  readonly snapshot: Snapshot | null;
+}
+
+/** One repair of snapshots in an open, locked repository. */
+class SnapshotsRepair {
+  readonly #session: RepairSession;
+  readonly #world: World;
+  readonly #options: RepairSnapshotsOptions;
+  readonly #told = new ToldLosses();
+  #findings = new Findings();
+  #suspects = new SuspectPacks();
+  #unindexedPacks = 0;
+
+  constructor(session: RepairSession, world: World, options: RepairSnapshotsOptions) {
+    this.#session = session;
+    this.#world = world;
+    this.#options = options;
+  }
+
+  async perform(): Promise<SnapshotRepair> {
+    const { forget, dryRun, signal } = this.#options;
+    const list = await loadSnapshots(this.#session.repository.files, signal);
+    const { chosen, casualties } = await this.#findCasualties(list);
+    if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
+    const damaged: DamagedBackup[] = [];
+    for (const casualty of casualties) damaged.push(await this.#conclude(casualty, list));
+    const unreadable = new Set(list.damaged.map(({ id }) => id).sort());
+    const unreadableForgotten = await this.#forgetUnreadable(unreadable);
+    return {
+      backups: chosen,
+      damaged,
+      unreadable: [...unreadable.difference(unreadableForgotten)],
+      unreadableForgotten: [...unreadableForgotten],
+    };
+  }
+
+  /** Where all backups are meant to be repaired, removes those snapshots of which nobody can tell whose they were. */
+  async #forgetUnreadable(unreadable: ReadonlySet<SnapshotId>): Promise<Set<SnapshotId>> {
+    const { forget, dryRun, backups, signal } = this.#options;
+    const { repository: { files }, confirmHeld } = this.#session;
+    const forgotten = new Set<SnapshotId>();
+    if (!forget || backups.length > 0) return forgotten;
+    for (const id of unreadable) {
+      if (!await this.#isDamagedForCertain(id)) continue;
+      forgotten.add(id);
+      if (dryRun) continue;
+      await confirmHeld();
+      await files.remove("snapshot", id, { signal });
+    }
+    return forgotten;
+  }
+
+  /** Read anew: what the store does not give, or gives whole this time, is not to be removed. */
+  async #isDamagedForCertain(id: SnapshotId): Promise<boolean> {
+    try {
+      await loadSnapshot(this.#session.repository.files, id, this.#options.signal);
+      return false;
+    } catch (error) {
+      if (error instanceof IntegrityError) return true;
+      if (error instanceof NotFoundError) return false;
+      await failureOfFile(this.#session.repository.store, error, this.#options.signal);
+      return false;
+    }
+  }
+
+  /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
+  async #findCasualties(list: SnapshotList): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
+    const { repository } = this.#session;
+    const indexed = { ...repository, index: await this.#checkedIndex() };
+    const chosen = await this.#choose(list, indexed);
+    const store = this.#treeStore(indexed);
+    try {
+      const casualties = await this.#examineAll(indexed, chosen, store);
+      if (casualties.length > 0) this.#refuseToForgetTooMuch();
+      await store.finish();
+      return { chosen: chosen.length, casualties };
+    } catch (error) {
+      // Why the repair failed is what has to be told; what is durable of it is indexed, and waste for the next prune.
+      await store.abandon().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** What is forgotten is gone for good, and an answer of the store may be wrong once: everything is read from anew. */
+  async #examineAgain(casualties: readonly Casualty[]): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    const repository = { ...this.#session.repository, index: await this.#checkedIndex() };
+    this.#refuseToForgetTooMuch();
+    const saveTree = (tree: Uint8Array) => Promise.resolve(blobIdOf(sha256(tree)));
+    const repair = new TreeRepair({ repository, suspects: this.#suspects, saveTree, signal });
+    for (const [position, { backup, damageCount }] of casualties.entries()) {
+      const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
+      if (countDamage(repaired) !== damageCount) throw contradiction(backup);
+      onProgress?.({ phase: "backups", done: position + 1, total: casualties.length });
+    }
+  }
+
+  /** What no index lists is not lost as long as it may lie in a pack that no index lists either. */
+  #refuseToForgetTooMuch(): void {
+    const { forget, dryRun } = this.#options;
+    if (!forget || dryRun || this.#unindexedPacks === 0) return;
+    throw new IntegrityError(
+      `Refusing to forget damaged backups while no index lists ${this.#unindexedPacks} packs, which may hold what they lack; ` +
+        'run "agent repair index" first, and remove packs whose headers cannot be read',
+    );
+  }
+
+  async #checkedIndex() {
+    this.#findings = new Findings();
+    this.#suspects = new SuspectPacks();
+    const { index, packs } = await checkIndex(this.#context("index"));
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unindexed.length;
+    const [first] = this.#findings.errors;
+    if (first === undefined || this.#options.dryRun) return index;
+    const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
+    throw new IntegrityError(
+      `${first.text}; run ${repairs.join(", then ")} first, so that no more is given up than is lost`,
+    );
+  }
+
+  async #choose({ snapshots, damaged }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
+    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
+    const { backups: wanted } = this.#options;
+    if (wanted.length === 0) return backups;
+    const chosen = new Set(
+      wanted.map((text) => selectDespiteDamage(backups, damaged, { selector: parseSelector(text), text })),
+    );
+    return backups.filter((backup) => chosen.has(backup));
+  }
+
+  /** Where repaired trees go; a dry run only names them. */
+  #treeStore(indexed: IndexedRepository): TreeStore {
+    const { signal, dryRun } = this.#options;
+    if (dryRun) {
+      return {
+        saveTree: (tree) => Promise.resolve(blobIdOf(sha256(tree))),
+        saveData: (bytes) => Promise.resolve(sha256(bytes)),
+        finish: () => Promise.resolve(),
+        abandon: () => Promise.resolve(),
+      };
+    }
+    const { clock, randomBytes } = this.#world;
+    const { confirmHeld } = this.#session;
+    const { index } = indexed;
+    const packBytes = packBytesFor(this.#world, indexed.store.uploads);
+    const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, packBytes, signal, confirmHeld });
+    return {
+      saveTree: (tree) => saveTree(writer, tree),
+      saveData: (bytes) => writer.addPlaintext("data", bytes),
+      finish: () => writer.finish(),
+      abandon: () => writer.abandon(),
+    };
+  }
+
+  async #examineAll(indexed: IndexedRepository, backups: readonly Backup[], store: TreeStore): Promise<Casualty[]> {
+    const { signal, onProgress } = this.#options;
+    const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
+    const casualties: Casualty[] = [];
+    for (const [position, backup] of backups.entries()) {
+      const casualty = await this.#examine(indexed, backup, repair, store);
+      if (casualty !== null) casualties.push(casualty);
+      onProgress?.({ phase: "backups", done: position + 1, total: backups.length });
+    }
+    return casualties;
+  }
+
+  /** What a backup has lost, with the trees of what is left already stored; null where it is whole. */
+  async #examine(
+    indexed: IndexedRepository,
+    backup: Backup,
+    repair: TreeRepair,
+    store: TreeStore,
+  ): Promise<Casualty | null> {
+    const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
+    const damageCount = countDamage(repaired);
+    if (repaired === null) return { backup, losses: [], moreLosses: 0, damageCount, snapshot: null };
+    const { listed, more } = repaired.damage;
+    if (listed.length === 0) return null;
+    const all = await lossesOf(indexed, backup, listed);
+    const tree = await saveRoot(backup, repaired, all, store);
+    const losses = this.#told.take(all);
+    const moreLosses = more + all.length - losses.length;
+    const snapshot = snapshotOfRest(backup, tree, this.#world.programVersion);
+    return { backup, losses, moreLosses, damageCount, snapshot };
+  }
+
+  /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
+  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
+    const { dryRun, forget, signal } = this.#options;
+    const { repository: { files }, confirmHeld } = this.#session;
+    const { series, id, snapshotId, host, started } = backup;
+    let leftId: SnapshotId | null = null;
+    if (snapshot !== null) {
+      leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
+      signal.throwIfAborted();
+      if (leftId === null && !dryRun) leftId = await saveSnapshotUnderLock(files, snapshot, { confirmHeld });
+    }
+    if (forget && !dryRun) {
+      signal.throwIfAborted();
+      await confirmHeld();
+      await files.remove("snapshot", snapshotId, { signal });
+    }
+    const left = snapshot === null ? null : { series: damagedSeries(series), snapshotId: leftId };
+    return { series, id, snapshotId, host, started, losses, moreLosses, left, isForgotten: forget };
+  }
+
+  #context(phase: RepairProgress["phase"]): CheckContext {
+    return {
+      repository: this.#session.repository,
+      findings: this.#findings,
+      suspects: this.#suspects,
+      signal: this.#options.signal,
+      onProgress: (done, total) => this.#options.onProgress?.({ phase, done, total }),
+    };
+  }
+}
+
+/** How many files and directories are damaged; null where not even the root is left. */
+function countDamage(repaired: RepairedNodes | null): number | null {
+  return repaired === null ? null : repaired.damage.listed.length + repaired.damage.more;
+}
+
+function contradiction({ series, snapshotId }: Backup): StoreError {
+  return new StoreError(
+    `Read twice, ${series}@${shortId(snapshotId)} had not lost the same both times: no backup was forgotten; ` +
+      "check the store and run it again",
+  );
+}

@@ -1,0 +1,27 @@
+/** What the earlier backups of a repository are to one that begins: its parent, and what its streams are compared with. */
+import type { Backup } from "../../backup/backup.ts";
+import { type ParentRequest, type PlannedParent, planParent } from "../../backup/chain/parent.ts";
+import { withRewritten } from "../../backup/rewritten.ts";
+import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { type MemoryRequest, StreamMemory } from "./stream_memory.ts";
+import { wholeIndex, type WholeIndexOptions } from "../../backup/whole_index.ts";
+
+/** What is looked for. */
+export type LookBackRequest = ParentRequest & MemoryRequest;
+
+/**
+ * Looks through all backups, oldest first. Where restic rewrote some of the series and host their manifests are read; the
+ * index for that is loaded once for both and let go.
+ */
+export async function lookBack(
+  repository: Repository,
+  earlier: readonly Backup[],
+  request: LookBackRequest,
+  options: WholeIndexOptions,
+): Promise<{ readonly planned: PlannedParent; readonly memory: StreamMemory }> {
+  const openIndex = wholeIndex(repository, options);
+  const planned = await planParent(earlier, request, openIndex);
+  const own = earlier.filter((backup) => haveSameSeriesAndHost(backup, request));
+  return { planned, memory: new StreamMemory(await withRewritten(own, openIndex), request) };
+}

@@ -1,0 +1,340 @@
+/**
+ * A session: one backup while it is written, any number of streams at a time, committed at once or not at all. A put has
+ * one stream in it, the storage interface as many as a program opens.
+ */
+import { invariant, SourceError, UsageError } from "../../base/errors.ts";
+import { parseRunType } from "../../base/run_type.ts";
+import { type Backup, backupOf } from "../../backup/backup.ts";
+import { blobsToConfirm, confirmParent, type ParentChoice } from "../../backup/chain/parent.ts";
+import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
+import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
+import type { OpenIndex } from "../../backup/rewritten.ts";
+import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
+import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
+import type { ChunkerParameters } from "../../chunker/parameters.ts";
+import type { CompressionLevel } from "../../codec/compression.ts";
+import { compareByteStrings } from "../../format/byte_string.ts";
+import type { JsonObject } from "../../format/json/json_text.ts";
+import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
+import {
+  DAMAGED_SERIES_PREFIX,
+  parseNewSeries,
+  type SeriesName,
+  type StreamPath,
+} from "../../format/manifest/series.ts";
+import { formatTimestamp } from "../../format/time.ts";
+import type { GuardChoice } from "../../guard/guard.ts";
+import type { StreamSummary } from "../../pipeline/calls.ts";
+import type { Feed } from "../../pipeline/feed.ts";
+import { sealStream } from "../../pipeline/seal_stream.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
+import type { MinOfParent } from "../../policy/shrinkage.ts";
+import type { BlobIndex } from "../../repository/index/blob_index.ts";
+import type { ConfirmHeld, HeldLock } from "../../repository/lock/held_lock.ts";
+import { PackWriter } from "../../repository/pack/pack_writer.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { loadSnapshots } from "../../repository/snapshots.ts";
+import type { World } from "../access.ts";
+import { packBytesFor } from "../../backup/buffers.ts";
+import { chunkerParameters, gearSecret } from "./cut_points.ts";
+import { lookBack } from "./look_back.ts";
+import { SessionChunks } from "./session_chunks.ts";
+import type { StreamMemory } from "./stream_memory.ts";
+import { indexPassingOver, passingOver, withWholeIndex } from "../../backup/whole_index.ts";
+
+/** What a backup is to be, whatever its streams are. */
+export interface BackupRequest {
+  readonly series: SeriesName;
+  readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
+  /** Mean size of chunks in bytes; without it the series goes on as it was. */
+  readonly chunkAverage: number | undefined;
+  readonly compression: CompressionLevel;
+  readonly tags: readonly string[];
+  readonly host: string;
+  /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
+  readonly runType: string | null;
+  /** When the backup counts as started; now, where it is not given. */
+  readonly time: Date | undefined;
+  /** What its level goes by; without rules it continues the newest backup. */
+  readonly levelRules?: LevelRules;
+  /**
+   * A stream below this share of the newest one before, in percent, is refused; `off`: their sizes are not compared. Not
+   * given: one below half is marked, and there is a warning.
+   */
+  readonly minOfParent?: MinOfParent;
+}
+
+/** How a backup is written. */
+export interface WriteOptions {
+  readonly signal: AbortSignal;
+  /** From which size on a pack is full, in bytes; restic's 16 MiB by default, or less where memory is short. */
+  readonly packBytes?: number;
+  /** How long the parts of a long content list get; `PART_LIMITS` by default. */
+  readonly partLimits?: PartLimits;
+}
+
+/** A backup that was committed, and what that took. */
+export interface WrittenBackup {
+  readonly backup: Backup;
+  readonly manifest: Manifest;
+  /** Why it has its level, and what was amiss with those it might have continued. */
+  readonly decision: LevelDecision;
+  /** What people should know of its streams, a line each. */
+  readonly notes: readonly string[];
+  /** What somebody should look at in its name and its streams, a line each; warnings of its level are in `decision`. */
+  readonly warnings: readonly string[];
+}
+
+/** One stream for a session. */
+export interface SessionStream {
+  /** No two streams of a session may have one path, and none may lie below another. */
+  readonly path: StreamPath;
+  readonly feed: Feed;
+  readonly guard: GuardChoice;
+  /** Whether somebody chose that guard, so that it may recognise less than in backups before. */
+  readonly isGuardMeant: boolean;
+  /** Asked after the last byte; throws why the stream must not be committed. */
+  readonly judge: (summary: StreamSummary) => void | Promise<void>;
+  /** Told whenever more of the stream is stored. */
+  readonly onStored?: () => void;
+}
+
+/** What is left of damaged backups goes there, and must never be mistaken for one. */
+function refuseReservedSeries(series: SeriesName): void {
+  if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
+  throw new UsageError(
+    `The series "${series}" is not free: below "damaged" lies what repairs leave of damaged backups; choose another name`,
+  );
+}
+
+/** A program may give any text. Rules pass over a type that nobody knows, and retention would keep it for ever. */
+function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
+  for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
+}
+
+/** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
+export interface SessionTools extends WriteOptions {
+  readonly repository: Repository;
+  readonly threads: PipelineThreads;
+  readonly world: World;
+  readonly lock: HeldLock;
+  readonly request: BackupRequest;
+}
+
+/**
+ * Runs `work` with a session. Where it throws, nothing is committed unless `commit` had resolved, and what is durable of
+ * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
+ */
+export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
+  const { repository, request, world, threads, signal } = tools;
+  const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
+  parseNewSeries(request.series); // A program may have only read it.
+  refuseReservedSeries(request.series);
+  refuseUnknownRunTypes(request);
+  const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
+  await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
+  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
+  // it is not kept.
+  const passing = passingOver(world, signal);
+  const openIndex = () => withWholeIndex(repository, passing);
+  const earlier = snapshots.map(backupOf);
+  const { levelRules = {}, ...whose } = request;
+  const parentRequest = {
+    ...whose,
+    rules: withoutEmptyRules(levelRules),
+    replaysChains: false, // Each stream restores from its own backup.
+    started: begun.at,
+    unreadable: damaged.map(({ id }) => id),
+  };
+  const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
+  // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
+  await tools.lock.confirmed;
+  const index = await indexPassingOver(repository, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
+  const choice = await confirmParent(planned, { ...repository, index });
+  const { clock, randomBytes } = world;
+  const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);
+  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
+  try {
+    return await work(new Session(tools, { begun, index, writer, choice, memory, earlier, openIndex }));
+  } catch (error) {
+    // The index only saves the next try some work; why this one failed is what has to be told.
+    await writer.abandon().catch(() => {});
+    throw error;
+  }
+}
+
+/** What was found or made when a session began. */
+interface SessionStart {
+  readonly begun: { readonly at: Date; readonly ms: number };
+  readonly index: BlobIndex;
+  readonly writer: PackWriter;
+  readonly choice: ParentChoice;
+  readonly memory: StreamMemory;
+  readonly earlier: readonly Backup[];
+  readonly openIndex: OpenIndex;
+}
+
+/** A stream that was stored, and what is told of it. */
+interface JudgedStream extends WrittenStream {
+  readonly file: ManifestFile;
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** One backup that is being written. */
+export class Session {
+  readonly #tools: SessionTools;
+  readonly #start: SessionStart;
+  readonly #parameters: ChunkerParameters;
+  readonly #gear: GearTable;
+  readonly #chunks: SessionChunks;
+  readonly #streams: JudgedStream[] = [];
+  #underWay = 0;
+  /** Whether a stream was not stored. */
+  #isBroken = false;
+  #isCommitting = false;
+
+  /** Made by `withSession`. */
+  constructor(tools: SessionTools, start: SessionStart) {
+    this.#tools = tools;
+    this.#start = start;
+    this.#parameters = chunkerParameters(tools.request.chunkAverage, start.choice.predecessor);
+    this.#gear = gearTable(gearSecret(tools.repository.keys));
+    this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
+  }
+
+  /** The backups there were at the start, oldest first; `openIndex` helps to read what restic rewrote. */
+  get earlier(): readonly Backup[] {
+    return this.#start.earlier;
+  }
+
+  get openIndex(): OpenIndex {
+    return this.#start.openIndex;
+  }
+
+  /** Plaintext bytes of the new chunks so far. */
+  get bytesAdded(): number {
+    return this.#chunks.counts.bytesAdded;
+  }
+
+  /** Bytes of the stream of this path in the newest backup before that tells of it; null where none does. */
+  sizeBefore(path: StreamPath): number | null {
+    return this.#start.memory.sizeBefore(path);
+  }
+
+  /**
+   * Stores a whole stream, beside others. Throws what its feed and `judge` throw, and `SourceError` where earlier backups
+   * speak against it; the backup must then be given up.
+   */
+  async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
+    invariant(!this.#isCommitting, "A stream began after the commit of its backup");
+    const { threads } = this.#tools;
+    const inspection = threads.inspect(guard);
+    this.#underWay++;
+    try {
+      const list = this.#chunks.newList(path.split("/").at(-1)!);
+      const chunker = new Chunker(this.#gear, this.#parameters);
+      const known = this.#start.index.dataBlobs;
+      for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
+        await this.#chunks.add(batch, list);
+        onStored?.();
+      }
+      const content = await this.#chunks.finish(list);
+      const summary = await inspection.finish();
+      await judge(summary);
+      const { notes, warnings, shrunk } = this.#start.memory.compare({ path, summary, isGuardMeant });
+      const { size, md5, sha256, verdict: { format, complete } } = summary;
+      const parts = "parts" in content ? { parts: content.parts.length } : {};
+      const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts, ...shrunk };
+      this.#streams.push({ path, size, content, file, notes: [...summary.verdict.notes, ...notes], warnings });
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    } finally {
+      this.#underWay--;
+      inspection.drop();
+    }
+  }
+
+  /**
+   * Commits all streams, each of which must have been stored by then. `confirm` is asked last of all, and throws why the
+   * backup must not be. Once only.
+   */
+  async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
+    const { repository, world, lock, signal } = this.#tools;
+    const { index, writer, choice } = this.#start;
+    signal.throwIfAborted();
+    invariant(!this.#isCommitting, "A backup was committed twice");
+    this.#isCommitting = true;
+    this.#assertWhole();
+    const streams = this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path));
+    const { backup, manifest } = await commitBackup({
+      repository,
+      writer,
+      index,
+      parent: choice.parent,
+      predecessor: choice.predecessor,
+      identity: world.identity,
+      programVersion: world.programVersion,
+      streams,
+      manifest: this.#manifest(streams.map(({ file }) => file)),
+      confirmHeld: (how) => lock.confirmHeld(how),
+      confirm: async () => {
+        await lock.confirmed;
+        await confirm();
+        await lock.confirmHeld();
+        this.#assertWhole();
+        signal.throwIfAborted();
+      },
+    });
+    const { decision } = choice;
+    const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
+    const warnings = [...similar === undefined ? [] : [similar], ...streams.flatMap((stream) => stream.warnings)];
+    return { backup, manifest, decision, notes: notesOf(streams), warnings };
+  }
+
+  #assertWhole(): void {
+    invariant(this.#underWay === 0, "A backup was to be committed while a stream of it was being stored");
+    invariant(!this.#isBroken, "A backup was to be committed though a stream of it was not stored");
+  }
+
+  #manifest(files: readonly ManifestFile[]): Manifest {
+    const { request, world } = this.#tools;
+    const { begun, choice: { parent } } = this.#start;
+    const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
+    const bytesRead = files.reduce((sum, { size }) => sum + size, 0);
+    return {
+      format: MANIFEST_FORMAT,
+      series: request.series,
+      host: request.host,
+      started: formatTimestamp(begun.at),
+      finished: formatTimestamp(new Date(begun.at.getTime() + seconds * 1000)),
+      runType: request.runType,
+      level: parent?.info ? parent.info.level + 1 : 0,
+      parent: parent?.info?.manifest ?? null,
+      base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
+      engine: request.engine,
+      files,
+      chunker: this.#parameters,
+      source: {},
+      // What is stored is counted when all of it is.
+      stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
+      tags: request.tags,
+    };
+  }
+}
+
+/** The notes on all streams; where there are several each one names its stream. */
+function notesOf(streams: readonly JudgedStream[]): string[] {
+  return streams.flatMap(({ path, notes }) => notes.map((note) => streams.length === 1 ? note : `${path}: ${note}`));
+}
+
+/** Throws `SourceError` where a guard found that a stream is not whole; `what` names it. */
+export function refuseIncomplete(what: string, { verdict }: StreamSummary): void {
+  if (verdict.complete !== false) return;
+  const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;
+  const reason = `the ${stream} is not whole: ${verdict.reason}`;
+  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed; see what its program said`);
+}

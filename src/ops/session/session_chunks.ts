@@ -1,0 +1,97 @@
+/** Where the streams of one session meet: their sealed chunks go into the same packs, one batch at a time. */
+import { Turn } from "../../base/concurrency.ts";
+import { ID_BYTES } from "../../base/id.ts";
+import { freeBuffer } from "../../base/bytes.ts";
+import { saveTree } from "../../backup/commit.ts";
+import { ContentListWriter, type PartLimits, type StreamContent } from "../../backup/content_list.ts";
+import type { SealedBatch } from "../../pipeline/calls.ts";
+import type { PackWriter } from "../../repository/pack/pack_writer.ts";
+import { SharedPartLimits } from "./session_limits.ts";
+
+/** What was counted while streams were stored, in bytes and blobs, as in the stats of a manifest. */
+export interface ChunkCounts {
+  readonly bytesAdded: number;
+  readonly blobsNew: number;
+  readonly blobsReused: number;
+}
+
+/**
+ * A stream with more chunks is stored in parts once the lists of the others have come to what one tree should hold: the
+ * trees of its own that this takes are then the smaller cost.
+ */
+const FEW_CHUNKS = 100;
+
+/** Stores the chunks of all streams of a session and counts them. */
+export class SessionChunks {
+  readonly #writer: PackWriter;
+  readonly #limits: PartLimits;
+  readonly #sharedLimits: SharedPartLimits;
+  readonly #counts = { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
+  /** One at a time, so that no more than one full pack waits to be written, however many streams there are. */
+  readonly #turn = new Turn();
+  /** How many more chunks may be listed in the tree of the series, and in memory until then. */
+  #listable: number;
+
+  constructor(writer: PackWriter, limits: PartLimits) {
+    this.#writer = writer;
+    this.#limits = limits;
+    this.#sharedLimits = new SharedPartLimits(limits);
+    this.#listable = limits.single;
+  }
+
+  /** What was stored so far. */
+  get counts(): ChunkCounts {
+    return { ...this.#counts };
+  }
+
+  /** A content list for a stream whose file has this name. */
+  newList(fileName: string): ContentListWriter {
+    this.#sharedLimits.countLists(1);
+    return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#sharedLimits);
+  }
+
+  /** Stores what is new of a batch and appends all of it to the list of its stream. Owns: the batch is of no use then. */
+  async add(batch: SealedBatch, list: ContentListWriter): Promise<void> {
+    await this.#turn.take(async () => {
+      const heldBefore = list.heldChunks;
+      await this.#add(batch, list);
+      this.#sharedLimits.countHeld(list.heldChunks - heldBefore);
+    });
+    freeBuffer(batch.sealed);
+  }
+
+  /** The list of a stream that has ended. */
+  async finish(list: ContentListWriter): Promise<StreamContent> {
+    return await this.#turn.take(async () => {
+      this.#sharedLimits.countHeld(-list.heldChunks);
+      const content = await list.finish(Math.max(this.#listable, Math.min(FEW_CHUNKS, this.#limits.single)));
+      if ("content" in content) this.#listable -= content.chunks;
+      this.#sharedLimits.countLists(-1);
+      return content;
+    });
+  }
+
+  async #add({ ids, lengths, sealedLengths, compressed, sealed }: SealedBatch, list: ContentListWriter): Promise<void> {
+    const counts = this.#counts;
+    for (let i = 0, offset = 0; i < lengths.length; i++) {
+      const length = lengths[i]!;
+      const sealedLength = sealedLengths[i]!;
+      let isNew = false;
+      if (sealedLength > 0) {
+        const added = this.#writer.addData({
+          id: ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
+          sealed: sealed.subarray(offset, offset + sealedLength),
+          uncompressedLength: compressed[i] ? length : 0,
+        });
+        isNew = typeof added === "boolean" ? added : await added;
+        offset += sealedLength;
+      }
+      if (isNew) {
+        counts.blobsNew++;
+        counts.bytesAdded += length;
+      } else counts.blobsReused++;
+      const written = list.add(ids, i * ID_BYTES, length);
+      if (written) await written;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** Backups by name, for the storage interface. */
+import { ExistsError } from "../../base/errors.ts";
+import { type Backup, backupOf } from "../../backup/backup.ts";
+import { nameOf } from "../../backup/naming/backup_name.ts";
+import { type OpenIndex, withRewritten } from "../../backup/rewritten.ts";
+import { compareByteStrings } from "../../format/byte_string.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { type DamagedSnapshot, loadSnapshots } from "../../repository/snapshots.ts";
+import { wholeIndex } from "../../backup/whole_index.ts";
+
+/** A backup and the name it is listed under. */
+export interface NamedBackup {
+  readonly name: string;
+  readonly backup: Backup;
+}
+
+/** The backups of exactly this series by name, and the snapshots that cannot be read, whose series nobody knows. */
+export async function loadNamed(
+  repository: Repository,
+  series: string,
+  signal?: AbortSignal,
+): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
+  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  return { named: await namedOf(snapshots.map(backupOf), series, wholeIndex(repository, { signal })), damaged };
+}
+
+/** Those of a series among all backups, sorted by the bytes of their names. */
+export async function namedOf(
+  backups: readonly Backup[],
+  series: string,
+  openIndex: OpenIndex,
+): Promise<readonly NamedBackup[]> {
+  const ofSeries = await withRewritten(backups.filter((backup) => backup.series === series), openIndex);
+  return ofSeries.map((backup) => ({ name: nameOf(backup), backup })).sort((a, b) =>
+    compareByteStrings(a.name, b.name)
+  );
+}
+
+/** Whether there are snapshots besides those of these backups. */
+export async function hasOthers(
+  { files }: Repository,
+  backups: readonly Backup[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const known = new Set<string>(backups.map(({ snapshotId }) => snapshotId));
+  for await (const { name } of files.list("snapshot", { signal })) if (!known.has(name)) return true;
+  return false;
+}
+
+/** Throws `ExistsError` where a backup has this name. */
+export function refuseTaken(named: readonly NamedBackup[], series: string, name: string): void {
+  if (named.some((other) => other.name === name)) throw nameTaken(series, name);
+}
+
+/** The error for a name that is taken. */
+export function nameTaken(series: string, name: string): ExistsError {
+  return new ExistsError(`There is a backup ${JSON.stringify(name)} of "${series}" already: choose another name`);
+}

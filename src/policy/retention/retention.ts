@@ -1,0 +1,203 @@
+/**
+ * Which backups of one group a policy keeps, and why: restic's rules (its manual, section "Removing snapshots according to
+ * a policy") as its newest version has them, and two of our own, by run type and by age.
+ *
+ * Rules are joined by "or": a backup goes only where no rule keeps it. What claims to be of the future is not for them to
+ * judge: it would take the places of real backups (`retention_plan.ts` keeps it).
+ */
+import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../../base/text/duration.ts";
+import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
+import { isInFuture } from "../future.ts";
+
+/** What retention has to know of a backup. */
+export interface RetentionCandidate {
+  /** Names it; where times are equal, the greater one counts as the newer. */
+  readonly id: string;
+  readonly time: Moment;
+  readonly tags: readonly string[];
+  readonly runType: string | null;
+}
+
+/** The units of which the newest backup each is kept, in the order in which reasons name them. */
+export const KEEP_UNITS = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+export type KeepUnit = (typeof KEEP_UNITS)[number];
+/** What restic counts. */
+export type CountedRule = "last" | KeepUnit;
+
+/** A policy. What is absent, and a count or span of 0, is no rule. */
+export interface KeepRules {
+  /** How many of the newest backups, or of the newest units, to keep; `Infinity` for all. */
+  readonly counts?: Readonly<Partial<Record<CountedRule, number>>>;
+  /** Keeps what is younger than so long before the newest backup that is not in the future. */
+  readonly within?: CalendarSpan;
+  /** The same for the newest backup of each unit. */
+  readonly withinUnits?: Readonly<Partial<Record<KeepUnit, CalendarSpan>>>;
+  /** Keeps what has all tags of one of these lists; the list `[""]` fits backups without tags. */
+  readonly tags?: readonly (readonly string[])[];
+  /** How many of the newest backups of a run type to keep, 0 for none. Run types that are not named are kept. */
+  readonly runTypes?: ReadonlyMap<string, number>;
+  /** Keeps what is no older than so long before now. */
+  readonly notOlderThan?: CalendarSpan;
+}
+
+/** What a policy says of a backup. */
+export interface Judgement<T> {
+  readonly backup: T;
+  /** Why it is kept; nothing keeps it where there are none. restic's words for restic's rules. */
+  readonly matches: readonly string[];
+  /** What is left of the counts behind this backup; -1 for a count without end. */
+  readonly counters: Readonly<Partial<Record<CountedRule, number>>>;
+}
+
+/** Whether the rules say nothing, so that they would keep nothing. */
+export function isEmptyPolicy(rules: KeepRules): boolean {
+  const spans = [rules.within, rules.notOlderThan, ...Object.values(rules.withinUnits ?? {})];
+  return Object.values(rules.counts ?? {}).every((count) => count === 0) &&
+    spans.every((span) => span === undefined || isZeroSpan(span)) &&
+    (rules.tags ?? []).length === 0 && (rules.runTypes?.size ?? 0) === 0;
+}
+
+/** Judges the backups of one group, newest first. The result does not depend on the order in which they are given. */
+export function applyPolicy<T extends RetentionCandidate>(
+  backups: readonly T[],
+  rules: KeepRules,
+  now: Date,
+): Judgement<T>[] {
+  const newestFirst = newestFirstOf(backups);
+  const counted = countedRules(rules);
+  const keepers = [
+    tagRule(rules),
+    withinRule(newestFirst, rules, now),
+    counted.keeper,
+    withinUnitsRule(newestFirst, rules, now),
+    runTypeRule(rules),
+    ageRule(rules, now),
+  ];
+  return newestFirst.map((backup, position) => {
+    const matches = keepers.flatMap((keeper) => keeper(backup, position === newestFirst.length - 1));
+    // The keepers count down: what is left is known once all of them were asked.
+    return { backup, matches, counters: counted.left() };
+  });
+}
+
+/** The backups with the newest first; equal times stand in the reverse order of ids. */
+export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[]): T[] {
+  return backups.toSorted((a, b) => {
+    const difference = b.time.nanoseconds - a.time.nanoseconds;
+    return difference !== 0n ? (difference < 0n ? -1 : 1) : a.id < b.id ? 1 : -1;
+  });
+}
+
+/** Why a backup is kept that no rule can judge yet. */
+export const FUTURE_REASON = "in the future";
+
+/** Whether a backup claims to be made in the future, beyond what clocks may differ. */
+export function liesInFuture({ time }: RetentionCandidate, now: Date): boolean {
+  return isInFuture(Number(time.nanoseconds / NANOSECONDS_PER_MS), now.getTime());
+}
+
+/** Whether a backup has all of the tags; the empty one stands for having none. */
+export function hasTags(tags: readonly string[], wanted: readonly string[]): boolean {
+  for (const tag of wanted) {
+    if (tag === "" && tags.length === 0) return true;
+    if (!tags.includes(tag)) return false;
+  }
+  return true;
+}
+
+const NANOSECONDS_PER_MS = 1_000_000n;
+
+/** Asked of each backup once, newest first: why it is to be kept. */
+type Keeper = (backup: RetentionCandidate, isOldest: boolean) => string[];
+
+const UNIT_OF: Readonly<Record<KeepUnit, (moment: Moment) => number>> = {
+  hourly: hourOf,
+  daily: dayOf,
+  weekly: weekOf,
+  monthly: monthOf,
+  yearly: yearOf,
+};
+
+function tagRule({ tags = [] }: KeepRules): Keeper {
+  return (backup) =>
+    tags.filter((wanted) => hasTags(backup.tags, wanted)).map((wanted) => `has tags [${wanted.join(", ")}]`);
+}
+
+function withinRule(newestFirst: readonly RetentionCandidate[], { within }: KeepRules, now: Date): Keeper {
+  if (within === undefined || isZeroSpan(within)) return () => [];
+  const isWithin = withinTest(newestFirst, within, now);
+  return (backup) => isWithin(backup) ? [`within ${formatKeepSpan(within)}`] : [];
+}
+
+/** `last` counts backups, the others units; a count that is left over at the end keeps the oldest backup, too. */
+function countedRules({ counts = {} }: KeepRules) {
+  const left = { ...counts };
+  const rules = (["last", ...KEEP_UNITS] as const).filter((rule) => (counts[rule] ?? 0) > 0);
+  const firsts = new Map(rules.map((rule) => [rule, rule === "last" ? () => true : firstOfUnit(UNIT_OF[rule])]));
+  const keeper: Keeper = (backup, isOldest) =>
+    rules.flatMap((rule) => {
+      if (left[rule]! <= 0) return [];
+      const isFirst = firsts.get(rule)!(backup);
+      if (!isFirst && !isOldest) return [];
+      left[rule]!--;
+      return [`${isFirst ? "" : "oldest "}${rule} snapshot`];
+    });
+  const shownLeft = () =>
+    Object.fromEntries(rules.map((rule) => [rule, Number.isFinite(left[rule]) ? left[rule]! : -1]));
+  return { keeper, left: shownLeft };
+}
+
+function withinUnitsRule(newestFirst: readonly RetentionCandidate[], rules: KeepRules, now: Date): Keeper {
+  const keepers = KEEP_UNITS.flatMap((unit) => {
+    const span = rules.withinUnits?.[unit];
+    if (span === undefined || isZeroSpan(span)) return [];
+    const isWithin = withinTest(newestFirst, span, now);
+    const isFirstOfUnit = firstOfUnit(UNIT_OF[unit]);
+    const keeper: Keeper = (backup, isOldest) => {
+      if (!isWithin(backup)) return [];
+      const isFirst = isFirstOfUnit(backup);
+      return isFirst || isOldest ? [`${isFirst ? "" : "oldest "}${unit} within ${formatKeepSpan(span)}`] : [];
+    };
+    return [keeper];
+  });
+  return (backup, isOldest) => keepers.flatMap((keeper) => keeper(backup, isOldest));
+}
+
+function runTypeRule({ runTypes }: KeepRules): Keeper {
+  if (runTypes === undefined || runTypes.size === 0) return () => [];
+  const left = new Map(runTypes);
+  return (backup) => {
+    const { runType } = backup;
+    const count = runType === null ? undefined : left.get(runType);
+    if (count === undefined) return ["run type without a limit"];
+    if (count === 0) return [];
+    left.set(runType!, count - 1);
+    return [`${runType} run`];
+  };
+}
+
+function ageRule({ notOlderThan }: KeepRules, now: Date): Keeper {
+  if (notOlderThan === undefined || isZeroSpan(notOlderThan)) return () => [];
+  const from = minusSpan(momentOf(now), notOlderThan);
+  return ({ time }) => time.nanoseconds >= from ? [`not older than ${formatAgeSpan(notOlderThan)}`] : [];
+}
+
+/** Says of moments that come newest first whether each is of another unit than the one before it. */
+function firstOfUnit(unitOf: (moment: Moment) => number): (backup: RetentionCandidate) => boolean {
+  let last: number | undefined;
+  return ({ time }) => {
+    const unit = unitOf(time);
+    const isFirst = unit !== last;
+    last = unit;
+    return isFirst;
+  };
+}
+
+/** Spans are measured from the newest backup of the past, so that one series that stopped does not fade away. */
+function withinTest(newestFirst: readonly RetentionCandidate[], span: CalendarSpan, now: Date) {
+  const nowNanoseconds = momentOf(now).nanoseconds;
+  const newest = newestFirst.find(({ time }) => time.nanoseconds < nowNanoseconds);
+  if (newest === undefined) return () => true;
+  const after = minusSpan(newest.time, span);
+  return ({ time }: RetentionCandidate) => time.nanoseconds > after;
+}

@@ -1,0 +1,189 @@
+/**
+ * The plan of a retention run: backups in groups, what is kept of each group and why, what goes. Nothing here touches a
+ * repository: a dry run prints the plan, a real one removes what it names.
+ */
+import { goodOf, type Health } from "../good_backup.ts";
+import { FUTURE_REASON, type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+
+/** What the plan has to know of a backup, beyond what the rules ask. */
+export interface PlannedBackup extends RetentionCandidate {
+  readonly series: string;
+  readonly host: string;
+  readonly paths: readonly string[];
+  readonly health: Health;
+  /** Whether its streams are much smaller than those before: until a second such backup that may be a mistake. */
+  readonly shrunk: boolean;
+}
+
+/** What a group has in common. `series` is that of its paths, so for backups of ours grouping by either is the same. */
+export const GROUP_WORDS = ["host", "series", "paths", "tags"] as const;
+export type GroupWord = (typeof GROUP_WORDS)[number];
+
+/** restic's. */
+export const DEFAULT_GROUPING: readonly GroupWord[] = ["host", "paths"];
+
+/** One group of the plan; both lists newest first. What its members do not have in common is null. */
+export interface RetentionGroup<T> {
+  readonly host: string | null;
+  readonly series: string | null;
+  readonly paths: readonly string[] | null;
+  readonly tags: readonly string[] | null;
+  readonly keep: readonly T[];
+  readonly remove: readonly T[];
+  /** One for each backup that is kept, in the same order. */
+  readonly reasons: readonly Judgement<T>[];
+  /** Those of both lists that claim to be made in the future, newest first: a clock was wrong, here or there. */
+  readonly inFuture: readonly T[];
+  /** The rules of the policy keep nothing of the group; what is kept all the same is not theirs to remove. */
+  readonly policyKeepsNothing: boolean;
+}
+
+/** How to plan. */
+export interface PlanOptions<T> {
+  /** Judges one group; of a policy only what is not of the future. */
+  readonly judge: (group: readonly T[]) => readonly Judgement<T>[];
+  /** Whether a policy chooses what goes, whatever its kind; else somebody named it. */
+  readonly isPolicy: boolean;
+  readonly groupBy: readonly GroupWord[];
+  /** Lets the newest and the last good backup of a series go. */
+  readonly allowLast: boolean;
+  readonly now: Date;
+}
+
+/** The tag of backups that no policy removes. */
+export const HOLD_TAG = "hold";
+
+/** Reasons that overrule a policy. */
+export const LAST_GOOD_REASON = "last good backup";
+const NEWEST_REASON = "newest backup of the series";
+const UNSHRUNK_REASON = "last good backup before the series shrank";
+const HOLD_REASON = "on hold";
+
+/**
+ * Plans what happens to the `selected` backups. Where of a series on a host no good backup would be left among `all`, the
+ * newest good one that would go stays, unless that is allowed. Policies always leave that and the newest backup of each
+ * series and host and, until a second backup shows that a series became shorter, the last good one before it did, unless that is
+ * allowed; and always what is on hold or claims to be of the future, which no rule counts. Groups are in the order of host,
+ * paths and tags.
+ */
+export function planRetention<T extends PlannedBackup>(
+  all: readonly T[],
+  selected: readonly T[],
+  options: PlanOptions<T>,
+): RetentionGroup<T>[] {
+  const judged = groupsOf(selected, options.groupBy).map((members) => judgeGroup(members, options));
+  const going = new Set(
+    judged.flatMap(({ judgements }) => judgements).filter(({ matches }) => matches.length === 0)
+      .map(({ backup }) => backup),
+  );
+  const spared = options.allowLast ? new Map<T, string>() : sparedOf(all, going, options);
+  return judged.map((group) => planGroup(group, spared, options));
+}
+
+/** The members of a group, newest first, with what keeps each. */
+interface JudgedGroup<T> {
+  readonly judgements: readonly Judgement<T>[];
+  readonly policyKeepsNothing: boolean;
+}
+
+function judgeGroup<T extends PlannedBackup>(members: readonly T[], options: PlanOptions<T>): JudgedGroup<T> {
+  const { judge, isPolicy, now } = options;
+  const isAhead = (backup: T) => isPolicy && liesInFuture(backup, now);
+  const judged = judge(members.filter((backup) => !isAhead(backup)));
+  const ahead = newestFirstOf(members.filter(isAhead));
+  const judgements = [
+    ...ahead.map((backup) => ({ backup, matches: [FUTURE_REASON], counters: {} })),
+    ...judged,
+  ].map((judgement) => isPolicy && isOnHold(judgement.backup) ? withReason(judgement, HOLD_REASON) : judgement);
+  const policyKeepsNothing = judged.length > 0 && judged.every(({ matches }) => matches.length === 0);
+  return { judgements, policyKeepsNothing };
+}
+
+function withReason<T>(judgement: Judgement<T>, reason: string): Judgement<T> {
+  return { ...judgement, matches: [...judgement.matches, reason] };
+}
+
+/** Whether a backup has the tag that keeps policies from removing it. */
+export function isOnHold({ tags }: RetentionCandidate): boolean {
+  return tags.includes(HOLD_TAG);
+}
+
+/**
+ * What stays of each series and host although nothing else keeps it, and why. Backups of the future count only where there
+ * are no others: a clock that once ran ahead must not let the real ones go in favour of one that claims to be newer.
+ */
+function sparedOf<T extends PlannedBackup>(
+  all: readonly T[],
+  going: ReadonlySet<T>,
+  { isPolicy, now }: PlanOptions<T>,
+): Map<T, string> {
+  const spared = new Map<T, string>();
+  const isInFuture = (backup: T) => liesInFuture(backup, now);
+  const realOf = (backups: readonly T[]) => {
+    const real = backups.filter((backup) => !isInFuture(backup));
+    return real.length > 0 ? real : backups;
+  };
+  for (const members of groupsOf(all, ["host", "series"])) {
+    const newestFirst = newestFirstOf(members);
+    const good = realOf(goodOf(newestFirst, { healthOf: ({ health }) => health, isInFuture }));
+    if (isPolicy && good[0]?.shrunk) {
+      const unshrunk = good.find(({ shrunk }) => !shrunk);
+      if (unshrunk !== undefined && going.has(unshrunk)) spared.set(unshrunk, UNSHRUNK_REASON);
+    }
+    const [newest] = realOf(newestFirst);
+    if (isPolicy && going.has(newest!)) spared.set(newest!, NEWEST_REASON);
+    // A policy counts what is not good, too: an older good one that it keeps does not stand for last night's.
+    const goes = (backup: T) => going.has(backup) && spared.get(backup) !== NEWEST_REASON;
+    const isLost = isPolicy ? good.slice(0, 1).some(goes) : good.every(goes);
+    if (good[0] !== undefined && isLost) spared.set(good[0], LAST_GOOD_REASON);
+  }
+  return spared;
+}
+
+function planGroup<T extends PlannedBackup>(
+  { judgements, policyKeepsNothing }: JudgedGroup<T>,
+  spared: ReadonlyMap<T, string>,
+  { groupBy, now }: PlanOptions<T>,
+): RetentionGroup<T> {
+  const reasons = judgements.map((judgement) => {
+    const reason = spared.get(judgement.backup);
+    return reason === undefined ? judgement : withReason(judgement, reason);
+  }).filter(({ matches }) => matches.length > 0);
+  const keep = reasons.map(({ backup }) => backup);
+  const kept = new Set(keep);
+  const members = judgements.map(({ backup }) => backup);
+  const { host, paths, tags } = keyOf(members[0]!, groupBy);
+  return {
+    host,
+    series: members.every(({ series }) => series === members[0]!.series) ? members[0]!.series : null,
+    paths,
+    tags,
+    keep,
+    remove: members.filter((backup) => !kept.has(backup)),
+    reasons,
+    inFuture: members.filter((backup) => liesInFuture(backup, now)),
+    policyKeepsNothing,
+  };
+}
+
+/** The members of each group, in the order of the groups' keys. */
+function groupsOf<T extends PlannedBackup>(backups: readonly T[], groupBy: readonly GroupWord[]): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const backup of backups) {
+    const key = JSON.stringify(keyOf(backup, groupBy));
+    const members = groups.get(key);
+    if (members) members.push(backup);
+    else groups.set(key, [backup]);
+  }
+  return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([, members]) => members);
+}
+
+/** Paths and tags count as sets. */
+function keyOf({ host, series, paths, tags }: PlannedBackup, groupBy: readonly GroupWord[]) {
+  return {
+    host: groupBy.includes("host") ? host : null,
+    series: groupBy.includes("series") ? series : null,
+    paths: groupBy.includes("paths") ? [...paths].sort() : null,
+    tags: groupBy.includes("tags") ? [...tags].sort() : null,
+  };
+}

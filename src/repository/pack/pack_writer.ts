@@ -1,0 +1,269 @@
+/**
+ * Writes blobs into packs while a backup goes on, and indexes for the packs that are durable.
+ *
+ * Data blobs are spread at random over two open packs, so that the sizes of packs tell nothing about the sizes of
+ * chunks (docs/format.md, section Packs). Trees have a pack of their own. A blob counts as known as soon as it is added;
+ * an index lists it only after its pack is durable; whoever commits a snapshot calls `finish` first.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { BackgroundWork } from "../../base/concurrency.ts";
+import { encodeHex } from "../../base/hex.ts";
+import type { IndexId } from "../../base/id.ts";
+import { freeBuffer } from "../../base/bytes.ts";
+import { sha256 } from "../../crypto/digest.ts";
+import { compress } from "../../codec/compression.ts";
+import type { BlobType } from "../../format/blob.ts";
+import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
+import { type BlobIndex, PLACE_UNKNOWN } from "../index/blob_index.ts";
+import type { ConfirmHeld } from "../lock/held_lock.ts";
+import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
+import type { StoreCallOptions } from "../../store/store.ts";
+import type { Repository } from "../repository.ts";
+import { saveIndexUnderLock } from "../lock/save_under_lock.ts";
+
+/** What a pack writer works with. */
+export interface PackWriterOptions {
+  readonly repository: Repository;
+  /** Told of every blob that is added. */
+  readonly index: BlobIndex;
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
+  readonly packBytes?: number;
+  /**
+   * Throws where the lock does not hold; asked before every pack and every index is written. Without a lock somebody may
+   * have removed the packs that no index lists yet, and an index of packs that are gone would make later backups build on
+   * them.
+   */
+  readonly confirmHeld?: ConfirmHeld;
+  /** Ends the upload of packs. */
+  readonly signal?: AbortSignal;
+}
+
+/** What was written so far. */
+export interface WrittenTotals {
+  readonly packs: number;
+  readonly blobs: number;
+  /** Bytes of all finished packs, headers included. */
+  readonly bytes: number;
+}
+
+/** Bytes from which on a pack of data is full where nothing else is said. */
+export const DEFAULT_PACK_BYTES = 16 * 1024 * 1024;
+
+/** An index is written after so long at the latest, so that a killed backup leaves most of its packs for reuse. */
+const INDEX_INTERVAL_MS = 60 * 1000;
+
+/** Bytes from which on a pack of trees is full: they are few, and a small pack of them keeps memory low. */
+export const TREE_PACK_BYTES = 4 * 1024 * 1024;
+
+export class PackWriter {
+  readonly #repository: Repository;
+  readonly #index: BlobIndex;
+  readonly #clock: Clock;
+  readonly #coins: CoinTosser;
+  readonly #packBytes: number;
+  readonly #memory = new PackMemory();
+  #dataPacks: [Pack, Pack] = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
+  #treePack = new Pack("tree", this.#memory);
+  /** Both data packs fill at the same rate; the first of one is closed at half the size, so that they take turns. */
+  #isFirstTurn = true;
+  readonly #uploads: BackgroundWork;
+  readonly #uploadOptions: StoreCallOptions;
+  readonly #confirmHeld: ConfirmHeld;
+  #indexing: Promise<void> = Promise.resolve();
+  #unindexed: IndexedPack[] = [];
+  #unindexedBlobs = 0;
+  #indexedAt: number;
+  readonly #indexes: IndexId[] = [];
+  #totals = { packs: 0, blobs: 0, bytes: 0 };
+  #blobBytes = 0;
+  #indexBytes = 0;
+
+  constructor(options: PackWriterOptions) {
+    this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
+    this.#repository = options.repository;
+    this.#index = options.index;
+    this.#clock = options.clock;
+    this.#coins = new CoinTosser(options.randomBytes);
+    this.#indexedAt = options.clock.monotonicMs();
+    this.#uploads = new BackgroundWork(options.repository.store.uploads);
+    this.#confirmHeld = options.confirmHeld ?? (() => Promise.resolve());
+    this.#uploadOptions = { signal: options.signal };
+  }
+
+  get totals(): WrittenTotals {
+    return { ...this.#totals };
+  }
+
+  /** Bytes of the blobs that were added, sealed, also where their packs are not finished. */
+  get blobBytes(): number {
+    return this.#blobBytes;
+  }
+
+  /** Bytes that were added to the store so far: finished packs and index files. */
+  get storedBytes(): number {
+    return this.#totals.bytes + this.#indexBytes;
+  }
+
+  /** The index files that were written so far. */
+  get indexes(): readonly IndexId[] {
+    return this.#indexes;
+  }
+
+  /**
+   * Adds a sealed data blob unless it is known; gives whether it was added, or a promise of that where the caller has
+   * to wait. Full packs are written in the background, as many at once as the store likes; what goes wrong there is
+   * thrown by a later call.
+   */
+  addData(blob: SealedBlob): boolean | Promise<boolean> {
+    if (!this.#index.add("data", PLACE_UNKNOWN, blob.id)) return false;
+    const slot = this.#coins.toss();
+    const pack = this.#dataPacks[slot];
+    pack.add(blob);
+    this.#count(blob);
+    const fullBytes = this.#isFirstTurn ? this.#packBytes / 2 : this.#packBytes;
+    return pack.length >= fullBytes ? this.#turnOver(slot) : true;
+  }
+
+  /** Stores a blob that is not sealed yet, unless it is known; gives its id, 32 bytes. */
+  async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
+    const id = sha256(plaintext);
+    if (this.#index.has(type, id)) return id;
+    const blob = { id, ...this.#seal(plaintext) };
+    if (type === "data") await this.addData(blob);
+    else await this.#addTree(blob);
+    freeBuffer(blob.sealed);
+    return id;
+  }
+
+  /** Compresses where that helps, and seals. */
+  #seal(plaintext: Uint8Array) {
+    const { config, sealer } = this.#repository;
+    const compressed = config.version === 2 ? compress(plaintext, "auto") : undefined;
+    if (compressed === undefined || compressed.length >= plaintext.length) {
+      return { sealed: sealer.seal(plaintext), uncompressedLength: 0 };
+    }
+    return { sealed: sealer.seal(compressed), uncompressedLength: plaintext.length };
+  }
+
+  /** Makes everything that was added durable and indexed. */
+  async finish(): Promise<void> {
+    const packs = [...this.#lastDataPacks(), this.#treePack];
+    this.#dataPacks = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
+    this.#treePack = new Pack("tree", this.#memory);
+    for (const pack of packs) {
+      if (!pack.isEmpty) await this.#uploads.begin(() => this.#writePack(pack));
+    }
+    await this.#uploads.settle();
+    await this.#writeIndex();
+  }
+
+  /**
+   * Indexes the packs that are durable and gives up those still open: for a backup that is not going to be. What went
+   * wrong in the background is not thrown again here.
+   */
+  async abandon(): Promise<void> {
+    await this.#uploads.settle().catch(() => {});
+    await this.#writeIndex();
+  }
+
+  /** What is left of the data packs; two small ones become one. */
+  #lastDataPacks(): Pack[] {
+    const [left, right] = this.#dataPacks;
+    if (left.length + right.length > this.#packBytes) return [left, right];
+    left.absorb(right);
+    return [left];
+  }
+
+  /** Puts an empty pack in the place of a full one, which is written meanwhile. */
+  async #turnOver(slot: 0 | 1): Promise<boolean> {
+    const full = this.#dataPacks[slot];
+    this.#dataPacks[slot] = new Pack("data", this.#memory);
+    this.#isFirstTurn = false;
+    await this.#uploads.begin(async () => {
+      await this.#writePack(full);
+      await this.#indexWhenDue();
+    });
+    return true;
+  }
+
+  async #addTree(blob: SealedBlob): Promise<void> {
+    this.#index.add("tree", PLACE_UNKNOWN, blob.id);
+    this.#treePack.add(blob);
+    this.#count(blob);
+    if (this.#treePack.length < TREE_PACK_BYTES) return;
+    const full = this.#treePack;
+    this.#treePack = new Pack("tree", this.#memory);
+    await this.#uploads.begin(() => this.#writePack(full));
+  }
+
+  #count({ sealed }: SealedBlob): void {
+    this.#totals.blobs++;
+    this.#blobBytes += sealed.length;
+  }
+
+  async #writePack(pack: Pack): Promise<void> {
+    await this.#confirmHeld();
+    const { id, content, bytes } = pack.finish(this.#repository.sealer);
+    await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content, this.#uploadOptions);
+    pack.release();
+    this.#totals.packs++;
+    this.#totals.bytes += bytes;
+    this.#unindexed.push(indexedPack(id, pack.contents));
+    this.#unindexedBlobs += pack.contents.count;
+  }
+
+  /** One index at a time, however many packs are done at once. */
+  #indexWhenDue(): Promise<void> {
+    this.#indexing = this.#indexing.then(() => this.#indexIsDue() ? this.#writeIndex() : undefined);
+    return this.#indexing;
+  }
+
+  #indexIsDue(): boolean {
+    return this.#unindexedBlobs >= INDEX_MAX_BLOBS || this.#clock.monotonicMs() - this.#indexedAt >= INDEX_INTERVAL_MS;
+  }
+
+  async #writeIndex(): Promise<void> {
+    if (this.#unindexed.length === 0) return;
+    const packs = [...this.#unindexed];
+    const blobs = this.#unindexedBlobs;
+    const { files } = this.#repository;
+    const { id, bytes } = await saveIndexUnderLock(files, packs, { confirmHeld: this.#confirmHeld });
+    this.#indexes.push(id);
+    this.#indexBytes += bytes;
+    // While the index was written, more packs may have joined the ones that none lists.
+    this.#unindexed = this.#unindexed.slice(packs.length);
+    this.#unindexedBlobs -= blobs;
+    this.#indexedAt = this.#clock.monotonicMs();
+  }
+}
+
+function indexedPack(id: Uint8Array, contents: PackContents): IndexedPack {
+  return {
+    id,
+    get blobs() {
+      return contents.blobs;
+    },
+  };
+}
+
+/** Fair coins, tossed by the thousand. */
+class CoinTosser {
+  readonly #randomBytes: (count: number) => Uint8Array;
+  #bytes = new Uint8Array(0);
+  #next = 0;
+
+  constructor(randomBytes: (count: number) => Uint8Array) {
+    this.#randomBytes = randomBytes;
+  }
+
+  /** 0 or 1. */
+  toss(): 0 | 1 {
+    if (this.#next === this.#bytes.length) {
+      this.#bytes = new Uint8Array(this.#randomBytes(1024));
+      this.#next = 0;
+    }
+    return (this.#bytes[this.#next++]! & 1) as 0 | 1;
+  }
+}

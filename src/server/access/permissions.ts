@@ -1,0 +1,32 @@
+/** Who may do what: pure decisions over a request's user, method and target. */
+import { Refusal } from "../refusal.ts";
+import type { Target } from "../routes.ts";
+
+/** The rules a server runs by. */
+export interface Rules {
+  /** Nothing but locks is ever removed. */
+  readonly appendOnly: boolean;
+  /** The first segment of a repository's path has to be the user's name. */
+  readonly privateRepositories: boolean;
+}
+
+/** With private repositories only this user reads the metrics, which tell of everybody, as with rest-server. */
+const METRICS_USER = "metrics";
+
+/** Throws `Refusal` with 403 where `user` (empty: anybody) may not do this. */
+export function checkPermission(method: string, target: Target, user: string, rules: Rules): void {
+  if (target.at === "health") return;
+  if (target.at === "metrics") {
+    if (rules.privateRepositories && user !== METRICS_USER) {
+      throw new Refusal(403, `Only the user "${METRICS_USER}" may read the metrics of private repositories`);
+    }
+    return;
+  }
+  if (rules.privateRepositories && (user === "" || target.repository.split("/")[0] !== user)) {
+    throw new Refusal(403, "Only repositories below the user's own name are open to a user");
+  }
+  const isLock = target.at === "file" && target.file.kind === "lock";
+  if (method === "DELETE" && rules.appendOnly && !isLock) {
+    throw new Refusal(403, "This server is append-only: nothing but locks may be removed");
+  }
+}

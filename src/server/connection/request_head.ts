@@ -1,0 +1,32 @@
+/** What the head of a request has to be like: what two parsers could read in two ways is refused. */
+import { Refusal } from "../refusal.ts";
+
+/** The parts of a head that are judged. */
+export interface RequestHead {
+  /** As `1.1`. */
+  readonly httpVersion: string;
+  /** The values of a header as they came, by its name in lower case. */
+  valuesOf(name: string): readonly string[];
+}
+
+/** Characters of a host and a port, none over a unix socket. Source: RFC 3986, section 3.2.2. */
+const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
+
+/**
+ * Throws `Refusal`: 505 for another version of HTTP than 1.0 and 1.1, 400 for a `Host` that is missing, malformed or comes
+ * twice, and for chunks in HTTP/1.0, 501 for a body in another coding than chunks. Source: RFC 9112, sections 3.2 and 6.1.
+ */
+export function checkHead(head: RequestHead): void {
+  const { httpVersion } = head;
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") throw new Refusal(505, "This server speaks HTTP/1.1");
+  const hosts = head.valuesOf("host");
+  if (hosts.length > 1) throw new Refusal(400, "The header Host came several times");
+  if (hosts.length === 0 && httpVersion === "1.1") throw new Refusal(400, "The header Host is missing");
+  if (hosts.length === 1 && !HOST.test(hosts[0]!)) throw new Refusal(400, "The header Host is malformed");
+  const codings = head.valuesOf("transfer-encoding");
+  if (codings.length === 0) return;
+  if (httpVersion === "1.0") throw new Refusal(400, "HTTP/1.0 has no Transfer-Encoding");
+  if (codings.join(", ").trim().toLowerCase() !== "chunked") {
+    throw new Refusal(501, "This server takes no Transfer-Encoding but chunked");
+  }
+}

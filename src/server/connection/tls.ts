@@ -1,0 +1,66 @@
+/** Certificate and key of a server, looked at before it starts: Deno listens with any, and then fails every handshake. */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { messageOf, UsageError } from "../../base/errors.ts";
+
+/** Certificate (with its chain) and key, as PEM. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/**
+ * Makes sure that a server can use them. Throws `UsageError` where one cannot be read, the key is encrypted, or they do not
+ * fit each other; `onProblem` is told where the certificate is valid no more, or not yet.
+ */
+export function checkTls({ certificate, key }: TlsFiles, now: Date, onProblem: (message: string) => void): void {
+  const parsed = parseCertificate(certificate);
+  if (!fits(parsed, parseKey(key))) {
+    throw new UsageError(
+      "The key of --tls-key is not that of the certificate of --tls-cert, where the server's own has to come first",
+    );
+  }
+  const { validFrom, validTo } = parsed;
+  const until = Date.parse(validTo);
+  const from = Date.parse(validFrom);
+  if (now.getTime() > until) {
+    onProblem(`The certificate of --tls-cert expired at ${isoOf(until)}: clients refuse it; renew it`);
+  }
+  if (now.getTime() < from) {
+    onProblem(`The certificate of --tls-cert is not valid before ${isoOf(from)}: clients refuse it until then`);
+  }
+}
+
+function parseCertificate(pem: string): X509Certificate {
+  const first = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(pem)?.[0];
+  if (first === undefined) throw new UsageError("The file of --tls-cert holds no certificate in PEM");
+  try {
+    return new X509Certificate(first);
+  } catch (thrown) {
+    throw new UsageError(`The certificate of --tls-cert cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function parseKey(pem: string): KeyObject {
+  if (/ENCRYPTED/.test(pem)) {
+    throw new UsageError(
+      "The key of --tls-key is encrypted, and a server has nobody to ask: decrypt it with openssl pkey -in KEY -out PLAIN",
+    );
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch (thrown) {
+    throw new UsageError(`The key of --tls-key cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function fits(certificate: X509Certificate, key: KeyObject): boolean {
+  try {
+    return certificate.checkPrivateKey(key);
+  } catch {
+    return false; // keys of different kinds
+  }
+}
+
+function isoOf(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(".000Z", "Z");
+}

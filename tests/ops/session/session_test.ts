@@ -1,0 +1,92 @@
+/** A session commits all of its streams or nothing, whatever its user overlooks. */
+import assert from "node:assert/strict";
+import { BugError, SourceError } from "../../../src/base/errors.ts";
+import { parseStreamPath } from "../../../src/format/manifest/series.ts";
+import { withLock } from "../../../src/ops/access.ts";
+import { type Session, type SessionStream, withSession } from "../../../src/ops/session/session.ts";
+import type { Feed } from "../../../src/pipeline/feed.ts";
+import { Inlets } from "../../../src/pipeline/inlet.ts";
+import { SegmentPool } from "../../../src/pipeline/segments.ts";
+import { PipelineThreads } from "../../../src/pipeline/threads.ts";
+import { BytesSource, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
+
+/** Runs `work` with a session; gives its error, where it throws, and how many backups there are then. */
+async function inSession(work: (session: Session) => Promise<unknown>) {
+  const world = fakeWorld();
+  const { repository, store } = await memoryRepository(world);
+  const threads = new PipelineThreads(1);
+  const { signal } = new AbortController();
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const session = withLock(
+    repository,
+    world,
+    { exclusive: false, retryLockMs: 0 },
+    (lock) => withSession({ repository, threads, world, lock, request, signal }, work),
+  );
+  const [{ reason }] = await Promise.allSettled([session]) as [PromiseRejectedResult];
+  threads.terminate();
+  return { error: reason as unknown, backups: (await namesOf(store, "snapshot")).length };
+}
+
+function stream(path: string, feed: Feed, judge = () => {}): SessionStream {
+  return { path: parseStreamPath(path), feed, guard: "none", isGuardMeant: true, judge };
+}
+
+function inlet() {
+  return new Inlets(new SegmentPool({ count: 2, segmentBytes: 1000 })).open();
+}
+
+/** A stream of nothing. */
+function ended() {
+  const feed = inlet();
+  feed.end();
+  return feed;
+}
+
+Deno.test("streams that were stored are committed", async () => {
+  const { error, backups } = await inSession(async (session) => {
+    await Promise.all(["a", "b"].map((path) => session.store(stream(path, ended()))));
+    const { manifest } = await session.commit();
+    assert.deepEqual(manifest.files.map(({ path }) => path), ["a", "b"]);
+  });
+  assert.deepEqual([error, backups], [undefined, 1]);
+});
+
+Deno.test("nothing is committed while a stream is under way", async () => {
+  const { error, backups } = await inSession(async (session) => {
+    const feed = inlet();
+    const storing = session.store(stream("a", feed));
+    try {
+      await session.commit();
+    } finally {
+      feed.end();
+      await storing;
+    }
+  });
+  assert.ok(error instanceof BugError);
+  assert.equal(backups, 0);
+});
+
+Deno.test("nothing is committed once a stream was not stored", async () => {
+  const { error, backups } = await inSession(async (session) => {
+    const refuse = () => {
+      throw new SourceError("not whole");
+    };
+    await session.store(stream("a", ended()));
+    await session.store(stream("b", ended(), refuse)).catch(() => {});
+    await session.commit();
+  });
+  assert.ok(error instanceof BugError);
+  assert.equal(backups, 0);
+});
+
+Deno.test("no stream begins once the commit has, and a session commits once", async () => {
+  const { error, backups } = await inSession(async (session) => {
+    await session.commit(async () => {
+      await assert.rejects(session.store(stream("late", ended())), BugError);
+    });
+    await session.commit();
+  });
+  assert.ok(error instanceof BugError);
+  assert.equal(backups, 1);
+});

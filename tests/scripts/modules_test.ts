@@ -1,0 +1,69 @@
+/** How the modules of `src/` hang together: without cycles, and few enough in a folder to be seen at a glance. */
+import assert from "node:assert/strict";
+import { dirname, join, normalize, relative, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+const MOST_FILES = 16;
+
+/** These have a file for each thing that the program offers, however many those are. */
+const LISTS: ReadonlySet<string> = new Set(["src/cli/commands"]);
+
+/** The files below `folder`, relative to the project's root. */
+async function* modulesIn(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) yield* modulesIn(path);
+    else if (name.endsWith(".ts")) yield relative(ROOT, path);
+  }
+}
+
+/** The modules that each module names, for its types alone included. */
+async function importsByModule(): Promise<Map<string, string[]>> {
+  const imports = new Map<string, string[]>();
+  for await (const module of modulesIn(join(ROOT, "src"))) {
+    const source = await Deno.readTextFile(join(ROOT, module));
+    const specifiers = source.matchAll(/(?:\bfrom|\bimport)[\s(]*"(\.{1,2}\/[^"]+)"/g);
+    imports.set(module, [...specifiers].map(([, specifier]) => normalize(join(dirname(module), specifier!))));
+  }
+  return imports;
+}
+
+/** A way from a module back to itself; undefined where there is none. */
+function findCycle(imports: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const finished = new Set<string>();
+  const way: string[] = [];
+  const follow = (module: string): string[] | undefined => {
+    if (way.includes(module)) return [...way.slice(way.indexOf(module)), module];
+    if (finished.has(module)) return undefined;
+    way.push(module);
+    for (const imported of imports.get(module) ?? []) {
+      const cycle = follow(imported);
+      if (cycle !== undefined) return cycle;
+    }
+    way.pop();
+    finished.add(module);
+    return undefined;
+  };
+  for (const module of imports.keys()) {
+    const cycle = follow(module);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+Deno.test("no module imports itself by way of others, type imports included", async () => {
+  const imports = await importsByModule();
+  assert.ok(imports.size > 300 && [...imports.values()].flat().length > 1000, "the modules are found");
+  assert.deepEqual(findCycle(imports), undefined);
+});
+
+Deno.test("a cycle is found", () => {
+  const imports = new Map([["a", ["b", "c"]], ["b", []], ["c", ["d"]], ["d", ["b", "c"]]]);
+  assert.deepEqual(findCycle(imports), ["c", "d", "c"]);
+});
+
+Deno.test("no folder has more files than can be seen at a glance", async () => {
+  const folders = Map.groupBy((await importsByModule()).keys(), (module) => dirname(module));
+  const crowded = [...folders].filter(([folder, { length }]) => length > MOST_FILES && !LISTS.has(folder));
+  assert.deepEqual(crowded.map(([folder]) => folder), []);
+});
