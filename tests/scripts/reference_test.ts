@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as errors from "../../src/base/errors.ts";
 import { progressJson } from "../../src/cli/progress_report.ts";
+import { Metrics } from "../../src/server/metrics.ts";
 import { GUARD_FORMATS } from "../../src/guard/guard.ts";
 import { allHelp, codeIn, type HelpOption, page, ROOT, sectionOf, tableRows } from "../helpers/documents.ts";
 import { runInProcess } from "../helpers/command_line.ts";
@@ -121,6 +122,34 @@ Deno.test("docs/output.md has every field of progress", async () => {
   const shown = units.flatMap((unit) => Object.keys(progressJson({ ...step, unit, done: 1, total: 2 })));
   const counted = new Set(shown.filter((field) => !/^total(?!Bytes$)/.test(field)));
   assert.deepEqual([...new Set(described)].sort(), [...counted].sort());
+});
+
+Deno.test("docs/server.md has every metric of the server", async () => {
+  const rows = tableRows((await page("docs/server.md")).text, "Metric");
+  const text = new Metrics().format({
+    usage: [],
+    requestsInFlight: 0,
+    connections: 0,
+    idleConnections: 0,
+    takenBytes: 0,
+    limitBytes: 1,
+    logLinesDropped: 0,
+  });
+  const announced = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
+  assert.deepEqual(rows.flatMap(([names]) => codeIn(names!)).sort(), announced.sort());
+});
+
+Deno.test("docs/install.md promises enough memory for every command in its table", async () => {
+  const { text } = await page("docs/install.md");
+  const [, promised] = /\*\*(\d+) MiB without swap are enough for every command\*\*/.exec(text)!;
+  const rows = tableRows(text, "Command");
+  for (const [commands, mib] of rows) {
+    assert.ok(Number(mib) <= Number(promised), commands);
+    for (const command of codeIn(commands!)) {
+      const words = command.replace(/ --.*/, "");
+      assert.ok(RUNNABLE.some((known) => known.command === words), command);
+    }
+  }
 });
 
 Deno.test("docs/repositories.md has every setting of stores", async () => {
