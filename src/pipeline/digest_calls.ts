@@ -9,16 +9,16 @@ import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `DigestCalls`. */
 export function digestCalls(): Handlers<DigestCalls> {
-  const streams = new Map<number, StreamInspection>();
+  const streams = new Map<number, DigestedStream>();
   const begun = (stream: number) => {
-    const inspection = streams.get(stream);
-    invariant(inspection, "A stream was digested before it began or after it ended");
-    return inspection;
+    const digested = streams.get(stream);
+    invariant(digested, "A stream was digested before it began or after it ended");
+    return digested;
   };
   return {
     begin({ stream, guard }) {
       invariant(!streams.has(stream), "A stream began twice");
-      streams.set(stream, new StreamInspection(createGuard(guard)));
+      streams.set(stream, new DigestedStream(createGuard(guard)));
       return { response: null };
     },
     async update({ stream, segment, start, end }) {
@@ -26,9 +26,9 @@ export function digestCalls(): Handlers<DigestCalls> {
       return { response: null };
     },
     async finish({ stream }) {
-      const inspection = begun(stream);
+      const digested = begun(stream);
       streams.delete(stream);
-      return { response: await inspection.finish() };
+      return { response: await digested.finish() };
     },
     drop({ stream }) {
       streams.get(stream)?.drop();
@@ -39,7 +39,7 @@ export function digestCalls(): Handlers<DigestCalls> {
 }
 
 /** Digests and guard see the same bytes; a guard may take its time (it may have to decompress) and keeps its order. */
-class StreamInspection {
+class DigestedStream {
   readonly #digest = new StreamDigest();
   readonly #guard: Guard;
   /** Nothing is judged any more after a piece that could not be. */

@@ -115,6 +115,21 @@ Deno.test("a signal that was aborted before takes nothing", async () => {
   assert.ok(semaphore.tryTake());
 });
 
+Deno.test("a signal that many wait with is left alone when they are in", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const [add, remove] = [signal.addEventListener, signal.removeEventListener].map((method) => method.bind(signal));
+  signal.addEventListener = (...given: Parameters<typeof signal.addEventListener>) => (listeners++, add!(...given));
+  signal.removeEventListener = (
+    ...given: Parameters<typeof signal.addEventListener>
+  ) => (listeners--, remove!(...given));
+  const semaphore = new Semaphore(1);
+  const askers = [1, 2, 3].map(() => semaphore.take({ signal }));
+  assert.equal(listeners, 2);
+  for (const asker of askers) (await asker).release();
+  assert.equal(listeners, 0);
+});
+
 Deno.test("more than the limit is a mistake, or waits until it is alone", async () => {
   await assert.rejects(new Semaphore(10).take({ amount: 11 }), { code: "bug" });
   assert.equal(new Semaphore(10).tryTake(11), undefined);
