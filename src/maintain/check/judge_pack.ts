@@ -142,7 +142,7 @@ class PackReading {
   /** Resolves as soon as the run is read and hashed; it is verified meanwhile. */
   async #readRun(run: Run): Promise<void> {
     const { room, signal } = this.#judging;
-    const taken = await room.take({ amount: memoryOf(run) });
+    const taken = await room.take({ amount: memoryOf(run), signal });
     try {
       signal.throwIfAborted();
       const bytes = await this.#get(run);
