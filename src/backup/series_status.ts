@@ -3,7 +3,7 @@
  * it is asked for; nothing is kept that could be out of date.
  */
 import { countedRunType, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
-import { isInFuture } from "../policy/future.ts";
+import { isInFuture } from "../base/clock.ts";
 import { goodOf, type Health } from "../policy/good_backup.ts";
 import { nextBackupType } from "../policy/level/level_twindb.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";

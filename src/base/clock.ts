@@ -29,3 +29,11 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Clocks of two machines may differ by so much; what lies further in the future proves nothing. */
+export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** Whether a time that some clock told, of a backup mostly, lies in the future beyond what clocks may differ. */
+export function isInFuture(toldMs: number, nowMs: number): boolean {
+  return toldMs > nowMs + CLOCK_TOLERANCE_MS;
+}

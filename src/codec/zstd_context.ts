@@ -2,9 +2,8 @@
  * zstd contexts that are used again and again.
  *
  * The public one-shot calls of `node:zlib` make a context for every call, which for inputs of 10 KB takes longer than the
- * compression. The streams of the same module hold a context in an internal handle that can be run synchronously on
- * buffers. Since it is internal, a self-test decides once whether it behaves; otherwise the public calls do the work,
- * slower, with the same results.
+ * compression. The streams of the same module hold a context in an internal handle (`ZlibHandle`). Since it is internal, a
+ * self-test decides once whether it behaves; otherwise the public calls do the work, slower, with the same results.
  */
 import {
   constants,
@@ -14,6 +13,7 @@ import {
   zstdDecompressSync,
   type ZstdOptions,
 } from "node:zlib";
+import { ZlibHandle } from "./zlib_handle.ts";
 import { contentSizeBytes, frameEnd, writeContentSize } from "./zstd_frame.ts";
 
 /** Parameters of the compression, by the numbers of `constants.ZSTD_c_…`. */
@@ -43,55 +43,14 @@ export interface ZstdContexts {
   decompression(): DecompressionContext;
 }
 
-/** The handle inside a zstd stream of `node:zlib`, as far as it is used here. */
-interface Handle {
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputOffset: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputOffset: number,
-    outputLength: number,
-  ): void;
-  reset(): void;
-}
-
-/** One handle with the place where it leaves its results. */
-class ReusableHandle {
-  readonly #handle: Handle;
-  /** After a call: bytes of room left, bytes of input left. */
-  readonly #state: Uint32Array;
-
-  constructor(stream: object) {
-    const { _handle: handle, _writeState: state } = stream as { _handle?: Partial<Handle>; _writeState?: unknown };
-    const isUsable = typeof handle?.writeSync === "function" && typeof handle.reset === "function";
-    if (!isUsable || !(state instanceof Uint32Array)) throw new TypeError("This zstd stream has no usable handle");
-    this.#handle = handle as Handle;
-    this.#state = state;
-  }
-
-  reset(): void {
-    this.#handle.reset();
-  }
-
-  /** Runs once on `input`; tells how much was written and how much of the input is left. */
-  run(input: Uint8Array, output: Uint8Array, offset: number, room: number): HandleResult {
-    this.#handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, output, offset, room);
-    return { written: room - this.#state[0]!, inputLeft: this.#state[1]! };
-  }
-}
-
-interface HandleResult {
-  readonly written: number;
-  readonly inputLeft: number;
-}
+/** With this the handle takes its input for all there is. */
+const WHOLE = constants.ZSTD_e_end;
 
 class HandleCompression implements CompressionContext {
-  readonly #handle: ReusableHandle;
+  readonly #handle: ZlibHandle;
 
   constructor(parameters: ZstdParameters) {
-    this.#handle = new ReusableHandle(createZstdCompress({ params: { ...parameters } }));
+    this.#handle = new ZlibHandle(createZstdCompress({ params: { ...parameters } }));
   }
 
   compress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
@@ -99,8 +58,9 @@ class HandleCompression implements CompressionContext {
     const frameAt = offset + sizeBytes;
     const frameRoom = room - sizeBytes;
     if (frameRoom <= 0) return 0;
-    const { written, inputLeft } = this.#handle.run(input, output, frameAt, frameRoom);
-    if (inputLeft > 0 || written === frameRoom) {
+    this.#handle.run(WHOLE, input, 0, output, frameAt, frameRoom);
+    const written = frameRoom - this.#handle.roomLeft;
+    if (this.#handle.inputLeft > 0 || written === frameRoom) {
       this.#handle.reset();
       return 0;
     }
@@ -111,7 +71,7 @@ class HandleCompression implements CompressionContext {
 }
 
 class HandleDecompression implements DecompressionContext {
-  readonly #handle = new ReusableHandle(createZstdDecompress());
+  readonly #handle = new ZlibHandle(createZstdDecompress());
   /** Whether the handle is in the middle of a frame: an earlier call failed, and what it left must not run into the next. */
   #isMidFrame = false;
 
@@ -121,10 +81,10 @@ class HandleDecompression implements DecompressionContext {
       if (this.#isMidFrame) this.#handle.reset();
       this.#isMidFrame = true;
       // The decoder holds back a byte of the input while output is pending, so all was read when all was written.
-      const { written, inputLeft } = this.#handle.run(frame, output, offset + total, room - total);
-      if (inputLeft > 0) return -1;
+      this.#handle.run(WHOLE, frame, 0, output, offset + total, room - total);
+      if (this.#handle.inputLeft > 0) return -1;
       this.#isMidFrame = false;
-      total += written;
+      total = room - this.#handle.roomLeft;
     }
     return total;
   }

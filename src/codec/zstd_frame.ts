@@ -5,7 +5,8 @@ import { IntegrityError } from "../base/errors.ts";
 const BARE_HEADER_BYTES = 6;
 /** Where the descriptor lies. */
 const DESCRIPTOR_AT = 4;
-const MAGIC = 0xfd2fb528;
+/** The number a frame begins with, little-endian. */
+export const ZSTD_MAGIC = 0xfd2fb528;
 /** The descriptor's two highest bits say how the content size is written: 1 = two bytes plus 256, 2 = four bytes. */
 const SIZE_IN_2_BYTES = 0x40;
 const SIZE_IN_4_BYTES = 0x80;
@@ -40,31 +41,56 @@ export function writeContentSize(frame: Uint8Array, offset: number, contentLengt
 /** Where the frame that begins at `offset` ends. Throws `IntegrityError` where it is cut off. */
 export function frameEnd(bytes: Uint8Array, offset: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, bytes.length - offset);
-  if (view.byteLength < BARE_HEADER_BYTES || view.getUint32(0, true) !== MAGIC) {
+  if (view.byteLength < BARE_HEADER_BYTES || view.getUint32(0, true) !== ZSTD_MAGIC) {
     throw new IntegrityError(`No zstd frame begins at byte ${offset}; the data is damaged`);
   }
   const descriptor = view.getUint8(DESCRIPTOR_AT);
-  let at = offset + headerBytes(descriptor);
-  let isLast = false;
-  while (!isLast) {
-    if (at + 3 > bytes.length) throw truncated();
-    const block = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
-    const isRunLength = ((block >> 1) & 3) === 1;
-    isLast = (block & 1) === 1;
-    at += 3 + (isRunLength ? 1 : block >> 3);
+  let at = offset + frameHeaderBytes(descriptor);
+  for (let isLast = false; !isLast;) {
+    if (at + BLOCK_HEADER_BYTES > bytes.length) throw truncated();
+    const block = readBlockHeader(bytes, at);
+    isLast = block.isLast;
+    at += BLOCK_HEADER_BYTES + block.contentBytes;
   }
-  at += (descriptor & HAS_CHECKSUM) === 0 ? 0 : 4;
+  at += checksumBytes(descriptor);
   if (at > bytes.length) throw truncated();
   return at;
 }
 
 /** Length of a frame's header, by its descriptor: magic, descriptor, window, dictionary and content size. */
-function headerBytes(descriptor: number): number {
+export function frameHeaderBytes(descriptor: number): number {
   const isSingleSegment = (descriptor & IS_SINGLE_SEGMENT) !== 0;
   const windowBytes = isSingleSegment ? 0 : 1;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
   return DESCRIPTOR_AT + 1 + windowBytes + dictionaryBytes + sizeBytes;
+}
+
+/** Length of the checksum behind the last block of a frame with this descriptor. */
+export function checksumBytes(descriptor: number): 0 | 4 {
+  return (descriptor & HAS_CHECKSUM) === 0 ? 0 : 4;
+}
+
+/** Length of a block's header. */
+export const BLOCK_HEADER_BYTES = 3;
+
+/** What a block's header says (section 3.1.1.2). */
+export interface BlockHeader {
+  readonly isLast: boolean;
+  /** Whether it is of a type that the format does not define. */
+  readonly isReserved: boolean;
+  /** Its size in the terms of its type: for one byte that is repeated, how often. */
+  readonly size: number;
+  /** Bytes that follow the header. */
+  readonly contentBytes: number;
+}
+
+/** The header that lies at `at`. */
+export function readBlockHeader(bytes: Uint8Array, at: number): BlockHeader {
+  const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
+  const type = (header >> 1) & 3;
+  const size = header >> 3;
+  return { isLast: (header & 1) === 1, isReserved: type === 3, size, contentBytes: type === 1 ? 1 : size };
 }
 
 function truncated(): IntegrityError {

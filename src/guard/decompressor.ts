@@ -6,45 +6,26 @@
  * takes a truncated frame for whole, and ignores all frames after the first. So this drives the binding below them, one
  * compressed unit at a time, and leaves the container's structure (members, frames) to the caller.
  */
-import { createInflateRaw, createZstdDecompress } from "node:zlib";
+import { constants, createInflateRaw, createZstdDecompress } from "node:zlib";
 import { BugError, messageOf, SourceError } from "../base/errors.ts";
+import { ZlibHandle } from "../codec/zlib_handle.ts";
 
 const OUTPUT_BYTES = 128 * 1024;
-const NO_FLUSH = 0;
-
-/** What is used of a `node:zlib` stream: not declared in its types, yet the same in Node.js and Deno for years. */
-interface ZlibStream {
-  readonly _handle: {
-    onerror: (message: string) => void;
-    writeSync(
-      flush: number,
-      input: Uint8Array,
-      inputOffset: number,
-      inputLength: number,
-      output: Uint8Array,
-      outputOffset: number,
-      outputLength: number,
-    ): void;
-  };
-  /** Room left in the output, bytes left of the input. */
-  readonly _writeState: Uint32Array;
-  reset(): void;
-  close(): void;
-}
 
 /** One compressed unit after the other: a raw deflate stream, or a zstd frame. */
 export class Decompressor {
-  readonly #stream: ZlibStream;
+  readonly #handle: ZlibHandle;
   readonly #output = new Uint8Array(OUTPUT_BYTES);
-  #error: string | null = null;
   #closed = false;
 
-  private constructor(stream: unknown) {
-    this.#stream = stream as ZlibStream;
-    if (typeof this.#stream._handle?.writeSync !== "function" || !(this.#stream._writeState instanceof Uint32Array)) {
-      throw new BugError("This runtime's node:zlib has no synchronous binding; compressed streams cannot be judged");
+  private constructor(stream: object) {
+    try {
+      this.#handle = new ZlibHandle(stream);
+    } catch (cause) {
+      throw new BugError("This runtime's node:zlib has no synchronous handle; compressed streams cannot be judged", {
+        cause,
+      });
     }
-    this.#stream._handle.onerror = (message) => this.#error = message;
   }
 
   /** For raw deflate streams (RFC 1951). */
@@ -66,8 +47,8 @@ export class Decompressor {
     let room: number;
     do {
       this.#step(input, used);
-      room = this.#stream._writeState[0]!;
-      used = input.length - this.#stream._writeState[1]!;
+      room = this.#handle.roomLeft;
+      used = input.length - this.#handle.inputLeft;
       if (room < OUTPUT_BYTES) take(this.#output.subarray(0, OUTPUT_BYTES - room));
     } while (room === 0);
     return used;
@@ -75,23 +56,20 @@ export class Decompressor {
 
   /** Makes ready for the next unit. */
   reset(): void {
-    this.#error = null;
-    this.#stream.reset();
+    this.#handle.reset();
   }
 
   /** Frees the native memory; safe to repeat. */
   close(): void {
-    if (!this.#closed) this.#stream.close();
+    if (!this.#closed) this.#handle.close();
     this.#closed = true;
   }
 
   #step(input: Uint8Array, offset: number): void {
     try {
-      const handle = this.#stream._handle;
-      handle.writeSync(NO_FLUSH, input, offset, input.length - offset, this.#output, 0, OUTPUT_BYTES);
+      this.#handle.run(constants.Z_NO_FLUSH, input, offset, this.#output, 0, OUTPUT_BYTES);
     } catch (thrown) {
       throw new SourceError(`the compressed data is damaged (${messageOf(thrown)})`, { cause: thrown });
     }
-    if (this.#error !== null) throw new SourceError(`the compressed data is damaged (${this.#error})`);
   }
 }

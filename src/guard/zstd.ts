@@ -1,18 +1,25 @@
 /** zstd (RFC 8878): frames of blocks, and skippable frames between them. Where each frame ends is read from its headers. */
 import { SourceError } from "../base/errors.ts";
 import { formatSize } from "../base/text/size.ts";
+import {
+  BLOCK_HEADER_BYTES,
+  checksumBytes,
+  frameHeaderBytes,
+  readBlockHeader,
+  ZSTD_MAGIC,
+} from "../codec/zstd_frame.ts";
 import { CompressedJudge, type Contents } from "./compressed.ts";
 import { Decompressor } from "./decompressor.ts";
 import type { Format } from "./judge.ts";
 import { type Cursor, littleEndian, type Reading, type Walk } from "./walk.ts";
 
-const MAGIC = 0xfd2fb528;
 /** Sixteen magic numbers, of which the last four bits are free. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const MAX_BLOCK_BYTES = 128 * 1024;
 /** How far back a frame may refer; a larger window (`zstd --long=28` and above) would take that much memory. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;
-const BLOCK_TYPE = { repeated: 1, reserved: 3 };
+/** Magic number and descriptor. */
+const BEGINNING_BYTES = 5;
 
 export const zstdFormat: Format = {
   name: "zstd",
@@ -26,7 +33,7 @@ function recognises(head: Uint8Array): boolean {
   while (head.length >= offset + 8 && isSkippable(littleEndian(head, offset, 4))) {
     offset += 8 + littleEndian(head, offset + 4, 4);
   }
-  return head.length >= offset + 5 && littleEndian(head, offset, 4) === MAGIC && (head[offset + 4]! & 8) === 0;
+  return head.length >= offset + 5 && littleEndian(head, offset, 4) === ZSTD_MAGIC && (head[offset + 4]! & 8) === 0;
 }
 
 function isSkippable(magic: number): boolean {
@@ -43,7 +50,7 @@ function* walkFrames(cursor: Cursor, contents: Contents): Walk {
     if (isSkippable(number)) {
       const size = littleEndian(yield { take: 4, what: "a skippable frame" }, 0, 4);
       yield { pass: size, what: "a skippable frame" };
-    } else if (number === MAGIC) {
+    } else if (number === ZSTD_MAGIC) {
       yield* walkFrame(magic, offset, contents);
       frames++;
     } else {
@@ -64,33 +71,24 @@ function* walkFrame(magic: Uint8Array, offset: number, contents: Contents): Read
   const descriptor = (yield { take: 1, what: "a frame header" })[0]!;
   if (descriptor & 8) throw new SourceError(`the frame at byte ${offset} has a malformed header`);
   decompress(Uint8Array.of(descriptor));
-  const rest = yield { take: restOfHeaderBytes(descriptor), what: "a frame header" };
+  const rest = yield { take: frameHeaderBytes(descriptor) - BEGINNING_BYTES, what: "a frame header" };
   checkWindow(descriptor, rest, offset);
   decompress(rest);
   yield* walkBlocks(offset, decompress);
-  if (descriptor & 4) decompress(yield { take: 4, what: "a frame's checksum" });
+  if (checksumBytes(descriptor) > 0) decompress(yield { take: checksumBytes(descriptor), what: "a frame's checksum" });
 }
 
 function* walkBlocks(frame: number, decompress: (piece: Uint8Array) => number): Reading<void> {
   for (let last = false; !last;) {
-    const header = yield { take: 3, what: "a block header" };
-    const value = littleEndian(header, 0, 3);
-    last = (value & 1) === 1;
-    const type = (value >> 1) & 3;
-    const size = value >> 3;
-    if (type === BLOCK_TYPE.reserved || size > MAX_BLOCK_BYTES) {
+    const header = yield { take: BLOCK_HEADER_BYTES, what: "a block header" };
+    const { isLast, isReserved, size, contentBytes } = readBlockHeader(header, 0);
+    last = isLast;
+    if (isReserved || size > MAX_BLOCK_BYTES) {
       throw new SourceError(`the frame at byte ${frame} has a malformed block`);
     }
     decompress(header);
-    yield { pass: type === BLOCK_TYPE.repeated ? 1 : size, what: "compressed data", sink: decompress };
+    yield { pass: contentBytes, what: "compressed data", sink: decompress };
   }
-}
-
-/** How many bytes of frame header follow the descriptor: window, dictionary, content size. */
-function restOfHeaderBytes(descriptor: number): number {
-  const single = (descriptor & 32) !== 0;
-  const contentSize = [single ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
-  return (single ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]! + contentSize;
 }
 
 function checkWindow(descriptor: number, rest: Uint8Array, offset: number): void {

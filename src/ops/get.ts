@@ -12,7 +12,7 @@ import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
-import { isInFuture } from "../policy/future.ts";
+import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";

@@ -8,7 +8,7 @@ import { InterruptedError, SourceError } from "../base/errors.ts";
 import type { StreamFileName } from "../format/manifest/series.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { Intake } from "../pipeline/intake.ts";
+import { SourceFeed } from "../pipeline/source_feed.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import { PipelineThreads } from "../pipeline/threads.ts";
 import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
@@ -64,8 +64,8 @@ export async function put(
   const threads = new PipelineThreads(world.blobThreads);
   const told = new ToldProgress(options);
   const pool = new SegmentPool({ count: segmentCount(world), segmentBytes: SEGMENT_BYTES });
-  const intake = new Intake(request.source, pool, (bytesRead) => told.read(bytesRead));
-  const stopReading = () => void intake.cancel(interruption(options.signal));
+  const feed = new SourceFeed(request.source, pool, (bytesRead) => told.read(bytesRead));
+  const stopReading = () => void feed.cancel(interruption(options.signal));
   options.signal.addEventListener("abort", stopReading);
   try {
     options.signal.throwIfAborted();
@@ -74,11 +74,11 @@ export async function put(
       const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
       return await withLock(repository, world, lockRequest, async (lock) => {
         // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
-        lock.confirmed.catch((reason) => intake.cancel(reason));
+        lock.confirmed.catch((reason) => feed.cancel(reason));
         const tools = { repository, threads, world, lock, request, ...options };
         return await withSession(tools, (session) => {
           told.begin(session, request);
-          return putStream(session, intake, request, told);
+          return putStream(session, feed, request, told);
         });
       });
     } finally {
@@ -89,7 +89,7 @@ export async function put(
   } finally {
     options.signal.removeEventListener("abort", stopReading);
     threads.terminate();
-    await intake.cancel(new InterruptedError("The backup ended before its source"));
+    await feed.cancel(new InterruptedError("The backup ended before its source"));
   }
 }
 
@@ -129,13 +129,13 @@ class ToldProgress {
 
 async function putStream(
   session: Session,
-  intake: Intake,
+  feed: SourceFeed,
   request: PutRequest,
   told: ToldProgress,
 ): Promise<PutResult> {
   await session.store({
     path: request.fileName,
-    feed: intake,
+    feed,
     guard: request.guard,
     isGuardMeant: request.guard !== "auto",
     judge: (summary) => judge(request, summary),

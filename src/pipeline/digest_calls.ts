@@ -1,5 +1,6 @@
 /** Inside a thread: MD5, SHA-256 and the guard of each stream that is under way. */
 import { invariant } from "../base/errors.ts";
+import { Turn } from "../base/limits.ts";
 import { StreamDigest } from "../crypto/digest.ts";
 import type { Guard } from "../guard/guard.ts";
 import { createGuard } from "../guard/formats.ts";
@@ -8,16 +9,16 @@ import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `DigestCalls`. */
 export function digestCalls(): Handlers<DigestCalls> {
-  const streams = new Map<number, StreamInspection>();
+  const streams = new Map<number, DigestedStream>();
   const begun = (stream: number) => {
-    const inspection = streams.get(stream);
-    invariant(inspection, "A stream was digested before it began or after it ended");
-    return inspection;
+    const digested = streams.get(stream);
+    invariant(digested, "A stream was digested before it began or after it ended");
+    return digested;
   };
   return {
     begin({ stream, guard }) {
       invariant(!streams.has(stream), "A stream began twice");
-      streams.set(stream, new StreamInspection(createGuard(guard)));
+      streams.set(stream, new DigestedStream(createGuard(guard)));
       return { response: null };
     },
     async update({ stream, segment, start, end }) {
@@ -25,9 +26,9 @@ export function digestCalls(): Handlers<DigestCalls> {
       return { response: null };
     },
     async finish({ stream }) {
-      const inspection = begun(stream);
+      const digested = begun(stream);
       streams.delete(stream);
-      return { response: await inspection.finish() };
+      return { response: await digested.finish() };
     },
     drop({ stream }) {
       streams.get(stream)?.drop();
@@ -38,10 +39,11 @@ export function digestCalls(): Handlers<DigestCalls> {
 }
 
 /** Digests and guard see the same bytes; a guard may take its time (it may have to decompress) and keeps its order. */
-class StreamInspection {
+class DigestedStream {
   readonly #digest = new StreamDigest();
   readonly #guard: Guard;
-  #guardQueue: Promise<void> = Promise.resolve();
+  /** Nothing is judged any more after a piece that could not be. */
+  readonly #judging = new Turn({ endsAtFailure: true });
   #size = 0;
 
   constructor(guard: Guard) {
@@ -51,15 +53,13 @@ class StreamInspection {
   update(bytes: Uint8Array): Promise<void> {
     this.#size += bytes.length;
     this.#digest.update(bytes);
-    this.#guardQueue = this.#guardQueue.then(() => this.#guard.push(bytes));
-    return this.#guardQueue;
+    return this.#judging.take(() => this.#guard.push(bytes));
   }
 
   async finish() {
     try {
-      await this.#guardQueue;
-      const { md5, sha256 } = this.#digest.digest();
-      return { size: this.#size, md5, sha256, verdict: await this.#guard.finish() };
+      const verdict = await this.#judging.take(() => this.#guard.finish());
+      return { size: this.#size, ...this.#digest.digest(), verdict };
     } finally {
       this.#guard.dispose();
     }
@@ -68,6 +68,6 @@ class StreamInspection {
   /** Lets go of the guard once it is done with what it was given. */
   drop(): void {
     const dispose = () => this.#guard.dispose();
-    void this.#guardQueue.then(dispose, dispose);
+    void this.#judging.take(() => {}).then(dispose, dispose);
   }
 }

@@ -7,7 +7,7 @@ export interface FilledSegment {
   readonly length: number;
 }
 
-/** Gives one stream front to back. `Intake` reads it from a source; into an `Inlet` somebody writes it. */
+/** Gives one stream front to back. A `SourceFeed` reads it from a source; into a `WritableFeed` somebody writes it. */
 export interface Feed {
   /** Bytes that came in so far. */
   readonly bytesRead: number;

@@ -1,6 +1,7 @@
 /** From a stream to sealed blobs: cut here, digested, named, compressed and sealed in other threads, all bounded. */
 import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
+import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
@@ -27,17 +28,18 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
   const { feed, threads, inspection, known } = options;
   const slots = threads.batchSlots;
   const cutter = new SegmentCutter(options.chunker);
-  const inFlight: Promise<SealedBatch>[] = [];
+  const inFlight: BatchInFlight[] = [];
   let arriving: Promise<FilledSegment | null> | undefined;
   const oldest = async function* () {
-    yield await inFlight[0]!;
+    const { batch, slot } = inFlight[0]!;
+    yield await batch;
     inFlight.shift();
-    slots.give();
+    slot.release();
   };
   try {
     for (let ended = false; !ended;) {
       arriving = guarded(feed.next());
-      while (inFlight.length > 0 && !await settlesFirst(arriving, inFlight[0]!)) yield* oldest();
+      while (inFlight.length > 0 && !await settlesFirst(arriving, inFlight[0]!.batch)) yield* oldest();
       const filled: FilledSegment | null = await arriving;
       arriving = undefined;
       ended = filled === null;
@@ -47,10 +49,11 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
         if (filled !== null) inspection.take(filled);
         if (request === null) continue;
         // One's own batches go first, so that no stream waits for another one's slot with one in its hands.
-        while (inFlight.length > 0 && !slots.isFree) yield* oldest();
-        await slots.take();
+        let slot = slots.tryTake();
+        for (; slot === undefined && inFlight.length > 0; slot = slots.tryTake()) yield* oldest();
+        slot ??= await slots.take();
         threads.shareKnown(known);
-        inFlight.push(guarded(seal(threads, request, filled)));
+        inFlight.push({ slot, batch: guarded(seal(threads, request, filled)) });
       } finally {
         filled?.segment.release();
       }
@@ -58,9 +61,14 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
     while (inFlight.length > 0) yield* oldest();
   } finally {
     arriving?.then((filled) => filled?.segment.release(), () => {});
-    await Promise.allSettled(inFlight);
-    for (const _ of inFlight) slots.give();
+    await Promise.allSettled(inFlight.map(({ batch }) => batch));
+    for (const { slot } of inFlight) slot.release();
   }
+}
+
+interface BatchInFlight {
+  readonly batch: Promise<SealedBatch>;
+  readonly slot: Permit;
 }
 
 interface CutSegment {

@@ -1,5 +1,6 @@
 /** Segments: the fixed pieces of shared memory through which streams flow; their number bounds the memory. */
 import { invariant } from "../base/errors.ts";
+import { type Permit, Semaphore } from "../base/limits.ts";
 
 /** A piece of shared memory that several threads read at once; it is free again when all of them are done. */
 export interface Segment {
@@ -12,39 +13,30 @@ export interface Segment {
 
 /** Hands out segments and makes the taker wait when all are in use. */
 export class SegmentPool {
+  /** Those that were used before and are not lent. */
   readonly #free: Uint8Array<SharedArrayBuffer>[] = [];
-  readonly #waiting: ((bytes: Uint8Array<SharedArrayBuffer>) => void)[] = [];
+  readonly #places: Semaphore;
   readonly #segmentBytes: number;
-  #unmade: number;
 
   /** At most `count` segments of `segmentBytes` bytes each, made when first needed. */
   constructor({ count, segmentBytes }: { count: number; segmentBytes: number }) {
-    this.#unmade = count;
+    this.#places = new Semaphore(count);
     this.#segmentBytes = segmentBytes;
   }
 
   /** How many takers wait for a segment. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#places.waiting;
   }
 
   /** A segment of at least `leastBytes`, with one user; waits until one is free. Only the usual size is kept for reuse. */
   async acquire(leastBytes = 0): Promise<Segment> {
-    const bytes = await this.#take();
-    return this.#lend(leastBytes > bytes.length ? new Uint8Array(new SharedArrayBuffer(leastBytes)) : bytes, bytes);
+    const place = await this.#places.take();
+    if (leastBytes > this.#segmentBytes) return this.#lend(newSegment(leastBytes), place);
+    return this.#lend(this.#free.pop() ?? newSegment(this.#segmentBytes), place);
   }
 
-  async #take(): Promise<Uint8Array<SharedArrayBuffer>> {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    if (this.#unmade > 0) {
-      this.#unmade--;
-      return new Uint8Array(new SharedArrayBuffer(this.#segmentBytes));
-    }
-    return await new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #lend(bytes: Uint8Array<SharedArrayBuffer>, kept: Uint8Array<SharedArrayBuffer>): Segment {
+  #lend(bytes: Uint8Array<SharedArrayBuffer>, place: Permit): Segment {
     let users = 1;
     return {
       bytes,
@@ -54,14 +46,14 @@ export class SegmentPool {
       },
       release: () => {
         invariant(users > 0, "A segment was given back twice");
-        if (--users === 0) this.#giveBack(kept);
+        if (--users > 0) return;
+        if (bytes.length === this.#segmentBytes) this.#free.push(bytes);
+        place.release();
       },
     };
   }
+}
 
-  #giveBack(bytes: Uint8Array<SharedArrayBuffer>): void {
-    const next = this.#waiting.shift();
-    if (next) next(bytes);
-    else this.#free.push(bytes);
-  }
+function newSegment(bytes: number): Uint8Array<SharedArrayBuffer> {
+  return new Uint8Array(new SharedArrayBuffer(bytes));
 }

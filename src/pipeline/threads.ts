@@ -1,12 +1,12 @@
 /** The worker threads of a pipeline: one that digests the streams, several that seal or open blobs. */
 import type { IdTable } from "../base/id_table.ts";
+import { Semaphore } from "../base/limits.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
-import { Slots } from "./slots.ts";
 import { startWorker, Thread } from "../base/thread.ts";
 
 /** Batches that are sealed or wait to be stored at a time, for each sealing thread. */
@@ -17,7 +17,7 @@ export class PipelineThreads {
   #digest: Thread<DigestCalls> | undefined;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   /** A slot for every batch between its first call and the moment it is stored, whatever stream it is of. */
-  readonly batchSlots: Slots;
+  readonly batchSlots: Semaphore;
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
   #streams = 0;
 
@@ -26,7 +26,7 @@ export class PipelineThreads {
    * starts with the first stream then.
    */
   constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
-    this.batchSlots = new Slots(blobThreads * BATCHES_PER_THREAD);
+    this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
     try {
       if (digest) this.#digest = new Thread(startWorker());
       while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });

@@ -2,7 +2,7 @@
 import { UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/text/duration.ts";
 import { isRunType, type RunType } from "../base/run_type.ts";
-import { isInFuture } from "./future.ts";
+import { isInFuture } from "../base/clock.ts";
 import { groupBySeriesAndHost } from "./series_and_host.ts";
 
 /** That somebody's newest backup is no older than a span. What is null stands for each one there is. */

@@ -1,6 +1,6 @@
 /** When a stream is so much smaller than the one before that something may be missing. Pure: sizes in, a finding out. */
 import { UsageError } from "../base/errors.ts";
-import { isInFuture } from "./future.ts";
+import { isInFuture } from "../base/clock.ts";
 
 /** Below this share of the newest one before, in percent, a stream has shrunk, unless somebody says otherwise. */
 export const DEFAULT_MIN_OF_PARENT = 50;

@@ -1,6 +1,7 @@
 /** The store in memory: for tests, and for trying things out without a disk. */
 import { concatBytes } from "../base/bytes.ts";
-import { ExistsError, NotFoundError } from "../base/errors.ts";
+import { NotFoundError } from "../base/errors.ts";
+import { EXISTS, failureError } from "./failure.ts";
 import { relativePath } from "./layout.ts";
 import { checkRange, refuseLarger, resolvedLength } from "./range.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
@@ -43,7 +44,7 @@ class MemoryStore implements BlobStore {
     const bytes = concatBytes(content);
     options.signal?.throwIfAborted();
     if (this.#contents.has(path)) {
-      throw new ExistsError(`Cannot store "${this.#place(file)}": it exists already and was left as it is`);
+      throw failureError(`store "${this.#place(file)}"`, EXISTS);
     }
     this.#contents.set(path, { file: { ...file }, bytes });
   }

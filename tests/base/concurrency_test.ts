@@ -65,5 +65,5 @@ Deno.test("the first failure of background work is thrown by every later call, a
   const never = () => Promise.reject(new Error("never"));
   await assert.rejects(work.begin(never), { message: "first" });
   await assert.rejects(work.settle(), { message: "first" });
-  await assert.rejects(work.begin(never), { message: "first" });
+  for (let i = 0; i < 3; i++) await assert.rejects(work.begin(never), { message: "first" });
 });

@@ -15,7 +15,7 @@ import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { status } from "../../src/ops/status.ts";
 import { unlock } from "../../src/ops/unlock.ts";
-import { Intake } from "../../src/pipeline/intake.ts";
+import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { openRepository } from "../../src/repository/repository.ts";
@@ -133,7 +133,7 @@ Deno.test("a lock that does not hold is told, also where it cannot be removed", 
 Deno.test("a source that cannot be given up does not change what came of the stream", async () => {
   const source = new BytesSource(noise(100, "source"));
   source.cancel = () => Promise.reject(new SourceError("it does not end"));
-  await new Intake(source, new SegmentPool({ count: 2, segmentBytes: 1000 })).cancel(new SourceError("given up"));
+  await new SourceFeed(source, new SegmentPool({ count: 2, segmentBytes: 1000 })).cancel(new SourceError("given up"));
 });
 
 Deno.test("a storage whose store cannot be closed says so when it is closed, which is a call of its own", async () => {

@@ -9,8 +9,8 @@ import { parametersFor } from "../../src/chunker/parameters.ts";
 import { createSealer } from "../../src/crypto/seal.ts";
 import { type CompressionLevel, decompress } from "../../src/codec/compression.ts";
 import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
-import { type Inlet, Inlets } from "../../src/pipeline/inlet.ts";
-import { Intake } from "../../src/pipeline/intake.ts";
+import { FeedGroup, type WritableFeed } from "../../src/pipeline/writable_feed.ts";
+import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { sealStream } from "../../src/pipeline/seal_stream.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { PipelineThreads } from "../../src/pipeline/threads.ts";
@@ -40,16 +40,16 @@ interface SealingOptions {
 async function sealed(source: ByteSource, options: SealingOptions = {}): Promise<Sealing> {
   const { average = 1024, segmentBytes = 20_000, compression = "auto", known = new IdTable() } = options;
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes });
-  const intake = new Intake(source, pool);
+  const feed = new SourceFeed(source, pool);
   const threads = options.threads ?? new PipelineThreads(options.blobThreads ?? 1);
   try {
     await threads.configure(KEYS, compression);
     const inspection = threads.inspect("auto");
     const chunker = new Chunker(GEAR, parametersFor(average));
-    const batches = Array.fromAsync(sealStream({ feed: intake, chunker, threads, inspection, known }));
+    const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known }));
     const [outcome] = await Promise.allSettled([batches]);
     const summary = await inspection.finish();
-    await intake.cancel(new SourceError("over"));
+    await feed.cancel(new SourceError("over"));
     await assertAllFree(pool, SEGMENTS);
     if (outcome.status === "rejected") throw outcome.reason;
     return { batches: outcome.value, summary };
@@ -160,17 +160,17 @@ Deno.test("an error of the source ends the stream with that error, after what ca
 
 Deno.test("a taker that stops early leaves nothing running", async () => {
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: 20_000 });
-  const intake = new Intake(new BytesSource(noise(500_000, "early")), pool);
+  const feed = new SourceFeed(new BytesSource(noise(500_000, "early")), pool);
   const threads = new PipelineThreads(2);
   try {
     await threads.configure(KEYS, "auto");
     const inspection = threads.inspect("none");
     const chunker = new Chunker(GEAR, parametersFor(1024));
-    for await (const batch of sealStream({ feed: intake, chunker, threads, inspection, known: new IdTable() })) {
+    for await (const batch of sealStream({ feed, chunker, threads, inspection, known: new IdTable() })) {
       assert.ok(batch.lengths.length > 0);
       break;
     }
-    await intake.cancel(new SourceError("enough"));
+    await feed.cancel(new SourceError("enough"));
     await inspection.finish();
     await assertAllFree(pool, SEGMENTS);
   } finally {
@@ -180,13 +180,13 @@ Deno.test("a taker that stops early leaves nothing running", async () => {
 
 /** Many streams through the same threads, each cut into segments of its own. */
 async function withStreams(count: number, work: (streams: SharedStream[]) => Promise<void>): Promise<void> {
-  const inlets = new Inlets(new SegmentPool({ count: 2 * count, segmentBytes: 10_000 }));
+  const group = new FeedGroup(new SegmentPool({ count: 2 * count, segmentBytes: 10_000 }));
   const threads = new PipelineThreads(1);
   try {
     await threads.configure(KEYS, "off");
     const known = new IdTable();
     await work(Array.from({ length: count }, () => {
-      const feed = inlets.open();
+      const feed = group.open();
       const inspection = threads.inspect("none");
       const chunker = new Chunker(GEAR, parametersFor(1024));
       return { feed, batches: sealStream({ feed, chunker, threads, inspection, known }) };
@@ -197,7 +197,7 @@ async function withStreams(count: number, work: (streams: SharedStream[]) => Pro
 }
 
 interface SharedStream {
-  readonly feed: Inlet;
+  readonly feed: WritableFeed;
   readonly batches: AsyncGenerator<SealedBatch, void, void>;
 }
 

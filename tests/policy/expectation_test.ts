@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";
 import { type Evidence, judgeExpectations, parseExpectation } from "../../src/policy/expectation.ts";
-import { CLOCK_TOLERANCE_MS, isInFuture } from "../../src/policy/future.ts";
+import { CLOCK_TOLERANCE_MS, isInFuture } from "../../src/base/clock.ts";
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 2, 2, 12);

@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
-import { isInFuture } from "../../policy/future.ts";
+import { isInFuture } from "../../base/clock.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/text/size.ts";

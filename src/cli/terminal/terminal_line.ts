@@ -5,7 +5,7 @@
  * The cursor stays at the beginning of the line. A terminal that is made narrower breaks the line, and then all of it lies
  * from the cursor on, whether the terminal moves text to where it fits (tmux, most windows) or not (xterm).
  */
-import { Turn } from "../../base/concurrency.ts";
+import { Turn } from "../../base/limits.ts";
 import type { Output } from "./input_output.ts";
 import { cutToWidth, widthOf } from "./terminal_text.ts";
 

@@ -1,7 +1,7 @@
 /** Reads packs to the last byte and has them verified in threads of its own; a few are under way at a time. */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { IntegrityError, StoreError, TemporaryError } from "../../base/errors.ts";
-import { Room } from "../../base/room.ts";
+import { Semaphore } from "../../base/limits.ts";
 import { PipelineThreads } from "../../pipeline/threads.ts";
 import type { CheckContext, DescribedPack } from "./check_index.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
@@ -33,7 +33,7 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
   const threads = new PipelineThreads(checkThreads(budget), { digest: false });
   try {
     await threads.configure(context.repository.keys, "off");
-    const room = new Room(checkBufferBytes(budget));
+    const room = new Semaphore(checkBufferBytes(budget), { admitsLarger: true });
     const verdicts = await verifyPacks({ ...context, threads, room }, packs);
     packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
   } finally {

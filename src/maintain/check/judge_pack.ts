@@ -7,7 +7,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
-import type { Room } from "../../base/room.ts";
+import type { Semaphore } from "../../base/limits.ts";
 import type { PackedBlob } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
@@ -22,8 +22,8 @@ import type { Repository } from "../../repository/repository.ts";
 export interface PackJudging {
   readonly repository: Repository;
   readonly threads: PipelineThreads;
-  /** For all that is read of all packs and not yet verified. */
-  readonly room: Room;
+  /** Bytes for all that is read of all packs and not yet verified; a larger run is read alone. */
+  readonly room: Semaphore;
   readonly signal: AbortSignal;
 }
 
@@ -142,17 +142,16 @@ class PackReading {
   /** Resolves as soon as the run is read and hashed; it is verified meanwhile. */
   async #readRun(run: Run): Promise<void> {
     const { room, signal } = this.#judging;
-    const taken = memoryOf(run);
-    await room.enter(taken);
+    const taken = await room.take({ amount: memoryOf(run), signal });
     try {
       signal.throwIfAborted();
       const bytes = await this.#get(run);
       this.#hash.update(bytes);
-      const verdict = this.#verify(run, bytes).finally(() => room.leave(taken));
+      const verdict = this.#verify(run, bytes).finally(() => taken.release());
       verdict.catch(() => {});
       this.#verdicts.push(verdict);
     } catch (error) {
-      room.leave(taken);
+      taken.release();
       throw error;
     }
   }

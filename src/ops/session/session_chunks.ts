@@ -1,5 +1,5 @@
 /** Where the streams of one session meet: their sealed chunks go into the same packs, one batch at a time. */
-import { Turn } from "../../base/concurrency.ts";
+import { Turn } from "../../base/limits.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { saveTree } from "../../backup/commit.ts";

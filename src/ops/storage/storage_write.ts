@@ -2,7 +2,7 @@
 import { InterruptedError, UsageError } from "../../base/errors.ts";
 import { type BackupName, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
-import { type Inlet, Inlets } from "../../pipeline/inlet.ts";
+import { FeedGroup, type WritableFeed } from "../../pipeline/writable_feed.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
 import { PipelineThreads } from "../../pipeline/threads.ts";
 import type { Repository } from "../../repository/repository.ts";
@@ -36,7 +36,7 @@ export interface WriteHandleParts {
 
 /** A file that is being written or was. */
 interface WrittenFile {
-  readonly inlet: Inlet;
+  readonly feed: WritableFeed;
   readonly stream: WritableStreamDefaultController;
   isClosed: boolean;
 }
@@ -45,7 +45,7 @@ export class WriteHandle implements BackupHandle {
   readonly isReadOnly = false;
   readonly #parts: WriteHandleParts;
   /** Twice what one stream needs: with fewer, ten at a time hand segments on half full, which costs a quarter more CPU. */
-  readonly #inlets: Inlets;
+  readonly #feeds: FeedGroup;
   readonly #files = new Map<StreamPath, WrittenFile>();
   /** Paths that lead to a file. */
   readonly #directories = new Set<string>();
@@ -63,7 +63,7 @@ export class WriteHandle implements BackupHandle {
   constructor(parts: WriteHandleParts) {
     this.#parts = parts;
     const count = 2 * segmentCount(parts.world);
-    this.#inlets = new Inlets(new SegmentPool({ count, segmentBytes: SEGMENT_BYTES }));
+    this.#feeds = new FeedGroup(new SegmentPool({ count, segmentBytes: SEGMENT_BYTES }));
     for (const { promise } of [this.#decided, this.#begun]) promise.catch(() => {});
     this.#finished = Promise.resolve().then(() => this.#perform());
     this.#finished.catch((error) => this.#begun.reject(error));
@@ -100,9 +100,9 @@ export class WriteHandle implements BackupHandle {
     this.#refuseEnded("addFile");
     if (this.#failure) throw this.#failure.error;
     const checked = this.#claim(parseStreamPath(path));
-    const inlet = this.#inlets.open();
-    const stored = this.#store(checked, inlet, guard);
-    const stream = this.#streamInto(checked, inlet, stored);
+    const feed = this.#feeds.open();
+    const stored = this.#store(checked, feed, guard);
+    const stream = this.#streamInto(checked, feed, stored);
     this.#heed(signal, stored);
     return stream;
   }
@@ -183,7 +183,7 @@ export class WriteHandle implements BackupHandle {
     });
   }
 
-  async #store(path: StreamPath, feed: Inlet, guard: GuardChoice | undefined): Promise<void> {
+  async #store(path: StreamPath, feed: WritableFeed, guard: GuardChoice | undefined): Promise<void> {
     const stored = this.#session!.store({
       path,
       feed,
@@ -200,16 +200,16 @@ export class WriteHandle implements BackupHandle {
     }
   }
 
-  #streamInto(path: StreamPath, inlet: Inlet, stored: Promise<void>): WritableStream<Uint8Array> {
+  #streamInto(path: StreamPath, feed: WritableFeed, stored: Promise<void>): WritableStream<Uint8Array> {
     stored.catch(() => {});
     return new WritableStream<Uint8Array>({
-      start: (stream) => void this.#files.set(path, { inlet, stream, isClosed: false }),
+      start: (stream) => void this.#files.set(path, { feed, stream, isClosed: false }),
       write: async (chunk) => {
         try {
           if (!(chunk instanceof Uint8Array)) {
             throw new UsageError(`Cannot write to "${path}": not a Uint8Array; encode texts first`);
           }
-          await inlet.write(chunk);
+          await feed.write(chunk);
         } catch (error) {
           this.#fail(error);
           throw error;
@@ -217,7 +217,7 @@ export class WriteHandle implements BackupHandle {
       },
       close: async () => {
         this.#files.get(path)!.isClosed = true;
-        inlet.end();
+        feed.end();
         await stored;
       },
       abort: (reason) => this.#fail(reason ?? new InterruptedError(`The file "${path}" was aborted`)),
@@ -238,8 +238,8 @@ export class WriteHandle implements BackupHandle {
     if (this.#failure) return;
     this.#failure = { error };
     this.#decided.reject(error);
-    for (const { inlet, stream } of this.#files.values()) {
-      inlet.fail(error);
+    for (const { feed, stream } of this.#files.values()) {
+      feed.fail(error);
       stream.error(error);
     }
     this.#stop.abort(error);

@@ -1,7 +1,7 @@
 /** Which level the next backup has, and which backup it continues. Pure: what there is comes in, a decision goes out. */
 import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
 import type { RunType } from "../../base/run_type.ts";
-import { isInFuture } from "../future.ts";
+import { isInFuture } from "../../base/clock.ts";
 import {
   type FreezerRules,
   freezerVerdicts,

@@ -7,7 +7,7 @@
  */
 import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../../base/text/duration.ts";
 import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
-import { isInFuture } from "../future.ts";
+import { isInFuture } from "../../base/clock.ts";
 
 /** What retention has to know of a backup. */
 export interface RetentionCandidate {

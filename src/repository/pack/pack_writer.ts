@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { BackgroundWork } from "../../base/concurrency.ts";
+import { Turn } from "../../base/limits.ts";
 import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -71,7 +72,7 @@ export class PackWriter {
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
   readonly #confirmHeld: ConfirmHeld;
-  #indexing: Promise<void> = Promise.resolve();
+  readonly #indexing = new Turn({ endsAtFailure: true });
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
   #indexedAt: number;
@@ -216,8 +217,7 @@ export class PackWriter {
 
   /** One index at a time, however many packs are done at once. */
   #indexWhenDue(): Promise<void> {
-    this.#indexing = this.#indexing.then(() => this.#indexIsDue() ? this.#writeIndex() : undefined);
-    return this.#indexing;
+    return this.#indexing.take(() => this.#indexIsDue() ? this.#writeIndex() : undefined);
   }
 
   #indexIsDue(): boolean {

@@ -1,6 +1,6 @@
 /** Trees: directory listings as blobs, read and walked. */
 import { IntegrityError } from "../../base/errors.ts";
-import { Turn } from "../../base/concurrency.ts";
+import { Turn } from "../../base/limits.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/limits.ts";

@@ -1,6 +1,7 @@
 /** The open connections of a server: one request at a time on each, none that stalls, no client that takes all. */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Turn } from "../../base/limits.ts";
 import { Admission, clientOf, type Places } from "./admission.ts";
 import type { Exchange, Waiting } from "./exchange.ts";
 
@@ -34,7 +35,7 @@ const MOST_QUEUED = 32;
 
 interface Connection {
   queued: number;
-  turn: Promise<void>;
+  readonly turn: Turn;
   /** After an answer that says so, nothing that was sent ahead is done any more. */
   isEnding: boolean;
 }
@@ -76,7 +77,7 @@ export class Connections {
     const leaving = this.#admission.admit(socket, clientOf(socket.remoteAddress), this.#idle);
     if (leaving) this.#end(leaving);
     if (leaving === socket) return;
-    this.#open.set(socket, { queued: 0, turn: Promise.resolve(), isEnding: false });
+    this.#open.set(socket, { queued: 0, turn: new Turn(), isEnding: false });
     this.#idle.add(socket);
     socket.once("close", () => this.#forget(socket));
     // A client that said all it has to say still waits for the answer; one that ends within a body has broken off.
@@ -110,13 +111,10 @@ export class Connections {
     if (!connection || connection.queued >= MOST_QUEUED) return exchange.cut();
     this.#idle.delete(socket);
     connection.queued++;
-    const turn = connection.queued === 1
-      ? this.#work(connection, exchange, work)
-      : connection.turn.then(() => this.#work(connection, exchange, work));
-    connection.turn = turn.finally(() => {
+    const running = connection.turn.take(async () => {
+      await this.#work(connection, exchange, work);
       if (--connection.queued === 0 && this.#open.has(socket)) this.#idle.add(socket);
     });
-    const { turn: running } = connection;
     this.#running.add(running);
     void running.finally(() => this.#running.delete(running));
   }

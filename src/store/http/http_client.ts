@@ -7,6 +7,7 @@ import https from "node:https";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { StoreError } from "../../base/errors.ts";
+import { Semaphore } from "../../base/limits.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "./client.ts";
 import { download, type DownloadLine } from "./download.ts";
 import { checkAnsweredAsAsked } from "./network_errors.ts";
@@ -15,7 +16,6 @@ import { holdWriteFailures } from "./late_failures.ts";
 import { proxyVariables } from "./proxies.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { checkCertificates, type TlsOptions, tlsOptions } from "./trust.ts";
-import { Turns } from "./turns.ts";
 
 /** What a client needs. */
 export interface HttpClientOptions extends NetworkOptions {
@@ -42,7 +42,8 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
 
 class PooledHttpClient implements HttpClient {
   readonly #options: HttpClientOptions;
-  readonly #turns: Turns;
+  /** One for each request that runs. */
+  readonly #places: Semaphore;
   readonly #line: Line;
   readonly #agentOptions: http.AgentOptions;
   readonly #plainAgent: http.Agent;
@@ -58,7 +59,7 @@ class PooledHttpClient implements HttpClient {
   constructor(options: HttpClientOptions) {
     checkCertificates(options);
     this.#options = options;
-    this.#turns = new Turns(options.connections);
+    this.#places = new Semaphore(options.connections);
     const { clock, uploadBytesPerSecond, downloadBytesPerSecond, proxies } = options;
     this.#agentOptions = { keepAlive: true, ...proxies && { proxyEnv: proxyVariables(proxies) } };
     this.#plainAgent = new http.Agent(this.#agentOptions);
@@ -77,7 +78,8 @@ class PooledHttpClient implements HttpClient {
     const signals = request.signal ? [request.signal, this.#closing.signal] : [this.#closing.signal];
     const signal = AbortSignal.any(signals);
     const headers = { "user-agent": this.#options.userAgent ?? DEFAULT_USER_AGENT, ...request.headers };
-    const answer = await this.#turns.take(() => this.#exchange({ ...request, headers, signal }), signal);
+    using _place = await this.#places.take({ signal });
+    const answer = await this.#exchange({ ...request, headers, signal });
     checkAnsweredAsAsked(answer, request.url.protocol, this.#originOf(request.url));
     return answer;
   }

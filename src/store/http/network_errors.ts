@@ -1,83 +1,67 @@
 /** What goes wrong on the way to a server, in the store's words: the one table of network and TLS failures. */
 import { formatDuration } from "../../base/text/duration.ts";
-import { AgentError, DeniedError, messageOf, StoreError, TemporaryError } from "../../base/errors.ts";
+import { AgentError, messageOf, type StoreError, TemporaryError } from "../../base/errors.ts";
+import { failureError, type Meaning, means } from "../failure.ts";
 import type { HttpAnswer } from "./client.ts";
 
-/** A cause in words for people, and the error class that tells a caller what it can do. */
-interface Meaning {
-  readonly state: string;
-  readonly make: (message: string, cause: unknown) => StoreError;
-}
-
-const temporary = (message: string, cause: unknown) => new TemporaryError(message, { cause });
-const denied = (message: string, cause: unknown) => new DeniedError(message, { cause });
-const broken = (message: string, cause: unknown) => new StoreError(message, { cause });
-
-const UNKNOWN_HOST: Meaning = { state: "there is no host of that name; check the URL", make: broken };
-const BROKE_OFF: Meaning = { state: "the connection broke off; try again", make: temporary };
-const UNKNOWN_AUTHORITY: Meaning = {
-  state:
-    "its certificate is not signed by an authority trusted here; name the authority's certificate with --cacert FILE, " +
-    "and check that neither has expired",
-  make: broken,
-};
-const SELF_SIGNED: Meaning = {
-  state:
-    "its certificate is signed by itself; check that it is the right server and name the certificate with --cacert FILE",
-  make: broken,
-};
-const NOT_HTTP: Meaning = {
-  state: "it does not answer in HTTP; check the URL, and write https:// where it expects TLS",
-  make: broken,
-};
-const WANTS_CLIENT_CERTIFICATE: Meaning = {
-  state: "it asks for a client certificate that it trusts; name one with --tls-client-cert FILE",
-  make: denied,
-};
+const UNKNOWN_HOST = means.broken("there is no host of that name", "check the URL");
+const BROKE_OFF = means.temporary("the connection broke off", "try again");
+const UNKNOWN_AUTHORITY = means.broken(
+  "its certificate is not signed by an authority trusted here",
+  "name the authority's certificate with --cacert FILE, and check that neither has expired",
+);
+const SELF_SIGNED = means.broken(
+  "its certificate is signed by itself",
+  "check that it is the right server and name the certificate with --cacert FILE",
+);
+const NOT_HTTP = means.broken("it does not answer in HTTP", "check the URL, and write https:// where it expects TLS");
+const WANTS_CLIENT_CERTIFICATE = means.denied(
+  "it asks for a client certificate that it trusts",
+  "name one with --tls-client-cert FILE",
+);
 
 /** By the code of Node's error; those of TLS are OpenSSL's, whatever library does the work. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOTFOUND: UNKNOWN_HOST,
   EAI_NONAME: UNKNOWN_HOST,
   EAI_NODATA: UNKNOWN_HOST,
-  EAI_AGAIN: { state: "its name cannot be looked up at present; check the network and try again", make: temporary },
-  ECONNREFUSED: { state: "nothing listens there; check the address, and that the server runs", make: temporary },
+  EAI_AGAIN: means.temporary("its name cannot be looked up at present", "check the network and try again"),
+  ECONNREFUSED: means.temporary("nothing listens there", "check the address, and that the server runs"),
   ECONNRESET: BROKE_OFF,
   ECONNABORTED: BROKE_OFF,
   EPIPE: BROKE_OFF,
   HPE_INVALID_EOF_STATE: BROKE_OFF,
-  ETIMEDOUT: { state: "it does not answer; check the network and try again", make: temporary },
-  EHOSTUNREACH: { state: "the host cannot be reached; check the network and try again", make: temporary },
-  EHOSTDOWN: { state: "the host is down; check it and try again", make: temporary },
-  ENETUNREACH: { state: "the network cannot be reached; check it and try again", make: temporary },
-  ENETDOWN: { state: "the network is down; check it and try again", make: temporary },
-  EADDRNOTAVAIL: { state: "this machine has no port left; close some connections and try again", make: temporary },
-  EMFILE: { state: "too many open files; raise the limit of open files", make: temporary },
-  ENFILE: { state: "too many open files on this machine; close some programs", make: temporary },
-  ENOENT: { state: "there is no such socket; check the path, and that the server runs", make: broken },
-  ENOTSOCK: { state: "the path is not a socket; check it", make: broken },
-  EACCES: { state: "permission denied; check owner and mode of the socket", make: denied },
-  EPERM: { state: "not permitted; check the firewall of this machine", make: denied },
-  CERT_HAS_EXPIRED: { state: "its certificate has expired; renew it, or check this machine's clock", make: broken },
-  CERT_NOT_YET_VALID: { state: "its certificate is not valid yet; check the clocks of both machines", make: broken },
-  CERT_REVOKED: { state: "its certificate was revoked; give the server another one", make: broken },
-  INVALID_PURPOSE: { state: "its certificate is not one for servers; give the server another one", make: broken },
+  ETIMEDOUT: means.temporary("it does not answer", "check the network and try again"),
+  EHOSTUNREACH: means.temporary("the host cannot be reached", "check the network and try again"),
+  EHOSTDOWN: means.temporary("the host is down", "check it and try again"),
+  ENETUNREACH: means.temporary("the network cannot be reached", "check it and try again"),
+  ENETDOWN: means.temporary("the network is down", "check it and try again"),
+  EADDRNOTAVAIL: means.temporary("this machine has no port left", "close some connections and try again"),
+  EMFILE: means.temporary("too many open files", "raise the limit of open files"),
+  ENFILE: means.temporary("too many open files on this machine", "close some programs"),
+  ENOENT: means.broken("there is no such socket", "check the path, and that the server runs"),
+  ENOTSOCK: means.broken("the path is not a socket", "check it"),
+  EACCES: means.denied("permission denied", "check owner and mode of the socket"),
+  EPERM: means.denied("not permitted", "check the firewall of this machine"),
+  CERT_HAS_EXPIRED: means.broken("its certificate has expired", "renew it, or check this machine's clock"),
+  CERT_NOT_YET_VALID: means.broken("its certificate is not valid yet", "check the clocks of both machines"),
+  CERT_REVOKED: means.broken("its certificate was revoked", "give the server another one"),
+  INVALID_PURPOSE: means.broken("its certificate is not one for servers", "give the server another one"),
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: SELF_SIGNED,
-  ERR_SSL_WRONG_VERSION_NUMBER: { state: "it does not speak TLS; check the URL or write http://", make: broken },
+  ERR_SSL_WRONG_VERSION_NUMBER: means.broken("it does not speak TLS", "check the URL or write http://"),
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: WANTS_CLIENT_CERTIFICATE,
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: WANTS_CLIENT_CERTIFICATE,
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: WANTS_CLIENT_CERTIFICATE,
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: WANTS_CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: {
-    state:
-      "the two sides agree on no way to encrypt, or it asks for a client certificate; check the server's TLS settings",
-    make: broken,
-  },
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: { state: "it refuses TLS 1.2 and 1.3; check the server", make: broken },
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: means.broken(
+    "the two sides agree on no way to encrypt, or it asks for a client certificate",
+    "check the server's TLS settings",
+  ),
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: means.broken("it refuses TLS 1.2 and 1.3", "check the server"),
 };
 
 /**
@@ -87,19 +71,18 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
  */
 export function networkError(thrown: unknown, origin: string): AgentError {
   if (thrown instanceof AgentError) return thrown;
-  const { state, make } = meaningOf(thrown);
-  return make(`Cannot reach ${origin}: ${state}`, thrown);
+  return failureError(`reach ${origin}`, meaningOf(thrown), { cause: thrown });
 }
 
 /** Tells that a connection ended before the answer did. */
-export function brokenOff(origin: string, cause?: unknown): TemporaryError {
-  return new TemporaryError(`Cannot reach ${origin}: ${BROKE_OFF.state}`, { cause });
+export function brokenOff(origin: string, cause?: unknown): StoreError {
+  return failureError(`reach ${origin}`, BROKE_OFF, { cause });
 }
 
 /** Tells that no connection was there after so long. */
-export function silent(origin: string, connectMs: number): TemporaryError {
-  const advice = "check the address and the network, and try again";
-  return new TemporaryError(`Cannot reach ${origin}: no connection within ${formatDuration(connectMs)}; ${advice}`);
+export function silent(origin: string, connectMs: number): StoreError {
+  const why = `no connection within ${formatDuration(connectMs)}`;
+  return failureError(`reach ${origin}`, means.temporary(why, "check the address and the network, and try again"));
 }
 
 /** Tells that nothing moved for so long. */
@@ -115,7 +98,7 @@ export function checkAnsweredAsAsked(answer: HttpAnswer, protocol: string, origi
   if (protocol !== "http:" || answer.status !== 400) return;
   const text = new TextDecoder().decode(answer.body.subarray(0, 1000));
   if (/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS/i.test(text)) {
-    throw new StoreError(`Cannot reach ${origin}: it expects TLS; write https://`);
+    throw failureError(`reach ${origin}`, means.broken("it expects TLS", "write https://"));
   }
 }
 
@@ -123,14 +106,14 @@ function meaningOf(thrown: unknown): Meaning {
   const code = codeOf(thrown);
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return wrongName(thrown);
   return MEANINGS[code] ??
-    (code.startsWith("HPE_") ? NOT_HTTP : { state: `${messageOf(thrown)}; try again`, make: temporary });
+    (code.startsWith("HPE_") ? NOT_HTTP : means.temporary(messageOf(thrown), "try again"));
 }
 
 /** The certificate is good, but for other names: they show whether the URL or the server is at fault. */
 function wrongName(thrown: unknown): Meaning {
   const names = certificateNames(thrown);
   const valid = names.length === 0 ? "it names none" : `it is valid for ${names.slice(0, 5).join(", ")}`;
-  return { state: `its certificate is for another name: ${valid}; check the URL`, make: broken };
+  return means.broken(`its certificate is for another name: ${valid}`, "check the URL");
 }
 
 function certificateNames(thrown: unknown): string[] {

@@ -1,57 +1,35 @@
 /** What the operating system's error codes mean for a store: the one table of the local filesystem's failures. */
-import {
-  AgentError,
-  DeniedError,
-  ExistsError,
-  messageOf,
-  NotFoundError,
-  StoreError,
-  StoreFullError,
-  TemporaryError,
-} from "../../base/errors.ts";
-
-/** A cause in words for people, and the error class that tells a caller what it can do. */
-interface Meaning {
-  readonly state: string;
-  readonly make: (message: string, cause: unknown) => StoreError;
-}
-
-const notFound = (message: string, cause: unknown) => new NotFoundError(message, { cause });
-const exists = (message: string, cause: unknown) => new ExistsError(message, { cause });
-const denied = (message: string, cause: unknown) => new DeniedError(message, { cause });
-const full = (message: string, cause: unknown) => new StoreFullError(message, { cause });
-const temporary = (message: string, cause: unknown) => new TemporaryError(message, { cause });
-const broken = (message: string, cause: unknown) => new StoreError(message, { cause });
-const perhapsPassing = (message: string, cause: unknown) => new StoreError(message, { cause, retryable: true });
+import { AgentError, messageOf } from "../../base/errors.ts";
+import { EXISTS, failureError, type Meaning, means } from "../failure.ts";
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ENOENT: { state: "no such file or folder", make: notFound },
-  EEXIST: { state: "it exists already and was left as it is", make: exists },
-  EACCES: { state: "permission denied; check owner and mode of the file and its folders", make: denied },
-  EPERM: { state: "not permitted; check owner, attributes and mount options", make: denied },
-  EROFS: { state: "the filesystem is read-only; mount it writable", make: denied },
-  ENOSPC: { state: "no space is left; free some or use a larger disk", make: full },
-  EDQUOT: { state: "the disk quota is used up; free space or raise the quota", make: full },
-  EMFILE: { state: "too many open files; raise the limit of open files", make: temporary },
-  ENFILE: { state: "too many open files on this machine; close some programs", make: temporary },
-  ENOMEM: { state: "the system is out of memory; free some", make: temporary },
-  EAGAIN: { state: "the system is busy; try again", make: temporary },
-  EBUSY: { state: "it is in use; try again", make: temporary },
-  EINTR: { state: "the call was interrupted; try again", make: temporary },
-  ENOLCK: { state: "the file server has no locks left; try again", make: temporary },
-  ESTALE: { state: "the network mount lost the file; check the mount and try again", make: temporary },
-  ETIMEDOUT: { state: "the network mount does not answer; check the mount and try again", make: temporary },
-  EHOSTDOWN: { state: "the file server is down; check it and try again", make: temporary },
-  EHOSTUNREACH: { state: "the file server cannot be reached; check the network and try again", make: temporary },
-  ENETDOWN: { state: "the network is down; check it and try again", make: temporary },
-  ENETUNREACH: { state: "the network cannot be reached; check it and try again", make: temporary },
+  ENOENT: means.missing("no such file or folder"),
+  EEXIST: EXISTS,
+  EACCES: means.denied("permission denied", "check owner and mode of the file and its folders"),
+  EPERM: means.denied("not permitted", "check owner, attributes and mount options"),
+  EROFS: means.denied("the filesystem is read-only", "mount it writable"),
+  ENOSPC: means.full("no space is left", "free some or use a larger disk"),
+  EDQUOT: means.full("the disk quota is used up", "free space or raise the quota"),
+  EMFILE: means.temporary("too many open files", "raise the limit of open files"),
+  ENFILE: means.temporary("too many open files on this machine", "close some programs"),
+  ENOMEM: means.temporary("the system is out of memory", "free some"),
+  EAGAIN: means.temporary("the system is busy", "try again"),
+  EBUSY: means.temporary("it is in use", "try again"),
+  EINTR: means.temporary("the call was interrupted", "try again"),
+  ENOLCK: means.temporary("the file server has no locks left", "try again"),
+  ESTALE: means.temporary("the network mount lost the file", "check the mount and try again"),
+  ETIMEDOUT: means.temporary("the network mount does not answer", "check the mount and try again"),
+  EHOSTDOWN: means.temporary("the file server is down", "check it and try again"),
+  EHOSTUNREACH: means.temporary("the file server cannot be reached", "check the network and try again"),
+  ENETDOWN: means.temporary("the network is down", "check it and try again"),
+  ENETUNREACH: means.temporary("the network cannot be reached", "check it and try again"),
   // A failing disk and a passing outage of a network mount look the same, so one more try is worth it.
-  EIO: { state: "input/output error; check the disk or mount and the system log", make: perhapsPassing },
-  EREMOTEIO: { state: "the disk behind the mount has an error; check it and its log", make: perhapsPassing },
-  EUCLEAN: { state: "the filesystem is damaged; check it (fsck)", make: broken },
-  EFBIG: { state: "the file would be larger than the filesystem or `ulimit -f` allows; raise that", make: broken },
-  ENOTDIR: { state: "something in the path is not a folder; check the path", make: broken },
-  EISDIR: { state: "it is a folder; check the path", make: broken },
+  EIO: means.perhapsPassing("input/output error", "check the disk or mount and the system log"),
+  EREMOTEIO: means.perhapsPassing("the disk behind the mount has an error", "check it and its log"),
+  EUCLEAN: means.broken("the filesystem is damaged", "check it (fsck)"),
+  EFBIG: means.broken("the file would be larger than the filesystem or `ulimit -f` allows", "raise that"),
+  ENOTDIR: means.broken("something in the path is not a folder", "check the path"),
+  EISDIR: means.broken("it is a folder", "check the path"),
 };
 
 /**
@@ -60,14 +38,15 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
  */
 export function localError(thrown: unknown, verb: string, path: string): AgentError {
   if (thrown instanceof AgentError) return thrown;
-  const failed = `Cannot ${verb} "${path}"`;
+  return failureError(`${verb} "${path}"`, meaningOf(thrown), { cause: thrown });
+}
+
+function meaningOf(thrown: unknown): Meaning {
   if (thrown instanceof Deno.errors.NotCapable) {
-    return denied(`${failed}: the program runs without permission for this path; grant it`, thrown);
+    return means.denied("the program runs without permission for this path", "grant it");
   }
-  const code = osCode(thrown);
-  const meaning = code === undefined ? undefined : MEANINGS[code];
-  if (meaning) return meaning.make(`${failed}: ${meaning.state}`, thrown);
-  return broken(`${failed}: ${messageOf(thrown).split("\n", 1)[0]}; check the path and the filesystem`, thrown);
+  const byCode = MEANINGS[osCode(thrown) ?? ""];
+  return byCode ?? means.broken(messageOf(thrown).split("\n", 1)[0]!, "check the path and the filesystem");
 }
 
 /**

@@ -3,7 +3,7 @@
  * renamed. Whatever this program writes to be kept is written here.
  */
 import { dirname, join } from "node:path/posix";
-import { Turn } from "../../base/concurrency.ts";
+import { Turn } from "../../base/limits.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { writeAll } from "../../base/bytes.ts";
 import { isUnsupported, osCode } from "./local_errors.ts";

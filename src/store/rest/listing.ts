@@ -1,7 +1,6 @@
 /** Listings of the REST protocol: names with sizes (version 2) or names alone (version 1); see restic's REST backend documentation. */
 import * as v from "valibot";
 import { StoreError } from "../../base/errors.ts";
-import type { HttpAnswer } from "../http/client.ts";
 import { isNameOfKind } from "../layout.ts";
 import type { FileKind } from "../store.ts";
 
@@ -41,16 +40,6 @@ function rowOfName(entry: unknown): ListingRow | undefined {
 
 function rowWithSize(entry: unknown): ListingRow | undefined {
   return v.is(RowWithSize, entry) ? { name: entry.name, size: entry.size } : undefined;
-}
-
-/** Whether what came instead of a file is a web page. Its type is no evidence: servers guess that from the first bytes. */
-export function isWebPage(body: Uint8Array): boolean {
-  return /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(body.subarray(0, 100)));
-}
-
-/** Whether an answer without a body calls what it would send a web page: encrypted bytes are called that by no server. */
-export function isHtml({ headers }: HttpAnswer): boolean {
-  return /^text\/html\b/i.test(headers.get("content-type") ?? "");
 }
 
 /** Tells that something else than a repository answers. */

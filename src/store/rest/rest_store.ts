@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import type { Clock } from "../../base/clock.ts";
 import { DeniedError, NotFoundError, StoreError, TemporaryError } from "../../base/errors.ts";
+import { EXISTS, failureError } from "../failure.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, NetworkOptions } from "../http/client.ts";
 import { openHttpClient } from "../http/http_client.ts";
 import { bytesOfRange, rangeHeader, sizeOfUnsatisfied } from "../http/range_answer.ts";
@@ -21,9 +22,10 @@ import {
   type ListedFile,
   type StoreCallOptions,
 } from "../store.ts";
-import { isHtml, isWebPage, LISTING_V2, type ListingRow, notARepository, parseListing } from "./listing.ts";
+import { isHtml, isWebPage } from "../http/web_page.ts";
+import { LISTING_V2, type ListingRow, notARepository, parseListing } from "./listing.ts";
 import { type Credentials, parseRestPlace } from "./rest_address.ts";
-import { existsError, isSuccess, statusError } from "./rest_errors.ts";
+import { isSuccess, statusError } from "./rest_errors.ts";
 
 /** What a REST store needs from outside. */
 export interface RestStoreOptions {
@@ -139,8 +141,8 @@ class RestStore implements BlobStore {
       this.#remember(file);
     } catch (thrown) {
       // The protocol has one status for what exists and what is forbidden.
-      if (thrown instanceof DeniedError && await this.#isThere(file, signal)) throw existsError(this.#placeOf(path));
-      throw thrown;
+      if (!(thrown instanceof DeniedError) || !await this.#isThere(file, signal)) throw thrown;
+      throw failureError(`store "${this.#placeOf(path)}"`, EXISTS);
     }
   }
 

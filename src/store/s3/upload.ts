@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { totalLength } from "../../base/bytes.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import type { Clock } from "../../base/clock.ts";
-import { ExistsError, type StoreError } from "../../base/errors.ts";
+import type { StoreError } from "../../base/errors.ts";
+import { EXISTS, failureError } from "../failure.ts";
 import type { HttpAnswer } from "../http/client.ts";
 import type { S3Connection, S3Request } from "./connection.ts";
 import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./s3_errors.ts";
@@ -63,7 +64,7 @@ export class S3Uploader {
 
   async #refuseExisting({ key, attempt, signal }: S3Upload): Promise<void> {
     const answer = await this.#connection.send({ method: "HEAD", key, signal });
-    if (answer.status === 200) throw existsError(attempt);
+    if (answer.status === 200) throw failureError(attempt, EXISTS);
     if (answer.status !== 404) throw this.#failure(attempt, answer);
   }
 
@@ -85,7 +86,7 @@ export class S3Uploader {
     if (this.#hasConditionalPut) {
       const headers = { ...request.headers, "if-none-match": "*" };
       const answer = await this.#connection.send({ ...request, headers });
-      if (answer.status === 412) throw existsError(attempt);
+      if (answer.status === 412) throw failureError(attempt, EXISTS);
       if (!isConditionUnknown(answer)) return answer;
       this.#hasConditionalPut = false;
       await before();
@@ -151,10 +152,6 @@ export class S3Uploader {
       throw errorOfDocument(attempt, error);
     }
   }
-}
-
-function existsError(attempt: Attempt): ExistsError {
-  return new ExistsError(`Cannot ${attempt}: it exists already and was left as it is`);
 }
 
 /** Swift answers 501 `NotImplemented`, others 400 with the same code. */

@@ -5,7 +5,7 @@ import { parseStreamPath } from "../../../src/format/manifest/series.ts";
 import { withLock } from "../../../src/ops/access.ts";
 import { type Session, type SessionStream, withSession } from "../../../src/ops/session/session.ts";
 import type { Feed } from "../../../src/pipeline/feed.ts";
-import { Inlets } from "../../../src/pipeline/inlet.ts";
+import { FeedGroup } from "../../../src/pipeline/writable_feed.ts";
 import { SegmentPool } from "../../../src/pipeline/segments.ts";
 import { PipelineThreads } from "../../../src/pipeline/threads.ts";
 import { BytesSource, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
@@ -32,13 +32,13 @@ function stream(path: string, feed: Feed, judge = () => {}): SessionStream {
   return { path: parseStreamPath(path), feed, guard: "none", isGuardMeant: true, judge };
 }
 
-function inlet() {
-  return new Inlets(new SegmentPool({ count: 2, segmentBytes: 1000 })).open();
+function newFeed() {
+  return new FeedGroup(new SegmentPool({ count: 2, segmentBytes: 1000 })).open();
 }
 
 /** A stream of nothing. */
 function ended() {
-  const feed = inlet();
+  const feed = newFeed();
   feed.end();
   return feed;
 }
@@ -54,7 +54,7 @@ Deno.test("streams that were stored are committed", async () => {
 
 Deno.test("nothing is committed while a stream is under way", async () => {
   const { error, backups } = await inSession(async (session) => {
-    const feed = inlet();
+    const feed = newFeed();
     const storing = session.store(stream("a", feed));
     try {
       await session.commit();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { StoreError } from "../../../src/base/errors.ts";
-import { isWebPage, parseListing } from "../../../src/store/rest/listing.ts";
+import { parseListing } from "../../../src/store/rest/listing.ts";
 import { idOf } from "../../conformance/store_suite.ts";
 
 function rowsOf(listing: unknown) {
@@ -47,10 +47,4 @@ Deno.test("no bytes make it throw anything but a StoreError", () => {
     }),
     { seed: 7 },
   );
-});
-
-Deno.test("a web page is told from a file", () => {
-  const isPage = (text: string) => isWebPage(new TextEncoder().encode(text));
-  assert.ok(isPage("<!DOCTYPE html>") && isPage("\n  <html lang=en>") && isPage("<HTML>"));
-  assert.ok(!isPage("") && !isPage("<a>") && !isPage("[]"));
 });

@@ -74,6 +74,10 @@ for (
   });
 }
 
+Deno.test("a refusal without a document tells of the bucket, not of a user and a password", () => {
+  for (const status of [401, 403]) match(errorOf(answer(status)).message, /may list, read and write in this bucket/);
+});
+
 Deno.test("a server's empty message leaves a whole sentence", () => {
   const document = "<Error><Code>InvalidAccessKeyId</Code><Message/></Error>";
   const { message } = errorOf(answer(403, document));

@@ -1,0 +1,70 @@
+/** The feed of a source: reads it into segments from the first moment, as far ahead as the pool of segments allows. */
+import type { ByteSource } from "../base/byte_source.ts";
+import type { Feed, FilledSegment } from "./feed.ts";
+import { SegmentQueue } from "./segment_queue.ts";
+import type { Segment, SegmentPool } from "./segments.ts";
+
+/** Reads ahead of whoever takes; an error of the source reaches the taker. */
+export class SourceFeed implements Feed {
+  readonly #source: ByteSource;
+  readonly #pool: SegmentPool;
+  readonly #onRead: (bytesRead: number) => void;
+  readonly #queue = new SegmentQueue();
+  #bytesRead = 0;
+
+  /** Begins to read at once; `onRead` is told how many bytes have come, whenever there are more. */
+  constructor(source: ByteSource, pool: SegmentPool, onRead: (bytesRead: number) => void = () => {}) {
+    this.#source = source;
+    this.#pool = pool;
+    this.#onRead = onRead;
+    void this.#readAll();
+  }
+
+  /** Bytes taken from the source so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Throws what the source threw. */
+  next(): Promise<FilledSegment | null> {
+    return this.#queue.next();
+  }
+
+  /** Gives the source up before its end; whoever takes from here on gets `reason`, never what looks like an end. */
+  async cancel(reason: unknown): Promise<void> {
+    this.#queue.breakOff(reason);
+    // What came of the stream is known by now; a source that breaks its promise never to throw does not change it.
+    await this.#source.cancel().catch(() => {});
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      while (!this.#queue.isOver) {
+        const segment = await this.#pool.acquire();
+        const filled = await this.#fill(segment);
+        this.#queue.push(filled);
+        if (filled.length < segment.bytes.length) this.#queue.end();
+      }
+    } catch (error) {
+      this.#queue.fail(error);
+    }
+  }
+
+  /** Fills the segment as far as the source has bytes; releases it where the source throws. */
+  async #fill(segment: Segment): Promise<FilledSegment> {
+    let length = 0;
+    try {
+      while (length < segment.bytes.length && !this.#queue.isOver) {
+        const count = await this.#source.read(segment.bytes.subarray(length));
+        if (count === null) break;
+        length += count;
+        this.#bytesRead += count;
+        this.#onRead(this.#bytesRead);
+      }
+    } catch (error) {
+      segment.release();
+      throw error;
+    }
+    return { segment, length };
+  }
+}

@@ -1,0 +1,63 @@
+/** How a failure is told: what it means for a caller, and the error of the store's contract that says so. */
+import { DeniedError, ExistsError, NotFoundError, StoreError, StoreFullError, TemporaryError } from "../base/errors.ts";
+
+/** What a caller can do about a failure; `broken`: nothing by trying again, `perhapsPassing`: perhaps. */
+export type FailureKind = "broken" | "denied" | "exists" | "full" | "missing" | "perhapsPassing" | "temporary";
+
+/** What a failure means, in words for people. */
+export interface Meaning {
+  readonly kind: FailureKind;
+  readonly why: string;
+  /** What to do; empty where there is nothing to be done. */
+  readonly advice: string;
+}
+
+type Tells = (why: string, advice?: string) => Meaning;
+
+const telling = (kind: FailureKind): Tells => (why, advice = "") => ({ kind, why, advice });
+
+/** Meanings of each kind, as the tables of failures have them. */
+export const means: Readonly<Record<FailureKind, Tells>> = {
+  broken: telling("broken"),
+  denied: telling("denied"),
+  exists: telling("exists"),
+  full: telling("full"),
+  missing: telling("missing"),
+  perhapsPassing: telling("perhapsPassing"),
+  temporary: telling("temporary"),
+};
+
+/** A file of that name is there, and no store overwrites. */
+export const EXISTS = means.exists("it exists already and was left as it is");
+
+/** What an error holds beside the meaning. */
+export interface FailureDetails {
+  /** What the other side said; nothing where it is empty. */
+  readonly said?: string;
+  /** How long the other side asked to be left alone, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** The error for a failure: `Cannot <attempt>: <why> (<said>); <advice>`. */
+export function failureError(attempt: string, meaning: Meaning, details: FailureDetails = {}): StoreError {
+  const { said = "", retryAfterMs, cause } = details;
+  const { kind, why, advice } = meaning;
+  const message = `Cannot ${attempt}: ${why}${said === "" ? "" : ` (${said})`}${advice === "" ? "" : `; ${advice}`}`;
+  switch (kind) {
+    case "broken":
+      return new StoreError(message, { cause });
+    case "denied":
+      return new DeniedError(message, { cause });
+    case "exists":
+      return new ExistsError(message, { cause });
+    case "full":
+      return new StoreFullError(message, { cause });
+    case "missing":
+      return new NotFoundError(message, { cause });
+    case "perhapsPassing":
+      return new StoreError(message, { cause, retryable: true });
+    case "temporary":
+      return new TemporaryError(message, { retryAfterMs, cause });
+  }
+}
