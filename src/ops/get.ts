@@ -15,9 +15,8 @@ import { PipelineThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../policy/future.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
-import { withoutAbortReason } from "../base/abort.ts";
 import { passingOver, type WholeIndexOptions, withWholeIndex } from "../backup/whole_index.ts";
 
 /** Where a restored stream goes. */
@@ -33,11 +32,16 @@ export interface GetProgress {
   readonly bytesTotal: number;
 }
 
-/** Options of everything that reads streams. */
-export interface ReadOptions {
-  readonly signal: AbortSignal;
+/** What to open. */
+export interface OpenRequest {
+  /** `SERIES@SELECTOR` or `@ID`. */
+  readonly selector: string;
   /** Read without taking a lock: for stores that are read-only. */
   readonly noLock: boolean;
+}
+
+/** Options of everything that reads streams. */
+export interface ReadOptions extends UseCaseOptions {
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
@@ -62,54 +66,59 @@ export interface OpenBackup {
 }
 
 /**
- * Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. The world's `onProblem`
- * is told where the latest one claims to be of the future: it may hide real ones behind it.
+ * Opens the backup that is meant and hands it to `work`; everything is released afterwards. The world's `onProblem` is told
+ * where the latest one claims to be of the future: it may hide real ones behind it.
  */
 export async function withBackup<T>(
   access: RepositoryAccess,
-  selector: string,
-  world: World,
+  request: OpenRequest,
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
-  const wanted = parseSelector(selector);
-  const threads = new PipelineThreads(world.blobThreads);
-  try {
-    const repository = await openAccess(access, world);
-    try {
-      const perform = async (confirmed: Promise<void>) => {
-        const list = await loadSnapshots(repository.files, options.signal);
-        let opened: Promise<IndexedRepository> | undefined;
-        const openIndex = () => {
-          if (opened === undefined) options.onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
-          return opened ??= indexRepository(repository, threads, passingOver(world, options.signal));
-        };
-        const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
-        if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
-        const indexed = await openIndex();
-        const manifest = await readManifest(indexed, backup);
-        const files = await listFiles(indexed, backup, manifest);
-        await confirmed;
-        const read: OpenBackup["read"] = (file, sink, guard = "none") =>
-          readFile({ repository: indexed, threads, options, bufferBytes: world.bufferBytes, file, sink, guard });
-        const checkItsChain = async () => {
-          const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
-          return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
-        };
-        return await work({ backup, manifest, files, read, checkChain: checkItsChain });
-      };
-      if (options.noLock) return await perform(Promise.resolve());
-      const { signal } = options;
-      const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
-      return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
-    } finally {
-      await closeStore(repository.store, world);
-    }
-  } catch (error) {
-    throw withoutAbortReason(error, options.signal);
-  } finally {
-    threads.terminate();
-  }
+  const selector = { selector: parseSelector(request.selector), text: request.selector };
+  return await useCase(options, async (signal) => {
+    using threads = new PipelineThreads(options.world.blobThreads);
+    await using repository = await openAccess(access, options);
+    await using lock = request.noLock
+      ? undefined
+      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
+    const open = await openBackup({ repository, threads, options, signal }, selector);
+    await lock?.confirmed;
+    return await work(open);
+  });
+}
+
+interface GetTools {
+  readonly repository: Repository;
+  readonly threads: PipelineThreads;
+  readonly options: ReadOptions;
+  readonly signal: AbortSignal;
+}
+
+async function openBackup(tools: GetTools, request: SelectorRequest): Promise<OpenBackup> {
+  const { repository, threads, options: { world, onProgress }, signal } = tools;
+  const list = await loadSnapshots(repository.files, signal);
+  let opened: Promise<IndexedRepository> | undefined;
+  const openIndex = () => {
+    if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
+    return opened ??= indexRepository(repository, threads, passingOver(world, signal));
+  };
+  const backup = await findBackup(list, request, openIndex);
+  if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
+  const indexed = await openIndex();
+  const manifest = await readManifest(indexed, backup);
+  const files = await listFiles(indexed, backup, manifest);
+  const reading = { repository: indexed, threads, bufferBytes: world.bufferBytes, signal, onProgress };
+  return {
+    backup,
+    manifest,
+    files,
+    read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
+    async checkChain() {
+      const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
+      return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
+    },
+  };
 }
 
 /**
@@ -192,7 +201,8 @@ async function indexRepository(
 export interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
-  readonly options: Pick<ReadOptions, "signal" | "onProgress">;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ReadOptions["onProgress"] | undefined;
   /** As in `World`. */
   readonly bufferBytes: number | undefined;
   readonly file: BackupFile;
@@ -202,12 +212,12 @@ export interface FileReading {
 
 /** Reads a file as `OpenBackup.read` does; any number of them may be read side by side with the same threads. */
 export async function readFile(
-  { repository, threads, options, bufferBytes, file, sink, guard }: FileReading,
+  { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
 ): Promise<VerifiedStream> {
   const inspection = threads.inspect(guard);
   let bytesWritten = 0;
   try {
-    const reading = { repository, threads, signal: options.signal, bufferBytes };
+    const reading = { repository, threads, signal, bufferBytes };
     for await (const filled of readStream(file.contents(), reading)) {
       const { segment, length } = filled;
       if (bytesWritten + length > file.size) {
@@ -221,9 +231,9 @@ export async function readFile(
       } finally {
         segment.release();
       }
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       bytesWritten += length;
-      options.onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
+      onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
     }
     const summary = await inspection.finish();
     assertExpected(file, summary);

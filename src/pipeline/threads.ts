@@ -92,6 +92,10 @@ export class PipelineThreads {
     }
   }
 
+  [Symbol.dispose](): void {
+    this.terminate();
+  }
+
   /** Ends all threads. */
   terminate(): void {
     this.#digest?.terminate();

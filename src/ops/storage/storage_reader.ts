@@ -4,17 +4,16 @@ import { decodeHex } from "../../base/hex.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { type BackupFile, listFiles, readManifest } from "../../backup/contents.ts";
 import { PipelineThreads } from "../../pipeline/threads.ts";
-import type { IndexedRepository, Repository } from "../../repository/repository.ts";
-import { withLock, type World } from "../access.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import type { OpenedRepository, World } from "../access.ts";
 import { readFile, type StreamSink } from "../get.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { passingOver, withWholeIndex } from "../../backup/whole_index.ts";
 
 /** What a `Reader` works with. */
 export interface ReaderParts {
-  readonly repository: Repository;
+  readonly repository: OpenedRepository;
   readonly world: World;
-  readonly retryLockMs: number;
 }
 
 /** Reads files of backups under one shared lock, with one index and one set of threads, until it is closed. */
@@ -73,7 +72,7 @@ export class Reader {
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
       const { bufferBytes } = this.#parts.world;
       const tools = { repository, threads: this.#threads, bufferBytes };
-      return this.use(signal, () => readFile({ ...tools, options: { signal }, file, sink, guard: "none" }));
+      return this.use(signal, () => readFile({ ...tools, signal, file, sink, guard: "none" }));
     });
   }
 
@@ -90,14 +89,13 @@ export class Reader {
   }
 
   async #perform(): Promise<void> {
-    const { repository, world, retryLockMs } = this.#parts;
+    const { repository } = this.#parts;
     try {
-      await withLock(repository, world, { exclusive: false, retryLockMs, signal: this.#stop.signal }, async (lock) => {
-        await Promise.all([this.#threads.configure(repository.keys, "off"), lock.confirmed]);
-        this.#ready.resolve();
-        await this.#closed.promise;
-        while (this.isBusy) await Promise.allSettled(this.#uses.keys());
-      });
+      await using lock = await repository.lock({ exclusive: false, signal: this.#stop.signal });
+      await Promise.all([this.#threads.configure(repository.keys, "off"), lock.confirmed]);
+      this.#ready.resolve();
+      await this.#closed.promise;
+      while (this.isBusy) await Promise.allSettled(this.#uses.keys());
     } catch (error) {
       if (!this.#stop.signal.aborted || error !== this.#stop.signal.reason) throw error;
     } finally {
