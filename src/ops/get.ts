@@ -11,13 +11,13 @@ import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../bac
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
+import { type PipelineThreads, startThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../policy/future.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
-import { passingOver, type WholeIndexOptions, withWholeIndex } from "../backup/whole_index.ts";
+import { passingOver, withWholeIndex } from "../backup/whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {
@@ -77,43 +77,51 @@ export async function withBackup<T>(
 ): Promise<T> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
   return await useCase(options, async (signal) => {
-    using threads = new PipelineThreads(options.world.blobThreads);
+    using starting = startThreads(options.world.blobThreads);
     await using repository = await openAccess(access, options);
     await using lock = request.noLock
       ? undefined
       : await repository.lock({ exclusive: false, canDoWithout: true, signal });
-    const open = await openBackup({ repository, threads, options, signal }, selector);
+    const [threads, { indexed, ...found }] = await Promise.all([
+      starting.configure(repository.keys, "off"),
+      findWithIndex(repository, selector, { ...options, signal }),
+    ]);
     await lock?.confirmed;
-    return await work(open);
+    const { world: { bufferBytes }, onProgress } = options;
+    const reading = { repository: indexed, threads, bufferBytes, signal, onProgress };
+    return await work({
+      ...found,
+      read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
+    });
   });
 }
 
-interface GetTools {
-  readonly repository: Repository;
-  readonly threads: PipelineThreads;
-  readonly options: ReadOptions;
-  readonly signal: AbortSignal;
+/** A backup, and the repository with the index to read it by. */
+interface FoundBackup extends Omit<OpenBackup, "read"> {
+  readonly indexed: IndexedRepository;
 }
 
-async function openBackup(tools: GetTools, request: SelectorRequest): Promise<OpenBackup> {
-  const { repository, threads, options: { world, onProgress }, signal } = tools;
+async function findWithIndex(
+  repository: Repository,
+  request: SelectorRequest,
+  { world, signal, onProgress }: ReadOptions,
+): Promise<FoundBackup> {
   const list = await loadSnapshots(repository.files, signal);
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
     if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
-    return opened ??= indexRepository(repository, threads, passingOver(world, signal));
+    return opened ??= withWholeIndex(repository, passingOver(world, signal));
   };
   const backup = await findBackup(list, request, openIndex);
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
   const indexed = await openIndex();
   const manifest = await readManifest(indexed, backup);
   const files = await listFiles(indexed, backup, manifest);
-  const reading = { repository: indexed, threads, bufferBytes: world.bufferBytes, signal, onProgress };
   return {
+    indexed,
     backup,
     manifest,
     files,
-    read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
     async checkChain() {
       const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
       return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
@@ -185,19 +193,7 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   );
 }
 
-async function indexRepository(
-  repository: Repository,
-  threads: PipelineThreads,
-  options: WholeIndexOptions,
-): Promise<IndexedRepository> {
-  const [indexed] = await Promise.all([
-    withWholeIndex(repository, options),
-    threads.configure(repository.keys, "off"),
-  ]);
-  return indexed;
-}
-
-/** What reading one file takes. The threads must be configured. */
+/** What reading one file takes. */
 export interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;

@@ -177,29 +177,25 @@ async function apply(
   const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
   // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
-  const verifier = plan.repack.length + lastCopies.packs.length > 0
+  using verifier = plan.repack.length + lastCopies.packs.length > 0
     ? await startVerifier(repository, world)
     : NO_VERIFIER;
-  try {
-    return await applyPrune({
-      repository,
-      index,
-      plan,
-      lastCopies,
-      snapshots,
-      unchanged,
-      isKept: use.isKept,
-      verify: verifier.verify,
-      readsAtOnce: pruneReads(world),
-      clock: world.clock,
-      randomBytes: world.randomBytes,
-      signal,
-      onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
-      packBytes,
-    });
-  } finally {
-    verifier.stop();
-  }
+  return await applyPrune({
+    repository,
+    index,
+    plan,
+    lastCopies,
+    snapshots,
+    unchanged,
+    isKept: use.isKept,
+    verify: verifier.verify,
+    readsAtOnce: pruneReads(world),
+    clock: world.clock,
+    randomBytes: world.randomBytes,
+    signal,
+    onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
+    packBytes,
+  });
 }
 
 /** No put takes a day to write one file. */

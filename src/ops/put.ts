@@ -10,7 +10,7 @@ import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { Intake } from "../pipeline/intake.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
+import { startThreads } from "../pipeline/threads.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { SEGMENT_BYTES, segmentCount } from "../backup/buffers.ts";
 import {
@@ -66,7 +66,7 @@ export async function put(
   const { intake } = reading;
   return await useCase(options, async (signal) => {
     using _stopping = onAbort(signal, () => void intake.cancel(interruption(signal)));
-    using threads = new PipelineThreads(world.blobThreads);
+    using threads = startThreads(world.blobThreads);
     await using repository = await openAccess(access, options);
     await using lock = await repository.lock({ exclusive: false, signal });
     // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.

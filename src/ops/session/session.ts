@@ -27,7 +27,7 @@ import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { Feed } from "../../pipeline/feed.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
-import type { PipelineThreads } from "../../pipeline/threads.ts";
+import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
 import type { BlobIndex } from "../../repository/index/blob_index.ts";
@@ -117,7 +117,7 @@ function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
  */
 export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
-  readonly threads: PipelineThreads;
+  readonly threads: StartingThreads;
   readonly world: World;
   readonly lock: TakenLock;
   readonly request: BackupRequest;
@@ -129,13 +129,14 @@ export interface SessionTools extends WriteOptions {
  * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
-  const { repository, request, world, threads, signal } = tools;
+  const { repository, request, world, signal } = tools;
   const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
   parseNewSeries(request.series); // A program may have only read it.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
-  await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
+  const compression = repository.config.version === 2 ? request.compression : "off";
+  const threads = await tools.threads.configure(repository.keys, compression);
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
   // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
   // it is not kept.
@@ -158,7 +159,9 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {
-    return await work(new Session(tools, { locked, begun, index, writer, choice, memory, earlier, openIndex }));
+    return await work(
+      new Session(tools, { locked, threads, begun, index, writer, choice, memory, earlier, openIndex }),
+    );
   } catch (error) {
     // The index only saves the next try some work; why this one failed is what has to be told.
     await writer.abandon().catch(() => {});
@@ -168,6 +171,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
 
 /** What was found or made when a session began. */
 interface SessionStart {
+  readonly threads: PipelineThreads;
   readonly locked: LockedRepository;
   readonly begun: { readonly at: Date; readonly ms: number };
   readonly index: BlobIndex;
@@ -232,7 +236,7 @@ export class Session {
    */
   async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
-    const { threads } = this.#tools;
+    const { threads } = this.#start;
     const inspection = threads.inspect(guard);
     this.#underWay++;
     try {

@@ -4,7 +4,7 @@ import { type BackupName, parseStreamPath, type StreamPath } from "../../format/
 import type { GuardChoice } from "../../guard/guard.ts";
 import { type Inlet, Inlets } from "../../pipeline/inlet.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
+import { startThreads } from "../../pipeline/threads.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
 import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
@@ -141,7 +141,7 @@ export class WriteHandle implements BackupHandle {
     const { signal } = this.#stop;
     try {
       signal.throwIfAborted();
-      using threads = new PipelineThreads(world.blobThreads);
+      using threads = startThreads(world.blobThreads);
       const repository = await open(signal);
       await using lock = await repository.lock({ exclusive: false, signal });
       lock.confirmed.catch((error) => this.#fail(error));

@@ -7,14 +7,14 @@ import { type Session, type SessionStream, withSession } from "../../../src/ops/
 import type { Feed } from "../../../src/pipeline/feed.ts";
 import { Inlets } from "../../../src/pipeline/inlet.ts";
 import { SegmentPool } from "../../../src/pipeline/segments.ts";
-import { PipelineThreads } from "../../../src/pipeline/threads.ts";
+import { startThreads } from "../../../src/pipeline/threads.ts";
 import { BytesSource, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
 
 /** Runs `work` with a session; gives its error, where it throws, and how many backups there are then. */
 async function inSession(work: (session: Session) => Promise<unknown>) {
   const world = fakeWorld();
   const { access, store } = await memoryRepository(world);
-  using threads = new PipelineThreads(1);
+  using threads = startThreads(1);
   const { signal } = new AbortController();
   const request = putRequest(new BytesSource(new Uint8Array(0)));
   const session = async () => {
