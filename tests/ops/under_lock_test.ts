@@ -27,7 +27,6 @@ import {
   memoryRepository,
   namesOf,
   noise,
-  PASSWORD,
   putBytes,
 } from "../helpers/world.ts";
 
@@ -85,7 +84,7 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
 };
 
 /** A repository that gives every use case something to change: backups, a pack too many, a damaged snapshot, two keys. */
-const prepared = (async () => {
+async function prepare(): Promise<BlobStore> {
   const world = fakeWorld("prepared");
   const { store, access } = await memoryRepository(world);
   for (const night of [1, 2]) {
@@ -96,7 +95,13 @@ const prepared = (async () => {
   await store.remove({ kind: "snapshot", name: forgotten.backup.snapshotId });
   await keyAdd(access, ANOTHER, { world });
   return store;
-})();
+}
+
+let made: Promise<BlobStore> | undefined;
+
+function prepared(): Promise<BlobStore> {
+  return made ??= prepare();
+}
 
 function worldOf(name: string): FakeWorld {
   const world = { ...fakeWorld(name, []), identity: { ...IDENTITY, pid: 5000 } };
@@ -106,7 +111,7 @@ function worldOf(name: string): FakeWorld {
 
 /** The store with a damage that this use case repairs. */
 async function storeFor(name: string): Promise<BlobStore> {
-  const store = await copyOf(await prepared);
+  const store = await copyOf(await prepared());
   const [pack] = await namesOf(store, "pack");
   if (name === "repair index") await store.remove({ kind: "index", name: (await namesOf(store, "index"))[0]! });
   if (name === "repair packs") await damage(store, { kind: "pack", name: pack! });
@@ -190,5 +195,5 @@ Deno.test("what the use cases of these tests change can be changed", async () =>
     await run(accessTo(store), worldOf(name));
     assert.notDeepEqual(await allFiles(store), before, name);
   }
-  assert.ok(await getBytes(accessTo(await prepared, PASSWORD), worldOf("get"), "prod/shop"));
+  assert.ok(await getBytes(accessTo(await prepared()), worldOf("get"), "prod/shop"));
 });
