@@ -9,6 +9,7 @@ import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/
 import {
   type LockedRepository,
   openRepository,
+  readingFrom,
   type Repository,
   underLock,
   type UnlockedRepository,
@@ -127,7 +128,7 @@ export async function openAccess(
 
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
   return {
-    ...repository,
+    ...readingFrom(repository, repository.store),
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
     close: () => repository.store.close(),

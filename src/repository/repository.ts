@@ -34,8 +34,9 @@ export interface Repository {
 }
 
 /**
- * An open repository as whoever opened it has it: it can be written to without a lock. For what makes repositories, keys
- * that come with them, and locks; all other work takes a `Repository` or a `LockedRepository`.
+ * An open repository as whoever opened it has it: it can be written to without a lock. That is for what makes a repository,
+ * which nobody else knows of yet (its config and its first key), and for locks: who takes, refreshes, releases or clears
+ * them away cannot hold one for it. All other work takes a `Repository` or a `LockedRepository`.
  */
 export interface UnlockedRepository extends Repository {
   readonly store: BlobStore;
@@ -43,8 +44,8 @@ export interface UnlockedRepository extends Repository {
 }
 
 /**
- * A repository under a lock that is known to hold: what writes or removes anything but locks takes this and nothing less.
- * Its store is that of `withHeldLock`. What decides by what lies in the repository reads it from here, too: whoever was
+ * A repository under a lock that is known to hold: what writes or removes packs, indexes, snapshots or keys takes this and
+ * nothing less. Its store is that of `withHeldLock`. What decides by what lies in the repository reads it from here, too: whoever was
  * there before the lock held may have changed it until then.
  */
 export interface LockedRepository extends Repository {
