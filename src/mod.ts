@@ -46,7 +46,7 @@ export {
   TwinDbStatus,
 } from "./compat/twindb/status_file.ts";
 export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
-export type { RepositoryAccess, World } from "./ops/access.ts";
+export type { RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
 export {
   type AffectedBackup,
   check,
@@ -55,8 +55,16 @@ export {
   type CheckPhase,
   type CheckProgress,
   type CheckReport,
+  type CheckRequest,
 } from "./ops/check.ts";
-export { chooseFile, type OpenBackup, type ReadOptions, type StreamSink, withBackup } from "./ops/get.ts";
+export {
+  chooseFile,
+  type OpenBackup,
+  type OpenRequest,
+  type ReadOptions,
+  type StreamSink,
+  withBackup,
+} from "./ops/get.ts";
 export {
   forget,
   type ForgetOptions,
@@ -67,20 +75,29 @@ export {
   type RetentionRequest,
 } from "./ops/forget.ts";
 export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
-export { prune, type PruneOptions, type PruneProgress, type PruneResult } from "./ops/prune.ts";
-export { repairIndex, type RepairIndexOptions } from "./ops/repair/repair_index.ts";
-export { type PackRepair, repairPacks, type RepairPacksOptions } from "./ops/repair/repair_packs.ts";
+export { prune, type PruneOptions, type PruneProgress, type PruneRequest, type PruneResult } from "./ops/prune.ts";
+export { repairIndex, type RepairIndexRequest } from "./ops/repair/repair_index.ts";
+export type { RepairOptions, RepairRequest } from "./ops/repair/repair_session.ts";
+export { type PackRepair, repairPacks, type RepairPacksRequest } from "./ops/repair/repair_packs.ts";
 export {
   type DamagedBackup,
   repairSnapshots,
-  type RepairSnapshotsOptions,
+  type RepairSnapshotsRequest,
   type SnapshotRepair,
 } from "./ops/repair/repair_snapshots.ts";
 export { type PackSubset, parseSubset } from "./policy/subset.ts";
 export type { Password } from "./crypto/kdf.ts";
 export { init, type InitResult } from "./ops/init.ts";
 export type { NewPassword } from "./ops/new_password.ts";
-export { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "./ops/keys.ts";
+export {
+  keyAdd,
+  keyChange,
+  keyList,
+  keyRemove,
+  type KeyRemoveRequest,
+  type KeyRow,
+  type NewKeyRequest,
+} from "./ops/keys.ts";
 export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
 export type { LevelDecision, LevelRules } from "./policy/level/level.ts";
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
@@ -101,12 +118,13 @@ export {
   type StatusReport,
   type StatusRequest,
   type TwinDbExport,
+  type TwinDbExportRequest,
 } from "./ops/status.ts";
-export { unlock } from "./ops/unlock.ts";
+export { unlock, type UnlockRequest } from "./ops/unlock.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 export type { FindingKind } from "./maintain/check/findings.ts";
 export type { IndexRepair } from "./maintain/repair/index_repair.ts";
-export type { BlobStore, ByteRange, FileKind, FileName, ListedFile } from "./store/store.ts";
+export type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreReader } from "./store/store.ts";
 export { openMemoryStore } from "./store/memory_store.ts";
 export { builtInStores, openStore } from "./store/built_in.ts";
 export { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store/store_urls.ts";

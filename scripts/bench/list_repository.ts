@@ -11,9 +11,10 @@ import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series
 import { formatTimestamp } from "../../src/format/time.ts";
 import { BlobIndex } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { initRepository } from "../../src/repository/repository.ts";
+import { initRepository, underLock } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
+import { NOBODY_ELSE } from "./nobody_else.ts";
 
 /** What is made. */
 export interface ChainShape extends ChunkShape {
@@ -36,7 +37,8 @@ export async function makeChain(path: string, password: string, shape: ChainShap
   const store = openLocalStore(path, { random: systemRandomBytes });
   const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };
   const tools = { clock: systemClock, randomBytes: systemRandomBytes, identity };
-  const repository = await initRepository(store, password, { ...tools, kdf: RANDOM_PASSWORD_PARAMETERS });
+  const made = await initRepository(store, password, { ...tools, kdf: RANDOM_PASSWORD_PARAMETERS });
+  const repository = underLock(made, NOBODY_ELSE);
   const index = new BlobIndex({ dataPlaces: false });
   let parent: Backup | undefined;
   for (let level = 0; level < shape.backups; level++) {
@@ -59,7 +61,6 @@ export async function makeChain(path: string, password: string, shape: ChainShap
         content: { chunks: shape.chunksEach, content },
       }],
       confirm: () => Promise.resolve(),
-      confirmHeld: () => Promise.resolve(),
     });
     parent = backup;
   }

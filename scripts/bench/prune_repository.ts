@@ -9,10 +9,10 @@ import { formatTimestamp } from "../../src/format/time.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import { BlobIndex } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { initRepository, type Repository } from "../../src/repository/repository.ts";
-import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import { initRepository, type LockedRepository, underLock } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
+import { NOBODY_ELSE } from "./nobody_else.ts";
 
 /** What is made. */
 export interface PrunableShape extends ChunkShape {
@@ -29,7 +29,7 @@ export async function makePrunable(path: string, password: string, shape: Prunab
   const store = openLocalStore(path, { random: systemRandomBytes });
   const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };
   const tools = { clock: systemClock, randomBytes: systemRandomBytes };
-  const repository = await initRepository(store, password, { ...tools, identity });
+  const repository = underLock(await initRepository(store, password, { ...tools, identity }), NOBODY_ELSE);
   const writer = new PackWriter({ ...tools, repository, index: new BlobIndex({ dataPlaces: false }) });
   const roots: BlobId[] = [];
   let content = new Uint8Array(0);
@@ -63,8 +63,8 @@ async function addTree(writer: PackWriter, content: Uint8Array, chunkBytes: numb
   return encodeHex(await writer.addPlaintext("tree", encodeTree([node]))) as BlobId;
 }
 
-function commit({ files }: Repository, tree: BlobId, n: number): Promise<SnapshotId> {
-  return saveSnapshot(files, {
+function commit({ files }: LockedRepository, tree: BlobId, n: number): Promise<SnapshotId> {
+  return files.saveSnapshot({
     time: formatTimestamp(new Date(Date.UTC(2026, 0, 1) + n * 3_600_000)),
     parent: null,
     tree,

@@ -13,11 +13,9 @@ import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree/tree.ts";
 import type { BlobIndex } from "../repository/index/blob_index.ts";
-import type { ConfirmHeld } from "../repository/lock/held_lock.ts";
 import type { Identity } from "../repository/key_files.ts";
 import type { PackWriter } from "../repository/pack/pack_writer.ts";
-import type { Repository } from "../repository/repository.ts";
-import { saveSnapshotUnderLock } from "../repository/lock/save_under_lock.ts";
+import type { LockedRepository } from "../repository/repository.ts";
 import { agentInfo } from "./snapshot_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { blobIdOf, type StreamContent } from "./content_list.ts";
@@ -32,7 +30,7 @@ export interface WrittenStream {
 
 /** All that a commit takes. */
 export interface CommitRequest {
-  readonly repository: Repository;
+  readonly repository: LockedRepository;
   readonly writer: PackWriter;
   readonly index: BlobIndex;
   readonly identity: Identity;
@@ -46,8 +44,6 @@ export interface CommitRequest {
   readonly predecessor?: Backup | undefined;
   /** Throws where there is to be no backup after all; asked just before the snapshot is written. */
   readonly confirm: () => Promise<void>;
-  /** Resolves when the lock is known to hold, throws where it does not; asked before and after the snapshot is written. */
-  readonly confirmHeld: ConfirmHeld;
 }
 
 /** A backup that was committed just now. */
@@ -56,7 +52,7 @@ export interface Committed {
   readonly manifest: Manifest;
 }
 
-/** Commits. Throws what the store, `confirm` and `confirmHeld` throw; nothing is committed then. */
+/** Commits. Throws `LockedError`, and what the store and `confirm` throw; nothing is committed then. */
 export async function commitBackup(request: CommitRequest): Promise<Committed> {
   const { repository, writer } = request;
   const { tree: seriesTree, modified } = await saveSeriesTree(request);
@@ -67,7 +63,7 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   await writer.finish();
   await request.confirm();
   const snapshot = snapshotOf({ ...request, manifest }, { manifestId, manifestBytes: text.length, root, modified });
-  const id = await saveSnapshotUnderLock(repository.files, snapshot, request);
+  const id = await repository.files.saveSnapshot(snapshot);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 

@@ -21,6 +21,13 @@ export async function interruptible<T>(signal: AbortSignal, work: () => Promise<
   }
 }
 
+/** Calls `action` when the signal is aborted, at once where it is already, unless the result is disposed of before. */
+export function onAbort(signal: AbortSignal, action: () => void): Disposable {
+  if (signal.aborted) action();
+  signal.addEventListener("abort", action, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", action) };
+}
+
 /** The promise, or the signal's reason where that comes first: for what others wait for, too, and what goes on for them. */
 export async function unlessAborted<T>(signal: AbortSignal, shared: Promise<T>): Promise<T> {
   signal.throwIfAborted();

@@ -33,7 +33,8 @@ export async function runRetention<Options extends RetentionRunOptions>(
   const access = repositoryAccess(options, context);
   return await withProgress({ command }, options, context, async (progress) => {
     const onProgress = (step: PruneProgress) => progress.update(pruneStep(step));
-    const result = await forget(access, request, world, {
+    const result = await forget(access, request, {
+      world,
       dryRun,
       allowLast,
       skipUnreadable,

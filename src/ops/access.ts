@@ -1,11 +1,20 @@
 /** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
+import { interruptible } from "../base/abort.ts";
 import type { Password } from "../crypto/kdf.ts";
-import { acquireLock, type AcquireOptions, type HeldLock } from "../repository/lock/held_lock.ts";
+import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
-import type { LockTools } from "../repository/lock/locks.ts";
-import { openRepository, type Repository, withStore } from "../repository/repository.ts";
+import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import {
+  type LockedRepository,
+  openRepository,
+  readingFrom,
+  type Repository,
+  underLock,
+  type UnlockedRepository,
+  withStore,
+} from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
@@ -17,6 +26,19 @@ export interface World extends LockTools, MemoryBudget {
   readonly programVersion: string;
   /** Told of what went wrong without undoing what was done; absent where nobody wants to know. */
   readonly onProblem?: (problem: AgentError) => void;
+}
+
+/** What every use case takes besides where the repository is and what it is asked for. */
+export interface UseCaseOptions {
+  readonly world: World;
+  /** Stops the use case, which then throws `InterruptedError`; without it nothing does. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs the work of a use case, with the signal that stops it. */
+export function useCase<T>({ signal }: UseCaseOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stopping = signal ?? new AbortController().signal;
+  return interruptible(stopping, () => work(stopping));
 }
 
 /** Where a repository is and how it opens. Asked for once, as late as possible. */
@@ -48,22 +70,94 @@ export function withoutCache({ cache: _, ...access }: RepositoryAccess): Reposit
   return access;
 }
 
-/** Opens the repository; the store is closed again where that fails. */
-export async function openAccess(access: RepositoryAccess, world: World): Promise<Repository> {
+/**
+ * An open repository. It can be read; whoever changes it takes a lock, and gets what can be written to from that. Disposing
+ * of it closes its store as `closeStore` does.
+ */
+export interface OpenedRepository extends Repository, AsyncDisposable {
+  /**
+   * Writes a lock, once no other one is seen to exclude it; tries for as long as the access says. Throws `LockedError`, what
+   * the store throws, and the signal's reason.
+   */
+  lock(request: LockRequest): Promise<TakenLock>;
+  /** Removes stale locks, or all of them, as `removeLocks` does. */
+  removeLocks(options: { readonly all: boolean }): Promise<FoundLock[]>;
+  /** Closes the store. Throws what that throws. */
+  close(): Promise<void>;
+}
+
+/** How `OpenedRepository.lock` locks. */
+export interface LockRequest {
+  readonly exclusive: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the work can be done without a lock, where the store takes none: said to whoever is refused. */
+  readonly canDoWithout?: boolean;
+}
+
+/**
+ * A lock whose file is written. Disposing of it removes it, and never throws: a lock that cannot be removed changes nothing
+ * of what came of the work, so the world's `onProblem` is told. Such a lock is refreshed no more; the next process that can
+ * tell that this one is gone removes it.
+ */
+export interface TakenLock extends AsyncDisposable {
+  /**
+   * The repository as it may be changed: resolves when the lock is known to exclude what it has to, rejects with
+   * `LockedError` otherwise. Until then everything can be read that decides nothing about what is written or removed.
+   */
+  readonly confirmed: Promise<LockedRepository>;
+}
+
+/** Opens the repository; the store is closed again where that fails, or where the signal is aborted by then. */
+export async function openAccess(
+  access: RepositoryAccess,
+  { world, signal }: UseCaseOptions,
+): Promise<OpenedRepository> {
   const store = await access.openStore();
   try {
     const repository = await openWithPassword(store, access, world);
     // Without its snapshots, as where a disk is not mounted, a repository looks as empty as a prune would make it.
     await refuseMissingFolders(store, ["snapshot"]);
+    signal?.throwIfAborted();
     const cache = await access.cache?.();
-    return cache === undefined ? repository : cached(repository, cache, world);
+    return opened(cache === undefined ? repository : cached(repository, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
     throw error;
   }
 }
 
-async function openWithPassword(store: BlobStore, access: RepositoryAccess, world: World): Promise<Repository> {
+function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
+  return {
+    ...readingFrom(repository, repository.store),
+    lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
+    removeLocks: (options) => removeLocks(repository.files, world, options),
+    close: () => repository.store.close(),
+    [Symbol.asyncDispose]: () => closeStore(repository.store, world),
+  };
+}
+
+async function takeLock(
+  repository: UnlockedRepository,
+  request: LockRequest & { readonly retryLockMs: number },
+  world: World,
+): Promise<TakenLock> {
+  const lock = await acquireLock(repository.files, world, request).catch((error) => {
+    throw request.canDoWithout && error instanceof DeniedError ? withoutLockError(error) : error;
+  });
+  const confirmed = lock.confirmed.then((held) => underLock(repository, held));
+  // Whoever waits for it is told; work that is over before that is not.
+  confirmed.catch(() => {});
+  return {
+    confirmed,
+    [Symbol.asyncDispose]: () => lock.release().catch((error) => world.onProblem?.(remainingLock(error))),
+  };
+}
+
+async function openWithPassword(
+  store: BlobStore,
+  access: RepositoryAccess,
+  world: World,
+): Promise<UnlockedRepository> {
   let password: Password | undefined = await access.password();
   for (;;) {
     try {
@@ -90,55 +184,13 @@ export async function closeStore(store: BlobStore, { onProblem }: World): Promis
   }
 }
 
-function cached(repository: Repository, cache: CacheAccess, { clock, randomBytes }: World): Repository {
+function cached(
+  repository: UnlockedRepository,
+  cache: CacheAccess,
+  { clock, randomBytes }: World,
+): UnlockedRepository {
   const options = { ...cache, repositoryId: repository.config.id, clock, random: randomBytes };
   return withStore(repository, withCache(repository.store, options));
-}
-
-/** Runs `work` on an open repository and closes it. */
-export async function withRepository<T>(
-  access: RepositoryAccess,
-  world: World,
-  work: (repository: Repository) => Promise<T>,
-): Promise<T> {
-  const repository = await openAccess(access, world);
-  try {
-    return await work(repository);
-  } finally {
-    await closeStore(repository.store, world);
-  }
-}
-
-/** How `withLock` locks. For how long it tries is for its callers to say, so that none forgets what somebody asked for. */
-export interface LockRequest extends AcquireOptions {
-  readonly retryLockMs: number;
-  /** Whether the work can be done without a lock, where the store takes none: said to whoever is refused. */
-  readonly canDoWithout?: boolean;
-}
-
-/**
- * Runs `work` under a lock, which is removed afterwards, however `work` ends. A lock that cannot be removed does not change
- * what came of the work: where that failed, its failure is thrown, and where it is done, the world's `onProblem` is told.
- * Such a lock is refreshed no more; the next process that can tell that this one is gone removes it.
- */
-export async function withLock<T>(
-  repository: Repository,
-  world: World,
-  request: LockRequest,
-  work: (lock: HeldLock) => Promise<T>,
-): Promise<T> {
-  const lock = await acquireLock(repository.files, world, request).catch((error) => {
-    throw request.canDoWithout && error instanceof DeniedError ? withoutLockError(error) : error;
-  });
-  let result: T;
-  try {
-    result = await work(lock);
-  } catch (error) {
-    await lock.release().catch(() => {});
-    throw error;
-  }
-  await lock.release().catch((error) => world.onProblem?.(remainingLock(error)));
-  return result;
 }
 
 /** A store that cannot be written to holds no locks, and is read all the same. */
@@ -148,5 +200,5 @@ function withoutLockError(error: DeniedError): DeniedError {
 
 function remainingLock(error: unknown): AgentError {
   const advice = 'it keeps others from removing until "agent unlock" removes it';
-  return new AgentError(`Done, but the lock could not be removed: ${messageOf(error)}; ${advice}`, { cause: error });
+  return new AgentError(`The lock could not be removed: ${messageOf(error)}; ${advice}`, { cause: error });
 }

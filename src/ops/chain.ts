@@ -9,7 +9,7 @@ import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
-import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** A member of a chain, its place in the drawing, and how it is: its manifest was read, its streams were looked for. */
@@ -39,11 +39,17 @@ export interface ChainRequest {
 }
 
 /** Draws chains. Throws `IntegrityError` where levels do not descend by one, as they cannot where parents go in circles. */
-export function drawChains(access: RepositoryAccess, request: ChainRequest, world: World): Promise<ChainReport> {
+export async function drawChains(
+  access: RepositoryAccess,
+  request: ChainRequest,
+  options: UseCaseOptions,
+): Promise<ChainReport> {
+  const { world } = options;
   const wanted = parseSelector(request.selector);
-  return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const openIndex = wholeIndex(repository, passingOver(world));
+  return await useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+    const openIndex = wholeIndex(repository, passingOver(world, signal));
     const backups = await withRewritten(snapshots.map(backupOf), openIndex);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all

@@ -25,7 +25,7 @@ import { listKeys, removalOfKey } from "../repository/key_files.ts";
 import { listLocks } from "../repository/lock/locks.ts";
 import type { Repository } from "../repository/repository.ts";
 import { GIVE_UP_SNAPSHOT, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "../maintain/check/check_backups.ts";
 import { checkPackData } from "../maintain/check/check_data.ts";
 import { checkStreams, StreamsToRead } from "../maintain/check/check_streams.ts";
@@ -40,9 +40,8 @@ export interface CheckProgress {
   readonly total: number;
 }
 
-/** Options of `check`. */
-export interface CheckOptions {
-  readonly signal: AbortSignal;
+/** What to check, and how. */
+export interface CheckRequest {
   /** Check without taking a lock: for stores that are read-only. */
   readonly noLock: boolean;
   /**
@@ -50,6 +49,10 @@ export interface CheckOptions {
    * are compared, too.
    */
   readonly readData: boolean | PackSubset;
+}
+
+/** Options of `check`. */
+export interface CheckOptions extends UseCaseOptions {
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
@@ -103,37 +106,39 @@ export interface CheckReport {
 
 /**
  * Checks the repository. Damage is in the report and never thrown; what is thrown is that the repository cannot be opened
- * or locked, that the store fails, or the signal's reason.
+ * or locked, that the store fails, or that the signal stopped it.
  */
-export async function check(access: RepositoryAccess, world: World, options: CheckOptions): Promise<CheckReport> {
-  const repository = await openAccess(withoutCache(access), world);
-  try {
-    const run = new CheckRun(repository, world, options);
-    if (options.noLock) return await run.perform();
-    const { signal } = options;
-    const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
-    return await withLock(repository, world, lockRequest, async (lock) => {
-      await lock.confirmed;
-      const report = await run.perform();
-      lock.assertHeld();
-      return report;
-    });
-  } finally {
-    await closeStore(repository.store, world);
-  }
+export function check(
+  access: RepositoryAccess,
+  { noLock, readData }: CheckRequest,
+  options: CheckOptions,
+): Promise<CheckReport> {
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(withoutCache(access), options);
+    await using lock = noLock ? undefined : await repository.lock({ exclusive: false, canDoWithout: true, signal });
+    const locked = await lock?.confirmed;
+    const report = await new CheckRun(locked ?? repository, { ...options, signal, readData }).perform();
+    locked?.lock.assertHeld();
+    return report;
+  });
+}
+
+/** What a `CheckRun` goes by. */
+interface CheckRunOptions extends CheckOptions, Pick<CheckRequest, "readData"> {
+  readonly signal: AbortSignal;
 }
 
 /** One check of an open, locked repository. */
 class CheckRun {
   readonly #repository: Repository;
   readonly #world: World;
-  readonly #options: CheckOptions;
+  readonly #options: CheckRunOptions;
   readonly #findings = new Findings();
   readonly #suspects = new SuspectPacks();
 
-  constructor(repository: Repository, world: World, options: CheckOptions) {
+  constructor(repository: Repository, options: CheckRunOptions) {
     this.#repository = repository;
-    this.#world = world;
+    this.#world = options.world;
     this.#options = options;
   }
 

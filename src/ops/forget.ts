@@ -28,11 +28,10 @@ import {
 import { applyRotation, isEmptyRotation } from "../policy/retention/retention_rotation.ts";
 import { haveSameSeriesAndHost, seriesAndHostKey } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
-import type { HeldLock } from "../repository/lock/held_lock.ts";
-import { type Repository, withStore } from "../repository/repository.ts";
+import { type LockedRepository, readingFrom, type Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
-import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import {
   candidatesOf,
   type RetentionBackup,
@@ -40,8 +39,7 @@ import {
   selectedBy,
 } from "../maintain/retention/forget_selection.ts";
 import { mayBeSelected, unreadableError } from "../maintain/retention/forget_unreadable.ts";
-import { type PreparedPrune, preparePrune, type PruneOptions, type PruneResult } from "./prune.ts";
-import { withoutAbortReason } from "../base/abort.ts";
+import { type PreparedPrune, preparePrune, type PruneOptions, type PruneRequest, type PruneResult } from "./prune.ts";
 import { wholeIndex } from "../backup/whole_index.ts";
 
 export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../maintain/retention/forget_selection.ts";
@@ -49,7 +47,7 @@ export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../main
 const NOTHING_REMOVED = "nothing was removed";
 
 /** How to go about it. */
-export interface ForgetOptions {
+export interface ForgetOptions extends UseCaseOptions {
   /** Only plan; takes no lock, or a shared one for the dry run of a prune. */
   readonly dryRun?: boolean;
   /** Lets the newest and the last good backup of a series go. */
@@ -57,10 +55,9 @@ export interface ForgetOptions {
   /** Goes on beside snapshots that cannot be read, whatever series they are of; they are never removed. */
   readonly skipUnreadable?: boolean;
   /** Prunes under the same lock, if backups went or, in a dry run, would go. */
-  readonly prune?: Pick<PruneOptions, "limits" | "onProgress" | "packBytes">;
+  readonly prune?: Pick<PruneRequest, "limits" | "packBytes"> & Pick<PruneOptions, "onProgress">;
   /** Told what went, or would go, before a prune begins: whatever becomes of that, the backups are gone. */
   readonly onForgotten?: (forgotten: Forgotten) => void | Promise<void>;
-  readonly signal?: AbortSignal;
 }
 
 /** What is forgotten or, in a dry run, would be. */
@@ -92,30 +89,35 @@ export interface ForgetResult extends Forgotten {
 export async function forget(
   access: RepositoryAccess,
   request: RetentionRequest,
-  world: World,
-  options: ForgetOptions = {},
+  options: ForgetOptions,
 ): Promise<ForgetResult> {
   refuseEmptyPolicy(request);
-  const { dryRun = false, prune, signal } = options;
-  return await withRepository(access, world, async (repository) => {
-    const tools = { repository, world, options };
-    const locked = <T>(exclusive: boolean, work: (lock: HeldLock) => Promise<T>) =>
-      withLock(repository, world, { exclusive, retryLockMs: access.retryLockMs, signal }, work);
-    if (dryRun && prune === undefined) return await run(tools, request, null);
-    if (dryRun) return await locked(false, (lock) => run(tools, request, lock));
-    if (prune !== undefined || request.kind !== "backups") {
-      return await locked(true, (lock) => run(tools, request, lock));
+  const { dryRun = false, prune } = options;
+  return await useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    const run = { ...options, dryRun, signal };
+    const underLock = async <T>(exclusive: boolean, work: (locked: LockedRepository) => Promise<T>) => {
+      await using lock = await repository.lock({ exclusive, signal });
+      return await work(await lock.confirmed);
+    };
+    if (dryRun && prune === undefined) {
+      const { forgotten } = await plan(repository, request, { ...run, isAlone: false });
+      await run.onForgotten?.(forgotten);
+      return { ...forgotten, pruned: null };
     }
-    const beside = await locked(false, (lock) => removeBeside(tools, request, lock));
+    if (dryRun || prune !== undefined || request.kind !== "backups") {
+      return await underLock(!dryRun, (locked) => forgetUnderLock(locked, request, run));
+    }
+    const beside = await underLock(false, (locked) => removeBeside(locked, request, run));
     if ("forgotten" in beside) return { ...beside.forgotten, pruned: null };
-    return await locked(true, (lock) => run(tools, beside.wanted, lock));
+    return await underLock(true, (locked) => forgetUnderLock(locked, beside.wanted, run));
   });
 }
 
-interface ForgetTools {
-  readonly repository: Repository;
-  readonly world: World;
-  readonly options: ForgetOptions;
+/** What a run goes by. */
+interface ForgetRun extends ForgetOptions {
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -124,13 +126,12 @@ interface ForgetTools {
  * backup that comes meanwhile is not the latest one that somebody wanted to remove.
  */
 async function removeBeside(
-  tools: ForgetTools,
+  repository: LockedRepository,
   request: RetentionRequest,
-  lock: HeldLock,
+  run: ForgetRun,
 ): Promise<{ readonly forgotten: Forgotten } | { readonly wanted: RetentionRequest }> {
-  const { repository, world, options: { onForgotten, signal } } = tools;
-  await lock.confirmed;
-  const { forgotten, all, now } = await plan(repository, request, world, { ...tools.options, isAlone: false });
+  const { world, onForgotten, signal } = run;
+  const { forgotten, all, now } = await plan(repository, request, { ...run, isAlone: false });
   const going = forgotten.groups.flatMap(({ remove }) => remove);
   const staying = lastToStay(all, now);
   if (going.some((backup) => staying.has(backup))) {
@@ -140,26 +141,28 @@ async function removeBeside(
     .map(({ backup }) => backup.snapshotId);
   const confirmTools = { files: repository.files, clock: world.clock, signal };
   await confirmListed(confirmTools, { kind: "snapshot", names, withOthers: true }, NOTHING_REMOVED);
-  await removeAll(repository, lock, going, signal);
+  await removeAll(repository, going, signal);
   await onForgotten?.(forgotten);
   return { forgotten };
 }
 
-/** The lock is exclusive unless it is a dry run, and null where that prunes nothing. */
-async function run(tools: ForgetTools, request: RetentionRequest, lock: HeldLock | null): Promise<ForgetResult> {
-  const { repository, world, options } = tools;
-  const { dryRun = false, onForgotten, signal } = options;
-  await lock?.confirmed;
-  const { forgotten, ids } = await plan(repository, request, world, { ...options, isAlone: !dryRun });
+/** The lock is exclusive unless it is a dry run. */
+async function forgetUnderLock(
+  repository: LockedRepository,
+  request: RetentionRequest,
+  run: ForgetRun,
+): Promise<ForgetResult> {
+  const { world, dryRun, onForgotten, signal } = run;
+  const { forgotten, ids } = await plan(repository, request, { ...run, isAlone: !dryRun });
   if (!dryRun && forgotten.refusal !== null) throw forgotten.refusal;
   const going = forgotten.groups.flatMap(({ remove }) => remove);
-  const isPruned = options.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
+  const isPruned = run.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
   // Planned first: what a prune would stumble over is found while all backups are still there.
-  const prepared = isPruned ? await prepare(tools, lock!, { going, ids }) : null;
+  const prepared = isPruned ? await prepare(repository, run, { going, ids }) : null;
   if (!dryRun && going.length > 0) {
     const confirmTools = { files: repository.files, clock: world.clock, signal };
     await confirmListed(confirmTools, { kind: "snapshot", names: ids }, NOTHING_REMOVED);
-    await removeAll(repository, lock!, going, signal);
+    await removeAll(repository, going, signal);
   }
   await onForgotten?.(forgotten);
   return { ...forgotten, pruned: await prepared?.finish(dryRun ? 0 : going.length) ?? null };
@@ -173,13 +176,12 @@ interface Removal {
 
 /** Where all of them go, all are meant to. */
 function prepare(
-  { repository, world, options }: ForgetTools,
-  lock: HeldLock,
+  repository: LockedRepository,
+  { world, dryRun, prune, signal }: ForgetRun,
   { going, ids }: Removal,
 ): Promise<PreparedPrune> {
-  const { dryRun = false, prune, signal = new AbortController().signal } = options;
   const without = new Set(going.map(({ backup }) => backup.snapshotId));
-  return preparePrune(repository, world, lock, { ...prune!, dryRun, without, known: ids, signal });
+  return preparePrune(repository, { ...prune!, world, dryRun, without, known: ids, signal });
 }
 
 function refuseEmptyPolicy(request: RetentionRequest): void {
@@ -194,7 +196,7 @@ function exampleIfEmpty(request: RetentionRequest): string | null {
   return isEmptyRotation(request.rotation) ? "--days 7" : null;
 }
 
-interface PlanOptions extends ForgetOptions {
+interface PlanOptions extends ForgetRun {
   /** Whether nobody else may remove backups meanwhile. */
   readonly isAlone: boolean;
 }
@@ -210,11 +212,10 @@ interface Planned {
 async function plan(
   repository: Repository,
   request: RetentionRequest,
-  world: World,
-  { allowLast = false, skipUnreadable = false, prune, isAlone, signal }: PlanOptions,
+  { world, allowLast = false, skipUnreadable = false, prune, isAlone, signal }: PlanOptions,
 ): Promise<Planned> {
   // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
-  const { files } = withStore(repository, withFreshReads(repository.store));
+  const { files } = readingFrom(repository, withFreshReads(repository.store));
   const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
   if (isAlone) refuseVanished(vanished);
   const all = candidatesOf(await withRewritten(snapshots.map(backupOf), wholeIndex(repository)));
@@ -313,21 +314,19 @@ function nameOf({ host, series, paths, tags }: RetentionGroup<RetentionBackup>):
 
 /** Oldest first, so that what an interruption leaves is close to what a shorter run would have left. */
 async function removeAll(
-  { files, store }: Repository,
-  lock: HeldLock,
+  { files, store }: LockedRepository,
   backups: readonly RetentionBackup[],
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
   const oldestFirst = newestFirstOf(backups).reverse();
   let removed = 0;
   try {
     await mapConcurrently(oldestFirst, store.connections, async ({ backup }) => {
-      await lock.confirmHeld();
       await files.remove("snapshot", backup.snapshotId, { signal });
       removed++;
     });
   } catch (error) {
-    if (!(error instanceof DeniedError)) throw signal ? withoutAbortReason(error, signal) : error;
+    if (!(error instanceof DeniedError)) throw error;
     throw new DeniedError(
       `Cannot remove backups from ${store.location}, ${removed} of ${oldestFirst.length} are gone: run retention where ` +
         `deletions are allowed, for example on the server itself (${messageOf(error)})`,

@@ -11,14 +11,13 @@ import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../bac
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
+import { type PipelineThreads, startThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
-import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
-import { withoutAbortReason } from "../base/abort.ts";
-import { passingOver, type WholeIndexOptions, withWholeIndex } from "../backup/whole_index.ts";
+import { passingOver, withWholeIndex } from "../backup/whole_index.ts";
 
 /** Where a restored stream goes. */
 export interface StreamSink {
@@ -33,11 +32,16 @@ export interface GetProgress {
   readonly bytesTotal: number;
 }
 
-/** Options of everything that reads streams. */
-export interface ReadOptions {
-  readonly signal: AbortSignal;
+/** What to open. */
+export interface OpenRequest {
+  /** `SERIES@SELECTOR` or `@ID`. */
+  readonly selector: string;
   /** Read without taking a lock: for stores that are read-only. */
   readonly noLock: boolean;
+}
+
+/** Options of everything that reads streams. */
+export interface ReadOptions extends UseCaseOptions {
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
@@ -62,54 +66,67 @@ export interface OpenBackup {
 }
 
 /**
- * Opens the backup that `selector` means and hands it to `work`; everything is released afterwards. The world's `onProblem`
- * is told where the latest one claims to be of the future: it may hide real ones behind it.
+ * Opens the backup that is meant and hands it to `work`; everything is released afterwards. The world's `onProblem` is told
+ * where the latest one claims to be of the future: it may hide real ones behind it.
  */
 export async function withBackup<T>(
   access: RepositoryAccess,
-  selector: string,
-  world: World,
+  request: OpenRequest,
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
-  const wanted = parseSelector(selector);
-  const threads = new PipelineThreads(world.blobThreads);
-  try {
-    const repository = await openAccess(access, world);
-    try {
-      const perform = async (confirmed: Promise<void>) => {
-        const list = await loadSnapshots(repository.files, options.signal);
-        let opened: Promise<IndexedRepository> | undefined;
-        const openIndex = () => {
-          if (opened === undefined) options.onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
-          return opened ??= indexRepository(repository, threads, passingOver(world, options.signal));
-        };
-        const backup = await findBackup(list, { selector: wanted, text: selector }, openIndex);
-        if (wanted.pick.kind === "latest") tellOfFuture(backup, world);
-        const indexed = await openIndex();
-        const manifest = await readManifest(indexed, backup);
-        const files = await listFiles(indexed, backup, manifest);
-        await confirmed;
-        const read: OpenBackup["read"] = (file, sink, guard = "none") =>
-          readFile({ repository: indexed, threads, options, bufferBytes: world.bufferBytes, file, sink, guard });
-        const checkItsChain = async () => {
-          const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
-          return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
-        };
-        return await work({ backup, manifest, files, read, checkChain: checkItsChain });
-      };
-      if (options.noLock) return await perform(Promise.resolve());
-      const { signal } = options;
-      const lockRequest = { exclusive: false, canDoWithout: true, retryLockMs: access.retryLockMs, signal };
-      return await withLock(repository, world, lockRequest, ({ confirmed }) => perform(confirmed));
-    } finally {
-      await closeStore(repository.store, world);
-    }
-  } catch (error) {
-    throw withoutAbortReason(error, options.signal);
-  } finally {
-    threads.terminate();
-  }
+  const selector = { selector: parseSelector(request.selector), text: request.selector };
+  return await useCase(options, async (signal) => {
+    using starting = startThreads(options.world.blobThreads);
+    await using repository = await openAccess(access, options);
+    await using lock = request.noLock
+      ? undefined
+      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
+    const [threads, { indexed, ...found }] = await Promise.all([
+      starting.configure(repository.keys, "off"),
+      findWithIndex(repository, selector, { ...options, signal }),
+    ]);
+    await lock?.confirmed;
+    const { world: { bufferBytes }, onProgress } = options;
+    const reading = { repository: indexed, threads, bufferBytes, signal, onProgress };
+    return await work({
+      ...found,
+      read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
+    });
+  });
+}
+
+/** A backup, and the repository with the index to read it by. */
+interface FoundBackup extends Omit<OpenBackup, "read"> {
+  readonly indexed: IndexedRepository;
+}
+
+async function findWithIndex(
+  repository: Repository,
+  request: SelectorRequest,
+  { world, signal, onProgress }: ReadOptions,
+): Promise<FoundBackup> {
+  const list = await loadSnapshots(repository.files, signal);
+  let opened: Promise<IndexedRepository> | undefined;
+  const openIndex = () => {
+    if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
+    return opened ??= withWholeIndex(repository, passingOver(world, signal));
+  };
+  const backup = await findBackup(list, request, openIndex);
+  if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
+  const indexed = await openIndex();
+  const manifest = await readManifest(indexed, backup);
+  const files = await listFiles(indexed, backup, manifest);
+  return {
+    indexed,
+    backup,
+    manifest,
+    files,
+    async checkChain() {
+      const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
+      return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
+    },
+  };
 }
 
 /**
@@ -176,23 +193,12 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   );
 }
 
-async function indexRepository(
-  repository: Repository,
-  threads: PipelineThreads,
-  options: WholeIndexOptions,
-): Promise<IndexedRepository> {
-  const [indexed] = await Promise.all([
-    withWholeIndex(repository, options),
-    threads.configure(repository.keys, "off"),
-  ]);
-  return indexed;
-}
-
-/** What reading one file takes. The threads must be configured. */
+/** What reading one file takes. */
 export interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
-  readonly options: Pick<ReadOptions, "signal" | "onProgress">;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ReadOptions["onProgress"] | undefined;
   /** As in `World`. */
   readonly bufferBytes: number | undefined;
   readonly file: BackupFile;
@@ -202,12 +208,12 @@ export interface FileReading {
 
 /** Reads a file as `OpenBackup.read` does; any number of them may be read side by side with the same threads. */
 export async function readFile(
-  { repository, threads, options, bufferBytes, file, sink, guard }: FileReading,
+  { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
 ): Promise<VerifiedStream> {
   const inspection = threads.inspect(guard);
   let bytesWritten = 0;
   try {
-    const reading = { repository, threads, signal: options.signal, bufferBytes };
+    const reading = { repository, threads, signal, bufferBytes };
     for await (const filled of readStream(file.contents(), reading)) {
       const { segment, length } = filled;
       if (bytesWritten + length > file.size) {
@@ -221,9 +227,9 @@ export async function readFile(
       } finally {
         segment.release();
       }
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       bytesWritten += length;
-      options.onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
+      onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
     }
     const summary = await inspection.finish();
     assertExpected(file, summary);

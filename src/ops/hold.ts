@@ -11,13 +11,10 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
 import { HOLD_TAG } from "../policy/retention/retention_plan.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import type { ConfirmHeld, HeldLock } from "../repository/lock/held_lock.ts";
-import { type Repository, withStore } from "../repository/repository.ts";
-import { saveSnapshotUnderLock } from "../repository/lock/save_under_lock.ts";
+import { type LockedRepository, readingFrom } from "../repository/repository.ts";
 import { loadSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
-import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
-import { withoutAbortReason } from "../base/abort.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { wholeIndex } from "../backup/whole_index.ts";
 
 /** What to do with which backup. */
@@ -43,26 +40,24 @@ export interface HoldResult {
 export async function setHold(
   access: RepositoryAccess,
   request: HoldRequest,
-  world: World,
-  signal?: AbortSignal,
+  options: UseCaseOptions,
 ): Promise<HoldResult> {
   const selector = parseSelector(request.selector);
-  return await withRepository(access, world, async (repository) => {
-    const lockRequest = { exclusive: true, retryLockMs: access.retryLockMs, signal };
-    return await withLock(repository, world, lockRequest, async (lock) => {
-      await lock.confirmed;
-      const fresh = withStore(repository, withFreshReads(repository.store));
-      const { snapshots, damaged } = await loadSnapshots(fresh.files, signal);
-      const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository));
-      const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
-      const same = backups.filter((other) => isSame(other, meant));
-      try {
-        return await replace(fresh, lock, { meant, same, hold: request.hold, signal });
-      } catch (error) {
-        throw signal ? withoutAbortReason(error, signal) : error;
-      }
-    });
+  return await useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: true, signal });
+    const locked = await lock.confirmed;
+    const { snapshots, damaged } = await loadSnapshots(freshFiles(locked), signal);
+    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(locked, { signal }));
+    const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
+    const same = backups.filter((other) => isSame(other, meant));
+    return await replace(locked, { meant, same, hold: request.hold, signal });
   });
+}
+
+/** What is decided here must not rest upon copies. */
+function freshFiles(repository: LockedRepository) {
+  return readingFrom(repository, withFreshReads(repository.store)).files;
 }
 
 interface Replacement {
@@ -70,25 +65,23 @@ interface Replacement {
   /** All snapshots that say the same of the backup, apart from holds. */
   readonly same: readonly Backup[];
   readonly hold: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal;
 }
 
 async function replace(
-  { files }: Repository,
-  lock: HeldLock,
+  repository: LockedRepository,
   { meant, same, hold, signal }: Replacement,
 ): Promise<HoldResult> {
+  const { files } = repository;
   const isDone = ({ snapshot }: Backup) => snapshot.tags.includes(HOLD_TAG) === hold;
   const old = same.filter((other) => !isDone(other));
   const done = same.find(isDone);
-  const confirmHeld: ConfirmHeld = (how) => lock.confirmHeld(how);
   if (old.length === 0) return { backup: meant, isUnchanged: true };
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const snapshot = done?.snapshot ?? changed(meant, hold);
-  const snapshotId = done?.snapshotId ?? await saveSnapshotUnderLock(files, snapshot, { confirmHeld, signal });
-  await loadSnapshot(files, snapshotId, signal);
+  const snapshotId = done?.snapshotId ?? await files.saveSnapshot(snapshot, { signal });
+  await loadSnapshot(freshFiles(repository), snapshotId, signal);
   for (const other of old) {
-    await confirmHeld();
     try {
       await files.remove("snapshot", other.snapshotId, { signal });
     } catch (error) {

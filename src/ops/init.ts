@@ -1,7 +1,7 @@
 /** Init: a repository is made. */
 import type { BlobStore } from "../store/store.ts";
 import { initRepository } from "../repository/repository.ts";
-import { closeStore, type World } from "./access.ts";
+import { closeStore, useCase, type UseCaseOptions } from "./access.ts";
 import { type NewPassword, worldOfKey } from "./new_password.ts";
 
 /** What was made. */
@@ -11,13 +11,14 @@ export interface InitResult {
 }
 
 /** Makes a repository of format version 2 in an empty store, protected by a password. Throws `ExistsError`. */
-export async function init(store: BlobStore, password: NewPassword, world: World): Promise<InitResult> {
+export async function init(store: BlobStore, password: NewPassword, options: UseCaseOptions): Promise<InitResult> {
+  const { world } = options;
   const { onUnused } = password;
-  try {
+  await using _closing = { [Symbol.asyncDispose]: () => closeStore(store, world) };
+  if (options.signal?.aborted) await onUnused?.();
+  return await useCase(options, async () => {
     const tools = { ...worldOfKey(password, world), ...onUnused && { onUnused } };
     const { config } = await initRepository(store, password.password, tools);
     return { repositoryId: config.id, location: store.location };
-  } finally {
-    await closeStore(store, world);
-  }
+  });
 }

@@ -1,11 +1,17 @@
 /** Keys: whose password opens a repository. */
 import { AgentError, messageOf, StoreError, UsageError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
-import type { HeldLock } from "../repository/lock/held_lock.ts";
 import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/key_files.ts";
 import type { Repository } from "../repository/repository.ts";
-import type { BlobStore } from "../store/store.ts";
-import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import type { StoreReader } from "../store/store.ts";
+import {
+  openAccess,
+  type RepositoryAccess,
+  type TakenLock,
+  useCase,
+  type UseCaseOptions,
+  type World,
+} from "./access.ts";
 import { type NewPassword, worldOfKey } from "./new_password.ts";
 
 /** A key file, and whether it is the one the repository was opened with. */
@@ -14,39 +20,60 @@ export interface KeyRow extends ListedKey {
 }
 
 /** All key files, oldest first; the world's `onProblem` is told of files among them that cannot be read. */
-export function keyList(access: RepositoryAccess, world: World): Promise<KeyRow[]> {
-  return withRepository(access, world, async ({ store, keyId }) => {
-    const { keys, unreadable } = await listKeys(store);
+export function keyList(access: RepositoryAccess, options: UseCaseOptions): Promise<KeyRow[]> {
+  return useCase(options, async () => {
+    await using repository = await openAccess(access, options);
+    const { keys, unreadable } = await listKeys(repository.store);
     for (const { id, error } of unreadable) {
-      world.onProblem?.(
+      options.world.onProblem?.(
         new AgentError(`Key ${id} cannot be read: ${error.message}; ${removalOfKey(id)}`, { cause: error }),
       );
     }
-    return keys.map((key) => ({ ...key, isCurrent: key.id === keyId }));
+    return keys.map((key) => ({ ...key, isCurrent: key.id === repository.keyId }));
   });
+}
+
+/** What a new key is made from. */
+export interface NewKeyRequest {
+  /** Asked for the password once the repository is locked. */
+  readonly newPassword: () => Promise<NewPassword>;
 }
 
 /** Lets one more password open the repository; gives the new key file's name. */
 export function keyAdd(
   access: RepositoryAccess,
-  newPassword: () => Promise<NewPassword>,
-  world: World,
+  { newPassword }: NewKeyRequest,
+  options: UseCaseOptions,
 ): Promise<KeyId> {
-  return withLocked(access, world, { exclusive: false }, async (repository, lock) => {
-    return await addNewKey(repository, lock, await newPassword(), world);
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: false, signal });
+    return await addNewKey(lock, repository, await newPassword(), options.world);
   });
 }
 
-/** Takes a password's right to open the repository away. `prefix` is the beginning of its key file's name. */
-export function keyRemove(access: RepositoryAccess, prefix: string, world: World): Promise<KeyId> {
-  return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
-    const fitting = (await listKeyIds(repository.store)).filter((id) => id.startsWith(prefix));
+/** Which key to remove. */
+export interface KeyRemoveRequest {
+  /** The beginning of its key file's name. */
+  readonly prefix: string;
+}
+
+/** Takes a password's right to open the repository away. */
+export function keyRemove(
+  access: RepositoryAccess,
+  { prefix }: KeyRemoveRequest,
+  options: UseCaseOptions,
+): Promise<KeyId> {
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: true, signal });
+    const { store, keyId } = await lock.confirmed;
+    const fitting = (await listKeyIds(store)).filter((id) => id.startsWith(prefix));
     if (fitting.length !== 1) {
       const count = fitting.length === 0 ? "is no key" : `are ${fitting.length} keys`;
       throw new UsageError(`There ${count} named "${prefix}"; "agent key list" shows them`);
     }
-    await lock.confirmHeld();
-    await removeKey(repository.store, fitting[0]!, repository.keyId);
+    await removeKey(store, fitting[0]!, keyId);
     return fitting[0]!;
   });
 }
@@ -54,13 +81,16 @@ export function keyRemove(access: RepositoryAccess, prefix: string, world: World
 /** Puts a new password in the place of the one in use: the new key file first, then the old one goes. */
 export function keyChange(
   access: RepositoryAccess,
-  newPassword: () => Promise<NewPassword>,
-  world: World,
+  { newPassword }: NewKeyRequest,
+  options: UseCaseOptions,
 ): Promise<KeyId> {
-  return withLocked(access, world, { exclusive: true }, async (repository, lock) => {
-    const added = await addNewKey(repository, lock, await newPassword(), world);
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: true, signal });
+    const added = await addNewKey(lock, repository, await newPassword(), options.world);
     try {
-      await removeKey(repository.store, repository.keyId, added);
+      const { store } = await lock.confirmed;
+      await removeKey(store, repository.keyId, added);
     } catch (error) {
       throw oldKeyStays(error, repository.keyId);
     }
@@ -78,40 +108,28 @@ function oldKeyStays(error: unknown, old: KeyId): AgentError {
 }
 
 async function addNewKey(
-  { store, keys }: Repository,
-  lock: HeldLock,
+  lock: TakenLock,
+  repository: Repository,
   newPassword: NewPassword,
   world: World,
 ): Promise<KeyId> {
   let before: readonly KeyId[] | undefined;
   try {
-    before = await listKeyIds(store);
-    await lock.confirmHeld();
+    before = await listKeyIds(repository.store);
+    const { store, keys } = await lock.confirmed;
     return await addKey(store, keys, newPassword.password, worldOfKey(newPassword, world));
   } catch (error) {
-    if (before === undefined || await isNothingAdded(store, before, error)) await newPassword.onUnused?.();
+    if (before === undefined || await isNothingAdded(repository.store, before, error)) await newPassword.onUnused?.();
     throw error;
   }
 }
 
 /** Whether it is certain that no key was added: none is on its way any more, and none is there that was not before. */
-async function isNothingAdded(store: BlobStore, before: readonly KeyId[], error: unknown): Promise<boolean> {
+async function isNothingAdded(store: StoreReader, before: readonly KeyId[], error: unknown): Promise<boolean> {
   if (error instanceof StoreError && error.retryable) return false;
   try {
     return (await listKeyIds(store)).every((id) => before.includes(id));
   } catch {
     return false; // a store that does not say is not certain
   }
-}
-
-function withLocked<T>(
-  access: RepositoryAccess,
-  world: World,
-  { exclusive }: { readonly exclusive: boolean },
-  work: (repository: Repository, lock: HeldLock) => Promise<T>,
-): Promise<T> {
-  return withRepository(access, world, (repository) => {
-    const request = { exclusive, retryLockMs: access.retryLockMs };
-    return withLock(repository, world, request, (lock) => work(repository, lock));
-  });
 }

@@ -6,7 +6,7 @@ import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/un
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
-import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
@@ -29,22 +29,33 @@ export interface ListFilter {
 }
 
 /** All backups that fit. */
-export function listBackups(access: RepositoryAccess, filter: ListFilter, world: World): Promise<BackupList> {
-  return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
+export function listBackups(
+  access: RepositoryAccess,
+  filter: ListFilter,
+  options: UseCaseOptions,
+): Promise<BackupList> {
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
     const all = snapshots.map(backupOf);
     const fitting = latestOf(all.filter((backup) => fits(backup, filter)), filter.latest);
-    const backups = await withRewritten(fitting, wholeIndex(repository, passingOver(world)));
+    const backups = await withRewritten(fitting, wholeIndex(repository, passingOver(options.world, signal)));
     return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
 
-/** The chain that ends with the backup that `selector` means. Throws what `selectDespiteDamage` throws. */
-export function listChain(access: RepositoryAccess, selector: string, world: World): Promise<ChainMember[]> {
+/** The chain that ends with the backup that the selector means. Throws what `selectDespiteDamage` throws. */
+export async function listChain(
+  access: RepositoryAccess,
+  { selector }: { readonly selector: string },
+  options: UseCaseOptions,
+): Promise<ChainMember[]> {
   const wanted = parseSelector(selector);
-  return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository, passingOver(world)));
+  return await useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+    const openIndex = wholeIndex(repository, passingOver(options.world, signal));
+    const backups = await withRewritten(snapshots.map(backupOf), openIndex);
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

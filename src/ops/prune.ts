@@ -4,18 +4,17 @@
  */
 import { IntegrityError, StoreError, UsageError } from "../base/errors.ts";
 import type { SnapshotId } from "../base/id.ts";
-import type { HeldLock } from "../repository/lock/held_lock.ts";
 import { type AppliedPrune, type ApplyPhase, applyPrune } from "../maintain/prune/prune_apply.ts";
 import { loadPruneIndex, type PruneIndex } from "../maintain/prune/prune_index.ts";
 import { markUsed } from "../maintain/prune/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/prune_plan.ts";
 import { comparePacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
 import { findLastCopies } from "../maintain/prune/prune_verify.ts";
-import type { Repository } from "../repository/repository.ts";
+import type { LockedRepository } from "../repository/repository.ts";
 import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
 import { findUnlisted } from "../repository/pack/unlisted_packs.ts";
 import type { Leftovers, ListedFile } from "../store/store.ts";
-import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { packBytesFor, pruneReads } from "../backup/buffers.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
 import { NO_VERIFIER, startVerifier } from "../maintain/prune/prune_verifier.ts";
@@ -30,21 +29,29 @@ export interface PruneProgress {
   readonly total: number;
 }
 
-/** Options of `prune`. */
-export interface PruneOptions {
+/** What to prune, and how far. */
+export interface PruneRequest {
   readonly limits: PruneLimits;
   /** Only say what would be done. */
   readonly dryRun: boolean;
   /** Empty a repository in which there is no backup any more; else one that has packs is refused then. */
   readonly allowEmpty?: boolean;
+  /** Bytes from which on a fresh pack is full; see `PackWriter`. */
+  readonly packBytes?: number;
+}
+
+/** Options of `prune`. */
+export interface PruneOptions extends UseCaseOptions {
+  readonly onProgress?: (progress: PruneProgress) => void;
+}
+
+/** What a prune goes by. */
+export interface PruneRun extends PruneRequest, PruneOptions {
+  readonly signal: AbortSignal;
   /** Snapshots that count as gone: those that a forget in the same run removes once the prune is planned. */
   readonly without?: ReadonlySet<SnapshotId>;
   /** Snapshots that are known to be there; a listing without one of them is wrong. */
   readonly known?: ReadonlySet<SnapshotId>;
-  readonly signal: AbortSignal;
-  readonly onProgress?: (progress: PruneProgress) => void;
-  /** Bytes from which on a fresh pack is full; see `PackWriter`. */
-  readonly packBytes?: number;
 }
 
 /** What a prune did or, in a dry run, would do. */
@@ -61,16 +68,19 @@ export interface PruneResult {
  * `IntegrityError` and removes nothing needed where a snapshot, an index file, a tree or a needed pack cannot be read or
  * is missing, or where of a blob in several packs the copy that is to stay is damaged; `UsageError` where there is no
  * backup and that is not allowed; `StoreError` where a folder is missing or listings contradict each other;
- * `LockedError`, what the store throws, and the signal's reason. Whenever it stops, the repository is whole, and the next
+ * `LockedError`, and what the store throws. Whenever it stops, the repository is whole, and the next
  * prune goes on from there.
  */
-export function prune(access: RepositoryAccess, world: World, options: PruneOptions): Promise<PruneResult> {
-  const { signal, dryRun } = options;
-  const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
-  return withRepository(access, world, (repository) => {
-    return withLock(repository, world, request, async (lock) => {
-      return await (await preparePrune(repository, world, lock, options)).finish();
-    });
+export function prune(
+  access: RepositoryAccess,
+  request: PruneRequest,
+  options: PruneOptions,
+): Promise<PruneResult> {
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: !request.dryRun, signal });
+    const prepared = await preparePrune(await lock.confirmed, { ...request, ...options, signal });
+    return await prepared.finish();
   });
 }
 
@@ -84,23 +94,15 @@ export interface PreparedPrune {
 }
 
 /**
- * Plans a prune on an open repository whose lock is held: exclusive unless it is a dry run. Throws what `prune` throws
- * before it changes anything.
+ * Plans a prune. The lock is exclusive unless it is a dry run; whoever committed before it was known to hold is listed only
+ * after that. Throws what `prune` throws before it changes anything.
  */
-export async function preparePrune(
-  repository: Repository,
-  world: World,
-  lock: HeldLock,
-  options: PruneOptions,
-): Promise<PreparedPrune> {
-  // Whoever committed before the lock was known to hold is listed only after it.
-  await lock.confirmed;
-  const planned = await withoutRemoval(() => planFor(repository, options));
+export async function preparePrune(repository: LockedRepository, run: PruneRun): Promise<PreparedPrune> {
+  const planned = await withoutRemoval(() => planFor(repository, run));
   return {
     async finish(forgotten = 0) {
-      const run = { repository, world, lock, options, unchanged: unchangedAfter(forgotten) };
-      const applied = options.dryRun ? null : await apply(run, planned);
-      return { plan: planned.plan, applied, leftovers: await removeLeftovers(repository, world, options) };
+      const applied = run.dryRun ? null : await apply(repository, run, planned, unchangedAfter(forgotten));
+      return { plan: planned.plan, applied, leftovers: await removeLeftovers(repository, run) };
     },
   };
 }
@@ -113,7 +115,7 @@ interface Planned {
 }
 
 /** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
-async function planFor(repository: Repository, options: PruneOptions): Promise<Planned> {
+async function planFor(repository: LockedRepository, options: PruneRun): Promise<Planned> {
   const { limits, allowEmpty = false, without, signal, onProgress } = options;
   await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
@@ -140,7 +142,7 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
 }
 
 /** One that the listing left out would count as lost, and for lack of it a damaged copy of its blobs might be kept. */
-async function listPacks({ store }: Repository, index: PruneIndex, signal: AbortSignal): Promise<ListedFile[]> {
+async function listPacks({ store }: LockedRepository, index: PruneIndex, signal: AbortSignal): Promise<ListedFile[]> {
   const listed = await Array.fromAsync(store.list("pack", { signal }));
   const names = new Set(listed.map(({ name }) => name));
   const missing = Array.from({ length: index.packCount }, (_, pack) => index.packId(pack))
@@ -164,63 +166,51 @@ function unchangedAfter(forgotten: number): string {
   return forgotten === 0 ? "nothing was removed" : `snapshots were removed (${forgotten}), but nothing was pruned`;
 }
 
-interface PruneRun {
-  readonly repository: Repository;
-  readonly world: World;
-  readonly lock: HeldLock;
-  readonly options: PruneOptions;
-  /** What to say where it stops before it changes anything. */
-  readonly unchanged: string;
-}
-
+/** `unchanged` is what to say where it stops before it changes anything. */
 async function apply(
-  { repository, world, lock, options, unchanged }: PruneRun,
+  repository: LockedRepository,
+  run: PruneRun,
   planned: Planned,
+  unchanged: string,
 ): Promise<AppliedPrune> {
-  const { signal, onProgress, packBytes = packBytesFor(world, repository.store.uploads) } = options;
+  const { world, signal, onProgress, packBytes = packBytesFor(world, repository.store.uploads) } = run;
   const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
   // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
-  const verifier = plan.repack.length + lastCopies.packs.length > 0
+  using verifier = plan.repack.length + lastCopies.packs.length > 0
     ? await startVerifier(repository, world)
     : NO_VERIFIER;
-  try {
-    return await applyPrune({
-      repository,
-      index,
-      plan,
-      lastCopies,
-      snapshots,
-      unchanged,
-      isKept: use.isKept,
-      verify: verifier.verify,
-      readsAtOnce: pruneReads(world),
-      clock: world.clock,
-      randomBytes: world.randomBytes,
-      confirmHeld: (how) => lock.confirmHeld(how),
-      signal,
-      onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
-      packBytes,
-    });
-  } finally {
-    verifier.stop();
-  }
+  return await applyPrune({
+    repository,
+    index,
+    plan,
+    lastCopies,
+    snapshots,
+    unchanged,
+    isKept: use.isKept,
+    verify: verifier.verify,
+    readsAtOnce: pruneReads(world),
+    clock: world.clock,
+    randomBytes: world.randomBytes,
+    signal,
+    onProgress: (phase, done, total) => onProgress?.({ phase, done, total }),
+    packBytes,
+  });
 }
 
 /** No put takes a day to write one file. */
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 
 async function removeLeftovers(
-  { store }: Repository,
-  { clock }: World,
-  { dryRun, signal }: PruneOptions,
+  { store }: LockedRepository,
+  { world: { clock }, dryRun, signal }: PruneRun,
 ): Promise<Leftovers> {
   const olderThan = new Date(clock.now().getTime() - LEFTOVER_AGE_MS);
   return await store.removeLeftovers?.({ olderThan, dryRun, signal }) ?? { files: 0, bytes: 0 };
 }
 
 /** What the snapshots need that a listing leaves out would be removed. */
-function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneOptions): void {
+function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneRun): void {
   const missing = options.known?.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
   if (missing === 0) return;
   throw new StoreError(
@@ -230,7 +220,7 @@ function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: Pru
 }
 
 /** Snapshots that are not there, on a half-made copy of a repository say, look just like backups that are forgotten. */
-function refuseEmptying({ store }: Repository, index: PruneIndex, packs: readonly ListedFile[]): void {
+function refuseEmptying({ store }: LockedRepository, index: PruneIndex, packs: readonly ListedFile[]): void {
   const count = Math.max(index.packCount, packs.length);
   if (count === 0) return;
   throw new UsageError(

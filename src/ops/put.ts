@@ -10,8 +10,8 @@ import type { GuardChoice } from "../guard/guard.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { SourceFeed } from "../pipeline/source_feed.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
-import { PipelineThreads } from "../pipeline/threads.ts";
-import { closeStore, openAccess, type RepositoryAccess, withLock, type World } from "./access.ts";
+import { startThreads } from "../pipeline/threads.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { SEGMENT_BYTES, segmentCount } from "../backup/buffers.ts";
 import {
   type BackupRequest,
@@ -21,7 +21,7 @@ import {
   type WriteOptions,
   type WrittenBackup,
 } from "./session/session.ts";
-import { interruption, withoutAbortReason } from "../base/abort.ts";
+import { interruption, onAbort } from "../base/abort.ts";
 
 /** What to put, and under which conditions it counts. */
 export interface PutRequest extends BackupRequest {
@@ -46,7 +46,7 @@ export interface PutProgress {
 export type PutResult = WrittenBackup;
 
 /** Options of `put`. */
-export interface PutOptions extends WriteOptions {
+export interface PutOptions extends UseCaseOptions, WriteOptions {
   readonly onProgress?: (progress: PutProgress) => void;
 }
 
@@ -58,39 +58,37 @@ export interface PutOptions extends WriteOptions {
 export async function put(
   access: RepositoryAccess,
   request: PutRequest,
-  world: World,
   options: PutOptions,
 ): Promise<PutResult> {
-  const threads = new PipelineThreads(world.blobThreads);
+  const { world } = options;
   const told = new ToldProgress(options);
+  await using reading = startReading(request, world, told);
+  const { feed } = reading;
+  return await useCase(options, async (signal) => {
+    using _stopping = onAbort(signal, () => void feed.cancel(interruption(signal)));
+    using threads = startThreads(world.blobThreads);
+    await using repository = await openAccess(access, options);
+    await using lock = await repository.lock({ exclusive: false, signal });
+    // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
+    lock.confirmed.catch((reason) => feed.cancel(reason));
+    return await withSession({ ...options, repository, threads, lock, request, signal }, (session) => {
+      told.begin(session, request);
+      return putStream(session, feed, request, told);
+    });
+  });
+}
+
+/** A source that is being read, until this is disposed of. */
+interface Reading extends AsyncDisposable {
+  readonly feed: SourceFeed;
+}
+
+/** Begins before anything else is done: a dump does not wait for a password. */
+function startReading({ source }: PutRequest, world: World, told: ToldProgress): Reading {
   const pool = new SegmentPool({ count: segmentCount(world), segmentBytes: SEGMENT_BYTES });
-  const feed = new SourceFeed(request.source, pool, (bytesRead) => told.read(bytesRead));
-  const stopReading = () => void feed.cancel(interruption(options.signal));
-  options.signal.addEventListener("abort", stopReading);
-  try {
-    options.signal.throwIfAborted();
-    const repository = await openAccess(access, world);
-    try {
-      const lockRequest = { exclusive: false, retryLockMs: access.retryLockMs, signal: options.signal };
-      return await withLock(repository, world, lockRequest, async (lock) => {
-        // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
-        lock.confirmed.catch((reason) => feed.cancel(reason));
-        const tools = { repository, threads, world, lock, request, ...options };
-        return await withSession(tools, (session) => {
-          told.begin(session, request);
-          return putStream(session, feed, request, told);
-        });
-      });
-    } finally {
-      await closeStore(repository.store, world);
-    }
-  } catch (error) {
-    throw withoutAbortReason(error, options.signal);
-  } finally {
-    options.signal.removeEventListener("abort", stopReading);
-    threads.terminate();
-    await feed.cancel(new InterruptedError("The backup ended before its source"));
-  }
+  const feed = new SourceFeed(source, pool, (bytesRead) => told.read(bytesRead));
+  const end = () => feed.cancel(new InterruptedError("The backup ended before its source"));
+  return { feed, [Symbol.asyncDispose]: end };
 }
 
 /** Tells how far a put is, whenever something moves. */

@@ -12,7 +12,7 @@ import type { JsonObject } from "../format/json/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
-import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** What to tell. */
@@ -41,9 +41,14 @@ export interface StatusReport {
  * The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. Throws `UsageError` where the
  * request names a run type that is none.
  */
-export async function status(access: RepositoryAccess, request: StatusRequest, world: World): Promise<StatusReport> {
+export async function status(
+  access: RepositoryAccess,
+  request: StatusRequest,
+  options: UseCaseOptions,
+): Promise<StatusReport> {
+  const { world } = options;
   refuseUnknownRunTypes(request);
-  return await withBackups(access, request.host, world, ({ backups, damaged, unknown }) => {
+  return await withBackups(access, request.host, options, ({ backups, damaged, unknown }) => {
     const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world);
     return Promise.resolve({ rows, verdicts, damaged, unknown });
   });
@@ -93,6 +98,11 @@ function evidenceOf({ series, host, runs }: SeriesStatus, any: boolean): Evidenc
   });
 }
 
+/** Whose status to export. */
+export interface TwinDbExportRequest {
+  readonly host?: string | undefined;
+}
+
 /** The backups of one host as TwinDB's status. */
 export interface TwinDbExport extends TwinDbSelection {
   readonly damaged: readonly DamagedSnapshot[];
@@ -105,10 +115,11 @@ export interface TwinDbExport extends TwinDbSelection {
  */
 export function exportedStatus(
   access: RepositoryAccess,
-  host: string | undefined,
-  world: World,
+  { host }: TwinDbExportRequest,
+  options: UseCaseOptions,
 ): Promise<TwinDbExport> {
-  return withBackups(access, host, world, async ({ backups, unknown, damaged, openIndex }) => {
+  const { world } = options;
+  return withBackups(access, host, options, async ({ backups, unknown, damaged, openIndex }) => {
     if (unknown !== null && damaged.length === 0) throw new UsageError(unknown);
     const sources = await sourcesOf(backups, openIndex);
     return { ...twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
@@ -149,14 +160,15 @@ interface HostBackups {
 function withBackups<T>(
   access: RepositoryAccess,
   host: string | undefined,
-  world: World,
+  options: UseCaseOptions,
   work: (found: HostBackups) => Promise<T>,
 ): Promise<T> {
-  return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
     const all = snapshots.map(backupOf);
     const ofHost = all.filter((backup) => host === undefined || backup.host === host);
-    const openIndex = wholeIndex(repository, passingOver(world));
+    const openIndex = wholeIndex(repository, passingOver(options.world, signal));
     const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });
     return await work({ backups: await withRewritten(ofHost, openIndex), damaged, unknown, openIndex });
   });

@@ -1,8 +1,21 @@
 /** Unlock: removes what others left behind of their locks. */
-import { type FoundLock, removeLocks } from "../repository/lock/locks.ts";
-import { type RepositoryAccess, withRepository, type World } from "./access.ts";
+import type { FoundLock } from "../repository/lock/locks.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 
-/** Removes stale locks, or all of them; gives what was removed. */
-export function unlock(access: RepositoryAccess, options: { all: boolean }, world: World): Promise<FoundLock[]> {
-  return withRepository(access, world, ({ files }) => removeLocks(files, world, options));
+/** Which locks to remove. */
+export interface UnlockRequest {
+  /** All of them, also those that protect somebody; else those that are stale. */
+  readonly all: boolean;
+}
+
+/** Removes locks; gives what was removed. */
+export function unlock(
+  access: RepositoryAccess,
+  request: UnlockRequest,
+  options: UseCaseOptions,
+): Promise<FoundLock[]> {
+  return useCase(options, async () => {
+    await using repository = await openAccess(access, options);
+    return await repository.removeLocks(request);
+  });
 }

@@ -12,7 +12,21 @@ import { startWorker, Thread } from "../base/thread.ts";
 /** Batches that are sealed or wait to be stored at a time, for each sealing thread. */
 const BATCHES_PER_THREAD = 2;
 
-/** Worker threads, ended together. Starting them early costs nothing that waiting for a password would not. */
+/** Threads that start, and do not know yet what to work with. Disposing of them ends them, configured or not. */
+export interface StartingThreads extends Disposable {
+  /** Gives the sealing threads what they need; once. */
+  configure(keys: SealingKeys, compression: CompressionLevel): Promise<PipelineThreads>;
+}
+
+/**
+ * Starts `blobThreads` threads that seal and open and, unless there is nothing to `digest`, one that digests; that one
+ * starts with the first stream then. Starting them early costs nothing that waiting for a password would not.
+ */
+export function startThreads(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
+  return PipelineThreads.start(blobThreads, options);
+}
+
+/** Worker threads that have what they need; whoever started them ends them together. */
 export class PipelineThreads {
   #digest: Thread<DigestCalls> | undefined;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
@@ -21,17 +35,22 @@ export class PipelineThreads {
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
   #streams = 0;
 
-  /**
-   * Starts `blobThreads` threads that seal and open and, unless there is nothing to `digest`, one that digests; that one
-   * starts with the first stream then.
-   */
-  constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
+  /** Called by `startThreads`. */
+  static start(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
+    const threads = new PipelineThreads(blobThreads, options);
+    return {
+      configure: (keys, compression) => threads.#configure(keys, compression),
+      [Symbol.dispose]: () => threads.#terminate(),
+    };
+  }
+
+  private constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
     this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
     try {
       if (digest) this.#digest = new Thread(startWorker());
       while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });
     } catch (error) {
-      this.terminate();
+      this.#terminate();
       throw error;
     }
   }
@@ -47,9 +66,9 @@ export class PipelineThreads {
     return new Inspection(this.#digest, this.#streams++, guard);
   }
 
-  /** Gives the sealing threads what they need; once, before any other call. */
-  async configure(keys: SealingKeys, compression: CompressionLevel): Promise<void> {
+  async #configure(keys: SealingKeys, compression: CompressionLevel): Promise<this> {
     await Promise.all(this.#blobs.map(({ thread }) => thread.call("configure", { keys, compression })));
+    return this;
   }
 
   /** Lets the sealing threads see every id of the table, where that takes a new view. */
@@ -92,8 +111,7 @@ export class PipelineThreads {
     }
   }
 
-  /** Ends all threads. */
-  terminate(): void {
+  #terminate(): void {
     this.#digest?.terminate();
     for (const { thread } of this.#blobs) thread.terminate();
   }

@@ -20,7 +20,7 @@ import { decodeKeyFile, encodeKeyFile, encodeMasterKey, type KeyFile } from "../
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import type { ProcessMark } from "../format/lock.ts";
 import { formatTimestamp, timestampToDate } from "../format/time.ts";
-import type { BlobStore } from "../store/store.ts";
+import type { BlobStore, StoreReader } from "../store/store.ts";
 import { getLimited } from "./sealed_files.ts";
 import { failureOfFile } from "./unreadable.ts";
 
@@ -51,7 +51,7 @@ export interface UnlockedKey {
 }
 
 /** Key files that cannot be read say nothing about a password. Throws what says nothing about the file. */
-export async function failureOfKey(store: BlobStore, error: unknown): Promise<AgentError> {
+export async function failureOfKey(store: StoreReader, error: unknown): Promise<AgentError> {
   if (error instanceof IntegrityError) return error;
   if (error instanceof TemporaryError) throw error;
   return await failureOfFile(store, error, undefined);
@@ -82,7 +82,7 @@ export interface KeyList {
 }
 
 /** Reads all key files. Throws what the store throws. */
-export async function listKeys(store: BlobStore): Promise<KeyList> {
+export async function listKeys(store: StoreReader): Promise<KeyList> {
   const keys: ListedKey[] = [];
   const unreadable: UnreadableKey[] = [];
   for (const id of await listKeyIds(store)) {
@@ -133,14 +133,14 @@ export async function removeKey(store: BlobStore, id: KeyId, inUse: KeyId): Prom
 }
 
 /** The names of all files among the keys, sorted. */
-export async function listKeyIds(store: BlobStore): Promise<KeyId[]> {
+export async function listKeyIds(store: StoreReader): Promise<KeyId[]> {
   const ids: KeyId[] = [];
   for await (const { name } of store.list("key")) ids.push(asId<KeyId>(name));
   return ids.sort();
 }
 
 /** A key file, or undefined where it vanished since it was listed (another process changed the password). */
-export async function loadKeyFile(store: BlobStore, id: KeyId): Promise<KeyFile | undefined> {
+export async function loadKeyFile(store: StoreReader, id: KeyId): Promise<KeyFile | undefined> {
   try {
     const bytes = await getLimited(store, { kind: "key", name: id }, MOST_SMALL_FILE_BYTES);
     if (sha256Hex(bytes) === id) {

@@ -5,7 +5,7 @@ import { type KeyId, shortId } from "../base/id.ts";
 import { deriveKey, type Password, passwordBytes, scryptWork } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeMasterKey, type KeyFile } from "../format/key_file.ts";
-import type { BlobStore } from "../store/store.ts";
+import type { StoreReader } from "../store/store.ts";
 import {
   failureOfKey,
   type ListedKey,
@@ -47,7 +47,7 @@ const READS_AT_ONCE = 8;
  * none of them can be read.
  */
 export async function unlockMasterKey(
-  store: BlobStore,
+  store: StoreReader,
   password: Password,
   options: UnlockOptions = {},
 ): Promise<UnlockedKey> {
@@ -70,7 +70,7 @@ export async function unlockMasterKey(
 /** Tries key files one after the other. */
 class KeySearch {
   readonly unreadable: UnreadableKey[] = [];
-  readonly #store: BlobStore;
+  readonly #store: StoreReader;
   readonly #password: Password;
   readonly #accepts: (keys: SealingKeys) => boolean;
   /** Opened with the password, and holds another master key: what is left where the config is damaged. */
@@ -79,7 +79,7 @@ class KeySearch {
   #untried = 0;
   #workBytes = 0;
 
-  constructor(store: BlobStore, password: Password, accepts: (keys: SealingKeys) => boolean) {
+  constructor(store: StoreReader, password: Password, accepts: (keys: SealingKeys) => boolean) {
     this.#store = store;
     this.#password = password;
     this.#accepts = accepts;

@@ -1,11 +1,11 @@
 /** Whether a repository in folders is there as a whole, for what would take a missing part for an empty one. */
 import { StoreError } from "../base/errors.ts";
 import { folderOfKind } from "../store/layout.ts";
-import type { BlobStore, FileKind } from "../store/store.ts";
+import type { FileKind, StoreReader } from "../store/store.ts";
 
 /** Throws `StoreError` where the store has folders and one for these kinds of files is not there. */
 export async function refuseMissingFolders(
-  store: BlobStore,
+  store: StoreReader,
   kinds: readonly FileKind[],
   signal?: AbortSignal,
 ): Promise<void> {

@@ -14,21 +14,44 @@ import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
-import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
+import { type BlobStore, CONFIG_FILE, type StoreReader } from "../store/store.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
-import { getLimited, SealedFiles } from "./sealed_files.ts";
+import type { HeldLock } from "./lock/held_lock.ts";
+import { LockedFiles } from "./lock/locked_files.ts";
+import { getLimited, SealedFiles, SealedFileWriter } from "./sealed_files.ts";
 
-/** An open repository. Nothing of it is locked or indexed yet. */
+/** An open repository as everybody may have it: it can be read. Nothing of it is locked or indexed. */
 export interface Repository {
-  readonly store: BlobStore;
+  readonly store: StoreReader;
   readonly config: RepositoryConfig;
   readonly keys: SealingKeys;
   /** The key file that the password opened. */
   readonly keyId: KeyId;
   readonly sealer: Sealer;
   readonly files: SealedFiles;
+}
+
+/**
+ * An open repository as whoever opened it has it: it can be written to without a lock. That is for what makes a repository,
+ * which nobody else knows of yet (its config and its first key), and for locks: who takes, refreshes, releases or clears
+ * them away cannot hold one for it. All other work takes a `Repository` or a `LockedRepository`.
+ */
+export interface UnlockedRepository extends Repository {
+  readonly store: BlobStore;
+  readonly files: SealedFileWriter;
+}
+
+/**
+ * A repository under a lock that is known to hold: what writes or removes packs, indexes, snapshots or keys takes this and
+ * nothing less. Its store is that of `withHeldLock`. What decides by what lies in the repository reads it from here, too: whoever was
+ * there before the lock held may have changed it until then.
+ */
+export interface LockedRepository extends Repository {
+  readonly store: BlobStore;
+  readonly files: LockedFiles;
+  readonly lock: HeldLock;
 }
 
 /** A repository whose index is loaded: what can find blobs. */
@@ -50,7 +73,7 @@ export interface OpenOptions {
  * Opens the repository in a store. Throws `NoRepositoryError` where there is none, `WrongPasswordError`, and
  * `IntegrityError` where its config is damaged or of an unknown version.
  */
-export async function openRepository(store: BlobStore, options: OpenOptions): Promise<Repository> {
+export async function openRepository(store: BlobStore, options: OpenOptions): Promise<UnlockedRepository> {
   const sealedConfig = await loadConfig(store);
   const unlocked = await unlockMasterKey(store, options.password, {
     accepts: (keys) => opensConfig(keys, sealedConfig, options),
@@ -68,8 +91,20 @@ function opensConfig(keys: SealingKeys, sealedConfig: Uint8Array, { randomBytes 
 }
 
 /** The same open repository with another store in place of its own: one that wraps it. */
-export function withStore(repository: Repository, store: BlobStore): Repository {
-  return { ...repository, store, files: new SealedFiles(store, repository.sealer, repository.config.version) };
+export function withStore(repository: UnlockedRepository, store: BlobStore): UnlockedRepository {
+  return { ...repository, store, files: new SealedFileWriter(store, repository.sealer, repository.config.version) };
+}
+
+/** A repository to read from by way of another store, which reads from its own. */
+export function readingFrom({ config, keys, keyId, sealer }: Repository, store: StoreReader): Repository {
+  return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer) };
+}
+
+/** The same open repository under a lock. */
+export function underLock({ store, ...repository }: UnlockedRepository, lock: HeldLock): LockedRepository {
+  const { sealer, config: { version } } = repository;
+  const files = new LockedFiles({ store, sealer, version }, lock);
+  return { ...repository, store: files.store, files, lock };
 }
 
 /** What a repository is made with. */
@@ -82,7 +117,11 @@ export interface InitTools extends KeyTools {
 }
 
 /** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` where there is one. */
-export async function initRepository(store: BlobStore, password: Password, tools: InitTools): Promise<Repository> {
+export async function initRepository(
+  store: BlobStore,
+  password: Password,
+  tools: InitTools,
+): Promise<UnlockedRepository> {
   let draft: Draft;
   try {
     draft = await draftRepository(store, password, tools);
@@ -106,7 +145,7 @@ export async function initRepository(store: BlobStore, password: Password, tools
 
 /** All of a repository but its config. */
 interface Draft {
-  readonly repository: Repository;
+  readonly repository: UnlockedRepository;
   readonly sealedConfig: Uint8Array;
 }
 
@@ -140,9 +179,9 @@ async function isNotStored(store: BlobStore, sealedConfig: Uint8Array, error: un
 
 function assemble(
   parts: { store: BlobStore; config: RepositoryConfig; sealer: Sealer; unlocked: UnlockedKey },
-): Repository {
+): UnlockedRepository {
   const { store, config, sealer, unlocked } = parts;
-  return { store, config, sealer, ...unlocked, files: new SealedFiles(store, sealer, config.version) };
+  return { store, config, sealer, ...unlocked, files: new SealedFileWriter(store, sealer, config.version) };
 }
 
 async function loadConfig(store: BlobStore): Promise<Uint8Array> {

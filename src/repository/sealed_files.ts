@@ -11,7 +11,7 @@ import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/limits.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
-import type { BlobStore, FileName, ListedFile, StoreCallOptions } from "../store/store.ts";
+import type { BlobStore, FileName, ListedFile, PutOptions, StoreCallOptions, StoreReader } from "../store/store.ts";
 
 /** The kinds of sealed files, and the type that names each. */
 export interface SealedFileIds {
@@ -30,7 +30,7 @@ export interface SavedFile<K extends SealedKind> {
 
 /** A whole file of a repository. Throws `IntegrityError` where it has more bytes than such a file can have. */
 export async function getLimited(
-  store: BlobStore,
+  store: StoreReader,
   file: FileName,
   mostBytes: number,
   options?: StoreCallOptions,
@@ -51,17 +51,14 @@ function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: 
   return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
 }
 
-/** Reads and writes sealed files. */
+/** Reads sealed files. */
 export class SealedFiles {
-  readonly store: BlobStore;
+  readonly store: StoreReader;
   readonly #sealer: Sealer;
-  readonly #version: 1 | 2;
 
-  /** `version` is the repository's: version 1 knows no compression. */
-  constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
+  constructor(store: StoreReader, sealer: Sealer) {
     this.store = store;
     this.#sealer = sealer;
-    this.#version = version;
   }
 
   /** Names and sizes of all files of a kind. */
@@ -98,12 +95,29 @@ export class SealedFiles {
       throw error;
     }
   }
+}
+
+/**
+ * Writes and removes sealed files, too, whether there is a lock or not. For locks, and for `LockedFiles`, which is what
+ * everything else is written with.
+ */
+export class SealedFileWriter extends SealedFiles {
+  declare readonly store: BlobStore;
+  readonly #sealer: Sealer;
+  readonly #version: 1 | 2;
+
+  /** `version` is the repository's: version 1 knows no compression. */
+  constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
+    super(store, sealer);
+    this.#sealer = sealer;
+    this.#version = version;
+  }
 
   /** Stores JSON as a file; gives its name once it is durable. */
   async save<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
-    options?: StoreCallOptions,
+    options?: PutOptions,
   ): Promise<SealedFileIds[K]> {
     return (await this.saveSized(kind, json, options)).id;
   }
@@ -112,7 +126,7 @@ export class SealedFiles {
   async saveSized<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
-    options?: StoreCallOptions,
+    options?: PutOptions,
   ): Promise<SavedFile<K>> {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = this.#sealer.seal(plaintext);

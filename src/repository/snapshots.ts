@@ -9,7 +9,7 @@ import {
   TooLargeError,
 } from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
 import type { SealedFiles } from "./sealed_files.ts";
 import { failureOfFile } from "./unreadable.ts";
@@ -139,11 +139,6 @@ async function unreadable(files: SealedFiles, id: SnapshotId, thrown: unknown, s
 
 function lostSnapshot(id: SnapshotId, cause: NotFoundError): IntegrityError {
   return new IntegrityError(`The store lists snapshot ${id} and does not find it; check the store`, { cause });
-}
-
-/** Stores a snapshot; from here on the backup exists. */
-export function saveSnapshot(files: SealedFiles, snapshot: Snapshot): Promise<SnapshotId> {
-  return files.save("snapshot", encodeSnapshot(snapshot));
 }
 
 /** Oldest first; equal times in the order of ids, so that the order never depends on the store. */

@@ -1,17 +1,39 @@
 /** Reads past copies: for decisions that must not rest upon a copy whose original may be damaged. */
-import { ForwardingStore } from "./forwarding.ts";
-import type { BlobStore, ByteRange, FileName, GetOptions } from "./store.ts";
+import type { ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions, StoreReader } from "./store.ts";
 
 /**
- * `inner`, but every `get` has the option `fresh`: a cache below gives no copy, keeps what the store answers, and drops
- * copies of what is removed as ever. Closing closes `inner`.
+ * `inner`, but every `get` has the option `fresh`: a cache below gives no copy, and keeps what the store answers.
  */
-export function withFreshReads(inner: BlobStore): BlobStore {
+export function withFreshReads(inner: StoreReader): StoreReader {
   return new FreshReads(inner);
 }
 
-class FreshReads extends ForwardingStore {
-  override get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
-    return this.inner.get(file, range, { ...options, fresh: true });
+class FreshReads implements StoreReader {
+  readonly #inner: StoreReader;
+  readonly location: string;
+  readonly connections: number;
+  readonly uploads: number;
+
+  constructor(inner: StoreReader) {
+    this.#inner = inner;
+    this.location = inner.location;
+    this.connections = inner.connections;
+    this.uploads = inner.uploads;
+  }
+
+  get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#inner.get(file, range, { ...options, fresh: true });
+  }
+
+  size(file: FileName, options?: StoreCallOptions): Promise<number> {
+    return this.#inner.size(file, options);
+  }
+
+  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
+    return this.#inner.list(kind, options);
+  }
+
+  async missingFolders(options?: StoreCallOptions): Promise<readonly FileKind[]> {
+    return await this.#inner.missingFolders?.(options) ?? [];
   }
 }

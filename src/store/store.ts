@@ -40,6 +40,14 @@ export interface GetOptions extends StoreCallOptions {
   readonly mostBytes?: number;
 }
 
+/** Options of `put`, for stores that write under a lock (`withHeldLock`); all others pass them over. */
+export interface PutOptions extends StoreCallOptions {
+  /**
+   * Whether an index or a snapshot is to go again, where its lock was lost while it was written. Without it, it goes.
+   */
+  readonly isVoid?: (() => Promise<boolean>) | undefined;
+}
+
 /** Files that killed writers left behind under temporary names, which no listing shows. */
 export interface Leftovers {
   readonly files: number;
@@ -68,37 +76,15 @@ export interface RemoveLeftoversOptions extends StoreCallOptions {
  *   other failure is a plain `StoreError`. `retryable` is decided here; only wrappers retry, implementations never do.
  * - **Concurrency.** All calls may run at the same time, up to `connections` usefully so.
  */
-export interface BlobStore {
-  /** The place, fit for messages: never holds a password. */
-  readonly location: string;
-  /** How many calls at once make it fastest. */
-  readonly connections: number;
-  /** How many of them may be `put`s of whole packs, each of which is held in memory until it is stored. */
-  readonly uploads: number;
-
+export interface BlobStore extends StoreReader {
   /** Makes the place ready for a repository (folders, bucket prefix). Safe to repeat; never touches existing files. */
   create(options?: StoreCallOptions): Promise<void>;
-
-  /**
-   * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
-   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep, change and free the result, whose buffer is its alone.
-   */
-  get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>>;
 
   /**
    * Stores the concatenation of `content` under the name. Owns: the parts must not change until the promise settles;
    * they may be views of shared memory.
    */
-  put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void>;
-
-  /** The file's length in bytes; throws `NotFoundError`. */
-  size(file: FileName, options?: StoreCallOptions): Promise<number>;
-
-  /**
-   * Every file of a kind exactly once, in no particular order. Names that are not of the repository's own shape are
-   * passed over. A place that does not exist lists as empty.
-   */
-  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
+  put(file: FileName, content: readonly Uint8Array[], options?: PutOptions): Promise<void>;
 
   /** Removes a file; one that is not there counts as removed. */
   remove(file: FileName, options?: StoreCallOptions): Promise<void>;
@@ -109,12 +95,37 @@ export interface BlobStore {
    */
   removeLeftovers?(options: RemoveLeftoversOptions): Promise<Leftovers>;
 
+  /** Releases connections and handles. The store is not used afterwards. */
+  close(): Promise<void>;
+}
+
+/** The part of a store that changes nothing: all that whoever holds no lock has of it. */
+export interface StoreReader {
+  /** The place, fit for messages: never holds a password. */
+  readonly location: string;
+  /** How many calls at once make it fastest. */
+  readonly connections: number;
+  /** How many of them may be `put`s of whole packs, each of which is held in memory until it is stored. */
+  readonly uploads: number;
+
+  /**
+   * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
+   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep, change and free the result, whose buffer is its alone.
+   */
+  get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>>;
+
+  /** The file's length in bytes; throws `NotFoundError`. */
+  size(file: FileName, options?: StoreCallOptions): Promise<number>;
+
+  /**
+   * Every file of a kind exactly once, in no particular order. Names that are not of the repository's own shape are
+   * passed over. A place that does not exist lists as empty.
+   */
+  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
+
   /**
    * The kinds of files whose folder is not there, though `create` made it: a part of the repository is not mounted, or was
    * not copied. Only for stores that have folders.
    */
   missingFolders?(options?: StoreCallOptions): Promise<readonly FileKind[]>;
-
-  /** Releases connections and handles. The store is not used afterwards. */
-  close(): Promise<void>;
 }

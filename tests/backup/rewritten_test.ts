@@ -5,13 +5,14 @@ import { findParent, recoverBackup, withRewritten } from "../../src/backup/rewri
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
-import type { IndexedRepository } from "../../src/repository/repository.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import type { IndexedRepository, UnlockedRepository } from "../../src/repository/repository.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
 interface Scene {
-  readonly repository: IndexedRepository;
+  readonly repository: UnlockedRepository & IndexedRepository;
   /** As they were put, oldest first. */
   readonly originals: readonly Backup[];
   /** As they are after restic rewrote every snapshot. */

@@ -160,11 +160,14 @@ Deno.test("SIGKILL at any moment: every backup restores, and the next prune fini
 /** The library at work in this process: starting the executable would take most of the test's time. */
 function pruneHere(box: Sandbox, { dryRun = false } = {}): Promise<PruneResult> {
   const options = { limits: { ...DEFAULT_PRUNE_LIMITS, maxUnused: { bytes: 0 } }, dryRun, signal: NEVER };
-  return prune(accessHere(box), worldHere(), options);
+  return prune(accessHere(box), options, { world: worldHere(), ...options });
 }
 
 async function assertSound(box: Sandbox): Promise<void> {
-  const { errors } = await check(accessHere(box), worldHere(), { signal: NEVER, noLock: true, readData: false });
+  const { errors } = await check(accessHere(box), { noLock: true, readData: false }, {
+    world: worldHere(),
+    signal: NEVER,
+  });
   assert.deepEqual(errors, []);
 }
 

@@ -114,7 +114,7 @@ export class BadNetwork implements AsyncDisposable {
   async verify(): Promise<void> {
     const store = openLocalStore(join(this.#folder, "repo"), { random: systemRandomBytes });
     const options = { signal: new AbortController().signal, noLock: false, readData: false };
-    const { errors } = await check(accessTo(store), fakeWorld("check"), options);
+    const { errors } = await check(accessTo(store), options, { world: fakeWorld("check"), ...options });
     assert.deepEqual(errors.map(({ text }) => text), [], "the repository is sound");
     for await (const { name } of store.list("pack")) {
       assert.equal(hash("sha256", await store.get({ kind: "pack", name })), name, "a pack is what its name says");

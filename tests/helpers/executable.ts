@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
+import { initRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { CHEAP_KDF, IDENTITY, PASSWORD } from "./world.ts";
 
@@ -237,7 +237,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** The sandbox's repository, opened by the library. */
-  async open(): Promise<Repository> {
+  async open(): Promise<UnlockedRepository> {
     const store = openLocalStore(this.repo, { random: systemRandomBytes });
     return await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
   }

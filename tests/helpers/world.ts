@@ -12,7 +12,7 @@ import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { readBlob } from "../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { Identity } from "../../src/repository/key_files.ts";
-import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
+import { initRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
@@ -136,7 +136,7 @@ export function accessTo(store: BlobStore, password = PASSWORD): RepositoryAcces
 /** A new repository in memory. */
 export async function memoryRepository(
   world: World,
-): Promise<{ store: BlobStore; repository: Repository; access: RepositoryAccess }> {
+): Promise<{ store: BlobStore; repository: UnlockedRepository; access: RepositoryAccess }> {
   const store = openMemoryStore();
   const repository = await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
   return { store, repository, access: accessTo(store) };
@@ -225,13 +225,13 @@ export function putBytes(
   options: Partial<PutOptions> = {},
 ): Promise<PutResult> {
   const signal = new AbortController().signal;
-  return put(access, putRequest(new BytesSource(bytes), overrides), world, { signal, ...options });
+  return put(access, putRequest(new BytesSource(bytes), overrides), { world, signal, ...options });
 }
 
 /** Gets the only file of a backup. */
 export function getBytes(access: RepositoryAccess, world: World, selector: string): Promise<Uint8Array> {
   const options = { signal: new AbortController().signal, noLock: false };
-  return withBackup(access, selector, world, options, async ({ files, read }) => {
+  return withBackup(access, { selector, ...options }, { world, ...options }, async ({ files, read }) => {
     const pieces: Uint8Array[] = [];
     await read(chooseFile(files, undefined), {
       write(bytes) {

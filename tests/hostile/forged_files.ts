@@ -7,11 +7,12 @@ import { encodeTree } from "../../src/format/tree/tree.ts";
 import { readBlob } from "../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import type { IndexedRepository, Repository } from "../../src/repository/repository.ts";
+import type { IndexedRepository, UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import type { FileName } from "../../src/store/store.ts";
 import { allFiles, fakeWorld } from "../helpers/world.ts";
+import { locked } from "../helpers/locked.ts";
 
 /** The kinds of JSON that a repository holds. */
 export const FORGED_KINDS = ["snapshot", "index", "tree", "manifest", "lock", "key", "config"] as const;
@@ -19,16 +20,16 @@ export type ForgedKind = typeof FORGED_KINDS[number];
 
 /** A repository that is damaged and mended again and again. */
 export class Forgery {
-  readonly #repository: Repository;
+  readonly #repository: UnlockedRepository;
   readonly #files: ReadonlyMap<string, { readonly file: FileName; readonly bytes: Uint8Array }>;
 
-  private constructor(repository: Repository, files: Map<string, { file: FileName; bytes: Uint8Array }>) {
+  private constructor(repository: UnlockedRepository, files: Map<string, { file: FileName; bytes: Uint8Array }>) {
     this.#repository = repository;
     this.#files = files;
   }
 
   /** Remembers the repository as it is. */
-  static async of(repository: Repository): Promise<Forgery> {
+  static async of(repository: UnlockedRepository): Promise<Forgery> {
     const files = new Map<string, { file: FileName; bytes: Uint8Array }>();
     for (const file of await allFiles(repository.store)) {
       files.set(`${file.kind}/${file.name}`, { file, bytes: await repository.store.get(file) });
@@ -125,7 +126,7 @@ export class Forgery {
 
   async #addBlob(indexed: IndexedRepository, type: "tree" | "data", bytes: Uint8Array): Promise<BlobId> {
     const { clock, randomBytes } = fakeWorld("forgery");
-    const writer = new PackWriter({ repository: indexed, index: indexed.index, clock, randomBytes });
+    const writer = new PackWriter({ repository: locked(this.#repository), index: indexed.index, clock, randomBytes });
     const id = await writer.addPlaintext(type, bytes);
     await writer.finish();
     return asId<BlobId>(encodeHex(id));

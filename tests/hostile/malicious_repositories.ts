@@ -12,7 +12,7 @@ import type { BlobType, PackedBlob } from "../../src/format/blob.ts";
 import { encodePackHeader, encodePackTrailer } from "../../src/format/pack_header.ts";
 import { encodeSnapshot, type Snapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import type { Repository } from "../../src/repository/repository.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { concat, noise } from "../helpers/world.ts";
 
@@ -20,7 +20,7 @@ import { concat, noise } from "../helpers/world.ts";
 export interface MaliciousRepository {
   readonly name: string;
   /** Adds the evil thing to a repository of one backup, `shop`; gives what to get, where that is not the good backup. */
-  readonly spoil: (repository: Repository) => Promise<string | void>;
+  readonly spoil: (repository: UnlockedRepository) => Promise<string | void>;
   /** Whether the good backup comes back all the same. */
   readonly isGoodReadable: boolean;
   /** What `check` says of it. */
@@ -203,7 +203,7 @@ export const MALICIOUS_REPOSITORIES: readonly MaliciousRepository[] = [
 ];
 
 /** An index file as large as any that a repository of this program could have: a million blobs. */
-export async function addMillionBlobs(repository: Repository): Promise<void> {
+export async function addMillionBlobs(repository: UnlockedRepository): Promise<void> {
   const blobs: PackedBlob[] = [];
   const ids = noise(32 * 1_000_000, "a million");
   for (let i = 0; i < 1_000_000; i++) {
@@ -229,7 +229,7 @@ function folder(name: string, subtree: BlobId): Node {
   return makeNode({ name, type: "dir", subtree });
 }
 
-async function goodSnapshot({ files }: Repository): Promise<Snapshot> {
+async function goodSnapshot({ files }: UnlockedRepository): Promise<Snapshot> {
   return (await loadSnapshots(files)).snapshots[0]!.snapshot;
 }
 
@@ -238,7 +238,7 @@ function later({ time }: Snapshot): Snapshot["time"] {
 }
 
 /** Adds a snapshot of another tool; gives what selects it. */
-async function addSnapshot(repository: Repository, tree: BlobId): Promise<string> {
+async function addSnapshot(repository: UnlockedRepository, tree: BlobId): Promise<string> {
   const good = await goodSnapshot(repository);
   const foreign = { ...good, tree, agent: null, paths: ["/evil"], programVersion: "restic 0.19.1", summary: null };
   return `@${await repository.files.save("snapshot", encodeSnapshot(foreign))}`;
@@ -254,18 +254,18 @@ function plainBlob(type: BlobType, plaintext: Uint8Array): PlainBlob {
   return { id: sha256(plaintext), type, plaintext };
 }
 
-function addTree(repository: Repository, nodes: readonly Node[]): Promise<BlobId> {
+function addTree(repository: UnlockedRepository, nodes: readonly Node[]): Promise<BlobId> {
   return addTreeText(repository, new TextDecoder().decode(encodeTree(nodes)));
 }
 
-async function addTreeText(repository: Repository, text: string): Promise<BlobId> {
+async function addTreeText(repository: UnlockedRepository, text: string): Promise<BlobId> {
   const blob = plainBlob("tree", utf8(text));
   await putBlobs(repository, [blob]);
   return hex(blob.id);
 }
 
 /** Stores blobs in one pack with an index of its own. */
-async function putBlobs(repository: Repository, blobs: readonly PlainBlob[]): Promise<void> {
+async function putBlobs(repository: UnlockedRepository, blobs: readonly PlainBlob[]): Promise<void> {
   let offset = 0;
   const placed = blobs.map(({ id, type, plaintext }) => {
     const sealed = repository.sealer.seal(zstdCompressSync(plaintext));
@@ -277,7 +277,7 @@ async function putBlobs(repository: Repository, blobs: readonly PlainBlob[]): Pr
 }
 
 async function putPack(
-  { store, sealer, files }: Repository,
+  { store, sealer, files }: UnlockedRepository,
   placed: readonly { readonly blob: PackedBlob; readonly sealed: Uint8Array }[],
 ): Promise<void> {
   const blobs = placed.map(({ blob }) => blob);
@@ -289,18 +289,26 @@ async function putPack(
 }
 
 /** Stores bytes as they are under their own name, as an append-only server has it. */
-async function putNamed({ store }: Repository, kind: "key" | "index" | "lock", bytes: Uint8Array): Promise<void> {
+async function putNamed(
+  { store }: UnlockedRepository,
+  kind: "key" | "index" | "lock",
+  bytes: Uint8Array,
+): Promise<void> {
   await store.put({ kind, name: sha256Hex(bytes) }, [bytes]);
 }
 
 /** Stores text compressed and sealed, without the limits that writers keep. */
-async function putFrame(repository: Repository, kind: "index" | "snapshot" | "lock", text: string): Promise<void> {
+async function putFrame(
+  repository: UnlockedRepository,
+  kind: "index" | "snapshot" | "lock",
+  text: string,
+): Promise<void> {
   const sealed = repository.sealer.seal(concat([new Uint8Array([2]), zstdCompressSync(utf8(text))]));
   await repository.store.put({ kind, name: sha256Hex(sealed) }, [sealed]);
 }
 
 /** A file of a gigabyte that takes no room on the disk. */
-async function putHole({ store: { location } }: Repository, folderName: string, name: string): Promise<void> {
+async function putHole({ store: { location } }: UnlockedRepository, folderName: string, name: string): Promise<void> {
   const path = `${location}/${folderName}/${name}`;
   await Deno.writeFile(path, new Uint8Array(0));
   await Deno.truncate(path, 2 ** 30);

@@ -5,8 +5,9 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
-import type { Repository } from "../../src/repository/repository.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { type JsonRow, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
@@ -120,7 +121,7 @@ const CASES: readonly (readonly string[])[] = [
   ["--keep-last", "1", "--group-by", "host,tags"],
 ];
 
-async function saveAll({ files }: Repository, shapes: readonly Shape[]): Promise<void> {
+async function saveAll({ files }: UnlockedRepository, shapes: readonly Shape[]): Promise<void> {
   await mapConcurrently(shapes, 8, ({ time, host = "db1", paths = ["/prod/shop"], tags = [] }) =>
     saveSnapshot(files, {
       time: parseTimestamp(time, "a shape"),

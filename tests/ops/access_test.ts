@@ -1,14 +1,13 @@
 /** How use cases get at a repository and let it go. */
 import assert from "node:assert/strict";
 import { InterruptedError, StoreFullError } from "../../src/base/errors.ts";
-import { openAccess, type RepositoryAccess, withLock, withRepository } from "../../src/ops/access.ts";
-import { openRepository } from "../../src/repository/repository.ts";
+import { openAccess, type RepositoryAccess } from "../../src/ops/access.ts";
 import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, memoryRepository, namesOf, PASSWORD } from "../helpers/world.ts";
 
 const world = fakeWorld();
-const SHARED = { exclusive: false, retryLockMs: 0 };
+const SHARED = { exclusive: false };
 
 /** Access to a store that counts how often it was closed. */
 function counted(store: BlobStore, password = PASSWORD): { access: RepositoryAccess; closed: () => number } {
@@ -21,48 +20,72 @@ function counted(store: BlobStore, password = PASSWORD): { access: RepositoryAcc
 Deno.test("the store is closed, however the work ends", async () => {
   const { store } = await memoryRepository(world);
   const { access, closed } = counted(store);
-  assert.equal(await withRepository(access, world, ({ config }) => Promise.resolve(config.version)), 2);
+  const work = async (error?: Error) => {
+    await using repository = await openAccess(access, { world });
+    if (error) throw error;
+    return repository.config.version;
+  };
+  assert.equal(await work(), 2);
   assert.equal(closed(), 1);
-  await assert.rejects(withRepository(access, world, () => Promise.reject(new RangeError("work"))), {
-    message: "work",
-  });
+  await assert.rejects(work(new RangeError("work")), { name: "RangeError", message: "work" });
   assert.equal(closed(), 2);
+});
+
+Deno.test("a store that was opened for a use case that is stopped meanwhile is closed", async () => {
+  const { store } = await memoryRepository(world);
+  const { access, closed } = counted(store);
+  const stop = new AbortController();
+  const password = () => Promise.resolve(PASSWORD).finally(() => stop.abort(new InterruptedError()));
+  await assert.rejects(openAccess({ ...access, password }, { world, signal: stop.signal }), InterruptedError);
+  assert.equal(closed(), 1);
 });
 
 Deno.test("the store is closed where opening fails", async () => {
   const { store } = await memoryRepository(world);
   const { access, closed } = counted(store, "wrong");
-  await assert.rejects(openAccess(access, world), { code: "wrong-password" });
+  await assert.rejects(openAccess(access, { world }), { code: "wrong-password" });
   assert.equal(closed(), 1);
   const unasked = { ...access, password: () => Promise.reject(new InterruptedError()) };
-  await assert.rejects(openAccess(unasked, world), InterruptedError);
+  await assert.rejects(openAccess(unasked, { world }), InterruptedError);
   assert.equal(closed(), 2);
 });
 
-async function lockable(plan: FaultPlan = () => undefined) {
+/** Runs `work` under a lock of a repository whose store has these faults. */
+async function underLock<T>(work: (store: BlobStore) => Promise<T>, plan: FaultPlan = () => undefined, told = world) {
   const { store } = await memoryRepository(world);
-  const { randomBytes } = world;
-  return { store, repository: await openRepository(withFaults(store, plan), { password: PASSWORD, randomBytes }) };
+  const run = async () => {
+    await using repository = await openAccess(accessTo(withFaults(store, plan)), { world: told });
+    await using _lock = await repository.lock(SHARED);
+    return await work(store);
+  };
+  const [outcome] = await Promise.allSettled([run()]);
+  return { store, outcome };
 }
 
 Deno.test("the lock is there while the work goes on and gone afterwards, however it ends", async () => {
-  const { store, repository } = await lockable();
-  const count = await withLock(repository, world, SHARED, async () => (await namesOf(store, "lock")).length);
-  assert.equal(count, 1);
+  const { store, outcome } = await underLock(async (store) => (await namesOf(store, "lock")).length);
+  assert.deepEqual(outcome, { status: "fulfilled", value: 1 });
   assert.deepEqual(await namesOf(store, "lock"), []);
-  await assert.rejects(withLock(repository, world, SHARED, () => Promise.reject(new RangeError("work"))), RangeError);
-  assert.deepEqual(await namesOf(store, "lock"), []);
+  const reason = new RangeError("work");
+  const failed = await underLock(() => Promise.reject(reason));
+  assert.deepEqual(failed.outcome, { status: "rejected", reason });
+  assert.deepEqual(await namesOf(failed.store, "lock"), []);
 });
 
-Deno.test("a lock that cannot be removed does not change what came of the work", async () => {
+Deno.test("a lock that cannot be removed does not change what came of the work, and is told", async () => {
   const failing: FaultPlan = ({ method }) =>
     method === "remove" ? { type: "fail", error: new StoreFullError("stuck") } : undefined;
-  const { repository } = await lockable(failing);
-  await assert.rejects(withLock(repository, world, SHARED, () => Promise.reject(new RangeError("work"))), RangeError);
   const problems: Error[] = [];
   const telling = { ...world, onProblem: (problem: Error) => void problems.push(problem) };
-  assert.equal(await withLock(repository, telling, SHARED, () => Promise.resolve(7)), 7);
-  assert.match(problems[0]!.message, /^Done, but the lock could not be removed: stuck; .*"agent unlock"/);
-  assert.equal(await withLock(repository, world, SHARED, () => Promise.resolve(8)), 8);
+  const reason = new RangeError("work");
+  const failed = await underLock(() => Promise.reject(reason), failing, telling);
+  assert.deepEqual(failed.outcome, { status: "rejected", reason });
   assert.equal(problems.length, 1);
+  const done = await underLock(() => Promise.resolve(7), failing, telling);
+  assert.deepEqual(done.outcome, { status: "fulfilled", value: 7 });
+  assert.equal(problems.length, 2);
+  for (const { message } of problems) {
+    assert.match(message, /^The lock could not be removed: stuck; .*"agent unlock"/);
+  }
+  assert.deepEqual((await underLock(() => Promise.resolve(8), failing)).outcome, { status: "fulfilled", value: 8 });
 });

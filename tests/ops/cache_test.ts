@@ -7,8 +7,9 @@ import { clearCache, listCache, pruneCache } from "../../src/ops/cache.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import { listBackups, listChain } from "../../src/ops/list.ts";
 import { status } from "../../src/ops/status.ts";
-import { openRepository, type Repository } from "../../src/repository/repository.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { type StoreCall, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
@@ -57,7 +58,7 @@ async function remoteRepository(backups: number) {
 }
 
 /** As if the only backup had been made so many times, each an hour after the one before: equal data, equal trees. */
-async function multiply({ files }: Repository, backups: number): Promise<void> {
+async function multiply({ files }: UnlockedRepository, backups: number): Promise<void> {
   const { snapshots: [first] } = await loadSnapshots(files);
   const [index] = (await Array.fromAsync(files.list("index"))).map(({ name }) => name);
   const json = new Uint8Array(await files.load("index", index as Parameters<typeof files.load<"index">>[1]));
@@ -89,7 +90,12 @@ function tally(calls: readonly StoreCall[]): Record<string, number> {
 
 function read(access: RepositoryAccess, world: FakeWorld): Promise<unknown> {
   const options = { signal: new AbortController().signal, noLock: false };
-  return withBackup(access, "prod/shop", world, options, ({ manifest }) => Promise.resolve(manifest));
+  return withBackup(
+    access,
+    { selector: "prod/shop", ...options },
+    { world, ...options },
+    ({ manifest }) => Promise.resolve(manifest),
+  );
 }
 
 const OPEN = { "get config": 1, "list key": 1, "get key": 1 };
@@ -98,10 +104,10 @@ const LOCK = { "list lock": 2, "put lock": 1, "remove lock": 1 };
 Deno.test("with a warm cache a repository of many backups is listed, read and written with a handful of requests", async () => {
   await using remote = await remoteRepository(BACKUPS);
   const { store, access, world } = remote;
-  const ls = (within: RepositoryAccess) => listBackups(within, {}, world);
-  const chain = (within: RepositoryAccess) => listChain(within, "prod/shop", world);
-  const tellStatus = (within: RepositoryAccess) => status(within, {}, world);
-  const draw = (within: RepositoryAccess) => drawChains(within, { selector: "prod/shop", all: true }, world);
+  const ls = (within: RepositoryAccess) => listBackups(within, {}, { world });
+  const chain = (within: RepositoryAccess) => listChain(within, { selector: "prod/shop" }, { world });
+  const tellStatus = (within: RepositoryAccess) => status(within, {}, { world });
+  const draw = (within: RepositoryAccess) => drawChains(within, { selector: "prod/shop", all: true }, { world });
   const show = (within: RepositoryAccess) => read(within, world);
   const get = (within: RepositoryAccess) => getBytes(within, world, "prod/shop");
   const put = (within: RepositoryAccess) => putBytes(within, world, noise(60_000, "next"), { allowEmpty: true });
@@ -191,7 +197,7 @@ Deno.test("the cache is listed, pruned of what nobody uses, and cleared", async 
   const { access, world, directory, repository } = remote;
   assert.deepEqual(await listCache(directory), []);
   assert.deepEqual(await listCache(`${directory}/none`), []);
-  await listBackups(access, {}, world);
+  await listBackups(access, {}, { world });
   const lastUsed = world.clock.now();
   const [row] = await listCache(directory);
   assert.deepEqual(row, {
@@ -208,7 +214,7 @@ Deno.test("the cache is listed, pruned of what nobody uses, and cleared", async 
   await Deno.writeTextFile(`${directory}/notes.txt`, "not ours");
   assert.equal((await pruneCache(directory, 1e9, world.clock)).files, 2);
   assert.deepEqual(await listCache(directory), []);
-  await listBackups(access, {}, world);
+  await listBackups(access, {}, { world });
   assert.deepEqual(await clearCache(directory), { bytes: row!.bytes, files: 3 });
   const left = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
   assert.deepEqual(left, ["CACHEDIR.TAG", "notes.txt"]);

@@ -14,10 +14,12 @@ import { withBackup } from "../../src/ops/get.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { accessTo, fakeWorld, memoryRepository, putBytes, sqlDump } from "../helpers/world.ts";
+import { locked } from "../helpers/locked.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -43,12 +45,18 @@ async function chainScene(seed: string, puts: readonly Partial<PutRequest>[]) {
     store,
     backups,
     remove: ({ backup }: PutBackup) => repository.files.remove("snapshot", backup.snapshotId),
-    draw: (selector: string, all: boolean, through = access) => drawChains(through, { selector, all }, world),
-    check: (selector = "shop") => withBackup(access, selector, world, options, ({ checkChain }) => checkChain()),
+    draw: (selector: string, all: boolean, through = access) => drawChains(through, { selector, all }, { world }),
+    check: (selector = "shop") =>
+      withBackup(access, { selector, ...options }, { world, ...options }, ({ checkChain }) => checkChain()),
     /** Gives a backup another root, with the nodes that `change` makes of its own. */
     async replant({ backup }: PutBackup, change: (nodes: readonly Node[], writer: PackWriter) => Promise<Node[]>) {
       const { clock, randomBytes } = world;
-      const writer = new PackWriter({ repository, index: (await indexed()).index, clock, randomBytes });
+      const writer = new PackWriter({
+        repository: locked(repository),
+        index: (await indexed()).index,
+        clock,
+        randomBytes,
+      });
       const nodes = await change(await readTree(await indexed(), backup.snapshot.tree), writer);
       const tree = encodeHex(await writer.addPlaintext("tree", encodeTree(nodes))) as BlobId;
       await writer.finish();

@@ -8,8 +8,14 @@ import { findNode } from "../../src/repository/tree/trees.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
-import { check, type CheckFinding, type CheckOptions, type CheckReport } from "../../src/ops/check.ts";
-import { type IndexedRepository, openRepository, type Repository } from "../../src/repository/repository.ts";
+import {
+  check,
+  type CheckFinding,
+  type CheckOptions,
+  type CheckReport,
+  type CheckRequest,
+} from "../../src/ops/check.ts";
+import { type IndexedRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import type { BlobStore, FileName } from "../../src/store/store.ts";
 import {
   accessTo,
@@ -27,7 +33,7 @@ import {
 /** A repository under test. */
 export interface Checked {
   readonly store: BlobStore;
-  readonly repository: Repository;
+  readonly repository: UnlockedRepository;
   readonly world: FakeWorld;
 }
 
@@ -57,11 +63,15 @@ async function backUpThreeTimes(): Promise<BlobStore> {
 /** Checks the repository in a store. */
 export function checkStore(
   { store, world }: Pick<Checked, "store" | "world">,
-  options: Partial<CheckOptions> = {},
+  options: Partial<CheckRequest & CheckOptions> = {},
   password = PASSWORD,
 ): Promise<CheckReport> {
   const signal = new AbortController().signal;
-  return check(accessTo(store, password), world, { signal, noLock: false, readData: false, ...options });
+  return check(accessTo(store, password), { noLock: false, readData: false, ...options }, {
+    world,
+    signal,
+    ...options,
+  });
 }
 
 /** What a finding hits, as `series` once for each backup. */

@@ -9,15 +9,17 @@ import type { Snapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import { readBlob } from "../../src/repository/pack/blob_reader.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import { backupsOf, type Checked, indexed } from "./check_fixture.ts";
+import { locked } from "../helpers/locked.ts";
 
 /** Adds blobs to the repository as a backup does. */
 export async function write(checked: Checked, add: (writer: PackWriter) => Promise<Uint8Array>): Promise<Uint8Array> {
   const { index } = await indexed(checked);
   const { clock, randomBytes } = checked.world;
-  const writer = new PackWriter({ repository: checked.repository, index, clock, randomBytes });
+  const writer = new PackWriter({ repository: locked(checked.repository), index, clock, randomBytes });
   const id = await add(writer);
   await writer.finish();
   return id;

@@ -10,7 +10,8 @@ import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckProgress } from "../../src/ops/check.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { accessTo, concat, noise, putBytes } from "../helpers/world.ts";
 import {

@@ -6,7 +6,8 @@ import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckFinding, CheckProgress } from "../../src/ops/check.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { findNode, readTree } from "../../src/repository/tree/trees.ts";
 import {
   backupsOf,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type AgentError, SourceError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";
 import { openStorage } from "../../src/mod.ts";
-import { type RepositoryAccess, withLock, type World } from "../../src/ops/access.ts";
+import { openAccess, type RepositoryAccess, type World } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { withBackup } from "../../src/ops/get.ts";
@@ -18,7 +18,6 @@ import { unlock } from "../../src/ops/unlock.ts";
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
-import { openRepository } from "../../src/repository/repository.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -29,7 +28,6 @@ import {
   fakeWorld,
   memoryRepository,
   noise,
-  PASSWORD,
   putBytes,
   putRequest,
 } from "../helpers/world.ts";
@@ -46,25 +44,24 @@ function stuck(store: BlobStore): BlobStore {
 type UseCase = (access: RepositoryAccess, world: World) => Promise<unknown>;
 
 const USE_CASES: Readonly<Record<string, UseCase>> = {
-  check: (access, world) => check(access, world, { signal, noLock: false, readData: true }),
+  check: (access, world) => check(access, { noLock: false, readData: true }, { world, signal }),
   get: (access, world) =>
     withBackup(
       access,
-      "prod/shop",
-      world,
-      { signal, noLock: false },
+      { selector: "prod/shop", noLock: false },
+      { world, signal },
       (open) => open.read(open.files[0]!, { write: () => Promise.resolve() }),
     ),
-  put: (access, world) => put(access, putRequest(new BytesSource(noise(3000, "put"))), world, { signal }),
-  list: (access, world) => listBackups(access, {}, world),
-  status: (access, world) => status(access, {}, world),
-  keys: (access, world) => keyList(access, world),
-  unlock: (access, world) => unlock(access, { all: false }, world),
-  hold: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, world, signal),
-  repair: (access, world) => repairIndex(access, world, { signal, dryRun: false, readAllPacks: false }),
-  prune: (access, world) => prune(access, world, { signal, dryRun: false, limits: DEFAULT_PRUNE_LIMITS }),
+  put: (access, world) => put(access, putRequest(new BytesSource(noise(3000, "put"))), { world, signal }),
+  list: (access, world) => listBackups(access, {}, { world }),
+  status: (access, world) => status(access, {}, { world }),
+  keys: (access, world) => keyList(access, { world }),
+  unlock: (access, world) => unlock(access, { all: false }, { world }),
+  hold: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world, signal }),
+  repair: (access, world) => repairIndex(access, { dryRun: false, readAllPacks: false }, { world, signal }),
+  prune: (access, world) => prune(access, { dryRun: false, limits: DEFAULT_PRUNE_LIMITS }, { world, signal }),
   forget: (access, world) =>
-    forget(access, { kind: "backups", selectors: ["prod/shop"] }, world, { allowLast: true, signal }),
+    forget(access, { kind: "backups", selectors: ["prod/shop"] }, { world, allowLast: true, signal }),
 };
 
 async function backedUp(): Promise<BlobStore> {
@@ -109,9 +106,9 @@ Deno.test("a repository that was made is told of, whatever closing says", async 
   const world = { ...fakeWorld(), onProblem: (problem: AgentError) => void problems.push(problem) };
   const store = openMemoryStore();
   const password = { password: new TextEncoder().encode("x"), isRandom: true };
-  assert.ok((await init(stuck(store), password, world)).repositoryId);
+  assert.ok((await init(stuck(store), password, { world })).repositoryId);
   assert.equal(problems.length, 1);
-  await assert.rejects(init(stuck(store), password, world), { code: "store-exists" });
+  await assert.rejects(init(stuck(store), password, { world }), { code: "store-exists" });
 });
 
 Deno.test("a lock that does not hold is told, also where it cannot be removed", async () => {
@@ -123,11 +120,11 @@ Deno.test("a lock that does not hold is told, also where it cannot be removed", 
     if (method === "list" && isWritten) return { type: "fail", error: new StoreFullError("no listing") };
     return method === "remove" ? { type: "fail", error: new StoreFullError("stuck") } : undefined;
   });
-  const world = fakeWorld();
-  const password = new TextEncoder().encode(PASSWORD);
-  const repository = await openRepository(failing, { password, randomBytes: world.randomBytes });
-  const request = { exclusive: false, retryLockMs: 1 };
-  await assert.rejects(withLock(repository, world, request, () => Promise.resolve()), /no listing/);
+  const locking = async () => {
+    await using repository = await openAccess({ ...accessTo(failing), retryLockMs: 1 }, { world: fakeWorld() });
+    await using _lock = await repository.lock({ exclusive: false });
+  };
+  await assert.rejects(locking(), /no listing/);
 });
 
 Deno.test("a source that cannot be given up does not change what came of the stream", async () => {

@@ -69,27 +69,27 @@ Deno.test("a named backup goes beside who reads or writes, unless it is the newe
     e: { ...day(1), host: "db2" },
   });
   const other = await acquireLock(repository.files, processOf(world, 2), { exclusive: false });
-  await other.confirmed;
-  const refused = async (request: RetentionRequest, options: ForgetOptions = { allowLast: true }) =>
-    await assert.rejects(forget(access, request, world, options), LockedError);
+  const held = await other.confirmed;
+  const refused = async (request: RetentionRequest, options: Partial<ForgetOptions> = { allowLast: true }) =>
+    await assert.rejects(forget(access, request, { world, ...options }), LockedError);
   for (const last of ["c", "d", "e"]) await refused(named(ids[last]!));
   await refused(named("prod/shop@2026-01-03"));
   await refused(named(ids["a"]!, ids["c"]!), {});
   await refused(named(ids["a"]!), { prune: { limits: DEFAULT_PRUNE_LIMITS } });
   await refused({ kind: "policy", rules: { counts: { last: 2 } }, filter: {} });
   assert.equal((await left()).length, 6);
-  await forget(access, named(ids["a"]!), world);
-  await forget(access, named("prod/shop@2026-01-02"), world);
-  await forget(access, named(ids["incomplete"]!), world);
+  await forget(access, named(ids["a"]!), { world });
+  await forget(access, named("prod/shop@2026-01-02"), { world });
+  await forget(access, named(ids["incomplete"]!), { world });
   assert.deepEqual(await left(), ["c", "d", "e"]);
   await assert.rejects(
-    forget(access, named(ids["c"]!), world),
+    forget(access, named(ids["c"]!), { world }),
     UsageError,
     "the last good one, which is known at once",
   );
-  await other.confirmHeld();
+  await held.confirmHeld();
   await other.release();
-  await forget(access, named(ids["c"]!), world, { allowLast: true });
+  await forget(access, named(ids["c"]!), { world, allowLast: true });
   assert.deepEqual(await left(), ["d", "e"]);
   assert.deepEqual(await namesOf(repository.store, "lock"), []);
 });
@@ -98,7 +98,7 @@ Deno.test("who holds the repository alone keeps every removal out", async () => 
   const { access, repository, world, ids, left } = await repositoryWith({ a: day(1), b: day(2) });
   const lock = await acquireLock(repository.files, processOf(world, 2), { exclusive: true });
   await lock.confirmed;
-  await assert.rejects(forget(access, named(ids["a"]!), world), LockedError);
+  await assert.rejects(forget(access, named(ids["a"]!), { world }), LockedError);
   assert.deepEqual(await left(), ["a", "b"]);
   await lock.release();
 });
@@ -111,7 +111,7 @@ Deno.test("five removals of five different backups at once leave one, whoever co
     // Every call takes a turn, so that all of them do everything at once.
     const slow = withFaults(store, () => before(macrotask));
     const access = { ...accessTo(slow), retryLockMs: RETRY_MS };
-    const removals = order.map((selector, i) => forget(access, named(selector), processOf(world, 100 + i)));
+    const removals = order.map((selector, i) => forget(access, named(selector), { world: processOf(world, 100 + i) }));
     const outcomes = await settled(world, removals);
     const refused = outcomes.filter((code) => code !== null);
     assert.deepEqual(refused, ["usage"], `${outcomes}: one is told that it would remove the last good backup`);
@@ -133,7 +133,7 @@ Deno.test("five removals at once without the newest remove all five, and none ha
   });
   const going = Object.values(ids).slice(0, 5);
   const slow = accessTo(withFaults(store, () => before(macrotask)));
-  await Promise.all(going.map((selector, i) => forget(slow, named(selector), processOf(world, 100 + i))));
+  await Promise.all(going.map((selector, i) => forget(slow, named(selector), { world: processOf(world, 100 + i) })));
   assert.deepEqual(await left(), ["newest"]);
 });
 
@@ -162,10 +162,12 @@ for (const [mine, theirs] of PAIRS) {
       const inner = await copyOf(full.store);
       let their: string | null | undefined;
       const between = async () => {
-        their = await codeOf(forget(accessTo(inner), named(full.ids[theirs]!), processOf(full.world, 2)));
+        their = await codeOf(forget(accessTo(inner), named(full.ids[theirs]!), { world: processOf(full.world, 2) }));
       };
       const store = withFaults(inner, (call) => call.number === number ? before(between) : undefined);
-      const mineOver = await codeOf(forget(accessTo(store), named(full.ids[mine]!), processOf(full.world, 1)));
+      const mineOver = await codeOf(
+        forget(accessTo(store), named(full.ids[mine]!), { world: processOf(full.world, 1) }),
+      );
       if (their === undefined) break;
       const label = `${mineOver} and ${their} at call ${number}`;
       const left = await full.left(inner);
@@ -186,7 +188,7 @@ Deno.test("latest is what was the latest at first: a backup that comes while the
   const waits = Promise.withResolvers<void>();
   const waiting = { ...processOf(world, 1), onWait: () => waits.resolve() };
   const access = { ...accessTo(store), retryLockMs: RETRY_MS };
-  const removal = forget(access, named("prod/shop@latest"), waiting);
+  const removal = forget(access, named("prod/shop@latest"), { world: waiting });
   await settled(world, [Promise.race([waits.promise, removal])]);
   const { snapshotId } = await saveBackup(repository, "c", day(3));
   await put.release();
@@ -201,7 +203,7 @@ Deno.test("a snapshot that goes away between listing and reading is no contradic
   const vanishing = withFaults(store, ({ method, file }) => {
     return method === "get" && file?.name === going.name ? before(() => store.remove(going)) : undefined;
   });
-  await forget(accessTo(vanishing), named(ids["a"]!), world);
+  await forget(accessTo(vanishing), named(ids["a"]!), { world });
   assert.deepEqual(await left(), ["c"]);
 });
 
@@ -218,7 +220,7 @@ Deno.test("where the store stops listing the backup that is to stay, nothing is 
       };
     },
   });
-  const removal = forget(accessTo(forgetful), named(ids["a"]!), world);
+  const removal = forget(accessTo(forgetful), named(ids["a"]!), { world });
   await settled(world, [removal]);
   await assert.rejects(removal, (error) => error instanceof StoreError && /nothing was removed/.test(error.message));
   assert.deepEqual(await left(), ["a", "b"]);
@@ -234,14 +236,14 @@ Deno.test("a put goes on whose parent is removed: its backup is whole, and resto
   const source = Object.assign(new BytesSource(streams[2]!), {
     ended: async () => {
       await putBytes(access, processOf(world, 3), noise(1000, "later"), { time: new Date(nights[2]!.getTime() + 1) });
-      await forget(access, named(`@${parent.backup.id}`), processOf(world, 2));
+      await forget(access, named(`@${parent.backup.id}`), { world: processOf(world, 2) });
     },
   });
   const { backup, manifest } = await putBytes(access, world, streams[2]!, { source, time: nights[2]! });
   assert.deepEqual([manifest.parent, manifest.level], [parent.backup.id, 2]);
   assert.deepEqual(await getBytes(access, world, `@${backup.id}`), streams[2]);
   const options = { signal: new AbortController().signal, noLock: false, readData: true };
-  assert.deepEqual((await check(access, world, options)).errors, []);
-  const chain = await listChain(access, `@${backup.id}`, world);
+  assert.deepEqual((await check(access, options, { world, ...options })).errors, []);
+  const chain = await listChain(access, { selector: `@${backup.id}` }, { world });
   assert.deepEqual(chain.map((member) => member.backup?.id ?? "gone"), [first.backup.id, "gone", backup.id]);
 });

@@ -1,7 +1,7 @@
 /** Snapshots of backups without any data, for tests of what only looks at snapshots. */
 import type { BlobId, ManifestId, SnapshotId } from "../../src/base/id.ts";
-import type { Repository } from "../../src/repository/repository.ts";
-import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { backup, type BackupShape, manifestIdOf } from "../backup/backups.ts";
 import { noise } from "../helpers/world.ts";
 
@@ -15,7 +15,7 @@ export interface SavedShape extends BackupShape {
 
 /** Saves a snapshot; its backup's id is `manifestIdOf(name)`. */
 export async function saveBackup(
-  { files }: Repository,
+  { files }: UnlockedRepository,
   name: string,
   shape: SavedShape,
 ): Promise<{ id: ManifestId; snapshotId: SnapshotId }> {

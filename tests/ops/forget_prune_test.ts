@@ -23,8 +23,8 @@ function laterWorld(seed: string) {
   return world;
 }
 
-function forgetIn(store: BlobStore, request: RetentionRequest, options: ForgetOptions = {}) {
-  return forget(accessTo(store), request, laterWorld("forget"), { prune: PRUNE, ...options });
+function forgetIn(store: BlobStore, request: RetentionRequest, options: Partial<ForgetOptions> = {}) {
+  return forget(accessTo(store), request, { world: laterWorld("forget"), prune: PRUNE, ...options });
 }
 
 Deno.test("what only the removed backups used is freed under the same lock", async () => {
@@ -59,13 +59,14 @@ Deno.test("a repository whose last backup went is emptied", async () => {
 
 Deno.test("where nothing went nothing is pruned", async () => {
   const store = await fiveBackups();
-  await forget(accessTo(store), keepLast(3), laterWorld("forget"));
+  await forget(accessTo(store), keepLast(3), { world: laterWorld("forget") });
   const packs = await namesOf(store, "pack");
   const { groups, pruned } = await forgetIn(store, keepLast(3));
   assert.deepEqual([groups[0]!.remove, pruned], [[], null]);
   assert.deepEqual(await namesOf(store, "pack"), packs);
   assert.ok(
-    (await prune(accessTo(store), laterWorld("prune"), { ...PRUNE, dryRun: false, signal })).plan.remove.length > 0,
+    (await prune(accessTo(store), { ...PRUNE, dryRun: false }, { world: laterWorld("prune"), signal })).plan.remove
+      .length > 0,
   );
 });
 

@@ -10,7 +10,7 @@ import type { KeepRules } from "../../src/policy/retention/retention.ts";
 import { DEFAULT_ROTATION } from "../../src/policy/retention/retention_rotation.ts";
 import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import type { SnapshotId } from "../../src/base/id.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -52,7 +52,7 @@ const LAST = policy({ counts: { last: 1 } });
 
 Deno.test("forget removes what no rule keeps, and the lock afterwards", async () => {
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: { ...day(1), host: "db2" } });
-  const { groups, damaged } = await forget(access, LAST, world);
+  const { groups, damaged } = await forget(access, LAST, { world });
   assert.deepEqual(groups.map(({ host, keep, remove }) => [host, keep.length, remove.length]), [["db1", 1, 1], [
     "db2",
     1,
@@ -69,11 +69,11 @@ Deno.test("a dry run plans the same, takes no lock and changes nothing", async (
     return method === "put" || method === "remove" ? { type: "fail", error: new Error("a dry run writes") } : undefined;
   });
   const lock = await acquireLock(repository.files, world, { exclusive: true });
-  const planned = await forget(accessTo(strict), LAST, world, { dryRun: true });
+  const planned = await forget(accessTo(strict), LAST, { world, dryRun: true });
   await lock.confirmed;
   await lock.release();
   assert.deepEqual(await left(), ["a", "b", "c"]);
-  const done = await forget(accessTo(store), LAST, world);
+  const done = await forget(accessTo(store), LAST, { world });
   assert.deepEqual(done.groups, planned.groups);
 });
 
@@ -90,7 +90,7 @@ Deno.test("filters by host, series, path and tags say which backups a policy is 
   };
   const gone = async (filter: object) => {
     const { access, world, left } = await repositoryWith(shapes);
-    await forget(access, policy({ counts: { last: 1 } }, filter), world);
+    await forget(access, policy({ counts: { last: 1 } }, filter), { world });
     const names = await left();
     return Object.keys(shapes).filter((name) => !names.includes(name));
   };
@@ -115,7 +115,7 @@ Deno.test("run types are counted apart", async () => {
     i,
   ) => [`${runType} ${i}`, { ...day(i + 1), runType }]);
   const { access, world, left } = await repositoryWith({ ...Object.fromEntries(runs), untyped: day(1) });
-  await forget(access, policy({ runTypes: new Map([["hourly", 2], ["daily", 7]]) }), world);
+  await forget(access, policy({ runTypes: new Map([["hourly", 2], ["daily", 7]]) }), { world });
   assert.deepEqual(await left(), ["daily 1", "hourly 2", "hourly 3", "untyped"]);
 });
 
@@ -133,16 +133,16 @@ Deno.test("policies that keep nothing are refused, of all or of one group, befor
       { kind: "rotation", series: "prod/shop", rotation },
     ] satisfies RetentionRequest[]
   ) {
-    await assert.rejects(forget(access, request, world, { allowLast: true }), UsageError);
+    await assert.rejects(forget(access, request, { world, allowLast: true }), UsageError);
   }
   const onlyTagged = policy({ tags: [["x"]] });
   for (const dryRun of [true, false]) {
-    await assert.rejects(forget(access, onlyTagged, world, { dryRun }), (error) => {
+    await assert.rejects(forget(access, onlyTagged, { world, dryRun }), (error) => {
       return error instanceof UsageError && /nothing of "prod\/shop" on z.*--allow-last/.test(error.message);
     });
   }
   assert.deepEqual(await left(), ["a", "b", "c"]);
-  await forget(access, onlyTagged, world, { allowLast: true });
+  await forget(access, onlyTagged, { world, allowLast: true });
   assert.deepEqual(await left(), ["b"]);
 });
 
@@ -155,10 +155,10 @@ Deno.test("by age everything old goes but the last good backup, also of a series
     future: { time: "2030-01-01T00:00:00Z", host: "db2" },
   }, 0);
   const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
-  const { groups } = await forget(access, byAge, world);
+  const { groups } = await forget(access, byAge, { world });
   assert.deepEqual(await left(), ["old", "young", "future"]);
   assert.deepEqual(groups[0]!.reasons[0]!.matches, ["newest backup of the series"]);
-  await forget(access, byAge, world, { allowLast: true });
+  await forget(access, byAge, { world, allowLast: true });
   assert.deepEqual(await left(), ["young", "future"]);
 });
 
@@ -175,7 +175,7 @@ Deno.test("the last good one is judged whole, or not judged, or of another tool,
     const { access, world, left } = await repositoryWith(
       Object.fromEntries([...names, "incomplete" as const].map((name) => [name, shapes[name]])),
     );
-    await forget(access, policy({ notOlderThan: parseAgeSpan("1s") }), world);
+    await forget(access, policy({ notOlderThan: parseAgeSpan("1s") }), { world });
     return await left();
   };
   assert.deepEqual(await leftOf("foreign"), ["foreign", "incomplete"]);
@@ -187,17 +187,17 @@ Deno.test("the last good one is judged whole, or not judged, or of another tool,
 Deno.test("backups that are named go, by any selector, but not the last good one", async () => {
   const { access, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
   const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
-  await assert.rejects(forget(access, named("@ffffffff"), world), UsageError);
-  await assert.rejects(forget(access, named(`@${ids["a"]}`, "prod/shop@ffffffff"), world), UsageError);
+  await assert.rejects(forget(access, named("@ffffffff"), { world }), UsageError);
+  await assert.rejects(forget(access, named(`@${ids["a"]}`, "prod/shop@ffffffff"), { world }), UsageError);
   assert.deepEqual(await left(), ["a", "b", "c"]);
-  await forget(access, named(`@${ids["a"]!.slice(0, 12)}`, "prod/shop@2026-01-01"), world);
+  await forget(access, named(`@${ids["a"]!.slice(0, 12)}`, "prod/shop@2026-01-01"), { world });
   assert.deepEqual(await left(), ["b", "c"]);
-  await assert.rejects(forget(access, named("prod/shop@latest", `@${ids["b"]}`), world), (error) => {
+  await assert.rejects(forget(access, named("prod/shop@latest", `@${ids["b"]}`), { world }), (error) => {
     return error instanceof UsageError && /last good backup of "prod\/shop" on db1.*--allow-last/.test(error.message);
   });
-  await forget(access, named("prod/shop@latest"), world);
+  await forget(access, named("prod/shop@latest"), { world });
   assert.deepEqual(await left(), ["b"]);
-  await forget(access, named("prod/shop"), world, { allowLast: true });
+  await forget(access, named("prod/shop"), { world, allowLast: true });
   assert.deepEqual(await left(), []);
 });
 
@@ -209,9 +209,9 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     further: { time: "2031-01-02T00:00:00Z" },
     otherFuture: { time: "2031-01-02T00:00:00Z", host: "db2" },
   };
-  const after = async (request: RetentionRequest, options: ForgetOptions = {}) => {
+  const after = async (request: RetentionRequest, options: Partial<ForgetOptions> = {}) => {
     const { access, world, left } = await repositoryWith(shapes);
-    const { groups } = await forget(access, request, world, options);
+    const { groups } = await forget(access, request, { world, ...options });
     const inFuture = groups.map((group) => group.inFuture.length);
     return [(await left()).join(" "), inFuture.join(" ")];
   };
@@ -229,7 +229,7 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     "1",
   ]);
   const { access, world, ids } = await repositoryWith(shapes);
-  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, world), {
+  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, { world }), {
     message: /last good backup of "prod\/shop" on db2: --allow-last/,
   });
   const real = { kind: "backups", selectors: ["prod/shop@2026-01-01", "prod/shop@2026-01-02"] } as const;
@@ -251,14 +251,14 @@ Deno.test("a day with more backups than any before is told of, of the series tha
     furtherAhead: { time: "2031-01-01T01:00:00Z" },
   });
   const ofShop = policy({ counts: { last: 3 } }, { series: ["prod/shop"] });
-  const { bursts } = await forget(access, ofShop, world, { dryRun: true });
+  const { bursts } = await forget(access, ofShop, { world, dryRun: true });
   assert.deepEqual(bursts.map(({ series, host, count, most }) => [series, host, count, most]), [[
     "prod/shop",
     "db1",
     3,
     1,
   ]]);
-  const all = await forget(access, LAST, world, { dryRun: true });
+  const all = await forget(access, LAST, { world, dryRun: true });
   assert.deepEqual(all.bursts.map(({ series }) => series).sort(), ["dev", "prod/shop"]);
 });
 
@@ -271,29 +271,29 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
     ancient: { time: "2024-01-02T03:00:00Z" },
   }, 0);
   const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
-  await forget(access, rotate("prod/shop"), world);
+  await forget(access, rotate("prod/shop"), { world });
   assert.deepEqual(await left(), ["first", "second", "other", "below"], "the first of the day, and the newest");
-  await forget(access, rotate("prod/shop/eu"), world);
+  await forget(access, rotate("prod/shop/eu"), { world });
   assert.deepEqual(await left(), ["first", "second", "other", "below"], "the newest one");
-  await assert.rejects(forget(access, rotate("prod/none"), world), UsageError);
+  await assert.rejects(forget(access, rotate("prod/none"), { world }), UsageError);
 });
 
 Deno.test("a damaged snapshot is told of and never removed, also where it is named", async () => {
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2) });
   const junk = noise(32, "junk").toHex();
   await store.put({ kind: "snapshot", name: junk }, [noise(100, "junk")]);
-  await assert.rejects(forget(access, LAST, world, { allowLast: true }), (error) => {
+  await assert.rejects(forget(access, LAST, { world, allowLast: true }), (error) => {
     return error instanceof IntegrityError &&
       error.message.startsWith(
         `Nothing was removed: what cannot be read (snapshot ${junk.slice(0, 8)}) may be of these`,
       );
   });
   assert.deepEqual(await left(), ["a", "b"]);
-  const { damaged, refusal } = await forget(access, LAST, world, { skipUnreadable: true });
+  const { damaged, refusal } = await forget(access, LAST, { world, skipUnreadable: true });
   assert.deepEqual([damaged.map(({ id }) => id as string), refusal], [[junk], null]);
   assert.deepEqual(await left(), ["b"]);
   const named: RetentionRequest = { kind: "backups", selectors: [`@${junk.slice(0, 8)}`] };
-  await assert.rejects(forget(access, named, world), IntegrityError);
+  await assert.rejects(forget(access, named, { world }), IntegrityError);
   assert.ok((await namesOf(store, "snapshot")).includes(junk));
 });
 
@@ -306,12 +306,12 @@ Deno.test("a snapshot that cannot be read stops a policy unless a backup that co
     await saveSnapshot(files, { ...snapshot, parent: ids["lost"] as SnapshotId });
   };
   const ofShop = policy({ counts: { last: 1 } }, { series: ["prod/shop"] });
-  await assert.rejects(forget(access, ofShop, world), IntegrityError, "nobody knows what it is of");
+  await assert.rejects(forget(access, ofShop, { world }), IntegrityError, "nobody knows what it is of");
   await child("dev");
-  assert.equal((await forget(access, ofShop, world)).groups[0]!.remove.length, 1);
+  assert.equal((await forget(access, ofShop, { world })).groups[0]!.remove.length, 1);
   assert.deepEqual(await left(), ["lost", "b"]);
   for (const dryRun of [true, false]) {
-    const everything = forget(access, LAST, world, { dryRun });
+    const everything = forget(access, LAST, { world, dryRun });
     if (dryRun) assert.ok((await everything).refusal instanceof IntegrityError);
     else await assert.rejects(everything, IntegrityError);
   }
@@ -328,13 +328,13 @@ Deno.test("what may mean a snapshot that cannot be read is refused; an id is not
   await replaceWithNoise(store, ids["c"]!);
   const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
   for (const selector of ["prod/shop@latest", "prod/shop", "prod/shop@2026-01-02", "dev@latest"]) {
-    await assert.rejects(forget(access, named(selector), world, { allowLast: true }), (error) => {
+    await assert.rejects(forget(access, named(selector), { world, allowLast: true }), (error) => {
       return error instanceof IntegrityError &&
         /may mean a snapshot that cannot be read.*by its id/.test(error.message);
     });
   }
   assert.deepEqual(await left(), ["a", "b", "c", "other", "otherNew"]);
-  const { damaged } = await forget(access, named(`prod/shop@${ids["b"]!.slice(0, 12)}`), world);
+  const { damaged } = await forget(access, named(`prod/shop@${ids["b"]!.slice(0, 12)}`), { world });
   assert.deepEqual(damaged.map(({ id }) => id as string), [ids["c"]]);
   assert.deepEqual(await left(), ["a", "c", "other", "otherNew"]);
 });
@@ -355,7 +355,7 @@ function watched(store: BlobStore, onRemove: () => Error | undefined): Repositor
 Deno.test("a store that does not let files be removed is told of in one line; the lock goes all the same", async () => {
   const { store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
   const access = watched(store, () => new DeniedError("append-only"));
-  await assert.rejects(forget(access, LAST, world), (error) => {
+  await assert.rejects(forget(access, LAST, { world }), (error) => {
     return error instanceof DeniedError &&
       /0 of 2 are gone.*where deletions are allowed.*append-only/.test(error.message);
   });
@@ -374,7 +374,7 @@ Deno.test("an interruption ends it between two removals, the oldest went first",
     if (++removals === 10) stop.abort(new InterruptedError());
     return undefined;
   });
-  await assert.rejects(forget(access, LAST, world, { signal: stop.signal }), InterruptedError);
+  await assert.rejects(forget(access, LAST, { world, signal: stop.signal }), InterruptedError);
   const names = await left();
   assert.ok(names.length > 20 && names.length < 60, `${names.length} are left`);
   assert.deepEqual(names, Object.keys(shapes).slice(-names.length), "the newest are left");
@@ -386,8 +386,8 @@ Deno.test("forget waits for nobody: a lock of somebody else stops it", async () 
   const other = { ...world, identity: { ...world.identity, pid: 1, hostname: "elsewhere" } };
   const lock = await acquireLock(repository.files, other, { exclusive: false });
   await lock.confirmed;
-  const options: ForgetOptions = { signal: new AbortController().signal };
-  await assert.rejects(forget(access, LAST, world, options), LockedError);
+  const options: Partial<ForgetOptions> = { signal: new AbortController().signal };
+  await assert.rejects(forget(access, LAST, { world, ...options }), LockedError);
   assert.deepEqual(await left(), ["a", "b"]);
   await lock.release();
 });
@@ -400,8 +400,8 @@ Deno.test("what is left of a chain restores: every backup stands alone", async (
     await putBytes(access, world, stream, { time: new Date(Date.UTC(2026, 0, i + 1)) });
   }
   world.clock.jump(A_MONTH_MS);
-  await forget(access, LAST, world);
-  const { backups } = await listBackups(access, {}, world);
+  await forget(access, LAST, { world });
+  const { backups } = await listBackups(access, {}, { world });
   assert.deepEqual(backups.map(({ info }) => info?.level), [2]);
   assert.deepEqual(await getBytes(access, world, "prod/shop"), streams[2]);
 });

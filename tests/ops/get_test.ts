@@ -23,6 +23,7 @@ import {
   type ReadBackup,
   sqlDump,
 } from "../helpers/world.ts";
+import { locked } from "../helpers/locked.ts";
 
 const DATA = concat([noise(3_000_000, "get"), new Uint8Array(1_000_000), noise(500_000, "get")]);
 
@@ -36,7 +37,7 @@ function readTo(sink: StreamSink, { on = store, signal = new AbortController().s
   signal?: AbortSignal;
   noLock?: boolean;
 } = {}) {
-  return withBackup(accessTo(on), "prod/shop", world, { signal, noLock }, ({ files, read }) => {
+  return withBackup(accessTo(on), { selector: "prod/shop", noLock }, { world, signal }, ({ files, read }) => {
     return read(chooseFile(files, undefined), sink);
   });
 }
@@ -134,11 +135,11 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
     world.clock.jump(3_600_000);
     const { clock, identity, programVersion, randomBytes } = world;
     await commitBackup({
-      repository,
+      repository: locked(repository),
       index,
       identity,
       programVersion,
-      writer: new PackWriter({ repository, index, clock, randomBytes }),
+      writer: new PackWriter({ repository: locked(repository), index, clock, randomBytes }),
       streams: [{ path: DEFAULT_FILE_NAME, size: node.size, content: { chunks: 1, content: node.content! } }],
       manifest: {
         ...manifest,
@@ -147,7 +148,6 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
       },
       parent: undefined,
       confirm: () => Promise.resolve(),
-      confirmHeld: () => Promise.resolve(),
     });
     await assert.rejects(getBytes(access, world, "prod/shop"), { code: "integrity", message: /do not use it/ });
   });

@@ -20,9 +20,11 @@ import { setHold } from "../../src/ops/hold.ts";
 import { status } from "../../src/ops/status.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import { fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";
+import { locked } from "../helpers/locked.ts";
 
 const HOUR_MS = 3_600_000;
 const SERIES = parseSeries("shop");
@@ -48,7 +50,7 @@ async function scene(seed: string, count = 2, options: Partial<PutOptions> = {})
   async function changedTree(root: BlobId, path: readonly string[], change: Change): Promise<BlobId> {
     const { clock, randomBytes } = world;
     const opened = await indexed();
-    const writer = new PackWriter({ repository, index: opened.index, clock, randomBytes });
+    const writer = new PackWriter({ repository: locked(repository), index: opened.index, clock, randomBytes });
     const rebuild = async (tree: BlobId, names: readonly string[]): Promise<BlobId> => {
       const nodes = await readTree(opened, tree);
       const [name, ...rest] = names;
@@ -147,9 +149,14 @@ Deno.test("as the latest a gutted backup is refused, with the way to the one bef
   }
   assert.deepEqual(await getBytes(access, world, `shop@${first!.id}`), noise(200_000, "latest 0"));
   const options = { signal: new AbortController().signal, noLock: true };
-  const [size] = await withBackup(access, `@${bare.snapshotId}`, world, options, ({ files }) => {
-    return Promise.resolve(files.map(({ size }) => size));
-  });
+  const [size] = await withBackup(
+    access,
+    { selector: `@${bare.snapshotId}`, ...options },
+    { world, ...options },
+    ({ files }) => {
+      return Promise.resolve(files.map(({ size }) => size));
+    },
+  );
   assert.equal(size, 205_000, "what is left of it can be looked at");
   await gut(first!, ["shop"], noData);
   await assert.rejects(getBytes(access, world, "shop"), /no older one is whole$/);
@@ -193,18 +200,21 @@ Deno.test("status and retention count a gutted backup for nothing, and a hold do
   const { world, access, gut, backups: [first, second] } = await scene("counted");
   const bare = await gut(second!, ["shop"], noData);
   const health = async () => {
-    const [{ runs: [run] = [] } = {}] = (await status(access, {}, world)).rows;
+    const [{ runs: [run] = [] } = {}] = (await status(access, {}, { world })).rows;
     return [run!.latest?.id, run!.broken, run!.next];
   };
   assert.deepEqual(await health(), [first!.id, 1, "full"]);
-  await setHold(access, { selector: `@${bare.snapshotId}`, hold: true }, world);
-  await setHold(access, { selector: `@${second!.id}`, hold: false }, world);
+  await setHold(access, { selector: `@${bare.snapshotId}`, hold: true }, { world });
+  await setHold(access, { selector: `@${second!.id}`, hold: false }, { world });
   assert.deepEqual(await health(), [first!.id, 1, "full"]);
   const last = { kind: "policy", rules: { counts: { last: 1 } }, filter: {} } as const;
-  await forget(access, last, world);
-  const { backups } = await listBackups(access, {}, world);
+  await forget(access, last, { world });
+  const { backups } = await listBackups(access, {}, { world });
   assert.deepEqual(backups.map(({ id, damage }) => [id, damage !== null]), [[first!.id, false], [second!.id, true]]);
-  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${first!.id}`] }, world), /last good backup/);
+  await assert.rejects(
+    forget(access, { kind: "backups", selectors: [`@${first!.id}`] }, { world }),
+    /last good backup/,
+  );
 });
 
 Deno.test("only what was rewritten is compared: a list of others reads no pack", async () => {
@@ -212,6 +222,6 @@ Deno.test("only what was rewritten is compared: a list of others reads no pack",
   const { snapshots } = await loadSnapshots(repository.files);
   assert.ok(snapshots.every(({ snapshot }) => snapshot.agent!.tree === snapshot.tree));
   for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
-  const { backups } = await listBackups(access, {}, world);
+  const { backups } = await listBackups(access, {}, { world });
   assert.deepEqual(backups.map(({ damage }) => damage), [null, null]);
 });

@@ -13,7 +13,8 @@ import { unlock } from "../../src/ops/unlock.ts";
 import type { World } from "../../src/ops/access.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { openRepository } from "../../src/repository/repository.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import type { BlobStore, FileKind } from "../../src/store/store.ts";
 import { accessTo, getBytes, namesOf, noise, PASSWORD, putBytes } from "../helpers/world.ts";
 import { checkStore, threeBackups } from "./check_fixture.ts";
@@ -42,10 +43,10 @@ Deno.test("beside a junk index backups are listed, drawn, read and made, and the
   const passing = new RegExp(
     `^Passing over an index file that cannot be read, ${junk.slice(0, 8)}: .*"agent repair index"`,
   );
-  assert.equal((await listBackups(access, {}, world)).backups.length, 3);
+  assert.equal((await listBackups(access, {}, { world })).backups.length, 3);
   assert.deepEqual(await getBytes(access, world, "blog"), noise(50_000, "blog"));
   assert.match(told.splice(0).join("\n"), passing);
-  const { members } = await drawChains(access, { selector: "prod/shop", all: true }, world);
+  const { members } = await drawChains(access, { selector: "prod/shop", all: true }, { world });
   assert.deepEqual(members.map(({ state }) => state), ["ok", "ok"]);
   assert.match(told.splice(0).join("\n"), passing);
   const packs = (await namesOf(store, "pack")).length;
@@ -64,12 +65,15 @@ Deno.test("check names the junk; prune refuses; repair index removes it, and all
     repair: "index",
   }]);
   const names = await Promise.all((["index", "pack", "snapshot"] as const).map((kind) => namesOf(store, kind)));
-  await assert.rejects(prune(access, world, { dryRun: false, limits: DEFAULT_PRUNE_LIMITS, signal }), IntegrityError);
+  await assert.rejects(
+    prune(access, { dryRun: false, limits: DEFAULT_PRUNE_LIMITS }, { world, signal }),
+    IntegrityError,
+  );
   assert.deepEqual(
     await Promise.all((["index", "pack", "snapshot"] as const).map((kind) => namesOf(store, kind))),
     names,
   );
-  const { damagedFiles } = await repairIndex(access, world, { readAllPacks: false, dryRun: false, signal });
+  const { damagedFiles } = await repairIndex(access, { readAllPacks: false, dryRun: false }, { world, signal });
   assert.deepEqual(damagedFiles, [junk]);
   assert.deepEqual((await checkStore({ store, world: quiet })).errors, []);
 });
@@ -91,12 +95,12 @@ Deno.test("an index that another backup needs is missed by that backup alone, wh
 
 Deno.test("a junk key is passed over, found by check, listed as what it is, and can be removed", async () => {
   const { store, access, world, junk, told, quiet } = await withJunk("key");
-  assert.equal((await keyList(access, world)).length, 1);
+  assert.equal((await keyList(access, { world })).length, 1);
   assert.match(told.join("\n"), new RegExp(`Key ${junk} cannot be read: .*"agent key remove ${junk.slice(0, 8)}"`));
   const { errors } = await checkStore({ store, world: quiet });
   assert.deepEqual(errors.map(({ kind, id }) => ({ kind, id })), [{ kind: "key", id: junk }]);
   assert.match(errors[0]!.advice, /"agent key remove/);
-  assert.equal(await keyRemove(access, junk.slice(0, 8), world), junk);
+  assert.equal(await keyRemove(access, { prefix: junk.slice(0, 8) }, { world }), junk);
   assert.deepEqual((await checkStore({ store, world: quiet })).errors, []);
 });
 
@@ -117,7 +121,7 @@ Deno.test("an unreadable snapshot or lock is named with the way out, which works
   const { store, access, world, junk, quiet } = await withJunk("snapshot");
   await assert.rejects(getBytes(access, world, "blog"), new RegExp(`${junk}.*"agent repair snapshots --forget"`));
   await assert.rejects(
-    prune(access, world, { dryRun: true, limits: DEFAULT_PRUNE_LIMITS, signal }),
+    prune(access, { dryRun: true, limits: DEFAULT_PRUNE_LIMITS }, { world, signal }),
     /"agent repair snapshots --forget"/,
   );
   const lock = await putJunk(store, "lock");
@@ -125,7 +129,7 @@ Deno.test("an unreadable snapshot or lock is named with the way out, which works
     return !(error instanceof LockedError) &&
       new RegExp(`lock ${lock}.*"agent unlock --remove-all"`).test((error as Error).message);
   });
-  assert.deepEqual((await unlock(access, { all: true }, quiet)).map(({ id }) => id), [lock]);
+  assert.deepEqual((await unlock(access, { all: true }, { world: quiet })).map(({ id }) => id), [lock]);
 });
 
 Deno.test("forget decides nothing by an index it cannot read where restic rewrote a backup", async () => {
@@ -135,6 +139,6 @@ Deno.test("forget decides nothing by an index it cannot read where restic rewrot
   await saveSnapshot(files, { ...snapshot, agent: null, original: id });
   const before = await namesOf(store, "snapshot");
   const request = { kind: "policy", rules: { counts: { last: 1 } }, filter: {} } as const;
-  await assert.rejects(forget(access, request, world, { signal }), IntegrityError);
+  await assert.rejects(forget(access, request, { world, signal }), IntegrityError);
   assert.deepEqual(await namesOf(store, "snapshot"), before);
 });

@@ -5,8 +5,9 @@ import { decodeHex } from "../../src/base/hex.ts";
 import { shortId } from "../../src/base/id.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
-import type { Repository } from "../../src/repository/repository.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
 import { type FakeWorld, fakeWorld, memoryRepository, noise, putBytes, sqlDump } from "../helpers/world.ts";
 
@@ -61,7 +62,7 @@ Deno.test("a level 0 is cut like the backup before, and shares its content lists
 });
 
 /** Takes one pack of those that hold a manifest out of the store or changes a byte of the manifest in it. */
-async function hurtManifest(repository: Repository, { id }: Backup, how: "remove" | "flip"): Promise<void> {
+async function hurtManifest(repository: UnlockedRepository, { id }: Backup, how: "remove" | "flip"): Promise<void> {
   const index = await loadIndex(repository.files, { dataPlaces: true });
   const place = index.locate("data", decodeHex(id))!;
   const file = { kind: "pack", name: index.packId(place.pack) } as const;
@@ -115,7 +116,7 @@ Deno.test("where always-level needs a backup that is gone, a level 0 is made wit
 });
 
 /** Changes a byte of a snapshot, so that nobody can read it. */
-async function hurtSnapshot({ store }: Repository, { snapshotId }: Backup): Promise<void> {
+async function hurtSnapshot({ store }: UnlockedRepository, { snapshotId }: Backup): Promise<void> {
   const file = { kind: "snapshot", name: snapshotId } as const;
   const bytes = new Uint8Array(await store.get(file));
   bytes[bytes.length >> 1]! ^= 1;

@@ -62,9 +62,11 @@ function observed() {
   return { password: { password: NEW, isRandom: false, onUnused }, isUnused: () => isUnused };
 }
 
-const initIt: Work = (store, password, world) => init(store, password, world);
-const addIt: Work = (store, password, world) => keyAdd(accessTo(store), () => Promise.resolve(password), world);
-const changeIt: Work = (store, password, world) => keyChange(accessTo(store), () => Promise.resolve(password), world);
+const initIt: Work = (store, password, world) => init(store, password, { world });
+const addIt: Work = (store, password, world) =>
+  keyAdd(accessTo(store), { newPassword: () => Promise.resolve(password) }, { world });
+const changeIt: Work = (store, password, world) =>
+  keyChange(accessTo(store), { newPassword: () => Promise.resolve(password) }, { world });
 
 async function opens(store: BlobStore, password: string, world: WorldOfTest): Promise<boolean> {
   try {
@@ -212,7 +214,7 @@ Deno.test("init: where somebody is faster the password opens nothing and the oth
       if (isTheMoment) void store.put(CONFIG_FILE, [config]);
       return undefined;
     });
-    await assert.rejects(init(racing, password, world), ExistsError, storedAs);
+    await assert.rejects(init(racing, password, { world }), ExistsError, storedAs);
     assert.ok(isUnused());
     assert.deepEqual(await store.get(CONFIG_FILE), config);
     assert.deepEqual(await namesOf(store, "key"), [], "no key of ours lies in their repository");
@@ -226,11 +228,9 @@ Deno.test("key passwd: where the old key cannot be removed, that is told", async
   const keeping = withFaults(store, ({ method, kind }) => {
     return method === "remove" && kind === "key" ? { type: "fail", error: new DeniedError("append-only") } : undefined;
   });
-  const changing = keyChange(
-    { ...access, openStore: () => Promise.resolve(keeping) },
-    () => Promise.resolve(password),
-    world,
-  );
+  const changing = keyChange({ ...access, openStore: () => Promise.resolve(keeping) }, {
+    newPassword: () => Promise.resolve(password),
+  }, { world });
   await assert.rejects(
     changing,
     /^AgentError: The new password opens the repository, but the old one may still, too: append-only; /,

@@ -33,10 +33,15 @@ Deno.test("a get tells of the indexes, then of the stream to its end", async () 
   await putBytes(access, world, noise(1_500_000, "get"));
   const steps: GetProgress[] = [];
   const options = { signal: SIGNAL, noLock: false, onProgress: (step: GetProgress) => void steps.push(step) };
-  await withBackup(access, "prod/shop", world, options, async ({ files, read, checkChain }) => {
-    await read(chooseFile(files, undefined), { write: () => Promise.resolve() });
-    await checkChain();
-  });
+  await withBackup(
+    access,
+    { selector: "prod/shop", ...options },
+    { world, ...options },
+    async ({ files, read, checkChain }) => {
+      await read(chooseFile(files, undefined), { write: () => Promise.resolve() });
+      await checkChain();
+    },
+  );
   const [opening, ...reading] = steps;
   assert.deepEqual(opening, { phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
   assert.ok(reading.every(({ phase }) => phase === "stream"));

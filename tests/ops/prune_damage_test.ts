@@ -135,7 +135,10 @@ for (const type of ["data", "tree"] as const) {
     assert.deepEqual(await allFiles(store), files);
 
     const signal = new AbortController().signal;
-    const { lost } = await repairPacks(accessTo(store), fakeWorld(), { packs: [pack.name], dryRun: false, signal });
+    const { lost } = await repairPacks(accessTo(store), { packs: [pack.name], dryRun: false }, {
+      world: fakeWorld(),
+      signal,
+    });
     assert.equal([...lost].length, 0);
     await pruneStore(store);
     await assertHolds(store, [1, 2, 3, 4, 5], "from the copy that is whole");

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { check } from "../../src/ops/check.ts";
-import { prune, type PruneOptions, type PruneResult } from "../../src/ops/prune.ts";
+import { prune, type PruneOptions, type PruneRequest, type PruneResult } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../src/maintain/prune/prune_plan.ts";
 import { BlobIndex } from "../../src/repository/index/blob_index.ts";
 import { readBlob } from "../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { openRepository, type Repository } from "../../src/repository/repository.ts";
+import { openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,
@@ -23,6 +23,7 @@ import {
   readAllBackups,
 } from "../helpers/world.ts";
 import { fileOf, packsOf } from "./check_fixture.ts";
+import { locked } from "../helpers/locked.ts";
 
 /** Small enough that a few hundred kilobytes make many packs. */
 export const PACK_BYTES = 20_000;
@@ -85,7 +86,7 @@ export async function duplicate(store: BlobStore, type: "data" | "tree"): Promis
   const repository = await openStore(store);
   const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
   const index = new BlobIndex({ dataPlaces: false });
-  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes: PACK_BYTES });
+  const writer = new PackWriter({ repository: locked(repository), index, clock, randomBytes, packBytes: PACK_BYTES });
   for (const { blobs } of await packsOf(store, type)) {
     for (const { id } of blobs) await writer.addPlaintext(type, await readBlob(indexed, type, id));
   }
@@ -93,18 +94,22 @@ export async function duplicate(store: BlobStore, type: "data" | "tree"): Promis
 }
 
 /** The repository in a store. */
-export function openStore(store: BlobStore): Promise<Repository> {
+export function openStore(store: BlobStore): Promise<UnlockedRepository> {
   return openRepository(store, { password: PASSWORD, randomBytes: fakeWorld("open").randomBytes });
 }
 
 let prunes = 0;
 
 /** Prunes with packs as small as those of the backups, each time as a process that is dead afterwards. */
-export function pruneStore(store: BlobStore, options: Partial<PruneOptions> = {}): Promise<PruneResult> {
+export function pruneStore(store: BlobStore, options: Partial<PruneRequest & PruneOptions> = {}): Promise<PruneResult> {
   const world = { ...fakeWorld(`prune ${++prunes}`, []), identity: { ...IDENTITY, pid: 5000 + prunes } };
   world.clock.jump(3_600_000);
   const signal = new AbortController().signal;
-  return prune(accessTo(store), world, { limits: STRICT, dryRun: false, signal, packBytes: PACK_BYTES, ...options });
+  return prune(accessTo(store), { limits: STRICT, dryRun: false, packBytes: PACK_BYTES, ...options }, {
+    world,
+    signal,
+    ...options,
+  });
 }
 
 /** Fails unless a check finds no error and the nights are there to the byte. */
@@ -115,7 +120,7 @@ export async function assertHolds(
   { readData = true }: { readData?: boolean } = {},
 ): Promise<void> {
   const options = { signal: new AbortController().signal, noLock: true, readData };
-  const { errors } = await check(accessTo(store), fakeWorld("check"), options);
+  const { errors } = await check(accessTo(store), options, { world: fakeWorld("check"), ...options });
   assert.deepEqual(errors, [], label);
   await assertRestores(store, nights, label);
 }

@@ -315,7 +315,7 @@ for (const [method, kind, mayGo] of SLEEPS) {
     const before = await allFiles(store);
     const signal = new AbortController().signal;
     const options = { limits: STRICT, dryRun: false, signal, packBytes: PACK_BYTES };
-    await assert.rejects(prune(accessTo(slow), world, options), LockedError);
+    await assert.rejects(prune(accessTo(slow), options, { world, ...options }), LockedError);
     const after = new Set((await allFiles(store)).map(({ name }) => name));
     const gone = before.filter(({ name }) => !after.has(name)).map((file) => file.kind);
     assert.deepEqual([...new Set(gone)], mayGo);

@@ -8,7 +8,7 @@ import type { CompressionLevel } from "../../src/codec/compression.ts";
 import { encodeManifest } from "../../src/format/manifest/manifest.ts";
 import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
 import type { BlobStore } from "../../src/store/store.ts";
-import type { Repository } from "../../src/repository/repository.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
 import {
   concat,
   fakeWorld,
@@ -77,7 +77,7 @@ Deno.test("names with slashes, spaces and letters of all kinds are found again",
   assertSame(await getBytes(access, world, series), sqlDump(10, "names"));
 });
 
-async function seriesTree(repository: Repository, { snapshot }: Backup): Promise<string> {
+async function seriesTree(repository: UnlockedRepository, { snapshot }: Backup): Promise<string> {
   const index = await loadIndex(repository.files, { dataPlaces: true });
   return (await findNode({ ...repository, index }, snapshot.tree, "prod/shop"))!.subtree!;
 }

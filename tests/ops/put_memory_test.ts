@@ -7,8 +7,8 @@ import type { Backup } from "../../src/backup/backup.ts";
 import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { GuardChoice } from "../../src/guard/guard.ts";
-import type { Repository } from "../../src/repository/repository.ts";
-import { saveSnapshot } from "../../src/repository/snapshots.ts";
+import type { UnlockedRepository } from "../../src/repository/repository.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { BZIP2, LZ4, XZ } from "../guard/container/samples.ts";
@@ -249,7 +249,7 @@ Deno.test("a snapshot of an older program, which lists no streams, is remembered
 });
 
 /** Puts another snapshot in the place of a backup's. */
-async function replace({ files }: Repository, backup: Backup, change: Partial<Snapshot>): Promise<void> {
+async function replace({ files }: UnlockedRepository, backup: Backup, change: Partial<Snapshot>): Promise<void> {
   await saveSnapshot(files, { ...backup.snapshot, ...change });
   await files.remove("snapshot", backup.snapshotId);
 }

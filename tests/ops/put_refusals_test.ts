@@ -80,7 +80,7 @@ Deno.test("a command that fails after its last byte leaves no backup", async () 
   }
   const source = new Failing(DUMP);
   const { signal } = new AbortController();
-  await assert.rejects(put(access, putRequest(source), world, { signal }), { message: "mysqldump exited with 2" });
+  await assert.rejects(put(access, putRequest(source), { world, signal }), { message: "mysqldump exited with 2" });
   await assertNothingCommitted(store);
   assert.ok(source.cancelled > 0);
 });
@@ -104,7 +104,7 @@ Deno.test("a source that fails in the middle leaves no backup, and its error is 
   const { access, store } = await memoryRepository(world);
   const source = new ThenSource(noise(3_000_000, "head"), () => Promise.reject(new SourceError("broken pipe")));
   const { signal } = new AbortController();
-  await assert.rejects(put(access, putRequest(source), world, { signal }), { message: "broken pipe" });
+  await assert.rejects(put(access, putRequest(source), { world, signal }), { message: "broken pipe" });
   await assertNothingCommitted(store);
 });
 
@@ -122,7 +122,7 @@ async function abortedPut(
     return await new Promise(() => {});
   });
   const options = { signal: abort.signal, packBytes: 500_000 };
-  const error = await put(access, putRequest(source), world, options).then(
+  const error = await put(access, putRequest(source), { world, ...options }).then(
     () => assert.fail("committed"),
     (thrown) => thrown,
   );
@@ -150,7 +150,7 @@ Deno.test("stopped before it began, it opens nothing", async () => {
   const faulty = withFaults(store, () => undefined);
   const source = new BytesSource(DUMP);
   const signal = AbortSignal.abort(new InterruptedError());
-  await assert.rejects(put(accessTo(faulty), putRequest(source), world, { signal }), InterruptedError);
+  await assert.rejects(put(accessTo(faulty), putRequest(source), { world, signal }), InterruptedError);
   assert.deepEqual(faulty.calls, []);
   assert.ok(source.cancelled > 0);
 });
@@ -166,7 +166,7 @@ for (const kind of ["pack", "index"] as const) {
     };
     const access = accessTo(withFaults(store, plan));
     await assert.rejects(
-      put(access, putRequest(new BytesSource(DUMP)), world, { signal: abort.signal }),
+      put(access, putRequest(new BytesSource(DUMP)), { world, signal: abort.signal }),
       InterruptedError,
     );
     await assertNothingCommitted(store);
@@ -185,7 +185,7 @@ Deno.test("a lock that turns out not to hold ends the backup at once, not when i
   };
   const source = new ThenSource(noise(100_000, "endless"), () => new Promise(() => {}));
   const { signal } = new AbortController();
-  const putting = put(accessTo(withFaults(store, plan)), putRequest(source), world, { signal });
+  const putting = put(accessTo(withFaults(store, plan)), putRequest(source), { world, signal });
   await assert.rejects(putting, LockedError);
   assert.ok(source.cancelled > 0);
   assert.equal((await namesOf(store, "lock")).length, 1);
@@ -201,8 +201,8 @@ Deno.test("without a repository, with a wrong password or a senseless wish the s
     await assert.rejects(work(source), { code });
     assert.ok(source.cancelled > 0);
   };
-  await outcome((source) => put(accessTo(openMemoryStore()), putRequest(source), world, { signal }), "no-repository");
-  await outcome((source) => put(accessTo(store, "wrong"), putRequest(source), world, { signal }), "wrong-password");
-  await outcome((source) => put(access, putRequest(source, { chunkAverage: 7 }), world, { signal }), "usage");
+  await outcome((source) => put(accessTo(openMemoryStore()), putRequest(source), { world, signal }), "no-repository");
+  await outcome((source) => put(accessTo(store, "wrong"), putRequest(source), { world, signal }), "wrong-password");
+  await outcome((source) => put(access, putRequest(source, { chunkAverage: 7 }), { world, signal }), "usage");
   await assertNothingCommitted(store);
 });

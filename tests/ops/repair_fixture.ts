@@ -2,9 +2,10 @@
 import { encodeHex } from "../../src/base/hex.ts";
 import { backupOf } from "../../src/backup/backup.ts";
 import { check, type CheckReport } from "../../src/ops/check.ts";
-import { repairIndex, type RepairIndexOptions } from "../../src/ops/repair/repair_index.ts";
-import { repairPacks, type RepairPacksOptions } from "../../src/ops/repair/repair_packs.ts";
-import { repairSnapshots, type RepairSnapshotsOptions } from "../../src/ops/repair/repair_snapshots.ts";
+import { repairIndex, type RepairIndexRequest } from "../../src/ops/repair/repair_index.ts";
+import { repairPacks, type RepairPacksRequest } from "../../src/ops/repair/repair_packs.ts";
+import type { RepairOptions } from "../../src/ops/repair/repair_session.ts";
+import { repairSnapshots, type RepairSnapshotsRequest } from "../../src/ops/repair/repair_snapshots.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { findNode } from "../../src/repository/tree/trees.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -32,17 +33,29 @@ export const BLOG = noise(50_000, "blog");
 const signal = new AbortController().signal;
 
 /** Runs one repair on a store. */
-export function index({ store, world }: Place, options: Partial<RepairIndexOptions> = {}) {
-  return repairIndex(accessTo(store), world, { signal, dryRun: false, readAllPacks: false, ...options });
+export function index({ store, world }: Place, options: Partial<RepairIndexRequest & RepairOptions> = {}) {
+  return repairIndex(accessTo(store), { dryRun: false, readAllPacks: false, ...options }, {
+    world,
+    signal,
+    ...options,
+  });
 }
 
-export async function packs({ store, world }: Place, options: Partial<RepairPacksOptions> = {}) {
-  const repair = await repairPacks(accessTo(store), world, { signal, dryRun: false, packs: [], ...options });
+export async function packs({ store, world }: Place, options: Partial<RepairPacksRequest & RepairOptions> = {}) {
+  const repair = await repairPacks(accessTo(store), { dryRun: false, packs: [], ...options }, {
+    world,
+    signal,
+    ...options,
+  });
   return { ...repair, lost: [...repair.lost] };
 }
 
-export function snapshots({ store, world }: Place, options: Partial<RepairSnapshotsOptions> = {}) {
-  return repairSnapshots(accessTo(store), world, { signal, dryRun: false, backups: [], forget: false, ...options });
+export function snapshots({ store, world }: Place, options: Partial<RepairSnapshotsRequest & RepairOptions> = {}) {
+  return repairSnapshots(accessTo(store), { dryRun: false, backups: [], forget: false, ...options }, {
+    world,
+    signal,
+    ...options,
+  });
 }
 
 /** A store and the world around it. */
@@ -60,7 +73,7 @@ export async function repairAll(place: Place, forget = true) {
 
 /** A check that reads everything. */
 export function fullCheck({ store, world }: Place): Promise<CheckReport> {
-  return check(accessTo(store), world, { signal, noLock: false, readData: true });
+  return check(accessTo(store), { noLock: false, readData: true }, { world, signal });
 }
 
 /** One kind of damage and the backups it hits, each as its series and number from 1, in the order of their times. */

@@ -84,8 +84,9 @@ function laterWorld(pid = 1) {
   return world;
 }
 
-function forgetIn(store: BlobStore, request: RetentionRequest, options: ForgetOptions = {}) {
-  return forget(accessTo(store), request, laterWorld(), {
+function forgetIn(store: BlobStore, request: RetentionRequest, options: Partial<ForgetOptions> = {}) {
+  return forget(accessTo(store), request, {
+    world: laterWorld(),
     prune: { limits: STRICT, packBytes: PACK_BYTES },
     ...options,
   });
@@ -284,7 +285,10 @@ Deno.test("a snapshot that vanishes under the lock of a forget or a prune stops 
     assert.ok(failure instanceof StoreError);
     assert.match(failure.message, /did not find it a moment later; nothing was removed/);
   }
-  assert.equal(await failureOf(forget(accessTo(vanishing()), keepLast(2), laterWorld(), { dryRun: true })), undefined);
+  assert.equal(
+    await failureOf(forget(accessTo(vanishing()), keepLast(2), { world: laterWorld(), dryRun: true })),
+    undefined,
+  );
   assert.deepEqual(await allFiles(store), before);
 });
 
@@ -293,12 +297,15 @@ Deno.test("a snapshot that is damaged in the store is not good because a copy in
   const directory = await Deno.makeTempDir({ prefix: "agent-cache-" });
   const cache = () => Promise.resolve({ directory, limitBytes: 1e9 });
   const access = { ...accessTo(store), cache };
-  const { backups } = await listBackups(access, {}, laterWorld());
+  const { backups } = await listBackups(access, {}, { world: laterWorld() });
   assert.equal(backups.length, 5);
   const newest = (await readAllBackups(store, fakeWorld("read"))).at(-1)!.backup.snapshotId;
   await replace(store, { kind: "snapshot", name: newest }, flipBit(40));
-  assert.match((await failureOf(forget(access, keepLast(1), laterWorld(2))))!.message, /^Nothing was removed/);
-  const { groups, damaged: found } = await forget(access, keepLast(1), laterWorld(2), { skipUnreadable: true });
+  assert.match(
+    (await failureOf(forget(access, keepLast(1), { world: laterWorld(2) })))!.message,
+    /^Nothing was removed/,
+  );
+  const { groups, damaged: found } = await forget(access, keepLast(1), { world: laterWorld(2), skipUnreadable: true });
   assert.deepEqual(found.map(({ id }) => id), [newest]);
   assert.equal(groups[0]!.remove.length, 3);
   const copies = (await filesBelow(directory)).filter((path) => path.includes("snapshot"));

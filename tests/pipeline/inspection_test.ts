@@ -5,11 +5,12 @@ import { gzipSync } from "node:zlib";
 import type { GuardChoice } from "../../src/guard/guard.ts";
 import type { Inspection } from "../../src/pipeline/inspection.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
-import { PipelineThreads } from "../../src/pipeline/threads.ts";
+import { startThreads } from "../../src/pipeline/threads.ts";
 import { noise, sqlDump } from "../helpers/world.ts";
 import { assertAllFree } from "./pool_check.ts";
 
 const POOL = { count: 3, segmentBytes: 1000 };
+const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
 
 async function send(pool: SegmentPool, inspection: Inspection, bytes: Uint8Array): Promise<void> {
   const segment = await pool.acquire();
@@ -19,52 +20,46 @@ async function send(pool: SegmentPool, inspection: Inspection, bytes: Uint8Array
 
 Deno.test("streams that take turns are digested and judged each by itself", async () => {
   const pool = new SegmentPool(POOL);
-  const threads = new PipelineThreads(1);
-  try {
-    const dump = sqlDump(100, "turns");
-    const streams: readonly (readonly [GuardChoice, Uint8Array, string, boolean | null])[] = [
-      ["auto", dump, "mysqldump", true],
-      ["auto", dump.subarray(0, 5000), "mysqldump", false],
-      ["auto", new Uint8Array(gzipSync(dump)), "gzip+mysqldump", true],
-      ["none", noise(7000, "none"), "none", null],
-      ["none", new Uint8Array(0), "none", null],
-    ];
-    const inspections = streams.map(([guard]) => threads.inspect(guard));
-    for (let at = 0; at < dump.length; at += 700) {
-      for (const [i, [, bytes]] of streams.entries()) {
-        if (at < bytes.length) await send(pool, inspections[i]!, bytes.subarray(at, at + 700));
-      }
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "auto");
+  const dump = sqlDump(100, "turns");
+  const streams: readonly (readonly [GuardChoice, Uint8Array, string, boolean | null])[] = [
+    ["auto", dump, "mysqldump", true],
+    ["auto", dump.subarray(0, 5000), "mysqldump", false],
+    ["auto", new Uint8Array(gzipSync(dump)), "gzip+mysqldump", true],
+    ["none", noise(7000, "none"), "none", null],
+    ["none", new Uint8Array(0), "none", null],
+  ];
+  const inspections = streams.map(([guard]) => threads.inspect(guard));
+  for (let at = 0; at < dump.length; at += 700) {
+    for (const [i, [, bytes]] of streams.entries()) {
+      if (at < bytes.length) await send(pool, inspections[i]!, bytes.subarray(at, at + 700));
     }
-    for (const [i, [, bytes, format, complete]] of streams.entries()) {
-      const { size, md5, sha256, verdict } = await inspections[i]!.finish();
-      assert.deepEqual([size, md5, sha256], [
-        bytes.length,
-        createHash("md5").update(bytes).digest("hex"),
-        hash("sha256", bytes),
-      ]);
-      assert.deepEqual([verdict.format, verdict.complete], [format, complete]);
-    }
-    await assertAllFree(pool, POOL.count);
-  } finally {
-    threads.terminate();
   }
+  for (const [i, [, bytes, format, complete]] of streams.entries()) {
+    const { size, md5, sha256, verdict } = await inspections[i]!.finish();
+    assert.deepEqual([size, md5, sha256], [
+      bytes.length,
+      createHash("md5").update(bytes).digest("hex"),
+      hash("sha256", bytes),
+    ]);
+    assert.deepEqual([verdict.format, verdict.complete], [format, complete]);
+  }
+  await assertAllFree(pool, POOL.count);
 });
 
 Deno.test("a stream that is dropped is over; the others go on", async () => {
   const pool = new SegmentPool(POOL);
-  const threads = new PipelineThreads(1);
-  try {
-    const [dropped, kept] = [threads.inspect("auto"), threads.inspect("auto")];
-    const packed = new Uint8Array(gzipSync(noise(2000, "dropped")));
-    await send(pool, dropped, packed.subarray(0, 900));
-    await send(pool, kept, noise(10, "kept"));
-    dropped.drop();
-    dropped.drop();
-    await assert.rejects(dropped.finish(), { code: "bug" });
-    assert.equal((await kept.finish()).sha256, hash("sha256", noise(10, "kept")));
-    kept.drop();
-    await assertAllFree(pool, POOL.count);
-  } finally {
-    threads.terminate();
-  }
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "auto");
+  const [dropped, kept] = [threads.inspect("auto"), threads.inspect("auto")];
+  const packed = new Uint8Array(gzipSync(noise(2000, "dropped")));
+  await send(pool, dropped, packed.subarray(0, 900));
+  await send(pool, kept, noise(10, "kept"));
+  dropped.drop();
+  dropped.drop();
+  await assert.rejects(dropped.finish(), { code: "bug" });
+  assert.equal((await kept.finish()).sha256, hash("sha256", noise(10, "kept")));
+  kept.drop();
+  await assertAllFree(pool, POOL.count);
 });

@@ -5,7 +5,7 @@ import { createSealer } from "../../src/crypto/seal.ts";
 import { compress } from "../../src/codec/compression.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { OPEN_FIELDS } from "../../src/pipeline/calls.ts";
-import { PipelineThreads } from "../../src/pipeline/threads.ts";
+import { startThreads } from "../../src/pipeline/threads.ts";
 import { concat, noise, seededRandom } from "../helpers/world.ts";
 
 const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
@@ -53,13 +53,9 @@ async function opened({ id, uncompressedLength, flippedByte }: Wrong = {}): Prom
   }
   const ids = concat(BLOBS.map(({ plaintext }, i) => (i === 1 && id) || sha256(plaintext)));
   const segment = new SharedArrayBuffer(20_000);
-  const threads = new PipelineThreads(1);
-  try {
-    await threads.configure(KEYS, "off");
-    await threads.open({ parts, packs: ["pack zero", "pack one"], ids, table, segment });
-  } finally {
-    threads.terminate();
-  }
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "off");
+  await threads.open({ parts, packs: ["pack zero", "pack one"], ids, table, segment });
   return new Uint8Array(segment).slice();
 }
 

@@ -13,7 +13,7 @@ import { FeedGroup, type WritableFeed } from "../../src/pipeline/writable_feed.t
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { sealStream } from "../../src/pipeline/seal_stream.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
-import { PipelineThreads } from "../../src/pipeline/threads.ts";
+import { type PipelineThreads, startThreads } from "../../src/pipeline/threads.ts";
 import { BytesSource, concat, macrotask, noise, seededRandom, sqlDump } from "../helpers/world.ts";
 import { assertAllFree } from "./pool_check.ts";
 
@@ -41,21 +41,17 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const { average = 1024, segmentBytes = 20_000, compression = "auto", known = new IdTable() } = options;
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes });
   const feed = new SourceFeed(source, pool);
-  const threads = options.threads ?? new PipelineThreads(options.blobThreads ?? 1);
-  try {
-    await threads.configure(KEYS, compression);
-    const inspection = threads.inspect("auto");
-    const chunker = new Chunker(GEAR, parametersFor(average));
-    const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known }));
-    const [outcome] = await Promise.allSettled([batches]);
-    const summary = await inspection.finish();
-    await feed.cancel(new SourceError("over"));
-    await assertAllFree(pool, SEGMENTS);
-    if (outcome.status === "rejected") throw outcome.reason;
-    return { batches: outcome.value, summary };
-  } finally {
-    if (options.threads === undefined) threads.terminate();
-  }
+  using starting = options.threads ? undefined : startThreads(options.blobThreads ?? 1);
+  const threads = options.threads ?? await starting!.configure(KEYS, compression);
+  const inspection = threads.inspect("auto");
+  const chunker = new Chunker(GEAR, parametersFor(average));
+  const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known }));
+  const [outcome] = await Promise.allSettled([batches]);
+  const summary = await inspection.finish();
+  await feed.cancel(new SourceError("over"));
+  await assertAllFree(pool, SEGMENTS);
+  if (outcome.status === "rejected") throw outcome.reason;
+  return { batches: outcome.value, summary };
 }
 
 /** The chunks as one thread would cut them. */
@@ -161,39 +157,31 @@ Deno.test("an error of the source ends the stream with that error, after what ca
 Deno.test("a taker that stops early leaves nothing running", async () => {
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes: 20_000 });
   const feed = new SourceFeed(new BytesSource(noise(500_000, "early")), pool);
-  const threads = new PipelineThreads(2);
-  try {
-    await threads.configure(KEYS, "auto");
-    const inspection = threads.inspect("none");
-    const chunker = new Chunker(GEAR, parametersFor(1024));
-    for await (const batch of sealStream({ feed, chunker, threads, inspection, known: new IdTable() })) {
-      assert.ok(batch.lengths.length > 0);
-      break;
-    }
-    await feed.cancel(new SourceError("enough"));
-    await inspection.finish();
-    await assertAllFree(pool, SEGMENTS);
-  } finally {
-    threads.terminate();
+  using starting = startThreads(2);
+  const threads = await starting.configure(KEYS, "auto");
+  const inspection = threads.inspect("none");
+  const chunker = new Chunker(GEAR, parametersFor(1024));
+  for await (const batch of sealStream({ feed, chunker, threads, inspection, known: new IdTable() })) {
+    assert.ok(batch.lengths.length > 0);
+    break;
   }
+  await feed.cancel(new SourceError("enough"));
+  await inspection.finish();
+  await assertAllFree(pool, SEGMENTS);
 });
 
 /** Many streams through the same threads, each cut into segments of its own. */
 async function withStreams(count: number, work: (streams: SharedStream[]) => Promise<void>): Promise<void> {
   const group = new FeedGroup(new SegmentPool({ count: 2 * count, segmentBytes: 10_000 }));
-  const threads = new PipelineThreads(1);
-  try {
-    await threads.configure(KEYS, "off");
-    const known = new IdTable();
-    await work(Array.from({ length: count }, () => {
-      const feed = group.open();
-      const inspection = threads.inspect("none");
-      const chunker = new Chunker(GEAR, parametersFor(1024));
-      return { feed, batches: sealStream({ feed, chunker, threads, inspection, known }) };
-    }));
-  } finally {
-    threads.terminate();
-  }
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "off");
+  const known = new IdTable();
+  await work(Array.from({ length: count }, () => {
+    const feed = group.open();
+    const inspection = threads.inspect("none");
+    const chunker = new Chunker(GEAR, parametersFor(1024));
+    return { feed, batches: sealStream({ feed, chunker, threads, inspection, known }) };
+  }));
 }
 
 interface SharedStream {
@@ -248,13 +236,10 @@ Deno.test("what one table of ids knows says nothing about another one, of which 
     unrelated.add(new Uint8Array(hash("sha256", chunk, "buffer")));
   }
   assert.equal(known.generation, unrelated.generation);
-  const threads = new PipelineThreads(1);
-  try {
-    const first = await sealed(new BytesSource(data), { threads, known });
-    assert.ok(sealedChunks(first.batches).every((chunk) => chunk.sealed.length === 0));
-    const second = await sealed(new BytesSource(data), { threads, known: unrelated });
-    assert.ok(sealedChunks(second.batches).every((chunk) => chunk.sealed.length > 0));
-  } finally {
-    threads.terminate();
-  }
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "auto");
+  const first = await sealed(new BytesSource(data), { threads, known });
+  assert.ok(sealedChunks(first.batches).every((chunk) => chunk.sealed.length === 0));
+  const second = await sealed(new BytesSource(data), { threads, known: unrelated });
+  assert.ok(sealedChunks(second.batches).every((chunk) => chunk.sealed.length > 0));
 });

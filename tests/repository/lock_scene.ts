@@ -1,8 +1,8 @@
 /** A repository with nothing but locks, for tests of them: a clock, a store, and who is alive. */
 import { createSealer } from "../../src/crypto/seal.ts";
-import type { HeldLock } from "../../src/repository/lock/held_lock.ts";
+import type { PendingLock } from "../../src/repository/lock/held_lock.ts";
 import type { LockTools } from "../../src/repository/lock/locks.ts";
-import { SealedFiles } from "../../src/repository/sealed_files.ts";
+import { SealedFileWriter } from "../../src/repository/sealed_files.ts";
 import { type FaultPlan, type FaultyStore, withFaults } from "../helpers/fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -19,7 +19,7 @@ export interface Scene {
   /** What lies in the store, whatever faults it has. */
   readonly store: BlobStore;
   readonly faulty: FaultyStore;
-  readonly files: SealedFiles;
+  readonly files: SealedFileWriter;
   readonly tools: LockTools;
 }
 
@@ -39,7 +39,7 @@ export function scene({ alive = [IDENTITY.pid], plan = () => undefined }: SceneO
     processExists: (pid: number, started = 1) => alive.includes(pid) && started === 1,
     randomBytes: seededRandom("pauses"),
   };
-  return { clock, store, faulty, files: new SealedFiles(faulty, sealer, 2), tools };
+  return { clock, store, faulty, files: new SealedFileWriter(faulty, sealer, 2), tools };
 }
 
 /** The same, for another process. */
@@ -57,6 +57,6 @@ export async function foreignLock(
   await files.save("lock", new TextEncoder().encode(JSON.stringify(json)));
 }
 
-export async function released(...locks: HeldLock[]): Promise<void> {
+export async function released(...locks: PendingLock[]): Promise<void> {
   for (const lock of locks) await lock.release();
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { zstdCompressSync } from "node:zlib";
 import { IntegrityError, NotFoundError } from "../../src/base/errors.ts";
 import { sha256 } from "../../src/crypto/digest.ts";
-import { SealedFiles } from "../../src/repository/sealed_files.ts";
+import { SealedFileWriter } from "../../src/repository/sealed_files.ts";
 import { concat, fakeWorld, memoryRepository, namesOf, noise } from "../helpers/world.ts";
 
 const { store, repository } = await memoryRepository(fakeWorld("sealed files"));
@@ -11,7 +11,7 @@ const JSON_BYTES = new TextEncoder().encode(JSON.stringify({ text: "abc ".repeat
 
 for (const version of [1, 2] as const) {
   Deno.test(`what was saved in version ${version} is loaded, under the name of its content`, async () => {
-    const files = new SealedFiles(store, repository.sealer, version);
+    const files = new SealedFileWriter(store, repository.sealer, version);
     const id = await files.save("index", JSON_BYTES.slice());
     assert.deepEqual(await files.load("index", id), JSON_BYTES);
     const bytes = await store.get({ kind: "index", name: id });

@@ -4,8 +4,9 @@ import { DeniedError, IntegrityError, NotFoundError, StoreError, TemporaryError 
 import type { BlobId } from "../../src/base/id.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
-import { SealedFiles } from "../../src/repository/sealed_files.ts";
-import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { SealedFileWriter } from "../../src/repository/sealed_files.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { type Fault, type FaultPlan, firstOf, withFaults } from "../helpers/fault_store.ts";
 import { fakeWorld, memoryRepository, noise } from "../helpers/world.ts";
 
@@ -52,7 +53,7 @@ Deno.test("a snapshot that is listed and not found is asked for again, and damag
       if (method !== "get" || file?.name !== id || ++count > most) return undefined;
       return { type: "fail", error: new NotFoundError("There is no such file") };
     });
-    return loadSnapshots(new SealedFiles(hiding, repository.sealer, 2));
+    return loadSnapshots(new SealedFileWriter(hiding, repository.sealer, 2));
   };
   const once = await notFoundFor(1);
   assert.deepEqual([once.snapshots.map((found) => found.id), once.damaged, once.vanished], [[id], [], []]);
@@ -71,7 +72,7 @@ Deno.test("a damaged snapshot is told of and hides no other, a vanished one is p
     if (method === "get" && file?.name === gone) void store.remove(file);
     return undefined;
   });
-  const { snapshots, damaged } = await loadSnapshots(new SealedFiles(vanishing, repository.sealer, 2));
+  const { snapshots, damaged } = await loadSnapshots(new SealedFileWriter(vanishing, repository.sealer, 2));
   assert.deepEqual(snapshots.map(({ id }) => id), [kept]);
   assert.deepEqual(damaged.map(({ id }) => id as string), [junk]);
   assert.ok(damaged[0]!.error instanceof IntegrityError);
@@ -82,7 +83,8 @@ Deno.test("a snapshot in a bad sector hides no other, unless the store gives not
   const bad = await saveSnapshot(repository.files, snapshot("2026-01-01T00:00:00Z"));
   const kept = await saveSnapshot(repository.files, snapshot("2026-01-02T00:00:00Z"));
   const error = new StoreError("input/output error, on purpose");
-  const listOn = (plan: FaultPlan) => loadSnapshots(new SealedFiles(withFaults(store, plan), repository.sealer, 2));
+  const listOn = (plan: FaultPlan) =>
+    loadSnapshots(new SealedFileWriter(withFaults(store, plan), repository.sealer, 2));
   const { snapshots, damaged } = await listOn(({ file }) => file?.name === bad ? { type: "fail", error } : undefined);
   assert.deepEqual([snapshots.map(({ id }) => id), damaged.map(({ id }) => id)], [[kept], [bad]]);
   assert.match(damaged[0]!.error.message, /^Cannot read snapshot [0-9a-f]{64}: input\/output error/);
@@ -93,8 +95,8 @@ Deno.test("a store that fails is not taken for damage", async () => {
   const { repository, store } = await memoryRepository(world);
   await saveSnapshot(repository.files, snapshot("2026-01-01T00:00:00Z"));
   const failing = withFaults(store, firstOf(({ method }) => method === "get", { type: "tear" }));
-  await assert.rejects(loadSnapshots(new SealedFiles(failing, repository.sealer, 2)), TemporaryError);
+  await assert.rejects(loadSnapshots(new SealedFileWriter(failing, repository.sealer, 2)), TemporaryError);
   const error = new DeniedError("of another user, on purpose");
   const denied = withFaults(store, ({ method }) => method === "get" ? { type: "fail", error } : undefined);
-  await assert.rejects(loadSnapshots(new SealedFiles(denied, repository.sealer, 2)), error);
+  await assert.rejects(loadSnapshots(new SealedFileWriter(denied, repository.sealer, 2)), error);
 });

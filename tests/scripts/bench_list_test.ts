@@ -17,9 +17,9 @@ Deno.test("the repository that listings are measured on is sound, and one chain 
   const signal = new AbortController().signal;
   // All packs, and not the streams: what is measured never looks at their digests.
   const readData = { kind: "share", percent: 100 } as const;
-  const { errors } = await check(access(), fakeWorld(), { signal, noLock: true, readData });
+  const { errors } = await check(access(), { noLock: true, readData }, { world: fakeWorld(), signal });
   assert.deepEqual(errors, []);
-  const { members } = await drawChains(access(), { selector: "prod/shop", all: false }, fakeWorld());
+  const { members } = await drawChains(access(), { selector: "prod/shop", all: false }, { world: fakeWorld() });
   assert.deepEqual(members.map(({ level, fit }) => [level, fit]), [0, 1, 2, 3, 4].map((level) => [level, true]));
 });
 

@@ -18,10 +18,13 @@ Deno.test("the repository that prunes are measured on is sound, and as much of i
   assert.equal(snapshots.length, SHAPE.backups);
   const access = () => accessTo(openLocalStore(box.repo, { random: seededRandom("bench") }), "bench");
   const signal = new AbortController().signal;
-  const { errors } = await check(access(), fakeWorld(), { signal, noLock: true, readData: true });
+  const { errors } = await check(access(), { noLock: true, readData: true }, { world: fakeWorld(), signal });
   assert.deepEqual(errors, []);
   for (const id of snapshots.slice(0, -1)) await Deno.remove(join(box.repo, "snapshots", id));
-  const { plan } = await prune(access(), fakeWorld(), { limits: DEFAULT_PRUNE_LIMITS, dryRun: true, signal });
+  const { plan } = await prune(access(), { limits: DEFAULT_PRUNE_LIMITS, dryRun: true }, {
+    world: fakeWorld(),
+    signal,
+  });
   assert.deepEqual([plan.summary.used.blobs, plan.summary.unused.blobs], [60 + 1, 140 + 9]);
 });
 

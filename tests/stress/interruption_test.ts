@@ -179,7 +179,6 @@ class StoppedRun {
     const world = this.#newProcess();
     const pruning = { limits: { ...DEFAULT_PRUNE_LIMITS, maxUnused: { bytes: 0 } }, packBytes: PACK_BYTES };
     const policy = { kind: "policy", rules: { counts: { last: KEPT } }, filter: {} } as const;
-    const repairing = { signal, dryRun: false };
     switch (command) {
       case "put": {
         const options = { signal, packBytes: PACK_BYTES };
@@ -189,19 +188,19 @@ class StoppedRun {
       case "forget":
       case "forget and prune": {
         const options = command === "forget" ? { signal } : { signal, prune: pruning };
-        const { damaged } = await forget(access, policy, world, options);
+        const { damaged } = await forget(access, policy, { world, ...options });
         // A snapshot that could not be read stays, and is what the command line then fails with.
         if (damaged.length > 0) throw damaged[0]!.error;
         return undefined;
       }
       case "prune":
-        await prune(access, world, { ...pruning, dryRun: false, signal });
+        await prune(access, { ...pruning, dryRun: false }, { world, signal });
         return undefined;
       case "repair index":
-        await repairIndex(access, world, { ...repairing, readAllPacks: false });
+        await repairIndex(access, { dryRun: false, readAllPacks: false }, { world, signal });
         return undefined;
       case "repair packs":
-        await repairPacks(access, world, { ...repairing, packs: [] });
+        await repairPacks(access, { dryRun: false, packs: [] }, { world, signal });
         return undefined;
     }
   }
@@ -244,7 +243,7 @@ class StoppedRun {
   async #assertSound(): Promise<void> {
     const { signal } = NO_MISFORTUNE.befall(this.#store);
     const options = { signal, noLock: false, readData: this.#draws.happens(0.1) };
-    const { errors } = await check(accessTo(this.#store), this.#newProcess(), options);
+    const { errors } = await check(accessTo(this.#store), options, { world: this.#newProcess(), ...options });
     assert.deepEqual(errors, []);
     const backups = await readAllBackups(this.#store, this.#world);
     for (const { backup: { snapshotId: id }, bytes } of backups) {

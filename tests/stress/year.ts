@@ -134,7 +134,7 @@ export class Year {
 
   /** Prunes, whatever it takes; then everything that is kept has to restore. */
   async endOfWeek(): Promise<void> {
-    await unlock(accessTo(this.#store), { all: true }, this.#worldOf("db1"));
+    await unlock(accessTo(this.#store), { all: true }, { world: this.#worldOf("db1") });
     while (this.#draws.happens(PRUNE_MEETS_MISFORTUNE)) {
       const misfortune = drawMisfortune(this.#draws, EXTENT.prune);
       if (await this.#prune(misfortune.befall(this.#store)) === undefined) break;
@@ -147,14 +147,14 @@ export class Year {
   /** At the end of the year: what is left is what the policy says, and all of it is whole. */
   async end(): Promise<void> {
     for (const series of new Set(CLIENTS.map((client) => client.series))) {
-      await forget(accessTo(this.#store), retention(series), this.#worldOf("db1"));
+      await forget(accessTo(this.#store), retention(series), { world: this.#worldOf("db1") });
       this.#ledger.keepOnly(series, this.#policy);
     }
     await this.endOfWeek();
     this.#assertCounts();
     const { signal } = NO_MISFORTUNE.befall(this.#store);
     const options = { signal, noLock: false, readData: true };
-    const { errors, notes } = await check(accessTo(this.#store), this.#worldOf("db1"), options);
+    const { errors, notes } = await check(accessTo(this.#store), options, { world: this.#worldOf("db1"), ...options });
     assert.deepEqual(errors, []);
     // That parents are gone is what retention is for.
     assert.deepEqual(notes.filter(({ kind }) => kind !== "chain"), []);
@@ -228,7 +228,7 @@ export class Year {
     const misfortune = this.#drawMisfortune(FORGET_MEETS_MISFORTUNE, EXTENT.forget);
     const { store, signal } = misfortune.befall(this.#store);
     const error = await thrownBy(async () => {
-      const { damaged } = await forget(accessTo(store), retention(series), this.#worldOf(host), { signal });
+      const { damaged } = await forget(accessTo(store), retention(series), { world: this.#worldOf(host), signal });
       // A snapshot that could not be read stays, and is what the command line then fails with.
       if (damaged.length > 0) throw damaged[0]!.error;
     });
@@ -241,7 +241,7 @@ export class Year {
   /** Gives what was thrown. */
   async #prune({ store, signal }: Circumstances): Promise<AgentError | undefined> {
     const options = { limits: DEFAULT_PRUNE_LIMITS, dryRun: false, signal };
-    const error = await thrownBy(() => prune(accessTo(store), this.#worldOf("db1"), options));
+    const error = await thrownBy(() => prune(accessTo(store), options, { world: this.#worldOf("db1"), ...options }));
     await this.#ledger.assertIn(this.#store, "after a prune");
     return error;
   }
@@ -254,7 +254,7 @@ export class Year {
     assert.equal(backups.length, this.#ledger.entries.length);
     const { signal } = NO_MISFORTUNE.befall(this.#store);
     const options = { signal, noLock: false, readData: false };
-    const { errors } = await check(accessTo(this.#store), this.#worldOf("db1"), options);
+    const { errors } = await check(accessTo(this.#store), options, { world: this.#worldOf("db1"), ...options });
     assert.deepEqual(errors, []);
   }
 
@@ -279,7 +279,7 @@ export class Year {
   /** Another host's process died and left its lock, which nobody but a person may call stale. */
   async #unlock(hostname: string): Promise<void> {
     this.tally.locked++;
-    await unlock(accessTo(this.#store), { all: false }, this.#worldOf(hostname));
+    await unlock(accessTo(this.#store), { all: false }, { world: this.#worldOf(hostname) });
   }
 
   get #policy(): Policy {

@@ -46,9 +46,9 @@ export function chainCommand(context: CliContext): Command {
 }
 
 async function run(selector: string, options: ChainOptions, context: CliContext): Promise<void> {
-  const { stdout, world } = context;
+  const { stdout } = context;
   const request = { selector, all: options.all ?? false };
-  const { members, damaged } = await drawChains(repositoryAccess(options, context), request, world);
+  const { members, damaged } = await drawChains(repositoryAccess(options, context), request, context);
   if (options.json) await writeLines(stdout, members.map((member) => JSON.stringify(memberJson(member))));
   else await writeTable(stdout, COLUMNS, [...rows(members)]);
   throwFirstDamage(damaged);

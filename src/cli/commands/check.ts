@@ -7,10 +7,10 @@ import { formatSize } from "../../base/text/size.ts";
 import {
   check,
   type CheckFinding,
-  type CheckOptions,
   type CheckPhase,
   type CheckProgress,
   type CheckReport,
+  type CheckRequest,
 } from "../../ops/check.ts";
 import { parseSubset } from "../../policy/subset.ts";
 import { allOptions } from "../options/all_options.ts";
@@ -56,7 +56,7 @@ export function checkCommand(context: CliContext): Command {
 }
 
 /** What to read of the packs. */
-function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): CheckOptions["readData"] {
+function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): CheckRequest["readData"] {
   if (readDataSubset === undefined) return readData;
   if (readData) throw new UsageError("Give --read-data or --read-data-subset, not both");
   return parseSubset(readDataSubset);
@@ -66,10 +66,9 @@ async function run(options: CheckCommandOptions, context: CliContext): Promise<v
   const readData = readDataOf(options);
   const { world, signal } = context;
   await withProgress({ command: "check" }, options, context, async (progress) => {
-    const report = await check(repositoryAccess(options, context), world, {
+    const report = await check(repositoryAccess(options, context), { noLock: !options.lock, readData }, {
+      world,
       signal,
-      noLock: !options.lock,
-      readData,
       onProgress: (step) => progress.update(progressStep(step)),
     });
     await progress.end();

@@ -81,8 +81,8 @@ async function run({ selector, options, access }: ReturnType<typeof check>, cont
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamProgress(progress);
-    const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
-    await withBackup(access, selector, world, readOptions, async (open) => {
+    const request = { selector, noLock: !options.lock };
+    await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       const files = chosenFiles(open, options);
       streams.expect(files);
       const restored = await restore({ open, files }, options, context, progress);

@@ -50,7 +50,7 @@ async function runHold(
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr, world, signal } = context;
-  const { backup, isUnchanged } = await setHold(repositoryAccess(options, context), request, world, signal);
+  const { backup, isUnchanged } = await setHold(repositoryAccess(options, context), request, { world, signal });
   if (options.json) return await writeJson(stdout, backupJson(backup));
   if (options.quiet) return;
   const { series, id, started } = backup;

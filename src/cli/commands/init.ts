@@ -35,7 +35,7 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
   const made = file === undefined ? undefined : await writePasswordFile(file, world.randomBytes);
   let result;
   try {
-    result = await init(store, made ?? await firstPassword(options, context), world);
+    result = await init(store, made ?? await firstPassword(options, context), context);
   } catch (error) {
     throw made?.explain(error) ?? error;
   }

@@ -41,7 +41,7 @@ export function keyCommand(context: CliContext): Command {
 }
 
 async function list(options: KeyOptions, context: CliContext): Promise<void> {
-  const keys = await keyList(repositoryAccess(options, context), context.world);
+  const keys = await keyList(repositoryAccess(options, context), context);
   if (options.json) {
     for (const { id, username, hostname, created, isCurrent } of keys) {
       await writeJson(context.stdout, { id, username, hostname, created, current: isCurrent });
@@ -69,7 +69,7 @@ async function add(options: KeyOptions, context: CliContext): Promise<void> {
 }
 
 async function remove(prefix: string, options: KeyOptions, context: CliContext): Promise<void> {
-  const id = await keyRemove(repositoryAccess(options, context), prefix, context.world);
+  const id = await keyRemove(repositoryAccess(options, context), { prefix }, context);
   await report("removed", { id, passwordFile: undefined }, options, context);
 }
 
@@ -92,7 +92,7 @@ async function withNewPassword(
   let password: NextPassword | undefined;
   const ask = async () => password = await nextPassword(options.newPasswordFile, context);
   try {
-    const id = await use(repositoryAccess(options, context), ask, context.world);
+    const id = await use(repositoryAccess(options, context), { newPassword: ask }, context);
     return { id, passwordFile: password?.path };
   } catch (error) {
     throw password?.explain?.(error) ?? error;

@@ -46,7 +46,7 @@ export function lsCommand(context: CliContext): Command {
 }
 
 async function run(series: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
-  const { stdout, stderr, world } = context;
+  const { stdout, stderr } = context;
   const { host, tag, latest } = options;
   const filter = {
     ...(series === undefined ? {} : { series }),
@@ -54,7 +54,7 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
     ...(tag === undefined ? {} : { tags: tag }),
     ...(latest === undefined ? {} : { latest }),
   };
-  const { backups, damaged, total, unknown } = await listBackups(repositoryAccess(options, context), filter, world);
+  const { backups, damaged, total, unknown } = await listBackups(repositoryAccess(options, context), filter, context);
   if (options.json) {
     await writeLines(stdout, backups.map((backup) => JSON.stringify(backupJson(backup))));
   } else {

@@ -38,13 +38,12 @@ export function pruneCommand(context: CliContext): Command {
 
 async function run(options: PruneCommandOptions, context: CliContext): Promise<void> {
   const { world, signal } = context;
-  const limits = pruneLimits(options);
+  const { dryRun = false, allowEmpty = false } = options;
+  const request = { limits: pruneLimits(options), dryRun, allowEmpty };
   await withProgress({ command: "prune" }, options, context, async (progress) => {
-    const result = await prune(repositoryAccess(options, context), world, {
-      limits,
+    const result = await prune(repositoryAccess(options, context), request, {
+      world,
       signal,
-      dryRun: options.dryRun ?? false,
-      allowEmpty: options.allowEmpty ?? false,
       onProgress: (step) => progress.update(pruneStep(step)),
     });
     await progress.end();

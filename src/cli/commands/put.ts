@@ -176,7 +176,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
-    const result = await put(access, { ...request, source }, world, { signal, onProgress });
+    const result = await put(access, { ...request, source }, { world, signal, onProgress });
     await progress.end();
     await writeDecision(result.decision, options, stderr);
     for (const warning of result.warnings) await writeWarning(warning, options, stderr);

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import type { RepairOptions, RepairProgress } from "../../ops/repair/repair_session.ts";
+import type { RepairOptions, RepairProgress, RepairRequest } from "../../ops/repair/repair_session.ts";
 import { repairIndex } from "../../ops/repair/repair_index.ts";
 import { type PackRepair, repairPacks } from "../../ops/repair/repair_packs.ts";
 import { repairSnapshots, type SnapshotRepair } from "../../ops/repair/repair_snapshots.ts";
@@ -79,11 +79,12 @@ export function repairCommand(context: CliContext): Command {
 function runRepair<T>(
   options: RepairCommandOptions,
   context: CliContext,
-  repair: (options: RepairOptions) => Promise<T>,
+  repair: (request: RepairRequest, options: RepairOptions) => Promise<T>,
 ): Promise<T> {
   return withProgress({ command: "repair" }, options, context, (progress) => {
     const onProgress = (step: RepairProgress) => progress.update(repairStep(step));
-    return repair({ signal: context.signal, dryRun: options.dryRun ?? false, onProgress });
+    const { world, signal } = context;
+    return repair({ dryRun: options.dryRun ?? false }, { world, signal, onProgress });
   });
 }
 
@@ -93,7 +94,7 @@ async function runIndex(options: RepairCommandOptions, context: CliContext): Pro
   const repair = await runRepair(
     options,
     context,
-    (common) => repairIndex(access, context.world, { ...common, readAllPacks }),
+    (request, options) => repairIndex(access, { ...request, readAllPacks }, options),
   );
   await reportIndexRepair(repair, options, context);
   refuseUnreadable(repair);
@@ -110,7 +111,7 @@ async function runPacks(packs: readonly string[], options: RepairCommandOptions,
   const repair = await runRepair(
     options,
     context,
-    (common) => repairPacks(access, context.world, { ...common, packs }),
+    (request, options) => repairPacks(access, { ...request, packs }, options),
   );
   await reportPackRepair(repair, options, context);
   refuseUnreadablePacks(repair);
@@ -137,7 +138,7 @@ async function runSnapshots(
   const repair = await runRepair(
     options,
     context,
-    (common) => repairSnapshots(access, context.world, { ...common, backups, forget }),
+    (request, options) => repairSnapshots(access, { ...request, backups, forget }, options),
   );
   await reportSnapshotRepair(repair, options, context);
   refuseUnreadableSnapshots(repair, { triedAll: forget && backups.length === 0 });

@@ -34,9 +34,9 @@ export function showCommand(context: CliContext): Command {
 }
 
 async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {
-  const { stdout, world, signal } = context;
+  const { stdout } = context;
   if (options.md5sums && options.sha256sums) throw new UsageError("Give --md5sums or --sha256sums, not both");
-  await withBackup(repositoryAccess(options, context), selector, world, { signal, noLock: true }, async (open) => {
+  await withBackup(repositoryAccess(options, context), { selector, noLock: true }, context, async (open) => {
     if (options.md5sums) return await printSums(open, "md5", options, context);
     if (options.sha256sums) return await printSums(open, "sha256", options, context);
     if (options.json) return await writeJson(stdout, { ...backupJson(open.backup), manifest: open.manifest });

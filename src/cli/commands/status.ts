@@ -91,7 +91,7 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     ...(any === undefined ? {} : { any }),
   };
   const report = options.import === undefined
-    ? await status(repositoryAccess(options, context), request, context.world)
+    ? await status(repositoryAccess(options, context), request, context)
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
@@ -154,7 +154,7 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
 
 async function exportedText(options: StatusOptions, context: CliContext): Promise<string> {
   const { host, quiet } = options;
-  const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), host, context.world);
+  const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), { host }, context);
   throwFirstDamage(damaged);
   if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, leftOutLine(leftOut));
   return twinDb.serialize();

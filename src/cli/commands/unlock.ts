@@ -24,8 +24,8 @@ export function unlockCommand(context: CliContext): Command {
 }
 
 async function run(options: UnlockOptions, context: CliContext): Promise<void> {
-  const { stdout, stderr, world } = context;
-  const removed = await unlock(repositoryAccess(options, context), { all: options.removeAll ?? false }, world);
+  const { stdout, stderr } = context;
+  const removed = await unlock(repositoryAccess(options, context), { all: options.removeAll ?? false }, context);
   for (const { id, lock } of removed) {
     if (options.json) await writeJson(stdout, { removed: id, ...lock });
     else if (!options.quiet) {

@@ -39,8 +39,8 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
   await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));
     const streams = new StreamProgress(progress);
-    const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
-    await withBackup(access, selector, world, readOptions, async (open) => {
+    const request = { selector, noLock: !options.lock };
+    await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       refuseEmpty(open);
       streams.expect(open.files);
       for (const file of options.chain ? [] : open.files) {

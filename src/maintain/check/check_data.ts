@@ -2,7 +2,7 @@
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { IntegrityError, StoreError, TemporaryError } from "../../base/errors.ts";
 import { Semaphore } from "../../base/limits.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
+import { startThreads } from "../../pipeline/threads.ts";
 import type { CheckContext, DescribedPack } from "./check_index.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
@@ -30,15 +30,11 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
   // Threads cost a tenth of a second.
   if (packs.length === 0) return;
   const { budget } = context;
-  const threads = new PipelineThreads(checkThreads(budget), { digest: false });
-  try {
-    await threads.configure(context.repository.keys, "off");
-    const room = new Semaphore(checkBufferBytes(budget), { admitsLarger: true });
-    const verdicts = await verifyPacks({ ...context, threads, room }, packs);
-    packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
-  } finally {
-    threads.terminate();
-  }
+  using starting = startThreads(checkThreads(budget), { digest: false });
+  const threads = await starting.configure(context.repository.keys, "off");
+  const room = new Semaphore(checkBufferBytes(budget), { admitsLarger: true });
+  const verdicts = await verifyPacks({ ...context, threads, room }, packs);
+  packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
 }
 
 /** Reading while the threads are there. */

@@ -11,7 +11,7 @@ import type { NodeReader } from "../../backup/tree_contents.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
+import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { TreeCheckContext } from "./check_trees.ts";
 import { findNode, subtreeOf } from "../../repository/tree/trees.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
@@ -101,19 +101,15 @@ export async function checkStreams(
   // Threads cost a tenth of a second.
   if (streams.length === 0) return { count: 0, bytes: 0 };
   const damaged = context.findings.damagedSnapshots;
-  const threads = new PipelineThreads(context.budget.blobThreads);
-  try {
-    await threads.configure(context.repository.keys, "off");
-    let done = 0;
-    for (const stream of streams) {
-      const onBytes = (bytes: number) => context.onProgress(Math.min(done + bytes, total), total);
-      await checkStream({ ...context, threads, onBytes }, stream, damaged);
-      done += stream.size;
-    }
-    return { count: streams.length, bytes: total };
-  } finally {
-    threads.terminate();
+  using starting = startThreads(context.budget.blobThreads);
+  const threads = await starting.configure(context.repository.keys, "off");
+  let done = 0;
+  for (const stream of streams) {
+    const onBytes = (bytes: number) => context.onProgress(Math.min(done + bytes, total), total);
+    await checkStream({ ...context, threads, onBytes }, stream, damaged);
+    done += stream.size;
   }
+  return { count: streams.length, bytes: total };
 }
 
 /** Reading while the threads are there; `onBytes` is told how much of the stream was read. */

@@ -19,7 +19,6 @@ import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type SnapshotId } from "../../base/id.ts";
 import type { BlobStore, FileName, StoreCallOptions } from "../../store/store.ts";
 import { confirmListed, type ExpectedFiles } from "../../repository/confirm_listing.ts";
-import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { type CopiedBlobs, copyBlobs, type CopyRequest } from "./prune_copy.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
@@ -39,8 +38,6 @@ export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" |
   readonly snapshots: readonly SnapshotId[];
   /** How a refusal before the first change says that there was none. */
   readonly unchanged: string;
-  /** Throws where the exclusive lock may not be held any more; asked before every file that is written or goes. */
-  readonly confirmHeld: ConfirmHeld;
   /** Called with how much of how much is done: bytes while blobs are verified or copied, else files. */
   readonly onProgress: (phase: ApplyPhase, done: number, total: number) => void;
 }
@@ -56,7 +53,7 @@ export interface AppliedPrune {
 
 /**
  * Carries the plan out. Throws `IntegrityError` where a last copy or a blob that is to be copied is damaged, `StoreError`
- * where the store lists other snapshots or index files than it has to, what the store and `confirmHeld` throw, and the
+ * where the store lists other snapshots or index files than it has to, `LockedError`, what the store throws, and the
  * signal's reason; whenever it stops, the repository is whole.
  */
 export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
@@ -121,9 +118,9 @@ async function copyNeeded(request: ApplyRequest): Promise<CopiedBlobs> {
 }
 
 async function replaceIndexes(request: ApplyRequest, { replaced, packs }: IndexRewrite): Promise<readonly IndexId[]> {
-  const { repository: { files }, index, signal, confirmHeld } = request;
+  const { repository: { files }, index, signal } = request;
   if (replaced.length === 0) return [];
-  const written = await writeIndexes(files, index, packs, { signal, confirmHeld });
+  const written = await writeIndexes(files, index, packs, { signal });
   await removeFiles(request, { kind: "index", names: replaced.map(({ id }) => id), phase: "index" });
   return written;
 }
@@ -135,12 +132,11 @@ interface Removal {
 }
 
 async function removeFiles(request: ApplyRequest, { kind, names, phase }: Removal): Promise<void> {
-  const { repository: { store }, signal, confirmHeld, onProgress } = request;
+  const { repository: { store }, signal, onProgress } = request;
   const options: StoreCallOptions = { signal };
   let done = 0;
   await mapConcurrently(names, store.connections, async (name) => {
     signal.throwIfAborted();
-    await confirmHeld();
     await removeFile(store, { kind, name }, options);
     onProgress(phase, ++done, names.length);
   });

@@ -11,7 +11,6 @@ import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { BlobIndex } from "../../repository/index/blob_index.ts";
 import { openSealed } from "../../repository/pack/blob_reader.ts";
-import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "../../repository/pack/pack_writer.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import {
@@ -33,7 +32,6 @@ export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
   /** Reads that are under way at a time. */
   readonly readsAtOnce: number;
   readonly signal: AbortSignal;
-  readonly confirmHeld: ConfirmHeld;
   /** Called with the number of bytes of needed blobs that were copied so far. */
   readonly onProgress: (bytes: number) => void;
 }

@@ -5,7 +5,7 @@ import { ID_BYTES, type PackId } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
-import type { BlobStore } from "../../store/store.ts";
+import type { StoreReader } from "../../store/store.ts";
 import { packError } from "../../repository/pack/blob_reader.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 
@@ -56,7 +56,7 @@ export function* planReads(
 
 /** Makes a read. Throws `IntegrityError` where the pack is gone or short, or is said to hold what no pack can. */
 export async function readSealed(
-  store: BlobStore,
+  store: StoreReader,
   index: PruneIndex,
   { pack, copies, offset, end }: PlannedRead,
   signal: AbortSignal,

@@ -2,31 +2,25 @@
 import { plaintextLength } from "../../format/pack_header.ts";
 import { openTable } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
+import { startThreads } from "../../pipeline/threads.ts";
 import type { SealedRead, VerifyBlobs } from "./prune_read.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { pruneReads, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
 
 /** What verifies reads until it is stopped. */
-export interface Verifier {
+export interface Verifier extends Disposable {
   readonly verify: VerifyBlobs;
-  readonly stop: () => void;
 }
 
 /** Stands for a verifier where nothing is read. */
-export const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), stop: () => {} };
+export const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), [Symbol.dispose]: () => {} };
 
-/** Starts threads that verify; they have to be stopped. */
+/** Starts threads that verify, until it is disposed of. */
 export async function startVerifier({ keys }: Repository, budget: MemoryBudget): Promise<Verifier> {
-  const threads = new PipelineThreads(budget.blobThreads, { digest: false });
+  using starting = new DisposableStack();
+  const threads = await starting.use(startThreads(budget.blobThreads, { digest: false })).configure(keys, "off");
   const pool = new SegmentPool({ count: pruneReads(budget), segmentBytes: READ_PLAINTEXT_BYTES });
-  try {
-    await threads.configure(keys, "off");
-  } catch (error) {
-    threads.terminate();
-    throw error;
-  }
   const verify = async (read: SealedRead) => {
     const segment = await pool.acquire(read.blobs.reduce((sum, blob) => sum + plaintextLength(blob), 0));
     try {
@@ -37,7 +31,8 @@ export async function startVerifier({ keys }: Repository, budget: MemoryBudget):
       segment.release();
     }
   };
-  return { verify, stop: () => threads.terminate() };
+  const started = starting.move();
+  return { verify, [Symbol.dispose]: () => started.dispose() };
 }
 
 /** The blobs of a read, their plaintext to be written back to back. */

@@ -5,7 +5,7 @@
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { freeBuffer } from "../../base/bytes.ts";
-import type { BlobStore } from "../../store/store.ts";
+import type { StoreReader } from "../../store/store.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
 import { planReads, readSealed, type VerifyBlobs, withRepairAdvice } from "./prune_read.ts";
@@ -48,7 +48,7 @@ export function findLastCopies(
 
 /** What verifying takes. */
 export interface VerifyRequest {
-  readonly store: BlobStore;
+  readonly store: StoreReader;
   readonly index: PruneIndex;
   readonly lastCopies: LastCopies;
   readonly verify: VerifyBlobs;

@@ -6,7 +6,7 @@ import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
 import type { IndexFileWriter, IndexWriteOptions } from "../../repository/index/index_file_writer.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
-import type { Repository } from "../../repository/repository.ts";
+import type { LockedRepository } from "../../repository/repository.ts";
 
 /** Index files to be replaced, and what of them is worth keeping. */
 export interface IndexExchange {
@@ -25,11 +25,11 @@ export interface ExchangeOptions extends IndexWriteOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Replaces the index files. Throws what the store throws, and the signal's reason. */
+/** Replaces the index files. Throws `LockedError`, what the store throws, and the signal's reason. */
 export async function exchangeIndexFiles(
-  { files }: Repository,
+  { files }: LockedRepository,
   { readable, damaged, keeps }: IndexExchange,
-  { writer, confirmHeld, signal, onProgress }: ExchangeOptions,
+  { writer, signal, onProgress }: ExchangeOptions,
 ): Promise<void> {
   const total = readable.length * 2 + damaged.length;
   let done = 0;
@@ -44,7 +44,6 @@ export async function exchangeIndexFiles(
   // Those that can be read first: removing one that the store does not even give may fail.
   for (const id of [...readable, ...damaged]) {
     signal.throwIfAborted();
-    await confirmHeld();
     await files.remove("index", id, { signal });
     onProgress(++done, total);
   }

@@ -12,12 +12,11 @@ import { IntegrityError, type StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
 import { confirmListed } from "../../repository/confirm_listing.ts";
-import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
 import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
 import { exchangeIndexFiles, type IndexExchange } from "./exchange_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./pack_survey.ts";
-import type { Repository } from "../../repository/repository.ts";
+import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
 /** Whole packs may be in memory, so there are fewer than connections. */
@@ -31,8 +30,6 @@ export interface IndexRepairOptions {
   readonly dryRun: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Throws where the lock is lost; asked before anything is written or removed. */
-  readonly confirmHeld: ConfirmHeld;
   /** Called as a part gets on: index files that are read, headers of packs, index files that are replaced. */
   readonly onProgress: (phase: "index" | "packs" | "write", done: number, total: number) => void;
 }
@@ -64,12 +61,12 @@ export interface IndexRepair {
  * Repairs the index. Damage is in the result; what is thrown is what the store throws, a `StoreError` where the store then
  * lists other index files than it has to, and the signal's reason.
  */
-export async function repairIndex(repository: Repository, options: IndexRepairOptions): Promise<IndexRepair> {
-  const { signal, confirmHeld, dryRun } = options;
+export async function repairIndex(repository: LockedRepository, options: IndexRepairOptions): Promise<IndexRepair> {
+  const { signal, dryRun } = options;
   const progress = (phase: "index" | "write") => (done: number, total: number) =>
     options.onProgress(phase, done, total);
   const survey = await surveyIndex(repository, { signal, onProgress: progress("index") });
-  const writer = new IndexFileWriter(repository.files, { signal, confirmHeld });
+  const writer = new IndexFileWriter(repository.files, { signal });
   const { headersRead, unreadable } = await readHeaders(repository, survey, writer, options);
   const stale = [...survey.files].filter(([file, packs]) => packs.some((pack) => !survey.keeps(file, pack)))
     .map(([file]) => file);
@@ -78,7 +75,7 @@ export async function repairIndex(repository: Repository, options: IndexRepairOp
     .filter((file) => !stay.some(({ id }) => id === file)).sort();
   const exchange = { readable: stale, damaged, keeps: survey.keeps.bind(survey) };
   if (!dryRun) {
-    await exchangeIndexFiles(repository, exchange, { writer, signal, confirmHeld, onProgress: progress("write") });
+    await exchangeIndexFiles(repository, exchange, { writer, signal, onProgress: progress("write") });
     await confirmIndexes(repository, survey, { ...exchange, written: writer.written }, options);
   }
   return {

@@ -26,16 +26,22 @@ import {
   salvagePack,
   type WholeBlob,
 } from "../../maintain/repair/salvage_pack.ts";
-import type { Repository } from "../../repository/repository.ts";
+import type { LockedRepository } from "../../repository/repository.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { ListedFile } from "../../store/store.ts";
-import type { RepositoryAccess, World } from "../access.ts";
+import type { RepositoryAccess } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { checkPackData } from "../../maintain/check/check_data.ts";
-import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair_session.ts";
+import {
+  type RepairOptions,
+  type RepairProgress,
+  type RepairRequest,
+  type RepairRun,
+  withRepairSession,
+} from "./repair_session.ts";
 
-/** Options of `repairPacks`. */
-export interface RepairPacksOptions extends RepairOptions {
+/** Which packs to repair. */
+export interface RepairPacksRequest extends RepairRequest {
   /** Ids of packs, or their beginnings; none: all packs are read, and those that are damaged are meant. */
   readonly packs: readonly string[];
 }
@@ -68,18 +74,20 @@ export interface PackRepair {
 /**
  * Saves what is whole in damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` where an index
  * file cannot be read (then the index has to be repaired first), `StoreError` where the store then lists other index files
- * than it has to, what opening and locking throw, and the signal's reason.
+ * than it has to, and what opening and locking throw.
  */
-export function repairPacks(access: RepositoryAccess, world: World, options: RepairPacksOptions): Promise<PackRepair> {
-  return withRepairSession(access, world, options, (session) => new PacksRepair(session, world, options).perform());
+export function repairPacks(
+  access: RepositoryAccess,
+  request: RepairPacksRequest,
+  options: RepairOptions,
+): Promise<PackRepair> {
+  return withRepairSession(access, request, options, (repository, run) => new PacksRepair(repository, run).perform());
 }
 
 /** One repair of packs in an open, locked repository. */
 class PacksRepair {
-  readonly #repository: Repository;
-  readonly #confirmHeld: RepairSession["confirmHeld"];
-  readonly #world: World;
-  readonly #options: RepairPacksOptions;
+  readonly #repository: LockedRepository;
+  readonly #run: RepairPacksRequest & RepairRun;
   readonly #findings = new Findings();
   readonly #suspects = new SuspectPacks();
   /** What the index files say of the packs to be repaired, and which files those are. */
@@ -96,26 +104,23 @@ class PacksRepair {
   /** Blobs of the repaired packs that are not whole there. */
   readonly #lost = new LostBlobs();
 
-  constructor({ repository, confirmHeld }: RepairSession, world: World, options: RepairPacksOptions) {
+  constructor(repository: LockedRepository, run: RepairPacksRequest & RepairRun) {
     this.#repository = repository;
-    this.#confirmHeld = confirmHeld;
-    this.#world = world;
-    this.#options = options;
+    this.#run = run;
   }
 
   async perform(): Promise<PackRepair> {
     const targets = await this.#findTargets();
     if (targets.size === 0) return { packs: [], lost: this.#lost, packsWritten: 0 };
     await this.#readIndex(targets);
-    const { clock, randomBytes } = this.#world;
-    const { signal, dryRun } = this.#options;
+    const { clock, randomBytes } = this.#run.world;
+    const { signal, dryRun } = this.#run;
     const writer = new PackWriter({
       repository: this.#repository,
       index: this.#saved,
       clock,
       randomBytes,
-      packBytes: packBytesFor(this.#world, this.#repository.store.uploads),
-      confirmHeld: this.#confirmHeld,
+      packBytes: packBytesFor(this.#run.world, this.#repository.store.uploads),
       signal,
     });
     try {
@@ -144,12 +149,12 @@ class PacksRepair {
     if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
     const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), packs);
     this.#missing = missing;
-    const { packs: named } = this.#options;
+    const { packs: named } = this.#run;
     if (named.length > 0) {
       const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
-    const world = this.#world;
+    const world = this.#run.world;
     await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
     const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
     return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
@@ -160,7 +165,7 @@ class PacksRepair {
     const damaged: PackId[] = [];
     for (const { name, size } of unindexed) {
       const id = asId<PackId>(name);
-      const { signal } = this.#options;
+      const { signal } = this.#run;
       signal.throwIfAborted();
       if (await isSound(() => readPackHeader(this.#repository, { id, bytes: size }, signal)) === false) continue;
       if (await isSound(() => confirmWhole(this.#repository, { id, bytes: size }, signal)) === false) damaged.push(id);
@@ -171,7 +176,7 @@ class PacksRepair {
   /** Sorts what the index files say into what is to be repaired and what is whole elsewhere. */
   async #readIndex(targets: ReadonlySet<PackId>): Promise<void> {
     const { files } = this.#repository;
-    const { signal } = this.#options;
+    const { signal } = this.#run;
     const inDoubt = new Set(this.#findings.errors.map(({ id }) => id));
     for await (const { name } of files.list("index", { signal })) {
       const file = asId<IndexId>(name);
@@ -188,7 +193,7 @@ class PacksRepair {
   }
 
   async #repairPack(id: PackId, writer: PackWriter): Promise<RepairedPack> {
-    this.#options.signal.throwIfAborted();
+    this.#run.signal.throwIfAborted();
     const described = this.#described.get(id) ?? [];
     let remains: PackRemains;
     try {
@@ -198,7 +203,7 @@ class PacksRepair {
         for (const blob of described) this.#lost.add(blob, id);
         return { id, state: "missing", reason: null, blobsSaved: 0, blobsLost: described.length };
       }
-      const { message: reason } = await failureOfFile(this.#repository.store, error, this.#options.signal);
+      const { message: reason } = await failureOfFile(this.#repository.store, error, this.#run.signal);
       this.#holdElsewhere(described);
       return { id, state: "unreadable", reason, blobsSaved: 0, blobsLost: 0 };
     }
@@ -220,7 +225,7 @@ class PacksRepair {
 
   async #readOnce(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
     const { store, sealer } = this.#repository;
-    const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal: this.#options.signal });
+    const bytes = await store.get({ kind: "pack", name: id }, undefined, { signal: this.#run.signal });
     return salvagePack({ id, bytes, described }, sealer);
   }
 
@@ -231,7 +236,7 @@ class PacksRepair {
   async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
     for (const blob of blobs) {
       const { type, id, sealed, uncompressedLength } = blob;
-      if (this.#options.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
+      if (this.#run.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
       else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
       else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
     }
@@ -242,25 +247,23 @@ class PacksRepair {
    * stays: if it turns up again, nothing of it is lost.
    */
   async #replace(packs: readonly RepairedPack[], indexesOfSaved: readonly IndexId[]): Promise<void> {
-    const { signal } = this.#options;
+    const { signal } = this.#run;
     const repository = this.#repository;
     const gone = new Set(packs.map(({ id }) => id));
     const readable = [...new Set(packs.flatMap(({ id }) => [...this.#listedIn.get(id) ?? []]))].sort();
     const exchange = { readable, damaged: [], keeps: (_: IndexId, pack: PackId) => !gone.has(pack) };
-    const writer = new IndexFileWriter(repository.files, { signal, confirmHeld: this.#confirmHeld });
+    const writer = new IndexFileWriter(repository.files, { signal });
     await exchangeIndexFiles(repository, exchange, {
       writer,
-      confirmHeld: this.#confirmHeld,
       signal,
       onProgress: (done, total) => this.#progress("write", done, total),
     });
     const names = this.#indexFiles.difference(new Set(readable)).union(new Set([...writer.written, ...indexesOfSaved]));
-    const tools = { files: repository.files, clock: this.#world.clock, signal };
+    const tools = { files: repository.files, clock: this.#run.world.clock, signal };
     await confirmListed(tools, { kind: "index", names }, "no pack was removed");
     for (const { id: name, state } of packs) {
       if (state !== "repaired") continue;
       signal.throwIfAborted();
-      await this.#confirmHeld();
       await repository.store.remove({ kind: "pack", name }, { signal });
     }
   }
@@ -270,7 +273,7 @@ class PacksRepair {
   }
 
   #progress(phase: RepairProgress["phase"], done: number, total: number): void {
-    this.#options.onProgress?.({ phase, done, total });
+    this.#run.onProgress?.({ phase, done, total });
   }
 
   #context(phase: RepairProgress["phase"]): CheckContext {
@@ -278,7 +281,7 @@ class PacksRepair {
       repository: this.#repository,
       findings: this.#findings,
       suspects: this.#suspects,
-      signal: this.#options.signal,
+      signal: this.#run.signal,
       onProgress: (done, total) => this.#progress(phase, done, total),
     };
   }

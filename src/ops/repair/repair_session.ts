@@ -1,15 +1,16 @@
 /** What the repairs share: how they hold the repository, and how they say that a store does not let them. */
 import { DeniedError } from "../../base/errors.ts";
-import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
-import type { Repository } from "../../repository/repository.ts";
-import { closeStore, openAccess, type RepositoryAccess, withLock, withoutCache, type World } from "../access.ts";
-import { withoutAbortReason } from "../../base/abort.ts";
+import type { LockedRepository } from "../../repository/repository.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, withoutCache } from "../access.ts";
 
-/** Options that every repair has. */
-export interface RepairOptions {
-  readonly signal: AbortSignal;
+/** What every repair is asked for. */
+export interface RepairRequest {
   /** Find out what would be done and change nothing. */
   readonly dryRun: boolean;
+}
+
+/** Options that every repair has. */
+export interface RepairOptions extends UseCaseOptions {
   readonly onProgress?: (progress: RepairProgress) => void;
 }
 
@@ -20,36 +21,30 @@ export interface RepairProgress {
   readonly total: number;
 }
 
-/** An open, locked repository. */
-export interface RepairSession {
-  readonly repository: Repository;
-  /** Throws `LockedError` where the lock is lost; to be asked before anything is removed. */
-  readonly confirmHeld: ConfirmHeld;
+/** What a repair goes by. */
+export interface RepairRun extends RepairRequest, RepairOptions {
+  readonly signal: AbortSignal;
 }
 
 /**
- * Runs a repair on the store itself, past any cache: under an exclusive lock that is known to hold, or, where nothing is
- * to be changed, a shared one. Throws `DeniedError` that says so where the store lets nobody remove.
+ * Runs a repair on the store itself, past any cache: under an exclusive lock or, where nothing is to be changed, a shared
+ * one. Throws `DeniedError` that says so where the store lets nobody remove.
  */
-export async function withRepairSession<T>(
+export function withRepairSession<Request extends RepairRequest, T>(
   access: RepositoryAccess,
-  world: World,
-  { signal, dryRun }: RepairOptions,
-  work: (session: RepairSession) => Promise<T>,
+  request: Request,
+  options: RepairOptions,
+  work: (repository: LockedRepository, run: Request & RepairRun) => Promise<T>,
 ): Promise<T> {
-  const repository = await openAccess(withoutCache(access), world);
-  try {
-    const request = { exclusive: !dryRun, retryLockMs: access.retryLockMs, signal };
-    return await withLock(repository, world, request, async (lock) => {
-      await lock.confirmed;
-      return await work({ repository, confirmHeld: (how) => lock.confirmHeld(how) });
-    });
-  } catch (error) {
-    if (error instanceof DeniedError) throw denied(error);
-    throw withoutAbortReason(error, signal);
-  } finally {
-    await closeStore(repository.store, world);
-  }
+  return useCase(options, async (signal) => {
+    await using repository = await openAccess(withoutCache(access), options);
+    try {
+      await using lock = await repository.lock({ exclusive: !request.dryRun, signal });
+      return await work(await lock.confirmed, { ...request, ...options, signal });
+    } catch (error) {
+      throw error instanceof DeniedError ? denied(error) : error;
+    }
+  });
 }
 
 function denied(error: DeniedError): DeniedError {

@@ -21,13 +21,18 @@ import { type CheckContext, checkIndex } from "../../maintain/check/check_index.
 import { checkPacks } from "../../maintain/check/check_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { type RepairedNodes, TreeRepair } from "../../maintain/repair/tree_repair.ts";
-import type { IndexedRepository } from "../../repository/repository.ts";
-import { saveSnapshotUnderLock } from "../../repository/lock/save_under_lock.ts";
+import type { IndexedRepository, LockedRepository } from "../../repository/repository.ts";
 import { loadSnapshot, loadSnapshots, type SnapshotList } from "../../repository/snapshots.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
-import type { RepositoryAccess, World } from "../access.ts";
+import type { RepositoryAccess } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
-import { type RepairOptions, type RepairProgress, type RepairSession, withRepairSession } from "./repair_session.ts";
+import {
+  type RepairOptions,
+  type RepairProgress,
+  type RepairRequest,
+  type RepairRun,
+  withRepairSession,
+} from "./repair_session.ts";
 import { type Loss, lossesOf, ToldLosses } from "../../maintain/repair/backup_losses.ts";
 import {
   damagedSeries,
@@ -37,8 +42,8 @@ import {
   type TreeStore,
 } from "../../maintain/repair/remaining_snapshot.ts";
 
-/** Options of `repairSnapshots`. */
-export interface RepairSnapshotsOptions extends RepairOptions {
+/** Which backups to repair, and what becomes of the damaged ones. */
+export interface RepairSnapshotsRequest extends RepairRequest {
   /** Which backups, as selectors; none: all. */
   readonly backups: readonly string[];
   /** Remove the damaged snapshots once what is left of them has its own. */
@@ -77,14 +82,16 @@ export interface SnapshotRepair {
 /**
  * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
  * counts what lies in missing or cut packs as lost), `StoreError` where the store contradicts itself about what is lost,
- * what `selectDespiteDamage` throws, what opening and locking throw, and the signal's reason.
+ * what `selectDespiteDamage` throws, and what opening and locking throw.
  */
 export function repairSnapshots(
   access: RepositoryAccess,
-  world: World,
-  options: RepairSnapshotsOptions,
+  request: RepairSnapshotsRequest,
+  options: RepairOptions,
 ): Promise<SnapshotRepair> {
-  return withRepairSession(access, world, options, (session) => new SnapshotsRepair(session, world, options).perform());
+  return withRepairSession(access, request, options, (repository, run) => {
+    return new SnapshotsRepair(repository, run).perform();
+  });
 }
 
 /** A damaged backup while it is repaired. */
@@ -100,23 +107,21 @@ interface Casualty {
 
 /** One repair of snapshots in an open, locked repository. */
 class SnapshotsRepair {
-  readonly #session: RepairSession;
-  readonly #world: World;
-  readonly #options: RepairSnapshotsOptions;
+  readonly #repository: LockedRepository;
+  readonly #run: RepairSnapshotsRequest & RepairRun;
   readonly #told = new ToldLosses();
   #findings = new Findings();
   #suspects = new SuspectPacks();
   #unindexedPacks = 0;
 
-  constructor(session: RepairSession, world: World, options: RepairSnapshotsOptions) {
-    this.#session = session;
-    this.#world = world;
-    this.#options = options;
+  constructor(repository: LockedRepository, run: RepairSnapshotsRequest & RepairRun) {
+    this.#repository = repository;
+    this.#run = run;
   }
 
   async perform(): Promise<SnapshotRepair> {
-    const { forget, dryRun, signal } = this.#options;
-    const list = await loadSnapshots(this.#session.repository.files, signal);
+    const { forget, dryRun, signal } = this.#run;
+    const list = await loadSnapshots(this.#repository.files, signal);
     const { chosen, casualties } = await this.#findCasualties(list);
     if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
     const damaged: DamagedBackup[] = [];
@@ -133,15 +138,14 @@ class SnapshotsRepair {
 
   /** Where all backups are meant to be repaired, removes those snapshots of which nobody can tell whose they were. */
   async #forgetUnreadable(unreadable: ReadonlySet<SnapshotId>): Promise<Set<SnapshotId>> {
-    const { forget, dryRun, backups, signal } = this.#options;
-    const { repository: { files }, confirmHeld } = this.#session;
+    const { forget, dryRun, backups, signal } = this.#run;
+    const { files } = this.#repository;
     const forgotten = new Set<SnapshotId>();
     if (!forget || backups.length > 0) return forgotten;
     for (const id of unreadable) {
       if (!await this.#isDamagedForCertain(id)) continue;
       forgotten.add(id);
       if (dryRun) continue;
-      await confirmHeld();
       await files.remove("snapshot", id, { signal });
     }
     return forgotten;
@@ -150,20 +154,19 @@ class SnapshotsRepair {
   /** Read anew: what the store does not give, or gives whole this time, is not to be removed. */
   async #isDamagedForCertain(id: SnapshotId): Promise<boolean> {
     try {
-      await loadSnapshot(this.#session.repository.files, id, this.#options.signal);
+      await loadSnapshot(this.#repository.files, id, this.#run.signal);
       return false;
     } catch (error) {
       if (error instanceof IntegrityError) return true;
       if (error instanceof NotFoundError) return false;
-      await failureOfFile(this.#session.repository.store, error, this.#options.signal);
+      await failureOfFile(this.#repository.store, error, this.#run.signal);
       return false;
     }
   }
 
   /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
   async #findCasualties(list: SnapshotList): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
-    const { repository } = this.#session;
-    const indexed = { ...repository, index: await this.#checkedIndex() };
+    const indexed = { ...this.#repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
     const store = this.#treeStore(indexed);
     try {
@@ -180,8 +183,8 @@ class SnapshotsRepair {
 
   /** What is forgotten is gone for good, and an answer of the store may be wrong once: everything is read from anew. */
   async #examineAgain(casualties: readonly Casualty[]): Promise<void> {
-    const { signal, onProgress } = this.#options;
-    const repository = { ...this.#session.repository, index: await this.#checkedIndex() };
+    const { signal, onProgress } = this.#run;
+    const repository = { ...this.#repository, index: await this.#checkedIndex() };
     this.#refuseToForgetTooMuch();
     const saveTree = (tree: Uint8Array) => Promise.resolve(blobIdOf(sha256(tree)));
     const repair = new TreeRepair({ repository, suspects: this.#suspects, saveTree, signal });
@@ -194,7 +197,7 @@ class SnapshotsRepair {
 
   /** What no index lists is not lost as long as it may lie in a pack that no index lists either. */
   #refuseToForgetTooMuch(): void {
-    const { forget, dryRun } = this.#options;
+    const { forget, dryRun } = this.#run;
     if (!forget || dryRun || this.#unindexedPacks === 0) return;
     throw new IntegrityError(
       `Refusing to forget damaged backups while no index lists ${this.#unindexedPacks} packs, which may hold what they lack; ` +
@@ -208,7 +211,7 @@ class SnapshotsRepair {
     const { index, packs } = await checkIndex(this.#context("index"));
     this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unindexed.length;
     const [first] = this.#findings.errors;
-    if (first === undefined || this.#options.dryRun) return index;
+    if (first === undefined || this.#run.dryRun) return index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
     throw new IntegrityError(
       `${first.text}; run ${repairs.join(", then ")} first, so that no more is given up than is lost`,
@@ -217,7 +220,7 @@ class SnapshotsRepair {
 
   async #choose({ snapshots, damaged }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
     const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
-    const { backups: wanted } = this.#options;
+    const { backups: wanted } = this.#run;
     if (wanted.length === 0) return backups;
     const chosen = new Set(
       wanted.map((text) => selectDespiteDamage(backups, damaged, { selector: parseSelector(text), text })),
@@ -226,8 +229,8 @@ class SnapshotsRepair {
   }
 
   /** Where repaired trees go; a dry run only names them. */
-  #treeStore(indexed: IndexedRepository): TreeStore {
-    const { signal, dryRun } = this.#options;
+  #treeStore({ index }: IndexedRepository): TreeStore {
+    const { signal, dryRun } = this.#run;
     if (dryRun) {
       return {
         saveTree: (tree) => Promise.resolve(blobIdOf(sha256(tree))),
@@ -236,11 +239,10 @@ class SnapshotsRepair {
         abandon: () => Promise.resolve(),
       };
     }
-    const { clock, randomBytes } = this.#world;
-    const { confirmHeld } = this.#session;
-    const { index } = indexed;
-    const packBytes = packBytesFor(this.#world, indexed.store.uploads);
-    const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, packBytes, signal, confirmHeld });
+    const { clock, randomBytes } = this.#run.world;
+    const repository = this.#repository;
+    const packBytes = packBytesFor(this.#run.world, repository.store.uploads);
+    const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
     return {
       saveTree: (tree) => saveTree(writer, tree),
       saveData: (bytes) => writer.addPlaintext("data", bytes),
@@ -250,7 +252,7 @@ class SnapshotsRepair {
   }
 
   async #examineAll(indexed: IndexedRepository, backups: readonly Backup[], store: TreeStore): Promise<Casualty[]> {
-    const { signal, onProgress } = this.#options;
+    const { signal, onProgress } = this.#run;
     const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
     const casualties: Casualty[] = [];
     for (const [position, backup] of backups.entries()) {
@@ -277,24 +279,23 @@ class SnapshotsRepair {
     const tree = await saveRoot(backup, repaired, all, store);
     const losses = this.#told.take(all);
     const moreLosses = more + all.length - losses.length;
-    const snapshot = snapshotOfRest(backup, tree, this.#world.programVersion);
+    const snapshot = snapshotOfRest(backup, tree, this.#run.world.programVersion);
     return { backup, losses, moreLosses, damageCount, snapshot };
   }
 
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
   async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
-    const { dryRun, forget, signal } = this.#options;
-    const { repository: { files }, confirmHeld } = this.#session;
+    const { dryRun, forget, signal } = this.#run;
+    const { files } = this.#repository;
     const { series, id, snapshotId, host, started } = backup;
     let leftId: SnapshotId | null = null;
     if (snapshot !== null) {
       leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
       signal.throwIfAborted();
-      if (leftId === null && !dryRun) leftId = await saveSnapshotUnderLock(files, snapshot, { confirmHeld });
+      if (leftId === null && !dryRun) leftId = await files.saveSnapshot(snapshot);
     }
     if (forget && !dryRun) {
       signal.throwIfAborted();
-      await confirmHeld();
       await files.remove("snapshot", snapshotId, { signal });
     }
     const left = snapshot === null ? null : { series: damagedSeries(series), snapshotId: leftId };
@@ -303,11 +304,11 @@ class SnapshotsRepair {
 
   #context(phase: RepairProgress["phase"]): CheckContext {
     return {
-      repository: this.#session.repository,
+      repository: this.#repository,
       findings: this.#findings,
       suspects: this.#suspects,
-      signal: this.#options.signal,
-      onProgress: (done, total) => this.#options.onProgress?.({ phase, done, total }),
+      signal: this.#run.signal,
+      onProgress: (done, total) => this.#run.onProgress?.({ phase, done, total }),
     };
   }
 }

@@ -27,15 +27,14 @@ import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { Feed } from "../../pipeline/feed.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
-import type { PipelineThreads } from "../../pipeline/threads.ts";
+import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
 import type { BlobIndex } from "../../repository/index/blob_index.ts";
-import type { ConfirmHeld, HeldLock } from "../../repository/lock/held_lock.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
-import type { Repository } from "../../repository/repository.ts";
+import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import { loadSnapshots } from "../../repository/snapshots.ts";
-import type { World } from "../access.ts";
+import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
 import { lookBack } from "./look_back.ts";
@@ -67,7 +66,6 @@ export interface BackupRequest {
 
 /** How a backup is written. */
 export interface WriteOptions {
-  readonly signal: AbortSignal;
   /** From which size on a pack is full, in bytes; restic's 16 MiB by default, or less where memory is short. */
   readonly packBytes?: number;
   /** How long the parts of a long content list get; `PART_LIMITS` by default. */
@@ -113,13 +111,17 @@ function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
   for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
 }
 
-/** What a session works with: an open repository under a lock, and threads that nobody else uses meanwhile. */
+/**
+ * What a session works with: an open repository, a lock that may not be confirmed yet, and threads that nobody else uses
+ * meanwhile.
+ */
 export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
-  readonly threads: PipelineThreads;
+  readonly threads: StartingThreads;
   readonly world: World;
-  readonly lock: HeldLock;
+  readonly lock: TakenLock;
   readonly request: BackupRequest;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -127,13 +129,14 @@ export interface SessionTools extends WriteOptions {
  * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
-  const { repository, request, world, threads, signal } = tools;
+  const { repository, request, world, signal } = tools;
   const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
   parseNewSeries(request.series); // A program may have only read it.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
-  await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
+  const compression = repository.config.version === 2 ? request.compression : "off";
+  const threads = await tools.threads.configure(repository.keys, compression);
   const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
   // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
   // it is not kept.
@@ -150,14 +153,15 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
-  await tools.lock.confirmed;
-  const index = await indexPassingOver(repository, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
-  const choice = await confirmParent(planned, { ...repository, index });
+  const locked = await tools.lock.confirmed;
+  const index = await indexPassingOver(locked, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
+  const choice = await confirmParent(planned, { ...locked, index });
   const { clock, randomBytes } = world;
-  const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);
-  const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
+  const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {
-    return await work(new Session(tools, { begun, index, writer, choice, memory, earlier, openIndex }));
+    return await work(
+      new Session(tools, { locked, threads, begun, index, writer, choice, memory, earlier, openIndex }),
+    );
   } catch (error) {
     // The index only saves the next try some work; why this one failed is what has to be told.
     await writer.abandon().catch(() => {});
@@ -167,6 +171,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
 
 /** What was found or made when a session began. */
 interface SessionStart {
+  readonly threads: PipelineThreads;
+  readonly locked: LockedRepository;
   readonly begun: { readonly at: Date; readonly ms: number };
   readonly index: BlobIndex;
   readonly writer: PackWriter;
@@ -230,7 +236,7 @@ export class Session {
    */
   async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
-    const { threads } = this.#tools;
+    const { threads } = this.#start;
     const inspection = threads.inspect(guard);
     this.#underWay++;
     try {
@@ -263,15 +269,15 @@ export class Session {
    * backup must not be. Once only.
    */
   async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
-    const { repository, world, lock, signal } = this.#tools;
-    const { index, writer, choice } = this.#start;
+    const { world, signal } = this.#tools;
+    const { locked, index, writer, choice } = this.#start;
     signal.throwIfAborted();
     invariant(!this.#isCommitting, "A backup was committed twice");
     this.#isCommitting = true;
     this.#assertWhole();
     const streams = this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
-      repository,
+      repository: locked,
       writer,
       index,
       parent: choice.parent,
@@ -280,11 +286,8 @@ export class Session {
       programVersion: world.programVersion,
       streams,
       manifest: this.#manifest(streams.map(({ file }) => file)),
-      confirmHeld: (how) => lock.confirmHeld(how),
       confirm: async () => {
-        await lock.confirmed;
         await confirm();
-        await lock.confirmHeld();
         this.#assertWhole();
         signal.throwIfAborted();
       },

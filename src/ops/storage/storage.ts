@@ -24,8 +24,7 @@ export interface ListBackupsOptions extends StorageCallOptions {
 }
 
 /** Options of `startBackup`; what is not given is as for a put of this host. */
-export interface StartBackupOptions
-  extends StorageCallOptions, Partial<Omit<BackupRequest, "series">>, Omit<WriteOptions, "signal"> {}
+export interface StartBackupOptions extends StorageCallOptions, Partial<Omit<BackupRequest, "series">>, WriteOptions {}
 
 /** Backups by directory and name. */
 export interface BackupStorage {
@@ -105,10 +104,8 @@ class RepositoryStorage implements BackupStorage {
       };
       for (let selectors = await selectorsLeft(); selectors.length > 0;) {
         try {
-          return void await forget(this.#access, { kind: "backups", selectors }, this.#world, {
-            allowLast: true,
-            signal,
-          });
+          const options = { world: this.#world, allowLast: true, signal };
+          return void await forget(this.#access, { kind: "backups", selectors }, options);
         } catch (error) {
           const left = await selectorsLeft();
           // What somebody else removed meanwhile is not there any more, as it is meant to be.

@@ -4,10 +4,10 @@
  */
 import { InterruptedError } from "../../base/errors.ts";
 import type { BackupName } from "../../format/manifest/series.ts";
-import type { Repository } from "../../repository/repository.ts";
-import { openAccess, type RepositoryAccess, type World } from "../access.ts";
+import { openAccess, type OpenedRepository, type RepositoryAccess, type World } from "../access.ts";
 import type { BackupRequest, WriteOptions } from "../session/session.ts";
 import { interruptible, unlessAborted } from "../../base/abort.ts";
+import type { StorageCallOptions } from "./storage_handle.ts";
 import { nameTaken } from "./storage_list.ts";
 import { Reader } from "./storage_reader.ts";
 import { WriteHandle } from "./storage_write.ts";
@@ -16,7 +16,7 @@ import { WriteHandle } from "./storage_write.ts";
 export interface NamedRequest {
   readonly name: BackupName;
   readonly request: BackupRequest;
-  readonly options: Partial<WriteOptions>;
+  readonly options: WriteOptions & StorageCallOptions;
 }
 
 /** An opening. The repository is opened when a call first needs it; where that fails, the next call tries again. */
@@ -27,7 +27,7 @@ export class OpenedStorage {
   readonly #calls = new Set<Promise<unknown>>();
   /** By `series/name`, from the moment the name is claimed to the moment the backup holds nothing any more. */
   readonly #writing = new Map<string, WriteHandle>();
-  #repository: Promise<Repository> | undefined;
+  #repository: Promise<OpenedRepository> | undefined;
   #reader: Reader | undefined;
   /** Settles when the removals that were asked for are over. */
   #removals: Promise<unknown> = Promise.resolve();
@@ -40,7 +40,7 @@ export class OpenedStorage {
   /** Runs a call, which its own signal and `close` stop; both are in the signal that `work` gets. */
   async call<T>(
     outer: AbortSignal | undefined,
-    work: (repository: Repository, signal: AbortSignal) => Promise<T>,
+    work: (repository: OpenedRepository, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const closing = this.#closing.signal;
     const signal = outer ? AbortSignal.any([outer, closing]) : closing;
@@ -71,7 +71,7 @@ export class OpenedStorage {
    */
   remove<T>(
     outer: AbortSignal | undefined,
-    work: (repository: Repository, signal: AbortSignal) => Promise<T>,
+    work: (repository: OpenedRepository, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const before = this.#removals;
     const removal = this.call(outer, async (repository, signal) => {
@@ -90,7 +90,6 @@ export class OpenedStorage {
     const handle = new WriteHandle({
       open: (signal) => this.#open(signal),
       world: this.#world,
-      retryLockMs: this.#access.retryLockMs,
       name,
       request,
       options,
@@ -110,7 +109,7 @@ export class OpenedStorage {
     await Promise.allSettled([...cancelled, ...this.#calls, this.#reader?.close()]);
     // Whoever asked for a repository that does not open has been told why.
     const repository = await this.#repository?.catch(() => undefined);
-    await repository?.store.close();
+    await repository?.close();
   }
 
   /** Lets the reader's lock go where nobody reads on. */
@@ -124,18 +123,18 @@ export class OpenedStorage {
     await reader.close().catch(() => {});
   }
 
-  #open(signal: AbortSignal): Promise<Repository> {
+  #open(signal: AbortSignal): Promise<OpenedRepository> {
     return unlessAborted(signal, this.#repository ??= this.#beginToOpen());
   }
 
-  #beginToOpen(): Promise<Repository> {
-    const opening = openAccess(this.#access, this.#world);
+  #beginToOpen(): Promise<OpenedRepository> {
+    const opening = openAccess(this.#access, { world: this.#world });
     opening.catch(() => this.#repository = undefined);
     return opening;
   }
 
-  #newReader(repository: Repository): Reader {
-    const reader = new Reader({ repository, world: this.#world, retryLockMs: this.#access.retryLockMs });
+  #newReader(repository: OpenedRepository): Reader {
+    const reader = new Reader({ repository, world: this.#world });
     void reader.over().then(() => {
       if (this.#reader === reader) this.#reader = undefined;
     });

@@ -3,26 +3,25 @@ import { InterruptedError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { type BackupFile, listFiles, readManifest } from "../../backup/contents.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
-import type { IndexedRepository, Repository } from "../../repository/repository.ts";
-import { withLock, type World } from "../access.ts";
+import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import type { OpenedRepository, World } from "../access.ts";
 import { readFile, type StreamSink } from "../get.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { passingOver, withWholeIndex } from "../../backup/whole_index.ts";
 
 /** What a `Reader` works with. */
 export interface ReaderParts {
-  readonly repository: Repository;
+  readonly repository: OpenedRepository;
   readonly world: World;
-  readonly retryLockMs: number;
 }
 
 /** Reads files of backups under one shared lock, with one index and one set of threads, until it is closed. */
 export class Reader {
   readonly #parts: ReaderParts;
-  readonly #threads: PipelineThreads;
   readonly #stop = new AbortController();
-  readonly #ready = Promise.withResolvers<void>();
+  /** The threads, once they are configured and the lock is known to hold. */
+  readonly #ready = Promise.withResolvers<PipelineThreads>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #finished: Promise<void>;
   /** What keeps the lock: calls, and streams that are not at their end; each with the signal that stops it. */
@@ -32,7 +31,6 @@ export class Reader {
   /** Begins to lock; the first read waits for that. */
   constructor(parts: ReaderParts) {
     this.#parts = parts;
-    this.#threads = new PipelineThreads(parts.world.blobThreads);
     this.#ready.promise.catch(() => {});
     this.#finished = this.#perform();
     this.#finished.catch((error) => this.#ready.reject(error));
@@ -69,11 +67,12 @@ export class Reader {
   /** A stream of a file that `filesOf` gave for this backup; the signal ends it at any moment. */
   async read(backup: Backup, file: BackupFile, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const repository = await this.#repositoryWith(backup, signal);
+    const threads = await this.#ready.promise;
     signal.throwIfAborted();
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
       const { bufferBytes } = this.#parts.world;
-      const tools = { repository, threads: this.#threads, bufferBytes };
-      return this.use(signal, () => readFile({ ...tools, options: { signal }, file, sink, guard: "none" }));
+      const tools = { repository, threads, bufferBytes };
+      return this.use(signal, () => readFile({ ...tools, signal, file, sink, guard: "none" }));
     });
   }
 
@@ -90,18 +89,17 @@ export class Reader {
   }
 
   async #perform(): Promise<void> {
-    const { repository, world, retryLockMs } = this.#parts;
+    const { repository, world } = this.#parts;
     try {
-      await withLock(repository, world, { exclusive: false, retryLockMs, signal: this.#stop.signal }, async (lock) => {
-        await Promise.all([this.#threads.configure(repository.keys, "off"), lock.confirmed]);
-        this.#ready.resolve();
-        await this.#closed.promise;
-        while (this.isBusy) await Promise.allSettled(this.#uses.keys());
-      });
+      using starting = startThreads(world.blobThreads);
+      await using lock = await repository.lock({ exclusive: false, signal: this.#stop.signal });
+      const [threads] = await Promise.all([starting.configure(repository.keys, "off"), lock.confirmed]);
+      this.#ready.resolve(threads);
+      await this.#closed.promise;
+      while (this.isBusy) await Promise.allSettled(this.#uses.keys());
     } catch (error) {
       if (!this.#stop.signal.aborted || error !== this.#stop.signal.reason) throw error;
     } finally {
-      this.#threads.terminate();
       this.#ready.reject(new InterruptedError("The storage was closed"));
     }
   }

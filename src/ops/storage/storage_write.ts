@@ -4,9 +4,9 @@ import { type BackupName, parseStreamPath, type StreamPath } from "../../format/
 import type { GuardChoice } from "../../guard/guard.ts";
 import { FeedGroup, type WritableFeed } from "../../pipeline/writable_feed.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
-import { PipelineThreads } from "../../pipeline/threads.ts";
+import { startThreads } from "../../pipeline/threads.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { withLock, type World } from "../access.ts";
+import type { OpenedRepository, World } from "../access.ts";
 import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
 import {
   type BackupRequest,
@@ -23,13 +23,12 @@ import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 /** What a read-write handle works with. */
 export interface WriteHandleParts {
   /** Gives the open repository, or throws the signal's reason. */
-  readonly open: (signal: AbortSignal) => Promise<Repository>;
+  readonly open: (signal: AbortSignal) => Promise<OpenedRepository>;
   readonly world: World;
-  readonly retryLockMs: number;
   readonly name: BackupName;
   readonly request: BackupRequest;
   /** Its signal ends the backup until it has begun. */
-  readonly options: Partial<WriteOptions>;
+  readonly options: WriteOptions & StorageCallOptions;
   /** Told when the backup holds nothing any more, committed or not; whoever waits for its end is told later. */
   readonly onOver: () => void;
 }
@@ -138,29 +137,25 @@ export class WriteHandle implements BackupHandle {
 
   /** The whole life of the backup: what it holds is let go at the end, whoever decides it. */
   async #perform(): Promise<WrittenBackup> {
-    const { open, world, retryLockMs, request, options: { packBytes, partLimits } } = this.#parts;
+    const { open, world, request, options: { signal: _, ...options } } = this.#parts;
     const { signal } = this.#stop;
-    let threads: PipelineThreads | undefined;
     try {
       signal.throwIfAborted();
-      const started = threads = new PipelineThreads(world.blobThreads);
+      using threads = startThreads(world.blobThreads);
       const repository = await open(signal);
-      return await withLock(repository, world, { exclusive: false, retryLockMs, signal }, async (lock) => {
-        lock.confirmed.catch((error) => this.#fail(error));
-        const limits = { ...packBytes !== undefined && { packBytes }, ...partLimits && { partLimits } };
-        const tools = { repository, threads: started, world, lock, request, signal, ...limits };
-        try {
-          return await withSession(tools, (session) => this.#write(session, repository));
-        } catch (error) {
-          this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
-          throw error;
-        }
-      });
+      await using lock = await repository.lock({ exclusive: false, signal });
+      lock.confirmed.catch((error) => this.#fail(error));
+      try {
+        const tools = { ...options, repository, threads, world, lock, request, signal };
+        return await withSession(tools, (session) => this.#write(session, repository));
+      } catch (error) {
+        this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
+        throw error;
+      }
     } catch (error) {
       this.#fail(error);
       throw this.#failure?.error;
     } finally {
-      threads?.terminate();
       this.#parts.onOver();
     }
   }

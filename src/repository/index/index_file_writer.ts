@@ -1,26 +1,22 @@
 /** Index files, written from packs as they come: each pack whole and in one file. */
 import type { IndexId } from "../../base/id.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
-import type { ConfirmHeld } from "../lock/held_lock.ts";
-import { saveIndexUnderLock } from "../lock/save_under_lock.ts";
-import type { SealedFiles } from "../sealed_files.ts";
+import type { LockedFiles } from "../lock/locked_files.ts";
 
 /** How index files are written and removed. */
 export interface IndexWriteOptions {
   readonly signal: AbortSignal;
-  /** Throws where the lock is lost; asked before each file is written or removed, and once one is written. */
-  readonly confirmHeld: ConfirmHeld;
 }
 
 /** Writes a file whenever the packs that were added fill one. */
 export class IndexFileWriter {
-  readonly #files: SealedFiles;
+  readonly #files: LockedFiles;
   readonly #options: IndexWriteOptions;
   readonly #written: IndexId[] = [];
   #packs: IndexedPack[] = [];
   #blobs = 0;
 
-  constructor(files: SealedFiles, options: IndexWriteOptions) {
+  constructor(files: LockedFiles, options: IndexWriteOptions) {
     this.#files = files;
     this.#options = options;
   }
@@ -49,6 +45,6 @@ export class IndexFileWriter {
     const packs = this.#packs;
     this.#packs = [];
     this.#blobs = 0;
-    this.#written.push((await saveIndexUnderLock(this.#files, packs, this.#options)).id);
+    this.#written.push((await this.#files.saveIndex(packs, this.#options)).id);
   }
 }

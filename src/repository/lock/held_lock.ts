@@ -12,7 +12,8 @@ import type { LockId } from "../../base/id.ts";
 import { encodeLock } from "../../format/lock.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import { LockReader, type LockTools, refuseConflicts } from "./locks.ts";
-import type { SealedFiles } from "../sealed_files.ts";
+import type { LockWitness } from "../../store/under_lock.ts";
+import type { SealedFileWriter } from "../sealed_files.ts";
 
 /** After writing a lock everybody waits so long before looking again, so that slow listings show both. */
 const SETTLE_MS = 200;
@@ -30,28 +31,26 @@ const LOOK_MS = 150;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5 * 1000;
 
-/**
- * Throws `LockedError` where a lock is lost, and what the store throws. By the file (the default) it looks whether that is
- * still there; by the clock it asks nobody, and tells only whether others may have taken the lock for stale meanwhile.
- */
-export type ConfirmHeld = (how?: "by the file" | "by the clock") => Promise<void>;
-
-/** A lock that is held. Once it is lost it stays lost. */
-export interface HeldLock {
+/** A lock whose file is written; nobody knows yet whether it excludes what it has to. */
+export interface PendingLock {
   /**
    * Resolves when the lock is known to exclude what it has to; rejects with `LockedError` otherwise. Work that changes
    * nothing may go on meanwhile.
    */
-  readonly confirmed: Promise<void>;
+  readonly confirmed: Promise<HeldLock>;
+  /** Removes the lock; safe to repeat. */
+  release(): Promise<void>;
+}
+
+/** A lock that is held. Once it is lost it stays lost. */
+export interface HeldLock extends LockWitness {
   /** Throws `LockedError` where the lock was not refreshed in time or is known to be removed. */
   assertHeld(): void;
   /**
-   * Makes sure of the lock before something that depends on it: waits for `confirmed` and looks whether its file is still
-   * there. Costs a request now and then, see `LOOK_MS`.
+   * Makes sure of the lock before something that depends on it: looks whether its file is still there. Costs a request now
+   * and then, see `LOOK_MS`. Throws `LockedError` where the lock is lost, and what the store throws.
    */
-  readonly confirmHeld: ConfirmHeld;
-  /** Removes the lock; safe to repeat. */
-  release(): Promise<void>;
+  confirmHeld(): Promise<void>;
 }
 
 /** Options of `acquireLock`. */
@@ -66,14 +65,18 @@ export interface AcquireOptions {
  * Writes a lock, once no other one is seen to exclude it. Locks of processes that are known to be gone are removed on the
  * way. Throws `LockedError` where another one still excludes it when the time for trying is over, and the signal's reason.
  */
-export async function acquireLock(files: SealedFiles, tools: LockTools, options: AcquireOptions): Promise<HeldLock> {
+export async function acquireLock(
+  files: SealedFileWriter,
+  tools: LockTools,
+  options: AcquireOptions,
+): Promise<PendingLock> {
   const { retryLockMs = 0, signal } = options;
   const { clock } = tools;
   const reader = new LockReader(files, clock);
   const deadlineMs = clock.monotonicMs() + retryLockMs;
   for (let pauseMs = FIRST_RETRY_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS)) {
     try {
-      return await tryToLock(reader, tools, options);
+      return await tryToLock({ reader, files }, tools, options);
     } catch (error) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (!(error instanceof LockedError) || leftMs <= 0) throw error;
@@ -84,20 +87,26 @@ export async function acquireLock(files: SealedFiles, tools: LockTools, options:
 }
 
 /** One try. Who may wait waits for the confirmation, too: a lock that was handed out cannot be tried for again. */
-async function tryToLock(reader: LockReader, tools: LockTools, options: AcquireOptions): Promise<HeldLock> {
+async function tryToLock(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<PendingLock> {
   const { exclusive, retryLockMs = 0, signal } = options;
   signal?.throwIfAborted();
-  await refuseConflicts(reader, tools, { exclusive, own: [], signal });
-  const held = await RefreshedLock.take(reader, tools, options);
-  if (retryLockMs === 0) return held;
+  await refuseConflicts(place.reader, tools, { files: place.files, exclusive, own: [], signal });
+  const taken = await RefreshedLock.take(place, tools, options);
+  if (retryLockMs === 0) return taken;
   try {
-    await held.confirmed;
-    return held;
+    await taken.confirmed;
+    return taken;
   } catch (error) {
     // Why it does not hold is what has to be told; a lock that stays is refreshed no more.
-    await held.release().catch(() => {});
+    await taken.release().catch(() => {});
     throw error;
   }
+}
+
+/** Where the locks lie, and what was read of them so far. */
+interface LockPlace {
+  readonly files: SealedFileWriter;
+  readonly reader: LockReader;
 }
 
 /** A pause, shorter by up to a quarter, so that two that met once do not meet at every further try. */
@@ -122,10 +131,10 @@ function msSince({ wallMs, monotonicMs }: ClockReading, clock: Clock): number {
 }
 
 /** One's own lock: written again under a new name at every refresh, never overwritten. */
-class RefreshedLock implements HeldLock {
-  readonly confirmed: Promise<void>;
+class RefreshedLock implements PendingLock, HeldLock {
+  readonly confirmed: Promise<HeldLock>;
   readonly #reader: LockReader;
-  readonly #files: SealedFiles;
+  readonly #files: SealedFileWriter;
   readonly #tools: LockTools;
   readonly #exclusive: boolean;
   readonly #released = new AbortController();
@@ -144,26 +153,26 @@ class RefreshedLock implements HeldLock {
   #removal: Promise<void> | undefined;
 
   /** Writes the lock; it is not confirmed then. */
-  static async take(reader: LockReader, tools: LockTools, options: AcquireOptions): Promise<RefreshedLock> {
+  static async take(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<RefreshedLock> {
     const taken = readClocks(tools.clock);
-    const id = await writeLock(reader.files, tools, options.exclusive);
-    return new RefreshedLock(reader, tools, options, { id, taken });
+    const id = await writeLock(place.files, tools, options.exclusive);
+    return new RefreshedLock(place, tools, options, { id, taken });
   }
 
   private constructor(
-    reader: LockReader,
+    { reader, files }: LockPlace,
     tools: LockTools,
     { exclusive, signal }: AcquireOptions,
     { id, taken }: { readonly id: LockId; readonly taken: ClockReading },
   ) {
     this.#reader = reader;
-    this.#files = reader.files;
+    this.#files = files;
     this.#tools = tools;
     this.#exclusive = exclusive;
     this.#ids = new Set([id]);
     this.#id = id;
     this.#refreshed = taken;
-    this.confirmed = this.#confirm(signal);
+    this.confirmed = this.#confirm(signal).then(() => this);
     this.#background = Promise.allSettled([this.confirmed.then(() => this.#keepRefreshing())]);
   }
 
@@ -174,10 +183,8 @@ class RefreshedLock implements HeldLock {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  async confirmHeld(how: "by the file" | "by the clock" = "by the file"): Promise<void> {
-    await this.confirmed;
+  async confirmHeld(): Promise<void> {
     this.assertHeld();
-    if (how === "by the clock") return;
     if (this.#seen !== undefined && msSince(this.#seen, this.#tools.clock) < LOOK_MS) return;
     await (this.#look ??= this.#lookForFile().finally(() => this.#look = undefined));
     this.assertHeld();
@@ -199,7 +206,7 @@ class RefreshedLock implements HeldLock {
     for (let pauseMs = SETTLE_MS; pauseMs <= LONGEST_SETTLE_MS; pauseMs *= 2) {
       await clock.sleep(pauseMs, either);
       const looked = readClocks(clock);
-      const request = { exclusive: this.#exclusive, own: [this.#id], signal: either };
+      const request = { files: this.#files, exclusive: this.#exclusive, own: [this.#id], signal: either };
       const listed = await refuseConflicts(this.#reader, this.#tools, request);
       if (listed.has(this.#id)) {
         this.#seen = looked;
@@ -273,6 +280,6 @@ class RefreshedLock implements HeldLock {
 }
 
 /** Stores a lock of this process with the present time. */
-function writeLock(files: SealedFiles, { clock, identity }: LockTools, exclusive: boolean): Promise<LockId> {
+function writeLock(files: SealedFileWriter, { clock, identity }: LockTools, exclusive: boolean): Promise<LockId> {
   return files.save("lock", encodeLock({ time: formatTimestamp(clock.now()), exclusive, ...identity }));
 }

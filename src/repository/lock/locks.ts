@@ -11,7 +11,7 @@ import { decodeLock, type Lock } from "../../format/lock.ts";
 import { timestampToDate, ZERO_TIME } from "../../format/time.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
 import type { Identity } from "../key_files.ts";
-import type { SealedFiles } from "../sealed_files.ts";
+import type { SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
 /** What locking depends on. */
 export interface LockTools {
@@ -65,7 +65,7 @@ export async function listLocks(files: SealedFiles, tools: LockTools): Promise<F
  * that is not found once the others are removed.
  */
 export async function removeLocks(
-  files: SealedFiles,
+  files: SealedFileWriter,
   tools: LockTools,
   options: { all: boolean },
 ): Promise<FoundLock[]> {
@@ -81,6 +81,8 @@ export async function removeLocks(
 
 /** What `refuseConflicts` goes by. */
 export interface WantedLock {
+  /** Where locks that are over are removed. */
+  readonly files: SealedFileWriter;
   readonly exclusive: boolean;
   /** Files of the wanted lock itself. */
   readonly own: readonly LockId[];
@@ -95,13 +97,13 @@ export interface WantedLock {
 export async function refuseConflicts(
   reader: LockReader,
   tools: LockTools,
-  { exclusive, own, signal }: WantedLock,
+  { files, exclusive, own, signal }: WantedLock,
 ): Promise<ReadonlySet<LockId>> {
   const { listed, others } = await reader.look({ own, signal });
   for (const read of others) {
     const found = foundLock(read, tools);
     if (isOver(found, tools)) {
-      await reader.files.remove("lock", found.id);
+      await files.remove("lock", found.id);
     } else if (exclusive || found.lock.exclusive) {
       throw new LockedError(`The repository is locked ${describeLock(found, tools)}`);
     }
@@ -125,12 +127,12 @@ interface Look {
 
 /** Reads the locks of a repository, each once however often it looks: a lock file never changes. */
 export class LockReader {
-  readonly files: SealedFiles;
+  readonly #files: SealedFiles;
   readonly #clock: Clock;
   readonly #contents = new Map<LockId, Lock | IntegrityError>();
 
   constructor(files: SealedFiles, clock: Clock) {
-    this.files = files;
+    this.#files = files;
     this.#clock = clock;
   }
 
@@ -144,7 +146,7 @@ export class LockReader {
     const { own = [], ...call } = options;
     const sought = new Map<LockId, number>();
     for (;;) {
-      const rows = await Array.fromAsync(this.files.list("lock", call));
+      const rows = await Array.fromAsync(this.#files.list("lock", call));
       const listed = new Set(rows.filter(({ size }) => size > 0).map(({ name }) => asId<LockId>(name)));
       const ids = [...listed].filter((id) => !own.includes(id));
       const unread = ids.filter((id) => !this.#contents.has(id));
@@ -159,7 +161,7 @@ export class LockReader {
 
   async #read(id: LockId, call: StoreCallOptions): Promise<void> {
     try {
-      this.#contents.set(id, decodeLock(await this.files.load("lock", id, call), `lock ${id}`));
+      this.#contents.set(id, decodeLock(await this.#files.load("lock", id, call), `lock ${id}`));
     } catch (error) {
       if (error instanceof IntegrityError) this.#contents.set(id, error);
       else if (!(error instanceof NotFoundError)) throw error;

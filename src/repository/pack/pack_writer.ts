@@ -16,27 +16,23 @@ import { compress } from "../../codec/compression.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
 import { type BlobIndex, PLACE_UNKNOWN } from "../index/blob_index.ts";
-import type { ConfirmHeld } from "../lock/held_lock.ts";
 import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
-import type { Repository } from "../repository.ts";
-import { saveIndexUnderLock } from "../lock/save_under_lock.ts";
+import type { LockedRepository } from "../repository.ts";
 
 /** What a pack writer works with. */
 export interface PackWriterOptions {
-  readonly repository: Repository;
+  /**
+   * Without a lock somebody may have removed the packs that no index lists yet, and an index of packs that are gone would
+   * make later backups build on them.
+   */
+  readonly repository: LockedRepository;
   /** Told of every blob that is added. */
   readonly index: BlobIndex;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
   readonly packBytes?: number;
-  /**
-   * Throws where the lock does not hold; asked before every pack and every index is written. Without a lock somebody may
-   * have removed the packs that no index lists yet, and an index of packs that are gone would make later backups build on
-   * them.
-   */
-  readonly confirmHeld?: ConfirmHeld;
   /** Ends the upload of packs. */
   readonly signal?: AbortSignal;
 }
@@ -59,7 +55,7 @@ const INDEX_INTERVAL_MS = 60 * 1000;
 export const TREE_PACK_BYTES = 4 * 1024 * 1024;
 
 export class PackWriter {
-  readonly #repository: Repository;
+  readonly #repository: LockedRepository;
   readonly #index: BlobIndex;
   readonly #clock: Clock;
   readonly #coins: CoinTosser;
@@ -71,7 +67,6 @@ export class PackWriter {
   #isFirstTurn = true;
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
-  readonly #confirmHeld: ConfirmHeld;
   readonly #indexing = new Turn({ endsAtFailure: true });
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
@@ -89,7 +84,6 @@ export class PackWriter {
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
     this.#uploads = new BackgroundWork(options.repository.store.uploads);
-    this.#confirmHeld = options.confirmHeld ?? (() => Promise.resolve());
     this.#uploadOptions = { signal: options.signal };
   }
 
@@ -205,7 +199,6 @@ export class PackWriter {
   }
 
   async #writePack(pack: Pack): Promise<void> {
-    await this.#confirmHeld();
     const { id, content, bytes } = pack.finish(this.#repository.sealer);
     await this.#repository.store.put({ kind: "pack", name: encodeHex(id) }, content, this.#uploadOptions);
     pack.release();
@@ -228,8 +221,7 @@ export class PackWriter {
     if (this.#unindexed.length === 0) return;
     const packs = [...this.#unindexed];
     const blobs = this.#unindexedBlobs;
-    const { files } = this.#repository;
-    const { id, bytes } = await saveIndexUnderLock(files, packs, { confirmHeld: this.#confirmHeld });
+    const { id, bytes } = await this.#repository.files.saveIndex(packs);
     this.#indexes.push(id);
     this.#indexBytes += bytes;
     // While the index was written, more packs may have joined the ones that none lists.

@@ -37,7 +37,7 @@ async function bordersOf(checked: Checked, series: string, night: number): Promi
 async function readFile({ store, world }: Checked, selector: string, name: string): Promise<Uint8Array> {
   const options = { signal: new AbortController().signal, noLock: false };
   const pieces: Uint8Array[] = [];
-  await withBackup(accessTo(store), selector, world, options, async ({ files, read }) => {
+  await withBackup(accessTo(store), { selector, ...options }, { world, ...options }, async ({ files, read }) => {
     await read(chooseFile(files, name), { write: (bytes) => Promise.resolve(void pieces.push(bytes.slice())) });
   });
   return concat(pieces);
@@ -94,7 +94,7 @@ Deno.test("what is left of a backup is never taken for one", async () => {
   const { damaged: [only] } = await snapshots(checked, { forget: true });
   deepEqual([only!.left!.series, only!.isForgotten], ["damaged/prod/shop", true]);
   deepEqual(await getBytes(accessTo(store), world, "prod/shop"), NIGHT_1, "the latest is the latest whole one");
-  const { backups } = await listBackups(accessTo(store), {}, world);
+  const { backups } = await listBackups(accessTo(store), {}, { world });
   deepEqual(backups.map(({ series, info, snapshot }) => [series, info?.level, snapshot.tags]), [
     ["prod/shop", 0, []],
     ["damaged/prod/shop", undefined, ["damaged"]],
@@ -286,8 +286,10 @@ Deno.test("a directory of another tool keeps what is whole under its own names",
   match(describeLoss(only!.losses[2]!), /"sub": the directory is lost/);
   deepEqual(await readFile(checked, "damaged/elsewhere", "b.damaged.2"), noise(100, "whole"));
   const { backups } = await listBackups(accessTo(checked.store, PASSWORD), {}, {
-    ...checked.world,
-    randomBytes: seededRandom("x"),
+    world: {
+      ...checked.world,
+      randomBytes: seededRandom("x"),
+    },
   });
   equal(backups.filter(({ series }) => series === "damaged/elsewhere").length, 1);
 });
@@ -324,7 +326,7 @@ Deno.test("the lost tree of empty directories is made again: nothing of them was
   const found = await snapshots(checked, { forget: true });
   deepEqual([found.backups, found.damaged], [4, []]);
   const options = { signal: new AbortController().signal, noLock: true, readData: true };
-  deepEqual((await check(accessTo(store), checked.world, options)).errors, []);
+  deepEqual((await check(accessTo(store), options, { world: checked.world, ...options })).errors, []);
 });
 
 Deno.test("a snapshot that nobody can read is removed only with --forget for all, and only where it is damaged twice", async () => {

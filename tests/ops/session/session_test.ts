@@ -2,29 +2,27 @@
 import assert from "node:assert/strict";
 import { BugError, SourceError } from "../../../src/base/errors.ts";
 import { parseStreamPath } from "../../../src/format/manifest/series.ts";
-import { withLock } from "../../../src/ops/access.ts";
+import { openAccess } from "../../../src/ops/access.ts";
 import { type Session, type SessionStream, withSession } from "../../../src/ops/session/session.ts";
 import type { Feed } from "../../../src/pipeline/feed.ts";
 import { FeedGroup } from "../../../src/pipeline/writable_feed.ts";
 import { SegmentPool } from "../../../src/pipeline/segments.ts";
-import { PipelineThreads } from "../../../src/pipeline/threads.ts";
+import { startThreads } from "../../../src/pipeline/threads.ts";
 import { BytesSource, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
 
 /** Runs `work` with a session; gives its error, where it throws, and how many backups there are then. */
 async function inSession(work: (session: Session) => Promise<unknown>) {
   const world = fakeWorld();
-  const { repository, store } = await memoryRepository(world);
-  const threads = new PipelineThreads(1);
+  const { access, store } = await memoryRepository(world);
+  using threads = startThreads(1);
   const { signal } = new AbortController();
   const request = putRequest(new BytesSource(new Uint8Array(0)));
-  const session = withLock(
-    repository,
-    world,
-    { exclusive: false, retryLockMs: 0 },
-    (lock) => withSession({ repository, threads, world, lock, request, signal }, work),
-  );
-  const [{ reason }] = await Promise.allSettled([session]) as [PromiseRejectedResult];
-  threads.terminate();
+  const session = async () => {
+    await using repository = await openAccess(access, { world });
+    await using lock = await repository.lock({ exclusive: false, signal });
+    return await withSession({ repository, threads, world, lock, request, signal }, work);
+  };
+  const [{ reason }] = await Promise.allSettled([session()]) as [PromiseRejectedResult];
   return { error: reason as unknown, backups: (await namesOf(store, "snapshot")).length };
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
 import { encodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
 import { loadIndex, unreadableIndexProblem } from "../../../src/repository/index/index_files.ts";
-import { SealedFiles } from "../../../src/repository/sealed_files.ts";
+import { SealedFileWriter } from "../../../src/repository/sealed_files.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 
@@ -97,7 +97,7 @@ for (const error of [new TemporaryError("for a while"), new DeniedError("403")])
     const { repository, store } = await memoryRepository(world);
     await repository.files.save("index", encodeIndex([pack(1, [1])]));
     const failing = withFaults(store, firstOf(({ method }) => method === "get", { type: "fail", error }));
-    const files = new SealedFiles(failing, repository.sealer, 2);
+    const files = new SealedFileWriter(failing, repository.sealer, 2);
     await assert.rejects(loadIndex(files, { dataPlaces: true, onUnreadable: () => {} }), error);
   });
 }
@@ -110,7 +110,7 @@ Deno.test("an index file that vanishes after it was listed is passed over", asyn
     if (method === "get" && file?.name === gone) void store.remove(file);
     return undefined;
   });
-  const index = await loadIndex(new SealedFiles(vanishing, repository.sealer, 2), { dataPlaces: true });
+  const index = await loadIndex(new SealedFileWriter(vanishing, repository.sealer, 2), { dataPlaces: true });
   assert.equal(index.blobCount, 1);
   assert.equal((await namesOf(store, "index")).length, 1);
 });
@@ -121,7 +121,7 @@ Deno.test("an index file that is listed and not found is asked for again, and pa
   const loadOn = (times: number) => {
     const missing = { type: "fail", error: new NotFoundError("on purpose") } as const;
     const hiding = withFaults(store, firstOf(({ method }) => method === "get", missing, times));
-    return loadIndex(new SealedFiles(hiding, repository.sealer, 2), { dataPlaces: true });
+    return loadIndex(new SealedFileWriter(hiding, repository.sealer, 2), { dataPlaces: true });
   };
   assert.equal((await loadOn(1)).blobCount, 1);
   assert.equal((await loadOn(2)).blobCount, 0);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InterruptedError, LockedError, NotFoundError, StoreFullError } from "../../../src/base/errors.ts";
-import { acquireLock, type HeldLock } from "../../../src/repository/lock/held_lock.ts";
+import { acquireLock, type HeldLock, type PendingLock } from "../../../src/repository/lock/held_lock.ts";
 import { listLocks } from "../../../src/repository/lock/locks.ts";
-import { SealedFiles } from "../../../src/repository/sealed_files.ts";
+import { SealedFileWriter } from "../../../src/repository/sealed_files.ts";
 import type { Fault, FaultPlan } from "../../helpers/fault_store.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import { IDENTITY, macrotask, namesOf, seededRandom } from "../../helpers/world.ts";
@@ -15,12 +15,12 @@ for (const [first, second] of [[false, false], [false, true], [true, false], [tr
   const allowed = !first && !second;
   Deno.test(`${name(first)} ${allowed ? "lets in" : "excludes"} ${name(second)}`, async () => {
     const { files, tools, store } = scene();
-    const held = await acquireLock(files, tools, { exclusive: first });
-    await held.confirmed;
+    const pending = await acquireLock(files, tools, { exclusive: first });
+    await pending.confirmed;
     if (allowed) await released(await acquireLock(files, tools, { exclusive: second }));
     else await assert.rejects(acquireLock(files, tools, { exclusive: second }), LockedError);
     assert.equal((await namesOf(store, "lock")).length, 1);
-    await held.release();
+    await pending.release();
     assert.deepEqual(await namesOf(store, "lock"), []);
     await released(await acquireLock(files, tools, { exclusive: second }));
   });
@@ -34,8 +34,8 @@ Deno.test("a refresh writes the new file before the old one goes, every five min
       return undefined;
     },
   });
-  const held = await acquireLock(files, tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  await pending.confirmed;
   const [first] = await namesOf(store, "lock");
   await clock.advance(5 * MINUTE - 1000);
   assert.deepEqual(await namesOf(store, "lock"), [first]);
@@ -46,18 +46,19 @@ Deno.test("a refresh writes the new file before the old one goes, every five min
   assert.deepEqual(order, [`put ${first}`, `put ${second}`, `remove ${first}`]);
   const [found] = await listLocks(files, tools);
   assert.equal(clock.now().getTime() - new Date(found!.lock.time).getTime() < 2000, true);
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(store, "lock"), []);
 });
 
 Deno.test("a lock is held as long as it is refreshed", async () => {
   const { files, tools, clock } = scene();
-  const held = await acquireLock(files, tools, { exclusive: false });
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  const held = await pending.confirmed;
   for (let i = 0; i < 30; i++) {
     await clock.advance(4 * MINUTE);
     held.assertHeld();
   }
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("a lock that cannot be refreshed holds for 22.5 minutes, then it is lost for good", async () => {
@@ -65,8 +66,8 @@ Deno.test("a lock that cannot be refreshed holds for 22.5 minutes, then it is lo
   const { files, tools, clock } = scene({
     plan: ({ method }) => failing && method === "put" ? { type: "fail", error: new StoreFullError("full") } : undefined,
   });
-  const held = await acquireLock(files, tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  const held = await pending.confirmed;
   failing = true;
   await clock.advance(22 * MINUTE);
   held.assertHeld();
@@ -76,17 +77,17 @@ Deno.test("a lock that cannot be refreshed holds for 22.5 minutes, then it is lo
   failing = false;
   await clock.advance(20 * MINUTE);
   assert.throws(() => held.assertHeld(), LockedError);
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("after a standby the lock is lost, though it could be written again", async () => {
   const { files, tools, clock } = scene();
-  const held = await acquireLock(files, tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  const held = await pending.confirmed;
   clock.jump(60 * MINUTE);
   await clock.advance(MINUTE);
   assert.throws(() => held.assertHeld(), LockedError);
-  await held.release();
+  await pending.release();
 });
 
 /** A scene whose puts meet the fault that is set. */
@@ -110,8 +111,8 @@ async function lostBy(state: Scene, held: HeldLock, message: RegExp): Promise<vo
 
 Deno.test("a refresh that lands too late does not bring a lost lock back", async () => {
   const state = faultyPuts();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   state.fault = { type: "delay", delayMs: 20 * MINUTE, clock: state.clock };
   await state.clock.advance(5 * MINUTE);
   state.fault = undefined;
@@ -119,14 +120,14 @@ Deno.test("a refresh that lands too late does not bring a lost lock back", async
   await lostBy(state, held, /was not refreshed for 25 min/);
   await state.clock.advance(30 * MINUTE);
   assert.throws(() => held.assertHeld(), LockedError);
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(state.store, "lock"), []);
 });
 
 Deno.test("a lock is as old as the beginning of its last refresh", async () => {
   const state = faultyPuts();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   state.fault = { type: "delay", delayMs: 10 * MINUTE, clock: state.clock };
   await state.clock.advance(6 * MINUTE);
   state.fault = FULL;
@@ -134,13 +135,13 @@ Deno.test("a lock is as old as the beginning of its last refresh", async () => {
   held.assertHeld();
   await state.clock.advance(MINUTE);
   assert.throws(() => held.assertHeld(), LockedError, "23 minutes after the refresh began, 13 after it ended");
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("a clock that is set back keeps no lock alive", async () => {
   const state = faultyPuts();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   state.fault = FULL;
   state.clock.adjust(-60 * MINUTE);
   await state.clock.advance(22 * MINUTE);
@@ -149,20 +150,20 @@ Deno.test("a clock that is set back keeps no lock alive", async () => {
   assert.throws(() => held.assertHeld(), LockedError);
   state.clock.adjust(-60 * MINUTE);
   assert.throws(() => held.assertHeld(), LockedError, "lost for good");
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("by the clock nobody is asked, and a lock is lost once others may call it stale", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: true });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: true });
+  const held = await pending.confirmed;
   state.clock.jump(10 * MINUTE);
   const calls = state.faulty.calls.length;
-  await held.confirmHeld("by the clock");
+  held.assertHeld();
   assert.equal(state.faulty.calls.length, calls);
   state.clock.jump(20 * MINUTE);
-  await assert.rejects(held.confirmHeld("by the clock"), LockedError);
-  await held.release();
+  assert.throws(() => held.assertHeld(), LockedError);
+  await pending.release();
 });
 
 /** As `agent unlock --remove-all` does. */
@@ -172,7 +173,8 @@ async function removeAll({ store }: Scene): Promise<void> {
 
 Deno.test("a lock that somebody removed is lost, whoever asks before the next refresh", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: true });
+  const pending = await acquireLock(state.files, state.tools, { exclusive: true });
+  const held = await pending.confirmed;
   await held.confirmHeld();
   await removeAll(state);
   await state.clock.advance(MINUTE);
@@ -181,25 +183,25 @@ Deno.test("a lock that somebody removed is lost, whoever asks before the next re
   await state.clock.advance(30 * MINUTE);
   assert.throws(() => held.assertHeld(), LockedError);
   assert.deepEqual(await namesOf(state.store, "lock"), [], "it is not written again");
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("a refresh does not bring back a lock that somebody removed", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   await removeAll(state);
   await state.clock.advance(6 * MINUTE);
   assert.throws(() => held.assertHeld(), /was removed by somebody/);
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(state.store, "lock"), []);
 });
 
 Deno.test("a refresh that could not look for the old file counts for nothing, and the next one looks again", async () => {
   let failing = false;
   const state = scene({ plan: ({ method }) => failing && method === "size" ? FULL : undefined });
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   failing = true;
   await state.clock.advance(6 * MINUTE);
   failing = false;
@@ -209,7 +211,7 @@ Deno.test("a refresh that could not look for the old file counts for nothing, an
   failing = true;
   await state.clock.advance(23 * MINUTE);
   assert.throws(() => held.assertHeld(), /was not refreshed/);
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(state.store, "lock"), []);
 });
 
@@ -217,31 +219,33 @@ Deno.test("what a store does not find at first is looked for again", async () =>
   let misses = 0;
   const missing: Fault = { type: "fail", error: new NotFoundError("late") };
   const state = scene({ plan: ({ method }) => method === "size" && misses-- > 0 ? missing : undefined });
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   await state.clock.advance(MINUTE);
   misses = 1;
   await held.confirmHeld();
   misses = 1;
   await state.clock.advance(10 * MINUTE);
   await held.confirmHeld();
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("a lock can be made sure of during its refreshes", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const held = await pending.confirmed;
   for (let i = 0; i < 40; i++) {
     const refreshing = state.clock.advance(MINUTE);
     for (let turns = 0; turns < i; turns++) await Promise.resolve();
     await Promise.all([held.confirmHeld(), refreshing]);
   }
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("to make sure of a lock costs one request for all who ask, while nobody can have taken over", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: true });
+  const pending = await acquireLock(state.files, state.tools, { exclusive: true });
+  const held = await pending.confirmed;
   const looks = () => state.faulty.calls.filter(({ method }) => method === "size").length;
   await held.confirmHeld();
   assert.equal(looks(), 0, "it was listed just now");
@@ -254,7 +258,7 @@ Deno.test("to make sure of a lock costs one request for all who ask, while nobod
   await state.clock.advance(1);
   await held.confirmHeld();
   assert.equal(looks(), 2);
-  await held.release();
+  await pending.release();
 });
 
 /** A scene whose store lists locks only when the test lets it. */
@@ -274,35 +278,35 @@ async function secondsPass({ clock }: Scene, seconds: number): Promise<void> {
 
 Deno.test("a lock is confirmed only when the store lists it: one that does not may hide others', too", async () => {
   const state = slowToList();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
   let confirmed = false;
-  void held.confirmed.then(() => confirmed = true, () => {});
+  void pending.confirmed.then(() => confirmed = true, () => {});
   await secondsPass(state, 5);
   assert.equal(confirmed, false);
   const other = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
   const refused = assert.rejects(other.confirmed, LockedError);
   state.hidden = false;
-  const rejected = assert.rejects(held.confirmed, LockedError);
+  const rejected = assert.rejects(pending.confirmed, LockedError);
   await Promise.all([refused, rejected, secondsPass(state, 10)]);
-  await released(held, other);
+  await released(pending, other);
 });
 
 Deno.test("a lock that the store never lists is given up", async () => {
   const state = slowToList();
-  const held = await acquireLock(state.files, state.tools, { exclusive: false });
-  const rejected = assert.rejects(held.confirmed, /does not list the lock that was just written/);
+  const pending = await acquireLock(state.files, state.tools, { exclusive: false });
+  const rejected = assert.rejects(pending.confirmed, /does not list the lock that was just written/);
   await Promise.all([rejected, secondsPass(state, 60)]);
-  await held.release();
+  await pending.release();
   state.hidden = false;
   assert.deepEqual(await namesOf(state.store, "lock"), []);
 });
 
 Deno.test("a lock that is removed before it is confirmed was never held", async () => {
   const state = scene();
-  const held = await acquireLock(state.files, state.tools, { exclusive: true });
+  const pending = await acquireLock(state.files, state.tools, { exclusive: true });
   await removeAll(state);
-  await assert.rejects(held.confirmed, /was removed by somebody/);
-  await held.release();
+  await assert.rejects(pending.confirmed, /was removed by somebody/);
+  await pending.release();
 });
 
 Deno.test("a refresh that failed once is made up for at the next turn", async () => {
@@ -313,14 +317,14 @@ Deno.test("a refresh that failed once is made up for at the next turn", async ()
         ? { type: "fail", error: new StoreFullError("full") }
         : undefined,
   });
-  const held = await acquireLock(files, tools, { exclusive: false });
-  await held.confirmed;
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  const held = await pending.confirmed;
   await clock.advance(11 * MINUTE);
   assert.ok(failures <= 0);
   await clock.advance(20 * MINUTE);
   held.assertHeld();
   assert.equal((await namesOf(store, "lock")).length, 1);
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("an old file that could not be removed at a refresh goes at the next one or at the release", async () => {
@@ -329,34 +333,34 @@ Deno.test("an old file that could not be removed at a refresh goes at the next o
     plan: ({ method }) =>
       failing && method === "remove" ? { type: "fail", error: new StoreFullError("no") } : undefined,
   });
-  const held = await acquireLock(files, tools, { exclusive: true });
-  await held.confirmed;
+  const pending = await acquireLock(files, tools, { exclusive: true });
+  await pending.confirmed;
   failing = true;
   await clock.advance(6 * MINUTE);
   assert.equal((await namesOf(store, "lock")).length, 2);
   failing = false;
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(store, "lock"), []);
 });
 
 Deno.test("release is idempotent, waits for what is under way, and ends all timers", async () => {
   const { files, tools, store } = scene();
-  const held = await acquireLock(files, tools, { exclusive: false });
-  await Promise.all([held.release(), held.release()]);
+  const pending = await acquireLock(files, tools, { exclusive: false });
+  await Promise.all([pending.release(), pending.release()]);
   assert.deepEqual(await namesOf(store, "lock"), []);
-  await held.release();
-  await assert.rejects(held.confirmed);
+  await pending.release();
+  await assert.rejects(pending.confirmed);
 });
 
 Deno.test("releasing at the moment of a refresh leaves no file behind", async () => {
   for (let turns = 0; turns < 12; turns++) {
     const { files, tools, store, clock } = scene();
-    const held = await acquireLock(files, tools, { exclusive: false });
-    await held.confirmed;
+    const pending = await acquireLock(files, tools, { exclusive: false });
+    await pending.confirmed;
     const advancing = clock.advance(5 * MINUTE);
     await macrotask();
     for (let i = 0; i < turns; i++) await Promise.resolve();
-    await held.release();
+    await pending.release();
     await advancing;
     assert.deepEqual(await namesOf(store, "lock"), []);
   }
@@ -394,10 +398,10 @@ Deno.test("of two that lock at the same moment, one of them exclusively, never d
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.boolean(), async (scheduler, both) => {
       const state = scene({ alive: [1, 2] });
-      const files = new SealedFiles(scheduled(state.store, scheduler), sealer, 2);
+      const files = new SealedFileWriter(scheduled(state.store, scheduler), sealer, 2);
       let going = 0;
       const tryOnce = async (pid: number, exclusive: boolean) => {
-        let lock: HeldLock | undefined;
+        let lock: PendingLock | undefined;
         try {
           lock = await acquireLock(files, otherTools(state, { pid }), { exclusive });
           await lock.confirmed;
@@ -423,10 +427,10 @@ Deno.test("of two that lock at the same moment, one of them exclusively, never d
 
 Deno.test("whoever may wait for a lock tries again, with pauses that double up to five seconds", async () => {
   const state = scene({ alive: [IDENTITY.pid, 50] });
-  const held = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
+  await pending.confirmed;
   state.clock.sleeps.length = 0;
-  let lock: HeldLock | undefined;
+  let lock: PendingLock | undefined;
   const waiting = acquireLock(state.files, state.tools, { exclusive: false, retryLockMs: 10 * MINUTE })
     .then((got) => lock = got);
   for (let i = 0; i < 60; i++) await state.clock.advance(1000);
@@ -436,18 +440,17 @@ Deno.test("whoever may wait for a lock tries again, with pauses that double up t
   assert.ok(shares.every((share) => share <= 1 && share >= 0.75), `pauses of ${pauses.join(", ")} ms`);
   assert.ok(pauses.length >= 12);
   assert.ok(new Set(shares).size > 4, "all by the same share");
-  await held.release();
+  await pending.release();
   await state.clock.advance(5000);
   await waiting;
-  await lock!.confirmed;
-  lock!.assertHeld();
+  (await lock!.confirmed).assertHeld();
   await lock!.release();
 });
 
 Deno.test("waiting for a lock ends when its time is over, after one last try", async () => {
   const state = scene({ alive: [IDENTITY.pid, 50] });
-  const held = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
+  await pending.confirmed;
   const start = state.clock.monotonicMs();
   const told: string[] = [];
   const tools = { ...state.tools, onWait: ({ message }: Error) => void told.push(message) };
@@ -459,20 +462,20 @@ Deno.test("waiting for a lock ends when its time is over, after one last try", a
   assert.match(told[0]!, /locked exclusively by process 50/);
   await assert.rejects(acquireLock(state.files, tools, { exclusive: false }), LockedError);
   assert.equal(told.length, 1, "who does not wait is told by the error");
-  await held.release();
+  await pending.release();
 });
 
 Deno.test("waiting for a lock ends when the signal says so", async () => {
   const state = scene({ alive: [IDENTITY.pid, 50] });
-  const held = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
-  await held.confirmed;
+  const pending = await acquireLock(state.files, otherTools(state, { pid: 50 }), { exclusive: true });
+  await pending.confirmed;
   const abort = new AbortController();
   const options = { exclusive: false, retryLockMs: 10 * MINUTE, signal: abort.signal };
   const waiting = assert.rejects(acquireLock(state.files, state.tools, options), InterruptedError);
   await state.clock.advance(3000);
   abort.abort(new InterruptedError());
   await waiting;
-  await held.release();
+  await pending.release();
   assert.deepEqual(await namesOf(state.store, "lock"), []);
 });
 

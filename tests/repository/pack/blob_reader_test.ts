@@ -14,6 +14,7 @@ import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import type { IndexedRepository } from "../../../src/repository/repository.ts";
 import { findNode, readTree, subtreeOf, walkFiles } from "../../../src/repository/tree/trees.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
+import { locked } from "../../helpers/locked.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 
 const world = fakeWorld("blob reader");
@@ -22,7 +23,12 @@ const world = fakeWorld("blob reader");
 async function withBlobs(blobs: readonly (readonly ["data" | "tree", Uint8Array])[]) {
   const { repository, store } = await memoryRepository(world);
   const { clock, randomBytes } = world;
-  const writer = new PackWriter({ repository, index: new BlobIndex({ dataPlaces: false }), clock, randomBytes });
+  const writer = new PackWriter({
+    repository: locked(repository),
+    index: new BlobIndex({ dataPlaces: false }),
+    clock,
+    randomBytes,
+  });
   const ids: Uint8Array[] = [];
   for (const [type, plaintext] of blobs) ids.push(await writer.addPlaintext(type, plaintext));
   await writer.finish();

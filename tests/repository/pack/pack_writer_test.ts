@@ -7,7 +7,7 @@ import { BlobIndex } from "../../../src/repository/index/blob_index.ts";
 import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
-import { openRepository, type Repository } from "../../../src/repository/repository.ts";
+import { openRepository, type UnlockedRepository } from "../../../src/repository/repository.ts";
 import { type FaultPlan, withFaults } from "../../helpers/fault_store.ts";
 import { ForwardingStore } from "../../../src/store/forwarding.ts";
 import type { BlobStore, FileName, StoreCallOptions } from "../../../src/store/store.ts";
@@ -21,12 +21,14 @@ import {
   PASSWORD,
 } from "../../helpers/world.ts";
 import { unpacked } from "../unpacked_pack.ts";
+import type { HeldLock } from "../../../src/repository/lock/held_lock.ts";
+import { locked } from "../../helpers/locked.ts";
 
 interface Writing {
   readonly world: FakeWorld;
   /** Without faults. */
   readonly store: BlobStore;
-  readonly repository: Repository;
+  readonly repository: UnlockedRepository;
   readonly index: BlobIndex;
   readonly writer: PackWriter;
 }
@@ -37,7 +39,7 @@ interface WritingOptions {
   /** What the writer's repository stands on, given the store without faults. */
   readonly wrap?: (store: BlobStore) => BlobStore;
   readonly signal?: AbortSignal;
-  readonly confirmHeld?: () => Promise<void>;
+  readonly lock?: HeldLock;
 }
 
 async function writing(options: WritingOptions = {}): Promise<Writing> {
@@ -53,13 +55,12 @@ async function writing(options: WritingOptions = {}): Promise<Writing> {
     repository,
     index,
     writer: new PackWriter({
-      repository,
+      repository: locked(repository, options.lock),
       index,
       clock,
       randomBytes,
       packBytes,
       ...options.signal && { signal: options.signal },
-      ...options.confirmHeld && { confirmHeld: options.confirmHeld },
     }),
   };
 }
@@ -90,7 +91,7 @@ class FarStore extends ForwardingStore {
 const PLAINTEXT_BYTES = 468;
 
 /** A sealed data blob of 500 bytes. */
-function dataBlob({ sealer }: Repository, number: number) {
+function dataBlob({ sealer }: UnlockedRepository, number: number) {
   const plaintext = noise(PLAINTEXT_BYTES, `data ${number}`);
   return { id: sha256(plaintext), sealed: sealer.seal(plaintext), uncompressedLength: 0 };
 }
@@ -364,7 +365,10 @@ Deno.test("a signal ends the uploads under way; what was stored before is listed
 Deno.test("without its lock a backup writes no pack and indexes none: somebody may have removed what no index lists", async () => {
   let holds = true;
   const state = await writing({
-    confirmHeld: () => holds ? Promise.resolve() : Promise.reject(new LockedError("lost on purpose")),
+    lock: {
+      assertHeld: () => {},
+      confirmHeld: () => holds ? Promise.resolve() : Promise.reject(new LockedError("lost on purpose")),
+    },
   });
   await addBlobs(state, 0, 100);
   await macrotask();

@@ -1,0 +1,72 @@
+/** The sealed files of a repository under a lock: what a use case may write and remove. */
+import { freeBuffer } from "../../base/bytes.ts";
+import { NotFoundError } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import type { IndexId, SnapshotId } from "../../base/id.ts";
+import type { Sealer } from "../../crypto/seal.ts";
+import { encodeIndex, type IndexedPack } from "../../format/index/index_file.ts";
+import { encodeSnapshot, type Snapshot } from "../../format/snapshot.ts";
+import type { BlobStore, StoreCallOptions, StoreReader } from "../../store/store.ts";
+import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
+import { type SavedFile, SealedFiles, SealedFileWriter } from "../sealed_files.ts";
+
+/** What `LockedFiles` works with. */
+export interface LockedFilesParts {
+  /** Without a guard of its own. */
+  readonly store: BlobStore;
+  readonly sealer: Sealer;
+  /** The format version of the repository. */
+  readonly version: 1 | 2;
+}
+
+/** Reads sealed files, and writes and removes indexes and snapshots as `withHeldLock` lets it. */
+export class LockedFiles extends SealedFiles {
+  declare readonly store: BlobStore;
+  readonly #writer: SealedFileWriter;
+
+  constructor({ store, sealer, version }: LockedFilesParts, lock: LockWitness) {
+    const guarded = withHeldLock(store, lock);
+    super(guarded, sealer);
+    this.#writer = new SealedFileWriter(guarded, sealer, version);
+  }
+
+  /** Stores a snapshot; from here on the backup exists. Throws `LockedError` and what the store throws; then it does not. */
+  saveSnapshot(snapshot: Snapshot, options?: StoreCallOptions): Promise<SnapshotId> {
+    return this.#writer.save("snapshot", encodeSnapshot(snapshot), options);
+  }
+
+  /**
+   * Stores an index file that lists the packs; gives its id and size. Where the lock is lost meanwhile it throws
+   * `LockedError`, and the file stays only if all its packs are there: others may have built upon it.
+   */
+  async saveIndex(packs: readonly IndexedPack[], options?: StoreCallOptions): Promise<SavedFile<"index">> {
+    const json = encodeIndex(packs);
+    const saved = await this.#writer.saveSized("index", json, {
+      ...options,
+      isVoid: () => lacksAny(this.store, packs),
+    });
+    freeBuffer(json);
+    return saved;
+  }
+
+  /** Removes a file; one that is not there counts as removed. Throws `LockedError` and what the store throws. */
+  remove<K extends "index" | "snapshot">(
+    kind: K,
+    id: K extends "index" ? IndexId : SnapshotId,
+    options?: StoreCallOptions,
+  ): Promise<void> {
+    return this.store.remove({ kind, name: id }, options);
+  }
+}
+
+async function lacksAny(store: StoreReader, packs: readonly IndexedPack[]): Promise<boolean> {
+  for (const { id } of packs) {
+    try {
+      await store.size({ kind: "pack", name: encodeHex(id) });
+    } catch (error) {
+      if (error instanceof NotFoundError) return true;
+      throw error;
+    }
+  }
+  return false;
+}
