@@ -1,6 +1,6 @@
 /** What every use case that changes a repository owes its lock: it decides by what it reads under it, and ends without it. */
 import assert from "node:assert/strict";
-import { LockedError } from "../../src/base/errors.ts";
+import { AgentError, ExitCode, LockedError } from "../../src/base/errors.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { forget } from "../../src/ops/forget.ts";
@@ -113,7 +113,7 @@ function worldOf(name: string): FakeWorld {
 async function storeFor(name: string): Promise<BlobStore> {
   const store = await copyOf(await prepared());
   const [pack] = await namesOf(store, "pack");
-  if (name === "repair index") await store.remove({ kind: "index", name: (await namesOf(store, "index"))[0]! });
+  if (name === "repair index") await damage(store, { kind: "index", name: (await namesOf(store, "index"))[0]! });
   if (name === "repair packs") await damage(store, { kind: "pack", name: pack! });
   if (name === "repair snapshots") {
     await damage(store, { kind: "snapshot", name: (await namesOf(store, "snapshot"))[0]! });
@@ -128,24 +128,31 @@ async function damage(store: BlobStore, file: { readonly kind: FileKind; readonl
   await store.put(file, [bytes]);
 }
 
-/** Shows the first lock that is written until it is confirmed; then it is gone, and a moment has passed. */
+/** Shows the first lock that is written until a moment comes; then it is gone, and some time has passed. */
 class LosingStore extends ForwardingStore {
   readonly #world: FakeWorld;
+  readonly #moment: "confirmed" | FileKind;
   #state: "unlocked" | "locked" | "lost" = "unlocked";
 
-  constructor(inner: BlobStore, world: FakeWorld) {
+  /** The moment is that at which the lock is confirmed, or the first file of a kind is written under it. */
+  constructor(inner: BlobStore, world: FakeWorld, moment: "confirmed" | FileKind) {
     super(inner);
     this.#world = world;
+    this.#moment = moment;
   }
 
   override async put(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
     await this.inner.put(file, content, options);
     if (file.kind === "lock" && this.#state === "unlocked") this.#state = "locked";
+    if (file.kind === this.#moment && this.#state === "locked") await this.#lose();
   }
 
   override async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
     yield* this.inner.list(kind, options);
-    if (kind !== "lock" || this.#state !== "locked") return;
+    if (kind === "lock" && this.#moment === "confirmed" && this.#state === "locked") await this.#lose();
+  }
+
+  async #lose(): Promise<void> {
     this.#state = "lost";
     for (const name of await namesOf(this.inner, "lock")) await this.inner.remove({ kind: "lock", name });
     this.#world.clock.jump(1000);
@@ -182,9 +189,33 @@ for (const [name, { run }] of Object.entries(USE_CASES)) {
     const store = await storeFor(name);
     const world = worldOf(name);
     const before = (await allFiles(store)).filter(({ kind }) => kind !== "lock");
-    const losing = new LosingStore(store, world);
+    const losing = new LosingStore(store, world, "confirmed");
     await assert.rejects(run(accessTo(losing), world), LockedError);
     assert.deepEqual((await allFiles(store)).filter(({ kind }) => kind !== "lock"), before);
+  });
+}
+
+/** What each use case writes last before it removes something. */
+const WRITTEN_LAST: Readonly<Record<string, FileKind>> = {
+  prune: "index",
+  hold: "snapshot",
+  "repair index": "index",
+  "repair packs": "index",
+  "key passwd": "key",
+};
+
+for (const [name, kind] of Object.entries(WRITTEN_LAST)) {
+  Deno.test(`${name} removes nothing where its lock goes between writing and removing`, async () => {
+    const store = await storeFor(name);
+    const world = worldOf(name);
+    const before = (await allFiles(store)).map(({ name }) => name);
+    await assert.rejects(USE_CASES[name]!.run(accessTo(new LosingStore(store, world, kind)), world), (error) => {
+      // A password that was added stays, and says so.
+      return error instanceof AgentError && error.exitCode === ExitCode.locked;
+    });
+    const after = new Set((await allFiles(store)).map(({ name }) => name));
+    assert.deepEqual(before.filter((name) => !after.has(name)), []);
+    assert.ok(after.size > before.length, "something was written");
   });
 }
 
