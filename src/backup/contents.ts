@@ -54,7 +54,7 @@ export interface SeriesNodes {
 }
 
 /** Finds both in one directory, each tree on the way read once. Throws `IntegrityError` where one of them is damaged. */
-export async function findSeriesNodes(repository: IndexedRepository, backup: Backup): Promise<SeriesNodes> {
+export async function findSeriesNodes(repository: IndexedRepository<"tree">, backup: Backup): Promise<SeriesNodes> {
   const { series, snapshot: { tree } } = backup;
   const [parent, name] = splitPath(series);
   const directory = parent === null ? undefined : await findNode(repository, tree, parent);
@@ -78,7 +78,7 @@ export async function readSidecar(repository: IndexedRepository, node: Node | un
 
 /** The streams of a backup as its manifest lists them or, without one, every file of its tree. */
 export async function listFiles(
-  repository: IndexedRepository,
+  repository: IndexedRepository<"tree">,
   backup: Backup,
   manifest: Manifest | null,
 ): Promise<BackupFile[]> {
@@ -95,7 +95,7 @@ export async function listFiles(
   return files;
 }
 
-async function filesOfTree(repository: IndexedRepository, backup: Backup): Promise<BackupFile[]> {
+async function filesOfTree(repository: IndexedRepository<"tree">, backup: Backup): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
   for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
     if (node.type !== "file") continue;
@@ -117,7 +117,11 @@ const MOST_PARTS = 100_000;
 const PART_DEPTH = 2;
 
 /** The content lists of a file, or of all parts below the directory that stands for a long stream. */
-export async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
+export async function* contentsOf(
+  repository: IndexedRepository<"tree">,
+  node: Node,
+  path: string,
+): AsyncGenerator<Uint8Array> {
   let lists = 0;
   for await (const content of partsOf(repository, node, path, PART_DEPTH)) {
     if (++lists > MOST_PARTS) throw new IntegrityError(`Damaged tree: "${path}" has more than ${MOST_PARTS} parts`);
@@ -126,7 +130,7 @@ export async function* contentsOf(repository: IndexedRepository, node: Node, pat
 }
 
 async function* partsOf(
-  repository: IndexedRepository,
+  repository: IndexedRepository<"tree">,
   node: Node,
   path: string,
   depth: number,

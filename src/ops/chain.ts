@@ -7,6 +7,7 @@ import { type ChainTree, chainTrees } from "../backup/chain/chain_tree.ts";
 import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
+import { NamedIndex } from "../repository/index/blob_index.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
@@ -70,8 +71,7 @@ async function checkPlaced(
 ): Promise<MemberCheck[]> {
   const members = placed.map(({ tree }) => tree);
   const manifests = members.flatMap(({ backup }) => backup?.info ? [decodeHex(backup.info.manifest)] : []);
-  const places = { dataPlaces: false, placesOf: manifests, onlyThose: true };
-  const index = await indexPassingOver(repository, places, passingOver(world));
+  const index = await indexPassingOver(() => new NamedIndex(manifests), repository, passingOver(world));
   const checks: MemberCheck[] = await checkMembers({ ...repository, index }, backups, members);
   const doubtful = [...checks.keys()].filter((i) => checks[i]!.problem !== null);
   if (doubtful.length === 0) return checks;

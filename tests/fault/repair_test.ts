@@ -93,7 +93,7 @@ interface Readable {
 async function readable(store: BlobStore): Promise<Readable[]> {
   const { randomBytes } = fakeWorld("reader");
   const repository = await openRepository(store, { password: PASSWORD, randomBytes });
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
   const { snapshots } = await loadSnapshots(repository.files);
   return await Promise.all(
     snapshots.map(async (snapshot) => ({ snapshot, chunks: await chunksOf(indexed, snapshot) })),

@@ -255,7 +255,7 @@ export async function readAllBackups(store: BlobStore, world: World, password = 
   const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
   const { snapshots, damaged } = await loadSnapshots(repository.files);
   if (damaged.length > 0) throw damaged[0]!.error;
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
   const backups: ReadBackup[] = [];
   for (const backup of snapshots.map(backupOf)) {
     const manifest = await readManifest(indexed, backup);

@@ -6,6 +6,7 @@ import { encodeSnapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import { readBlob } from "../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import type { IndexedRepository, Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
@@ -125,7 +126,7 @@ export class Forgery {
 
   async #addBlob(indexed: IndexedRepository, type: "tree" | "data", bytes: Uint8Array): Promise<BlobId> {
     const { clock, randomBytes } = fakeWorld("forgery");
-    const writer = new PackWriter({ repository: indexed, index: indexed.index, clock, randomBytes });
+    const writer = new PackWriter({ repository: indexed, index: new BlobSet(indexed.index), clock, randomBytes });
     const id = await writer.addPlaintext(type, bytes);
     await writer.finish();
     return asId<BlobId>(encodeHex(id));
@@ -136,7 +137,7 @@ export class Forgery {
   }
 
   async #indexed(): Promise<IndexedRepository> {
-    return { ...this.#repository, index: await loadIndex(this.#repository.files, { dataPlaces: true }) };
+    return { ...this.#repository, index: await loadIndex(this.#repository.files) };
   }
 }
 

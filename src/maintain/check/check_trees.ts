@@ -91,7 +91,6 @@ class TreeWalk implements CheckedTrees {
 
   async run(snapshots: readonly StoredSnapshot[]): Promise<void> {
     const { repository: { index, store }, signal, onProgress } = this.#context;
-    const treesInIndex = index.blobCount - index.dataBlobs.size;
     const atOnce = Math.min(store.connections, MOST_TREES_AT_ONCE);
     let done = 0;
     let level: Visit[] = [];
@@ -101,7 +100,7 @@ class TreeWalk implements CheckedTrees {
       const results = await mapConcurrently(level, atOnce, async (visit) => {
         signal.throwIfAborted();
         const visited = await this.#visit(visit);
-        onProgress(++done, Math.max(done, treesInIndex));
+        onProgress(++done, Math.max(done, index.treeCount));
         return visited;
       });
       const next: Visit[] = [];

@@ -9,7 +9,7 @@ import { invariant } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
-import { BlobIndex } from "../../repository/index/blob_index.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
 import { openSealed } from "../../repository/pack/blob_reader.ts";
 import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "../../repository/pack/pack_writer.ts";
@@ -50,8 +50,8 @@ export interface CopiedBlobs {
  * as its packs were full, so that the next prune uses it.
  */
 export async function copyBlobs(request: CopyRequest): Promise<CopiedBlobs> {
-  // A writer passes over what its index knows; here it is to know nothing, each needed blob comes exactly once.
-  const writer = new PackWriter({ ...request, index: new BlobIndex({ dataPlaces: false }) });
+  // A writer passes over what it knows to be stored; here that is nothing, each needed blob comes exactly once.
+  const writer = new PackWriter({ ...request, index: new BlobSet() });
   try {
     const copied = await new Copying(request, writer).run();
     await writer.finish();

@@ -9,7 +9,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
-import { BlobIndex } from "../../repository/index/blob_index.ts";
+import { TreeIndex } from "../../repository/index/blob_index.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { IndexedRepository, Repository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
@@ -46,7 +46,7 @@ export async function markUsed(request: MarkRequest): Promise<BlobUse> {
 class MarkingWalk {
   readonly used: BlobUse;
   readonly #request: MarkRequest;
-  readonly #repository: IndexedRepository;
+  readonly #repository: IndexedRepository<"tree">;
 
   constructor(request: MarkRequest) {
     const { index } = request;
@@ -103,8 +103,8 @@ class MarkingWalk {
 }
 
 /** An index of the trees that can be read. */
-function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): BlobIndex {
-  const trees = new BlobIndex({ dataPlaces: false });
+function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): TreeIndex {
+  const trees = new TreeIndex();
   const id = new Uint8Array(ID_BYTES);
   for (let pack = 0; pack < index.packCount; pack++) {
     if (!isWhole(pack)) continue;
@@ -114,7 +114,7 @@ function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): BlobInd
       if (number < 0) number = trees.addPack(decodeHex(index.packId(pack)));
       const { offset, length, uncompressedLength } = copy;
       index.copyId(copy, id);
-      trees.add("tree", { pack: number, offset, length, uncompressedLength }, id);
+      trees.addTree({ pack: number, offset, length, uncompressedLength }, id);
     });
   }
   return trees;

@@ -8,7 +8,7 @@
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
 import type { PackedBlob } from "../../format/blob.ts";
-import { BlobIndex, PLACE_UNKNOWN } from "../../repository/index/blob_index.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
 import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
 import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
 import { checkPacks } from "../../maintain/check/check_packs.ts";
@@ -90,9 +90,9 @@ class PacksRepair {
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
   /** Blobs that other packs hold, as far as is known. */
-  readonly #elsewhere = new BlobIndex({ dataPlaces: false });
+  readonly #elsewhere = new BlobSet();
   /** Blobs that were saved: all that are whole, since what is held elsewhere may be damaged there. */
-  readonly #saved = new BlobIndex({ dataPlaces: false });
+  readonly #saved = new BlobSet();
   /** Blobs of the repaired packs that are not whole there. */
   readonly #lost = new LostBlobs();
 
@@ -181,7 +181,7 @@ class PacksRepair {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
           this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
         } else if (!inDoubt.has(id)) {
-          for (const blob of blobs) this.#elsewhere.add(blob.type, PLACE_UNKNOWN, blob.id);
+          for (const blob of blobs) this.#elsewhere.note(blob.type, blob.id);
         }
       }
     }
@@ -225,13 +225,13 @@ class PacksRepair {
   }
 
   #holdElsewhere(blobs: readonly PackedBlob[]): void {
-    for (const { type, id } of blobs) this.#elsewhere.add(type, PLACE_UNKNOWN, id);
+    for (const { type, id } of blobs) this.#elsewhere.note(type, id);
   }
 
   async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
     for (const blob of blobs) {
       const { type, id, sealed, uncompressedLength } = blob;
-      if (this.#options.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
+      if (this.#options.dryRun) this.#saved.note(type, id);
       else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
       else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
     }
@@ -266,7 +266,7 @@ class PacksRepair {
   }
 
   #trulyLost(): LostBlobs {
-    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((index) => index.has(type, id)));
+    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((blobs) => blobs.has(type, id)));
   }
 
   #progress(phase: RepairProgress["phase"], done: number, total: number): void {

@@ -19,6 +19,7 @@ import type { Rfc3339 } from "../../format/time.ts";
 import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
 import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
 import { checkPacks } from "../../maintain/check/check_packs.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { type RepairedNodes, TreeRepair } from "../../maintain/repair/tree_repair.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
@@ -238,7 +239,7 @@ class SnapshotsRepair {
     }
     const { clock, randomBytes } = this.#world;
     const { confirmHeld } = this.#session;
-    const { index } = indexed;
+    const index = new BlobSet(indexed.index);
     const packBytes = packBytesFor(this.#world, indexed.store.uploads);
     const writer = new PackWriter({ repository: indexed, index, clock, randomBytes, packBytes, signal, confirmHeld });
     return {

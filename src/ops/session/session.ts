@@ -30,7 +30,7 @@ import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
-import type { BlobIndex } from "../../repository/index/blob_index.ts";
+import { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import type { ConfirmHeld, HeldLock } from "../../repository/lock/held_lock.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { Repository } from "../../repository/repository.ts";
@@ -151,8 +151,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   await tools.lock.confirmed;
-  const index = await indexPassingOver(repository, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
-  const choice = await confirmParent(planned, { ...repository, index });
+  const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), repository, passing);
+  const choice = await confirmParent(planned, { ...repository, index: index.named });
   const { clock, randomBytes } = world;
   const confirmHeld: ConfirmHeld = (how) => tools.lock.confirmHeld(how);
   const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal, confirmHeld });
@@ -168,7 +168,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
 /** What was found or made when a session began. */
 interface SessionStart {
   readonly begun: { readonly at: Date; readonly ms: number };
-  readonly index: BlobIndex;
+  readonly index: ExistenceIndex;
   readonly writer: PackWriter;
   readonly choice: ParentChoice;
   readonly memory: StreamMemory;

@@ -9,16 +9,16 @@ import type { BlobType } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
 import type { GetOptions } from "../../store/store.ts";
 import type { BlobPlace } from "../index/blob_index.ts";
-import type { IndexedRepository } from "../repository.ts";
+import type { IndexedRepository, Repository } from "../repository.ts";
 
 /**
  * The plaintext of the blob whose id stands in `id` at `offset`, verified. What does not open is read once more from the
  * store itself: a copy of it in a cache may be damaged. Throws `IntegrityError` where the blob is not in the index, its
  * pack is gone, or its content is not what its id says.
  */
-export async function readBlob(
-  repository: IndexedRepository,
-  type: BlobType,
+export async function readBlob<Type extends BlobType>(
+  repository: IndexedRepository<Type>,
+  type: Type,
   id: Uint8Array,
   offset = 0,
 ): Promise<Uint8Array> {
@@ -51,7 +51,7 @@ interface LocatedBlob {
 }
 
 async function readSealed(
-  { store }: IndexedRepository,
+  { store }: Repository,
   { place, pack, what }: LocatedBlob,
   options: GetOptions,
 ): Promise<Uint8Array> {
@@ -63,7 +63,7 @@ async function readSealed(
   }
 }
 
-function openBlob({ sealer }: IndexedRepository, { place, digest, what }: LocatedBlob, sealed: Uint8Array): Uint8Array {
+function openBlob({ sealer }: Repository, { place, digest, what }: LocatedBlob, sealed: Uint8Array): Uint8Array {
   return openSealed(sealer, { digest, uncompressedLength: place.uncompressedLength }, sealed, what);
 }
 

@@ -60,7 +60,12 @@ const MOST_IDS = 1 << 16;
  * Plans the next batch of a content list (32 bytes an id) from id number `from` on. Throws `IntegrityError` where a blob
  * is in no index, or where an index describes it as no blob can be.
  */
-export function planRead(index: BlobIndex, content: Uint8Array, from: number, limits: ReadPlanLimits): ReadPlan {
+export function planRead(
+  index: BlobIndex<"data">,
+  content: Uint8Array,
+  from: number,
+  limits: ReadPlanLimits,
+): ReadPlan {
   const wanted = new Map<string, WantedBlob>();
   const copies: PlannedCopy[] = [];
   let bytes = 0;
@@ -88,7 +93,7 @@ interface WantedBlob {
   readonly position: number;
 }
 
-function groupIntoRanges(index: BlobIndex, wanted: WantedBlob[], gapBytes: number) {
+function groupIntoRanges(index: BlobIndex<"data">, wanted: WantedBlob[], gapBytes: number) {
   wanted.sort((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset);
   const ranges: { pack: PackId; offset: number; length: number }[] = [];
   const blobs: PlannedBlob[] = [];
@@ -112,7 +117,7 @@ function idAt(content: Uint8Array, position: number): string {
   return encodeHex(content, position * ID_BYTES, ID_BYTES);
 }
 
-function impossibleBlob(index: BlobIndex, { pack }: BlobPlace, id: string, problem: string): IntegrityError {
+function impossibleBlob(index: BlobIndex<"data">, { pack }: BlobPlace, id: string, problem: string): IntegrityError {
   return new IntegrityError(`Damaged index: by it, data blob ${id} in pack ${index.packId(pack)} ${problem}`);
 }
 

@@ -15,7 +15,7 @@ const LARGE_TREE_BYTES = 4 * 1024 * 1024;
 const largeTrees = new Turn();
 
 /** The nodes of a tree, sorted by name. Throws `IntegrityError`. */
-export async function readTree(repository: IndexedRepository, id: BlobId): Promise<readonly Node[]> {
+export async function readTree(repository: IndexedRepository<"tree">, id: BlobId): Promise<readonly Node[]> {
   const bytes = decodeHex(id);
   const place = repository.index.locate("tree", bytes);
   const read = async () => decodeTree(await readBlob(repository, "tree", bytes), `tree ${id}`);
@@ -24,7 +24,11 @@ export async function readTree(repository: IndexedRepository, id: BlobId): Promi
 }
 
 /** The node at a path below a tree, or undefined where there is none. `path` has no leading slash. */
-export async function findNode(repository: IndexedRepository, root: BlobId, path: string): Promise<Node | undefined> {
+export async function findNode(
+  repository: IndexedRepository<"tree">,
+  root: BlobId,
+  path: string,
+): Promise<Node | undefined> {
   const names = path.split("/");
   let tree = root;
   for (const [depth, name] of names.entries()) {
@@ -60,7 +64,7 @@ interface WalkStep {
  * Every node below a tree that is no directory, depth first in the order of the trees. Throws `IntegrityError` where trees
  * lie too deep in each other, or stand for more than 200,000 files and directories.
  */
-export async function* walkFiles(repository: IndexedRepository, root: BlobId): AsyncGenerator<WalkedFile> {
+export async function* walkFiles(repository: IndexedRepository<"tree">, root: BlobId): AsyncGenerator<WalkedFile> {
   const trees = new KeptTrees(repository);
   const way: WalkStep[] = [{ prefix: "", depth: 1, nodes: await trees.read(root), next: 0 }];
   let walked = 0;
@@ -85,11 +89,11 @@ function refusal(root: BlobId, problem: string): IntegrityError {
 
 /** Keeps the last small trees: a walk may meet one a hundred thousand times. */
 class KeptTrees {
-  readonly #repository: IndexedRepository;
+  readonly #repository: IndexedRepository<"tree">;
   readonly #kept = new Map<BlobId, readonly Node[]>();
   #keptNodes = 0;
 
-  constructor(repository: IndexedRepository) {
+  constructor(repository: IndexedRepository<"tree">) {
     this.#repository = repository;
   }
 
