@@ -10,7 +10,8 @@ import { plaintextLength } from "../format/pack_header.ts";
 import { sidecarPath } from "../format/manifest/series.ts";
 import { readBlob } from "../repository/pack/blob_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
-import { findNode, readTree, subtreeOf, walkFiles } from "../repository/tree/trees.ts";
+import { walkFiles } from "../repository/tree/file_walk.ts";
+import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";
 import type { Backup } from "./backup.ts";
 
 /** A file of a backup that can be restored as a stream. */
@@ -97,10 +98,8 @@ export async function listFiles(
 
 async function filesOfTree(repository: IndexedRepository<"tree">, backup: Backup): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
-  for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
-    if (node.type !== "file") continue;
-    const { size, content } = node;
-    // The node itself is several times as large, and there may be 200,000.
+  for await (const { path, type, size, content } of walkFiles(repository, backup.snapshot.tree)) {
+    if (type !== "file") continue;
     files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;

@@ -92,7 +92,7 @@ Deno.test("the ancestry of trees is what walking down from every tree finds", ()
     fc.property(edges, fc.uniqueArray(fc.nat(30), { minLength: 1, maxLength: 4 }), (edges, wanted) => {
       const graph = new TreeGraph();
       for (let tree = 0; tree <= 30; tree++) equal(graph.add(treeId(tree)), tree);
-      for (const [parent, child] of edges) graph.connect(parent, child);
+      for (const [parent, child] of edges) graph.connect(treeId(parent), treeId(child));
       const reaches = (tree: number): boolean =>
         wanted.includes(tree) || edges.some(([parent, child]) => parent === tree && reaches(child));
       const expected = Array.from({ length: 31 }, (_, tree) => tree).filter(reaches);
@@ -106,7 +106,7 @@ Deno.test("a graph grows over any number of directories", () => {
   const graph = new TreeGraph();
   for (let tree = 0; tree < 3000; tree++) {
     graph.add(treeId(tree));
-    if (tree > 0) graph.connect(tree - 1, tree);
+    if (tree > 0) graph.connect(treeId(tree - 1), treeId(tree));
   }
   equal(graph.ancestry().of([2999]).size, 3000);
   equal(graph.find(treeId(5000)), -1);

@@ -185,7 +185,8 @@ class SnapshotsRepair {
     const repository = { ...this.#session.repository, index: await this.#checkedIndex() };
     this.#refuseToForgetTooMuch();
     const saveTree = (tree: Uint8Array) => Promise.resolve(blobIdOf(sha256(tree)));
-    const repair = new TreeRepair({ repository, suspects: this.#suspects, saveTree, signal });
+    const trees = casualties.map(({ backup }) => backup.snapshot.tree);
+    const repair = await TreeRepair.of(trees, { repository, suspects: this.#suspects, saveTree, signal });
     for (const [position, { backup, damageCount }] of casualties.entries()) {
       const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
       if (countDamage(repaired) !== damageCount) throw contradiction(backup);
@@ -252,7 +253,9 @@ class SnapshotsRepair {
 
   async #examineAll(indexed: IndexedRepository, backups: readonly Backup[], store: TreeStore): Promise<Casualty[]> {
     const { signal, onProgress } = this.#options;
-    const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
+    const trees = backups.map(({ snapshot }) => snapshot.tree);
+    const tools = { repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal };
+    const repair = await TreeRepair.of(trees, tools);
     const casualties: Casualty[] = [];
     for (const [position, backup] of backups.entries()) {
       const casualty = await this.#examine(indexed, backup, repair, store);

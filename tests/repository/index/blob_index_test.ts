@@ -8,7 +8,7 @@ import {
   ExistenceIndex,
   NamedIndex,
   PlacedIndex,
-  TreeIndex,
+  type TreeIndex,
 } from "../../../src/repository/index/blob_index.ts";
 import { noise } from "../../helpers/world.ts";
 

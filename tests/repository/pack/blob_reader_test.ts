@@ -11,7 +11,8 @@ import { BlobSet } from "../../../src/repository/index/blob_index.ts";
 import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
-import { findNode, readTree, subtreeOf, walkFiles } from "../../../src/repository/tree/trees.ts";
+import { walkFiles } from "../../../src/repository/tree/file_walk.ts";
+import { findNode, readTree, subtreeOf } from "../../../src/repository/tree/trees.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 
