@@ -8,7 +8,7 @@ import { MOST_MANIFEST_BYTES } from "../format/limits.ts";
 import type { Node } from "../format/tree/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import { sidecarPath } from "../format/manifest/series.ts";
-import { readBlob } from "../repository/pack/blob_reader.ts";
+import { readBlob } from "../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { walkFiles } from "../repository/tree/file_walk.ts";
 import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";

@@ -4,7 +4,7 @@ import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { AgentError, IntegrityError, StoreFullError } from "../../src/base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../src/base/id.ts";
 import { backupOf } from "../../src/backup/backup.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { type IndexedRepository, openRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";

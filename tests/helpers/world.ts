@@ -9,7 +9,7 @@ import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { Identity } from "../../src/repository/key_files.ts";
 import { initRepository, openRepository, type Repository } from "../../src/repository/repository.ts";

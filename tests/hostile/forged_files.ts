@@ -4,7 +4,7 @@ import { asId, type BlobId, type SnapshotId } from "../../src/base/id.ts";
 import { sha256Hex } from "../../src/crypto/digest.ts";
 import { encodeSnapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";

@@ -7,7 +7,7 @@ import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/
 import type { Node } from "../../src/format/tree/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";

@@ -5,7 +5,7 @@ import { check } from "../../src/ops/check.ts";
 import { prune, type PruneOptions, type PruneResult } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../src/maintain/prune/prune_plan.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { openRepository, type Repository } from "../../src/repository/repository.ts";

@@ -10,7 +10,7 @@ import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { BlobSet } from "../../repository/index/blob_index.ts";
-import { openSealed } from "../../repository/pack/blob_reader.ts";
+import { openSealed } from "../../repository/pack/pack_reader.ts";
 import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "../../repository/pack/pack_writer.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
@@ -81,8 +81,8 @@ class Copying {
     await mapConcurrently(planReads(pruneIndex, packs, isKept), readsAtOnce, async (read) => {
       signal.throwIfAborted();
       await this.#copy(read);
-      this.#blobs += read.copies.length;
-      onProgress(this.#bytes += read.copies.reduce((sum, { length }) => sum + length, 0));
+      this.#blobs += read.blobs.length;
+      onProgress(this.#bytes += read.blobs.reduce((sum, { length }) => sum + length, 0));
     });
     return this.#blobs;
   }

@@ -14,7 +14,7 @@ import type { IndexId, PackId } from "../../base/id.ts";
 import { confirmListed } from "../../repository/confirm_listing.ts";
 import type { ConfirmHeld } from "../../repository/lock/held_lock.ts";
 import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
-import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { exchangeIndexFiles, type IndexExchange } from "./exchange_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./pack_survey.ts";
 import type { Repository } from "../../repository/repository.ts";

@@ -17,7 +17,7 @@ import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
-import { confirmWhole, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { confirmWhole, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { LostBlobs } from "../../maintain/repair/lost_blobs.ts";
 import {
   joinRemains,

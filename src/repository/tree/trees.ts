@@ -6,7 +6,7 @@ import type { BlobId } from "../../base/id.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import { decodeTree } from "../../format/tree/tree.ts";
-import { readBlob } from "../pack/blob_reader.ts";
+import { readBlob } from "../pack/pack_reader.ts";
 import type { IndexedRepository } from "../repository.ts";
 
 /** Trees of more bytes are read one after the other: as nodes such a one takes several times its text. */

@@ -4,7 +4,7 @@ import { sha256 } from "../../../src/crypto/digest.ts";
 import { LockedError, StoreFullError } from "../../../src/base/errors.ts";
 import { decodeIndex } from "../../../src/format/index/index_file.ts";
 import { BlobSet } from "../../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import { openRepository, type Repository } from "../../../src/repository/repository.ts";

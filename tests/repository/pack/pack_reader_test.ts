@@ -8,7 +8,7 @@ import { makeNode } from "../../../src/format/tree/node.ts";
 import type { Rfc3339 } from "../../../src/format/time.ts";
 import { encodeTree } from "../../../src/format/tree/tree.ts";
 import { BlobSet } from "../../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import { walkFiles } from "../../../src/repository/tree/file_walk.ts";
