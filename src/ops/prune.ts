@@ -9,12 +9,12 @@ import { type AppliedPrune, type ApplyPhase, applyPrune } from "../maintain/prun
 import { loadPruneIndex, type PruneIndex } from "../maintain/prune/prune_index.ts";
 import { markUsed } from "../maintain/prune/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/prune_plan.ts";
-import { comparePacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
+import { type ListedPacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
 import { findLastCopies } from "../maintain/prune/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
 import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
-import { findUnlisted } from "../repository/pack/unlisted_packs.ts";
-import type { Leftovers, ListedFile } from "../store/store.ts";
+import { comparePacks } from "../repository/pack/stored_packs.ts";
+import type { Leftovers } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 import { packBytesFor, pruneReads } from "../backup/buffers.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
@@ -122,14 +122,13 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   if (!options.dryRun) refuseVanished(vanished);
   refuseOtherSnapshots(snapshots, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
-  const packs = await listPacks(repository, index, signal);
-  if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
-  const listed = comparePacks(index, packs);
+  const listed = await comparePacks(repository.store, index.packs, { signal });
+  if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, listed);
   const remaining = snapshots.filter(({ id }) => !without?.has(id));
   const used = await markUsed({
     repository,
     index,
-    isWhole: (pack) => listed.states[pack] === "whole",
+    isWhole: (pack) => listed.packs[pack]!.state === "whole",
     roots: remaining.map(({ snapshot }) => snapshot.tree),
     signal,
     onProgress: progress("trees"),
@@ -137,15 +136,6 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const use = usePacks(index, listed, used);
   const plan = planPrune(use.packs, listed.unindexed, limits);
   return { index, use, plan, snapshots: remaining.map(({ id }) => id) };
-}
-
-/** One that the listing left out would count as lost, and for lack of it a damaged copy of its blobs might be kept. */
-async function listPacks({ store }: Repository, index: PruneIndex, signal: AbortSignal): Promise<ListedFile[]> {
-  const listed = await Array.fromAsync(store.list("pack", { signal }));
-  const names = new Set(listed.map(({ name }) => name));
-  const missing = Array.from({ length: index.packCount }, (_, pack) => index.packId(pack))
-    .filter((name) => !names.has(name));
-  return [...listed, ...await findUnlisted(store, missing, signal)];
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
@@ -230,8 +220,8 @@ function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: Pru
 }
 
 /** Snapshots that are not there, on a half-made copy of a repository say, look just like backups that are forgotten. */
-function refuseEmptying({ store }: Repository, index: PruneIndex, packs: readonly ListedFile[]): void {
-  const count = Math.max(index.packCount, packs.length);
+function refuseEmptying({ store }: Repository, { packs, unindexed }: ListedPacks): void {
+  const count = Math.max(packs.length, packs.filter(({ state }) => state !== "missing").length + unindexed.length);
   if (count === 0) return;
   throw new UsageError(
     `Refusing to prune: there are ${count} packs in ${store.location} and no backup at all, as if its snapshots were missing; ` +

@@ -238,10 +238,11 @@ Deno.test("a pack that is listed and not found for a moment is no loss that back
   const trees = new Set((await packsOf(place.store, "tree")).map(({ name }): string => name));
   const readsTree = ({ method, file }: StoreCall) => method === "get" && trees.has(file?.name ?? "");
   const files = await allFiles(place.store);
-  for (const times of [1, 2, Infinity]) {
+  // A tree is read by the walk and, where that finds it damaged, twice more.
+  for (const times of [1, 2, 3, Infinity]) {
     const store = withFaults(place.store, firstOf(readsTree, NOT_FOUND, times));
     const repair = snapshots({ ...place, store }, { forget: true });
-    if (times === 1) assert.deepEqual((await repair).damaged, []);
+    if (times < 3) assert.deepEqual((await repair).damaged, []);
     else await assert.rejects(repair, (error) => error instanceof StoreError && /does not give it/.test(error.message));
   }
   assert.deepEqual(await allFiles(place.store), files);
@@ -250,8 +251,8 @@ Deno.test("a pack that is listed and not found for a moment is no loss that back
 Deno.test("what reads whole at a second look is not forgotten", async () => {
   const place = await damaged("nothing");
   const trees = new Set((await packsOf(place.store, "tree")).map(({ name }): string => name));
-  // A blob that does not open is read twice; so the first look finds it damaged and the second one does not.
-  let wrongLeft = 2;
+  // A blob that does not open is read twice, by the walk and behind it; then the second look finds it whole.
+  let wrongLeft = 4;
   const get = place.store.get.bind(place.store);
   const store = new (class extends ForwardingStore {
     override async get(...[file, range, options]: Parameters<BlobStore["get"]>) {
