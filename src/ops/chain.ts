@@ -1,15 +1,16 @@
 /** Chain: the way from a level 0 to a backup, or all chains of a series, and which members are fit for a restore. */
 import { decodeHex } from "../base/hex.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import type { Backup } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
 import { checkMembers, type MemberCheck } from "../backup/chain/chain_check.ts";
 import { type ChainTree, chainTrees } from "../backup/chain/chain_tree.ts";
-import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
+import type { OpenIndex } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { NamedIndex } from "../repository/index/blob_index.ts";
 import type { Repository } from "../repository/repository.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
 import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
 
@@ -43,9 +44,9 @@ export interface ChainRequest {
 export function drawChains(access: RepositoryAccess, request: ChainRequest, world: World): Promise<ChainReport> {
   const wanted = parseSelector(request.selector);
   return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
     const openIndex = wholeIndex(repository, passingOver(world));
-    const backups = await withRewritten(snapshots.map(backupOf), openIndex);
+    const asked = { rewritten: openIndex, damaged: "told", vanished: "forgotten" } as const;
+    const { backups, damaged } = await loadBackups(repository.files, asked);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all
       ? chainTrees(backups.filter((backup) => haveSameSeriesAndHost(backup, meant)))

@@ -4,8 +4,8 @@
  * none. What an interruption leaves, two snapshots of one backup, the next hold or release of it puts right.
  */
 import { DeniedError, messageOf } from "../base/errors.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import type { Backup } from "../backup/backup.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
@@ -14,7 +14,7 @@ import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import type { ConfirmHeld, HeldLock } from "../repository/lock/held_lock.ts";
 import { type Repository, withStore } from "../repository/repository.ts";
 import { saveSnapshotUnderLock } from "../repository/lock/save_under_lock.ts";
-import { loadSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { loadSnapshot } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
 import { withoutAbortReason } from "../base/abort.ts";
@@ -52,8 +52,8 @@ export async function setHold(
     return await withLock(repository, world, lockRequest, async (lock) => {
       await lock.confirmed;
       const fresh = withStore(repository, withFreshReads(repository.store));
-      const { snapshots, damaged } = await loadSnapshots(fresh.files, signal);
-      const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository));
+      const asked = { rewritten: wholeIndex(repository), damaged: "told", vanished: "forgotten", signal } as const;
+      const { backups, damaged } = await loadBackups(fresh.files, asked);
       const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
       const same = backups.filter((other) => isSame(other, meant));
       try {

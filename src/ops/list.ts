@@ -1,11 +1,11 @@
 /** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
-import { type Backup, backupOf, compareAge } from "../backup/backup.ts";
+import { type Backup, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { type RepositoryAccess, withRepository, type World } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
@@ -31,10 +31,12 @@ export interface ListFilter {
 /** All backups that fit. */
 export function listBackups(access: RepositoryAccess, filter: ListFilter, world: World): Promise<BackupList> {
   return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const all = snapshots.map(backupOf);
-    const fitting = latestOf(all.filter((backup) => fits(backup, filter)), filter.latest);
-    const backups = await withRewritten(fitting, wholeIndex(repository, passingOver(world)));
+    const { backups, all, damaged } = await loadBackups(repository.files, {
+      rewritten: wholeIndex(repository, passingOver(world)),
+      among: (all) => latestOf(all.filter((backup) => fits(backup, filter)), filter.latest),
+      damaged: "told",
+      vanished: "forgotten",
+    });
     return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
@@ -43,8 +45,9 @@ export function listBackups(access: RepositoryAccess, filter: ListFilter, world:
 export function listChain(access: RepositoryAccess, selector: string, world: World): Promise<ChainMember[]> {
   const wanted = parseSelector(selector);
   return withRepository(access, world, async (repository) => {
-    const { snapshots, damaged } = await loadSnapshots(repository.files);
-    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(repository, passingOver(world)));
+    const rewritten = wholeIndex(repository, passingOver(world));
+    const asked = { rewritten, damaged: "told", vanished: "forgotten" } as const;
+    const { backups, damaged } = await loadBackups(repository.files, asked);
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

@@ -12,7 +12,8 @@ import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/p
 import { type ListedPacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
 import { findLastCopies } from "../maintain/prune/prune_verify.ts";
 import type { Repository } from "../repository/repository.ts";
-import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
+import type { Backup } from "../backup/backup.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { comparePacks } from "../repository/pack/stored_packs.ts";
 import type { Leftovers } from "../store/store.ts";
 import { type RepositoryAccess, withLock, withRepository, type World } from "./access.ts";
@@ -117,14 +118,14 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   const { limits, allowEmpty = false, without, signal, onProgress } = options;
   await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
-  const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
-  if (damaged.length > 0) throw damageWithAdvice(damaged[0]!);
-  if (!options.dryRun) refuseVanished(vanished);
-  refuseOtherSnapshots(snapshots, options);
+  const vanished = options.dryRun ? "forgotten" : "refused";
+  const asked = { rewritten: "unread", damaged: "refused", vanished, signal } as const;
+  const { all } = await loadBackups(repository.files, asked);
+  refuseOtherSnapshots(all, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
   const listed = await comparePacks(repository.store, index.packs, { signal });
-  if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, listed);
-  const remaining = snapshots.filter(({ id }) => !without?.has(id));
+  if (all.length === 0 && !allowEmpty) refuseEmptying(repository, listed);
+  const remaining = all.filter(({ snapshotId }) => !without?.has(snapshotId));
   const used = await markUsed({
     repository,
     index,
@@ -135,7 +136,7 @@ async function planFor(repository: Repository, options: PruneOptions): Promise<P
   });
   const use = usePacks(index, listed, used);
   const plan = planPrune(use.packs, listed.unindexed, limits);
-  return { index, use, plan, snapshots: remaining.map(({ id }) => id) };
+  return { index, use, plan, snapshots: remaining.map(({ snapshotId }) => snapshotId) };
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
@@ -210,8 +211,8 @@ async function removeLeftovers(
 }
 
 /** What the snapshots need that a listing leaves out would be removed. */
-function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneOptions): void {
-  const missing = options.known?.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
+function refuseOtherSnapshots(backups: readonly Backup[], options: PruneOptions): void {
+  const missing = options.known?.difference(new Set(backups.map(({ snapshotId }) => snapshotId))).size ?? 0;
   if (missing === 0) return;
   throw new StoreError(
     `Cannot prune: the store lists other snapshots than a moment ago, ${missing} are missing; ` +

@@ -4,12 +4,12 @@ import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/limits.ts";
 import type { Node } from "../../format/tree/node.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { addPath, type Finding } from "./findings.ts";
 import { TreeGraph } from "./tree_graph.ts";
 import type { CheckContext } from "./check_index.ts";
 import { type CheckedNodes, checkNodes } from "./check_nodes.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import type { StoredSnapshot } from "../../repository/snapshots.ts";
 import { type TreeVisit, walkTrees } from "../../repository/tree/tree_walk.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
@@ -45,14 +45,14 @@ export interface TreeCheckContext extends CheckContext {
   readonly repository: IndexedRepository;
 }
 
-/** Walks all trees of the snapshots. Findings get the snapshots they hit, those of suspect packs included. */
+/** Walks all trees of the backups. Findings get the snapshots they hit, those of suspect packs included. */
 export async function checkTrees(
   context: TreeCheckContext,
-  snapshots: readonly StoredSnapshot[],
+  backups: readonly Backup[],
 ): Promise<CheckedTrees> {
   const check = new TreesCheck(context);
-  await check.run(snapshots);
-  check.attribute(snapshots);
+  await check.run(backups);
+  check.attribute(backups);
   return check;
 }
 
@@ -79,9 +79,9 @@ class TreesCheck implements CheckedTrees {
     return Number.isNaN(bytes) ? undefined : { bytes, blobs: this.#fileBlobs[number]! };
   }
 
-  async run(snapshots: readonly StoredSnapshot[]): Promise<void> {
+  async run(backups: readonly Backup[]): Promise<void> {
     const { repository, suspects, signal, onProgress } = this.#context;
-    await walkTrees<Visit, Visited>(snapshots.map(({ snapshot: { tree } }) => ({ tree, prefix: "" })), {
+    await walkTrees<Visit, Visited>(backups.map(({ snapshot: { tree } }) => ({ tree, prefix: "" })), {
       repository,
       signal,
       met: this.#graph,
@@ -108,10 +108,10 @@ class TreesCheck implements CheckedTrees {
   }
 
   /** Tells every finding which snapshots it hits. */
-  attribute(snapshots: readonly StoredSnapshot[]): void {
+  attribute(backups: readonly Backup[]): void {
     if (this.#hits.size === 0) return;
     const ancestry = this.#graph.ancestry();
-    const roots = snapshots.map(({ id, snapshot }) => ({ id, number: this.#graph.find(snapshot.tree) }));
+    const roots = backups.map(({ snapshotId: id, snapshot }) => ({ id, number: this.#graph.find(snapshot.tree) }));
     for (const [finding, trees] of this.#hits) {
       const hit = ancestry.of(trees);
       for (const { id, number } of roots) if (hit.has(number)) finding.snapshots.add(id);

@@ -8,9 +8,10 @@
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { IntegrityError, NotFoundError, StoreError } from "../../base/errors.ts";
 import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
-import { type Backup, backupOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { saveTree } from "../../backup/commit.ts";
 import { blobIdOf } from "../../backup/content_list.ts";
+import { loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { withRewritten } from "../../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { sha256 } from "../../crypto/digest.ts";
@@ -24,7 +25,7 @@ import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { type RepairedNodes, TreeRepair } from "../../maintain/repair/tree_repair.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { saveSnapshotUnderLock } from "../../repository/lock/save_under_lock.ts";
-import { loadSnapshot, loadSnapshots, type SnapshotList } from "../../repository/snapshots.ts";
+import { loadSnapshot } from "../../repository/snapshots.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { RepositoryAccess, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
@@ -117,7 +118,8 @@ class SnapshotsRepair {
 
   async perform(): Promise<SnapshotRepair> {
     const { forget, dryRun, signal } = this.#options;
-    const list = await loadSnapshots(this.#session.repository.files, signal);
+    const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+    const list = await loadBackups(this.#session.repository.files, asked);
     const { chosen, casualties } = await this.#findCasualties(list);
     if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
     const damaged: DamagedBackup[] = [];
@@ -162,7 +164,7 @@ class SnapshotsRepair {
   }
 
   /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
-  async #findCasualties(list: SnapshotList): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
+  async #findCasualties(list: LoadedBackups): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
     const { repository } = this.#session;
     const indexed = { ...repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
@@ -217,8 +219,8 @@ class SnapshotsRepair {
     );
   }
 
-  async #choose({ snapshots, damaged }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
-    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
+  async #choose({ all, damaged }: LoadedBackups, indexed: IndexedRepository): Promise<Backup[]> {
+    const backups = await withRewritten(all, () => Promise.resolve(indexed));
     const { backups: wanted } = this.#options;
     if (wanted.length === 0) return backups;
     const chosen = new Set(
@@ -286,13 +288,13 @@ class SnapshotsRepair {
   }
 
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
-  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
+  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: LoadedBackups): Promise<DamagedBackup> {
     const { dryRun, forget, signal } = this.#options;
     const { repository: { files }, confirmHeld } = this.#session;
     const { series, id, snapshotId, host, started } = backup;
     let leftId: SnapshotId | null = null;
     if (snapshot !== null) {
-      leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
+      leftId = list.all.find((other) => isSameRest(other.snapshot, snapshot))?.snapshotId ?? null;
       signal.throwIfAborted();
       if (leftId === null && !dryRun) leftId = await saveSnapshotUnderLock(files, snapshot, { confirmHeld });
     }

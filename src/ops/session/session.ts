@@ -4,10 +4,11 @@
  */
 import { invariant, SourceError, UsageError } from "../../base/errors.ts";
 import { parseRunType } from "../../base/run_type.ts";
-import { type Backup, backupOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
+import { loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
@@ -34,7 +35,6 @@ import { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import type { ConfirmHeld, HeldLock } from "../../repository/lock/held_lock.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { loadSnapshots } from "../../repository/snapshots.ts";
 import type { World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
@@ -134,12 +134,12 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   await threads.configure(repository.keys, repository.config.version === 2 ? request.compression : "off");
-  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const { all: earlier, damaged } = await loadBackups(repository.files, asked);
   // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
   // it is not kept.
   const passing = passingOver(world, signal);
   const openIndex = () => withWholeIndex(repository, passing);
-  const earlier = snapshots.map(backupOf);
   const { levelRules = {}, ...whose } = request;
   const parentRequest = {
     ...whose,
