@@ -142,8 +142,9 @@ class CheckRun {
     await this.#checkLocks();
     await this.#checkKeys();
     const all = await this.#loadBackups();
-    const { index, packs } = await checkIndex(this.#context("index"));
-    const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
+    const checked = await checkIndex(this.#context("index"));
+    const { index, packs } = checked;
+    const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), checked);
     const chosen = this.#packsToRead(whole);
     const world = this.#world;
     await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: false }, chosen);

@@ -39,6 +39,8 @@ export interface DescribedPack {
 export interface CheckedIndex {
   readonly index: PlacedIndex;
   readonly packs: ReadonlyMap<PackId, DescribedPack>;
+  /** Why index files that are damaged could not be read. */
+  readonly unreadable: readonly IntegrityError[];
 }
 
 /** What the parts of a check share. */
@@ -77,6 +79,7 @@ async function load({ repository, signal }: CheckContext, id: IndexId): Promise<
 class IndexCheck implements CheckedIndex {
   readonly index = new PlacedIndex();
   readonly packs = new Map<PackId, DescribedPack>();
+  readonly unreadable: IntegrityError[] = [];
   readonly #context: CheckContext;
 
   constructor(context: CheckContext) {
@@ -90,6 +93,7 @@ class IndexCheck implements CheckedIndex {
       for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
+      this.unreadable.push(error);
       this.#context.findings.error({
         kind: "index",
         id,

@@ -1,7 +1,7 @@
 /** Checks the packs from outside: every one that the index describes is there and has the size it must have. */
 import type { PackId } from "../../base/id.ts";
 import type { ListedFile } from "../../store/store.ts";
-import type { CheckContext, DescribedPack } from "./check_index.ts";
+import type { CheckContext, CheckedIndex, DescribedPack } from "./check_index.ts";
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 
 /** What was found of the packs. */
@@ -23,7 +23,7 @@ const WRONG_SIZE_ADVICE = `${BRING_BACK_PACK}"agent repair packs", which saves w
 /** Lists the packs of the store and compares them with what the index describes. */
 export async function checkPacks(
   { repository: { store }, findings, suspects, signal, onProgress }: CheckContext,
-  packs: ReadonlyMap<PackId, DescribedPack>,
+  { packs, unreadable }: CheckedIndex,
 ): Promise<CheckedPacks> {
   const { packs: compared, unindexed } = await comparePacks(store, [...packs.values()], {
     signal,
@@ -36,8 +36,7 @@ export async function checkPacks(
     else suspects.add(pack.number, findings.error(state === "missing" ? missingPack(pack) : wrongSize(pack, bytes)));
     if (state === "missing") missing.add(pack.id);
   }
-  const isIndexDamaged = findings.errors.some(({ kind }) => kind === "index");
-  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, isIndexDamaged));
+  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, unreadable.length > 0));
   return { whole, missing, bytes: compared.reduce((sum, { bytes }) => sum + bytes, 0), unindexed };
 }
 

@@ -80,13 +80,14 @@ class PacksRepair {
   readonly #confirmHeld: RepairSession["confirmHeld"];
   readonly #world: World;
   readonly #options: RepairPacksOptions;
-  readonly #findings = new Findings();
   readonly #suspects = new SuspectPacks();
   /** What the index files say of the packs to be repaired, and which files those are. */
   readonly #described = new Map<PackId, PackedBlob[]>();
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
   /** All index files that there were. */
   readonly #indexFiles = new Set<IndexId>();
+  /** Packs that are missing, damaged, or described as they cannot be. */
+  #doubtful: ReadonlySet<PackId> = new Set();
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
   /** Blobs that other packs hold, as far as is known. */
@@ -139,20 +140,23 @@ class PacksRepair {
 
   /** The packs to be repaired, sorted. */
   async #findTargets(): Promise<Set<PackId>> {
-    const { packs } = await checkIndex(this.#context("index"));
-    const unreadable = this.#findings.errors.find(({ kind }) => kind === "index");
-    if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
-    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), packs);
+    const checked = await checkIndex(this.#context("index"));
+    const { packs, unreadable: [unreadable] } = checked;
+    if (unreadable) throw new IntegrityError(`${unreadable.message}; run "agent repair index" first`);
+    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), checked);
     this.#missing = missing;
     const { packs: named } = this.#options;
+    const world = this.#world;
+    if (named.length === 0) {
+      await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
+    }
+    const doubtful = [...packs.values()].filter(({ number }) => this.#suspects.has(number));
+    this.#doubtful = new Set(doubtful.map(({ id }) => id));
     if (named.length > 0) {
       const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
-    const world = this.#world;
-    await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
-    const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
-    return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
+    return new Set([...this.#doubtful, ...await this.#damagedBesides(unindexed)].sort());
   }
 
   /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
@@ -172,7 +176,6 @@ class PacksRepair {
   async #readIndex(targets: ReadonlySet<PackId>): Promise<void> {
     const { files } = this.#repository;
     const { signal } = this.#options;
-    const inDoubt = new Set(this.#findings.errors.map(({ id }) => id));
     for await (const { name } of files.list("index", { signal })) {
       const file = asId<IndexId>(name);
       this.#indexFiles.add(file);
@@ -180,7 +183,7 @@ class PacksRepair {
         if (targets.has(id)) {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
           this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
-        } else if (!inDoubt.has(id)) {
+        } else if (!this.#doubtful.has(id)) {
           for (const blob of blobs) this.#elsewhere.note(blob.type, blob.id);
         }
       }
@@ -276,7 +279,8 @@ class PacksRepair {
   #context(phase: RepairProgress["phase"]): CheckContext {
     return {
       repository: this.#repository,
-      findings: this.#findings,
+      // What a check would report is nobody's business here.
+      findings: new Findings(),
       suspects: this.#suspects,
       signal: this.#options.signal,
       onProgress: (done, total) => this.#progress(phase, done, total),

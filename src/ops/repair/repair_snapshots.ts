@@ -209,10 +209,10 @@ class SnapshotsRepair {
   async #checkedIndex() {
     this.#findings = new Findings();
     this.#suspects = new SuspectPacks();
-    const { index, packs } = await checkIndex(this.#context("index"));
-    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unindexed.length;
+    const checked = await checkIndex(this.#context("index"));
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), checked)).unindexed.length;
     const [first] = this.#findings.errors;
-    if (first === undefined || this.#options.dryRun) return index;
+    if (first === undefined || this.#options.dryRun) return checked.index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
     throw new IntegrityError(
       `${first.text}; run ${repairs.join(", then ")} first, so that no more is given up than is lost`,

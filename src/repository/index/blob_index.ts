@@ -151,48 +151,36 @@ export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   }
 }
 
-/** Which data blobs there are, and the places of trees. */
-export class ExistenceIndex extends TreeIndex implements LoadableIndex, BlobRegister {
-  readonly #data = new IdTable(KEPT_ID_BYTES);
-  readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
-  readonly #named: NamedIds;
-
-  /** `names`: ids of data blobs, 32 bytes each, whose places `named` knows. */
-  constructor(names: readonly Uint8Array[] = []) {
-    super();
-    this.#named = new NamedIds(names);
-  }
-
+/** Which blobs there are; places only of trees and of the data blobs that were named. */
+export class ExistenceIndex implements LoadableIndex, BlobRegister {
+  /** What it can locate. */
+  readonly named: NamedIndex;
   /** The ids of all data blobs, to be looked up by other threads, too. */
-  get dataBlobs(): IdTable {
-    return this.#data;
+  readonly dataBlobs = new IdTable(KEPT_ID_BYTES);
+  readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
+
+  /** `names`: ids of data blobs, 32 bytes each. */
+  constructor(names: readonly Uint8Array[] = []) {
+    this.named = new NamedIndex(names);
   }
 
-  /** The places of the data blobs that were named; throws `IntegrityError` where it is asked for another one. */
-  get named(): BlobIndex {
-    return {
-      has: (type, id, offset = 0) => this.has(type, id, offset),
-      locate: (type, id, offset = 0) =>
-        type === "tree" ? this.locate(type, id, offset) : this.#named.locate(id, offset),
-      packId: (pack) => this.packId(pack),
-      treeCount: this.treeCount,
-    };
+  addPack(id: Uint8Array): number {
+    return this.named.addPack(id);
   }
 
   add(type: BlobType, place: BlobPlace, id: Uint8Array, offset = 0): boolean {
-    if (type === "tree") return this.addTree(place, id, offset);
-    this.#named.add(place, id, offset);
-    return isAdded(this.#data, id, offset);
+    const isPlaced = this.named.add(type, place, id, offset);
+    return type === "tree" ? isPlaced : isAdded(this.dataBlobs, id, offset);
   }
 
   note(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return isAdded(this.#data, id, offset);
-    return !super.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
+    if (type === "data") return isAdded(this.dataBlobs, id, offset);
+    return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
-  override has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.#data.find(id, offset) >= 0;
-    return super.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
+  has(type: BlobType, id: Uint8Array, offset = 0): boolean {
+    if (type === "data") return this.dataBlobs.find(id, offset) >= 0;
+    return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }
 
