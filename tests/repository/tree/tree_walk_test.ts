@@ -102,6 +102,30 @@ Deno.test("each distinct tree is read once and taken level by level, whatever th
   );
 });
 
+Deno.test("a level of any width is taken as a whole, and little of it waits for its turn", async () => {
+  const leaves = Array.from({ length: 150 }, (_, i) => i);
+  const { repository, ids } = await planted([...leaves.map(() => []), leaves]);
+  const waiting = new Set<BlobId>();
+  const taken: BlobId[] = [];
+  await walkTrees<TreeVisit, TreeVisit[]>([{ tree: ids[150]! }], {
+    repository,
+    met: new TreeNumbers(),
+    read: (nodes, { tree }) => {
+      waiting.add(tree);
+      assert.ok(waiting.size <= 32, `${waiting.size} trees wait`);
+      return belowOf(nodes);
+    },
+    unreadable: rethrow,
+    take: (below, { tree }) => {
+      waiting.delete(tree);
+      taken.push(tree);
+      return below;
+    },
+  });
+  assert.deepEqual(new Set(taken), new Set(ids));
+  assert.equal(taken.length, ids.length);
+});
+
 Deno.test("a walk reads nothing that lies deeper than it may go, and says which trees these are", async () => {
   const chain = Array.from({ length: 10 }, (_, i) => i === 0 ? [] : [i - 1]);
   const { repository, ids } = await planted(chain);
