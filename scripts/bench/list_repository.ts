@@ -9,7 +9,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manifest.ts";
 import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
-import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { initRepository, underLock } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
@@ -39,7 +39,7 @@ export async function makeChain(path: string, password: string, shape: ChainShap
   const tools = { clock: systemClock, randomBytes: systemRandomBytes, identity };
   const made = await initRepository(store, password, { ...tools, kdf: RANDOM_PASSWORD_PARAMETERS });
   const repository = underLock(made, NOBODY_ELSE);
-  const index = new BlobIndex({ dataPlaces: false });
+  const index = new BlobSet();
   let parent: Backup | undefined;
   for (let level = 0; level < shape.backups; level++) {
     const writer = new PackWriter({ ...tools, repository, index });

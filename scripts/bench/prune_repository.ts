@@ -7,7 +7,7 @@ import { FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
 import { makeNode } from "../../src/format/tree/node.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { initRepository, type LockedRepository, underLock } from "../../src/repository/repository.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
@@ -30,7 +30,7 @@ export async function makePrunable(path: string, password: string, shape: Prunab
   const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };
   const tools = { clock: systemClock, randomBytes: systemRandomBytes };
   const repository = underLock(await initRepository(store, password, { ...tools, identity }), NOBODY_ELSE);
-  const writer = new PackWriter({ ...tools, repository, index: new BlobIndex({ dataPlaces: false }) });
+  const writer = new PackWriter({ ...tools, repository, index: new BlobSet() });
   const roots: BlobId[] = [];
   let content = new Uint8Array(0);
   for (let backup = 0; backup < shape.backups; backup++) {

@@ -12,7 +12,7 @@ import { partName, sidecarPath, type StreamPath } from "../format/manifest/serie
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree/tree.ts";
-import type { BlobIndex } from "../repository/index/blob_index.ts";
+import type { KnownBlobs } from "../repository/index/blob_index.ts";
 import type { Identity } from "../repository/key_files.ts";
 import type { PackWriter } from "../repository/pack/pack_writer.ts";
 import type { LockedRepository } from "../repository/repository.ts";
@@ -32,7 +32,7 @@ export interface WrittenStream {
 export interface CommitRequest {
   readonly repository: LockedRepository;
   readonly writer: PackWriter;
-  readonly index: BlobIndex;
+  readonly index: KnownBlobs<"tree">;
   readonly identity: Identity;
   readonly programVersion: string;
   readonly streams: readonly WrittenStream[];

@@ -8,9 +8,10 @@ import { MOST_MANIFEST_BYTES } from "../format/limits.ts";
 import type { Node } from "../format/tree/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import { sidecarPath } from "../format/manifest/series.ts";
-import { readBlob } from "../repository/pack/blob_reader.ts";
+import { readBlob } from "../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
-import { findNode, readTree, subtreeOf, walkFiles } from "../repository/tree/trees.ts";
+import { walkFiles } from "../repository/tree/file_walk.ts";
+import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";
 import type { Backup } from "./backup.ts";
 
 /** A file of a backup that can be restored as a stream. */
@@ -54,7 +55,7 @@ export interface SeriesNodes {
 }
 
 /** Finds both in one directory, each tree on the way read once. Throws `IntegrityError` where one of them is damaged. */
-export async function findSeriesNodes(repository: IndexedRepository, backup: Backup): Promise<SeriesNodes> {
+export async function findSeriesNodes(repository: IndexedRepository<"tree">, backup: Backup): Promise<SeriesNodes> {
   const { series, snapshot: { tree } } = backup;
   const [parent, name] = splitPath(series);
   const directory = parent === null ? undefined : await findNode(repository, tree, parent);
@@ -78,7 +79,7 @@ export async function readSidecar(repository: IndexedRepository, node: Node | un
 
 /** The streams of a backup as its manifest lists them or, without one, every file of its tree. */
 export async function listFiles(
-  repository: IndexedRepository,
+  repository: IndexedRepository<"tree">,
   backup: Backup,
   manifest: Manifest | null,
 ): Promise<BackupFile[]> {
@@ -95,12 +96,10 @@ export async function listFiles(
   return files;
 }
 
-async function filesOfTree(repository: IndexedRepository, backup: Backup): Promise<BackupFile[]> {
+async function filesOfTree(repository: IndexedRepository<"tree">, backup: Backup): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
-  for await (const { path, node } of walkFiles(repository, backup.snapshot.tree)) {
-    if (node.type !== "file") continue;
-    const { size, content } = node;
-    // The node itself is several times as large, and there may be 200,000.
+  for await (const { path, type, size, content } of walkFiles(repository, backup.snapshot.tree)) {
+    if (type !== "file") continue;
     files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;
@@ -117,7 +116,11 @@ const MOST_PARTS = 100_000;
 const PART_DEPTH = 2;
 
 /** The content lists of a file, or of all parts below the directory that stands for a long stream. */
-export async function* contentsOf(repository: IndexedRepository, node: Node, path: string): AsyncGenerator<Uint8Array> {
+export async function* contentsOf(
+  repository: IndexedRepository<"tree">,
+  node: Node,
+  path: string,
+): AsyncGenerator<Uint8Array> {
   let lists = 0;
   for await (const content of partsOf(repository, node, path, PART_DEPTH)) {
     if (++lists > MOST_PARTS) throw new IntegrityError(`Damaged tree: "${path}" has more than ${MOST_PARTS} parts`);
@@ -126,7 +129,7 @@ export async function* contentsOf(repository: IndexedRepository, node: Node, pat
 }
 
 async function* partsOf(
-  repository: IndexedRepository,
+  repository: IndexedRepository<"tree">,
   node: Node,
   path: string,
   depth: number,

@@ -8,8 +8,9 @@ import { openTable } from "../pipeline/calls.ts";
 import type { FilledSegment } from "../pipeline/feed.ts";
 import { SegmentPool } from "../pipeline/segments.ts";
 import type { PipelineThreads } from "../pipeline/threads.ts";
-import { packError } from "../repository/pack/blob_reader.ts";
-import { type PackRange, planRead, type ReadPlan } from "../repository/pack/read_plan.ts";
+import { GAP_BYTES, type PackRange } from "../repository/pack/pack_ranges.ts";
+import { readRange } from "../repository/pack/pack_reader.ts";
+import { planRead, type ReadPlan } from "../repository/pack/read_plan.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
 
@@ -22,7 +23,6 @@ export interface ReadStreamOptions {
   readonly bufferBytes?: number | undefined;
 }
 
-const GAP_BYTES = 64 * 1024;
 /** Further batches that the taker may hold. */
 const BATCHES_TAKEN = 2;
 
@@ -87,13 +87,11 @@ async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOpt
 
 function readRanges(ranges: readonly PackRange[], { repository, signal }: ReadStreamOptions) {
   const { store } = repository;
-  return mapConcurrently(ranges, store.connections, async ({ pack, offset, length }) => {
-    try {
-      return await store.get({ kind: "pack", name: pack }, { offset, length }, { signal });
-    } catch (error) {
-      throw packError(error, `data blobs in pack ${pack}`);
-    }
-  });
+  return mapConcurrently(
+    ranges,
+    store.connections,
+    (range) => readRange(store, range, `data blobs in pack ${range.pack}`, { signal }),
+  );
 }
 
 function blobsOf({ plan, ids }: Batch) {

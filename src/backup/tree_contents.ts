@@ -106,7 +106,7 @@ export async function contentsAt(
  * lists, and the manifest itself, are no such paths. Throws `IntegrityError` where a tree is damaged.
  */
 export async function* unlistedPaths(
-  repository: IndexedRepository,
+  repository: IndexedRepository<"tree">,
   root: BlobId,
   { series, files }: Manifest,
 ): AsyncGenerator<string> {
@@ -134,12 +134,12 @@ const MOST_READS = 100_000;
 
 /** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */
 export class NodeReader {
-  readonly #repository: IndexedRepository;
+  readonly #repository: IndexedRepository<"tree">;
   #steps: { readonly tree: BlobId; readonly nodes: readonly Node[] }[] = [];
   readonly #root: BlobId;
   #reads = 0;
 
-  constructor(repository: IndexedRepository, root: BlobId) {
+  constructor(repository: IndexedRepository<"tree">, root: BlobId) {
     this.#repository = repository;
     this.#root = root;
   }

@@ -1,8 +1,13 @@
 /** The index of a whole repository, for what needs it seldom. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
-import type { BlobIndex, PlaceOptions } from "../repository/index/blob_index.ts";
-import { loadIndex, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
+import type { LoadableIndex } from "../repository/index/blob_index.ts";
+import {
+  loadIndex,
+  loadIndexInto,
+  type UnreadableIndex,
+  unreadableIndexProblem,
+} from "../repository/index/index_files.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
 /** How a whole index is loaded. */
@@ -25,8 +30,8 @@ export async function withWholeIndex(
   repository: Repository,
   { signal, onUnreadable }: WholeIndexOptions = {},
 ): Promise<IndexedRepository> {
-  const options = { dataPlaces: true, signal, onUnreadable: tellOf(onUnreadable) };
-  return { ...repository, index: await loadIndex(repository.files, options) };
+  const index = await loadIndex(repository.files, { signal, onUnreadable: tellOf(onUnreadable) });
+  return { ...repository, index };
 }
 
 /** As `withWholeIndex`, once somebody asks. The index is large: it is loaded only once, and then stays in memory. */
@@ -40,13 +45,13 @@ export function passingOver({ onProblem = () => {} }: ProblemTeller, signal?: Ab
   return { signal, onUnreadable: onProblem };
 }
 
-/** An index with some of the places, loaded as `withWholeIndex` does. */
-export function indexPassingOver(
+/** Another index than the whole one, as `loadIndexInto` loads it, with the options of `withWholeIndex`. */
+export function indexPassingOver<Index extends LoadableIndex>(
+  make: () => Index,
   { files }: Repository,
-  places: PlaceOptions,
   { signal, onUnreadable }: WholeIndexOptions,
-): Promise<BlobIndex> {
-  return loadIndex(files, { ...places, signal, onUnreadable: tellOf(onUnreadable) });
+): Promise<Index> {
+  return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
 /** Tells in one line of all index files that are passed over. */

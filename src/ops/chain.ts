@@ -1,14 +1,16 @@
 /** Chain: the way from a level 0 to a backup, or all chains of a series, and which members are fit for a restore. */
 import { decodeHex } from "../base/hex.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import type { Backup } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
 import { checkMembers, type MemberCheck } from "../backup/chain/chain_check.ts";
 import { type ChainTree, chainTrees } from "../backup/chain/chain_tree.ts";
-import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
+import type { OpenIndex } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
+import { NamedIndex } from "../repository/index/blob_index.ts";
 import type { Repository } from "../repository/repository.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
 
@@ -48,9 +50,9 @@ export async function drawChains(
   const wanted = parseSelector(request.selector);
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
     const openIndex = wholeIndex(repository, passingOver(world, signal));
-    const backups = await withRewritten(snapshots.map(backupOf), openIndex);
+    const asked = { rewritten: openIndex, damaged: "told", vanished: "forgotten", signal } as const;
+    const { backups, damaged } = await loadBackups(repository.files, asked);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all
       ? chainTrees(backups.filter((backup) => haveSameSeriesAndHost(backup, meant)))
@@ -76,8 +78,7 @@ async function checkPlaced(
 ): Promise<MemberCheck[]> {
   const members = placed.map(({ tree }) => tree);
   const manifests = members.flatMap(({ backup }) => backup?.info ? [decodeHex(backup.info.manifest)] : []);
-  const places = { dataPlaces: false, placesOf: manifests, onlyThose: true };
-  const index = await indexPassingOver(repository, places, passingOver(world));
+  const index = await indexPassingOver(() => new NamedIndex(manifests), repository, passingOver(world));
   const checks: MemberCheck[] = await checkMembers({ ...repository, index }, backups, members);
   const doubtful = [...checks.keys()].filter((i) => checks[i]!.problem !== null);
   if (doubtful.length === 0) return checks;

@@ -6,7 +6,8 @@
  */
 import { IntegrityError, LockedError, StoreError, TooLargeError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import type { Backup } from "../backup/backup.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { chooseSubset, type PackSubset } from "../policy/subset.ts";
 import {
@@ -24,7 +25,7 @@ import { MOST_KEYS_TRIED } from "../repository/key_search.ts";
 import { listKeys, removalOfKey } from "../repository/key_files.ts";
 import { listLocks } from "../repository/lock/locks.ts";
 import type { Repository } from "../repository/repository.ts";
-import { GIVE_UP_SNAPSHOT, loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
+import { GIVE_UP_SNAPSHOT } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "../maintain/check/check_backups.ts";
 import { checkPackData } from "../maintain/check/check_data.ts";
@@ -145,20 +146,21 @@ class CheckRun {
   async perform(): Promise<CheckReport> {
     await this.#checkLocks();
     await this.#checkKeys();
-    const { snapshots } = await this.#loadSnapshots();
-    const { index, packs } = await checkIndex(this.#context("index"));
-    const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), packs);
+    const all = await this.#loadBackups();
+    const checked = await checkIndex(this.#context("index"));
+    const { index, packs } = checked;
+    const { whole, bytes, unindexed } = await checkPacks(this.#context("packs"), checked);
     const chosen = this.#packsToRead(whole);
     const world = this.#world;
     await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: false }, chosen);
     const indexed = { ...this.#repository, index };
-    const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, snapshots);
-    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
+    const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, all);
+    const backups = await withRewritten(all, () => Promise.resolve(indexed));
     const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
     await checkBackups({ ...this.#context("backups"), repository: indexed, streams }, backups, trees);
     const read = await checkStreams({ ...this.#context("streams"), repository: indexed, budget: this.#world }, streams);
     return {
-      snapshots: snapshots.length,
+      snapshots: all.length,
       trees: trees.count,
       blobs: index.blobCount,
       packs: packs.size,
@@ -208,15 +210,17 @@ class CheckRun {
     this.#findings.note({ kind: "key", id: null, text, advice });
   }
 
-  async #loadSnapshots(): Promise<SnapshotList> {
-    const list = await loadSnapshots(this.#repository.files, this.#options.signal);
-    for (const { id, error } of list.damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
+  async #loadBackups(): Promise<readonly Backup[]> {
+    const { signal } = this.#options;
+    const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+    const { all, damaged } = await loadBackups(this.#repository.files, asked);
+    for (const { id, error } of damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
       const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
         ? "see to the disk or the server, or bring the file back from a copy of the store"
         : `${GIVE_UP_SNAPSHOT}: that backup is lost, no other is`;
       this.#findings.error({ kind: "snapshot", id, text: error.message, advice });
     }
-    return list;
+    return all;
   }
 
   #packsToRead(whole: readonly DescribedPack[]): readonly DescribedPack[] {

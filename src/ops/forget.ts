@@ -6,8 +6,7 @@
 import { mapConcurrently } from "../base/concurrency.ts";
 import { DeniedError, type IntegrityError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
-import { backupOf } from "../backup/backup.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { lastToStay } from "../policy/retention/removal.ts";
 import {
   applyPolicy,
@@ -29,7 +28,7 @@ import { applyRotation, isEmptyRotation } from "../policy/retention/retention_ro
 import { haveSameSeriesAndHost, seriesAndHostKey } from "../policy/series_and_host.ts";
 import { confirmListed } from "../repository/confirm_listing.ts";
 import { type LockedRepository, readingFrom, type Repository } from "../repository/repository.ts";
-import { type DamagedSnapshot, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import {
@@ -216,9 +215,13 @@ async function plan(
 ): Promise<Planned> {
   // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
   const { files } = readingFrom(repository, withFreshReads(repository.store));
-  const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);
-  if (isAlone) refuseVanished(vanished);
-  const all = candidatesOf(await withRewritten(snapshots.map(backupOf), wholeIndex(repository)));
+  const { backups, damaged } = await loadBackups(files, {
+    rewritten: wholeIndex(repository),
+    damaged: "told",
+    vanished: isAlone ? "refused" : "forgotten",
+    signal,
+  });
+  const all = candidatesOf(backups);
   const now = world.clock.now();
   const selected = selectedBy(request, all, damaged);
   const isPolicy = request.kind !== "backups";
@@ -236,7 +239,7 @@ async function plan(
   const refusal = unreadableError(doubtful, UNREADABLE_ADVICE) ??
     (isPruned ? unreadableError(damaged, "may need what a prune would free: run it without --prune") : null);
   const bursts = isPolicy ? burstsAmong(selected, all, now) : [];
-  const ids = new Set([...snapshots, ...damaged].map(({ id }) => id));
+  const ids = new Set([...backups.map(({ snapshotId }) => snapshotId), ...damaged.map(({ id }) => id)]);
   return { forgotten: { groups, damaged, refusal, bursts }, all, ids, now };
 }
 

@@ -3,9 +3,10 @@ import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { type Backup, backupOf, compareAge, startedMsOf } from "../backup/backup.ts";
+import { type Backup, compareAge, startedMsOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
+import { loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/naming/selector.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
@@ -14,7 +15,6 @@ import type { StreamSummary } from "../pipeline/calls.ts";
 import { type PipelineThreads, startThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
-import { loadSnapshots, type SnapshotList } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
 import { passingOver, withWholeIndex } from "../backup/whole_index.ts";
@@ -106,7 +106,8 @@ async function findWithIndex(
   request: SelectorRequest,
   { world, signal, onProgress }: ReadOptions,
 ): Promise<FoundBackup> {
-  const list = await loadSnapshots(repository.files, signal);
+  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const list = await loadBackups(repository.files, asked);
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
     if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
@@ -123,7 +124,7 @@ async function findWithIndex(
     manifest,
     files,
     async checkChain() {
-      const ofSeries = list.snapshots.map(backupOf).filter(({ series }) => series === backup.series);
+      const ofSeries = list.all.filter(({ series }) => series === backup.series);
       return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
     },
   };
@@ -136,13 +137,12 @@ async function findWithIndex(
  * in its place unasked.
  */
 async function findBackup(
-  { snapshots, damaged }: SnapshotList,
+  { all, damaged }: LoadedBackups,
   request: SelectorRequest,
   openIndex: OpenIndex,
 ): Promise<Backup> {
   const { kind } = request.selector.pick;
-  const backups = snapshots.map(backupOf);
-  const known = kind === "id" ? await withRewritten(backups, openIndex) : backups;
+  const known = kind === "id" ? await withRewritten(all, openIndex) : all;
   for (let others = known;;) {
     const found = await recoverBackup(selectDespiteDamage(others, damaged, request), openIndex);
     if (found.damage === null || kind === "id") return found;

@@ -4,15 +4,15 @@
  * none. What an interruption leaves, two snapshots of one backup, the next hold or release of it puts right.
  */
 import { DeniedError, messageOf } from "../base/errors.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import type { Backup } from "../backup/backup.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
 import { HOLD_TAG } from "../policy/retention/retention_plan.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
 import { type LockedRepository, readingFrom } from "../repository/repository.ts";
-import { loadSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import { loadSnapshot } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { wholeIndex } from "../backup/whole_index.ts";
@@ -47,8 +47,9 @@ export async function setHold(
     await using repository = await openAccess(access, options);
     await using lock = await repository.lock({ exclusive: true, signal });
     const locked = await lock.confirmed;
-    const { snapshots, damaged } = await loadSnapshots(freshFiles(locked), signal);
-    const backups = await withRewritten(snapshots.map(backupOf), wholeIndex(locked, { signal }));
+    const rewritten = wholeIndex(locked, { signal });
+    const asked = { rewritten, damaged: "told", vanished: "forgotten", signal } as const;
+    const { backups, damaged } = await loadBackups(freshFiles(locked), asked);
     const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
     const same = backups.filter((other) => isSame(other, meant));
     return await replace(locked, { meant, same, hold: request.hold, signal });

@@ -1,11 +1,11 @@
 /** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
-import { type Backup, backupOf, compareAge } from "../backup/backup.ts";
+import { type Backup, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
-import { withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
 import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
@@ -36,10 +36,13 @@ export function listBackups(
 ): Promise<BackupList> {
   return useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-    const all = snapshots.map(backupOf);
-    const fitting = latestOf(all.filter((backup) => fits(backup, filter)), filter.latest);
-    const backups = await withRewritten(fitting, wholeIndex(repository, passingOver(options.world, signal)));
+    const { backups, all, damaged } = await loadBackups(repository.files, {
+      rewritten: wholeIndex(repository, passingOver(options.world, signal)),
+      among: (all) => latestOf(all.filter((backup) => fits(backup, filter)), filter.latest),
+      damaged: "told",
+      vanished: "forgotten",
+      signal,
+    });
     return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
@@ -53,9 +56,9 @@ export async function listChain(
   const wanted = parseSelector(selector);
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-    const openIndex = wholeIndex(repository, passingOver(options.world, signal));
-    const backups = await withRewritten(snapshots.map(backupOf), openIndex);
+    const rewritten = wholeIndex(repository, passingOver(options.world, signal));
+    const asked = { rewritten, damaged: "told", vanished: "forgotten", signal } as const;
+    const { backups, damaged } = await loadBackups(repository.files, asked);
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

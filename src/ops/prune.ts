@@ -8,13 +8,14 @@ import { type AppliedPrune, type ApplyPhase, applyPrune } from "../maintain/prun
 import { loadPruneIndex, type PruneIndex } from "../maintain/prune/prune_index.ts";
 import { markUsed } from "../maintain/prune/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/prune_plan.ts";
-import { comparePacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
+import { type ListedPacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
 import { findLastCopies } from "../maintain/prune/prune_verify.ts";
 import type { LockedRepository } from "../repository/repository.ts";
-import { damageWithAdvice, loadSnapshots, refuseVanished, type StoredSnapshot } from "../repository/snapshots.ts";
-import { findUnlisted } from "../repository/pack/unlisted_packs.ts";
-import type { Leftovers, ListedFile } from "../store/store.ts";
+import type { Leftovers } from "../store/store.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import type { Backup } from "../backup/backup.ts";
+import { loadBackups } from "../backup/load_backups.ts";
+import { comparePacks } from "../repository/pack/stored_packs.ts";
 import { packBytesFor, pruneReads } from "../backup/buffers.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
 import { NO_VERIFIER, startVerifier } from "../maintain/prune/prune_verifier.ts";
@@ -119,35 +120,25 @@ async function planFor(repository: LockedRepository, options: PruneRun): Promise
   const { limits, allowEmpty = false, without, signal, onProgress } = options;
   await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
   const progress = (phase: PrunePhase) => (done: number, total: number) => onProgress?.({ phase, done, total });
-  const { snapshots, damaged, vanished } = await loadSnapshots(repository.files, signal);
-  if (damaged.length > 0) throw damageWithAdvice(damaged[0]!);
-  if (!options.dryRun) refuseVanished(vanished);
-  refuseOtherSnapshots(snapshots, options);
+  const vanished = options.dryRun ? "forgotten" : "refused";
+  const asked = { rewritten: "unread", damaged: "refused", vanished, signal } as const;
+  const { all } = await loadBackups(repository.files, asked);
+  refuseOtherSnapshots(all, options);
   const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
-  const packs = await listPacks(repository, index, signal);
-  if (snapshots.length === 0 && !allowEmpty) refuseEmptying(repository, index, packs);
-  const listed = comparePacks(index, packs);
-  const remaining = snapshots.filter(({ id }) => !without?.has(id));
+  const listed = await comparePacks(repository.store, index.packs, { signal });
+  if (all.length === 0 && !allowEmpty) refuseEmptying(repository, listed);
+  const remaining = all.filter(({ snapshotId }) => !without?.has(snapshotId));
   const used = await markUsed({
     repository,
     index,
-    isWhole: (pack) => listed.states[pack] === "whole",
+    isWhole: (pack) => listed.packs[pack]!.state === "whole",
     roots: remaining.map(({ snapshot }) => snapshot.tree),
     signal,
     onProgress: progress("trees"),
   });
   const use = usePacks(index, listed, used);
   const plan = planPrune(use.packs, listed.unindexed, limits);
-  return { index, use, plan, snapshots: remaining.map(({ id }) => id) };
-}
-
-/** One that the listing left out would count as lost, and for lack of it a damaged copy of its blobs might be kept. */
-async function listPacks({ store }: LockedRepository, index: PruneIndex, signal: AbortSignal): Promise<ListedFile[]> {
-  const listed = await Array.fromAsync(store.list("pack", { signal }));
-  const names = new Set(listed.map(({ name }) => name));
-  const missing = Array.from({ length: index.packCount }, (_, pack) => index.packId(pack))
-    .filter((name) => !names.has(name));
-  return [...listed, ...await findUnlisted(store, missing, signal)];
+  return { index, use, plan, snapshots: remaining.map(({ snapshotId }) => snapshotId) };
 }
 
 /** Damage that is found before anything was changed says so, and what to do. */
@@ -210,8 +201,8 @@ async function removeLeftovers(
 }
 
 /** What the snapshots need that a listing leaves out would be removed. */
-function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: PruneRun): void {
-  const missing = options.known?.difference(new Set(snapshots.map(({ id }) => id))).size ?? 0;
+function refuseOtherSnapshots(backups: readonly Backup[], options: PruneRun): void {
+  const missing = options.known?.difference(new Set(backups.map(({ snapshotId }) => snapshotId))).size ?? 0;
   if (missing === 0) return;
   throw new StoreError(
     `Cannot prune: the store lists other snapshots than a moment ago, ${missing} are missing; ` +
@@ -220,8 +211,8 @@ function refuseOtherSnapshots(snapshots: readonly StoredSnapshot[], options: Pru
 }
 
 /** Snapshots that are not there, on a half-made copy of a repository say, look just like backups that are forgotten. */
-function refuseEmptying({ store }: LockedRepository, index: PruneIndex, packs: readonly ListedFile[]): void {
-  const count = Math.max(index.packCount, packs.length);
+function refuseEmptying({ store }: LockedRepository, { packs, unindexed }: ListedPacks): void {
+  const count = Math.max(packs.length, packs.filter(({ state }) => state !== "missing").length + unindexed.length);
   if (count === 0) return;
   throw new UsageError(
     `Refusing to prune: there are ${count} packs in ${store.location} and no backup at all, as if its snapshots were missing; ` +

@@ -2,16 +2,17 @@
 import { UsageError } from "../base/errors.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { parseRunType, type RunType } from "../base/run_type.ts";
-import { type Backup, backupOf } from "../backup/backup.ts";
+import type { Backup } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
-import { type OpenIndex, withRewritten } from "../backup/rewritten.ts";
+import { loadBackups } from "../backup/load_backups.ts";
+import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
 import { unknownName } from "../backup/naming/unknown_names.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
@@ -165,11 +166,15 @@ function withBackups<T>(
 ): Promise<T> {
   return useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-    const all = snapshots.map(backupOf);
-    const ofHost = all.filter((backup) => host === undefined || backup.host === host);
     const openIndex = wholeIndex(repository, passingOver(options.world, signal));
+    const { backups, all, damaged } = await loadBackups(repository.files, {
+      rewritten: openIndex,
+      among: (all) => all.filter((backup) => host === undefined || backup.host === host),
+      damaged: "told",
+      vanished: "forgotten",
+      signal,
+    });
     const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });
-    return await work({ backups: await withRewritten(ofHost, openIndex), damaged, unknown, openIndex });
+    return await work({ backups, damaged, unknown, openIndex });
   });
 }

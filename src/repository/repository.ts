@@ -11,6 +11,7 @@ import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
+import type { BlobType } from "../format/blob.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
 import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
@@ -54,9 +55,9 @@ export interface LockedRepository extends Repository {
   readonly lock: HeldLock;
 }
 
-/** A repository whose index is loaded: what can find blobs. */
-export interface IndexedRepository extends Repository {
-  readonly index: BlobIndex;
+/** A repository whose index is loaded: what can find blobs, all of them or those of one type. */
+export interface IndexedRepository<Located extends BlobType = BlobType> extends Repository {
+  readonly index: BlobIndex<Located>;
 }
 
 /** What opening takes. */

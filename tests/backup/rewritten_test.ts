@@ -33,7 +33,7 @@ async function rewrittenTwice(change: Partial<Snapshot> = {}): Promise<Scene> {
     await saveSnapshot(repository.files, rewritten);
     await repository.files.remove("snapshot", id);
   }
-  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const index = await loadIndex(repository.files);
   const bare = (await loadSnapshots(repository.files)).snapshots.map(backupOf);
   return { repository: { ...repository, index }, originals: snapshots.map(backupOf), bare };
 }
@@ -92,10 +92,9 @@ Deno.test("another tool's snapshots cost no index and stay what they are", async
 
 Deno.test("a manifest that cannot be read is damage of what was ours, a failing store is told", async () => {
   const { repository, bare } = await rewrittenTwice();
-  const damaged = { ...repository, index: await loadIndex(repository.files, { dataPlaces: false }) };
-  const lost = { ...damaged, store: { ...repository.store, get: () => Promise.reject(new Error("the network")) } };
+  const lost = { ...repository, store: { ...repository.store, get: () => Promise.reject(new Error("the network")) } };
   for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
-  const empty = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const empty = { ...repository, index: await loadIndex(repository.files) };
   const recovered = await withRewritten(bare, () => Promise.resolve(empty));
   assert.deepEqual(recovered.map(({ info }) => info), [null, null]);
   assert.ok(recovered.every(({ damage }) => /^Missing tree blob/.test(damage!)));

@@ -2,13 +2,13 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { AgentError, IntegrityError, StoreFullError } from "../../src/base/errors.ts";
-import { ID_BYTES } from "../../src/base/id.ts";
+import { type BlobId, ID_BYTES } from "../../src/base/id.ts";
 import { backupOf } from "../../src/backup/backup.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { type IndexedRepository, openRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
-import { walkFiles } from "../../src/repository/tree/trees.ts";
+import { readTree, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { type Fault, withFaults } from "../helpers/fault_store.ts";
 import { withPowerCut } from "../helpers/power_cut_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
@@ -93,7 +93,7 @@ interface Readable {
 async function readable(store: BlobStore): Promise<Readable[]> {
   const { randomBytes } = fakeWorld("reader");
   const repository = await openRepository(store, { password: PASSWORD, randomBytes });
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
   const { snapshots } = await loadSnapshots(repository.files);
   return await Promise.all(
     snapshots.map(async (snapshot) => ({ snapshot, chunks: await chunksOf(indexed, snapshot) })),
@@ -109,16 +109,19 @@ async function chunksOf(repository: IndexedRepository, { snapshot }: StoredSnaps
       if (!(error instanceof IntegrityError)) throw error;
     }
   };
-  await unlessDamaged(async () => {
-    for await (const { path, node: { content } } of walkFiles(repository, snapshot.tree)) {
-      for (let at = 0; at < content!.length; at += ID_BYTES) {
+  const addBelow = async (tree: BlobId, prefix: string): Promise<void> => {
+    for (const node of await readTree(repository, tree)) {
+      const path = `${prefix}/${node.name}`;
+      if (node.type === "dir") await unlessDamaged(() => addBelow(subtreeOf(node), path));
+      for (let at = 0; at < (node.content?.length ?? 0); at += ID_BYTES) {
         await unlessDamaged(async () => {
-          await readBlob(repository, "data", content!, at);
+          await readBlob(repository, "data", node.content!, at);
           chunks.add(`${path} ${at}`);
         });
       }
     }
-  });
+  };
+  await unlessDamaged(() => addBelow(snapshot.tree, ""));
   return chunks;
 }
 

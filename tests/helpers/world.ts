@@ -9,7 +9,7 @@ import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { Identity } from "../../src/repository/key_files.ts";
 import { initRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
@@ -255,7 +255,7 @@ export async function readAllBackups(store: BlobStore, world: World, password = 
   const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
   const { snapshots, damaged } = await loadSnapshots(repository.files);
   if (damaged.length > 0) throw damaged[0]!.error;
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
   const backups: ReadBackup[] = [];
   for (const backup of snapshots.map(backupOf)) {
     const manifest = await readManifest(indexed, backup);

@@ -4,8 +4,9 @@ import { asId, type BlobId, type SnapshotId } from "../../src/base/id.ts";
 import { sha256Hex } from "../../src/crypto/digest.ts";
 import { encodeSnapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import type { IndexedRepository, UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
@@ -126,7 +127,12 @@ export class Forgery {
 
   async #addBlob(indexed: IndexedRepository, type: "tree" | "data", bytes: Uint8Array): Promise<BlobId> {
     const { clock, randomBytes } = fakeWorld("forgery");
-    const writer = new PackWriter({ repository: locked(this.#repository), index: indexed.index, clock, randomBytes });
+    const writer = new PackWriter({
+      repository: locked(this.#repository),
+      index: new BlobSet(indexed.index),
+      clock,
+      randomBytes,
+    });
     const id = await writer.addPlaintext(type, bytes);
     await writer.finish();
     return asId<BlobId>(encodeHex(id));
@@ -137,7 +143,7 @@ export class Forgery {
   }
 
   async #indexed(): Promise<IndexedRepository> {
-    return { ...this.#repository, index: await loadIndex(this.#repository.files, { dataPlaces: true }) };
+    return { ...this.#repository, index: await loadIndex(this.#repository.files) };
   }
 }
 

@@ -29,7 +29,7 @@ async function twoNights(program: string): Promise<{ box: Sandbox; restic: Resti
 /** The pack with the manifest of a backup. */
 async function packOf(box: Sandbox, id: string): Promise<string> {
   const { files, store } = await box.open();
-  const index = await loadIndex(files, { dataPlaces: true });
+  const index = await loadIndex(files);
   await store.close();
   return index.packId(index.locate("data", decodeHex(id))!.pack);
 }

@@ -13,6 +13,7 @@ import { drawChains } from "../../src/ops/chain.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
@@ -38,7 +39,7 @@ async function chainScene(seed: string, puts: readonly Partial<PutRequest>[]) {
     const series = parseSeries("shop");
     backups.push(await putBytes(access, world, sqlDump(200 + i, seed), { series, ...overrides }));
   }
-  const indexed = async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) });
+  const indexed = async () => ({ ...repository, index: await loadIndex(repository.files) });
   const options = { signal: new AbortController().signal, noLock: true };
   return {
     repository,
@@ -51,12 +52,8 @@ async function chainScene(seed: string, puts: readonly Partial<PutRequest>[]) {
     /** Gives a backup another root, with the nodes that `change` makes of its own. */
     async replant({ backup }: PutBackup, change: (nodes: readonly Node[], writer: PackWriter) => Promise<Node[]>) {
       const { clock, randomBytes } = world;
-      const writer = new PackWriter({
-        repository: locked(repository),
-        index: (await indexed()).index,
-        clock,
-        randomBytes,
-      });
+      const index = new BlobSet((await indexed()).index);
+      const writer = new PackWriter({ repository: locked(repository), index, clock, randomBytes });
       const nodes = await change(await readTree(await indexed(), backup.snapshot.tree), writer);
       const tree = encodeHex(await writer.addPlaintext("tree", encodeTree(nodes))) as BlobId;
       await writer.finish();
@@ -95,7 +92,7 @@ Deno.test("a changed manifest is found and named", async () => {
 
 Deno.test("manifests that were swapped are found and named", async () => {
   const { check, replant, repository, backups: [first, second] } = await chainScene("swapped", [{}, {}, {}]);
-  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const index = await loadIndex(repository.files);
   const [own, other] = await Promise.all(
     [first!, second!].map(async ({ backup }) =>
       sidecarOf(await readTree({ ...repository, index }, backup.snapshot.tree)).content!
@@ -187,7 +184,7 @@ Deno.test("a chain where all is well is drawn from its manifests: each index fil
 
 Deno.test("a swapped manifest is drawn as what it is", async () => {
   const { draw, replant, repository, backups: [first, second] } = await chainScene("swapped drawing", [{}, {}]);
-  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const index = await loadIndex(repository.files);
   const { content } = sidecarOf(await readTree({ ...repository, index }, first!.backup.snapshot.tree));
   await replant(second!, (nodes) => Promise.resolve(withSidecar(nodes, content!)));
   const { members } = await draw("shop", false);

@@ -149,7 +149,7 @@ export function fileOf({ name }: ReadPack) {
 
 /** The repository with its index loaded. */
 export async function indexed({ repository }: Checked): Promise<IndexedRepository> {
-  return { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  return { ...repository, index: await loadIndex(repository.files) };
 }
 
 /** The snapshots of a series, oldest first. */

@@ -7,7 +7,8 @@ import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/
 import type { Node } from "../../src/format/tree/node.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
@@ -19,7 +20,12 @@ import { locked } from "../helpers/locked.ts";
 export async function write(checked: Checked, add: (writer: PackWriter) => Promise<Uint8Array>): Promise<Uint8Array> {
   const { index } = await indexed(checked);
   const { clock, randomBytes } = checked.world;
-  const writer = new PackWriter({ repository: locked(checked.repository), index, clock, randomBytes });
+  const writer = new PackWriter({
+    repository: locked(checked.repository),
+    index: new BlobSet(index),
+    clock,
+    randomBytes,
+  });
   const id = await add(writer);
   await writer.finish();
   return id;

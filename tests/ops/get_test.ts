@@ -5,6 +5,7 @@ import { commitBackup } from "../../src/backup/commit.ts";
 import { DEFAULT_FILE_NAME } from "../../src/format/manifest/series.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { findNode } from "../../src/repository/tree/trees.ts";
 import { chooseFile, type StreamSink, withBackup } from "../../src/ops/get.ts";
@@ -130,7 +131,7 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
     const { store, repository, access } = await memoryRepository(world);
     await putBytes(access, world, DATA);
     const [{ manifest, backup }] = await readAllBackups(store, world) as [ReadBackup];
-    const index = await loadIndex(repository.files, { dataPlaces: true });
+    const index = await loadIndex(repository.files);
     const node = (await findNode({ ...repository, index }, backup.snapshot.tree, "prod/shop/data"))!;
     world.clock.jump(3_600_000);
     const { clock, identity, programVersion, randomBytes } = world;
@@ -139,7 +140,7 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
       index,
       identity,
       programVersion,
-      writer: new PackWriter({ repository: locked(repository), index, clock, randomBytes }),
+      writer: new PackWriter({ repository: locked(repository), index: new BlobSet(index), clock, randomBytes }),
       streams: [{ path: DEFAULT_FILE_NAME, size: node.size, content: { chunks: 1, content: node.content! } }],
       manifest: {
         ...manifest,

@@ -19,6 +19,7 @@ import type { PutOptions } from "../../src/ops/put.ts";
 import { setHold } from "../../src/ops/hold.ts";
 import { status } from "../../src/ops/status.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
@@ -44,13 +45,18 @@ async function scene(seed: string, count = 2, options: Partial<PutOptions> = {})
     backups.push(put.backup);
     await world.clock.advance(HOUR_MS);
   }
-  const indexed = async () => ({ ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) });
+  const indexed = async () => ({ ...repository, index: await loadIndex(repository.files) });
 
   /** Stores the tree again with one directory below it changed. */
   async function changedTree(root: BlobId, path: readonly string[], change: Change): Promise<BlobId> {
     const { clock, randomBytes } = world;
     const opened = await indexed();
-    const writer = new PackWriter({ repository: locked(repository), index: opened.index, clock, randomBytes });
+    const writer = new PackWriter({
+      repository: locked(repository),
+      index: new BlobSet(opened.index),
+      clock,
+      randomBytes,
+    });
     const rebuild = async (tree: BlobId, names: readonly string[]): Promise<BlobId> => {
       const nodes = await readTree(opened, tree);
       const [name, ...rest] = names;

@@ -63,7 +63,7 @@ Deno.test("a level 0 is cut like the backup before, and shares its content lists
 
 /** Takes one pack of those that hold a manifest out of the store or changes a byte of the manifest in it. */
 async function hurtManifest(repository: UnlockedRepository, { id }: Backup, how: "remove" | "flip"): Promise<void> {
-  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const index = await loadIndex(repository.files);
   const place = index.locate("data", decodeHex(id))!;
   const file = { kind: "pack", name: index.packId(place.pack) } as const;
   const bytes = await repository.store.get(file);

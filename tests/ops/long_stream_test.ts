@@ -13,7 +13,7 @@ Deno.test("a long stream is a directory of numbered parts, each in a subtree of 
   const { access, repository } = await memoryRepository(world);
   const data = noise(300_000, "long");
   const { manifest, backup } = await putBytes(access, world, data, CHUNKS, OPTIONS);
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
   const directory = (await findNode(indexed, backup.snapshot.tree, "prod/shop/data"))!;
   assert.equal(directory.type, "dir");
   const parts = await readTree(indexed, directory.subtree!);
@@ -49,7 +49,7 @@ Deno.test("behind an edit the parts are the old ones", async () => {
     const limits = { partLimits: { single: 40, least: 20, most: 10_000 } };
     const { backup } = await putBytes(access, world, bytes, CHUNKS, limits);
     world.clock.jump(3_600_000);
-    const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
+    const indexed = { ...repository, index: await loadIndex(repository.files) };
     const node = (await findNode(indexed, backup.snapshot.tree, "prod/shop/data"))!;
     subtrees.push(node.type === "dir" ? (await readTree(indexed, node.subtree!)).map(({ subtree }) => subtree!) : []);
   }

@@ -4,8 +4,8 @@ import { parseSeries } from "../../src/format/manifest/series.ts";
 import { check } from "../../src/ops/check.ts";
 import { prune, type PruneOptions, type PruneRequest, type PruneResult } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../src/maintain/prune/prune_plan.ts";
-import { BlobIndex } from "../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../src/repository/pack/blob_reader.ts";
+import { BlobSet } from "../../src/repository/index/blob_index.ts";
+import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
@@ -84,8 +84,8 @@ export async function halfForgotten(): Promise<BlobStore> {
 export async function duplicate(store: BlobStore, type: "data" | "tree"): Promise<void> {
   const { clock, randomBytes } = fakeWorld("duplicate");
   const repository = await openStore(store);
-  const indexed = { ...repository, index: await loadIndex(repository.files, { dataPlaces: true }) };
-  const index = new BlobIndex({ dataPlaces: false });
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
+  const index = new BlobSet();
   const writer = new PackWriter({ repository: locked(repository), index, clock, randomBytes, packBytes: PACK_BYTES });
   for (const { blobs } of await packsOf(store, type)) {
     for (const { id } of blobs) await writer.addPlaintext(type, await readBlob(indexed, type, id));

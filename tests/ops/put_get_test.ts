@@ -78,7 +78,7 @@ Deno.test("names with slashes, spaces and letters of all kinds are found again",
 });
 
 async function seriesTree(repository: UnlockedRepository, { snapshot }: Backup): Promise<string> {
-  const index = await loadIndex(repository.files, { dataPlaces: true });
+  const index = await loadIndex(repository.files);
   return (await findNode({ ...repository, index }, snapshot.tree, "prod/shop"))!.subtree!;
 }
 

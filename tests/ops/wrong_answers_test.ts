@@ -239,10 +239,12 @@ Deno.test("a pack that is listed and not found for a moment is no loss that back
   const trees = new Set((await packsOf(place.store, "tree")).map(({ name }): string => name));
   const readsTree = ({ method, file }: StoreCall) => method === "get" && trees.has(file?.name ?? "");
   const files = await allFiles(place.store);
-  for (const times of [1, 2, Infinity]) {
+  // The walk reads the root of every backup; the first one that it finds damaged is then read twice more.
+  const roots = (await namesOf(place.store, "snapshot")).length;
+  for (const times of [1, roots + 1, roots + 2, Infinity]) {
     const store = withFaults(place.store, firstOf(readsTree, NOT_FOUND, times));
     const repair = snapshots({ ...place, store }, { forget: true });
-    if (times === 1) assert.deepEqual((await repair).damaged, []);
+    if (times <= roots + 1) assert.deepEqual((await repair).damaged, []);
     else await assert.rejects(repair, (error) => error instanceof StoreError && /does not give it/.test(error.message));
   }
   assert.deepEqual(await allFiles(place.store), files);
@@ -251,8 +253,9 @@ Deno.test("a pack that is listed and not found for a moment is no loss that back
 Deno.test("what reads whole at a second look is not forgotten", async () => {
   const place = await damaged("nothing");
   const trees = new Set((await packsOf(place.store, "tree")).map(({ name }): string => name));
-  // A blob that does not open is read twice; so the first look finds it damaged and the second one does not.
-  let wrongLeft = 2;
+  // A blob that does not open is read twice: each root by the walk, and the first one behind it. So the first look finds it
+  // damaged and the second one does not.
+  let wrongLeft = 2 * ((await namesOf(place.store, "snapshot")).length + 1);
   const get = place.store.get.bind(place.store);
   const store = new (class extends ForwardingStore {
     override async get(...[file, range, options]: Parameters<BlobStore["get"]>) {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
-import { BlobIndex } from "../../src/repository/index/blob_index.ts";
+import { PlacedIndex } from "../../src/repository/index/blob_index.ts";
 import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/maintain/check/findings.ts";
 import { TreeGraph } from "../../src/maintain/check/tree_graph.ts";
 import { checkNodes } from "../../src/maintain/check/check_nodes.ts";
@@ -47,7 +47,7 @@ Deno.test("every rule for nodes is kept", () => {
 });
 
 Deno.test("an id of zeros is no blob, even where an index lists it", () => {
-  const index = new BlobIndex({ dataPlaces: true });
+  const index = new PlacedIndex();
   const content = new Uint8Array(32);
   index.add("data", { pack: 0, offset: 0, length: 42, uncompressedLength: 0 }, content);
   const problems = problemsOf([makeNode({ name: "f", type: "file", content, size: 10 })], index);
@@ -55,7 +55,7 @@ Deno.test("an id of zeros is no blob, even where an index lists it", () => {
 });
 
 Deno.test("a tree's blob does not stand for a data blob", () => {
-  const index = new BlobIndex({ dataPlaces: true });
+  const index = new PlacedIndex();
   const content = noise(32, "id");
   index.add("tree", { pack: 0, offset: 0, length: 42, uncompressedLength: 0 }, content);
   equal(problemsOf([makeNode({ name: "f", type: "file", content, size: 10 })], index).length, 1);
@@ -92,7 +92,7 @@ Deno.test("the ancestry of trees is what walking down from every tree finds", ()
     fc.property(edges, fc.uniqueArray(fc.nat(30), { minLength: 1, maxLength: 4 }), (edges, wanted) => {
       const graph = new TreeGraph();
       for (let tree = 0; tree <= 30; tree++) equal(graph.add(treeId(tree)), tree);
-      for (const [parent, child] of edges) graph.connect(parent, child);
+      for (const [parent, child] of edges) graph.connect(treeId(parent), treeId(child));
       const reaches = (tree: number): boolean =>
         wanted.includes(tree) || edges.some(([parent, child]) => parent === tree && reaches(child));
       const expected = Array.from({ length: 31 }, (_, tree) => tree).filter(reaches);
@@ -106,7 +106,7 @@ Deno.test("a graph grows over any number of directories", () => {
   const graph = new TreeGraph();
   for (let tree = 0; tree < 3000; tree++) {
     graph.add(treeId(tree));
-    if (tree > 0) graph.connect(tree - 1, tree);
+    if (tree > 0) graph.connect(treeId(tree - 1), treeId(tree));
   }
   equal(graph.ancestry().of([2999]).size, 3000);
   equal(graph.find(treeId(5000)), -1);
@@ -117,8 +117,8 @@ function treeId(tree: number): BlobId {
 }
 
 /** An index of uncompressed data blobs of these lengths, each in a pack of its own, and the content list of all. */
-function indexOf(lengths: readonly number[]): { index: BlobIndex; content: Uint8Array } {
-  const index = new BlobIndex({ dataPlaces: true });
+function indexOf(lengths: readonly number[]): { index: PlacedIndex; content: Uint8Array } {
+  const index = new PlacedIndex();
   const content = noise(lengths.length * 32, "content");
   lengths.forEach((length, i) => {
     index.add("data", { pack: i, offset: 0, length: length + 32, uncompressedLength: 0 }, content, i * 32);
@@ -126,6 +126,6 @@ function indexOf(lengths: readonly number[]): { index: BlobIndex; content: Uint8
   return { index, content };
 }
 
-function problemsOf(nodes: readonly Node[], index: BlobIndex) {
+function problemsOf(nodes: readonly Node[], index: PlacedIndex) {
   return checkNodes(nodes, index, new SuspectPacks()).problems;
 }

@@ -116,7 +116,7 @@ async function readMember(
 }
 
 /** Whether the directory of the streams is there; what is in it may be megabytes and is left to those who read it. */
-function areThere(streams: Node | undefined, { index }: IndexedRepository): boolean {
+function areThere(streams: Node | undefined, { index }: IndexedRepository<"tree">): boolean {
   return streams?.type === "dir" && streams.subtree !== null && index.has("tree", decodeHex(streams.subtree));
 }
 

@@ -12,7 +12,7 @@ import { decodeManifest } from "../../format/manifest/manifest.ts";
 import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../../policy/level/level.ts";
 import { newestOf } from "../../policy/level/level_history.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
-import { readBlob } from "../../repository/pack/blob_reader.ts";
+import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { summaryProblem } from "../summary.ts";
 import { type Backup, compareAge, startedMsOf, withoutDamagedCopies } from "../backup.ts";

@@ -2,7 +2,7 @@
  * Checks the index files: every one loads, and no two describe one pack differently.
  *
  * Of a pack's description only a digest is kept: that of the header the pack must have if the description is true. So the
- * memory a blob takes stays that of `BlobIndex`, and reading a pack later tells whether its header and the index agree.
+ * memory a blob takes stays that of `PlacedIndex`, and reading a pack later tells whether its header and the index agree.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -16,7 +16,7 @@ import {
   packFileSize,
   SEAL_OVERHEAD_BYTES,
 } from "../../format/pack_header.ts";
-import { BlobIndex } from "../../repository/index/blob_index.ts";
+import { PlacedIndex } from "../../repository/index/blob_index.ts";
 import type { Findings, SuspectPacks } from "./findings.ts";
 import { forEachIndexFile, loadIndexFile } from "../../repository/index/index_files.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
@@ -25,7 +25,7 @@ import type { Repository } from "../../repository/repository.ts";
 /** What the index says about a pack as a whole. */
 export interface DescribedPack {
   readonly id: PackId;
-  /** Its number in the `BlobIndex`. */
+  /** Its number in the `PlacedIndex`. */
   readonly number: number;
   /** Bytes its file must have. */
   readonly bytes: number;
@@ -37,8 +37,10 @@ export interface DescribedPack {
 
 /** The index and the packs it describes. */
 export interface CheckedIndex {
-  readonly index: BlobIndex;
+  readonly index: PlacedIndex;
   readonly packs: ReadonlyMap<PackId, DescribedPack>;
+  /** Why index files that are damaged could not be read. */
+  readonly unreadable: readonly IntegrityError[];
 }
 
 /** What the parts of a check share. */
@@ -75,8 +77,9 @@ async function load({ repository, signal }: CheckContext, id: IndexId): Promise<
 }
 
 class IndexCheck implements CheckedIndex {
-  readonly index = new BlobIndex({ dataPlaces: true });
+  readonly index = new PlacedIndex();
   readonly packs = new Map<PackId, DescribedPack>();
+  readonly unreadable: IntegrityError[] = [];
   readonly #context: CheckContext;
 
   constructor(context: CheckContext) {
@@ -90,6 +93,7 @@ class IndexCheck implements CheckedIndex {
       for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
+      this.unreadable.push(error);
       this.#context.findings.error({
         kind: "index",
         id,

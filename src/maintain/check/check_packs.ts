@@ -1,8 +1,8 @@
 /** Checks the packs from outside: every one that the index describes is there and has the size it must have. */
 import type { PackId } from "../../base/id.ts";
 import type { ListedFile } from "../../store/store.ts";
-import type { CheckContext, DescribedPack } from "./check_index.ts";
-import { findUnlisted } from "../../repository/pack/unlisted_packs.ts";
+import type { CheckContext, CheckedIndex, DescribedPack } from "./check_index.ts";
+import { comparePacks } from "../../repository/pack/stored_packs.ts";
 
 /** What was found of the packs. */
 export interface CheckedPacks {
@@ -23,34 +23,21 @@ const WRONG_SIZE_ADVICE = `${BRING_BACK_PACK}"agent repair packs", which saves w
 /** Lists the packs of the store and compares them with what the index describes. */
 export async function checkPacks(
   { repository: { store }, findings, suspects, signal, onProgress }: CheckContext,
-  packs: ReadonlyMap<PackId, DescribedPack>,
+  { packs, unreadable }: CheckedIndex,
 ): Promise<CheckedPacks> {
-  const sizes = new Map<PackId, number>();
-  const unindexed: ListedFile[] = [];
-  for await (const file of store.list("pack", { signal })) {
-    if (packs.has(file.name as PackId)) sizes.set(file.name as PackId, file.size);
-    else unindexed.push(file);
-    onProgress(sizes.size, packs.size);
-  }
-  const unlisted = [...packs.keys()].filter((id) => !sizes.has(id));
-  for (const { name, size } of await findUnlisted(store, unlisted, signal)) sizes.set(name as PackId, size);
+  const { packs: compared, unindexed } = await comparePacks(store, [...packs.values()], {
+    signal,
+    onListed: (count) => onProgress(Math.min(count, packs.size), packs.size),
+  });
   const whole: DescribedPack[] = [];
   const missing = new Set<PackId>();
-  let bytes = 0;
-  for (const pack of packs.values()) {
-    const size = sizes.get(pack.id);
-    bytes += size ?? 0;
-    if (size === undefined) {
-      suspects.add(pack.number, findings.error(missingPack(pack)));
-      missing.add(pack.id);
-    } else if (size !== pack.bytes) suspects.add(pack.number, findings.error(wrongSize(pack, size)));
-    else whole.push(pack);
+  for (const { pack, state, bytes } of compared) {
+    if (state === "whole") whole.push(pack);
+    else suspects.add(pack.number, findings.error(state === "missing" ? missingPack(pack) : wrongSize(pack, bytes)));
+    if (state === "missing") missing.add(pack.id);
   }
-  // The order of a listing is the store's; a report is always the same.
-  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
-  const isIndexDamaged = findings.errors.some(({ kind }) => kind === "index");
-  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, isIndexDamaged));
-  return { whole, missing, bytes, unindexed };
+  for (const { name, size } of unindexed) findings.note(unindexedPack(name, size, unreadable.length > 0));
+  return { whole, missing, bytes: compared.reduce((sum, { bytes }) => sum + bytes, 0), unindexed };
 }
 
 function missingPack({ id }: DescribedPack) {

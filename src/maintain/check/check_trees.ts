@@ -1,25 +1,17 @@
-/**
- * Checks every tree that a snapshot reaches, each distinct one once, and finds out which snapshots what was found hits.
- *
- * It goes down level by level, all snapshots together, so that a store far away is asked for several trees at a time.
- */
-import { mapConcurrently } from "../../base/concurrency.ts";
+/** Checks every tree that a snapshot reaches, each distinct one once, and finds out which snapshots what was found hits. */
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/limits.ts";
 import type { Node } from "../../format/tree/node.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { addPath, type Finding } from "./findings.ts";
 import { TreeGraph } from "./tree_graph.ts";
 import type { CheckContext } from "./check_index.ts";
 import { type CheckedNodes, checkNodes } from "./check_nodes.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import type { StoredSnapshot } from "../../repository/snapshots.ts";
-import { readTree } from "../../repository/tree/trees.ts";
+import { type TreeVisit, walkTrees } from "../../repository/tree/tree_walk.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
-
-/** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
-const MOST_TREES_AT_ONCE = 8;
 
 const REPLACE_UNLISTED_TREE =
   `bring its index back from a copy of the store, or run "agent repair index", which finds ` +
@@ -38,16 +30,14 @@ export interface CheckedTrees {
   filesOf(tree: BlobId): { readonly bytes: number; readonly blobs: number } | undefined;
 }
 
-interface Visit {
-  readonly tree: BlobId;
-  readonly number: number;
+interface Visit extends TreeVisit {
   /** Where it was first met, with a slash at the end; empty for a root. */
   readonly prefix: string;
 }
 
 /** What one visit found: nodes, or why there are none. */
 type Visited =
-  | { readonly subtrees: readonly { readonly name: string; readonly tree: BlobId }[]; readonly checked: CheckedNodes }
+  | { readonly subtrees: readonly Visit[]; readonly checked: CheckedNodes }
   | { readonly failure: IntegrityError | StoreError };
 
 /** A check of trees is a check with the index loaded. */
@@ -55,18 +45,18 @@ export interface TreeCheckContext extends CheckContext {
   readonly repository: IndexedRepository;
 }
 
-/** Walks all trees of the snapshots. Findings get the snapshots they hit, those of suspect packs included. */
+/** Walks all trees of the backups. Findings get the snapshots they hit, those of suspect packs included. */
 export async function checkTrees(
   context: TreeCheckContext,
-  snapshots: readonly StoredSnapshot[],
+  backups: readonly Backup[],
 ): Promise<CheckedTrees> {
-  const walk = new TreeWalk(context);
-  await walk.run(snapshots);
-  walk.attribute(snapshots);
-  return walk;
+  const check = new TreesCheck(context);
+  await check.run(backups);
+  check.attribute(backups);
+  return check;
 }
 
-class TreeWalk implements CheckedTrees {
+class TreesCheck implements CheckedTrees {
   readonly #context: TreeCheckContext;
   readonly #graph = new TreeGraph();
   /** By number of tree; NaN where it could not be read. */
@@ -89,85 +79,65 @@ class TreeWalk implements CheckedTrees {
     return Number.isNaN(bytes) ? undefined : { bytes, blobs: this.#fileBlobs[number]! };
   }
 
-  async run(snapshots: readonly StoredSnapshot[]): Promise<void> {
-    const { repository: { index, store }, signal, onProgress } = this.#context;
-    const treesInIndex = index.blobCount - index.dataBlobs.size;
-    const atOnce = Math.min(store.connections, MOST_TREES_AT_ONCE);
-    let done = 0;
-    let level: Visit[] = [];
-    for (const { snapshot } of snapshots) this.#meet(snapshot.tree, "", level);
-    for (let depth = 0; level.length > 0; depth++) {
-      if (depth === MOST_TREE_DEPTH) return this.#refuseDeeper(level);
-      const results = await mapConcurrently(level, atOnce, async (visit) => {
-        signal.throwIfAborted();
-        const visited = await this.#visit(visit);
-        onProgress(++done, Math.max(done, treesInIndex));
-        return visited;
-      });
-      const next: Visit[] = [];
-      level.forEach((visit, i) => this.#take(visit, results[i]!, next));
-      level = next;
-    }
+  async run(backups: readonly Backup[]): Promise<void> {
+    const { repository, suspects, signal, onProgress } = this.#context;
+    await walkTrees<Visit, Visited>(backups.map(({ snapshot: { tree } }) => ({ tree, prefix: "" })), {
+      repository,
+      signal,
+      met: this.#graph,
+      read: (nodes, { prefix }) => {
+        return { subtrees: subtreesOf(nodes, prefix), checked: checkNodes(nodes, repository.index, suspects) };
+      },
+      unreadable: async (error) => {
+        if (error instanceof IntegrityError) return { failure: error };
+        return { failure: await failureOfFile(repository.store, error, signal) };
+      },
+      take: (visited, visit) => this.#take(visited, visit),
+      onLink: (above, below) => this.#graph.connect(above.tree, below.tree),
+      tooDeep: { mostDepth: MOST_TREE_DEPTH, refuse: (level) => this.#refuseDeeper(level) },
+      onProgress: (done) => onProgress(done, Math.max(done, repository.index.treeCount)),
+    });
   }
 
   /** Nobody reads what lies deeper. */
   #refuseDeeper(level: readonly Visit[]): void {
-    for (const { number } of level) this.#fileBytes[number] = NaN;
-    const [{ tree, number }] = level as [Visit];
+    for (const { tree } of level) this.#fileBytes[this.#graph.find(tree)] = NaN;
+    const [{ tree }] = level as [Visit];
     const text = `Tree ${tree} lies more than ${MOST_TREE_DEPTH} directories deep`;
-    this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), number, "");
+    this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), tree, "");
   }
 
   /** Tells every finding which snapshots it hits. */
-  attribute(snapshots: readonly StoredSnapshot[]): void {
+  attribute(backups: readonly Backup[]): void {
     if (this.#hits.size === 0) return;
     const ancestry = this.#graph.ancestry();
-    const roots = snapshots.map(({ id, snapshot }) => ({ id, number: this.#graph.find(snapshot.tree) }));
+    const roots = backups.map(({ snapshotId: id, snapshot }) => ({ id, number: this.#graph.find(snapshot.tree) }));
     for (const [finding, trees] of this.#hits) {
       const hit = ancestry.of(trees);
       for (const { id, number } of roots) if (hit.has(number)) finding.snapshots.add(id);
     }
   }
 
-  /** Numbers a tree; one that was not met before is to be visited on the next level. */
-  #meet(tree: BlobId, prefix: string, next: Visit[]): number {
-    const known = this.#graph.size;
-    const number = this.#graph.add(tree);
-    if (number === known) next.push({ tree, number, prefix });
-    return number;
-  }
-
-  async #visit({ tree }: Visit): Promise<Visited> {
-    const { repository, suspects } = this.#context;
-    try {
-      const nodes = await readTree(repository, tree);
-      return { subtrees: subtreesOf(nodes), checked: checkNodes(nodes, repository.index, suspects) };
-    } catch (error) {
-      if (error instanceof IntegrityError) return { failure: error };
-      return { failure: await failureOfFile(repository.store, error, this.#context.signal) };
-    }
-  }
-
-  /** Visits end in any order; what they found is taken in the order of the level, so that a report is always the same. */
-  #take(visit: Visit, visited: Visited, next: Visit[]): void {
+  #take(visited: Visited, visit: Visit): readonly Visit[] {
+    const number = this.#graph.find(visit.tree);
     const doubts = this.#doubtsAbout(visit);
-    for (const finding of doubts) this.#hit(finding, visit.number, visit.prefix.slice(0, -1));
+    for (const finding of doubts) this.#hit(finding, visit.tree, visit.prefix.slice(0, -1));
     const failed = "failure" in visited;
-    this.#fileBytes[visit.number] = failed ? NaN : visited.checked.fileBytes;
-    this.#fileBlobs[visit.number] = failed ? NaN : visited.checked.fileBlobs;
+    this.#fileBytes[number] = failed ? NaN : visited.checked.fileBytes;
+    this.#fileBlobs[number] = failed ? NaN : visited.checked.fileBlobs;
     if (!failed) {
       this.#takeNodes(visit, visited.checked);
-      for (const { name, tree } of visited.subtrees) {
-        this.#graph.connect(visit.number, this.#meet(tree, `${visit.prefix}${name}/`, next));
-      }
-    } else if (doubts.length === 0) {
+      return visited.subtrees;
+    }
+    if (doubts.length === 0) {
       // That the store does not give it is no damage, unless its pack is in doubt anyway.
       if (visited.failure instanceof StoreError) throw visited.failure;
-      this.#hit(this.#context.findings.error(this.#unreadable(visit, visited.failure)), visit.number, "");
+      this.#hit(this.#context.findings.error(this.#unreadable(visit, visited.failure)), visit.tree, "");
     }
+    return [];
   }
 
-  #takeNodes({ tree, number, prefix }: Visit, { problems, suspects }: CheckedNodes): void {
+  #takeNodes({ tree, prefix }: Visit, { problems, suspects }: CheckedNodes): void {
     for (const { name, text } of problems) {
       const path = name === null ? prefix.slice(0, -1) : prefix + name;
       const subject = name === null ? `Tree ${tree}` : `${JSON.stringify(path)} in tree ${tree}`;
@@ -180,10 +150,10 @@ class TreeWalk implements CheckedTrees {
         advice: REPLACE_BACKUP,
         repair: "snapshots",
       } as const;
-      this.#hit(this.#context.findings.error(fields), number, path);
+      this.#hit(this.#context.findings.error(fields), tree, path);
     }
     for (const { name, findings } of suspects) {
-      for (const finding of findings) this.#hit(finding, number, prefix + name);
+      for (const finding of findings) this.#hit(finding, tree, prefix + name);
     }
   }
 
@@ -207,16 +177,21 @@ class TreeWalk implements CheckedTrees {
     return { kind: "tree", id: tree, ...how, ...path !== "" && { path } } as const;
   }
 
-  #hit(finding: Finding, tree: number, path: string): void {
+  #hit(finding: Finding, tree: BlobId, path: string): void {
     if (path !== "") addPath(finding, path);
+    const number = this.#graph.find(tree);
     const trees = this.#hits.get(finding);
-    if (trees) trees.add(tree);
-    else this.#hits.set(finding, new Set([tree]));
+    if (trees) trees.add(number);
+    else this.#hits.set(finding, new Set([number]));
   }
 }
 
-function subtreesOf(nodes: readonly Node[]) {
-  return nodes.flatMap(({ type, name, subtree }) =>
-    type === "dir" && subtree !== null ? [{ name, tree: subtree }] : []
-  );
+/** The trees below a tree, each once. */
+function subtreesOf(nodes: readonly Node[], prefix: string): Visit[] {
+  const byTree = new Map<BlobId, Visit>();
+  for (const { type, name, subtree } of nodes) {
+    if (type !== "dir" || subtree === null || byTree.has(subtree)) continue;
+    byTree.set(subtree, { tree: subtree, prefix: `${prefix}${name}/` });
+  }
+  return [...byTree.values()];
 }

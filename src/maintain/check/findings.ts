@@ -83,6 +83,11 @@ export class SuspectPacks {
     return this.#suspicions.size === 0;
   }
 
+  /** Whether any blob of that pack is in doubt. */
+  has(pack: number): boolean {
+    return this.#suspicions.has(pack);
+  }
+
   /** Puts all blobs of a pack in doubt or, with `ids` (32 bytes a blob), those only. */
   add(pack: number, finding: Finding, ids?: Uint8Array): void {
     const suspicion = { finding, blobs: ids === undefined ? null : hexIds(ids) };

@@ -13,9 +13,9 @@ import { blobSizeProblem } from "../../format/limits.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import { idsOf, type RunVerdict, verifyRequest } from "../../pipeline/pack_verification.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
-import { packError } from "../../repository/pack/blob_reader.ts";
 import type { DescribedPack } from "./check_index.ts";
-import { readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { type PlannedRange, planRanges } from "../../repository/pack/pack_ranges.ts";
+import { readPackHeader, readRange } from "../../repository/pack/pack_reader.ts";
 import type { Repository } from "../../repository/repository.ts";
 
 /** What judging packs works with. The threads must be configured. */
@@ -79,25 +79,16 @@ async function readHeader(
 }
 
 /** A part of a pack, and the blobs in it, which fill it from its beginning on. */
-interface Run {
-  readonly offset: number;
-  readonly length: number;
-  readonly blobs: readonly PackedBlob[];
-}
+type Run = PlannedRange<PackedBlob>;
 
 /** A pack of `packBytes` bytes in runs of blobs; what is behind the last blob makes runs without any. */
 function* runsOf(blobs: readonly PackedBlob[], packBytes: number): Generator<Run> {
-  let run: { offset: number; length: number; blobs: PackedBlob[] } = { offset: 0, length: 0, blobs: [] };
-  for (const blob of blobs) {
-    if (run.length > 0 && run.length + blob.length > RUN_BYTES) {
-      yield run;
-      run = { offset: blob.offset, length: 0, blobs: [] };
-    }
-    run.blobs.push(blob);
-    run.length += blob.length;
+  let end = 0;
+  for (const run of planRanges(blobs, { gapBytes: 0, mostBytes: RUN_BYTES })) {
+    yield run;
+    end = run.offset + run.length;
   }
-  if (run.length > 0) yield run;
-  for (let offset = run.offset + run.length; offset < packBytes; offset += RUN_BYTES) {
+  for (let offset = end; offset < packBytes; offset += RUN_BYTES) {
     yield { offset, length: Math.min(RUN_BYTES, packBytes - offset), blobs: [] };
   }
 }
@@ -141,11 +132,13 @@ class PackReading {
 
   /** Resolves as soon as the run is read and hashed; it is verified meanwhile. */
   async #readRun(run: Run): Promise<void> {
-    const { room, signal } = this.#judging;
+    const { repository: { store }, room, signal } = this.#judging;
+    const { offset, length } = run;
+    const pack = this.#pack;
     const taken = await room.take({ amount: memoryOf(run), signal });
     try {
       signal.throwIfAborted();
-      const bytes = await this.#get(run);
+      const bytes = await readRange(store, { pack, offset, length }, `pack ${pack}`, { signal });
       this.#hash.update(bytes);
       const verdict = this.#verify(run, bytes).finally(() => taken.release());
       verdict.catch(() => {});
@@ -153,15 +146,6 @@ class PackReading {
     } catch (error) {
       taken.release();
       throw error;
-    }
-  }
-
-  async #get({ offset, length }: Run): Promise<Uint8Array<ArrayBuffer>> {
-    const { repository: { store }, signal } = this.#judging;
-    try {
-      return await store.get({ kind: "pack", name: this.#pack }, { offset, length }, { signal });
-    } catch (error) {
-      throw packError(error, `pack ${this.#pack}`);
     }
   }
 

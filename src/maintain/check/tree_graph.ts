@@ -3,42 +3,25 @@
  *
  * Memory: some 43 bytes a tree and 8 a directory in a tree.
  */
-import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
-import { IdTable } from "../../base/id_table.ts";
+import { TreeNumbers } from "../../repository/tree/tree_walk.ts";
 
 const LEAST_EDGES = 1024;
 
 /** Trees and the directories that lead from one to another. */
-export class TreeGraph {
-  readonly #trees = new IdTable();
+export class TreeGraph extends TreeNumbers {
   /** Pairs of a parent's and a child's number. */
   #edges = new Uint32Array(LEAST_EDGES * 2);
   #edgeCount = 0;
 
-  /** How many distinct trees there are. */
-  get size(): number {
-    return this.#trees.size;
-  }
-
-  /** The number of a tree, which is added where it is new: numbers count from 0. */
-  add(id: BlobId): number {
-    return this.#trees.add(decodeHex(id));
-  }
-
-  /** The number of a tree, or -1. */
-  find(id: BlobId): number {
-    return this.#trees.find(decodeHex(id));
-  }
-
-  /** Notes that a directory of tree `parent` is tree `child`. */
-  connect(parent: number, child: number): void {
+  /** Notes that a directory of tree `parent` is tree `child`; both were added. */
+  connect(parent: BlobId, child: BlobId): void {
     if (this.#edgeCount * 2 === this.#edges.length) {
       const larger = new Uint32Array(this.#edges.length * 2);
       larger.set(this.#edges);
       this.#edges = larger;
     }
-    this.#edges.set([parent, child], this.#edgeCount++ * 2);
+    this.#edges.set([this.find(parent), this.find(child)], this.#edgeCount++ * 2);
   }
 
   /** Answers, for any set of trees, which trees lead to them; to be made when all is connected. */

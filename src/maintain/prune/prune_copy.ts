@@ -9,8 +9,8 @@ import { invariant } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
-import { BlobIndex } from "../../repository/index/blob_index.ts";
-import { openSealed } from "../../repository/pack/blob_reader.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
+import { openSealed } from "../../repository/pack/pack_reader.ts";
 import { PackWriter, type PackWriterOptions, type WrittenTotals } from "../../repository/pack/pack_writer.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import {
@@ -48,8 +48,8 @@ export interface CopiedBlobs {
  * as its packs were full, so that the next prune uses it.
  */
 export async function copyBlobs(request: CopyRequest): Promise<CopiedBlobs> {
-  // A writer passes over what its index knows; here it is to know nothing, each needed blob comes exactly once.
-  const writer = new PackWriter({ ...request, index: new BlobIndex({ dataPlaces: false }) });
+  // A writer passes over what it knows to be stored; here that is nothing, each needed blob comes exactly once.
+  const writer = new PackWriter({ ...request, index: new BlobSet() });
   try {
     const copied = await new Copying(request, writer).run();
     await writer.finish();
@@ -79,8 +79,8 @@ class Copying {
     await mapConcurrently(planReads(pruneIndex, packs, isKept), readsAtOnce, async (read) => {
       signal.throwIfAborted();
       await this.#copy(read);
-      this.#blobs += read.copies.length;
-      onProgress(this.#bytes += read.copies.reduce((sum, { length }) => sum + length, 0));
+      this.#blobs += read.blobs.length;
+      onProgress(this.#bytes += read.blobs.reduce((sum, { length }) => sum + length, 0));
     });
     return this.#blobs;
   }

@@ -13,6 +13,7 @@ import type { IndexedPack } from "../../format/index/index_file.ts";
 import { packFileSize } from "../../format/pack_header.ts";
 import { forEachIndexFile } from "../../repository/index/index_files.ts";
 import { packsOfIndex, sameBlobs } from "../../repository/index/index_packs.ts";
+import type { ExpectedPack } from "../../repository/pack/stored_packs.ts";
 import type { SealedFiles } from "../../repository/sealed_files.ts";
 
 /** One blob of a pack. */
@@ -66,9 +67,9 @@ export class PruneIndex {
     return encodeHex(this.#idOfPack(pack)) as PackId;
   }
 
-  /** Whether a pack of that name (32 bytes) is described. */
-  hasPack(id: Uint8Array): boolean {
-    return this.#packs.find(id) >= 0;
+  /** The packs by number. */
+  get packs(): ExpectedPack[] {
+    return this.#packBytes.map((bytes, pack) => ({ id: this.packId(pack), bytes }));
   }
 
   /** Bytes that the pack's file must have. */

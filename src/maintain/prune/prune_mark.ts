@@ -1,18 +1,18 @@
 /**
  * Marks the blobs that snapshots need: walks every tree that a snapshot reaches, each distinct one once.
  *
- * It goes down level by level, all snapshots together, so that a store far away is asked for several trees at a time.
  * Memory: a byte a blob, and the ids of the trees of one level.
  */
-import { mapConcurrently } from "../../base/concurrency.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
-import { BlobIndex } from "../../repository/index/blob_index.ts";
+import { TreeIndex } from "../../repository/index/blob_index.ts";
 import type { PruneIndex } from "./prune_index.ts";
-import type { IndexedRepository, Repository } from "../../repository/repository.ts";
-import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
+import type { Node } from "../../format/tree/node.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { type MetTrees, walkTrees } from "../../repository/tree/tree_walk.ts";
+import { subtreeOf } from "../../repository/tree/trees.ts";
 
 /** Which blobs are needed: a byte for each entry of a `PruneIndex`, 0 or, where it is, `MARKED`. */
 export type BlobUse = Readonly<Record<BlobType, Uint8Array>>;
@@ -33,64 +33,54 @@ export interface MarkRequest {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
-const MOST_TREES_AT_ONCE = 8;
-
 /** Marks what is needed. Throws `IntegrityError` where a tree cannot be read or names a blob that no index lists. */
 export async function markUsed(request: MarkRequest): Promise<BlobUse> {
-  const walk = new MarkingWalk(request);
-  await walk.run(request.roots);
-  return walk.used;
+  const { repository, index, isWhole, roots, signal, onProgress } = request;
+  const marks = new Marks(index);
+  const visitOf = (tree: BlobId) => ({ tree });
+  await walkTrees([...roots].map(visitOf), {
+    repository: { ...repository, index: treesOf(index, isWhole) },
+    signal,
+    met: marks,
+    read: (nodes) => {
+      for (const { type, content } of nodes) if (type !== "dir" && content !== null) marks.addContent(content);
+      return subtreesOf(nodes);
+    },
+    unreadable: (error) => {
+      throw error;
+    },
+    take: (subtrees) => subtrees.map(visitOf),
+    onProgress: (done) => onProgress(done, index.ids.tree.size),
+  });
+  return marks.used;
 }
 
-class MarkingWalk {
+/** What is marked: the trees that were met are among it. */
+class Marks implements MetTrees {
   readonly used: BlobUse;
-  readonly #request: MarkRequest;
-  readonly #repository: IndexedRepository;
+  readonly #index: PruneIndex;
+  #trees = 0;
 
-  constructor(request: MarkRequest) {
-    const { index } = request;
-    this.#request = request;
-    this.#repository = { ...request.repository, index: treesOf(index, request.isWhole) };
+  constructor(index: PruneIndex) {
+    this.#index = index;
     this.used = { data: new Uint8Array(index.ids.data.size), tree: new Uint8Array(index.ids.tree.size) };
   }
 
-  async run(roots: Iterable<BlobId>): Promise<void> {
-    const { index, signal, onProgress } = this.#request;
-    const atOnce = Math.min(this.#repository.store.connections, MOST_TREES_AT_ONCE);
-    let done = 0;
-    let level: BlobId[] = [];
-    for (const root of roots) this.#meet(root, level);
-    while (level.length > 0) {
-      const next: BlobId[] = [];
-      await mapConcurrently(level, atOnce, async (tree) => {
-        signal.throwIfAborted();
-        await this.#visit(tree, next);
-        onProgress(++done, index.ids.tree.size);
-      });
-      level = next;
-    }
+  get size(): number {
+    return this.#trees;
   }
 
-  /** Marks a tree; one that was not met before is to be visited on the next level. */
-  #meet(tree: BlobId, next: BlobId[]): void {
-    if (this.#mark("tree", decodeHex(tree), 0)) next.push(tree);
+  add(tree: BlobId): void {
+    if (this.#mark("tree", decodeHex(tree), 0)) this.#trees++;
   }
 
-  async #visit(tree: BlobId, next: BlobId[]): Promise<void> {
-    for (const node of await readTree(this.#repository, tree)) {
-      if (node.type === "dir") this.#meet(subtreeOf(node), next);
-      else if (node.content !== null) this.#markContent(node.content);
-    }
-  }
-
-  #markContent(content: Uint8Array): void {
+  addContent(content: Uint8Array): void {
     for (let at = 0; at < content.length; at += ID_BYTES) this.#mark("data", content, at);
   }
 
   /** Marks the blob whose id stands in `ids` at `offset`; gives whether it was not marked yet. */
   #mark(type: BlobType, ids: Uint8Array, offset: number): boolean {
-    const entry = this.#request.index.ids[type].find(ids, offset);
+    const entry = this.#index.ids[type].find(ids, offset);
     if (entry < 0) {
       const id = encodeHex(ids, offset, ID_BYTES);
       throw new IntegrityError(`Missing ${type} blob ${id}: a backup needs it and no index lists it`);
@@ -102,9 +92,14 @@ class MarkingWalk {
   }
 }
 
+/** The trees below a tree, each once. Throws `IntegrityError` for a directory that names none. */
+function subtreesOf(nodes: readonly Node[]): BlobId[] {
+  return [...new Set(nodes.filter(({ type }) => type === "dir").map(subtreeOf))];
+}
+
 /** An index of the trees that can be read. */
-function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): BlobIndex {
-  const trees = new BlobIndex({ dataPlaces: false });
+function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): TreeIndex {
+  const trees = new TreeIndex();
   const id = new Uint8Array(ID_BYTES);
   for (let pack = 0; pack < index.packCount; pack++) {
     if (!isWhole(pack)) continue;
@@ -114,7 +109,7 @@ function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): BlobInd
       if (number < 0) number = trees.addPack(decodeHex(index.packId(pack)));
       const { offset, length, uncompressedLength } = copy;
       index.copyId(copy, id);
-      trees.add("tree", { pack: number, offset, length, uncompressedLength }, id);
+      trees.addTree({ pack: number, offset, length, uncompressedLength }, id);
     });
   }
   return trees;

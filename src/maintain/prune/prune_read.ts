@@ -4,9 +4,9 @@ import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
-import { plaintextLength } from "../../format/pack_header.ts";
 import type { StoreReader } from "../../store/store.ts";
-import { packError } from "../../repository/pack/blob_reader.ts";
+import { GAP_BYTES, type PlannedRange, planRanges } from "../../repository/pack/pack_ranges.ts";
+import { readRange } from "../../repository/pack/pack_reader.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 
 /** A part of a pack as it was read, and the blobs that are wanted of it, all of one type. */
@@ -28,16 +28,12 @@ export interface SealedPiece {
 /** Opens blobs and compares them with their ids. Throws `IntegrityError` naming one that is damaged; changes nothing. */
 export type VerifyBlobs = (read: SealedRead) => Promise<void>;
 
-/** Holes up to this size are read along: one call costs more than they do. */
-const GAP_BYTES = 64 * 1024;
-
 /** A part of a pack to be read: blobs of one type in the order they lie there. */
-export interface PlannedRead {
+export interface PlannedRead extends PlannedRange<BlobCopy> {
   readonly pack: number;
-  readonly copies: readonly BlobCopy[];
-  readonly offset: number;
-  readonly end: number;
 }
+
+const LIMITS = { gapBytes: GAP_BYTES, mostBytes: READ_BYTES, mostPlaintextBytes: READ_PLAINTEXT_BYTES };
 
 /** The reads of what is wanted of some packs, planned one pack at a time. */
 export function* planReads(
@@ -46,11 +42,11 @@ export function* planReads(
   isWanted: (copy: BlobCopy) => boolean,
 ): Generator<PlannedRead> {
   for (const pack of packs) {
-    const reads: GrowingRead[] = [];
-    index.forEachCopy(pack, (copy) => {
-      if (isWanted(copy)) addToReads(reads, pack, copy);
-    });
-    yield* reads;
+    const wanted: BlobCopy[] = [];
+    index.forEachCopy(pack, (copy) => void (isWanted(copy) && wanted.push(copy)));
+    for (const copies of Map.groupBy(wanted, ({ type }) => type).values()) {
+      for (const range of planRanges(copies, LIMITS)) yield { pack, ...range };
+    }
   }
 }
 
@@ -58,22 +54,18 @@ export function* planReads(
 export async function readSealed(
   store: StoreReader,
   index: PruneIndex,
-  { pack, copies, offset, end }: PlannedRead,
+  { pack, blobs, offset, length }: PlannedRead,
   signal: AbortSignal,
 ): Promise<SealedRead> {
   const name = index.packId(pack);
-  for (const copy of copies) {
+  for (const copy of blobs) {
     const problem = blobSizeProblem(copy);
     if (problem !== null) {
       throw new IntegrityError(`Damaged index: by it, a ${copy.type} blob in pack ${name} ${problem}`);
     }
   }
-  try {
-    const bytes = await store.get({ kind: "pack", name }, { offset, length: end - offset }, { signal });
-    return { pack: name, type: copies[0]!.type, bytes, blobs: piecesOf(index, copies, offset) };
-  } catch (error) {
-    throw packError(error, `blobs in pack ${name}`);
-  }
+  const bytes = await readRange(store, { pack: name, offset, length }, `blobs in pack ${name}`, { signal });
+  return { pack: name, type: blobs[0]!.type, bytes, blobs: piecesOf(index, blobs, offset) };
 }
 
 /** What is found damaged while nothing needed is gone yet: says so, and what to do. Other errors stay as they are. */
@@ -91,26 +83,4 @@ function piecesOf(index: PruneIndex, copies: readonly BlobCopy[], readOffset: nu
     const { length, uncompressedLength } = copy;
     return { id, offset: copy.offset - readOffset, length, uncompressedLength };
   });
-}
-
-interface GrowingRead extends PlannedRead {
-  readonly copies: BlobCopy[];
-  end: number;
-  plaintextBytes: number;
-}
-
-/** Lets the last read take the blob along where it lies near enough and room is left; else a further one begins. */
-function addToReads(reads: GrowingRead[], pack: number, copy: BlobCopy): void {
-  const end = copy.offset + copy.length;
-  const plaintextBytes = plaintextLength(copy);
-  const last = reads.at(-1);
-  const fits = last !== undefined && last.copies[0]!.type === copy.type && copy.offset - last.end <= GAP_BYTES &&
-    end - last.offset <= READ_BYTES && last.plaintextBytes + plaintextBytes <= READ_PLAINTEXT_BYTES;
-  if (!fits) {
-    reads.push({ pack, copies: [copy], offset: copy.offset, end, plaintextBytes });
-    return;
-  }
-  last.copies.push(copy);
-  last.end = end;
-  last.plaintextBytes += plaintextBytes;
 }

@@ -5,16 +5,12 @@
  * prune that was broken off behind its copying is not done again, and the packs it had emptied go away.
  */
 import { IntegrityError } from "../../base/errors.ts";
-import { decodeHex } from "../../base/hex.ts";
 import type { PackId } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { packEntrySize } from "../../format/pack_header.ts";
-import type { ListedFile } from "../../store/store.ts";
+import type { ComparedPacks, ExpectedPack, PackState } from "../../repository/pack/stored_packs.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import { type BlobUse, MARKED } from "./prune_mark.ts";
-
-/** Whether a pack is in the store as the index describes it. */
-export type PackState = "whole" | "missing" | "wrong size";
 
 /** What is needed of one pack. Bytes of blobs count with what they take in the header. */
 export interface PackUse {
@@ -31,37 +27,8 @@ export interface PackUse {
   readonly unusedBytes: number;
 }
 
-/** What the store holds, compared with the index. */
-export interface ListedPacks {
-  /** By number of pack. */
-  readonly states: readonly PackState[];
-  /** Bytes of each pack's file, by number. */
-  readonly bytes: readonly number[];
-  /** Packs that no index describes. */
-  readonly unindexed: readonly ListedFile[];
-}
-
-/** Compares a listing of all packs with the index. */
-export function comparePacks(index: PruneIndex, listed: readonly ListedFile[]): ListedPacks {
-  const sizes = new Map<string, number>();
-  const unindexed: ListedFile[] = [];
-  for (const file of listed) {
-    if (index.hasPack(decodeHex(file.name))) sizes.set(file.name, file.size);
-    else unindexed.push(file);
-  }
-  const packs = Array.from({ length: index.packCount }, (_, pack) => {
-    const size = sizes.get(index.packId(pack));
-    return { size: size ?? 0, state: stateOf(size, index.packBytes(pack)) };
-  });
-  // The order of a listing is the store's; a plan is always the same.
-  unindexed.sort((a, b) => a.name < b.name ? -1 : 1);
-  return { states: packs.map(({ state }) => state), bytes: packs.map(({ size }) => size), unindexed };
-}
-
-function stateOf(size: number | undefined, expected: number): PackState {
-  if (size === undefined) return "missing";
-  return size === expected ? "whole" : "wrong size";
-}
+/** The packs that the index describes, by number, and others. */
+export type ListedPacks = ComparedPacks<ExpectedPack>;
 
 /** What is needed of all packs. */
 export interface RepositoryUse {
@@ -93,8 +60,10 @@ export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse):
 const FOUND = 2;
 
 /** The packs that are whole, those first whose copies are to be kept. */
-function choosingOrder(index: PruneIndex, { states }: ListedPacks, used: BlobUse): number[] {
-  const packs = Array.from({ length: index.packCount }, (_, pack) => pack).filter((pack) => states[pack] === "whole");
+function choosingOrder(index: PruneIndex, { packs: listed }: ListedPacks, used: BlobUse): number[] {
+  const packs = Array.from({ length: index.packCount }, (_, pack) => pack).filter((pack) =>
+    listed[pack]!.state === "whole"
+  );
   if (index.copyCount === index.blobCount) return packs;
   const isSingle = singleCopies(index, packs);
   const ranks = new Map(packs.map((pack) => {
@@ -123,23 +92,22 @@ function singleCopies(index: PruneIndex, packs: readonly number[]): (type: BlobT
   return (type, entry) => counts[type][entry] === 1;
 }
 
-function refuseLost(index: PruneIndex, { states }: ListedPacks, used: BlobUse): void {
+function refuseLost(index: PruneIndex, { packs: listed }: ListedPacks, used: BlobUse): void {
   for (let pack = 0; pack < index.packCount; pack++) {
-    if (states[pack] === "whole") continue;
+    const { state } = listed[pack]!;
+    if (state === "whole") continue;
     let lost = 0;
     index.forEachCopy(pack, ({ type, entry }) => {
       if (used[type][entry] === MARKED) lost++;
     });
     if (lost === 0) continue;
-    const problem = states[pack] === "missing" ? "Missing pack" : "Damaged pack";
-    const detail = states[pack] === "missing"
-      ? ""
-      : `: it does not have the ${index.packBytes(pack)} bytes it must have`;
+    const problem = state === "missing" ? "Missing pack" : "Damaged pack";
+    const detail = state === "missing" ? "" : `: it does not have the ${index.packBytes(pack)} bytes it must have`;
     throw new IntegrityError(`${problem} ${index.packId(pack)}${detail}; backups need ${lost} blobs of it`);
   }
 }
 
-function useOf(index: PruneIndex, pack: number, { states, bytes }: ListedPacks, kept: Uint8Array): PackUse {
+function useOf(index: PruneIndex, pack: number, { packs }: ListedPacks, kept: Uint8Array): PackUse {
   const use = { usedBlobs: 0, usedBytes: 0, unusedBlobs: 0, unusedBytes: 0 };
   const types = new Set<BlobType>();
   index.forEachCopy(pack, (copy) => {
@@ -154,6 +122,6 @@ function useOf(index: PruneIndex, pack: number, { states, bytes }: ListedPacks, 
     }
   });
   const [type = "data"] = types;
-  const id = index.packId(pack);
-  return { pack, id, state: states[pack]!, type: types.size > 1 ? "mixed" : type, bytes: bytes[pack]!, ...use };
+  const { pack: { id }, state, bytes } = packs[pack]!;
+  return { pack, id, state, type: types.size > 1 ? "mixed" : type, bytes, ...use };
 }

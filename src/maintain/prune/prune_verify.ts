@@ -72,6 +72,6 @@ export async function verifyLastCopies(request: VerifyRequest): Promise<void> {
     } catch (error) {
       throw withRepairAdvice(error, index.packId(read.pack));
     }
-    onProgress(done += read.copies.reduce((sum, { length }) => sum + length, 0));
+    onProgress(done += read.blobs.reduce((sum, { length }) => sum + length, 0));
   });
 }

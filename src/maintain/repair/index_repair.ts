@@ -13,7 +13,7 @@ import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
 import { confirmListed } from "../../repository/confirm_listing.ts";
 import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
-import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { exchangeIndexFiles, type IndexExchange } from "./exchange_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./pack_survey.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";

@@ -6,7 +6,7 @@ import { headerDigest } from "../check/check_index.ts";
 import { forEachIndexFile } from "../../repository/index/index_files.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { findUnlisted } from "../../repository/pack/unlisted_packs.ts";
+import { comparePacks } from "../../repository/pack/stored_packs.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
 /** A file that cannot be read, and why. */
@@ -40,7 +40,7 @@ export interface SurveyOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Reads all index files and lists all packs; one that the listing leaves out is looked for once more. */
+/** Reads all index files and lists all packs. Throws what the store throws. */
 export async function surveyIndex(repository: Repository, { signal, onProgress }: SurveyOptions): Promise<IndexSurvey> {
   const { store, files } = repository;
   const survey = new IndexSurvey();
@@ -50,8 +50,10 @@ export async function surveyIndex(repository: Repository, { signal, onProgress }
     take: (id, loaded) => survey.addFile(id, loaded),
     onProgress,
   });
-  for await (const { name, size } of store.list("pack", { signal })) survey.addStored(asId<PackId>(name), size);
-  await lookAgain(repository, survey, signal);
+  const described = [...survey.packs].map(([id, { descriptions: [first] }]) => ({ id, bytes: first!.bytes }));
+  const { packs, unindexed } = await comparePacks(store, described, { signal });
+  for (const { pack: { id }, state, bytes } of packs) if (state !== "missing") survey.addStored(id, bytes);
+  for (const { name, size } of unindexed) survey.addStored(asId<PackId>(name), size);
   return survey;
 }
 
@@ -61,12 +63,6 @@ async function loadOrFail({ files, store }: Repository, id: IndexId, signal: Abo
   } catch (error) {
     return error instanceof IntegrityError ? error : await failureOfFile(store, error, signal);
   }
-}
-
-/** A listing that left packs out would make the index forget them. */
-async function lookAgain({ store }: Repository, survey: IndexSurvey, signal: AbortSignal): Promise<void> {
-  const missing = [...survey.packs].filter(([, { storedBytes }]) => storedBytes === null).map(([name]) => name);
-  for (const { name, size } of await findUnlisted(store, missing, signal)) survey.addStored(asId<PackId>(name), size);
 }
 
 /** All packs, and the index files that list them. Some 400 bytes a pack. */

@@ -5,8 +5,7 @@ import { sha256Hex } from "../../crypto/digest.ts";
 import type { Sealer } from "../../crypto/seal.ts";
 import type { PackedBlob } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
-import { openSealed } from "../../repository/pack/blob_reader.ts";
-import { headerOfPack } from "../../repository/pack/pack_header_reader.ts";
+import { headerOfPack, openSealed } from "../../repository/pack/pack_reader.ts";
 
 /** A blob that is whole. */
 export interface WholeBlob extends PackedBlob {

@@ -1,19 +1,21 @@
 /**
  * Makes trees without what is lost: a file keeps the chunks that are there, a directory whose tree is lost becomes an
- * empty one, and both get names that say so. Every distinct tree is read once; what is whole stays the blob it is.
+ * empty one, and both get names that say so. A walk finds out which trees are whole, with all below them: these stay the
+ * blobs they are, and only the others are looked at one by one.
  */
 import { IntegrityError, NotFoundError, ShortFileError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
-import { IdTable } from "../../base/id_table.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
 import { bytesOfByteString, byteStringOf } from "../../format/byte_string.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import { encodeTree } from "../../format/tree/tree.ts";
 import type { SuspectPacks } from "../check/findings.ts";
+import { TreeGraph } from "../check/tree_graph.ts";
 import { type LostRange, lostRanges } from "./lost_ranges.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { walkTrees } from "../../repository/tree/tree_walk.ts";
 import { readTree } from "../../repository/tree/trees.ts";
 
 /** One file or directory that is not what it was. */
@@ -74,18 +76,53 @@ interface RepairedNode {
   readonly damage: DamageList;
 }
 
-/** Repairs any number of trees that may share others. Memory: 43 bytes a whole tree, and the damage. */
+/** Repairs any number of trees that may share others. Memory: that of a `TreeGraph`, and the damage. */
 export class TreeRepair {
   readonly #options: TreeRepairOptions;
-  readonly #whole = new IdTable();
+  readonly #graph = new TreeGraph();
+  /** By number: the trees that are damaged or have such a tree below them. */
+  #damaged: ReadonlySet<number> = new Set();
   /** Whether the tree of empty directories is lost; it is the only one that can be made again. */
   readonly #isEmptyTreeLost: boolean;
   /** By the tree and, where a manifest is to be below it, its path from there. */
   readonly #repaired = new Map<string, RepairedTree | null>();
 
-  constructor(options: TreeRepairOptions) {
+  private constructor(options: TreeRepairOptions) {
     this.#options = options;
     this.#isEmptyTreeLost = !options.repository.index.has("tree", decodeHex(EMPTY_TREE_ID));
+  }
+
+  /** Prepares the repair of these trees: reads all of them and all below. Throws what `repairNodes` throws. */
+  static async of(trees: Iterable<BlobId>, options: TreeRepairOptions): Promise<TreeRepair> {
+    const repair = new TreeRepair(options);
+    await repair.#walk(trees);
+    return repair;
+  }
+
+  async #walk(trees: Iterable<BlobId>): Promise<void> {
+    const { repository, signal } = this.#options;
+    const graph = this.#graph;
+    const damaged = new Set<number>();
+    const visitOf = (tree: BlobId) => ({ tree });
+    await walkTrees([...trees].map(visitOf), {
+      repository,
+      signal,
+      met: graph,
+      read: (nodes, { tree }) => {
+        const isWhole = this.#isTrusted(tree) && nodes.every((node) => this.#isWhole(node));
+        return { isWhole, below: [...new Set(nodes.flatMap(({ subtree }) => subtree ?? []))] };
+      },
+      unreadable: (error, { tree }) => {
+        if (!(error instanceof IntegrityError) && this.#isTrusted(tree)) throw error;
+        return { isWhole: false, below: [] };
+      },
+      take: ({ isWhole, below }, { tree }) => {
+        if (!isWhole) damaged.add(graph.find(tree));
+        return below.map(visitOf);
+      },
+      onLink: (above, below) => graph.connect(above.tree, below.tree),
+    });
+    this.#damaged = graph.ancestry().of(damaged);
   }
 
   /**
@@ -109,8 +146,22 @@ export class TreeRepair {
     return { nodes: damage.listed.length > 0 ? withDistinctNames(left) : left, damage };
   }
 
+  /** Whether a tree lies in a pack that is no suspect. */
+  #isTrusted(tree: BlobId): boolean {
+    const { repository, suspects } = this.#options;
+    const id = decodeHex(tree);
+    const place = repository.index.locate("tree", id);
+    return place !== undefined && suspects.reasons(place.pack, id).length === 0;
+  }
+
+  /** Whether nothing of a node itself is lost. */
+  #isWhole(node: Node): boolean {
+    return node.type === "dir" ? node.subtree !== null : this.#repairFile(node, false).damage === WHOLE;
+  }
+
   async #repairTree(tree: BlobId, manifest: string | null): Promise<RepairedTree | null> {
-    if (this.#whole.find(decodeHex(tree)) >= 0) return { tree, damage: WHOLE };
+    const number = this.#graph.find(tree);
+    if (number >= 0 && !this.#damaged.has(number)) return { tree, damage: WHOLE };
     if (tree === EMPTY_TREE_ID && this.#isEmptyTreeLost) {
       return { tree: await this.#options.saveTree(EMPTY_TREE), damage: WHOLE };
     }
@@ -118,29 +169,27 @@ export class TreeRepair {
     const known = this.#repaired.get(key);
     if (known !== undefined) return known;
     const repaired = await this.repairNodes(tree, manifest);
-    if (repaired?.damage.listed.length === 0) {
-      this.#whole.add(decodeHex(tree));
-      return { tree, damage: WHOLE };
-    }
-    const result = repaired === null
-      ? null
-      : { tree: await this.#options.saveTree(encodeTree(repaired.nodes)), damage: repaired.damage };
+    const result = repaired && await this.#saved(tree, repaired);
     this.#repaired.set(key, result);
     return result;
   }
 
+  async #saved(tree: BlobId, { nodes, damage }: RepairedNodes): Promise<RepairedTree> {
+    return damage.listed.length === 0
+      ? { tree, damage: WHOLE }
+      : { tree: await this.#options.saveTree(encodeTree(nodes)), damage };
+  }
+
   async #read(tree: BlobId): Promise<readonly Node[] | null> {
-    const { repository, suspects } = this.#options;
-    const id = decodeHex(tree);
-    const place = repository.index.locate("tree", id);
-    if (place === undefined || suspects.reasons(place.pack, id).length > 0) return null;
+    if (!this.#isTrusted(tree)) return null;
     const nodes = await this.#readIfWhole(tree);
     if (!(nodes instanceof IntegrityError)) return nodes;
     if (!isAbsence(nodes)) return null;
     const again = await this.#readIfWhole(tree);
     if (!(again instanceof IntegrityError)) return again;
-    if (isAbsence(again)) throw contradiction(repository.index.packId(place.pack), again);
-    return null;
+    if (!isAbsence(again)) return null;
+    const { index } = this.#options.repository;
+    throw contradiction(index.packId(index.locate("tree", decodeHex(tree))!.pack), again);
   }
 
   async #readIfWhole(tree: BlobId): Promise<readonly Node[] | IntegrityError> {

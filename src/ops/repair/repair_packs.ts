@@ -8,7 +8,7 @@
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
 import type { PackedBlob } from "../../format/blob.ts";
-import { BlobIndex, PLACE_UNKNOWN } from "../../repository/index/blob_index.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
 import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
 import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
 import { checkPacks } from "../../maintain/check/check_packs.ts";
@@ -17,7 +17,7 @@ import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
-import { confirmWhole, readPackHeader } from "../../repository/pack/pack_header_reader.ts";
+import { confirmWhole, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { LostBlobs } from "../../maintain/repair/lost_blobs.ts";
 import {
   joinRemains,
@@ -88,19 +88,20 @@ export function repairPacks(
 class PacksRepair {
   readonly #repository: LockedRepository;
   readonly #run: RepairPacksRequest & RepairRun;
-  readonly #findings = new Findings();
   readonly #suspects = new SuspectPacks();
   /** What the index files say of the packs to be repaired, and which files those are. */
   readonly #described = new Map<PackId, PackedBlob[]>();
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
   /** All index files that there were. */
   readonly #indexFiles = new Set<IndexId>();
+  /** Packs that are missing, damaged, or described as they cannot be. */
+  #doubtful: ReadonlySet<PackId> = new Set();
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
   /** Blobs that other packs hold, as far as is known. */
-  readonly #elsewhere = new BlobIndex({ dataPlaces: false });
+  readonly #elsewhere = new BlobSet();
   /** Blobs that were saved: all that are whole, since what is held elsewhere may be damaged there. */
-  readonly #saved = new BlobIndex({ dataPlaces: false });
+  readonly #saved = new BlobSet();
   /** Blobs of the repaired packs that are not whole there. */
   readonly #lost = new LostBlobs();
 
@@ -144,20 +145,23 @@ class PacksRepair {
 
   /** The packs to be repaired, sorted. */
   async #findTargets(): Promise<Set<PackId>> {
-    const { packs } = await checkIndex(this.#context("index"));
-    const unreadable = this.#findings.errors.find(({ kind }) => kind === "index");
-    if (unreadable) throw new IntegrityError(`${unreadable.text}; run "agent repair index" first`);
-    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), packs);
+    const checked = await checkIndex(this.#context("index"));
+    const { packs, unreadable: [unreadable] } = checked;
+    if (unreadable) throw new IntegrityError(`${unreadable.message}; run "agent repair index" first`);
+    const { whole, missing, unindexed } = await checkPacks(this.#context("packs"), checked);
     this.#missing = missing;
     const { packs: named } = this.#run;
+    const world = this.#run.world;
+    if (named.length === 0) {
+      await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
+    }
+    const doubtful = [...packs.values()].filter(({ number }) => this.#suspects.has(number));
+    this.#doubtful = new Set(doubtful.map(({ id }) => id));
     if (named.length > 0) {
       const known = new Set([...packs.keys(), ...unindexed.map(({ name }) => asId<PackId>(name))]);
       return new Set(named.map((text) => packNamed(text, known)).sort());
     }
-    const world = this.#run.world;
-    await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: true }, whole);
-    const damaged = this.#findings.errors.flatMap(({ kind, id }) => kind === "pack" ? [id as PackId] : []);
-    return new Set([...damaged, ...await this.#damagedBesides(unindexed)].sort());
+    return new Set([...this.#doubtful, ...await this.#damagedBesides(unindexed)].sort());
   }
 
   /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
@@ -177,7 +181,6 @@ class PacksRepair {
   async #readIndex(targets: ReadonlySet<PackId>): Promise<void> {
     const { files } = this.#repository;
     const { signal } = this.#run;
-    const inDoubt = new Set(this.#findings.errors.map(({ id }) => id));
     for await (const { name } of files.list("index", { signal })) {
       const file = asId<IndexId>(name);
       this.#indexFiles.add(file);
@@ -185,8 +188,8 @@ class PacksRepair {
         if (targets.has(id)) {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
           this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
-        } else if (!inDoubt.has(id)) {
-          for (const blob of blobs) this.#elsewhere.add(blob.type, PLACE_UNKNOWN, blob.id);
+        } else if (!this.#doubtful.has(id)) {
+          for (const blob of blobs) this.#elsewhere.note(blob.type, blob.id);
         }
       }
     }
@@ -230,13 +233,13 @@ class PacksRepair {
   }
 
   #holdElsewhere(blobs: readonly PackedBlob[]): void {
-    for (const { type, id } of blobs) this.#elsewhere.add(type, PLACE_UNKNOWN, id);
+    for (const { type, id } of blobs) this.#elsewhere.note(type, id);
   }
 
   async #save(blobs: readonly WholeBlob[], writer: PackWriter): Promise<void> {
     for (const blob of blobs) {
       const { type, id, sealed, uncompressedLength } = blob;
-      if (this.#run.dryRun) this.#saved.add(type, PLACE_UNKNOWN, id);
+      if (this.#run.dryRun) this.#saved.note(type, id);
       else if (type === "data") await writer.addData({ id, sealed, uncompressedLength });
       else await writer.addPlaintext("tree", plaintextOf(blob, sealed, this.#repository.sealer)!);
     }
@@ -269,7 +272,7 @@ class PacksRepair {
   }
 
   #trulyLost(): LostBlobs {
-    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((index) => index.has(type, id)));
+    return this.#lost.without((type, id) => [this.#elsewhere, this.#saved].some((blobs) => blobs.has(type, id)));
   }
 
   #progress(phase: RepairProgress["phase"], done: number, total: number): void {
@@ -279,7 +282,8 @@ class PacksRepair {
   #context(phase: RepairProgress["phase"]): CheckContext {
     return {
       repository: this.#repository,
-      findings: this.#findings,
+      // What a check would report is nobody's business here.
+      findings: new Findings(),
       suspects: this.#suspects,
       signal: this.#run.signal,
       onProgress: (done, total) => this.#progress(phase, done, total),

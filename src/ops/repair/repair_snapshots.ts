@@ -8,9 +8,10 @@
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { IntegrityError, NotFoundError, StoreError } from "../../base/errors.ts";
 import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
-import { type Backup, backupOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { saveTree } from "../../backup/commit.ts";
 import { blobIdOf } from "../../backup/content_list.ts";
+import { loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { withRewritten } from "../../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { sha256 } from "../../crypto/digest.ts";
@@ -19,10 +20,11 @@ import type { Rfc3339 } from "../../format/time.ts";
 import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
 import { type CheckContext, checkIndex } from "../../maintain/check/check_index.ts";
 import { checkPacks } from "../../maintain/check/check_packs.ts";
+import { BlobSet } from "../../repository/index/blob_index.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { type RepairedNodes, TreeRepair } from "../../maintain/repair/tree_repair.ts";
 import type { IndexedRepository, LockedRepository } from "../../repository/repository.ts";
-import { loadSnapshot, loadSnapshots, type SnapshotList } from "../../repository/snapshots.ts";
+import { loadSnapshot } from "../../repository/snapshots.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { RepositoryAccess } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
@@ -121,7 +123,8 @@ class SnapshotsRepair {
 
   async perform(): Promise<SnapshotRepair> {
     const { forget, dryRun, signal } = this.#run;
-    const list = await loadSnapshots(this.#repository.files, signal);
+    const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+    const list = await loadBackups(this.#repository.files, asked);
     const { chosen, casualties } = await this.#findCasualties(list);
     if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
     const damaged: DamagedBackup[] = [];
@@ -165,7 +168,7 @@ class SnapshotsRepair {
   }
 
   /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
-  async #findCasualties(list: SnapshotList): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
+  async #findCasualties(list: LoadedBackups): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
     const indexed = { ...this.#repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
     const store = this.#treeStore(indexed);
@@ -187,7 +190,8 @@ class SnapshotsRepair {
     const repository = { ...this.#repository, index: await this.#checkedIndex() };
     this.#refuseToForgetTooMuch();
     const saveTree = (tree: Uint8Array) => Promise.resolve(blobIdOf(sha256(tree)));
-    const repair = new TreeRepair({ repository, suspects: this.#suspects, saveTree, signal });
+    const trees = casualties.map(({ backup }) => backup.snapshot.tree);
+    const repair = await TreeRepair.of(trees, { repository, suspects: this.#suspects, saveTree, signal });
     for (const [position, { backup, damageCount }] of casualties.entries()) {
       const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
       if (countDamage(repaired) !== damageCount) throw contradiction(backup);
@@ -208,18 +212,18 @@ class SnapshotsRepair {
   async #checkedIndex() {
     this.#findings = new Findings();
     this.#suspects = new SuspectPacks();
-    const { index, packs } = await checkIndex(this.#context("index"));
-    this.#unindexedPacks = (await checkPacks(this.#context("packs"), packs)).unindexed.length;
+    const checked = await checkIndex(this.#context("index"));
+    this.#unindexedPacks = (await checkPacks(this.#context("packs"), checked)).unindexed.length;
     const [first] = this.#findings.errors;
-    if (first === undefined || this.#run.dryRun) return index;
+    if (first === undefined || this.#run.dryRun) return checked.index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
     throw new IntegrityError(
       `${first.text}; run ${repairs.join(", then ")} first, so that no more is given up than is lost`,
     );
   }
 
-  async #choose({ snapshots, damaged }: SnapshotList, indexed: IndexedRepository): Promise<Backup[]> {
-    const backups = await withRewritten(snapshots.map(backupOf), () => Promise.resolve(indexed));
+  async #choose({ all, damaged }: LoadedBackups, indexed: IndexedRepository): Promise<Backup[]> {
+    const backups = await withRewritten(all, () => Promise.resolve(indexed));
     const { backups: wanted } = this.#run;
     if (wanted.length === 0) return backups;
     const chosen = new Set(
@@ -229,7 +233,7 @@ class SnapshotsRepair {
   }
 
   /** Where repaired trees go; a dry run only names them. */
-  #treeStore({ index }: IndexedRepository): TreeStore {
+  #treeStore(indexed: IndexedRepository): TreeStore {
     const { signal, dryRun } = this.#run;
     if (dryRun) {
       return {
@@ -241,6 +245,7 @@ class SnapshotsRepair {
     }
     const { clock, randomBytes } = this.#run.world;
     const repository = this.#repository;
+    const index = new BlobSet(indexed.index);
     const packBytes = packBytesFor(this.#run.world, repository.store.uploads);
     const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
     return {
@@ -253,7 +258,9 @@ class SnapshotsRepair {
 
   async #examineAll(indexed: IndexedRepository, backups: readonly Backup[], store: TreeStore): Promise<Casualty[]> {
     const { signal, onProgress } = this.#run;
-    const repair = new TreeRepair({ repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal });
+    const trees = backups.map(({ snapshot }) => snapshot.tree);
+    const tools = { repository: indexed, suspects: this.#suspects, saveTree: store.saveTree, signal };
+    const repair = await TreeRepair.of(trees, tools);
     const casualties: Casualty[] = [];
     for (const [position, backup] of backups.entries()) {
       const casualty = await this.#examine(indexed, backup, repair, store);
@@ -284,13 +291,13 @@ class SnapshotsRepair {
   }
 
   /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
-  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: SnapshotList): Promise<DamagedBackup> {
+  async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: LoadedBackups): Promise<DamagedBackup> {
     const { dryRun, forget, signal } = this.#run;
     const { files } = this.#repository;
     const { series, id, snapshotId, host, started } = backup;
     let leftId: SnapshotId | null = null;
     if (snapshot !== null) {
-      leftId = list.snapshots.find((other) => isSameRest(other.snapshot, snapshot))?.id ?? null;
+      leftId = list.all.find((other) => isSameRest(other.snapshot, snapshot))?.snapshotId ?? null;
       signal.throwIfAborted();
       if (leftId === null && !dryRun) leftId = await files.saveSnapshot(snapshot);
     }

@@ -4,10 +4,11 @@
  */
 import { invariant, SourceError, UsageError } from "../../base/errors.ts";
 import { parseRunType } from "../../base/run_type.ts";
-import { type Backup, backupOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, confirmParent, type ParentChoice } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
+import { loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
@@ -30,10 +31,9 @@ import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
-import type { BlobIndex } from "../../repository/index/blob_index.ts";
+import { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
-import { loadSnapshots } from "../../repository/snapshots.ts";
 import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { chunkerParameters, gearSecret } from "./cut_points.ts";
@@ -137,12 +137,12 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   const compression = repository.config.version === 2 ? request.compression : "off";
   const threads = await tools.threads.configure(repository.keys, compression);
-  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
+  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const { all: earlier, damaged } = await loadBackups(repository.files, asked);
   // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
   // it is not kept.
   const passing = passingOver(world, signal);
   const openIndex = () => withWholeIndex(repository, passing);
-  const earlier = snapshots.map(backupOf);
   const { levelRules = {}, ...whose } = request;
   const parentRequest = {
     ...whose,
@@ -154,8 +154,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
   const locked = await tools.lock.confirmed;
-  const index = await indexPassingOver(locked, { dataPlaces: false, placesOf: blobsToConfirm(planned) }, passing);
-  const choice = await confirmParent(planned, { ...locked, index });
+  const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
+  const choice = await confirmParent(planned, { ...locked, index: index.named });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {
@@ -174,7 +174,7 @@ interface SessionStart {
   readonly threads: PipelineThreads;
   readonly locked: LockedRepository;
   readonly begun: { readonly at: Date; readonly ms: number };
-  readonly index: BlobIndex;
+  readonly index: ExistenceIndex;
   readonly writer: PackWriter;
   readonly choice: ParentChoice;
   readonly memory: StreamMemory;

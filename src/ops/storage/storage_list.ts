@@ -1,11 +1,12 @@
 /** Backups by name, for the storage interface. */
 import { ExistsError } from "../../base/errors.ts";
-import { type Backup, backupOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { loadBackups } from "../../backup/load_backups.ts";
 import { nameOf } from "../../backup/naming/backup_name.ts";
 import { type OpenIndex, withRewritten } from "../../backup/rewritten.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { type DamagedSnapshot, loadSnapshots } from "../../repository/snapshots.ts";
+import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 import { wholeIndex } from "../../backup/whole_index.ts";
 
 /** A backup and the name it is listed under. */
@@ -20,8 +21,9 @@ export async function loadNamed(
   series: string,
   signal?: AbortSignal,
 ): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
-  const { snapshots, damaged } = await loadSnapshots(repository.files, signal);
-  return { named: await namedOf(snapshots.map(backupOf), series, wholeIndex(repository, { signal })), damaged };
+  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const { all, damaged } = await loadBackups(repository.files, asked);
+  return { named: await namedOf(all, series, wholeIndex(repository, { signal })), damaged };
 }
 
 /** Those of a series among all backups, sorted by the bytes of their names. */

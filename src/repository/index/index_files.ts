@@ -1,10 +1,10 @@
-/** Index files: gone through one after the other, and read into a `BlobIndex`. */
+/** Index files: gone through one after the other, and read into an index in memory. */
 import { asId, type IndexId, shortId } from "../../base/id.ts";
 import { type AgentError, DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../base/errors.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { decodeIndex } from "../../format/index/index_file.ts";
-import { BlobIndex, type PlaceOptions } from "./blob_index.ts";
+import { type LoadableIndex, PlacedIndex } from "./blob_index.ts";
 import type { SealedFiles } from "../sealed_files.ts";
 import { failureOfFile } from "../unreadable.ts";
 
@@ -62,7 +62,7 @@ export interface UnreadableIndex {
 }
 
 /** Options of `loadIndex`. */
-export interface LoadIndexOptions extends PlaceOptions {
+export interface LoadIndexOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Told of the index files that cannot be read; the index is then that of the others. Only for whoever loses nothing by
@@ -75,12 +75,24 @@ export interface LoadIndexOptions extends PlaceOptions {
 /** Such files are read one after the other: an index of a million blobs takes 150 MB as text. */
 const LARGE_FILE_BYTES = 8 * 1024 * 1024;
 
-/** The index of the whole repository. Throws `IntegrityError` for a damaged index file, unless somebody is told of it. */
-export async function loadIndex(files: SealedFiles, options: LoadIndexOptions): Promise<BlobIndex> {
+/**
+ * The index of the whole repository, with all places. Throws `IntegrityError` for a damaged index file, unless somebody is
+ * told of it.
+ */
+export function loadIndex(files: SealedFiles, options: LoadIndexOptions = {}): Promise<PlacedIndex> {
+  return loadIndexInto(() => new PlacedIndex(), files, options);
+}
+
+/** As `loadIndex`, but the index that `make` makes, empty each time it is asked. */
+export async function loadIndexInto<Index extends LoadableIndex>(
+  make: () => Index,
+  files: SealedFiles,
+  options: LoadIndexOptions = {},
+): Promise<Index> {
   const unreadable = new Map<IndexId, AgentError>();
   for (;;) {
     const known = unreadable.size;
-    const index = new BlobIndex(options);
+    const index = make();
     await addIndexFiles(index, files, options, unreadable);
     // Of a file that turned out to be damaged halfway the first half is in the index: nothing vouches for it.
     if (unreadable.size > known) continue;
@@ -90,7 +102,7 @@ export async function loadIndex(files: SealedFiles, options: LoadIndexOptions): 
 }
 
 async function addIndexFiles(
-  index: BlobIndex,
+  index: LoadableIndex,
   files: SealedFiles,
   { signal, onUnreadable }: LoadIndexOptions,
   unreadable: Map<IndexId, AgentError>,
@@ -163,7 +175,7 @@ async function loadIfThere(files: SealedFiles, id: IndexId, signal: AbortSignal 
   }
 }
 
-function addIndexFile(index: BlobIndex, json: Uint8Array, what: string): void {
+function addIndexFile(index: LoadableIndex, json: Uint8Array, what: string): void {
   let pack = -1;
   decodeIndex(json, what, {
     wantedData: index.wantedData,

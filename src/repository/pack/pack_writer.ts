@@ -15,7 +15,7 @@ import { sha256 } from "../../crypto/digest.ts";
 import { compress } from "../../codec/compression.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
-import { type BlobIndex, PLACE_UNKNOWN } from "../index/blob_index.ts";
+import type { BlobRegister } from "../index/blob_index.ts";
 import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
 import type { LockedRepository } from "../repository.ts";
@@ -28,7 +28,7 @@ export interface PackWriterOptions {
    */
   readonly repository: LockedRepository;
   /** Told of every blob that is added. */
-  readonly index: BlobIndex;
+  readonly index: BlobRegister;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
@@ -56,7 +56,7 @@ export const TREE_PACK_BYTES = 4 * 1024 * 1024;
 
 export class PackWriter {
   readonly #repository: LockedRepository;
-  readonly #index: BlobIndex;
+  readonly #index: BlobRegister;
   readonly #clock: Clock;
   readonly #coins: CoinTosser;
   readonly #packBytes: number;
@@ -112,7 +112,7 @@ export class PackWriter {
    * thrown by a later call.
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
-    if (!this.#index.add("data", PLACE_UNKNOWN, blob.id)) return false;
+    if (!this.#index.note("data", blob.id)) return false;
     const slot = this.#coins.toss();
     const pack = this.#dataPacks[slot];
     pack.add(blob);
@@ -184,7 +184,7 @@ export class PackWriter {
   }
 
   async #addTree(blob: SealedBlob): Promise<void> {
-    this.#index.add("tree", PLACE_UNKNOWN, blob.id);
+    this.#index.note("tree", blob.id);
     this.#treePack.add(blob);
     this.#count(blob);
     if (this.#treePack.length < TREE_PACK_BYTES) return;

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { sha256 } from "../../../src/crypto/digest.ts";
 import { LockedError, StoreFullError } from "../../../src/base/errors.ts";
 import { decodeIndex } from "../../../src/format/index/index_file.ts";
-import { BlobIndex } from "../../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { readBlob } from "../../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import { openRepository, type UnlockedRepository } from "../../../src/repository/repository.ts";
@@ -29,7 +29,7 @@ interface Writing {
   /** Without faults. */
   readonly store: BlobStore;
   readonly repository: UnlockedRepository;
-  readonly index: BlobIndex;
+  readonly index: BlobSet;
   readonly writer: PackWriter;
 }
 
@@ -48,7 +48,7 @@ async function writing(options: WritingOptions = {}): Promise<Writing> {
   const { store } = await memoryRepository(world);
   const { randomBytes, clock } = world;
   const repository = await openRepository(wrap(withFaults(store, plan)), { password: PASSWORD, randomBytes });
-  const index = new BlobIndex({ dataPlaces: false });
+  const index = new BlobSet();
   return {
     world,
     store,
@@ -157,7 +157,7 @@ Deno.test("everything that was added is readable again after finish, and listed 
   const tree = await state.writer.addPlaintext("tree", new TextEncoder().encode('{"nodes":[]}\n'.repeat(20)));
   await state.writer.finish();
   await assertIndexed(state);
-  const index = await loadIndex(state.repository.files, { dataPlaces: true });
+  const index = await loadIndex(state.repository.files);
   assert.equal(index.blobCount, 101);
   for (let number = 0; number < 100; number++) {
     const plaintext = noise(PLAINTEXT_BYTES, `data ${number}`);
@@ -215,7 +215,7 @@ Deno.test("a blob that is known is not stored again, be it of this run or of the
   assert.equal(await state.writer.addData(blob), true);
   assert.equal(await state.writer.addData(dataBlob(state.repository, 1)), false);
   const known = dataBlob(state.repository, 2);
-  state.index.add("data", { pack: 0, offset: 0, length: 500, uncompressedLength: 0 }, known.id);
+  state.index.note("data", known.id);
   assert.equal(await state.writer.addData(known), false);
   for (let i = 0; i < 2; i++) await state.writer.addPlaintext("tree", noise(100, "tree"));
   await state.writer.finish();
@@ -227,7 +227,7 @@ Deno.test("plaintext is compressed only where that makes it smaller", async () =
   const random = await state.writer.addPlaintext("data", noise(1000, "incompressible"));
   const zeros = await state.writer.addPlaintext("data", new Uint8Array(1000));
   await state.writer.finish();
-  const index = await loadIndex(state.repository.files, { dataPlaces: true });
+  const index = await loadIndex(state.repository.files);
   assert.equal(index.locate("data", zeros)!.uncompressedLength, 1000);
   assert.equal(index.locate("data", random)!.uncompressedLength, 0);
   assert.equal(index.locate("data", random)!.length, 1032);

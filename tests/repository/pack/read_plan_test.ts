@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { IntegrityError } from "../../../src/base/errors.ts";
 import { plaintextLength } from "../../../src/format/pack_header.ts";
-import { BlobIndex } from "../../../src/repository/index/blob_index.ts";
+import { PlacedIndex } from "../../../src/repository/index/blob_index.ts";
 import { planRead, type ReadPlan, type ReadPlanLimits } from "../../../src/repository/pack/read_plan.ts";
 import { concat, noise } from "../../helpers/world.ts";
 
@@ -36,8 +36,8 @@ const stored = fc.record({
   return { blobs, content: wanted.map((n) => blobs[n % blobs.length]!), limits };
 });
 
-function indexOf(blobs: readonly StoredBlob[]): BlobIndex {
-  const index = new BlobIndex({ dataPlaces: true });
+function indexOf(blobs: readonly StoredBlob[]): PlacedIndex {
+  const index = new PlacedIndex();
   for (const id of packIds) index.addPack(id);
   for (const { id, ...place } of blobs) index.add("data", place, id);
   return index;

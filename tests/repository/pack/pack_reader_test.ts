@@ -7,12 +7,12 @@ import { DIR_MODE_0755, FILE_MODE_0644 } from "../../../src/format/tree/file_mod
 import { makeNode } from "../../../src/format/tree/node.ts";
 import type { Rfc3339 } from "../../../src/format/time.ts";
 import { encodeTree } from "../../../src/format/tree/tree.ts";
-import { BlobIndex } from "../../../src/repository/index/blob_index.ts";
-import { readBlob } from "../../../src/repository/pack/blob_reader.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { readBlob } from "../../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../../src/repository/index/index_files.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
-import type { IndexedRepository } from "../../../src/repository/repository.ts";
-import { findNode, readTree, subtreeOf, walkFiles } from "../../../src/repository/tree/trees.ts";
+import { walkFiles } from "../../../src/repository/tree/file_walk.ts";
+import { findNode, readTree, subtreeOf } from "../../../src/repository/tree/trees.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
 import { locked } from "../../helpers/locked.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
@@ -23,17 +23,12 @@ const world = fakeWorld("blob reader");
 async function withBlobs(blobs: readonly (readonly ["data" | "tree", Uint8Array])[]) {
   const { repository, store } = await memoryRepository(world);
   const { clock, randomBytes } = world;
-  const writer = new PackWriter({
-    repository: locked(repository),
-    index: new BlobIndex({ dataPlaces: false }),
-    clock,
-    randomBytes,
-  });
+  const writer = new PackWriter({ repository: locked(repository), index: new BlobSet(), clock, randomBytes });
   const ids: Uint8Array[] = [];
   for (const [type, plaintext] of blobs) ids.push(await writer.addPlaintext(type, plaintext));
   await writer.finish();
-  const index = await loadIndex(repository.files, { dataPlaces: true });
-  const indexed: IndexedRepository = { ...repository, index };
+  const index = await loadIndex(repository.files);
+  const indexed = { ...repository, index };
   return { indexed, store, ids };
 }
 

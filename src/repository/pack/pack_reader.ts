@@ -1,0 +1,187 @@
+/**
+ * Reads packs: any range of one, single blobs, its header, and whether it is whole. Streams are read by the batch
+ * (backup/read_stream.ts), by the ranges that `pack_ranges.ts` plans.
+ */
+import { createHash } from "node:crypto";
+import { concatBytes, freeBuffer } from "../../base/bytes.ts";
+import { IntegrityError, NotFoundError, ShortFileError } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import { ID_BYTES, type PackId } from "../../base/id.ts";
+import { sha256Hex } from "../../crypto/digest.ts";
+import type { Sealer } from "../../crypto/seal.ts";
+import { decompress } from "../../codec/compression.ts";
+import type { BlobType, PackedBlob } from "../../format/blob.ts";
+import { blobSizeProblem } from "../../format/limits.ts";
+import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../../format/pack_header.ts";
+import type { GetOptions, StoreReader } from "../../store/store.ts";
+import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
+import type { IndexedRepository, Repository } from "../repository.ts";
+import type { PackRange } from "./pack_ranges.ts";
+
+/**
+ * Reads a range of a pack that an index names. Throws `IntegrityError` naming `what` where the pack is missing or short,
+ * which is damage then. All else is thrown as it comes: a store that cannot be reached says nothing about what lies in it.
+ */
+export async function readRange(
+  store: StoreReader,
+  { pack, offset, length }: PackRange,
+  what: string,
+  options: GetOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await store.get({ kind: "pack", name: pack }, { offset, length }, options);
+  } catch (error) {
+    if (error instanceof NotFoundError) throw new IntegrityError(`Missing ${what}: the pack is gone`, { cause: error });
+    if (!(error instanceof ShortFileError)) throw error;
+    throw new IntegrityError(`Damaged ${what}: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * Where the blob lies whose id stands in `id` at `offset`. Throws `IntegrityError` where no index lists it, or one
+ * describes it as no blob can be; `mostBytes`: of its plaintext, by default those of any blob.
+ */
+export function placeOf<Type extends BlobType>(
+  index: BlobIndex<Type>,
+  type: Type,
+  id: Uint8Array,
+  offset: number,
+  mostBytes?: number,
+): BlobPlace {
+  const place = index.locate(type, id, offset);
+  if (place === undefined) {
+    throw new IntegrityError(`Missing ${nameOf(type, id, offset)}: no index lists it; run "agent check"`);
+  }
+  const problem = blobSizeProblem(place, mostBytes);
+  if (problem === null) return place;
+  const pack = index.packId(place.pack);
+  throw new IntegrityError(`Damaged index: by it, ${nameOf(type, id, offset)} in pack ${pack} ${problem}`);
+}
+
+function nameOf(type: BlobType, id: Uint8Array, offset: number): string {
+  return `${type} blob ${encodeHex(id, offset, ID_BYTES)}`;
+}
+
+/**
+ * The plaintext of the blob whose id stands in `id` at `offset`, verified. What does not open is read once more from the
+ * store itself: a copy of it in a cache may be damaged. Throws `IntegrityError` where the blob is not in the index, its
+ * pack is gone, or its content is not what its id says.
+ */
+export async function readBlob<Type extends BlobType>(
+  { store, sealer, index }: IndexedRepository<Type>,
+  type: Type,
+  id: Uint8Array,
+  offset = 0,
+): Promise<Uint8Array> {
+  const place = placeOf(index, type, id, offset);
+  const pack = index.packId(place.pack);
+  const what = `${nameOf(type, id, offset)} in pack ${pack}`;
+  const expected = { digest: encodeHex(id, offset, ID_BYTES), uncompressedLength: place.uncompressedLength };
+  const range = { pack, offset: place.offset, length: place.length };
+  const sealed = await readRange(store, range, what, { keep: true });
+  try {
+    return openSealed(sealer, expected, sealed, what);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    return openSealed(sealer, expected, await readRange(store, range, what, { keep: true, fresh: true }), what);
+  }
+}
+
+/** What a sealed blob is compared with. */
+export interface ExpectedPlaintext {
+  /** SHA-256 of its plaintext, 64 hex digits. */
+  readonly digest: string;
+  /** Bytes of its plaintext where it is compressed, else 0. */
+  readonly uncompressedLength: number;
+}
+
+/** The plaintext of a sealed blob, verified. Throws `IntegrityError` naming `what` where it is not what is expected. */
+export function openSealed(
+  sealer: Sealer,
+  { digest, uncompressedLength }: ExpectedPlaintext,
+  sealed: Uint8Array,
+  what: string,
+): Uint8Array {
+  const payload = sealer.open(sealed, what);
+  const plaintext = uncompressedLength > 0
+    ? decompress(payload, uncompressedLength, uncompressedLength, what)
+    : payload;
+  if (sha256Hex(plaintext) !== digest) {
+    throw new IntegrityError(`Damaged ${what}: its content does not have the SHA-256 it is named by`);
+  }
+  return plaintext;
+}
+
+/** The header of a pack. */
+export interface PackHeader {
+  /** In their order, without gaps, up to the header itself. */
+  readonly blobs: readonly PackedBlob[];
+  /** Of its plaintext, in hex. */
+  readonly sha256: string;
+}
+
+/** Read at once: the header of a usual pack and its length. */
+const TAIL_BYTES = 64 * 1024;
+
+/** The header of the pack of `bytes` bytes. Throws `IntegrityError` where it is damaged or the pack is gone. */
+export async function readPackHeader(
+  { store, sealer }: Repository,
+  pack: { readonly id: PackId; readonly bytes: number },
+  signal: AbortSignal,
+): Promise<PackHeader> {
+  const { id, bytes } = pack;
+  const what = `pack ${id}`;
+  const read = (offset: number, end: number) =>
+    readRange(store, { pack: id, offset, length: end - offset }, what, { signal });
+  const tailStart = Math.max(0, bytes - TAIL_BYTES);
+  let tail: Uint8Array = await read(tailStart, bytes);
+  const wanted = PACK_TRAILER_BYTES + decodePackTrailer(tail.subarray(-PACK_TRAILER_BYTES), bytes, what);
+  if (wanted > tail.length) tail = concatBytes([await read(bytes - wanted, tailStart), tail]);
+  return openHeader(tail.subarray(-wanted), { packBytes: bytes, sealer, what });
+}
+
+/** Read at once of a pack whose content is only compared with its name: whoever put it there chose its size. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
+/** Reads a whole pack, in pieces. Throws `IntegrityError` where its content is not what its name says. */
+export async function confirmWhole(
+  { store }: Repository,
+  pack: { readonly id: PackId; readonly bytes: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, bytes } = pack;
+  const sha256 = createHash("sha256");
+  for (let offset = 0; offset < bytes; offset += PIECE_BYTES) {
+    const range = { offset, length: Math.min(PIECE_BYTES, bytes - offset) };
+    const piece = await store.get({ kind: "pack", name: id }, range, { signal });
+    sha256.update(piece);
+    freeBuffer(piece);
+  }
+  if (sha256.digest("hex") !== id) {
+    throw new IntegrityError(`Damaged pack ${id}: its content does not have the SHA-256 it is named by`);
+  }
+}
+
+/** The header of a pack that lies in memory as a whole. Throws `IntegrityError`. */
+export function headerOfPack(bytes: Uint8Array, sealer: Sealer, what: string): PackHeader {
+  const wanted = PACK_TRAILER_BYTES + decodePackTrailer(bytes.subarray(-PACK_TRAILER_BYTES), bytes.length, what);
+  return openHeader(bytes.subarray(bytes.length - wanted), { packBytes: bytes.length, sealer, what });
+}
+
+/** `tail`: sealed header and trailer. */
+function openHeader(
+  tail: Uint8Array,
+  { packBytes, sealer, what }: { packBytes: number; sealer: Sealer; what: string },
+) {
+  const plaintext = sealer.open(tail.subarray(0, tail.length - PACK_TRAILER_BYTES), `the header of ${what}`);
+  const blobs = decodePackHeader(plaintext, what);
+  const last = blobs.at(-1)!;
+  if (last.offset + last.length !== packBytes - tail.length) {
+    throw new IntegrityError(
+      `Damaged ${what}: by its header its blobs have ${last.offset + last.length} bytes, not ${
+        packBytes - tail.length
+      }`,
+    );
+  }
+  return { blobs, sha256: sha256Hex(plaintext) };
+}
