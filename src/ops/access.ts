@@ -12,6 +12,7 @@ import { refuseMissingFolders } from "../repository/missing_folders.ts";
 
 /** What the outside world gives to every use case. */
 export interface World extends LockTools, MemoryBudget {
+  /** Gives so many fresh random bytes, fit for keys. */
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
@@ -21,7 +22,9 @@ export interface World extends LockTools, MemoryBudget {
 
 /** Where a repository is and how it opens. Asked for once, as late as possible. */
 export interface RepositoryAccess {
+  /** Opens the store; the use case closes it. */
   readonly openStore: () => Promise<BlobStore>;
+  /** Gives the password. */
   readonly password: () => Promise<Password>;
   /** Asked for another password where one was wrong; undefined, or absent, where there is no other. */
   readonly otherPassword?: () => Promise<Password | undefined>;

@@ -60,11 +60,13 @@ export interface ForgetOptions {
   readonly prune?: Pick<PruneOptions, "limits" | "onProgress" | "packBytes">;
   /** Told what went, or would go, before a prune begins: whatever becomes of that, the backups are gone. */
   readonly onForgotten?: (forgotten: Forgotten) => void | Promise<void>;
+  /** Stops it. */
   readonly signal?: AbortSignal;
 }
 
 /** What is forgotten or, in a dry run, would be. */
 export interface Forgotten {
+  /** The plan, a group for each series or whatever backups are grouped by. */
   readonly groups: readonly RetentionGroup<RetentionBackup>[];
   /** Snapshots that cannot be read: they count for nothing and are never removed. */
   readonly damaged: readonly DamagedSnapshot[];

@@ -25,13 +25,17 @@ export type PrunePhase = "indexes" | "trees" | ApplyPhase;
 
 /** How far one part is: index files, trees (at most so many), bytes while blobs are verified or copied, files that go. */
 export interface PruneProgress {
+  /** What it does at the moment. */
   readonly phase: PrunePhase;
+  /** How much of it is done: bytes while blobs are verified or copied, else files. */
   readonly done: number;
+  /** How much there is. */
   readonly total: number;
 }
 
 /** Options of `prune`. */
 export interface PruneOptions {
+  /** What it may do. */
   readonly limits: PruneLimits;
   /** Only say what would be done. */
   readonly dryRun: boolean;
@@ -41,7 +45,9 @@ export interface PruneOptions {
   readonly without?: ReadonlySet<SnapshotId>;
   /** Snapshots that are known to be there; a listing without one of them is wrong. */
   readonly known?: ReadonlySet<SnapshotId>;
+  /** Stops it. */
   readonly signal: AbortSignal;
+  /** Told as it gets on. */
   readonly onProgress?: (progress: PruneProgress) => void;
   /** Bytes from which on a fresh pack is full; see `PackWriter`. */
   readonly packBytes?: number;
@@ -49,6 +55,7 @@ export interface PruneOptions {
 
 /** What a prune did or, in a dry run, would do. */
 export interface PruneResult {
+  /** What goes, and why. */
   readonly plan: PrunePlan;
   /** What was written and removed; null for a dry run. */
   readonly applied: AppliedPrune | null;

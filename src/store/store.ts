@@ -5,7 +5,9 @@ export type FileKind = "config" | "key" | "lock" | "snapshot" | "index" | "pack"
 
 /** Names one file. `name` is 64 hex digits for every kind but `config`, whose name is `config`. */
 export interface FileName {
+  /** What it is. */
   readonly kind: FileKind;
+  /** Its name among those of its kind. */
   readonly name: string;
 }
 
@@ -14,13 +16,17 @@ export const CONFIG_FILE: FileName = { kind: "config", name: "config" };
 
 /** A part of a file: from byte `offset` on, `length` bytes or, without `length`, to its end. */
 export interface ByteRange {
+  /** In bytes. */
   readonly offset: number;
+  /** In bytes. */
   readonly length?: number;
 }
 
 /** One row of a listing. */
 export interface ListedFile {
+  /** The file's name. */
   readonly name: string;
+  /** Bytes. */
   readonly size: number;
 }
 
@@ -42,7 +48,9 @@ export interface GetOptions extends StoreCallOptions {
 
 /** Files that killed writers left behind under temporary names, which no listing shows. */
 export interface Leftovers {
+  /** How many. */
   readonly files: number;
+  /** Their bytes together. */
   readonly bytes: number;
 }
 

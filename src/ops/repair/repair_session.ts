@@ -7,16 +7,21 @@ import { withoutAbortReason } from "../../base/abort.ts";
 
 /** Options that every repair has. */
 export interface RepairOptions {
+  /** Stops the repair. */
   readonly signal: AbortSignal;
   /** Find out what would be done and change nothing. */
   readonly dryRun: boolean;
+  /** Told as it gets on. */
   readonly onProgress?: (progress: RepairProgress) => void;
 }
 
 /** How far one part of a repair is: index files, packs, bytes of packs, backups, files that are replaced. */
 export interface RepairProgress {
+  /** Which part it is. */
   readonly phase: "index" | "packs" | "data" | "backups" | "write";
+  /** How much of it is done. */
   readonly done: number;
+  /** How much there is. */
   readonly total: number;
 }
 

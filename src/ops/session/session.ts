@@ -45,12 +45,17 @@ import { indexPassingOver, passingOver, withWholeIndex } from "../../backup/whol
 
 /** What a backup is to be, whatever its streams are. */
 export interface BackupRequest {
+  /** The series that it continues or begins. */
   readonly series: SeriesName;
+  /** What made the streams, for its manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
   /** Mean size of chunks in bytes; without it the series goes on as it was. */
   readonly chunkAverage: number | undefined;
+  /** How hard to compress. */
   readonly compression: CompressionLevel;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** The host that it counts for. */
   readonly host: string;
   /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
   readonly runType: string | null;
@@ -67,6 +72,7 @@ export interface BackupRequest {
 
 /** How a backup is written. */
 export interface WriteOptions {
+  /** Stops it. */
   readonly signal: AbortSignal;
   /** From which size on a pack is full, in bytes; restic's 16 MiB by default, or less where memory is short. */
   readonly packBytes?: number;
@@ -76,7 +82,9 @@ export interface WriteOptions {
 
 /** A backup that was committed, and what that took. */
 export interface WrittenBackup {
+  /** The backup as it is listed. */
   readonly backup: Backup;
+  /** Its manifest. */
   readonly manifest: Manifest;
   /** Why it has its level, and what was amiss with those it might have continued. */
   readonly decision: LevelDecision;
