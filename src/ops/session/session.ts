@@ -50,7 +50,7 @@ export interface BackupRequest {
   /** What made the streams, for its manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
   /** Mean size of chunks in bytes; without it the series goes on as it was. */
-  readonly chunkAverage: number | undefined;
+  readonly chunkAverage?: number | undefined;
   /** How hard to compress. */
   readonly compression: CompressionLevel;
   /** Its tags. */
@@ -60,7 +60,7 @@ export interface BackupRequest {
   /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
   readonly runType: string | null;
   /** When the backup counts as started; now, where it is not given. */
-  readonly time: Date | undefined;
+  readonly time?: Date | undefined;
   /** What its level goes by; without rules it continues the newest backup. */
   readonly levelRules?: LevelRules;
   /**
