@@ -4,10 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import * as v from "valibot";
+import { type Message, REMARKS, RESULTS } from "../../src/cli/report/json/messages.ts";
 import { encodeLock } from "../../src/format/lock.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
-import { TwinDbStatus } from "../../src/compat/twindb/status_file.ts";
-import { twinDbCopy } from "../../src/compat/twindb/copy.ts";
+import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/compat/twindb/status_file.ts";
+import { twinDbBinlogCopy, twinDbCopy } from "../../src/compat/twindb/copy.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
@@ -17,6 +19,8 @@ import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
 
 const GOLDEN = new URL("json_output.txt", import.meta.url);
+/** Messages of servers, of networks and of commands that take long; other tests have them. */
+const TOLD_ELSEWHERE = ["An address that is served", "Progress", "A retry"];
 const HOUR_MS = 3_600_000;
 /** Words that tell kinds of messages apart. */
 const VERBATIM: ReadonlySet<string> = new Set(["message_type", "action", "command"]);
@@ -34,11 +38,30 @@ function shapeOf(value: unknown): unknown {
   );
 }
 
+/** Asserts that the object is one of the messages, with its fields in the order in which they are described. */
+function assertMessage(object: Record<string, unknown>, messages: readonly Message[], told: Set<string>): void {
+  const message = messages.find(({ schema }) => v.is(schema, object));
+  assert.ok(message, `is none of ${messages.map(({ title }) => title).join(", ")}: ${JSON.stringify(object)}`);
+  const described = Object.keys(message.schema.entries).filter((name) => name in object);
+  assert.deepEqual(Object.keys(object), described, message.title);
+  told.add(message.title);
+}
+
+/** The messages of `agent ARGS`. */
+function messagesOf(args: string): Message[] {
+  const words = new Set(args.split(" "));
+  return RESULTS.filter(({ commands }) =>
+    commands.some((command) => command.split(" ").every((word) => words.has(word)))
+  );
+}
+
 /** Runs commands in a folder and writes down what each of them says. */
 class Transcript {
   readonly #directory: string;
   readonly #world: FakeWorld;
   readonly #env: Readonly<Record<string, string>>;
+  /** Titles of the messages that came. */
+  readonly told = new Set<string>();
   text = "";
 
   constructor(directory: string, world: FakeWorld) {
@@ -59,6 +82,8 @@ class Transcript {
     const { exitCode, stdout, stderr } = await runInProcess(all, { env: this.#env, world: this.#world });
     const shown = args.replaceAll(/\b[0-9a-f]{8,64}\b/g, "ID");
     const objects = { out: objectsOf(stdout), err: objectsOf(stderr) };
+    for (const object of objects.out) assertMessage(object, messagesOf(args), this.told);
+    for (const object of objects.err) assertMessage(object, REMARKS, this.told);
     const lines = Object.entries(objects).flatMap(([name, of]) =>
       of.map((object) => `${name} ${JSON.stringify(shapeOf(object))}`)
     );
@@ -111,6 +136,9 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
   ]);
   await Deno.writeTextFile(join(directory, "status"), status.serialize());
   await agent.run("status --import DIR/status --expect mysql=1d");
+  const binlogs = new TwinDbBinlogStatus("db1", [twinDbBinlogCopy({ host: "db1", name: "binlog.1", createdAt: 1 })]);
+  await Deno.writeTextFile(join(directory, "binlogs"), binlogs.serialize());
+  await agent.run("status --import DIR/binlogs");
   await agent.run("hold prod/wiki@latest");
   await agent.run("rm prod/wiki@latest");
   await agent.run("release prod/wiki@latest");
@@ -188,6 +216,8 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await everyday(agent, directory);
     await keysLocksAndCache(agent, directory, world);
     await damage(agent, directory);
+    const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
+    assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);
     assert.equal(agent.text, await Deno.readTextFile(GOLDEN), "json_output.txt");
   } finally {

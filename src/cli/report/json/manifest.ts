@@ -7,7 +7,7 @@ import { backupFields, backupJson } from "./backup.ts";
 import { anyObject, bytes, count, flag, hex, list, object, orAbsent, orNull, seconds, text, time } from "./fields.ts";
 
 const manifestFile = v.strictObject({
-  path: text("Its path below the series; U+FFFD stands for what is not Unicode."),
+  path: text("Its path below the series; `\\udcNN` stands for a byte NN that is not UTF-8."),
   size: bytes("Its size."),
   md5: hex("Of the whole stream."),
   sha256: hex("Of the whole stream."),
