@@ -76,7 +76,7 @@ type ProgressMessage = v.InferOutput<typeof progressMessage>;
 /** What programs get to know of it. */
 export function progressJson(state: ProgressState): ProgressMessage {
   const { command, phase, seconds, unit, bytesAdded, isEstimate, perSecond } = state;
-  const total = totalOf(state);
+  const share = shareOf(state);
   const eta = etaSecondsOf(state);
   return {
     message_type: "progress",
@@ -85,8 +85,8 @@ export function progressJson(state: ProgressState): ProgressMessage {
     seconds: rounded(seconds),
     ...doneJson(state),
     ...totalJson(state),
-    ...unit !== undefined && total !== undefined && {
-      percent: rounded(shareOf(state)! * 100),
+    ...unit !== undefined && share !== undefined && {
+      percent: rounded(share * 100),
       ...isEstimate && { estimated: true },
     },
     ...bytesAdded !== undefined && { bytesAdded },
