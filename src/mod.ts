@@ -5,8 +5,8 @@
  * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream or an async
  * iterable. `openStorage` gives backups of many files under a directory and a name.
  *
- * Sizes are in bytes unless a name says otherwise, times are texts of RFC 3339 or, where a name ends in `Ms`, milliseconds
- * since 1970 UTC.
+ * Sizes are in bytes. Times are texts of RFC 3339, or milliseconds since 1970 UTC where a name ends in `Ms`; so do the names
+ * of spans, which are in milliseconds, too.
  *
  * @module
  */
