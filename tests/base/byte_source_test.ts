@@ -69,12 +69,15 @@ Deno.test("the end of a stream counts unless somebody judges it", async () => {
 });
 
 Deno.test("cancelling does not wait for a generator that waits for its next piece", async () => {
+  const asked = Promise.withResolvers<void>();
   async function* silent() {
+    asked.resolve();
     await new Promise(() => {});
     yield new Uint8Array(1);
   }
   const source = sourceOfStream(silent());
   const read = source.read(new Uint8Array(1));
+  await asked.promise;
   await source.cancel();
   assert.equal(await read, null);
 });
