@@ -1,4 +1,4 @@
-/** `deno task json-page`: writes docs/json.md, which tells what `--json` says, from the schemas of its messages. */
+/** `deno task json`: writes docs/json.md, which tells what `--json` says, from the schemas of its messages. */
 import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { backupFields } from "../src/cli/report/json/backup.ts";
@@ -11,7 +11,7 @@ const INTRODUCTION = `# JSON
 
 With \`--json\` a command writes one JSON object a line: what it has to tell on standard output, progress, warnings and why
 it failed on standard error. This page is made from the schemas that the objects are built from
-(\`src/cli/report/json/\`): \`deno task json-page\` writes it.
+(\`src/cli/report/json/\`): \`deno task json\` writes it.
 
 Fields keep their names, types and order. A later version may add fields and messages: pass over what you do not know.
 Times are texts of RFC 3339, ids and digests lower-case hex digits, sizes bytes. A field of an object within is written

@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname!, "../..");
 
 Deno.test("docs/json.md is up to date", async () => {
   const written = await Deno.readTextFile(join(ROOT, "docs/json.md"));
-  assert.equal(written, await jsonPage(), "run: deno task json-page");
+  assert.equal(written, await jsonPage(), "run: deno task json");
 });
 
 /** The fields of a schema and of all objects in it, without what says that they may be null or absent. */
