@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as v from "valibot";
-import { type Message, REMARKS, RESULTS } from "../../src/cli/report/json/messages.ts";
+import { type Message, REMARKS, RESULTS } from "../../scripts/json/messages.ts";
 import { encodeLock } from "../../src/format/lock.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/compat/twindb/status_file.ts";

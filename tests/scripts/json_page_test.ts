@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
-import { jsonPage } from "../../scripts/json_page.ts";
-import { type Message, REMARKS, RESULTS } from "../../src/cli/report/json/messages.ts";
+import { jsonPage } from "../../scripts/json/page.ts";
+import { type Message, REMARKS, RESULTS } from "../../scripts/json/messages.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");

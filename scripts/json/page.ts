@@ -1,11 +1,11 @@
 /** `deno task json`: writes docs/json.md, which tells what `--json` says, from the schemas of its messages. */
 import { join, resolve } from "node:path";
 import * as v from "valibot";
-import { backupFields } from "../src/cli/report/json/backup.ts";
-import type { FieldFacts } from "../src/cli/report/json/fields.ts";
-import { type Message, REMARKS, RESULTS } from "../src/cli/report/json/messages.ts";
+import { backupFields } from "../../src/cli/report/json/backup.ts";
+import type { FieldFacts } from "../../src/cli/report/json/fields.ts";
+import { type Message, REMARKS, RESULTS } from "./messages.ts";
 
-const PAGE = join(resolve(import.meta.dirname!, ".."), "docs/json.md");
+const PAGE = join(resolve(import.meta.dirname!, "../.."), "docs/json.md");
 
 const INTRODUCTION = `# JSON
 

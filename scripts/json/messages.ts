@@ -1,7 +1,7 @@
 /** Every message of `--json`, with the commands that write it: what docs/json.md is made from and outputs are held to. */
 import type * as v from "valibot";
-import { backupMessage } from "./backup.ts";
-import { checkSummaryMessage, findingMessage } from "./check.ts";
+import { backupMessage } from "../../src/cli/report/json/backup.ts";
+import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check.ts";
 import {
   addedKeyMessage,
   changedKeyMessage,
@@ -9,15 +9,15 @@ import {
   keyMessage,
   removedKeyMessage,
   removedLockMessage,
-} from "./keys.ts";
+} from "../../src/cli/report/json/keys.ts";
 import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
   servedMessage,
   versionMessage,
-} from "./machine.ts";
-import { putMessage, shownMessage } from "./manifest.ts";
+} from "../../src/cli/report/json/machine.ts";
+import { putMessage, shownMessage } from "../../src/cli/report/json/manifest.ts";
 import {
   damagedBackupMessage,
   indexRepairMessage,
@@ -25,10 +25,15 @@ import {
   packRepairMessage,
   repairedPackMessage,
   snapshotRepairMessage,
-} from "./repair.ts";
-import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "./retention.ts";
-import { failureMessage, progressMessage, retryMessage, warningMessage } from "./standard_error.ts";
-import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "./status.ts";
+} from "../../src/cli/report/json/repair.ts";
+import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention.ts";
+import {
+  failureMessage,
+  progressMessage,
+  retryMessage,
+  warningMessage,
+} from "../../src/cli/report/json/standard_error.ts";
+import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status.ts";
 import {
   goneMemberMessage,
   md5Message,
@@ -37,7 +42,7 @@ import {
   sha256Message,
   verifiedChainMessage,
   verifiedMessage,
-} from "./streams.ts";
+} from "../../src/cli/report/json/streams.ts";
 
 /** One kind of message. */
 export interface Message {
