@@ -2,30 +2,234 @@
  * The library's public face: repositories, backups and the use cases of the command line, for programs.
  *
  * A program opens a store, gives a `World` (clock, identity, randomness) and calls a use case; nothing here prints, exits
- * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream. `openStorage`
- * gives backups of many files under a directory and a name.
+ * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream or an async
+ * iterable. `openStorage` gives backups of many files under a directory and a name.
+ *
+ * Sizes are in bytes. Times are texts of RFC 3339, or milliseconds since 1970 UTC where a name ends in `Ms`; so do the names
+ * of spans, which are in milliseconds, too.
+ *
+ * @module
  */
-export * from "./base/errors.ts";
-export { type ByteSource, type JudgedSource, sourceOfStream } from "./base/byte_source.ts";
-export { RUN_TYPES, type RunType } from "./base/run_type.ts";
-export { type Clock, systemClock } from "./base/clock.ts";
-export { type Backup, sizeOf } from "./backup/backup.ts";
-export type { ChainMember } from "./backup/chain/chain_links.ts";
-export { statusDirectory } from "./compat/twindb/status_directory.ts";
-export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
-export type { LeftOut } from "./compat/twindb/status_twindb.ts";
-export type { BackupFile } from "./backup/contents.ts";
-export { systemRandomBytes } from "./crypto/random.ts";
-export { commandSource } from "./engine/stream/command.ts";
-export { inputSource } from "./engine/stream/input.ts";
-export type { Manifest, ManifestFile } from "./format/manifest/manifest.ts";
+
+// Errors: nothing else is thrown, but for the reason of a signal where a use case says so.
 export {
+  AgentError,
+  BugError,
+  CorruptedStatus,
+  DeniedError,
+  type ErrorCode,
+  type ErrorDetails,
+  ExistsError,
+  ExitCode,
+  IntegrityError,
+  InterruptedError,
+  LockedError,
+  NoRepositoryError,
+  NotFoundError,
+  OverdueError,
+  ShortFileError,
+  SourceError,
+  StatusError,
+  StatusKeyNotFound,
+  StoreError,
+  StoreFullError,
+  TemporaryError,
+  TooLargeError,
+  UsageError,
+  WrongPasswordError,
+} from "./base/errors.ts";
+
+// The world that every use case is given, and how a repository is reached.
+export { type Clock, systemClock } from "./base/clock.ts";
+export type { MemoryBudget } from "./base/memory_budget.ts";
+export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
+export type { Password } from "./crypto/kdf.ts";
+export type { CacheAccess, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export type { Identity } from "./repository/key_files.ts";
+export type { KeyMemory } from "./repository/key_search.ts";
+export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
+export type { Lock, ProcessMark } from "./format/lock.ts";
+
+// Stores by URL, and the contract of a store of one's own.
+export type {
+  BlobStore,
+  ByteRange,
+  FileKind,
+  FileName,
+  GetOptions,
+  Leftovers,
+  ListedFile,
+  RemoveLeftoversOptions,
+  StoreCallOptions,
+  StorePutOptions,
+  StoreReader,
+} from "./store/store.ts";
+export { openMemoryStore } from "./store/memory_store.ts";
+export { builtInStores, openStore } from "./store/built_in.ts";
+export {
+  parseStoreUrl,
+  type StoreDependencies,
+  type StoreFactory,
+  StoreRegistry,
+  type StoreUrl,
+} from "./store/store_urls.ts";
+export type { ClientCertificate, NetworkOptions, Proxies } from "./store/http/client.ts";
+export type { Retry } from "./store/retry.ts";
+
+// Names, times and what is known of a backup.
+export type { Brand } from "./base/brand.ts";
+export type { BlobId, IndexId, KeyId, LockId, ManifestId, PackId, SnapshotId } from "./base/id.ts";
+export { RUN_TYPES, type RunType } from "./base/run_type.ts";
+export {
+  type BackupName,
   DEFAULT_FILE_NAME,
   parseFileName,
   parseSeries,
   type SeriesName,
   type StreamFileName,
+  type StreamPath,
 } from "./format/manifest/series.ts";
+export type { Rfc3339 } from "./format/time.ts";
+export type { JsonObject, JsonValue } from "./format/json/json_text.ts";
+export { type Backup, sizeOf } from "./backup/backup.ts";
+export type { BackupFile } from "./backup/contents.ts";
+export type { Snapshot, SnapshotSummary } from "./format/snapshot.ts";
+export type { AgentSnapshotInfo, StreamFacts } from "./format/manifest/agent_info.ts";
+export type {
+  Manifest,
+  MANIFEST_FORMAT,
+  ManifestChunker,
+  ManifestFile,
+  ManifestGuard,
+  ManifestStats,
+} from "./format/manifest/manifest.ts";
+export type { DamagedSnapshot } from "./repository/snapshots.ts";
+
+// Init and keys.
+export { init, type InitResult } from "./ops/init.ts";
+export type { NewPassword } from "./ops/new_password.ts";
+export {
+  keyAdd,
+  keyChange,
+  keyList,
+  keyRemove,
+  type KeyRemoveRequest,
+  type KeyRow,
+  type NewKeyRequest,
+} from "./ops/keys.ts";
+export type { ListedKey } from "./repository/key_files.ts";
+export type { KeyFile, ScryptParameters } from "./format/key_file.ts";
+export { unlock, type UnlockRequest } from "./ops/unlock.ts";
+
+// Put: a stream becomes a backup.
+export { type ByteSource, type JudgedSource, sourceOfStream, type StreamSourceOptions } from "./base/byte_source.ts";
+export { type CommandOptions, commandSource } from "./engine/stream/command.ts";
+export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
+export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
+export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
+export type { PartLimits } from "./backup/content_list.ts";
+export type { CompressionLevel } from "./codec/compression.ts";
+export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
+export {
+  LEVEL_MODES,
+  type LevelDecision,
+  type LevelMode,
+  type LevelRules,
+  type OverruledRule,
+} from "./policy/level/level.ts";
+export type { FreezerRules } from "./policy/level/level_freezer.ts";
+export type { LevelRuleName } from "./policy/level/level_history.ts";
+export type { MinOfParent } from "./policy/shrinkage.ts";
+
+// Get and verify: a backup is opened, and its streams are read with every digest checked.
+export {
+  chooseFile,
+  type GetProgress,
+  type OpenBackup,
+  type OpenRequest,
+  type ReadOptions,
+  type StreamSink,
+  type VerifiedStream,
+  withBackup,
+} from "./ops/get.ts";
+export type { StreamSummary } from "./pipeline/calls.ts";
+
+// Lists, chains and status.
+export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
+export type { ChainMember } from "./backup/chain/chain_links.ts";
+export type { CheckedMember, MemberCheck, MemberState } from "./backup/chain/chain_check.ts";
+export { type ChainReport, type ChainRequest, drawChains, type DrawnMember } from "./ops/chain.ts";
+export {
+  exportedStatus,
+  type ImportedStatus,
+  importedStatus,
+  status,
+  type StatusReport,
+  type StatusRequest,
+  type TwinDbExport,
+  type TwinDbExportRequest,
+} from "./ops/status.ts";
+export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
+export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
+
+// Retention: forget, hold, prune.
+export {
+  forget,
+  type ForgetOptions,
+  type ForgetResult,
+  type Forgotten,
+  type RetentionBackup,
+  type RetentionFilter,
+  type RetentionRequest,
+} from "./ops/forget.ts";
+export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
+export {
+  prune,
+  type PruneOptions,
+  type PrunePhase,
+  type PruneProgress,
+  type PruneRequest,
+  type PruneResult,
+} from "./ops/prune.ts";
+
+// Check and repair.
+export {
+  type AffectedBackup,
+  check,
+  type CheckFinding,
+  type CheckOptions,
+  type CheckPhase,
+  type CheckProgress,
+  type CheckReport,
+  type CheckRequest,
+} from "./ops/check.ts";
+export { type FindingKind, type Repair, REPAIRS } from "./maintain/check/findings.ts";
+export { type PackSubset, parseSubset } from "./policy/subset.ts";
+export { repairIndex, type RepairIndexRequest } from "./ops/repair/repair_index.ts";
+export { type PackRepair, type RepairedPack, repairPacks, type RepairPacksRequest } from "./ops/repair/repair_packs.ts";
+export {
+  type DamagedBackup,
+  repairSnapshots,
+  type RepairSnapshotsRequest,
+  type SnapshotRepair,
+} from "./ops/repair/repair_snapshots.ts";
+export type { RepairOptions, RepairProgress, RepairRequest } from "./ops/repair/repair_session.ts";
+export type { IndexRepair } from "./maintain/repair/index_repair.ts";
+export type { Loss } from "./maintain/repair/backup_losses.ts";
+export type { LostRange } from "./maintain/repair/lost_ranges.ts";
+export type { LostBlob, LostBlobList } from "./maintain/repair/lost_blobs.ts";
+export type { Unreadable } from "./maintain/repair/pack_survey.ts";
+
+// Backups of many files, by the rules of Vitess's `BackupStorage`.
+export {
+  type BackupStorage,
+  type ListBackupsOptions,
+  openStorage,
+  type StartBackupOptions,
+} from "./ops/storage/storage.ts";
+export type { AddFileOptions, BackupHandle, StorageCallOptions } from "./ops/storage/storage_handle.ts";
+
+// TwinDB Backup's status files.
 export {
   SERVER_VENDORS,
   type ServerVendor,
@@ -38,93 +242,50 @@ export {
   type TwinDbCopyFields,
 } from "./compat/twindb/copy.ts";
 export { loadableStatus } from "./compat/twindb/loadable.ts";
+export { statusDirectory } from "./compat/twindb/status_directory.ts";
 export {
   parseAnyTwinDbStatus,
   type StatusDestination,
+  type StatusOf,
   TWINDB_STATUS_VERSION,
   TwinDbBinlogStatus,
   TwinDbStatus,
 } from "./compat/twindb/status_file.ts";
-export { GUARD_FORMATS, type GuardChoice, type Verdict } from "./guard/guard.ts";
-export type { RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export type { LeftOut, TwinDbSelection } from "./compat/twindb/status_twindb.ts";
+
+// Plans of retention and prune: which backups and packs go, and why.
+export type { CalendarSpan } from "./base/text/duration.ts";
+export type { Moment } from "./policy/retention/calendar.ts";
 export {
-  type AffectedBackup,
-  check,
-  type CheckFinding,
-  type CheckOptions,
-  type CheckPhase,
-  type CheckProgress,
-  type CheckReport,
-  type CheckRequest,
-} from "./ops/check.ts";
+  type CountedRule,
+  type Judgement,
+  KEEP_UNITS,
+  type KeepRules,
+  type KeepUnit,
+  type RetentionCandidate,
+} from "./policy/retention/retention.ts";
+export type { Burst } from "./policy/retention/retention_burst.ts";
 export {
-  chooseFile,
-  type OpenBackup,
-  type OpenRequest,
-  type ReadOptions,
-  type StreamSink,
-  withBackup,
-} from "./ops/get.ts";
-export {
-  forget,
-  type ForgetOptions,
-  type ForgetResult,
-  type Forgotten,
-  type RetentionBackup,
-  type RetentionFilter,
-  type RetentionRequest,
-} from "./ops/forget.ts";
-export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
-export { prune, type PruneOptions, type PruneProgress, type PruneRequest, type PruneResult } from "./ops/prune.ts";
-export { repairIndex, type RepairIndexRequest } from "./ops/repair/repair_index.ts";
-export type { RepairOptions, RepairRequest } from "./ops/repair/repair_session.ts";
-export { type PackRepair, repairPacks, type RepairPacksRequest } from "./ops/repair/repair_packs.ts";
-export {
-  type DamagedBackup,
-  repairSnapshots,
-  type RepairSnapshotsRequest,
-  type SnapshotRepair,
-} from "./ops/repair/repair_snapshots.ts";
-export { type PackSubset, parseSubset } from "./policy/subset.ts";
-export type { Password } from "./crypto/kdf.ts";
-export { init, type InitResult } from "./ops/init.ts";
-export type { NewPassword } from "./ops/new_password.ts";
-export {
-  keyAdd,
-  keyChange,
-  keyList,
-  keyRemove,
-  type KeyRemoveRequest,
-  type KeyRow,
-  type NewKeyRequest,
-} from "./ops/keys.ts";
-export { type ChainReport, type ChainRequest, drawChains } from "./ops/chain.ts";
-export type { LevelDecision, LevelRules } from "./policy/level/level.ts";
-export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
-export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
-export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
-export {
-  type BackupStorage,
-  type ListBackupsOptions,
-  openStorage,
-  type StartBackupOptions,
-} from "./ops/storage/storage.ts";
-export type { AddFileOptions, BackupHandle, StorageCallOptions } from "./ops/storage/storage_handle.ts";
-export {
-  exportedStatus,
-  type ImportedStatus,
-  importedStatus,
-  status,
-  type StatusReport,
-  type StatusRequest,
-  type TwinDbExport,
-  type TwinDbExportRequest,
-} from "./ops/status.ts";
-export { unlock, type UnlockRequest } from "./ops/unlock.ts";
-export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
-export type { FindingKind } from "./maintain/check/findings.ts";
-export type { IndexRepair } from "./maintain/repair/index_repair.ts";
-export type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreReader } from "./store/store.ts";
-export { openMemoryStore } from "./store/memory_store.ts";
-export { builtInStores, openStore } from "./store/built_in.ts";
-export { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store/store_urls.ts";
+  GROUP_WORDS,
+  type GroupWord,
+  type PlannedBackup,
+  type RetentionGroup,
+} from "./policy/retention/retention_plan.ts";
+export type { Rotation } from "./policy/retention/retention_rotation.ts";
+export type {
+  BlobTotals,
+  PackTotals,
+  PlannedPack,
+  PruneLimits,
+  PrunePlan,
+  PruneSummary,
+  RemovalReason,
+  RepackReason,
+  UnusedLimit,
+} from "./maintain/prune/prune_plan.ts";
+export type { WrittenTotals } from "./repository/pack/pack_writer.ts";
+export type { BlobType } from "./format/blob.ts";
+export type { OfSeriesAndHost } from "./policy/series_and_host.ts";
+export type { AppliedPrune, ApplyPhase } from "./maintain/prune/prune_apply.ts";
+export type { PackUse } from "./maintain/prune/prune_use.ts";
+export type { PackState } from "./repository/pack/stored_packs.ts";

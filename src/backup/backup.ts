@@ -10,8 +10,11 @@ import type { StoredSnapshot } from "../repository/snapshots.ts";
 export interface Backup {
   /** Names the backup: its manifest's id or, where another tool wrote it, its snapshot's. */
   readonly id: ManifestId | SnapshotId;
+  /** The snapshot that stands for it. */
   readonly snapshotId: SnapshotId;
+  /** What that snapshot says. */
   readonly snapshot: Snapshot;
+  /** Its series; of a snapshot that another tool made, its first path. */
   readonly series: string;
   /** The snapshot's, whatever the manifest says: who corrects a wrong one corrects the snapshot. */
   readonly host: string;

@@ -14,12 +14,17 @@ export type { Health } from "../policy/good_backup.ts";
 
 /** One backup, ours or out of another tool's list, as far as a status is about it. */
 export interface StatusEntry {
+  /** Names it: as `Backup.id`, or as the other tool calls it. */
   readonly id: string;
+  /** Its series. */
   readonly series: string;
+  /** Its host. */
   readonly host: string;
+  /** Its run type; null where it has none. */
   readonly runType: string | null;
   /** When it was begun, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
+  /** Its level; null where nobody wrote one down. */
   readonly level: number | null;
   /** Bytes of all streams. */
   readonly size: number | null;
@@ -34,6 +39,7 @@ export type NextType = "full" | "incremental";
 
 /** The backups of one run type. */
 export interface RunStatus {
+  /** The run type; null for backups without one. */
   readonly runType: string | null;
   /**
    * The newest good one, by what counts as good in its series on this host, that is not in the future; the newest in the
@@ -54,13 +60,17 @@ export interface RunStatus {
   readonly unjudged: number;
   /** How many claim to be begun in the future. */
   readonly inFuture: number;
+  /** What the next run of this type has to make. */
   readonly next: NextType;
 }
 
 /** A series on a host, with a line for each run type it has backups of, the shortest interval first. */
 export interface SeriesStatus {
+  /** The series. */
   readonly series: string;
+  /** The host. */
   readonly host: string;
+  /** One for each run type. */
   readonly runs: readonly RunStatus[];
 }
 

@@ -19,6 +19,7 @@ export const ExitCode = {
   wrongPassword: 12,
   interrupted: 130,
 } as const;
+/** One of them. */
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** What went wrong, as one word for programs. */
@@ -41,12 +42,21 @@ export type ErrorCode =
   | "store-too-large"
   | "store-temporary";
 
+/** What an error is told besides its message. */
+export interface ErrorDetails {
+  /** What was thrown first, where this error stands in its place. */
+  readonly cause?: unknown;
+}
+
 /** The root of all errors of this project. */
 export class AgentError extends Error {
+  /** What went wrong, for programs. */
   readonly code: ErrorCode;
+  /** What the command line exits with. */
   readonly exitCode: ExitCode;
 
-  constructor(message: string, options: { code?: ErrorCode; exitCode?: ExitCode; cause?: unknown } = {}) {
+  /** `message`: one line; `code` and `exitCode`: `failed`, where they are not given. */
+  constructor(message: string, options: ErrorDetails & { code?: ErrorCode; exitCode?: ExitCode } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = options.code ?? "failed";
@@ -56,28 +66,32 @@ export class AgentError extends Error {
 
 /** The program itself is wrong; never caught except at the entry. */
 export class BugError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "bug" });
   }
 }
 
 /** The caller asked for something that makes no sense: an unknown option, a malformed series name. */
 export class UsageError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
   }
 }
 
 /** The source was incomplete, empty, or its command failed; nothing was committed. */
 export class SourceError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "source-incomplete", exitCode: ExitCode.source });
   }
 }
 
 /** What was read is not what was written: damage, truncation, a wrong checksum. */
 export class IntegrityError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
   }
 }
@@ -87,49 +101,56 @@ export class StatusError extends AgentError {}
 
 /** A status file is not what that tool writes. */
 export class CorruptedStatus extends StatusError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
   }
 }
 
 /** A status has no copy of this key or at this place. */
 export class StatusKeyNotFound extends StatusError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
   }
 }
 
 /** A backup that was expected has not been made in time. */
 export class OverdueError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
   }
 }
 
 /** There is no repository at the given place. */
 export class NoRepositoryError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "no-repository", exitCode: ExitCode.noRepository });
   }
 }
 
 /** Another process holds a lock that excludes this one; trying later helps. */
 export class LockedError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "locked", exitCode: ExitCode.locked });
   }
 }
 
 /** No key file of the repository opens with the given password. */
 export class WrongPasswordError extends AgentError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "wrong-password", exitCode: ExitCode.wrongPassword });
   }
 }
 
 /** The user or the system asked to stop. */
 export class InterruptedError extends AgentError {
-  constructor(message = "Interrupted", options: { cause?: unknown } = {}) {
+  /** `message`: one line. */
+  constructor(message = "Interrupted", options: ErrorDetails = {}) {
     super(message, { ...options, code: "interrupted", exitCode: ExitCode.interrupted });
   }
 }
@@ -139,7 +160,8 @@ export class StoreError extends AgentError {
   /** Whether the same call may succeed when it is simply made again. Decided by the store, read by the retry wrapper. */
   readonly retryable: boolean;
 
-  constructor(message: string, options: { code?: ErrorCode; retryable?: boolean; cause?: unknown } = {}) {
+  /** `message`: one line; not `retryable` unless that is said. */
+  constructor(message: string, options: ErrorDetails & { code?: ErrorCode; retryable?: boolean } = {}) {
     super(message, options);
     this.retryable = options.retryable ?? false;
   }
@@ -147,42 +169,48 @@ export class StoreError extends AgentError {
 
 /** The named file is not in the store. */
 export class NotFoundError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-not-found" });
   }
 }
 
 /** A file of that name is there already; a store never overwrites. */
 export class ExistsError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-exists" });
   }
 }
 
 /** A file ends before the part of it that was asked for. */
 export class ShortFileError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-short" });
   }
 }
 
 /** A file has more bytes than its reader is ready to take; nothing of it was read into memory, or not all of it. */
 export class TooLargeError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-too-large" });
   }
 }
 
 /** The store refuses: permissions, credentials, append-only mode. */
 export class DeniedError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-denied" });
   }
 }
 
 /** No space or quota is left. */
 export class StoreFullError extends StoreError {
-  constructor(message: string, options: { cause?: unknown } = {}) {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "store-full" });
   }
 }
@@ -192,7 +220,8 @@ export class TemporaryError extends StoreError {
   /** How long the store asked to be left alone, in milliseconds; undefined where it said nothing. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  /** `message`: one line; `retryAfterMs`: milliseconds. */
+  constructor(message: string, options: ErrorDetails & { retryAfterMs?: number | undefined } = {}) {
     super(message, { ...options, code: "store-temporary", retryable: true });
     this.retryAfterMs = options.retryAfterMs;
   }

@@ -1,22 +1,20 @@
 /** Identifiers: SHA-256 digests as 64 lower-case hex digits, one distinct type for each thing that is named by one. */
-
-declare const brand: unique symbol;
-type Branded<Name extends string> = string & { readonly [brand]: Name };
+import type { Brand } from "./brand.ts";
 
 /** Names a blob: SHA-256 of its plaintext. */
-export type BlobId = Branded<"BlobId">;
+export type BlobId = string & Brand<"BlobId">;
 /** Names a pack file: SHA-256 of its content. */
-export type PackId = Branded<"PackId">;
+export type PackId = string & Brand<"PackId">;
 /** Names an index file. */
-export type IndexId = Branded<"IndexId">;
+export type IndexId = string & Brand<"IndexId">;
 /** Names a snapshot file. */
-export type SnapshotId = Branded<"SnapshotId">;
+export type SnapshotId = string & Brand<"SnapshotId">;
 /** Names a key file. */
-export type KeyId = Branded<"KeyId">;
+export type KeyId = string & Brand<"KeyId">;
 /** Names a lock file. */
-export type LockId = Branded<"LockId">;
+export type LockId = string & Brand<"LockId">;
 /** Names a manifest: SHA-256 of its canonical text. */
-export type ManifestId = Branded<"ManifestId">;
+export type ManifestId = string & Brand<"ManifestId">;
 /** Any of the identifiers above. */
 export type Id = BlobId | PackId | IndexId | SnapshotId | KeyId | LockId | ManifestId;
 

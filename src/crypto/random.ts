@@ -7,10 +7,10 @@ export type RandomBytes = (count: number) => Uint8Array<ArrayBuffer>;
 const QUOTA_BYTES = 65536;
 
 /** The system's generator. */
-export const systemRandomBytes: RandomBytes = (count) => {
+export function systemRandomBytes(count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(count);
   for (let offset = 0; offset < count; offset += QUOTA_BYTES) {
     crypto.getRandomValues(bytes.subarray(offset, offset + QUOTA_BYTES));
   }
   return bytes;
-};
+}

@@ -21,9 +21,13 @@ export interface ScryptParameters {
 
 /** What a key file says. All of it but `data` can be read by everyone who can read the store. */
 export interface KeyFile extends ScryptParameters {
+  /** When it was made. */
   readonly created: Rfc3339;
+  /** Who made it. */
   readonly username: string;
+  /** Where it was made. */
   readonly hostname: string;
+  /** How a key is derived from the password. */
   readonly kdf: "scrypt";
   /** 64 bytes. */
   readonly salt: Uint8Array;

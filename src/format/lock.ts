@@ -21,8 +21,11 @@ export interface Lock {
   readonly time: Rfc3339;
   /** Whether nobody else may hold any lock. */
   readonly exclusive: boolean;
+  /** The host of its process. */
   readonly hostname: string;
+  /** The user that its process runs as. */
   readonly username: string;
+  /** The number of its process. */
   readonly pid: number;
   /** 0 where the text leaves it out, as it does for root. */
   readonly uid?: number;

@@ -21,40 +21,63 @@ import type { Rfc3339 } from "./time.ts";
 
 /** What a backup did, as restic's `snapshots` shows it. Counts, and sizes in bytes. */
 export interface SnapshotSummary {
+  /** When the backup began. */
   readonly backupStart: Rfc3339;
+  /** When it ended. */
   readonly backupEnd: Rfc3339;
+  /** Files that the backup before did not have. */
   readonly filesNew: number;
+  /** Files that differ from it. */
   readonly filesChanged: number;
+  /** Files that are as they were. */
   readonly filesUnmodified: number;
+  /** Directories that the backup before did not have. */
   readonly dirsNew: number;
+  /** Directories that differ from it. */
   readonly dirsChanged: number;
+  /** Directories that are as they were. */
   readonly dirsUnmodified: number;
+  /** Blobs of content that were added. */
   readonly dataBlobs: number;
+  /** Blobs of trees that were added. */
   readonly treeBlobs: number;
   /** Plaintext bytes of the blobs that were added. */
   readonly dataAdded: number;
   /** Bytes that those take in the store. */
   readonly dataAddedPacked: number;
+  /** Files of the backup. */
   readonly totalFilesProcessed: number;
+  /** Their bytes. */
   readonly totalBytesProcessed: number;
 }
 
 /** A snapshot. Empty and zero values stand for fields that the text leaves out. */
 export interface Snapshot {
+  /** When its backup began. */
   readonly time: Rfc3339;
+  /** The snapshot that it was compared with. */
   readonly parent: SnapshotId | null;
   /** The root directory. */
   readonly tree: BlobId;
+  /** What was backed up. */
   readonly paths: readonly string[];
+  /** The host that it counts for. */
   readonly hostname: string;
+  /** The user who made it. */
   readonly username: string;
+  /** That user's number. */
   readonly uid: number;
+  /** The number of that user's group. */
   readonly gid: number;
+  /** Patterns of what was left out. */
   readonly excludes: readonly string[];
+  /** Its tags. */
   readonly tags: readonly string[];
   /** The snapshot this one was rewritten from. */
   readonly original: SnapshotId | null;
+  /** Name and version of the program that made it. */
   readonly programVersion: string;
+  /** What the backup did, in restic's words. */
   readonly summary: SnapshotSummary | null;
   /** Our summary; `null` in snapshots that others wrote or rewrote. */
   readonly agent: AgentSnapshotInfo | null;

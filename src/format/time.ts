@@ -2,13 +2,12 @@
  * Points in time as Go writes them (RFC 3339 with up to nine fraction digits). A decoded time stays the text it was, so
  * that nanoseconds and zone survive and what is encoded again is the same to the byte.
  */
+import type { Brand } from "../base/brand.ts";
 import { invariant } from "../base/errors.ts";
 import { damaged } from "./damage.ts";
 
-declare const brand: unique symbol;
-
 /** A valid RFC 3339 time such as `2026-01-02T03:04:05.123456789+02:00`, years 0000 to 9999. */
-export type Rfc3339 = string & { readonly [brand]: "Rfc3339" };
+export type Rfc3339 = string & Brand<"Rfc3339">;
 
 /** Go's zero time: what restic reads where a time is missing. */
 export const ZERO_TIME = "0001-01-01T00:00:00Z" as Rfc3339;

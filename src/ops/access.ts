@@ -21,6 +21,7 @@ import { refuseMissingFolders } from "../repository/missing_folders.ts";
 
 /** What the outside world gives to every use case. */
 export interface World extends LockTools, MemoryBudget {
+  /** Gives so many fresh random bytes, fit for keys. */
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
@@ -30,6 +31,7 @@ export interface World extends LockTools, MemoryBudget {
 
 /** What every use case takes besides where the repository is and what it is asked for. */
 export interface UseCaseOptions {
+  /** What the outside world gives. */
   readonly world: World;
   /** Stops the use case, which then throws `InterruptedError`; without it nothing does. */
   readonly signal?: AbortSignal | undefined;
@@ -43,7 +45,9 @@ export function useCase<T>({ signal }: UseCaseOptions, work: (signal: AbortSigna
 
 /** Where a repository is and how it opens. Asked for once, as late as possible. */
 export interface RepositoryAccess {
+  /** Opens the store; the use case closes it. */
   readonly openStore: () => Promise<BlobStore>;
+  /** Gives the password. */
   readonly password: () => Promise<Password>;
   /** Asked for another password where one was wrong; undefined, or absent, where there is no other. */
   readonly otherPassword?: () => Promise<Password | undefined>;

@@ -28,6 +28,7 @@ export interface DrawnMember extends ChainMember, MemberCheck {
 
 /** Chains as trees, oldest first: each member is followed by those that hang below it. */
 export interface ChainReport {
+  /** The members, each before those that continue it. */
   readonly members: readonly DrawnMember[];
   /** Snapshots that could not be read. */
   readonly damaged: readonly DamagedSnapshot[];
@@ -35,6 +36,7 @@ export interface ChainReport {
 
 /** Which chains to draw. */
 export interface ChainRequest {
+  /** `SERIES`, `SERIES@SELECTOR` or `@ID`. */
   readonly selector: string;
   /** All chains of the backup's series and host, with all that branches off; else the way to the backup alone. */
   readonly all: boolean;

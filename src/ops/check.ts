@@ -36,8 +36,11 @@ export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups" | "str
 
 /** How far one part is: index files, packs, bytes of packs, trees (at most so many), backups, bytes of streams. */
 export interface CheckProgress {
+  /** Which part it is. */
   readonly phase: CheckPhase;
+  /** How much of it is done. */
   readonly done: number;
+  /** How much there is. */
   readonly total: number;
 }
 
@@ -54,23 +57,29 @@ export interface CheckRequest {
 
 /** Options of `check`. */
 export interface CheckOptions extends UseCaseOptions {
+  /** Told as the check gets on. */
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
 /** A backup that a finding hits. */
 export interface AffectedBackup {
+  /** Its series. */
   readonly series: string;
+  /** Names it, as `Backup.id` does. */
   readonly id: ManifestId | SnapshotId;
+  /** Its snapshot. */
   readonly snapshotId: SnapshotId;
 }
 
 /** One thing that was found. */
 export interface CheckFinding {
+  /** What kind of damage it is. */
   readonly kind: FindingKind;
   /** Names the thing in full where it has an id: 64 hex digits. */
   readonly id: string | null;
   /** What is wrong with what, and what to do about it; one line each. */
   readonly text: string;
+  /** What to do about it, for people. */
   readonly advice: string;
   /** The repair to begin with, where one helps. */
   readonly repair?: Repair;
@@ -90,16 +99,21 @@ export interface CheckReport {
   readonly blobs: number;
   /** Packs in the index, and the bytes of those that are there. */
   readonly packs: number;
+  /** Bytes of all packs. */
   readonly packBytes: number;
   /** How many packs were read, and their bytes. */
   readonly packsRead: number;
+  /** Bytes of packs that were read. */
   readonly packBytesRead: number;
   /** How many different streams were read, and their bytes. */
   readonly streamsRead: number;
+  /** Bytes of streams that were read. */
   readonly streamBytesRead: number;
   /** Packs in no index. */
   readonly unreferencedPacks: number;
+  /** What is damaged. */
   readonly errors: readonly CheckFinding[];
+  /** What is amiss, and hits no backup. */
   readonly notes: readonly CheckFinding[];
   /** The repairs that make of this what can be made, to be run in this order; none where there are no errors. */
   readonly repairs: readonly Repair[];

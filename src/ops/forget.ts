@@ -61,6 +61,7 @@ export interface ForgetOptions extends UseCaseOptions {
 
 /** What is forgotten or, in a dry run, would be. */
 export interface Forgotten {
+  /** The plan, a group for each series or whatever backups are grouped by. */
   readonly groups: readonly RetentionGroup<RetentionBackup>[];
   /** Snapshots that cannot be read: they count for nothing and are never removed. */
   readonly damaged: readonly DamagedSnapshot[];

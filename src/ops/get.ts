@@ -27,8 +27,11 @@ export interface StreamSink {
 
 /** How far a restore is: it reads indexes, or a stream. Bytes of that stream. */
 export interface GetProgress {
+  /** What it does at the moment. */
   readonly phase: "indexes" | "stream";
+  /** Bytes of the stream that were written. */
   readonly bytesWritten: number;
+  /** Bytes that the stream has. */
   readonly bytesTotal: number;
 }
 
@@ -42,19 +45,25 @@ export interface OpenRequest {
 
 /** Options of everything that reads streams. */
 export interface ReadOptions extends UseCaseOptions {
+  /** Told as it gets on. */
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
 /** One stream that was read from end to end and found to be what was written. */
 export interface VerifiedStream {
+  /** The file that was read. */
   readonly file: BackupFile;
+  /** What came of reading it. */
   readonly summary: StreamSummary;
 }
 
 /** A backup that is open for reading. */
 export interface OpenBackup {
+  /** The backup. */
   readonly backup: Backup;
+  /** Its manifest; null where another tool made the backup. */
   readonly manifest: Manifest | null;
+  /** Its streams and files. */
   readonly files: readonly BackupFile[];
   /**
    * Sends a file to a sink. Resolves when all of it was written and every digest matches; rejects with `IntegrityError`

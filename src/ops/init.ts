@@ -6,7 +6,9 @@ import { type NewPassword, worldOfKey } from "./new_password.ts";
 
 /** What was made. */
 export interface InitResult {
+  /** The repository's id, 64 lower-case hex digits. */
   readonly repositoryId: string;
+  /** Where it is, fit for messages. */
   readonly location: string;
 }
 

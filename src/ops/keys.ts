@@ -16,6 +16,7 @@ import { type NewPassword, worldOfKey } from "./new_password.ts";
 
 /** A key file, and whether it is the one the repository was opened with. */
 export interface KeyRow extends ListedKey {
+  /** Whether the repository was opened with it. */
   readonly isCurrent: boolean;
 }
 

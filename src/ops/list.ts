@@ -11,18 +11,23 @@ import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
+  /** The backups that fit. */
   readonly backups: readonly Backup[];
   /** How many backups there are, whether they fit or not. */
   readonly total: number;
   /** What is wrong with a series or a host of the filter that no backup has; null where that is not so. */
   readonly unknown: string | null;
+  /** Snapshots that could not be read. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 
 /** Which backups to list; what is not given does not matter. */
 export interface ListFilter {
+  /** Only this series and those below it. */
   readonly series?: string;
+  /** Only backups of this host. */
   readonly host?: string;
+  /** Only backups that have all of these tags. */
   readonly tags?: readonly string[];
   /** Only so many of each series on each host, the newest by their own clocks. */
   readonly latest?: number;

@@ -5,6 +5,7 @@ import type { World } from "./access.ts";
 
 /** A password that does not open anything yet. */
 export interface NewPassword {
+  /** The password. */
   readonly password: Password;
   /** Whether it was made of 256 random bits, so that nobody can guess it. */
   readonly isRandom: boolean;

@@ -25,13 +25,17 @@ export type PrunePhase = "indexes" | "trees" | ApplyPhase;
 
 /** How far one part is: index files, trees (at most so many), bytes while blobs are verified or copied, files that go. */
 export interface PruneProgress {
+  /** What it does at the moment. */
   readonly phase: PrunePhase;
+  /** How much of it is done: bytes while blobs are verified or copied, else files. */
   readonly done: number;
+  /** How much there is. */
   readonly total: number;
 }
 
 /** What to prune, and how far. */
 export interface PruneRequest {
+  /** What it may do. */
   readonly limits: PruneLimits;
   /** Only say what would be done. */
   readonly dryRun: boolean;
@@ -43,6 +47,7 @@ export interface PruneRequest {
 
 /** Options of `prune`. */
 export interface PruneOptions extends UseCaseOptions {
+  /** Told as it gets on. */
   readonly onProgress?: (progress: PruneProgress) => void;
 }
 
@@ -57,6 +62,7 @@ export interface PruneRun extends PruneRequest, PruneOptions {
 
 /** What a prune did or, in a dry run, would do. */
 export interface PruneResult {
+  /** What goes, and why. */
   readonly plan: PrunePlan;
   /** What was written and removed; null for a dry run. */
   readonly applied: AppliedPrune | null;

@@ -25,9 +25,13 @@ import { interruption, onAbort } from "../base/abort.ts";
 
 /** What to put, and under which conditions it counts. */
 export interface PutRequest extends BackupRequest {
+  /** The name of the stream in its backup. */
   readonly fileName: StreamFileName;
+  /** The stream; it is read from the first moment, and cancelled where the backup ends before it. */
   readonly source: JudgedSource;
+  /** Who judges whether the stream is whole. */
   readonly guard: GuardChoice;
+  /** Whether a stream of no bytes is a backup. */
   readonly allowEmpty: boolean;
   /** A shorter stream is refused, in bytes. */
   readonly minSize: number;
@@ -35,8 +39,11 @@ export interface PutRequest extends BackupRequest {
 
 /** How far a put is: it waits for the first byte, stores the stream, or commits the backup. Bytes. */
 export interface PutProgress {
+  /** What it does at the moment. */
   readonly phase: "waiting" | "stream" | "commit";
+  /** Bytes of the stream so far. */
   readonly bytesRead: number;
+  /** Plaintext bytes of the chunks that no earlier backup had. */
   readonly bytesAdded: number;
   /** What this stream had in the newest backup before that tells of it; null where there is none, or as long as nobody knows. */
   readonly bytesBefore: number | null;
@@ -47,6 +54,7 @@ export type PutResult = WrittenBackup;
 
 /** Options of `put`. */
 export interface PutOptions extends UseCaseOptions, WriteOptions {
+  /** Told as it gets on. */
   readonly onProgress?: (progress: PutProgress) => void;
 }
 

@@ -22,6 +22,7 @@ export interface StatusRequest {
   readonly host?: string;
   /** Whether the next run is to be full is told as for `put --full-backup`. */
   readonly fullBackup?: RunType;
+  /** What is expected of the backups. */
   readonly expectations?: readonly Expectation[];
   /** Lets backups of which nobody knows whether they are good (health `unknown`) meet expectations. */
   readonly any?: boolean;
@@ -29,6 +30,7 @@ export interface StatusRequest {
 
 /** How current the backups are. */
 export interface StatusReport {
+  /** A series on a host each. */
   readonly rows: readonly SeriesStatus[];
   /** One or more for each expectation, in their order. */
   readonly verdicts: readonly ExpectationVerdict[];
@@ -57,6 +59,7 @@ export async function status(
 
 /** A status of TwinDB's, read and not written. */
 export interface ImportedStatus extends StatusReport {
+  /** The status that was read. */
   readonly twinDb: TwinDbStatus | TwinDbBinlogStatus;
 }
 
@@ -101,11 +104,13 @@ function evidenceOf({ series, host, runs }: SeriesStatus, any: boolean): Evidenc
 
 /** Whose status to export. */
 export interface TwinDbExportRequest {
+  /** The host whose status it is; the only one of all backups where it is undefined. */
   readonly host?: string | undefined;
 }
 
 /** The backups of one host as TwinDB's status. */
 export interface TwinDbExport extends TwinDbSelection {
+  /** Snapshots that could not be read: what they hold is not told. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 

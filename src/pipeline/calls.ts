@@ -64,9 +64,13 @@ export interface OpenRequest {
 
 /** Digests of a whole stream, in lower-case hex, and what its guard says. */
 export interface StreamSummary {
+  /** Bytes. */
   readonly size: number;
+  /** Of the whole stream. */
   readonly md5: string;
+  /** Of the whole stream. */
   readonly sha256: string;
+  /** What its guard says. */
   readonly verdict: Verdict;
 }
 

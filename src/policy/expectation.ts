@@ -9,10 +9,13 @@ import { groupBySeriesAndHost } from "./series_and_host.ts";
 export interface Expectation {
   /** As it was given. */
   readonly text: string;
+  /** Of which series. */
   readonly series: string | null;
+  /** On which host. */
   readonly host: string | null;
   /** Null where a backup of any run type will do. */
   readonly runType: RunType | null;
+  /** How old the newest backup may be, in milliseconds. */
   readonly spanMs: number;
 }
 
@@ -27,6 +30,7 @@ export interface Evidence {
 
 /** What became of an expectation for one series on one host. */
 export interface ExpectationVerdict {
+  /** What was expected. */
   readonly expectation: Expectation;
   /** Null where an expectation of every series found none at all. */
   readonly series: string | null;
@@ -34,6 +38,7 @@ export interface ExpectationVerdict {
   readonly host: string | null;
   /** Age of the newest backup that counts, or null where there is none. */
   readonly ageMs: number | null;
+  /** Whether it is not met. */
   readonly isOverdue: boolean;
 }
 

@@ -2,7 +2,9 @@
 
 /** Whatever is of a series on a host. */
 export interface OfSeriesAndHost {
+  /** The series. */
   readonly series: string;
+  /** The host. */
   readonly host: string;
 }
 

@@ -26,10 +26,15 @@ import { failureOfFile } from "./unreadable.ts";
 
 /** Who and where: written to key files, locks and snapshots. */
 export interface Identity {
+  /** The name of the host. */
   readonly hostname: string;
+  /** The name of the user. */
   readonly username: string;
+  /** The number of the process. */
   readonly pid: number;
+  /** The user's number. */
   readonly uid: number;
+  /** The number of the user's group. */
   readonly gid: number;
   /** What tells this process from others of its number; absent where the system does not say. */
   readonly process?: ProcessMark;
@@ -65,6 +70,7 @@ export function removalOfKey(id: KeyId): string {
 
 /** A key file with its name. */
 export interface ListedKey extends KeyFile {
+  /** The name of the file. */
   readonly id: KeyId;
 }
 

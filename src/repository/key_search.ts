@@ -18,7 +18,9 @@ import {
 
 /** Remembers, for one machine and one store, which key file opened it last. Neither call ever fails its caller. */
 export interface KeyMemory {
+  /** The name of the key file that opened last; undefined where nobody knows. */
   recall(): Promise<string | undefined>;
+  /** Takes note of the key file that opened. */
   keep(id: string): Promise<void>;
 }
 

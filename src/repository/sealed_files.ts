@@ -11,7 +11,14 @@ import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/limits.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
-import type { BlobStore, FileName, ListedFile, PutOptions, StoreCallOptions, StoreReader } from "../store/store.ts";
+import type {
+  BlobStore,
+  FileName,
+  ListedFile,
+  StoreCallOptions,
+  StorePutOptions,
+  StoreReader,
+} from "../store/store.ts";
 
 /** The kinds of sealed files, and the type that names each. */
 export interface SealedFileIds {
@@ -117,7 +124,7 @@ export class SealedFileWriter extends SealedFiles {
   async save<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
-    options?: PutOptions,
+    options?: StorePutOptions,
   ): Promise<SealedFileIds[K]> {
     return (await this.saveSized(kind, json, options)).id;
   }
@@ -126,7 +133,7 @@ export class SealedFileWriter extends SealedFiles {
   async saveSized<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
-    options?: PutOptions,
+    options?: StorePutOptions,
   ): Promise<SavedFile<K>> {
     const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = this.#sealer.seal(plaintext);

@@ -22,7 +22,9 @@ export interface StoredSnapshot {
 
 /** A snapshot file that could not be read, and why. */
 export interface DamagedSnapshot {
+  /** The name of its file. */
   readonly id: SnapshotId;
+  /** Why it cannot be read. */
   readonly error: IntegrityError;
 }
 

@@ -12,6 +12,7 @@ import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, 
 
 /** A call that failed and is about to be made again. */
 export interface Retry {
+  /** Why the call failed. */
   readonly error: StoreError;
   /** How many times the call failed so far, from 1. */
   readonly failures: number;

@@ -5,7 +5,9 @@ export type FileKind = "config" | "key" | "lock" | "snapshot" | "index" | "pack"
 
 /** Names one file. `name` is 64 hex digits for every kind but `config`, whose name is `config`. */
 export interface FileName {
+  /** What it is. */
   readonly kind: FileKind;
+  /** Its name among those of its kind. */
   readonly name: string;
 }
 
@@ -14,13 +16,17 @@ export const CONFIG_FILE: FileName = { kind: "config", name: "config" };
 
 /** A part of a file: from byte `offset` on, `length` bytes or, without `length`, to its end. */
 export interface ByteRange {
+  /** In bytes. */
   readonly offset: number;
+  /** In bytes. */
   readonly length?: number;
 }
 
 /** One row of a listing. */
 export interface ListedFile {
+  /** The file's name. */
   readonly name: string;
+  /** Bytes. */
   readonly size: number;
 }
 
@@ -41,7 +47,7 @@ export interface GetOptions extends StoreCallOptions {
 }
 
 /** Options of `put`, for stores that write under a lock (`withHeldLock`); all others pass them over. */
-export interface PutOptions extends StoreCallOptions {
+export interface StorePutOptions extends StoreCallOptions {
   /**
    * Whether an index or a snapshot is to go again, where its lock was lost while it was written. Without it, it goes.
    */
@@ -50,7 +56,9 @@ export interface PutOptions extends StoreCallOptions {
 
 /** Files that killed writers left behind under temporary names, which no listing shows. */
 export interface Leftovers {
+  /** How many. */
   readonly files: number;
+  /** Their bytes together. */
   readonly bytes: number;
 }
 
@@ -84,7 +92,7 @@ export interface BlobStore extends StoreReader {
    * Stores the concatenation of `content` under the name. Owns: the parts must not change until the promise settles;
    * they may be views of shared memory.
    */
-  put(file: FileName, content: readonly Uint8Array[], options?: PutOptions): Promise<void>;
+  put(file: FileName, content: readonly Uint8Array[], options?: StorePutOptions): Promise<void>;
 
   /** Removes a file; one that is not there counts as removed. */
   remove(file: FileName, options?: StoreCallOptions): Promise<void>;

@@ -17,9 +17,11 @@ export interface StoreUrl {
 export interface StoreDependencies {
   /** Gives that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
+  /** Measures pauses before a call is made again. */
   readonly clock: Clock;
   /** A variable of the environment, where credentials for servers may stand; by default there is none. */
   readonly env?: (name: string) => string | undefined;
+  /** How to get to servers. */
   readonly network?: NetworkOptions;
   /** What a user set for one kind of store, such as `s3.region`, by name. */
   readonly settings?: ReadonlyMap<string, string>;

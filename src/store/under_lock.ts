@@ -6,9 +6,9 @@ import type {
   FileKind,
   FileName,
   Leftovers,
-  PutOptions,
   RemoveLeftoversOptions,
   StoreCallOptions,
+  StorePutOptions,
 } from "./store.ts";
 
 /** What a store asks of the lock it stands behind. */
@@ -56,7 +56,7 @@ class StoreUnderLock extends ForwardingStore {
     if (missingFolders !== undefined) this.missingFolders = (options) => missingFolders.call(inner, options);
   }
 
-  override async put(file: FileName, content: readonly Uint8Array[], options?: PutOptions): Promise<void> {
+  override async put(file: FileName, content: readonly Uint8Array[], options?: StorePutOptions): Promise<void> {
     if (file.kind !== "lock") await this.#lock.confirmHeld();
     await this.inner.put(file, content, options);
     if (!BINDING_KINDS.has(file.kind)) return;
@@ -74,7 +74,7 @@ class StoreUnderLock extends ForwardingStore {
   }
 
   /** Removes what was written; gives what to throw for it. */
-  async #withdraw(file: FileName, lost: LockedError, isVoid: PutOptions["isVoid"]): Promise<LockedError> {
+  async #withdraw(file: FileName, lost: LockedError, isVoid: StorePutOptions["isVoid"]): Promise<LockedError> {
     try {
       if (isVoid === undefined || await isVoid()) await this.inner.remove(file);
       return lost;

@@ -1,7 +1,7 @@
 /** Every place that writes a file to be kept: what a filesystem without flushes, or a failure at any step, means there. */
 import assert from "node:assert/strict";
 import { join } from "node:path/posix";
-import { statusDirectory } from "../../src/compat/twindb/status_directory.ts";
+import { statusDirectoryWith } from "../../src/compat/twindb/status_directory.ts";
 import { openOutputFile } from "../../src/cli/output_file.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { type FileSystem, temporaryBeside, writeNewFile } from "../../src/store/local/local_file.ts";
@@ -53,7 +53,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     path: "db1/status",
     replaces: true,
     write: (folder, text, files) =>
-      statusDirectory(folder, { files, random: countingRandom() }).write("db1/status", text),
+      statusDirectoryWith(folder, { files, random: countingRandom() }).write("db1/status", text),
   },
   "a password file": {
     path: "password",

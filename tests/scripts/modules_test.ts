@@ -1,21 +1,13 @@
 /** How the modules of `src/` hang together: without cycles, and few enough in a folder to be seen at a glance. */
 import assert from "node:assert/strict";
-import { dirname, join, normalize, relative, resolve } from "node:path";
+import { dirname, join, normalize, resolve } from "node:path";
+import { modulesIn } from "../helpers/modules.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 const MOST_FILES = 16;
 
 /** These have a file for each thing that the program offers, however many those are. */
 const LISTS: ReadonlySet<string> = new Set(["src/cli/commands"]);
-
-/** The files below `folder`, relative to the project's root. */
-async function* modulesIn(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = join(folder, name);
-    if (isDirectory) yield* modulesIn(path);
-    else if (name.endsWith(".ts")) yield relative(ROOT, path);
-  }
-}
 
 /** The modules that each module names, for its types alone included. */
 async function importsByModule(): Promise<Map<string, string[]>> {

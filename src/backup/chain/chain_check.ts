@@ -35,6 +35,7 @@ export type MemberState =
 
 /** How a member is. */
 export interface MemberCheck {
+  /** What it is like. */
   readonly state: MemberState;
   /** What is wrong, naming the member; null in the first three states. */
   readonly problem: string | null;

@@ -5,8 +5,11 @@ import type { Backup } from "../backup.ts";
 
 /** One member of a chain; `backup` is null where it is gone (retention may remove any: every backup stands alone). */
 export interface ChainMember {
+  /** Names it, as `Backup.id` does, also where it is gone. */
   readonly id: ManifestId | SnapshotId;
+  /** Its level; null where another tool made it. */
   readonly level: number | null;
+  /** The backup; null where it is gone. */
   readonly backup: Backup | null;
 }
 

@@ -31,11 +31,17 @@ export function parseSpan(text: string): number {
 
 /** A span in calendar units: how long a month or a year is depends on where it begins. All are whole and not negative. */
 export interface CalendarSpan {
+  /** Calendar years. */
   readonly years: number;
+  /** Calendar months. */
   readonly months: number;
+  /** Days. */
   readonly days: number;
+  /** Hours. */
   readonly hours: number;
+  /** Minutes. */
   readonly minutes: number;
+  /** Seconds. */
   readonly seconds: number;
 }
 

@@ -5,6 +5,7 @@ import { formatSize } from "../../base/text/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
 import { allOptions } from "../options/all_options.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
+import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 
@@ -43,7 +44,7 @@ async function run(options: CacheOptions, context: CliContext): Promise<void> {
 
 async function reportRemoval(removed: CacheRemoval, options: CacheOptions, context: CliContext): Promise<void> {
   const { bytes, files } = removed;
-  if (options.json) await writeJson(context.stdout, { removed: { files, size: bytes } });
+  if (options.json) await writeJson(context.stdout, cacheRemovalJson(removed));
   else if (!options.quiet) {
     await writeLine(context.stderr, `Removed ${formatCount(files, "file")}, ${formatSize(bytes)}`);
   }
@@ -59,10 +60,8 @@ async function show(cache: Cache, options: CacheOptions, { stdout, stderr }: Cli
   const { directory, limitBytes, rows } = cache;
   const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
   if (options.json) {
-    for (const { id, address, bytes, files, lastUsed } of rows) {
-      await writeJson(stdout, { repository: id, address, size: bytes, files, lastUsed });
-    }
-    return await writeJson(stdout, { directory, size: totalBytes, limit: limitBytes });
+    for (const row of rows) await writeJson(stdout, cachedRepositoryJson(row));
+    return await writeJson(stdout, cacheJson(directory, totalBytes, limitBytes));
   }
   await writeTable(stdout, COLUMNS, rows.map(cells));
   if (options.quiet) return;

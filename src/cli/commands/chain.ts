@@ -5,11 +5,11 @@ import { formatSize } from "../../base/text/size.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
 import { allOptions } from "../options/all_options.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { memberJson } from "../report/json/streams.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatTime, writeLines, writeTable } from "../terminal/output.ts";
+import { type Column, formatTime, writeJsonLines, writeTable } from "../terminal/output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
@@ -49,14 +49,9 @@ async function run(selector: string, options: ChainOptions, context: CliContext)
   const { stdout } = context;
   const request = { selector, all: options.all ?? false };
   const { members, damaged } = await drawChains(repositoryAccess(options, context), request, context);
-  if (options.json) await writeLines(stdout, members.map((member) => JSON.stringify(memberJson(member))));
+  if (options.json) await writeJsonLines(stdout, members.map(memberJson));
   else await writeTable(stdout, COLUMNS, [...rows(members)]);
   throwFirstDamage(damaged);
-}
-
-function memberJson({ id, level, backup, state, problem, fit, depth, children }: DrawnMember) {
-  const known = backup === null ? { id, level } : backupJson(backup);
-  return { ...known, gone: backup === null, fit, state, problem, depth, children };
 }
 
 const COLUMNS: readonly Column[] = [

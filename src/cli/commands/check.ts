@@ -17,6 +17,7 @@ import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeJson, writeParagraph } from "../terminal/output.ts";
+import { checkSummaryJson, findingJson } from "../report/json/check.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_report.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
@@ -92,19 +93,10 @@ function progressStep({ phase, done, total }: CheckProgress): ProgressStep {
 }
 
 /** One object a finding, then one that sums up. */
-async function writeReportJson(
-  { errors, notes, repairs, ...counts }: CheckReport,
-  { stdout }: CliContext,
-): Promise<void> {
-  for (const error of errors) await writeJson(stdout, { message_type: "error", ...findingJson(error) });
-  for (const note of notes) await writeJson(stdout, { message_type: "note", ...findingJson(note) });
-  const ok = errors.length === 0;
-  const found = { errors: errors.length, notes: notes.length, repairs };
-  await writeJson(stdout, { message_type: "summary", ok, ...counts, ...found });
-}
-
-function findingJson({ backups, ...finding }: CheckFinding) {
-  return { ...finding, backups: backups.map(({ series, id, snapshotId }) => ({ series, id, snapshot: snapshotId })) };
+async function writeReportJson(report: CheckReport, { stdout }: CliContext): Promise<void> {
+  for (const error of report.errors) await writeJson(stdout, findingJson("error", error));
+  for (const note of report.notes) await writeJson(stdout, findingJson("note", note));
+  await writeJson(stdout, checkSummaryJson(report));
 }
 
 async function writeReport(

@@ -16,6 +16,7 @@ import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptio
 import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { restoredJson } from "../report/json/streams.ts";
 import { StreamProgress } from "../report/stream_progress.ts";
 
 interface GetOptions extends RepositoryOptions {
@@ -181,10 +182,9 @@ async function report(
     const when = formatTime(new Date(backup.started));
     await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
   }
-  for (const { file, summary } of restored) {
-    const { size, md5, sha256 } = summary;
-    const row = { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
-    if (options.json) await writeJson(toStdout ? stderr : stdout, row);
+  for (const stream of restored) {
+    const { file, summary: { size } } = stream;
+    if (options.json) await writeJson(toStdout ? stderr : stdout, restoredJson(stream, backup));
     else if (!options.quiet) {
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { setHold } from "../../ops/hold.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { backupJson } from "../report/json/backup.ts";
 import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
 import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";

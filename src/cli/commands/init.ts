@@ -8,6 +8,7 @@ import { writeJson, writeLine } from "../terminal/output.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { initJson } from "../report/json/keys.ts";
 
 interface InitOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
@@ -40,7 +41,7 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
     throw made?.explain(error) ?? error;
   }
   if (options.json) {
-    await writeJson(stdout, { repository: result.location, id: result.repositoryId, passwordFile: file ?? null });
+    await writeJson(stdout, initJson(result, file ?? null));
   } else if (!options.quiet) {
     await writeLine(stderr, `Made a repository in ${result.location}`);
     if (file !== undefined) {

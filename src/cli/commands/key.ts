@@ -8,6 +8,7 @@ import type { CliContext } from "../context.ts";
 import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { keyChangeJson, keyJson } from "../report/json/keys.ts";
 
 interface KeyOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;
@@ -43,9 +44,7 @@ export function keyCommand(context: CliContext): Command {
 async function list(options: KeyOptions, context: CliContext): Promise<void> {
   const keys = await keyList(repositoryAccess(options, context), context);
   if (options.json) {
-    for (const { id, username, hostname, created, isCurrent } of keys) {
-      await writeJson(context.stdout, { id, username, hostname, created, current: isCurrent });
-    }
+    for (const key of keys) await writeJson(context.stdout, keyJson(key));
     return;
   }
   await writeTable(context.stdout, COLUMNS, keys.map(row));
@@ -100,12 +99,12 @@ async function withNewPassword(
 }
 
 async function report(
-  what: string,
+  what: "added" | "changed" | "removed",
   { id, passwordFile }: MadeKey,
   options: KeyOptions,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
-  if (options.json) await writeJson(stdout, { [what]: id, ...passwordFile !== undefined && { passwordFile } });
+  if (options.json) await writeJson(stdout, keyChangeJson(what, id, passwordFile));
   else if (!options.quiet) {
     await writeLine(stderr, `Key ${shortId(id)} ${what === "changed" ? "is the new one in use" : what}`);
     if (passwordFile !== undefined) {

@@ -8,11 +8,11 @@ import { parseCount } from "../../policy/retention/retention_words.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { allOptions } from "../options/all_options.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { backupJson } from "../report/json/backup.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/output.ts";
 import { collectTags } from "../options/repeated_options.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
@@ -56,7 +56,7 @@ async function run(series: string | undefined, options: LsOptions, context: CliC
   };
   const { backups, damaged, total, unknown } = await listBackups(repositoryAccess(options, context), filter, context);
   if (options.json) {
-    await writeLines(stdout, backups.map((backup) => JSON.stringify(backupJson(backup))));
+    await writeJsonLines(stdout, backups.map(backupJson));
   } else {
     await writeTable(stdout, COLUMNS, backups.map(row));
     const isMistaken = unknown !== null || damaged.length > 0;

@@ -11,14 +11,13 @@ import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/manifest/series.ts";
-import type { Backup } from "../../backup/backup.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/level_words.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { allOptions } from "../options/all_options.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { putJson } from "../report/json/manifest.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -181,7 +180,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     await writeDecision(result.decision, options, stderr);
     for (const warning of result.warnings) await writeWarning(warning, options, stderr);
     await tellId(result, () => {
-      if (options.json) return writeJson(stdout, summaryJson(result, progress.seconds));
+      if (options.json) return writeJson(stdout, putJson(result, progress.seconds));
       return writeLine(stdout, result.backup.id);
     });
     if (options.quiet || options.json) return;
@@ -233,32 +232,9 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   }
 }
 
-function summaryJson(result: PutResult, seconds: number) {
-  const { backup, manifest, decision, notes } = result;
-  const { rule, reason, overruled } = decision;
-  const { bytesRead, bytesAdded, blobsNew, blobsReused } = manifest.stats;
-  return {
-    ...backupJson(backup),
-    bytesRead,
-    bytesAdded,
-    bytesStored: storedBytesOf(backup),
-    blobsNew,
-    blobsReused,
-    seconds: Math.round(seconds * 1000) / 1000,
-    levelDecision: { rule, reason, overruled },
-    warnings: [...decision.warnings, ...result.warnings],
-    notes,
-    files: manifest.files,
-  };
-}
-
-function storedBytesOf({ info }: Backup): number {
-  return info!.stored;
-}
-
 function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
   const { bytesRead, bytesAdded } = manifest.stats;
-  const bytesStored = storedBytesOf(backup);
+  const bytesStored = backup.info!.stored;
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
   const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
   const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";

@@ -5,7 +5,7 @@ import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
 import { allOptions } from "../options/all_options.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { backupJson } from "../report/json/backup.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatTime, writeJson, writeLine } from "../terminal/output.ts";

@@ -12,6 +12,7 @@ import {
 } from "../../server/connection/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions } from "../options/all_options.ts";
+import { servedJson } from "../report/json/machine.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/output.ts";
@@ -90,7 +91,7 @@ async function run(options: ServeOptions, context: CliContext): Promise<void> {
   const server = await startServer(await serverOptions(options, context));
   const socket = env("NOTIFY_SOCKET");
   for (const place of server.places) {
-    if (options.json) await writeJson(stdout, place);
+    if (options.json) await writeJson(stdout, servedJson(place));
     else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${place.url}`);
   }
   context.extendTidyUp?.(END_MS);

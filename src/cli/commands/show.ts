@@ -8,7 +8,8 @@ import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { allOptions } from "../options/all_options.ts";
-import { backupJson } from "../report/backup_json.ts";
+import { shownJson } from "../report/json/manifest.ts";
+import { sumJson } from "../report/json/streams.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
@@ -39,7 +40,7 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
   await withBackup(repositoryAccess(options, context), { selector, noLock: true }, context, async (open) => {
     if (options.md5sums) return await printSums(open, "md5", options, context);
     if (options.sha256sums) return await printSums(open, "sha256", options, context);
-    if (options.json) return await writeJson(stdout, { ...backupJson(open.backup), manifest: open.manifest });
+    if (options.json) return await writeJson(stdout, shownJson(open));
     const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
@@ -57,7 +58,7 @@ async function printSums(
       throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
     }
     if (options.json) {
-      await writeJson(stdout, { path, [digest]: expected[digest] });
+      await writeJson(stdout, sumJson(path, digest, expected[digest]));
       continue;
     }
     const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");

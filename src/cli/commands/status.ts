@@ -20,9 +20,9 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
 import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-import { importedStatusJson } from "../report/status_import.ts";
+import { importedStatusJson, statusJson } from "../report/json/status.ts";
 import { monitorLine, withoutMark } from "../report/status_monitor.ts";
-import { leftOutLine, STATUS_COLUMNS, statusJson, statusRows, verdictLine } from "../report/status_text.ts";
+import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;

@@ -7,6 +7,7 @@ import { allOptions } from "../options/all_options.ts";
 import type { CliContext } from "../context.ts";
 import { writeJson, writeLine } from "../terminal/output.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { removedLockJson } from "../report/json/keys.ts";
 
 interface UnlockOptions extends RepositoryOptions {
   readonly removeAll?: boolean;
@@ -26,10 +27,10 @@ export function unlockCommand(context: CliContext): Command {
 async function run(options: UnlockOptions, context: CliContext): Promise<void> {
   const { stdout, stderr } = context;
   const removed = await unlock(repositoryAccess(options, context), { all: options.removeAll ?? false }, context);
-  for (const { id, lock } of removed) {
-    if (options.json) await writeJson(stdout, { removed: id, ...lock });
+  for (const found of removed) {
+    if (options.json) await writeJson(stdout, removedLockJson(found));
     else if (!options.quiet) {
-      await writeLine(stderr, `Removed ${describeLock(lock)}, ${shortId(id)}`);
+      await writeLine(stderr, `Removed ${describeLock(found.lock)}, ${shortId(found.id)}`);
     }
   }
   if (removed.length === 0 && !options.json && !options.quiet) {

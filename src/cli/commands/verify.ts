@@ -12,6 +12,7 @@ import { formatCount, writeJson, writeLine } from "../terminal/output.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { verifiedChainJson, verifiedJson } from "../report/json/streams.ts";
 import { StreamProgress } from "../report/stream_progress.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
@@ -46,7 +47,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
       for (const file of options.chain ? [] : open.files) {
         const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
         assertSameVerdict(verified);
-        if (options.json) await writeJson(stdout, verifiedJson(verified, open));
+        if (options.json) await writeJson(stdout, verifiedJson(verified, open.backup));
         else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
       }
       await verifyChain(open, options, context);
@@ -68,14 +69,10 @@ async function verifyChain(open: OpenBackup, options: VerifyOptions, { stdout }:
   const { backup, checkChain } = open;
   if (backup.info === null && !options.chain) return;
   const members = await checkChain();
-  if (options.json) await writeJson(stdout, chainJson(backup.id, members));
+  if (options.json) await writeJson(stdout, verifiedChainJson(backup.id, members));
   const problems = members.map(({ problem }) => problem).filter((problem) => problem !== null);
   if (problems.length > 0) throw new IntegrityError(chainMessage(problems));
   if (!options.json && !options.quiet) await writeLine(stdout, chainLine(open, members));
-}
-
-function chainJson(id: string, members: readonly CheckedMember[]) {
-  return { id, chain: members.map(({ id, level, state, problem }) => ({ id, level, state, problem })) };
 }
 
 function chainMessage(problems: readonly string[]): string {
@@ -98,11 +95,6 @@ function assertSameVerdict({ file, summary: { verdict } }: VerifiedStream): void
       `"${file.path}" was whole when it was stored and is not any more: ${verdict.reason}; do not use it`,
     );
   }
-}
-
-function verifiedJson({ file, summary }: VerifiedStream, { backup }: OpenBackup) {
-  const { size, md5, sha256, verdict } = summary;
-  return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null, guard: verdict };
 }
 
 function verifiedLine({ file, summary }: VerifiedStream, seconds: number): string {

@@ -1,6 +1,7 @@
 /** `agent version`: which program this is. */
 import { Command } from "commander";
 import { allOptions } from "../options/all_options.ts";
+import { versionJson } from "../report/json/machine.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import { writeJson, writeLine } from "../terminal/output.ts";
 
@@ -13,7 +14,7 @@ export function versionCommand(context: CliContext): Command {
 }
 
 async function run(options: { json?: boolean }, { stdout, version }: CliContext): Promise<void> {
-  if (options.json) return await writeJson(stdout, version);
+  if (options.json) return await writeJson(stdout, versionJson(version));
   await writeLine(stdout, versionLine(version));
 }
 

@@ -5,6 +5,7 @@ import { formatDuration } from "../../base/text/duration.ts";
 import { parseSize } from "../../base/text/size.ts";
 import type { NetworkOptions, Proxies } from "../../store/http/client.ts";
 import type { Retry } from "../../store/retry.ts";
+import { retryJson } from "../report/json/standard_error.ts";
 import type { CliContext } from "../context.ts";
 import { writeJson, writeLine } from "../terminal/output.ts";
 import { collect } from "./repeated_options.ts";
@@ -100,11 +101,11 @@ export function retryTeller(
   { json, quiet }: { readonly json?: boolean; readonly quiet?: boolean },
   { stderr }: CliContext,
 ): (retry: Retry) => void {
-  return ({ error, failures, delayMs }) => {
+  return (retry) => {
+    const { error, delayMs } = retry;
     if (quiet || delayMs < SILENT_DELAY_MS) return;
-    const { message, code: kind } = error;
-    if (json) void writeJson(stderr, { message_type: "retry", kind, message, failures, delayMs });
-    else void writeLine(stderr, `agent: ${message} (next try in ${formatDuration(delayMs)})`);
+    if (json) void writeJson(stderr, retryJson(retry));
+    else void writeLine(stderr, `agent: ${error.message} (next try in ${formatDuration(delayMs)})`);
   };
 }
 

@@ -3,6 +3,7 @@ import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, Overdue
 import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
+import { failureJson } from "./json/standard_error.ts";
 import { writeJson, writeLine } from "../terminal/output.ts";
 
 /** How to tell. */
@@ -23,8 +24,7 @@ export async function reportFailure(
 ): Promise<ExitCode> {
   const error = asAgentError(signal.aborted ? signal.reason : thrown);
   if (style.json) {
-    const { exitCode: code, code: kind } = error;
-    await writeJson(stderr, { message_type: "exit_error", code, kind, message: error.message });
+    await writeJson(stderr, failureJson(error));
   } else if (!(error instanceof OverdueError)) {
     await writeLine(stderr, `agent: ${error.message.replaceAll("\n", " ")}`);
   }

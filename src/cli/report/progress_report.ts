@@ -1,4 +1,4 @@
-/** How far something is, as a line for people that fits a terminal and as an object for programs. */
+/** How far something is, as a line for people that fits a terminal. */
 import { formatSize } from "../../base/text/size.ts";
 import { cutToWidth, printable, shortenName, widthOf } from "../terminal/terminal_text.ts";
 
@@ -30,28 +30,6 @@ export interface ProgressState extends ProgressStep {
   readonly seconds: number;
   /** What is counted, per second; null as long as there is too little to tell by. */
   readonly perSecond: number | null;
-}
-
-/** The object for programs; docs/output.md describes its fields. */
-export function progressJson(state: ProgressState) {
-  const { command, phase, seconds, unit, done, bytesAdded, isEstimate, perSecond } = state;
-  const total = totalOf(state);
-  const eta = etaSecondsOf(state);
-  return {
-    message_type: "progress",
-    command,
-    phase,
-    seconds: rounded(seconds),
-    ...unit !== undefined && done !== undefined && { [unit]: done },
-    ...unit !== undefined && total !== undefined && {
-      [`total${unit.charAt(0).toUpperCase()}${unit.slice(1)}`]: total,
-      percent: rounded(shareOf(state)! * 100),
-      ...isEstimate && { estimated: true },
-    },
-    ...bytesAdded !== undefined && { bytesAdded },
-    ...unit === "bytes" && perSecond !== null && { bytesPerSecond: Math.round(perSecond) },
-    ...eta !== null && { etaSeconds: Math.round(eta) },
-  };
 }
 
 /** One way to say something, and how much it matters that it is said in full. */
@@ -112,18 +90,19 @@ function fit(fields: readonly Field[], columns: number): string {
 }
 
 /** The total; where it is a guess that turned out too small nobody knows it. */
-function totalOf({ done, total, isEstimate }: ProgressStep): number | undefined {
+export function totalOf({ done, total, isEstimate }: ProgressStep): number | undefined {
   return isEstimate && done !== undefined && total !== undefined && done >= total ? undefined : total;
 }
 
-/** From 0 to 1. */
-function shareOf(step: ProgressStep): number | undefined {
+/** The share that is done, from 0 to 1; undefined where nobody knows. */
+export function shareOf(step: ProgressStep): number | undefined {
   const total = totalOf(step);
   if (step.done === undefined || total === undefined) return undefined;
   return total === 0 ? 1 : Math.min(1, step.done / total);
 }
 
-function etaSecondsOf(state: ProgressState): number | null {
+/** How long the rest is going to take, in seconds; null where nobody knows. */
+export function etaSecondsOf(state: ProgressState): number | null {
   const { done, perSecond } = state;
   const total = totalOf(state);
   if (done === undefined || total === undefined || perSecond === null || perSecond <= 0) return null;
@@ -136,9 +115,4 @@ function formatClock(seconds: number): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
-}
-
-/** To a tenth. */
-function rounded(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -2,10 +2,11 @@
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { PruneProgress, PruneResult } from "../../ops/prune.ts";
-import type { PlannedPack, PrunePlan } from "../../maintain/prune/prune_plan.ts";
+import type { PrunePlan } from "../../maintain/prune/prune_plan.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type Column, formatCount, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { prunedPacksJson, pruneSummaryJson } from "./json/retention.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_report.ts";
 
@@ -45,19 +46,9 @@ export function pruneStep({ phase, done, total }: PruneProgress): ProgressStep {
 }
 
 /** One object a pack that goes, then one that sums up. */
-async function writeResultJson({ plan, applied, leftovers }: PruneResult, stdout: Output): Promise<void> {
-  for (const { name, size } of plan.unindexed) {
-    await writeJson(stdout, { message_type: "pack", action: "remove", id: name, size, reason: UNINDEXED });
-  }
-  for (const pack of plan.remove) await writeJson(stdout, packJson("remove", pack));
-  for (const pack of plan.repack) await writeJson(stdout, packJson("repack", pack));
-  const dryRun = applied === null;
-  await writeJson(stdout, { message_type: "summary", dryRun, ...plan.summary, leftovers, ...applied });
-}
-
-function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<string>) {
-  const { id, bytes, usedBytes, unusedBytes } = use;
-  return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
+async function writeResultJson(result: PruneResult, stdout: Output): Promise<void> {
+  for (const pack of prunedPacksJson(result, UNINDEXED)) await writeJson(stdout, pack);
+  await writeJson(stdout, pruneSummaryJson(result));
 }
 
 const UNINDEXED = "no index lists it";

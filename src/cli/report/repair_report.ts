@@ -9,6 +9,14 @@ import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { formatCount, formatTime, writeJson, writeParagraph } from "../terminal/output.ts";
+import {
+  damagedBackupJson,
+  indexRepairJson,
+  lostBlobJson,
+  packRepairJson,
+  repairedPackJson,
+  snapshotRepairJson,
+} from "./json/repair.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_report.ts";
 
@@ -38,7 +46,7 @@ export async function reportIndexRepair(
   { json, quiet, dryRun = false }: RepairReportStyle,
   { stdout }: CliContext,
 ): Promise<void> {
-  if (json) return await writeJson(stdout, { message_type: "summary", dryRun, ...repair });
+  if (json) return await writeJson(stdout, indexRepairJson(repair, dryRun));
   for (const id of repair.damagedFiles) await writeParagraph(stdout, `Index ${id} could not be read`);
   for (const { id, reason } of repair.unreadableFiles) {
     await writeParagraph(
@@ -79,14 +87,13 @@ export async function reportPackRepair(
 }
 
 async function writePackRepairJson(
-  { packs, lost, packsWritten }: PackRepair,
+  repair: PackRepair,
   { dryRun = false }: RepairReportStyle,
   stdout: Output,
 ): Promise<void> {
-  for (const pack of packs) await writeJson(stdout, { message_type: "pack", ...pack });
-  for (const blob of lost) await writeJson(stdout, { message_type: "lost", ...blob });
-  const counts = { packs: packs.length, lost: lost.count, packsWritten };
-  await writeJson(stdout, { message_type: "summary", dryRun, ...counts });
+  for (const pack of repair.packs) await writeJson(stdout, repairedPackJson(pack));
+  for (const blob of repair.lost) await writeJson(stdout, lostBlobJson(blob));
+  await writeJson(stdout, packRepairJson(repair, dryRun));
 }
 
 async function writePackRepair(
@@ -126,17 +133,12 @@ export async function reportSnapshotRepair(
 }
 
 async function writeSnapshotRepairJson(
-  { backups, damaged, unreadable, unreadableForgotten }: SnapshotRepair,
+  repair: SnapshotRepair,
   { dryRun = false }: RepairReportStyle,
   stdout: Output,
 ): Promise<void> {
-  for (const backup of damaged) await writeJson(stdout, { message_type: "damaged", ...damagedJson(backup) });
-  const counts = { backups, damaged: damaged.length, unreadable, unreadableForgotten };
-  await writeJson(stdout, { message_type: "summary", dryRun, ...counts });
-}
-
-function damagedJson({ snapshotId, left, ...backup }: DamagedBackup) {
-  return { ...backup, snapshot: snapshotId, left: left && { series: left.series, snapshot: left.snapshotId } };
+  for (const backup of repair.damaged) await writeJson(stdout, damagedBackupJson(backup));
+  await writeJson(stdout, snapshotRepairJson(repair, dryRun));
 }
 
 /** A line of a file with a hundred holes is not read by anybody; `--json` has more of them. */

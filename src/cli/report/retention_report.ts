@@ -5,7 +5,7 @@ import type { Forgotten, RetentionBackup } from "../../ops/forget.ts";
 import { type Judgement, newestFirstOf } from "../../policy/retention/retention.ts";
 import type { Burst } from "../../policy/retention/retention_burst.ts";
 import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
-import { backupJson } from "./backup_json.ts";
+import { groupJson } from "./json/retention.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
 import { writeWarning } from "./warning.ts";
@@ -58,27 +58,6 @@ function burstWarning({ series, host, day, count, most }: Burst): string {
   const came =
     `${count} backups of "${series}" on ${host} came on ${date} (UTC), more than on any day before (${most})`;
   return `${came}: were they all meant? Many of them push others out of what a policy counts, as --keep-last does`;
-}
-
-/** restic's names, and backups as everywhere else. */
-function groupJson(group: RetentionGroup<RetentionBackup>) {
-  const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
-  return {
-    message_type: "group",
-    tags,
-    host,
-    paths,
-    series,
-    keep: keep.map(({ backup }) => backupJson(backup)),
-    remove: remove.map(({ backup }) => backupJson(backup)),
-    reasons: reasons.map(({ backup, matches, counters }) => ({
-      id: backup.backup.id,
-      snapshot: backup.backup.snapshotId,
-      matches,
-      counters,
-    })),
-    inFuture: inFuture.map(({ backup }) => backup.id),
-  };
 }
 
 const COLUMNS: readonly Column[] = [

@@ -1,9 +1,8 @@
-/** The status as a table for people, as objects for programs, and as the one line that a monitor shows. */
+/** The status as a table for people, and as the one line that a monitor shows. */
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { RunStatus, SeriesStatus } from "../../backup/series_status.ts";
 import type { LeftOut } from "../../compat/twindb/status_twindb.ts";
-import { formatTimestamp } from "../../format/time.ts";
 import type { StatusReport } from "../../ops/status.ts";
 import type { ExpectationVerdict } from "../../policy/expectation.ts";
 import { type Column, formatCount, formatTime } from "../terminal/output.ts";
@@ -64,64 +63,6 @@ function isOverdue({ series, host }: SeriesStatus, { runType }: RunStatus, verdi
     verdict.isOverdue && verdict.series === series && verdict.host === host &&
     (verdict.expectation.runType === null || verdict.expectation.runType === runType)
   );
-}
-
-/**
- * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
- * with objects of their own, without runs. Series and host are null where an expectation of every one of them found none.
- */
-export function statusJson({ rows, verdicts }: StatusReport) {
-  const isOf = (verdict: ExpectationVerdict, { series, host }: SeriesStatus) =>
-    verdict.series === series && verdict.host === host;
-  const known = rows.map((row) => ({
-    series: row.series,
-    host: row.host,
-    runs: row.runs.map(runJson),
-    expectations: verdicts.filter((verdict) => isOf(verdict, row)).map(verdictJson),
-  }));
-  const missing = verdicts.filter((verdict) => !rows.some((row) => isOf(verdict, row)));
-  return [
-    ...known,
-    ...missing.map((verdict) => ({
-      series: verdict.series,
-      host: verdict.host,
-      runs: [],
-      expectations: [verdictJson(verdict)],
-    })),
-  ];
-}
-
-function runJson({ runType, latest, ageMs, health, next, backups, ...counts }: RunStatus) {
-  const { broken, empty, unjudged, inFuture } = counts;
-  return {
-    runType,
-    id: latest?.id ?? null,
-    started: latest === null ? null : formatTimestamp(new Date(latest.startedMs)),
-    ageSeconds: secondsOf(ageMs),
-    level: latest?.level ?? null,
-    size: latest?.size ?? null,
-    shrunk: latest?.isShrunk ?? null,
-    next,
-    health,
-    backups,
-    broken,
-    empty,
-    unjudged,
-    inFuture,
-  };
-}
-
-function verdictJson({ expectation, ageMs, isOverdue }: ExpectationVerdict) {
-  return {
-    expected: expectation.text,
-    limitSeconds: secondsOf(expectation.spanMs),
-    ageSeconds: secondsOf(ageMs),
-    overdue: isOverdue,
-  };
-}
-
-function secondsOf(ms: number | null): number | null {
-  return ms === null ? null : Math.round(ms / 1000);
 }
 
 /** `Left out: 3 backups that are not whole streams of MySQL or MariaDB (pg_dump: 2, broken: 1)`. */

@@ -34,6 +34,11 @@ export function writeJson(output: Output, value: unknown): Promise<void> {
   return writeLine(output, JSON.stringify(value));
 }
 
+/** JSON objects, each on a line of its own. */
+export function writeJsonLines(output: Output, values: readonly unknown[]): Promise<void> {
+  return writeLines(output, values.map((value) => JSON.stringify(value)));
+}
+
 /** Rows as aligned text below titles, as wide as a terminal is; nothing for no rows. */
 export async function writeTable(
   output: Output,

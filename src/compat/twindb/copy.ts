@@ -11,34 +11,45 @@ import { fields, text } from "../../format/json/schema.ts";
 
 /** Whose server was backed up. */
 export const SERVER_VENDORS = ["oracle", "percona", "mariadb"] as const;
+/** One of them. */
 export type ServerVendor = (typeof SERVER_VENDORS)[number];
 
 /** Whether a copy needs its parent. */
 export const TWINDB_BACKUP_TYPES = ["full", "incremental"] as const;
+/** One of them. */
 export type TwinDbBackupType = (typeof TWINDB_BACKUP_TYPES)[number];
 
 /** One backup in a status. Times are seconds since 1970 UTC; `null` stands for what nobody wrote down. */
 export interface TwinDbCopy {
   /** `<host>/<run type>/<source type>/<file name>`: its name in the status, and its path on the destination. */
   readonly key: string;
+  /** The host it was made on. */
   readonly host: string;
+  /** Which run made it. */
   readonly runType: RunType;
   /** What was backed up: `mysql`, `files`. */
   readonly sourceType: string;
   /** The file's name, without slashes. */
   readonly name: string;
+  /** Whether it is whole by itself. */
   readonly type: TwinDbBackupType | null;
   /** Key of the full copy that an incremental one needs. */
   readonly parent: string | null;
+  /** When it was begun. */
   readonly backupStarted: number | null;
+  /** When it was finished. */
   readonly backupFinished: number | null;
   /** Name of the binary log at the end of the backup, and the position in it. */
   readonly binlog: string | null;
+  /** The position in that binary log, in bytes. */
   readonly position: number | null;
   /** InnoDB's log sequence number at the end of the backup. */
   readonly lsn: number | null;
+  /** Whether the server belonged to a Galera cluster. */
   readonly galera: boolean;
+  /** Version of the cluster's provider; null outside of a cluster. */
   readonly wsrepProviderVersion: string | null;
+  /** Whose server it was. */
   readonly serverVendor: ServerVendor;
   /** Configuration files of the server: the text of each by its path. */
   readonly config: ReadonlyMap<string, string>;
@@ -77,6 +88,7 @@ export function twinDbCopy(given: TwinDbCopyFields): TwinDbCopy {
 export interface TwinDbBinlogCopy {
   /** `<host>/binlog/<name>`. */
   readonly key: string;
+  /** The host it was copied from. */
   readonly host: string;
   /** As the server calls it. */
   readonly name: string;

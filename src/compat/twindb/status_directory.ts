@@ -9,22 +9,24 @@ import { makeDurableFolders } from "../../store/local/local_folder.ts";
 /** Less what the process's mask takes away. */
 const FOLDER_MODE = 0o777;
 
-/** What the files are written with, from outside in tests. */
-interface StatusDirectoryOptions {
-  readonly files?: FileSystem;
-  /** Gives that many random bytes; they make the names of temporary files unique. */
-  readonly random?: (lengthBytes: number) => Uint8Array;
-}
-
 /**
  * Status files below `directory`. Reading and writing throw `AgentError` where the system refuses, and `UsageError` for a
  * path that would lead out of the directory. A file is written beside its final name and renamed when it is complete and
  * flushed, so that a reader never sees half of one.
  */
-export function statusDirectory(
-  directory: string,
-  { files = Deno, random = systemRandomBytes }: StatusDirectoryOptions = {},
-): StatusDestination {
+export function statusDirectory(directory: string): StatusDestination {
+  return statusDirectoryWith(directory, { files: Deno, random: systemRandomBytes });
+}
+
+/** What the files of a status directory are written with. */
+export interface StatusDirectoryTools {
+  readonly files: FileSystem;
+  /** Gives that many random bytes; they make the names of temporary files unique. */
+  readonly random: (lengthBytes: number) => Uint8Array;
+}
+
+/** As `statusDirectory`, with a file system and randomness of the caller's. */
+export function statusDirectoryWith(directory: string, { files, random }: StatusDirectoryTools): StatusDestination {
   return {
     async read(path) {
       const file = inside(directory, path);

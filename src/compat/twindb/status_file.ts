@@ -35,11 +35,12 @@ export interface StatusDestination {
 }
 
 /** What every kind of status does: copies in the order of their times, oldest first. */
-abstract class StatusOf<Copy extends { readonly key: string }> implements Iterable<Copy> {
+export abstract class StatusOf<Copy extends { readonly key: string }> implements Iterable<Copy> {
   /** Where on a destination the status lies, which is the name of the host. */
   readonly directory: string;
   readonly #copies: Copy[] = [];
 
+  /** `directory`: the name of the host. Throws `UsageError` where two copies have one key. */
   constructor(directory: string, copies: Iterable<Copy> = []) {
     this.directory = directory;
     for (const copy of copies) this.add(copy);
@@ -47,7 +48,9 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
 
   /** The file's name in its directory. */
   abstract readonly baseName: string;
+  /** What copies are sorted by, in seconds since 1970 UTC. */
   protected abstract secondsOf(copy: Copy): number;
+  /** The copies as the file has them. */
   protected abstract content(): JsonObject;
 
   /** Where it lies on a destination. */
@@ -60,6 +63,7 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
     return this.#copies.length;
   }
 
+  /** The version of the form that is written. */
   get version(): number {
     return TWINDB_STATUS_VERSION;
   }
@@ -74,6 +78,7 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
     return hash("md5", this.#encoded());
   }
 
+  /** The copies, oldest first. */
   [Symbol.iterator](): Iterator<Copy> {
     return this.#copies.values();
   }
@@ -130,6 +135,7 @@ abstract class StatusOf<Copy extends { readonly key: string }> implements Iterab
 
 /** The status of a host's backups. */
 export class TwinDbStatus extends StatusOf<TwinDbCopy> {
+  /** The file's name in its directory. */
   readonly baseName = "status";
 
   /** Reads a file's text; null, for a file that is not there, is an empty status. Throws `CorruptedStatus`. */
@@ -178,10 +184,12 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
     return isFullRun(fullBackup, runType) || !this.fullCopyExists(runType) ? "full" : "incremental";
   }
 
+  /** When the copy was begun. */
   protected override secondsOf({ backupStarted }: TwinDbCopy): number {
     return backupStarted ?? 0;
   }
 
+  /** The copies by run type and key. */
   protected override content(): JsonObject {
     return Object.fromEntries(RUN_TYPES.map((runType) => [
       runType,
@@ -197,6 +205,7 @@ function isNewer({ lsn }: TwinDbCopy, earlier: TwinDbCopy): boolean {
 
 /** The status of a host's binary logs. */
 export class TwinDbBinlogStatus extends StatusOf<TwinDbBinlogCopy> {
+  /** The file's name in its directory. */
   readonly baseName = "binlog-status";
 
   /** As `TwinDbStatus.parse`. */
@@ -209,10 +218,12 @@ export class TwinDbBinlogStatus extends StatusOf<TwinDbBinlogCopy> {
     return TwinDbBinlogStatus.parse(await destination.read(new TwinDbBinlogStatus(directory).path), directory);
   }
 
+  /** When the log was created. */
   protected override secondsOf({ createdAt }: TwinDbBinlogCopy): number {
     return createdAt;
   }
 
+  /** The copies by key. */
   protected override content(): JsonObject {
     return Object.fromEntries([...this].map((copy) => [copy.key, encodeTwinDbBinlogCopy(copy)]));
   }

@@ -21,7 +21,9 @@ export type SourceOf = (backup: Backup) => JsonObject | undefined;
 
 /** The status of a host, and what is not in it. */
 export interface TwinDbSelection {
+  /** The status. */
   readonly twinDb: TwinDbStatus;
+  /** Backups that are not in it, by why. */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -29,6 +31,7 @@ export interface TwinDbSelection {
 export interface LeftOut {
   /** The format of their streams, `not judged`, or `broken`. */
   readonly reason: string;
+  /** How many. */
   readonly backups: number;
 }
 

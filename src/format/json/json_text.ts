@@ -6,6 +6,7 @@ import { damaged } from "../damage.ts";
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 /** A JSON object. */
 export interface JsonObject {
+  /** A value by its name. */
   readonly [key: string]: JsonValue;
 }
 

@@ -23,15 +23,19 @@ export interface StreamFacts {
 
 /** The summary of a manifest in its snapshot. Sizes in bytes. */
 export interface AgentSnapshotInfo {
+  /** The id of the manifest. */
   readonly manifest: ManifestId;
   /** The parent's manifest; `null` for a level 0. */
   readonly parent: ManifestId | null;
   /** The manifest of its level 0; `null` for a level 0 itself. */
   readonly base: ManifestId | null;
+  /** 0 for a full backup, else one more than its parent's. */
   readonly level: number;
+  /** Which run made it; null where nobody said. */
   readonly runType: string | null;
   /** Name of the engine. */
   readonly engine: string;
+  /** The series. */
   readonly series: string;
   /** The name that the backup was started with; absent where it was given none. */
   readonly name?: BackupName;
@@ -58,7 +62,9 @@ export interface AgentSnapshotInfo {
   readonly chunker: ManifestChunker;
   /** When the streams last differed from those of the backup before: their modification time in the tree. */
   readonly modified: Rfc3339;
+  /** When its streams began. */
   readonly started: Rfc3339;
+  /** When it was committed. */
   readonly finished: Rfc3339;
   /** The tree that was committed, absent in snapshots of older programs: with another one the snapshot was rewritten. */
   readonly tree?: BlobId;

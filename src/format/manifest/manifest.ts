@@ -46,9 +46,13 @@ export interface ManifestFile {
 
 /** How the streams were cut; sizes in bytes. */
 export interface ManifestChunker {
+  /** Name of the algorithm. */
   readonly algorithm: string;
+  /** The shortest chunk but the last. */
   readonly min: number;
+  /** The mean size. */
   readonly average: number;
+  /** The longest chunk. */
   readonly max: number;
 }
 
@@ -60,8 +64,11 @@ export interface ManifestStats {
   readonly bytesAdded: number;
   /** Bytes that were stored when the manifest was written: chunks, content lists and trees of streams, sealed. */
   readonly bytesStored: number;
+  /** How many blobs that is. */
   readonly blobsNew: number;
+  /** How many chunks were there already. */
   readonly blobsReused: number;
+  /** How long it took, in seconds. */
   readonly seconds: number;
 }
 
@@ -70,24 +77,35 @@ export interface ManifestStats {
  * both are there, and at level 1 they are the same.
  */
 export interface Manifest {
+  /** Name and version of the format. */
   readonly format: typeof MANIFEST_FORMAT;
+  /** The series. */
   readonly series: SeriesName;
+  /** The host that it counts for. */
   readonly host: string;
+  /** When its streams began. */
   readonly started: Rfc3339;
+  /** When the manifest was written. */
   readonly finished: Rfc3339;
   /** hourly, daily, weekly, monthly, yearly, or `null`. */
   readonly runType: string | null;
+  /** 0 for a full backup, else one more than its parent's. */
   readonly level: number;
   /** The manifest one level below. */
   readonly parent: ManifestId | null;
   /** The manifest of level 0. */
   readonly base: ManifestId | null;
+  /** What made the streams, and with which options. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
+  /** Its streams. */
   readonly files: readonly ManifestFile[];
+  /** How they were cut. */
   readonly chunker: ManifestChunker;
   /** The engine's own position in its source. */
   readonly source: JsonObject;
+  /** What the backup did. */
   readonly stats: ManifestStats;
+  /** Its tags. */
   readonly tags: readonly string[];
 }
 

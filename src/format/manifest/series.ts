@@ -1,16 +1,15 @@
 /** Names of series, of backups and of streams in them, and the paths they take in a snapshot's tree. */
+import type { Brand } from "../../base/brand.ts";
 import { UsageError } from "../../base/errors.ts";
 
-declare const brand: unique symbol;
-
 /** A valid name of a series, such as `prod/shop`. */
-export type SeriesName = string & { readonly [brand]: "SeriesName" };
+export type SeriesName = string & Brand<"SeriesName">;
 /** A valid name of a backup in its series, such as `2026-11-21.075342.zone1-0000000100`. */
-export type BackupName = string & { readonly [brand]: "BackupName" };
+export type BackupName = string & Brand<"BackupName">;
 /** A valid path of a stream in a series: names joined by slashes. */
-export type StreamPath = string & { readonly [brand]: "StreamPath" | "StreamFileName" };
+export type StreamPath = string & Brand<"StreamPath" | "StreamFileName">;
 /** A valid name of a stream in a series: one path segment. */
-export type StreamFileName = StreamPath & { readonly [brand]: "StreamFileName" };
+export type StreamFileName = StreamPath & Brand<"StreamFileName">;
 
 /** Longest name in bytes of UTF-8. */
 const MAX_NAME_BYTES = 255;

@@ -46,8 +46,11 @@ export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" |
 export interface AppliedPrune {
   /** Packs that needed blobs were copied to. */
   readonly written: WrittenTotals;
+  /** Index files that were written. */
   readonly indexesWritten: number;
+  /** Index files that were removed. */
   readonly indexesRemoved: number;
+  /** Packs that were removed. */
   readonly packsRemoved: number;
 }
 

@@ -15,6 +15,7 @@ export type UnusedLimit = { readonly percent: number } | { readonly bytes: numbe
 
 /** What a prune may do. */
 export interface PruneLimits {
+  /** How much waste may stay. */
   readonly maxUnused: UnusedLimit;
   /** Bytes of packs that are copied at most; `Infinity` for any number. */
   readonly maxRepackBytes: number;
@@ -31,23 +32,30 @@ export const DEFAULT_PRUNE_LIMITS: PruneLimits = {
 
 /** Why a pack goes. The needed blobs of those that are `copied` get a place in a fresh pack first. */
 export type RemovalReason = "nothing of it is needed" | "it is missing and nothing of it is needed";
+/** Why the needed blobs of a pack are copied and the pack goes. */
 export type RepackReason = "trees and data are mixed" | "part of it is not needed" | "it is small";
 
 /** A pack and why it is treated so. */
 export interface PlannedPack<Reason extends string> {
+  /** The pack, and what is needed of it. */
   readonly use: PackUse;
+  /** Why. */
   readonly reason: Reason;
 }
 
 /** Some packs, or what is in them. */
 export interface PackTotals {
+  /** How many packs. */
   readonly packs: number;
+  /** Their bytes. */
   readonly bytes: number;
 }
 
 /** Blobs with what they take in a pack's header. */
 export interface BlobTotals {
+  /** How many blobs. */
   readonly blobs: number;
+  /** Their bytes. */
   readonly bytes: number;
 }
 
@@ -55,11 +63,15 @@ export interface BlobTotals {
 export interface PruneSummary {
   /** Packs that the index describes and that are there. */
   readonly before: PackTotals;
+  /** Blobs that are needed. */
   readonly used: BlobTotals;
+  /** Blobs that are not needed. */
   readonly unused: BlobTotals;
   /** Packs in no index; JSON output has this name for them. */
   readonly orphans: PackTotals;
+  /** Packs of which nothing is needed. */
   readonly removed: PackTotals;
+  /** Packs whose needed blobs are copied. */
   readonly repacked: PackTotals;
   /** What copying the repacked packs saves. */
   readonly repackingFrees: BlobTotals;
@@ -73,9 +85,13 @@ export interface PruneSummary {
 export interface PrunePlan {
   /** Packs in no index, left by a writer that was interrupted. */
   readonly unindexed: readonly ListedFile[];
+  /** Packs that go. */
   readonly remove: readonly PlannedPack<RemovalReason>[];
+  /** Packs whose needed blobs are copied before they go. */
   readonly repack: readonly PlannedPack<RepackReason>[];
+  /** Packs that stay as they are. */
   readonly keep: readonly PackUse[];
+  /** The plan in numbers. */
   readonly summary: PruneSummary;
 }
 

@@ -16,14 +16,21 @@ import { type BlobUse, MARKED } from "./prune_mark.ts";
 export interface PackUse {
   /** Its number in the `PruneIndex`. */
   readonly pack: number;
+  /** The pack. */
   readonly id: PackId;
+  /** Whether it is there. */
   readonly state: PackState;
+  /** What its blobs are. */
   readonly type: BlobType | "mixed";
   /** Bytes of its file, 0 where it is missing. */
   readonly bytes: number;
+  /** How many of its blobs are needed. */
   readonly usedBlobs: number;
+  /** Their bytes. */
   readonly usedBytes: number;
+  /** How many of its blobs are not needed. */
   readonly unusedBlobs: number;
+  /** Their bytes. */
   readonly unusedBytes: number;
 }
 

@@ -50,10 +50,13 @@ export interface IndexRepair {
   readonly unreadableFiles: readonly Unreadable<IndexId>[];
   /** How many packs there are, and how many headers were read. */
   readonly packs: number;
+  /** How many headers of packs were read. */
   readonly headersRead: number;
   /** Index files: untouched, removed, written. A dry run writes none. */
   readonly filesKept: number;
+  /** Index files that were removed. */
   readonly filesRemoved: number;
+  /** Index files that were written. */
   readonly filesWritten: number;
 }
 

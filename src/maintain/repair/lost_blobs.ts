@@ -7,6 +7,7 @@ import { plaintextLength } from "../../format/pack_header.ts";
 
 /** A blob that is lost: no pack holds it any more. */
 export interface LostBlob {
+  /** Whether it held content or a tree. */
   readonly type: BlobType;
   /** 64 hex digits. */
   readonly id: string;
@@ -16,10 +17,16 @@ export interface LostBlob {
   readonly pack: PackId;
 }
 
+/** Lost blobs, each once. */
+export interface LostBlobList extends Iterable<LostBlob> {
+  /** How many there are. */
+  readonly count: number;
+}
+
 const TYPES: readonly BlobType[] = ["data", "tree"];
 
 /** Lost blobs, each once: data, then trees, in the order they were added. Memory: some 60 bytes a blob. */
-export class LostBlobs implements Iterable<LostBlob> {
+export class LostBlobs implements LostBlobList {
   readonly #blobs = { data: new IdTable(), tree: new IdTable() };
   readonly #bytes: Readonly<Record<BlobType, number[]>> = { data: [], tree: [] };
   readonly #packNumbers: Readonly<Record<BlobType, number[]>> = { data: [], tree: [] };

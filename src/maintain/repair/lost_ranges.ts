@@ -8,8 +8,11 @@ export const MOST_RANGES = 1000;
  * this range, and nothing outside of such ranges is lost.
  */
 export interface LostRange {
+  /** Where it begins, in bytes. */
   readonly offset: number;
+  /** How long it is, in bytes. */
   readonly length: number;
+  /** Whether all of these bytes are lost, and no others around them. */
   readonly isExact: boolean;
 }
 

@@ -11,7 +11,9 @@ import { failureOfFile } from "../../repository/unreadable.ts";
 
 /** A file that cannot be read, and why. */
 export interface Unreadable<Id> {
+  /** Its name. */
   readonly id: Id;
+  /** Why it cannot be read, for people. */
   readonly reason: string;
 }
 

@@ -44,6 +44,7 @@ export type RetentionRequest =
 
 /** A backup in a plan. */
 export interface RetentionBackup extends PlannedBackup {
+  /** The backup itself. */
   readonly backup: Backup;
 }
 

@@ -18,7 +18,7 @@ import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
 import { confirmWhole, readPackHeader } from "../../repository/pack/pack_reader.ts";
-import { LostBlobs } from "../../maintain/repair/lost_blobs.ts";
+import { type LostBlobList, LostBlobs } from "../../maintain/repair/lost_blobs.ts";
 import {
   joinRemains,
   type PackRemains,
@@ -48,6 +48,7 @@ export interface RepairPacksRequest extends RepairRequest {
 
 /** What became of one pack. */
 export interface RepairedPack {
+  /** The pack. */
   readonly id: PackId;
   /**
    * `sound`: there was nothing to repair, and nothing was done; `missing`: only the index knew it, which forgets it;
@@ -58,6 +59,7 @@ export interface RepairedPack {
   readonly reason: string | null;
   /** Blobs that were whole, and those that were not. */
   readonly blobsSaved: number;
+  /** Blobs that could not be saved. */
   readonly blobsLost: number;
 }
 
@@ -66,7 +68,7 @@ export interface PackRepair {
   /** In the order of their ids. */
   readonly packs: readonly RepairedPack[];
   /** Blobs of these packs that no other pack holds either. */
-  readonly lost: LostBlobs;
+  readonly lost: LostBlobList;
   /** New packs; a dry run writes none. */
   readonly packsWritten: number;
 }

@@ -11,13 +11,17 @@ export interface RepairRequest {
 
 /** Options that every repair has. */
 export interface RepairOptions extends UseCaseOptions {
+  /** Told as it gets on. */
   readonly onProgress?: (progress: RepairProgress) => void;
 }
 
 /** How far one part of a repair is: index files, packs, bytes of packs, backups, files that are replaced. */
 export interface RepairProgress {
+  /** Which part it is. */
   readonly phase: "index" | "packs" | "data" | "backups" | "write";
+  /** How much of it is done. */
   readonly done: number;
+  /** How much there is. */
   readonly total: number;
 }
 

@@ -54,10 +54,15 @@ export interface RepairSnapshotsRequest extends RepairRequest {
 
 /** A backup of which something is lost. */
 export interface DamagedBackup {
+  /** Its series. */
   readonly series: string;
+  /** Names it, as `Backup.id` does. */
   readonly id: ManifestId | SnapshotId;
+  /** Its snapshot. */
   readonly snapshotId: SnapshotId;
+  /** Its host. */
   readonly host: string;
+  /** When its streams began. */
   readonly started: Rfc3339;
   /** What is lost; none where not even the root of its tree is left. */
   readonly losses: readonly Loss[];

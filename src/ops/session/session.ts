@@ -44,17 +44,22 @@ import { indexPassingOver, passingOver, withWholeIndex } from "../../backup/whol
 
 /** What a backup is to be, whatever its streams are. */
 export interface BackupRequest {
+  /** The series that it continues or begins. */
   readonly series: SeriesName;
+  /** What made the streams, for its manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
   /** Mean size of chunks in bytes; without it the series goes on as it was. */
-  readonly chunkAverage: number | undefined;
+  readonly chunkAverage?: number | undefined;
+  /** How hard to compress. */
   readonly compression: CompressionLevel;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** The host that it counts for. */
   readonly host: string;
   /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
   readonly runType: string | null;
   /** When the backup counts as started; now, where it is not given. */
-  readonly time: Date | undefined;
+  readonly time?: Date | undefined;
   /** What its level goes by; without rules it continues the newest backup. */
   readonly levelRules?: LevelRules;
   /**
@@ -74,7 +79,9 @@ export interface WriteOptions {
 
 /** A backup that was committed, and what that took. */
 export interface WrittenBackup {
+  /** The backup as it is listed. */
   readonly backup: Backup;
+  /** Its manifest. */
   readonly manifest: Manifest;
   /** Why it has its level, and what was amiss with those it might have continued. */
   readonly decision: LevelDecision;

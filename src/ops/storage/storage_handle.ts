@@ -26,6 +26,7 @@ export interface BackupHandle {
   readonly directory: string;
   /** The name it was started with; of a backup that was given none, its time and id (`2026-11-21.075342.123-1f2e3d4c`). */
   readonly name: string;
+  /** Whether it is one that was listed, and is only read. */
   readonly isReadOnly: boolean;
 
   /**

@@ -24,6 +24,7 @@ export type { LevelRecord, LevelRuleName } from "./level_history.ts";
 
 /** What `--level` takes: `incremental` continues where it can, which is what `auto` does without other rules. */
 export const LEVEL_MODES = ["auto", "full", "incremental"] as const;
+/** One of them. */
 export type LevelMode = (typeof LEVEL_MODES)[number];
 
 /**
@@ -31,6 +32,7 @@ export type LevelMode = (typeof LEVEL_MODES)[number];
  * replayed, until `LONGEST_REPLAY_LEVEL` is reached. The mode `incremental` is a rule in that sense, and `auto` is none.
  */
 export interface LevelRules extends FreezerRules {
+  /** Whether it may continue a backup at all. */
   readonly mode?: LevelMode;
   /** Runs of this type and of longer intervals are full, as TwinDB does it; needs a run type of the run itself. */
   readonly fullBackup?: RunType;
@@ -48,16 +50,28 @@ export interface LevelRequest {
   readonly unreadable: readonly SnapshotId[];
 }
 
+/** What a rule that did not decide would have had. */
+export interface OverruledRule {
+  /** Its name. */
+  readonly rule: LevelRuleName;
+  /** The level by it. */
+  readonly level: number;
+  /** Why it is that, for people. */
+  readonly reason: string;
+}
+
 /** A level, and why. */
 export interface LevelDecision {
+  /** The level. */
   readonly level: number;
   /** The backup to continue, of one level less; null at level 0. */
   readonly parent: ManifestId | null;
   /** The rule that decided. */
   readonly rule: LevelRuleName;
+  /** Why, for people. */
   readonly reason: string;
   /** What the other rules that apply would have had, for those who ask. */
-  readonly overruled: readonly { readonly rule: LevelRuleName; readonly level: number; readonly reason: string }[];
+  readonly overruled: readonly OverruledRule[];
   /** What somebody should look at, each a line. */
   readonly warnings: readonly string[];
 }

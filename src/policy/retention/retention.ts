@@ -13,13 +13,17 @@ import { isInFuture } from "../../base/clock.ts";
 export interface RetentionCandidate {
   /** Names it; where times are equal, the greater one counts as the newer. */
   readonly id: string;
+  /** When it was begun. */
   readonly time: Moment;
+  /** Its tags. */
   readonly tags: readonly string[];
+  /** Which run made it; null where nobody said. */
   readonly runType: string | null;
 }
 
 /** The units of which the newest backup each is kept, in the order in which reasons name them. */
 export const KEEP_UNITS = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+/** One of them. */
 export type KeepUnit = (typeof KEEP_UNITS)[number];
 /** What restic counts. */
 export type CountedRule = "last" | KeepUnit;
@@ -42,6 +46,7 @@ export interface KeepRules {
 
 /** What a policy says of a backup. */
 export interface Judgement<T> {
+  /** The backup. */
   readonly backup: T;
   /** Why it is kept; nothing keeps it where there are none. restic's words for restic's rules. */
   readonly matches: readonly string[];

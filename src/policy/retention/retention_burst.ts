@@ -18,6 +18,7 @@ export interface BurstCandidate extends OfSeriesAndHost {
 export interface Burst extends OfSeriesAndHost {
   /** Days since 1970, UTC. */
   readonly day: number;
+  /** How many came on it. */
   readonly count: number;
   /** How many may have come on the fullest day before. */
   readonly most: number;

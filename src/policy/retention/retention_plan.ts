@@ -7,9 +7,13 @@ import { FUTURE_REASON, type Judgement, liesInFuture, newestFirstOf, type Retent
 
 /** What the plan has to know of a backup, beyond what the rules ask. */
 export interface PlannedBackup extends RetentionCandidate {
+  /** Its series. */
   readonly series: string;
+  /** Its host. */
   readonly host: string;
+  /** The paths of its snapshot. */
   readonly paths: readonly string[];
+  /** Whether it can be relied on. */
   readonly health: Health;
   /** Whether its streams are much smaller than those before: until a second such backup that may be a mistake. */
   readonly shrunk: boolean;
@@ -17,6 +21,7 @@ export interface PlannedBackup extends RetentionCandidate {
 
 /** What a group has in common. `series` is that of its paths, so for backups of ours grouping by either is the same. */
 export const GROUP_WORDS = ["host", "series", "paths", "tags"] as const;
+/** One of them. */
 export type GroupWord = (typeof GROUP_WORDS)[number];
 
 /** restic's. */
@@ -24,11 +29,17 @@ export const DEFAULT_GROUPING: readonly GroupWord[] = ["host", "paths"];
 
 /** One group of the plan; both lists newest first. What its members do not have in common is null. */
 export interface RetentionGroup<T> {
+  /** Their host. */
   readonly host: string | null;
+  /** Their series. */
   readonly series: string | null;
+  /** The paths of their snapshots. */
   readonly paths: readonly string[] | null;
+  /** Their tags. */
   readonly tags: readonly string[] | null;
+  /** Those that stay. */
   readonly keep: readonly T[];
+  /** Those that go. */
   readonly remove: readonly T[];
   /** One for each backup that is kept, in the same order. */
   readonly reasons: readonly Judgement<T>[];

@@ -7,9 +7,13 @@ import { FUTURE_REASON, type Judgement, newestFirstOf, type RetentionCandidate }
 
 /** How many units to look back, the one that is under way included; 0 leaves a unit out. */
 export interface Rotation {
+  /** Days to look back, today included; 0: none. */
   readonly days: number;
+  /** Weeks to look back. */
   readonly weeks: number;
+  /** Months to look back. */
   readonly months: number;
+  /** Years to look back. */
   readonly years: number;
   /** 0 = Monday to 6 = Sunday. */
   readonly firstWeekDay: number;

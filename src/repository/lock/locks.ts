@@ -15,13 +15,16 @@ import type { SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
 /** What locking depends on. */
 export interface LockTools {
+  /** Tells how old locks are. */
   readonly clock: Clock;
+  /** Who holds the lock that is made. */
   readonly identity: Identity;
   /**
    * Whether a process of this number is alive in the process table of `identity`; with `started` (see `ProcessMark`),
    * whether it is the one that started then, as far as that can be found out.
    */
   readonly processExists: (pid: number, started?: number) => boolean;
+  /** Gives so many random bytes. */
   readonly randomBytes: (count: number) => Uint8Array;
   /** Told, once, of the lock that is about to be waited for; absent where nobody wants to know. */
   readonly onWait?: (locked: LockedError) => void;
@@ -48,7 +51,9 @@ export type StaleReason =
 
 /** A lock of somebody as it was found. */
 export interface FoundLock {
+  /** The name of its file. */
   readonly id: LockId;
+  /** What it says. */
   readonly lock: Lock;
   /** Why the lock no longer protects anybody, or null where it may. */
   readonly stale: StaleReason | null;

@@ -39,7 +39,9 @@ export interface PackWriterOptions {
 
 /** What was written so far. */
 export interface WrittenTotals {
+  /** Packs. */
   readonly packs: number;
+  /** Blobs in them. */
   readonly blobs: number;
   /** Bytes of all finished packs, headers included. */
   readonly bytes: number;

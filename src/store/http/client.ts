@@ -44,6 +44,14 @@ export interface Proxies {
   readonly except?: string;
 }
 
+/** What a client proves itself with, in PEM. */
+export interface ClientCertificate {
+  /** With its chain. */
+  readonly certificate: string;
+  /** Its key. */
+  readonly key: string;
+}
+
 /** How to get to servers; the same for every remote store. */
 export interface NetworkOptions {
   /** What servers are told this program is; `agent` by default. */
@@ -51,10 +59,12 @@ export interface NetworkOptions {
   /** Certificates (PEM) of authorities that are trusted beside the system's. */
   readonly caCertificates?: readonly string[];
   /** What this client proves itself with (PEM). */
-  readonly clientCertificate?: { readonly certificate: string; readonly key: string };
+  readonly clientCertificate?: ClientCertificate;
   /** Takes any certificate of the server. */
   readonly insecureTls?: boolean;
+  /** Sends no more than that. */
   readonly uploadBytesPerSecond?: number;
+  /** Receives no more than that. */
   readonly downloadBytesPerSecond?: number;
   /** After so long without a byte in either direction a request is given up. */
   readonly stallMs?: number;

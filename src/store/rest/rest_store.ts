@@ -112,7 +112,7 @@ class RestStore implements BlobStore {
     if (range) checkRange(range);
     const { signal, mostBytes = MOST_FILE_BYTES } = options;
     if (range?.length === 0) return this.#bytesOfNothing(file, range, options);
-    const headers = range ? { range: rangeHeader(range) } : {};
+    const headers: Record<string, string> = range ? { range: rangeHeader(range) } : {};
     const call: Call = {
       method: "GET",
       path,

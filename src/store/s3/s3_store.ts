@@ -153,7 +153,7 @@ class S3Store implements BlobStore {
     const key = this.#key(file);
     signal?.throwIfAborted();
     if (range?.length === 0) return await this.#getNothing(file, range, signal);
-    const headers = range ? { range: rangeHeader(range) } : {};
+    const headers: Record<string, string> = range ? { range: rangeHeader(range) } : {};
     const mostBytes = range?.length ?? options.mostBytes ?? MOST_FILE_BYTES;
     const answer = await this.#connection.send({ method: "GET", key, headers, mostBytes, signal });
     if (range && answer.status === 416) return await this.#getNothing(file, range, signal);

@@ -1,7 +1,9 @@
 /** Progress as a line that fits any terminal, and as an object. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { progressJson, type ProgressState, progressText } from "../../../src/cli/report/progress_report.ts";
+import { type ProgressState, progressText } from "../../../src/cli/report/progress_report.ts";
+import * as v from "valibot";
+import { progressJson, progressMessage } from "../../../src/cli/report/json/standard_error.ts";
 import { widthOf } from "../../../src/cli/terminal/terminal_text.ts";
 
 const MiB = 2 ** 20;
@@ -87,6 +89,29 @@ Deno.test("the object has what is known, and says what is an estimate", () => {
     etaSeconds: 140,
   });
   assert.deepEqual(progressJson(WAITING), { message_type: "progress", command: "put", phase: "waiting", seconds: 3.2 });
+});
+
+Deno.test("the object has the fields that are described, in their order", () => {
+  const state = fc.record({
+    command: fc.constant("check"),
+    name: fc.constant("check"),
+    phase: fc.constant("trees"),
+    unit: fc.constantFrom("bytes" as const, "indexes", "packs", "trees", "backups", "files"),
+    done: fc.nat(),
+    total: fc.nat(),
+    isEstimate: fc.boolean(),
+    bytesAdded: fc.nat(),
+    seconds: fc.nat(),
+    perSecond: fc.option(fc.nat()),
+  }, { requiredKeys: ["command", "name", "phase", "seconds", "perSecond"] }) as fc.Arbitrary<ProgressState>;
+  fc.assert(
+    fc.property(state, (told) => {
+      const object = progressJson(told);
+      assert.ok(v.is(progressMessage, object), JSON.stringify(object));
+      assert.deepEqual(Object.keys(object), Object.keys(progressMessage.entries).filter((name) => name in object));
+    }),
+    { seed: 8 },
+  );
 });
 
 Deno.test("a line fits whatever it says, and says nothing to the terminal", () => {

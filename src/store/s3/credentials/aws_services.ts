@@ -22,7 +22,7 @@ export async function containerCredentials(dependencies: CredentialsDependencies
   if (!relative && !full) return undefined;
   const url = serviceUrl(relative ? `http://169.254.170.2${relative}` : full!);
   const token = await containerToken(dependencies);
-  const headers = token === undefined ? {} : { authorization: token };
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: token };
   return readLent(url, await ask(dependencies, { method: "GET", url, headers }));
 }
 

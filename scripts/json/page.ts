@@ -1,0 +1,116 @@
+/** `deno task json`: writes docs/json.md, which tells what `--json` says, from the schemas of its messages. */
+import { join, resolve } from "node:path";
+import * as v from "valibot";
+import { backupFields } from "../../src/cli/report/json/backup.ts";
+import type { FieldFacts } from "../../src/cli/report/json/fields.ts";
+import { type Message, REMARKS, RESULTS } from "./messages.ts";
+
+const PAGE = join(resolve(import.meta.dirname!, "../.."), "docs/json.md");
+
+const INTRODUCTION = `# JSON
+
+With \`--json\` a command writes one JSON object a line: what it has to tell on standard output, progress, warnings and why
+it failed on standard error. This page is made from the schemas that the objects are built from
+(\`src/cli/report/json/\`): \`deno task json\` writes it.
+
+Fields keep their names, types and order. A later version may add fields and messages: pass over what you do not know.
+Times are texts of RFC 3339, ids and digests lower-case hex digits, sizes bytes. A field of an object within is written
+with a dot (\`engine.name\`), one of the objects in a list with brackets (\`files[].size\`). A field is always there unless
+the table says when it is absent.
+`;
+
+/** A schema without what says that it may be null or absent, with what it tells of itself. */
+interface Described {
+  readonly schema: v.GenericSchema;
+  readonly facts: FieldFacts;
+  readonly about: string;
+}
+
+function describe(given: v.GenericSchema): Described {
+  if (isWrapper(given)) return describe(given.wrapped);
+  return { schema: given, facts: v.getMetadata(given) as FieldFacts, about: v.getDescription(given) ?? "" };
+}
+
+function isWrapper(schema: v.GenericSchema): schema is v.GenericSchema & { readonly wrapped: v.GenericSchema } {
+  return "wrapped" in schema;
+}
+
+function isObject(schema: v.GenericSchema): schema is v.GenericSchema & { readonly entries: v.ObjectEntries } {
+  return "entries" in schema;
+}
+
+function isList(schema: v.GenericSchema): schema is v.GenericSchema & { readonly item: v.GenericSchema } {
+  return schema.type === "array" && "item" in schema;
+}
+
+/** Rows for the fields of an object and of the objects within it. */
+function* rowsOf(entries: v.ObjectEntries, prefix = ""): Generator<string> {
+  for (const [name, field] of Object.entries(entries)) {
+    const { schema, facts, about } = describe(field as v.GenericSchema);
+    const item = isList(schema) ? describe(schema.item) : undefined;
+    const path = `${prefix}${name}`;
+    yield row(path, [typeText(facts, item), textOf(about, facts)]);
+    const inner = item?.schema ?? schema;
+    if (isObject(inner) && item?.facts.message === undefined) {
+      yield* rowsOf(inner.entries, `${path}${item ? "[]" : ""}.`);
+    }
+  }
+}
+
+function typeText({ type = "", nullWhen }: FieldFacts, item: Described | undefined): string {
+  const what = item === undefined ? type : `list of ${itemsText(item)}`;
+  return nullWhen === undefined ? what : `${what}, or null`;
+}
+
+function itemsText({ schema, facts: { message, type } }: Described): string {
+  if (message !== undefined) return `objects: ${linkTo(message)}`;
+  return type ?? (isObject(schema) ? "objects" : "texts");
+}
+
+function textOf(about: string, { nullWhen, absentWhen }: FieldFacts): string {
+  return [
+    about,
+    ...nullWhen === undefined ? [] : [`Null where ${nullWhen}.`],
+    ...absentWhen === undefined ? [] : [`Absent where ${absentWhen}.`],
+  ].join(" ");
+}
+
+function row(path: string, cells: readonly string[]): string {
+  return `| \`${path}\` | ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+}
+
+function linkTo(title: string): string {
+  return `[${title.toLowerCase()}](#${title.toLowerCase().replaceAll(" ", "-")})`;
+}
+
+function section({ title, commands, about, schema, isBackup = false }: Message): string {
+  const who = commands.length === 0 ? "" : `${commands.map((command) => `\`agent ${command}\``).join(", ")}. `;
+  const beyond = isBackup ? ` All fields of ${linkTo("A backup")}, then:` : "";
+  const entries = Object.entries(schema.entries).filter(([name]) => !isBackup || !(name in backupFields));
+  const table = ["| Field | Type | What it is |\n", "| --- | --- | --- |\n", ...rowsOf(Object.fromEntries(entries))];
+  return `### ${title}\n\n${who}${about}${beyond}\n\n${table.join("")}\n`;
+}
+
+/** The whole page as `deno fmt` has it. */
+export async function jsonPage(): Promise<string> {
+  const page = [
+    INTRODUCTION,
+    "## On standard output\n",
+    ...RESULTS.map(section),
+    "## On standard error\n",
+    ...REMARKS.map(section),
+  ].join("\n");
+  const formatter = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext=md", "--line-width=120", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = formatter.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(page));
+  await writer.close();
+  const { success, stdout } = await formatter.output();
+  if (!success) throw new Error("The page could not be formatted");
+  return new TextDecoder().decode(stdout);
+}
+
+if (import.meta.main) await Deno.writeTextFile(PAGE, await jsonPage());

@@ -1,0 +1,58 @@
+/** A backup as `--json` shows it, alike wherever one is told of. */
+import * as v from "valibot";
+import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
+import { bytes, count, flag, hex, list, orNull, text, time } from "./fields.ts";
+
+const FOREIGN = "another tool made or rewrote it";
+
+/** The fields of every backup. */
+export const backupFields = {
+  id: hex("Names the backup: the SHA-256 of its manifest or, where another tool made it, of its snapshot."),
+  snapshot: hex("Its snapshot, which restic knows."),
+  series: text("Its series."),
+  host: text("The host that it counts for."),
+  started: time("When its streams began."),
+  finished: orNull(time("When it was committed."), `${FOREIGN}, or its clock was found to be wrong`),
+  level: orNull(count("0 for a full one, else one more than its parent's."), FOREIGN),
+  runType: orNull(text("`hourly`, `daily`, `weekly`, `monthly` or `yearly`."), "nobody said"),
+  parent: orNull(hex("The backup that it continues."), "it has level 0"),
+  base: orNull(hex("The level 0 of its chain."), "it has level 0 itself"),
+  size: orNull(bytes("All its streams together."), "nobody wrote it down"),
+  added: orNull(bytes("Plaintext of the chunks that no earlier backup had."), FOREIGN),
+  stored: orNull(bytes("What it added to the repository: packs and index files."), FOREIGN),
+  engine: orNull(text("What made its streams."), FOREIGN),
+  guard: orNull(text("The format that was recognised, or `none`."), FOREIGN),
+  complete: orNull(flag("Whether its streams were judged whole."), "nobody could judge"),
+  shrunk: orNull(flag("Whether a stream of it is much smaller than the one before."), FOREIGN),
+  damage: orNull(text("What it lost where another tool took content from it."), "nothing is known to be lost"),
+  tags: list(v.string(), "Its tags."),
+};
+
+/** A backup. */
+export const backupMessage = v.strictObject(backupFields);
+
+/** What programs get to know of a backup. */
+export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
+  const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
+  return {
+    id,
+    snapshot: snapshotId,
+    series,
+    host,
+    started,
+    finished: finishedOf(backup),
+    level: info?.level ?? null,
+    runType: info?.runType ?? null,
+    parent: info?.parent ?? null,
+    base: info?.base ?? null,
+    size: sizeOf(backup),
+    added: info?.added ?? null,
+    stored: info?.stored ?? null,
+    engine: info?.engine ?? null,
+    guard: info?.guard ?? null,
+    complete: info?.complete ?? null,
+    shrunk: info === null ? null : info.shrunk ?? false,
+    damage,
+    tags: snapshot.tags,
+  };
+}

@@ -1,0 +1,71 @@
+/** What `--json` tells of this machine: the program, its cache, a server that runs here. */
+import * as v from "valibot";
+import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
+import type { ServedPlace } from "../../../server/server.ts";
+import type { VersionInfo } from "../../context.ts";
+import { bytes, count, hex, object, orNull, text, time } from "./fields.ts";
+
+/** Which program this is. */
+export const versionMessage = v.strictObject({
+  version: text("Its version."),
+  commit: orNull(text("The commit that it was built from."), "nobody knows"),
+  deno: text("The version of Deno in it."),
+  form: text("`compiled`, `self-extracting`, or `source` in a source tree."),
+});
+
+/** What programs get to know of it. */
+export function versionJson({ version, commit, deno, form }: VersionInfo): v.InferOutput<typeof versionMessage> {
+  return { version, commit, deno, form };
+}
+
+/** What a cache keeps of a repository. */
+export const cachedRepositoryMessage = v.strictObject({
+  repository: hex("The repository's id."),
+  address: orNull(text("Where it is, without a password."), "nobody wrote it down"),
+  size: bytes("What is kept."),
+  files: count("Files that are kept."),
+  lastUsed: orNull(time("When something of it was used, to the hour."), "nothing is kept"),
+});
+
+/** What programs get to know of it. */
+export function cachedRepositoryJson(row: CacheRow): v.InferOutput<typeof cachedRepositoryMessage> {
+  const { id, address, bytes, files, lastUsed } = row;
+  return { repository: id, address, size: bytes, files, lastUsed: lastUsed === null ? null : lastUsed.toISOString() };
+}
+
+/** A cache. */
+export const cacheMessage = v.strictObject({
+  directory: text("Where it is."),
+  size: bytes("What it holds."),
+  limit: bytes("What it may hold."),
+});
+
+/** What programs get to know of it. */
+export function cacheJson(
+  directory: string,
+  sizeBytes: number,
+  limitBytes: number,
+): v.InferOutput<typeof cacheMessage> {
+  return { directory, size: sizeBytes, limit: limitBytes };
+}
+
+/** What was removed from a cache. */
+export const cacheRemovalMessage = v.strictObject({
+  removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What went."),
+});
+
+/** What programs get to know of it. */
+export function cacheRemovalJson({ files, bytes }: CacheRemoval): v.InferOutput<typeof cacheRemovalMessage> {
+  return { removed: { files, size: bytes } };
+}
+
+/** An address that a server listens on. */
+export const servedMessage = v.strictObject({
+  address: text("The address, as `--listen` takes it, with the port that was found."),
+  url: text("How clients reach it."),
+});
+
+/** What programs get to know of it. */
+export function servedJson({ address, url }: ServedPlace): v.InferOutput<typeof servedMessage> {
+  return { address, url };
+}

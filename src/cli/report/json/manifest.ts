@@ -1,0 +1,168 @@
+/** A manifest as `--json` shows it, and what `put` tells of the backup that it made. */
+import * as v from "valibot";
+import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
+import type { OpenBackup } from "../../../ops/get.ts";
+import type { PutResult } from "../../../ops/put.ts";
+import { backupFields, backupJson } from "./backup.ts";
+import { anyObject, bytes, count, flag, hex, list, object, orAbsent, orNull, seconds, text, time } from "./fields.ts";
+
+const manifestFile = v.strictObject({
+  path: text("Its path below the series; `\\udcNN` stands for a byte NN that is not UTF-8."),
+  size: bytes("Its size."),
+  md5: hex("Of the whole stream."),
+  sha256: hex("Of the whole stream."),
+  blobs: count("How many chunks it has."),
+  guard: orNull(
+    object({
+      format: text("The format that was recognised, or `none`."),
+      complete: orNull(flag("Whether the stream is whole."), "nobody could judge"),
+    }, "What its guard found."),
+    "no guard read along",
+  ),
+  parts: orAbsent(count("In how many numbered parts it is stored."), "it is stored in one"),
+  shrunk: orAbsent(
+    object({
+      from: bytes("How large that one was."),
+      of: hex("The backup that it was in."),
+    }, "The stream before, that it is much smaller than."),
+    "it did not shrink",
+  ),
+});
+
+function manifestFileJson(file: ManifestFile): v.InferOutput<typeof manifestFile> {
+  const { path, size, md5, sha256, blobs, guard, parts, shrunk } = file;
+  return {
+    path,
+    size,
+    md5,
+    sha256,
+    blobs,
+    guard: guard && { format: guard.format, complete: guard.complete },
+    ...parts !== undefined && { parts },
+    ...shrunk !== undefined && { shrunk: { from: shrunk.from, of: shrunk.of } },
+  };
+}
+
+const files = list(manifestFile, "Its streams.");
+
+const manifest = object({
+  format: text("Name and version of the format."),
+  series: text("Its series."),
+  host: text("The host that it counts for."),
+  started: time("When its streams began."),
+  finished: time("When the manifest was written."),
+  runType: orNull(text("Which run made it."), "nobody said"),
+  level: count("0 for a full backup, else one more than its parent's."),
+  parent: orNull(hex("The backup that it continues."), "it has level 0"),
+  base: orNull(hex("The level 0 of its chain."), "it has level 0 itself"),
+  engine: object({
+    name: text("Its name."),
+    version: text("Its version."),
+    options: anyObject("Its options."),
+  }, "What made the streams."),
+  files,
+  chunker: object({
+    algorithm: text("How."),
+    min: bytes("The shortest chunk but the last."),
+    average: bytes("The mean size."),
+    max: bytes("The longest chunk."),
+  }, "How the streams were cut."),
+  source: anyObject("The position of the engine in its source."),
+  stats: object({
+    bytesRead: bytes("All streams."),
+    bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
+    bytesStored: bytes("What was stored of them when the manifest was written."),
+    blobsNew: count("Chunks that no earlier backup had."),
+    blobsReused: count("Chunks that were there already."),
+    seconds: seconds("How long it took."),
+  }, "What the backup did."),
+  tags: list(v.string(), "Its tags."),
+}, "Its manifest.");
+
+function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
+  const { engine, chunker, stats } = given;
+  return {
+    format: given.format,
+    series: given.series,
+    host: given.host,
+    started: given.started,
+    finished: given.finished,
+    runType: given.runType,
+    level: given.level,
+    parent: given.parent,
+    base: given.base,
+    engine: { name: engine.name, version: engine.version, options: engine.options },
+    files: given.files.map(manifestFileJson),
+    chunker: { algorithm: chunker.algorithm, min: chunker.min, average: chunker.average, max: chunker.max },
+    source: given.source,
+    stats: {
+      bytesRead: stats.bytesRead,
+      bytesAdded: stats.bytesAdded,
+      bytesStored: stats.bytesStored,
+      blobsNew: stats.blobsNew,
+      blobsReused: stats.blobsReused,
+      seconds: stats.seconds,
+    },
+    tags: given.tags,
+  };
+}
+
+/** What `show` tells. */
+export const shownMessage = v.strictObject({
+  ...backupFields,
+  manifest: orNull(manifest, "another tool made the backup"),
+});
+
+/** What programs get to know of a backup that is shown. */
+export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeof shownMessage> {
+  return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
+}
+
+/** What `put` tells. */
+export const putMessage = v.strictObject({
+  ...backupFields,
+  bytesRead: bytes("All of the stream."),
+  bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
+  bytesStored: bytes("What it added to the repository; as `stored`."),
+  blobsNew: count("Chunks that no earlier backup had."),
+  blobsReused: count("Chunks that were there already."),
+  seconds: seconds("How long it took, to the millisecond."),
+  levelDecision: object({
+    rule: text("The rule that decided the level."),
+    reason: text("Why."),
+    overruled: list(
+      v.strictObject({
+        rule: text("Its name."),
+        level: count("The level by it."),
+        reason: text("Why."),
+      }),
+      "The rules that would have had another level.",
+    ),
+  }, "Why it has its level."),
+  warnings: list(v.string(), "What somebody should look at; each is a warning on standard error, too."),
+  notes: list(v.string(), "What is good to know."),
+  files,
+});
+
+/** What programs get to know of a put that took so many seconds. */
+export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
+  const { backup, decision, notes, warnings } = result;
+  const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
+  return {
+    ...backupJson(backup),
+    bytesRead,
+    bytesAdded,
+    bytesStored: backup.info!.stored,
+    blobsNew,
+    blobsReused,
+    seconds: Math.round(tookSeconds * 1000) / 1000,
+    levelDecision: {
+      rule: decision.rule,
+      reason: decision.reason,
+      overruled: decision.overruled.map(({ rule, level, reason }) => ({ rule, level, reason })),
+    },
+    warnings: [...decision.warnings, ...warnings],
+    notes,
+    files: result.manifest.files.map(manifestFileJson),
+  };
+}

@@ -1,0 +1,177 @@
+/** What the repairs did or, in a dry run, would do, as `--json` shows it. */
+import * as v from "valibot";
+import type { IndexRepair } from "../../../maintain/repair/index_repair.ts";
+import type { LostBlob } from "../../../maintain/repair/lost_blobs.ts";
+import type { Unreadable } from "../../../maintain/repair/pack_survey.ts";
+import type { PackRepair, RepairedPack } from "../../../ops/repair/repair_packs.ts";
+import type { DamagedBackup, SnapshotRepair } from "../../../ops/repair/repair_snapshots.ts";
+import { always, bytes, count, flag, hex, list, object, oneOf, orNull, text, time } from "./fields.ts";
+
+const summaryFields = {
+  message_type: always("summary", "The kind of message."),
+  dryRun: flag("Whether nothing was changed."),
+};
+
+const unreadable = (about: string) =>
+  list(v.strictObject({ id: hex("Its name."), reason: text("Why, for people.") }), about);
+
+/** What a repair of the index did. */
+export const indexRepairMessage = v.strictObject({
+  ...summaryFields,
+  packs: count("Packs that there are."),
+  missingPacks: list(v.string(), "Packs that an index listed and that are gone."),
+  addedPacks: list(v.string(), "Packs that no index listed."),
+  correctedPacks: list(v.string(), "Packs that were listed wrongly, in parts, or twice."),
+  unreadablePacks: unreadable("Packs that cannot be read and stay as they are."),
+  damagedFiles: list(v.string(), "Index files that could not be read."),
+  unreadableFiles: unreadable("Index files that the store does not give and that stay."),
+  headersRead: count("Headers of packs that were read."),
+  filesKept: count("Index files that stay."),
+  filesRemoved: count("Index files that went."),
+  filesWritten: count("Index files that were written."),
+});
+
+/** What programs get to know of it. */
+export function indexRepairJson(repair: IndexRepair, dryRun: boolean): v.InferOutput<typeof indexRepairMessage> {
+  return {
+    message_type: "summary",
+    dryRun,
+    packs: repair.packs,
+    missingPacks: repair.missingPacks,
+    addedPacks: repair.addedPacks,
+    correctedPacks: repair.correctedPacks,
+    unreadablePacks: repair.unreadablePacks.map(unreadableJson),
+    damagedFiles: repair.damagedFiles,
+    unreadableFiles: repair.unreadableFiles.map(unreadableJson),
+    headersRead: repair.headersRead,
+    filesKept: repair.filesKept,
+    filesRemoved: repair.filesRemoved,
+    filesWritten: repair.filesWritten,
+  };
+}
+
+function unreadableJson({ id, reason }: Unreadable<string>) {
+  return { id, reason };
+}
+
+/** A pack that was to be repaired. */
+export const repairedPackMessage = v.strictObject({
+  message_type: always("pack", "The kind of message."),
+  id: hex("The pack."),
+  state: oneOf(
+    ["repaired", "sound", "missing", "unreadable"],
+    "What became of it: nothing was to do for a `sound` one, and nothing was done about an `unreadable` one.",
+  ),
+  reason: orNull(text("Why it cannot be read, for people."), "it can, or is missing"),
+  blobsSaved: count("Blobs that were whole."),
+  blobsLost: count("Blobs that were not."),
+});
+
+/** What programs get to know of it. */
+export function repairedPackJson(pack: RepairedPack): v.InferOutput<typeof repairedPackMessage> {
+  const { id, state, reason, blobsSaved, blobsLost } = pack;
+  return { message_type: "pack", id, state, reason, blobsSaved, blobsLost };
+}
+
+/** A blob that no pack holds any more. */
+export const lostBlobMessage = v.strictObject({
+  message_type: always("lost", "The kind of message."),
+  type: oneOf(["data", "tree"], "Whether it held content or a tree."),
+  id: hex("The blob."),
+  bytes: bytes("Its plaintext."),
+  pack: hex("The pack that it was in, or one of them."),
+});
+
+/** What programs get to know of it. */
+export function lostBlobJson({ type, id, bytes, pack }: LostBlob): v.InferOutput<typeof lostBlobMessage> {
+  return { message_type: "lost", type, id, bytes, pack };
+}
+
+/** What a repair of packs did. */
+export const packRepairMessage = v.strictObject({
+  ...summaryFields,
+  packs: count("Packs that were looked at."),
+  lost: count("Blobs that are lost."),
+  packsWritten: count("Packs that were written."),
+});
+
+/** What programs get to know of it. */
+export function packRepairJson(repair: PackRepair, dryRun: boolean): v.InferOutput<typeof packRepairMessage> {
+  const { packs, lost, packsWritten } = repair;
+  return { message_type: "summary", dryRun, packs: packs.length, lost: lost.count, packsWritten };
+}
+
+/** A backup of which something is lost. */
+export const damagedBackupMessage = v.strictObject({
+  message_type: always("damaged", "The kind of message."),
+  series: text("Its series."),
+  id: hex("The backup."),
+  host: text("Its host."),
+  started: time("When its streams began."),
+  losses: list(
+    v.strictObject({
+      path: text("The file, from the root of the snapshot."),
+      size: orNull(bytes("What it had."), "it is a directory of which no manifest tells"),
+      md5: orNull(hex("Of the whole."), "no manifest tells it"),
+      ranges: list(
+        v.strictObject({
+          offset: bytes("Where it begins."),
+          length: bytes("How long it is."),
+          isExact: flag("Whether all of it is lost, and nothing around it."),
+        }),
+        "What of it is lost, ascending.",
+      ),
+    }),
+    "What is lost.",
+  ),
+  moreLosses: count("How many more files and directories are damaged."),
+  isForgotten: flag("Whether the damaged snapshot is removed."),
+  snapshot: hex("The damaged snapshot."),
+  left: orNull(
+    object({
+      series: text("The series of what is left."),
+      snapshot: orNull(hex("The snapshot of what is left."), "the run is dry"),
+    }, "What is left of it."),
+    "nothing is",
+  ),
+});
+
+/** What programs get to know of it. */
+export function damagedBackupJson(backup: DamagedBackup): v.InferOutput<typeof damagedBackupMessage> {
+  const { left } = backup;
+  return {
+    message_type: "damaged",
+    series: backup.series,
+    id: backup.id,
+    host: backup.host,
+    started: backup.started,
+    losses: backup.losses.map(({ path, size, md5, ranges }) => ({
+      path,
+      size,
+      md5,
+      ranges: ranges.map(({ offset, length, isExact }) => ({ offset, length, isExact })),
+    })),
+    moreLosses: backup.moreLosses,
+    isForgotten: backup.isForgotten,
+    snapshot: backup.snapshotId,
+    left: left && { series: left.series, snapshot: left.snapshotId },
+  };
+}
+
+/** What a repair of snapshots did. */
+export const snapshotRepairMessage = v.strictObject({
+  ...summaryFields,
+  backups: count("Backups that were looked at."),
+  damaged: count("Those of which something is lost."),
+  unreadable: list(v.string(), "Snapshots that cannot be read and stay."),
+  unreadableForgotten: list(v.string(), "Such snapshots that were removed."),
+});
+
+/** What programs get to know of it. */
+export function snapshotRepairJson(
+  repair: SnapshotRepair,
+  dryRun: boolean,
+): v.InferOutput<typeof snapshotRepairMessage> {
+  const { backups, damaged, unreadable, unreadableForgotten } = repair;
+  return { message_type: "summary", dryRun, backups, damaged: damaged.length, unreadable, unreadableForgotten };
+}

@@ -1,0 +1,158 @@
+/** Plans of retention and prunes, as `--json` shows them. */
+import * as v from "valibot";
+import type { PlannedPack, PruneSummary } from "../../../maintain/prune/prune_plan.ts";
+import type { RetentionBackup } from "../../../ops/forget.ts";
+import type { PruneResult } from "../../../ops/prune.ts";
+import type { RetentionGroup } from "../../../policy/retention/retention_plan.ts";
+import { backupJson, backupMessage } from "./backup.ts";
+import {
+  always,
+  bytes,
+  count,
+  flag,
+  hex,
+  list,
+  numbersByName,
+  object,
+  oneOf,
+  orAbsent,
+  orNull,
+  text,
+  within,
+} from "./fields.ts";
+
+const MIXED = "the members of the group differ in it";
+
+/** A group of a retention's plan; names are those of restic. */
+export const groupMessage = v.strictObject({
+  message_type: always("group", "The kind of message."),
+  tags: orNull(list(v.string(), "Their tags."), MIXED),
+  host: orNull(text("Their host."), MIXED),
+  paths: orNull(list(v.string(), "The paths of their snapshots."), MIXED),
+  series: orNull(text("Their series."), MIXED),
+  keep: list(within(backupMessage, "A backup"), "The backups that stay, newest first."),
+  remove: list(within(backupMessage, "A backup"), "The backups that go or, in a dry run, would go, newest first."),
+  reasons: list(
+    v.strictObject({
+      id: hex("The backup."),
+      snapshot: hex("Its snapshot."),
+      matches: list(v.string(), "Why it stays; restic's words for restic's rules."),
+      counters: numbersByName("What is left of each count behind this backup; -1 for a count without end."),
+    }),
+    "Why each of `keep` stays, in the same order.",
+  ),
+  inFuture: list(v.string(), "Backups of both lists that claim to be made in the future."),
+});
+
+/** What programs get to know of a group. */
+export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput<typeof groupMessage> {
+  const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
+  return {
+    message_type: "group",
+    tags,
+    host,
+    paths,
+    series,
+    keep: keep.map(({ backup }) => backupJson(backup)),
+    remove: remove.map(({ backup }) => backupJson(backup)),
+    reasons: reasons.map(({ backup, matches, counters }) => ({
+      id: backup.backup.id,
+      snapshot: backup.backup.snapshotId,
+      matches,
+      counters,
+    })),
+    inFuture: inFuture.map(({ backup }) => backup.id),
+  };
+}
+
+const UNLISTED = "no index lists it";
+
+/** A pack that a prune is about. */
+export const prunedPackMessage = v.strictObject({
+  message_type: always("pack", "The kind of message."),
+  action: oneOf(["remove", "repack"], "Whether it just goes, or its needed blobs are copied first."),
+  id: hex("The pack."),
+  size: bytes("Its size."),
+  reason: text("Why, for people."),
+  usedBytes: orAbsent(bytes("Blobs of it that are needed."), UNLISTED),
+  unusedBytes: orAbsent(bytes("Blobs of it that are not needed."), UNLISTED),
+});
+type PrunedPackMessage = v.InferOutput<typeof prunedPackMessage>;
+
+/** Packs, or blobs, in numbers. */
+const packTotals = (about: string) => object({ packs: count("How many."), bytes: bytes("Their size.") }, about);
+const blobTotals = (about: string) => object({ blobs: count("How many."), bytes: bytes("Their size.") }, about);
+
+const DRY = "the run is dry";
+
+/** What a prune did, or would do. */
+export const pruneSummaryMessage = v.strictObject({
+  message_type: always("summary", "The kind of message."),
+  dryRun: flag("Whether nothing was changed."),
+  before: packTotals("Packs that the index lists and that are there."),
+  used: blobTotals("Blobs that are needed."),
+  unused: blobTotals("Blobs that are not needed."),
+  orphans: packTotals("Packs in no index; they go."),
+  removed: packTotals("Packs of which nothing is needed; they go."),
+  repacked: packTotals("Packs that go when their needed blobs are copied."),
+  repackingFrees: blobTotals("What copying saves."),
+  unusedAfter: blobTotals("Waste that stays."),
+  freedBytes: bytes("What is freed in all."),
+  leftovers: object(
+    { files: count("How many."), bytes: bytes("Their size.") },
+    "Temporary files of interrupted writers; they go, too.",
+  ),
+  written: orAbsent(
+    object(
+      { packs: count("How many."), blobs: count("Blobs in them."), bytes: bytes("Their size.") },
+      "Packs that were written.",
+    ),
+    DRY,
+  ),
+  indexesWritten: orAbsent(count("Index files that were written."), DRY),
+  indexesRemoved: orAbsent(count("Index files that were removed."), DRY),
+  packsRemoved: orAbsent(count("Packs that were removed."), DRY),
+});
+
+/** What programs get to know of the packs of a prune. */
+export function* prunedPacksJson({ plan }: PruneResult, unindexedReason: string): Generator<PrunedPackMessage> {
+  for (const { name, size } of plan.unindexed) {
+    yield { message_type: "pack", action: "remove", id: name, size, reason: unindexedReason };
+  }
+  for (const pack of plan.remove) yield packJson("remove", pack);
+  for (const pack of plan.repack) yield packJson("repack", pack);
+}
+
+function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<string>): PrunedPackMessage {
+  const { id, bytes, usedBytes, unusedBytes } = use;
+  return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
+}
+
+/** What programs get to know of a prune. */
+export function pruneSummaryJson(
+  { plan: { summary }, applied, leftovers }: PruneResult,
+): v.InferOutput<typeof pruneSummaryMessage> {
+  return {
+    message_type: "summary",
+    dryRun: applied === null,
+    before: packs(summary.before),
+    used: blobs(summary.used),
+    unused: blobs(summary.unused),
+    orphans: packs(summary.orphans),
+    removed: packs(summary.removed),
+    repacked: packs(summary.repacked),
+    repackingFrees: blobs(summary.repackingFrees),
+    unusedAfter: blobs(summary.unusedAfter),
+    freedBytes: summary.freedBytes,
+    leftovers: { files: leftovers.files, bytes: leftovers.bytes },
+    ...applied !== null && {
+      written: { packs: applied.written.packs, blobs: applied.written.blobs, bytes: applied.written.bytes },
+      indexesWritten: applied.indexesWritten,
+      indexesRemoved: applied.indexesRemoved,
+      packsRemoved: applied.packsRemoved,
+    },
+  };
+}
+
+const packs = ({ packs, bytes }: PruneSummary["before"]) => ({ packs, bytes });
+const blobs = ({ blobs, bytes }: PruneSummary["used"]) => ({ blobs, bytes });

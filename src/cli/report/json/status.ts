@@ -1,0 +1,199 @@
+/** How current the backups are, as `--json` shows it: of a repository, or of a status file of TwinDB Backup. */
+import * as v from "valibot";
+import type { RunStatus } from "../../../backup/series_status.ts";
+import {
+  SERVER_VENDORS,
+  TWINDB_BACKUP_TYPES,
+  type TwinDbBinlogCopy,
+  type TwinDbCopy,
+} from "../../../compat/twindb/copy.ts";
+import { TwinDbStatus } from "../../../compat/twindb/status_file.ts";
+import { formatTimestamp } from "../../../format/time.ts";
+import type { ImportedStatus, StatusReport } from "../../../ops/status.ts";
+import type { ExpectationVerdict } from "../../../policy/expectation.ts";
+import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./fields.ts";
+
+const NO_LATEST = "no backup counts";
+const NOT_WRITTEN = "nobody wrote it down";
+
+const run = v.strictObject({
+  runType: orNull(text("The run type."), "these backups have none"),
+  id: orNull(text("The newest good backup."), NO_LATEST),
+  started: orNull(time("When that was begun."), NO_LATEST),
+  ageSeconds: orNull(seconds("Since then; negative where that lies in the future."), NO_LATEST),
+  level: orNull(count("Its level."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
+  size: orNull(bytes("All its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
+  shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or nobody compared`),
+  next: oneOf(["full", "incremental"], "What the next run has to make."),
+  health: oneOf(
+    ["ok", "unjudged", "unknown", "empty", "broken"],
+    "How the newest good backup is or, where there is none, the newest.",
+  ),
+  backups: count("How many there are."),
+  broken: count("How many broken ones are newer."),
+  empty: count("How many newer ones hold no stream."),
+  unjudged: count("How many newer ones nobody could judge, where others were judged whole."),
+  inFuture: count("How many claim to be begun in the future."),
+});
+
+const verdict = v.strictObject({
+  expected: text("The expectation as it was given."),
+  limitSeconds: seconds("How old the newest backup may be."),
+  ageSeconds: orNull(seconds("How old it is."), "there is no good backup"),
+  overdue: flag("Whether the expectation is not met."),
+});
+
+const statusFields = {
+  series: orNull(text("The series."), "an expectation of every series found none"),
+  host: orNull(text("The host."), "no host has such a backup, and none was named"),
+  runs: list(run, "The backups of each run type, the shortest interval first."),
+  expectations: list(verdict, "What was expected of them."),
+};
+
+/** The status of a series on a host. */
+export const statusMessage = v.strictObject(statusFields);
+type StatusMessage = v.InferOutput<typeof statusMessage>;
+
+/**
+ * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
+ * with objects of their own, without runs. Series and host are null where an expectation of every one of them found none.
+ */
+export function statusJson({ rows, verdicts }: StatusReport): StatusMessage[] {
+  const isOf = (verdict: ExpectationVerdict, { series, host }: { readonly series: string; readonly host: string }) =>
+    verdict.series === series && verdict.host === host;
+  const known = rows.map((row): StatusMessage => ({
+    series: row.series,
+    host: row.host,
+    runs: row.runs.map(runJson),
+    expectations: verdicts.filter((verdict) => isOf(verdict, row)).map(verdictJson),
+  }));
+  const missing = verdicts.filter((verdict) => !rows.some((row) => isOf(verdict, row)));
+  return [
+    ...known,
+    ...missing.map((verdict): StatusMessage => ({
+      series: verdict.series,
+      host: verdict.host,
+      runs: [],
+      expectations: [verdictJson(verdict)],
+    })),
+  ];
+}
+
+function runJson(given: RunStatus): v.InferOutput<typeof run> {
+  const { latest } = given;
+  return {
+    runType: given.runType,
+    id: latest?.id ?? null,
+    started: latest === null ? null : formatTimestamp(new Date(latest.startedMs)),
+    ageSeconds: secondsOrNull(given.ageMs),
+    level: latest?.level ?? null,
+    size: latest?.size ?? null,
+    shrunk: latest?.isShrunk ?? null,
+    next: given.next,
+    health: given.health,
+    backups: given.backups,
+    broken: given.broken,
+    empty: given.empty,
+    unjudged: given.unjudged,
+    inFuture: given.inFuture,
+  };
+}
+
+function verdictJson({ expectation, ageMs, isOverdue }: ExpectationVerdict): v.InferOutput<typeof verdict> {
+  return {
+    expected: expectation.text,
+    limitSeconds: secondsOf(expectation.spanMs),
+    ageSeconds: secondsOrNull(ageMs),
+    overdue: isOverdue,
+  };
+}
+
+const copy = v.strictObject({
+  key: text("Its name in the status."),
+  host: text("Its host."),
+  runType: oneOf(["hourly", "daily", "weekly", "monthly", "yearly"], "Which run made it."),
+  sourceType: text("What was backed up: `mysql`, `files`."),
+  name: text("The file's name."),
+  type: orNull(oneOf(TWINDB_BACKUP_TYPES, "Whether it needs its parent."), NOT_WRITTEN),
+  parent: orNull(text("The key of the full copy that it needs."), "it needs none"),
+  binlog: orNull(text("The binary log at the end of the backup."), NOT_WRITTEN),
+  position: orNull(bytes("The position in that."), NOT_WRITTEN),
+  lsn: orNull(count("InnoDB's log sequence number at the end of the backup."), NOT_WRITTEN),
+  galera: flag("Whether the server belonged to a cluster."),
+  wsrepProviderVersion: orNull(text("The version of the cluster's provider."), NOT_WRITTEN),
+  serverVendor: oneOf(SERVER_VENDORS, "Whose server it was."),
+  started: orNull(time("When it was begun."), NOT_WRITTEN),
+  finished: orNull(time("When it was finished."), NOT_WRITTEN),
+  config: textsByName("Configuration files of the server: the text of each by its path."),
+});
+
+const binlog = v.strictObject({
+  key: text("Its name in the status."),
+  host: text("Its host."),
+  name: text("The log's name."),
+  created: time("When it was created."),
+});
+
+/** The status of a series on a host by a status file of TwinDB Backup's. */
+export const importedStatusMessage = v.strictObject({
+  ...statusFields,
+  copies: list(copy, "All copies that the file has of them, oldest first."),
+});
+
+/** The same by a file that is about binary logs. */
+export const importedBinlogsMessage = v.strictObject({
+  ...statusFields,
+  copies: list(binlog, "All binary logs that the file has of the host, oldest first."),
+});
+type ImportedMessage = v.InferOutput<typeof importedStatusMessage> | v.InferOutput<typeof importedBinlogsMessage>;
+
+/** The objects of `statusJson`, each with the copies of its series and host, oldest first. */
+export function importedStatusJson(report: ImportedStatus): ImportedMessage[] {
+  const { twinDb } = report;
+  return statusJson(report).map(({ series, host, runs, expectations }) => {
+    const row = { series, host, runs, expectations };
+    if (twinDb instanceof TwinDbStatus) {
+      const own = [...twinDb].filter((copy) => copy.sourceType === series && copy.host === host);
+      return { ...row, copies: own.map(copyJson) };
+    }
+    const own = [...twinDb].filter((copy) => series === "binlog" && copy.host === host);
+    return { ...row, copies: own.map(binlogJson) };
+  });
+}
+
+function copyJson(given: TwinDbCopy): v.InferOutput<typeof copy> {
+  return {
+    key: given.key,
+    host: given.host,
+    runType: given.runType,
+    sourceType: given.sourceType,
+    name: given.name,
+    type: given.type,
+    parent: given.parent,
+    binlog: given.binlog,
+    position: given.position,
+    lsn: given.lsn,
+    galera: given.galera,
+    wsrepProviderVersion: given.wsrepProviderVersion,
+    serverVendor: given.serverVendor,
+    started: timeOrNull(given.backupStarted),
+    finished: timeOrNull(given.backupFinished),
+    config: Object.fromEntries(given.config),
+  };
+}
+
+function binlogJson({ key, host, name, createdAt }: TwinDbBinlogCopy): v.InferOutput<typeof binlog> {
+  return { key, host, name, created: formatTimestamp(new Date(createdAt * 1000)) };
+}
+
+function timeOrNull(secondsSince1970: number | null): string | null {
+  return secondsSince1970 === null ? null : formatTimestamp(new Date(secondsSince1970 * 1000));
+}
+
+function secondsOf(ms: number): number {
+  return Math.round(ms / 1000);
+}
+
+function secondsOrNull(ms: number | null): number | null {
+  return ms === null ? null : secondsOf(ms);
+}

@@ -1,0 +1,132 @@
+/** Streams that were read, and members of chains, as `--json` shows them. */
+import * as v from "valibot";
+import type { Backup } from "../../../backup/backup.ts";
+import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
+import type { DrawnMember } from "../../../ops/chain.ts";
+import type { VerifiedStream } from "../../../ops/get.ts";
+import { backupFields, backupJson } from "./backup.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./fields.ts";
+
+const readFields = {
+  id: hex("The backup."),
+  path: text("Its path in the snapshot."),
+  size: bytes("Its size."),
+  md5: hex("Of what was read."),
+  sha256: hex("Of what was read."),
+  compared: flag(
+    "Whether both digests were compared with those of a manifest; there is none where another tool made it.",
+  ),
+};
+
+/** A stream that was restored. */
+export const restoredMessage = v.strictObject(readFields);
+
+/** What programs get to know of it. */
+export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
+  const { file, summary: { size, md5, sha256 } } = stream;
+  return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
+}
+
+/** A stream that was verified. */
+export const verifiedMessage = v.strictObject({
+  ...readFields,
+  guard: object({
+    format: text("The format that was recognised, or `none`."),
+    complete: orNull(flag("Whether the stream is whole."), "nobody could judge"),
+    reason: text("Why, for people."),
+    notes: list(v.string(), "What is good to know."),
+  }, "What a guard said that read along."),
+});
+
+/** What programs get to know of it. */
+export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
+  const { format, complete, reason, notes } = stream.summary.verdict;
+  return { ...restoredJson(stream, backup), guard: { format, complete, reason, notes } };
+}
+
+/** A line of a checksum list. */
+export const md5Message = v.strictObject({
+  path: text("Its path in the snapshot."),
+  md5: hex("Of the whole stream."),
+});
+
+/** As `md5Message`. */
+export const sha256Message = v.strictObject({
+  path: text("Its path in the snapshot."),
+  sha256: hex("Of the whole stream."),
+});
+
+/** What programs get to know of a stream's checksum. */
+export function sumJson(
+  path: string,
+  digest: "md5" | "sha256",
+  sum: string,
+): v.InferOutput<typeof md5Message> | v.InferOutput<typeof sha256Message> {
+  return digest === "md5" ? { path, md5: sum } : { path, sha256: sum };
+}
+
+const MEMBER_STATES = [
+  "ok",
+  "gone",
+  "foreign",
+  "missing",
+  "unreadable",
+  "changed",
+  "swapped",
+  "unlinked",
+  "damaged",
+] as const;
+const UNKNOWN_LEVEL = "another tool made it";
+
+const stateFields = {
+  state: oneOf(MEMBER_STATES, "How it is. `gone`: retention removed it. `foreign`: another tool made it."),
+  problem: orNull(text("What is wrong, for people."), "nothing is, or it is gone or foreign"),
+};
+
+/** A chain that was verified. */
+export const verifiedChainMessage = v.strictObject({
+  id: hex("The backup."),
+  chain: list(
+    v.strictObject({
+      id: hex("The member."),
+      level: orNull(count("Its level."), UNKNOWN_LEVEL),
+      ...stateFields,
+    }),
+    "The members of its chain, level 0 first.",
+  ),
+});
+
+/** What programs get to know of it. */
+export function verifiedChainJson(
+  id: string,
+  members: readonly CheckedMember[],
+): v.InferOutput<typeof verifiedChainMessage> {
+  return { id, chain: members.map(({ id, level, state, problem }) => ({ id, level, state, problem })) };
+}
+
+const drawnFields = {
+  gone: flag("Whether it is gone."),
+  fit: orNull(flag("Whether it would restore, as far as its manifest and its tree tell."), "another tool made it"),
+  ...stateFields,
+  depth: count("How many members it hangs below."),
+  children: list(v.string(), "The backups that continue it, oldest first."),
+};
+
+/** A member of a chain. */
+export const memberMessage = v.strictObject({ ...backupFields, ...drawnFields });
+
+/** A member of a chain that is gone. */
+export const goneMemberMessage = v.strictObject({
+  id: hex("Names the backup that was there."),
+  level: orNull(count("Its level."), UNKNOWN_LEVEL),
+  ...drawnFields,
+});
+
+/** What programs get to know of a member. */
+export function memberJson(
+  member: DrawnMember,
+): v.InferOutput<typeof memberMessage> | v.InferOutput<typeof goneMemberMessage> {
+  const { id, level, backup, fit, state, problem, depth, children } = member;
+  const drawn = { gone: backup === null, fit, state, problem, depth, children };
+  return backup === null ? { id, level, ...drawn } : { ...backupJson(backup), ...drawn };
+}

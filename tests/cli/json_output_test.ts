@@ -1,0 +1,226 @@
+/**
+ * What `--json` says: each command's objects by their fields and types, as in `json_output.txt`, which is written anew with
+ * `UPDATE_SCREENS=1`. A field that is renamed, moved or lost shows here.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import * as v from "valibot";
+import { type Message, REMARKS, RESULTS } from "../../scripts/json/messages.ts";
+import { encodeLock } from "../../src/format/lock.ts";
+import { formatTimestamp } from "../../src/format/time.ts";
+import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/compat/twindb/status_file.ts";
+import { twinDbBinlogCopy, twinDbCopy } from "../../src/compat/twindb/copy.ts";
+import { openRepository } from "../../src/repository/repository.ts";
+import { withCache } from "../../src/store/cache/cached_store.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { openMemoryStore } from "../../src/store/memory_store.ts";
+import { bytesOf, fileOf } from "../conformance/store_suite.ts";
+import { runInProcess } from "../helpers/command_line.ts";
+import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
+
+const GOLDEN = new URL("json_output.txt", import.meta.url);
+/** Messages of servers, of networks and of commands that take long; other tests have them. */
+const TOLD_ELSEWHERE = ["An address that is served", "Progress", "A retry"];
+const HOUR_MS = 3_600_000;
+/** Words that tell kinds of messages apart. */
+const VERBATIM: ReadonlySet<string> = new Set(["message_type", "action", "command"]);
+
+/** A value with what it is in the place of everything that another run would say otherwise. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return [...new Map(value.map((item) => [JSON.stringify(shapeOf(item)), shapeOf(item)])).values()];
+  }
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "string" ? "text" : value === null ? null : typeof value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name, VERBATIM.has(name) ? field : shapeOf(field)]),
+  );
+}
+
+/** Asserts that the object is one of the messages, with its fields in the order in which they are described. */
+function assertMessage(object: Record<string, unknown>, messages: readonly Message[], told: Set<string>): void {
+  const message = messages.find(({ schema }) => v.is(schema, object));
+  assert.ok(message, `is none of ${messages.map(({ title }) => title).join(", ")}: ${JSON.stringify(object)}`);
+  const described = Object.keys(message.schema.entries).filter((name) => name in object);
+  assert.deepEqual(Object.keys(object), described, message.title);
+  told.add(message.title);
+}
+
+/** The messages of `agent ARGS`. */
+function messagesOf(args: string): Message[] {
+  const words = new Set(args.split(" "));
+  return RESULTS.filter(({ commands }) =>
+    commands.some((command) => command.split(" ").every((word) => words.has(word)))
+  );
+}
+
+/** Runs commands in a folder and writes down what each of them says. */
+class Transcript {
+  readonly #directory: string;
+  readonly #world: FakeWorld;
+  readonly #env: Readonly<Record<string, string>>;
+  /** Titles of the messages that came. */
+  readonly told = new Set<string>();
+  text = "";
+
+  constructor(directory: string, world: FakeWorld) {
+    this.#directory = directory;
+    this.#world = world;
+    this.#env = {
+      AGENT_REPOSITORY: join(directory, "repo"),
+      AGENT_PASSWORD_FILE: join(directory, "password"),
+      AGENT_CACHE_DIR: join(directory, "cache"),
+    };
+  }
+
+  /** Runs `agent ARGS --json`; `command` goes behind `--`. Gives its objects. */
+  async run(args: string, command?: readonly string[]): Promise<Record<string, unknown>[]> {
+    this.#world.clock.jump(HOUR_MS);
+    const words = args.split(" ").map((word) => word.replace("DIR", this.#directory));
+    const all = [...words, "--json", ...command ? ["--", ...command] : []];
+    const { exitCode, stdout, stderr } = await runInProcess(all, { env: this.#env, world: this.#world });
+    const shown = args.replaceAll(/\b[0-9a-f]{8,64}\b/g, "ID");
+    const objects = { out: objectsOf(stdout), err: objectsOf(stderr) };
+    for (const object of objects.out) assertMessage(object, messagesOf(args), this.told);
+    for (const object of objects.err) assertMessage(object, REMARKS, this.told);
+    const lines = Object.entries(objects).flatMap(([name, of]) =>
+      of.map((object) => `${name} ${JSON.stringify(shapeOf(object))}`)
+    );
+    this.text += [`$ agent ${shown}`, ...new Set(lines), `exit code ${exitCode}`, "", ""].join("\n");
+    return objects.out;
+  }
+}
+
+function objectsOf(text: string): Record<string, unknown>[] {
+  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+const print = (text: string) => ["printf", "%s\\n", text];
+const manyBytes = (count: number) => ["sh", "-c", `seq 1 ${count}`];
+
+/** Backups of every kind, what is asked and done about them. */
+async function everyday(agent: Transcript, directory: string): Promise<void> {
+  await agent.run("version");
+  await agent.run("init --new-password-file DIR/password");
+  await agent.run("put prod/shop --run-type daily --tag nightly --min-size 1 --full-backup daily", manyBytes(20000));
+  await agent.run("put prod/shop --run-type hourly", manyBytes(1000));
+  await agent.run("put prod/shop", ["false"]);
+  await agent.run("put prod/wiki --host db2", print("words"));
+  for (
+    const command of ["ls", "ls prod/shpo", "show prod/shop", "show prod/shop --md5sums", "show prod/shop --sha256sums"]
+  ) {
+    await agent.run(command);
+  }
+  for (
+    const command of [
+      "chain prod/shop",
+      "verify prod/shop",
+      "verify prod/shop --chain",
+      "get prod/shop --output DIR/restored",
+    ]
+  ) {
+    await agent.run(command);
+  }
+  await agent.run("status");
+  await agent.run("status --expect prod/shop=26h --expect prod/wiki@db2=1h --expect prod/other=1d");
+  const status = new TwinDbStatus("db1", [
+    twinDbCopy({
+      host: "db1",
+      runType: "daily",
+      name: "a.gz",
+      backupStarted: 1,
+      backupFinished: 2,
+      config: new Map([["/etc/my.cnf", "[mysqld]"]]),
+    }),
+  ]);
+  await Deno.writeTextFile(join(directory, "status"), status.serialize());
+  await agent.run("status --import DIR/status --expect mysql=1d");
+  const binlogs = new TwinDbBinlogStatus("db1", [twinDbBinlogCopy({ host: "db1", name: "binlog.1", createdAt: 1 })]);
+  await Deno.writeTextFile(join(directory, "binlogs"), binlogs.serialize());
+  await agent.run("status --import DIR/binlogs");
+  await agent.run("hold prod/wiki@latest");
+  await agent.run("rm prod/wiki@latest");
+  await agent.run("release prod/wiki@latest");
+  await agent.run("forget --keep-last 1 --keep-within 1d --dry-run");
+  await agent.run("rotate prod/shop --days 7 --dry-run");
+  await agent.run("rm prod/wiki@latest --allow-last --dry-run");
+  await agent.run(`forget --host db2 --keep-tag none --allow-last --prune`);
+  await agent.run("prune --dry-run --max-unused 0");
+  await agent.run("prune --max-unused 0");
+}
+
+async function keysLocksAndCache(agent: Transcript, directory: string, world: FakeWorld): Promise<void> {
+  await agent.run("key list");
+  const [added] = await agent.run("key add --new-password-file DIR/second");
+  await agent.run(`key remove ${added!.added}`);
+  await agent.run("key passwd --new-password-file DIR/third");
+  await Deno.rename(join(directory, "third"), join(directory, "password"));
+  const password = (await Deno.readTextFile(join(directory, "password"))).trim();
+  const store = openLocalStore(join(directory, "repo"), { random: world.randomBytes });
+  const { files } = await openRepository(store, { password, randomBytes: world.randomBytes });
+  const lock = { time: formatTimestamp(world.clock.now()), hostname: "db9", username: "root", pid: 1 };
+  const process = { table: "db9", machine: "db9", started: 1 };
+  await files.save("lock", encodeLock({ ...lock, process, exclusive: true }));
+  await agent.run("prune");
+  await agent.run("unlock --remove-all");
+  const unlisted = bytesOf(1000);
+  await store.put(fileOf("pack", unlisted), [unlisted]);
+  await agent.run("prune --dry-run");
+  await agent.run("prune");
+  await store.close();
+  const options = { directory: join(directory, "cache"), repositoryId: "ab".repeat(32), limitBytes: 1e6 };
+  const cached = withCache(openMemoryStore(), { ...options, clock: world.clock, random: world.randomBytes });
+  await cached.put(fileOf("snapshot", bytesOf(1000)), [bytesOf(1000)]);
+  await agent.run("cache");
+  await agent.run("cache --prune");
+  await agent.run("cache --clear");
+}
+
+/** Packs are damaged and go, and repairs save what is left. */
+async function damage(agent: Transcript, directory: string): Promise<void> {
+  await agent.run("check");
+  await agent.run("check --read-data");
+  const packs: string[] = [];
+  for (const { path, size } of await packsBelow(join(directory, "repo/data"))) if (size > 20_000) packs.push(path);
+  for (const path of packs) {
+    const bytes = await Deno.readFile(path);
+    bytes[100]! ^= 1;
+    await Deno.chmod(path, 0o600);
+    await Deno.writeFile(path, bytes);
+  }
+  await agent.run("verify prod/shop");
+  await agent.run("check --read-data");
+  await agent.run("repair index --read-all-packs --dry-run");
+  await agent.run("repair packs");
+  await agent.run("repair snapshots --forget");
+  await agent.run("ls");
+  await agent.run("chain prod/shop");
+}
+
+async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
+  const packs: { path: string; size: number }[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) packs.push(...await packsBelow(path));
+    else packs.push({ path, size: (await Deno.stat(path)).size });
+  }
+  return packs;
+}
+
+Deno.test("every command's JSON has the fields that it is to have", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "agent-json-" });
+  try {
+    const world: FakeWorld & { readonly kdf: typeof CHEAP_KDF } = { ...fakeWorld("json"), kdf: CHEAP_KDF };
+    const agent = new Transcript(directory, world);
+    await everyday(agent, directory);
+    await keysLocksAndCache(agent, directory, world);
+    await damage(agent, directory);
+    const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
+    assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
+    if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);
+    assert.equal(agent.text, await Deno.readTextFile(GOLDEN), "json_output.txt");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

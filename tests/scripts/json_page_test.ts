@@ -1,0 +1,49 @@
+/** docs/json.md is what the schemas of `--json` say. */
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+import * as v from "valibot";
+import { jsonPage } from "../../scripts/json/page.ts";
+import { type Message, REMARKS, RESULTS } from "../../scripts/json/messages.ts";
+import { runInProcess } from "../helpers/command_line.ts";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+
+Deno.test("docs/json.md is up to date", async () => {
+  const written = await Deno.readTextFile(join(ROOT, "docs/json.md"));
+  assert.equal(written, await jsonPage(), "run: deno task json");
+});
+
+/** The fields of a schema and of all objects in it, without what says that they may be null or absent. */
+function* fieldsOf(schema: v.GenericSchema, path: string): Generator<[path: string, schema: v.GenericSchema]> {
+  if ("wrapped" in schema) yield* fieldsOf(schema.wrapped as v.GenericSchema, path);
+  else {
+    yield [path, schema];
+    if ("item" in schema) {
+      const item = schema.item as v.GenericSchema;
+      if ("entries" in item) yield* entriesOf(item.entries as v.ObjectEntries, `${path}[]`);
+    }
+    if ("entries" in schema) yield* entriesOf(schema.entries as v.ObjectEntries, path);
+  }
+}
+
+function* entriesOf(entries: v.ObjectEntries, path: string): Generator<[path: string, schema: v.GenericSchema]> {
+  for (const [name, field] of Object.entries(entries)) yield* fieldsOf(field as v.GenericSchema, `${path}.${name}`);
+}
+
+Deno.test("every field of every message is described, with its type", () => {
+  const messages: readonly Message[] = [...RESULTS, ...REMARKS];
+  for (const { title, schema } of messages) {
+    for (const [path, field] of entriesOf(schema.entries, title)) {
+      assert.match(v.getDescription(field) ?? "", /[.…]$/, `${path} has no description`);
+      assert.ok("type" in v.getMetadata(field), `${path} has no type`);
+    }
+  }
+});
+
+Deno.test("every command that takes --json has its messages on the page", async () => {
+  const { stdout } = await runInProcess(["--help"]);
+  const [, list = ""] = stdout.split("\nCommands:\n");
+  const commands = [...list.split("\n\n")[0]!.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name!);
+  const documented = new Set(RESULTS.flatMap((message) => message.commands).map((command) => command.split(" ")[0]!));
+  assert.deepEqual(commands.filter((name) => name !== "help").sort(), [...documented].sort());
+});
