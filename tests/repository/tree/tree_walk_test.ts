@@ -48,7 +48,15 @@ async function planted(shape: Shape, extra: (tree: number) => readonly Node[] = 
     ids.push(encodeHex(await writer.addPlaintext("tree", encodeTree(nodes))) as BlobId);
   }
   await writer.finish();
-  return { repository: { ...repository, index: await loadIndex(repository.files) }, ids };
+  const store = new FarStore(repository.store);
+  return { repository: { ...repository, store, index: await loadIndex(repository.files) }, ids };
+}
+
+/** A store that is asked for several things at a time. */
+class FarStore extends ForwardingStore {
+  override get connections(): number {
+    return 20;
+  }
 }
 
 const belowOf = (nodes: readonly Node[]) => nodes.flatMap(({ subtree }) => subtree === null ? [] : [{ tree: subtree }]);
@@ -199,7 +207,7 @@ Deno.test("a listing reads one tree after the other, so that what is refused for
   const leaves = Array.from({ length: 12 }, (_, i) => i);
   const { repository, ids } = await planted([...leaves.map(() => []), leaves]);
   let underWay = 0;
-  const store = new (class extends ForwardingStore {
+  const store = new (class extends FarStore {
     override async get(...args: Parameters<ForwardingStore["get"]>) {
       assert.equal(++underWay, 1);
       const bytes = await super.get(...args);
