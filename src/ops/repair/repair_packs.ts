@@ -284,7 +284,7 @@ class PacksRepair {
   #context(phase: RepairProgress["phase"]): CheckContext {
     return {
       repository: this.#repository,
-      // What a check would report is nobody's business here.
+      // The repair goes by the suspects. It does not use what a check would report of them.
       findings: new Findings(),
       suspects: this.#suspects,
       signal: this.#run.signal,

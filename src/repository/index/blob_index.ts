@@ -184,7 +184,7 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   }
 }
 
-/** A set of blobs, which lie wherever they lie. */
+/** A set of blobs: it knows that they are there, and nothing of their places. */
 export class BlobSet implements BlobRegister {
   readonly #tables = { data: new IdTable(KEPT_ID_BYTES), tree: new IdTable(KEPT_ID_BYTES) };
   readonly #others: KnownBlobs | undefined;

@@ -34,6 +34,7 @@ async function readAll(repository: IndexedRepository<"tree">, root: BlobId): Pro
   await walkTrees([{ tree: root }], {
     repository,
     met: new TreeNumbers(),
+    atOnce: 1, // So that no others are read beside a tree that is refused.
     read: (nodes) => {
       count += nodes.length;
       if (count > MOST_WALKED_NODES) throw tooMany(root);

@@ -49,6 +49,8 @@ export interface TreeWalk<Visit extends TreeVisit, Found> {
   readonly repository: IndexedRepository<"tree">;
   readonly signal?: AbortSignal | undefined;
   readonly met: MetTrees;
+  /** How many trees are read at a time; as many as the store has connections, up to 8, by default. */
+  readonly atOnce?: number;
   /** Looks at the nodes of a tree; several trees are read at a time, and this is called in any order. */
   readonly read: (nodes: readonly Node[], visit: Visit) => Found;
   /** Told why a tree cannot be read: throws, or gives what stands for it. */
@@ -77,7 +79,7 @@ export async function walkTrees<Visit extends TreeVisit, Found>(
   walk: TreeWalk<Visit, Found>,
 ): Promise<void> {
   const { repository: { store }, signal, met, take, onLink, tooDeep, onProgress } = walk;
-  const atOnce = Math.min(store.connections, MOST_TREES_AT_ONCE);
+  const atOnce = walk.atOnce ?? Math.min(store.connections, MOST_TREES_AT_ONCE);
   let done = 0;
   let level: Visit[] = [];
   for (const root of roots) meet(root, met, level);

@@ -15,6 +15,7 @@ import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import type { IndexedRepository } from "../../../src/repository/repository.ts";
 import { walkFiles } from "../../../src/repository/tree/file_walk.ts";
 import { TreeNumbers, type TreeVisit, walkTrees } from "../../../src/repository/tree/tree_walk.ts";
+import { ForwardingStore } from "../../../src/store/forwarding.ts";
 import { fakeWorld, memoryRepository } from "../../helpers/world.ts";
 
 const TIME = "2026-01-01T00:00:00Z" as Rfc3339;
@@ -48,7 +49,15 @@ async function planted(shape: Shape, extra: (tree: number) => readonly Node[] = 
     ids.push(encodeHex(await writer.addPlaintext("tree", encodeTree(nodes))) as BlobId);
   }
   await writer.finish();
-  return { repository: { ...repository, index: await loadIndex(repository.files) }, ids };
+  const store = new FarStore(repository.store);
+  return { repository: { ...repository, store, index: await loadIndex(repository.files) }, ids };
+}
+
+/** A store that is asked for several things at a time. */
+class FarStore extends ForwardingStore {
+  override get connections(): number {
+    return 20;
+  }
 }
 
 const belowOf = (nodes: readonly Node[]) => nodes.flatMap(({ subtree }) => subtree === null ? [] : [{ tree: subtree }]);
@@ -193,6 +202,21 @@ Deno.test("files are listed by every path that leads to them, depth first", asyn
     }),
     { numRuns: 40, seed: 22 },
   );
+});
+
+Deno.test("a listing reads one tree after the other, so that what is refused for one has not cost the reading of others", async () => {
+  const leaves = Array.from({ length: 12 }, (_, i) => i);
+  const { repository, ids } = await planted([...leaves.map(() => []), leaves]);
+  let underWay = 0;
+  const store = new (class extends FarStore {
+    override async get(...args: Parameters<ForwardingStore["get"]>) {
+      assert.equal(++underWay, 1);
+      const bytes = await super.get(...args);
+      underWay--;
+      return bytes;
+    }
+  })(repository.store);
+  assert.equal((await Array.fromAsync(walkFiles({ ...repository, store }, ids[12]!))).length, 13);
 });
 
 Deno.test("trees that stand for too many files, or lie too deep, are not listed", async () => {
