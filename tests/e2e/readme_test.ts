@@ -1,23 +1,25 @@
-/** The README is true: every line of "Daily use" is run as it stands there, with stand-ins for the database's programs. */
+/** What the documents show is true: every line of "Daily use" and "By example" is run, with stand-ins for the database's programs. */
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
+import { page, sectionOf } from "../helpers/documents.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { sqlDump } from "../helpers/world.ts";
 
-const README = new URL("../../README.md", import.meta.url);
+/** Sections whose lines are run one after another, as somebody would who reads them in this order. */
+const SECTIONS = [["README.md", "Daily use"], ["docs/commands.md", "By example"]] as const;
 /** More than the 10 MiB that one line asks for. */
 const DUMP_ROWS = 130_000;
 const DAY_MS = 86_400_000;
 
-/** The lines of the shell blocks of a section, up to the next heading. */
-function shellLines(markdown: string, heading: string): string[] {
-  const section = markdown.split(`\n## ${heading}\n`)[1]!.split(/\n##+ /)[0]!;
+/** The lines of the shell blocks of a section. */
+async function shellLines(path: string, heading: string): Promise<string[]> {
+  const section = sectionOf(await page(path), heading);
   const blocks = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
   return blocks.flatMap((block) => block.split("\n")).filter((line) => line.trim() !== "");
 }
 
-/** The programs of the README on a PATH of their own: the agent, and stand-ins for those of a database. */
+/** The programs of the examples on a PATH of their own: the agent, and stand-ins for those of a database. */
 async function standIns(box: Sandbox): Promise<void> {
   await box.file("dump.sql", sqlDump(DUMP_ROWS, "readme"));
   const scripts = {
@@ -44,12 +46,12 @@ function placed(line: string, box: Sandbox, day: string): string {
 }
 
 programTest({
-  name: "every line of the README's Daily use does what it says",
+  name: "every line of Daily use and By example does what it says",
   needs: ["bash", "sed"],
   async fn() {
     await using box = await emptySandbox();
     await standIns(box);
-    const lines = shellLines(await Deno.readTextFile(README), "Daily use");
+    const lines = (await Promise.all(SECTIONS.map(([path, heading]) => shellLines(path, heading)))).flat();
     const day = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10);
     const exports: string[] = [`export TZ=UTC PATH="${box.join("bin")}:$PATH"`];
     const run = (line: string) => box.shell([PRELUDE, ...exports, line].join("\n"));
@@ -73,7 +75,7 @@ programTest({
     const { stdout } = await box.shell('"$AGENT" --help');
     const all = [...stdout.matchAll(/^ {2}([a-z]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
     const elsewhere = ["serve", "help"];
-    assert.deepEqual(all.filter((name) => !commands.has(name) && !elsewhere.includes(name)), [], "not in Daily use");
+    assert.deepEqual(all.filter((name) => !commands.has(name) && !elsewhere.includes(name)), [], "not shown");
   },
 });
 

@@ -32,7 +32,7 @@ export interface ProgressState extends ProgressStep {
   readonly perSecond: number | null;
 }
 
-/** The object for programs; README.md describes its fields. */
+/** The object for programs; docs/output.md describes its fields. */
 export function progressJson(state: ProgressState) {
   const { command, phase, seconds, unit, done, bytesAdded, isEstimate, perSecond } = state;
   const total = totalOf(state);
