@@ -82,6 +82,8 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   "prune-plan": ["prune", "--dry-run"],
   "help": ["--help"],
   "help-hold": ["hold", "--help"],
+  "help-forget": ["forget", "--help"],
+  "help-prune": ["prune", "--help"],
 };
 
 Deno.test("screens at 80 and 120 columns are what they are to be, and no line is wider", async (test) => {

@@ -1,5 +1,5 @@
 /** `agent put`: back up standard input or the output of a command. */
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
 import { isInFuture } from "../../policy/future.ts";
@@ -7,17 +7,17 @@ import { formatDuration } from "../../base/text/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/text/size.ts";
 import { parametersFor } from "../../chunker/parameters.ts";
-import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
+import { RUN_TYPES } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/manifest/series.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
-import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level/level.ts";
+import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/level_words.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -26,33 +26,13 @@ import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_report.ts";
 import { collectTags } from "../options/repeated_options.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
-
-interface PutOptions extends RepositoryOptions {
-  readonly filename?: string;
-  readonly tag?: string[];
-  readonly host?: string;
-  readonly time?: string;
-  readonly runType?: RunType;
-  readonly level: LevelMode;
-  readonly maxLevel?: string;
-  readonly alwaysLevel?: string;
-  readonly restartAlwaysLevel?: string;
-  readonly fullBackup?: RunType;
-  readonly explain?: boolean;
-  readonly guard: string;
-  readonly minSize?: string;
-  readonly minOfParent?: string;
-  readonly allowEmpty?: boolean;
-  readonly chunkSize?: string;
-  readonly compression: (typeof COMPRESSION_LEVELS)[number];
-}
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -80,7 +60,7 @@ const EXAMPLES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function putCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("put")
     .description("back up standard input, or the output of a command behind --")
     .usage("[options] SERIES [-- COMMAND ARG...]")
@@ -112,11 +92,17 @@ export function putCommand(context: CliContext): Command {
     .option("--allow-empty", "accept a stream of no bytes")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
-    .addHelpText("after", helpNotes(EXAMPLES))
-    .action((series: string, options: PutOptions, self: Command) =>
-      run(check(series, allOptions(self, options), context), context)
-    );
+    .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
+}
+
+type PutOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function putCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((series, options, self) =>
+    run(check(series, allOptions(self, options), context), context)
+  );
 }
 
 /** Everything that can be wrong with the options is found before anything is opened or started. */
