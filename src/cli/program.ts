@@ -25,7 +25,7 @@ import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./report/failure.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
-import { writeText } from "./terminal/output.ts";
+import { writeText } from "./terminal/write.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {

@@ -6,7 +6,7 @@ import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } f
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 
 /** The command's specification. */
 function specification() {

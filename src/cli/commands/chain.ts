@@ -9,7 +9,7 @@ import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatTime, writeLines, writeTable } from "../terminal/output.ts";
+import { type Column, formatTime, writeLines, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 

@@ -16,9 +16,9 @@ import { parseSubset } from "../../policy/subset.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatCount, writeJson, writeParagraph } from "../terminal/output.ts";
+import { formatCount, writeJson, writeParagraph } from "../terminal/write.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
-import type { ProgressStep } from "../report/progress_report.ts";
+import type { ProgressStep } from "../report/progress_wording.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTE: HelpNotes = {

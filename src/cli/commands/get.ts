@@ -13,10 +13,10 @@ import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { looksBinary } from "../terminal/binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { StreamProgress } from "../report/stream_progress.ts";
+import { StreamCounter } from "../report/stream_counter.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -78,7 +78,7 @@ function check(selector: string, options: GetOptions, context: CliContext) {
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
-    const streams = new StreamProgress(progress);
+    const streams = new StreamCounter(progress);
     const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
     await withBackup(access, selector, world, readOptions, async (open) => {
       const files = chosenFiles(open, options);

@@ -4,7 +4,7 @@ import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { setHold } from "../../ops/hold.ts";
 import { backupJson } from "../report/backup_json.ts";
-import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -4,7 +4,7 @@ import { init } from "../../ops/init.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";

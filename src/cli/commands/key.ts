@@ -5,7 +5,7 @@ import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 

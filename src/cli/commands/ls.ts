@@ -12,7 +12,7 @@ import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime, writeLine, writeLines, writeTable } from "../terminal/write.ts";
 import { collectTags } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";

@@ -10,7 +10,7 @@ import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatCount } from "../terminal/output.ts";
+import { formatCount } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../report/repair_report.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";

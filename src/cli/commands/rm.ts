@@ -8,7 +8,7 @@ import { allOptions } from "../specification.ts";
 import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";

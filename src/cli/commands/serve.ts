@@ -14,7 +14,7 @@ import { type ServerOptions, startServer } from "../../server/server.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
 /** Requests under way may take so long to end after a signal; a service manager waits 90 seconds. */

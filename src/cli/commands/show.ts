@@ -10,7 +10,7 @@ import { type OpenBackup, withBackup } from "../../ops/get.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/output.ts";
+import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 

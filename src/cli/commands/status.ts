@@ -18,7 +18,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { importedStatusJson } from "../report/status_import.ts";
 import { monitorLine, withoutMark } from "../report/status_monitor.ts";

@@ -5,7 +5,7 @@ import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 
 /** The command's specification. */

@@ -8,11 +8,11 @@ import { formatSize } from "../../base/text/size.ts";
 import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, writeJson, writeLine } from "../terminal/output.ts";
+import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { StreamProgress } from "../report/stream_progress.ts";
+import { StreamCounter } from "../report/stream_counter.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 /** The command's specification. */
@@ -37,7 +37,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
   const { stdout, world, signal } = context;
   await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));
-    const streams = new StreamProgress(progress);
+    const streams = new StreamCounter(progress);
     const readOptions = { signal, noLock: !options.lock, onProgress: streams.take };
     await withBackup(access, selector, world, readOptions, async (open) => {
       refuseEmpty(open);

@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** The command's specification. */
 function specification() {

@@ -7,7 +7,7 @@ import type { NetworkOptions, Proxies } from "../../store/http/client.ts";
 import type { Retry } from "../../store/retry.ts";
 import type { CliContext } from "../context.ts";
 import type { OptionsOf } from "../specification.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { collect } from "./repeated_options.ts";
 import { readTextFile } from "../text_file.ts";
 

@@ -8,9 +8,9 @@ import type { DamagedBackup, SnapshotRepair } from "../../ops/repair/repair_snap
 import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
-import { formatCount, formatTime, writeJson, writeParagraph } from "../terminal/output.ts";
+import { formatCount, formatTime, writeJson, writeParagraph } from "../terminal/write.ts";
 import { READING_INDEXES } from "./progress.ts";
-import type { ProgressStep } from "./progress_report.ts";
+import type { ProgressStep } from "./progress_wording.ts";
 
 /** How to tell it. */
 export interface RepairReportStyle {
