@@ -22,7 +22,7 @@ import { backupJson } from "../report/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
+import { formatRate, formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collectTags } from "../options/repeated_options.ts";
@@ -172,7 +172,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     });
     if (options.quiet || options.json) return;
     for (const note of result.notes) await writeNote(note, stderr);
-    await writeLine(stderr, summaryLine(result, progress.seconds));
+    for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
   });
 }
 
@@ -242,7 +242,8 @@ function storedBytesOf({ info }: Backup): number {
   return info!.stored;
 }
 
-function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
+/** What was made of the stream, and how much it was: each line has room on a terminal, except for a long series. */
+function summaryLines({ backup, manifest }: PutResult, seconds: number): string[] {
   const { bytesRead, bytesAdded } = manifest.stats;
   const bytesStored = storedBytesOf(backup);
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
@@ -250,11 +251,13 @@ function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
   const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null
-    ? "format not recognised, wholeness not judged"
+    ? "format not recognised, not judged"
     : `${format}, ${describeWholeness(format, complete)}`;
-  return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
-    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesStored)} stored${ratio}; ` +
-    `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;
+  const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
+  return [
+    `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${verdict}; ${formatDuration(seconds * 1000)}`,
+    `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
+  ];
 }
 
 function parseTime(text: string): Date {
