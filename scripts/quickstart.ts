@@ -2,7 +2,7 @@
  * `deno task quickstart`: builds the agent and shows in under a minute what it does. Two nights of a generated database go
  * into a repository and come out again byte for byte; a dump that was cut short is refused.
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { ExitCode } from "../src/base/errors.ts";
@@ -12,12 +12,6 @@ import { Agent, succeeded } from "./quickstart/agent.ts";
 import { type Narrator, standardNarrator } from "./quickstart/narrator.ts";
 import { cutAfter, NightDump } from "./quickstart/nights.ts";
 import { withScratchDirectory } from "./scratch_directory.ts";
-
-interface Options {
-  readonly megabytes: number;
-  readonly agent?: string;
-  readonly keep?: true;
-}
 
 /** One night's backup. */
 interface Backup {
@@ -31,14 +25,16 @@ interface Backup {
 const PROJECT = resolve(import.meta.dirname!, "..");
 const SERIES = "prod/shop";
 
-function parseCommandLine(): Options {
+function parseCommandLine() {
   return new Command("quickstart")
     .description("Build the agent, back up and restore two nights of a generated database, and tell what happens.")
     .option("--megabytes <n>", "length of the first night's dump (10^6 bytes each)", positive, 100)
     .option("--agent <file>", "use this executable instead of building one")
     .option("--keep", "leave the repository there to look around")
-    .parse(Deno.args, { from: "user" }).opts<Options>();
+    .parse(Deno.args, { from: "user" }).opts();
 }
+
+type Options = ReturnType<typeof parseCommandLine>;
 
 function positive(text: string): number {
   const value = Number(text);

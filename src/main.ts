@@ -1,4 +1,4 @@
 /** Entry of the executable. */
-import { main } from "./cli/process/process.ts";
+import { main } from "./cli/process/entry.ts";
 
 await main();

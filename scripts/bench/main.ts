@@ -1,5 +1,5 @@
 /** `deno task bench`: the agent beside restic and borg, on generated dumps of two nights, locally and over HTTP. */
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
@@ -8,7 +8,7 @@ import { formatLoad, judgeLoad, measureLoad } from "./load.ts";
 import { formatGuards, judgeGuards, measureGuards } from "./guard.ts";
 import { formatListings, judgeListings, measureListings } from "./list.ts";
 import { LONG_CHAIN } from "./list_repository.ts";
-import { type LongContent, measureLongPut } from "./long_put.ts";
+import { measureLongPut } from "./long_put.ts";
 import { requireGnuTime } from "./measure.ts";
 import { Medians } from "./medians.ts";
 import type { Peer, PeerKind } from "./peers.ts";
@@ -20,20 +20,6 @@ import { judge, judgePeak, type Verdict } from "./targets.ts";
 import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
-interface Options {
-  readonly megabytes: number;
-  readonly rounds: number;
-  readonly only: ReadonlySet<PeerKind>;
-  readonly agent: string;
-  readonly peers?: string;
-  readonly directory?: string;
-  readonly json?: true;
-  readonly long?: number;
-  readonly content: LongContent;
-  readonly clients: number;
-  readonly seconds: number;
-}
-
 /** What can be measured by itself. */
 const PARTS = ["local", "remote", "load", "prune", "list", "guard"] as const;
 type Part = (typeof PARTS)[number];
@@ -41,7 +27,7 @@ type Part = (typeof PARTS)[number];
 const PROJECT = resolve(import.meta.dirname!, "../..");
 const KINDS: readonly PeerKind[] = ["agent", "restic", "borg"];
 
-function parseCommandLine(): { readonly parts: readonly Part[]; readonly options: Options } {
+function parseCommandLine() {
   const program = new Command("bench")
     .description("Compare agent, restic and borg on dumps of two nights: medians and the project's targets.")
     .addArgument(
@@ -65,8 +51,10 @@ function parseCommandLine(): { readonly parts: readonly Part[]; readonly options
     .option("--clients <n>", "how many clients the load consists of", positive, 64)
     .option("--seconds <n>", "how long the load lasts", positive, 60)
     .parse(Deno.args, { from: "user" });
-  return { parts: program.processedArgs[0] as Part[], options: program.opts<Options>() };
+  return { parts: program.processedArgs[0], options: program.opts() };
 }
+
+type Options = ReturnType<typeof parseCommandLine>["options"];
 
 function positive(text: string): number {
   const value = Number(text);

@@ -4,26 +4,15 @@
  *     deno run -A scripts/dumps/main.ts --megabytes 100 --night 2 > night-2.sql
  *     deno run -A scripts/dumps/main.ts --content letters | head -c 20G | agent put endless
  */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import process from "node:process";
 import { DEFAULT_DUMP, generateDump } from "./dump.ts";
-import type { Flavour } from "./flavour.ts";
-import { generateNoise, type NoiseKind } from "./noise.ts";
-
-interface Options {
-  readonly megabytes: number | undefined;
-  readonly content: "dump" | NoiseKind;
-  readonly night: number;
-  readonly seed: number;
-  readonly flavour: Flavour;
-  readonly changed: number;
-  readonly appended: number;
-}
+import { generateNoise } from "./noise.ts";
 
 const DEFAULT_MEGABYTES = 100;
 
 /** The command line; what it says is in its help. */
-function parseCommandLine(): Options {
+function parseCommandLine() {
   const program = new Command("dumps")
     .description("Write a generated database dump to standard output; equal options give equal bytes.")
     .option("--megabytes <n>", "length of the first night (10^6 bytes each); noise goes on for ever without", positive)
@@ -38,8 +27,10 @@ function parseCommandLine(): Options {
     .addOption(
       new Option("--flavour <program>", "which program's dump").choices(["mysql", "mariadb"]).default("mysql"),
     );
-  return program.parse(Deno.args, { from: "user" }).opts<Options>();
+  return program.parse(Deno.args, { from: "user" }).opts();
 }
+
+type Options = ReturnType<typeof parseCommandLine>;
 
 function positive(text: string): number {
   const value = Number(text);

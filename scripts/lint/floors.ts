@@ -37,7 +37,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report": [["progress_report.ts"], ["json"], [OTHER_FILES]],
+  "cli/report": [["progress_wording.ts"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
   engine: [["stream"]],
   format: [

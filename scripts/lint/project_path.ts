@@ -1,7 +1,8 @@
 /** Paths as the lint rules name them: relative to the project's root, with forward slashes. */
 import { relative, resolve } from "node:path";
 
-const ROOT = resolve(import.meta.dirname!, "../..");
+/** The project's root, absolute. */
+export const ROOT = resolve(import.meta.dirname!, "../..");
 
 /** `file`, absolute or relative to the project's root, as a path relative to that root (`../…` where it lies outside). */
 export function projectPath(file: string): string {

@@ -1,5 +1,5 @@
 /** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
-import { Command, type CommanderError, Option } from "commander";
+import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import { cacheCommand } from "./commands/cache.ts";
@@ -25,7 +25,7 @@ import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./report/failure.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
-import { writeText } from "./terminal/output.ts";
+import { writeText } from "./terminal/write.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -84,7 +84,7 @@ function splitCommandLine(args: readonly string[]) {
 }
 
 /** Help and version end commander with an error that is none. */
-async function runProgram(program: Command, args: readonly string[]): Promise<void> {
+async function runProgram(program: CommandUnknownOpts, args: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -94,7 +94,7 @@ async function runProgram(program: Command, args: readonly string[]): Promise<vo
 }
 
 /** `writeHelp` gets help and version where they are asked for. */
-function buildProgram(context: CliContext, writeHelp: (text: string) => void): Command {
+function buildProgram(context: CliContext, writeHelp: (text: string) => void): CommandUnknownOpts {
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
@@ -149,14 +149,14 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
 }
 
 /** `agent help [COMMAND...]`: the same as --help, for those who look for it there. */
-function helpCommand(program: Command): Command {
+function helpCommand(program: CommandUnknownOpts): CommandUnknownOpts {
   return new Command("help")
     .description("show what a command does and which options it has")
     .argument("[command...]", "which one, such as put or key add")
     .action((names: string[]) => names.reduce(subcommandOf, program).outputHelp());
 }
 
-function subcommandOf(command: Command, name: string): Command {
+function subcommandOf(command: CommandUnknownOpts, name: string): CommandUnknownOpts {
   const found = command.commands.find((child) => child.name() === name);
   if (found !== undefined) return found;
   throw new UsageError(noSuchCommand(command, name));
@@ -166,14 +166,14 @@ function debugOption(): Option {
   return new Option("--debug", "show where an error comes from").helpGroup("Options:");
 }
 
-function* everyCommand(command: Command): Generator<Command> {
+function* everyCommand(command: CommandUnknownOpts): Generator<CommandUnknownOpts> {
   yield command;
   for (const child of command.commands) yield* everyCommand(child);
 }
 
 /** What commander throws, and the command that it is about. It also ends help and version so. */
 class CommandMistake extends Error {
-  constructor(readonly command: Command, readonly reason: CommanderError) {
+  constructor(readonly command: CommandUnknownOpts, readonly reason: CommanderError) {
     super(reason.message);
   }
 }
@@ -190,7 +190,7 @@ function mistakeError({ command, reason }: CommandMistake): UsageError {
   });
 }
 
-function missingCommand(command: Command): string {
+function missingCommand(command: CommandUnknownOpts): string {
   const name = commandLineOf(command);
   if (command.parent === null) return 'Say what to do: "agent --help" shows the commands';
   const names = command.commands.map((child) => child.name());
@@ -209,13 +209,13 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
 };
 
 /** Where commander itself has none. */
-function adviceFor(text: string, command: Command): string {
+function adviceFor(text: string, command: CommandUnknownOpts): string {
   if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes behind --";
   if (/\(Did you mean|Allowed choices/.test(text)) return "";
   return `; see "${commandLineOf(command)} --help"`;
 }
 
-function noSuchCommand(command: Command, name: string): string {
+function noSuchCommand(command: CommandUnknownOpts, name: string): string {
   const names = command.commands.map((child) => child.name());
   const own = commandLineOf(command);
   const advice = command.parent === null && Object.hasOwn(WORDS_OF_OTHERS, name)
@@ -225,6 +225,6 @@ function noSuchCommand(command: Command, name: string): string {
 }
 
 /** `agent key add` for that command. */
-function commandLineOf(command: Command): string {
+function commandLineOf(command: CommandUnknownOpts): string {
   return command.parent === null ? command.name() : `${commandLineOf(command.parent)} ${command.name()}`;
 }

@@ -1,18 +1,24 @@
 /** How forget, rotate and rm run: backups are removed and told of, then what only they used, where that is asked for. */
+import { Command } from "@commander-js/extra-typings";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
 import type { CliContext } from "./context.ts";
+import type { OptionsOf } from "./specification.ts";
 import { withProgress } from "./report/progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_options.ts";
 import { pruneStep, reportPrune } from "./report/prune_report.ts";
 import { repositoryAccess, type RepositoryOptions } from "./options/repository_options.ts";
 
-/** The options that they have in common. */
-export interface RetentionRunOptions extends RepositoryOptions, PruneAfterwardsOptions {
-  readonly dryRun?: boolean;
-  readonly allowLast?: boolean;
-  readonly skipUnreadable?: boolean;
+/** The options of a policy for `which` on how far it may go. */
+export function policyRunGroup(which: "a series" | "the series") {
+  return new Command()
+    .option("-n, --dry-run", "only show what would be kept and removed, and why")
+    .option("--allow-last", `remove even the newest and the last good backup of ${which}`)
+    .option("--skip-unreadable", "go on beside snapshots that cannot be read");
 }
+
+/** The options that a run looks at. */
+export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & OptionsOf<typeof policyRunGroup>;
 
 /** Whose request it is, and how it tells what went. */
 export interface RetentionCommand<Options> {

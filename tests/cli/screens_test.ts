@@ -26,7 +26,12 @@ const HOUR_MS = 3_600_000;
 /** What a command shows on a terminal of so many columns, the prompt included. */
 async function screenOf(args: readonly string[], width: number, world: FakeWorld, repository: string): Promise<string> {
   const env = { AGENT_REPOSITORY: repository, AGENT_PASSWORD: PASSWORD };
-  const { exitCode, stdout, stderr } = await runInProcess(args, { env, terminal: width, world });
+  const { exitCode, stdout, stderr } = await runInProcess(args, {
+    env,
+    terminal: width,
+    world,
+    stdin: sqlDump(4100, "b"),
+  });
   const shown = `$ agent ${args.join(" ")}\n${stdout}${withoutProgress(stderr)}`;
   return exitCode === 0 ? shown : `${shown}exit code ${exitCode}\n`;
 }
@@ -80,8 +85,11 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   keys: ["key", "list"],
   check: ["check"],
   "prune-plan": ["prune", "--dry-run"],
+  put: ["put", "prod/customers"],
   "help": ["--help"],
   "help-hold": ["hold", "--help"],
+  "help-forget": ["forget", "--help"],
+  "help-prune": ["prune", "--help"],
 };
 
 Deno.test("screens at 80 and 120 columns are what they are to be, and no line is wider", async (test) => {

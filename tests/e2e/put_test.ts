@@ -15,7 +15,7 @@ Deno.test("put gives the id alone on standard output, and a summary for people o
   assert.match(stdout, ID_LINE);
   assert.match(
     stderr,
-    /^prod\/shop level 0 [0-9a-f]{8}: \d+ KiB read, .* new .* stored; .*; mysqldump, whole\n$/,
+    /^prod\/shop level 0 [0-9a-f]{8}: mysqldump, whole; .* s\n {2}\d+ KiB read, .* new .* stored; .*\/s\n$/,
   );
   assert.ok(!stderr.includes("\r"), "no progress where nobody watches");
 });

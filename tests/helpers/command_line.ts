@@ -2,7 +2,7 @@
 import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext } from "../../src/cli/context.ts";
-import type { Output } from "../../src/cli/terminal/input_output.ts";
+import type { Input, Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
   /** What somebody types at the terminal, line by line; nobody is there by default. */
   readonly typed?: readonly Uint8Array[];
+  /** What comes in on standard input; nothing by default. */
+  readonly stdin?: Uint8Array;
   /** How many columns the terminal has that both outputs are; pipes by default. */
   readonly terminal?: number;
   /** The machine's clock and randomness by default, with passwords that cost next to nothing. */
@@ -48,12 +50,27 @@ export async function runInProcess(args: readonly string[], around: Surroundings
       return bytes && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     },
     envBytes,
+    stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     askSecret: (question) => {
       questions.push(question);
       return Promise.resolve(typed.shift());
     },
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };
+}
+
+function inputOf(bytes: Uint8Array): Input {
+  let rest = bytes;
+  return {
+    isTerminal: false,
+    read(target) {
+      if (rest.length === 0) return Promise.resolve(null);
+      const next = rest.subarray(0, target.length);
+      rest = rest.subarray(next.length);
+      target.set(next);
+      return Promise.resolve(next.length);
+    },
+  };
 }
 
 /** A context with these outputs in this world: no variable is set, nothing comes in, and nobody answers. */

@@ -1,24 +1,16 @@
 /** `agent cache`: what this machine keeps of remote repositories, and tidying it up. */
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
 import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
-
-interface CacheOptions {
-  readonly cacheDir?: string;
-  readonly prune?: boolean;
-  readonly clear?: boolean;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 
 /** The command's specification. */
-export function cacheCommand(context: CliContext): Command {
+function specification() {
   return new Command("cache")
     .description("show what is cached of remote repositories, or tidy it up; always safe: all of it can be read again")
     .addOption(new Option("--cache-dir <dir>", "cache directory (AGENT_CACHE_DIR)"))
@@ -28,8 +20,14 @@ export function cacheCommand(context: CliContext): Command {
     )
     .addOption(new Option("--clear", "remove everything"))
     .addOption(new Option("--json", "one JSON object a line"))
-    .addOption(new Option("-q, --quiet", "no summary"))
-    .action((options: CacheOptions, self: Command) => run(allOptions(self, options), context));
+    .addOption(new Option("-q, --quiet", "no summary"));
+}
+
+type CacheOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function cacheCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 async function run(options: CacheOptions, context: CliContext): Promise<void> {

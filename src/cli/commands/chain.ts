@@ -1,21 +1,17 @@
 /** `agent chain`: the backups that lead from a level 0 to the one asked for, or all chains of a series. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { drawChains, type DrawnMember } from "../../ops/chain.ts";
-import { allOptions } from "../options/all_options.ts";
 import { memberJson } from "../report/json/streams.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatTime, writeJsonLines, writeTable } from "../terminal/output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { type Column, formatTime, writeJsonLines, writeTable } from "../terminal/write.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import { describeWholeness } from "../report/wholeness.ts";
-
-interface ChainOptions extends RepositoryOptions {
-  readonly all?: boolean;
-}
 
 /** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
 const DEEPEST_INDENT = 8;
@@ -32,17 +28,21 @@ const NOTES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function chainCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("chain")
     .description("show the chain of a backup, its level 0 first, and which members are fit for a restore")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--all", "all chains of its series and host, with everything that branches off")
-    .addHelpText("after", helpNotes(NOTES))
-    .action((selector: string, options: ChainOptions, self: Command) =>
-      run(selector, allOptions(self, options), context)
-    );
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
+}
+
+type ChainOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function chainCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
 }
 
 async function run(selector: string, options: ChainOptions, context: CliContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `agent check`: whether the repository is what was written to it. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { formatDuration } from "../../base/text/duration.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -13,20 +13,14 @@ import {
   type CheckRequest,
 } from "../../ops/check.ts";
 import { parseSubset } from "../../policy/subset.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatCount, writeJson, writeParagraph } from "../terminal/output.ts";
+import { formatCount, writeJson, writeParagraph } from "../terminal/write.ts";
 import { checkSummaryJson, findingJson } from "../report/json/check.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
-import type { ProgressStep } from "../report/progress_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-
-interface CheckCommandOptions extends RepositoryOptions {
-  readonly readData?: boolean;
-  readonly readDataSubset?: string;
-  readonly lock: boolean;
-}
+import type { ProgressStep } from "../report/progress_wording.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTE: HelpNotes = {
   about: [
@@ -45,20 +39,26 @@ const NOTE: HelpNotes = {
 };
 
 /** The command's specification. */
-export function checkCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("check")
     .description("check that the repository is what was written to it, and tell which backups are hit where it is not")
     .option("--read-data", "also read every pack and every stream, and verify blobs and digests")
     .option("--read-data-subset <part>", "verify the blobs in a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", helpNotes(NOTE))
-    .action((options: CheckCommandOptions, self: Command) => run(allOptions(self, options), context));
+    .addHelpText("after", helpNotes(NOTE));
   return withRepositoryOptions(command);
 }
 
+type CheckCommandOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function checkCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
+}
+
 /** What to read of the packs. */
-function readDataOf({ readData = false, readDataSubset }: CheckCommandOptions): CheckRequest["readData"] {
-  if (readDataSubset === undefined) return readData;
+function readDataOf({ readData, readDataSubset }: CheckCommandOptions): CheckRequest["readData"] {
+  if (readDataSubset === undefined) return readData ?? false;
   if (readData) throw new UsageError("Give --read-data or --read-data-subset, not both");
   return parseSubset(readDataSubset);
 }

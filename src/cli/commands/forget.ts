@@ -1,43 +1,18 @@
 /** `agent forget`: remove backups that no policy keeps. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/text/duration.ts";
 import { UsageError } from "../../base/errors.ts";
-import type { RunType } from "../../base/run_type.ts";
 import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
-import { KEEP_UNITS, type KeepRules } from "../../policy/retention/retention.ts";
-import type { GroupWord } from "../../policy/retention/retention_plan.ts";
+import type { KeepRules } from "../../policy/retention/retention.ts";
 import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/retention_words.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { collect } from "../options/repeated_options.ts";
 import { reportRetention } from "../report/retention_report.ts";
-import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
+import { policyRunGroup, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";
-
-interface ForgetCommandOptions extends RetentionRunOptions {
-  readonly keepLast?: number;
-  readonly keepHourly?: number;
-  readonly keepDaily?: number;
-  readonly keepWeekly?: number;
-  readonly keepMonthly?: number;
-  readonly keepYearly?: number;
-  readonly keepWithin?: CalendarSpan;
-  readonly keepWithinHourly?: CalendarSpan;
-  readonly keepWithinDaily?: CalendarSpan;
-  readonly keepWithinWeekly?: CalendarSpan;
-  readonly keepWithinMonthly?: CalendarSpan;
-  readonly keepWithinYearly?: CalendarSpan;
-  readonly keepTag?: string[][];
-  readonly keepRunType?: Map<RunType, number>;
-  readonly olderThan?: CalendarSpan;
-  readonly host?: string[];
-  readonly series?: string[];
-  readonly path?: string[];
-  readonly tag?: string[][];
-  readonly groupBy?: GroupWord[];
-}
 
 const NOTES: HelpNotes = {
   about: [
@@ -61,12 +36,12 @@ const NOTES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function forgetCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("forget")
     .description("remove backups that a policy does not keep, or those named")
     .usage("[options] [SERIES...] | [options] ID...")
     .argument("[names...]", "with a policy: only these series and those below them; without: the backups to remove");
-  withPolicyOptions(command)
+  const chosen = withOptions(command, policyGroup())
     .option("--host <name>", "only backups of this host; may be repeated", collect)
     .option("--series <name>", "only this series and those below it; may be repeated", collect)
     .option("--path <path>", "only backups whose snapshot has this path; may be repeated, then all of them", collect)
@@ -75,38 +50,38 @@ export function forgetCommand(context: CliContext): Command {
       "only backups with all of these tags; may be repeated, then with one such list",
       collectTagList,
     )
-    .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping)
-    .option("-n, --dry-run", "only show what would be kept and removed, and why")
-    .option("--allow-last", "remove even the newest and the last good backup of a series")
-    .option("--skip-unreadable", "go on beside snapshots that cannot be read");
-  return withRepositoryOptions(withPruneAfterwards(command))
-    .addHelpText("after", helpNotes(NOTES))
-    .action((names: string[], options: ForgetCommandOptions, self: Command) =>
-      run(names, allOptions(self, options), context)
-    );
+    .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping);
+  const careful = withOptions(chosen, policyRunGroup("a series")).addHelpText("after", helpNotes(NOTES));
+  return withRepositoryOptions(withPruneAfterwards(careful));
 }
 
-function withPolicyOptions(command: Command): Command {
-  const count = (what: string) => (value: string) => parseKeepCount(value, what);
-  command.option("-l, --keep-last <n>", "keep the n newest backups", count("backups to keep"));
-  const units = { hourly: "hours", daily: "days", weekly: "weeks", monthly: "months", yearly: "years" };
-  const letters = { hourly: "H", daily: "d", weekly: "w", monthly: "m", yearly: "y" };
-  for (const unit of KEEP_UNITS) {
-    const what = `${units[unit]} to keep`;
-    command.option(
-      `-${letters[unit]}, --keep-${unit} <n>`,
-      `keep the newest backup of each of the n newest ${units[unit]} that have one`,
-      count(what),
-    );
-  }
-  command.option("--keep-within <span>", "keep all that are younger than this, such as 2y5m7d3h", parseKeepSpan);
-  for (const unit of KEEP_UNITS) {
-    command.option(`--keep-within-${unit} <span>`, `keep ${unit} backups younger than this`, parseKeepSpan);
-  }
-  return command
+/** What to keep. */
+function policyGroup() {
+  const count = (what: string) => (value: string) => parseKeepCount(value, `${what} to keep`);
+  const newest = (units: string) => `keep the newest backup of each of the n newest ${units} that have one`;
+  return new Command()
+    .option("-l, --keep-last <n>", "keep the n newest backups", count("backups"))
+    .option("-H, --keep-hourly <n>", newest("hours"), count("hours"))
+    .option("-d, --keep-daily <n>", newest("days"), count("days"))
+    .option("-w, --keep-weekly <n>", newest("weeks"), count("weeks"))
+    .option("-m, --keep-monthly <n>", newest("months"), count("months"))
+    .option("-y, --keep-yearly <n>", newest("years"), count("years"))
+    .option("--keep-within <span>", "keep all that are younger than this, such as 2y5m7d3h", parseKeepSpan)
+    .option("--keep-within-hourly <span>", "keep hourly backups younger than this", parseKeepSpan)
+    .option("--keep-within-daily <span>", "keep daily backups younger than this", parseKeepSpan)
+    .option("--keep-within-weekly <span>", "keep weekly backups younger than this", parseKeepSpan)
+    .option("--keep-within-monthly <span>", "keep monthly backups younger than this", parseKeepSpan)
+    .option("--keep-within-yearly <span>", "keep yearly backups younger than this", parseKeepSpan)
     .option("--keep-tag <tags>", "keep backups with all of these tags; may be repeated", collectTagList)
     .option("--keep-run-type <counts>", "keep so many of each run type, such as hourly=24,daily=7", parseRunTypeCounts)
     .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAge);
+}
+
+type ForgetCommandOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function forgetCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((names, options, self) => run(names, allOptions(self, options), context));
 }
 
 /** A policy is about series; without one the names are those of backups. */

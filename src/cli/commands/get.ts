@@ -1,5 +1,5 @@
 /** `agent get`: restore a backup to standard output, a file or a directory. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/contents.ts";
@@ -8,24 +8,16 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { chooseFile, type OpenBackup, type StreamSink, type VerifiedStream, withBackup } from "../../ops/get.ts";
 import { makeDurableFolders } from "../../store/local/local_folder.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { looksBinary } from "../terminal/binary.ts";
 import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { restoredJson } from "../report/json/streams.ts";
-import { StreamProgress } from "../report/stream_progress.ts";
-
-interface GetOptions extends RepositoryOptions {
-  readonly file?: string;
-  readonly output?: string;
-  readonly target?: string;
-  readonly overwrite?: boolean;
-  readonly lock: boolean;
-}
+import { StreamCounter } from "../report/stream_counter.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -48,7 +40,7 @@ const EXAMPLES: HelpNotes = {
 const FOLDER_MODE = 0o777;
 
 /** The command's specification. */
-export function getCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("get")
     .description("restore a backup to standard output, a file or a directory")
     .usage("[options] SERIES[@SELECTOR]")
@@ -58,11 +50,17 @@ export function getCommand(context: CliContext): Command {
     .option("--target <dir>", "write every file of the backup below this directory")
     .option("--overwrite", "replace files that are there already")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", helpNotes(EXAMPLES))
-    .action((selector: string, options: GetOptions, self: Command) =>
-      run(check(selector, allOptions(self, options), context), context)
-    );
+    .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
+}
+
+type GetOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function getCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((selector, options, self) =>
+    run(check(selector, allOptions(self, options), context), context)
+  );
 }
 
 function check(selector: string, options: GetOptions, context: CliContext) {
@@ -81,7 +79,7 @@ function check(selector: string, options: GetOptions, context: CliContext) {
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
-    const streams = new StreamProgress(progress);
+    const streams = new StreamCounter(progress);
     const request = { selector, noLock: !options.lock };
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       const files = chosenFiles(open, options);

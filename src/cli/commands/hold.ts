@@ -1,11 +1,11 @@
 /** `agent hold` and `agent release`: policies do not remove a backup that is on hold. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { setHold } from "../../ops/hold.ts";
 import { backupJson } from "../report/json/backup.ts";
-import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
-import { allOptions } from "../options/all_options.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
+import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
@@ -19,28 +19,36 @@ const NOTES: HelpNotes = {
 };
 
 /** The specification of `hold`. */
-export function holdCommand(context: CliContext): Command {
+function holdSpecification() {
   const command = new Command("hold")
     .description("keep a backup whatever retention says")
     .usage("[options] SERIES@SELECTOR")
     .argument("<backup>", "which backup; see agent get --help")
-    .addHelpText("after", helpNotes(NOTES))
-    .action((selector: string, options: RepositoryOptions, self: Command) =>
-      runHold({ selector, hold: true }, allOptions(self, options), context)
-    );
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 
 /** The specification of `release`. */
-export function releaseCommand(context: CliContext): Command {
+function releaseSpecification() {
   const command = new Command("release")
     .description("end the hold of a backup: it is left to retention again")
     .usage("[options] SERIES@SELECTOR")
-    .argument("<backup>", "which backup; see agent get --help")
-    .action((selector: string, options: RepositoryOptions, self: Command) =>
-      runHold({ selector, hold: false }, allOptions(self, options), context)
-    );
+    .argument("<backup>", "which backup; see agent get --help");
   return withRepositoryOptions(command);
+}
+
+/** `agent hold`, to be run in `context`. */
+export function holdCommand(context: CliContext): CommandUnknownOpts {
+  return holdSpecification().action((selector, options, self) =>
+    runHold({ selector, hold: true }, allOptions(self, options), context)
+  );
+}
+
+/** `agent release`, to be run in `context`. */
+export function releaseCommand(context: CliContext): CommandUnknownOpts {
+  return releaseSpecification().action((selector, options, self) =>
+    runHold({ selector, hold: false }, allOptions(self, options), context)
+  );
 }
 
 /** Puts a backup on hold, or lets it go, and says so. */

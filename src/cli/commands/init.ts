@@ -1,18 +1,14 @@
 /** `agent init`: make a repository. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { init } from "../../ops/init.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { initJson } from "../report/json/keys.ts";
-
-interface InitOptions extends RepositoryOptions {
-  readonly newPasswordFile?: string;
-}
 
 const NOTE: HelpNotes = {
   about: ["The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else."],
@@ -20,13 +16,19 @@ const NOTE: HelpNotes = {
 };
 
 /** The command's specification. */
-export function initCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("init")
     .description("make a repository")
     .option("--new-password-file <file>", "make a strong password and write it to this new file (mode 0600)")
-    .addHelpText("after", helpNotes(NOTE))
-    .action((options: InitOptions, self: Command) => run(allOptions(self, options), context));
+    .addHelpText("after", helpNotes(NOTE));
   return withRepositoryOptions(command);
+}
+
+type InitOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function initCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 async function run(options: InitOptions, context: CliContext): Promise<void> {

@@ -1,47 +1,46 @@
 /** `agent key`: which passwords open the repository. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Id, shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { keyChangeJson, keyJson } from "../report/json/keys.ts";
 
-interface KeyOptions extends RepositoryOptions {
-  readonly newPasswordFile?: string;
+/** The specification of a command that says a new password. */
+function newPasswordSpecification(name: string, description: string) {
+  const command = new Command(name)
+    .description(description)
+    .option("--new-password-file <file>", "file that holds the new password, or is made with a strong one");
+  return withRepositoryOptions(command);
 }
 
-const NEW_PASSWORD = [
-  "--new-password-file <file>",
-  "file that holds the new password, or is made with a strong one",
-] as const;
+type NewPasswordOptions = OptionsOf<typeof newPasswordSpecification>;
 
-/** The command's specification. */
-export function keyCommand(context: CliContext): Command {
+/** The command, to be run in `context`. */
+export function keyCommand(context: CliContext): CommandUnknownOpts {
+  const listing = withRepositoryOptions(new Command("list").description("list key files"))
+    .action((options, self) => list(allOptions(self, options), context));
+  const adding = newPasswordSpecification("add", "let one more password open the repository")
+    .action((options, self) => add(allOptions(self, options), context));
+  const removal = withRepositoryOptions(
+    new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it"),
+  )
+    .action((id, options, self) => remove(id, allOptions(self, options), context));
+  const changing = newPasswordSpecification("passwd", "change the password in use")
+    .action((options, self) => change(allOptions(self, options), context));
   return new Command("key")
     .description("list, add, remove or change the passwords that open the repository")
-    .addCommand(withRepositoryOptions(
-      new Command("list").description("list key files")
-        .action((options: KeyOptions, self: Command) => list(allOptions(self, options), context)),
-    ))
-    .addCommand(withRepositoryOptions(
-      new Command("add").description("let one more password open the repository").option(...NEW_PASSWORD)
-        .action((options: KeyOptions, self: Command) => add(allOptions(self, options), context)),
-    ))
-    .addCommand(withRepositoryOptions(
-      new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it")
-        .action((id: string, options: KeyOptions, self: Command) => remove(id, allOptions(self, options), context)),
-    ))
-    .addCommand(withRepositoryOptions(
-      new Command("passwd").description("change the password in use").option(...NEW_PASSWORD)
-        .action((options: KeyOptions, self: Command) => change(allOptions(self, options), context)),
-    ));
+    .addCommand(listing)
+    .addCommand(adding)
+    .addCommand(removal)
+    .addCommand(changing);
 }
 
-async function list(options: KeyOptions, context: CliContext): Promise<void> {
+async function list(options: RepositoryOptions, context: CliContext): Promise<void> {
   const keys = await keyList(repositoryAccess(options, context), context);
   if (options.json) {
     for (const key of keys) await writeJson(context.stdout, keyJson(key));
@@ -63,16 +62,16 @@ function row({ id, username, hostname, created, isCurrent }: KeyRow): string[] {
   return [isCurrent ? "*" : "", shortId(id), username, hostname, time];
 }
 
-async function add(options: KeyOptions, context: CliContext): Promise<void> {
+async function add(options: NewPasswordOptions, context: CliContext): Promise<void> {
   await report("added", await withNewPassword(keyAdd, options, context), options, context);
 }
 
-async function remove(prefix: string, options: KeyOptions, context: CliContext): Promise<void> {
+async function remove(prefix: string, options: RepositoryOptions, context: CliContext): Promise<void> {
   const id = await keyRemove(repositoryAccess(options, context), { prefix }, context);
   await report("removed", { id, passwordFile: undefined }, options, context);
 }
 
-async function change(options: KeyOptions, context: CliContext): Promise<void> {
+async function change(options: NewPasswordOptions, context: CliContext): Promise<void> {
   await report("changed", await withNewPassword(keyChange, options, context), options, context);
 }
 
@@ -85,7 +84,7 @@ interface MadeKey {
 /** The file is written when the repository is open and locked, so that a wrong password leaves none. */
 async function withNewPassword(
   use: typeof keyAdd,
-  options: KeyOptions,
+  options: NewPasswordOptions,
   context: CliContext,
 ): Promise<MadeKey> {
   let password: NextPassword | undefined;
@@ -101,7 +100,7 @@ async function withNewPassword(
 async function report(
   what: "added" | "changed" | "removed",
   { id, passwordFile }: MadeKey,
-  options: KeyOptions,
+  options: RepositoryOptions,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   if (options.json) await writeJson(stdout, keyChangeJson(what, id, passwordFile));

@@ -1,5 +1,5 @@
 /** `agent ls`: what backups there are. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -7,21 +7,15 @@ import { type Backup, sizeOf } from "../../backup/backup.ts";
 import { parseCount } from "../../policy/retention/retention_words.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
-import { allOptions } from "../options/all_options.ts";
 import { backupJson } from "../report/json/backup.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/write.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import { collectTags } from "../options/repeated_options.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
-
-interface LsOptions extends RepositoryOptions {
-  readonly host?: string;
-  readonly tag?: string[];
-  readonly latest?: number;
-}
 
 /** How many to list; throws `UsageError`. */
 function parseLatest(text: string): number {
@@ -31,18 +25,22 @@ function parseLatest(text: string): number {
 }
 
 /** The command's specification. */
-export function lsCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("ls")
     .description("list backups, oldest first")
     .usage("[options] [SERIES]")
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
     .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
-    .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest)
-    .action((series: string | undefined, options: LsOptions, self: Command) =>
-      run(series, allOptions(self, options), context)
-    );
+    .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest);
   return withRepositoryOptions(command);
+}
+
+type LsOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function lsCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((series, options, self) => run(series, allOptions(self, options), context));
 }
 
 async function run(series: string | undefined, options: LsOptions, context: CliContext): Promise<void> {

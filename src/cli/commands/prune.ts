@@ -1,18 +1,13 @@
 /** `agent prune`: remove what no backup needs any more. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { prune } from "../../ops/prune.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { withProgress } from "../report/progress.ts";
-import { type PruneLimitOptions, pruneLimits, withPruneLimits } from "../options/prune_options.ts";
+import { pruneLimits, withPruneLimits } from "../options/prune_options.ts";
 import { pruneStep, reportPrune } from "../report/prune_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-
-interface PruneCommandOptions extends RepositoryOptions, PruneLimitOptions {
-  readonly dryRun?: boolean;
-  readonly allowEmpty?: boolean;
-}
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTE: HelpNotes = {
   about: [
@@ -25,15 +20,21 @@ const NOTE: HelpNotes = {
 };
 
 /** The command's specification. */
-export function pruneCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("prune")
     .description("remove from the repository what no backup needs any more")
     .option("-n, --dry-run", "change nothing, only say what would be done");
-  withPruneLimits(command)
+  const limited = withPruneLimits(command)
     .option("--allow-empty", "empty the repository if there is no backup in it any more")
-    .addHelpText("after", helpNotes(NOTE))
-    .action((options: PruneCommandOptions, self: Command) => run(allOptions(self, options), context));
-  return withRepositoryOptions(command);
+    .addHelpText("after", helpNotes(NOTE));
+  return withRepositoryOptions(limited);
+}
+
+type PruneCommandOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function pruneCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 async function run(options: PruneCommandOptions, context: CliContext): Promise<void> {

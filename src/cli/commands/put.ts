@@ -1,5 +1,5 @@
 /** `agent put`: back up standard input or the output of a command. */
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
 import { isInFuture } from "../../base/clock.ts";
@@ -7,51 +7,31 @@ import { formatDuration } from "../../base/text/duration.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize, parseSize } from "../../base/text/size.ts";
 import { parametersFor } from "../../chunker/parameters.ts";
-import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
+import { RUN_TYPES } from "../../base/run_type.ts";
 import { commandSource } from "../../engine/stream/command.ts";
 import { inputSource } from "../../engine/stream/input.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/manifest/series.ts";
 import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
-import { LEVEL_MODES, type LevelDecision, type LevelMode, type LevelRules } from "../../policy/level/level.ts";
+import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/level_words.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
-import { allOptions } from "../options/all_options.ts";
 import { putJson } from "../report/json/manifest.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatRate, formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
 import { WAITING, withProgress } from "../report/progress.ts";
-import type { ProgressStep } from "../report/progress_report.ts";
+import type { ProgressStep } from "../report/progress_wording.ts";
 import { collectTags } from "../options/repeated_options.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 /** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
-
-interface PutOptions extends RepositoryOptions {
-  readonly filename?: string;
-  readonly tag?: string[];
-  readonly host?: string;
-  readonly time?: string;
-  readonly runType?: RunType;
-  readonly level: LevelMode;
-  readonly maxLevel?: string;
-  readonly alwaysLevel?: string;
-  readonly restartAlwaysLevel?: string;
-  readonly fullBackup?: RunType;
-  readonly explain?: boolean;
-  readonly guard: string;
-  readonly minSize?: string;
-  readonly minOfParent?: string;
-  readonly allowEmpty?: boolean;
-  readonly chunkSize?: string;
-  readonly compression: (typeof COMPRESSION_LEVELS)[number];
-}
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -79,7 +59,7 @@ const EXAMPLES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function putCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("put")
     .description("back up standard input, or the output of a command behind --")
     .usage("[options] SERIES [-- COMMAND ARG...]")
@@ -111,11 +91,17 @@ export function putCommand(context: CliContext): Command {
     .option("--allow-empty", "accept a stream of no bytes")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
-    .addHelpText("after", helpNotes(EXAMPLES))
-    .action((series: string, options: PutOptions, self: Command) =>
-      run(check(series, allOptions(self, options), context), context)
-    );
+    .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
+}
+
+type PutOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function putCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((series, options, self) =>
+    run(check(series, allOptions(self, options), context), context)
+  );
 }
 
 /** Everything that can be wrong with the options is found before anything is opened or started. */
@@ -185,7 +171,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
     });
     if (options.quiet || options.json) return;
     for (const note of result.notes) await writeNote(note, stderr);
-    await writeLine(stderr, summaryLine(result, progress.seconds));
+    for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
   });
 }
 
@@ -232,7 +218,8 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   }
 }
 
-function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
+/** What was made of the stream, and how much it was: each line has room on a terminal, except for a long series. */
+function summaryLines({ backup, manifest }: PutResult, seconds: number): string[] {
   const { bytesRead, bytesAdded } = manifest.stats;
   const bytesStored = backup.info!.stored;
   const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
@@ -240,11 +227,13 @@ function summaryLine({ backup, manifest }: PutResult, seconds: number): string {
   const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
   const { format, complete } = manifest.files[0]!.guard!;
   const verdict = complete === null
-    ? "format not recognised, wholeness not judged"
+    ? "format not recognised, not judged"
     : `${format}, ${describeWholeness(format, complete)}`;
-  return `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${formatSize(bytesRead)} read, ` +
-    `${formatSize(bytesAdded)} new${share}, ${formatSize(bytesStored)} stored${ratio}; ` +
-    `${formatDuration(seconds * 1000)}, ${formatRate(bytesRead, seconds)}; ${verdict}`;
+  const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
+  return [
+    `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${verdict}; ${formatDuration(seconds * 1000)}`,
+    `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
+  ];
 }
 
 function parseTime(text: string): Date {

@@ -1,5 +1,5 @@
 /** `agent repair`: save what can be saved of a damaged repository, and name what is lost. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import type { RepairOptions, RepairProgress, RepairRequest } from "../../ops/repair/repair_session.ts";
@@ -7,19 +7,13 @@ import { repairIndex } from "../../ops/repair/repair_index.ts";
 import { type PackRepair, repairPacks } from "../../ops/repair/repair_packs.ts";
 import { repairSnapshots, type SnapshotRepair } from "../../ops/repair/repair_snapshots.ts";
 import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatCount } from "../terminal/output.ts";
+import { formatCount } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { repairStep, reportIndexRepair, reportPackRepair, reportSnapshotRepair } from "../report/repair_report.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-
-interface RepairCommandOptions extends RepositoryOptions {
-  readonly dryRun?: boolean;
-  readonly readAllPacks?: boolean;
-  readonly forget?: boolean;
-}
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 
 const ORDER: HelpNotes = {
   about: [
@@ -42,42 +36,55 @@ const SNAPSHOTS: HelpNotes = {
 
 const DRY_RUN = ["-n, --dry-run", "tell what would be done and change nothing"] as const;
 
-/** The command's specification. */
-export function repairCommand(context: CliContext): Command {
+/** The specification of `repair index`. */
+function indexSpecification() {
+  const command = new Command("index")
+    .description("list every pack as its own header says, and none that is gone")
+    .option("--read-all-packs", "read the headers of all packs, not only of those that the index has wrong")
+    .option(...DRY_RUN);
+  return withRepositoryOptions(command);
+}
+
+/** The specification of `repair packs`. */
+function packsSpecification() {
+  const command = new Command("packs")
+    .description("save the blobs of damaged packs that are whole, and remove those packs")
+    .usage("[options] [PACK…]")
+    .argument("[packs...]", "ids of packs as check names them; without, all are read and the damaged ones repaired")
+    .option(...DRY_RUN);
+  return withRepositoryOptions(command);
+}
+
+/** The specification of `repair snapshots`. */
+function snapshotsSpecification() {
+  const command = new Command("snapshots")
+    .description("name what damaged backups have lost, and keep apart what is left of them")
+    .usage("[options] [BACKUP…]")
+    .argument("[backups...]", "which backups, as SERIES[@SELECTOR] or @ID; without, all")
+    .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that nobody can read")
+    .option(...DRY_RUN)
+    .addHelpText("after", helpNotes(SNAPSHOTS));
+  return withRepositoryOptions(command);
+}
+
+/** The command, to be run in `context`. */
+export function repairCommand(context: CliContext): CommandUnknownOpts {
+  const index = indexSpecification().action((options, self) => runIndex(allOptions(self, options), context));
+  const packs = packsSpecification().action((ids, options, self) => runPacks(ids, allOptions(self, options), context));
+  const snapshots = snapshotsSpecification().action((backups, options, self) =>
+    runSnapshots(backups, allOptions(self, options), context)
+  );
   return new Command("repair")
     .description("save what can be saved of a damaged repository, and name what is lost")
     .addHelpText("after", helpNotes(ORDER))
-    .addCommand(withRepositoryOptions(
-      new Command("index").description("list every pack as its own header says, and none that is gone")
-        .option("--read-all-packs", "read the headers of all packs, not only of those that the index has wrong")
-        .option(...DRY_RUN)
-        .action((options: RepairCommandOptions, self: Command) => runIndex(allOptions(self, options), context)),
-    ))
-    .addCommand(withRepositoryOptions(
-      new Command("packs").description("save the blobs of damaged packs that are whole, and remove those packs")
-        .usage("[options] [PACK…]")
-        .argument("[packs...]", "ids of packs as check names them; without, all are read and the damaged ones repaired")
-        .option(...DRY_RUN)
-        .action((ids: string[], options: RepairCommandOptions, self: Command) =>
-          runPacks(ids, allOptions(self, options), context)
-        ),
-    ))
-    .addCommand(withRepositoryOptions(
-      new Command("snapshots").description("name what damaged backups have lost, and keep apart what is left of them")
-        .usage("[options] [BACKUP…]")
-        .argument("[backups...]", "which backups, as SERIES[@SELECTOR] or @ID; without, all")
-        .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that nobody can read")
-        .option(...DRY_RUN)
-        .addHelpText("after", helpNotes(SNAPSHOTS))
-        .action((backups: string[], options: RepairCommandOptions, self: Command) =>
-          runSnapshots(backups, allOptions(self, options), context)
-        ),
-    ));
+    .addCommand(index)
+    .addCommand(packs)
+    .addCommand(snapshots);
 }
 
 /** Runs a repair with its progress on a terminal. */
 function runRepair<T>(
-  options: RepairCommandOptions,
+  options: OptionsOf<typeof packsSpecification>,
   context: CliContext,
   repair: (request: RepairRequest, options: RepairOptions) => Promise<T>,
 ): Promise<T> {
@@ -88,7 +95,7 @@ function runRepair<T>(
   });
 }
 
-async function runIndex(options: RepairCommandOptions, context: CliContext): Promise<void> {
+async function runIndex(options: OptionsOf<typeof indexSpecification>, context: CliContext): Promise<void> {
   const readAllPacks = options.readAllPacks ?? false;
   const access = repositoryAccess(options, context);
   const repair = await runRepair(
@@ -106,7 +113,11 @@ function refuseUnreadable({ unreadablePacks }: IndexRepair): void {
   throw new IntegrityError(`${count}: "agent repair packs" saves what is left of what the index lists there`);
 }
 
-async function runPacks(packs: readonly string[], options: RepairCommandOptions, context: CliContext): Promise<void> {
+async function runPacks(
+  packs: readonly string[],
+  options: OptionsOf<typeof packsSpecification>,
+  context: CliContext,
+): Promise<void> {
   const access = repositoryAccess(options, context);
   const repair = await runRepair(
     options,
@@ -130,7 +141,7 @@ function refuseUnreadablePacks({ packs }: PackRepair): void {
 
 async function runSnapshots(
   backups: readonly string[],
-  options: RepairCommandOptions,
+  options: OptionsOf<typeof snapshotsSpecification>,
   context: CliContext,
 ): Promise<void> {
   const access = repositoryAccess(options, context);

@@ -1,14 +1,14 @@
 /** `agent rm`: remove one backup. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
-import { allOptions } from "../options/all_options.ts";
 import { backupJson } from "../report/json/backup.ts";
+import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatTime, writeJson, writeLine } from "../terminal/output.ts";
+import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";
@@ -23,17 +23,19 @@ const NOTES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function rmCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("rm")
     .description("remove one backup; a prune frees what only it used")
     .usage("[options] SERIES@SELECTOR")
     .argument("<backup>", "which backup, such as prod/shop@latest or @1f2e3d4c; see agent get --help")
     .option("-n, --dry-run", "only show what would be removed")
-    .option("--allow-last", "remove it even if it is the last good backup of its series")
-    .action((selector: string, options: RetentionRunOptions, self: Command) =>
-      run(selector, allOptions(self, options), context)
-    );
+    .option("--allow-last", "remove it even if it is the last good backup of its series");
   return withRepositoryOptions(withPruneAfterwards(command)).addHelpText("after", helpNotes(NOTES));
+}
+
+/** The command, to be run in `context`. */
+export function rmCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
 }
 
 async function run(selector: string, options: RetentionRunOptions, context: CliContext): Promise<void> {

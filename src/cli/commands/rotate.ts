@@ -1,19 +1,15 @@
 /** `agent rotate`: keep the first backup of each of the last days, weeks, months and years of a series. */
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { parseSeries } from "../../format/manifest/series.ts";
-import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention/retention_rotation.ts";
+import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";
 import { parseCount, parseWeekDay } from "../../policy/retention/retention_words.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { reportRetention } from "../report/retention_report.ts";
-import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
+import { policyRunGroup, runRetention, throwRefusal } from "../retention_run.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";
-
-interface RotateOptions extends RetentionRunOptions, Rotation {
-  readonly host?: string;
-}
 
 const NOTES: HelpNotes = {
   about: [
@@ -25,7 +21,7 @@ const NOTES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function rotateCommand(context: CliContext): Command {
+function specification() {
   const { days, weeks, months, years, firstWeekDay } = DEFAULT_ROTATION;
   const count = (unit: string) => (value: string) => parseCount(value, `${unit} to keep`);
   const command = new Command("rotate")
@@ -43,13 +39,16 @@ export function rotateCommand(context: CliContext): Command {
       )
         .argParser(parseWeekDay).default(firstWeekDay, "saturday"),
     )
-    .option("--host <name>", "only backups of this host")
-    .option("-n, --dry-run", "only show what would be kept and removed, and why")
-    .option("--allow-last", "remove even the newest and the last good backup of the series")
-    .option("--skip-unreadable", "go on beside snapshots that cannot be read")
-    .addHelpText("after", helpNotes(NOTES))
-    .action((series: string, options: RotateOptions, self: Command) => run(series, allOptions(self, options), context));
-  return withRepositoryOptions(withPruneAfterwards(command));
+    .option("--host <name>", "only backups of this host");
+  const careful = withOptions(command, policyRunGroup("the series")).addHelpText("after", helpNotes(NOTES));
+  return withRepositoryOptions(withPruneAfterwards(careful));
+}
+
+type RotateOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function rotateCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((series, options, self) => run(series, allOptions(self, options), context));
 }
 
 async function run(seriesText: string, options: RotateOptions, context: CliContext): Promise<void> {

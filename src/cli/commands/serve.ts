@@ -1,6 +1,6 @@
 /** `agent serve`: the HTTP blob store, for agents and for restic. */
 import { resolve } from "node:path";
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/text/size.ts";
 import type { Authentication } from "../../server/access/authentication.ts";
@@ -11,31 +11,12 @@ import {
   parseListenAddresses,
 } from "../../server/connection/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
-import { allOptions } from "../options/all_options.ts";
 import { servedJson } from "../report/json/machine.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { notifyServiceManager } from "../service_manager.ts";
-
-interface ServeOptions {
-  readonly path?: string;
-  readonly listen?: readonly string[];
-  readonly auth: boolean;
-  readonly htpasswdFile?: string;
-  readonly proxyAuthUsername?: string;
-  readonly insecure?: boolean;
-  readonly privateRepos?: boolean;
-  readonly appendOnly?: boolean;
-  readonly maxSize?: string;
-  readonly tls?: boolean;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly prometheusNoAuth?: boolean;
-  readonly log?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
 
 /** Requests under way may take so long to end after a signal; a service manager waits 90 seconds. */
 const GRACE_MS = 30_000;
@@ -57,7 +38,7 @@ const NOTE: HelpNotes = {
 };
 
 /** The command's specification. */
-export function serveCommand(context: CliContext): Command {
+function specification() {
   return new Command("serve")
     .description("serve repositories over HTTP, to agents and to restic (REST protocol)")
     .option("--path <dir>", "the folder that holds the repositories")
@@ -81,8 +62,14 @@ export function serveCommand(context: CliContext): Command {
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "a JSON object for each address, on standard output")
     .option("-q, --quiet", "do not tell the address")
-    .addHelpText("after", helpNotes(NOTE))
-    .action((options: ServeOptions, self: Command) => run(allOptions(self, options), context));
+    .addHelpText("after", helpNotes(NOTE));
+}
+
+type ServeOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function serveCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 async function run(options: ServeOptions, context: CliContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `agent show`: everything about one backup, and lists that `md5sum -c` and `sha256sum -c` read. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -7,31 +7,30 @@ import { type Backup, finishedOf } from "../../backup/backup.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
-import { allOptions } from "../options/all_options.ts";
 import { shownJson } from "../report/json/manifest.ts";
 import { sumJson } from "../report/json/streams.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/write.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
-interface ShowOptions extends RepositoryOptions {
-  readonly md5sums?: boolean;
-  readonly sha256sums?: boolean;
-}
-
 /** The command's specification. */
-export function showCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("show")
     .description("show one backup, or checksum lists of its streams")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--md5sums", "print what md5sum -c reads, for files restored with agent get --target or restic restore")
-    .option("--sha256sums", "print what sha256sum -c reads")
-    .action((selector: string, options: ShowOptions, self: Command) =>
-      run(selector, allOptions(self, options), context)
-    );
+    .option("--sha256sums", "print what sha256sum -c reads");
   return withRepositoryOptions(command);
+}
+
+type ShowOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function showCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
 }
 
 async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {

@@ -1,7 +1,7 @@
 /** `agent status`: how current the backups are, and which ones are overdue. */
-import { Command, Option } from "commander";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { OverdueError, UsageError } from "../../base/errors.ts";
-import { RUN_TYPES, type RunType } from "../../base/run_type.ts";
+import { RUN_TYPES } from "../../base/run_type.ts";
 import { seriesProblem } from "../../format/manifest/series.ts";
 import { loadableStatus } from "../../compat/twindb/loadable.ts";
 import { TwinDbStatus } from "../../compat/twindb/status_file.ts";
@@ -14,27 +14,18 @@ import {
   type StatusRequest,
 } from "../../ops/status.ts";
 import { type Expectation, parseExpectation } from "../../policy/expectation.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure.ts";
-import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { importedStatusJson, statusJson } from "../report/json/status.ts";
 import { monitorLine, withoutMark } from "../report/status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;
-
-interface StatusOptions extends RepositoryOptions {
-  readonly host?: string;
-  readonly expect?: readonly Expectation[];
-  readonly fullBackup?: RunType;
-  readonly any?: boolean;
-  readonly format: (typeof FORMATS)[number];
-  readonly import?: string;
-}
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -52,7 +43,7 @@ const EXAMPLES: HelpNotes = {
 };
 
 /** The command's specification. */
-export function statusCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("status")
     .description("tell the newest good backup of every series, host and run type, and what is overdue")
     .usage("[options]")
@@ -67,9 +58,15 @@ export function statusCommand(context: CliContext): Command {
       "--import <file>",
       "tell what a status file of TwinDB Backup says, instead of a repository; - for standard input",
     )
-    .addHelpText("after", helpNotes(EXAMPLES))
-    .action((options: StatusOptions, self: Command) => run(allOptions(self, options), context));
+    .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
+}
+
+type StatusOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function statusCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 function collect(text: string, earlier: readonly Expectation[] | undefined): Expectation[] {

@@ -1,27 +1,29 @@
 /** `agent unlock`: remove locks that protect nobody any more. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { removedLockJson } from "../report/json/keys.ts";
 
-interface UnlockOptions extends RepositoryOptions {
-  readonly removeAll?: boolean;
-}
-
 /** The command's specification. */
-export function unlockCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("unlock")
     .description(
       "remove stale locks: those not refreshed for 30 minutes and those of processes of this host that are gone",
     )
-    .option("--remove-all", "remove every lock, even of processes that are at work")
-    .action((options: UnlockOptions, self: Command) => run(allOptions(self, options), context));
+    .option("--remove-all", "remove every lock, even of processes that are at work");
   return withRepositoryOptions(command);
+}
+
+type UnlockOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function unlockCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
 async function run(options: UnlockOptions, context: CliContext): Promise<void> {

@@ -1,45 +1,44 @@
 /** `agent verify`: a test restore into nothing: every digest, the guard once more, and the manifests of the chain. */
-import { Command } from "commander";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import type { CheckedMember } from "../../backup/chain/chain_check.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type OpenBackup, type VerifiedStream, withBackup } from "../../ops/get.ts";
-import { allOptions } from "../options/all_options.ts";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, writeJson, writeLine } from "../terminal/output.ts";
+import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
-import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { verifiedChainJson, verifiedJson } from "../report/json/streams.ts";
-import { StreamProgress } from "../report/stream_progress.ts";
+import { StreamCounter } from "../report/stream_counter.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
-interface VerifyOptions extends RepositoryOptions {
-  readonly lock: boolean;
-  readonly chain?: boolean;
-}
-
 /** The command's specification. */
-export function verifyCommand(context: CliContext): Command {
+function specification() {
   const command = new Command("verify")
     .description("test a restore: read everything, compare every digest, judge the stream again, check the chain")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--chain", "only check the manifests of its chain; read no streams")
-    .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .action((selector: string, options: VerifyOptions, self: Command) =>
-      run(selector, allOptions(self, options), context)
-    );
+    .option("--no-lock", "take no lock: for stores that cannot be written to");
   return withRepositoryOptions(command);
+}
+
+type VerifyOptions = OptionsOf<typeof specification>;
+
+/** The command, to be run in `context`. */
+export function verifyCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
 }
 
 async function run(selector: string, options: VerifyOptions, context: CliContext): Promise<void> {
   const { stdout, world, signal } = context;
   await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));
-    const streams = new StreamProgress(progress);
+    const streams = new StreamCounter(progress);
     const request = { selector, noLock: !options.lock };
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       refuseEmpty(open);

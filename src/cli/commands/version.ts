@@ -1,19 +1,23 @@
 /** `agent version`: which program this is. */
-import { Command } from "commander";
-import { allOptions } from "../options/all_options.ts";
 import { versionJson } from "../report/json/machine.ts";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** The command's specification. */
-export function versionCommand(context: CliContext): Command {
+function specification() {
   return new Command("version")
     .description("tell version, Deno version and form of the executable")
-    .option("--json", "one JSON object")
-    .action((options: { json?: boolean }, self: Command) => run(allOptions(self, options), context));
+    .option("--json", "one JSON object");
 }
 
-async function run(options: { json?: boolean }, { stdout, version }: CliContext): Promise<void> {
+/** The command, to be run in `context`. */
+export function versionCommand(context: CliContext): CommandUnknownOpts {
+  return specification().action((options, self) => run(allOptions(self, options), context));
+}
+
+async function run(options: OptionsOf<typeof specification>, { stdout, version }: CliContext): Promise<void> {
   if (options.json) return await writeJson(stdout, versionJson(version));
   await writeLine(stdout, versionLine(version));
 }

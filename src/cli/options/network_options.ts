@@ -1,5 +1,5 @@
 /** The options of every command that say how to get to repositories on other machines. */
-import { type Command, Option } from "commander";
+import { Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { parseSize } from "../../base/text/size.ts";
@@ -7,49 +7,42 @@ import type { NetworkOptions, Proxies } from "../../store/http/client.ts";
 import type { Retry } from "../../store/retry.ts";
 import { retryJson } from "../report/json/standard_error.ts";
 import type { CliContext } from "../context.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import type { OptionsOf } from "../specification.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 import { collect } from "./repeated_options.ts";
 import { readTextFile } from "../text_file.ts";
-
-/** The values of these options as they were given. */
-export interface NetworkOptionValues {
-  readonly cacert?: string;
-  readonly tlsClientCert?: string;
-  readonly insecureTls?: boolean;
-  readonly limitUpload?: string;
-  readonly limitDownload?: string;
-  readonly option?: readonly string[];
-  readonly noCache?: boolean;
-  readonly cacheDir?: string;
-}
 
 /** Failures that are over sooner are nobody's concern. */
 const SILENT_DELAY_MS = 1000;
 
-/** Adds the options to a command. */
-export function withNetworkOptions(command: Command): Command {
-  return command
-    .optionsGroup("Repositories on other machines:")
-    .addOption(new Option("--cacert <file>", "trust these authorities, too (PEM; AGENT_CACERT)"))
-    .addOption(
-      new Option("--tls-client-cert <file>", "certificate and key of this client (PEM; AGENT_TLS_CLIENT_CERT)"),
-    )
-    .addOption(new Option("--insecure-tls", "take any certificate: anybody in between can read and change requests"))
-    .addOption(new Option("--limit-upload <rate>", "a second at most: KiB, or a size such as 5M"))
-    .addOption(new Option("--limit-download <rate>", "a second at most: KiB, or a size such as 5M"))
-    .addOption(noCacheOption())
-    .addOption(new Option("--cache-dir <dir>", "where to keep them (AGENT_CACHE_DIR, ~/.cache/agent)"))
-    .addOption(
-      new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
-    );
-}
+/** The options, to be added to commands. */
+export const NETWORK_OPTIONS = new Command()
+  .optionsGroup("Repositories on other machines:")
+  .addOption(new Option("--cacert <file>", "trust these authorities, too (PEM; AGENT_CACERT)"))
+  .addOption(
+    new Option("--tls-client-cert <file>", "certificate and key of this client (PEM; AGENT_TLS_CLIENT_CERT)"),
+  )
+  .addOption(new Option("--insecure-tls", "take any certificate: anybody in between can read and change requests"))
+  .addOption(new Option("--limit-upload <rate>", "a second at most: KiB, or a size such as 5M"))
+  .addOption(new Option("--limit-download <rate>", "a second at most: KiB, or a size such as 5M"))
+  .addOption(noCacheOption())
+  .addOption(new Option("--cache-dir <dir>", "where to keep them (AGENT_CACHE_DIR, ~/.cache/agent)"))
+  .addOption(
+    new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
+  );
 
-/** Commander would make it a `cache` that is true by default, and so above the one given before the command. */
-function noCacheOption(): Option {
+/**
+ * Commander would make it a `cache` that is true by default, and so above the one given before the command. Its type has
+ * the flag that commander would name `noCache`.
+ */
+function noCacheOption() {
   const option = new Option("--no-cache", "keep no copies of indexes, snapshots and trees on this machine");
   option.negate = false;
-  return option;
+  return option as Option as Option<"--noCache">;
 }
+
+/** The values of these options as they were given. */
+type NetworkOptionValues = OptionsOf<typeof NETWORK_OPTIONS>;
 
 /** How to get to servers. Throws `UsageError`, and what reading a certificate throws. */
 export async function networkOptions(values: NetworkOptionValues, context: CliContext): Promise<NetworkOptions> {

@@ -1,24 +1,13 @@
 /** The options that say how far a prune goes: of `agent prune`, and of the commands that can prune afterwards. */
-import { type Command, Option } from "commander";
+import { Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/text/size.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits, type UnusedLimit } from "../../maintain/prune/prune_plan.ts";
+import { type OptionsOf, withOptions } from "../specification.ts";
 
-/** The values of these options as they were given. */
-export interface PruneLimitOptions {
-  readonly maxUnused?: string;
-  readonly maxRepackSize?: string;
-  readonly repackCacheableOnly?: boolean;
-}
-
-/** The same of a command that prunes only where it is told to. */
-export interface PruneAfterwardsOptions extends PruneLimitOptions {
-  readonly prune?: boolean;
-}
-
-/** Adds the limits to a command. */
-export function withPruneLimits(command: Command): Command {
-  return command
+/** The limits of a prune: options of its own for each that adds them, since they stand below different headings. */
+function pruneLimitGroup() {
+  return new Command()
     .addOption(
       new Option("--max-unused <limit>", `waste that may stay: percent of the repository, a size, or "unlimited" (5%)`),
     )
@@ -26,12 +15,28 @@ export function withPruneLimits(command: Command): Command {
     .option("--repack-cacheable-only", "copy only trees, which a cache holds, and leave data where it is");
 }
 
-/** Adds `--prune` and its limits to a command that removes backups. */
-export function withPruneAfterwards(command: Command): Command {
-  return withPruneLimits(
-    command.optionsGroup("Pruning:")
-      .option("--prune", "then remove what only those backups used, as agent prune does, if any were removed"),
-  );
+/** `--prune` and its limits, to be added to commands that remove backups. */
+const PRUNE_AFTERWARDS = withOptions(
+  new Command()
+    .optionsGroup("Pruning:")
+    .option("--prune", "then remove what only those backups used, as agent prune does, if any were removed"),
+  pruneLimitGroup(),
+);
+
+/** The values of the limits as they were given. */
+type PruneLimitOptions = OptionsOf<typeof pruneLimitGroup>;
+
+/** The same of a command that prunes only where it is told to. */
+export type PruneAfterwardsOptions = OptionsOf<typeof PRUNE_AFTERWARDS>;
+
+/** `command` with the limits. */
+export function withPruneLimits<Args extends unknown[], Own extends OptionValues>(command: Command<Args, Own>) {
+  return withOptions(command, pruneLimitGroup());
+}
+
+/** `command`, which removes backups, with `--prune` and the limits. */
+export function withPruneAfterwards<Args extends unknown[], Own extends OptionValues>(command: Command<Args, Own>) {
+  return withOptions(command, PRUNE_AFTERWARDS);
 }
 
 /** The limits that options mean. Throws `UsageError`. */

@@ -1,5 +1,5 @@
 /** The options that every command on a repository has: where it is, how it opens, how to speak. */
-import { type Command, Option } from "commander";
+import { Command, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
@@ -8,44 +8,34 @@ import { LastKey } from "../../store/cache/last_key.ts";
 import type { StoreDependencies } from "../../store/store_urls.ts";
 import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
 import type { CliContext } from "../context.ts";
-import {
-  networkOptions,
-  type NetworkOptionValues,
-  retryTeller,
-  storeSettings,
-  withNetworkOptions,
-} from "./network_options.ts";
+import { type OptionsOf, withOptions } from "../specification.ts";
+import { NETWORK_OPTIONS, networkOptions, retryTeller, storeSettings } from "./network_options.ts";
 import { writeWarning } from "../report/warning.ts";
 import { decodeTextFile, trimWhiteSpace } from "../password/decode.ts";
-import { passwordAccess, type PasswordOptions } from "../password/sources.ts";
+import { PASSWORD_OPTIONS, passwordAccess } from "../password/sources.ts";
 import { readFileBytes } from "../text_file.ts";
 
-/** The values of these options as they were given. */
-export interface RepositoryOptions extends NetworkOptionValues, PasswordOptions {
-  readonly repo?: string;
-  readonly repositoryFile?: string;
-  readonly retryLock?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
+const PLACE_OPTIONS = new Command()
+  .optionsGroup("Repository:")
+  .option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)")
+  .option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)");
 
-/** Adds the options to a command. */
-export function withRepositoryOptions(command: Command): Command {
-  const withRepository = command
-    .optionsGroup("Repository:")
-    .addOption(new Option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)"))
-    .addOption(new Option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)"))
-    .addOption(new Option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)"))
-    .addOption(
-      new Option("--password-command <command>", "shell command that prints the password (AGENT_PASSWORD_COMMAND)"),
-    )
-    .addOption(
-      new Option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too"),
-    )
-    .addOption(new Option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m"))
-    .addOption(new Option("--json", "one JSON object a line"))
-    .addOption(new Option("-q, --quiet", "no summary and no progress"));
-  return withNetworkOptions(withRepository);
+/** The options, to be added to commands. */
+const REPOSITORY_OPTIONS = withOptions(
+  withOptions(PLACE_OPTIONS, PASSWORD_OPTIONS)
+    .option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too")
+    .option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m")
+    .option("--json", "one JSON object a line")
+    .option("-q, --quiet", "no summary and no progress"),
+  NETWORK_OPTIONS,
+);
+
+/** The values of these options as they were given. */
+export type RepositoryOptions = OptionsOf<typeof REPOSITORY_OPTIONS>;
+
+/** `command` with the options of a repository. */
+export function withRepositoryOptions<Args extends unknown[], Own extends OptionValues>(command: Command<Args, Own>) {
+  return withOptions(command, REPOSITORY_OPTIONS);
 }
 
 /** How to get at the repository that options and environment name; nothing is opened or asked for yet. */

@@ -1,18 +1,23 @@
 /** Where passwords come from: options, variables, files, commands, and the terminal. */
+import { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
 import type { CliContext } from "../context.ts";
+import type { OptionsOf } from "../specification.ts";
 import { readFileBytes } from "../text_file.ts";
 import { passwordOfCommand } from "./password_command.ts";
 import { decodeTextFile, trimWhiteSpace } from "./decode.ts";
 import { type PasswordFile, writePasswordFile } from "./new_file.ts";
 
-/** The options that say what the password is, as they were given. */
-export interface PasswordOptions {
-  readonly passwordFile?: string;
-  readonly passwordCommand?: string;
-}
+/** The options that say what the password is, to be added to commands. */
+export const PASSWORD_OPTIONS = new Command()
+  .optionsGroup("Repository:")
+  .option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)")
+  .option("--password-command <command>", "shell command that prints the password (AGENT_PASSWORD_COMMAND)");
+
+/** The values of these options as they were given. */
+type PasswordOptions = OptionsOf<typeof PASSWORD_OPTIONS>;
 
 /** Whether a password is to open what there is, or is to be given to a key. */
 interface PasswordUse {

@@ -4,7 +4,7 @@ import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 import { failureJson } from "./json/standard_error.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** How to tell. */
 export interface FailureStyle {

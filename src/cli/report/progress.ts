@@ -1,8 +1,8 @@
 /** Progress of a command: a line on a terminal, objects for programs, or nothing where nobody watches. */
 import type { CliContext } from "../context.ts";
-import { writeJson } from "../terminal/output.ts";
+import { writeJson } from "../terminal/write.ts";
 import { progressJson } from "./json/standard_error.ts";
-import { type ProgressState, type ProgressStep, progressText } from "./progress_report.ts";
+import { type ProgressState, type ProgressStep, progressText } from "./progress_wording.ts";
 
 /** A line is drawn so often, so that its clock goes on while nothing happens. */
 const LINE_MS = 200;

@@ -5,10 +5,10 @@ import type { PruneProgress, PruneResult } from "../../ops/prune.ts";
 import type { PrunePlan } from "../../maintain/prune/prune_plan.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
-import { type Column, formatCount, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { prunedPacksJson, pruneSummaryJson } from "./json/retention.ts";
 import { READING_INDEXES } from "./progress.ts";
-import type { ProgressStep } from "./progress_report.ts";
+import type { ProgressStep } from "./progress_wording.ts";
 
 /** How to tell it. */
 export interface PruneReportStyle {

@@ -8,7 +8,7 @@ import type { DamagedBackup, SnapshotRepair } from "../../ops/repair/repair_snap
 import type { IndexRepair } from "../../maintain/repair/index_repair.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
-import { formatCount, formatTime, writeJson, writeParagraph } from "../terminal/output.ts";
+import { formatCount, formatTime, writeJson, writeParagraph } from "../terminal/write.ts";
 import {
   damagedBackupJson,
   indexRepairJson,
@@ -18,7 +18,7 @@ import {
   snapshotRepairJson,
 } from "./json/repair.ts";
 import { READING_INDEXES } from "./progress.ts";
-import type { ProgressStep } from "./progress_report.ts";
+import type { ProgressStep } from "./progress_wording.ts";
 
 /** How to tell it. */
 export interface RepairReportStyle {

@@ -7,7 +7,7 @@ import type { Burst } from "../../policy/retention/retention_burst.ts";
 import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
 import { groupJson } from "./json/retention.ts";
 import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { writeWarning } from "./warning.ts";
 
 /** How to tell it. */

@@ -5,7 +5,7 @@ import type { RunStatus, SeriesStatus } from "../../backup/series_status.ts";
 import type { LeftOut } from "../../compat/twindb/status_twindb.ts";
 import type { StatusReport } from "../../ops/status.ts";
 import type { ExpectationVerdict } from "../../policy/expectation.ts";
-import { type Column, formatCount, formatTime } from "../terminal/output.ts";
+import { type Column, formatCount, formatTime } from "../terminal/write.ts";
 
 /** The columns of `statusRows`. */
 export const STATUS_COLUMNS: readonly Column[] = [

@@ -1,7 +1,7 @@
 /** Warnings and notes: what somebody should look at or know of, although the command does its work. */
 import type { Output } from "../terminal/input_output.ts";
 import { warningJson } from "./json/standard_error.ts";
-import { writeJson, writeLine } from "../terminal/output.ts";
+import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** Writes what is good to know and nothing to worry about to standard error, as text for people. */
 export function writeNote(note: string, stderr: Output): Promise<void> {

@@ -2,7 +2,7 @@
  * How help looks: usage, description, arguments, options, what is good to know, examples, in this order for every command,
  * and no line longer than the terminal.
  */
-import type { Command, Help, Option } from "commander";
+import type { Command, Help, Option } from "@commander-js/extra-typings";
 import type { Output } from "./input_output.ts";
 import { wrapText } from "./table.ts";
 import { widthOf } from "./terminal_text.ts";

@@ -1,6 +1,7 @@
 /** The walk over trees: each distinct one once, by level, whatever the shape; and the files below a tree, by path. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { BlobStore } from "../../../src/store/store.ts";
 import { locked } from "../../helpers/locked.ts";
 import { IntegrityError } from "../../../src/base/errors.ts";
 import { encodeHex } from "../../../src/base/hex.ts";

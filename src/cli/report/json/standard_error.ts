@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { AgentError } from "../../../base/errors.ts";
 import type { Retry } from "../../../store/retry.ts";
-import { etaSecondsOf, type ProgressState, shareOf, totalOf } from "../progress_report.ts";
+import { etaSecondsOf, type ProgressState, shareOf, totalOf } from "../progress_wording.ts";
 import { always, bytes, count, flag, milliseconds, orAbsent, seconds, text } from "./fields.ts";
 
 /** Why a command failed: the last line. */

@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { AgentError } from "../../../src/base/errors.ts";
 import type { Output } from "../../../src/cli/terminal/input_output.ts";
-import { readByOthers } from "../../../src/cli/terminal/standard_output.ts";
+import { readByOthers } from "../../../src/cli/terminal/standard_streams.ts";
 
 function failing(error: Error): { output: Output; tries: () => number } {
   let tries = 0;

@@ -3,7 +3,7 @@ import type { GetProgress, OpenBackup } from "../../ops/get.ts";
 import { type Progress, READING_INDEXES } from "./progress.ts";
 
 /** Counts the streams of one command. */
-export class StreamProgress {
+export class StreamCounter {
   readonly #progress: Progress;
   #bytesEnded = 0;
   #bytesExpected: number | undefined;

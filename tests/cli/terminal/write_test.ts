@@ -1,7 +1,7 @@
 /** What commands put out: lines, JSON and tables, whatever names are in them. */
 import { strict as assert } from "node:assert";
 import type { Output } from "../../../src/cli/terminal/input_output.ts";
-import { writeExact, writeJson, writeLine, writeTable, writeText } from "../../../src/cli/terminal/output.ts";
+import { writeExact, writeJson, writeLine, writeTable, writeText } from "../../../src/cli/terminal/write.ts";
 
 /** What a name can do: clear the screen, begin a line of its own, turn the text around, be half a character. */
 const HOSTILE = "shop\x1b[2J\n\x9b1m\u202eOK\ud800";

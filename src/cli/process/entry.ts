@@ -1,7 +1,7 @@
-/** The one place that touches the real process: arguments, environment, terminal, signals, exit. */
+/** Where the program begins and ends: the context of commands is made of the real process, and a command line is run in it. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../base/clock.ts";
-import { type AgentError, ExitCode, InterruptedError, type LockedError } from "../../base/errors.ts";
+import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
@@ -10,19 +10,15 @@ import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
-import { writeLine } from "../terminal/output.ts";
+import { writeLine } from "../terminal/write.ts";
 import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
-import { hasJobControl, isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
+import { isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "../program.ts";
 import { Environment } from "./secrets.ts";
+import { clearBeforeStops, type Interrupt, interruptOnSignals } from "./signals.ts";
 import { closedStreams, standardError, standardInput, standardOutput } from "../terminal/standard_streams.ts";
 import { TerminalLine } from "../terminal/terminal_line.ts";
 import { writeWarning } from "../report/warning.ts";
-
-/** After a signal the command has so long to tidy up. */
-const TIDY_UP_MS = 1700;
-/** What ended it is told by then, or nobody reads it. */
-const LAST_WORDS_MS = 200;
 
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
@@ -130,48 +126,6 @@ function user() {
     const uid = Deno.uid() ?? 0;
     return { username: String(uid), uid, gid: Deno.gid() ?? 0 };
   }
-}
-
-type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
-
-/**
- * Ctrl-Z takes the line away first: the shell writes its own where the cursor is. This process then stops as it would have
- * done by itself; when it goes on, the next step brings the line back.
- */
-function clearBeforeStops(line: TerminalLine): void {
-  Deno.addSignalListener("SIGTSTP", async () => {
-    await line.clear();
-    if (hasJobControl()) Deno.kill(Deno.pid, "SIGSTOP");
-  });
-}
-
-/**
- * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. The
- * progress line is hidden from the first one on. SIGHUP is passed over: a backup outlives its terminal, and restic sends it
- * to see whether a lock's holder is alive.
- */
-function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
-  const controller = new AbortController();
-  const tooLate = Promise.withResolvers<never>();
-  tooLate.promise.catch(() => {});
-  let tidyUpMs = TIDY_UP_MS;
-  const onSignal = () => {
-    if (controller.signal.aborted) Deno.exit(ExitCode.interrupted);
-    controller.abort(new InterruptedError());
-    void line?.hide();
-    Deno.unrefTimer(setTimeout(() => tooLate.reject(controller.signal.reason), tidyUpMs));
-    Deno.unrefTimer(setTimeout(() => Deno.exit(ExitCode.interrupted), tidyUpMs + LAST_WORDS_MS));
-  };
-  Deno.addSignalListener("SIGINT", onSignal);
-  Deno.addSignalListener("SIGTERM", onSignal);
-  Deno.addSignalListener("SIGHUP", () => {});
-  return {
-    signal: controller.signal,
-    tooLate: tooLate.promise,
-    extendTidyUp(ms) {
-      tidyUpMs = ms;
-    },
-  };
 }
 
 /** What the build says about itself; a source tree has nothing to say. */

@@ -1,7 +1,7 @@
 /** Progress as a line that fits any terminal, and as an object. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { type ProgressState, progressText } from "../../../src/cli/report/progress_report.ts";
+import { type ProgressState, progressText } from "../../../src/cli/report/progress_wording.ts";
 import * as v from "valibot";
 import { progressJson, progressMessage } from "../../../src/cli/report/json/standard_error.ts";
 import { widthOf } from "../../../src/cli/terminal/terminal_text.ts";
