@@ -4,9 +4,11 @@ import fc from "fast-check";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import { makeNode, type Node } from "../../src/format/node.ts";
+import { MAX_PACK_HEADER_BYTES } from "../../src/format/pack_header.ts";
 import { BlobIndex } from "../../src/repository/blob_index.ts";
 import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/repository/check_findings.ts";
 import { TreeGraph } from "../../src/repository/check_graph.ts";
+import { headerDigest } from "../../src/repository/check_index.ts";
 import { checkNodes } from "../../src/repository/check_nodes.ts";
 import { noise } from "../helpers/world.ts";
 
@@ -81,6 +83,15 @@ Deno.test("a finding names so many paths and no more", () => {
   const finding = new Findings().note({ kind: "pack", id: null, text: "", advice: "", path: "first" });
   for (let i = 0; i < 100; i++) addPath(finding, `${i}`);
   equal(finding.paths.size, MOST_PATHS);
+});
+
+Deno.test("blobs that no header can list have none, however they lie", () => {
+  const blob = { type: "data", id: noise(32, "id"), offset: 0, length: 0, uncompressedLength: 0 } as const;
+  const most = Math.floor((MAX_PACK_HEADER_BYTES - 32) / 37);
+  const blobs = Array(most).fill(blob);
+  equal(typeof headerDigest(blobs), "string");
+  equal(headerDigest([...blobs, blob]), null);
+  equal(headerDigest([blob, { ...blob, offset: 1 }]), null);
 });
 
 Deno.test("the ancestry of trees is what walking down from every tree finds", () => {
