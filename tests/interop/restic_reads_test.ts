@@ -5,7 +5,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import { openLocalStore } from "../../src/store/local.ts";
 import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";
 
 const SHOP = sqlDump(12_000, "shop");
@@ -36,7 +36,7 @@ async function fill(box: Sandbox): Promise<void> {
   }, { partLimits: { single: 40, least: 20, most: 40 } });
 }
 
-resticTest("restic checks, lists, dumps and restores what we wrote", async (program, test) => {
+everyResticTest("restic checks, lists, dumps and restores what we wrote", async (program, test) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await fill(box);

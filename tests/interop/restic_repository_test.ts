@@ -6,7 +6,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { addKey, removeKey } from "../../src/repository/keys.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { CHEAP_KDF, concat, IDENTITY, noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
 
 const DUMP = sqlDump(10_000, "shop");
@@ -75,7 +75,7 @@ async function missing(box: Sandbox, selector: string, series: string): Promise<
 }
 
 for (const version of ["1", "2"]) {
-  resticTest(`a repository of format ${version} that restic made`, async (program, test) => {
+  everyResticTest(`a repository of format ${version} that restic made`, async (program, test) => {
     await using box = await emptySandbox();
     const restic = await Restic.in(box, program);
     await makeRepository(box, restic, version);
