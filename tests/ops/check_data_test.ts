@@ -90,10 +90,13 @@ Deno.test("what comes damaged each time is found, however often it is read", asy
 
 /** Gives each piece of a pack late, so that all that are asked for at a time lie in memory together. */
 class SlowStore extends ForwardingStore {
-  /** More than there are packs. */
-  override readonly connections = 32;
   bytesUnderWay = 0;
   mostBytes = 0;
+
+  /** More than there are packs. */
+  override get connections(): number {
+    return 32;
+  }
 
   override async get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await super.get(file, range, options);
