@@ -35,7 +35,6 @@ import {
 import { Draws } from "./draws.ts";
 import { type Circumstances, drawMisfortune, NO_MISFORTUNE, thrownBy } from "./misfortune.ts";
 import { Reach } from "./reach.ts";
-import { recycleWorkers } from "./recycled_workers.ts";
 import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
 import { VolatileDisk } from "./volatile_disk.ts";
 
@@ -75,7 +74,6 @@ Deno.test(
   "stopped at any call: sound, and every acknowledged backup restores",
   stressTimeout("STRESS_POINTS"),
   async () => {
-    using _ = recycleWorkers();
     const run = new StoppedRun(SEED);
     await run.begin();
     for (let point = 1; point <= POINTS; point++) {

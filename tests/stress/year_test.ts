@@ -15,7 +15,6 @@ import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
 import { CHEAP_KDF, fakeWorld, PASSWORD } from "../helpers/world.ts";
 import { QUICK_FOLDER } from "../store/local_fixture.ts";
-import { recycleWorkers } from "./recycled_workers.ts";
 import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
 import { Year } from "./year.ts";
 
@@ -31,7 +30,6 @@ Deno.test(
   stressTimeout("STRESS_HOURS"),
   async () => {
     await using box = new Sandbox(await Deno.makeTempDir({ prefix: "agent-year-", dir: QUICK_FOLDER }));
-    using _ = recycleWorkers();
     const world = fakeWorld(SEED);
     const store = openLocalStore(box.repo, { random: systemRandomBytes });
     await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
