@@ -11,7 +11,7 @@ import { sandbox } from "../helpers/executable.ts";
 import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
 import { Actor, agentProgram, resticProgram } from "./actors.ts";
-import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 
 const ROUNDS = stressSize("STRESS_ROUNDS", 1);
 const SEED = stressSeed("actors");

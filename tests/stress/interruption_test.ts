@@ -35,7 +35,7 @@ import {
 import { Draws } from "./draws.ts";
 import { type Circumstances, drawMisfortune, NO_MISFORTUNE, thrownBy } from "./misfortune.ts";
 import { Reach } from "./reach.ts";
-import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 import { VolatileDisk } from "./volatile_disk.ts";
 
 const POINTS = stressSize("STRESS_POINTS", 50);

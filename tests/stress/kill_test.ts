@@ -18,7 +18,7 @@ import { Restic } from "../helpers/restic.ts";
 import { fakeWorld, readAllBackups } from "../helpers/world.ts";
 import { Draws } from "./draws.ts";
 import { type Ending, KillMoments } from "./kill_moments.ts";
-import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 
 const KILLS = stressSize("STRESS_KILLS", 8);
 const SEED = stressSeed("kill");

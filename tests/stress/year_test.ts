@@ -15,7 +15,7 @@ import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
 import { CHEAP_KDF, fakeWorld, PASSWORD } from "../helpers/world.ts";
 import { QUICK_FOLDER } from "../store/local_fixture.ts";
-import { report, stressSeed, stressSize, stressTimeout } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 import { Year } from "./year.ts";
 
 const HOURS = stressSize("STRESS_HOURS", 200);
