@@ -13,6 +13,8 @@ import { CHEAP_KDF, fakeWorld } from "./world.ts";
 export interface Surroundings {
   /** Variables; undefined ones are not set. */
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
+  /** All of standard input; empty by default. */
+  readonly stdin?: Uint8Array;
   /** What somebody types at the terminal, line by line; nobody is there by default. */
   readonly typed?: readonly Uint8Array[];
   /** How many columns the terminal has that both outputs are; pipes by default. */
@@ -42,6 +44,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
   };
   const exitCode = await runCommandLine(args, {
     ...contextWith({ stdout, stderr, world }),
+    stdin: { isTerminal: false, read: readerOf(around.stdin ?? new Uint8Array(0)) },
     env: (name) => {
       const bytes = envBytes(name);
       return bytes && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -53,6 +56,16 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     },
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };
+}
+
+function readerOf(bytes: Uint8Array): CliContext["stdin"]["read"] {
+  let at = 0;
+  return (target) => {
+    const piece = bytes.subarray(at, at + target.length);
+    target.set(piece);
+    at += piece.length;
+    return Promise.resolve(piece.length === 0 ? null : piece.length);
+  };
 }
 
 /** A context with these outputs in this world: no variable is set, nothing comes in, and nobody answers. */
@@ -72,6 +85,7 @@ export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world
 export class Collected implements Output {
   readonly isTerminal: boolean;
   text = "";
+  readonly #decoder = new TextDecoder();
   readonly #columns: number;
 
   /** A terminal of so many columns; without, a pipe. */
@@ -85,7 +99,7 @@ export class Collected implements Output {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    this.text += new TextDecoder().decode(bytes);
+    this.text += this.#decoder.decode(bytes, { stream: true });
     return Promise.resolve();
   }
 }

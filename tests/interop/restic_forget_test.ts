@@ -7,10 +7,13 @@ import type { BlobId } from "../../src/base/id.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { loadSnapshots, saveSnapshot } from "../../src/repository/snapshots.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { type JsonRow, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const RUNS_AT_ONCE = 3;
 const GENERATED_CASES = 48;

@@ -1,8 +1,11 @@
 /** Keys that restic and the agent add, change and remove open the repository for both, and chunks stay the same ones. */
 import { deepEqual, equal } from "node:assert/strict";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const STREAM = noise(400_000, "stream");
 const LOCKED_OUT = 12;

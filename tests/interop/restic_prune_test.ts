@@ -3,9 +3,12 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, eventually, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { concat } from "../helpers/world.ts";
+
+runAgentHere();
 
 function night(n: number): Uint8Array {
   return concat([bulkNoise(400_000, "common"), bulkNoise(400_000, `half ${n}`), bulkNoise(400_000, `half ${n + 1}`)]);

@@ -4,9 +4,12 @@ import { hash } from "node:crypto";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { parseSeries } from "../../src/format/series.ts";
 import { openLocalStore } from "../../src/store/local.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const SHOP = sqlDump(12_000, "shop");
 /** The next night: rows in the middle and at the end are new. */

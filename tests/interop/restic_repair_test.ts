@@ -3,10 +3,13 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { basename } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { bulkNoise, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { concat, noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const SHOP = bulkNoise(400_000, "shop");
 const BLOG = bulkNoise(100_000, "blog");
