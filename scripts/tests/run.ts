@@ -4,7 +4,7 @@
  * Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
  *
  * Tests run in parallel, a file a thread of one process: a test takes a directory and a port of its own and changes
- * neither the environment nor the working directory. `AGENT_EXECUTABLE` names a built executable to test instead.
+ * neither the environment nor the working directory. A test that hangs is ended and fails (time_limit.ts). `AGENT_EXECUTABLE` names a built executable to test instead.
  * With CI=true nothing is skipped without a reason given in the test's name (tests/helpers/programs.ts).
  */
 import { join, resolve } from "node:path";
@@ -13,7 +13,15 @@ import { countTests, type TestCounts } from "./junit.ts";
 const ROOT = resolve(import.meta.dirname!, "../..");
 const EXECUTABLE = join(ROOT, "dist/agent");
 
-const TEST_FLAGS = ["--allow-all", "--no-prompt", "--parallel", "--sanitize-ops", "--sanitize-resources"];
+/** How `deno test` is called. */
+export const TEST_FLAGS = [
+  "--allow-all",
+  "--no-prompt",
+  "--parallel",
+  "--sanitize-ops",
+  "--sanitize-resources",
+  `--preload=${join(ROOT, "scripts/tests/preload.ts")}`,
+];
 
 /** The paths among `deno test`'s arguments decide whether the end-to-end tests are about to run. */
 export function needsExecutable(args: readonly string[]): boolean {

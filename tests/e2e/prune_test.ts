@@ -129,7 +129,7 @@ Deno.test("temporary files that killed writers left a day ago go", async () => {
   await Deno.stat(young);
 });
 
-const KILLS = 20;
+const KILLS = 10;
 const NIGHTS = 8;
 
 Deno.test("SIGKILL at any moment: every backup restores, and the next prune finishes", async () => {

@@ -14,10 +14,10 @@ import { CHEAP_KDF, fakeWorld } from "./world.ts";
 export interface Surroundings {
   /** Variables; undefined ones are not set. */
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
+  /** All of standard input; empty by default. */
+  readonly stdin?: Uint8Array;
   /** What somebody types at the terminal, line by line; nobody is there by default. */
   readonly typed?: readonly Uint8Array[];
-  /** What comes in on standard input; nothing by default. */
-  readonly stdin?: Uint8Array;
   /** How many columns the terminal has that both outputs are; pipes by default. */
   readonly terminal?: number;
   /** The machine's clock and randomness by default, with passwords that cost next to nothing. */
@@ -90,6 +90,7 @@ export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world
 export class Collected implements Output {
   readonly isTerminal: boolean;
   text = "";
+  readonly #decoder = new TextDecoder();
   readonly #columns: number;
 
   /** A terminal of so many columns; without, a pipe. */
@@ -103,7 +104,7 @@ export class Collected implements Output {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    this.text += new TextDecoder().decode(bytes);
+    this.text += this.#decoder.decode(bytes, { stream: true });
     return Promise.resolve();
   }
 }

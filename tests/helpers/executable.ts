@@ -212,22 +212,27 @@ export class Sandbox implements AsyncDisposable {
     return await running.outcome();
   }
 
-  /** Starts any program in the sandbox's directory with the agent's environment; `$AGENT` is the executable. */
-  startProgram(program: string, args: readonly string[], env: RunOptions["env"] = {}): Running {
+  /** The environment in which programs are started, `env` added to it. */
+  variables(env: RunOptions["env"] = {}): Record<string, string> {
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !FOREIGN_VARIABLES.test(name));
-    const variables: Record<string, string | undefined> = {
+    const all: Record<string, string | undefined> = {
       ...Object.fromEntries(inherited),
       AGENT: EXECUTABLE,
       AGENT_REPOSITORY: this.repo,
       AGENT_PASSWORD_FILE: this.join("password"),
       ...env,
     };
-    const set = Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const set = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return Object.fromEntries(set);
+  }
+
+  /** Starts any program in the sandbox's directory with the agent's environment; `$AGENT` is the executable. */
+  startProgram(program: string, args: readonly string[], env: RunOptions["env"] = {}): Running {
     return new Running(
       new Deno.Command(program, {
         args: [...args],
         cwd: this.path,
-        env: Object.fromEntries(set),
+        env: this.variables(env),
         clearEnv: true,
         stdin: "piped",
         stdout: "piped",

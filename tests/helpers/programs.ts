@@ -17,17 +17,19 @@ interface ProgramTest<Name extends string> {
   readonly name: string;
   /** Program names as on PATH, or those of `VARIABLE_BY_PROGRAM`. */
   readonly needs: readonly Name[];
+  /** How long it may take where that is longer than for other tests, in milliseconds. */
+  readonly timeout?: number | undefined;
   /** Gets the absolute path of each needed program. */
   readonly fn: (programs: Readonly<Record<Name, string>>, test: Deno.TestContext) => void | Promise<void>;
 }
 
 /** Registers a test that runs only where every program of `needs` is found. */
-export function programTest<const Name extends string>({ name, needs, fn }: ProgramTest<Name>): void {
+export function programTest<const Name extends string>({ name, needs, timeout, fn }: ProgramTest<Name>): void {
   const found = needs.map((need) => [need, findProgram(need)] as const);
   const missing = found.flatMap(([need, path]) => path === undefined ? [need] : []);
   if (missing.length === 0) {
     const programs = Object.fromEntries(found) as Record<Name, string>;
-    Deno.test(name, (test) => fn(programs, test));
+    Deno.test({ name, ...timeout !== undefined && { timeout }, fn: (test) => fn(programs, test) });
   } else if (mayBeAbsent(missing)) {
     Deno.test.ignore(`${name} (skipped: needs ${missing.map(hintOf).join(", ")})`, () => {});
   } else {

@@ -103,8 +103,11 @@ export class Restic {
   }
 }
 
-/** Registers a test twice: with the restic on PATH and with the newest one. */
-export function resticTest(
+/**
+ * Registers a test twice: with the restic on PATH and with the newest one. For what versions differ in, or may: formats,
+ * keys, locks, what retention keeps.
+ */
+export function everyResticTest(
   name: string,
   fn: (program: string, test: Deno.TestContext) => void | Promise<void>,
 ): void {
@@ -114,6 +117,15 @@ export function resticTest(
     needs: ["restic-newest"],
     fn: (programs, test) => fn(programs["restic-newest"], test),
   });
+}
+
+/** Registers a test with the newest restic that is there: `RESTIC_NEWEST`, or the one on PATH. */
+export function resticTest(
+  name: string,
+  fn: (program: string, test: Deno.TestContext) => void | Promise<void>,
+): void {
+  const newest = findProgram("restic-newest") === undefined ? "restic" : "restic-newest";
+  programTest({ name, needs: [newest], fn: (programs, test) => fn(programs[newest], test) });
 }
 
 /** Where restic is there, it has the last word on the repository of a sandbox. */

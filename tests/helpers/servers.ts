@@ -1,6 +1,6 @@
 /** Servers in tests: programs that take a free port of the loopback device and say which, gone when disposed. */
 import { ok } from "node:assert/strict";
-import { eventually, isGone, type Outcome, type Running, Sandbox } from "./executable.ts";
+import { eventually, isGone, type Outcome, type Running, type RunOptions, Sandbox } from "./executable.ts";
 
 /** A user and a password. */
 export interface Credentials {
@@ -78,12 +78,8 @@ export class RemoteSandbox extends Sandbox {
     this.#env = env;
   }
 
-  override startProgram(
-    program: string,
-    args: readonly string[],
-    env: Readonly<Record<string, string | undefined>> = {},
-  ): Running {
-    return super.startProgram(program, args, { ...this.#env, ...env });
+  override variables(env: RunOptions["env"] = {}): Record<string, string> {
+    return super.variables({ ...this.#env, ...env });
   }
 
   /** The directory is its owner's to remove. */

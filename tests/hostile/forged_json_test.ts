@@ -58,7 +58,7 @@ const SLOW_COMMANDS: readonly (readonly string[])[] = [
   ["repair", "index", "--dry-run", "--read-all-packs"],
 ];
 
-const ROUNDS = Number(Deno.env.get("AGENT_FUZZ_ROUNDS") ?? 10);
+const ROUNDS = Number(Deno.env.get("AGENT_FUZZ_ROUNDS") ?? 5);
 const EVERY = 8;
 
 /** What a repository that holds rubbish may end with; 0 where the rubbish is in nobody's way. */

@@ -6,10 +6,10 @@ import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { programTest } from "../helpers/programs.ts";
 import { assertRefused, guardOf, putOf, succeed } from "./pipes.ts";
 import { killOnceItWrote } from "./process_tree.ts";
-import { MAKE_SHOP, NEXT_DAY } from "./shop_database.ts";
+import { MAKE_SHOP, NEXT_DAY, SHOP_PERCENT } from "./shop_database.ts";
 
 programTest({
-  name: "MariaDB: a database of 200 MB through put and get, the next day, and dumps that die",
+  name: "MariaDB: a database of many megabytes through put and get, the next day, and dumps that die",
   needs: [...MARIADB_PROGRAMS, "mariadb-dump", "mariadb-backup", "mbstream", "zstd"],
   fn: async (programs, test) => {
     await using server = await MariaDbServer.start(programs);
@@ -21,7 +21,7 @@ programTest({
 
     await test.step("the first dump is whole and stored", async () => {
       first = await putOf(box, dump, "prod/shop");
-      ok(Number(first.bytesRead) > 200 * 2 ** 20, `${first.bytesRead} bytes`);
+      ok(Number(first.bytesRead) > 2 * 2 ** 20 * SHOP_PERCENT, `${first.bytesRead} bytes`);
       deepEqual([first.level, guardOf(first)], [0, { format: "mariadb-dump", complete: true }]);
     });
 
@@ -38,7 +38,7 @@ programTest({
       for (const script of [`${dump} | "$AGENT" put prod/shop`, `exec "$AGENT" put prod/shop -- ${dump}`]) {
         await using running: Running = box.startProgram("bash", ["-c", script], { AGENT: EXECUTABLE });
         await running.closeInput();
-        await killOnceItWrote(60e6, "mariadb-dump", running.pid);
+        await killOnceItWrote(600_000 * SHOP_PERCENT, "mariadb-dump", running.pid);
         const { exitCode, stdout, stderr } = await running.outcome();
         deepEqual([exitCode, stdout], [ExitCode.source, ""], stderr);
         match(stderr, /nothing was committed/);

@@ -1,6 +1,7 @@
 /** The agent as a client of every server of restic's REST protocol, alone and beside restic. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { hash } from "node:crypto";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { startAgentServer } from "../helpers/agent_server.ts";
 import { makeCertificate } from "../helpers/certificates.ts";
 import { bulkNoise, emptySandbox, jsonRows, type Sandbox } from "../helpers/executable.ts";
@@ -16,6 +17,8 @@ import {
 import { Restic } from "../helpers/restic.ts";
 import { RemoteSandbox, type Server } from "../helpers/servers.ts";
 import { noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const ALICE = { user: "alice", password: "wönder/land:@" };
 const FIRST = sqlDump(6_000, "shop");

@@ -2,10 +2,13 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { noise, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const FIRST = sqlDump(6_000, "shop");
 const SECOND = withRows(FIRST, { at: 200_000, rows: 200, seed: "second" });

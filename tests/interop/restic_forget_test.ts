@@ -8,10 +8,13 @@ import { parseTimestamp } from "../../src/format/time.ts";
 import type { UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { type JsonRow, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const RUNS_AT_ONCE = 3;
 const GENERATED_CASES = 48;
@@ -207,7 +210,7 @@ async function compare(box: Sandbox, restic: Restic, flags: readonly string[]): 
   return "same";
 }
 
-resticTest("forget keeps what restic keeps, for the same reasons", async (program) => {
+everyResticTest("forget keeps what restic keeps, for the same reasons", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await saveAll(await box.open(), generatedShapes(new Dice("snapshots")));
@@ -223,7 +226,7 @@ resticTest("forget keeps what restic keeps, for the same reasons", async (progra
   equal((await agentForget(box, nowhere)).exitCode, ExitCode.usage);
 });
 
-resticTest("what forget leaves is what restic leaves, and restic removes by the same ids", async (program) => {
+everyResticTest("what forget leaves is what restic leaves, and restic removes by the same ids", async (program) => {
   await using ours = await sandbox();
   await using theirs = await sandbox();
   await saveAll(await ours.open(), generatedShapes(new Dice("snapshots")));

@@ -3,10 +3,13 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { decodeHex } from "../../src/base/hex.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFailsAfterOutput, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
 import { concat, noise, sqlDump } from "../helpers/world.ts";
+
+runAgentHere();
 
 const HOUR = 3_600_000;
 const FIRST = sqlDump(6_000, "shop");

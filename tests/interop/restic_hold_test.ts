@@ -1,9 +1,12 @@
 /** Holds are a tag that restic keeps, too. */
 import { deepEqual, equal } from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { sqlDump } from "../helpers/world.ts";
+
+runAgentHere();
 
 resticTest(
   "what agent holds restic keeps, what restic tags agent keeps, and both find the repository sound",

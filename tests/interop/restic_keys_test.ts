@@ -1,13 +1,16 @@
 /** Keys that restic and the agent add, change and remove open the repository for both, and chunks stay the same ones. */
 import { deepEqual, equal } from "node:assert/strict";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const STREAM = noise(400_000, "stream");
 const LOCKED_OUT = 12;
 
-resticTest("keys go to and fro between restic and the agent", async (program, test) => {
+everyResticTest("keys go to and fro between restic and the agent", async (program, test) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await box.put("prod/shop", STREAM);

@@ -2,7 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, eventually, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { concat, noise, sqlDump } from "../helpers/world.ts";
 
 const STREAM = noise(500_000, "stream");
@@ -39,7 +39,7 @@ async function stoppedCheck(box: Sandbox, restic: Restic): Promise<Running> {
   return checking;
 }
 
-resticTest("a put under way keeps restic from pruning, and outlives its unlock", async (program) => {
+everyResticTest("a put under way keeps restic from pruning, and outlives its unlock", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await box.put("prod/shop", STREAM);
@@ -58,7 +58,7 @@ resticTest("a put under way keeps restic from pruning, and outlives its unlock",
   await box.ok(["verify", "prod/shop"]);
 });
 
-resticTest("what holds restic's exclusive lock keeps the agent out, until it is done", async (program) => {
+everyResticTest("what holds restic's exclusive lock keeps the agent out, until it is done", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await box.put("prod/shop", STREAM);
@@ -81,7 +81,7 @@ resticTest("what holds restic's exclusive lock keeps the agent out, until it is 
   equal((await box.json(["ls"])).length, 2);
 });
 
-resticTest(
+everyResticTest(
   "the lock of a dead process of this host is removed by the unlock of either, and an agent's by agents unasked",
   async (program) => {
     await using box = await sandbox();

@@ -3,9 +3,12 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, eventually, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { concat } from "../helpers/world.ts";
+
+runAgentHere();
 
 function night(n: number): Uint8Array {
   return concat([bulkNoise(400_000, "common"), bulkNoise(400_000, `half ${n}`), bulkNoise(400_000, `half ${n + 1}`)]);
@@ -46,7 +49,7 @@ const summaryOf = (rows: readonly JsonRow[]) =>
     readonly freedBytes: number;
   };
 
-resticTest("restic reads and checks what the agent pruned, and finds nothing left to prune", async (program) => {
+everyResticTest("restic reads and checks what the agent pruned, and finds nothing left to prune", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const md5s = await usedByBoth(box, restic);
@@ -59,7 +62,7 @@ resticTest("restic reads and checks what the agent pruned, and finds nothing lef
   match(text, /to delete: +0 blobs/);
 });
 
-resticTest("the agent reads and checks what restic pruned, and finds nothing left to prune", async (program) => {
+everyResticTest("the agent reads and checks what restic pruned, and finds nothing left to prune", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const md5s = await usedByBoth(box, restic);
@@ -72,7 +75,7 @@ resticTest("the agent reads and checks what restic pruned, and finds nothing lef
   await restic.check();
 });
 
-resticTest("both find the same blobs to be of no use", async (program) => {
+everyResticTest("both find the same blobs to be of no use", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await usedByBoth(box, restic);
@@ -81,7 +84,7 @@ resticTest("both find the same blobs to be of no use", async (program) => {
   equal(summaryOf(await box.json(["prune", "--dry-run"])).unused.blobs, unused);
 });
 
-resticTest("a repository of format 1 is pruned, too", async (program) => {
+everyResticTest("a repository of format 1 is pruned, too", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await Deno.remove(box.repo, { recursive: true });
@@ -93,7 +96,7 @@ resticTest("a repository of format 1 is pruned, too", async (program) => {
   for (const [id, md5] of md5s) equal(await restic.md5(id, "/prod/shop/data"), md5);
 });
 
-resticTest(
+everyResticTest(
   "a backup of restic keeps the agent's prune out, and a prune under way keeps restic out",
   async (program) => {
     await using box = await sandbox();

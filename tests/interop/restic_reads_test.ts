@@ -4,9 +4,12 @@ import { hash } from "node:crypto";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { EXECUTABLE, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise, putBytes, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const SHOP = sqlDump(12_000, "shop");
 /** The next night: rows in the middle and at the end are new. */
@@ -36,7 +39,7 @@ async function fill(box: Sandbox): Promise<void> {
   }, { partLimits: { single: 40, least: 20, most: 40 } });
 }
 
-resticTest("restic checks, lists, dumps and restores what we wrote", async (program, test) => {
+everyResticTest("restic checks, lists, dumps and restores what we wrote", async (program, test) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await fill(box);

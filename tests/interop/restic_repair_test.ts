@@ -3,10 +3,13 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { basename } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { bulkNoise, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { concat, noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const SHOP = bulkNoise(400_000, "shop");
 const BLOG = bulkNoise(100_000, "blog");
@@ -58,7 +61,7 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
   });
 }
 
-resticTest("our repair of what restic stored", async (program) => {
+everyResticTest("our repair of what restic stored", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const large = noise(2_000_000, "large");

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { addKey, removeKey } from "../../src/repository/key_files.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
-import { Restic, resticTest } from "../helpers/restic.ts";
+import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { CHEAP_KDF, concat, IDENTITY, noise, PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const DUMP = sqlDump(10_000, "shop");
 const NEXT_DUMP = withRows(DUMP, { at: 300_000, rows: 100, seed: "new" });
@@ -75,7 +78,7 @@ async function missing(box: Sandbox, selector: string, series: string): Promise<
 }
 
 for (const version of ["1", "2"]) {
-  resticTest(`a repository of format ${version} that restic made`, async (program, test) => {
+  everyResticTest(`a repository of format ${version} that restic made`, async (program, test) => {
     await using box = await emptySandbox();
     const restic = await Restic.in(box, program);
     await makeRepository(box, restic, version);

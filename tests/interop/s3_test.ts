@@ -5,6 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { ExitCode } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openStore } from "../../src/store/built_in.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, emptySandbox, type Sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { cheapenKey } from "../helpers/rest_servers.ts";
@@ -12,6 +13,8 @@ import { Restic } from "../helpers/restic.ts";
 import { type S3Engine, type S3Server, startS3Server } from "../helpers/s3_servers.ts";
 import { RemoteSandbox } from "../helpers/servers.ts";
 import { PASSWORD, sqlDump, withRows } from "../helpers/world.ts";
+
+runAgentHere();
 
 const FIRST = sqlDump(6_000, "shop");
 const SECOND = withRows(FIRST, { at: 200_000, rows: 200, seed: "second" });

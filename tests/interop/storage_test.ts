@@ -4,9 +4,12 @@ import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openStorage } from "../../src/mod.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, noise } from "../helpers/world.ts";
+
+runAgentHere();
 
 const NAME = "2026-11-21.075342.zone1-0000000100";
 /** Every tenth is long enough for parts. */

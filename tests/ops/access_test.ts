@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { InterruptedError, StoreFullError } from "../../src/base/errors.ts";
 import { openAccess, type RepositoryAccess } from "../../src/ops/access.ts";
 import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
-import type { BlobStore } from "../../src/store/store.ts";
-import { accessTo, fakeWorld, memoryRepository, namesOf, PASSWORD } from "../helpers/world.ts";
+import type { BlobStore, FileKind } from "../../src/store/store.ts";
+import { accessTo, allFiles, fakeWorld, memoryRepository, namesOf, PASSWORD, putBytes } from "../helpers/world.ts";
+import { listBackups } from "../../src/ops/list.ts";
 
 const world = fakeWorld();
 const SHARED = { exclusive: false };
@@ -48,6 +49,21 @@ Deno.test("the store is closed where opening fails", async () => {
   const unasked = { ...access, password: () => Promise.reject(new InterruptedError()) };
   await assert.rejects(openAccess(unasked, { world }), InterruptedError);
   assert.equal(closed(), 2);
+});
+
+Deno.test("a repository without its folder of snapshots is not taken for an empty one, and is left as it is", async () => {
+  const { store } = await memoryRepository(world);
+  const missing = Object.assign(withFaults(store, () => undefined), {
+    missingFolders: () => Promise.resolve<FileKind[]>(["snapshot"]),
+  });
+  const files = await allFiles(store);
+  const refused = { name: "StoreError", message: /has no folder "snapshots", .*: nothing was changed; mount or copy/ };
+  await assert.rejects(openAccess(accessTo(missing), { world }), refused);
+  await assert.rejects(putBytes(accessTo(missing), world, new Uint8Array(100)), refused);
+  await assert.rejects(listBackups(accessTo(missing), {}, { world }), refused);
+  assert.deepEqual(await allFiles(store), files);
+  missing.missingFolders = () => Promise.resolve(["lock", "index", "pack"]);
+  assert.equal((await openAccess(accessTo(missing), { world })).config.version, 2);
 });
 
 /** Runs `work` under a lock of a repository whose store has these faults. */

@@ -3,8 +3,7 @@
  * latest or taken for good.
  */
 import assert from "node:assert/strict";
-import type { Backup } from "../../src/backup/backup.ts";
-import { backupOf } from "../../src/backup/backup.ts";
+import { type Backup, backupOf } from "../../src/backup/backup.ts";
 import { recoverBackup } from "../../src/backup/rewritten.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import { encodeHex } from "../../src/base/hex.ts";

@@ -6,7 +6,7 @@ import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { everyNth, withFaults } from "../helpers/fault_store.ts";
-import type { BlobStore, FileKind } from "../../src/store/store.ts";
+import type { BlobStore, FileKind, RemoveLeftoversOptions } from "../../src/store/store.ts";
 import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, noise, putBytes } from "../helpers/world.ts";
 import { readIndexes } from "./check_fixture.ts";
 import {
@@ -102,6 +102,22 @@ Deno.test("a folder that is not there is no empty one: nothing goes", async () =
       });
     }
     assert.deepEqual(await allFiles(store), files);
+  }
+});
+
+Deno.test("temporary files go that no writer can be at any more: after a day, and in a dry run none", async () => {
+  for (const dryRun of [true, false]) {
+    const asked: unknown[] = [];
+    const store = Object.assign(withFaults(await halfForgotten(), () => undefined), {
+      removeLeftovers(options: RemoveLeftoversOptions) {
+        asked.push({ ageMs: world.clock.now().getTime() - options.olderThan.getTime(), dryRun: options.dryRun });
+        return Promise.resolve({ files: 2, bytes: 300 });
+      },
+    });
+    const world = fakeWorld("leftovers");
+    const { leftovers } = await prune(accessTo(store), { limits: STRICT, dryRun, packBytes: PACK_BYTES }, { world });
+    assert.deepEqual(asked, [{ ageMs: 24 * 3_600_000, dryRun }]);
+    assert.deepEqual(leftovers, { files: 2, bytes: 300 });
   }
 });
 

@@ -211,6 +211,18 @@ Deno.test("the snapshot says what restic and ls want to know", async () => {
   });
 });
 
+Deno.test("the snapshot says whether its files are new, changed or as they were", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  const counts: (readonly number[])[] = [];
+  for (const rows of [100, 100, 200]) {
+    const { backup: { snapshot: { summary } } } = await putBytes(access, world, sqlDump(rows, "counts"));
+    counts.push([summary!.filesNew, summary!.filesChanged, summary!.filesUnmodified]);
+    world.clock.jump(3_600_000);
+  }
+  assert.deepEqual(counts, [[1, 0, 0], [0, 0, 1], [0, 1, 0]]);
+});
+
 Deno.test("the locks are gone afterwards", async () => {
   const world = fakeWorld();
   const { access, store } = await memoryRepository(world);

@@ -5,8 +5,7 @@ import { type ErrorCode, InterruptedError, LockedError, SourceError } from "../.
 import { formatTimestamp } from "../../src/format/time.ts";
 import { encodeLock } from "../../src/format/lock.ts";
 import { put } from "../../src/ops/put.ts";
-import type { FaultPlan } from "../helpers/fault_store.ts";
-import { withFaults } from "../helpers/fault_store.ts";
+import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {

@@ -8,6 +8,8 @@ import { PlacedIndex } from "../../src/repository/index/blob_index.ts";
 import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/maintain/check/findings.ts";
 import { TreeGraph } from "../../src/maintain/check/tree_graph.ts";
 import { checkNodes } from "../../src/maintain/check/check_nodes.ts";
+import { MAX_PACK_HEADER_BYTES } from "../../src/format/pack_header.ts";
+import { headerDigest } from "../../src/maintain/check/check_index.ts";
 import { noise } from "../helpers/world.ts";
 
 const ZERO_ID = "0".repeat(64) as BlobId;
@@ -81,6 +83,15 @@ Deno.test("a finding names so many paths and no more", () => {
   const finding = new Findings().note({ kind: "pack", id: null, text: "", advice: "", path: "first" });
   for (let i = 0; i < 100; i++) addPath(finding, `${i}`);
   equal(finding.paths.size, MOST_PATHS);
+});
+
+Deno.test("blobs that no header can list have none, however they lie", () => {
+  const blob = { type: "data", id: noise(32, "id"), offset: 0, length: 0, uncompressedLength: 0 } as const;
+  const most = Math.floor((MAX_PACK_HEADER_BYTES - 32) / 37);
+  const blobs = Array(most).fill(blob);
+  equal(typeof headerDigest(blobs), "string");
+  equal(headerDigest([...blobs, blob]), null);
+  equal(headerDigest([blob, { ...blob, offset: 1 }]), null);
 });
 
 Deno.test("the ancestry of trees is what walking down from every tree finds", () => {

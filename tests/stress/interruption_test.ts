@@ -35,8 +35,7 @@ import {
 import { Draws } from "./draws.ts";
 import { type Circumstances, drawMisfortune, NO_MISFORTUNE, thrownBy } from "./misfortune.ts";
 import { Reach } from "./reach.ts";
-import { recycleWorkers } from "./recycled_workers.ts";
-import { report, stressSeed, stressSize } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 import { VolatileDisk } from "./volatile_disk.ts";
 
 const POINTS = stressSize("STRESS_POINTS", 50);
@@ -71,15 +70,18 @@ const EXTENT = { calls: 60, changes: 15 };
 /** What stops a command: half of the time the power. */
 const POWER_FAILS = 0.5;
 
-Deno.test("stopped at any call: sound, and every acknowledged backup restores", async () => {
-  using _ = recycleWorkers();
-  const run = new StoppedRun(SEED);
-  await run.begin();
-  for (let point = 1; point <= POINTS; point++) {
-    await run.step();
-    if (point % REPORT_EVERY === 0 || point === POINTS) await report(`${point} points: ${JSON.stringify(run.tally)}`);
-  }
-});
+Deno.test(
+  "stopped at any call: sound, and every acknowledged backup restores",
+  stressTimeout("STRESS_POINTS"),
+  async () => {
+    const run = new StoppedRun(SEED);
+    await run.begin();
+    for (let point = 1; point <= POINTS; point++) {
+      await run.step();
+      if (point % REPORT_EVERY === 0 || point === POINTS) await report(`${point} points: ${JSON.stringify(run.tally)}`);
+    }
+  },
+);
 
 /** How a command ended. */
 interface Ending {

@@ -18,7 +18,7 @@ import { Restic } from "../helpers/restic.ts";
 import { fakeWorld, readAllBackups } from "../helpers/world.ts";
 import { Draws } from "./draws.ts";
 import { type Ending, KillMoments } from "./kill_moments.ts";
-import { report, stressSeed, stressSize } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 
 const KILLS = stressSize("STRESS_KILLS", 8);
 const SEED = stressSeed("kill");
@@ -69,15 +69,19 @@ async function damageHeader(box: Sandbox, draws: Draws): Promise<readonly string
   return [path.slice(-64)];
 }
 
-Deno.test("killed at any moment: sound, and every acknowledged backup restores", async () => {
-  await using box = await sandbox();
-  await using run = new KillingRun(box, new Draws(SEED));
-  await run.begin();
-  for (let kill = 1; kill <= KILLS; kill++) {
-    await run.step(kill % THOROUGH_EVERY === 0 || kill === KILLS);
-    if (kill % REPORT_EVERY === 0 || kill === KILLS) await report(`${kill} kills: ${JSON.stringify(run.tally)}`);
-  }
-});
+Deno.test(
+  "killed at any moment: sound, and every acknowledged backup restores",
+  stressTimeout("STRESS_KILLS"),
+  async () => {
+    await using box = await sandbox();
+    await using run = new KillingRun(box, new Draws(SEED));
+    await run.begin();
+    for (let kill = 1; kill <= KILLS; kill++) {
+      await run.step(kill % THOROUGH_EVERY === 0 || kill === KILLS);
+      if (kill % REPORT_EVERY === 0 || kill === KILLS) await report(`${kill} kills: ${JSON.stringify(run.tally)}`);
+    }
+  },
+);
 
 class KillingRun implements AsyncDisposable {
   readonly #box: Sandbox;

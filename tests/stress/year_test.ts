@@ -15,8 +15,7 @@ import { findProgram } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
 import { CHEAP_KDF, fakeWorld, PASSWORD } from "../helpers/world.ts";
 import { QUICK_FOLDER } from "../store/local_fixture.ts";
-import { recycleWorkers } from "./recycled_workers.ts";
-import { report, stressSeed, stressSize } from "./size.ts";
+import { report, stressSeed, stressSize, stressTimeout } from "../helpers/stress_size.ts";
 import { Year } from "./year.ts";
 
 const HOURS = stressSize("STRESS_HOURS", 200);
@@ -26,25 +25,28 @@ const HOURS_OF_WEEK = 7 * 24;
 /** From the one hour to the other the clocks are ahead by so much. */
 const AHEAD = { from: Math.floor(HOURS * 0.4), to: Math.floor(HOURS * 0.6), ms: 36.5 * 3_600_000 };
 
-Deno.test("a year of runs: what is kept is what the policy says, and all of it restores", async () => {
-  await using box = new Sandbox(await Deno.makeTempDir({ prefix: "agent-year-", dir: QUICK_FOLDER }));
-  using _ = recycleWorkers();
-  const world = fakeWorld(SEED);
-  const store = openLocalStore(box.repo, { random: systemRandomBytes });
-  await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
-  const year = new Year(store, world, SEED);
-  for (let hour = 1; hour <= HOURS; hour++) {
-    if (hour === AHEAD.from) year.putClockForward(AHEAD.ms);
-    if (hour === AHEAD.to) year.setClockBack(AHEAD.ms);
-    await year.hour();
-    if (hour % HOURS_OF_WEEK !== 0) continue;
-    await year.endOfWeek();
-    await report(`hour ${hour}: ${JSON.stringify(year.tally)}`);
-  }
-  await year.end();
-  await report(`the end: ${JSON.stringify(year.tally)}`);
-  await assertResticFindsNoError(box, year);
-});
+Deno.test(
+  "a year of runs: what is kept is what the policy says, and all of it restores",
+  stressTimeout("STRESS_HOURS"),
+  async () => {
+    await using box = new Sandbox(await Deno.makeTempDir({ prefix: "agent-year-", dir: QUICK_FOLDER }));
+    const world = fakeWorld(SEED);
+    const store = openLocalStore(box.repo, { random: systemRandomBytes });
+    await initRepository(store, PASSWORD, { ...world, kdf: CHEAP_KDF });
+    const year = new Year(store, world, SEED);
+    for (let hour = 1; hour <= HOURS; hour++) {
+      if (hour === AHEAD.from) year.putClockForward(AHEAD.ms);
+      if (hour === AHEAD.to) year.setClockBack(AHEAD.ms);
+      await year.hour();
+      if (hour % HOURS_OF_WEEK !== 0) continue;
+      await year.endOfWeek();
+      await report(`hour ${hour}: ${JSON.stringify(year.tally)}`);
+    }
+    await year.end();
+    await report(`the end: ${JSON.stringify(year.tally)}`);
+    await assertResticFindsNoError(box, year);
+  },
+);
 
 async function assertResticFindsNoError(box: Sandbox, year: Year): Promise<void> {
   const program = findProgram("restic");

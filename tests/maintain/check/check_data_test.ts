@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { encodeHex } from "../../../src/base/hex.ts";
 import { ForwardingStore } from "../../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "../../../src/store/store.ts";
-import { fakeWorld, memoryRepository, noise, putBytes } from "../../helpers/world.ts";
+import { fakeWorld, macrotask, memoryRepository, noise, putBytes } from "../../helpers/world.ts";
 import { checkStore, fileOf, packsOf, type ReadPack, replace } from "../../ops/check_fixture.ts";
+import { checkBufferBytes } from "../../../src/backup/buffers.ts";
 
 const MIB = 1024 * 1024;
 
@@ -85,4 +86,40 @@ Deno.test("what comes damaged each time is found, however often it is read", asy
   const watched = new WatchedStore(store, (bytes) => void (bytes[bytes.length >> 1]! ^= 1));
   const { errors } = await checkStore({ store: watched, world: fakeWorld("check") }, { readData: true });
   assert.ok(errors.some(({ kind, id }) => kind === "pack" && id === pack.name));
+});
+
+/** Gives each piece of a pack late, so that all that are asked for at a time lie in memory together. */
+class SlowStore extends ForwardingStore {
+  bytesUnderWay = 0;
+  mostBytes = 0;
+
+  /** More than there are packs. */
+  override get connections(): number {
+    return 32;
+  }
+
+  override async get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await super.get(file, range, options);
+    // Headers and trees take no room.
+    if (file.kind !== "pack" || bytes.length <= 64 * 1024) return bytes;
+    this.bytesUnderWay += bytes.length;
+    this.mostBytes = Math.max(this.mostBytes, this.bytesUnderWay);
+    for (let i = 0; i < 20; i++) await macrotask();
+    this.bytesUnderWay -= bytes.length;
+    return bytes;
+  }
+}
+
+Deno.test("however many packs the store gives at a time, what is read and not yet verified stays within its room", async () => {
+  const world = fakeWorld();
+  const { store, access } = await memoryRepository(world);
+  await putBytes(access, world, noise(10 * MIB, "many"), {}, { packBytes: MIB });
+  const slow = new SlowStore(store);
+  const little = { ...fakeWorld("check"), bufferBytes: 0 };
+  const { errors, packsRead } = await checkStore({ store: slow, world: little }, { readData: EVERY_PACK });
+  assert.deepEqual(errors, []);
+  assert.ok(packsRead >= 8);
+  const roomBytes = checkBufferBytes(little);
+  assert.ok(2 * slow.mostBytes <= roomBytes, `${slow.mostBytes} bytes were read at a time, for a room of ${roomBytes}`);
+  assert.ok(slow.mostBytes > 2 * MIB, "several packs are read at a time");
 });

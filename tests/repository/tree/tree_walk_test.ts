@@ -32,7 +32,7 @@ const shapes: fc.Arbitrary<Shape> = fc.array(fc.array(fc.nat(30), { maxLength: 5
   .map((trees) => trees.map((below, i) => i === 0 ? [] : below.map((n) => n % i)));
 
 interface Forest {
-  readonly repository: IndexedRepository<"tree">;
+  readonly repository: IndexedRepository<"tree"> & { readonly store: BlobStore };
   /** By number; all are distinct. */
   readonly ids: readonly BlobId[];
 }

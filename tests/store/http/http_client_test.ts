@@ -9,6 +9,7 @@ import { bytesOf } from "../../conformance/store_suite.ts";
 import { HttpServer, lengthOf, RawTcpServer } from "./servers.ts";
 
 const MIB = 2 ** 20;
+const CONNECT_MS = 30_000;
 
 async function withClient(
   test: (client: HttpClient) => Promise<void>,
@@ -134,17 +135,26 @@ Deno.test("a known server that answers something else one day is told from troub
 });
 
 Deno.test("a connection that does not come about is given up soon", async () => {
-  await using silent = await RawTcpServer.start(() => {});
+  const clock = new FakeClock();
+  let heard = Promise.withResolvers<void>();
+  await using silent = await RawTcpServer.start((socket) => void socket.once("data", () => heard.resolve()));
   await withClient(async (client) => {
     const url = new URL(silent.url.href.replace("http:", "https:"));
-    await assert.rejects(client.send(get(url)), (thrown: unknown) => {
+    const connecting = assert.rejects(client.send(get(url)), (thrown: unknown) => {
       return thrown instanceof TemporaryError && /no connection within .*; check the address/.test(thrown.message);
     });
-    const waiting = client.send(get(silent.url));
-    const isOver = await Promise.race([waiting.then(() => true, () => true), systemClock.sleep(200).then(() => false)]);
-    assert.equal(isOver, false, "an answer may take longer than a connection");
+    await heard.promise;
+    await clock.advance(CONNECT_MS);
+    await connecting;
+
+    heard = Promise.withResolvers();
+    let isOver = false;
+    const waiting = client.send(get(silent.url)).finally(() => isOver = true);
     waiting.catch(() => {});
-  }, { connectMs: 50 });
+    await heard.promise;
+    await clock.advance(2 * CONNECT_MS);
+    assert.equal(isOver, false, "an answer may take longer than a connection");
+  }, { clock, connectMs: CONNECT_MS, stallMs: 10 * CONNECT_MS });
 });
 
 Deno.test("no more requests run at a time than wanted; those that wait go in order", async () => {
@@ -382,16 +392,18 @@ Deno.test("limited rates slow down and lose nothing", async () => {
     const length = await lengthOf(request);
     response.end(new Uint8Array(length));
   });
+  let ms = 0;
   const sleeps: number[] = [];
   // Waits that are longer are the client's limits of patience.
   const LEAST_LIMIT_MS = 10_000;
   const clock = {
-    ...systemClock,
-    // Time stands still, so that a busy machine makes up for nothing.
-    monotonicMs: () => 0,
-    sleep(ms: number, signal?: AbortSignal) {
-      sleeps.push(ms);
-      return systemClock.sleep(ms < LEAST_LIMIT_MS ? 1 : ms, signal);
+    now: () => new Date(ms),
+    monotonicMs: () => ms,
+    sleep(span: number, signal?: AbortSignal) {
+      if (span > LEAST_LIMIT_MS) return systemClock.sleep(span, signal);
+      sleeps.push(span);
+      ms += span;
+      return Promise.resolve();
     },
   };
   await withClient(async (client) => {

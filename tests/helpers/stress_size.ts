@@ -9,6 +9,11 @@ export function stressSize(variable: string, usual: number): number {
   return size;
 }
 
+/** The `timeout` of a test of that size: none where somebody asked for more than usual; else the limit of every test. */
+export function stressTimeout(variable: string): { readonly timeout?: number } {
+  return Deno.env.get(variable) ? { timeout: 0 } : {};
+}
+
 /** The seed in `STRESS_SEED`; `usual` where it is not set. */
 export function stressSeed(usual: string): string {
   return Deno.env.get("STRESS_SEED") || usual;

@@ -1,0 +1,47 @@
+/**
+ * The agent's commands in this process instead of the executable, for tests of what repositories hold, and not of how the
+ * program runs: to start it would be most of what they take.
+ */
+import { hostname, userInfo } from "node:os";
+import { systemClock } from "../../src/base/clock.ts";
+import { ownProcessMark, processExists } from "../../src/cli/process/process_table.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import type { World } from "../../src/ops/access.ts";
+import { runInProcess } from "./command_line.ts";
+import { type Outcome, type RunOptions, Sandbox } from "./executable.ts";
+import { CHEAP_KDF } from "./world.ts";
+
+/**
+ * From here on `agent`, and what builds upon it, runs commands in this process, in all sandboxes of this file; passwords
+ * cost next to nothing then. Commands that start another program take the executable, as do `start` and `shell`. Paths have
+ * to be absolute.
+ */
+export function runAgentHere(): void {
+  const startExecutable = Sandbox.prototype.agent;
+  Sandbox.prototype.agent = async function (args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    if (args.includes("--")) return await startExecutable.call(this, args, options);
+    const { stdin = "", env = {} } = options;
+    const { exitCode, stdout, stderr } = await runInProcess(args, {
+      stdin: typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin,
+      env: this.variables(env),
+      world: worldHere(),
+    });
+    return { exitCode, stdout, stderr };
+  };
+}
+
+/** This process on this machine. */
+function worldHere(): World {
+  const mark = ownProcessMark();
+  const { username, uid, gid } = userInfo();
+  const world: World & { readonly kdf: typeof CHEAP_KDF } = {
+    clock: systemClock,
+    identity: { hostname: hostname(), username, uid, gid, pid: Deno.pid, ...mark && { process: mark } },
+    processExists,
+    randomBytes: systemRandomBytes,
+    blobThreads: 1,
+    programVersion: "agent 0.1.0",
+    kdf: CHEAP_KDF,
+  };
+  return world;
+}
