@@ -2,7 +2,7 @@
 import process from "node:process";
 
 /** Where the directory is made and what becomes of it. */
-export interface ScratchOptions {
+interface ScratchOptions {
   readonly prefix: string;
   /** The directory it is made in; the system's own for temporary files without. */
   readonly parent?: string | undefined;

@@ -3,7 +3,7 @@ import { delimiter, join, resolve } from "node:path";
 import { agentPeer, borgPeer, type Peer, type PeerKind, resticPeer } from "./peers.ts";
 
 /** Where to look, beside PATH. */
-export interface Places {
+interface Places {
   /** The agent's executable. */
   readonly agent: string;
   /** A restic that is newer than the one on PATH. */

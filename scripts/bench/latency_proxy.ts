@@ -12,7 +12,7 @@ export interface TcpAddress {
 }
 
 /** A proxy under way; disposing ends it with all of its connections. */
-export interface LatencyProxy extends AsyncDisposable {
+interface LatencyProxy extends AsyncDisposable {
   readonly address: TcpAddress;
 }
 

@@ -12,7 +12,7 @@ import { rotate } from "./trial.ts";
 
 /** Where the repository is, and whether the tool has a cache of it. */
 export const LIST_STEPS = ["local, cold", "local, warm", "HTTP, cold", "HTTP, warm"] as const;
-export type ListStep = (typeof LIST_STEPS)[number];
+type ListStep = (typeof LIST_STEPS)[number];
 
 /** One listing. */
 export interface ListSample extends Usage {
@@ -23,7 +23,7 @@ export interface ListSample extends Usage {
 }
 
 /** What is measured. */
-export interface ListTrial {
+interface ListTrial {
   readonly peers: readonly Peer[];
   /** The agent's executable, for the server. */
   readonly executable: string;

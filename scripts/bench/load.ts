@@ -8,7 +8,7 @@ import { peakBytesOf, startBlobServer } from "./server.ts";
 import type { Verdict } from "./targets.ts";
 
 /** What is told apart of the calls of a store. */
-export const CALL_KINDS = ["config", "list", "put small", "put pack", "get range", "remove"] as const;
+const CALL_KINDS = ["config", "list", "put small", "put pack", "get range", "remove"] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
 /** What clients measured. */
@@ -22,7 +22,7 @@ export interface LoadSample {
 }
 
 /** A load. */
-export interface Load {
+interface Load {
   /** The agent's executable. */
   readonly executable: string;
   /** An empty directory for the server. */

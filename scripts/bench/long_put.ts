@@ -7,7 +7,7 @@ import { measureWithPieces, type Usage } from "./measure.ts";
 import type { Peer } from "./peers.ts";
 
 /** What the long stream consists of. */
-export type LongContent = "dump" | NoiseKind;
+type LongContent = "dump" | NoiseKind;
 
 /** Puts `bytes` bytes into a fresh repository below `directory`, which is empty. Throws if the put fails. */
 export async function measureLongPut(

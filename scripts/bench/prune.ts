@@ -9,7 +9,7 @@ import type { Verdict } from "./targets.ts";
 
 /** What is measured: a prune where every backup is there, and one where nine of ten were forgotten. */
 export const PRUNE_STEPS = ["nothing to do", "9 of 10 gone"] as const;
-export type PruneStep = (typeof PRUNE_STEPS)[number];
+type PruneStep = (typeof PRUNE_STEPS)[number];
 
 /** One prune. */
 export interface PruneSample extends Usage {

@@ -8,10 +8,10 @@ import { judgeRemote, type Verdict } from "./targets.ts";
 import { runTrial, type Sample, type Trial } from "./trial.ts";
 
 /** How far away the server is, in milliseconds of a round trip. */
-export const ROUND_TRIPS_MS: readonly number[] = [0, 20];
+const ROUND_TRIPS_MS: readonly number[] = [0, 20];
 
 /** What came of a remote comparison. */
-export interface RemoteResult {
+interface RemoteResult {
   readonly samples: readonly Sample[];
   readonly verdicts: readonly Verdict[];
   /** A table for each distance. */

@@ -4,13 +4,13 @@ import { command, failure } from "./invocation.ts";
 import { parseAddress, type TcpAddress } from "./latency_proxy.ts";
 
 /** A process that listens; disposing ends it. */
-export interface Listening extends AsyncDisposable {
+interface Listening extends AsyncDisposable {
   readonly address: TcpAddress;
   readonly pid: number;
 }
 
 /** A server of the repositories below a directory. */
-export interface BlobServer extends Listening {
+interface BlobServer extends Listening {
   readonly path: string;
 }
 

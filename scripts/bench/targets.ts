@@ -4,7 +4,7 @@ import type { PeerKind } from "./peers.ts";
 import { type Step, STEPS } from "./trial.ts";
 
 /** The agent's memory at its highest, in all steps. */
-export const PEAK_BYTES = 250e6;
+const PEAK_BYTES = 250e6;
 
 /** At least this many times less than a tool of the other kind takes. */
 interface RatioTarget {

@@ -18,7 +18,7 @@ export function isoDate(day: number): string {
 }
 
 /** Writes a DATETIME, `'2026-03-01 14:05:59'` with its quotation marks; `day` is from 0 to 8191. */
-export function writeDateTime(out: RowWriter, day: number, secondOfDay: number): void {
+function writeDateTime(out: RowWriter, day: number, secondOfDay: number): void {
   out.quote();
   out.slice(DATES, day * DATE_BYTES, (day + 1) * DATE_BYTES);
   out.byte(32);

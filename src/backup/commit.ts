@@ -29,7 +29,7 @@ export interface WrittenStream {
 }
 
 /** All that a commit takes. */
-export interface CommitRequest {
+interface CommitRequest {
   readonly repository: LockedRepository;
   readonly writer: PackWriter;
   readonly index: KnownBlobs<"tree">;
@@ -47,7 +47,7 @@ export interface CommitRequest {
 }
 
 /** A backup that was committed just now. */
-export interface Committed {
+interface Committed {
   readonly backup: Backup;
   readonly manifest: Manifest;
 }

@@ -47,7 +47,7 @@ export async function readManifest(repository: IndexedRepository, backup: Backup
 }
 
 /** What lies in the tree of a backup under the name of its series; undefined what does not. */
-export interface SeriesNodes {
+interface SeriesNodes {
   /** The directory of its streams. */
   readonly streams: Node | undefined;
   /** The file beside it that holds the manifest. */

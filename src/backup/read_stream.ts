@@ -15,7 +15,7 @@ import type { IndexedRepository } from "../repository/repository.ts";
 import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
 
 /** What `readStream` works with. The threads must be configured. */
-export interface ReadStreamOptions {
+interface ReadStreamOptions {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal?: AbortSignal | undefined;

@@ -9,7 +9,7 @@ import { dumpsOf } from "../guard/recognition.ts";
 import { type EarlierStream, rankOf } from "./stream_facts.ts";
 
 /** Whether a stream may be committed, by what the streams of its name were before. */
-export interface RecognitionVerdict {
+interface RecognitionVerdict {
   readonly isAccepted: boolean;
   /** Why it is not accepted, or that it is of another format than before; null where there is nothing to say. */
   readonly reason: string | null;

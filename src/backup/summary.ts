@@ -10,7 +10,7 @@ import type { Backup } from "./backup.ts";
 import { factsOf, LISTED_STREAMS } from "./stream_facts.ts";
 
 /** One thing that a snapshot and its manifest say differently. */
-export interface Difference {
+interface Difference {
   readonly field: string;
   readonly inSnapshot: string;
   readonly inManifest: string;

@@ -11,7 +11,7 @@ import type { IndexedRepository } from "../repository/repository.ts";
 import { readTree, subtreeOf } from "../repository/tree/trees.ts";
 
 /** What a tree holds of one stream. */
-export interface StreamContents {
+interface StreamContents {
   readonly bytes: number;
   readonly blobs: number;
   /** Undefined where it is one file. */
@@ -19,7 +19,7 @@ export interface StreamContents {
 }
 
 /** What the files that lie directly in a tree hold together. */
-export type CountFiles = (tree: BlobId) => FileCounts | undefined | Promise<FileCounts | undefined>;
+type CountFiles = (tree: BlobId) => FileCounts | undefined | Promise<FileCounts | undefined>;
 
 interface FileCounts {
   readonly bytes: number;

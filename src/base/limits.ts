@@ -8,7 +8,7 @@ export interface Permit extends Disposable {
 }
 
 /** What is asked of a `Semaphore`. */
-export interface TakeOptions {
+interface TakeOptions {
   /** How much, in the unit of the limit; 1 by default. */
   readonly amount?: number;
   /** Ends the waiting. */

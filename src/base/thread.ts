@@ -2,10 +2,10 @@
 import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "./errors.ts";
 
 /** What may be asked of a thread: by name, the request and its answer. */
-export type Calls = Record<string, { request: unknown; response: unknown }>;
+type Calls = Record<string, { request: unknown; response: unknown }>;
 
 /** An answer and what of it is handed over instead of copied. */
-export interface Answer<T> {
+interface Answer<T> {
   readonly response: T;
   readonly transfer?: Transferable[];
 }

@@ -21,7 +21,7 @@ export function policyRunGroup(which: "a series" | "the series") {
 export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & OptionsOf<typeof policyRunGroup>;
 
 /** Whose request it is, and how it tells what went. */
-export interface RetentionCommand<Options> {
+interface RetentionCommand<Options> {
   readonly command: "forget" | "rm" | "rotate";
   tell(forgotten: Forgotten, options: Options, context: CliContext): Promise<void>;
 }

@@ -75,7 +75,7 @@ export function checksumBytes(descriptor: number): 0 | 4 {
 export const BLOCK_HEADER_BYTES = 3;
 
 /** What a block's header says (section 3.1.1.2). */
-export interface BlockHeader {
+interface BlockHeader {
   readonly isLast: boolean;
   /** Whether it is of a type that the format does not define. */
   readonly isReserved: boolean;

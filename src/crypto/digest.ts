@@ -12,7 +12,7 @@ export function sha256Hex(bytes: Uint8Array): string {
 }
 
 /** The digests of a stream as lower-case hex, as `md5sum` and `sha256sum` print them. */
-export interface StreamDigests {
+interface StreamDigests {
   readonly md5: string;
   readonly sha256: string;
 }

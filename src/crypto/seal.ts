@@ -30,14 +30,14 @@ export interface SealingKeys {
 }
 
 /** What `sealBatch` gives: sealed payloads back to back, in the order of the pieces. */
-export interface SealedPayloads {
+interface SealedPayloads {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of each sealed payload. */
   readonly lengths: readonly number[];
 }
 
 /** A piece that cannot be opened, by its index, and why. */
-export interface BrokenPiece {
+interface BrokenPiece {
   readonly index: number;
   readonly reason: string;
 }

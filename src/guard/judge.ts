@@ -13,7 +13,7 @@ export interface Judge {
 }
 
 /** Makes the judge for what lies inside a compressed stream. */
-export type NestedJudge = () => Judge;
+type NestedJudge = () => Judge;
 
 /** One recognisable format. */
 export interface Format {

@@ -7,7 +7,7 @@ import type { GuardFormat, Verdict } from "./guard.ts";
 import type { Judge } from "./judge.ts";
 
 /** Asks for the next `take` bytes in one piece. They are valid until the next step. */
-export interface Take {
+interface Take {
   readonly take: number;
   /** What these bytes are, for the reason given when they are missing. */
   readonly what: string;

@@ -91,7 +91,7 @@ export interface OpenedRepository extends Repository, AsyncDisposable {
 }
 
 /** How `OpenedRepository.lock` locks. */
-export interface LockRequest {
+interface LockRequest {
   readonly exclusive: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Whether the work can be done without a lock, where the store takes none: said to whoever is refused. */

@@ -203,7 +203,7 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
 }
 
 /** What reading one file takes. */
-export interface FileReading {
+interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal: AbortSignal;

@@ -52,7 +52,7 @@ export interface PruneOptions extends UseCaseOptions {
 }
 
 /** What a prune goes by. */
-export interface PruneRun extends PruneRequest, PruneOptions {
+interface PruneRun extends PruneRequest, PruneOptions {
   readonly signal: AbortSignal;
   /** Snapshots that count as gone: those that a forget in the same run removes once the prune is planned. */
   readonly without?: ReadonlySet<SnapshotId>;

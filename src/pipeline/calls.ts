@@ -33,7 +33,7 @@ export interface SealedBatch {
 export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
 
 /** A blob to be opened: its id of 32 bytes, and its numbers in `table`. */
-export type BlobToOpen = { readonly id: Uint8Array } & { readonly [Field in OpenField]: number };
+type BlobToOpen = { readonly id: Uint8Array } & { readonly [Field in OpenField]: number };
 
 /** A number of a blob in `table`. */
 export type OpenField = Exclude<keyof typeof OPEN_FIELDS, "count">;

@@ -28,7 +28,7 @@ export interface RunVerdict {
 }
 
 /** What verifying works with. */
-export interface VerifyTools {
+interface VerifyTools {
   readonly sealer: Sealer;
   readonly decompressor: BlockDecompressor;
   /** Memory of at least so many bytes, valid until it is asked for the next time. */

@@ -9,7 +9,7 @@ import type { Inspection } from "./inspection.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` works with. */
-export interface SealStreamOptions {
+interface SealStreamOptions {
   readonly feed: Feed;
   readonly chunker: Chunker;
   readonly threads: PipelineThreads;

@@ -13,7 +13,7 @@ export type Health = "ok" | "unjudged" | "unknown" | "empty" | "broken";
 const RANKS: readonly Health[] = ["ok", "unjudged", "unknown"];
 
 /** How the rule gets to know its members. */
-export interface GoodnessView<T> {
+interface GoodnessView<T> {
   readonly healthOf: (member: T) => Health;
   /** Whether it claims to be of the future: such a one sets no measure for those that are not. */
   readonly isInFuture: (member: T) => boolean;

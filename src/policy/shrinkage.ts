@@ -9,7 +9,7 @@ export const DEFAULT_MIN_OF_PARENT = 50;
 export type MinOfParent = number | "off";
 
 /** A stream as far as its size is judged. */
-export interface SizedStream {
+interface SizedStream {
   /** What a guard recognised, containers included: only streams of one format are comparable. */
   readonly format: string;
   /** Bytes. */
@@ -17,7 +17,7 @@ export interface SizedStream {
 }
 
 /** The stream of the same name in an earlier backup. */
-export interface EarlierSize extends SizedStream {
+interface EarlierSize extends SizedStream {
   /** When that backup was begun, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
 }

@@ -14,7 +14,7 @@ export type PackSubset =
   | { readonly kind: "bytes"; readonly bytes: number };
 
 /** What the choice has to know of a pack. */
-export interface ChoosablePack {
+interface ChoosablePack {
   readonly id: PackId;
   readonly bytes: number;
 }

@@ -8,7 +8,7 @@ import { StoreError } from "../base/errors.ts";
 import type { SealedFiles, SealedKind } from "./sealed_files.ts";
 
 /** What confirming takes. */
-export interface ConfirmTools {
+interface ConfirmTools {
   readonly files: SealedFiles;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;

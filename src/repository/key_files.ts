@@ -81,7 +81,7 @@ export interface UnreadableKey {
 }
 
 /** All key files. */
-export interface KeyList {
+interface KeyList {
   /** Oldest first. */
   readonly keys: readonly ListedKey[];
   readonly unreadable: readonly UnreadableKey[];

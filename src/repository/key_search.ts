@@ -25,7 +25,7 @@ export interface KeyMemory {
 }
 
 /** Options of `unlockMasterKey`. */
-export interface UnlockOptions {
+interface UnlockOptions {
   /** Whether a master key is the repository's own; a key file that holds another one is none of its. */
   readonly accepts?: (keys: SealingKeys) => boolean;
   readonly memory?: KeyMemory | undefined;

@@ -61,7 +61,7 @@ export interface IndexedRepository<Located extends BlobType = BlobType> extends 
 }
 
 /** What opening takes. */
-export interface OpenOptions {
+interface OpenOptions {
   readonly password: Password;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Remembers which key file opened; absent where nothing is kept. */
@@ -109,7 +109,7 @@ export function underLock({ store, ...repository }: UnlockedRepository, lock: He
 }
 
 /** What a repository is made with. */
-export interface InitTools extends KeyTools {
+interface InitTools extends KeyTools {
   /**
    * Called before what failed is thrown, where it is certain that no repository was made, so that the password opens
    * nothing. Where an answer of the store was lost, that is not certain.

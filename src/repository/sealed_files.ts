@@ -21,7 +21,7 @@ import type {
 } from "../store/store.ts";
 
 /** The kinds of sealed files, and the type that names each. */
-export interface SealedFileIds {
+interface SealedFileIds {
   index: IndexId;
   snapshot: SnapshotId;
   lock: LockId;

@@ -41,7 +41,7 @@ export function damageWithAdvice({ error }: DamagedSnapshot): IntegrityError {
 }
 
 /** All snapshots, oldest first, and what could not be read of them. */
-export interface SnapshotList {
+interface SnapshotList {
   readonly snapshots: readonly StoredSnapshot[];
   readonly damaged: readonly DamagedSnapshot[];
   /** Listed at first, and neither found nor listed a moment later: forgotten meanwhile, unless nobody else may do that. */

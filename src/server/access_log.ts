@@ -1,7 +1,7 @@
 /** One line a request, in the combined format of Apache with the milliseconds at the end. */
 
 /** What a line tells. */
-export interface AccessEntry {
+interface AccessEntry {
   /** Empty for a unix socket. */
   readonly remoteAddress: string;
   /** Empty where nobody is known. */

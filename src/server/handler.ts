@@ -12,7 +12,7 @@ import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
 import type { StoredFile } from "./files/stored_file.ts";
 
 /** What a handler works with. */
-export interface HandlerOptions {
+interface HandlerOptions {
   readonly files: RepositoryFiles;
   readonly metrics: Metrics;
   readonly rules: Rules;

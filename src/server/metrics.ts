@@ -16,7 +16,7 @@ export interface BlobEvent {
 }
 
 /** What is measured at the moment of the question. */
-export interface Gauges {
+interface Gauges {
   readonly usage: Iterable<UsageRow>;
   readonly requestsInFlight: number;
   readonly connections: number;

@@ -5,7 +5,7 @@ import { CONFIG_FILE, type FileKind, type FileName } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The kinds that lie in a folder of their own. */
-export type FolderKind = Exclude<FileKind, "config">;
+type FolderKind = Exclude<FileKind, "config">;
 
 /** What a request is about. `repository` is a path below the served folder, empty for that folder itself. */
 export type Target =

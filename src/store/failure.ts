@@ -31,7 +31,7 @@ export const means: Readonly<Record<FailureKind, Tells>> = {
 export const EXISTS = means.exists("it exists already and was left as it is");
 
 /** What an error holds beside the meaning. */
-export interface FailureDetails {
+interface FailureDetails {
   /** What the other side said; nothing where it is empty. */
   readonly said?: string;
   /** How long the other side asked to be left alone, in milliseconds. */

@@ -21,7 +21,7 @@ export interface Retry {
 }
 
 /** What trying again depends on. */
-export interface RetryOptions {
+interface RetryOptions {
   readonly clock: Clock;
   /** Gives that many random bytes; they spread the repetitions of many clients. */
   readonly random: (lengthBytes: number) => Uint8Array;

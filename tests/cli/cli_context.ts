@@ -6,7 +6,7 @@ import { type FakeWorld, fakeWorld } from "../helpers/world.ts";
 import { Screen } from "./screen.ts";
 
 /** A context whose standard error is a terminal of so many columns, or, without, collects. */
-export interface TestContext {
+interface TestContext {
   readonly context: CliContext;
   readonly world: FakeWorld;
   readonly screen: Screen;

@@ -17,7 +17,7 @@ export interface StoreFixture {
 }
 
 /** Makes fixtures, a fresh one for every test. */
-export interface StoreFixtures {
+interface StoreFixtures {
   create(): Promise<StoreFixture>;
 }
 

@@ -45,7 +45,7 @@ const FAST: Clock = fastClock(200);
 export const IMPATIENT_MS = 60_000;
 
 /** A put or a get as the one who asked for it sees it. */
-export type Outcome =
+type Outcome =
   | { readonly done: true; readonly bytes: Uint8Array }
   | { readonly done: false; readonly error: AgentError };
 

@@ -1,7 +1,7 @@
 /** A disk that is soon full: a small tmpfs, mounted for the time of a test. Needs root and the right to mount. */
 
 /** A mounted disk; disposing unmounts it and removes its folder. */
-export interface SmallDisk extends AsyncDisposable {
+interface SmallDisk extends AsyncDisposable {
   readonly path: string;
 }
 

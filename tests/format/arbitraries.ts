@@ -18,10 +18,10 @@ import { formatNanoseconds, type Rfc3339 } from "../../src/format/time.ts";
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { noNullPrototype: true });
 
 export const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-export const id = <T extends Id>() => bytesOf(32).map((bytes) => asId<T>(bytes.toHex()));
-export const uint32 = fc.nat({ max: 2 ** 32 - 1 });
-export const safeCount = fc.maxSafeNat();
-export const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
+const id = <T extends Id>() => bytesOf(32).map((bytes) => asId<T>(bytes.toHex()));
+const uint32 = fc.nat({ max: 2 ** 32 - 1 });
+const safeCount = fc.maxSafeNat();
+const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
 /** Well-formed text with all that JSON and Go escape. */
 export const text = fc.string({ unit: fc.oneof(fc.string({ unit: "binary", minLength: 1, maxLength: 1 }), special()) });
 

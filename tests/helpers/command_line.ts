@@ -11,7 +11,7 @@ import type { Outcome } from "./executable.ts";
 import { CHEAP_KDF, fakeWorld } from "./world.ts";
 
 /** What a command finds around it. */
-export interface Surroundings {
+interface Surroundings {
   /** Variables; undefined ones are not set. */
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
   /** All of standard input; empty by default. */
@@ -25,7 +25,7 @@ export interface Surroundings {
 }
 
 /** How a command ended, and what it asked for on the terminal. */
-export interface InProcessOutcome extends Outcome {
+interface InProcessOutcome extends Outcome {
   readonly exitCode: ExitCode;
   readonly questions: readonly string[];
 }

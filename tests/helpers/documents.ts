@@ -87,7 +87,7 @@ export interface HelpOption {
 }
 
 /** What help says of one command. */
-export interface Help {
+interface Help {
   /** Without the program's name: `key add`; empty for the program itself. */
   readonly command: string;
   readonly options: readonly HelpOption[];

@@ -13,7 +13,7 @@ import type { Readable, Writable as Sink } from "node:stream";
 import { LOGIN_PAGE, type NetworkFault, type NetworkPlan, type ProxiedRequest } from "./network_faults.ts";
 
 /** A request and what became of it. */
-export interface LoggedRequest extends ProxiedRequest {
+interface LoggedRequest extends ProxiedRequest {
   readonly fault: NetworkFault | undefined;
   /** What the client was told; undefined where it was told nothing. */
   readonly status: number | undefined;

@@ -3,7 +3,7 @@ import type { HeldLock } from "../../src/repository/lock/held_lock.ts";
 import { type LockedRepository, underLock, type UnlockedRepository } from "../../src/repository/repository.ts";
 
 /** A lock that is never lost. */
-export const HELD_FOR_GOOD: HeldLock = { assertHeld: () => {}, confirmHeld: () => Promise.resolve() };
+const HELD_FOR_GOOD: HeldLock = { assertHeld: () => {}, confirmHeld: () => Promise.resolve() };
 
 /** The repository under a lock; no file tells of it. */
 export function locked(repository: UnlockedRepository, lock: HeldLock = HELD_FOR_GOOD): LockedRepository {

@@ -3,7 +3,7 @@ import { equal } from "node:assert/strict";
 import { join } from "node:path";
 
 /** The programs a server takes, as absolute paths. */
-export interface MariaDbPrograms {
+interface MariaDbPrograms {
   readonly mariadbd: string;
   readonly "mariadb-install-db": string;
   readonly mariadb: string;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { EXECUTABLE, type Outcome, type Running, type RunOptions, type Sandbox } from "./executable.ts";
 
 /** How a limit is kept here. */
-export type Enforcement = "group" | "scope" | "measured";
+type Enforcement = "group" | "scope" | "measured";
 
 /** A limit of memory for the processes that are started under it, one at a time. */
 export class MemoryLimit implements Disposable {

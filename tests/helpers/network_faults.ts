@@ -43,7 +43,7 @@ export type NetworkFault =
 export type NetworkPlan = (request: ProxiedRequest) => NetworkFault | undefined;
 
 /** Picks requests. */
-export type RequestFilter = (request: ProxiedRequest) => boolean;
+type RequestFilter = (request: ProxiedRequest) => boolean;
 
 /** A plan: the n-th, 2n-th, 3n-th … of the requests that `applies` picks meet the fault; all requests by default. */
 export function everyNthRequest(n: number, fault: NetworkFault, applies: RequestFilter = () => true): NetworkPlan {

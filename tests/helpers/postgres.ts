@@ -3,7 +3,7 @@ import { equal } from "node:assert/strict";
 import { join } from "node:path";
 
 /** The programs a server takes, as absolute paths. */
-export interface PostgresPrograms {
+interface PostgresPrograms {
   readonly initdb: string;
   readonly postgres: string;
   readonly psql: string;

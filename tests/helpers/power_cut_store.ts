@@ -4,7 +4,7 @@ import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 
 /** When the power fails, and what it does to the change under way. */
-export interface PowerCut {
+interface PowerCut {
   /** How many calls of `put` and `remove` are done and acknowledged before the one that the power cut hits. */
   readonly afterChanges: number;
   /** Whether the change that is hit reaches the disk; either may happen in life, and it is never acknowledged. */
@@ -12,7 +12,7 @@ export interface PowerCut {
 }
 
 /** A store that stands on a machine whose power may fail. */
-export interface PoweredStore extends BlobStore {
+interface PoweredStore extends BlobStore {
   /** False from the power cut on: every call rejects. */
   readonly isPowered: boolean;
 }

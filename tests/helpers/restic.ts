@@ -4,7 +4,7 @@ import type { Outcome, Running, Sandbox } from "./executable.ts";
 import { findProgram, programTest } from "./programs.ts";
 
 /** A snapshot as `restic snapshots --json` lists it. */
-export interface ResticSnapshot {
+interface ResticSnapshot {
   readonly id: string;
   readonly tree: string;
   readonly paths: readonly string[];
@@ -15,7 +15,7 @@ export interface ResticSnapshot {
 }
 
 /** How to run restic. */
-export interface ResticOptions {
+interface ResticOptions {
   readonly stdin?: Uint8Array | string;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }

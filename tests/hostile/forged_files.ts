@@ -17,7 +17,7 @@ import { locked } from "../helpers/locked.ts";
 
 /** The kinds of JSON that a repository holds. */
 export const FORGED_KINDS = ["snapshot", "index", "tree", "manifest", "lock", "key", "config"] as const;
-export type ForgedKind = typeof FORGED_KINDS[number];
+type ForgedKind = typeof FORGED_KINDS[number];
 
 /** A repository that is damaged and mended again and again. */
 export class Forgery {

@@ -17,7 +17,7 @@ import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { concat, noise } from "../helpers/world.ts";
 
 /** One of them. */
-export interface MaliciousRepository {
+interface MaliciousRepository {
   readonly name: string;
   /** Adds the evil thing to a repository of one backup, `shop`; gives what to get, where that is not the good backup. */
   readonly spoil: (repository: UnlockedRepository) => Promise<string | void>;

@@ -28,7 +28,7 @@ import {
 /** The streams of `threeBackups`. */
 export const NIGHT_1 = noise(60_000, "shop");
 export const NIGHT_2 = concat([NIGHT_1, noise(60_000, "more")]);
-export const BLOG = noise(50_000, "blog");
+const BLOG = noise(50_000, "blog");
 
 const signal = new AbortController().signal;
 
@@ -77,7 +77,7 @@ export function fullCheck({ store, world }: Place): Promise<CheckReport> {
 }
 
 /** One kind of damage and the backups it hits, each as its series and number from 1, in the order of their times. */
-export interface Damage {
+interface Damage {
   readonly apply: (checked: Checked) => Promise<unknown>;
   readonly hits: readonly string[];
 }

@@ -23,7 +23,7 @@ export interface Scene {
   readonly tools: LockTools;
 }
 
-export interface SceneOptions {
+interface SceneOptions {
   readonly alive?: readonly number[];
   readonly plan?: FaultPlan;
 }

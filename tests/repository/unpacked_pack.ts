@@ -4,7 +4,7 @@ import type { PackedBlob } from "../../src/format/blob.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../../src/format/pack_header.ts";
 
 /** A blob of a pack with its sealed bytes. */
-export interface UnpackedBlob extends PackedBlob {
+interface UnpackedBlob extends PackedBlob {
   readonly sealed: Uint8Array;
 }
 

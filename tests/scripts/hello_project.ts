@@ -30,7 +30,7 @@ if (command === "thread") {
 const WORKER = `self.onmessage = ({ data }) => self.postMessage(data + " pong");`;
 
 /** A built executable in a directory of its own, removed at the end of the scope. */
-export interface HelloExecutable extends AsyncDisposable {
+interface HelloExecutable extends AsyncDisposable {
   readonly path: string;
   /** An empty directory for the test's own files. */
   readonly folder: string;

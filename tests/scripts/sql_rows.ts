@@ -1,7 +1,7 @@
 /** Takes a mysqldump text apart, independently of what generates it: for tests of generated dumps. */
 
 /** The rows of each table as texts `(1,'a',…)`, and the lengths of the INSERT statements without their line end. */
-export interface DumpContents {
+interface DumpContents {
   readonly rows: ReadonlyMap<string, readonly string[]>;
   readonly statementBytes: readonly number[];
 }

@@ -12,7 +12,7 @@ import { startOpenServer } from "./open_server.ts";
 export const LIST_V2 = { accept: "application/vnd.x.restic.rest.v2" };
 
 /** How an answer came. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 /** How a request is made. */
-export interface RequestOptions {
+interface RequestOptions {
   readonly body?: Uint8Array | string;
   readonly headers?: Record<string, string | number>;
   /** `name:password`. */

@@ -17,7 +17,7 @@ const COMMANDS = ["put", "put", "put", "forget", "prune"] as const;
 type Command = typeof COMMANDS[number];
 
 /** How a program does what every actor does, with its own backups only. */
-export interface Program {
+interface Program {
   start(command: Command): Running;
   /** Its backups, oldest first. */
   list(): Promise<string[]>;

@@ -11,7 +11,7 @@ interface Experience {
 }
 
 /** What became of the processes of one command. */
-export interface Tally {
+interface Tally {
   killed: number;
   /** Of those, the ones that held a lock. */
   killedAtWork: number;

@@ -5,7 +5,7 @@ import type { BlobStore } from "../../src/store/store.ts";
 import { namesOf } from "../helpers/world.ts";
 
 /** A backup as it was made. */
-export interface Entry {
+interface Entry {
   /** The name of its snapshot. */
   readonly id: string;
   readonly series: string;

@@ -40,7 +40,7 @@ import {
 const HOUR_MS = 3_600_000;
 
 /** How many of each run type are kept. */
-export const KEPT: Readonly<Record<RunType, number>> = { hourly: 24, daily: 7, weekly: 4, monthly: 12, yearly: 3 };
+const KEPT: Readonly<Record<RunType, number>> = { hourly: 24, daily: 7, weekly: 4, monthly: 12, yearly: 3 };
 
 const SOURCE_FAILS = 0.05;
 const PUT_MEETS_MISFORTUNE = 0.04;
@@ -71,7 +71,7 @@ const CLIENTS: readonly Client[] = [
 ];
 
 /** What came to pass. */
-export interface Tally {
+interface Tally {
   runs: number;
   committed: number;
   /** Committed, and the client was told that it failed. */

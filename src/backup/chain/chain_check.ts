@@ -65,7 +65,7 @@ export async function checkChain(
 }
 
 /** The check of one member, and its manifest where that is what it should be. */
-export interface ReadMember extends MemberCheck {
+interface ReadMember extends MemberCheck {
   readonly manifest: Manifest | null;
 }
 

@@ -23,7 +23,7 @@ interface TimePick {
 export type SelectorPick = { readonly kind: "latest" } | IdPick | TimePick;
 
 /** A selector, taken apart. Without a series the id alone has to do. */
-export type Selector =
+type Selector =
   | { readonly series: string; readonly pick: SelectorPick }
   | { readonly series: null; readonly pick: IdPick };
 

@@ -22,7 +22,7 @@ function formatOffset(minutes: number): string {
 }
 
 /** What a day alone means: its first moment or its last. */
-export type DayMeans = "begin" | "end";
+type DayMeans = "begin" | "end";
 
 /**
  * The time a person wrote: `2026-08-30`, `2026-08-30T12:00` with seconds or without, a space in the place of the `T`, and a

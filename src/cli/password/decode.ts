@@ -5,7 +5,7 @@
  */
 
 /** A text file as bytes of UTF-8, or of whatever it holds where it has no byte order mark. */
-export interface DecodedText {
+interface DecodedText {
   readonly bytes: Uint8Array;
   /** Whether all of it could be decoded; false where UTF-16 is broken, which puts U+FFFD in the place of what it lost. */
   readonly isExact: boolean;

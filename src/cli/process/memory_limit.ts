@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 
 /** Reads a small text file; throws where there is none. */
-export type ReadText = (path: string) => string;
+type ReadText = (path: string) => string;
 
 /** One tree of control groups, and how its limits are called. */
 interface Tree {

@@ -7,7 +7,7 @@ import { failureJson } from "./json/standard_error.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** How to tell. */
-export interface FailureStyle {
+interface FailureStyle {
   readonly json: boolean;
   /** Adds stacks, with those of all causes. */
   readonly debug: boolean;

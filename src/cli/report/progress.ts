@@ -11,7 +11,7 @@ const OBJECT_MS = 1000;
 const LEAST_RATE_SECONDS = 0.5;
 
 /** What a command opens before there is anything to count. */
-export const OPENING: ProgressStep = {
+const OPENING: ProgressStep = {
   phase: "opening",
   label: { long: "opening the repository", short: "opening" },
 };
@@ -23,7 +23,7 @@ export const READING_INDEXES: ProgressStep = {
 };
 
 /** What progress is told of. */
-export interface ProgressSubject {
+interface ProgressSubject {
   readonly command: string;
   /** What the command is about, such as a series; its own name, where it is about the repository. */
   readonly name?: string;
@@ -32,7 +32,7 @@ export interface ProgressSubject {
 }
 
 /** How progress is told, if at all. */
-export interface ProgressStyle {
+interface ProgressStyle {
   readonly quiet?: boolean;
   readonly json?: boolean;
 }

@@ -3,7 +3,7 @@ import { formatSize } from "../../base/text/size.ts";
 import { cutToWidth, printable, shortenName, widthOf } from "../terminal/terminal_text.ts";
 
 /** What is counted. */
-export type ProgressUnit = "bytes" | "indexes" | "packs" | "trees" | "backups" | "files";
+type ProgressUnit = "bytes" | "indexes" | "packs" | "trees" | "backups" | "files";
 
 /** How far the work is. */
 export interface ProgressStep {

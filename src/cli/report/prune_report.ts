@@ -11,7 +11,7 @@ import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 
 /** How to tell it. */
-export interface PruneReportStyle {
+interface PruneReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

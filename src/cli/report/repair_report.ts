@@ -21,7 +21,7 @@ import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 
 /** How to tell it. */
-export interface RepairReportStyle {
+interface RepairReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly dryRun?: boolean;

@@ -11,7 +11,7 @@ import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable 
 import { writeWarning } from "./warning.ts";
 
 /** How to tell it. */
-export interface ReportStyle {
+interface ReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly dryRun?: boolean;

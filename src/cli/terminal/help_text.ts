@@ -8,7 +8,7 @@ import { wrapText } from "./table.ts";
 import { widthOf } from "./terminal_text.ts";
 
 /** A command line to show, and what it is for. */
-export type Example = readonly [commandLine: string, meaning?: string];
+type Example = readonly [commandLine: string, meaning?: string];
 
 /** What stands below the options of a command. */
 export interface HelpNotes {

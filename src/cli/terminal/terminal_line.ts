@@ -22,7 +22,7 @@ const RESTORE = "\x1b8";
 const encoder = new TextEncoder();
 
 /** How a line is drawn. */
-export interface LineStyle {
+interface LineStyle {
   /**
    * Leaves what others write behind it, and the cursor there: somebody may be asked for a password by a program whose
    * question is not seen here.
@@ -31,7 +31,7 @@ export interface LineStyle {
 }
 
 /** How the outputs of `guard` are written to. */
-export interface GuardOptions {
+interface GuardOptions {
   /** Whether every write begins a line of its own, even where somebody's last line has not ended. */
   readonly ownLines?: boolean;
 }

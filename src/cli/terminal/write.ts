@@ -15,7 +15,7 @@ export function writeLine(output: Output, line: string): Promise<void> {
 }
 
 /** Any number of lines at once: a thousand calls take longer than what they write. */
-export function writeLines(output: Output, lines: readonly string[]): Promise<void> {
+function writeLines(output: Output, lines: readonly string[]): Promise<void> {
   return output.write(encoder.encode(lines.map((line) => `${printable(line)}\n`).join("")));
 }
 

@@ -19,7 +19,7 @@ export function statusDirectory(directory: string): StatusDestination {
 }
 
 /** What the files of a status directory are written with. */
-export interface StatusDirectoryTools {
+interface StatusDirectoryTools {
   readonly files: FileSystem;
   /** Gives that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;

@@ -57,7 +57,7 @@ function writeBlob(writer: ByteWriter, blob: PackedBlob, opening: string): void 
 }
 
 /** What `decodeIndex` calls. Owns: the id buffers are valid until the call returns, then they are written again. */
-export interface IndexVisitor {
+interface IndexVisitor {
   /** A pack; the blobs that follow lie in it. */
   pack(id: Uint8Array): void;
   /** A blob of that pack; numbers as in `PackedBlob`. */

@@ -18,7 +18,7 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /** Options of the decoders. */
-export interface JsonTextOptions {
+interface JsonTextOptions {
   /** The text is a secret: no part of it may enter an error, not even as its cause. */
   readonly secret?: boolean;
 }

@@ -14,7 +14,7 @@ export type StreamFileName = StreamPath & Brand<"StreamFileName">;
 /** Longest name in bytes of UTF-8. */
 const MAX_NAME_BYTES = 255;
 /** Longest path of a stream in bytes of UTF-8; each of its names is at most `MAX_NAME_BYTES` long. */
-export const MAX_PATH_BYTES = 1024;
+const MAX_PATH_BYTES = 1024;
 /** The file name of a stream where no other is given. */
 export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 

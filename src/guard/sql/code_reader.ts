@@ -34,7 +34,7 @@ const MAX_TAG_BYTES = 63;
 const COPY_END = "FROM stdin;";
 
 /** What the reader asks and tells. Positions are those of the window. */
-export interface CodeContext {
+interface CodeContext {
   /** Refuses the stream where a header block begins at this start of a line inside quotes; false where more bytes are needed. */
   refuseHeader(at: number, end: number): boolean;
   /** Told at the end of a COPY statement behind which rows come. */
@@ -266,7 +266,7 @@ export class CodeReader {
 }
 
 /** A statement behind which the rows of a table come. */
-export interface CopyStatement {
+interface CopyStatement {
   /** Its first line, as far as lines are looked at. */
   readonly text: string;
   /** Where it begins. */

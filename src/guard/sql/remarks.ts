@@ -6,7 +6,7 @@ import { type MessageKind, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 
 /** Where something was found, and what. */
-export interface Remark {
+interface Remark {
   /** Offset in bytes. */
   readonly start: number;
   readonly text: string;

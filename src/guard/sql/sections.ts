@@ -23,7 +23,7 @@ import { Remarks } from "./remarks.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 
 /** A line that begins outside data. */
-export interface SqlLine {
+interface SqlLine {
   /** Without its line end; characters are bytes. A long line is cut off, see `isEnded`. */
   readonly text: string;
   /** Offset in bytes. */

@@ -21,7 +21,7 @@ const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them:
 const FORGET_BACKUP = "its streams restore as the manifest says; make a new backup and forget this one";
 
 /** What checking backups takes. */
-export interface BackupCheckContext extends TreeCheckContext {
+interface BackupCheckContext extends TreeCheckContext {
   /** Gets the streams that are there as their manifests say; undefined where none is to be read. */
   readonly streams: StreamsToRead | undefined;
 }

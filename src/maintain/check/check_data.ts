@@ -10,7 +10,7 @@ import { checkBufferBytes, checkThreads } from "../../backup/buffers.ts";
 import { judgePack, type PackJudging, type PackVerdict } from "./judge_pack.ts";
 
 /** What reading packs takes. */
-export interface CheckDataContext extends CheckContext {
+interface CheckDataContext extends CheckContext {
   /** How many threads verify, and what may lie in memory. */
   readonly budget: MemoryBudget;
   /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */

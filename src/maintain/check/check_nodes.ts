@@ -9,7 +9,7 @@ import type { BlobIndex } from "../../repository/index/blob_index.ts";
 import type { Finding, SuspectPacks } from "./findings.ts";
 
 /** What is wrong with one node, or with the order of all. */
-export interface NodeProblem {
+interface NodeProblem {
   /** The node's name, null where the tree as a whole is meant. */
   readonly name: string | null;
   /** Follows the name of the node or the tree in a sentence. */
@@ -17,7 +17,7 @@ export interface NodeProblem {
 }
 
 /** A node whose blobs lie where they are lost or in doubt. */
-export interface SuspectNode {
+interface SuspectNode {
   readonly name: string;
   readonly findings: ReadonlySet<Finding>;
 }

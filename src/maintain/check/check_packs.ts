@@ -5,7 +5,7 @@ import type { CheckContext, CheckedIndex, DescribedPack } from "./check_index.ts
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 
 /** What was found of the packs. */
-export interface CheckedPacks {
+interface CheckedPacks {
   /** Those that are there in their right size. */
   readonly whole: readonly DescribedPack[];
   /** Those that the store does not have. */

@@ -19,7 +19,7 @@ import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { readStream } from "../../backup/read_stream.ts";
 
 /** A stream as one manifest has it. */
-export interface ClaimedStream {
+interface ClaimedStream {
   readonly backup: Backup;
   /** From the root of the snapshot. */
   readonly path: string;
@@ -78,12 +78,12 @@ async function contentKey(node: Node, reader: NodeReader): Promise<string> {
 }
 
 /** What reading streams takes. */
-export interface StreamCheckContext extends TreeCheckContext {
+interface StreamCheckContext extends TreeCheckContext {
   readonly budget: MemoryBudget;
 }
 
 /** How much was read. */
-export interface StreamsRead {
+interface StreamsRead {
   readonly count: number;
   readonly bytes: number;
 }

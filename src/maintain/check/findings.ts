@@ -28,7 +28,7 @@ export interface Finding {
 }
 
 /** What a finding begins with; the rest is added as it gets known. */
-export interface FindingFields extends Pick<Finding, "kind" | "id" | "text" | "advice" | "repair"> {
+interface FindingFields extends Pick<Finding, "kind" | "id" | "text" | "advice" | "repair"> {
   readonly path?: string;
   readonly snapshots?: Iterable<SnapshotId>;
 }

@@ -30,7 +30,7 @@ import type { WrittenTotals } from "../../repository/pack/pack_writer.ts";
 export type ApplyPhase = "verify" | "orphans" | "repack" | "index" | "remove";
 
 /** What carrying out takes. */
-export interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" | "pruneIndex"> {
+interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" | "pruneIndex"> {
   readonly index: PruneIndex;
   readonly plan: PrunePlan;
   readonly lastCopies: LastCopies;

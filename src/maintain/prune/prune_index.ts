@@ -156,7 +156,7 @@ export class PruneIndex {
 }
 
 /** What loading reports and when it stops. */
-export interface LoadPruneIndexOptions {
+interface LoadPruneIndexOptions {
   readonly signal: AbortSignal;
   /** Called with how many of how many files are loaded. */
   readonly onProgress: (done: number, total: number) => void;

@@ -21,7 +21,7 @@ export type BlobUse = Readonly<Record<BlobType, Uint8Array>>;
 export const MARKED = 1;
 
 /** What marking works with. */
-export interface MarkRequest {
+interface MarkRequest {
   readonly repository: Repository;
   readonly index: PruneIndex;
   /** Whether a pack is there in its full size; trees are read from such packs only. */

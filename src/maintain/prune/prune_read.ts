@@ -18,7 +18,7 @@ export interface SealedRead {
 }
 
 /** Where a sealed blob lies in a read; `id` is 32 bytes, `uncompressedLength` 0 where it is not compressed. */
-export interface SealedPiece {
+interface SealedPiece {
   readonly offset: number;
   readonly length: number;
   readonly uncompressedLength: number;

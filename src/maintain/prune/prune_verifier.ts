@@ -9,7 +9,7 @@ import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { pruneReads, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
 
 /** What verifies reads until it is stopped. */
-export interface Verifier extends Disposable {
+interface Verifier extends Disposable {
   readonly verify: VerifyBlobs;
 }
 

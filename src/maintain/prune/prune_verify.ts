@@ -47,7 +47,7 @@ export function findLastCopies(
 }
 
 /** What verifying takes. */
-export interface VerifyRequest {
+interface VerifyRequest {
   readonly store: StoreReader;
   readonly index: PruneIndex;
   readonly lastCopies: LastCopies;

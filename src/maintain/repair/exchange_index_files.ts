@@ -18,7 +18,7 @@ export interface IndexExchange {
 }
 
 /** What an exchange takes besides. */
-export interface ExchangeOptions extends IndexWriteOptions {
+interface ExchangeOptions extends IndexWriteOptions {
   /** May hold packs already; is finished before anything is removed. */
   readonly writer: IndexFileWriter;
   /** Called with the number of old files that are copied or removed, of twice as many. */

@@ -23,7 +23,7 @@ import { failureOfFile } from "../../repository/unreadable.ts";
 const PACKS_AT_ONCE = 4;
 
 /** Options of `repairIndex`. */
-export interface IndexRepairOptions {
+interface IndexRepairOptions {
   /** Read the header of every pack, also of those that the index seems to describe well. */
   readonly readAllPacks: boolean;
   /** Find out what would be done and change nothing. */

@@ -18,7 +18,7 @@ export interface Unreadable<Id> {
 }
 
 /** What one index file says of a pack. */
-export interface Description {
+interface Description {
   readonly file: IndexId;
   /** SHA-256 of the header it implies; null where no pack can be like that. */
   readonly headerSha256: string | null;
@@ -36,7 +36,7 @@ export interface SurveyedPack {
 }
 
 /** What surveying takes. */
-export interface SurveyOptions {
+interface SurveyOptions {
   readonly signal: AbortSignal;
   /** Called with how many of how many index files were read. */
   readonly onProgress: (done: number, total: number) => void;

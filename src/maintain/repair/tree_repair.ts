@@ -30,7 +30,7 @@ export interface TreeDamage {
 }
 
 /** Damaged files and directories: so many that the rest of them is only counted. */
-export interface DamageList {
+interface DamageList {
   /** The first `MOST_DAMAGE`; none where all is whole. */
   readonly listed: readonly TreeDamage[];
   /** How many there are besides. */
@@ -47,7 +47,7 @@ export interface RepairedNodes {
 }
 
 /** What repairing trees takes. */
-export interface TreeRepairOptions {
+interface TreeRepairOptions {
   readonly repository: IndexedRepository;
   /** Packs whose blobs count as lost though an index lists them. */
   readonly suspects: SuspectPacks;

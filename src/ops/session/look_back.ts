@@ -8,7 +8,7 @@ import { type MemoryRequest, StreamMemory } from "./stream_memory.ts";
 import { wholeIndex, type WholeIndexOptions } from "../../backup/whole_index.ts";
 
 /** What is looked for. */
-export type LookBackRequest = ParentRequest & MemoryRequest;
+type LookBackRequest = ParentRequest & MemoryRequest;
 
 /**
  * Looks through all backups, oldest first. Where restic rewrote some of the series and host their manifests are read; the

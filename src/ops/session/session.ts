@@ -122,7 +122,7 @@ function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
  * What a session works with: an open repository, a lock that may not be confirmed yet, and threads that nobody else uses
  * meanwhile.
  */
-export interface SessionTools extends WriteOptions {
+interface SessionTools extends WriteOptions {
   readonly repository: Repository;
   readonly threads: StartingThreads;
   readonly world: World;

@@ -9,7 +9,7 @@ import type { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { SharedPartLimits } from "./session_limits.ts";
 
 /** What was counted while streams were stored, in bytes and blobs, as in the stats of a manifest. */
-export interface ChunkCounts {
+interface ChunkCounts {
   readonly bytesAdded: number;
   readonly blobsNew: number;
   readonly blobsReused: number;

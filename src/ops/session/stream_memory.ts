@@ -22,7 +22,7 @@ export interface MemoryRequest {
 }
 
 /** A stream that ended. */
-export interface EndedStream {
+interface EndedStream {
   readonly path: StreamPath;
   readonly summary: StreamSummary;
   /** Whether somebody chose its guard, so that it may be recognised less far than before. */
@@ -30,7 +30,7 @@ export interface EndedStream {
 }
 
 /** What is to be told and written down of a stream that may be committed. */
-export interface Remembered {
+interface Remembered {
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
   readonly shrunk: Pick<ManifestFile, "shrunk">;

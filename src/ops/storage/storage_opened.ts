@@ -13,7 +13,7 @@ import { Reader } from "./storage_reader.ts";
 import { WriteHandle } from "./storage_write.ts";
 
 /** A backup to be written. */
-export interface NamedRequest {
+interface NamedRequest {
   readonly name: BackupName;
   readonly request: BackupRequest;
   readonly options: WriteOptions & StorageCallOptions;

@@ -11,7 +11,7 @@ import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { passingOver, withWholeIndex } from "../../backup/whole_index.ts";
 
 /** What a `Reader` works with. */
-export interface ReaderParts {
+interface ReaderParts {
   readonly repository: OpenedRepository;
   readonly world: World;
 }

@@ -21,7 +21,7 @@ import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 
 /** What a read-write handle works with. */
-export interface WriteHandleParts {
+interface WriteHandleParts {
   /** Gives the open repository, or throws the signal's reason. */
   readonly open: (signal: AbortSignal) => Promise<OpenedRepository>;
   readonly world: World;

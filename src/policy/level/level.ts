@@ -20,7 +20,7 @@ import {
 import { twinDbVerdict } from "./level_twindb.ts";
 
 export { withoutEmptyRules } from "./level_freezer.ts";
-export type { LevelRecord, LevelRuleName } from "./level_history.ts";
+export type { LevelRecord } from "./level_history.ts";
 
 /** What `--level` takes: `incremental` continues where it can, which is what `auto` does without other rules. */
 export const LEVEL_MODES = ["auto", "full", "incremental"] as const;

@@ -19,7 +19,7 @@ export interface FreezerRules {
 }
 
 /** Without rules a chain that has to be replayed ends at this level: each restore has to go through all of it. */
-export const LONGEST_REPLAY_LEVEL = 6;
+const LONGEST_REPLAY_LEVEL = 6;
 
 const MS_PER_DAY = 86_400_000;
 /** A job never begins at quite the same time of day. */

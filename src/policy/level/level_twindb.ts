@@ -7,7 +7,7 @@ import { shortId } from "../../base/id.ts";
 import { type LevelRecord, type LevelVerdict, newestOf } from "./level_history.ts";
 
 /** What `nextBackupType` has to know. */
-export interface NextBackup {
+interface NextBackup {
   /** Runs of this type and of longer intervals are full. */
   readonly fullBackup: RunType;
   readonly runType: RunType;

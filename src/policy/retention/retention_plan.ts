@@ -50,7 +50,7 @@ export interface RetentionGroup<T> {
 }
 
 /** How to plan. */
-export interface PlanOptions<T> {
+interface PlanOptions<T> {
   /** Judges one group; of a policy only what is not of the future. */
   readonly judge: (group: readonly T[]) => readonly Judgement<T>[];
   /** Whether a policy chooses what goes, whatever its kind; else somebody named it. */

@@ -11,7 +11,7 @@ import { failureOfFile } from "../unreadable.ts";
 const FILES_AT_ONCE = 4;
 
 /** How `forEachIndexFile` goes through the index files. */
-export interface IndexFileWalk<Loaded> {
+interface IndexFileWalk<Loaded> {
   readonly signal: AbortSignal;
   /** Loads a file; a few are loaded at a time, and what one throws ends the walk. */
   readonly load: (id: IndexId) => Promise<Loaded>;
@@ -62,7 +62,7 @@ export interface UnreadableIndex {
 }
 
 /** Options of `loadIndex`. */
-export interface LoadIndexOptions {
+interface LoadIndexOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Told of the index files that cannot be read; the index is then that of the others. Only for whoever loses nothing by

@@ -54,7 +54,7 @@ export interface HeldLock extends LockWitness {
 }
 
 /** Options of `acquireLock`. */
-export interface AcquireOptions {
+interface AcquireOptions {
   readonly exclusive: boolean;
   /** How long to try again while somebody else's lock excludes this one, in milliseconds; 0 (the default) fails at once. */
   readonly retryLockMs?: number;

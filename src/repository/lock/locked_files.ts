@@ -11,7 +11,7 @@ import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
 import { type SavedFile, SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
 /** What `LockedFiles` works with. */
-export interface LockedFilesParts {
+interface LockedFilesParts {
   /** Without a guard of its own. */
   readonly store: BlobStore;
   readonly sealer: Sealer;

@@ -85,7 +85,7 @@ export async function removeLocks(
 }
 
 /** What `refuseConflicts` goes by. */
-export interface WantedLock {
+interface WantedLock {
   /** Where locks that are over are removed. */
   readonly files: SealedFileWriter;
   readonly exclusive: boolean;

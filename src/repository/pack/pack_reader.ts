@@ -88,7 +88,7 @@ export async function readBlob<Type extends BlobType>(
 }
 
 /** What a sealed blob is compared with. */
-export interface ExpectedPlaintext {
+interface ExpectedPlaintext {
   /** SHA-256 of its plaintext, 64 hex digits. */
   readonly digest: string;
   /** Bytes of its plaintext where it is compressed, else 0. */

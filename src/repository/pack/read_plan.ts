@@ -7,7 +7,7 @@ import { type PackRange, planRanges } from "./pack_ranges.ts";
 import { placeOf } from "./pack_reader.ts";
 
 /** One distinct blob of a batch. */
-export interface PlannedBlob {
+interface PlannedBlob {
   /** Which of the plan's ranges holds it, and where in that range. */
   readonly range: number;
   readonly offset: number;
@@ -20,7 +20,7 @@ export interface PlannedBlob {
 }
 
 /** Plaintext that stands in the batch a second time. */
-export interface PlannedCopy {
+interface PlannedCopy {
   readonly from: number;
   readonly to: number;
   readonly length: number;

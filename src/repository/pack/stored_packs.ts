@@ -15,7 +15,7 @@ export interface ExpectedPack {
 export type PackState = "whole" | "missing" | "wrong size";
 
 /** A described pack as the store has it. */
-export interface ComparedPack<Pack extends ExpectedPack> {
+interface ComparedPack<Pack extends ExpectedPack> {
   readonly pack: Pack;
   readonly state: PackState;
   /** Bytes of its file, 0 where it is missing. */

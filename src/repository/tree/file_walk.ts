@@ -8,7 +8,7 @@ import { subtreeOf } from "./trees.ts";
 import { TreeNumbers, walkTrees } from "./tree_walk.ts";
 
 /** A file found by `walkFiles`, or what else is no directory. */
-export interface WalkedFile extends Pick<Node, "type" | "size" | "content"> {
+interface WalkedFile extends Pick<Node, "type" | "size" | "content"> {
   /** Without a leading slash. */
   readonly path: string;
 }

@@ -45,7 +45,7 @@ export class TreeNumbers implements MetTrees {
 }
 
 /** How to walk. What `read` and `unreadable` give of a tree is handed to `take`. */
-export interface TreeWalk<Visit extends TreeVisit, Found> {
+interface TreeWalk<Visit extends TreeVisit, Found> {
   readonly repository: IndexedRepository<"tree">;
   readonly signal?: AbortSignal | undefined;
   readonly met: MetTrees;

@@ -12,14 +12,14 @@ export type Authentication =
   | { readonly method: "proxy"; readonly header: string };
 
 /** Tells who sends a request. */
-export interface Authenticator {
+interface Authenticator {
   /** The user, empty for anybody. Throws `Refusal`. */
   readonly userOf: (exchange: Exchange) => Promise<string>;
   close(): void;
 }
 
 /** What an authenticator needs. */
-export interface AuthenticatorOptions {
+interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly passwordThreads: number;

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 
 /** How one user proves who it is. */
-export type PasswordHash =
+type PasswordHash =
   | { readonly method: "bcrypt"; readonly text: string; readonly cost: number }
   | { readonly method: "sha"; readonly text: string };
 

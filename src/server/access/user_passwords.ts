@@ -10,7 +10,7 @@ import { PasswordThreads } from "./password_threads.ts";
 import { Refusal } from "../refusal.ts";
 
 /** What a checker of credentials needs. */
-export interface CredentialsOptions {
+interface CredentialsOptions {
   readonly path: string;
   readonly clock: Clock;
   /** Gives that many random bytes. */
@@ -31,7 +31,7 @@ const MOST_REMEMBERED = 4096;
 const LOOK_AGAIN_MS = 1000;
 
 /** Checks credentials; made by `openCredentials`. */
-export class Credentials {
+class Credentials {
   readonly #options: CredentialsOptions;
   readonly #secret: Uint8Array;
   #file: LoadedFile;

@@ -10,7 +10,7 @@ import { ClientGone, Refusal } from "../refusal.ts";
 export type Waiting = "work" | "body" | "reader" | "linger";
 
 /** Headers of an answer. */
-export type AnswerHeaders = Readonly<Record<string, string | number>>;
+type AnswerHeaders = Readonly<Record<string, string | number>>;
 
 /** An unread rest of a body up to this size is read, so that the connection can be kept. */
 const MOST_DRAINED_BYTES = 2 ** 18;

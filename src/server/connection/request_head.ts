@@ -2,7 +2,7 @@
 import { Refusal } from "../refusal.ts";
 
 /** The parts of a head that are judged. */
-export interface RequestHead {
+interface RequestHead {
   /** As `1.1`. */
   readonly httpVersion: string;
   /** The values of a header as they came, by its name in lower case. */

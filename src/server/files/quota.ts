@@ -3,7 +3,7 @@ import { formatSize } from "../../base/text/size.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Space that one upload takes. */
-export interface Reservation {
+interface Reservation {
   /** Takes more. Throws `Refusal` with 507 where there is not enough. */
   grow(bytes: number): void;
   /** The upload is stored: what it took stays taken. */

@@ -15,7 +15,7 @@ import { openStoredFile, type StoredFile } from "./stored_file.ts";
 import { Usage } from "./usage.ts";
 
 /** What is needed to serve a folder. */
-export interface RepositoryFilesOptions {
+interface RepositoryFilesOptions {
   readonly path: string;
   /** How many bytes all repositories may hold together; Infinity for no limit. */
   readonly limitBytes: number;
@@ -26,7 +26,7 @@ export interface RepositoryFilesOptions {
 }
 
 /** Content on its way in. */
-export interface Upload {
+interface Upload {
   /** Parts that are valid until the next is asked for; whoever fails to bring all of them throws. */
   readonly content: AsyncIterable<Uint8Array>;
   /** How many bytes there will be, where that is known. */

@@ -6,7 +6,7 @@ import type { FileKind } from "../../store/store.ts";
 import { isServedName } from "./served_folder.ts";
 
 /** A file by its path relative to the folder, with `/` between names. */
-export interface StoredFileInfo {
+interface StoredFileInfo {
   readonly path: string;
   readonly sizeBytes: number;
 }

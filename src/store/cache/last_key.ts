@@ -12,7 +12,7 @@ import { isForeign, makePrivateFolder, ownUid } from "./ownership.ts";
 export const LAST_KEYS_FOLDER = "last-keys";
 
 /** What remembering takes. */
-export interface LastKeyOptions {
+interface LastKeyOptions {
   /** The cache directory of all repositories. It need not exist. */
   readonly directory: string;
   /** The store, as its `location` names it. */

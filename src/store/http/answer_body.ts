@@ -13,7 +13,7 @@ export interface BodyLimits {
 }
 
 /** The body of an answer as it comes in. */
-export interface AnswerBody {
+interface AnswerBody {
   /** Takes a piece, which is copied. Throws `StoreError` for a body that is longer than allowed or announced. */
   add(piece: Uint8Array): void;
   /** The whole body. Throws `TemporaryError` where it is shorter than announced. */

@@ -16,7 +16,7 @@ export type FileSystem = Pick<
 >;
 
 /** How a file gets its name. */
-export interface Publication {
+interface Publication {
   /** Whether it takes the place of a file of that name, which else makes it fail with `EEXIST`. */
   readonly replaces: boolean;
   /** Its mode; 0600 where nothing is given. */

@@ -32,7 +32,7 @@ import type {
 } from "../store.ts";
 
 /** What a local store needs from outside. */
-export interface LocalStoreOptions {
+interface LocalStoreOptions {
   /** Gives that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
   /** The filesystem; the machine's own by default. */

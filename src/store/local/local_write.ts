@@ -9,7 +9,7 @@ import { syncFolder } from "./local_folder.ts";
 export type FileContent = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 /** One file to be created. */
-export interface FileCreation {
+interface FileCreation {
   readonly path: string;
   /** A path in the same folder that nobody else uses. */
   readonly temporaryPath: string;

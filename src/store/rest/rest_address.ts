@@ -8,7 +8,7 @@ export interface Credentials {
 }
 
 /** An address, taken apart. */
-export interface RestPlace {
+interface RestPlace {
   /** Where the repository's files lie: no credentials in it, its path ends with a slash. */
   readonly base: URL;
   /** The unix socket to speak to instead of the host. */

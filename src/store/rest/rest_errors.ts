@@ -7,7 +7,7 @@ import { retryAfterMs } from "../http/retry_after.ts";
 import { isWebPage } from "../http/web_page.ts";
 
 /** What was tried, for messages. */
-export interface Attempt {
+interface Attempt {
   readonly method: HttpRequest["method"];
   /** As in `Cannot <verb> "<place>"`. */
   readonly verb: string;

@@ -23,7 +23,7 @@ export interface S3Request {
 }
 
 /** What a connection consists of. */
-export interface S3ConnectionParts {
+interface S3ConnectionParts {
   readonly http: HttpClient;
   readonly place: S3Place;
   readonly style: BucketStyle;

@@ -9,7 +9,7 @@ import { isHtml, isWebPage } from "../http/web_page.ts";
 import { readErrorDocument, type S3ErrorDocument } from "./xml.ts";
 
 /** An answer that is not the one hoped for, as far as it can be understood. */
-export interface S3Failure {
+interface S3Failure {
   readonly status: number;
   /** Undefined for answers without an S3 document: those to HEAD, and those of a proxy. */
   readonly document: S3ErrorDocument | undefined;

@@ -11,7 +11,7 @@ import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./s3
 import { checkUploadEnd, completeUploadDocument, readErrorDocument, readUploadId, S3DocumentError } from "./xml.ts";
 
 /** One object to be stored. */
-export interface S3Upload {
+interface S3Upload {
   readonly key: string;
   readonly content: readonly Uint8Array[];
   /** SHA-256 of the content in hex, where it is known already. */

@@ -22,7 +22,7 @@ export interface S3ListPage {
 export class S3DocumentError extends Error {}
 
 /** Keys that a service lends for a role, as its document has them. */
-export interface AssumedRoleDocument {
+interface AssumedRoleDocument {
   readonly AccessKeyId: string;
   readonly SecretAccessKey: string;
   readonly Token: string;

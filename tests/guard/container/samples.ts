@@ -13,7 +13,7 @@ function fromHex(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** An integer of variable length, as xz writes it. */
-export function xzVariable(value: number): Uint8Array<ArrayBuffer> {
+function xzVariable(value: number): Uint8Array<ArrayBuffer> {
   return value < 128
     ? Uint8Array.of(value)
     : concat(Uint8Array.of(128 + value % 128), xzVariable(Math.floor(value / 128)));

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { concatBytes } from "../../../src/base/bytes.ts";
 
 /** What the server was asked. */
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
@@ -12,7 +12,7 @@ export interface SeenRequest {
 }
 
 /** Answers a request instead of the server and gives true, or lets the server answer. */
-export type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
+type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export class RestServerDouble implements AsyncDisposable {
   /** The repository's files by path, such as `/repo/data/<id>`. */

@@ -8,7 +8,7 @@ import { LentKeysError, readLentKeys } from "./lent_keys.ts";
 import type { S3Credentials } from "../signing.ts";
 
 /** What a program left behind. */
-export interface ProcessOutcome {
+interface ProcessOutcome {
   readonly code: number;
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;

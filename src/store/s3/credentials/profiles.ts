@@ -5,7 +5,7 @@ import { UsageError } from "../../../base/errors.ts";
 export type ReadTextFile = (path: string) => Promise<string | undefined>;
 
 /** What profiles are looked for with. */
-export interface ProfileDependencies {
+interface ProfileDependencies {
   readonly env: (name: string) => string | undefined;
   readonly readTextFile: ReadTextFile;
 }
