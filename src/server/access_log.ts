@@ -72,7 +72,7 @@ export class AccessLog {
 }
 
 /** The fields of a line in their order, each with its name in docs/server.md. */
-const FIELDS: readonly (readonly [name: string, text: (entry: AccessEntry) => string])[] = [
+export const ACCESS_LOG_FIELDS: readonly (readonly [name: string, text: (entry: AccessEntry) => string])[] = [
   ["client", ({ remoteAddress }) => remoteAddress || "-"],
   ["identity", () => "-"],
   ["user", ({ user }) => escapeField(user).replaceAll(" ", "\\x20") || "-"],
@@ -85,12 +85,9 @@ const FIELDS: readonly (readonly [name: string, text: (entry: AccessEntry) => st
   ["milliseconds", ({ durationMs }) => durationMs.toFixed(1)],
 ];
 
-/** The names of a line's fields, in their order. */
-export const ACCESS_LOG_FIELDS: readonly string[] = FIELDS.map(([name]) => name);
-
 /** The line of a request, ending in a line feed. */
 export function formatEntry(entry: AccessEntry): string {
-  return `${FIELDS.map(([, text]) => text(entry)).join(" ")}\n`;
+  return `${ACCESS_LOG_FIELDS.map(([, text]) => text(entry)).join(" ")}\n`;
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
