@@ -48,16 +48,9 @@ function masked(screen: string): string {
     .replaceAll(/\b[0-9a-f]{32}\b/g, (digest) => digest.replaceAll(/./g, "d"))
     .replaceAll(/\b(?=[0-9a-f]{0,7}[0-9])[0-9a-f]{8}\b/g, "1f2e3d4c")
     .replaceAll(/\b\d+\.\d s;/g, "0.2 s;")
+    // What a manifest takes depends by some bytes on the times in it.
+    .replaceAll(/\b(\d\.\d)\d KiB/g, "$1? KiB")
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d/g, "2026-01-02 03:04:05 +00:00");
-}
-
-/**
- * The bytes that are stored hang on which pack a blob goes to, drawn by the kilobyte, and on which of two threads is the
- * first with a chunk that both seal.
- */
-function withoutChance(world: FakeWorld): FakeWorld {
-  const draw = world.randomBytes;
-  return { ...world, blobThreads: 1, randomBytes: (count) => count === 1024 ? new Uint8Array(count) : draw(count) };
 }
 
 /** Series of all kinds in a repository on disk: long names, tags, run types, a stream that shrank. */
@@ -102,7 +95,7 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
 };
 
 Deno.test("screens at 80 and 120 columns are what they are to be, and no line is wider", async (test) => {
-  const world = withoutChance(fakeWorld("screens"));
+  const world = fakeWorld("screens");
   const directory = await filledRepository(world);
   world.clock.jump(HOUR_MS);
   try {
