@@ -4,7 +4,9 @@
  * Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
  *
  * Tests run in parallel, a file a thread of one process: a test takes a directory and a port of its own and changes
- * neither the environment nor the working directory. A test that hangs is ended and fails (time_limit.ts). `AGENT_EXECUTABLE` names a built executable to test instead.
+ * neither the environment nor the working directory. `DENO_JOBS` says how many files run at a time. A test that hangs is ended
+ * and fails (time_limit.ts). Types are checked by `deno task ok`, not here. `AGENT_EXECUTABLE` names a built executable
+ * to test instead.
  * With CI=true nothing is skipped without a reason given in the test's name (tests/helpers/programs.ts).
  */
 import { join, resolve } from "node:path";
@@ -17,6 +19,7 @@ const EXECUTABLE = join(ROOT, "dist/agent");
 export const TEST_FLAGS = [
   "--allow-all",
   "--no-prompt",
+  "--no-check",
   "--parallel",
   "--sanitize-ops",
   "--sanitize-resources",
@@ -31,8 +34,8 @@ export function needsExecutable(args: readonly string[]): boolean {
 }
 
 /**
- * What a run adds up to. `deno test` exits with an error and no failed case where a file does not load or type-check;
- * that counts as one failure, as does, where skips are watched, each that gives no reason.
+ * What a run adds up to. `deno test` exits with an error and no failed case where a file does not load; that
+ * counts as one failure, as does, where skips are watched, each that gives no reason.
  */
 export function judge(counts: TestCounts, { exitedWell, watchSkips }: { exitedWell: boolean; watchSkips: boolean }) {
   const unexplained = watchSkips ? counts.skipped.filter((name) => !/\(skipped: .+\)$/.test(name)) : [];
@@ -41,16 +44,22 @@ export function judge(counts: TestCounts, { exitedWell, watchSkips }: { exitedWe
   return { passed: counts.passed, failed: counts.failed + unexplained.length + notLoaded, skipped, unexplained };
 }
 
-async function runDeno(args: string[]): Promise<boolean> {
-  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" });
+async function runDeno(args: string[], env: Record<string, string> = {}): Promise<boolean> {
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env, stdin: "null" });
   return (await command.spawn().status).success;
+}
+
+/** Tests wait for programs half of their time; more than eight files take more memory than they save time. */
+function filesAtATime(cores: number): number {
+  return Math.max(cores, Math.min(2 * cores, 8));
 }
 
 async function runTests(args: string[]): Promise<{ counts: TestCounts; exitedWell: boolean }> {
   const report = await Deno.makeTempFile({ prefix: "agent-tests-", suffix: ".xml" });
   try {
     const paths = args.some((arg) => !arg.startsWith("-")) ? args : [...args, "tests"];
-    const exitedWell = await runDeno(["test", ...TEST_FLAGS, `--junit-path=${report}`, ...paths]);
+    const env = { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(filesAtATime(navigator.hardwareConcurrency)) };
+    const exitedWell = await runDeno(["test", ...TEST_FLAGS, `--junit-path=${report}`, ...paths], env);
     return { counts: countTests(await Deno.readTextFile(report)), exitedWell };
   } finally {
     await Deno.remove(report);
