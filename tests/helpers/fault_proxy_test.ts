@@ -57,7 +57,13 @@ interface Ending {
 }
 
 /** Sends one request over a connection of its own. It is given up after `giveUpMs`, if given. */
-async function send(url: string, method: string, content?: Uint8Array, giveUpMs?: number): Promise<Ending> {
+async function send(
+  url: string,
+  method: string,
+  content?: Uint8Array,
+  giveUpMs?: number,
+  onData: () => void = () => {},
+): Promise<Ending> {
   const agent = new Agent({ keepAlive: false });
   const pieces: Uint8Array[] = [];
   const ending = await new Promise<Ending>((resolve) => {
@@ -72,7 +78,10 @@ async function send(url: string, method: string, content?: Uint8Array, giveUpMs?
     outgoing.on("response", (answer) => {
       const { statusCode: status, headers } = answer;
       const told = { status: status!, headers };
-      answer.on("data", (piece: Uint8Array) => pieces.push(piece));
+      answer.on("data", (piece: Uint8Array) => {
+        pieces.push(piece);
+        onData();
+      });
       answer.on("error", (error: Error & { code?: string }) => end({ ...told, error: error.code ?? error.message }));
       answer.on("end", () => end(told));
     });
@@ -241,8 +250,9 @@ proxyTest("a paused proxy refuses connections, a resumed one has its old address
 });
 
 proxyTest("pausing breaks what is under way", { type: "stall", body: "answer", afterBytes: 500 }, async (proxy) => {
-  const under = send(proxy.url, "GET");
-  while (proxy.log.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const begun = Promise.withResolvers<void>();
+  const under = send(proxy.url, "GET", undefined, undefined, begun.resolve);
+  await begun.promise;
   await proxy.pause();
   assert.ok((await under).error !== undefined);
 });

@@ -57,7 +57,13 @@ Deno.test("a start that is aborted, at whatever moment, frees its name and leave
     starting.catch(() => {});
     await pass(moment);
     stop.abort();
-    await assert.rejects(starting.then((handle) => handle.endBackup()), InterruptedError);
+    const [started] = await Promise.allSettled([starting]);
+    if (started.status === "rejected") assert.ok(started.reason instanceof InterruptedError);
+    else {
+      // A signal that comes when the backup has begun does nothing any more, and by the last moment it may have begun.
+      assert.ok(moment.macro > 0);
+      await started.value.abortBackup();
+    }
     assert.deepEqual(await namesOf(store, "lock"), [], JSON.stringify(moment));
   }
   await backUp(storage, NAME, {});
