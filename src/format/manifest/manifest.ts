@@ -54,11 +54,11 @@ export interface ManifestFile {
 export interface ManifestChunker {
   /** Name of the algorithm. */
   readonly algorithm: string;
-  /** The shortest chunk but the last. */
+  /** The length of the shortest chunk; only the last one may be shorter. */
   readonly min: number;
-  /** The length of the shortest chunk; the last one may be shorter. */
+  /** The mean size. */
   readonly average: number;
-  /** The mean size of chunks. */
+  /** The length of the longest chunk. */
   readonly max: number;
 }
 
