@@ -183,7 +183,7 @@ export class ExistsError extends StoreError {
   }
 }
 
-/** A file ends before the part of it that was asked for. */
+/** A file ends before the end of the requested part. */
 export class ShortFileError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {

@@ -44,7 +44,10 @@ export function encodeConfig({ version, id, chunkerPolynomial }: RepositoryConfi
 export function decodeConfig(bytes: Uint8Array, what: string): RepositoryConfig {
   const { version, id, chunker_polynomial } = decodeJson(schema, bytes, what);
   if (version !== 1 && version !== 2) {
-    throw damaged(what, `repository format version ${version} is not known, only 1 and 2; perhaps a newer version made it`);
+    throw damaged(
+      what,
+      `repository format version ${version} is not known, only 1 and 2; perhaps a newer version made it`,
+    );
   }
   return { version, id, chunkerPolynomial: chunker_polynomial };
 }

@@ -27,11 +27,11 @@ interface GoodnessView<T> {
  * The good backups among those of one series and host, in the order given: those judged whole; if there are none, those
  * that no guard could judge; if there are none of those either, those of other tools.
  */
-export function goodOf<T>(place: readonly T[], { healthOf, isInFuture }: GoodnessView<T>): T[] {
+export function goodOf<T>(backups: readonly T[], { healthOf, isInFuture }: GoodnessView<T>): T[] {
   const rankOf = (member: T) => RANKS.indexOf(healthOf(member));
   const bestOf = (members: readonly T[]) =>
     members.map(rankOf).filter((rank) => rank >= 0).reduce((best, rank) => Math.min(best, rank), RANKS.length);
-  const inPast = bestOf(place.filter((member) => !isInFuture(member)));
-  const measure = inPast < RANKS.length ? inPast : bestOf(place);
-  return place.filter((member) => rankOf(member) >= 0 && rankOf(member) <= measure);
+  const inPast = bestOf(backups.filter((member) => !isInFuture(member)));
+  const measure = inPast < RANKS.length ? inPast : bestOf(backups);
+  return backups.filter((member) => rankOf(member) >= 0 && rankOf(member) <= measure);
 }

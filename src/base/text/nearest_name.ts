@@ -3,7 +3,7 @@
 /** Longer names are not compared: nobody types them, and the time to compare grows with the square of the length. */
 const MOST_CHARACTERS = 255;
 
-/** A name may have one mistake for every so many characters. */
+/** A name may have one mistake for each group of this many characters. */
 const CHARACTERS_PER_MISTAKE = 3;
 
 /**

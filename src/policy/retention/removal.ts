@@ -13,10 +13,10 @@ const END_OF_TIME = new Date(8.64e15);
  * that is ahead, for which fewer backups are from the future. No other removal changes this.
  */
 export function lastToStay<T extends PlannedBackup>(all: readonly T[], now: Date): ReadonlySet<T> {
-  return keptWhereAllGo(all, now).union(keptWhereAllGo(all, END_OF_TIME));
+  return keptIfAllWereRemoved(all, now).union(keptIfAllWereRemoved(all, END_OF_TIME));
 }
 
-function keptWhereAllGo<T extends PlannedBackup>(all: readonly T[], now: Date): Set<T> {
+function keptIfAllWereRemoved<T extends PlannedBackup>(all: readonly T[], now: Date): Set<T> {
   const groups = planRetention(all, all, {
     judge: (group) => group.map((backup) => ({ backup, matches: [], counters: {} })),
     isPolicy: false,

@@ -38,18 +38,18 @@ const RECENT_DAYS = 7;
  */
 export function burstsOf(backups: readonly BurstCandidate[], now: Moment): Burst[] {
   const today = utcDayOf(now);
-  return groupBySeriesAndHost(backups).flatMap((place) => {
-    const burst = burstOf(place);
+  return groupBySeriesAndHost(backups).flatMap((group) => {
+    const burst = burstOf(group);
     return burst !== undefined && today - burst.day < RECENT_DAYS ? [burst] : [];
   });
 }
 
 /** The last day with more backups than all before it. */
-function burstOf(place: readonly BurstCandidate[]): Burst | undefined {
-  const { series, host } = place[0]!;
+function burstOf(group: readonly BurstCandidate[]): Burst | undefined {
+  const { series, host } = group[0]!;
   let burst: Burst | undefined;
   let most = 0;
-  for (const [day, { left, gone }] of daysOf(place)) {
+  for (const [day, { left, gone }] of daysOf(group)) {
     if (most > 0 && left > most) burst = { series, host, day, count: left, most };
     most = Math.max(most, left + gone);
   }
@@ -63,8 +63,8 @@ interface DayCount {
 }
 
 /** The days that have backups, oldest first. */
-function daysOf(place: readonly BurstCandidate[]): Map<number, DayCount> {
-  const oldestFirst = place.toSorted((a, b) => compare(a.time.nanoseconds, b.time.nanoseconds) || levelsOf(a, b));
+function daysOf(group: readonly BurstCandidate[]): Map<number, DayCount> {
+  const oldestFirst = group.toSorted((a, b) => compare(a.time.nanoseconds, b.time.nanoseconds) || levelsOf(a, b));
   const days = new Map<number, DayCount>();
   for (const [position, backup] of oldestFirst.entries()) {
     const before = oldestFirst[position - 1];
