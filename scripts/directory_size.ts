@@ -1,4 +1,4 @@
-/** What a directory holds. */
+/** The size of a directory. */
 import { join } from "node:path";
 
 /** The sum of the lengths of all files below a directory, in bytes. */

@@ -1,6 +1,6 @@
 /**
- * `deno task quickstart`: builds the agent and shows in under a minute what it does. Two nights of a generated database go
- * into a repository and come out again byte for byte; a dump that was cut short is refused.
+ * `deno task quickstart`: builds the agent and shows in under a minute what it does. Two nights of a generated database
+ * are backed up and restored byte for byte; a dump that was cut short is refused.
  */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { join, resolve } from "node:path";
@@ -18,7 +18,7 @@ interface Backup {
   readonly id: string;
   readonly bytes: number;
   readonly md5: string;
-  /** By how much the repository grew. */
+  /** By how many bytes the repository grew. */
   readonly storedBytes: number;
 }
 
@@ -42,7 +42,7 @@ function positive(text: string): number {
   return value;
 }
 
-/** The whole story. Throws when anything is not as it should be. */
+/** The whole story. Throws if anything is not as expected. */
 async function tellStory(options: Options, directory: string, tell: Narrator): Promise<void> {
   const started = performance.now();
   const executable = options.agent === undefined ? await buildAgent(tell) : resolve(options.agent);

@@ -1,18 +1,18 @@
-/** A temporary directory that is gone afterwards, however the work in it ends. */
+/** A temporary directory that is removed when the work in it ends, in whatever way. */
 import process from "node:process";
 
-/** Where the directory is made and what becomes of it. */
+/** Where the directory is made, and whether it is kept. */
 interface ScratchOptions {
   readonly prefix: string;
-  /** The directory it is made in; the system's own for temporary files without. */
+  /** The directory in which it is made; the system's directory for temporary files by default. */
   readonly parent?: string | undefined;
-  /** Whether it stays. */
+  /** Whether it is kept. */
   readonly keep?: boolean | undefined;
 }
 
 /**
- * Gives `use` the path of an empty directory and removes it when `use` is done, has thrown, or the process is interrupted
- * (which then exits with 130).
+ * Passes the path of an empty directory to `use`. Removes it when `use` is done or has thrown, or when the process is
+ * interrupted, which then exits with 130.
  */
 export async function withScratchDirectory<T>(
   { prefix, parent, keep = false }: ScratchOptions,
@@ -20,7 +20,7 @@ export async function withScratchDirectory<T>(
 ): Promise<T> {
   const path = await Deno.makeTempDir({ prefix, ...(parent === undefined ? {} : { dir: parent }) });
   const remove = () => keep ? Promise.resolve() : Deno.remove(path, { recursive: true });
-  // Children get the same signal from the terminal; what they still write while the directory goes is of no interest.
+  // Child processes get the same signal from the terminal. What they still write meanwhile does not matter.
   const onInterrupt = () => void remove().finally(() => process.exit(130));
   Deno.addSignalListener("SIGINT", onInterrupt);
   try {

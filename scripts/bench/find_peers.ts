@@ -1,8 +1,8 @@
-/** Which of the tools are on this machine. */
+/** Finds the tools that are on this machine. */
 import { delimiter, join, resolve } from "node:path";
 import { agentPeer, borgPeer, type Peer, type PeerKind, resticPeer } from "./peers.ts";
 
-/** Where to look, beside PATH. */
+/** Where to look in addition to PATH. */
 interface Places {
   /** The agent's executable. */
   readonly agent: string;
@@ -12,7 +12,7 @@ interface Places {
   readonly peersDirectory: string | undefined;
 }
 
-/** Every wanted tool that is there, in the order agent, restic (the newest first), borg; says what is missing. */
+/** Every wanted tool that is present, in the order agent, restic (the newest first), borg. Reports what is missing. */
 export async function findPeers(
   wanted: ReadonlySet<PeerKind>,
   places: Places,
@@ -47,7 +47,7 @@ async function resticExecutables({ resticNewest, peersDirectory }: Places): Prom
   return found;
 }
 
-/** Peers of different names; the first of each stays. */
+/** Removes peers with the same name, except the first of each. */
 function withoutTwins(peers: Peer[]): Peer[] {
   return peers.filter((peer, i) => peers.findIndex((other) => other.name === peer.name) === i);
 }

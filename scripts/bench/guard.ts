@@ -1,4 +1,4 @@
-/** What the guards of text dumps cost beside the digests, which share a thread with them. */
+/** The time that the guards of text dumps take, compared with the digests, which run in the same thread. */
 import { StreamDigest } from "../../src/crypto/digest.ts";
 import { createGuard } from "../../src/guard/formats.ts";
 import { Random } from "../dumps/random.ts";
@@ -6,7 +6,9 @@ import { median } from "./medians.ts";
 import { alignColumns } from "./report.ts";
 import type { Verdict } from "./targets.ts";
 
-/** The kinds of dumps, by how their rows stand, and what a guard may cost on each as a share of the digests. */
+/**
+ * The kinds of dumps, by the layout of their rows, and the limit for a guard on each as a share of the digests' time.
+ */
 const KINDS = [
   { kind: "mysqldump, many rows a line", target: 0.05, ...mysqlDump(1_000) },
   { kind: "mariadb-dump, a row a line", target: 0.05, ...mysqlDump(1) },
@@ -15,22 +17,25 @@ const KINDS = [
 ] as const;
 
 const DUMP_BYTES = 64e6;
-/** As a put hands them to its threads. */
+/** The size of the segments that a put passes to its threads. */
 const SEGMENT_BYTES = 512 * 1024;
 
-/** Seconds of one pass over a dump. */
+/** The time of one pass over a dump. */
 export interface GuardSample {
   readonly kind: string;
   readonly digestSeconds: number;
   readonly guardSeconds: number;
 }
 
-/** Judges and digests a dump of each kind in memory, segment by segment, so many times. Throws where one is not whole. */
+/**
+ * Judges and digests a dump of each kind in memory, segment by segment, `rounds` times. Throws if a guard finds it
+ * incomplete.
+ */
 export async function measureGuards(rounds: number, bytes = DUMP_BYTES): Promise<GuardSample[]> {
   const samples: GuardSample[] = [];
   for (const { kind, head, rows, end } of KINDS) {
     const dump = makeDump(head, rows, end, bytes);
-    // The first pass is what the runtime compiles its code by.
+    // The first pass is not counted: the runtime compiles its code.
     for (let round = 0; round <= rounds; round++) {
       const sample = await measure(kind, dump);
       if (round > 0) samples.push(sample);
@@ -56,7 +61,7 @@ async function measure(kind: string, dump: Uint8Array): Promise<GuardSample> {
   return { kind, digestSeconds: digestMs / 1000, guardSeconds: guardMs / 1000 };
 }
 
-/** A row for each kind: medians of what both cost, and the share. */
+/** A row for each kind: the share, and the medians of both. */
 export function formatGuards(samples: readonly GuardSample[]): string {
   const rows = KINDS.map(({ kind }) => [
     kind,
@@ -88,7 +93,7 @@ function mediansOf(samples: readonly GuardSample[], kind: string, value: (sample
   return median(samples.filter((sample) => sample.kind === kind).map(value));
 }
 
-/** What a kind of dump is made of; `rows` gives some rows from the number of the first on, and how many they are. */
+/** The parts of a kind of dump. `rows` returns some rows, from the number of the first on, and how many they are. */
 interface DumpParts {
   readonly head: string;
   readonly rows: (first: number, text: (words: number) => string) => readonly [text: string, count: number];
@@ -123,7 +128,7 @@ function pgDump(form: "copy" | "inserts"): DumpParts {
 
 const WORDS = ["alpha", "beta", "gamma", "delta", "order", "customer", "a", "lazy", "dog", "shipped"];
 
-/** In shared memory, as the segments of a put are. */
+/** A dump in shared memory, like the segments of a put. */
 function makeDump(head: string, rows: DumpParts["rows"], end: string, bytes: number): Uint8Array {
   const random = new Random().seed(20261128);
   const text = (words: number) => Array.from({ length: words }, () => WORDS[random.below(WORDS.length)]).join(" ");

@@ -1,19 +1,19 @@
-/** Commands as values, and running them for their effect. */
+/** Commands as values, and running them. */
 
-/** A command with its whole environment but for PATH, which it shares with everyone. */
+/** A command with its whole environment except PATH, which is that of this process. */
 export interface Invocation {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs a command without input; throws with what it said on standard error if it fails. Gives its standard output. */
+/** Runs a command without input and returns its standard output. Throws with its standard error if it fails. */
 export async function run(invocation: Invocation): Promise<string> {
   const { code, stdout, stderr } = await command(invocation, { stdin: "null", stdout: "piped" }).output();
   if (code !== 0) throw new Error(failure(invocation, code, new TextDecoder().decode(stderr)));
   return new TextDecoder().decode(stdout);
 }
 
-/** The command, not yet started, its standard error piped. */
+/** The command, not yet started, with its standard error piped. */
 export function command(
   { argv, env }: Invocation,
   options: Pick<Deno.CommandOptions, "stdin" | "stdout">,

@@ -1,28 +1,31 @@
 /**
- * A far-away network on one machine: a TCP proxy that delays what passes, each direction by half of the round trip, and
- * limits nothing else. A program of its own, so that it takes no time from what is measured:
- * `latency_proxy.ts HOST:PORT MILLISECONDS` prints the address it listens on.
+ * Simulates a distant network on one machine: a TCP proxy that delays the bytes in each direction by half of the round
+ * trip, and limits nothing else. It is a separate program, so that it takes no time from what is measured:
+ * `latency_proxy.ts HOST:PORT MILLISECONDS` prints the address on which it listens.
  */
 import process from "node:process";
 
-/** Where a TCP server listens. */
+/** The address of a TCP server. */
 export interface TcpAddress {
   readonly hostname: string;
   readonly port: number;
 }
 
-/** A proxy under way; disposing ends it with all of its connections. */
+/** A running proxy. Disposing ends it with all of its connections. */
 interface LatencyProxy extends AsyncDisposable {
   readonly address: TcpAddress;
 }
 
-/** What is read at once. */
+/** Most bytes read at once. */
 const PIECE_BYTES = 256 * 1024;
 
-/** On the way in one direction at most: enough for 3 GB/s at a delay of 10 ms. */
+/** Most bytes on the way in one direction: enough for 3 GB/s at a delay of 10 ms. */
 const MOST_BYTES_ON_THE_WAY = 32 * 2 ** 20;
 
-/** Starts a proxy on a free port of loopback. A connection takes a round trip before its first byte, as everywhere. */
+/**
+ * Starts a proxy on a free port of loopback. As in real networks, a connection takes a round trip before its first
+ * byte.
+ */
 export function startLatencyProxy(target: TcpAddress, roundTripMs: number): LatencyProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
@@ -56,7 +59,7 @@ async function pass(client: Deno.TcpConn, target: TcpAddress, roundTripMs: numbe
     await sleep(roundTripMs);
     await Promise.all([delayed(client, server, roundTripMs / 2), delayed(server, client, roundTripMs / 2)]);
   } catch {
-    // One side broke off; the other one is told by the end of its connection.
+    // One side broke the connection. The other side sees its connection end.
   } finally {
     for (const connection of [client, server]) {
       if (connection === undefined) continue;
@@ -66,7 +69,7 @@ async function pass(client: Deno.TcpConn, target: TcpAddress, roundTripMs: numbe
   }
 }
 
-/** Passes bytes on from one connection to another, each so long after it came. Resolves when `from` has ended. */
+/** Passes bytes from one connection to another, each after the delay. Resolves when `from` has ended. */
 async function delayed(from: Deno.TcpConn, to: Deno.TcpConn, delayMs: number): Promise<void> {
   const line = new DelayLine(delayMs);
   const reading = (async () => {
@@ -84,7 +87,7 @@ async function delayed(from: Deno.TcpConn, to: Deno.TcpConn, delayMs: number): P
   await Promise.all([reading, writing]);
 }
 
-/** Pieces of bytes that come out in their order, each so long after it went in. */
+/** Pieces of bytes that come out in order, each after the delay. */
 class DelayLine {
   readonly #delayMs: number;
   readonly #pieces: { readonly bytes: Uint8Array; readonly dueMs: number }[] = [];
@@ -104,7 +107,7 @@ class DelayLine {
     while (this.#bytes > MOST_BYTES_ON_THE_WAY) await this.#change();
   }
 
-  /** Nothing is pushed any more. */
+  /** Says that no more bytes follow. */
   end(): void {
     this.#hasEnded = true;
     this.#wake();
@@ -127,7 +130,10 @@ class DelayLine {
     }
   }
 
-  /** Resolves when the other side did something. Only one side waits at a time: the line is either full or empty. */
+  /**
+   * Resolves when the other side has changed something. Only one side waits at a time: the line is either full or
+   * empty.
+   */
   #change(): Promise<void> {
     return new Promise((resolve) => this.#wake = resolve);
   }
@@ -137,7 +143,7 @@ function close(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
-    // It is closed already.
+    // It is already closed.
   }
 }
 

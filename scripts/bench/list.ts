@@ -1,4 +1,4 @@
-/** Listings of one repository of many backups by the agent and by restic: time and memory, near and over HTTP. */
+/** Listings of one repository with many backups, by the agent and by restic: time and memory, locally and over HTTP. */
 import { join } from "node:path";
 import { type Invocation, run } from "./invocation.ts";
 import { type ChainShape, makeChain, SERIES } from "./list_repository.ts";
@@ -14,7 +14,7 @@ import { rotate } from "./trial.ts";
 export const LIST_STEPS = ["local, cold", "local, warm", "HTTP, cold", "HTTP, warm"] as const;
 type ListStep = (typeof LIST_STEPS)[number];
 
-/** One listing. */
+/** The measurement of one listing. */
 export interface ListSample extends Usage {
   readonly step: ListStep;
   /** The tool and its command. */
@@ -22,7 +22,7 @@ export interface ListSample extends Usage {
   readonly isAgent: boolean;
 }
 
-/** What is measured. */
+/** The parameters of the measurement. */
 interface ListTrial {
   readonly peers: readonly Peer[];
   /** The agent's executable, for the server. */
@@ -35,14 +35,14 @@ interface ListTrial {
 
 const PASSWORD = "bench";
 
-/** What each kind of tool is asked. */
+/** The commands of each kind of tool. */
 const LISTINGS: Readonly<Record<Peer["kind"], readonly (readonly string[])[]>> = {
   agent: [["ls"], ["status"], ["chain", SERIES]],
   restic: [["snapshots"]],
   borg: [],
 };
 
-/** One command of one tool in one place. */
+/** One command of one tool, with its repository and directory. */
 interface Entrant {
   readonly peer: Peer;
   readonly args: readonly string[];
@@ -50,7 +50,7 @@ interface Entrant {
   readonly directory: string;
 }
 
-/** Makes the repository and has each tool list it, one command after the other in each round. Throws if one fails. */
+/** Makes the repository and lets each tool list it, one command after the other in each round. Throws if one fails. */
 export async function measureListings(
   trial: ListTrial,
   onSample: (round: number, sample: ListSample) => void,
@@ -79,7 +79,7 @@ export async function measureListings(
   return samples;
 }
 
-/** Every command in a directory of its own, so that no other one fills its cache. */
+/** Gives every command its own directory, so that no other command fills its cache. */
 async function enter({ peers, directory }: ListTrial, place: RepositoryPlace, name: string): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
   for (const peer of peers) {
@@ -87,7 +87,7 @@ async function enter({ peers, directory }: ListTrial, place: RepositoryPlace, na
       const own = await Deno.makeTempDir({ dir: directory, prefix: `${name}-` });
       const repository = peer.repository(own, place);
       await Deno.writeTextFile(join(own, "password"), PASSWORD);
-      // What executables keep of themselves, unpacked or compiled, is there before anything is measured.
+      // Executables unpack or compile themselves at their first start, which must not be measured.
       await run(invocation(repository, ...args));
       entrants.push({ peer, args, repository, directory: own });
     }
@@ -95,12 +95,12 @@ async function enter({ peers, directory }: ListTrial, place: RepositoryPlace, na
   return entrants;
 }
 
-/** The agent and restic are asked alike. */
+/** The agent and restic take their commands in the same way. */
 function invocation({ init: { argv, env } }: PeerRepository, ...args: readonly string[]): Invocation {
   return { argv: [argv[0]!, ...args], env };
 }
 
-/** Removes what the tools keep of repositories below their directory. */
+/** Removes the tools' caches of repositories below the directory. */
 async function dropCache({ directory }: Entrant): Promise<void> {
   for (const cache of [".cache/agent", "cache"]) await run({ argv: ["rm", "-rf", join(directory, cache)], env: {} });
 }
@@ -110,7 +110,7 @@ async function take(step: ListStep, { peer, args, repository, directory }: Entra
   return { step, listing: `${peer.name} ${args[0]}`, isAgent: peer.kind === "agent", ...usage };
 }
 
-/** A table of medians: a row a quantity of each step, a column a listing. */
+/** A table of medians: a row for each quantity of each step, a column for each listing. */
 export function formatListings(samples: readonly ListSample[], { backups, chunksEach }: ChainShape): string {
   const listings = [...new Set(samples.map(({ listing }) => listing))];
   const rows = LIST_STEPS.flatMap((step) => {
@@ -134,10 +134,10 @@ function medianOf(
   return median(samples.filter((sample) => sample.step === step && sample.listing === listing).map(value));
 }
 
-/** The longest that whoever asks what there is should wait. */
+/** The longest that a user should wait for a listing. */
 const MOST_SECONDS = 1;
 
-/** The targets: with a cache every listing of the agent takes less than a second, wherever the repository is. */
+/** The targets: with a cache, every listing of the agent takes less than a second, wherever the repository is. */
 export function judgeListings(samples: readonly ListSample[]): Verdict[] {
   const listings = new Set(samples.filter(({ isAgent }) => isAgent).map(({ listing }) => listing));
   return [...listings].flatMap((listing) =>

@@ -1,4 +1,4 @@
-/** The repository that listings are measured on: one long chain, each backup committed as a put commits it. */
+/** The repository on which listings are measured: one long chain, each backup committed as by a put. */
 import { systemClock } from "../../src/base/clock.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { Backup } from "../../src/backup/backup.ts";
@@ -16,22 +16,22 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 import { NOBODY_ELSE } from "./nobody_else.ts";
 
-/** What is made. */
+/** The size of the repository. */
 export interface ChainShape extends ChunkShape {
   readonly backups: number;
 }
 
-/** A thousand backups and a million blobs, as short as they may be: nobody reads the chunks. */
+/** A thousand backups and a million blobs. The blobs are as short as possible, since the chunks are never read. */
 export const LONG_CHAIN: ChainShape = { backups: 1000, chunksEach: 1000, chunkBytes: 64 };
 
-/** The series that all backups are of. */
+/** The series of all backups. */
 export const SERIES = parseSeries("prod/shop");
 
 const HOUR_MS = 3_600_000;
 
 /**
- * Makes the repository in a folder that is not there yet; the last of its backups was begun an hour before `end`. Its key
- * file is as that of a generated password.
+ * Makes the repository in a folder that does not exist yet. Its last backup was begun an hour before `end`. Its key
+ * file has the parameters for a generated password.
  */
 export async function makeChain(path: string, password: string, shape: ChainShape, end: Date): Promise<void> {
   const store = openLocalStore(path, { random: systemRandomBytes });
@@ -67,7 +67,7 @@ export async function makeChain(path: string, password: string, shape: ChainShap
   await store.close();
 }
 
-/** A manifest as a put would write it, but for digests that nobody looks at. */
+/** A manifest as a put would write it, except for the digests, which are random and never checked. */
 function manifestOf({ chunksEach, chunkBytes }: ChainShape, parent: Backup | undefined, started: Date): Manifest {
   const bytes = chunksEach * chunkBytes;
   const info = parent?.info ?? null;

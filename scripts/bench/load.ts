@@ -1,4 +1,7 @@
-/** Many clients at once on one `agent serve`: whether it fails any, how long calls take, how much memory it needs. */
+/**
+ * Many clients at once on one `agent serve`: whether any call fails, how long calls take, and how much memory the
+ * server needs.
+ */
 import { hash } from "node:crypto";
 import { systemClock } from "../../src/base/clock.ts";
 import { openRestStore } from "../../src/store/rest/rest_store.ts";
@@ -7,21 +10,21 @@ import { alignColumns } from "./report.ts";
 import { peakBytesOf, startBlobServer } from "./server.ts";
 import type { Verdict } from "./targets.ts";
 
-/** What is told apart of the calls of a store. */
+/** The kinds of store calls that are measured separately. */
 const CALL_KINDS = ["config", "list", "put small", "put pack", "get range", "remove"] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
-/** What clients measured. */
+/** The measurements of the clients. */
 export interface LoadSample {
-  /** What each call took, in milliseconds. */
+  /** The duration of each call, in milliseconds. */
   readonly callMs: { [kind in CallKind]?: number[] };
-  /** Why calls failed, a line each. */
+  /** Why calls failed, one line each. */
   readonly errors: string[];
   bytesSent: number;
   bytesReceived: number;
 }
 
-/** A load. */
+/** The parameters of a load. */
 interface Load {
   /** The agent's executable. */
   readonly executable: string;
@@ -31,17 +34,17 @@ interface Load {
   readonly seconds: number;
 }
 
-/** What came of it. */
+/** The result of a load. */
 export interface LoadResult extends LoadSample {
   readonly clients: number;
   readonly seconds: number;
   readonly serverPeakBytes: number;
 }
 
-/** Programs that the clients are spread over: one alone is busier than the server. */
+/** Number of programs among which the clients are divided, since a single one would be busier than the server. */
 const PROGRAMS = 2;
 
-/** Loads a fresh server. Calls that fail are in the result; throws where a program does. */
+/** Loads a new server. Failed calls are part of the result; throws if a program fails. */
 export async function measureLoad({ executable, directory, clients, seconds }: Load): Promise<LoadResult> {
   await using server = await startBlobServer(executable, directory);
   const url = `http://${server.address.hostname}:${server.address.port}/load/`;
@@ -56,7 +59,7 @@ export async function measureLoad({ executable, directory, clients, seconds }: L
   return { clients, seconds, serverPeakBytes, ...merge(samples) };
 }
 
-/** Makes the place and the files that every put reads. */
+/** Makes the repository's place, and the files that every put reads. */
 async function prepare(url: string): Promise<void> {
   const store = openRestStore(url, { clock: systemClock, network: {} });
   await store.create();
@@ -75,14 +78,17 @@ function merge(samples: readonly LoadSample[]): LoadSample {
   };
 }
 
-/** The value that the given share of all values, from 0 to 1, does not exceed. Throws `RangeError` for none. */
+/**
+ * The smallest value that the given share of all values, from 0 to 1, does not exceed. Throws `RangeError` if there are
+ * none.
+ */
 export function percentile(values: readonly number[], share: number): number {
   if (values.length === 0) throw new RangeError("No percentile of no values");
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
 }
 
-/** Calls by kind, then what they add up to. */
+/** The calls by kind, and all together. */
 export function formatLoad(result: LoadResult): string {
   const kinds = CALL_KINDS.map((kind) => [kind, result.callMs[kind] ?? []] as const);
   const rows = [...kinds, ["all", kinds.flatMap(([, ms]) => ms)] as const]
@@ -103,7 +109,7 @@ export function formatLoad(result: LoadResult): string {
   ].join("\n");
 }
 
-/** The one target: not a single call fails. */
+/** The only target: no call fails. */
 export function judgeLoad({ clients, errors }: LoadResult): Verdict {
   return {
     target: `${clients} clients at once without an error`,

@@ -1,6 +1,6 @@
 /**
- * Clients of a blob server that do what a put asks of a store, over and over: `load_client.ts URL CLIENTS SECONDS`
- * prints what every call took as JSON. A program of its own, so that several use several cores.
+ * Clients of a blob server that repeat the store calls of a put: `load_client.ts URL CLIENTS SECONDS` prints the
+ * duration of every call as JSON. It is a separate program, so that several of them use several cores.
  */
 import { hash } from "node:crypto";
 import process from "node:process";
@@ -11,17 +11,20 @@ import { openRestStore } from "../../src/store/rest/rest_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
 import type { CallKind, LoadSample } from "./load.ts";
 
-/** What a client stores in one round, in bytes. */
+/** Bytes that a client stores in one round. */
 const SIZES = { lock: 300, index: 60_000, snapshot: 1_000 } as const;
 const PACKS_PER_ROUND = 2;
 const PACK_BYTES = { least: 2 ** 20, most: 4 * 2 ** 20 } as const;
 const RANGES_PER_ROUND = 4;
 const RANGE_BYTES = 20_000;
 
-/** Clients come one after the other within so many milliseconds, as machines do whose cron lines say the same minute. */
+/** Clients start within this many milliseconds, like machines whose cron lines name the same minute. */
 const ARRIVAL_MS = 2000;
 
-/** One client: the calls of a put, in their order. What it stored it removes a round later, so that no disk fills. */
+/**
+ * One client, which makes the calls of a put in order. It removes its files a round later, so that the disk does not
+ * fill up.
+ */
 class Client {
   readonly #store: BlobStore;
   readonly #sample: LoadSample;
@@ -68,7 +71,7 @@ class Client {
     this.#sample.bytesReceived += bytes?.length ?? 0;
   }
 
-  /** Makes a call and notes how long it took, or why it failed. */
+  /** Makes a call and records how long it took, and why it failed if it did. */
   async #timed<T>(kind: CallKind, call: () => Promise<T>): Promise<T | undefined> {
     const began = performance.now();
     try {
@@ -84,7 +87,7 @@ class Client {
 
 const NOISE = systemRandomBytes(PACK_BYTES.most);
 
-/** Content that was never sent before: noise behind a mark. */
+/** Content that was never sent before: random bytes at the beginning, then always the same noise. */
 function contentOf(lengthBytes: number): Uint8Array {
   const content = NOISE.slice(0, lengthBytes);
   content.set(systemRandomBytes(16));
@@ -95,7 +98,7 @@ function packBytes(): number {
   return Math.round(PACK_BYTES.least + Math.random() * (PACK_BYTES.most - PACK_BYTES.least));
 }
 
-/** Runs clients for a while, each with connections of its own, and lets them end their rounds. */
+/** Runs clients for a while, each with its own connections, and lets them complete their rounds. */
 async function runClients(url: string, clients: number, seconds: number): Promise<LoadSample> {
   const sample: LoadSample = { callMs: {}, errors: [], bytesSent: 0, bytesReceived: 0 };
   const endMs = performance.now() + seconds * 1000;

@@ -1,4 +1,4 @@
-/** One very long put, to see how much memory it takes: `deno task bench --long 20`. */
+/** One very long put, to measure its memory: `deno task bench --long 20`. */
 import { join } from "node:path";
 import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
 import { generateNoise, type NoiseKind } from "../dumps/noise.ts";
@@ -6,10 +6,10 @@ import { run } from "./invocation.ts";
 import { measureWithPieces, type Usage } from "./measure.ts";
 import type { Peer } from "./peers.ts";
 
-/** What the long stream consists of. */
+/** The content of the long stream. */
 type LongContent = "dump" | NoiseKind;
 
-/** Puts `bytes` bytes into a fresh repository below `directory`, which is empty. Throws if the put fails. */
+/** Puts `bytes` bytes into a new repository below `directory`, which must be empty. Throws if the put fails. */
 export async function measureLongPut(
   peer: Peer,
   content: LongContent,

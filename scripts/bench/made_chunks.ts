@@ -1,4 +1,4 @@
-/** Chunks of made repositories: random ones, sealed and stored without a stream that they would come from. */
+/** Chunks for generated repositories: random, sealed and stored without a stream. */
 import { ID_BYTES } from "../../src/base/id.ts";
 import { sha256 } from "../../src/crypto/digest.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
@@ -13,7 +13,7 @@ export interface ChunkShape {
   readonly chunkBytes: number;
 }
 
-/** Adds the random chunks of one backup; gives their ids, 32 bytes each. */
+/** Adds the random chunks of one backup. Returns their ids, 32 bytes each. */
 export async function addChunks(sealer: Sealer, writer: PackWriter, { chunksEach, chunkBytes }: ChunkShape) {
   const ids = new Uint8Array(chunksEach * ID_BYTES);
   const region = systemRandomBytes(chunksEach * chunkBytes);

@@ -1,4 +1,6 @@
-/** `deno task bench`: the agent beside restic and borg, on generated dumps of two nights, locally and over HTTP. */
+/**
+ * `deno task bench`: compares the agent with restic and borg, on generated dumps of two nights, locally and over HTTP.
+ */
 import { Argument, Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -20,7 +22,7 @@ import { judge, judgePeak, type Verdict } from "./targets.ts";
 import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
-/** What can be measured by itself. */
+/** The parts that can be measured separately. */
 const PARTS = ["local", "remote", "load", "prune", "list", "guard"] as const;
 type Part = (typeof PARTS)[number];
 

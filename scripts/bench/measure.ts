@@ -1,28 +1,28 @@
 /**
- * Time and memory of a command, by GNU time: it waits for the command with wait4(2) and so reports what the kernel
- * counted for the command and all of its descendants that it waited for. CPU seconds are their sum; peak memory is that of
- * the largest single process among them, which for all tools compared here is the tool itself.
+ * Time and memory of a command, measured by GNU time. It waits for the command with wait4(2), and so reports what the
+ * kernel counted for the command and all of its descendants that it waited for. CPU seconds are their sum. Peak memory
+ * is that of the largest single process among them, which for all tools compared here is the tool itself.
  */
 import { command, failure, type Invocation } from "./invocation.ts";
 
-/** What one run of a command took. */
+/** The resources that one run of a command used. */
 export interface Usage {
   readonly wallSeconds: number;
   /** User and system time of the whole process tree. */
   readonly cpuSeconds: number;
-  /** Largest resident set of a process. */
+  /** The largest resident set of any process. */
   readonly peakBytes: number;
 }
 
 const GNU_TIME = "/usr/bin/time";
 
-/** Throws unless GNU time is there. */
+/** Throws unless GNU time is installed. */
 export async function requireGnuTime(): Promise<void> {
   const found = await Deno.stat(GNU_TIME).then(() => true, () => false);
   if (!found) throw new Error(`${GNU_TIME} is missing, which measures time and memory: apt-get install time`);
 }
 
-/** Runs the command with the file as its standard input, its output thrown away. Throws if it fails. */
+/** Runs the command with the file as its standard input and discards its output. Throws if it fails. */
 export async function measureWithFile(invocation: Invocation, stdinPath: string, scratch: string): Promise<Usage> {
   const { argv, env } = timed(invocation, scratch);
   const shell = { argv: ["/bin/sh", "-c", 'exec "$@" < "$0"', stdinPath, ...argv], env };
@@ -31,7 +31,7 @@ export async function measureWithFile(invocation: Invocation, stdinPath: string,
   return parseUsage(await Deno.readTextFile(usagePath(scratch)));
 }
 
-/** The same with pieces of memory as its input. */
+/** The same, with pieces of memory as its input. */
 export async function measureWithPieces(
   invocation: Invocation,
   pieces: Iterable<Uint8Array<ArrayBuffer>>,
@@ -39,7 +39,7 @@ export async function measureWithPieces(
 ): Promise<Usage> {
   const child = command(timed(invocation, scratch), { stdin: "piped", stdout: "null" }).spawn();
   const stderr = new Response(child.stderr).text();
-  // A command that dies closes the pipe; its exit code then tells more than the broken pipe.
+  // A command that dies closes the pipe. Its exit code then says more than the broken pipe.
   const piped = ReadableStream.from(pieces).pipeTo(child.stdin).then(() => undefined, (error: unknown) => error);
   const { code } = await child.status;
   const pipeError = await piped;
@@ -56,7 +56,7 @@ function usagePath(scratch: string): string {
   return `${scratch}/usage`;
 }
 
-/** Reads GNU time's answer to the format `%e %U %S %M`: seconds, seconds, seconds, KiB. */
+/** Reads GNU time's output for the format `%e %U %S %M`: seconds, seconds, seconds, KiB. */
 export function parseUsage(text: string): Usage {
   const [wall, user, system, peakKib] = text.trim().split(" ").map(Number);
   if ([wall, user, system, peakKib].some((value) => value === undefined || !Number.isFinite(value))) {

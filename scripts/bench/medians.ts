@@ -1,8 +1,8 @@
-/** From measurements to medians: pure arithmetic. */
+/** Computes medians from measurements. Pure arithmetic. */
 import type { PeerKind } from "./peers.ts";
 import type { Sample, Step } from "./trial.ts";
 
-/** What is measured of a step. */
+/** The quantities measured in each step. */
 export type Quantity = "wallSeconds" | "cpuSeconds" | "peakBytes" | "bytesAdded";
 
 /** The name and kind of a tool. */
@@ -11,7 +11,7 @@ export interface PeerName {
   readonly name: string;
 }
 
-/** Medians over all rounds, of each tool, step and quantity. */
+/** Medians over all rounds, for each tool, step and quantity. */
 export class Medians {
   readonly #samples: readonly Sample[];
 
@@ -19,7 +19,7 @@ export class Medians {
     this.#samples = samples;
   }
 
-  /** The median; throws `RangeError` where nothing was measured. */
+  /** The median. Throws `RangeError` if nothing was measured. */
   of(peer: PeerName, step: Step, quantity: Quantity): number {
     const values = this.#samples
       .filter((sample) => sample.peer === peer.name && sample.step === step)
@@ -38,7 +38,10 @@ export class Medians {
   }
 }
 
-/** The middle value, of an even number the mean of the two in the middle. Throws `RangeError` for none. */
+/**
+ * The middle value; for an even number of values, the mean of the two in the middle. Throws `RangeError` if there are
+ * none.
+ */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError("No median of no values");
   const sorted = values.toSorted((a, b) => a - b);

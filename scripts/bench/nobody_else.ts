@@ -1,5 +1,5 @@
-/** The lock of a repository that is being made and that nobody else knows of yet. */
+/** The lock of a repository that is being made, which no other process knows yet. */
 import type { HeldLock } from "../../src/repository/lock/held_lock.ts";
 
-/** Holds for good, and there is no file of it. */
+/** Always held, and without a file. */
 export const NOBODY_ELSE: HeldLock = { assertHeld: () => {}, confirmHeld: () => Promise.resolve() };

@@ -1,38 +1,38 @@
-/** The tools that are compared: how each is asked to do the same. */
+/** The tools that are compared, and the commands that make each do the same. */
 import { join } from "node:path";
 import { type Invocation, run } from "./invocation.ts";
 
-/** What kind of tool a peer is; targets are set against kinds. */
+/** What kind of tool a peer is. Targets refer to kinds. */
 export type PeerKind = "agent" | "restic" | "borg";
 
 /** A tool that backs up standard input. */
 export interface Peer {
   readonly kind: PeerKind;
-  /** With its version, so that two of a kind can be told apart. */
+  /** Its name with the version, so that two of a kind can be told apart. */
   readonly name: string;
   /**
-   * The commands for a repository of its own. `directory` is there and empty and holds what the tool keeps beside the
-   * repository, and the repository itself where no other place is given.
+   * The commands for a new repository. `directory` exists and is empty. It receives the tool's other files, and the
+   * repository itself if no other place is given.
    */
   repository(directory: string, place?: RepositoryPlace): PeerRepository;
 }
 
-/** Where a repository lies. */
+/** The place of a repository. */
 export interface RepositoryPlace {
-  /** Where its files are on this machine. */
+  /** The path of its files on this machine. */
   readonly path: string;
-  /** What the tool is told. */
+  /** The address given to the tool. */
   readonly url: string;
 }
 
-/** A fresh repository and what is done with it. */
+/** A new repository, and the commands to use it. */
 export interface PeerRepository {
-  /** Where its files lie; their sizes are what it stores. */
+  /** The path of its files. Their sizes are what the tool stores. */
   readonly path: string;
   readonly init: Invocation;
   /** Backs up standard input as the next backup. */
   put(night: number): Invocation;
-  /** Writes the backup of that night, the latest, to standard output. */
+  /** Writes the backup of that night, which is the latest, to standard output. */
   get(night: number): Invocation;
 }
 
@@ -78,7 +78,7 @@ export async function resticPeer(executable: string): Promise<Peer> {
   };
 }
 
-/** A borg executable as a peer: the fastest of its authenticated encryptions, and the agent's compression. */
+/** A borg executable as a peer, with the fastest of its authenticated encryptions and the agent's compression. */
 export async function borgPeer(executable: string): Promise<Peer> {
   const version = /^borg (\S+)/.exec(await run({ argv: [executable, "--version"], env: homeOf("/tmp") }));
   return {

@@ -7,22 +7,22 @@ import { makePrunable, type PrunableShape } from "./prune_repository.ts";
 import { alignColumns } from "./report.ts";
 import type { Verdict } from "./targets.ts";
 
-/** What is measured: a prune where every backup is there, and one where nine of ten were forgotten. */
+/** The steps: a prune with all backups present, and one after nine of ten were forgotten. */
 export const PRUNE_STEPS = ["nothing to do", "9 of 10 gone"] as const;
 type PruneStep = (typeof PRUNE_STEPS)[number];
 
-/** One prune. */
+/** The measurement of one prune. */
 export interface PruneSample extends Usage {
   readonly step: PruneStep;
   readonly peer: string;
-  /** Bytes of all packs before and afterwards. */
+  /** Bytes of all packs before and after. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
 }
 
 const PASSWORD = "bench";
 
-/** Makes the repository and has each tool prune copies of it. Throws if a tool fails, or a check of what it leaves. */
+/** Makes the repository and lets each tool prune copies of it. Throws if a tool fails, or a check of its result. */
 export async function measurePrunes(
   peers: readonly Peer[],
   shape: PrunableShape,
@@ -48,7 +48,7 @@ export async function measurePrunes(
 async function measureOne(peer: Peer, step: PruneStep, origin: string, directory: string): Promise<PruneSample> {
   const own = await Deno.makeTempDir({ dir: directory });
   const repository = peer.repository(own);
-  // Files of a repository are never written to, so links do for a copy.
+  // Files of a repository are never modified, so hard links serve as a copy.
   await run({ argv: ["cp", "-al", origin, repository.path], env: {} });
   await Deno.writeTextFile(join(own, "password"), PASSWORD);
   const bytesBefore = await packBytes(repository.path);
@@ -59,7 +59,7 @@ async function measureOne(peer: Peer, step: PruneStep, origin: string, directory
   return { step, peer: peer.name, ...usage, bytesBefore, bytesAfter };
 }
 
-/** The agent and restic have the same words for it. */
+/** The agent and restic use the same command names. */
 function invocation({ init: { argv, env } }: PeerRepository, ...args: readonly string[]) {
   return { argv: [argv[0]!, ...args], env };
 }
@@ -69,7 +69,7 @@ async function packBytes(repository: string): Promise<number> {
   return Number(text.split("\t")[0]);
 }
 
-/** A table: a row a quantity of each step, a column a tool. */
+/** A table: a row for each quantity of each step, a column for each tool. */
 export function formatPrunes(samples: readonly PruneSample[], shape: PrunableShape): string {
   const peers = [...new Set(samples.map(({ peer }) => peer))];
   const rows = PRUNE_STEPS.flatMap((step) => {
@@ -88,10 +88,10 @@ export function formatPrunes(samples: readonly PruneSample[], shape: PrunableSha
   return `${shape.backups} backups, ${blobs} chunks\n${alignColumns([["prune", ...peers], ...rows])}`;
 }
 
-/** The agent's memory at its highest. */
+/** The limit for the agent's peak memory. */
 const PEAK_BYTES = 500e6;
 
-/** The targets: bounded memory, and no slower than the restics beside it. `agent` is the agent's name. */
+/** The targets: bounded memory, and no slower than the restics compared with. `agent` is the agent's name. */
 export function judgePrunes(samples: readonly PruneSample[], agent: string): Verdict[] {
   const ours = samples.filter(({ peer }) => peer === agent);
   if (ours.length === 0) return [];

@@ -1,4 +1,6 @@
-/** The repository that prunes are measured on: a thousand backups of a database whose rows come and go, made directly. */
+/**
+ * The repository on which prunes are measured: a thousand backups of a database whose rows come and go, made directly.
+ */
 import { systemClock } from "../../src/base/clock.ts";
 import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
@@ -14,17 +16,17 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 import { NOBODY_ELSE } from "./nobody_else.ts";
 
-/** What is made. */
+/** The size of the repository. */
 export interface PrunableShape extends ChunkShape {
   readonly backups: number;
-  /** A chunk stays for so many backups, the one that adds it included. */
+  /** How many backups contain a chunk, including the one that adds it. */
   readonly staysFor: number;
 }
 
-/** A thousand backups and a million blobs of 2 KiB, which is what 10 KiB of a dump come to in a pack, or less. */
+/** A thousand backups and a million blobs of 2 KiB, which is about what 10 KiB of a dump take in a pack. */
 export const MILLION_BLOBS: PrunableShape = { backups: 1000, chunksEach: 1000, staysFor: 5, chunkBytes: 2048 };
 
-/** Makes the repository in a folder that is not there yet; gives its snapshots, oldest first. */
+/** Makes the repository in a folder that does not exist yet. Returns its snapshots, oldest first. */
 export async function makePrunable(path: string, password: string, shape: PrunableShape): Promise<SnapshotId[]> {
   const store = openLocalStore(path, { random: systemRandomBytes });
   const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };

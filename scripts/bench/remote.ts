@@ -1,4 +1,7 @@
-/** The comparison over HTTP: the same tools and steps on one server, near and far away, beside the agent's local speed. */
+/**
+ * The comparison over HTTP: the same tools and steps on one server, near and far away, compared with the agent's local
+ * speed.
+ */
 import { join } from "node:path";
 import { Medians } from "./medians.ts";
 import type { Peer } from "./peers.ts";
@@ -7,20 +10,20 @@ import { farAway, startBlobServer } from "./server.ts";
 import { judgeRemote, type Verdict } from "./targets.ts";
 import { runTrial, type Sample, type Trial } from "./trial.ts";
 
-/** How far away the server is, in milliseconds of a round trip. */
+/** The distances of the server, as milliseconds of a round trip. */
 const ROUND_TRIPS_MS: readonly number[] = [0, 20];
 
-/** What came of a remote comparison. */
+/** The result of a comparison over HTTP. */
 interface RemoteResult {
   readonly samples: readonly Sample[];
   readonly verdicts: readonly Verdict[];
-  /** A table for each distance. */
+  /** One table for each distance. */
   readonly text: string;
 }
 
 /**
- * Runs all rounds of the tools that speak restic's REST protocol, every distance in each round, against the agent's own
- * server. `executable` is the agent's. Throws if a tool fails or gives back other bytes.
+ * Runs all rounds with the tools that support restic's REST protocol, at every distance in each round, against the
+ * agent's own server. `executable` is the agent's. Throws if a tool fails or restores other bytes.
  */
 export async function compareRemote(
   trial: Trial,
@@ -47,7 +50,7 @@ export async function compareRemote(
   return { samples, verdicts, text: medians.map(formatMedians).join("\n\n") };
 }
 
-/** The tool with its repositories on the server. Nothing is left of one when it begins another. */
+/** The tool with its repositories on the server. Each repository is removed before the next one begins. */
 function atDistance(tool: Peer, origin: string, servedPath: string, roundTripMs: number): Peer {
   const name = `${tool.name} at ${roundTripMs} ms`;
   const folder = name.replaceAll(/[^\w]+/g, "-");

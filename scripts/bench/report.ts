@@ -24,7 +24,7 @@ const LINES: readonly Line[] = [
   { label: "       peak MB", step: "get", quantity: "peakBytes" },
 ];
 
-/** Medians, a column for each tool; beside those of other tools how many times the agent's they are. */
+/** Medians, a column for each tool. Beside those of other tools stands their ratio to the agent's. */
 export function formatMedians(medians: Medians): string {
   const rows = LINES.map((line) => [line.label, ...medians.peers.map((peer) => formatCell(medians, line, peer))]);
   return alignColumns([["median of", ...medians.peers.map(({ name }) => name)], ...rows]);
@@ -38,12 +38,12 @@ function formatCell(medians: Medians, { step, quantity }: Line, peer: PeerName):
   return `${text} (${(value / medians.of(agent, step, quantity)).toFixed(2)}x)`;
 }
 
-/** The targets, a line each. */
+/** The targets, one line each. */
 export function formatVerdicts(verdicts: readonly Verdict[]): string {
   return alignColumns(verdicts.map(({ target, measured, met }) => [target, measured, met ? "met" : "MISSED"]));
 }
 
-/** Rows of text with the first column flush left and all others flush right. */
+/** Rows of text, with the first column aligned left and all others aligned right. */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => {

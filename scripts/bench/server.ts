@@ -1,9 +1,9 @@
-/** `agent serve` under measurement: the one server for all clients. */
+/** `agent serve` under measurement: one server for all clients. */
 import { join } from "node:path";
 import { command, failure } from "./invocation.ts";
 import { parseAddress, type TcpAddress } from "./latency_proxy.ts";
 
-/** A process that listens; disposing ends it. */
+/** A process that listens. Disposing ends it. */
 interface Listening extends AsyncDisposable {
   readonly address: TcpAddress;
   readonly pid: number;
@@ -14,7 +14,7 @@ interface BlobServer extends Listening {
   readonly path: string;
 }
 
-/** Starts the agent's server on a free port of loopback, open to everybody there. `directory` is its alone. */
+/** Starts the agent's server on a free port of loopback, without authentication. Nothing else may use `directory`. */
 export async function startBlobServer(executable: string, directory: string): Promise<BlobServer> {
   const path = join(directory, "served");
   await Deno.mkdir(path);
@@ -23,7 +23,10 @@ export async function startBlobServer(executable: string, directory: string): Pr
   return { ...server, path, [Symbol.asyncDispose]: server[Symbol.asyncDispose] };
 }
 
-/** Puts a server so many milliseconds of round trip away; the address to reach it at is the result's. */
+/**
+ * Puts a proxy in front of a server that adds a round trip of that many milliseconds. The result has the proxy's
+ * address.
+ */
 export async function farAway(server: TcpAddress, roundTripMs: number): Promise<Listening> {
   const program = new URL("./latency_proxy.ts", import.meta.url).pathname;
   const target = `${server.hostname}:${server.port}`;
@@ -31,15 +34,15 @@ export async function farAway(server: TcpAddress, roundTripMs: number): Promise<
   return await listening(argv, parseAddress);
 }
 
-/** The most memory a process ever held at once, in bytes, as the kernel counted it. */
+/** The most memory that a process ever used at once, in bytes, as counted by the kernel. */
 export async function peakBytesOf(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-  if (kib === undefined) throw new SyntaxError(`/proc/${pid}/status does not tell the most memory`);
+  if (kib === undefined) throw new SyntaxError(`/proc/${pid}/status has no VmHWM line`);
   return Number(kib) * 1024;
 }
 
-/** Starts a command that tells where it listens in the first line of its output. */
+/** Starts a command that prints its address in the first line of its output. */
 async function listening(argv: readonly string[], addressIn: (line: string) => TcpAddress): Promise<Listening> {
   const invocation = { argv, env: { HOME: Deno.env.get("HOME") ?? "/tmp" } };
   const child = command(invocation, { stdin: "null", stdout: "piped" }).spawn();

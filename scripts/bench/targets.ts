@@ -1,18 +1,18 @@
-/** What the project wants to reach, and whether it did: pure decisions on medians. */
+/** The project's performance targets, and whether they are met: pure decisions on medians. */
 import type { Medians, PeerName, Quantity } from "./medians.ts";
 import type { PeerKind } from "./peers.ts";
 import { type Step, STEPS } from "./trial.ts";
 
-/** The agent's memory at its highest, in all steps. */
+/** The limit for the agent's peak memory, in all steps. */
 const PEAK_BYTES = 250e6;
 
-/** At least this many times less than a tool of the other kind takes. */
+/** A target of the form: another tool takes at least `atLeast` times as much as the agent. */
 interface RatioTarget {
   readonly step: Step;
   readonly quantity: Quantity;
   readonly against: PeerKind;
   readonly atLeast: number;
-  /** The target in words, to be completed by the other tool's name. */
+  /** The target in words, completed by the other tool's name. */
   readonly words: string;
 }
 
@@ -25,15 +25,15 @@ const RATIO_TARGETS: readonly RatioTarget[] = [
   { step: "second put", quantity: "wallSeconds", against: "borg", atLeast: 1, words: "second put no slower than" },
 ];
 
-/** A target and what came of it. */
+/** A target and its result. */
 export interface Verdict {
   readonly target: string;
-  /** What was measured, in words. */
+  /** The measured value, in words. */
   readonly measured: string;
   readonly met: boolean;
 }
 
-/** Every target that can be judged: none without the agent, a comparison for each tool that took part. */
+/** Every target that can be judged: none without the agent, and one comparison for each tool that took part. */
 export function judge(medians: Medians): Verdict[] {
   const { agent } = medians;
   if (agent === undefined) return [];
@@ -49,15 +49,17 @@ function judgeRatio(medians: Medians, target: RatioTarget, agent: PeerName, othe
   return { target: `${target.words} ${other.name}`, measured, met: ratio >= target.atLeast };
 }
 
-/** Over HTTP the agent is to be no slower than another client of the same server. */
+/** Over HTTP, the agent must be no slower than another client of the same server. */
 const REMOTE_TARGETS: readonly RatioTarget[] = STEPS.map((step) => {
   return { step, quantity: "wallSeconds", against: "restic", atLeast: 1, words: `${step} no slower than` };
 });
 
-/** What a first put keeps of its local speed where the server is next door. */
+/** The share of its local speed that a first put must keep if the server is near. */
 const LEAST_OF_LOCAL = 0.85;
 
-/** Every target of a comparison over HTTP that can be judged. `local` holds the agent's local speed of the same rounds. */
+/**
+ * Every target of a comparison over HTTP that can be judged. `local` has the agent's local speed in the same rounds.
+ */
 export function judgeRemote(remote: Medians, local: Medians, roundTripMs: number): Verdict[] {
   const { agent } = remote;
   if (agent === undefined || local.agent === undefined) return [];
@@ -74,7 +76,7 @@ export function judgeRemote(remote: Medians, local: Medians, roundTripMs: number
   return [ofLocal, ...ratios];
 }
 
-/** Whether memory stayed within its bound. */
+/** Judges whether memory stayed within its limit. */
 export function judgePeak(bytes: number): Verdict {
   return {
     target: `peak memory at most ${PEAK_BYTES / 1e6} MB`,

@@ -1,7 +1,7 @@
 /**
- * The comparison itself. In each round every tool gets a fresh repository on the same file system, and each step is done
- * by one tool after the other before the next step begins; who begins changes from round to round. Before each step what
- * earlier steps wrote is flushed and the step's input is read into the page cache.
+ * The comparison itself. In each round every tool gets a new repository on the same file system. Each step is done by
+ * one tool after the other before the next step begins; the order rotates from round to round. Before each step,
+ * earlier writes are flushed, and the step's input is read into the page cache.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { measureWithFile, type Usage } from "./measure.ts";
 import type { Peer, PeerRepository } from "./peers.ts";
 import { type DumpFile, warm } from "./workload.ts";
 
-/** What is measured of each tool, in this order. */
+/** The steps measured for each tool, in this order. */
 export const STEPS = ["first put", "second put", "get"] as const;
 export type Step = (typeof STEPS)[number];
 
@@ -20,28 +20,28 @@ export interface Sample extends Usage {
   readonly round: number;
   readonly peer: string;
   readonly step: Step;
-  /** By how much the repository grew. */
+  /** By how many bytes the repository grew. */
   readonly bytesAdded: number;
 }
 
-/** What a comparison runs on. */
+/** The parameters of a comparison. */
 export interface Trial {
   readonly peers: readonly Peer[];
   readonly rounds: number;
   readonly firstNight: DumpFile;
   readonly secondNight: DumpFile;
-  /** An empty directory for the repositories; left empty. */
+  /** An empty directory for the repositories. It is empty again afterwards. */
   readonly directory: string;
 }
 
-/** A tool at work in a round. */
+/** A tool in a round. */
 interface Entrant {
   readonly peer: Peer;
   readonly repository: PeerRepository;
   readonly directory: string;
 }
 
-/** Runs all rounds; yields each measurement as it is made. Throws if a tool fails or gives back other bytes. */
+/** Runs all rounds and yields each measurement as it is made. Throws if a tool fails or restores other bytes. */
 export async function* runTrial(trial: Trial): AsyncGenerator<Sample, void, void> {
   for (let round = 1; round <= trial.rounds; round++) {
     const entrants = await Promise.all(rotate(trial.peers, round - 1).map((peer) => enter(peer, trial.directory)));

@@ -25,7 +25,7 @@ export async function writeDump(directory: string, megabytes: number, night: num
   return { night, path, bytes, md5: md5.digest("hex") };
 }
 
-/** Reads a file once, so that whoever reads it next finds it in the page cache. */
+/** Reads a file once, so that the next reader finds it in the page cache. */
 export async function warm(path: string): Promise<void> {
   using file = await Deno.open(path);
   const buffer = new Uint8Array(1 << 20);

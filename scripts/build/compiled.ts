@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { runDeno, runProgram } from "./deno_process.ts";
 import { type Program, V8_FLAGS } from "./program.ts";
 
-/** Long enough for 40 MB over a slow line, short enough for a network that swallows packets. */
+/** Long enough for 40 MB over a slow line, short enough for a network that drops packets. */
 const COMPILE_TIMEOUT_MS = 180_000;
 const START_TIMEOUT_MS = 30_000;
 
 /**
- * Writes the executable into the directory `scratch` and returns its path. The runtime comes from DENORT_BIN, or
- * `deno compile` downloads it. Throws `Error` where neither works, or where the result does not start (a runtime of
- * another version links without complaint).
+ * Writes the executable into the directory `scratch` and returns its path. The runtime comes from DENORT_BIN, or `deno
+ * compile` downloads it. Throws `Error` if neither works, or if the result does not start (a runtime of another version
+ * is linked without an error).
  */
 export async function buildCompiled(program: Program, scratch: string): Promise<string> {
   const main = join(scratch, "main.js");
@@ -26,13 +26,13 @@ export async function buildCompiled(program: Program, scratch: string): Promise<
 }
 
 /**
- * All permissions: a backup reads devices and `/proc`, which Deno opens under `--allow-all` alone, and starts the
- * commands it is told to. Nothing is ever asked on the terminal.
+ * All permissions: a backup reads devices and `/proc`, which Deno opens only with `--allow-all`, and starts the
+ * commands that the user names. Nothing is ever asked on the terminal.
  */
 const PERMISSIONS = ["--allow-all", "--no-prompt"];
 
 /**
- * The program is complete: no configuration, no lock file, nothing fetched. And no code cache: the runtime would keep
- * it under a predictable name in the shared temporary directory and execute whatever another user left there.
+ * The program is complete: no configuration, no lock file, nothing fetched. No code cache either: the runtime would
+ * keep it under a predictable name in the shared temporary directory, and execute whatever another user put there.
  */
 const CLOSED_WORLD = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache"];

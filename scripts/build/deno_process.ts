@@ -1,18 +1,18 @@
-/** Runs other programs to their end; the Deno among them is the one that runs the build, which need not be on PATH. */
+/** Runs other programs to their end. Deno is the one that runs the build; it need not be on PATH. */
 import { basename } from "node:path";
 
 interface RunOptions {
   readonly cwd: string;
-  /** After so long the program is stopped. */
+  /** The program is stopped after this time. */
   readonly timeoutMs: number;
 }
 
-/** Runs `deno ARGS`; throws `Error` with one line of its complaint where it fails or takes too long. */
+/** Runs `deno ARGS`. Throws an `Error` with one line of its error output if it fails or takes too long. */
 export async function runDeno(args: string[], options: RunOptions): Promise<void> {
   await runProgram(Deno.execPath(), args, options);
 }
 
-/** Runs `program ARGS`; throws as `runDeno` does. */
+/** Runs `program ARGS`. Throws as `runDeno` does. */
 export async function runProgram(program: string, args: string[], { cwd, timeoutMs }: RunOptions): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   const command = new Deno.Command(program, { args, cwd, signal, env: { NO_COLOR: "1" }, stdin: "null" });
@@ -25,7 +25,7 @@ export async function runProgram(program: string, args: string[], { cwd, timeout
 }
 
 /**
- * What went wrong, as one line out of Deno's error report: the innermost cause with an address in it says most, else the
+ * The reason of a failure, as one line from Deno's error report: the innermost cause that contains an address, else the
  * first line that says `error:`, else the first line.
  */
 export function complaintOf(report: string): string {

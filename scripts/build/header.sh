@@ -1,7 +1,7 @@
 #!/bin/sh
-# agent @VERSION@, self-extracting: this header, the program in JavaScript, the gzipped Deno runtime that executes it.
-# The first start unpacks runtime and program into a directory of this user's own; later starts only run them there.
-# AGENT_RUNTIME_DIR names another place, for example where home and temporary directory are mounted noexec.
+# agent @VERSION@, self-extracting: this header, the program in JavaScript, and the gzipped Deno runtime that runs it.
+# The first start unpacks runtime and program into a directory that belongs to this user; later starts only run them.
+# AGENT_RUNTIME_DIR names another directory, for example if home and temporary directory are mounted noexec.
 set -u
 
 self=$0
@@ -12,10 +12,11 @@ refuse() {
   exit 1
 }
 
-# What the runtime would meet with a crash, it or one of its threads. Its soft limit of open files it raises itself.
+# Refuses conditions under which the runtime or one of its threads would crash. The runtime itself raises its soft limit
+# of open files.
 look_around() {
   [ -e /proc/self/exe ] ||
-    refuse "There is no /proc here, and the runtime does not start without: mount it (mount -t proc proc /proc)"
+    refuse "There is no /proc here, and the runtime does not start without it: mount it (mount -t proc proc /proc)"
   files=$(ulimit -H -n 2>/dev/null) || files=
   below "$files" @LEAST_OPEN_FILES@ &&
     refuse "No more than $files files may be open here: raise the limit to @LEAST_OPEN_FILES@ or more" \
@@ -28,7 +29,7 @@ look_around() {
   return 0
 }
 
-# Whether $1 is a number, and below $2: "unlimited" and what a shell without such a limit says are not.
+# Whether $1 is a number below $2. "unlimited", and the answer of a shell without such a limit, are not numbers.
 below() {
   case $1 in
     '' | *[!0-9]*) return 1 ;;
@@ -36,7 +37,7 @@ below() {
   [ "$1" -lt "$2" ]
 }
 
-# The runtime would open /dev/null in the place of a closed stream, and what is written there would seem to be taken.
+# Records closed streams. The runtime would replace them by /dev/null, and writing to them would seem to succeed.
 note_closed_streams() {
   closed=
   { true 9<&0; } 2>/dev/null || {
@@ -50,15 +51,15 @@ note_closed_streams() {
   { true 9>&2; } 2>/dev/null || exec 2>/dev/null
 }
 
-# A service may be forbidden to make memory executable, which nothing shows but a start of the runtime. It takes 20 ms.
+# Starts the runtime once as a test, since a service may be forbidden to make memory executable. This takes 20 ms.
 try_in_service() {
   [ -n "${INVOCATION_ID-}" ] || return 0
   echo 0 | "$runtime" run @PROBE_FLAGS@ - >/dev/null 2>&1 ||
     refuse "The runtime does not start in this service: it compiles JavaScript to memory that it then executes," \
-      "so take MemoryDenyWriteExecute= out of the unit, or what else forbids that"
+      "so remove MemoryDenyWriteExecute= from the unit, or whatever else forbids that"
 }
 
-# Whether $1 is, or can be made, a directory of this user's: files of anybody else are never executed.
+# Whether $1 is a directory that belongs to this user, or can be made. Files of other users are never executed.
 own() {
   [ -d "$1" ] || mkdir -m 700 -p -- "$1" 2>/dev/null
   [ -d "$1" ] && [ -O "$1" ]
@@ -76,7 +77,7 @@ settle() {
   [ -x "$runtime" ] && [ -f "$program/main.js" ] && [ -f "$program/worker.js" ] || unpack "$1/agent-runtime"
 }
 
-# Each file appears under its name by a rename, whole: starts that unpack at the same time do the same thing twice.
+# Unpacks below $1. A rename gives each complete file its name, so starts that unpack at the same time do no harm.
 unpack() {
   work=$(mktemp -d "$1/unpack.XXXXXX" 2>/dev/null) || {
     why="$why; $1 is not writable"
@@ -94,7 +95,7 @@ unpack() {
   return $settled
 }
 
-# Writes what this file carries into $work; $1 is the directory to complain about.
+# Writes the contents of this file into $work. $1 is the directory to name in errors.
 write_files() {
   : >"$work/deno" && chmod 700 "$work/deno" && [ -x "$work/deno" ] || {
     why="$why; $1 does not allow execution"
@@ -106,11 +107,11 @@ write_files() {
     why="$why; $1 is full, or $self is damaged"
     return 1
   }
-  # A crash of the machine must not leave a name without its content; where sync takes no files, the rename is all.
+  # A crash of the machine must not leave a name without its content. A sync that takes no file names is ignored.
   sync "$work/deno" "$work/main.js" "$work/worker.js" 2>/dev/null || :
 }
 
-# Whether what was unpacked is what was packed: by digest, or by size where there is no sha256sum.
+# Whether the unpacked files are intact: checked by digest, or by size if there is no sha256sum.
 intact() {
   if command -v sha256sum >/dev/null 2>&1; then
     (cd -- "$work" && sha256sum -c - >/dev/null 2>&1) <<SUMS
@@ -123,7 +124,8 @@ SUMS
   fi
 }
 
-# Home and cache count only where they are this user's: under sudo they may be somebody else's.
+# Uses only AGENT_RUNTIME_DIR if it is set, else the first usable of cache, home and temporary directory. Cache and home
+# must belong to this user: under sudo they may belong to another.
 settle_somewhere() {
   if [ -n "${AGENT_RUNTIME_DIR-}" ]; then
     settle "$AGENT_RUNTIME_DIR"

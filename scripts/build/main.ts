@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a script for people: its answer goes to standard output
+// deno-lint-ignore-file no-console -- a script for people, which prints to standard output
 /** `deno task build`: makes `dist/agent`, one executable file, and says which form it has and why. */
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,7 +13,7 @@ const USAGE = "deno task build [--form auto|compiled|self-extracting] [--root PR
 interface Executable {
   readonly form: Form;
   readonly reason: string;
-  /** Where it was made; moved to its place afterwards. */
+  /** Where it was made. It is moved to its final place afterwards. */
   readonly path: string;
 }
 
@@ -37,7 +37,7 @@ function readPlan(args: string[]): Plan {
   return { form, root, output: resolve(values.output ?? join(root, "dist/agent")) };
 }
 
-/** Builds as planned; the output appears by a rename, so that a running executable is never written to. */
+/** Builds as planned. The output appears by a rename, so that a running executable is never written to. */
 async function build(plan: Plan): Promise<void> {
   const folder = dirname(plan.output);
   await Deno.mkdir(folder, { recursive: true });

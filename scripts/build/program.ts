@@ -2,27 +2,29 @@
 import { join } from "node:path";
 import { runDeno } from "./deno_process.ts";
 
-/** How an executable carries the runtime; a run from the source tree has no form of these. */
+/** How an executable contains the runtime. A run from the source tree has neither form. */
 export type Form = "compiled" | "self-extracting";
 
-/** What the build tells the program about itself, as `globalThis.AGENT_BUILD`; absent when it runs from source. */
+/** What the build tells the program about itself, as `globalThis.AGENT_BUILD`; absent in a run from source. */
 export interface BuildInfo {
   readonly form: Form;
   /** The version in deno.json. */
   readonly version: string;
-  /** The abbreviated commit, `-dirty` appended where the work tree differs from it; absent outside a git work tree. */
+  /**
+   * The abbreviated commit, with `-dirty` appended if the work tree differs from it; absent outside of a git work tree.
+   */
   readonly commit?: string;
 }
 
-/** The two files of a program, JavaScript text. Threads start from `worker.js`, found beside `main.js`. */
+/** The two files of a program, as JavaScript text. Threads start from `worker.js`, which must be beside `main.js`. */
 export interface Program {
   readonly main: string;
   readonly worker: string;
 }
 
 /**
- * Flags of the JavaScript engine. A stream's bytes lie outside of the engine's heaps, and there are four of those (main
- * and worker threads): kept small they save some 40 MB of peak memory and cost no measurable time.
+ * Flags of the JavaScript engine. A stream's bytes are outside of the engine's heaps, of which there are four (main and
+ * worker threads). Keeping those small saves some 40 MB of peak memory, and costs no measurable time.
  */
 export const V8_FLAGS = "--v8-flags=--optimize-for-size";
 
@@ -30,15 +32,16 @@ export const V8_FLAGS = "--v8-flags=--optimize-for-size";
 const MAIN_ENTRY = "src/main.ts";
 const WORKER_ENTRY = "src/worker.ts";
 
-/** Bundling takes a second; the first time esbuild and the packages are fetched. */
+/** Bundling takes a second. The first time, esbuild and the packages are fetched. */
 const BUNDLE_TIMEOUT_MS = 180_000;
 
 /**
- * Bundles the project at `root`; `scratch` is an empty directory for the build's own files. Throws `Error` where
- * `deno bundle` fails, which needs esbuild from the npm registry or the cache.
+ * Bundles the project at `root`; `scratch` is an empty directory for the build's own files. Throws `Error` if `deno
+ * bundle` fails; it needs esbuild from the npm registry or the cache.
  *
- * Not minified: the bundler's stand-in for `require` of a built-in does not survive it (commander is CommonJS), and
- * V8 parses lazily, so that nothing would be gained. Names are kept because error classes take their name from them.
+ * The output is not minified: the bundler's replacement for `require` of a built-in does not survive that (commander is
+ * CommonJS), and since V8 parses lazily, nothing would be gained. Names are kept because error classes take their name
+ * from them.
  */
 export async function bundleProgram(root: string, scratch: string): Promise<Program> {
   const bundle = async (entry: string, name: string) => {
@@ -50,14 +53,16 @@ export async function bundleProgram(root: string, scratch: string): Promise<Prog
   return { main: await bundle(MAIN_ENTRY, "main.js"), worker: await bundle(WORKER_ENTRY, "worker.js") };
 }
 
-/** `program` with `info` where its first statement can read it. */
+/** `program` with `info` set by its first statement. */
 export function withBuildInfo(program: Program, info: BuildInfo): Program {
   const prelude = [`globalThis.AGENT_BUILD = Object.freeze(${JSON.stringify(info)});`];
   if (info.form === "self-extracting") prelude.push(RESTORE_DENO_DIR);
   return { ...program, main: prelude.join("\n") + "\n" + program.main };
 }
 
-/** The shell header points DENO_DIR at its own directory; a command that the program starts gets the caller's again. */
+/**
+ * The shell header sets DENO_DIR to its own directory. Commands that the program starts get the caller's value again.
+ */
 const RESTORE_DENO_DIR = `{
   const own = Deno.env.get("AGENT_CALLER_DENO_DIR");
   if (own) Deno.env.set("DENO_DIR", own);

@@ -1,10 +1,10 @@
 /**
- * The self-extracting form: one file of a shell header (`header.sh`), the program, and the gzipped runtime.
+ * The self-extracting form: one file with a shell header (`header.sh`), the program, and the gzipped runtime.
  *
  * Layout, in blocks of 4096 bytes: header, padded with newlines · `main.js` · `worker.js`, each padded with newlines
- * (harmless in JavaScript, and part of what is hashed) · the runtime as one gzip stream up to the end of the file. The
+ * (harmless in JavaScript, and included in the digests) · the runtime as one gzip stream up to the end of the file. The
  * shell reads whole blocks with `dd` and the end with `tail`, so that no reader of a pipe stops early: under a service
- * manager that ignores SIGPIPE that would print complaints.
+ * manager that ignores SIGPIPE, that would print error messages.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -15,23 +15,25 @@ import { type Program, V8_FLAGS } from "./program.ts";
 
 const BLOCK_BYTES = 4096;
 const NEWLINE = 10;
-/** Level 9 takes twice the time for 3 % less. */
+/** Level 9 takes twice as long for 3 % less. */
 const GZIP_LEVEL = 6;
 
-/** See `CLOSED_WORLD` of the compiled form; the code cache lies in the private directory here. */
+/** As `CLOSED_WORLD` of the compiled form, but with the code cache, which is in the private directory here. */
 const PROBE_FLAGS = "--no-prompt --no-config --no-lock --no-remote --no-npm --no-check --quiet";
-/** See `PERMISSIONS` of the compiled form. */
+/** As `PERMISSIONS` of the compiled form. */
 const FLAGS = `--allow-all ${PROBE_FLAGS} ${V8_FLAGS}`;
 
 /**
- * The engine reserves 48 GiB of addresses to find an aligned place for its heap in them; with the runtime itself that makes
- * 50.7 million kB (measured with Deno 2.9.6 on x86-64). With less it succeeds by chance only, and with 33.8 million never.
+ * The engine reserves 48 GiB of addresses to find an aligned place for its heap; with the runtime itself, that makes
+ * 50.7 million kB (measured with Deno 2.9.6 on x86-64). With less it starts only by chance, and with 33.8 million
+ * never.
  */
 const LEAST_ADDRESS_KB = 52_000_000;
 
 /**
- * Writes the executable into the directory `scratch` and returns its path. The runtime is the file of a Deno executable.
- * Where `previous` is the very same build, its path is returned and nothing is written: compressing takes seconds.
+ * Writes the executable into the directory `scratch` and returns its path. The runtime is the file of a Deno
+ * executable. If `previous` is exactly the same build, its path is returned and nothing is written, since compressing
+ * takes seconds.
  */
 export async function buildSelfExtracting(
   program: Program,
@@ -54,8 +56,8 @@ const HEADER_TEMPLATE = new URL("header.sh", import.meta.url);
 
 /**
  * Everything before the runtime: header and program. `template` is the text of `header.sh`; its `@NAMES@` are replaced.
- * Equal bytes mean an equal executable, for the header names the digests of all that follows.
- * Throws `RangeError` where a name of the template has no value.
+ * Equal bytes mean an equal executable, since the header contains the digests of everything after it. Throws
+ * `RangeError` if a name in the template has no value.
  */
 export function renderFront(
   template: string,
@@ -105,7 +107,7 @@ function fillIn(template: string, values: Readonly<Record<string, string | numbe
   });
 }
 
-/** The bytes of `text`, newlines appended up to whole blocks, or up to `blocks`; throws `RangeError` beyond them. */
+/** The bytes of `text`, padded with newlines to whole blocks, or to `blocks`. Throws `RangeError` if it needs more. */
 function padToBlocks(text: string, blocks?: number): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(text);
   const padded = new Uint8Array((blocks ?? Math.ceil(bytes.length / BLOCK_BYTES)) * BLOCK_BYTES).fill(NEWLINE);

@@ -1,4 +1,4 @@
-/** The dump of a made-up shop on a given night, produced as a stream: never more than a piece of it is in memory. */
+/** The dump of a made-up shop on a given night, produced as a stream: only one piece of it is in memory at a time. */
 import { FIRST_NIGHT_DAY, isoDate } from "./calendar.ts";
 import { dumpHead, dumpTail, type Flavour, FLAVOURS, type FlavourText, tableHead, tableTail } from "./flavour.ts";
 import { type Change, RowHistory } from "./history.ts";
@@ -16,26 +16,26 @@ import { Vocabulary } from "./vocabulary.ts";
 /** The tables in the order of the dump, which is that of their names. */
 const TABLES: readonly Table[] = [articles, attachments, customers, orderItems, orders, sessions];
 
-/** A statement ends before it would grow beyond this: mysqldump's default of `net_buffer_length`. */
+/** A statement is ended before it would exceed this: mysqldump's default of `net_buffer_length`. */
 const LONGEST_STATEMENT_BYTES = 1_046_528;
-/** Pieces of the stream are about this long, so that they are written with few calls. */
+/** The pieces of the stream are about this long, so that few calls write them. */
 const PIECE_BYTES = 1 << 20;
-/** Rows that are written to learn how long those of a table are. */
+/** Number of rows written to measure the mean length of a table's rows. */
 const SAMPLE_ROWS = 400;
-/** Random sequences of a row: what never changes is drawn as if for this night. */
+/** The night in the seed of a row's unchanging values. */
 const FIXED = 0;
 
-/** Which dump. Equal options give equal bytes. */
+/** Options of a dump. Equal options give equal bytes. */
 export interface DumpOptions extends Change {
-  /** Length of the first night's dump, met within some percent. */
+  /** Length of the first night's dump, met within a few percent. */
   readonly bytes: number;
-  /** 1 is the first. */
+  /** The number of the night; the first is 1. */
   readonly night: number;
   readonly seed: number;
   readonly flavour: Flavour;
 }
 
-/** What a dump is like unless one says otherwise: one row in a thousand changes from night to night, 2 % are new. */
+/** The default dump: from night to night, one row in a thousand changes, and 2 % are new. */
 export const DEFAULT_DUMP: Omit<DumpOptions, "bytes"> = {
   night: 1,
   seed: 1,
@@ -44,7 +44,7 @@ export const DEFAULT_DUMP: Omit<DumpOptions, "bytes"> = {
   appended: 0.02,
 };
 
-/** The dump in pieces of about 1 MiB. Owns: the receiver of each piece. */
+/** The dump in pieces of about 1 MiB. Owns: each piece is the receiver's. */
 export function* generateDump(options: DumpOptions): Generator<Uint8Array<ArrayBuffer>, void, void> {
   const text = FLAVOURS[options.flavour];
   const shop = openShop(options, text);
@@ -53,12 +53,12 @@ export function* generateDump(options: DumpOptions): Generator<Uint8Array<ArrayB
   yield encode(dumpTail(`${isoDate(FIRST_NIGHT_DAY + options.night - 1)}  3:07:42`));
 }
 
-/** The same as a stream that produces as fast as it is read. */
+/** The dump as a stream that produces as fast as it is read. */
 export function dumpStream(options: DumpOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
   return ReadableStream.from(generateDump(options));
 }
 
-/** Everything about one table. */
+/** The definition and the rows of one table. */
 function* generateTable(
   options: DumpOptions,
   text: FlavourText,
@@ -95,7 +95,7 @@ function* generateTable(
   yield out.take();
 }
 
-/** Describes rows one after the other; the same object is given each time. */
+/** Describes rows one after the other, always in the same object. */
 class RowSource {
   readonly #row: { -readonly [Key in keyof Row]: Row[Key] } = {
     index: 0,
@@ -118,7 +118,7 @@ class RowSource {
   }
 }
 
-/** Finds how many rows each table must have for the dump to be as long as asked for. */
+/** Computes how many rows each table needs for the dump to have the requested length. */
 function openShop(options: DumpOptions, text: FlavourText): Shop {
   const shop = {
     vocabulary: new Vocabulary(options.seed),
@@ -135,7 +135,7 @@ function openShop(options: DumpOptions, text: FlavourText): Shop {
   };
 }
 
-/** The mean length of some rows that are spread over the table. */
+/** The mean length of a sample of rows that are spread over the table. */
 function meanRowBytes(seed: number, shop: Shop, table: Table, number: number): number {
   const count = shop.rowsOnFirstNight[table.name];
   const out = new RowWriter(SAMPLE_ROWS * table.longestRowBytes);
@@ -146,7 +146,7 @@ function meanRowBytes(seed: number, shop: Shop, table: Table, number: number): n
   return out.length / SAMPLE_ROWS;
 }
 
-/** A number of rows, at least one, for each table by its name. */
+/** The number of rows of each table, at least one, by the table's name. */
 function rowsOfEach(rows: (table: Table, number: number) => number): Record<TableName, number> {
   const counts = TABLES.map((table, number) => [table.name, Math.max(1, Math.round(rows(table, number)))] as const);
   return Object.fromEntries(counts) as Record<TableName, number>;

@@ -1,12 +1,14 @@
-/** What mysqldump and mariadb-dump write around the rows, as seen in dumps of MySQL 8.0.36 and MariaDB 10.11. */
+/**
+ * The text that mysqldump and mariadb-dump write around the rows, taken from dumps of MySQL 8.0.36 and MariaDB 10.11.
+ */
 
-/** Which program's dump is imitated. */
+/** The program whose dumps are imitated. */
 export type Flavour = "mysql" | "mariadb";
 
-/** What tells the two programs apart. */
+/** The texts in which the two programs differ. */
 export interface FlavourText {
   readonly head: string;
-  /** Between `VALUES` and the first row. */
+  /** Text between `VALUES` and the first row. */
   readonly beforeFirstRow: string;
   readonly betweenRows: string;
   readonly binaryPrefix: string;
@@ -67,7 +69,7 @@ ${text.setCharacterSet} NAMES utf8mb4 */;
 `;
 }
 
-/** A table's definition and what precedes its rows; `nextId` stands in its definition. */
+/** A table's definition and the lines before its rows. The definition contains `nextId`. */
 export function tableHead(
   text: FlavourText,
   name: string,
@@ -97,14 +99,14 @@ LOCK TABLES \`${name}\` WRITE;
 `;
 }
 
-/** What follows a table's rows. */
+/** The lines after a table's rows. */
 export function tableTail(name: string): string {
   return `/*!40000 ALTER TABLE \`${name}\` ENABLE KEYS */;
 UNLOCK TABLES;
 `;
 }
 
-/** Everything behind the last table; `completed` is the local time of the last line, `2026-03-02  3:07:42`. */
+/** Everything after the last table. `completed` is the local time in the last line, `2026-03-02  3:07:42`. */
 export function dumpTail(completed: string): string {
   return `/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;
 

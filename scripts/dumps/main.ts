@@ -50,14 +50,14 @@ function share(text: string): number {
   return value;
 }
 
-/** The bytes asked for. */
+/** The bytes that the options describe. */
 function generate(options: Options): Iterable<Uint8Array> {
   const { content, megabytes, seed, ...change } = options;
   if (content === "dump") return generateDump({ ...change, seed, bytes: (megabytes ?? DEFAULT_MEGABYTES) * 1e6 });
   return generateNoise(content, seed, (megabytes ?? Infinity) * 1e6);
 }
 
-/** Writes all pieces; a reader that has had enough, like `head`, ends it without complaint. */
+/** Writes all pieces. A reader that stops early, like `head`, ends it without a message. */
 function writeAll(pieces: Iterable<Uint8Array>): void {
   try {
     for (const piece of pieces) {

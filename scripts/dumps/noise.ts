@@ -1,15 +1,18 @@
-/** Streams without structure, as cheap as memory: for measuring what a tool does with bytes that never repeat. */
+/**
+ * Streams without structure, produced as fast as memory allows, for measuring what a tool does with bytes that never
+ * repeat.
+ */
 import { Random } from "./random.ts";
 
 /**
- * `random`: bytes that no compressor makes smaller. `letters`: the same with four random bits in each byte, 16 different
- * letters, which compress to half.
+ * `random`: incompressible bytes. `letters`: four random bits in each byte, so 16 different letters, which compress to
+ * half.
  */
 export type NoiseKind = "random" | "letters";
 
 const PIECE_BYTES = 1 << 20;
 
-/** `bytes` bytes (Infinity: without end) in pieces of 1 MiB. Owns: the receiver of each piece. */
+/** `bytes` bytes (Infinity: without end) in pieces of 1 MiB. Owns: each piece is the receiver's. */
 export function* generateNoise(
   kind: NoiseKind,
   seed: number,
@@ -24,7 +27,7 @@ export function* generateNoise(
   }
 }
 
-/** Marsaglia's xorshift32 from a state other than 0, whose only merit is its speed. */
+/** Marsaglia's xorshift32, from a state other than 0. Chosen only for its speed. */
 function fill(words: Uint32Array, state: number): void {
   let s = state;
   for (let i = 0; i < words.length; i++) {

@@ -1,8 +1,8 @@
-/** Writes the values of SQL rows as bytes, without strings in between: that is what makes a dump cheap to produce. */
+/** Writes the values of SQL rows as bytes. No strings are built, which makes producing a dump cheap. */
 
 const encoder = new TextEncoder();
 
-/** UTF-8 bytes of a text that is written again and again. */
+/** UTF-8 bytes of a text that is written repeatedly. */
 export function encode(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
@@ -12,13 +12,13 @@ const HEX = encode("0123456789abcdef");
 const QUOTE = 39;
 const BACKSLASH = 92;
 
-/** The letter that follows the backslash for each byte mysql_real_escape_string escapes, 0 for all others. */
+/** The letter after the backslash, for each byte that mysql_real_escape_string escapes; 0 for all others. */
 const ESCAPES = new Uint8Array(256);
 for (const [byte, letter] of [[0, "0"], [10, "n"], [13, "r"], [26, "Z"], [34, '"'], [39, "'"], [92, "\\"]] as const) {
   ESCAPES[byte] = letter.charCodeAt(0);
 }
 
-/** Collects bytes in a buffer of fixed capacity; whoever writes makes sure that they fit. */
+/** Collects bytes in a buffer of fixed capacity. The caller ensures that they fit. */
 export class RowWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
@@ -32,7 +32,7 @@ export class RowWriter {
     return this.#length;
   }
 
-  /** What was written, up to here. Owns: the caller; the writer goes on in a buffer of its own. */
+  /** The bytes written so far. Owns: they are the caller's; the writer continues in a new buffer. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.subarray(0, this.#length);
     this.#bytes = new Uint8Array(this.capacity);
@@ -40,17 +40,17 @@ export class RowWriter {
     return taken;
   }
 
-  /** One byte by its value. */
+  /** Writes one byte. */
   byte(value: number): void {
     this.#bytes[this.#length++] = value;
   }
 
-  /** Bytes as they are. Meant for a few; long ones are cheaper with `TypedArray.set`. */
+  /** Writes bytes unchanged. Meant for a few; for many, `TypedArray.set` is cheaper. */
   raw(bytes: Uint8Array): void {
     this.slice(bytes, 0, bytes.length);
   }
 
-  /** `source` from `start` up to `end`, as it is. */
+  /** Writes `source` from `start` to `end` unchanged. */
   slice(source: Uint8Array, start: number, end: number): void {
     const target = this.#bytes;
     let length = this.#length;
@@ -58,21 +58,21 @@ export class RowWriter {
     this.#length = length;
   }
 
-  /** Puts `bytes` in front of what was written from offset `at` on, in place of the `replaced` bytes there. */
+  /** Inserts `bytes` at offset `at` of what was written, replacing `replaced` bytes there. */
   splice(at: number, replaced: number, bytes: Uint8Array): void {
     this.#bytes.copyWithin(at + bytes.length, at + replaced, this.#length);
     this.#bytes.set(bytes, at);
     this.#length += bytes.length - replaced;
   }
 
-  /** A non-negative integer below 2^31 in decimal. */
+  /** Writes a non-negative integer below 2^31 in decimal. */
   integer(value: number): void {
     let digits = 1;
     for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) digits++;
     this.digits(value, digits);
   }
 
-  /** The last `count` decimal digits of a non-negative integer below 2^31, with leading zeros. */
+  /** Writes the last `count` decimal digits of a non-negative integer below 2^31, with leading zeros. */
   digits(value: number, count: number): void {
     let rest = value;
     for (let i = this.#length + count - 1; i >= this.#length; i--) {
@@ -83,7 +83,7 @@ export class RowWriter {
     this.#length += count;
   }
 
-  /** An amount of hundredths as DECIMAL(n,2): `-12345` becomes `-123.45`. */
+  /** Writes an amount in hundredths as DECIMAL(n,2): `-12345` becomes `-123.45`. */
   decimal(hundredths: number): void {
     const amount = Math.abs(hundredths);
     if (hundredths < 0) this.byte(45);
@@ -92,19 +92,19 @@ export class RowWriter {
     this.digits(amount % 100, 2);
   }
 
-  /** 32 bits as eight hex digits. */
+  /** Writes 32 bits as eight hex digits. */
   hex(bits: number): void {
     for (let shift = 28; shift >= 0; shift -= 4) this.byte(HEX[(bits >>> shift) & 15]!);
   }
 
-  /** One byte of a binary string, escaped as mysqldump does. */
+  /** Writes one byte of a binary string, escaped as mysqldump does. */
   escaped(value: number): void {
     const letter = ESCAPES[value]!;
     if (letter !== 0) this.byte(BACKSLASH);
     this.byte(letter !== 0 ? letter : value);
   }
 
-  /** A quotation mark, opening or closing. */
+  /** Writes an opening or closing quotation mark. */
   quote(): void {
     this.byte(QUOTE);
   }

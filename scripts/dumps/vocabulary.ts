@@ -1,11 +1,11 @@
-/** Text as people write it, as far as a compressor can tell: made-up words whose frequencies follow Zipf's law. */
+/** Text that looks to a compressor as if people had written it: made-up words whose frequencies follow Zipf's law. */
 import { Random } from "./random.ts";
 import { encode, type RowWriter } from "./row_writer.ts";
 
 const WORDS = 60_000;
-/** Draws are looked up by 16 bits; words rarer than 2^-16 appear as often as their neighbours together. */
+/** Words are drawn by 16 bits. Words rarer than 2^-16 share slots with their neighbours. */
 const SLOTS = 65_536;
-/** Below 1, the exponent of spoken language: rows written by many people share fewer words than one text does. */
+/** Below 1, the exponent of natural language: rows by many authors share fewer words than a single text does. */
 const EXPONENT = 0.6;
 
 const ONSETS = "b d d f g h k l l m n n p r r s s st t t tr v w".split(" ");
@@ -15,7 +15,7 @@ const SCRIPTS = "данные κόσμος 東京 データ 한국어 عربى �
 
 /** Words, and how often each is drawn. */
 export class Vocabulary {
-  /** The words one behind the other; word `w` lies from `starts[w]` up to `starts[w + 1]`. */
+  /** The words one after the other. Word `w` extends from `starts[w]` to `starts[w + 1]`. */
   readonly #letters: Uint8Array;
   readonly #starts: Uint32Array;
   readonly #slots = new Uint16Array(SLOTS);
@@ -30,13 +30,13 @@ export class Vocabulary {
     this.#fillSlots();
   }
 
-  /** Writes one word; the low 16 of the bits choose it. */
+  /** Writes one word, chosen by the low 16 bits. */
   word(out: RowWriter, bits: number): void {
     const word = this.#slots[bits & (SLOTS - 1)]!;
     out.slice(this.#letters, this.#starts[word]!, this.#starts[word + 1]!);
   }
 
-  /** Writes a word that begins with a capital, where its first letter is a plain one. */
+  /** Writes a word with a capital first letter, if that letter is in ASCII. */
   capitalised(out: RowWriter, bits: number): void {
     const word = this.#slots[bits & (SLOTS - 1)]!;
     const start = this.#starts[word]!;
@@ -56,7 +56,7 @@ export class Vocabulary {
     }
   }
 
-  /** Gives each word a share of the slots that falls with its rank. */
+  /** Gives each word a share of the slots that decreases with its rank. */
   #fillSlots(): void {
     const weights = Array.from({ length: WORDS }, (_, rank) => (rank + 2) ** -EXPONENT);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -75,7 +75,7 @@ const APOSTROPHE_S = encode("\\'s ");
 const SPACE = 32;
 const FULL_STOP = 46;
 
-/** Writes what stands behind a word, chosen by 16 bits; gives whether a sentence begins behind it. */
+/** Writes the punctuation after a word, chosen by 16 bits. Returns whether a new sentence follows. */
 function writePunctuation(out: RowWriter, bits: number, last: boolean): boolean {
   if (last) {
     out.byte(FULL_STOP);
@@ -92,7 +92,7 @@ function writePunctuation(out: RowWriter, bits: number, last: boolean): boolean 
   return false;
 }
 
-/** A word: the frequent ones are short, every 150th is of another script. */
+/** A word. Frequent words are short, and every 150th is in another script. */
 function wordOfRank(random: Random, rank: number): string {
   if (rank % 150 === 149) return pick(random, SCRIPTS);
   const syllables = rank < 60 ? 1 : rank < 1500 ? 1 + random.below(2) : 2 + random.below(3);

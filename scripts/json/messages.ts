@@ -1,4 +1,7 @@
-/** Every message of `--json`, with the commands that write it: what docs/json.md is made from and outputs are held to. */
+/**
+ * Every message of `--json`, with the commands that write it. docs/json.md is made from this list, and tests check
+ * outputs against it.
+ */
 import type * as v from "valibot";
 import { backupMessage } from "../../src/cli/report/json/backup.ts";
 import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check.ts";
@@ -46,11 +49,11 @@ import {
 
 /** One kind of message. */
 export interface Message {
-  /** What it is about; another message may name it in its field facts. */
+  /** What the message is about. The field facts of other messages may refer to it. */
   readonly title: string;
-  /** The commands that write it, with options where only those make them. */
+  /** The commands that write it, with an option if only that makes them write it. */
   readonly commands: readonly string[];
-  /** When it is written, in a sentence. */
+  /** When it is written, as a sentence. */
   readonly about: string;
   readonly schema: v.GenericSchema & { readonly entries: v.ObjectEntries };
   /** Whether it begins with all fields of a backup. */
@@ -84,14 +87,14 @@ export const RESULTS: readonly Message[] = [
   {
     title: "A restored stream",
     commands: ["get"],
-    about: "One for each stream; on standard error where the stream itself is on standard output.",
+    about: "One for each stream; on standard error if the stream itself is on standard output.",
     schema: restoredMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
   {
     title: "A verified chain",
     commands: ["verify"],
-    about: "One behind the streams, also where a member is damaged.",
+    about: "One after the streams, even if a member is damaged.",
     schema: verifiedChainMessage,
   },
   {
@@ -102,37 +105,37 @@ export const RESULTS: readonly Message[] = [
     isBackup: true,
   },
   {
-    title: "A member of a chain that is gone",
+    title: "A missing member of a chain",
     commands: ["chain"],
-    about: "In its place among the others.",
+    about: "One for each, in its place among the others.",
     schema: goneMemberMessage,
   },
   {
     title: "The status of a series on a host",
     commands: ["status"],
-    about: "One for each, then one for each expectation of what has no backup.",
+    about: "One for each, then one for each expectation that no backup matches.",
     schema: statusMessage,
   },
   {
-    title: "The status by a file of TwinDB Backup",
+    title: "The status from a file of TwinDB Backup",
     commands: ["status --import"],
     about: "One for each kind of source on a host.",
     schema: importedStatusMessage,
   },
   {
-    title: "The status by a file of binary logs",
+    title: "The status from a file of binary logs",
     commands: ["status --import"],
     about: "One for each host.",
     schema: importedBinlogsMessage,
   },
   {
-    title: "A group of a retention",
+    title: "A retention group",
     commands: ["forget", "rotate"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
   },
   {
-    title: "A pack that goes",
+    title: "A pruned pack",
     commands: ["prune", "forget --prune", "rotate --prune", "rm --prune"],
     about: "One for each pack, before the summary.",
     schema: prunedPackMessage,
@@ -143,19 +146,19 @@ export const RESULTS: readonly Message[] = [
     about: "One, when it is done.",
     schema: pruneSummaryMessage,
   },
-  { title: "Something that a check found", commands: ["check"], about: "Errors, then notes.", schema: findingMessage },
+  { title: "A finding of a check", commands: ["check"], about: "Errors, then notes.", schema: findingMessage },
   { title: "A check", commands: ["check"], about: "One, at the end.", schema: checkSummaryMessage },
   { title: "A repair of the index", commands: ["repair index"], about: "One, at the end.", schema: indexRepairMessage },
   {
-    title: "A pack that was to be repaired",
+    title: "The repair of one pack",
     commands: ["repair packs"],
     about: "One for each.",
     schema: repairedPackMessage,
   },
   {
-    title: "A blob that is lost",
+    title: "A lost blob",
     commands: ["repair packs"],
-    about: "One for each that no pack holds any more.",
+    about: "One for each blob that no pack holds any more.",
     schema: lostBlobMessage,
   },
   { title: "A repair of packs", commands: ["repair packs"], about: "One, at the end.", schema: packRepairMessage },
@@ -183,9 +186,9 @@ export const RESULTS: readonly Message[] = [
     about: "One for each, the last used first.",
     schema: cachedRepositoryMessage,
   },
-  { title: "The cache", commands: ["cache"], about: "One, behind its repositories.", schema: cacheMessage },
+  { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
   {
-    title: "What was removed from the cache",
+    title: "A removal from the cache",
     commands: ["cache --prune", "cache --clear"],
     about: "One.",
     schema: cacheRemovalMessage,
@@ -193,7 +196,7 @@ export const RESULTS: readonly Message[] = [
   {
     title: "An address that is served",
     commands: ["serve"],
-    about: "One for each address, when the server takes requests.",
+    about: "One for each address, when the server accepts requests.",
     schema: servedMessage,
   },
   { title: "The version", commands: ["version"], about: "One.", schema: versionMessage },
@@ -201,8 +204,8 @@ export const RESULTS: readonly Message[] = [
 
 /** Messages on standard error, which any command may write. */
 export const REMARKS: readonly Message[] = [
-  { title: "Progress", commands: [], about: "Once a second, of commands that take long.", schema: progressMessage },
-  { title: "A warning", commands: [], about: "Also of a quiet command.", schema: warningMessage },
-  { title: "A retry", commands: [], about: "Where the next try is waited for.", schema: retryMessage },
-  { title: "A failure", commands: [], about: "The last line, where the exit code is not 0.", schema: failureMessage },
+  { title: "Progress", commands: [], about: "Once a second, from commands that take long.", schema: progressMessage },
+  { title: "A warning", commands: [], about: "Also from a quiet command.", schema: warningMessage },
+  { title: "A retry", commands: [], about: "Before the pause that precedes each retry.", schema: retryMessage },
+  { title: "A failure", commands: [], about: "The last line, if the exit code is not 0.", schema: failureMessage },
 ];

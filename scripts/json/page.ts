@@ -1,4 +1,4 @@
-/** `deno task json`: writes docs/json.md, which tells what `--json` says, from the schemas of its messages. */
+/** `deno task json`: writes docs/json.md, which describes the output of `--json`, from the schemas of its messages. */
 import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { backupFields } from "../../src/cli/report/json/backup.ts";
@@ -9,17 +9,16 @@ const PAGE = join(resolve(import.meta.dirname!, "../.."), "docs/json.md");
 
 const INTRODUCTION = `# JSON
 
-With \`--json\` a command writes one JSON object a line: what it has to tell on standard output, progress, warnings and why
-it failed on standard error. This page is made from the schemas that the objects are built from
-(\`src/cli/report/json/\`): \`deno task json\` writes it.
+With \`--json\` a command writes one JSON object a line: results on standard output; progress, warnings and failures on
+standard error. \`deno task json\` generates this page from the schemas of these objects (\`src/cli/report/json/\`).
 
-Fields keep their names, types and order. A later version may add fields and messages: pass over what you do not know.
-Times are texts of RFC 3339, ids and digests lower-case hex digits, sizes bytes. A field of an object within is written
-with a dot (\`engine.name\`), one of the objects in a list with brackets (\`files[].size\`). A field is always there unless
-the table says when it is absent.
+Fields keep their names, types and order. A later version may add fields and messages: ignore those that you do not know.
+Times are RFC 3339 texts, ids and digests are lower-case hex digits, sizes are in bytes. A field of a nested object is
+written with a dot (\`engine.name\`), a field of the objects in a list with brackets (\`files[].size\`). A field is always
+present unless the table says when it is absent.
 `;
 
-/** A schema without what says that it may be null or absent, with what it tells of itself. */
+/** A schema without the wrappers for null and absent values, and what it says about itself. */
 interface Described {
   readonly schema: v.GenericSchema;
   readonly facts: FieldFacts;
@@ -43,7 +42,7 @@ function isList(schema: v.GenericSchema): schema is v.GenericSchema & { readonly
   return schema.type === "array" && "item" in schema;
 }
 
-/** Rows for the fields of an object and of the objects within it. */
+/** The rows for the fields of an object, and of the objects within it. */
 function* rowsOf(entries: v.ObjectEntries, prefix = ""): Generator<string> {
   for (const [name, field] of Object.entries(entries)) {
     const { schema, facts, about } = describe(field as v.GenericSchema);
@@ -70,8 +69,8 @@ function itemsText({ schema, facts: { message, type } }: Described): string {
 function textOf(about: string, { nullWhen, absentWhen }: FieldFacts): string {
   return [
     about,
-    ...nullWhen === undefined ? [] : [`Null where ${nullWhen}.`],
-    ...absentWhen === undefined ? [] : [`Absent where ${absentWhen}.`],
+    ...nullWhen === undefined ? [] : [`Null if ${nullWhen}.`],
+    ...absentWhen === undefined ? [] : [`Absent if ${absentWhen}.`],
   ].join(" ");
 }
 
@@ -91,7 +90,7 @@ function section({ title, commands, about, schema, isBackup = false }: Message):
   return `### ${title}\n\n${who}${about}${beyond}\n\n${table.join("")}\n`;
 }
 
-/** The whole page as `deno fmt` has it. */
+/** The whole page, formatted by `deno fmt`. */
 export async function jsonPage(): Promise<string> {
   const page = [
     INTRODUCTION,

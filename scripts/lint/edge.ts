@@ -1,14 +1,14 @@
 /**
- * Lint rule `agent/edge`: clock, randomness, environment, exit and console are touched only where the program meets the
- * world. Everything else takes them as arguments, so that tests can set them.
+ * Lint rule `agent/edge`: clock, randomness, environment, exit and console are used only at the edge of the program.
+ * Everything else takes them as arguments, so that tests can set them.
  */
 /// <reference lib="deno.unstable" />
 import { projectPath } from "./project_path.ts";
 
-/** Files that may: a path below `src/`, or a folder ending in `/`. */
+/** Files that may use them: a path below `src/`, or a folder ending in `/`. */
 const EDGE = ["src/base/clock.ts", "src/cli/", "src/main.ts"];
 
-/** What is refused elsewhere in `src/`, and what to do instead. */
+/** The names that are refused elsewhere in `src/`, and what to do instead. */
 const HINT_BY_NAME: Readonly<Record<string, string>> = {
   "Date.now": "take a Clock (src/base/clock.ts)",
   "Temporal.Now": "take a Clock (src/base/clock.ts)",
@@ -20,7 +20,7 @@ const HINT_BY_NAME: Readonly<Record<string, string>> = {
   "console": "take a logger, or return the result; cli/ prints",
 };
 
-/** Knows the names by their spelling: `Date.now`, `globalThis.Date["now"]`, `const { now } = Date`, `new Date()`. */
+/** Finds the names by their spelling: `Date.now`, `globalThis.Date["now"]`, `const { now } = Date`, `new Date()`. */
 export const edge: Deno.lint.Rule = {
   create(context) {
     const file = projectPath(context.filename);

@@ -1,29 +1,31 @@
-/** Exports that nobody needs: what each module offers and takes, as the parser tells it, and what is left over. */
-// deno-lint-ignore no-import-prefix -- needed by this script alone, so it stays out of the program's own map of imports
+/** Finds unused exports: reads what each module exports and imports, and compares. */
+// deno-lint-ignore no-import-prefix -- only this script needs it, so it stays out of the program's import map
 import { type EcmaScriptModule, parseSync } from "npm:oxc-parser@0.159.0";
 
-/** Their exports are for others than this project: users of the library, and Deno, which loads lint rules. */
+/**
+ * Modules whose exports are used outside this project: by users of the library, and by Deno, which loads lint rules.
+ */
 const FACES: ReadonlySet<string> = new Set(["src/mod.ts", "scripts/lint/plugin.ts"]);
 
-/** Stands for every export of a module: who takes a namespace, or calls `import()`, does not say which ones are used. */
+/** Stands for every export of a module: a namespace import or `import()` does not say which ones are used. */
 const ALL = "*";
 
-/** One name that a module offers. */
+/** One name that a module exports. */
 interface Export {
   readonly name: string;
   readonly line: number;
-  /** Whether the module itself uses it, too. */
+  /** Whether the module uses it itself. */
   readonly isUsedInside: boolean;
 }
 
-/** What a module offers to others, and what it takes from them. */
+/** The names that a module exports and imports. */
 export interface ModuleNames {
   readonly exports: readonly Export[];
-  /** `from` is the other module's project path; modules that are not the project's are left out. */
+  /** `from` is the project path of the other module. Modules outside the project are left out. */
   readonly imports: readonly { readonly from: string; readonly name: string }[];
 }
 
-/** Reads the names from the source text of the module with that project path. Throws where the text is no TypeScript. */
+/** Reads the names from the source text of the module at that project path. Throws if the text is not TypeScript. */
 export function readNames(path: string, text: string): ModuleNames {
   const { module, comments, errors } = parseSync(path, text);
   if (errors.length > 0) throw new SyntaxError(`${path}: ${errors[0]!.message}`);
@@ -40,7 +42,7 @@ export function readNames(path: string, text: string): ModuleNames {
   return { exports, imports };
 }
 
-/** What a module imports, and what it hands on. */
+/** The names that a module imports or re-exports. */
 function takenNames({ staticImports, staticExports, dynamicImports }: EcmaScriptModule, text: string) {
   return [
     ...staticImports.flatMap(({ moduleRequest: { value: specifier }, entries }) =>
@@ -56,7 +58,7 @@ function takenNames({ staticImports, staticExports, dynamicImports }: EcmaScript
   ];
 }
 
-/** How often a name occurs in code, its declaration included. */
+/** How often a name occurs in code, including its declaration. */
 function occurs(name: string, code: string): number {
   return code.matchAll(new RegExp(`(?<!\\w)${RegExp.escape(name)}(?!\\w)`, "g")).toArray().length;
 }
@@ -66,9 +68,9 @@ function nameOf({ kind, name }: { readonly kind: string; readonly name?: string 
 }
 
 /**
- * One sentence for each export that nobody needs, with its place. An export is needed where another module imports it. Where
- * only tests do so, its own module has to use it, too: a decision may be exported so that a test can look at it, but nothing
- * ships for tests alone.
+ * One sentence for each unnecessary export, with its place. An export is necessary if another module imports it. If
+ * only tests import it, its own module must use it, too: a decision may be exported so that a test can check it, but
+ * nothing is shipped for tests alone.
  */
 export function exportProblems(modules: ReadonlyMap<string, ModuleNames>): string[] {
   const importers = importersByExport(modules);

@@ -1,12 +1,15 @@
 /**
- * The floors of `src/` and the steps between the rooms of a folder (docs/architecture.md): which file may import which, as
- * two tables and one decision.
+ * The floors of `src/`, and the steps between the rooms of a folder (docs/architecture.md): two tables that say which
+ * file may import which, and the decision.
  */
 
-/** One floor or folder from the bottom up: what stands on one step is strangers to each other. */
+/** The steps of a floor or folder, from the bottom up. Entries on the same step must not import each other. */
 type Steps = readonly (readonly string[])[];
 
-/** The floors, by number: on each the folders directly below `src/`, or files there. Some floors have steps of their own. */
+/**
+ * The floors by number, each with the folders directly below `src/`, or the files there. Some floors have several
+ * steps.
+ */
 const FLOORS: Readonly<Record<number, Steps>> = {
   0: [["base"]],
   1: [["codec"], ["store", "format", "chunker", "crypto", "guard", "policy"]],
@@ -19,10 +22,10 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   9: [["main.ts"]],
 };
 
-/** The files of a folder that no step names. */
+/** All files of a folder that no step names. */
 const OTHER_FILES = "*";
 
-/** The folders that have rooms, or files that stand apart: a name is a room, a file, or `OTHER_FILES`. */
+/** The folders that have rooms, or files on separate steps. A name is a room, a file, or `OTHER_FILES`. */
 const ROOMS: Readonly<Record<string, Steps>> = {
   base: [[OTHER_FILES], ["text"]],
   backup: [["backup.ts"], ["naming"], [OTHER_FILES], ["chain"], ["health.ts", "series_status.ts"]],
@@ -58,8 +61,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
 };
 
 /**
- * Why the file `from` may not import the file `to`, as one sentence for whoever tries; undefined where it may.
- * Both are paths relative to the project's root with forward slashes. Files outside `src/` may import anything.
+ * Why the file `from` may not import the file `to`, as one sentence for its author; undefined if it may. Both are paths
+ * relative to the project's root, with forward slashes. Files outside `src/` may import anything.
  */
 export function importProblem(from: string, to: string): string | undefined {
   if (!from.startsWith("src/")) return undefined;
@@ -71,7 +74,7 @@ export function importProblem(from: string, to: string): string | undefined {
   return depth === 0 ? floorProblem(importer[0]!, imported[0]!) : roomProblem(importer, imported, depth);
 }
 
-/** How many folders both paths begin with. */
+/** The number of folders with which both paths begin. */
 function sharedDepth(a: readonly string[], b: readonly string[]): number {
   const shortest = Math.min(a.length, b.length) - 1;
   let depth = 0;
@@ -122,11 +125,11 @@ function roomProblem(importer: readonly string[], imported: readonly string[], d
     "(scripts/lint/floors.ts), so that each can be read without what is built upon it";
 }
 
-/** A room of a folder, or a file that lies directly in it. */
+/** A room of a folder, or a file directly in it. */
 interface Room {
   readonly name: string;
   readonly isFolder: boolean;
-  /** -1 where the table does not name it. */
+  /** -1 if the table does not name it. */
   readonly step: number;
 }
 

@@ -1,9 +1,12 @@
-/** Lint rule `agent/layers`: a file below `src/` imports only what the table of floors lets it import. */
+/** Lint rule `agent/layers`: a file below `src/` imports only what the table of floors allows. */
 /// <reference lib="deno.unstable" />
 import { importProblem } from "./floors.ts";
 import { projectPath } from "./project_path.ts";
 
-/** Looks at every way one module can name another: imports, re-exports, `import()`, import types, `import x = require()`. */
+/**
+ * Checks every way in which a module can name another: imports, re-exports, `import()`, import types, `import x =
+ * require()`.
+ */
 export const layers: Deno.lint.Rule = {
   create(context) {
     const from = projectPath(context.filename);
@@ -26,7 +29,7 @@ export const layers: Deno.lint.Rule = {
   },
 };
 
-/** The imported file as a project path; undefined for packages and built-ins, which any floor may use. */
+/** The imported file as a project path; undefined for packages and built-ins, which every floor may use. */
 function resolveSpecifier(specifier: string, from: string): string | undefined {
   if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) return "src/mod.ts";
   if (specifier.startsWith("file:")) return projectPath(decodeURIComponent(new URL(specifier).pathname));
@@ -35,5 +38,5 @@ function resolveSpecifier(specifier: string, from: string): string | undefined {
   return new URL(specifier, `project:/${from}`).pathname.slice(1);
 }
 
-/** The project's own name is an import specifier too: that of `src/mod.ts`. */
+/** The project's own name is an import specifier, too. It means `src/mod.ts`. */
 const PACKAGE_NAME = "@agent/agent";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-/** How a command of the agent ended. */
+/** The result of a command of the agent. */
 interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
@@ -19,25 +19,25 @@ export class Agent {
     this.passwordFile = join(directory, "password");
   }
 
-  /** Runs a command and gives its standard output. Throws if it fails. */
+  /** Runs a command and returns its standard output. Throws if it fails. */
   async run(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.#command(args, "null").output();
     const decoder = new TextDecoder();
     return succeeded(args, { exitCode: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) });
   }
 
-  /** Runs a command with the pieces as its standard input; gives how it ended, whatever that is. */
+  /** Runs a command with the pieces as its standard input, and returns its result, even if it fails. */
   async pipe(args: string[], pieces: Iterable<Uint8Array<ArrayBuffer>>): Promise<Outcome> {
     const child = this.#command(args, "piped").spawn();
     const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-    // A command that has seen enough closes the pipe; how it ended is told by its exit code.
+    // A command that has read enough closes the pipe; its exit code tells how it ended.
     await ReadableStream.from(pieces).pipeTo(child.stdin).catch(ignoreBrokenPipe);
     const { code } = await child.status;
     const [stdout, stderr] = await output;
     return { exitCode: code, stdout, stderr };
   }
 
-  /** Runs a command and gives the MD5 of its standard output in hex. Throws if it fails. */
+  /** Runs a command and returns the MD5 of its standard output in hex. Throws if it fails. */
   async md5Of(...args: string[]): Promise<string> {
     const child = this.#command(args, "null").spawn();
     const stderr = new Response(child.stderr).text();
@@ -59,7 +59,7 @@ export class Agent {
   }
 }
 
-/** The standard output of a command that was meant to succeed; throws with what it said if it did not. */
+/** The standard output of a command that should have succeeded. Throws with its standard error if it did not. */
 export function succeeded(args: readonly string[], { exitCode, stdout, stderr }: Outcome): string {
   if (exitCode === 0) return stdout.trim();
   throw new Error(`"agent ${args.join(" ")}" failed with exit code ${exitCode}: ${stderr.trim() || "it said nothing"}`);

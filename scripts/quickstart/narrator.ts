@@ -1,8 +1,10 @@
-/** Tells a person what happens, a command and its outcome at a time. Plain ASCII unless standard output is a terminal. */
+/**
+ * Tells people what happens, one command and its result at a time. Plain ASCII unless standard output is a terminal.
+ */
 import process from "node:process";
 import { styleText } from "node:util";
 
-/** Writes the story to a stream of text. */
+/** Writes the story as text. */
 export class Narrator {
   readonly #terminal: boolean;
 
@@ -20,12 +22,12 @@ export class Narrator {
     this.say(`\n${this.#style("bold", `$ ${line}`)}`);
   }
 
-  /** What came of it, and that it is as it should be. */
+  /** A result that is as it should be. */
   good(line: string): void {
     this.say(`${this.#style("green", this.#terminal ? "  ✓" : "  ok")} ${line}`);
   }
 
-  /** What a command printed, as it is. */
+  /** The output of a command, unchanged. */
   quote(text: string): void {
     for (const line of text.trimEnd().split("\n")) this.say(`  ${this.#style("dim", line)}`);
   }

@@ -1,10 +1,10 @@
-/** What a JUnit report of `deno test` says: how many tests passed, failed and were skipped, and which were skipped. */
+/** Reads a JUnit report of `deno test`: how many tests passed, failed and were skipped, and which were skipped. */
 
-/** Counts of whole tests, steps not among them; a skipped step counts as skipped, so that none goes unseen. */
+/** Counts of whole tests, not of steps. A skipped step, however, counts as skipped, so that it is noticed. */
 export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
-  /** Names of everything skipped, in the report's order. */
+  /** Names of all skipped tests and steps, in the order of the report. */
   readonly skipped: readonly string[];
 }
 
@@ -13,7 +13,7 @@ interface TestCase {
   readonly outcome: "passed" | "failed" | "skipped";
 }
 
-/** Counts the tests of a report, XML text as `deno test --junit-path` writes it. */
+/** Counts the tests in a report, the XML text that `deno test --junit-path` writes. */
 export function countTests(report: string): TestCounts {
   const cases = readCases(report);
   const names = new Set(cases.map(({ name }) => name));
@@ -26,8 +26,8 @@ export function countTests(report: string): TestCounts {
 }
 
 /**
- * A step is reported as a case of its own, named `test > step`, and not always in its test's suite: Deno puts a case
- * under the file where its function was registered, which may be a helper beside the tests.
+ * A step is reported as a separate case, named `test > step`, and not always in its test's suite: Deno puts a case
+ * under the file in which its function was registered, which may be a helper.
  */
 function isStep(name: string, names: ReadonlySet<string>): boolean {
   for (let end = name.lastIndexOf(" > "); end > 0; end = name.lastIndexOf(" > ", end - 1)) {

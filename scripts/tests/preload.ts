@@ -1,10 +1,10 @@
-/** Runs before each file of tests: what holds for all of them. */
+/** Runs before each file of tests, and sets up what applies to all of them. */
 import { recycleWorkers } from "./recycled_workers.ts";
 import { limitTests } from "./time_limit.ts";
 
-/** Some ten times what the slowest one takes; a test that is longer by what it is for says so itself (`timeout`). */
+/** Some ten times what the slowest test takes. A test that needs longer sets its own `timeout`. */
 limitTests(5 * 60_000);
 
-// Threads that start would be most of what tests of use cases take. The executable, in tests/e2e, starts its own.
+// Starting threads would take most of the time of use case tests. The executable in tests/e2e starts its own.
 const recycling = recycleWorkers();
 globalThis.addEventListener("unload", () => recycling[Symbol.dispose]());

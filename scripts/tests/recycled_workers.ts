@@ -1,14 +1,14 @@
 /**
- * Worker threads that serve again: to start two of them takes a tenth of a second, which is most of a small put. A thread
- * that is ended finishes what it was asked and is given to whoever starts the next one.
+ * Reused worker threads: starting two of them takes a tenth of a second, which is most of a small put. A thread that is
+ * ended first answers its open calls, and is then given to the next code that starts one.
  */
 
-/** Who is told what a worker has to say. */
+/** The receiver of a worker's messages. */
 type WorkerUser = Pick<Worker, "onmessage" | "onerror">;
 
 /**
- * From here to its disposal every `new Worker` of this isolate may be one that was ended before. What a thread was told
- * in its earlier life it still knows, so whoever relies on a fresh one is found out.
+ * Until disposal, every `new Worker` of this isolate may return a worker that was ended before. Such a thread keeps the
+ * state of its earlier use, so code that relies on a fresh one fails in tests.
  */
 export function recycleWorkers(): Disposable {
   const RealWorker = globalThis.Worker;
@@ -48,12 +48,12 @@ export function recycleWorkers(): Disposable {
   };
 }
 
-/** A real worker, and who uses it. */
+/** A real worker, and its current user. */
 class Hull {
   readonly worker: Worker;
   user: WorkerUser | undefined;
   readonly #onIdle: (hull: Hull) => void;
-  /** Questions without an answer: every message is answered by one. */
+  /** Messages without an answer. Every message gets one answer. */
   #open = 0;
   #isBroken = false;
 

@@ -1,13 +1,13 @@
-// deno-lint-ignore-file no-console -- a script for people: its answer goes to standard output
+// deno-lint-ignore-file no-console -- a script for people, which prints to standard output
 /**
- * `deno task test [PATH | FLAG of deno test]…`: builds the executable that the end-to-end tests run, runs the tests with
- * Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
+ * `deno task test [PATH | FLAG of deno test]…`: builds the executable that the end-to-end tests run, runs the tests
+ * with Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
  *
- * Tests run in parallel, a file a thread of one process: a test takes a directory and a port of its own and changes
- * neither the environment nor the working directory. `DENO_JOBS` says how many files run at a time. A test that hangs is ended
- * and fails (time_limit.ts). Types are checked by `deno task ok`, not here. `AGENT_EXECUTABLE` names a built executable
- * to test instead.
- * With CI=true nothing is skipped without a reason given in the test's name (tests/helpers/programs.ts).
+ * Tests run in parallel, each file in a thread of one process: a test uses its own directory and port, and changes
+ * neither the environment nor the working directory. `DENO_JOBS` sets how many files run at a time. A test that hangs is
+ * ended and fails (time_limit.ts). Types are not checked here, but by `deno task ok`. `AGENT_EXECUTABLE` names a built
+ * executable to test instead. With CI=true, nothing may be skipped without a reason in the test's name
+ * (tests/helpers/programs.ts).
  */
 import { join, resolve } from "node:path";
 import { countTests, type TestCounts } from "./junit.ts";
@@ -15,7 +15,7 @@ import { countTests, type TestCounts } from "./junit.ts";
 const ROOT = resolve(import.meta.dirname!, "../..");
 const EXECUTABLE = join(ROOT, "dist/agent");
 
-/** How `deno test` is called. */
+/** The flags for `deno test`. */
 export const TEST_FLAGS = [
   "--allow-all",
   "--no-prompt",
@@ -26,7 +26,7 @@ export const TEST_FLAGS = [
   `--preload=${join(ROOT, "scripts/tests/preload.ts")}`,
 ];
 
-/** The paths among `deno test`'s arguments decide whether the end-to-end tests are about to run. */
+/** Whether the end-to-end tests are about to run, by the paths among the arguments of `deno test`. */
 export function needsExecutable(args: readonly string[]): boolean {
   const paths = args.filter((arg) => !arg.startsWith("-")).map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
   const isExecutableSuite = (path: string) => /^tests\/(e2e|interop|stress)/.test(path);
@@ -34,8 +34,8 @@ export function needsExecutable(args: readonly string[]): boolean {
 }
 
 /**
- * What a run adds up to. `deno test` exits with an error and no failed case where a file does not load; that
- * counts as one failure, as does, where skips are watched, each that gives no reason.
+ * The result of a run. If a file does not load, `deno test` exits with an error but without a failed
+ * case; that counts as one failure. If skips are watched, so does each skip without a reason.
  */
 export function judge(counts: TestCounts, { exitedWell, watchSkips }: { exitedWell: boolean; watchSkips: boolean }) {
   const unexplained = watchSkips ? counts.skipped.filter((name) => !/\(skipped: .+\)$/.test(name)) : [];

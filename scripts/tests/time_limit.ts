@@ -1,13 +1,13 @@
-/** A limit for how long a test may take: one that hangs fails and is named, and the run goes on with the next one. */
+/** A time limit for tests: a test that hangs fails under its name, and the run continues with the next one. */
 
-/** Where Deno looks for the place that a test was written at, where something else registers it. */
+/** The property in which Deno looks for a test's location if other code registers the test. */
 const LOCATION = Symbol.for("Deno.test.location");
 
 type TestFunction = Deno.TestDefinition["fn"];
 
 /**
- * Makes `Deno.test` give each test that says no `timeout` of its own a limit, in milliseconds; 0 is none. A limit makes nothing pass
- * or fail that comes to an end: it is far beyond what the slowest machine needs.
+ * Gives each test registered by `Deno.test` a limit in milliseconds, unless it has its own `timeout`; 0 means no limit.
+ * The limit is far beyond what the slowest machine needs, so it affects only tests that hang.
  */
 export function limitTests(limitMs: number): void {
   const { test } = Deno;
@@ -27,7 +27,10 @@ export function limitTests(limitMs: number): void {
   Object.defineProperty(Deno, "test", { value: Object.assign(limited, test), configurable: true, enumerable: true });
 }
 
-/** The forms in which this project's tests are written: a name and a function, with options between, or all in one. */
+/**
+ * The forms in which this project writes tests: a name and a function, with options between them, or a single
+ * definition.
+ */
 function definitionOf(
   first: string | Deno.TestDefinition,
   second?: Partial<Deno.TestDefinition> | TestFunction,
@@ -39,7 +42,7 @@ function definitionOf(
   throw new TypeError("Call Deno.test with a name and a function, or with a definition");
 }
 
-/** `FILE:LINE:COLUMN` of whoever called `Deno.test`: behind this function and the one in its place. */
+/** `FILE:LINE:COLUMN` of the caller of `Deno.test`, which is below this function and the replacement on the stack. */
 function callSite(): string | undefined {
   return /(file:.*:\d+:\d+)\)?$/.exec(new Error().stack?.split("\n")[3] ?? "")?.[1];
 }

@@ -1,25 +1,25 @@
 /**
- * Assembles the WebAssembly sources and writes each, base64, as the module beside it: `poly1305.wat` as
+ * Assembles the WebAssembly sources, and writes each as a base64 module beside it: `poly1305.wat` as
  * `poly1305_wasm.ts`.
  *
- * Run as `deno run --allow-read --allow-write --allow-env scripts/wasm/build.ts`. The assembler (wabt, the toolkit of the
- * WebAssembly community group) is needed here only; its results are checked in.
+ * Run as `deno run --allow-read --allow-write --allow-env scripts/wasm/build.ts`. The assembler (wabt, the toolkit of
+ * the WebAssembly community group) is needed only here; its results are checked in.
  */
 import { Buffer } from "node:buffer";
 import { basename } from "node:path";
-// deno-lint-ignore no-import-prefix -- needed by this script alone, so it stays out of the program's own map of imports
+// deno-lint-ignore no-import-prefix -- only this script needs it, so it stays out of the program's import map
 import loadAssembler from "npm:wabt@1.0.39";
 
-/** The sources below `src/`, without their ending. */
+/** The sources below `src/`, without their file extension. */
 export const WASM_SOURCES = ["crypto/poly1305", "guard/sql/byte_search"] as const;
 const LINE_LENGTH = 112;
 
-/** A source below `src/`, or the module that is made of it. */
+/** The URL of a source below `src/`, or of the module made from it. */
 export function wasmFile(source: string, ending: ".wat" | "_wasm.ts"): URL {
   return new URL(`../../src/${source}${ending}`, import.meta.url);
 }
 
-/** The text of the module for a source named `name` with this text; throws where the assembler finds a mistake. */
+/** The text of the module for a source with this name and text. Throws if the assembler finds a mistake. */
 export async function wasmModuleText(name: string, text: string): Promise<string> {
   const { parseWat } = await loadAssembler();
   const module = parseWat(`${name}.wat`, text, { simd: true, bulk_memory: true, mutable_globals: true });

@@ -1,17 +1,20 @@
-/** What becomes of work whose signal is aborted. */
+/** Aborted work: how the reason of a signal becomes an `InterruptedError`. */
 import { InterruptedError } from "./errors.ts";
 
-/** What is thrown in the place of `error`: where it only hands on why the signal was aborted, an `InterruptedError`. */
+/**
+ * The error to throw for `error`: an `InterruptedError` if `error` is only the signal's abort reason, else `error`
+ * itself.
+ */
 export function withoutAbortReason(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && error === signal.reason ? interruption(signal) : error;
 }
 
-/** The reason of an aborted signal, as an error of this project. */
+/** The reason of an aborted signal as an `InterruptedError`. */
 export function interruption(signal: AbortSignal): InterruptedError {
   return signal.reason instanceof InterruptedError ? signal.reason : new InterruptedError();
 }
 
-/** Runs `work`; where it fails because the signal stopped it, an `InterruptedError` is thrown. */
+/** Runs `work`. Throws `InterruptedError` if it fails because the signal was aborted. */
 export async function interruptible<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     signal.throwIfAborted();
@@ -21,14 +24,14 @@ export async function interruptible<T>(signal: AbortSignal, work: () => Promise<
   }
 }
 
-/** Calls `action` when the signal is aborted, at once where it is already, unless the result is disposed of before. */
+/** Calls `action` when the signal is aborted, or at once if it already is. Disposing the result cancels this. */
 export function onAbort(signal: AbortSignal, action: () => void): Disposable {
   if (signal.aborted) action();
   signal.addEventListener("abort", action, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", action) };
 }
 
-/** The promise, or the signal's reason where that comes first: for what others wait for, too, and what goes on for them. */
+/** Waits for `shared`, but rejects with the signal's reason if that comes first. The shared work itself goes on. */
 export async function unlessAborted<T>(signal: AbortSignal, shared: Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

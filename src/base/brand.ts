@@ -1,10 +1,10 @@
-/** Texts of different kinds, told apart by the compiler. */
+/** Distinct types for different kinds of text. */
 
 /**
- * What the compiler knows a checked text by, as in `string & Brand<"SeriesName">`: no other text is taken for it. Nothing
- * has this property when a program runs.
+ * Marks a checked text for the compiler, as in `string & Brand<"SeriesName">`: no other text can be used in its place.
+ * The property does not exist at run time.
  */
 export interface Brand<Name extends string> {
-  /** The name of the kind; never to be read. */
+  /** The name of the kind. Never read. */
   readonly __brand: Name;
 }

@@ -1,33 +1,35 @@
-/** Where the bytes of a stream come from: standard input, a command's output, anything a program hands over. */
+/** Sources of a stream's bytes: standard input, a command's output, or whatever a program passes in. */
 import { AgentError, messageOf, SourceError } from "./errors.ts";
 
-/** A source that is read once, front to back. Standard input is one as it is. */
+/** A source that is read once, front to back. Standard input is one without any wrapper. */
 export interface ByteSource {
-  /** Fills the front of `target`; gives how many bytes, or null at the end. `target` may be shared memory. */
+  /**
+   * Fills the beginning of `target` and returns the number of bytes, or null at the end. `target` may be shared memory.
+   */
   read(target: Uint8Array): Promise<number | null>;
-  /** Stops reading before the end: closes the pipe, ends the command. Never throws, safe to repeat. */
+  /** Stops reading before the end: closes the pipe, ends the command. Never throws, and may be called again. */
   cancel(): Promise<void>;
 }
 
-/** A source whose end has to be judged: a command's output counts only where the command succeeded. */
+/** A source that can still fail at its end: a command's output counts only if the command succeeded. */
 export interface JudgedSource extends ByteSource {
-  /** Asked after the last byte; throws `SourceError` where what lies behind the stream failed. */
+  /** Called after the last byte. Throws `SourceError` if the producer of the stream failed. */
   ended(): Promise<void>;
 }
 
-/** What is known of a stream besides its bytes. */
+/** What is known about a stream besides its bytes. */
 export interface StreamSourceOptions {
   /**
-   * Asked after the last byte, before anything is committed: throws, or rejects, where what lies behind the stream failed,
-   * so that its end is none. Absent, the end of the stream counts as that of its content.
+   * Called after the last byte, before anything is committed. If it throws or rejects, the producer failed, the stream
+   * counts as incomplete, and nothing is committed. If absent, a stream that ends counts as complete.
    */
   readonly ended?: () => void | Promise<void>;
 }
 
 /**
- * Bytes that a program has as a web stream or as an async iterable, such as a generator or a stream of Node, as a source
- * for `put`. A piece must not change until the next one is asked for. What the stream or `ended` fails with becomes a
- * `SourceError` with that as its cause, unless it is an `AgentError` already; so does a piece that is no `Uint8Array`.
+ * A source for `put` from a web stream or an async iterable, such as a generator or a Node.js stream. A piece must not
+ * change until the next one is asked for. If the stream or `ended` fails, or a piece is no `Uint8Array`, the calls
+ * throw `SourceError`, with the original error as its cause; an `AgentError` is passed on as it is.
  */
 export function sourceOfStream(
   stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -57,7 +59,7 @@ export function sourceOfStream(
     },
     async cancel() {
       const cancelled = reader.cancel().catch(() => {});
-      // A generator that waits for its next piece may wait for ever, and ends only behind that.
+      // A generator that waits for its next piece may wait for ever, and `cancel` would wait for it.
       if (isStream || !isReading) await cancelled;
     },
     async ended() {
@@ -75,7 +77,7 @@ function refuse(error: unknown): never {
   throw new SourceError(`The stream failed: ${messageOf(error)}; nothing was committed`, { cause: error });
 }
 
-/** Programs are not held to the types of a stream. */
+/** The types promise `Uint8Array`, but a program may pass anything. */
 function checkedPiece(piece: unknown): Uint8Array<ArrayBuffer> {
   if (piece instanceof Uint8Array) return piece as Uint8Array<ArrayBuffer>;
   throw new SourceError(`The stream gave a piece of type ${typeof piece}; its pieces have to be Uint8Array`);

@@ -1,11 +1,11 @@
-/** Bytes in memory: put together, written out, and given back. */
+/** Byte buffers: joining, writing and freeing them. */
 
-/** How many bytes all parts have together. */
+/** The total length of all parts. */
 export function totalLength(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-/** All parts in one new buffer, in their order. They may be views of shared memory. */
+/** All parts in one new buffer, in order. The parts may be views of shared memory. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(totalLength(parts));
   let at = 0;
@@ -16,7 +16,7 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return whole;
 }
 
-/** Writes all bytes. Throws the writer's own errors, and between two pieces the signal's reason once it has aborted. */
+/** Writes all bytes. Throws the writer's own errors and, between two writes, the reason of an aborted signal. */
 export async function writeAll(
   writer: { write(bytes: Uint8Array): Promise<number> },
   bytes: Uint8Array,
@@ -29,9 +29,9 @@ export async function writeAll(
 }
 
 /**
- * Frees the whole buffer behind `bytes`, which then has no bytes. Streams make buffers of a megabyte by the thousand; left
- * to the garbage collector of each thread they would pile up to several times what is in use. Only for buffers that were
- * made by `new Uint8Array` or Web Crypto: those of `node:zlib` cannot be detached.
+ * Frees the whole buffer behind `bytes`, which then has length 0. Streams make thousands of buffers of a megabyte; left
+ * to each thread's garbage collector, they would pile up to several times what is in use. Only for buffers made by `new
+ * Uint8Array` or Web Crypto: those of `node:zlib` cannot be detached.
  */
 export function freeBuffer(bytes: Uint8Array<ArrayBuffer>): void {
   if (!bytes.buffer.detached) bytes.buffer.transfer(0);

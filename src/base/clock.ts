@@ -1,10 +1,10 @@
-/** Time as a dependency: what decides by time takes a clock, so that tests can set it. */
+/** Time as a dependency: code that depends on the time takes a clock, so that tests can set it. */
 
-/** Tells the time; one real implementation, any number in tests. */
+/** Tells the time. One implementation is real; tests bring their own. */
 export interface Clock {
   /** The wall-clock time. */
   now(): Date;
-  /** Milliseconds that only ever grow, for measuring spans. */
+  /** Milliseconds that never decrease, for measuring spans. */
   monotonicMs(): number;
   /** Resolves after `ms` milliseconds; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -30,10 +30,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** Clocks of two machines may differ by so much; what lies further in the future proves nothing. */
+/** How far the clocks of two machines may differ. A time further in the future than this proves nothing. */
 export const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
-/** Whether a time that some clock told, of a backup mostly, lies in the future beyond what clocks may differ. */
+/** Whether a recorded time, usually that of a backup, is further in the future than clocks may differ. */
 export function isInFuture(toldMs: number, nowMs: number): boolean {
   return toldMs > nowMs + CLOCK_TOLERANCE_MS;
 }

@@ -1,9 +1,9 @@
-/** Many asynchronous calls, some of them at a time. */
+/** Many asynchronous calls, a limited number at a time. */
 import { type Permit, Semaphore } from "./limits.ts";
 
 /**
- * Calls `work` for every item, at most `limit` at a time, and gives the results in the order of the items. After the
- * first failure no further call begins; that failure is thrown once those under way are over.
+ * Calls `work` for every item, at most `limit` at a time, and returns the results in the order of the items. After the
+ * first failure no further call begins; once the running calls are over, that failure is thrown.
  */
 export async function mapConcurrently<T, R>(
   items: Iterable<T>,
@@ -29,13 +29,13 @@ export async function mapConcurrently<T, R>(
   return results;
 }
 
-/** Work that goes on in the background, so much of it at a time; what goes wrong is thrown by a later call. */
+/** Work in the background, a limited number of pieces at a time. A failure is thrown by a later call. */
 export class BackgroundWork {
   readonly #places: Semaphore;
   readonly #running = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
 
-  /** `limit`: how many pieces of work may go on at once, at least 1. */
+  /** `limit`: how many pieces of work may run at once, at least 1. */
   constructor(limit: number) {
     this.#places = new Semaphore(limit);
   }
@@ -51,7 +51,7 @@ export class BackgroundWork {
     this.#running.add(running);
   }
 
-  /** Resolves when nothing goes on any more; throws the first failure. */
+  /** Resolves when no work is running any more; throws the first failure. */
   async settle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (this.#failure) throw this.#failure.error;

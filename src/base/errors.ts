@@ -1,12 +1,12 @@
 /**
- * Every error that may cross a folder border, and the exit code each one stands for.
+ * Every error that may cross a folder border, and its exit code.
  *
- * Rules: (1) across a folder border only these classes are thrown; foreign errors are wrapped and kept as `cause`.
- * (2) A class says what the caller can do; details are fields. (3) Tests and callers ask `instanceof` or `code`, never
+ * Rules: (1) Only these classes are thrown across a folder border; foreign errors are wrapped and kept as `cause`. (2)
+ * A class says what the caller can do; details are fields. (3) Tests and callers check `instanceof` or `code`, never
  * the message. (4) A message is one line: what failed, on what, and what to do. (5) No secret ever enters a message.
  */
 
-/** Exit codes of the executable; a script may rely on them. */
+/** Exit codes of the executable. Scripts may rely on them. */
 export const ExitCode = {
   done: 0,
   failed: 1,
@@ -19,7 +19,7 @@ export const ExitCode = {
   wrongPassword: 12,
   interrupted: 130,
 } as const;
-/** One of them. */
+/** One of the exit codes. */
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** What went wrong, as one word for programs. */
@@ -42,9 +42,9 @@ export type ErrorCode =
   | "store-too-large"
   | "store-temporary";
 
-/** What an error is told besides its message. */
+/** Details of an error besides its message. */
 export interface ErrorDetails {
-  /** What was thrown first, where this error stands in its place. */
+  /** The original error, if this one replaces another. */
   readonly cause?: unknown;
 }
 
@@ -52,10 +52,10 @@ export interface ErrorDetails {
 export class AgentError extends Error {
   /** What went wrong, for programs. */
   readonly code: ErrorCode;
-  /** What the command line exits with. */
+  /** The exit code of the command line. */
   readonly exitCode: ExitCode;
 
-  /** `message`: one line; `code` and `exitCode`: `failed`, where they are not given. */
+  /** `message`: one line. `code` and `exitCode` default to `failed`. */
   constructor(message: string, options: ErrorDetails & { code?: ErrorCode; exitCode?: ExitCode } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
@@ -96,10 +96,10 @@ export class IntegrityError extends AgentError {
   }
 }
 
-/** Something is wrong with the status of another tool; this class and those below are named as TwinDB Backup names them. */
+/** Something is wrong with the status of another tool. This class and the two below have TwinDB Backup's names. */
 export class StatusError extends AgentError {}
 
-/** A status file is not what that tool writes. */
+/** A status file does not have the form that the other tool writes. */
 export class CorruptedStatus extends StatusError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
@@ -107,7 +107,7 @@ export class CorruptedStatus extends StatusError {
   }
 }
 
-/** A status has no copy of this key or at this place. */
+/** A status has no copy with this key or at this place. */
 export class StatusKeyNotFound extends StatusError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
@@ -131,7 +131,7 @@ export class NoRepositoryError extends AgentError {
   }
 }
 
-/** Another process holds a lock that excludes this one; trying later helps. */
+/** Another process holds a lock that excludes this one. A later attempt may succeed. */
 export class LockedError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
@@ -157,10 +157,10 @@ export class InterruptedError extends AgentError {
 
 /** A store could not do what it was asked; the subclasses say why. */
 export class StoreError extends AgentError {
-  /** Whether the same call may succeed when it is simply made again. Decided by the store, read by the retry wrapper. */
+  /** Whether the same call may succeed if it is repeated. Set by the store, read by the retry wrapper. */
   readonly retryable: boolean;
 
-  /** `message`: one line; not `retryable` unless that is said. */
+  /** `message`: one line. `retryable` is false by default. */
   constructor(message: string, options: ErrorDetails & { code?: ErrorCode; retryable?: boolean } = {}) {
     super(message, options);
     this.retryable = options.retryable ?? false;
@@ -183,7 +183,7 @@ export class ExistsError extends StoreError {
   }
 }
 
-/** A file ends before the part of it that was asked for. */
+/** A file ends before the end of the requested part. */
 export class ShortFileError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
@@ -191,7 +191,7 @@ export class ShortFileError extends StoreError {
   }
 }
 
-/** A file has more bytes than its reader is ready to take; nothing of it was read into memory, or not all of it. */
+/** A file has more bytes than its reader accepts. It was not read, or only in part. */
 export class TooLargeError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
@@ -217,7 +217,7 @@ export class StoreFullError extends StoreError {
 
 /** The store failed in a way that may pass. */
 export class TemporaryError extends StoreError {
-  /** How long the store asked to be left alone, in milliseconds; undefined where it said nothing. */
+  /** How long the store asked clients to wait, in milliseconds; undefined if it said nothing. */
   readonly retryAfterMs: number | undefined;
 
   /** `message`: one line; `retryAfterMs`: milliseconds. */
@@ -232,12 +232,12 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new BugError(message);
 }
 
-/** The message of anything that was thrown, for use inside another message. */
+/** The message of any thrown value, for use inside another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** What the operating system says is wrong, without the number and the call that Deno adds. */
+/** The operating system's reason, without the error number and the call that Deno adds. */
 export function systemReason(thrown: unknown): string {
   return messageOf(thrown).replace(/ \(os error \d+\).*$/s, "");
 }

@@ -9,14 +9,17 @@ export function encodeHex(bytes: Uint8Array, offset = 0, length = bytes.length -
   return text;
 }
 
-/** The bytes of a hex text of even length; throws `SyntaxError` where it is none. */
+/** The bytes of a hex text. Throws `SyntaxError` if it is not hex or has an odd length. */
 export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length >> 1);
   decodeHexInto(text, bytes, 0);
   return bytes;
 }
 
-/** Writes the bytes of the hex text to `target` from `offset`; throws `SyntaxError` where it is no hex text. */
+/**
+ * Writes the bytes of the hex text to `target` from `offset`. Throws `SyntaxError` if it is not hex or has an odd
+ * length.
+ */
 export function decodeHexInto(text: string, target: Uint8Array, offset: number): void {
   if (text.length % 2 !== 0) throw new SyntaxError(`Not hex: odd length ${text.length}`);
   for (let i = 0; i < text.length; i += 2) {
@@ -26,7 +29,7 @@ export function decodeHexInto(text: string, target: Uint8Array, offset: number):
   }
 }
 
-/** The value of one hex digit, or -16 where it is none (so that any combination with it stays negative). */
+/** The value of a hex digit, or -16 for any other character, which keeps any combination with it negative. */
 function nibble(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
   if (code >= 97 && code <= 102) return code - 87;

@@ -1,4 +1,4 @@
-/** Identifiers: SHA-256 digests as 64 lower-case hex digits, one distinct type for each thing that is named by one. */
+/** Identifiers: SHA-256 digests as 64 lower-case hex digits, with a distinct type for each kind of thing they name. */
 import type { Brand } from "./brand.ts";
 
 /** Names a blob: SHA-256 of its plaintext. */
@@ -28,7 +28,7 @@ export function isId(text: string): boolean {
   return ID_PATTERN.test(text);
 }
 
-/** `text` as an identifier of the wanted type; throws `TypeError` where it is not 64 lower-case hex digits. */
+/** `text` as an identifier of the wanted type. Throws `TypeError` unless it is 64 lower-case hex digits. */
 export function asId<T extends Id>(text: string): T {
   if (!isId(text)) {
     throw new TypeError(`Not an identifier: expected 64 lower-case hex digits, got "${text.slice(0, 80)}"`);

@@ -1,10 +1,11 @@
 /**
  * A table of digests in shared memory: one thread adds, any number of threads look up.
  *
- * Memory: 32 bytes an id in segments that never move, and a slot of 4 bytes at a load of 3/8 to 3/4, so 37 to 43 bytes
- * an id; a table that is only asked whether it holds an id can keep 20 of the 32 bytes and take 25 to 31. Digests are
- * uniform, so their first four bytes are the hash. An id is written before its slot is published with an atomic store; a
- * reader that sees the slot sees the id. A reader with an older view may miss an id, never invent one.
+ * Memory: 32 bytes an id in segments that never move, plus slots of 4 bytes that are 3/8 to 3/4 full: 37 to 43 bytes an
+ * id in all. A table that only answers whether it holds an id can keep 20 of the 32 bytes, and takes 25 to 31. Digests
+ * are uniform, so their first four bytes serve as the hash. An id is written before an atomic store publishes its slot,
+ * so a reader that sees the slot also sees the id. A reader with an older view may miss an id, but never finds one that
+ * is not there.
  */
 import { ID_BYTES } from "./id.ts";
 import { invariant } from "./errors.ts";
@@ -13,19 +14,19 @@ const SEGMENT_ENTRIES = 1 << 13;
 const LEAST_SLOTS = 1 << 12;
 
 /**
- * Bytes that a table of existence keeps of each id. No two different chunks are ever going to agree in the first 160 bits
- * of their SHA-256 by chance, and to make two that do takes some 2^80 attempts.
+ * Bytes of each id that a table of existence keeps. Two different chunks never agree in the first 160 bits of their
+ * SHA-256 by chance, and finding two that do takes about 2^80 attempts.
  */
 export const KEPT_ID_BYTES = 20;
 
-/** What a reader in another thread needs; may be sent by `postMessage`. */
+/** What a reader in another thread needs. It can be sent by `postMessage`. */
 export interface IdTableView {
   readonly idBytes: number;
   readonly slots: SharedArrayBuffer;
   readonly segments: readonly SharedArrayBuffer[];
 }
 
-/** Looks ids up; made from a view in any thread. */
+/** Looks up ids. Made from a view, in any thread. */
 export class IdTableReader {
   readonly #parts: TableParts;
 
@@ -37,13 +38,13 @@ export class IdTableReader {
     };
   }
 
-  /** The entry number of the id that stands in `bytes` at `offset`, or -1. `bytes` may be of any alignment. */
+  /** The entry number of the id at `offset` in `bytes`, or -1. `bytes` may have any alignment. */
   find(bytes: Uint8Array, offset = 0): number {
     return findEntry(this.#parts, wordsOf(bytes, offset));
   }
 }
 
-/** The table itself, held by the one thread that adds. */
+/** The table itself. Only one thread holds it and adds to it. */
 export class IdTable {
   readonly #idBytes: number;
   readonly #idWords: number;
@@ -52,7 +53,7 @@ export class IdTable {
   #size = 0;
   #generation = 0;
 
-  /** `idBytes`: how much of each id is kept, all of it or `KEPT_ID_BYTES`. */
+  /** `idBytes`: how many bytes of each id are kept: all, or `KEPT_ID_BYTES`. */
   constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES = ID_BYTES) {
     this.#idBytes = idBytes;
     this.#idWords = idBytes / 4;
@@ -63,7 +64,7 @@ export class IdTable {
     return this.#size;
   }
 
-  /** Grows whenever a new view has to be handed out for readers to see what was added since. */
+  /** Grows whenever readers need a new view to see what was added. */
   get generation(): number {
     return this.#generation;
   }
@@ -74,12 +75,12 @@ export class IdTable {
     return { idBytes: this.#idBytes, slots: this.#slots.buffer, segments };
   }
 
-  /** The entry number of an id, or -1. Entries count from 0 in the order of adding. */
+  /** The entry number of an id, or -1. Entries are numbered from 0 in the order in which they were added. */
   find(bytes: Uint8Array, offset = 0): number {
     return findEntry(this.#parts, wordsOf(bytes, offset));
   }
 
-  /** Adds an id; gives its entry number, which is an older one where the id is there already. */
+  /** Adds an id and returns its entry number. An id that is already there keeps its number. */
   add(bytes: Uint8Array, offset = 0): number {
     const words = wordsOf(bytes, offset);
     const found = findEntry(this.#parts, words);
@@ -96,7 +97,7 @@ export class IdTable {
     return entry;
   }
 
-  /** Copies the id of an entry to `target` at `offset`; only of a table that keeps whole ids. */
+  /** Copies the id of an entry to `target` at `offset`. Only for tables that keep whole ids. */
   copyId(entry: number, target: Uint8Array, offset = 0): void {
     invariant(this.#idBytes === ID_BYTES, "A table of existence does not know whole ids");
     invariant(entry >= 0 && entry < this.#size, `No entry ${entry} in a table of ${this.#size}`);

@@ -1,13 +1,13 @@
-/** Limits on what goes on at once: a certain amount of something, or one thing at a time. Who comes too early waits in line. */
+/** Limits on concurrent work: up to an amount, or one piece at a time. Callers above the limit wait in line. */
 import { invariant } from "./errors.ts";
 
-/** What a `Semaphore` lent. It counts as taken until it is given back, which a second time does nothing. */
+/** What a `Semaphore` lent. It counts as taken until it is released; a second release does nothing. */
 export interface Permit extends Disposable {
-  /** Gives it back. */
+  /** Gives the amount back. */
   release(): void;
 }
 
-/** What is asked of a `Semaphore`. */
+/** Options of `Semaphore.take`. */
 interface TakeOptions {
   /** How much, in the unit of the limit; 1 by default. */
   readonly amount?: number;
@@ -20,7 +20,10 @@ interface Waiter {
   readonly enter: (permit: Permit) => void;
 }
 
-/** Lends up to a limit, of pieces of work or of bytes or whatever it counts, strictly in the order of arrival. */
+/**
+ * Lends up to a limit of whatever it counts, such as pieces of work or bytes. Callers are served strictly in order of
+ * arrival.
+ */
 export class Semaphore {
   readonly #limit: number;
   readonly #admitsLarger: boolean;
@@ -28,25 +31,25 @@ export class Semaphore {
   /** The longest waiting first. */
   readonly #waiting = new Set<Waiter>();
 
-  /** `admitsLarger`: whether more than `limit` at once may be taken, which then waits until nothing else is. */
+  /** `admitsLarger`: whether a caller may take more than `limit`; it then waits until nothing else is taken. */
   constructor(limit: number, { admitsLarger = false }: { readonly admitsLarger?: boolean } = {}) {
     this.#limit = limit;
     this.#admitsLarger = admitsLarger;
   }
 
-  /** How many wait. */
+  /** How many callers wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Takes what is asked for where nobody has to wait for it; gives undefined otherwise. */
+  /** Takes the amount if that needs no waiting; returns undefined otherwise. */
   tryTake(amount = 1): Permit | undefined {
     return this.#waiting.size === 0 && this.#fits(amount) ? this.#lend(amount) : undefined;
   }
 
   /**
-   * Takes what is asked for; waits until there is room for it and everybody who came before is in. Rejects with the signal's
-   * reason once that is aborted, and with `BugError` for more than will ever fit.
+   * Takes the amount, after waiting until it fits and all earlier callers were served. Rejects with the signal's reason
+   * once that is aborted, and with `BugError` for an amount that can never fit.
    */
   async take({ amount = 1, signal }: TakeOptions = {}): Promise<Permit> {
     invariant(amount <= this.#limit || this.#admitsLarger, `${amount} never fit into a limit of ${this.#limit}`);
@@ -75,7 +78,7 @@ export class Semaphore {
     const leave = () => {
       this.#waiting.delete(waiter);
       reject(signal!.reason);
-      // Who was too large for the room that is left may have kept out others who are not.
+      // The waiter that left may have been too large for the room left, and may have blocked smaller ones behind it.
       this.#admitWaiting();
     };
     const enter = (permit: Permit) => {
@@ -97,18 +100,21 @@ export class Semaphore {
   }
 }
 
-/** Work that goes on one piece after the other, in the order in which it was brought. */
+/** Runs pieces of work one after the other, in the order in which they were submitted. */
 export class Turn {
   readonly #only = new Semaphore(1);
   readonly #endsAtFailure: boolean;
   #failure: { readonly error: unknown } | undefined;
 
-  /** `endsAtFailure`: whether after a piece of work that fails none begins any more, and each one throws that failure. */
+  /**
+   * `endsAtFailure`: whether the first failure ends the turn: no more work begins, and every later call throws that
+   * failure.
+   */
   constructor({ endsAtFailure = false }: { readonly endsAtFailure?: boolean } = {}) {
     this.#endsAtFailure = endsAtFailure;
   }
 
-  /** Does the work when all that was brought before is over, however that ended; begins at once where nothing goes on. */
+  /** Runs the work once all earlier work is over, failed or not; at once if none is running. */
   async take<T>(work: () => T | Promise<T>): Promise<T> {
     using _turn = this.#only.tryTake() ?? await this.#only.take();
     if (this.#failure) throw this.#failure.error;

@@ -1,28 +1,28 @@
-/** From the memory there is to what the work may take of it: how many threads, how many bytes of buffers. */
+/** How the available memory is divided: the number of threads and the size of buffers. */
 
-/** What the work may take; part of what every use case is given. */
+/** How much memory the work may use. Passed to every use case. */
 export interface MemoryBudget {
   /** Worker threads that seal and open blobs. */
   readonly blobThreads: number;
-  /** What packs, segments and batches may take in memory together, in bytes; as much as is useful where it is absent. */
+  /** Bytes that packs, segments and batches may take in memory together. If absent, as much as is useful. */
   readonly bufferBytes?: number | undefined;
 }
 
 const MIB = 1024 * 1024;
 
-/** What the program takes before it has anything to do, with its main thread, the code that runs, and one more thread. */
+/** What the idle program takes: its main thread, the code, and one more thread. */
 const RUNTIME_BYTES = 96 * MIB;
 /** What a sealing thread takes with its heap. */
 const THREAD_BYTES = 16 * MIB;
-/** Buffers that make a further thread worth its memory. */
+/** Bytes of buffers that each further thread needs to be worth its memory. */
 const BUFFERS_PER_THREAD = 16 * MIB;
-/** With less nothing goes on; where even that is too much, the work is tried nevertheless. */
+/** No work is possible with less. If the limit leaves less than this, the work is tried nevertheless. */
 const LEAST_BUFFER_BYTES = 16 * MIB;
-/** With fewer than two threads sealing waits for the store; more than eight wait for the thread that cuts. */
+/** With fewer than two threads, sealing waits for the store; more than eight only wait for the thread that cuts. */
 const LEAST_USUAL_THREADS = 2;
 const MOST_THREADS = 8;
 
-/** The budget of a process that may take `limitBytes` in all on a machine with so many cores. */
+/** The budget of a process that may take `limitBytes` in all on a machine with `cores` cores. */
 export function memoryBudget(
   { limitBytes, cores }: { limitBytes: number; cores: number },
 ): MemoryBudget & { readonly bufferBytes: number } {

@@ -1,10 +1,10 @@
-/** Run types: how often a run like this one comes round. The order is TwinDB Backup's, the shortest interval first. */
+/** Run types: how often runs of a kind are repeated. The order is TwinDB Backup's, the shortest interval first. */
 import { UsageError } from "./errors.ts";
 
 /** All run types, from the shortest interval to the longest. */
 export const RUN_TYPES = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
 
-/** One of them. */
+/** One of `RUN_TYPES`. */
 export type RunType = (typeof RUN_TYPES)[number];
 
 /** Whether `text` names a run type. */
@@ -13,38 +13,38 @@ export function isRunType(text: string): text is RunType {
 }
 
 /**
- * `text` as a run type; throws `UsageError` where it is none. Whoever takes run types from programs asks this, too: types
- * are gone when a program runs.
+ * `text` as a run type. Throws `UsageError` if it is not one. Values from calling programs are checked, too, since
+ * types do not exist at run time.
  */
 export function parseRunType(text: string): RunType {
   if (!isRunType(text)) throw new UsageError(`Not a run type: "${text}"; it is one of ${RUN_TYPES.join(", ")}`);
   return text;
 }
 
-/** The place of a run type among all: the longer its interval, the greater. */
+/** The position among all run types: the longer the interval, the higher. */
 function rankOf(runType: RunType): number {
   return RUN_TYPES.indexOf(parseRunType(runType));
 }
 
 /**
- * The run type that a backup counts as where the rules ask for one: without one that we know it is an hourly run's, which
- * promises least.
+ * The run type under which a backup counts in the rules. A missing or unknown one counts as hourly, which promises
+ * least.
  */
 export function countedRunType(runType: string | null): RunType {
   return runType !== null && isRunType(runType) ? runType : "hourly";
 }
 
 /**
- * TwinDB's `full_backup`: whether runs of this type make full backups where those of `fullBackup` do. Throws `UsageError`
- * for what is no run type.
+ * TwinDB's `full_backup`: whether runs of type `runType` make full backups if full backups begin at `fullBackup`.
+ * Throws `UsageError` for anything that is not a run type.
  */
 export function isFullRun(fullBackup: RunType, runType: RunType): boolean {
   return rankOf(fullBackup) <= rankOf(runType);
 }
 
 /**
- * The run type and all of longer intervals, shortest first: where a parent of its runs is looked for. Throws `UsageError`
- * for what is no run type.
+ * `runType` and all types with longer intervals, shortest first: the types among which a run's parent is searched.
+ * Throws `UsageError` for anything that is not a run type.
  */
 export function runTypesFrom(runType: RunType): readonly RunType[] {
   return RUN_TYPES.slice(rankOf(runType));

@@ -1,16 +1,19 @@
-/** Calls between threads: one side asks, the other answers; errors keep their class on the way. */
+/** Calls between threads: one side asks, the other answers. Errors keep their class on the way. */
 import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "./errors.ts";
 
-/** What may be asked of a thread: by name, the request and its answer. */
+/** The calls that a thread answers: for each name, the types of the request and the response. */
 type Calls = Record<string, { request: unknown; response: unknown }>;
 
-/** An answer and what of it is handed over instead of copied. */
+/** An answer, and the buffers in it that are transferred instead of copied. */
 interface Answer<T> {
   readonly response: T;
   readonly transfer?: Transferable[];
 }
 
-/** The functions that answer. Calls begin in the order they were made; answers come when they are ready. */
+/**
+ * One function for each call. Calls begin in the order in which they were made; each answer is sent as soon as it is
+ * ready.
+ */
 export type Handlers<C extends Calls> = {
   readonly [Name in keyof C]: (
     request: C[Name]["request"],
@@ -43,7 +46,7 @@ export class Thread<C extends Calls> {
     };
   }
 
-  /** Asks and waits for the answer. `transfer` is handed over: the caller loses it. */
+  /** Calls the thread and waits for the answer. The caller loses the buffers in `transfer`. */
   call<Name extends keyof C & string>(
     name: Name,
     request: C[Name]["request"],
@@ -77,13 +80,13 @@ export class Thread<C extends Calls> {
   }
 }
 
-/** Starts a worker thread of this program. A built one has `worker.js` beside its one file. */
+/** Starts a worker thread of this program. In a build, `worker.js` lies beside the single bundled file. */
 export function startWorker(): Worker {
   const name = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
   return new Worker(new URL(name, import.meta.url).href, { type: "module" });
 }
 
-/** Answers the calls of the owning thread; for the inside of a worker. */
+/** Answers the calls of the owning thread. Called inside a worker. */
 export function serveCalls<C extends Calls>(handlers: Handlers<C>): void {
   const scope = self as unknown as {
     onmessage: ((event: MessageEvent<CallMessage>) => void) | null;
@@ -106,7 +109,7 @@ function describeError(error: unknown): { code: ErrorCode; message: string } {
   return { code: "bug", message: error instanceof Error ? error.stack ?? error.message : messageOf(error) };
 }
 
-/** Threads throw only these classes on purpose; anything else is a fault of the program. */
+/** Threads throw only these classes on purpose; anything else is a bug. */
 function rebuildError({ code, message }: { code: ErrorCode; message: string }): AgentError {
   if (code === "integrity") return new IntegrityError(message);
   if (code === "source-incomplete") return new SourceError(message);

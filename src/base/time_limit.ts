@@ -1,9 +1,9 @@
-/** Work that is given up after a while. */
+/** A time limit for work. */
 import type { Clock } from "./clock.ts";
 
 /**
- * Does `work` and throws `late` where it takes longer than `ms`: its signal is aborted with that then, and what does not
- * heed the signal is not waited for. Throws what `work` throws.
+ * Runs `work` and throws `late` if it takes longer than `ms`. The signal given to `work` is then aborted with `late`;
+ * work that ignores the signal is not waited for. Throws what `work` throws.
  */
 export async function withinTime<T>(
   { clock, ms, late }: { readonly clock: Clock; readonly ms: number; readonly late: Error },

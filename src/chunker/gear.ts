@@ -2,21 +2,21 @@
  * Content-defined cut points by a gear hash with normalised chunking.
  *
  * The idea is FastCDC's (Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data
- * Deduplication", USENIX ATC '16, and its successor in IEEE TPDS 31(9), 2020): nothing is hashed below the least size, a
- * cut is unlikely up to the middle of the range and likely after it, so that sizes gather around the mean. Here a cut
- * is where the hash, as a signed number, falls below a threshold; that allows any likelihood, not only powers of two.
+ * Deduplication", USENIX ATC '16, and its successor in IEEE TPDS 31(9), 2020). Nothing is hashed below the least size.
+ * A cut is unlikely up to the middle of the range and likely after it, so that sizes gather around the mean. Here a cut
+ * is made when the hash, as a signed number, is below a threshold; that allows any probability, not only powers of two.
  */
 import { invariant } from "../base/errors.ts";
 import type { ChunkerParameters } from "./parameters.ts";
 
-/** Bytes of secret that a gear table is made of. */
+/** Bytes of the secret from which a gear table is made. */
 export const GEAR_TABLE_BYTES = 256 * 4;
 
-/** One random 32-bit number for each value of a byte. */
+/** One random 32-bit number for each byte value. */
 export type GearTable = Int32Array<ArrayBuffer>;
 
 /**
- * The gear table made of `GEAR_TABLE_BYTES` of the repository's secret (little-endian). Without the secret nobody can
+ * The gear table made from `GEAR_TABLE_BYTES` of the repository's secret (little-endian). Without the secret nobody can
  * tell where known content would be cut.
  */
 export function gearTable(secret: Uint8Array): GearTable {
@@ -25,7 +25,7 @@ export function gearTable(secret: Uint8Array): GearTable {
   return Int32Array.from({ length: 256 }, (_, value) => view.getInt32(value * 4, true));
 }
 
-/** Finds the cut points of one stream that comes in pieces; where it is cut does not depend on the pieces. */
+/** Finds the cut points of one stream that arrives in pieces. The pieces do not affect where it is cut. */
 export class Chunker {
   readonly #gear: GearTable;
   readonly #min: number;
@@ -51,8 +51,8 @@ export class Chunker {
   }
 
   /**
-   * Reads on from `bytes[start]` and returns the position just after the next cut, or -1 where `bytes` ends before one.
-   * The bytes up to there count as read; the next call goes on behind them.
+   * Reads on from `bytes[start]`. Returns the position just after the next cut, or -1 if `bytes` ends before one. The
+   * bytes up to there count as read; the next call must continue after them.
    */
   next(bytes: Uint8Array, start: number): number {
     const gear = this.#gear;
@@ -89,16 +89,17 @@ export class Chunker {
 }
 
 /**
- * How much rarer than one in `average` a cut is before the middle, and how much likelier behind it. Measured on dumps:
- * a stronger contrast makes sizes narrower and so stores less after scattered small edits, but cut points then find back
- * to each other much later behind an insertion (factors of 16 store six times as much there).
+ * How much rarer than one in `average` a cut is before the middle, and how much likelier after it. Measured on dumps: a
+ * stronger contrast gives more uniform sizes, and so stores less after scattered small edits, but after an insertion it
+ * takes much longer until the cut points agree again (factors of 16 store six times as much there).
  */
 const RARE_FACTOR = 4;
 const LIKELY_FACTOR = 4;
 
 /**
- * Where cuts turn from rare to likely, in bytes, so that the mean of random content is `average` = A: with a least size
- * of A/4 and the middle at A/4 + x, the mean is A/4 + 4A(1 - e^(-x/4A)) + A/4 · e^(-x/4A), which is A for x = 0.572 A.
+ * Where cuts turn from rare to likely, in bytes. Chosen so that random content has the mean `average` = A: with a least
+ * size of A/4 and the middle at A/4 + x, the mean is A/4 + 4A(1 - e^(-x/4A)) + A/4 · e^(-x/4A), which is A for x =
+ * 0.572 A.
  */
 function middleOf({ average }: ChunkerParameters): number {
   return Math.round(average * 0.822);

@@ -1,25 +1,30 @@
-/** The sizes a series is cut by: chosen once, written in its manifests, so that every later run cuts the same way. */
+/**
+ * Chunk sizes of a series. They are chosen once and written to its manifests, so that every later run cuts the same
+ * way.
+ */
 import { UsageError } from "../base/errors.ts";
 
-/** Names the way of cutting in manifests; a different way gets a different name. */
+/** The name of the algorithm in manifests. A different way of cutting gets a different name. */
 export const CHUNKER_ALGORITHM = "gear32-nc";
 
-/** How streams are cut. All sizes in bytes; every chunk but the last of a stream lies between `min` and `max`. */
+/**
+ * How streams are cut. All sizes are in bytes; every chunk but the last of a stream is between `min` and `max` long.
+ */
 export interface ChunkerParameters {
   readonly algorithm: typeof CHUNKER_ALGORITHM;
   readonly min: number;
-  /** The mean that cutting aims at. */
+  /** The mean chunk size that is aimed at. */
   readonly average: number;
   readonly max: number;
 }
 
-/** The mean for streams of databases, in bytes. docs/decisions.md tells how it was measured. */
+/** The mean for streams of databases, in bytes. docs/decisions.md says how it was measured. */
 export const STREAM_AVERAGE_BYTES = 10 * 1024;
 
-/** Smallest and largest mean that may be asked for, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
+/** Smallest and largest mean that may be chosen, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
 export const AVERAGE_BYTES_LIMITS = { least: 1024, most: 2 * 1024 * 1024 } as const;
 
-/** Whether a manifest tells of the way of cutting that this version knows, within its limits. */
+/** Whether a manifest names the algorithm that this version knows, with a mean within its limits. */
 export function canCutAs({ algorithm, average }: { readonly algorithm: string; readonly average: number }): boolean {
   const { least, most } = AVERAGE_BYTES_LIMITS;
   return algorithm === CHUNKER_ALGORITHM && average >= least && average <= most;

@@ -1,9 +1,9 @@
 /**
  * Compression of blobs and JSON files: zstd frames without checksum, which restic reads.
  *
- * Levels by input size. Small inputs (chunks of database streams) go through a context that is used again and again, with
- * parameters made for them; for large ones the library's own table of its level does best. Measured on 10 KB pieces of
- * a mysqldump-like text and of Perl and Python sources, one thread of a slow 2-core machine, ratio and MB/s:
+ * The parameters depend on the input's size. Small inputs (chunks of database streams) use a reused context and
+ * parameters chosen for their size; for large ones, the defaults of zstd's level do best. Measured on 10 KB pieces of a
+ * mysqldump-like text and of Perl and Python sources, one thread of a slow 2-core machine: ratio of each, and MB/s:
  *
  *     fastest   1.75 / 3.22   280     level 1
  *     auto      1.78 / 3.34   260     level 3 by ZSTD_fast; by its usual ZSTD_dfast 1.79 / 3.41 at 130 and 190
@@ -24,12 +24,12 @@ import {
 } from "./zstd_context.ts";
 
 /**
- * How hard to compress: not at all, as fast as sensible, restic's usual trade, harder than that, or as small as possible.
+ * How hard to compress: not at all, as fast as sensible, restic's default, harder than that, or as small as possible.
  * The names are those of restic 0.19.
  */
 export type CompressionLevel = "off" | "fastest" | "auto" | "better" | "max";
 
-/** Up to this size an input counts as small. It fits the window of the small parameters. */
+/** Inputs up to this size count as small. They fit the window of the small parameters. */
 const SMALL_BYTES = 128 * 1024;
 const SMALL_WINDOW_LOG = 17;
 /** 8 MiB: decoders need not accept more (RFC 8878, section 3.1.1.1.2). */
@@ -64,17 +64,17 @@ export class BlockCompressor {
   readonly #level: CompressionLevel;
   readonly #small: CompressionContext | undefined;
 
-  /** `contexts`: how contexts are made, by default the best way this runtime has. */
+  /** `contexts`: how contexts are made; by default the fastest way that works in this runtime. */
   constructor(level: CompressionLevel, contexts: ZstdContexts = zstdContexts()) {
     this.#level = level;
     this.#small = level === "off" ? undefined : contexts.compression(SMALL_PARAMETERS[level]);
   }
 
   /**
-   * Writes `input` (shared memory will do) as one zstd frame with its content size to `output` from `offset` on and
-   * returns the frame's length in bytes; 0 where it does not fit between there and `offset + room`, or where the level is
-   * `off`: then the chunk is better stored as it is, and what lies in that room is undefined. An input of no bytes gives 0,
-   * too, since restic takes no compressed form of it.
+   * Writes `input` (shared memory is allowed) as one zstd frame with its content size to `output` from `offset` on.
+   * Returns the frame's length in bytes, or 0 if the chunk should be stored uncompressed: the frame does not fit before
+   * `offset + room`, the level is `off`, or `input` is empty, since restic accepts no compressed form of that. After 0
+   * the bytes in that room are undefined.
    */
   compressInto(
     input: Uint8Array,
@@ -95,16 +95,16 @@ export class BlockCompressor {
 export class BlockDecompressor {
   readonly #context: DecompressionContext;
 
-  /** `contexts`: how contexts are made, by default the best way this runtime has. */
+  /** `contexts`: how contexts are made; by default the fastest way that works in this runtime. */
   constructor(contexts: ZstdContexts = zstdContexts()) {
     this.#context = contexts.decompression();
   }
 
   /**
-   * Writes the content of `input` (one zstd frame or several; shared memory will do), which must be exactly
-   * `expectedLength` bytes, to `output` from `offset` on and returns that length. `what` names it in messages. Throws
-   * `IntegrityError` where `input` is damaged, cut off, followed by anything else or of another length; the next call is not
-   * affected.
+   * Decompresses `input` (one or more zstd frames; shared memory is allowed) to `output` from `offset` on, and returns
+   * `expectedLength`, the exact length that the content must have. `what` names the input in messages. Throws
+   * `IntegrityError` if `input` is damaged, cut off, followed by anything else or of another length. A failure does not
+   * affect the next call.
    */
   decompressInto(
     input: Uint8Array,
@@ -122,8 +122,9 @@ export class BlockDecompressor {
   }
 
   /**
-   * The content of `input`, whose length is unknown but at most `maxBytes`. Throws `IntegrityError` as `decompressInto`
-   * does, and where the content is longer; never sets aside more than twice the memory that the content and `input` need.
+   * The content of `input`, if its length is unknown but at most `maxBytes`. Throws `IntegrityError` as
+   * `decompressInto` does, and if the content is longer. Never allocates more than twice the memory that the content
+   * and `input` need.
    */
   decompressUpTo(input: Uint8Array, maxBytes: number, what = "a file"): Uint8Array<ArrayBuffer> {
     let room = Math.min(firstRoom(input), maxBytes);
@@ -149,12 +150,12 @@ export class BlockDecompressor {
   }
 }
 
-/** What to try first for an input of unknown content: text shrinks to a quarter. */
+/** The buffer size to try first for unknown content: text usually shrinks to a quarter. */
 function firstRoom(input: Uint8Array): number {
   return Math.max(input.length * 4, 4096);
 }
 
-/** `bytes` as one zstd frame of its own, whether or not that is shorter; of no bytes, too. */
+/** `bytes` as one zstd frame of its own, even if that is longer or `bytes` is empty. */
 export function compress(bytes: Uint8Array, level: Exclude<CompressionLevel, "off">): Uint8Array<ArrayBuffer> {
   return compressOnce(bytes, (bytes.length <= SMALL_BYTES ? SMALL_PARAMETERS : LARGE_PARAMETERS)[level]);
 }
@@ -162,8 +163,9 @@ export function compress(bytes: Uint8Array, level: Exclude<CompressionLevel, "of
 let shared: BlockDecompressor | undefined;
 
 /**
- * The content of `bytes`, one or several zstd frames, of `expectedLength` bytes where that is known and of `maxBytes` at
- * most. Throws `IntegrityError` where that does not hold or `bytes` are damaged; `what` names them in messages.
+ * The content of `bytes`, which are one or more zstd frames. Throws `IntegrityError` if they are damaged, or if the
+ * content has more than `maxBytes` bytes or, unless that is undefined, not exactly `expectedLength`. `what` names them
+ * in messages.
  */
 export function decompress(
   bytes: Uint8Array,

@@ -1,17 +1,17 @@
 /**
- * The binding below the streams of `node:zlib`: it runs synchronously on buffers, keeps its context for the next input, and
- * tells how much of the input it used. It is internal, and the same in Node.js and Deno for years; whoever makes one has to
- * be ready for a runtime that has another.
+ * The binding below the streams of `node:zlib`. It runs synchronously on buffers, keeps its context for the next input,
+ * and tells how much of the input it used. It is internal; it has been the same in Node.js and Deno for years, but
+ * callers must expect a runtime in which it differs.
  */
 
-/** What is used of a stream of `node:zlib` beside its public face. */
+/** The internal members of a `node:zlib` stream that are used here. */
 interface ZlibStream {
   readonly _handle?: {
     onerror?: (message: string) => void;
     readonly writeSync?: WriteSync;
     readonly reset?: () => void;
   };
-  /** After a call: bytes of room left in the output, bytes left of the input. */
+  /** After a call: the bytes left in the output, and the bytes left in the input. */
   readonly _writeState?: unknown;
   close(): void;
 }
@@ -26,14 +26,14 @@ type WriteSync = (
   outputLength: number,
 ) => void;
 
-/** One handle with the place where it leaves its results. */
+/** One handle, and the array in which it leaves its results. */
 export class ZlibHandle {
   readonly #stream: ZlibStream;
   readonly #handle: Required<NonNullable<ZlibStream["_handle"]>>;
   readonly #state: Uint32Array;
   #problem: string | undefined;
 
-  /** Of a stream that nobody else uses. Throws `TypeError` where this runtime's streams have no such handle. */
+  /** `stream` must be used by nobody else. Throws `TypeError` if this runtime's streams have no such handle. */
   constructor(stream: object) {
     this.#stream = stream as ZlibStream;
     const { _handle: handle, _writeState: state } = this.#stream;
@@ -47,19 +47,20 @@ export class ZlibHandle {
     this.#state = state;
   }
 
-  /** Bytes of room that the last run left. */
+  /** Bytes of `room` that the last run left free. */
   get roomLeft(): number {
     return this.#state[0]!;
   }
 
-  /** Bytes of the input that the last run left. */
+  /** Bytes of the input that the last run did not use. */
   get inputLeft(): number {
     return this.#state[1]!;
   }
 
   /**
-   * Runs on `input` from `inputOffset` on and writes at most `room` bytes to `output` from `outputOffset` on. `flush` is one
-   * of the numbers of `constants`. Throws whatever the library says of an input that is damaged; then only `reset` helps.
+   * Processes `input` from `inputOffset` on and writes at most `room` bytes to `output` from `outputOffset` on. `flush`
+   * is one of the numbers of `constants`. Throws the library's message as an error if the input is damaged; the handle
+   * is then unusable until `reset`.
    */
   run(
     flush: number,
@@ -73,13 +74,13 @@ export class ZlibHandle {
     if (this.#problem !== undefined) throw new Error(this.#problem);
   }
 
-  /** Makes ready for another input. */
+  /** Prepares the handle for another input. */
   reset(): void {
     this.#problem = undefined;
     this.#handle.reset();
   }
 
-  /** Frees the native memory; once. */
+  /** Frees the native memory. May be called only once. */
   close(): void {
     this.#stream.close();
   }

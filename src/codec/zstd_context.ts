@@ -1,9 +1,10 @@
 /**
- * zstd contexts that are used again and again.
+ * zstd contexts that are reused.
  *
- * The public one-shot calls of `node:zlib` make a context for every call, which for inputs of 10 KB takes longer than the
- * compression. The streams of the same module hold a context in an internal handle (`ZlibHandle`). Since it is internal, a
- * self-test decides once whether it behaves; otherwise the public calls do the work, slower, with the same results.
+ * The public one-shot calls of `node:zlib` make a context for every call, which for inputs of 10 KB takes longer than
+ * the compression. The streams of the same module hold a context in an internal handle (`ZlibHandle`). Since it is
+ * internal, a self-test checks once whether it behaves as expected; if not, the slower public calls do the work, with
+ * the same results.
  */
 import {
   constants,
@@ -16,14 +17,14 @@ import {
 import { ZlibHandle } from "./zlib_handle.ts";
 import { contentSizeBytes, frameEnd, writeContentSize } from "./zstd_frame.ts";
 
-/** Parameters of the compression, by the numbers of `constants.ZSTD_c_…`. */
+/** Compression parameters, keyed by the numbers of `constants.ZSTD_c_…`. */
 export type ZstdParameters = Readonly<Record<number, number>>;
 
 /** Compresses one input after the other with the same parameters. */
 export interface CompressionContext {
   /**
-   * Writes one frame, with its content size, to `output` from `offset` on and returns its length, or 0 where `room` bytes
-   * are too few. What lies in `output` from `offset` to `offset + room` is undefined afterwards where the frame does not.
+   * Writes one frame, with its content size, to `output` from `offset` on. Returns its length, or 0 if `room` bytes are
+   * too few; the bytes from `offset` to `offset + room` are then undefined.
    */
   compress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number;
 }
@@ -31,19 +32,19 @@ export interface CompressionContext {
 /** Decompresses one input after the other. */
 export interface DecompressionContext {
   /**
-   * Writes the content of the frames that `input` consists of to `output` from `offset` on and returns its length, or -1
-   * where `room` bytes are too few. Throws whatever the decoder throws where `input` is damaged or cut off.
+   * Decompresses the frames in `input` to `output` from `offset` on. Returns the length of the content, or -1 if `room`
+   * bytes are too few. Throws whatever the decoder throws if `input` is damaged or cut off.
    */
   decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number;
 }
 
-/** Makes contexts; of the two there are, `zstdContexts` chooses. */
+/** Makes contexts. There are two implementations; `zstdContexts` chooses one. */
 export interface ZstdContexts {
   compression(parameters: ZstdParameters): CompressionContext;
   decompression(): DecompressionContext;
 }
 
-/** With this the handle takes its input for all there is. */
+/** Tells the handle that its input is complete. */
 const WHOLE = constants.ZSTD_e_end;
 
 class HandleCompression implements CompressionContext {
@@ -72,7 +73,10 @@ class HandleCompression implements CompressionContext {
 
 class HandleDecompression implements DecompressionContext {
   readonly #handle = new ZlibHandle(createZstdDecompress());
-  /** Whether the handle is in the middle of a frame: an earlier call failed, and what it left must not run into the next. */
+  /**
+   * Whether the handle is in the middle of a frame because an earlier call failed; it is then reset before the next
+   * frame.
+   */
   #isMidFrame = false;
 
   decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
@@ -80,7 +84,8 @@ class HandleDecompression implements DecompressionContext {
     for (const frame of frames(input)) {
       if (this.#isMidFrame) this.#handle.reset();
       this.#isMidFrame = true;
-      // The decoder holds back a byte of the input while output is pending, so all was read when all was written.
+      // The decoder holds back a byte of input while output is pending, so no input left means that all output was
+      // written.
       this.#handle.run(WHOLE, frame, 0, output, offset + total, room - total);
       if (this.#handle.inputLeft > 0) return -1;
       this.#isMidFrame = false;
@@ -118,7 +123,7 @@ class OneShotDecompression implements DecompressionContext {
   }
 }
 
-/** The frames that `input` consists of, without copying. Throws `IntegrityError` where it is none or cut off. */
+/** The frames in `input`, without copying. Throws `IntegrityError` if it holds anything else or is cut off. */
 function* frames(input: Uint8Array): Generator<Uint8Array> {
   let at = 0;
   while (at < input.length) {
@@ -128,9 +133,9 @@ function* frames(input: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** One frame with its content size, by a context of its own: the way for large inputs, where that costs little. */
+/** One frame with its content size, made with a context of its own. For large inputs, where that costs little. */
 export function compressOnce(input: Uint8Array, parameters: ZstdParameters): Uint8Array<ArrayBuffer> {
-  // The type declarations lack pledgedSrcSize, which both Node.js and Deno know.
+  // The type declarations lack `pledgedSrcSize`, which both Node.js and Deno support.
   const options: ZstdOptions & { pledgedSrcSize: number } = {
     params: { ...parameters },
     pledgedSrcSize: input.length,
@@ -140,7 +145,7 @@ export function compressOnce(input: Uint8Array, parameters: ZstdParameters): Uin
   return new Uint8Array(frame.buffer as ArrayBuffer, frame.byteOffset, frame.length);
 }
 
-/** The content of one frame, or `undefined` where it is longer than `room`. */
+/** The content of one frame, or `undefined` if it is longer than `room`. */
 function decompressOnce(frame: Uint8Array, room: number): Uint8Array | undefined {
   try {
     const content = zstdDecompressSync(frame, { maxOutputLength: Math.max(room, 1), chunkSize: Math.max(room, 64) });
@@ -151,19 +156,22 @@ function decompressOnce(frame: Uint8Array, room: number): Uint8Array | undefined
   }
 }
 
-/** Most bytes a frame of `inputLength` bytes can take, as zstd's own bound has it, and the least buffer Node.js takes. */
+/**
+ * Most bytes that the frame of `inputLength` bytes can take, by zstd's own bound, and at least Node.js's smallest
+ * buffer.
+ */
 function largestFrameBytes(inputLength: number): number {
   const margin = inputLength < 128 * 1024 ? (128 * 1024 - inputLength) >> 11 : 0;
   return Math.max(inputLength + (inputLength >> 8) + margin + 16, 64);
 }
 
-/** Contexts on the internal handle of the streams. Making one throws where there is no such handle. */
+/** Contexts that use the internal handle of the streams. Making one throws if this runtime has no such handle. */
 export const handleContexts: ZstdContexts = {
   compression: (parameters) => new HandleCompression(parameters),
   decompression: () => new HandleDecompression(),
 };
 
-/** Contexts on the public one-shot calls. */
+/** Contexts that use the public one-shot calls. */
 export const oneShotContexts: ZstdContexts = {
   compression: (parameters) => new OneShotCompression(parameters),
   decompression: () => new OneShotDecompression(),
@@ -171,13 +179,16 @@ export const oneShotContexts: ZstdContexts = {
 
 let chosen: ZstdContexts | undefined;
 
-/** The faster contexts that pass the self-test in this runtime. */
+/** The fastest contexts that work in this runtime. */
 export function zstdContexts(): ZstdContexts {
   chosen ??= behaves(handleContexts) ? handleContexts : oneShotContexts;
   return chosen;
 }
 
-/** Whether contexts survive what they will meet: two inputs in a row, too little room, damage, and then an input again. */
+/**
+ * Whether contexts pass the self-test: two inputs in a row, too little room, damaged input, and a good input after
+ * each.
+ */
 export function behaves(contexts: ZstdContexts): boolean {
   try {
     const compression = contexts.compression({ [constants.ZSTD_c_compressionLevel]: 3 });
@@ -204,7 +215,7 @@ export function behaves(contexts: ZstdContexts): boolean {
     };
     return roundTrips() && roundTrips() && refusesLittleRoom() && roundTrips() && refusesDamage() && roundTrips();
   } catch {
-    // Whatever is thrown here says that this runtime's handle is another one, which is all that was asked.
+    // Any error here means that this runtime's handle behaves differently.
     return false;
   }
 }

@@ -1,11 +1,11 @@
-/** The frame format of zstd (RFC 8878, section 3.1.1), as far as frames must be told apart and described. */
+/** The frame format of zstd (RFC 8878, section 3.1.1), as far as needed to separate and describe frames. */
 import { IntegrityError } from "../base/errors.ts";
 
-/** Magic number, descriptor and window descriptor: the header of a frame that tells nothing else. */
+/** Length of the shortest header: magic number, descriptor and window descriptor only. */
 const BARE_HEADER_BYTES = 6;
-/** Where the descriptor lies. */
+/** Offset of the descriptor in the frame. */
 const DESCRIPTOR_AT = 4;
-/** The number a frame begins with, little-endian. */
+/** The number at the beginning of a frame, little-endian. */
 export const ZSTD_MAGIC = 0xfd2fb528;
 /** The descriptor's two highest bits say how the content size is written: 1 = two bytes plus 256, 2 = four bytes. */
 const SIZE_IN_2_BYTES = 0x40;
@@ -15,15 +15,15 @@ const HAS_CHECKSUM = 0x04;
 const LEAST_2_BYTE_SIZE = 256;
 const MOST_2_BYTE_SIZE = 65535 + 256;
 
-/** How many bytes writing the content size of a frame takes. */
+/** How many bytes the content size takes in a frame's header. */
 export function contentSizeBytes(contentLength: number): 2 | 4 {
   return contentLength >= LEAST_2_BYTE_SIZE && contentLength <= MOST_2_BYTE_SIZE ? 2 : 4;
 }
 
 /**
- * Adds the content size to a frame with a bare header, which begins `contentSizeBytes(contentLength)` bytes after `offset`:
- * afterwards it begins at `offset`. A decoder then knows how much memory to set aside. Returns whether the header was bare;
- * otherwise nothing was changed.
+ * Adds the content size to a frame with a bare header, so that a decoder knows how much memory to allocate. The frame
+ * must begin `contentSizeBytes(contentLength)` bytes after `offset`; afterwards it begins at `offset`. Returns false,
+ * and changes nothing, if the header was not bare.
  */
 export function writeContentSize(frame: Uint8Array, offset: number, contentLength: number): boolean {
   const sizeBytes = contentSizeBytes(contentLength);
@@ -38,7 +38,7 @@ export function writeContentSize(frame: Uint8Array, offset: number, contentLengt
   return true;
 }
 
-/** Where the frame that begins at `offset` ends. Throws `IntegrityError` where it is cut off. */
+/** Where the frame that begins at `offset` ends. Throws `IntegrityError` if none begins there or it is cut off. */
 export function frameEnd(bytes: Uint8Array, offset: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, bytes.length - offset);
   if (view.byteLength < BARE_HEADER_BYTES || view.getUint32(0, true) !== ZSTD_MAGIC) {
@@ -66,7 +66,7 @@ export function frameHeaderBytes(descriptor: number): number {
   return DESCRIPTOR_AT + 1 + windowBytes + dictionaryBytes + sizeBytes;
 }
 
-/** Length of the checksum behind the last block of a frame with this descriptor. */
+/** Length of the checksum after the last block of a frame with this descriptor. */
 export function checksumBytes(descriptor: number): 0 | 4 {
   return (descriptor & HAS_CHECKSUM) === 0 ? 0 : 4;
 }
@@ -77,15 +77,15 @@ export const BLOCK_HEADER_BYTES = 3;
 /** What a block's header says (section 3.1.1.2). */
 interface BlockHeader {
   readonly isLast: boolean;
-  /** Whether it is of a type that the format does not define. */
+  /** Whether the block has the type that the format reserves. */
   readonly isReserved: boolean;
-  /** Its size in the terms of its type: for one byte that is repeated, how often. */
+  /** The size field. For a block that repeats one byte, it is the number of repetitions. */
   readonly size: number;
   /** Bytes that follow the header. */
   readonly contentBytes: number;
 }
 
-/** The header that lies at `at`. */
+/** The block header at `at`. */
 export function readBlockHeader(bytes: Uint8Array, at: number): BlockHeader {
   const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
   const type = (header >> 1) & 3;

@@ -1,8 +1,8 @@
 /**
- * AES-256-CTR over many short payloads, each under a nonce of its own (NIST SP 800-38A, section 6.5).
+ * AES-256-CTR over many short payloads, each under its own nonce (NIST SP 800-38A, section 6.5).
  *
- * Setting up a cipher for every chunk of 10 KB takes longer than its encryption. CTR is AES over counter blocks, XORed
- * to the payload, so here the counter blocks of all payloads of a call go through one AES-ECB cipher.
+ * Setting up a cipher for every chunk of 10 KB takes longer than its encryption. CTR encrypts counter blocks with AES
+ * and XORs them with the payload, so here the counter blocks of all payloads of a call go through one AES-ECB cipher.
  */
 import { type Cipheriv, createCipheriv } from "node:crypto";
 import { invariant } from "../base/errors.ts";
@@ -10,11 +10,11 @@ import { freeBuffer } from "../base/bytes.ts";
 import { BLOCK_BYTES, wholeBlocks } from "./counter.ts";
 import type { Piece } from "./piece.ts";
 
-/** Counter blocks that go through the cipher at a time: what fits the processor's second cache. */
+/** Counter blocks that go through the cipher at a time. They fit into the processor's second-level cache. */
 const SLICE_BLOCKS = 4096;
 const BLOCK_WORDS = BLOCK_BYTES / 4;
 
-/** Encrypts and decrypts, which is the same in CTR, under one key. Every call is complete when it returns. */
+/** Encrypts and decrypts under one key; in CTR both are the same operation. Every call is complete when it returns. */
 export class Ctr {
   readonly #key: Uint8Array;
   readonly #counters = new Uint8Array(SLICE_BLOCKS * BLOCK_BYTES);
@@ -26,9 +26,10 @@ export class Ctr {
   }
 
   /**
-   * Applies the keystream to payloads that lie in `region` at ascending multiples of 16; what is between a payload's end
-   * and the next multiple of 16 is overwritten, too. `nonces` holds 16 bytes a payload: its first counter block. Throws
-   * `BugError` unless the region begins at a multiple of 4 in its buffer and is a multiple of 16 long.
+   * Applies the keystream to payloads at ascending offsets in `region`, which must be multiples of 16. The bytes
+   * between a payload's end and the next multiple of 16 are overwritten, too. `nonces` holds the first counter block of
+   * each payload, 16 bytes. Throws `BugError` unless the region begins at a multiple of 4 in its buffer and its length
+   * is a multiple of 16.
    */
   apply(region: Uint8Array<ArrayBuffer>, payloads: readonly Piece[], nonces: Uint8Array): void {
     invariant(
@@ -61,7 +62,7 @@ export class Ctr {
     aes.final();
   }
 
-  /** Writes `count` counter blocks from block `to` on: the nonce at `at` counted up by `skip` and onwards. */
+  /** Writes `count` counter blocks from block `to` on. They count up from the nonce at `at` plus `skip`. */
   #writeCounters(to: number, from: { nonces: DataView; at: number; skip: number; count: number }): void {
     const { nonces, at, skip, count } = from;
     const counter = [0, 4, 8, 12].map((offset) => nonces.getUint32(at + offset));
@@ -91,7 +92,7 @@ export class Ctr {
     const keystream = wordsOf(bytes);
     const count = blocks * BLOCK_WORDS;
     for (let i = 0; i < count; i++) words[i]! ^= keystream[i]!;
-    // There is as much keystream as there is data; left to the collector it would pile up to tens of megabytes a thread.
+    // There is as much keystream as data; left to the collector, it would pile up to tens of megabytes a thread.
     if (isAlone(bytes)) freeBuffer(bytes);
   }
 }
@@ -106,7 +107,7 @@ function addToCounter(counter: number[], blocks: number): void {
   }
 }
 
-/** Whether nothing else lies in the buffer behind `bytes`: Node.js puts small ones into a common one. */
+/** Whether `bytes` has its buffer for itself: Node.js puts small ones into a shared buffer. */
 function isAlone(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength;
 }

@@ -1,12 +1,12 @@
-/** SHA-256 and MD5 of what is in memory or streams by. */
+/** SHA-256 and MD5 of bytes in memory and of streams. */
 import { createHash, hash } from "node:crypto";
 
-/** SHA-256 of `bytes` (shared memory will do), 32 bytes that are the caller's. */
+/** SHA-256 of `bytes` (shared memory is allowed): 32 bytes that are the caller's. */
 export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hash("sha256", bytes, "buffer"));
 }
 
-/** SHA-256 of `bytes` (shared memory will do) as 64 lower-case hex digits. */
+/** SHA-256 of `bytes` (shared memory is allowed) as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
@@ -17,18 +17,18 @@ interface StreamDigests {
   readonly sha256: string;
 }
 
-/** MD5 and SHA-256 of one stream that comes in pieces. */
+/** MD5 and SHA-256 of one stream that arrives in pieces. */
 export class StreamDigest {
   readonly #md5 = createHash("md5");
   readonly #sha256 = createHash("sha256");
 
-  /** Takes in the next bytes (shared memory will do); they may change as soon as the call returns. */
+  /** Takes in the next bytes (shared memory is allowed); they may change as soon as the call returns. */
   update(bytes: Uint8Array): void {
     this.#md5.update(bytes);
     this.#sha256.update(bytes);
   }
 
-  /** The digests of all that was taken in. Ends the stream: nothing can be called afterwards. */
+  /** The digests of all bytes taken in. Ends the stream: no method may be called afterwards. */
   digest(): StreamDigests {
     return { md5: this.#md5.digest("hex"), sha256: this.#sha256.digest("hex") };
   }

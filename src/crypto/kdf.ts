@@ -1,22 +1,22 @@
-/** Keys from passwords (scrypt, as restic's key files want it) and secrets of our own from the master key (HKDF). */
+/** Keys derived from passwords (scrypt, as restic's key files require) and from the master key (HKDF). */
 import { hkdfSync, scrypt } from "node:crypto";
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import type { SealingKeys } from "./seal.ts";
 
-/** How much work and memory deriving a key takes: RFC 7914's N (cost), r (block size) and p (parallelism). */
+/** The cost of deriving a key in work and memory: RFC 7914's N (cost), r (block size) and p (parallelism). */
 export interface ScryptParameters {
   readonly N: number;
   readonly r: number;
   readonly p: number;
 }
 
-/** A password, which is bytes, whatever wrote them; a text stands for its UTF-8. */
+/** A password: any bytes. A text means its UTF-8. */
 export type Password = Uint8Array | string;
 
-/** The bytes of a password. Throws `UsageError` for a text with half a character in it, which has no UTF-8. */
+/** The bytes of a password. Throws `UsageError` for a text with half a surrogate pair, which has no UTF-8. */
 export function passwordBytes(password: Password): Uint8Array {
   if (typeof password !== "string") return password;
-  if (!password.isWellFormed()) throw new UsageError("Not a password: the text has half a character in it");
+  if (!password.isWellFormed()) throw new UsageError("Not a password: the text is not valid Unicode");
   return new TextEncoder().encode(password);
 }
 
@@ -25,39 +25,39 @@ export const SALT_BYTES = 64;
 
 /**
  * For key files that we write: 32 MiB of memory, some 0.2 s a try on a small virtual machine. The memory is what restic
- * arrives at on usual machines, so that small servers can open the repository, too; p = 3 is the least that OWASP's
- * "Password Storage Cheat Sheet" sets against that memory. More would slow every command; what protects a repository best
- * is a generated password.
+ * arrives at on usual machines, so that small servers can open the repository, too. p = 3 is the least that OWASP's
+ * "Password Storage Cheat Sheet" recommends with that memory. More would slow down every command, and a generated
+ * password protects a repository better.
  */
 export const NEW_KEY_PARAMETERS: ScryptParameters = { N: 32768, r: 8, p: 3 };
 
 /**
- * For key files of passwords that were made of 256 random bits. Stretching adds nothing to what nobody can guess, so a
- * third of the work will do, and every command starts so much sooner.
+ * For key files of passwords made of 256 random bits. Stretching adds nothing to a password that cannot be guessed, so
+ * a third of the work is enough, and every command starts sooner.
  */
 export const RANDOM_PASSWORD_PARAMETERS: ScryptParameters = { N: 32768, r: 8, p: 1 };
 
-/** restic asks for at most 60 MiB (128·N·r) on whatever machine; so much is left for others. */
+/** restic asks for at most 60 MiB (128·N·r) on any machine; this leaves room for other tools. */
 const MOST_MEMORY_BYTES = 256 * 2 ** 20;
 
 /**
- * Most mixing of one key, in bytes (128·N·r·p). restic measures what half a second of its machine is worth, 0.1 to 0.6 GiB
- * today; this takes 4 to 8 seconds of a small one.
+ * Most bytes that scrypt may mix for one key (128·N·r·p). restic uses what its machine can mix in half a second, 0.1 to
+ * 0.6 GiB today; this limit takes 4 to 8 seconds on a small machine.
  */
 const MOST_WORK_BYTES = 2 * 2 ** 30;
 
-/** What is mixed starts from so many bytes at most (128·r·p), which SHA-256 makes, at a tenth of the speed. */
+/** Most bytes from which the mixing starts (128·r·p). SHA-256 makes them, at a tenth of the mixing's speed. */
 const MOST_START_BYTES = 16 * 2 ** 20;
 
-/** How much mixing deriving a key takes, in bytes. */
+/** How many bytes scrypt mixes to derive a key. */
 export function scryptWork({ N, r, p }: ScryptParameters): number {
   return 128 * N * r * p;
 }
 
 /**
- * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file that
- * asks for more than 256 MiB of memory or some seconds of time is refused. Throws `IntegrityError` for parameters or a salt
- * that restic would refuse or that ask for too much.
+ * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file
+ * that asks for more than 256 MiB of memory or some seconds of time is refused. Throws `IntegrityError` for parameters
+ * or a salt that restic would refuse or that ask for too much.
  */
 export async function deriveKey(
   password: Uint8Array,
@@ -72,7 +72,10 @@ export async function deriveKey(
   return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
 }
 
-/** `length` bytes of scrypt (RFC 7914), computed off this thread. */
+/**
+ * `length` bytes of scrypt (RFC 7914), computed off this thread. Throws `IntegrityError` if scrypt refuses the
+ * parameters.
+ */
 export function scryptBytes(
   password: Uint8Array,
   salt: Uint8Array,
@@ -89,8 +92,8 @@ export function scryptBytes(
 }
 
 /**
- * `length` bytes (up to 8160) for the purpose that `label` names, from a secret of full strength: HKDF-SHA-256 (RFC 5869)
- * without salt. Different labels give independent bytes, and none of them tells anything of the secret.
+ * `length` bytes (up to 8160) for the purpose that `label` names, from a secret of full strength: HKDF-SHA-256 (RFC
+ * 5869) without salt. Different labels give independent bytes, and none of them reveals anything about the secret.
  */
 export function hkdf(master: Uint8Array, label: string, length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), new TextEncoder().encode(label), length));

@@ -1,7 +1,7 @@
-/** Parts of a buffer, by offset and length: how batches of messages are handed to this folder. */
+/** Parts of a buffer, by offset and length. Batches of messages are passed in this form. */
 import { invariant } from "../base/errors.ts";
 
-/** `length` bytes from byte `offset` of a buffer that is named beside it. */
+/** `length` bytes from byte `offset` of a buffer that is passed along with it. */
 export interface Piece {
   readonly offset: number;
   readonly length: number;

@@ -1,8 +1,8 @@
 /**
  * Poly1305 tags (RFC 8439, section 2.5) of many messages under one r, by the WebAssembly module of `poly1305.wat`.
  *
- * Messages are copied into the module's memory, as many at once as its window holds, so that a batch of small ones costs
- * one call; that is some four times as fast as MD5. r stays in the module; every message brings its own s.
+ * As many messages as its window holds are copied into the module's memory at once, so that a batch of small ones costs
+ * one call; that is some four times as fast as MD5. r stays in the module; every message has its own s.
  */
 import { Buffer } from "node:buffer";
 import { invariant } from "../base/errors.ts";
@@ -12,7 +12,7 @@ import { POLY1305_WASM_BASE64 } from "./poly1305_wasm.ts";
 /** Bytes of a tag, of r and of s. */
 export const TAG_BYTES = 16;
 
-/** What the module exports; addresses and lengths are in bytes. `poly1305.wat` describes each. */
+/** The module's exports; addresses and lengths are in bytes. `poly1305.wat` describes each. */
 interface Poly1305Module {
   readonly memory: WebAssembly.Memory;
   setKey(at: number): void;
@@ -22,14 +22,16 @@ interface Poly1305Module {
   finish(mask: number): void;
 }
 
-/** Most messages of one call, so that their tables fit the first page beside the module's own. */
+/** Most messages in one call. Their tables fit the first page beside the module's own data. */
 const BATCH_MESSAGES = 2048;
 const MASKS_AT = 512;
 const SPANS_AT = MASKS_AT + BATCH_MESSAGES * TAG_BYTES;
 const WINDOW_AT = 65536;
 const WINDOW_BYTES = 1024 * 1024;
 
-/** Computes tags under one r. Not to be used by two callers at the same time; every call is complete when it returns. */
+/**
+ * Computes tags under one r. Must not be used by two callers at the same time; every call is complete when it returns.
+ */
 export class Poly1305 {
   readonly #module: Poly1305Module;
   readonly #memory: Uint8Array<ArrayBuffer>;
@@ -48,8 +50,8 @@ export class Poly1305 {
   }
 
   /**
-   * Replaces each s by the tag of its message: `masks` holds 16 bytes for each of `messages`, which are pieces of `bytes`
-   * (shared memory will do). Throws `BugError` where a piece lies outside.
+   * Replaces each s by the tag of its message: `masks` holds 16 bytes for each of `messages`, which are pieces of
+   * `bytes` (shared memory is allowed). Throws `BugError` if a piece lies outside `bytes`.
    */
   tags(bytes: Uint8Array, messages: readonly Piece[], masks: Uint8Array): void {
     invariant(masks.length === messages.length * TAG_BYTES, "Poly1305 takes one s for each message");
@@ -66,7 +68,7 @@ export class Poly1305 {
     }
   }
 
-  /** Copies messages from `first` on into the window, as many as fit; returns how many. */
+  /** Copies messages from `first` on into the window until it is full, and returns how many. */
   #fillWindow(bytes: Uint8Array, messages: readonly Piece[], first: number): number {
     const last = Math.min(messages.length, first + BATCH_MESSAGES);
     let at = WINDOW_AT;
@@ -82,7 +84,7 @@ export class Poly1305 {
     return index - first;
   }
 
-  /** The tag of a message that is longer than the window, by and by; its s lies, and its tag is left, at `MASKS_AT`. */
+  /** Computes the tag of a message longer than the window, part by part. The tag replaces the s at `MASKS_AT`. */
   #tagLong(message: Uint8Array): void {
     this.#module.start();
     for (let offset = 0; offset < message.length; offset += WINDOW_BYTES) {

@@ -1,13 +1,13 @@
-;; Poly1305 (RFC 8439, section 2.5) over many messages that share one r and have one s each, as Poly1305-AES does.
+;; Poly1305 (RFC 8439, section 2.5) over many messages with the same r, each with its own s, as in Poly1305-AES.
 ;;
 ;; Numbers modulo p = 2^130 - 5 are five limbs of 26 bits: n = n0 + n1*2^26 + n2*2^52 + n3*2^78 + n4*2^104. A product
-;; of two limbs and the sum of five such products fit 64 bits. What overflows 2^130 comes back times 5, because
-;; 2^130 = 5 (mod p); s1..s4 are 5*r1..5*r4 for that.
+;; of two limbs and the sum of five such products fit into 64 bits. Bits above 2^130 are multiplied by 5 and added at the
+;; bottom, because 2^130 = 5 (mod p); s1..s4 are 5*r1..5*r4 for this purpose.
 ;;
-;; Blocks m1..mn make h = ((..(m1*r + m2)*r + ..)*r + mn)*r. Four blocks are taken at once, one in each 32-bit lane, and
-;; every lane is multiplied by r^4; after the last four by r^4, r^3, r^2 and r, and then the lanes are summed up.
+;; Blocks m1..mn give h = ((..(m1*r + m2)*r + ..)*r + mn)*r. Four blocks are processed at once, one in each 32-bit lane,
+;; and every lane is multiplied by r^4; after the last four blocks by r^4, r^3, r^2 and r. Then the lanes are summed up.
 ;;
-;; Memory, first page: the tables below and room for the caller; the pages after it: the caller's window of messages.
+;; Memory: the tables below and room for the caller in the first page; the caller's window of messages in the others.
 ;;      0  powers for four blocks that are followed by four more: r0..r4, s1..s4 of r^4, each in four lanes of 32 bits
 ;;    144  powers for the last four blocks: the same limbs of r^4, r^3, r^2, r in lanes 0 to 3
 ;;    288  16 bytes of scratch for the last, incomplete block
@@ -31,7 +31,7 @@
   (global $r3 (mut i64) (i64.const 0))
   (global $r4 (mut i64) (i64.const 0))
 
-  ;; Takes the 16 bytes of r from memory, clamps them and fills the tables of its powers.
+  ;; Reads the 16 bytes of r from memory, clamps them, and fills the tables of its powers.
   (func (export "setKey") (param $at i32)
     (global.set $r0 (i64.and (i64.load32_u offset=0 (local.get $at)) (i64.const 0x3ffffff)))
     (global.set $r1 (i64.and (i64.shr_u (i64.load32_u offset=3 (local.get $at)) (i64.const 2)) (i64.const 0x3ffff03)))
@@ -107,7 +107,7 @@
     (if (i32.lt_u (local.get $at) (local.get $end))
       (then (call $last_block (local.get $at) (i32.sub (local.get $end) (local.get $at))))))
 
-  ;; One incomplete block of $length bytes: a byte 1 follows them, then zeros; no bit above the 128.
+  ;; One incomplete block of $length bytes, followed by a byte 1 and zeros. Bit 128 is not set.
   (func $last_block (param $at i32) (param $length i32)
     (v128.store (i32.const 288) (v128.const i64x2 0 0))
     (memory.copy (i32.const 288) (local.get $at) (local.get $length))
@@ -128,7 +128,7 @@
       (i64.or (i64.shr_u (i64.load32_u offset=12 (local.get $at)) (i64.const 8)) (local.get $high))))
     (call $multiply))
 
-  ;; h = h * r, carried.
+  ;; h = h * r, with carries.
   (func $multiply
     (local $h0 i64) (local $h1 i64) (local $h2 i64) (local $h3 i64) (local $h4 i64)
     (local $s1 i64) (local $s2 i64) (local $s3 i64) (local $s4 i64)
@@ -174,7 +174,7 @@
     (call $carry)
     (call $carry_first))
 
-  ;; Passes the overflow of every limb on to the next one, and that of the last one, times 5, to the first.
+  ;; Adds the overflow of every limb to the next one, and that of the last one, times 5, to the first.
   (func $carry
     (call $carry_first)
     (global.set $h2 (i64.add (global.get $h2) (i64.shr_u (global.get $h1) (i64.const 26))))
@@ -190,7 +190,7 @@
     (global.set $h1 (i64.add (global.get $h1) (i64.shr_u (global.get $h0) (i64.const 26))))
     (global.set $h0 (i64.and (global.get $h0) (i64.const 0x3ffffff))))
 
-  ;; Blocks from $at to $end, which is a positive multiple of 64 bytes further on.
+  ;; The blocks from $at to $end. Their length is a positive multiple of 64 bytes.
   (func $four_blocks_each (param $at i32) (param $end i32)
     (local $powers i32)
     (local $h0 v128) (local $h1 v128) (local $h2 v128) (local $h3 v128) (local $h4 v128)
@@ -206,7 +206,7 @@
     (local.set $limb64 (v128.const i64x2 0x3ffffff 0x3ffffff))
     (local.set $high (v128.const i32x4 0x1000000 0x1000000 0x1000000 0x1000000))
 
-    ;; What came before goes to lane 0, which takes the first block.
+    ;; The accumulator of earlier blocks goes into lane 0, which takes the first block.
     (local.set $h0 (i32x4.replace_lane 0 (v128.const i64x2 0 0) (i32.wrap_i64 (global.get $h0))))
     (local.set $h1 (i32x4.replace_lane 0 (v128.const i64x2 0 0) (i32.wrap_i64 (global.get $h1))))
     (local.set $h2 (i32x4.replace_lane 0 (v128.const i64x2 0 0) (i32.wrap_i64 (global.get $h2))))
@@ -228,7 +228,7 @@
       (local.set $w2 (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $t1) (local.get $t3)))
       (local.set $w3 (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $t1) (local.get $t3)))
 
-      ;; h += block, limb by limb; 27 bits at most.
+      ;; h += block, limb by limb; each has at most 27 bits.
       (local.set $h0 (i32x4.add (local.get $h0) (v128.and (local.get $w0) (local.get $limb32))))
       (local.set $h1 (i32x4.add (local.get $h1) (v128.and (local.get $limb32)
         (v128.or (i32x4.shr_u (local.get $w0) (i32.const 26)) (i32x4.shl (local.get $w1) (i32.const 6))))))
@@ -239,7 +239,7 @@
       (local.set $h4 (i32x4.add (local.get $h4)
         (v128.or (i32x4.shr_u (local.get $w3) (i32.const 8)) (local.get $high))))
 
-      ;; The powers that this turn multiplies by.
+      ;; The powers for this turn.
       (local.set $at (i32.add (local.get $at) (i32.const 64)))
       (local.set $powers (select (i32.const 0) (i32.const 144) (i32.lt_u (local.get $at) (local.get $end))))
       (local.set $r0 (v128.load offset=0 (local.get $powers)))
@@ -316,7 +316,7 @@
         (i64x2.extmul_high_i32x4_u (local.get $h3) (local.get $r1)))
         (i64x2.extmul_high_i32x4_u (local.get $h4) (local.get $r0))))
 
-      ;; Carry, two short chains side by side; afterwards no limb exceeds 26 bits but limbs 1 and 4 by one carry.
+      ;; Carry, in two short chains side by side. Afterwards only limbs 1 and 4 may exceed 26 bits, by one carry.
       (local.set $a1 (i64x2.add (local.get $a1) (i64x2.shr_u (local.get $a0) (i32.const 26))))
       (local.set $a0 (v128.and (local.get $a0) (local.get $limb64)))
       (local.set $a4 (i64x2.add (local.get $a4) (i64x2.shr_u (local.get $a3) (i32.const 26))))
@@ -377,17 +377,17 @@
     (local $excess i64)
     (local $low i64)
     (local $high i64)
-    ;; Afterwards only limb 0 may exceed 26 bits, by little, so that h < 2p.
+    ;; Afterwards only limb 0 may exceed 26 bits, and only slightly, so that h < 2p.
     (call $carry)
 
-    ;; 1 where h >= p, for then h + 5 reaches 2^130.
+    ;; 1 if h >= p, because h + 5 then reaches 2^130.
     (local.set $excess (i64.shr_u (i64.add (global.get $h0) (i64.const 5)) (i64.const 26)))
     (local.set $excess (i64.shr_u (i64.add (global.get $h1) (local.get $excess)) (i64.const 26)))
     (local.set $excess (i64.shr_u (i64.add (global.get $h2) (local.get $excess)) (i64.const 26)))
     (local.set $excess (i64.shr_u (i64.add (global.get $h3) (local.get $excess)) (i64.const 26)))
     (local.set $excess (i64.shr_u (i64.add (global.get $h4) (local.get $excess)) (i64.const 26)))
 
-    ;; h - p = h + 5 - 2^130, and what lies above 2^128 is dropped below.
+    ;; h - p = h + 5 - 2^130. The bits above 2^128 are dropped below.
     (global.set $h0 (i64.add (global.get $h0) (i64.mul (local.get $excess) (i64.const 5))))
     (call $carry_first)
     (global.set $h2 (i64.add (global.get $h2) (i64.shr_u (global.get $h1) (i64.const 26))))

@@ -3,7 +3,7 @@
 /** Gives `count` fresh random bytes, fit for keys and nonces; the caller may keep them. */
 export type RandomBytes = (count: number) => Uint8Array<ArrayBuffer>;
 
-/** Most bytes that one call of the Web Crypto API gives. */
+/** Most bytes that a single call of the Web Crypto API returns. */
 const QUOTA_BYTES = 65536;
 
 /** The system's generator. */

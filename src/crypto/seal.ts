@@ -1,12 +1,12 @@
 /**
- * Sealing: authenticated encryption of everything a repository stores, as restic does it.
+ * Sealing: authenticated encryption of everything that a repository stores, as restic does it.
  *
  *     sealed(P) = nonce (16 bytes) || C || tag (16 bytes)
  *     C   = AES-256-CTR(encrypt, first counter block = nonce, P)      128-bit big-endian counter
  *     tag = Poly1305-AES(macR, AES-128(macK, nonce), C)
  *
- * Every payload has a random nonce of its own, so that nobody can tell from a pack where its blobs begin. Chunks are
- * sealed and opened by the batch, since most of what a single one costs is the way into the ciphers and back.
+ * Every payload has its own random nonce, so that nobody can tell from a pack where its blobs begin. Chunks are sealed
+ * and opened in batches, since for a single chunk the calls into the ciphers cost more than the encryption.
  */
 import { createCipheriv } from "node:crypto";
 import { IntegrityError, invariant } from "../base/errors.ts";
@@ -23,26 +23,26 @@ export const SEAL_OVERHEAD_BYTES = BLOCK_BYTES + TAG_BYTES;
 export interface SealingKeys {
   /** AES-256 key, 32 bytes. */
   readonly encrypt: Uint8Array;
-  /** AES-128 key that makes Poly1305's s of a nonce, 16 bytes. */
+  /** AES-128 key that turns a nonce into Poly1305's s, 16 bytes. */
   readonly macK: Uint8Array;
   /** Poly1305's r, 16 bytes, clamped or not. */
   readonly macR: Uint8Array;
 }
 
-/** What `sealBatch` gives: sealed payloads back to back, in the order of the pieces. */
+/** The result of `sealBatch`: sealed payloads back to back, in the order of the pieces. */
 interface SealedPayloads {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of each sealed payload. */
   readonly lengths: readonly number[];
 }
 
-/** A piece that cannot be opened, by its index, and why. */
+/** The index of a piece that cannot be opened, and the reason. */
 interface BrokenPiece {
   readonly index: number;
   readonly reason: string;
 }
 
-/** A sealer for the given keys. Throws `IntegrityError` where a key part has the wrong length or is all zero. */
+/** A sealer for the given keys. Throws `IntegrityError` if a part of the keys has the wrong length or is all zero. */
 export function createSealer(keys: SealingKeys, randomBytes: RandomBytes): Sealer {
   assertKeyPart("encryption key", keys.encrypt, 32);
   assertKeyPart("MAC key k", keys.macK, 16);
@@ -56,7 +56,7 @@ function assertKeyPart(name: string, part: Uint8Array, length: number): void {
   }
 }
 
-/** Seals and opens under one set of keys; made by `createSealer`. */
+/** Seals and opens under one set of keys. Made by `createSealer`. */
 export class Sealer {
   readonly #ctr: Ctr;
   readonly #macK: Uint8Array;
@@ -70,7 +70,7 @@ export class Sealer {
     this.#randomBytes = randomBytes;
   }
 
-  /** `plaintext` (shared memory will do) sealed under a fresh random nonce. */
+  /** Seals `plaintext` (shared memory is allowed) under a fresh random nonce. */
   seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
     const region = new Uint8Array(wholeBlocks(plaintext.length));
     region.set(plaintext);
@@ -78,8 +78,8 @@ export class Sealer {
   }
 
   /**
-   * The plaintext of sealed bytes. `what` names them in messages. Throws `IntegrityError` where they are too short, the
-   * nonce is zero or the tag does not match; nothing is decrypted before the tag was verified.
+   * The plaintext of sealed bytes. `what` names them in messages. Throws `IntegrityError` if they are too short, the
+   * nonce is zero or the tag does not match. Nothing is decrypted before the tag is verified.
    */
   open(sealed: Uint8Array, what: string): Uint8Array<ArrayBuffer> {
     const [plaintext] = this.openBatch(sealed, [{ offset: 0, length: sealed.length }], () => what);
@@ -92,8 +92,8 @@ export class Sealer {
   }
 
   /**
-   * Seals payloads that lie in one buffer, in ascending order at offsets that are multiples of 16, each under a nonce of
-   * its own. Owns: `region`, whole blocks of 16 bytes, is overwritten; the result is the caller's.
+   * Seals payloads in one buffer, each under its own nonce. Their offsets ascend and are multiples of 16. Owns:
+   * `region`, whole blocks of 16 bytes, is overwritten; the result is the caller's.
    */
   sealBatch(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): SealedPayloads {
     assertLayout(region, pieces);
@@ -103,10 +103,10 @@ export class Sealer {
   }
 
   /**
-   * Opens sealed blobs that lie in one buffer, in any order and with anything between them. `what(i)` names piece i in
-   * messages. Throws `IntegrityError` naming the first one that cannot be opened, and then gives nothing of the others;
-   * `brokenPieces` tells them apart. `bytes` may be shared memory. Owns: the results are the caller's, but all share one
-   * buffer, which each of them keeps alive.
+   * Opens sealed blobs in one buffer, in any order and with anything between them. `what(i)` names piece i in messages.
+   * Throws `IntegrityError` for the first piece that cannot be opened, and then returns none of the others;
+   * `brokenPieces` tells which ones are broken. `bytes` may be shared memory. Owns: the results are the caller's, but
+   * all share one buffer, which each of them keeps alive.
    */
   openBatch(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): Uint8Array<ArrayBuffer>[] {
     const [broken] = this.brokenPieces(bytes, pieces);
@@ -124,7 +124,7 @@ export class Sealer {
     return payloads.map((payload) => bytesOf(region, payload));
   }
 
-  /** Those of the sealed blobs in `bytes` that cannot be opened, in the order of the pieces. Decrypts nothing. */
+  /** The sealed blobs in `bytes` that cannot be opened, in the order of the pieces. Decrypts nothing. */
   brokenPieces(bytes: Uint8Array, pieces: readonly Piece[]): BrokenPiece[] {
     assertInside(pieces, bytes.length);
     const whole = pieces.map((piece, index) => ({ piece, index })).filter(({ piece }) => isLongEnough(piece));
@@ -154,7 +154,7 @@ export class Sealer {
     return nonces;
   }
 
-  /** Poly1305-AES tags, 16 bytes each, of the ciphertexts that lie in `bytes`. */
+  /** Poly1305-AES tags, 16 bytes each, of the ciphertexts in `bytes`. */
   #tags(nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
     const aes = createCipheriv("aes-128-ecb", this.#macK, null);
     aes.setAutoPadding(false);
@@ -165,7 +165,7 @@ export class Sealer {
   }
 }
 
-/** Throws `BugError` unless each piece has blocks of its own. */
+/** Throws `BugError` unless each piece has its own blocks. */
 function assertLayout(region: Uint8Array, pieces: readonly Piece[]): void {
   assertInside(pieces, region.length);
   let free = 0;
@@ -176,7 +176,7 @@ function assertLayout(region: Uint8Array, pieces: readonly Piece[]): void {
   }
 }
 
-/** The nonces that sealed pieces begin with, one after the other. */
+/** The nonces at the beginning of the sealed pieces, one after the other. */
 function noncesOf(bytes: Uint8Array, sealed: readonly Piece[]): Uint8Array<ArrayBuffer> {
   const nonces = new Uint8Array(sealed.length * BLOCK_BYTES);
   sealed.forEach(({ offset }, i) => nonces.set(bytes.subarray(offset, offset + BLOCK_BYTES), i * BLOCK_BYTES));
@@ -209,7 +209,7 @@ function ciphertextOf(sealed: Piece): Piece {
   return { offset: sealed.offset + BLOCK_BYTES, length: sealed.length - SEAL_OVERHEAD_BYTES };
 }
 
-/** Compares in a time that does not tell where the tags differ. */
+/** Compares in constant time, which does not reveal where the tags differ. */
 function equalTags(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number): boolean {
   let difference = 0;
   for (let i = 0; i < TAG_BYTES; i++) difference |= a[aOffset + i]! ^ b[bOffset + i]!;

@@ -1,7 +1,7 @@
 /**
- * File names and link targets as strings. Unix names are bytes and need not be UTF-8, so each byte NN that is not part of
- * valid UTF-8 stands in the string as the lone surrogate U+DCNN (the idea is Python's, PEP 383). Every byte sequence
- * survives the way to a string and back, and a valid name is simply itself.
+ * File names and link targets as strings. Unix names are bytes and need not be UTF-8, so each byte NN that is not part
+ * of valid UTF-8 becomes the lone surrogate U+DCNN (the idea is Python's, PEP 383). Every byte sequence survives the
+ * conversion to a string and back, and a valid name stays as it is.
  */
 import { invariant } from "../base/errors.ts";
 
@@ -9,7 +9,7 @@ const ESCAPE_BASE = 0xdc00;
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** The bytes as a byte string; never fails. */
+/** The bytes as a byte string. Never fails. */
 export function byteStringOf(bytes: Uint8Array): string {
   const text = decodeStrictly(bytes);
   if (text !== null) return text;
@@ -23,7 +23,7 @@ export function byteStringOf(bytes: Uint8Array): string {
   return escaped;
 }
 
-/** The bytes of a byte string; throws `BugError` where it holds a lone surrogate that stands for no byte. */
+/** The bytes of a byte string. Throws `BugError` if it contains a lone surrogate that represents no byte. */
 export function bytesOfByteString(text: string): Uint8Array<ArrayBuffer> {
   if (text.isWellFormed()) return encoder.encode(text);
   const bytes: number[] = [];
@@ -39,14 +39,14 @@ export function bytesOfByteString(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes);
 }
 
-/** Orders byte strings by their bytes, as restic sorts the names of a tree; negative where `a` comes first. */
+/** Orders byte strings by their bytes, as restic sorts the names of a tree; negative if `a` comes first. */
 export function compareByteStrings(a: string, b: string): number {
   const end = Math.min(a.length, b.length);
   for (let i = 0; i < end; i++) {
     const left = a.charCodeAt(i);
     const right = b.charCodeAt(i);
     if (left === right) continue;
-    // Below the surrogates the order of UTF-16 units is the order of UTF-8 bytes.
+    // Below the surrogates, UTF-16 units sort like UTF-8 bytes.
     if (left < 0xd800 && right < 0xd800) return left - right;
     return compareBytes(bytesOfByteString(a), bytesOfByteString(b));
   }
@@ -61,7 +61,7 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-/** How many bytes a UTF-8 sequence with this first byte has, if it is valid. */
+/** The length in bytes of a valid UTF-8 sequence with this first byte. */
 function sequenceLength(first: number): number {
   if (first < 0xc0) return 1;
   if (first < 0xe0) return 2;

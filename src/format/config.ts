@@ -9,13 +9,13 @@ import { decodeJson } from "./json/json_text.ts";
 import { isIrreducible, parsePolynomial } from "./polynomial.ts";
 import { fields, integer, text } from "./json/schema.ts";
 
-/** Version of the repository format; from 2 on blobs and files may be compressed. */
+/** Version of the repository format. From version 2 on, blobs and files may be compressed. */
 export type RepositoryVersion = 1 | 2;
 
-/** What a repository says about itself. */
+/** What the config says about its repository. */
 export interface RepositoryConfig {
   readonly version: RepositoryVersion;
-  /** 64 hex digits that name the repository, chosen at random. */
+  /** 64 hex digits that identify the repository, chosen at random. */
   readonly id: string;
   /** An irreducible polynomial over GF(2) as lower-case hex digits, for restic's chunker. */
   readonly chunkerPolynomial: string;
@@ -38,13 +38,16 @@ export function encodeConfig({ version, id, chunkerPolynomial }: RepositoryConfi
 }
 
 /**
- * Reads the config. Throws `IntegrityError` naming `what`: for malformed text, for a format version of the future, and,
- * as restic does on every open, for a polynomial that is reducible.
+ * Reads the config. Throws an `IntegrityError` that names `what` for malformed text, for a format version that is not
+ * yet known, and for a reducible polynomial, which restic refuses whenever it opens a repository.
  */
 export function decodeConfig(bytes: Uint8Array, what: string): RepositoryConfig {
   const { version, id, chunker_polynomial } = decodeJson(schema, bytes, what);
   if (version !== 1 && version !== 2) {
-    throw damaged(what, `repository format version ${version}, made by a newer version or none; 1 and 2 are known`);
+    throw damaged(
+      what,
+      `repository format version ${version} is not known, only 1 and 2; perhaps a newer version made it`,
+    );
   }
   return { version, id, chunkerPolynomial: chunker_polynomial };
 }

@@ -19,13 +19,13 @@ export interface ScryptParameters {
   readonly p: number;
 }
 
-/** What a key file says. All of it but `data` can be read by everyone who can read the store. */
+/** The content of a key file. Anybody who can read the store can read all of it but `data`. */
 export interface KeyFile extends ScryptParameters {
-  /** When it was made. */
+  /** When the key was made. */
   readonly created: Rfc3339;
-  /** Who made it. */
+  /** The user who made it. */
   readonly username: string;
-  /** Where it was made. */
+  /** The host on which it was made. */
   readonly hostname: string;
   /** How a key is derived from the password. */
   readonly kdf: "scrypt";
@@ -54,7 +54,7 @@ const keyFileSchema = v.pipe(
 );
 
 /**
- * Whether restic would derive a key with these parameters (the limits of its simple-scrypt library): they also keep a
+ * Whether restic accepts these parameters (the limits are those of its simple-scrypt library). The limits also keep a
  * forged key file from asking for more than 2 GiB of memory.
  */
 function hasSaneCost({ N, r, p }: ScryptParameters): boolean {
@@ -68,16 +68,16 @@ export function encodeKeyFile(key: KeyFile): Uint8Array<ArrayBuffer> {
   return goJsonBytes({ created, username, hostname, kdf, N, r, p, salt: encodeBase64(salt), data: encodeBase64(data) });
 }
 
-/** Reads a key file. Throws `IntegrityError` naming `what`, also for a derivation other than scrypt. */
+/** Reads a key file. Throws an `IntegrityError` that names `what`, also for any derivation other than scrypt. */
 export function decodeKeyFile(bytes: Uint8Array, what: string): KeyFile {
   return decodeJson(keyFileSchema, bytes, what);
 }
 
-/** The keys that everything in the repository is sealed with. */
+/** The keys under which everything in the repository is sealed. */
 export interface MasterKeyBytes {
   /** 32 bytes for AES-256. */
   readonly encrypt: Uint8Array;
-  /** 16 bytes: the AES-128 key that makes Poly1305's s from a nonce. */
+  /** 16 bytes: the AES-128 key that turns a nonce into Poly1305's s. */
   readonly macK: Uint8Array;
   /** 16 bytes: Poly1305's r. */
   readonly macR: Uint8Array;
@@ -88,12 +88,12 @@ const masterKeySchema = fields({
   encrypt: base64Bytes(32),
 });
 
-/** The JSON text of the master key: a secret, to be sealed before it goes anywhere. */
+/** The JSON text of the master key. It is a secret, and must be sealed before it leaves memory. */
 export function encodeMasterKey({ encrypt, macK, macR }: MasterKeyBytes): Uint8Array<ArrayBuffer> {
   return goJsonBytes({ mac: { k: encodeBase64(macK), r: encodeBase64(macR) }, encrypt: encodeBase64(encrypt) });
 }
 
-/** Reads a master key. Throws `IntegrityError` naming `what`, which never shows any part of the text. */
+/** Reads a master key. Throws an `IntegrityError` that names `what` and never shows any part of the text. */
 export function decodeMasterKey(bytes: Uint8Array, what: string): MasterKeyBytes {
   const { mac, encrypt } = decodeJson(masterKeySchema, bytes, what, { secret: true });
   return { encrypt, macK: mac.k, macR: mac.r };

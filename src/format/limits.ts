@@ -1,6 +1,6 @@
 /**
- * How large the parts of a repository may be: whoever may write to one decides how much memory reading it takes, unless
- * every part has a limit that is looked at before it is read. All limits lie well above what restic, rustic and this
+ * How large the parts of a repository may be. Without a limit that is checked before reading, anybody who can write to
+ * a repository could decide how much memory reading it takes. All limits are well above what restic, rustic and this
  * program write; docs/format.md lists them.
  */
 import type { PackedBlob } from "./blob.ts";
@@ -14,17 +14,17 @@ export const MOST_SMALL_FILE_BYTES = 64 * KIB;
 
 /** How large a sealed file may be. */
 export interface SealedFileLimits {
-  /** The file as it lies in the store. */
+  /** Bytes of the file in the store. */
   readonly bytes: number;
-  /** Its content where that is compressed: both forms are in memory for a moment. */
+  /** Bytes of its content if compressed. The compressed and the plain form are in memory together for a moment. */
   readonly frameBytes: number;
-  /** Its JSON text. */
+  /** Bytes of its JSON text. */
   readonly jsonBytes: number;
 }
 
 /**
- * An index of a million blobs takes 150 MB as text. Locks are small. A snapshot names the paths that somebody backed up,
- * thousands perhaps.
+ * An index of a million blobs takes 150 MB as text. Locks are small. A snapshot lists the paths that were backed up,
+ * possibly thousands.
  */
 export const SEALED_FILE_LIMITS: Readonly<Record<"index" | "snapshot" | "lock", SealedFileLimits>> = {
   index: { bytes: 128 * MIB, frameBytes: 80 * MIB, jsonBytes: 192 * MIB },
@@ -32,27 +32,29 @@ export const SEALED_FILE_LIMITS: Readonly<Record<"index" | "snapshot" | "lock", 
   lock: { bytes: MOST_SMALL_FILE_BYTES, frameBytes: MOST_SMALL_FILE_BYTES, jsonBytes: MOST_SMALL_FILE_BYTES },
 };
 
-/** Ids are random, so no index shrinks to less than a sixth; where text claims to, it is made to fill memory. */
+/** Ids are random, so no index shrinks to less than a sixth. A higher ratio than this is an attempt to fill memory. */
 const MOST_JSON_RATIO = 32;
 const FREE_JSON_BYTES = 4 * MIB;
 
-/** How long the JSON text of a compressed file may be. */
+/** Most bytes that the JSON text of a compressed file may have. */
 export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: number): number {
   return Math.min(jsonBytes, Math.max(FREE_JSON_BYTES, frameBytes * MOST_JSON_RATIO));
 }
 
-/** Plaintext of any blob: a directory of 100,000 files takes 35 MB. */
+/** Most plaintext bytes of any blob: a directory of 100,000 files takes 35 MB. */
 const MOST_BLOB_BYTES = 64 * MIB;
 
-/** Plaintext of a chunk, of which several are in memory together: restic and this program cut at 8 MiB at the latest. */
+/**
+ * Most plaintext bytes of a chunk. Several chunks are in memory together; restic and this program cut at 8 MiB at most.
+ */
 export const MOST_CHUNK_BYTES = 16 * MIB;
 
-/** What compressing and sealing may add to a plaintext that does not shrink. */
+/** Bytes that compressing and sealing may add to a plaintext that does not shrink. */
 const SLACK_BYTES = 128;
 
 /**
- * Why no blob can be like that, or none that is read: follows its name in a sentence. Null where one can. `mostBytes`: of
- * its plaintext.
+ * Why a blob with these lengths is impossible or too large to read, as the rest of a sentence that begins with its
+ * name; null if it is neither. `mostBytes` limits its plaintext.
  */
 export function blobSizeProblem(
   { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
@@ -67,11 +69,11 @@ export function blobSizeProblem(
   return null;
 }
 
-/** Entries of one directory. */
+/** Most entries in one directory. */
 export const MOST_TREE_NODES = 300_000;
 
-/** Directories in each other; paths of usual systems have at most 2,048 names. */
+/** Most levels of nested directories. Paths on usual systems have at most 2,048 names. */
 export const MOST_TREE_DEPTH = 2_048;
 
-/** The text of a manifest, some 300 bytes a file. */
+/** Most bytes in the text of a manifest, which takes some 300 bytes a file. */
 export const MOST_MANIFEST_BYTES = 32 * MIB;

@@ -5,17 +5,17 @@ import { decodeJson } from "./json/json_text.ts";
 import { count, fields, integer, textOrZero, timestampOrZero, uint32OrZero } from "./json/schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
-/** What tells a process from all others that have its number: elsewhere, or here at another time. */
+/** Tells a process from all others with the same number, on other systems or at other times. */
 export interface ProcessMark {
-  /** Names the table of processes that the number belongs to: no two systems, boots or containers have the same. */
+  /** Identifies the process table to which the number belongs. No two systems, boots or containers have the same. */
   readonly table: string;
-  /** Names the machine, whose clock its processes go by, restarts or not; absent where it has no name. */
+  /** Identifies the machine, and with it the clock, across restarts; absent if the machine has no name. */
   readonly machine?: string;
-  /** When the process started, in a unit of the table's own. */
+  /** When the process started, in a unit that depends on the table. */
   readonly started: number;
 }
 
-/** Who holds a lock, and since when. */
+/** The holder of a lock, and its time. */
 export interface Lock {
   /** When the lock was made or last refreshed. */
   readonly time: Rfc3339;
@@ -27,11 +27,14 @@ export interface Lock {
   readonly username: string;
   /** The number of its process. */
   readonly pid: number;
-  /** 0 where the text leaves it out, as it does for root. */
+  /** The user's number; 0 if the text leaves it out, as it does for root. */
   readonly uid?: number;
-  /** As `uid`. */
+  /** The group's number, with the same rule. */
   readonly gid?: number;
-  /** Under the key `agent`, which restic passes over; absent in its locks, and where a system does not tell. */
+  /**
+   * Stored under the key `agent`, which restic ignores. Absent in restic's locks, and if the system does not provide
+   * it.
+   */
   readonly process?: ProcessMark;
 }
 
@@ -53,7 +56,7 @@ const schema = v.pipe(
     pid: v.nullish(integer, 0),
     uid: uint32OrZero,
     gid: uint32OrZero,
-    // Whatever else stands there is somebody else's and says nothing about the process.
+    // Any other value under this key is not ours, and says nothing about the process.
     agent: v.fallback(v.optional(agentFields), undefined),
   }),
   v.transform(({ agent, ...lock }) => ({ ...lock, ...agent && { process: agent } })),

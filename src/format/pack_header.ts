@@ -1,6 +1,6 @@
 /**
  * The header of a pack (restic design document, section Pack Format). A pack is `sealed blobs, sealed header, length of
- * the sealed header as u32 LE`; the header lists the blobs in their order:
+ * the sealed header as u32 LE`. The header lists the blobs in order:
  *
  *     [type u8][length u32 LE][id 32]                             37 bytes, type 0 data, 1 tree
  *     [type u8][length u32 LE][plaintext length u32 LE][id 32]    41 bytes, type 2 data, 3 tree (zstd)
@@ -10,11 +10,11 @@ import { ID_BYTES } from "../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "./blob.ts";
 import { damaged } from "./damage.ts";
 
-/** Bytes that sealing adds to any plaintext: a nonce before it and a tag behind it, 16 bytes each. */
+/** Bytes that sealing adds to any plaintext: a nonce before and a tag after it, 16 bytes each. */
 export const SEAL_OVERHEAD_BYTES = 32;
 /** Bytes of the header's length at the very end of a pack. */
 export const PACK_TRAILER_BYTES = 4;
-/** restic reads no sealed header above this size. */
+/** restic reads no sealed header larger than this. */
 export const MAX_PACK_HEADER_BYTES = 16 * 2 ** 20;
 
 const PLAIN_ENTRY_BYTES = 1 + 4 + ID_BYTES;
@@ -22,7 +22,7 @@ const COMPRESSED_ENTRY_BYTES = PLAIN_ENTRY_BYTES + 4;
 const COMPRESSED_BIT = 2;
 const TREE_BIT = 1;
 
-/** Bytes of the smallest pack restic takes: a header with one entry, its sealing and its length. */
+/** Bytes of the smallest pack that restic accepts: a header with one entry, its seal, and its length. */
 export const MIN_PACK_BYTES = PLAIN_ENTRY_BYTES + SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;
 
 type Entry = Pick<PackedBlob, "type" | "id" | "length" | "uncompressedLength">;
@@ -32,14 +32,14 @@ export function packEntrySize(blob: Pick<PackedBlob, "uncompressedLength">): num
   return blob.uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
 }
 
-/** Bytes of the plaintext of a blob that lies in a pack: what is not compressed is only sealed. */
+/** Bytes of the plaintext of a blob in a pack. A blob that is not compressed is only sealed. */
 export function plaintextLength(
   { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
 ): number {
   return uncompressedLength || length - SEAL_OVERHEAD_BYTES;
 }
 
-/** Bytes of a whole pack file of these blobs; `restic check` compares exactly this. */
+/** Bytes of a whole pack file with these blobs. `restic check` compares exactly this number. */
 export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncompressedLength">>): number {
   let size = SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;
   for (const blob of blobs) size += blob.length + packEntrySize(blob);
@@ -47,8 +47,8 @@ export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncomp
 }
 
 /**
- * The plaintext of the header of a pack whose blobs lie in this order without gaps (offsets are implied). Throws
- * `BugError` for no blobs, for more than a header may list, and for lengths of 4 GiB and above.
+ * The plaintext of the header of a pack with these blobs, in this order and without gaps (offsets are implied). Throws
+ * `BugError` if there are no blobs, more than a header may list, or lengths of 4 GiB and more.
  */
 export function encodePackHeader(blobs: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(blobs.reduce((sum, blob) => sum + packEntrySize(blob), 0));
@@ -72,8 +72,8 @@ export function encodePackHeader(blobs: readonly Entry[]): Uint8Array<ArrayBuffe
 }
 
 /**
- * The blobs of a header's plaintext, with the offsets that follow from their order. Owns: the ids are views of `header`.
- * Throws `IntegrityError` naming `what`.
+ * The blobs listed in a header's plaintext, with the offsets that follow from their order. Owns: the ids are views of
+ * `header`. Throws an `IntegrityError` that names `what`.
  */
 export function decodePackHeader(header: Uint8Array, what: string): PackedBlob[] {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
@@ -99,7 +99,7 @@ export function decodePackHeader(header: Uint8Array, what: string): PackedBlob[]
   return blobs;
 }
 
-/** The last four bytes of a pack whose sealed header has this length. */
+/** The last four bytes of a pack with a sealed header of this length. */
 export function encodePackTrailer(sealedHeaderBytes: number): Uint8Array<ArrayBuffer> {
   const trailer = new Uint8Array(PACK_TRAILER_BYTES);
   new DataView(trailer.buffer).setUint32(0, sealedHeaderBytes, true);
@@ -107,8 +107,8 @@ export function encodePackTrailer(sealedHeaderBytes: number): Uint8Array<ArrayBu
 }
 
 /**
- * The length of the sealed header of a pack of `packBytes`, from its last four bytes. Throws `IntegrityError` naming
- * `what` where no header of that length can lie in the pack.
+ * The length of the sealed header, from the last four bytes of a pack of `packBytes`. Throws an `IntegrityError` that
+ * names `what` if no header of that length fits into the pack.
  */
 export function decodePackTrailer(trailer: Uint8Array, packBytes: number, what: string): number {
   if (packBytes < MIN_PACK_BYTES || trailer.length !== PACK_TRAILER_BYTES) {

@@ -1,18 +1,20 @@
 /**
- * The polynomial over GF(2) that a repository's config carries for restic's Rabin chunker (restic design document, section
- * Backups and Deduplication). We cut in another way, but restic refuses a repository whose polynomial is reducible. A
- * polynomial is a bigint whose bit i is the coefficient of x^i.
+ * The polynomial over GF(2) that a repository's config holds for restic's Rabin chunker (restic design document,
+ * section Backups and Deduplication). This program cuts in another way, but restic refuses a repository with a
+ * reducible polynomial. A polynomial is a bigint whose bit i is the coefficient of x^i.
  */
 import { BugError } from "../base/errors.ts";
 
 const LOW_BITS = (1n << 54n) - 1n;
 const ALWAYS_SET = (1n << 53n) | 1n;
-/** One in some 27 odd polynomials is irreducible; so many failures in a row mean that the source is not random. */
+/**
+ * About one in 27 odd polynomials is irreducible, so this many failures in a row mean that the source is not random.
+ */
 const MAX_TRIES = 10_000;
 
 /**
- * A random irreducible polynomial of degree 53, which restic's chunker needs, as lower-case hex digits. `randomBytes(n)`
- * gives n random bytes.
+ * A random irreducible polynomial of degree 53, as restic's chunker needs it, in lower-case hex digits.
+ * `randomBytes(n)` returns n random bytes.
  */
 export function randomPolynomial(randomBytes: (count: number) => Uint8Array): string {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -24,14 +26,14 @@ export function randomPolynomial(randomBytes: (count: number) => Uint8Array): st
   throw new BugError("Cannot choose a polynomial: the random numbers are not random");
 }
 
-/** The polynomial of a hex text, or `null` where it is none. */
+/** The polynomial of a hex text, or `null` if it is not one. */
 export function parsePolynomial(hex: string): bigint | null {
   return /^[0-9a-fA-F]{1,16}$/.test(hex) ? BigInt(`0x${hex}`) : null;
 }
 
 /**
- * Whether the polynomial has no factor but itself, by Ben-Or's test: x^(2^i) - x holds every irreducible factor of degree
- * up to i, so it must share nothing with `polynomial` for any i up to half of its degree.
+ * Whether the polynomial is irreducible, by Ben-Or's test: x^(2^i) - x is the product of all irreducible polynomials
+ * whose degree divides i, so it must share no factor with `polynomial` for any i up to half of its degree.
  */
 export function isIrreducible(polynomial: bigint): boolean {
   const degree = degreeOf(polynomial);
@@ -45,7 +47,7 @@ export function isIrreducible(polynomial: bigint): boolean {
   return true;
 }
 
-/** The degree, -1 for the zero polynomial. */
+/** The degree; -1 for the zero polynomial. */
 function degreeOf(polynomial: bigint): number {
   return polynomial === 0n ? -1 : polynomial.toString(2).length - 1;
 }
@@ -59,7 +61,7 @@ function remainder(dividend: bigint, divisor: bigint): bigint {
   return rest;
 }
 
-/** Squaring over GF(2) spreads the bits: the cross terms cancel each other. */
+/** Squaring over GF(2) only spreads the bits, since the cross terms cancel each other. */
 function squareModulo(polynomial: bigint, modulus: bigint): bigint {
   const spread = polynomial.toString(2).split("").join("0");
   return remainder(BigInt(`0b${spread}`), modulus);

@@ -1,6 +1,6 @@
 /**
- * Snapshots: restic's root objects (restic design document, section Snapshots), with our summary of the backup as an extra
- * (docs/format.md, section Snapshot).
+ * Snapshots: restic's root objects (restic design document, section Snapshots), with our summary of the backup as an
+ * extra field (docs/format.md, section Snapshot).
  */
 import * as v from "valibot";
 import type { BlobId, SnapshotId } from "../base/id.ts";
@@ -19,49 +19,49 @@ import {
 } from "./json/schema.ts";
 import type { Rfc3339 } from "./time.ts";
 
-/** What a backup did, as restic's `snapshots` shows it. Counts, and sizes in bytes. */
+/** What a backup did, as restic's `snapshots` shows it. Numbers are counts, or sizes in bytes. */
 export interface SnapshotSummary {
   /** When the backup began. */
   readonly backupStart: Rfc3339;
   /** When it ended. */
   readonly backupEnd: Rfc3339;
-  /** Files that the backup before did not have. */
+  /** Files that the previous backup did not have. */
   readonly filesNew: number;
-  /** Files that differ from it. */
+  /** Files that changed since the previous backup. */
   readonly filesChanged: number;
-  /** Files that are as they were. */
+  /** Files that did not change. */
   readonly filesUnmodified: number;
-  /** Directories that the backup before did not have. */
+  /** Directories that the previous backup did not have. */
   readonly dirsNew: number;
-  /** Directories that differ from it. */
+  /** Directories that changed since the previous backup. */
   readonly dirsChanged: number;
-  /** Directories that are as they were. */
+  /** Directories that did not change. */
   readonly dirsUnmodified: number;
-  /** Blobs of content that were added. */
+  /** Data blobs added. */
   readonly dataBlobs: number;
-  /** Blobs of trees that were added. */
+  /** Tree blobs added. */
   readonly treeBlobs: number;
-  /** Plaintext bytes of the blobs that were added. */
+  /** Plaintext bytes of the blobs added. */
   readonly dataAdded: number;
-  /** Bytes that those take in the store. */
+  /** Bytes that these blobs take in the store. */
   readonly dataAddedPacked: number;
-  /** Files of the backup. */
+  /** The number of files in the backup. */
   readonly totalFilesProcessed: number;
-  /** Their bytes. */
+  /** Bytes of all files together. */
   readonly totalBytesProcessed: number;
 }
 
-/** A snapshot. Empty and zero values stand for fields that the text leaves out. */
+/** A snapshot. Fields that the text leaves out are empty or zero. */
 export interface Snapshot {
-  /** When its backup began. */
+  /** When the backup began. */
   readonly time: Rfc3339;
-  /** The snapshot that it was compared with. */
+  /** The snapshot with which it was compared. */
   readonly parent: SnapshotId | null;
   /** The root directory. */
   readonly tree: BlobId;
-  /** What was backed up. */
+  /** The paths that were backed up. */
   readonly paths: readonly string[];
-  /** The host that it counts for. */
+  /** The host whose backup it is. */
   readonly hostname: string;
   /** The user who made it. */
   readonly username: string;
@@ -69,17 +69,17 @@ export interface Snapshot {
   readonly uid: number;
   /** The number of that user's group. */
   readonly gid: number;
-  /** Patterns of what was left out. */
+  /** Patterns of files that were left out. */
   readonly excludes: readonly string[];
-  /** Its tags. */
+  /** The tags of the snapshot. */
   readonly tags: readonly string[];
-  /** The snapshot this one was rewritten from. */
+  /** The snapshot from which this one was rewritten. */
   readonly original: SnapshotId | null;
   /** Name and version of the program that made it. */
   readonly programVersion: string;
-  /** What the backup did, in restic's words. */
+  /** What the backup did, in restic's terms. */
   readonly summary: SnapshotSummary | null;
-  /** Our summary; `null` in snapshots that others wrote or rewrote. */
+  /** Our summary; `null` in snapshots that another program wrote or rewrote. */
   readonly agent: AgentSnapshotInfo | null;
 }
 
@@ -139,8 +139,8 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a snapshot, as lenient as Go: missing fields read as zero, unknown ones are passed over, and an `agent` that is
- * not ours reads as absent. Throws `IntegrityError` naming `what`, also where there is no tree.
+ * Reads a snapshot, as lenient as Go: missing fields read as zero, unknown ones are ignored, and an `agent` field that
+ * is not ours reads as absent. Throws an `IntegrityError` that names `what`, also if there is no tree.
  */
 export function decodeSnapshot(bytes: Uint8Array, what: string): Snapshot {
   const { program_version, summary, agent, ...rest } = decodeJson(schema, bytes, what);

@@ -1,6 +1,6 @@
 /**
- * Points in time as Go writes them (RFC 3339 with up to nine fraction digits). A decoded time stays the text it was, so
- * that nanoseconds and zone survive and what is encoded again is the same to the byte.
+ * Points in time as Go writes them (RFC 3339 with up to nine fraction digits). A decoded time keeps its text, so that
+ * nanoseconds and zone survive, and encoding it again gives the same bytes.
  */
 import type { Brand } from "../base/brand.ts";
 import { invariant } from "../base/errors.ts";
@@ -9,12 +9,12 @@ import { damaged } from "./damage.ts";
 /** A valid RFC 3339 time such as `2026-01-02T03:04:05.123456789+02:00`, years 0000 to 9999. */
 export type Rfc3339 = string & Brand<"Rfc3339">;
 
-/** Go's zero time: what restic reads where a time is missing. */
+/** Go's zero time, which restic reads for a missing time. */
 export const ZERO_TIME = "0001-01-01T00:00:00Z" as Rfc3339;
 
 const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/;
 
-/** Whether Go's decoder takes the text as a time: upper-case `T` and `Z`, no leap second, days that exist. */
+/** Whether Go's decoder accepts the text as a time: upper-case `T` and `Z`, no leap second, only days that exist. */
 export function isRfc3339(text: string): text is Rfc3339 {
   if (!PATTERN.test(text)) return false;
   const month = twoDigits(text, 5);
@@ -26,23 +26,23 @@ export function isRfc3339(text: string): text is Rfc3339 {
   return day <= 28 || day <= daysOfMonth(Number(text.slice(0, 4)), month);
 }
 
-/** The number that two digits at a place make. The pattern's captures would be slower, and trees hold many times. */
+/** The number formed by two digits at a position. Trees hold many times, and the pattern's captures would be slower. */
 function twoDigits(text: string, at: number): number {
   return text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 11 * 48;
 }
 
-/** `text` as a time; throws `IntegrityError` naming `what` where it is none. */
+/** `text` as a time. Throws an `IntegrityError` that names `what` if it is not one. */
 export function parseTimestamp(text: string, what: string): Rfc3339 {
   if (!isRfc3339(text)) throw damaged(what, "not an RFC 3339 time");
   return text;
 }
 
-/** The canonical text of a time in UTC: no trailing zeros, no fraction where it is zero. Years 0 to 9999. */
+/** The canonical text of a time in UTC: no trailing zeros, and no fraction if that is zero. Years 0 to 9999. */
 export function formatTimestamp(date: Date): Rfc3339 {
   return formatNanoseconds(BigInt(date.getTime()) * 1_000_000n);
 }
 
-/** As `formatTimestamp`, of nanoseconds since 1970 UTC (what `stat` gives). */
+/** Like `formatTimestamp`, for nanoseconds since 1970 UTC (as `stat` gives them). */
 export function formatNanoseconds(nanoseconds: bigint): Rfc3339 {
   const fraction = ((nanoseconds % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
   const date = new Date(Number((nanoseconds - fraction) / 1_000_000n));
@@ -61,7 +61,7 @@ export function timestampToDate(time: Rfc3339): Date {
   return new Date(wholeSecondMs + Number(fraction.slice(0, 3).padEnd(3, "0")));
 }
 
-/** Nanoseconds since 1970 UTC; digits behind the ninth are dropped, as Go does. */
+/** Nanoseconds since 1970 UTC. Digits after the ninth are dropped, as Go does. */
 export function timestampToNanoseconds(time: Rfc3339): bigint {
   const { wholeSecondMs, fraction } = instantOf(time);
   return BigInt(wholeSecondMs) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
@@ -69,19 +69,19 @@ export function timestampToNanoseconds(time: Rfc3339): bigint {
 
 type Sextuple = [number, number, number, number, number, number];
 
-/** The second a time lies in, in milliseconds since 1970 UTC, and the digits of its fraction behind the point. */
+/** The whole seconds of a time, in milliseconds since 1970 UTC, and the digits of its fraction. */
 function instantOf(time: Rfc3339): { readonly wholeSecondMs: number; readonly fraction: string } {
   const match = PATTERN.exec(time);
   invariant(match, `Not an RFC 3339 time: "${time}"`);
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as Sextuple;
-  // `Date.UTC` takes the years 0 to 99 for 1900 to 1999.
+  // `Date.UTC` would read the years 0 to 99 as 1900 to 1999.
   const local = new Date(0);
   local.setUTCFullYear(year, month - 1, day);
   local.setUTCHours(hour, minute, second);
   return { wholeSecondMs: local.getTime() - timestampOffsetMinutes(time) * 60_000, fraction: match[7] ?? "" };
 }
 
-/** How many minutes the time's own zone is ahead of UTC; retention counts days in this zone. */
+/** How many minutes the time's own zone is ahead of UTC. Retention counts days in this zone. */
 export function timestampOffsetMinutes(time: Rfc3339): number {
   const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(time) ?? [];
   if (sign === undefined) return 0;
@@ -89,7 +89,7 @@ export function timestampOffsetMinutes(time: Rfc3339): number {
   return sign === "-" && offset > 0 ? -offset : offset;
 }
 
-/** Orders times by the instant they name; negative where `a` is earlier. */
+/** Orders times by the instant they name; negative if `a` is earlier. */
 export function compareTimestamps(a: Rfc3339, b: Rfc3339): number {
   const difference = timestampToNanoseconds(a) - timestampToNanoseconds(b);
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;

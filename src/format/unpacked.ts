@@ -1,16 +1,16 @@
 /**
- * The plaintext of index, snapshot and lock files (restic design document, section Unpacked Data Format): JSON, in
- * version 2 usually compressed and then marked by its first byte. Compression itself is passed in.
+ * The plaintext of index, snapshot and lock files (restic design document, section Unpacked Data Format): JSON, which
+ * in version 2 is usually compressed and then marked by its first byte. The caller passes in the compression.
  */
 import type { RepositoryVersion } from "./config.ts";
 import { damaged } from "./damage.ts";
 
-/** First byte of a plaintext whose rest is a zstd frame. */
+/** First byte of a plaintext that continues with a zstd frame. */
 const COMPRESSED = 0x02;
 const OPEN_OBJECT = 0x7b;
 const OPEN_ARRAY = 0x5b;
 
-/** The plaintext to seal for a JSON text. Version 1 knows no compression: there it is the text itself, not a copy. */
+/** The plaintext to seal for a JSON text. Version 1 has no compression: there it is `json` itself, not a copy. */
 export function wrapUnpacked(
   json: Uint8Array<ArrayBuffer>,
   version: RepositoryVersion,
@@ -25,8 +25,8 @@ export function wrapUnpacked(
 }
 
 /**
- * The JSON text of an opened file; where it is not compressed, that is `plaintext` itself. Throws `IntegrityError` naming
- * `what` for another first byte, for nothing at all, and where `decompress` throws.
+ * The JSON text of an opened file; without compression, that is `plaintext` itself. Throws an `IntegrityError` that
+ * names `what` if the first byte is any other, the plaintext is empty, or `decompress` throws.
  */
 export function unwrapUnpacked(
   plaintext: Uint8Array<ArrayBuffer>,

@@ -1,17 +1,17 @@
-/** What gzip and zstd have in common: a container that must be whole, and a dump inside that must be whole as well. */
+/** The common part of gzip and zstd: the container must be whole, and the dump inside must be whole as well. */
 import type { GuardFormat, Verdict } from "./guard.ts";
 import type { Judge } from "./judge.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { type Cursor, type Walk, WalkJudge } from "./walk.ts";
 
-/** Where a container's walk sends what it decompresses. */
+/** Where a container's walk sends decompressed bytes. */
 export interface Contents {
   readonly decompressor: Decompressor;
-  /** Takes the next decompressed bytes; keeps no view of them. */
+  /** Takes the next decompressed bytes, and keeps no view of them. */
   readonly take: (output: Uint8Array) => void;
 }
 
-/** Judges a compressed stream and, by another judge, what it holds. */
+/** Judges a compressed stream and, with another judge, its content. */
 export class CompressedJudge implements Judge {
   readonly #container: WalkJudge;
   readonly #decompressor: Decompressor;
@@ -44,7 +44,7 @@ export class CompressedJudge implements Judge {
     const format = inner.complete === null ? outer.format : `${outer.format}+${inner.format}`;
     const { notes } = inner;
     if (!outer.complete) return { format, complete: false, reason: `${outer.format}: ${outer.reason}`, notes };
-    // A dump command that failed at once leaves a perfect compressed file of nothing behind.
+    // A dump command that failed at once leaves a perfect compressed file of nothing.
     if (this.#innerBytes === 0) {
       return { format, complete: false, reason: `${outer.format}: there is nothing inside`, notes };
     }

@@ -1,10 +1,10 @@
 /**
- * Decompression of pushed bytes through the runtime's own zlib and zstd, synchronous and into one buffer that is used
- * again and again.
+ * Decompression of pushed bytes by the runtime's own zlib and zstd, synchronous and into one reused buffer.
  *
- * The streams of `node:zlib` are not fit for judging: Deno's zstd stream throws a damaged block's error past every handler,
- * takes a truncated frame for whole, and ignores all frames after the first. So this drives the binding below them, one
- * compressed unit at a time, and leaves the container's structure (members, frames) to the caller.
+ * The streams of `node:zlib` cannot be used for judging: Deno's zstd stream throws the error of a damaged block past
+ * every handler, accepts a truncated frame as whole, and ignores all frames after the first. So this class uses the
+ * binding below them, one compressed unit at a time, and leaves the container's structure (members, frames) to the
+ * caller.
  */
 import { constants, createInflateRaw, createZstdDecompress } from "node:zlib";
 import { BugError, messageOf, SourceError } from "../base/errors.ts";
@@ -12,7 +12,7 @@ import { ZlibHandle } from "../codec/zlib_handle.ts";
 
 const OUTPUT_BYTES = 128 * 1024;
 
-/** One compressed unit after the other: a raw deflate stream, or a zstd frame. */
+/** Decompresses one compressed unit after the other: a raw deflate stream, or a zstd frame. */
 export class Decompressor {
   readonly #handle: ZlibHandle;
   readonly #output = new Uint8Array(OUTPUT_BYTES);
@@ -33,14 +33,15 @@ export class Decompressor {
     return new Decompressor(createInflateRaw());
   }
 
-  /** For zstd frames (RFC 8878); the binding verifies content size and checksum where a frame has them. */
+  /** For zstd frames (RFC 8878). The binding verifies content size and checksum if a frame has them. */
   static zstd(): Decompressor {
     return new Decompressor(createZstdDecompress());
   }
 
   /**
-   * Decompresses `input` and hands what comes out to `take`, in views that are valid only during the call. Returns how many
-   * bytes of `input` were used: fewer than all where the unit has ended. Throws `SourceError` where the input is damaged.
+   * Decompresses `input` and passes the output to `take`, in views that are valid only during the call. Returns how
+   * many bytes of `input` were used: fewer than all if the unit has ended. Throws `SourceError` if the input is
+   * damaged.
    */
   write(input: Uint8Array, take: (output: Uint8Array) => void): number {
     let used = 0;
@@ -54,12 +55,12 @@ export class Decompressor {
     return used;
   }
 
-  /** Makes ready for the next unit. */
+  /** Prepares for the next unit. */
   reset(): void {
     this.#handle.reset();
   }
 
-  /** Frees the native memory; safe to repeat. */
+  /** Frees the native memory. May be called again. */
   close(): void {
     if (!this.#closed) this.#handle.close();
     this.#closed = true;

@@ -1,4 +1,4 @@
-/** Makes guards: all formats in the order they are tried, and the choice among them by a stream's first bytes. */
+/** Makes guards: all formats in the order in which they are tried, and the choice by a stream's first bytes. */
 import { invariant } from "../base/errors.ts";
 import { bzip2Format } from "./container/bzip2.ts";
 import { lz4Format } from "./container/lz4.ts";
@@ -22,7 +22,7 @@ const COMPRESSED: readonly Format[] = [gzipFormat, zstdFormat];
 /** Containers whose content is not judged. */
 const SEALED: readonly Format[] = [xzFormat, bzip2Format, lz4Format];
 const DATABASES: readonly Format[] = [pgCopyFormat, redisFormat, etcdFormat, mongodumpFormat, sqliteFileFormat];
-/** Formats in which no other one is looked for. */
+/** Formats that contain no other format. */
 const FLAT: readonly Format[] = [
   ...SEALED,
   xbstreamFormat,
@@ -30,15 +30,15 @@ const FLAT: readonly Format[] = [
   ...DATABASES,
   tarFormat,
 ];
-/** What the first bytes tell; no two of them recognise the same head, and the cheap ones come first. */
+/** Formats recognised by the first bytes. No two of them recognise the same head, and the cheap ones come first. */
 const FORMATS: readonly Format[] = [...COMPRESSED, ...FLAT];
 
-/** Compression within compression is followed this deep. */
+/** How many levels of compression within compression are followed. */
 const MAX_COMPRESSIONS = 3;
 
 /**
- * A guard for one stream. `auto` recognises binary formats by the first bytes, and dumps in SQL wherever they begin; a
- * format by name is insisted on: a stream that is not of it is incomplete; `none` looks at nothing.
+ * A guard for one stream. `auto` recognises binary formats by the first bytes, and SQL dumps wherever they begin. The
+ * name of a format requires it: a stream of any other format is incomplete. `none` looks at nothing.
  */
 export function createGuard(choice: GuardChoice): Guard {
   const judge = judgeFor(choice);
@@ -64,7 +64,7 @@ class AutoJudge implements Judge {
   readonly #head = new Head(HEAD_BYTES);
   #judge: Judge | null = null;
 
-  /** `compressions`: in how many compressed streams this one lies. */
+  /** `compressions`: the number of compressed streams around this one. */
   constructor(compressions: number) {
     this.#compressions = compressions;
   }

@@ -1,7 +1,7 @@
-/** What a guard is: it tells from a stream's bytes what the stream is and, at its end, whether it is whole. */
+/** A guard tells from a stream's bytes what the stream is and, at its end, whether it is whole. */
 import { UsageError } from "../base/errors.ts";
 
-/** Every format a guard can recognise, in the order messages list them. */
+/** Every format that a guard can recognise, in the order in which messages list them. */
 export const GUARD_FORMATS = [
   "mysqldump",
   "mariadb-dump",
@@ -26,38 +26,40 @@ export const GUARD_FORMATS = [
 /** The name of one format. */
 export type GuardFormat = (typeof GUARD_FORMATS)[number];
 
-/** What the user asks for: recognise by itself, do not judge at all, or insist on one format. */
+/** The user's choice: detect the format, do not judge at all, or require one format. */
 export type GuardChoice = "auto" | "none" | GuardFormat;
 
-/** What a guard has to say when the stream has ended. */
+/** The result of a guard at the end of a stream. */
 export interface Verdict {
-  /** A `GuardFormat`, several joined by `+` from the outside in (`gzip+mysqldump`), or `none`: nothing was recognised. */
+  /**
+   * A `GuardFormat`, several joined by `+` from the outside in (`gzip+mysqldump`), or `none` if nothing was recognised.
+   */
   readonly format: string;
-  /** Whether the stream is whole; `null` where the format is `none` and there is nothing to judge by. */
+  /** Whether the stream is whole; `null` if the format is `none` and there is nothing to judge by. */
   readonly complete: boolean | null;
-  /** One line for people. Quotes at most a few escaped characters of the stream. */
+  /** One line for people. Quotes at most a few characters of the stream, escaped. */
   readonly reason: string;
-  /** What people should know of a stream although it is accepted: a line each, without what the stream is. Mostly none. */
+  /** What people should know about an accepted stream, one line each, without the name of the stream. Usually empty. */
   readonly notes: readonly string[];
 }
 
 /**
- * Reads along with one stream and judges it. The verdict depends on the bytes alone, never on how they were cut, and
- * memory stays bounded whatever is pushed. Does no I/O and never throws for what the stream holds.
+ * Reads one stream as it passes, and judges it. The verdict depends only on the bytes, never on how they were cut, and
+ * memory stays bounded. A guard does no I/O and never throws because of a stream's content.
  */
 export interface Guard {
   /**
-   * Takes the next bytes. They may be a view of shared memory and are not kept: they may change as soon as the call is
-   * done, or its promise where it returns one. A promise also means: push nothing before it resolves.
+   * Takes the next bytes. They may be a view of shared memory and are not kept: they may change as soon as the call
+   * returns, or its promise resolves if it returns one. Nothing may be pushed before that promise resolves.
    */
   push(bytes: Uint8Array): void | Promise<void>;
   /** The verdict over everything pushed. Ends the guard: nothing may be pushed afterwards. */
   finish(): Promise<Verdict>;
-  /** Releases what a stream that is given up still holds. Safe to repeat and after `finish`. */
+  /** Releases the resources of a stream that is given up. May be called again, and after `finish`. */
   dispose(): void;
 }
 
-/** The guard choice a user wrote; throws `UsageError` with the list of choices where there is no such. */
+/** The user's choice of a guard. Throws a `UsageError` that lists all choices if `text` is not one of them. */
 export function parseGuardChoice(text: string): GuardChoice {
   const choices: readonly GuardChoice[] = ["auto", "none", ...GUARD_FORMATS];
   const choice = choices.find((name) => name === text);

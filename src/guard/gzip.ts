@@ -1,4 +1,7 @@
-/** gzip (RFC 1952): one or more members, each a deflate stream between a header and the CRC-32 and length of its content. */
+/**
+ * gzip (RFC 1952): one or more members, each a deflate stream between a header and the CRC-32 and length of its
+ * content.
+ */
 import { crc32 } from "node:zlib";
 import { SourceError } from "../base/errors.ts";
 import { CompressedJudge, type Contents } from "./compressed.ts";
@@ -6,12 +9,15 @@ import { Decompressor } from "./decompressor.ts";
 import { beginsWith, type Format, leadingZeros } from "./judge.ts";
 import { type Cursor, littleEndian, type Reading, type Walk } from "./walk.ts";
 
-/** Two bytes of magic and the method "deflate". */
+/** Two bytes of magic number, and the method "deflate". */
 const MAGIC = "\x1f\x8b\x08";
-/** Magic, flags, time, extra flags, operating system. */
+/** Magic number, flags, time, extra flags, operating system. */
 const HEADER_BYTES = 10;
 const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 };
-/** The extra field by which bgzip marks its members; the last one must be empty (SAM specification, "The BGZF format"). */
+/**
+ * The extra field that marks the members of bgzip. The last member must be empty (SAM specification, "The BGZF
+ * format").
+ */
 const BGZF_EXTRA = "BC\x02\0";
 
 export const gzipFormat: Format = {
@@ -42,7 +48,7 @@ function* walkMembers(cursor: Cursor, contents: Contents): Walk {
   return `${members} ${members === 1 ? "member is" : "members are"} whole`;
 }
 
-/** Passes a member's header; whether bgzip wrote it. */
+/** Passes a member's header. Returns whether bgzip wrote it. */
 function* walkHeader(first: number, offset: number): Reading<boolean> {
   const what = "a gzip header";
   const rest = yield { take: HEADER_BYTES - 1, what };
@@ -66,7 +72,7 @@ function* passZeroTerminated(what: string): Reading<void> {
   yield { pass: 1, what };
 }
 
-/** Passes a member's content and what closes it; the content's length in bytes. */
+/** Passes a member's content and trailer. Returns the content's length in bytes. */
 function* walkContent(cursor: Cursor, { decompressor, take }: Contents): Reading<number> {
   let crc = 0;
   let length = 0;

@@ -1,33 +1,36 @@
-/** The inside of a guard: one judge for each format, synchronous, so that a judge can feed another one. */
+/** The inside of a guard: one judge for each format. Judges are synchronous, so that one can feed another. */
 import { Buffer } from "node:buffer";
 import type { GuardFormat, Verdict } from "./guard.ts";
 
-/** Judges one stream of one format; same rules as `Guard`, without promises. */
+/** Judges one stream of one format. The rules are those of `Guard`, but without promises. */
 export interface Judge {
-  /** Takes the next bytes; keeps no view of them. */
+  /** Takes the next bytes, and keeps no view of them. */
   push(bytes: Uint8Array): void;
   /** The verdict over everything pushed, and the end of the judge. */
   finish(): Verdict;
-  /** Releases what the judge holds; safe to repeat. */
+  /** Releases the judge's resources. May be called again. */
   dispose(): void;
 }
 
-/** Makes the judge for what lies inside a compressed stream. */
+/** Makes the judge for the content of a compressed stream. */
 type NestedJudge = () => Judge;
 
 /** One recognisable format. */
 export interface Format {
   readonly name: GuardFormat;
-  /** Whether a stream whose first bytes (up to `HEAD_BYTES`, fewer only if it is shorter) are `head` is of this format. */
+  /**
+   * Whether a stream that begins with `head` has this format. `head` has `HEAD_BYTES` bytes, or fewer if the stream is
+   * shorter.
+   */
   recognises(head: Uint8Array): boolean;
-  /** A judge for one stream that is, or is claimed to be, of this format. */
+  /** A judge for one stream that has, or should have, this format. */
   judge(nested: NestedJudge): Judge;
 }
 
-/** How many bytes of a stream decide what it is. */
+/** How many bytes at the beginning of a stream decide its format. */
 export const HEAD_BYTES = 4096;
 
-/** Finds nothing and says so. */
+/** A judge that recognises nothing and gives `reason`. */
 export function silentJudge(reason: string): Judge {
   return {
     push: () => {},
@@ -36,12 +39,12 @@ export function silentJudge(reason: string): Judge {
   };
 }
 
-/** Bytes as text, one character a byte, so that nothing is lost or refused; `bytes` may be shared memory. */
+/** Bytes as text, one character for each byte, so that nothing is lost or refused. `bytes` may be shared memory. */
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
-/** Whether `bytes` begins with the characters of `text`, one a byte. */
+/** Whether `bytes` begins with the characters of `text`, one byte each. */
 export function beginsWith(bytes: Uint8Array, text: string): boolean {
   if (bytes.length < text.length) return false;
   for (let i = 0; i < text.length; i++) {
@@ -50,7 +53,7 @@ export function beginsWith(bytes: Uint8Array, text: string): boolean {
   return true;
 }
 
-/** How many bytes `piece` begins with that are zero. */
+/** The number of zero bytes at the beginning of `piece`. */
 export function leadingZeros(piece: Uint8Array): number {
   let count = 0;
   while (count < piece.length && piece[count] === 0) count++;

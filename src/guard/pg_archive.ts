@@ -1,13 +1,13 @@
 /**
- * Custom-format archives of `pg_dump -Fc`: a header, a table of contents, then one run of data blocks for each entry that
- * has data. Layout: PostgreSQL's `pg_backup_archiver.c` (`ReadHead`, `ReadToc`) and `pg_backup_custom.c`.
+ * Custom-format archives of `pg_dump -Fc`: a header, a table of contents, then one run of data blocks for each entry
+ * that has data. Layout: PostgreSQL's `pg_backup_archiver.c` (`ReadHead`, `ReadToc`) and `pg_backup_custom.c`.
  */
 import { SourceError } from "../base/errors.ts";
 import { beginsWith, type Format } from "./judge.ts";
 import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from "./walk.ts";
 
 const MAGIC = "PGDMP";
-/** Magic, three bytes of version, sizes of integers and offsets, format. */
+/** Magic number, three bytes of version, sizes of integers and offsets, format. */
 const HEADER_BYTES = MAGIC.length + 6;
 const FORMAT_CUSTOM = 1;
 /** Archive versions 1.10 (PostgreSQL 8.0) to 1.16 (17, 18) are read. */
@@ -16,7 +16,9 @@ const MINOR = { first: 10, withSection: 11, withAccessMethod: 14, withAlgorithm:
 const DATE_INTEGERS = 7;
 const OFFSET_NO_DATA = 3;
 const BLOCK = { data: 1, largeObjects: 3 };
-/** Identifiers of entries with data are remembered until their data was seen; more are not believed. */
+/**
+ * Most entries with data. Their identifiers are remembered until their data was seen, so a larger number is refused.
+ */
 const MAX_DATA_ENTRIES = 2 ** 22;
 
 export const pgArchiveFormat: Format = {
@@ -93,7 +95,7 @@ class Archive {
     if (this.#due.size > MAX_DATA_ENTRIES) throw new SourceError(`has more than ${MAX_DATA_ENTRIES} entries with data`);
   }
 
-  /** Passes one entry's data; `false` where the stream ends instead. */
+  /** Passes one entry's data. Returns `false` if the stream ends instead. */
   *#walkData(): Reading<boolean> {
     const offset = this.#cursor.position;
     const [type] = yield { take: 1, what: "a data block", orEnd: true };
@@ -120,7 +122,7 @@ class Archive {
     for (let i = 0; i < count; i++) yield* this.#passString(what);
   }
 
-  /** Passes a string; `false` where it is absent (its length is negative). */
+  /** Passes a string. Returns `false` if it is absent (its length is negative). */
   *#passString(what: string): Reading<boolean> {
     const length = yield* this.#integer(what);
     if (length > 0) yield { pass: length, what };
@@ -145,13 +147,13 @@ class Archive {
 }
 
 /**
- * Passes pieces with their lengths before them, closed by a length of zero. Without compression every row is a piece, so
- * this is a loop of its own and not one step of the walk a piece.
+ * Passes pieces, each with its length in front, up to a length of zero. Without compression every row is a piece, so
+ * this is a separate loop instead of one step of the walk for each piece.
  */
 class Pieces {
   readonly #field: Uint8Array;
   #fieldBytes = 0;
-  /** Bytes of the current piece that are still to come. */
+  /** Bytes of the current piece still to come. */
   #left = 0;
   ended = false;
 
@@ -159,7 +161,7 @@ class Pieces {
     this.#field = new Uint8Array(1 + intBytes);
   }
 
-  /** Takes `bytes` up to the end of the last piece; the number of bytes taken. */
+  /** Takes `bytes` up to the end of the last piece. Returns the number of bytes taken. */
   take(bytes: Uint8Array): number {
     let offset = 0;
     while (offset < bytes.length && !this.ended) {

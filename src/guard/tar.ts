@@ -1,28 +1,31 @@
 /**
- * tar archives (v7, ustar, GNU and pax): a chain of 512-byte headers, each followed by its member's content, closed by two
- * blocks of zeros. Contents are passed over arithmetically. Layout: POSIX.1-2017 `pax`, "ustar Interchange Format", and the
- * GNU tar manual, "Basic Tar Format".
+ * tar archives (v7, ustar, GNU and pax): a chain of 512-byte headers, each followed by its member's content, closed by
+ * two blocks of zeros. Contents are skipped by their length. Layout: POSIX.1-2017 `pax`, "ustar Interchange Format",
+ * and the GNU tar manual, "Basic Tar Format".
  */
 import { SourceError } from "../base/errors.ts";
 import { type Format, latin1, leadingZeros } from "./judge.ts";
 import { type Cursor, type Pass, type Reading, type Walk, WalkJudge } from "./walk.ts";
 
 const BLOCK_BYTES = 512;
-/** Extended headers hold names and attributes; a longer one is not believed. */
+/** Extended headers hold names and attributes. A longer one is refused. */
 const MAX_EXTENDED_BYTES = 8 * 2 ** 20;
 
 const CHECKSUM = { offset: 148, length: 8 };
 const SIZE = { offset: 124, length: 12 };
 const TYPE_OFFSET = 156;
-/** Where an old GNU sparse header, and each block that extends it, says that another block of its map follows. */
+/**
+ * Offset of the flag that another block of the map follows: in an old GNU sparse header, and in each block that extends
+ * it.
+ */
 const SPARSE_EXTENDED_OFFSET = 482;
 const SPARSE_BLOCK_EXTENDED_OFFSET = 504;
 
 /** Hard links, symbolic links, devices, directories and fifos have no content, whatever their size field says. */
 const WITHOUT_CONTENT = "123456";
-/** pax headers about the next member: of POSIX, of Solaris. */
+/** pax headers about the next member, of POSIX and of Solaris. */
 const EXTENDED = "xX";
-/** Headers that are no members: pax header about all that follow, GNU long name and long link, GNU volume label. */
+/** Headers that are not members: pax header for all that follow, GNU long name and long link, GNU volume label. */
 const ABOUT_OTHERS = "gLKV";
 
 export const tarFormat: Format = {
@@ -61,7 +64,7 @@ function* walkArchive(cursor: Cursor): Walk {
   return yield* expectEnd(cursor, members);
 }
 
-/** After the padding: an archive that goes on is not judged any further. */
+/** Expects the end after the padding. What an archive has beyond that is not judged. */
 function* expectEnd(cursor: Cursor, members: number): Reading<string> {
   const end = cursor.position;
   const more = yield { take: 1, what: "the end", orEnd: true };
@@ -79,7 +82,10 @@ function* passMember(type: string, header: Uint8Array, size: number): Reading<vo
   yield passContent(size);
 }
 
-/** Reads a pax header; the size it gives to the next member replaces one that does not fit that member's own header. */
+/**
+ * Reads a pax header. Its size for the next member, if any, replaces a size that does not fit into that member's own
+ * header.
+ */
 function* readExtended(size: number, offset: number): Reading<number | undefined> {
   if (size > MAX_EXTENDED_BYTES) throw new SourceError(`the extended header at byte ${offset} claims ${size} bytes`);
   const memberSize = sizeRecord(yield { take: size, what: "an extended header" });
@@ -107,7 +113,7 @@ function isZero(block: Uint8Array): boolean {
   return leadingZeros(block) === block.length;
 }
 
-/** The sum of all bytes, the checksum's own as spaces; some old writers summed signed bytes. */
+/** Compares the checksum: the sum of all bytes, with its own field as spaces. Some old writers summed signed bytes. */
 function checksumHolds(header: Uint8Array): boolean {
   const expected = octal(header, CHECKSUM);
   let unsigned = 0;
@@ -121,7 +127,7 @@ function checksumHolds(header: Uint8Array): boolean {
   return expected === unsigned || expected === signed;
 }
 
-/** The size field: octal digits or, with the first bit set, a big-endian number (GNU, star). */
+/** The size field: octal digits or, if the first bit is set, a big-endian number (GNU, star). */
 function sizeOf(header: Uint8Array, offset: number): number {
   const first = header[SIZE.offset]!;
   const size = first === 0x80 ? base256(header) : octal(header, SIZE);
@@ -137,13 +143,13 @@ function base256(header: Uint8Array): number {
   return value;
 }
 
-/** An octal field, padded with spaces before and NULs or spaces after; an empty one is 0, a malformed one `null`. */
+/** An octal field, padded with spaces before and NULs or spaces after. An empty field is 0, a malformed one `null`. */
 function octal(header: Uint8Array, { offset, length }: { offset: number; length: number }): number | null {
   const digits = /^ *([0-7]*)(?:[ \0].*)?$/s.exec(latin1(header.subarray(offset, offset + length)))?.[1];
   return digits === undefined ? null : digits === "" ? 0 : parseInt(digits, 8);
 }
 
-/** The last `size` among the records `LENGTH KEY=VALUE\n` of a pax header. */
+/** The last `size` among the records `LENGTH KEY=VALUE\n` of a pax header; undefined if there is none. */
 function sizeRecord(records: Uint8Array): number | undefined {
   let size: number | undefined;
   for (let start = 0; start < records.length;) {

@@ -1,42 +1,45 @@
 /**
- * Reading a binary format from pushed bytes as if it were a file: the format is a generator that asks for its next field
+ * Reads a binary format from pushed bytes as if from a file: the format is a generator that requests its next field,
  * and is resumed when the field is there, however the stream was cut.
  */
 import { SourceError } from "../base/errors.ts";
 import type { GuardFormat, Verdict } from "./guard.ts";
 import type { Judge } from "./judge.ts";
 
-/** Asks for the next `take` bytes in one piece. They are valid until the next step. */
+/** Requests the next `take` bytes in one piece. They are valid until the next step. */
 interface Take {
   readonly take: number;
-  /** What these bytes are, for the reason given when they are missing. */
+  /** What these bytes are, for the message if they are missing. */
   readonly what: string;
-  /** The stream may end here, before the first of these bytes: the generator is then resumed with no bytes. */
+  /** Whether the stream may end before the first of these bytes. The generator is then resumed with no bytes. */
   readonly orEnd?: boolean;
 }
 
-/** Passes over the next `pass` bytes (`Infinity`: until the sink or the stream ends it), resumed with no bytes. */
+/**
+ * Skips the next `pass` bytes (`Infinity`: until the sink or the stream ends it). The generator is resumed with no
+ * bytes.
+ */
 export interface Pass {
   readonly pass: number;
   readonly what: string;
-  /** The stream may end anywhere within. */
+  /** Whether the stream may end anywhere within these bytes. */
   readonly orEnd?: boolean;
-  /** Sees the bytes and tells how many it took; fewer than it was given ends the step. */
+  /** Receives the bytes, and returns how many it took. Fewer than all ends the step. */
   readonly sink?: (piece: Uint8Array) => number;
-  /** Ends the step as well, where the sink can tell without seeing what follows. */
+  /** Also ends the step if it returns true. For sinks that know their end without seeing the next byte. */
   readonly isDone?: () => boolean;
 }
 
-/** One format's reader. It returns why the stream is whole and throws `SourceError` with why it is not. */
+/** The reader of one format. Returns why the stream is whole, or throws a `SourceError` that says why it is not. */
 export type Walk = Generator<Take | Pass, string, Uint8Array>;
 
-/** Where a walk stands in its stream. */
+/** The position of a walk in its stream. */
 export interface Cursor {
-  /** The offset in bytes of what the next step begins with. */
+  /** The offset in bytes at which the next step begins. */
   readonly position: number;
 }
 
-/** The part of a walk that reads a value. */
+/** A part of a walk that reads a value. */
 export type Reading<T> = Generator<Take | Pass, T, Uint8Array>;
 
 const NO_BYTES = new Uint8Array(0);
@@ -49,7 +52,7 @@ export class WalkJudge implements Judge, Cursor {
   #step: Take | Pass | null = null;
   #judged: { complete: boolean; reason: string } | null = null;
   #scratch = new Uint8Array(SCRATCH_BYTES);
-  /** Bytes of the current step that are done. */
+  /** Bytes of the current step that were processed. */
   #done = 0;
   position = 0;
 
@@ -77,7 +80,10 @@ export class WalkJudge implements Judge, Cursor {
     this.#step = null;
   }
 
-  /** Gives the step as much of `bytes` as it wants; resumes the walk where that satisfies it. Returns the bytes used. */
+  /**
+   * Gives the step as many of `bytes` as it wants, and resumes the walk if the step is complete. Returns the number of
+   * bytes used.
+   */
   #attempt(step: Take | Pass, bytes: Uint8Array): number {
     const wanted = "take" in step ? step.take : step.pass;
     const piece = bytes.subarray(0, Math.min(bytes.length, wanted - this.#done));
@@ -107,7 +113,7 @@ export class WalkJudge implements Judge, Cursor {
     return piece.length;
   }
 
-  /** Runs the walk to its next step that wants bytes, or to its end. */
+  /** Runs the walk to its next step that needs bytes, or to its end. */
   #resume(field: Uint8Array): void {
     this.#done = 0;
     this.#step = null;
@@ -132,12 +138,12 @@ export class WalkJudge implements Judge, Cursor {
   #cutShort(): string {
     if (this.#step === null) return "the stream was given up";
     if (this.position === 0) return "the stream is empty";
-    const where = this.#done === 0 ? "where a whole stream goes on with" : "inside";
+    const where = this.#done === 0 ? "where a whole stream would continue with" : "inside";
     return `ends at byte ${this.position}, ${where} ${this.#step.what}`;
   }
 }
 
-/** An unsigned little-endian number of `length` (up to 8) bytes of `bytes` from `offset`; beyond 2^53 it is inexact. */
+/** An unsigned little-endian number of `length` (up to 8) bytes of `bytes` from `offset`; inexact beyond 2^53. */
 export function littleEndian(bytes: Uint8Array, offset: number, length: number): number {
   let value = 0;
   for (let i = offset + length - 1; i >= offset; i--) value = value * 256 + bytes[i]!;

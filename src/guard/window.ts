@@ -1,4 +1,4 @@
-/** The two ends of a stream: its first bytes and its last, at the price of a small copy a push. */
+/** The two ends of a stream: its first and its last bytes, for the price of a small copy with each push. */
 
 /** Keeps the first `capacity` bytes of a stream. */
 export class Head {
@@ -9,17 +9,17 @@ export class Head {
     this.#buffer = new Uint8Array(capacity);
   }
 
-  /** Whether all that is kept has been seen. */
+  /** Whether `capacity` bytes are kept. */
   get full(): boolean {
     return this.#length === this.#buffer.length;
   }
 
-  /** What is kept; a view. */
+  /** The bytes kept so far; a view. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Takes what is still missing from the beginning of `bytes` and tells how much that was. */
+  /** Keeps the bytes that are still missing, from the beginning of `bytes`. Returns how many it took. */
   push(bytes: Uint8Array): number {
     const taken = Math.min(bytes.length, this.#buffer.length - this.#length);
     if (taken > 0) this.#buffer.set(bytes.subarray(0, taken), this.#length);
@@ -31,7 +31,7 @@ export class Head {
 /** Keeps the last `capacity` bytes of a stream. */
 export class Tail {
   readonly #capacity: number;
-  /** Twice the capacity, so that small pushes move the kept bytes down only once in `capacity` bytes. */
+  /** Twice the capacity, so that small pushes move the kept bytes only once in `capacity` bytes. */
   readonly #buffer: Uint8Array;
   #length = 0;
   #seen = 0;
@@ -41,12 +41,12 @@ export class Tail {
     this.#buffer = new Uint8Array(2 * capacity);
   }
 
-  /** How many bytes the stream has had. */
+  /** How many bytes the stream has had so far. */
   get seen(): number {
     return this.#seen;
   }
 
-  /** The last bytes of the stream, `capacity` of them unless it is shorter; a view. */
+  /** The last `capacity` bytes of the stream, or all of them if it is shorter; a view. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(Math.max(0, this.#length - this.#capacity), this.#length);
   }

@@ -1,6 +1,7 @@
 /**
- * xbstream, what `mariabackup` and `xtrabackup` write with `--stream=xbstream`: chunks of many files interleaved, each chunk
- * with a header of its own. Layout: Percona's "xbstream binary and its format" and the chunk types of MariaDB's `mbstream`.
+ * xbstream, as written by `mariabackup` and `xtrabackup` with `--stream=xbstream`: interleaved chunks of many files,
+ * each chunk with its own header. Layout: Percona's "xbstream binary and its format", and the chunk types of MariaDB's
+ * `mbstream`.
  */
 import { crc32 } from "node:zlib";
 import { SourceError } from "../base/errors.ts";
@@ -8,21 +9,21 @@ import { beginsWith, type Format, latin1 } from "./judge.ts";
 import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from "./walk.ts";
 
 const MAGIC = "XBSTCK01";
-/** Magic, flags, type and the length of the path. */
+/** Magic number, flags, type and the length of the path. */
 const HEADER_BYTES = MAGIC.length + 1 + 1 + 4;
 /** Length, offset and checksum of a payload. */
 const PAYLOAD_BYTES = 8 + 8 + 4;
-/** Set by mariabackup where a file sent before is written over. */
+/** Set by mariabackup if the chunk overwrites a part of a file that was sent before. */
 const FLAG_REWRITE = 2;
-/** Paths are no longer in any writer (`FN_REFLEN`). */
+/** No writer has longer paths (`FN_REFLEN`). */
 const MAX_PATH_BYTES = 512;
 const MAX_SPARSE_RANGES = 2 ** 20;
-/** A backup has some files open for each of its threads; more are not believed. */
+/** Most open files. A backup has some for each of its threads; a larger number is refused. */
 const MAX_OPEN_FILES = 65_536;
 
-/** What compression, encryption and increments append to a file's name. */
+/** Suffixes that compression, encryption and increments append to a file's name. */
 const NAME_SUFFIX = /(?:\.(?:qp|lz4|zst|xbcrypt|delta|meta))+$/;
-/** Names that only a backup of a server holds. */
+/** Names that only occur in the backup of a server. */
 const BACKUP_FILE =
   /^(?:ibdata\d+|ib_logfile\d+|ib_buffer_pool|undo_?\d+|aria_log.*|backup-my\.cnf|(?:xtrabackup|mariadb_backup)_\w+|.*\.(?:ibd|ibu|frm|sdi|opt|my[id]|ma[id]|cs[mv]|arz|trg|trn|par|isl))$/i;
 /** The file that a backup writes last. */
@@ -37,12 +38,12 @@ export const xbstreamFormat: Format = {
 /** The chunks of one stream and the files they belong to. */
 class Chunks {
   readonly #cursor: Cursor;
-  /** Of each file without its end chunk: the offset its next payload must have; `null` where it may have any. */
+  /** For each file without its end chunk, the offset that its next payload must have; `null` if any is allowed. */
   readonly #open = new Map<string, number | null>();
   #closed = 0;
   #isBackup = false;
   #infoSeen = false;
-  /** Header bytes of the next chunk that are read already. */
+  /** Bytes of the next chunk's header that were read already. */
   #ahead = 0;
 
   constructor(cursor: Cursor) {
@@ -54,7 +55,7 @@ class Chunks {
     return this.#judgeEnd();
   }
 
-  /** Passes one chunk; `false` where the stream ends instead. */
+  /** Passes one chunk. Returns `false` if the stream ends instead. */
   *#walkChunk(): Reading<boolean> {
     const offset = this.#cursor.position - this.#ahead;
     const header = yield {
@@ -123,8 +124,8 @@ class Chunks {
   }
 
   /**
-   * One letter, two meanings: xtrabackup's sparse payload, and mariabackup's seek, which is an offset and nothing more. The
-   * next chunk's magic, where a sparse payload has its length and offset, tells which.
+   * This type has two meanings: xtrabackup's sparse payload, and mariabackup's seek, which is only an offset. A seek is
+   * recognised by the next chunk's magic number, which stands where a sparse payload has its length and offset.
    */
   *#walkSparseOrSeek(path: string, chunk: number): Reading<void> {
     this.#setOpen(path, null);
@@ -165,7 +166,7 @@ class Chunks {
   }
 }
 
-/** Passes `length` bytes whose CRC-32, continued from `seed`, must be `checksum`. */
+/** Passes `length` bytes. Their CRC-32, continued from `seed`, must be `checksum`. */
 function* passChecked(length: number, checksum: number, seed: number, chunk: number): Reading<void> {
   if (!Number.isSafeInteger(length)) throw new SourceError(`the chunk at byte ${chunk} has no valid length`);
   let crc = seed;
@@ -177,7 +178,7 @@ function* passChecked(length: number, checksum: number, seed: number, chunk: num
   if (crc !== checksum) throw new SourceError(`the payload of the chunk at byte ${chunk} has a wrong checksum`);
 }
 
-/** The last part of a path without what compression, encryption and increments append. */
+/** The last part of a path, without the suffixes of compression, encryption and increments. */
 function plainName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1).replace(NAME_SUFFIX, "");
 }

@@ -1,4 +1,4 @@
-/** zstd (RFC 8878): frames of blocks, and skippable frames between them. Where each frame ends is read from its headers. */
+/** zstd (RFC 8878): frames of blocks, with skippable frames between them. The headers tell where each frame ends. */
 import { SourceError } from "../base/errors.ts";
 import { formatSize } from "../base/text/size.ts";
 import {
@@ -13,10 +13,10 @@ import { Decompressor } from "./decompressor.ts";
 import type { Format } from "./judge.ts";
 import { type Cursor, littleEndian, type Reading, type Walk } from "./walk.ts";
 
-/** Sixteen magic numbers, of which the last four bits are free. */
+/** The first of sixteen magic numbers that differ in the last four bits. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const MAX_BLOCK_BYTES = 128 * 1024;
-/** How far back a frame may refer; a larger window (`zstd --long=28` and above) would take that much memory. */
+/** How far back a frame may refer. A larger window (`zstd --long=28` and above) would need that much memory. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;
 /** Magic number and descriptor. */
 const BEGINNING_BYTES = 5;
@@ -27,7 +27,7 @@ export const zstdFormat: Format = {
   judge: (nested) => new CompressedJudge("zstd", Decompressor.zstd(), nested(), walkFrames),
 };
 
-/** Skippable frames alone do not tell: lz4 has the same ones. */
+/** Skippable frames alone do not identify the format: lz4 has the same. */
 function recognises(head: Uint8Array): boolean {
   let offset = 0;
   while (head.length >= offset + 8 && isSkippable(littleEndian(head, offset, 4))) {
@@ -104,7 +104,7 @@ function windowBytes(descriptor: number): number {
   return 2 ** (10 + (descriptor >> 3)) * (1 + (descriptor & 7) / 8);
 }
 
-/** A frame of a single segment has no window of its own: its whole content is the window. */
+/** A frame of a single segment has no separate window: its whole content is the window. */
 function singleSegmentBytes(descriptor: number, rest: Uint8Array): number {
   const length = [1, 2, 4, 8][descriptor >> 6]!;
   return littleEndian(rest, rest.length - length, length) + (length === 2 ? 256 : 0);

@@ -1,50 +1,48 @@
-/** Expectations: how old the newest backup may be, and which ones are not met. Pure: times come in, verdicts go out. */
+/** Expectations: how old the newest backup may be, and which expectations are not met. Pure: times in, verdicts out. */
 import { UsageError } from "../base/errors.ts";
 import { parseSpan } from "../base/text/duration.ts";
 import { isRunType, type RunType } from "../base/run_type.ts";
 import { isInFuture } from "../base/clock.ts";
 import { groupBySeriesAndHost } from "./series_and_host.ts";
 
-/** That somebody's newest backup is no older than a span. What is null stands for each one there is. */
+/** The expectation that a newest backup is no older than a span. A field that is null matches everything. */
 export interface Expectation {
-  /** As it was given. */
+  /** The text as the user wrote it. */
   readonly text: string;
-  /** Of which series. */
+  /** The series; null for every series. */
   readonly series: string | null;
-  /** On which host. */
+  /** The host; null for every host. */
   readonly host: string | null;
-  /** Null where a backup of any run type will do. */
+  /** The run type; null if a backup of any run type counts. */
   readonly runType: RunType | null;
   /** How old the newest backup may be, in milliseconds. */
   readonly spanMs: number;
 }
 
-/** What there is of one run type of a series on a host. */
+/** The newest backup of one run type, series and host. */
 export interface Evidence {
   readonly series: string;
   readonly host: string;
   readonly runType: string | null;
-  /** When the newest good backup was begun, in milliseconds since 1970 UTC; null where no backup is good. */
+  /** When the newest good backup was begun, in milliseconds since 1970 UTC; null if no backup is good. */
   readonly startedMs: number | null;
 }
 
-/** What became of an expectation for one series on one host. */
+/** The outcome of an expectation for one series on one host. */
 export interface ExpectationVerdict {
   /** What was expected. */
   readonly expectation: Expectation;
-  /** Null where an expectation of every series found none at all. */
+  /** Null if the expectation is about every series, and there is none. */
   readonly series: string | null;
-  /** Null where no host has such a backup, and none was named. */
+  /** Null if the expectation names no host, and no host has such a backup. */
   readonly host: string | null;
-  /** Age of the newest backup that counts, or null where there is none. */
+  /** Age of the newest backup that counts, or null if there is none. */
   readonly ageMs: number | null;
-  /** Whether it is not met. */
+  /** Whether the expectation is not met. */
   readonly isOverdue: boolean;
 }
 
-/**
- * Takes `[SERIES][@HOST][:RUNTYPE]=SPAN` apart; a span alone is expected of every series. Throws `UsageError`.
- */
+/** Parses `[SERIES][@HOST][:RUNTYPE]=SPAN`. A span alone applies to every series. Throws `UsageError`. */
 export function parseExpectation(text: string): Expectation {
   const [, whom = "", span] = /^(?:(.*)=)?([^=]*)$/s.exec(text)!;
   const spanMs = parseSpanOf(text, span!);
@@ -55,7 +53,7 @@ export function parseExpectation(text: string): Expectation {
   const series = at < 0 ? place : place.slice(0, at);
   const host = at < 0 ? null : place.slice(at + 1);
   if (host === "") {
-    throw new UsageError(`Not an expectation: "${text}": behind the @ goes a host, as in prod/shop@db1=26h`);
+    throw new UsageError(`Not an expectation: "${text}": a host must follow the @, as in prod/shop@db1=26h`);
   }
   return { text, series: series === "" ? null : series, host, runType, spanMs };
 }
@@ -70,10 +68,9 @@ function parseSpanOf(text: string, span: string): number {
 }
 
 /**
- * Judges each expectation for each series and host that it is about, in the order given. An expectation of a series
- * without a host is about every host that has backups of it. A named series or host without any backup is overdue, and so
- * is an expectation of every series where there are none. Backups in the future count as little as none: a clock that is
- * wrong, here or there, must not hide that backups stopped.
+ * Judges each expectation, in the order given, for each series and host that it matches. Without a host, it applies to
+ * every host that has backups of the series. It is overdue if no backup matches it at all. Backups from the future do
+ * not count: a wrong clock must not hide that backups have stopped.
  */
 export function judgeExpectations(
   expectations: readonly Expectation[],

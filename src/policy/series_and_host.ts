@@ -1,6 +1,6 @@
-/** Backups are compared with those of the same series on the same host. */
+/** Grouping by series and host: a backup is compared only with backups of the same series on the same host. */
 
-/** Whatever is of a series on a host. */
+/** Anything that belongs to a series on a host. */
 export interface OfSeriesAndHost {
   /** The series. */
   readonly series: string;
@@ -8,17 +8,17 @@ export interface OfSeriesAndHost {
   readonly host: string;
 }
 
-/** Whether both are of the same series and host. */
+/** Whether both have the same series and host. */
 export function haveSameSeriesAndHost(a: OfSeriesAndHost, b: OfSeriesAndHost): boolean {
   return a.series === b.series && a.host === b.host;
 }
 
-/** Names a series on a host, and no other. */
+/** A unique key for a series on a host. */
 export function seriesAndHostKey({ series, host }: OfSeriesAndHost): string {
   return JSON.stringify([series, host]);
 }
 
-/** Those of each series on each host, in the order given; the groups are in the order of their first members. */
+/** The members grouped by series and host, in the order given. The groups are in the order of their first members. */
 export function groupBySeriesAndHost<T extends OfSeriesAndHost>(members: readonly T[]): T[][] {
   return [...Map.groupBy(members, seriesAndHostKey).values()];
 }

@@ -1,16 +1,19 @@
-/** When a stream is so much smaller than the one before that something may be missing. Pure: sizes in, a finding out. */
+/**
+ * Decides whether a stream is so much smaller than an earlier one that something may be missing. Pure: sizes in, a
+ * finding out.
+ */
 import { UsageError } from "../base/errors.ts";
 import { isInFuture } from "../base/clock.ts";
 
-/** Below this share of the newest one before, in percent, a stream has shrunk, unless somebody says otherwise. */
+/** A stream below this percentage of the newest earlier one has shrunk, unless the user sets another limit. */
 export const DEFAULT_MIN_OF_PARENT = 50;
 
-/** What somebody said: the share in percent of the stream before, from 1 to 100, or that sizes are not compared. */
+/** The limit: a percentage of the earlier stream's size, from 1 to 100, or `off` for no comparison. */
 export type MinOfParent = number | "off";
 
-/** A stream as far as its size is judged. */
+/** A stream's format and size. */
 interface SizedStream {
-  /** What a guard recognised, containers included: only streams of one format are comparable. */
+  /** The format that a guard recognised, containers included. Only streams of the same format are comparable. */
   readonly format: string;
   /** Bytes. */
   readonly size: number;
@@ -23,9 +26,9 @@ interface EarlierSize extends SizedStream {
 }
 
 /**
- * The earlier stream (of these, oldest first) that this one has shrunk from, or null where it has not: the newest of the
- * same format, whether that had shrunk itself or not. A stream of no bytes has no format and is compared with the newest of
- * any. Streams of the future count only where there are no others.
+ * The earlier stream (of these, oldest first) from which this one has shrunk, or null if it has not. It is compared
+ * with the newest one of the same format, even if that had shrunk itself. An empty stream has no format, and is
+ * compared with the newest of any format. Streams from the future count only if there are no others.
  */
 export function shrunkFrom<T extends EarlierSize>(
   stream: SizedStream,
@@ -41,7 +44,7 @@ export function shrunkFrom<T extends EarlierSize>(
 
 const PERCENT = /^(\d{1,3}) ?%?$/;
 
-/** `text` as `--min-of-parent` takes it: `50%`, `50` or `off`; throws `UsageError`. */
+/** `text` as a value of `--min-of-parent`: `50%`, `50` or `off`. Throws `UsageError`. */
 export function parseMinOfParent(text: string): MinOfParent {
   if (text === "off") return "off";
   const percent = Number(PERCENT.exec(text)?.[1] ?? 0);

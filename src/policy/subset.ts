@@ -1,28 +1,29 @@
-/** Which packs a check reads when it is not to read all of them: what people write, and the choice. */
+/** Parses and makes the choice of packs for a check that does not read all of them. */
 import { UsageError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { PackId } from "../base/id.ts";
 import { parseSize } from "../base/text/size.ts";
 
 /**
- * A part of all packs. `group`: those of group `group` (from 1) of `groups`, so that checking each group in turn reads
- * every pack once; the groups are restic's. `share` and `bytes`: random packs, as many percent of all or so many bytes.
+ * A part of all packs. `group`: the packs of group number `group` (from 1) out of `groups`, so that checking each group
+ * in turn reads every pack once; the groups are restic's. `share` and `bytes`: random packs, by percentage of all packs
+ * or by total size.
  */
 export type PackSubset =
   | { readonly kind: "group"; readonly group: number; readonly groups: number }
   | { readonly kind: "share"; readonly percent: number }
   | { readonly kind: "bytes"; readonly bytes: number };
 
-/** What the choice has to know of a pack. */
+/** The facts about a pack that the choice needs. */
 interface ChoosablePack {
   readonly id: PackId;
   readonly bytes: number;
 }
 
-/** A pack's group follows from the first byte of its id, so there cannot be more. */
+/** A pack's group follows from the first byte of its id, so there cannot be more groups. */
 const MOST_GROUPS = 256;
 
-/** The subset that `text` means: `1/7`, `10%` or `50G`. Throws `UsageError`. */
+/** The subset described by `text`: `1/7`, `10%` or `50G`. Throws `UsageError`. */
 export function parseSubset(text: string): PackSubset {
   const group = /^(\d{1,3})\/(\d{1,3})$/.exec(text);
   if (group) return checkedGroup({ kind: "group", group: Number(group[1]), groups: Number(group[2]) });
@@ -47,7 +48,7 @@ function checkedShare(percent: number): PackSubset {
 }
 
 /**
- * The packs of the subset, in the order given. Where there are packs, a share or a size takes at least one, and a size
+ * The packs of the subset, in the order given. A share or a size takes at least one pack, if there are any, and a size
  * takes packs until it is reached.
  */
 export function chooseSubset<Pack extends ChoosablePack>(
@@ -81,7 +82,7 @@ function inOrder<Pack>(packs: readonly Pack[], chosen: readonly Pack[]): Pack[] 
 
 const RANDOM_BYTES = 4;
 
-/** In random order (Fisher-Yates). */
+/** The items in random order (Fisher-Yates). */
 function shuffled<T>(items: readonly T[], randomBytes: (count: number) => Uint8Array): T[] {
   const result = [...items];
   const random = randomBytes(items.length * RANDOM_BYTES);

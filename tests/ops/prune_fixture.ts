@@ -82,14 +82,21 @@ export async function halfForgotten(): Promise<BlobStore> {
 
 /** Stores every blob of a type once more, in other packs. */
 export async function duplicate(store: BlobStore, type: "data" | "tree"): Promise<void> {
+  await storeBlobsAgain(store, type, (await packsOf(store, type)).flatMap(({ blobs }) => blobs.map(({ id }) => id)));
+}
+
+/** Stores a chunk once more, in a pack of its own. */
+export async function storeAgain(store: BlobStore, id: Uint8Array): Promise<void> {
+  await storeBlobsAgain(store, "data", [id]);
+}
+
+async function storeBlobsAgain(store: BlobStore, type: "data" | "tree", ids: readonly Uint8Array[]): Promise<void> {
   const { clock, randomBytes } = fakeWorld("duplicate");
   const repository = await openStore(store);
   const indexed = { ...repository, index: await loadIndex(repository.files) };
   const index = new BlobSet();
   const writer = new PackWriter({ repository: locked(repository), index, clock, randomBytes, packBytes: PACK_BYTES });
-  for (const { blobs } of await packsOf(store, type)) {
-    for (const { id } of blobs) await writer.addPlaintext(type, await readBlob(indexed, type, id));
-  }
+  for (const id of ids) await writer.addPlaintext(type, await readBlob(indexed, type, id));
   await writer.finish();
 }
 

@@ -8,7 +8,7 @@ import { prune } from "../../src/ops/prune.ts";
 import { everyNth, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore, FileKind, RemoveLeftoversOptions } from "../../src/store/store.ts";
 import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, noise, putBytes } from "../helpers/world.ts";
-import { readIndexes } from "./check_fixture.ts";
+import { packsOf, readIndexes } from "./check_fixture.ts";
 import {
   assertHolds,
   assertRestores,
@@ -20,6 +20,7 @@ import {
   openStore,
   PACK_BYTES,
   pruneStore,
+  storeAgain,
   STRICT,
 } from "./prune_fixture.ts";
 
@@ -355,5 +356,15 @@ Deno.test("an abort at any step leaves everything whole and no lock", async () =
     await assertHolds(store, [2, 4], phase);
     await pruneStore(store);
     await assertHolds(store, [2, 4], `${phase}, then finished`);
+  }
+});
+
+Deno.test("of two copies of a blob the one is kept whose pack is needed anyway, whichever is listed first", async () => {
+  const packs = await packsOf(await fiveBackups(), "data");
+  for (const { blobs: [blob] } of packs.slice(0, 8)) {
+    const store = await fiveBackups();
+    await storeAgain(store, blob!.id);
+    const { plan } = await pruneStore(store, { dryRun: true });
+    assert.deepEqual([plan.repack.length, plan.remove.length], [0, 1]);
   }
 });

@@ -1,4 +1,4 @@
-/** Product descriptions: long texts of which a change rewrites a passage. */
+/** Product descriptions: long texts. A change rewrites a passage. */
 import { writeDateTimeAtRandom } from "../calendar.ts";
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";
@@ -50,7 +50,7 @@ export const articles: Table = {
     out.raw(STRING_TO_NUMBER);
     out.decimal(99 + 10 * fixed.below(30_000));
     out.byte(44);
-    // Stock below zero is what was sold and not yet delivered.
+    // Stock below zero was sold but not yet delivered.
     const stock = varying.below(500) - 20;
     if (stock < 0) out.byte(45);
     out.integer(Math.abs(stock));

@@ -1,4 +1,4 @@
-/** Thumbnails: binary strings that no compressor makes smaller, escaped byte by byte. */
+/** Thumbnails: binary strings that cannot be compressed, escaped byte by byte. */
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";
 

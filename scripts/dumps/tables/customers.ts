@@ -1,4 +1,4 @@
-/** Customers: names of several scripts, addresses, a balance that may be negative. */
+/** Customers: names in several scripts, addresses, and a balance that may be negative. */
 import { writeDateTimeAtRandom } from "../calendar.ts";
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";

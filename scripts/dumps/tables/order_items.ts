@@ -1,4 +1,4 @@
-/** The lines of orders: short rows of numbers, by far the most. */
+/** The lines of orders: short rows of numbers. This table has by far the most rows. */
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";
 
@@ -34,7 +34,7 @@ export const orderItems: Table = {
     out.integer(1 + fixed.below(rowsOnFirstNight.articles));
     out.byte(44);
     const quantity = varying.below(40);
-    // A line taken back counts down.
+    // A cancelled line has quantity -1.
     out.raw(quantity === 0 ? MINUS_ONE : QUANTITIES[quantity & 7]!);
     out.byte(44);
     out.decimal(99 + 10 * varying.below(30_000));

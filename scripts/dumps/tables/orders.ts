@@ -1,4 +1,4 @@
-/** Orders: references, amounts of both signs, states that change, now and then a note. */
+/** Orders: references, positive and negative amounts, states that change, and sometimes a note. */
 import { writeDateTimeAtRandom } from "../calendar.ts";
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";

@@ -1,4 +1,4 @@
-/** Sessions: hex tokens, which hold half their length in information, and a little JSON. */
+/** Sessions: hex tokens, which carry information in half of their length, and a little JSON. */
 import { writeDateTimeAtRandom } from "../calendar.ts";
 import { encode } from "../row_writer.ts";
 import type { Table } from "./table.ts";

@@ -1,4 +1,4 @@
-/** Spans of time for people. */
+/** Time spans for people. */
 import { UsageError } from "../errors.ts";
 
 /** A span of `ms` milliseconds in its two largest units: `0.4 s`, `12 s`, `3 min 20 s`, `5 h 2 min`, `3 d 4 h`. */
@@ -19,7 +19,7 @@ function pair(total: number, base: number, unit: string, subUnit: string): strin
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of a span such as `90s`, `5m`, `1h30m` or `2d`. Throws `UsageError` where it is none. */
+/** Milliseconds of a span such as `90s`, `5m`, `1h30m` or `2d`. Throws `UsageError` if it is not one. */
 export function parseSpan(text: string): number {
   if (!/^(\d+[smhd])+$/.test(text)) {
     throw new UsageError(`Not a duration: "${text}"; write for example 90s, 5m or 1h30m`);
@@ -29,7 +29,10 @@ export function parseSpan(text: string): number {
   return ms;
 }
 
-/** A span in calendar units: how long a month or a year is depends on where it begins. All are whole and not negative. */
+/**
+ * A span in calendar units: the length of a month or a year depends on where it begins. All fields are whole numbers
+ * and not negative.
+ */
 export interface CalendarSpan {
   /** Calendar years. */
   readonly years: number;
@@ -47,7 +50,7 @@ export interface CalendarSpan {
 
 type CalendarUnit = keyof CalendarSpan | "weeks";
 
-/** More digits are a slip, and would leave the range of dates. */
+/** More digits are a typing mistake, and would exceed the range of dates. */
 const MOST_SPAN_DIGITS = 9;
 
 /** restic's units, as in `2y5m7d3h`: here `m` is a month. */
@@ -77,17 +80,17 @@ export function parseAgeSpan(text: string): CalendarSpan {
   return parseCalendarSpan(text, AGE_UNITS, "write for example 3M2D8h20m5s (Y M W D h m s: M is a month, m a minute)");
 }
 
-/** The span in restic's words, the largest unit first: `2y5m7d3h`. Minutes and seconds are not among them. */
+/** The span in restic's notation, largest unit first: `2y5m7d3h`. That notation has no minutes and seconds. */
 export function formatKeepSpan({ years, months, days, hours }: CalendarSpan): string {
   return formatUnits([[years, "y"], [months, "m"], [days, "d"], [hours, "h"]]);
 }
 
-/** The span in the words of `parseAgeSpan`: `3M2D8h20m5s`. */
+/** The span in the notation of `parseAgeSpan`: `3M2D8h20m5s`. */
 export function formatAgeSpan({ years, months, days, hours, minutes, seconds }: CalendarSpan): string {
   return formatUnits([[years, "Y"], [months, "M"], [days, "D"], [hours, "h"], [minutes, "m"], [seconds, "s"]]);
 }
 
-/** Whether the span is none at all. */
+/** Whether all fields of the span are zero. */
 export function isZeroSpan(span: CalendarSpan): boolean {
   return Object.values(span).every((count) => count === 0);
 }

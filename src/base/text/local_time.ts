@@ -1,6 +1,6 @@
 /**
- * Times as people read and write them: in this machine's zone, which stands beside them, so that nobody has to know where
- * the machine is. What programs read is RFC 3339 (format/time.ts).
+ * Times as people read and write them: in this machine's zone, with the offset printed. Programs read RFC 3339 instead
+ * (format/time.ts).
  */
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
@@ -21,13 +21,13 @@ function formatOffset(minutes: number): string {
   return `${minutes < 0 ? "-" : "+"}${digits(Math.trunc(size / 60))}:${digits(size % 60)}`;
 }
 
-/** What a day alone means: its first moment or its last. */
+/** Which moment of a day a date without a time means. */
 type DayMeans = "begin" | "end";
 
 /**
- * The time a person wrote: `2026-08-30`, `2026-08-30T12:00` with seconds or without, a space in the place of the `T`, and a
- * zone behind it, as `formatLocalTime` has it or as RFC 3339 has it. Without a zone it is this machine's. Gives
- * `unknown` for what is not written so, `never` where there is no such moment.
+ * The time in `text`: a date such as `2026-08-30`, or a date and a time such as `2026-08-30T12:00`. Seconds are
+ * optional, and a space may stand for the `T`. A zone may follow, as `formatLocalTime` or RFC 3339 writes it; otherwise
+ * the zone is this machine's. Returns `unknown` if the text has another form, and `never` if there is no such moment.
  */
 export function parseLocalTime(text: string, dayMeans: DayMeans): Date | "unknown" | "never" {
   if (DATE.test(text)) return dateOf(text, dayMeans === "end" ? LAST_TIME_OF_DAY : "00:00", "");
@@ -41,7 +41,7 @@ function dateOf(day: string, time: string, zone: string): Date | "never" {
   return dayExists(day) && !Number.isNaN(date.getTime()) ? date : "never";
 }
 
-/** Left to itself, `Date` takes 30 February for 2 March. */
+/** Needed because `Date` reads 30 February as 2 March. */
 function dayExists(day: string): boolean {
   const [, year, month, dayOfMonth] = DATE.exec(day)!.map(Number) as [number, number, number, number];
   const date = new Date(0);

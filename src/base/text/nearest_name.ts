@@ -1,15 +1,15 @@
-/** What somebody most likely meant who wrote a name that does not exist. */
+/** Suggestions for a name that does not exist. */
 
-/** Longer names are not compared: nobody types them, and comparing takes time by the square of their length. */
+/** Longer names are not compared: nobody types them, and the time to compare grows with the square of the length. */
 const MOST_CHARACTERS = 255;
 
-/** How much of a name may be wrong: one character in so many. */
+/** A name may have one mistake for each group of this many characters. */
 const CHARACTERS_PER_MISTAKE = 3;
 
 /**
- * The known name that is nearest to what was written, undefined where none is near. Near is what differs in few characters
- * (one too many, missing, wrong, or swapped with its neighbour), in case alone, or in that its beginning was left out: `shop`
- * for `prod/shop`. Of equally near ones it is the first.
+ * The known name that is nearest to `written`, or undefined if none is near. A near name differs in few characters
+ * (added, missing, wrong, or swapped with a neighbour), in case only, or in a missing beginning: `shop` for
+ * `prod/shop`. Of several equally near names, the first wins.
  */
 export function nearestName(written: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
@@ -23,7 +23,7 @@ export function nearestName(written: string, known: Iterable<string>): string | 
   return nearest;
 }
 
-/** `; did you mean "prod/shop"?`, or nothing where no known name is near. */
+/** `; did you mean "prod/shop"?`, or an empty text if no known name is near. */
 export function didYouMean(written: string, known: Iterable<string>): string {
   const nearest = nearestName(written, known);
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
@@ -41,7 +41,7 @@ function mistakesOf(written: string, name: string): number {
   return Math.abs(left.length - right.length) > mostMistakes(left, right) ? Infinity : distance(left, right);
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one text to the other. */
+/** The number of insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
 function distance(left: string, right: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: right.length + 1 }, (_, i) => i);

@@ -3,7 +3,7 @@ import { UsageError } from "../errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** Bytes of a size such as `512`, `64K`, `16MiB` or `1.5g` (powers of 1024). Throws `UsageError` where it is none. */
+/** Bytes of a size such as `512`, `64K`, `16MiB` or `1.5g` (powers of 1024). Throws `UsageError` if it is not one. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text.trim());
   const bytes = match ? Math.round(Number(match[1]) * UNITS[match[2]!.toLowerCase()]!) : NaN;

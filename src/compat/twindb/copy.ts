@@ -1,6 +1,6 @@
 /**
- * Copies in the status files of TwinDB Backup: backups of a run type, and binary logs. What fields they have, and how
- * they lie in the file (twindb/backup, modules `copy` and `status`).
+ * Copies in the status files of TwinDB Backup: backups of a run type, and binary logs. Their fields, and their form in
+ * the file (twindb/backup, modules `copy` and `status`).
  */
 import * as v from "valibot";
 import { CorruptedStatus, UsageError } from "../../base/errors.ts";
@@ -9,37 +9,37 @@ import { decodeBase64, encodeBase64 } from "../../format/json/base64.ts";
 import { decodeUtf8, type JsonObject, validate } from "../../format/json/json_text.ts";
 import { fields, text } from "../../format/json/schema.ts";
 
-/** Whose server was backed up. */
+/** Vendors of the server that was backed up. */
 export const SERVER_VENDORS = ["oracle", "percona", "mariadb"] as const;
-/** One of them. */
+/** One of `SERVER_VENDORS`. */
 export type ServerVendor = (typeof SERVER_VENDORS)[number];
 
 /** Whether a copy needs its parent. */
 export const TWINDB_BACKUP_TYPES = ["full", "incremental"] as const;
-/** One of them. */
+/** One of `TWINDB_BACKUP_TYPES`. */
 export type TwinDbBackupType = (typeof TWINDB_BACKUP_TYPES)[number];
 
-/** One backup in a status. Times are seconds since 1970 UTC; `null` stands for what nobody wrote down. */
+/** One backup in a status. Times are seconds since 1970 UTC. `null` means unknown. */
 export interface TwinDbCopy {
-  /** `<host>/<run type>/<source type>/<file name>`: its name in the status, and its path on the destination. */
+  /** `<host>/<run type>/<source type>/<file name>`: the copy's name in the status, and its path on the destination. */
   readonly key: string;
-  /** The host it was made on. */
+  /** The host on which it was made. */
   readonly host: string;
-  /** Which run made it. */
+  /** The type of the run that made it. */
   readonly runType: RunType;
-  /** What was backed up: `mysql`, `files`. */
+  /** What was backed up, such as `mysql` or `files`. */
   readonly sourceType: string;
   /** The file's name, without slashes. */
   readonly name: string;
-  /** Whether it is whole by itself. */
+  /** Whether it is full, or needs its parent. */
   readonly type: TwinDbBackupType | null;
-  /** Key of the full copy that an incremental one needs. */
+  /** The key of the full copy that an incremental one needs. */
   readonly parent: string | null;
   /** When it was begun. */
   readonly backupStarted: number | null;
   /** When it was finished. */
   readonly backupFinished: number | null;
-  /** Name of the binary log at the end of the backup, and the position in it. */
+  /** Name of the binary log at the end of the backup. */
   readonly binlog: string | null;
   /** The position in that binary log, in bytes. */
   readonly position: number | null;
@@ -49,20 +49,20 @@ export interface TwinDbCopy {
   readonly galera: boolean;
   /** Version of the cluster's provider; null outside of a cluster. */
   readonly wsrepProviderVersion: string | null;
-  /** Whose server it was. */
+  /** The vendor of the server. */
   readonly serverVendor: ServerVendor;
-  /** Configuration files of the server: the text of each by its path. */
+  /** Configuration files of the server: text by path. */
   readonly config: ReadonlyMap<string, string>;
 }
 
-/** What a copy is made of: its key's parts, and any of the other fields. */
+/** The fields to make a copy of: the parts of its key, and any of the others. */
 export type TwinDbCopyFields =
   & Pick<TwinDbCopy, "host" | "runType" | "name">
   & Partial<Omit<TwinDbCopy, "key">>;
 
 /**
- * A copy; what is not given is unknown. Throws `UsageError` where its run type is none, or a part of its key is empty or has
- * a slash.
+ * Makes a copy; fields that are not given are unknown. Throws `UsageError` if its run type is unknown, or a part of its
+ * key is empty or contains a slash.
  */
 export function twinDbCopy(given: TwinDbCopyFields): TwinDbCopy {
   const { host, runType, sourceType = "mysql", name, wsrepProviderVersion = null } = given;
@@ -88,15 +88,15 @@ export function twinDbCopy(given: TwinDbCopyFields): TwinDbCopy {
 export interface TwinDbBinlogCopy {
   /** `<host>/binlog/<name>`. */
   readonly key: string;
-  /** The host it was copied from. */
+  /** The host from which it was copied. */
   readonly host: string;
-  /** As the server calls it. */
+  /** The server's name of the file. */
   readonly name: string;
-  /** Seconds since 1970 UTC. */
+  /** When it was created, in seconds since 1970 UTC. */
   readonly createdAt: number;
 }
 
-/** A binary log. Throws `UsageError` where a part of its key is empty or has a slash. */
+/** Makes a binary log. Throws `UsageError` if a part of its key is empty or contains a slash. */
 export function twinDbBinlogCopy({ host, name, createdAt }: Omit<TwinDbBinlogCopy, "key">): TwinDbBinlogCopy {
   return { key: keyOf(host, BINLOG, name), host, name, createdAt };
 }
@@ -109,7 +109,7 @@ function keyOf(...parts: readonly string[]): string {
   throw new UsageError(`Not a part of a TwinDB key: "${wrong}"; it has to be a name without slashes`);
 }
 
-/** The fields of a copy in the order in which TwinDB writes them. */
+/** The fields of a copy, in the order in which TwinDB writes them. */
 export function encodeTwinDbCopy(copy: TwinDbCopy): JsonObject {
   return {
     host: copy.host,
@@ -133,21 +133,21 @@ export function encodeTwinDbBinlogCopy({ createdAt }: TwinDbBinlogCopy): JsonObj
   return { time_created: createdAt };
 }
 
-/** A whole number; older versions wrote some as text, and times with fractions. */
+/** A whole number. Older versions wrote some as text, and times with fractions. */
 const wholeNumber = v.pipe(
   v.union([v.number(), v.pipe(v.string(), v.regex(/^\s*[+-]?\d+\s*$/))], "expected a number"),
   v.transform((value) => Math.trunc(Number(value)) + 0),
   v.check((value) => Number.isSafeInteger(value), "expected a number below 2^53"),
 );
 const numberOrNull = v.nullish(wholeNumber, null);
-/** Beyond it no time can be shown: RFC 3339 has years of four digits. */
+/** The last time that can be shown: RFC 3339 has years of four digits. */
 const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000;
 const FIRST_SECOND = Date.parse("0000-01-01T00:00:00Z") / 1000;
 const seconds = v.pipe(
   wholeNumber,
   v.check((time) => time >= FIRST_SECOND && time <= LAST_SECOND, "expected a time of the years 0 to 9999"),
 );
-/** Zero is how TwinDB writes a time that it does not know. */
+/** TwinDB writes an unknown time as zero. */
 const timeOrNull = v.pipe(v.nullish(seconds, null), v.transform((time) => time || null));
 const textOrNull = v.nullish(text, null);
 
@@ -166,8 +166,8 @@ const copySchema = fields({
 });
 
 /**
- * The copy that stands under a key among those of a run type. Throws `CorruptedStatus` for a key that is not
- * `<host>/<run type>/<source type>/<file name>`, and for fields that are not what they should be.
+ * The copy under a key among those of a run type. Throws `CorruptedStatus` for a key that is not `<host>/<run
+ * type>/<source type>/<file name>`, and for invalid fields.
  */
 export function decodeTwinDbCopy(key: string, runType: RunType, value: unknown): TwinDbCopy {
   const parts = partsOf(key, 4);
@@ -199,13 +199,13 @@ export function decodeTwinDbCopy(key: string, runType: RunType, value: unknown):
   };
 }
 
-/** `created_at` is what some versions wrote. */
+/** Some versions wrote `created_at`. */
 const binlogSchema = v.union([
   fields({ time_created: seconds }),
   v.pipe(fields({ created_at: seconds }), v.transform(({ created_at }) => ({ time_created: created_at }))),
 ], "expected time_created");
 
-/** The binary log that stands under a key. Throws `CorruptedStatus` as `decodeTwinDbCopy` does. */
+/** The binary log under a key. Throws `CorruptedStatus` as `decodeTwinDbCopy` does. */
 export function decodeTwinDbBinlogCopy(key: string, value: unknown): TwinDbBinlogCopy {
   const [host, kind, name] = partsOf(key, 3) as [string, string, string];
   if (kind !== BINLOG) throw badKey(key, "it is not <host>/binlog/<name>");
@@ -233,7 +233,7 @@ function decodeText(base64: string, what: string): string {
   return intact(() => decodeUtf8(bytes, what));
 }
 
-/** What `read` gives; the error of a codec becomes a `CorruptedStatus`. */
+/** Returns what `read` returns; turns the error of a codec into a `CorruptedStatus`. */
 export function intact<T>(read: () => T): T {
   try {
     return read();

@@ -1,17 +1,18 @@
 /**
- * What TwinDB Backup needs of the copies in a status so that it can load the file and compare the copies: a start and an end
- * of each, and LSNs that grow with time (twindb/backup, modules `copy` and `status`). It takes a file with a start that is
- * null or zero for an empty one, and fails where it has to compare a null LSN with another.
+ * Fills in what TwinDB Backup needs to load a status file and to compare copies: a start and an end of each copy, and
+ * LSNs that grow with time (twindb/backup, modules `copy` and `status`). It treats a file in which a start is null or
+ * zero as empty, and fails when it compares a null LSN with another.
  */
 import { RUN_TYPES } from "../../base/run_type.ts";
 import type { TwinDbCopy } from "./copy.ts";
 import { TwinDbStatus } from "./status_file.ts";
 
 /**
- * A number for each copy, given oldest first with their real LSNs or null: strictly growing, so that the newest by LSN is the
- * newest. A real LSN stays as it is unless a newer copy has one that is no greater, as after a server was set up anew; then
- * the older one is lowered. Made-up ones are the least that fit, from 1: TwinDB takes an incremental copy from its parent's
- * LSN, and from one too small it holds more than it needs, from one too great it lacks changes.
+ * A number for each copy, strictly growing, so that the newest copy by LSN is the newest. `known` has their real LSNs
+ * or null, oldest first. A real LSN stays unless a newer copy has one that is not greater, as after a server was set up
+ * anew; the older one is then lowered. Missing LSNs get the least number that fits, from 1: TwinDB begins an
+ * incremental copy at its parent's LSN. If that is too small, the copy holds more than it needs; if it is too great,
+ * changes are missing.
  */
 export function growingLsns(known: readonly (number | null)[]): number[] {
   const bounds = upperBounds(known);
@@ -22,16 +23,16 @@ export function growingLsns(known: readonly (number | null)[]): number[] {
   return lsns;
 }
 
-/** The greatest number that each copy may have so that every newer one with a real LSN stays above it. */
+/** The greatest number that each copy may have to stay below every newer real LSN. */
 function upperBounds(known: readonly (number | null)[]): number[] {
   let bound = Infinity;
   return known.toReversed().map((lsn) => bound = Math.min(lsn ?? Infinity, bound - 1)).reverse();
 }
 
 /**
- * The status with what TwinDB would stumble over filled in; all else is as it was. A start that is unknown becomes the end,
- * or else the first second of 1970, and an end that is unknown the start. LSNs are made up where several copies of a run
- * type have to be compared and one has none.
+ * The status with the values filled in that TwinDB needs; everything else is unchanged. An unknown start becomes the
+ * end or, if that is unknown, too, the first second of 1970; an unknown end becomes the start. LSNs are made up if a
+ * run type has several copies and one of them has none.
  */
 export function loadableStatus(status: TwinDbStatus): TwinDbStatus {
   const copies = RUN_TYPES.flatMap((runType) => withLsns(status.ofRunType(runType))).map(withTimes);

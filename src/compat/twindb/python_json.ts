@@ -1,9 +1,9 @@
-/** JSON text as Python's `json.dumps` writes it where nothing else is asked for, so that digests of it are the same. */
+/** JSON text as Python's `json.dumps` writes it by default, so that its digests are the same. */
 import type { JsonValue } from "../../format/json/json_text.ts";
 
 /**
- * The value as Python writes it: a blank behind every comma and colon, everything beyond printable ASCII escaped, members
- * in their order. Numbers have to be safe integers: Python writes fractions in ways of its own.
+ * The value as Python writes it: a blank after every comma and colon, everything beyond printable ASCII escaped,
+ * members in their order. Numbers must be safe integers: Python writes fractions differently.
  */
 export function pythonJson(value: JsonValue): string {
   if (typeof value === "string") return quote(value);
@@ -12,7 +12,7 @@ export function pythonJson(value: JsonValue): string {
   return `{${Object.entries(value).map(([key, member]) => `${quote(key)}: ${pythonJson(member)}`).join(", ")}}`;
 }
 
-/** `Array.isArray` does not narrow readonly arrays. */
+/** Needed because `Array.isArray` does not narrow readonly arrays. */
 function isList(value: JsonValue & object): value is readonly JsonValue[] {
   return Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-/** A local directory as the place where status files of TwinDB Backup lie. */
+/** A local directory as the destination of TwinDB Backup's status files. */
 import { dirname, join } from "node:path";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
@@ -6,26 +6,26 @@ import type { StatusDestination } from "./status_file.ts";
 import { type FileSystem, temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
 import { makeDurableFolders } from "../../store/local/local_folder.ts";
 
-/** Less what the process's mask takes away. */
+/** The permissions of new folders; the process's mask is subtracted. */
 const FOLDER_MODE = 0o777;
 
 /**
- * Status files below `directory`. Reading and writing throw `AgentError` where the system refuses, and `UsageError` for a
- * path that would lead out of the directory. A file is written beside its final name and renamed when it is complete and
- * flushed, so that a reader never sees half of one.
+ * Status files below `directory`. Reading and writing throw `AgentError` if the system refuses, and `UsageError` for a
+ * path that would lead out of the directory. A file is written beside its final name and renamed when it is complete
+ * and flushed, so that a reader never sees half of it.
  */
 export function statusDirectory(directory: string): StatusDestination {
   return statusDirectoryWith(directory, { files: Deno, random: systemRandomBytes });
 }
 
-/** What the files of a status directory are written with. */
+/** How the files of a status directory are written. */
 interface StatusDirectoryTools {
   readonly files: FileSystem;
-  /** Gives that many random bytes; they make the names of temporary files unique. */
+  /** Returns that many random bytes. They make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
 }
 
-/** As `statusDirectory`, with a file system and randomness of the caller's. */
+/** Like `statusDirectory`, with the caller's file system and randomness. */
 export function statusDirectoryWith(directory: string, { files, random }: StatusDirectoryTools): StatusDestination {
   return {
     async read(path) {

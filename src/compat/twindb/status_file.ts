@@ -1,8 +1,8 @@
 /**
- * Status files of TwinDB Backup: which copies of a host there are (twindb/backup, module `status`).
+ * Status files of TwinDB Backup, which list the copies of a host (twindb/backup, module `status`).
  *
- * The file is JSON with sorted keys: `md5`, `status`, `version`. `status` is base64 of JSON that holds the copies by key,
- * `md5` the digest of that base64 text. An older form is the base64 text alone, which may hold white space.
+ * The file is JSON with sorted keys: `md5`, `status`, `version`. `status` is base64 of JSON that holds the copies by
+ * key; `md5` is the digest of that base64 text. An older form is only the base64 text, which may contain white space.
  */
 import { hash } from "node:crypto";
 import * as v from "valibot";
@@ -23,24 +23,24 @@ import {
   type TwinDbCopy,
 } from "./copy.ts";
 
-/** The version of the form that is written. */
+/** The version of the format that is written. */
 export const TWINDB_STATUS_VERSION = 1;
 
-/** Where status files lie: texts by relative path, such as a directory. */
+/** Where status files are stored: texts by relative path, as in a directory. */
 export interface StatusDestination {
-  /** The text at `path`, or null where there is none. */
+  /** The text at `path`, or null if there is none. */
   read(path: string): Promise<string | null>;
-  /** Puts the text there, in the place of an earlier one. */
+  /** Writes the text to `path`, replacing an earlier one. */
   write(path: string, text: string): Promise<void>;
 }
 
-/** What every kind of status does: copies in the order of their times, oldest first. */
+/** The common part of all kinds of status: copies ordered by time, oldest first. */
 export abstract class StatusOf<Copy extends { readonly key: string }> implements Iterable<Copy> {
-  /** Where on a destination the status lies, which is the name of the host. */
+  /** The directory of the status on a destination: the name of the host. */
   readonly directory: string;
   readonly #copies: Copy[] = [];
 
-  /** `directory`: the name of the host. Throws `UsageError` where two copies have one key. */
+  /** `directory`: the name of the host. Throws `UsageError` if two copies have the same key. */
   constructor(directory: string, copies: Iterable<Copy> = []) {
     this.directory = directory;
     for (const copy of copies) this.add(copy);
@@ -48,12 +48,12 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
 
   /** The file's name in its directory. */
   abstract readonly baseName: string;
-  /** What copies are sorted by, in seconds since 1970 UTC. */
+  /** The time by which copies are sorted, in seconds since 1970 UTC. */
   protected abstract secondsOf(copy: Copy): number;
-  /** The copies as the file has them. */
+  /** The copies in the form of the file. */
   protected abstract content(): JsonObject;
 
-  /** Where it lies on a destination. */
+  /** The path of the file on a destination. */
   get path(): string {
     return `${this.directory}/${this.baseName}`;
   }
@@ -63,17 +63,17 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
     return this.#copies.length;
   }
 
-  /** The version of the form that is written. */
+  /** The version of the format that is written. */
   get version(): number {
     return TWINDB_STATUS_VERSION;
   }
 
-  /** The copy that was begun last, or null where there is none. */
+  /** The copy that was begun last, or null if there is none. */
   get latest(): Copy | null {
     return this.#copies.at(-1) ?? null;
   }
 
-  /** MD5 of the copies as they are written, in hex. */
+  /** MD5 of the copies in the form of the file, in hex. */
   get md5(): string {
     return hash("md5", this.#encoded());
   }
@@ -84,7 +84,7 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
   }
 
   /**
-   * The copy at a position (negative ones count from the end), or with a key. Throws `StatusKeyNotFound` where there is
+   * The copy at a position (negative ones count from the end), or with a key. Throws `StatusKeyNotFound` if there is
    * none.
    */
   get(positionOrKey: number | string): Copy {
@@ -96,7 +96,7 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
     throw new StatusKeyNotFound(`There is no copy ${what} in the TwinDB status ${this.path}`);
   }
 
-  /** Puts a copy to its place by time. Throws `UsageError` where there is one with its key. */
+  /** Adds a copy at its place by time. Throws `UsageError` if there is already one with its key. */
   add(copy: Copy): void {
     if (this.#copies.some(({ key }) => key === copy.key)) {
       throw new UsageError(`The TwinDB status ${this.path} has a copy "${copy.key}" already; remove that one first`);
@@ -107,8 +107,8 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
   }
 
   /**
-   * Removes the copy with this key or, where there is none, the first whose key the given one ends with: so the path of
-   * a file on a destination will do. Throws `StatusKeyNotFound`.
+   * Removes the copy with this key or, if there is none, the first whose key is the end of the given one, so that the
+   * path of a file on a destination can be given, too. Throws `StatusKeyNotFound`.
    */
   remove(key: string): void {
     const exact = this.#copies.findIndex((copy) => copy.key === key);
@@ -117,13 +117,13 @@ export abstract class StatusOf<Copy extends { readonly key: string }> implements
     this.#copies.splice(position, 1);
   }
 
-  /** The file's text, to the byte as TwinDB writes it. */
+  /** The file's text, byte for byte as TwinDB writes it. */
   serialize(): string {
     const status = this.#encoded();
     return pythonJson({ md5: hash("md5", status), status, version: this.version });
   }
 
-  /** Writes the file to a destination. Throws what that throws. */
+  /** Writes the file to a destination. Throws the destination's errors. */
   async save(destination: StatusDestination): Promise<void> {
     await destination.write(this.path, this.serialize());
   }
@@ -138,32 +138,32 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
   /** The file's name in its directory. */
   readonly baseName = "status";
 
-  /** Reads a file's text; null, for a file that is not there, is an empty status. Throws `CorruptedStatus`. */
+  /** Reads a file's text. Null, for a missing file, gives an empty status. Throws `CorruptedStatus`. */
   static parse(text: string | null, directory: string): TwinDbStatus {
     return new TwinDbStatus(directory, text === null ? [] : periodicCopies(decodeEnvelope(text)));
   }
 
-  /** Reads the file from a destination; where there is none the status is empty. Throws `CorruptedStatus`. */
+  /** Reads the file from a destination. A missing file gives an empty status. Throws `CorruptedStatus`. */
   static async read(destination: StatusDestination, directory: string): Promise<TwinDbStatus> {
     return TwinDbStatus.parse(await destination.read(new TwinDbStatus(directory).path), directory);
   }
 
-  /** As for any status; throws `UsageError` for a run type that is none, too. */
+  /** Adds a copy as for any status. Also throws `UsageError` for an unknown run type. */
   override add(copy: TwinDbCopy): void {
     parseRunType(copy.runType);
     super.add(copy);
   }
 
-  /** The copies of one run type, oldest first. Throws `UsageError` for a run type that is none, as all that ask for one do. */
+  /** The copies of one run type, oldest first. Throws `UsageError` for an unknown run type, as all methods here do. */
   ofRunType(runType: RunType): TwinDbCopy[] {
     const wanted = parseRunType(runType);
     return [...this].filter((copy) => copy.runType === wanted);
   }
 
   /**
-   * What an incremental copy of this run type would continue: among the copies of the run type, then of each longer one,
-   * the newest full one by LSN, and of equal LSNs the oldest. Copies without an LSN count for less, and of several such the
-   * newest by time is taken, where TwinDB itself fails. Null where there is no full copy.
+   * The copy that an incremental copy of this run type would continue: among the copies of the run type, then of each
+   * longer one, the newest full copy by LSN; of equal LSNs the oldest. A copy without an LSN loses to one with an LSN;
+   * of several without, the newest by time is taken, where TwinDB itself fails. Null if there is no full copy.
    */
   candidateParent(runType: RunType): TwinDbCopy | null {
     for (const candidate of runTypesFrom(runType)) {
@@ -174,12 +174,12 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
     return null;
   }
 
-  /** Whether an incremental copy of this run type would have something to continue. */
+  /** Whether there is a copy that an incremental copy of this run type could continue. */
   fullCopyExists(runType: RunType): boolean {
     return this.candidateParent(runType) !== null;
   }
 
-  /** What the next run is to make, where runs of `fullBackup` and of longer intervals make full copies. */
+  /** What the next run should make if runs of `fullBackup` and of longer intervals make full copies. */
   nextBackupType(fullBackup: RunType, runType: RunType): TwinDbBackupType {
     return isFullRun(fullBackup, runType) || !this.fullCopyExists(runType) ? "full" : "incremental";
   }
@@ -198,7 +198,7 @@ export class TwinDbStatus extends StatusOf<TwinDbCopy> {
   }
 }
 
-/** Whether the copy that was begun later is the newer one by LSN, too. */
+/** Whether the copy that was begun later is also the newer one by LSN. */
 function isNewer({ lsn }: TwinDbCopy, earlier: TwinDbCopy): boolean {
   return earlier.lsn === null || (lsn !== null && lsn > earlier.lsn);
 }
@@ -208,12 +208,12 @@ export class TwinDbBinlogStatus extends StatusOf<TwinDbBinlogCopy> {
   /** The file's name in its directory. */
   readonly baseName = "binlog-status";
 
-  /** As `TwinDbStatus.parse`. */
+  /** Like `TwinDbStatus.parse`. */
   static parse(text: string | null, directory: string): TwinDbBinlogStatus {
     return new TwinDbBinlogStatus(directory, text === null ? [] : binlogCopies(decodeEnvelope(text)));
   }
 
-  /** As `TwinDbStatus.read`. */
+  /** Like `TwinDbStatus.read`. */
   static async read(destination: StatusDestination, directory: string): Promise<TwinDbBinlogStatus> {
     return TwinDbBinlogStatus.parse(await destination.read(new TwinDbBinlogStatus(directory).path), directory);
   }
@@ -229,7 +229,7 @@ export class TwinDbBinlogStatus extends StatusOf<TwinDbBinlogCopy> {
   }
 }
 
-/** A status of either kind, told apart by what is in it. Throws `CorruptedStatus`. */
+/** Reads a status of either kind; its content tells which. Throws `CorruptedStatus`. */
 export function parseAnyTwinDbStatus(text: string, directory: string): TwinDbStatus | TwinDbBinlogStatus {
   const content = decodeEnvelope(text);
   const isPeriodic = Object.keys(content).some(isRunType);
@@ -241,7 +241,7 @@ export function parseAnyTwinDbStatus(text: string, directory: string): TwinDbSta
 const envelopeSchema = fields({ md5: v.string(), status: v.string(), version: v.optional(v.number(), 1) });
 const contentSchema = fields({});
 
-/** The object with the copies, out of either form of the file. */
+/** The object with the copies, from either form of the file. */
 function decodeEnvelope(text: string): Record<string, unknown> {
   if (text === "") throw corrupted("it is empty");
   const inner = decodeBase64(encodedCopies(text));
@@ -251,7 +251,9 @@ function decodeEnvelope(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** The base64 text: that of the JSON object whose digest fits or, in the older form, the file itself. */
+/**
+ * The base64 text with the copies: from the JSON object, if its digest is right, or the file itself in the older form.
+ */
 function encodedCopies(text: string): string {
   let value: unknown;
   try {

@@ -1,10 +1,11 @@
 /**
- * Our backups as a status of TwinDB Backup, and a status of TwinDB's as entries of ours.
+ * Converts our backups to a status of TwinDB Backup, and such a status to entries of ours.
  *
- * A backup becomes the copy `<host>/<run type>/mysql/<series>-<time>-<id>`, with the series' slashes as underscores and the
- * time in UTC. One without a run type counts as hourly. TwinDB takes every copy in a status for one of MySQL, so only
- * streams that were judged to be that, and whole, are in it. An incremental copy names its level 0 as its parent, as
- * TwinDB's do. Where that is not in the status the backup is a full copy, which it may be: ours stand alone.
+ * A backup becomes the copy `<host>/<run type>/mysql/<series>-<time>-<id>`, with slashes in the series replaced by
+ * underscores and the time in UTC. Without a run type, it counts as hourly. TwinDB assumes that every copy in a status
+ * is of MySQL, so only streams that were judged to be that, and whole, are included. An incremental copy names its
+ * level 0 as its parent, as TwinDB's do. If that is not in the status, the backup becomes a full copy, which is correct
+ * since ours can be restored alone.
  */
 import { shortId } from "../../base/id.ts";
 import { countedRunType, RUN_TYPES } from "../../base/run_type.ts";
@@ -16,32 +17,32 @@ import { type Rfc3339, timestampToDate } from "../../format/time.ts";
 import { type Backup, compareAge, finishedOf } from "../../backup/backup.ts";
 import { entriesOfBackups, type Health, type StatusEntry } from "../../backup/series_status.ts";
 
-/** What the manifest says of a backup's place in its source (`Manifest.source`); undefined where nobody looked. */
+/** The position of a backup in its source (`Manifest.source`); undefined if it was not read. */
 export type SourceOf = (backup: Backup) => JsonObject | undefined;
 
-/** The status of a host, and what is not in it. */
+/** The status of a host, and the backups that it leaves out. */
 export interface TwinDbSelection {
   /** The status. */
   readonly twinDb: TwinDbStatus;
-  /** Backups that are not in it, by why. */
+  /** The backups that are left out, grouped by reason. */
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Backups that TwinDB's status has no place for. */
+/** Backups that a TwinDB status cannot hold. */
 export interface LeftOut {
   /** The format of their streams, `not judged`, or `broken`. */
   readonly reason: string;
-  /** How many. */
+  /** The number of backups. */
   readonly backups: number;
 }
 
-/** Endings of the files of streams that come out of MySQL and its relatives, by format. */
+/** File name endings of streams from MySQL and its relatives, by format. */
 const MYSQL_ENDINGS: Readonly<Record<string, string>> = {
   mysqldump: ".sql",
   "mariadb-dump": ".sql",
   xbstream: ".xbstream",
 };
-/** Endings of what such a stream may be wrapped in. */
+/** File name endings of the containers around such a stream. */
 const CONTAINER_ENDINGS: Readonly<Record<string, string>> = {
   gzip: ".gz",
   zstd: ".zst",
@@ -50,10 +51,10 @@ const CONTAINER_ENDINGS: Readonly<Record<string, string>> = {
   lz4: ".lz4",
 };
 
-/** The status of one host, of all backups that were made for it. */
+/** The status of one host, with all backups of that host. */
 export function twinDbStatusOf(backups: readonly Backup[], host: string, sourceOf: SourceOf): TwinDbSelection {
   const oldestFirst = backups.filter((backup) => backup.host === host).sort((a, b) => compareAge(a, b) || byId(a, b));
-  // A copy that restic rewrote has its original's id: the newest of them is enough.
+  // A snapshot that restic rewrote has its original's id. The newest one is enough.
   const newestById = new Map(oldestFirst.map((backup) => [backup.id, backup]));
   const distinct = oldestFirst.filter((backup) => newestById.get(backup.id) === backup);
   const healths = new Map(entriesOfBackups(distinct).map(({ id, health }) => [id, health]));
@@ -69,7 +70,7 @@ function byId(a: Backup, b: Backup): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** Null for a whole stream of MySQL's. */
+/** Why a backup is left out; null if it is a whole stream of MySQL. */
 function reasonToLeaveOut(backup: Backup, health: () => Health): string | null {
   const formats = formatsOf(backup);
   const outer = formats.slice(0, -1);
@@ -82,19 +83,21 @@ function reasonToLeaveOut(backup: Backup, health: () => Health): string | null {
 
 const NOT_JUDGED = "not judged";
 
-/** The most frequent reason first. */
+/** Groups the reasons, the most frequent first. */
 function counted(reasons: readonly string[]): LeftOut[] {
   const byReason = Map.groupBy([...reasons].sort(), (reason) => reason);
   return [...byReason].map(([reason, { length }]) => ({ reason, backups: length }))
     .sort((a, b) => b.backups - a.backups);
 }
 
-/** Copies that were begun in one second stand in the order in which the file has them, so that they are read as written. */
+/**
+ * Puts copies that were begun in the same second in the order of the file, so that reading gives the order of writing.
+ */
 function inOrderOfFile(copies: readonly TwinDbCopy[]): TwinDbCopy[] {
   return RUN_TYPES.flatMap((runType) => copies.filter((copy) => copy.runType === runType));
 }
 
-/** The copies of these backups, given oldest first. */
+/** The copies of these backups, which are given oldest first. */
 function copiesOf(backups: readonly Backup[], sourceOf: SourceOf): TwinDbCopy[] {
   const sources = backups.map((backup) => sourceOf(backup) ?? {});
   const lsns = growingLsns(sources.map((source) => integerOrNull(source["lsn"])));
@@ -139,8 +142,8 @@ function keyOf(backup: Backup): string {
 }
 
 /**
- * What the guard recognised, the outermost first: `gzip+mysqldump` is a dump within gzip. Several dumps behind one another,
- * `mysqldump,mariadb-dump`, count as the first of them where all are of MySQL.
+ * The formats that the guard recognised, outermost first: `gzip+mysqldump` is a dump within gzip. Several dumps one
+ * after the other, such as `mysqldump,mariadb-dump`, count as the first of them if all are of MySQL.
  */
 function formatsOf({ info }: Backup): string[] {
   const formats = info?.guard.split("+") ?? ["none"];
@@ -148,12 +151,12 @@ function formatsOf({ info }: Backup): string[] {
   return dumps.every((format) => Object.hasOwn(MYSQL_ENDINGS, format)) ? formats.with(-1, dumps[0]!) : formats;
 }
 
-/** Parts of a key have no slashes; a snapshot of another tool may even lack a host. */
+/** Parts of a key must have no slashes. A snapshot of another tool may even lack a host. */
 function withoutSlashes(text: string): string {
   return text.replaceAll("/", "_") || "_";
 }
 
-/** Never zero, which TwinDB takes for a time that nobody knows. */
+/** Never zero, which TwinDB reads as an unknown time. */
 function unixSeconds(time: Rfc3339): number {
   return Math.floor(timestampToDate(time).getTime() / 1000) || 1;
 }
@@ -170,7 +173,7 @@ function integerOrNull(value: JsonValue | undefined): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/** The copies of a status of TwinDB's; the source type stands for the series. */
+/** The copies of a TwinDB status as entries; the source type becomes the series. */
 export function entriesOfTwinDb(status: TwinDbStatus | TwinDbBinlogStatus): StatusEntry[] {
   if (status instanceof TwinDbStatus) {
     const fullKeys = new Set([...status].filter(({ type }) => type === "full").map(({ key }) => key));
@@ -201,7 +204,7 @@ function entryOfCopy(copy: TwinDbCopy, fullKeys: ReadonlySet<string>): StatusEnt
   };
 }
 
-/** An incremental copy of TwinDB's is worth nothing without its full one, whose key may stand behind other folders. */
+/** An incremental TwinDB copy is useless without its full copy. The parent's key may have other folders in front. */
 function healthOfCopy({ type, parent }: TwinDbCopy, fullKeys: ReadonlySet<string>): Health {
   if (type === null) return "unknown";
   if (type === "full") return "ok";

@@ -1,6 +1,6 @@
 /**
- * Index files: which blob lies in which pack (restic design document, section Indexing). A repository of database streams
- * has millions of blobs, so reading makes no object for any of them: it calls a visitor.
+ * Index files: which blob lies in which pack (restic design document, section Indexing). A repository of database
+ * streams has millions of blobs, so the reader makes no object for each, but calls a visitor.
  */
 import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
@@ -11,7 +11,7 @@ import { JsonScanner } from "../json/json_scanner.ts";
 import { KnownWords } from "../json/known_words.ts";
 import { SEAL_OVERHEAD_BYTES } from "../pack_header.ts";
 
-/** How many blobs an index file lists before the next one is begun, as restic does. */
+/** How many blobs an index file lists before the next one is begun, the same as in restic. */
 export const INDEX_MAX_BLOBS = 50_000;
 
 /** One pack with all of its blobs. */
@@ -22,12 +22,12 @@ export interface IndexedPack {
   readonly blobs: readonly PackedBlob[];
 }
 
-/** Bytes one blob takes in the text, about. */
+/** Approximate number of bytes that one blob takes in the text. */
 const BLOB_TEXT_BYTES = 160;
 
 /**
- * The JSON text of an index, byte for byte as restic writes it. Every pack must come whole and once: restic takes a pack
- * that is split over two index files for an error.
+ * The JSON text of an index, byte for byte as restic writes it. Each pack must be given once and with all its blobs:
+ * restic treats a pack that is split over two index files as an error.
  */
 export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(1000 * BLOB_TEXT_BYTES);
@@ -56,15 +56,15 @@ function writeBlob(writer: ByteWriter, blob: PackedBlob, opening: string): void 
   writer.ascii("}");
 }
 
-/** What `decodeIndex` calls. Owns: the id buffers are valid until the call returns, then they are written again. */
+/** The calls that `decodeIndex` makes. Owns: the id buffers are reused after each call. */
 interface IndexVisitor {
-  /** A pack; the blobs that follow lie in it. */
+  /** A pack. The blobs that follow belong to it. */
   pack(id: Uint8Array): void;
-  /** A blob of that pack; numbers as in `PackedBlob`. */
+  /** A blob of the last pack; the numbers are those of `PackedBlob`. */
   blob(type: BlobType, id: Uint8Array, offset: number, length: number, uncompressedLength: number): void;
   /**
-   * Where it is there, data blobs may be left out, and then unchecked, for which it is 0 at `beginningOfId`; it is
-   * `ID_BEGINNINGS` long.
+   * If present, it has `ID_BEGINNINGS` entries, and data blobs for which it is 0 at `beginningOfId` may be skipped,
+   * without being checked.
    */
   readonly wantedData?: Uint8Array | undefined;
 }
@@ -81,7 +81,7 @@ const WORDS = new KnownWords([
   "tree",
 ]);
 
-/** What comes before, between and behind the values of a blob in the usual text. */
+/** The parts of a blob's usual text before, between and after its values. */
 const USUAL = {
   id: ascii('{"id":'),
   data: ascii(',"type":"data","offset":'),
@@ -96,9 +96,9 @@ function ascii(text: string): Uint8Array {
 }
 
 /**
- * Reads an index and calls the visitor in the order of the text. Fields may come in any order, unknown ones are passed
- * over (`supersedes` of old restic, `packs_to_delete` of rustic). Throws `IntegrityError` naming `what` at the first
- * thing that is wrong: the visitor has then seen what came before it, and its caller drops all of that.
+ * Reads an index and calls the visitor in the order of the text. Fields may come in any order; unknown ones are ignored
+ * (`supersedes` of old restic, `packs_to_delete` of rustic). Throws an `IntegrityError` that names `what` at the first
+ * fault. The visitor has then seen everything before it, which the caller must discard.
  */
 export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
   new IndexReader(bytes, what, visitor).read();
@@ -138,7 +138,7 @@ class IndexReader {
     for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) this.#readPack();
   }
 
-  /** A pack's id comes before its blobs in what restic writes; where it does not, the blobs are read when it is known. */
+  /** restic writes a pack's id before its blobs. If it comes later, the blobs are read once it is known. */
   #readPack(): void {
     const scanner = this.#scanner;
     let hasId = false;
@@ -184,7 +184,10 @@ class IndexReader {
     }
   }
 
-  /** A blob exactly as restic and we write it, which is twice as fast; `false` where it is written in another way. */
+  /**
+   * Reads a blob exactly as restic and this program write it, which is twice as fast. Returns `false` if it is written
+   * differently.
+   */
   #readUsualBlob(): boolean {
     const scanner = this.#scanner;
     if (!scanner.takeExactly(USUAL.id)) return false;

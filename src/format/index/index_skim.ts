@@ -1,13 +1,13 @@
 /**
- * Passes over those data blobs of an index text that nobody asks for, several times as fast as they are read. Whoever
- * wants a few blobs of a million meets hardly any other.
+ * Skips the data blobs in an index text that the caller does not want, several times as fast as reading them. A caller
+ * that wants a few blobs out of a million reads hardly any others.
  */
 import { ID_BYTES } from "../../base/id.ts";
 
-/** How many beginnings of ids there are: their first two bytes, the first one in the higher half. */
+/** The number of possible beginnings of ids. A beginning is the first two bytes, the first one in the higher half. */
 export const ID_BEGINNINGS = 1 << 16;
 
-/** The beginning of an id that stands in `bytes` at `offset`. */
+/** The beginning of the id at `offset` in `bytes`. */
 export function beginningOfId(bytes: Uint8Array, offset = 0): number {
   return (bytes[offset]! << 8) | bytes[offset + 1]!;
 }
@@ -25,9 +25,9 @@ const LENGTH = expected(',"length":');
 const UNCOMPRESSED_LENGTH = expected(',"uncompressed_length":');
 
 /**
- * The place of the first blob from `position` on that is wanted, of which `wanted` is not 0 at the beginning of its id; or
- * that is a tree, the last of its pack, or written in any other way than restic and we do. What it passes over is not
- * checked for more than that.
+ * The position of the first blob from `position` on that must be read: it is wanted (`wanted` is not 0 at the beginning
+ * of its id), is a tree, is the last of its pack, or is not written exactly as restic and this program do. The blobs
+ * skipped are not checked any further.
  */
 export function skimBlobs(bytes: Uint8Array, position: number, wanted: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -48,7 +48,9 @@ export function skimBlobs(bytes: Uint8Array, position: number, wanted: Uint8Arra
   }
 }
 
-/** A text of at least four characters, as words to compare four bytes at a time; the last two may overlap. */
+/**
+ * A text of at least four characters, split into words of four bytes for comparison. The last two words may overlap.
+ */
 interface ExpectedText {
   readonly length: number;
   readonly words: Uint32Array;
@@ -78,7 +80,7 @@ function passDigits(bytes: Uint8Array, position: number): number {
   return end;
 }
 
-/** The first four digits of an id; negative where they are none in lower case, as everybody writes them. */
+/** The first four digits of an id as a number; negative if they are not lower-case hex, which every program writes. */
 function readBeginning(bytes: Uint8Array, position: number): number {
   let beginning = 0;
   let seen = 0;
@@ -90,5 +92,5 @@ function readBeginning(bytes: Uint8Array, position: number): number {
   return seen < 0 ? -1 : beginning;
 }
 
-/** The value of each hex digit, and a negative number for every other byte. */
+/** The value of each lower-case hex digit, and a negative number for every other byte. */
 const NIBBLES = Int8Array.from({ length: 256 }, (_, byte) => "0123456789abcdef".indexOf(String.fromCharCode(byte)));

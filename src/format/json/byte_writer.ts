@@ -1,21 +1,21 @@
-/** A buffer that grows, for writing large JSON files without a string as large. */
+/** A growing buffer, for writing large JSON files without building them as a string. */
 
 import { freeBuffer } from "../../base/bytes.ts";
 
 const DIGITS = new TextEncoder().encode("0123456789abcdef");
 const encoder = new TextEncoder();
 
-/** Appends text, hex digits and numbers to a buffer of its own. */
+/** Appends text, hex digits and numbers to its own buffer. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
-  /** `expectedBytes` is a guess at the final size; a wrong one costs only copying. */
+  /** `expectedBytes` is a guess at the final size; a wrong guess costs only copying. */
   constructor(expectedBytes = 1024) {
     this.#bytes = new Uint8Array(expectedBytes);
   }
 
-  /** Appends text whose characters are all ASCII. */
+  /** Appends text that is all ASCII. */
   ascii(text: string): void {
     this.#reserve(text.length);
     for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
@@ -40,7 +40,7 @@ export class ByteWriter {
     this.#length = position;
   }
 
-  /** What was written, in a buffer of its own size. The writer is of no use afterwards. */
+  /** The written bytes, in a buffer of exactly their size. The writer cannot be used afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
     const written = this.#bytes.slice(0, this.#length);
     freeBuffer(this.#bytes);

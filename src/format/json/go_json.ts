@@ -1,10 +1,10 @@
 /**
- * JSON text exactly as Go's `encoding/json` writes it, and the quoting of names by Go's `strconv.Quote` inside it. restic
- * compares re-encoded trees byte for byte, so that a tree of ours must look like one of Go's.
+ * JSON text exactly as Go's `encoding/json` writes it, and Go's `strconv.Quote` for names inside it. restic compares
+ * re-encoded trees byte for byte, so ours must look like those that Go writes.
  */
 import { bytesOfByteString, byteStringOf } from "../byte_string.ts";
 
-/** Escapes Go makes for the sake of HTML and JavaScript; none of these can occur outside of strings. */
+/** Escapes that Go adds for HTML and JavaScript. None of these characters can occur outside of strings. */
 const GO_ESCAPES: Readonly<Record<string, string>> = {
   "<": "\\u003c",
   ">": "\\u003e",
@@ -14,8 +14,8 @@ const GO_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The value as compact JSON text with Go's escapes. Members keep their order; members that are `undefined` are left out.
- * A lone surrogate becomes `\ufffd`, which is what Go makes of a byte that is not UTF-8.
+ * The value as compact JSON text with Go's escapes. Members keep their order; members that are `undefined` are left
+ * out. A lone surrogate becomes `\ufffd`, as Go writes a byte that is not UTF-8.
  */
 export function goJson(value: unknown): string {
   const text = JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => GO_ESCAPES[character]!);
@@ -44,9 +44,9 @@ const PLAIN_NAME = /^[ !#-[\]-~]*$/;
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 
 /**
- * A byte string (`byte_string.ts`) as `strconv.Quote` writes it, without the outer quotes. What counts as printable
- * follows the Unicode tables of this runtime; a character younger than the tables of a given restic (Unicode 15 up to Go
- * 1.26) stays literal here, which restic reads but would itself have escaped.
+ * A byte string (`byte_string.ts`) as `strconv.Quote` writes it, without the outer quotes. This runtime's Unicode
+ * tables decide which characters are printable. A character that restic's own tables lack (Unicode 15 up to Go 1.26) is
+ * written literally here; restic would have escaped it, but reads it.
  */
 export function quoteName(name: string): string {
   if (PLAIN_NAME.test(name)) return name;
@@ -76,8 +76,8 @@ const UNQUOTED: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * The byte string of a text that `quoteName` or `strconv.Quote` wrote; `null` where `strconv.Unquote` would refuse it
- * (a bare quote or line feed, an escape it does not know).
+ * The byte string of a text that `quoteName` or `strconv.Quote` wrote, or `null` if `strconv.Unquote` would refuse the
+ * text: a bare quote or line feed, or an unknown escape.
  */
 export function unquoteName(quoted: string): string | null {
   if (!quoted.includes("\\")) return quoted.includes('"') || quoted.includes("\n") ? null : quoted;
@@ -91,7 +91,7 @@ export function unquoteName(quoted: string): string | null {
     name += part;
     position += match[0].length;
   }
-  // Bytes written one by one may form a character together.
+  // Several escaped bytes may form one character together.
   return byteStringOf(bytesOfByteString(name));
 }
 

@@ -1,15 +1,15 @@
 /**
  * A strict pull scanner over the UTF-8 bytes of one JSON text, for files too large for `JSON.parse`: an index names
- * 50,000 blobs, a content list 200,000. It makes no value that its user does not ask for, and reads integers of 64 bits
+ * 50,000 blobs, a content list 200,000. It makes only the values that its caller asks for, and reads 64-bit integers
  * exactly.
  *
- * Objects and arrays are read as loops, with every value either read or skipped:
+ * Objects and arrays are read in loops, and every value is either read or skipped:
  *
  *     for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
  *       switch (scanner.readKey()) { case "id": scanner.readHexInto(id, 0, 32); break; default: scanner.skipValue(); }
  *     }
  *
- * Every method throws `IntegrityError` naming the text where the next thing in it is not what the method reads.
+ * Every method throws an `IntegrityError` that names the text if what comes next is not what the method reads.
  */
 import { damaged } from "../damage.ts";
 import type { KnownWords } from "./known_words.ts";
@@ -27,7 +27,7 @@ const CLOSE_OBJECT = 0x7d;
 
 /** Deeper nesting than this is refused, long before it could exhaust the stack. */
 const MAX_DEPTH = 500;
-/** Strings up to here are put together from characters: faster than the decoder's fixed cost. */
+/** Strings up to this length are built from characters, which is faster than a call of the decoder. */
 const SHORT_STRING = 48;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -41,55 +41,55 @@ const NIBBLES = Int8Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** Reads one JSON text from its beginning to its end. See the file's comment. */
+/** Reads one JSON text from beginning to end. The file's comment shows how. */
 export class JsonScanner {
   readonly #bytes: Uint8Array;
   readonly #what: string;
   readonly #words: KnownWords;
   #position = 0;
 
-  /** `bytes` must not change while scanning; `what` names the text in errors. */
+  /** `bytes` must not change while they are scanned. `what` names the text in errors. */
   constructor(bytes: Uint8Array, what: string, words: KnownWords) {
     this.#bytes = bytes;
     this.#what = what;
     this.#words = words;
   }
 
-  /** Where the scanner stands, for `seek`. */
+  /** The current position, for `seek`. */
   get position(): number {
     return this.#position;
   }
 
-  /** Goes to a place that `position` gave, or on to one where a value begins. */
+  /** Moves to an earlier `position`, or forward to the beginning of a value. */
   seek(position: number): void {
     this.#position = position;
   }
 
-  /** The error for something wrong near the scanner's place. */
+  /** The error for a problem near the current position. */
   failure(problem: string): Error {
     return damaged(this.#what, `${problem} at byte ${this.#position} of ${this.#bytes.length}`);
   }
 
-  /** Reads the beginning of an object; whether it has a member. */
+  /** Reads the beginning of an object. Returns whether it has a member. */
   enterObject(): boolean {
     this.#expect(OPEN_OBJECT, "expected an object");
     return !this.#take(CLOSE_OBJECT);
   }
 
-  /** Reads what follows a member of an object; whether another member comes. */
+  /** Reads what follows a member of an object. Returns whether another member follows. */
   moreInObject(): boolean {
     if (this.#take(COMMA)) return true;
     this.#expect(CLOSE_OBJECT, "expected a comma or the end of an object");
     return false;
   }
 
-  /** Reads the beginning of an array; whether it has an element. */
+  /** Reads the beginning of an array. Returns whether it has an element. */
   enterArray(): boolean {
     this.#expect(OPEN_ARRAY, "expected an array");
     return !this.#take(CLOSE_ARRAY);
   }
 
-  /** Reads what follows an element of an array; whether another element comes. */
+  /** Reads what follows an element of an array. Returns whether another element follows. */
   moreInArray(): boolean {
     if (this.#take(COMMA)) return true;
     this.#expect(CLOSE_ARRAY, "expected a comma or the end of an array");
@@ -111,14 +111,14 @@ export class JsonScanner {
     return (escaped ? undefined : this.#words.find(this.#bytes, start, end)) ?? this.#text(start, end, escaped);
   }
 
-  /** Reads a string; escapes that form no character read as U+FFFD. */
+  /** Reads a string. Escapes that form no character become U+FFFD. */
   readString(): string {
     const start = this.#openString();
     const escaped = this.#passString();
     return this.#text(start, this.#position - 1, escaped);
   }
 
-  /** Reads a string of `length` bytes in hex digits and writes the bytes to `target` from `offset`. */
+  /** Reads a string of hex digits for `length` bytes, and writes the bytes to `target` from `offset`. */
   readHexInto(target: Uint8Array, offset: number, length: number): void {
     const bytes = this.#bytes;
     let position = this.#openString();
@@ -156,7 +156,7 @@ export class JsonScanner {
     return value;
   }
 
-  /** Reads a `null` if one comes; whether it did. */
+  /** Reads a `null` if one comes next. Returns whether it did. */
   takeNull(): boolean {
     this.#passSpace();
     if (this.#bytes[this.#position] !== 0x6e) return false;
@@ -164,7 +164,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** Reads these very bytes if they come next, without any white space; whether they did. */
+  /** Reads exactly these bytes, without any white space, if they come next. Returns whether it did. */
   takeExactly(expected: Uint8Array): boolean {
     const bytes = this.#bytes;
     const start = this.#position;
@@ -176,7 +176,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** Reads any value and drops it. */
+  /** Reads any value and discards it. */
   skipValue(depth = 0): void {
     if (depth > MAX_DEPTH) throw this.failure("nested too deeply");
     this.#passSpace();
@@ -207,7 +207,7 @@ export class JsonScanner {
     }
   }
 
-  /** Reads any value; its own JSON text. */
+  /** Reads any value and returns its JSON text. */
   readRaw(): string {
     this.#passSpace();
     const start = this.#position;
@@ -215,16 +215,16 @@ export class JsonScanner {
     return this.#decode(start, this.#position);
   }
 
-  /** The number of bytes up to the next `]`, for sizing a buffer ahead; to the end of the text where there is none. */
+  /** The number of bytes to the next `]`, or to the end of the text if there is none. For sizing a buffer ahead. */
   bytesToArrayEnd(): number {
     const end = this.#bytes.indexOf(CLOSE_ARRAY, this.#position);
     return (end < 0 ? this.#bytes.length : end) - this.#position;
   }
 
-  /** Reads the end of the text: nothing but white space may be left. */
+  /** Reads the end of the text: only white space may be left. */
   end(): void {
     this.#passSpace();
-    if (this.#position !== this.#bytes.length) throw this.failure("unexpected text behind the end");
+    if (this.#position !== this.#bytes.length) throw this.failure("unexpected text after the end");
   }
 
   #passSpace(): void {
@@ -247,13 +247,13 @@ export class JsonScanner {
     if (!this.#take(byte)) throw this.failure(problem);
   }
 
-  /** Reads a string's first quote; the place behind it. */
+  /** Reads a string's first quote. Returns the position after it. */
   #openString(): number {
     this.#expect(QUOTE, "expected a string");
     return this.#position;
   }
 
-  /** Reads from a string's first quote to behind its last; whether it holds escapes. */
+  /** Reads from a string's first quote past its last. Returns whether it contains escapes. */
   #passString(): boolean {
     const bytes = this.#bytes;
     let escaped = false;
@@ -300,7 +300,7 @@ export class JsonScanner {
     }
   }
 
-  /** Reads digits without a leading zero; the place of the first. */
+  /** Reads digits without a leading zero. Returns the position of the first. */
   #passDigits(): number {
     this.#passSpace();
     const bytes = this.#bytes;

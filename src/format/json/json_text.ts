@@ -1,8 +1,8 @@
-/** Small JSON files: from bytes through a schema to values, with every failure an `IntegrityError`. */
+/** Small JSON files: decodes bytes, checks them against a schema, and reports every failure as an `IntegrityError`. */
 import * as v from "valibot";
 import { damaged } from "../damage.ts";
 
-/** Anything that JSON can say. */
+/** Any JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 /** A JSON object. */
 export interface JsonObject {
@@ -19,13 +19,13 @@ const CLOSE_OBJECT = 0x7d;
 
 /** Options of the decoders. */
 interface JsonTextOptions {
-  /** The text is a secret: no part of it may enter an error, not even as its cause. */
+  /** Whether the text is a secret. No part of it may then enter an error, not even through its cause. */
   readonly secret?: boolean;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of UTF-8 bytes; throws `IntegrityError` where they are none. */
+/** The text of UTF-8 bytes. Throws `IntegrityError` if they are not valid UTF-8. */
 export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
     return utf8.decode(bytes);
@@ -34,12 +34,12 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
   }
 }
 
-/** No file of a repository nests deeper; code that walks a value shall not exhaust the stack. */
+/** No file of a repository nests deeper. The limit keeps code that walks a value from exhausting the stack. */
 const MOST_DEPTH = 500;
-/** Members and elements of one text, 32 bytes of memory each and more: a manifest has some ten a file. */
+/** Most members and elements in one text, each at least 32 bytes in memory: a manifest has some ten for each file. */
 const MOST_VALUES = 1_000_000;
 
-/** The JSON value that the text is; throws `IntegrityError` where it is none, too deep or of too many values. */
+/** The parsed JSON text. Throws `IntegrityError` if it is not valid JSON, nested too deeply or has too many values. */
 export function parseJson(text: string, what: string, options: JsonTextOptions = {}): unknown {
   refuseExcess(text, what);
   try {
@@ -49,7 +49,7 @@ export function parseJson(text: string, what: string, options: JsonTextOptions =
   }
 }
 
-/** Counts before anything is made of the text. What is no JSON is left to the parser. */
+/** Checks depth and number of values before anything is parsed. Invalid JSON is left to the parser. */
 function refuseExcess(text: string, what: string): void {
   let depth = 0;
   let values = 0;
@@ -74,7 +74,7 @@ function refuseExcess(text: string, what: string): void {
   }
 }
 
-/** Where the string ends whose first quote stands at `at`. */
+/** Where the string that begins at `at` ends. */
 function endOfString(text: string, at: number): number {
   for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
@@ -84,7 +84,7 @@ function endOfString(text: string, at: number): number {
   return text.length;
 }
 
-/** The value in the schema's output form; throws `IntegrityError` that names the field and never shows its value. */
+/** The value in the schema's output form. Throws an `IntegrityError` that names the field and never shows its value. */
 export function validate<const Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
@@ -95,7 +95,7 @@ export function validate<const Schema extends v.GenericSchema>(
   throw damaged(what, problemOf(result.issues[0]));
 }
 
-/** UTF-8 JSON bytes through the schema; throws `IntegrityError`. */
+/** Decodes UTF-8 JSON bytes by the schema. Throws `IntegrityError`. */
 export function decodeJson<const Schema extends v.GenericSchema>(
   schema: Schema,
   bytes: Uint8Array,

@@ -1,11 +1,11 @@
-/** The names of fields and the like that a scanner meets a million times. */
+/** Known words, such as names of fields, that a scanner reads a million times. */
 
 interface KnownWord {
   readonly text: string;
   readonly bytes: Uint8Array;
 }
 
-/** Words that a scanner hands out as one and the same string, without making a string for each time it meets them. */
+/** Words for which a scanner always returns the same string, instead of making a new one each time. */
 export class KnownWords {
   readonly #byLength: KnownWord[][] = [];
 

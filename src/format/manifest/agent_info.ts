@@ -1,6 +1,6 @@
 /**
- * What a snapshot says about its backup, so that `ls` needs no pack: one extra object under the key `agent`, a cache of
- * the manifest. restic ignores it and drops it when it rewrites a snapshot; the manifest is what counts.
+ * A summary of a backup's manifest in its snapshot, under the extra key `agent`, so that `ls` needs no pack. restic
+ * ignores it and drops it when it rewrites a snapshot; if both differ, the manifest is right.
  */
 import * as v from "valibot";
 import type { BlobId, ManifestId } from "../../base/id.ts";
@@ -9,15 +9,15 @@ import { count, fields, id, text, timestamp } from "../json/schema.ts";
 import { type BackupName, backupNameProblem } from "./series.ts";
 import type { Rfc3339 } from "../time.ts";
 
-/** One stream in the summary of a manifest. */
+/** The summary of one stream. */
 export interface StreamFacts {
-  /** As in the manifest, with U+FFFD for what is not Unicode. */
+  /** The path in the manifest, with U+FFFD for anything that is not Unicode. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
   /** The format that the guard recognised, or `none`. */
   readonly guard: string;
-  /** Whether the guard found it whole; `null` where it could not tell. */
+  /** Whether the guard found it whole; `null` if it could not tell. */
   readonly complete: boolean | null;
 }
 
@@ -31,42 +31,45 @@ export interface AgentSnapshotInfo {
   readonly base: ManifestId | null;
   /** 0 for a full backup, else one more than its parent's. */
   readonly level: number;
-  /** Which run made it; null where nobody said. */
+  /** The run type; null if none was given. */
   readonly runType: string | null;
   /** Name of the engine. */
   readonly engine: string;
   /** The series. */
   readonly series: string;
-  /** The name that the backup was started with; absent where it was given none. */
+  /** The name given to the backup; absent if it has none. */
   readonly name?: BackupName;
-  /** All streams together. */
+  /** Bytes of all streams together. */
   readonly size: number;
-  /** Plaintext that no earlier backup had. */
+  /** Plaintext bytes of the chunks that were not stored before. */
   readonly added: number;
   /**
-   * What the backup added to the store: its packs (chunks, content lists, trees, the manifest) and its index files. The
-   * snapshot itself is not counted, for it holds the number.
+   * Bytes that the backup added to the store: its packs (chunks, content lists, trees, the manifest) and its index
+   * files. The snapshot, which contains this number, is not counted.
    */
   readonly stored: number;
   /** Number of streams. */
   readonly files: number;
-  /** Whether the guards found the streams whole; `null` where they could not tell. */
+  /** Whether the guards found the streams whole; `null` if they could not tell. */
   readonly complete: boolean | null;
   /** The format that the guard of the first stream recognised. */
   readonly guard: string;
-  /** What later streams are compared with; not all of very many streams, and absent in snapshots of older programs. */
+  /**
+   * The streams, for comparing later ones with them. Incomplete if there are very many; absent in snapshots of older
+   * programs.
+   */
   readonly streams?: readonly StreamFacts[];
-  /** There where a stream was much smaller than the one before, absent otherwise. */
+  /** Present if a stream was much smaller than the one before. */
   readonly shrunk?: true;
-  /** How its streams were cut, so that the next backup of the series can go on the same way. */
+  /** How the streams were cut, so that the next backup of the series cuts them the same way. */
   readonly chunker: ManifestChunker;
-  /** When the streams last differed from those of the backup before: their modification time in the tree. */
+  /** When the streams last differed from those of the previous backup: their modification time in the tree. */
   readonly modified: Rfc3339;
   /** When its streams began. */
   readonly started: Rfc3339;
   /** When it was committed. */
   readonly finished: Rfc3339;
-  /** The tree that was committed, absent in snapshots of older programs: with another one the snapshot was rewritten. */
+  /** The committed tree; absent in snapshots of older programs. If the snapshot has another tree, it was rewritten. */
   readonly tree?: BlobId;
 }
 
@@ -100,7 +103,7 @@ function isBackupName(value: string): value is BackupName {
   return backupNameProblem(value) === null;
 }
 
-/** The summary that a decoded JSON value is; `null` where it is none, for then the manifest itself is to be read. */
+/** The summary in a decoded JSON value, or `null` if it is not one; the manifest itself must then be read. */
 export function readAgentInfo(value: unknown): AgentSnapshotInfo | null {
   const result = v.safeParse(schema, value);
   return result.success ? result.output : null;

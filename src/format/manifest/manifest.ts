@@ -1,6 +1,6 @@
 /**
- * Manifests: our description of one backup, canonical JSON (RFC 8785). A manifest's id is the SHA-256 of its text, so there
- * must be exactly one text for each manifest: any other is refused.
+ * Manifests: our description of one backup, as canonical JSON (RFC 8785). A manifest's id is the SHA-256 of its text,
+ * so each manifest must have exactly one text: any other is refused.
  */
 import canonicalize from "canonicalize";
 import type * as v from "valibot";
@@ -20,27 +20,33 @@ export { MANIFEST_FORMAT };
 export interface ManifestGuard {
   /** The format it recognised. */
   readonly format: string;
-  /** Whether the stream was whole; `null` where its format does not tell. */
+  /** Whether the stream was whole; `null` if its format does not tell. */
   readonly complete: boolean | null;
 }
 
 /** One stream or file of a backup. */
 export interface ManifestFile {
-  /** Below the series' directory, segments joined by `/`, as a byte string (`byte_string.ts`). */
+  /** Path below the series' directory, segments joined by `/`, as a byte string (`byte_string.ts`). */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** Of the whole content, 32 lower-case hex digits. */
+  /** MD5 of the whole content, 32 lower-case hex digits. */
   readonly md5: string;
-  /** Of the whole content, 64 lower-case hex digits. */
+  /** SHA-256 of the whole content, 64 lower-case hex digits. */
   readonly sha256: string;
   /** How many chunks it was cut into. */
   readonly blobs: number;
-  /** `null` where no guard read along. */
+  /** `null` if no guard read the stream. */
   readonly guard: ManifestGuard | null;
-  /** In how many numbered parts (`partName`) a long stream is stored, its path being their directory; else absent. */
+  /**
+   * The number of numbered parts (`partName`) in which a long stream is stored, in a directory at its path; else
+   * absent.
+   */
   readonly parts?: number;
-  /** The stream before that it was much smaller than: its size in bytes, and its backup's manifest; absent otherwise. */
+  /**
+   * If the stream is much smaller than an earlier one: that one's size in bytes, and its backup's manifest; else
+   * absent.
+   */
   readonly shrunk?: { readonly from: number; readonly of: ManifestId };
 }
 
@@ -48,11 +54,11 @@ export interface ManifestFile {
 export interface ManifestChunker {
   /** Name of the algorithm. */
   readonly algorithm: string;
-  /** The shortest chunk but the last. */
+  /** The length of the shortest chunk; only the last one may be shorter. */
   readonly min: number;
   /** The mean size. */
   readonly average: number;
-  /** The longest chunk. */
+  /** The length of the longest chunk. */
   readonly max: number;
 }
 
@@ -60,30 +66,30 @@ export interface ManifestChunker {
 export interface ManifestStats {
   /** Bytes of all streams. */
   readonly bytesRead: number;
-  /** Plaintext bytes of the blobs that no earlier backup had. */
+  /** Plaintext bytes of the chunks that were not stored before. */
   readonly bytesAdded: number;
-  /** Bytes that were stored when the manifest was written: chunks, content lists and trees of streams, sealed. */
+  /** Bytes stored when the manifest was written: chunks, content lists and trees of streams, sealed. */
   readonly bytesStored: number;
-  /** How many blobs that is. */
+  /** The number of chunks that were not stored before. */
   readonly blobsNew: number;
-  /** How many chunks were there already. */
+  /** The number of chunks that were already stored. */
   readonly blobsReused: number;
   /** How long it took, in seconds. */
   readonly seconds: number;
 }
 
 /**
- * One backup. A level 0 has neither parent nor base: it is its own base, and no text can hold its own digest. Above level 0
- * both are there, and at level 1 they are the same.
+ * One backup. A level 0 has neither parent nor base: it is its own base, but no text can contain its own digest. Above
+ * level 0 both are present, and at level 1 they are the same.
  */
 export interface Manifest {
   /** Name and version of the format. */
   readonly format: typeof MANIFEST_FORMAT;
-  /** The series. */
+  /** The name of the series. */
   readonly series: SeriesName;
-  /** The host that it counts for. */
+  /** The host whose backup it is. */
   readonly host: string;
-  /** When its streams began. */
+  /** When its first stream began. */
   readonly started: Rfc3339;
   /** When the manifest was written. */
   readonly finished: Rfc3339;
@@ -91,28 +97,28 @@ export interface Manifest {
   readonly runType: string | null;
   /** 0 for a full backup, else one more than its parent's. */
   readonly level: number;
-  /** The manifest one level below. */
+  /** The manifest of the parent, one level below. */
   readonly parent: ManifestId | null;
-  /** The manifest of level 0. */
+  /** The manifest of the chain's level 0. */
   readonly base: ManifestId | null;
-  /** What made the streams, and with which options. */
+  /** What produced the streams, and with which options. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
-  /** Its streams. */
+  /** The streams of the backup. */
   readonly files: readonly ManifestFile[];
-  /** How they were cut. */
+  /** How the streams were cut. */
   readonly chunker: ManifestChunker;
   /** The engine's own position in its source. */
   readonly source: JsonObject;
   /** What the backup did. */
   readonly stats: ManifestStats;
-  /** Its tags. */
+  /** The tags of the backup. */
   readonly tags: readonly string[];
 }
 
 type ManifestAtRest = v.InferOutput<typeof manifestSchema>;
 type FileAtRest = ManifestAtRest["files"][number];
 
-/** The canonical text in UTF-8. Throws `BugError` for what `decodeManifest` would not take. */
+/** The canonical text in UTF-8. Throws `BugError` for a manifest that `decodeManifest` would refuse. */
 export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
   const { files, ...rest } = manifest;
   try {
@@ -126,8 +132,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a manifest. Throws `IntegrityError` naming `what` for anything but the canonical text of a valid one, and for a
- * format version of the future.
+ * Reads a manifest. Throws an `IntegrityError` that names `what` for anything but the canonical text of a valid
+ * manifest, and for a format version that is not yet known.
  */
 export function decodeManifest(bytes: Uint8Array, what: string): Manifest {
   const text = decodeUtf8(bytes, what);
@@ -153,7 +159,7 @@ function checkFormat(value: unknown, what: string): void {
   throw damaged(what, `made by a newer version (format "${format}"); update agent to read it`);
 }
 
-/** A path that is not UTF-8 is written twice: readable, and its bytes. */
+/** A path that is not UTF-8 is written twice: readable, and as bytes. */
 function fileAtRest({ path, ...rest }: ManifestFile): FileAtRest {
   if (path.isWellFormed()) return { path, ...rest };
   return { path: path.toWellFormed(), pathBytes: encodeBase64(bytesOfByteString(path)), ...rest };

@@ -1,4 +1,4 @@
-/** The rules for a manifest as it lies in the repository (`manifest.ts`): strict, for only we write it. */
+/** The schema of a stored manifest (`manifest.ts`). It is strict, since only this program writes manifests. */
 import * as v from "valibot";
 import type { ManifestId } from "../../base/id.ts";
 import { decodeBase64, encodeBase64 } from "../json/base64.ts";
@@ -8,7 +8,7 @@ import { isNodeName } from "../tree/node.ts";
 import { count, id, timestamp } from "../json/schema.ts";
 import { type SeriesName, seriesProblem } from "./series.ts";
 
-/** Names this version of the format; a later one gets a later number. */
+/** The name of this version of the format. A later version has a higher number. */
 export const MANIFEST_FORMAT = "agent-manifest/1";
 
 /** Deeper nesting in `source` and `options` is refused, long before it could exhaust the stack. */
@@ -63,7 +63,7 @@ const file = v.pipe(
   ),
 );
 
-/** A path that is not UTF-8 is there twice, readable and exactly in base64; any other only once. */
+/** A path that is not UTF-8 is stored twice, readable and exactly in base64; any other path only once. */
 function isReadingOf(path: string, base64: string): boolean {
   const bytes = decodeBase64(base64);
   if (bytes === null || encodeBase64(bytes) !== base64) return false;
@@ -76,7 +76,7 @@ const chunker = v.pipe(
   v.check(({ min, average, max }) => min <= average && average <= max, "chunk sizes out of order"),
 );
 
-/** A manifest at rest. What comes out is what went in. */
+/** A stored manifest. Validation changes nothing in it. */
 export const manifestSchema = v.pipe(
   v.strictObject({
     format: v.literal(MANIFEST_FORMAT),

@@ -1,4 +1,4 @@
-/** Names of series, of backups and of streams in them, and the paths they take in a snapshot's tree. */
+/** Names of series, backups and streams, and their paths in a snapshot's tree. */
 import type { Brand } from "../../base/brand.ts";
 import { UsageError } from "../../base/errors.ts";
 
@@ -13,19 +13,19 @@ export type StreamFileName = StreamPath & Brand<"StreamFileName">;
 
 /** Longest name in bytes of UTF-8. */
 const MAX_NAME_BYTES = 255;
-/** Longest path of a stream in bytes of UTF-8; each of its names is at most `MAX_NAME_BYTES` long. */
+/** Longest path of a stream in bytes of UTF-8. Each name in it is at most `MAX_NAME_BYTES` long. */
 const MAX_PATH_BYTES = 1024;
-/** The file name of a stream where no other is given. */
+/** The file name of a stream if no other is given. */
 export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 
 const SIDECAR_SUFFIX = ".manifest.json";
-/** Longest last part of a series, so that the name of its manifest is one that filesystems take. */
+/** Longest last part of a series. With it, the name of the manifest is still short enough for filesystems. */
 const MAX_LAST_BYTES = MAX_NAME_BYTES - SIDECAR_SUFFIX.length;
 const PART_DIGITS = 5;
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
+// deno-lint-ignore no-control-regex -- finding control characters is its purpose
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\"]/;
 
-/** `text` as the name of a series; throws `UsageError` that says what is wrong with it. */
+/** `text` as the name of a series. Throws a `UsageError` that says what is wrong with it. */
 export function parseSeries(text: string): SeriesName {
   const problem = seriesProblem(text);
   if (problem !== null) {
@@ -35,19 +35,19 @@ export function parseSeries(text: string): SeriesName {
 }
 
 /**
- * `text` as the name of a series that a backup is made in; throws `UsageError` that says what is wrong with it. Such that
- * only reads takes longer names, too: there may be backups of that name.
+ * `text` as the name of a series to back up to. Throws a `UsageError` that says what is wrong with it. Commands that
+ * only read accept longer names (`parseSeries`), since backups with such names may exist.
  */
 export function parseNewSeries(text: string): SeriesName {
   const series = parseSeries(text);
   if (byteLength(sidecarPath(series.split("/").at(-1)!)) <= MAX_NAME_BYTES) return series;
   throw new UsageError(
-    `Not a series name: ${JSON.stringify(text)}: its last part is longer than ${MAX_LAST_BYTES} bytes, and with ` +
-      `"${SIDECAR_SUFFIX}" behind it no file name any more`,
+    `Not a series name: ${JSON.stringify(text)}: its last part is longer than ${MAX_LAST_BYTES} bytes, ` +
+      `too long for a file name once "${SIDECAR_SUFFIX}" is appended`,
   );
 }
 
-/** `text` as the file name of a stream; throws `UsageError` that says what is wrong with it. */
+/** `text` as the file name of a stream. Throws a `UsageError` that says what is wrong with it. */
 export function parseFileName(text: string): StreamFileName {
   const problem = text.includes("/") ? "a file name has no slash" : nameProblem(text);
   if (problem !== null) {
@@ -56,7 +56,7 @@ export function parseFileName(text: string): StreamFileName {
   return text as StreamFileName;
 }
 
-/** `text` as the path of a stream; throws `UsageError` that says what is wrong with it. */
+/** `text` as the path of a stream. Throws a `UsageError` that says what is wrong with it. */
 export function parseStreamPath(text: string): StreamPath {
   const problem = pathProblem(text);
   if (problem !== null) {
@@ -65,7 +65,7 @@ export function parseStreamPath(text: string): StreamPath {
   return text as StreamPath;
 }
 
-/** `text` as the name of a backup; throws `UsageError` that says what is wrong with it. */
+/** `text` as the name of a backup. Throws a `UsageError` that says what is wrong with it. */
 export function parseBackupName(text: string): BackupName {
   const problem = backupNameProblem(text);
   if (problem !== null) {
@@ -74,17 +74,17 @@ export function parseBackupName(text: string): BackupName {
   return text as BackupName;
 }
 
-/** What keeps `text` from being the name of a backup, or `null` where nothing does. */
+/** Why `text` cannot be the name of a backup, or `null` if it can. */
 export function backupNameProblem(text: string): string | null {
   return text.includes("/") ? "the name of a backup has no slash" : nameProblem(text);
 }
 
-/** What keeps `text` from being the name of a series, or `null` where nothing does. */
+/** Why `text` cannot be the name of a series, or `null` if it can. */
 export function seriesProblem(text: string): string | null {
   const problem = nameProblem(text);
   if (problem !== null) return problem;
   if (text.includes("@")) return "an @ begins a selector, as in SERIES@latest";
-  // Restored side by side, such a series would lie where another one's sidecar lies.
+  // When both are restored side by side, such a series would take the path of another series' manifest.
   if (text.split("/").some((segment) => segment.endsWith(SIDECAR_SUFFIX))) {
     return `names ending in ${SIDECAR_SUFFIX} are kept for manifests`;
   }
@@ -113,17 +113,17 @@ function byteLength(text: string): number {
 }
 
 /**
- * The path of a series' manifest in the snapshot's tree, without leading slash: next to its directory. Of the last segment
- * of a series it is the manifest's name there.
+ * The path of a series' manifest in the snapshot's tree, next to the series' directory and without leading slash. For
+ * the last part of a series' name, it is the manifest's file name.
  */
 export function sidecarPath(series: string): string {
   return series + SIDECAR_SUFFIX;
 }
 
-/** The name of part `number` (from 0) of a stream that is stored in parts; names sort in the order of the parts. */
+/** The name of part `number` (from 0) of a stream that is stored in parts. Names sort in the order of the parts. */
 export function partName(number: number): string {
   return String(number).padStart(PART_DIGITS, "0");
 }
 
-/** What is left of damaged backups lies below this name, where no backup is ever made. */
+/** What can be saved of damaged backups is stored below this name, where no backup is ever made. */
 export const DAMAGED_SERIES_PREFIX = "damaged/";

@@ -1,4 +1,4 @@
-/** File modes as trees hold them: Go's `FileMode`, whose type and special bits lie elsewhere than in Unix's `st_mode`. */
+/** File modes in trees: Go's `FileMode`, whose type and special bits are not those of Unix's `st_mode`. */
 
 /** Bits of a Go file mode; the low nine are the permissions of Unix. Source: Go's `io/fs`, restic's design document. */
 export const GoFileMode = {

@@ -1,21 +1,21 @@
-/** The rows of a tree. */
+/** The entries of a tree. */
 import type { BlobId } from "../../base/id.ts";
 import { type Rfc3339, ZERO_TIME } from "../time.ts";
 
-/** What a node can be. restic's own `check` complains about `irregular`. */
+/** All types of nodes. restic's own `check` complains about `irregular`. */
 export const NODE_TYPES = ["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"] as const;
-/** What a node is. */
+/** The type of a node. */
 export type NodeType = (typeof NODE_TYPES)[number];
 
-/** An extended attribute of a file; `null` is Go's missing value. */
+/** An extended attribute of a file. A `null` value is a missing value in Go. */
 export interface ExtendedAttribute {
   readonly name: string;
   readonly value: Uint8Array | null;
 }
 
-/** A file, directory or other entry of a tree. Empty and zero values stand for fields that the text leaves out. */
+/** A file, directory or other entry of a tree. Fields that the text leaves out are empty or zero. */
 export interface Node {
-  /** One path segment as a byte string (`byte_string.ts`); never empty, `.` or `..`, and without `/` and NUL. */
+  /** One path segment as a byte string (`byte_string.ts`). Never empty, `.` or `..`, and without `/` and NUL. */
   readonly name: string;
   readonly type: NodeType;
   /** A Go file mode (`file_mode.ts`). */
@@ -28,20 +28,20 @@ export interface Node {
   readonly user: string;
   readonly group: string;
   readonly inode: bigint;
-  /** `st_dev`; restic writes it for files with several hard links only. */
+  /** `st_dev`. restic writes it only for files with several hard links. */
   readonly deviceId: bigint;
-  /** Bytes of a file: the sum of its chunks, on which `restore` relies. */
+  /** Bytes of a file: the sum of its chunks. restic's `restore` relies on it. */
   readonly size: number;
   /** Number of hard links. */
   readonly links: number;
-  /** Where a symlink points, as a byte string. */
+  /** The target of a symlink, as a byte string. */
   readonly linkTarget: string;
   readonly extendedAttributes: readonly ExtendedAttribute[];
-  /** Attributes of other systems by name; each value is its JSON text. */
+  /** Attributes of other systems by name. Each value is its JSON text. */
   readonly genericAttributes: ReadonlyMap<string, string>;
   /** `st_rdev` of devices. */
   readonly device: bigint;
-  /** The ids of a file's blobs in order, 32 bytes each without gaps; `null` for what is no file. */
+  /** The ids of a file's blobs in order, 32 bytes each without gaps; `null` for anything but a file. */
   readonly content: Uint8Array | null;
   /** The tree of a directory. */
   readonly subtree: BlobId | null;
@@ -75,7 +75,7 @@ export function makeNode(fields: Pick<Node, "name" | "type"> & Partial<Node>): N
   return { ...EMPTY, ...fields };
 }
 
-/** Whether the name may stand in a tree: whoever restores it can then join it to a path without leaving the target. */
+/** Whether a tree may contain the name: joined to a path during a restore, it must not lead out of the target. */
 export function isNodeName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !name.includes("/") && !name.includes("\0");
 }

@@ -1,7 +1,7 @@
 /**
- * Trees: directory listings as blobs (restic design document, section Trees and Data). The text is Go's to the byte,
- * because `restic rewrite` refuses any other, and a file's content list may have 200,000 ids, which are never made into
- * strings.
+ * Trees: directory listings as blobs (restic design document, section Trees and Data). The text is exactly Go's, byte
+ * for byte, because `restic rewrite` refuses any other. A file's content list may have 200,000 ids, so its ids are
+ * never made into strings.
  */
 import { invariant } from "../../base/errors.ts";
 import { asId, type BlobId, ID_BYTES } from "../../base/id.ts";
@@ -17,13 +17,14 @@ import { type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, ty
 import { isRfc3339, type Rfc3339 } from "../time.ts";
 
 const UINT32_MAX = 2 ** 32 - 1;
-/** Bytes of one id in a content list at least: 64 digits, two quotes, a comma or the opening bracket. */
+/** Least bytes of an id in a content list: 64 digits, two quotes, and a comma or the opening bracket. */
 const CONTENT_ID_TEXT_BYTES = 67;
 const NODE_TEXT_BYTES = 400;
 
 /**
- * The plaintext of a tree blob, with its final line feed. Nodes are sorted by the bytes of their names. Throws `BugError`
- * for two nodes of one name, a name that no directory can hold, and a content list that is not whole ids.
+ * The plaintext of a tree blob, with its final line feed. Nodes are sorted by the bytes of their names. Throws
+ * `BugError` for two nodes with the same name, a name that no directory can hold, and a content list that is not made
+ * of whole ids.
  */
 export function encodeTree(nodes: readonly Node[]): Uint8Array<ArrayBuffer> {
   const sorted = nodes.toSorted((a, b) => compareByteStrings(a.name, b.name));
@@ -67,7 +68,7 @@ function writeNode(writer: ByteWriter, node: Node): void {
   writer.ascii("}");
 }
 
-/** A target that is not UTF-8 is there twice: readable, and exactly. */
+/** A target that is not UTF-8 is stored twice: readable, and exactly. */
 function writeLinkTarget(writer: ByteWriter, target: string): void {
   writer.utf8(`,"linktarget":${goJson(target)}`);
   if (!target.isWellFormed()) writer.ascii(`,"linktarget_raw":"${encodeBase64(bytesOfByteString(target))}"`);
@@ -105,8 +106,8 @@ const WORDS = new KnownWords([
 ]);
 
 /**
- * The nodes of a tree blob's plaintext, in the order of the text. As lenient as Go: unknown fields are passed over,
- * missing ones read as zero. Throws `IntegrityError` naming `what` for anything malformed, and for a name that would
+ * The nodes in a tree blob's plaintext, in the order of the text. As lenient as Go: unknown fields are ignored, missing
+ * ones read as zero. Throws an `IntegrityError` that names `what` for anything malformed, and for a name that would
  * lead out of its directory.
  */
 export function decodeTree(bytes: Uint8Array, what: string): Node[] {
@@ -130,11 +131,11 @@ function readNodes(scanner: JsonScanner): Node[] {
   return nodes;
 }
 
-/** A node while its fields come in. */
+/** A node while its fields are being read. */
 interface PartialNode {
   readonly fields: { -readonly [K in keyof Node]: Node[K] };
   hasType: boolean;
-  /** The exact link target; it may come before or after the readable one. */
+  /** The exact link target. It may come before or after the readable one. */
   linkTargetBytes: Uint8Array | null;
 }
 

@@ -1,10 +1,10 @@
 /**
- * bzip2: streams one after the other, each a header, blocks that begin with a magic number, and a mark with a checksum that
- * ends it. Neither blocks nor the mark lie on byte borders, and only decompression tells where a block ends. So a file is
- * judged by its end: the mark, the checksum behind it, and nothing but zero bits up to the next byte. Layout: the bzip2
+ * bzip2: one or more streams, each with a header, blocks that begin with a magic number, and an end mark with a
+ * checksum. Neither blocks nor the mark are aligned to bytes, and only decompression tells where a block ends. So a
+ * file is judged by its end: the mark, the checksum after it, and only zero bits up to the next byte. Layout: the bzip2
  * manual and "BZIP2: Format Specification" by J. Tsai.
  *
- * pbzip2 and concatenation write many streams: a file that was cut between two of them is not told from a whole one.
+ * pbzip2 and concatenation write many streams. A file that was cut between two of them looks like a whole one.
  */
 import { SourceError } from "../../base/errors.ts";
 import { beginsWith, type Format, latin1 } from "../judge.ts";
@@ -13,13 +13,13 @@ import { Tail } from "../window.ts";
 
 const HEADER = /^BZh[1-9]/;
 const HEADER_BYTES = 4;
-/** Pi, in decimal digits. */
+/** The digits of pi. */
 const BLOCK_MAGIC = "\x31\x41\x59\x26\x53\x59";
-/** Its square root. */
+/** The digits of its square root. */
 const END_MAGIC = "\x17\x72\x45\x38\x50\x90";
 const MAGIC_BYTES = END_MAGIC.length;
 const CHECKSUM_BYTES = 4;
-/** Seven bits may stand before the mark and then only one after the checksum. */
+/** With up to seven bits before the mark, the checksum ends within one more byte. */
 const END_BYTES = MAGIC_BYTES + CHECKSUM_BYTES + 1;
 
 export const bzip2Format: Format = {
@@ -40,7 +40,7 @@ function* walkStreams(cursor: Cursor): Walk {
     const magic = yield { take: MAGIC_BYTES, what: "a bzip2 header" };
     if (beginsWith(magic, BLOCK_MAGIC)) break;
     if (!beginsWith(magic, END_MAGIC)) throw new SourceError(`no bzip2 stream begins at byte ${offset}`);
-    // A stream without blocks, whose end lies on a byte border.
+    // A stream without blocks. Its end is aligned to bytes.
     yield { pass: CHECKSUM_BYTES, what: "the checksum of an empty stream" };
   }
   const tail = new Tail(END_BYTES);
@@ -49,7 +49,7 @@ function* walkStreams(cursor: Cursor): Walk {
   throw new SourceError(`ends at byte ${cursor.position} without the mark that ends a bzip2 stream`);
 }
 
-/** Whether the mark, a checksum and less than a byte of zero bits end a stream whose last bytes are `tail`. */
+/** Whether a stream with the last bytes `tail` ends with the mark, a checksum and less than a byte of zero bits. */
 function isEnd(tail: Uint8Array): boolean {
   const bits = Array.from(tail, (byte) => byte.toString(2).padStart(8, "0")).join("");
   const mark = Array.from(END_MAGIC, (character) => character.charCodeAt(0).toString(2).padStart(8, "0")).join("");

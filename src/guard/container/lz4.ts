@@ -1,8 +1,9 @@
 /**
- * lz4 frames: a header with a checksum, blocks with their lengths, a mark that ends them; skippable frames between. Layout:
- * "LZ4 Frame Format Description", version 1.6. The content is not decompressed, so its checksum is only passed over.
+ * lz4 frames: a header with a checksum, blocks with their lengths, and an end mark, with skippable frames between them.
+ * Layout: "LZ4 Frame Format Description", version 1.6. The content is not decompressed, so its checksum is only
+ * skipped.
  *
- * The legacy frame of the first lz4 tools has no mark at its end: nothing tells whether it is whole, so it is not recognised.
+ * The legacy frame of the first lz4 tools has no end mark. Nothing tells whether it is whole, so it is not recognised.
  */
 import { SourceError } from "../../base/errors.ts";
 import type { Format } from "../judge.ts";
@@ -10,11 +11,13 @@ import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from ".
 import { XxHash32 } from "./xxhash32.ts";
 
 const MAGIC = 0x184d2204;
-/** Sixteen magic numbers, of which the last four bits are free; zstd has the same ones. */
+/** The first of sixteen magic numbers that differ in the last four bits. zstd has the same. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const FLAG = { reserved: 2, dictionary: 1, contentChecksum: 4, contentSize: 8, blockChecksum: 16 };
 const VERSION = 1;
-/** Of the second byte, the bits beside the largest block's size; that is 4 (64 KiB) to 7 (4 MiB). */
+/**
+ * The bits of the second byte that must be 0. The others give the largest block's size, from 4 (64 KiB) to 7 (4 MiB).
+ */
 const RESERVED_BITS = 0x8f;
 const SMALLEST_BLOCK_CODE = 4;
 const UNCOMPRESSED_BIT = 2 ** 31;
@@ -26,7 +29,7 @@ export const lz4Format: Format = {
   judge: () => new WalkJudge("lz4", walkFrames),
 };
 
-/** Skippable frames alone do not tell. */
+/** Skippable frames alone do not identify the format. */
 function recognises(head: Uint8Array): boolean {
   let offset = 0;
   while (head.length >= offset + 8 && isSkippable(littleEndian(head, offset, 4))) {
@@ -67,7 +70,7 @@ function* walkFrames(cursor: Cursor): Walk {
   return `${frames} ${frames === 1 ? "frame is" : "frames are"} whole; its content is not judged`;
 }
 
-/** Passes a frame behind its magic; how many blocks it has. */
+/** Passes a frame after its magic number. Returns the number of blocks. */
 function* walkFrame(offset: number): Reading<number> {
   const what = "a frame header";
   const descriptor = (yield { take: 2, what }).slice();

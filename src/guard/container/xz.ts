@@ -1,5 +1,5 @@
 /**
- * xz: streams one after the other, each a header, blocks, an index of the blocks and a footer. Layout: "The .xz File
+ * xz: one or more streams, each with a header, blocks, an index of the blocks and a footer. Layout: "The .xz File
  * Format", version 1.2.
  */
 import { createHash } from "node:crypto";
@@ -12,15 +12,15 @@ import { type Block, isVariableEnd, readVariable, walkBlock } from "./xz_block.t
 const MAGIC = "\xfd7zXZ\0";
 const FOOTER_MAGIC = "YZ";
 const CRC_BYTES = 4;
-/** Magic, flags, checksum of the flags. */
+/** Magic number, flags, checksum of the flags. */
 const HEADER_BYTES = MAGIC.length + 2 + CRC_BYTES;
-/** Checksum, length of the index, flags, magic. */
+/** Checksum, length of the index, flags, magic number. */
 const FOOTER_BYTES = CRC_BYTES + 4 + 2 + FOOTER_MAGIC.length;
-/** Everything is padded to a multiple of this. */
+/** All parts are padded to a multiple of this. */
 const ALIGNMENT_BYTES = 4;
-/** The byte in place of a block header's length, by which an index begins. */
+/** The first byte of an index, in the place where a block has the length of its header. */
 const INDEX_INDICATOR = 0;
-/** Of each kind of check over a block's content, how many bytes it takes. */
+/** How many bytes each kind of check over a block's content takes. */
 const CHECK_BYTES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 
 export const xzFormat: Format = {
@@ -44,7 +44,7 @@ function* walkStreams(cursor: Cursor): Walk {
   return `${streams} ${streams === 1 ? "stream is" : "streams are"} whole; its content is not judged`;
 }
 
-/** Passes the zeros between streams and behind the last one. */
+/** Passes the zeros between streams and after the last one. */
 function* passPadding(cursor: Cursor): Reading<void> {
   const start = cursor.position;
   yield { pass: Infinity, what: "padding", orEnd: true, sink: leadingZeros };
@@ -68,7 +68,7 @@ function readHeader(header: Uint8Array, offset: number): string {
   return latin1(flags);
 }
 
-/** Passes a stream behind its header; how many blocks it has. */
+/** Passes a stream after its header. Returns the number of blocks. */
 function* walkStream(cursor: Cursor, flags: string, offset: number): Reading<number> {
   const blocks = new BlockList();
   const checkBytes = CHECK_BYTES[flags.charCodeAt(1)]!;
@@ -86,7 +86,7 @@ function* walkStream(cursor: Cursor, flags: string, offset: number): Reading<num
   return blocks.count;
 }
 
-/** The lengths of a stream's blocks, as a digest: their number has no bound. */
+/** The lengths of a stream's blocks, as a digest, since their number is unlimited. */
 class BlockList {
   readonly #hash = createHash("sha256");
   count = 0;
@@ -96,13 +96,13 @@ class BlockList {
     this.count++;
   }
 
-  /** Whether the other one has the same; asked once, for both are closed by it. */
+  /** Whether the other list has the same lengths. May be called only once, since it ends both lists. */
   equals(other: BlockList): boolean {
     return this.#hash.digest().equals(other.#hash.digest());
   }
 }
 
-/** The index at the end of a stream, compared with the blocks before it. */
+/** The index at the end of a stream. It is compared with the blocks before it. */
 class Index {
   readonly #blocks: BlockList;
   readonly #stream: number;
@@ -115,7 +115,7 @@ class Index {
     this.#stream = stream;
   }
 
-  /** Passes the index behind its first byte; its length in bytes. */
+  /** Passes the index after its first byte. Returns its length in bytes. */
   *walk(): Reading<number> {
     const count = yield* this.#variable();
     if (count !== this.#blocks.count) {
@@ -133,7 +133,7 @@ class Index {
       throw new SourceError(`the index of the stream at byte ${this.#stream} has a wrong checksum`);
     }
     if (!listed.equals(this.#blocks)) {
-      throw new SourceError(`the index of the stream at byte ${this.#stream} tells of other blocks than there are`);
+      throw new SourceError(`the index of the stream at byte ${this.#stream} lists other blocks than there are`);
     }
     return this.#length + CRC_BYTES;
   }

@@ -1,5 +1,5 @@
 /**
- * The blocks of an xz stream. What a block compresses is LZMA2, whose chunks tell their lengths, so that its end is found
+ * The blocks of an xz stream. A block is compressed with LZMA2, whose chunks tell their lengths, so its end is found
  * without decompressing. Layout: "The .xz File Format", section 3, and liblzma's `lzma2_decoder.c` for the chunks.
  */
 import { crc32 } from "node:zlib";
@@ -7,11 +7,11 @@ import { SourceError } from "../../base/errors.ts";
 import { leadingZeros } from "../judge.ts";
 import { type Cursor, littleEndian, type Reading } from "../walk.ts";
 
-/** What the index tells of a block. */
+/** What the index says about a block. */
 export interface Block {
-  /** From its header to its check, without the padding between. */
+  /** Bytes from its header to its check, without the padding between them. */
   readonly unpaddedBytes: number;
-  /** Length of what it decompresses to. */
+  /** Length of the decompressed content. */
   readonly contentBytes: number;
 }
 
@@ -20,12 +20,12 @@ const ALIGNMENT_BYTES = 4;
 const MAX_VARIABLE_BYTES = 9;
 const FLAG = { filters: 0x03, reserved: 0x3c, compressedSize: 0x40, contentSize: 0x80 };
 const LZMA2 = 0x21;
-/** Delta, and the filters for machine code (BCJ): they change no lengths. */
+/** Delta, and the filters for machine code (BCJ). They change no lengths. */
 const OTHER_FILTERS = { first: 0x03, last: 0x0b };
-/** The first byte of an LZMA2 chunk; from `lzma` on some of its bits belong to the content's length. */
+/** First bytes of LZMA2 chunks. From `lzma` on, some of the bits are part of the content's length. */
 const CHUNK = { end: 0, copyAfterReset: 1, copy: 2, lzma: 0x80, lzmaWithProperties: 0xc0, lzmaAfterReset: 0xe0 };
 
-/** Passes a block; `size` is its first byte, `checkBytes` the length of the check over its content. */
+/** Passes a block. `size` is its first byte, `checkBytes` the length of the check over its content. */
 export function* walkBlock(cursor: Cursor, size: number, checkBytes: number): Reading<Block> {
   const offset = cursor.position - 1;
   const what = "a block header";
@@ -38,7 +38,7 @@ export function* walkBlock(cursor: Cursor, size: number, checkBytes: number): Re
   const contentBytes = yield* walkChunks(cursor);
   const dataBytes = cursor.position - dataStart;
   if ((told.dataBytes ?? dataBytes) !== dataBytes || (told.contentBytes ?? contentBytes) !== contentBytes) {
-    throw new SourceError(`the header of the block at byte ${offset} tells of other lengths than the block has`);
+    throw new SourceError(`the header of the block at byte ${offset} gives other lengths than the block has`);
   }
   const padding = yield { take: (ALIGNMENT_BYTES - dataBytes % ALIGNMENT_BYTES) % ALIGNMENT_BYTES, what: "padding" };
   if (leadingZeros(padding) < padding.length) {
@@ -48,7 +48,7 @@ export function* walkBlock(cursor: Cursor, size: number, checkBytes: number): Re
   return { unpaddedBytes: headerBytes + dataBytes + checkBytes, contentBytes };
 }
 
-/** The lengths that a block's header tells, where it does. */
+/** The lengths in a block's header, if it gives them. */
 interface ToldLengths {
   readonly dataBytes: number | undefined;
   readonly contentBytes: number | undefined;
@@ -82,7 +82,7 @@ function readHeader(header: Uint8Array, offset: number): ToldLengths {
   return { dataBytes, contentBytes };
 }
 
-/** Passes the chunks of LZMA2; the length of their content. */
+/** Passes the chunks of LZMA2. Returns the length of their content. */
 function* walkChunks(cursor: Cursor): Reading<number> {
   const what = "compressed data";
   let contentBytes = 0;
@@ -106,12 +106,15 @@ function* walkChunks(cursor: Cursor): Reading<number> {
   }
 }
 
-/** Whether an integer of variable length ends with the last of `bytes`, or can have no more. */
+/** Whether an integer of variable length is complete with the last of `bytes`, or has reached its greatest length. */
 export function isVariableEnd(bytes: ArrayLike<number>): boolean {
   return bytes[bytes.length - 1]! < 0x80 || bytes.length === MAX_VARIABLE_BYTES;
 }
 
-/** The integer of variable length that begins at `start`: seven bits a byte, the lowest first. Throws where it is malformed. */
+/**
+ * The integer of variable length that begins at `start`: seven bits a byte, lowest first. Throws `SourceError` if it is
+ * malformed.
+ */
 export function readVariable(bytes: Uint8Array, start: number): { value: number; end: number } {
   let value = 0;
   for (let i = 0; i < MAX_VARIABLE_BYTES && start + i < bytes.length; i++) {

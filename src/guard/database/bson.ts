@@ -1,4 +1,4 @@
-/** The few documents of BSON that a guard has to understand: flat ones, of simple types. Layout: bsonspec.org, version 1.1. */
+/** The BSON documents that a guard must read: flat ones, with simple types. Layout: bsonspec.org, version 1.1. */
 import { SourceError } from "../../base/errors.ts";
 import { latin1 } from "../judge.ts";
 import { littleEndian } from "../walk.ts";
@@ -17,7 +17,7 @@ const LENGTH_BYTES = 4;
 export class FlatDocument {
   readonly #fields = new Map<string, { readonly type: number; readonly value: Uint8Array }>();
 
-  /** Reads a whole document with its length; throws `SourceError` where it is malformed. Keeps views of `bytes`. */
+  /** Reads a whole document including its length. Throws `SourceError` if it is malformed. Keeps views of `bytes`. */
   constructor(bytes: Uint8Array) {
     const end = bytes.length - 1;
     if (bytes[end] !== 0) throw new SourceError("a document is malformed");
@@ -36,18 +36,18 @@ export class FlatDocument {
     }
   }
 
-  /** A string, one character a byte, or "" where there is none of that name. */
+  /** A string, one character for each byte, or "" if there is none with this name. */
   string(name: string): string {
     const value = this.#value(name, TYPE.string);
     return value === undefined ? "" : latin1(value.subarray(0, -1));
   }
 
-  /** Whether a boolean is there and true. */
+  /** Whether the boolean with this name is present and true. */
   isTrue(name: string): boolean {
     return this.#value(name, TYPE.boolean)?.[0] === 1;
   }
 
-  /** The eight bytes of a long integer, the lowest first; `undefined` where there is none of that name. */
+  /** The eight bytes of a long integer, lowest first; `undefined` if there is none with this name. */
   int64(name: string): Uint8Array | undefined {
     return this.#value(name, TYPE.int64);
   }

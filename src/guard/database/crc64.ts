@@ -1,24 +1,27 @@
 /**
- * CRC-64 of pushed bytes, for two polynomials in their reflected form: Jones's, as Redis uses it, and that of ECMA-182, as
- * xz and MongoDB's tools do.
+ * CRC-64 of pushed bytes, for two polynomials in reflected form: Jones's, as in Redis, and that of ECMA-182, as in xz
+ * and MongoDB's tools.
  *
- * A value is kept as two halves of 32 bits, and eight bytes are taken in one step ("slicing by eight").
+ * A value is kept as two halves of 32 bits, and eight bytes are processed in one step ("slicing by eight").
  */
 
-/** How one kind of CRC-64 is computed: the reflected polynomial, and what the register begins with and is closed with. */
+/**
+ * The parameters of a CRC-64: the reflected polynomial, and whether the register is inverted at the beginning and the
+ * end.
+ */
 interface Crc64Kind {
   readonly polynomial: bigint;
   readonly inverted: boolean;
 }
 
-/** Of Redis dumps: not inverted, so that zeros before the first other byte do not count. */
+/** For Redis dumps. Not inverted, so leading zero bytes do not count. */
 export const CRC64_JONES: Crc64Kind = { polynomial: 0x95ac9329ac4bc9b5n, inverted: false };
-/** Of mongodump archives: the value of no bytes at all is 0. */
+/** For mongodump archives. The value of no bytes at all is 0. */
 export const CRC64_ECMA: Crc64Kind = { polynomial: 0xc96c5795d7870f42n, inverted: true };
 
 const SLICES = 8;
 
-/** Of each slice 256 values, the low halves and the high ones. */
+/** 256 values for each slice: their low and their high halves. */
 interface Tables {
   readonly low: Uint32Array;
   readonly high: Uint32Array;
@@ -72,7 +75,7 @@ export class Crc64 {
     this.#high = high;
   }
 
-  /** The value over everything pushed so far, as eight bytes, the lowest first. */
+  /** The value over everything pushed so far, as eight bytes, lowest first. */
   digest(): Uint8Array {
     const view = new DataView(new ArrayBuffer(8));
     view.setInt32(0, this.#low ^ this.#mask, true);

@@ -1,5 +1,5 @@
 /**
- * Snapshots that `etcdctl snapshot save` writes: a bbolt database and, behind it, the SHA-256 of it. Layout: bbolt's `page.go`
+ * Snapshots written by `etcdctl snapshot save`: a bbolt database, followed by its SHA-256. Layout: bbolt's `page.go`
  * and `db.go` (pages and their meta page), etcd's `client/v3/snapshot`.
  */
 import { createHash } from "node:crypto";
@@ -8,13 +8,13 @@ import type { Format } from "../judge.ts";
 import { type Cursor, littleEndian, type Walk, WalkJudge } from "../walk.ts";
 import { HeldBack } from "./held_back.ts";
 
-/** Where the first page, a meta page, says what it is and of which version. */
+/** Offsets of the magic number and the version in the first page, which is a meta page. */
 const OFFSET = { magic: 16, version: 20 };
 const MAGIC = 0xed0cdaed;
 const VERSION = 2;
 const META_BYTES = 80;
 const DIGEST_BYTES = 32;
-/** What every database's length is a multiple of, and by which etcd tells whether a digest follows. */
+/** The length of every database is a multiple of this. etcd, too, tells by this whether a digest follows. */
 const SECTOR_BYTES = 512;
 
 export const etcdFormat: Format = {

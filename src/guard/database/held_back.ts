@@ -1,20 +1,23 @@
-/** The bytes of a stream but its last ones, for formats that end with a checksum over all before it. */
+/** Separates the last bytes of a stream, for formats that end with a checksum over everything before it. */
 import { Tail } from "../window.ts";
 
-/** Passes on what is pushed, always some bytes behind. */
+/** Passes on all bytes but the last ones. */
 export class HeldBack {
   readonly #tail: Tail;
   readonly #capacity: number;
   readonly #release: (bytes: Uint8Array) => void;
 
-  /** Keeps the last `capacity` bytes and hands all before them to `release`, in views that are valid only during the call. */
+  /**
+   * Keeps the last `capacity` bytes, and passes all before them to `release`, in views that are valid only during the
+   * call.
+   */
   constructor(capacity: number, release: (bytes: Uint8Array) => void) {
     this.#tail = new Tail(capacity);
     this.#capacity = capacity;
     this.#release = release;
   }
 
-  /** What is held back: the last bytes pushed, `capacity` of them unless there were fewer; a view. */
+  /** The bytes held back: the last `capacity` bytes pushed, or fewer if there were fewer; a view. */
   get bytes(): Uint8Array {
     return this.#tail.bytes;
   }

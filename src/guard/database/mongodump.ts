@@ -1,9 +1,9 @@
 /**
- * Archives of `mongodump --archive`: a prelude that lists all collections, then blocks of documents of one collection each,
- * interleaved; a block that closes a collection carries the CRC-64 of all its documents. Layout: MongoDB's Database Tools,
- * `common/archive/spec.md`.
+ * Archives of `mongodump --archive`: a prelude that lists all collections, then interleaved blocks, each with documents
+ * of one collection. A block that closes a collection has the CRC-64 of all its documents. Layout: MongoDB's Database
+ * Tools, `common/archive/spec.md`.
  *
- * mongodump closes a collection that it failed on like any other: only its exit code tells of that.
+ * mongodump closes a collection on which it failed like any other; only its exit code reports the failure.
  */
 import { SourceError } from "../../base/errors.ts";
 import { beginsWith, type Format } from "../judge.ts";
@@ -16,13 +16,13 @@ const TERMINATOR = 0xffffffff;
 const LENGTH_BYTES = 4;
 /** An empty document: its length and a zero. */
 const MIN_DOCUMENT_BYTES = LENGTH_BYTES + 1;
-/** What servers hold at most: 16 MiB, and some room for what they put around a document. */
+/** The servers' limit of 16 MiB, and some room for what they add to a document. */
 const MAX_DOCUMENT_BYTES = 2 ** 24 + 2 ** 14;
 /** A block's header holds two names of at most 255 bytes. */
 const MAX_HEADER_BYTES = 4096;
-/** A collection is remembered from the prelude to the end; more are not believed. */
+/** Most collections in an archive. All are remembered from the prelude to the end, so a larger number is refused. */
 const MAX_COLLECTIONS = 2 ** 18;
-/** Where servers before 8.3 keep the data of a time series. */
+/** Prefix of the collections in which servers before 8.3 keep the data of a time series. */
 const BUCKETS = "system.buckets.";
 
 export const mongodumpFormat: Format = {
@@ -31,10 +31,10 @@ export const mongodumpFormat: Format = {
   judge: () => new WalkJudge("mongodump", (cursor) => new Archive(cursor).walk()),
 };
 
-/** What is known of one collection. */
+/** The state of one collection. */
 interface Collection {
   readonly isTimeSeries: boolean;
-  /** The CRC-64 over its documents so far; `null` where no block has opened it. */
+  /** The CRC-64 over its documents so far; `null` if no block has opened it. */
   crc: Crc64 | null;
   closed: boolean;
 }
@@ -42,7 +42,7 @@ interface Collection {
 /** One archive being read. */
 class Archive {
   readonly #cursor: Cursor;
-  /** By database and name, those of the prelude and those that only blocks name. */
+  /** Collections by database and name, from the prelude and from blocks. */
   readonly #collections = new Map<string, Collection>();
 
   constructor(cursor: Cursor) {
@@ -69,7 +69,7 @@ class Archive {
     }
   }
 
-  /** Passes one block; `false` where the stream ends instead. */
+  /** Passes one block. Returns `false` if the stream ends instead. */
   *#walkBlock(): Reading<boolean> {
     const offset = this.#cursor.position;
     const length = yield { take: LENGTH_BYTES, what: "a block or the end", orEnd: true };
@@ -103,13 +103,13 @@ class Archive {
     );
   }
 
-  /** Takes a document; `null` where a terminator stands in its place. */
+  /** Takes a document. Returns `null` if there is a terminator in its place. */
   *#takeDocument(what: string, maxBytes: number): Reading<FlatDocument | null> {
     const length = littleEndian(yield { take: LENGTH_BYTES, what }, 0, LENGTH_BYTES);
     return yield* this.#takeRest(length, what, maxBytes);
   }
 
-  /** Takes the document whose length was read already. */
+  /** Takes the rest of a document whose length was read already. */
   *#takeRest(length: number, what: string, maxBytes: number): Reading<FlatDocument | null> {
     if (length === TERMINATOR) return null;
     checkLength(length, maxBytes, this.#cursor.position - LENGTH_BYTES);
@@ -147,13 +147,13 @@ class Archive {
   }
 }
 
-/** Passes documents up to the terminator behind them. One loop, since documents are short. */
+/** Passes documents up to the terminator after them. One loop handles all of them, since documents are short. */
 class Documents {
   readonly #cursor: Cursor;
   readonly #crc: Crc64;
-  /** Bytes of the current document that are still to come. */
+  /** Bytes of the current document still to come. */
   #left = 0;
-  /** A length that a border of pieces divides, and how many bytes of it are there. */
+  /** A length that is split between two pieces, and how many of its bytes are there. */
   readonly #part = new Uint8Array(LENGTH_BYTES);
   #partBytes = 0;
   ended = false;
@@ -163,10 +163,10 @@ class Documents {
     this.#crc = crc;
   }
 
-  /** Takes `bytes` up to the end of the terminator; the number of bytes taken. */
+  /** Takes `bytes` up to the end of the terminator. Returns the number of bytes taken. */
   take(bytes: Uint8Array): number {
     let offset = 0;
-    // From here to `offset` lie bytes of documents that the checksum has not had.
+    // The bytes of documents from here to `offset` are not yet in the checksum.
     let unsummed = 0;
     while (offset < bytes.length && !this.ended) {
       if (this.#left > 0) {
@@ -201,7 +201,7 @@ class Documents {
     if (!this.ended) this.#crc.push(this.#part);
   }
 
-  /** `offset`: where the length lies, from the beginning of the piece. */
+  /** `offset`: the position of the length, from the beginning of the piece. */
   #takeLength(length: number, offset: number): void {
     this.ended = length === TERMINATOR;
     if (this.ended) return;

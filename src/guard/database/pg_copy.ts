@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's binary COPY (`COPY t TO STDOUT WITH BINARY`): a signature, flags and an extension, then tuples of fields with
- * their lengths, closed by a count of -1. Layout: PostgreSQL's manual, "COPY", section "Binary Format".
+ * PostgreSQL's binary COPY (`COPY t TO STDOUT WITH BINARY`): a signature, flags and an extension, then tuples of fields
+ * with their lengths, closed by a count of -1. Layout: PostgreSQL's manual, "COPY", section "Binary Format".
  */
 import { SourceError } from "../../base/errors.ts";
 import { beginsWith, type Format } from "../judge.ts";
@@ -9,11 +9,11 @@ import { type Cursor, type Walk, WalkJudge } from "../walk.ts";
 const SIGNATURE = "PGCOPY\n\xff\r\n\0";
 /** Signature, flags, length of the extension. */
 const HEADER_BYTES = SIGNATURE.length + 4 + 4;
-/** Tables with OIDs, up to PostgreSQL 11: each tuple has one more field, which its count leaves out. */
+/** Set for tables with OIDs, up to PostgreSQL 11: each tuple has one field more than its count says. */
 const FLAG_OIDS = 1 << 16;
-/** The flags that a reader has to know, or give up. */
+/** The flags that a reader must know, or refuse the stream. */
 const CRITICAL_FLAGS = 0xffff0000;
-/** No tuple has more (`MaxTupleAttributeNumber`), no field is longer (`MaxAllocSize`). */
+/** No tuple has more fields (`MaxTupleAttributeNumber`), and no field is longer (`MaxAllocSize`). */
 const MAX_FIELDS = 1664;
 const MAX_FIELD_BYTES = 2 ** 30;
 const COUNT_BYTES = 2;
@@ -47,19 +47,19 @@ function* walkCopy(cursor: Cursor): Walk {
   return `ends after ${tuples.rows} ${tuples.rows === 1 ? "row" : "rows"}`;
 }
 
-/** Passes tuples up to the count that ends them. One loop for all fields, since a row has many and each is short. */
+/** Passes tuples up to the count that ends them. One loop handles all fields, since a row has many short ones. */
 class Tuples {
-  /** Fields that each tuple has and its count leaves out. */
+  /** Number of fields in each tuple that its count leaves out. */
   readonly #uncounted: number;
-  /** Where the next byte lies in the stream. */
+  /** Offset of the next byte in the stream. */
   #position: number;
-  /** What the first tuple counts, and so each of them. */
+  /** The field count of the first tuple. All others must have the same. */
   #count: number | null = null;
-  /** Fields of the current tuple that are still to come; a count is next where there are none. */
+  /** Fields of the current tuple still to come; at 0, a count is next. */
   #fields = 0;
-  /** Bytes of the current field that are still to come. */
+  /** Bytes of the current field still to come. */
   #left = 0;
-  /** A number whose bytes a border of pieces divides, and how many of them are there. */
+  /** A number that is split between two pieces, and how many of its bytes are there. */
   #part = 0;
   #partBytes = 0;
   rows = 0;
@@ -70,7 +70,7 @@ class Tuples {
     this.#uncounted = withOids ? 1 : 0;
   }
 
-  /** Takes `bytes` up to the end of the last tuple; the number of bytes taken. */
+  /** Takes `bytes` up to the end of the last tuple. Returns the number of bytes taken. */
   take(bytes: Uint8Array): number {
     const start = this.#position;
     let offset = 0;

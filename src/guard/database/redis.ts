@@ -1,8 +1,9 @@
 /**
- * Redis dumps (RDB), of Redis and Valkey: a magic with the version, records that are not looked at, the opcode that ends a
- * dump, and the CRC-64 of everything before. Layout: Redis's `rdb.c` (`rdbSaveRio`), Valkey's for its own magic.
+ * Redis dumps (RDB) of Redis and Valkey: a magic number with the version, records that are not examined, the opcode
+ * that ends a dump, and the CRC-64 of everything before. Layout: Redis's `rdb.c` (`rdbSaveRio`), and Valkey's for its
+ * own magic number.
  *
- * `redis-cli --rdb -` appends the mark by which a replication stream ends: 40 hexadecimal digits that servers pass over.
+ * `redis-cli --rdb -` appends the mark at the end of a replication stream: 40 hexadecimal digits, which servers ignore.
  */
 import { SourceError } from "../../base/errors.ts";
 import { type Format, latin1, leadingZeros } from "../judge.ts";
@@ -12,7 +13,7 @@ import { HeldBack } from "./held_back.ts";
 
 const MAGIC = /^(?:REDIS(\d{4})|VALKEY(\d{3}))/;
 const MAGIC_BYTES = 9;
-/** The first version with a checksum, of Redis 2.6. */
+/** The first version with a checksum, from Redis 2.6. */
 const FIRST_CHECKED_VERSION = 5;
 const END_OPCODE = 0xff;
 const CHECKSUM_BYTES = 8;
@@ -45,10 +46,13 @@ function versionOf(header: Uint8Array): number {
   return Number(version);
 }
 
-/** How a dump is closed; `null` where it is not. */
+/** How a dump is closed; `null` if it is not. */
 type Closing = "checksum" | "zeros" | null;
 
-/** Why the dump is whole whose last bytes are `end`; `crc` has had all bytes before them. */
+/**
+ * Why a dump that ends with `end` is whole; `crc` has seen all bytes before `end`. Throws `SourceError` if it is not
+ * whole.
+ */
 function judgeEnd(end: Uint8Array, crc: Crc64, { version, length }: { version: number; length: number }): string {
   const unmarked = endsWithMark(end) ? end.subarray(0, -MARK_BYTES) : end.subarray(0, 0);
   const summed = Math.max(0, unmarked.length - CHECKSUM_BYTES);
@@ -72,7 +76,9 @@ function endsWithMark(end: Uint8Array): boolean {
   return /^[0-9a-f]{40}$/.test(latin1(end.subarray(-MARK_BYTES)));
 }
 
-/** How `end` closes a dump: after the opcode stands the checksum over everything before that, or zeros where there is none. */
+/**
+ * How `end` closes a dump: the opcode is followed by the checksum over everything before, or by zeros if there is none.
+ */
 function closingOf(end: Uint8Array, crc: Crc64): Closing {
   if (end.length <= CHECKSUM_BYTES || end[end.length - CHECKSUM_BYTES - 1] !== END_OPCODE) return null;
   const checksum = end.subarray(-CHECKSUM_BYTES);

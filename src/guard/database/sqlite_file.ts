@@ -1,5 +1,5 @@
 /**
- * SQLite database files: pages of one size, whose number the first one tells. Layout: SQLite's "Database File Format",
+ * SQLite database files: pages of one size. The first page tells their number. Layout: SQLite's "Database File Format",
  * section 1.3, "The Database Header".
  */
 import { SourceError } from "../../base/errors.ts";
@@ -20,12 +20,12 @@ export const sqliteFileFormat: Format = {
 function* walkDatabase(cursor: Cursor): Walk {
   const { pages, pageBytes } = readHeader(yield { take: HEADER_BYTES, what: "the database header" });
   const length = pages * pageBytes;
-  yield { pass: length - HEADER_BYTES, what: `the ${pages} pages that its header tells of` };
+  yield { pass: length - HEADER_BYTES, what: `the ${pages} pages that its header counts` };
   const more = yield { take: 1, what: "the end", orEnd: true };
   if (more.length > 0) {
-    throw new SourceError(`goes on at byte ${cursor.position - 1} after the ${pages} pages that its header tells of`);
+    throw new SourceError(`goes on at byte ${cursor.position - 1} after the ${pages} pages that its header counts`);
   }
-  return `has the ${pages} pages of ${pageBytes} bytes that its header tells of`;
+  return `has the ${pages} pages of ${pageBytes} bytes that its header counts`;
 }
 
 function readHeader(header: Uint8Array): { pages: number; pageBytes: number } {
@@ -37,7 +37,8 @@ function readHeader(header: Uint8Array): { pages: number; pageBytes: number } {
     throw new SourceError(`claims pages of ${pageBytes} bytes`);
   }
   const pages = field(OFFSET.pages, 4);
-  // SQLite before 3.7.0 leaves the number of pages as it was, or 0; nothing else tells a cut at a page's end.
+  // SQLite before 3.7.0 leaves the old number of pages, or 0. Nothing else would show that the file was cut between two
+  // pages.
   if (pages === 0 || field(OFFSET.changes, 4) !== field(OFFSET.countedAt, 4)) {
     throw new SourceError(
       "was last written by SQLite before 3.7.0 and does not tell its length; change it once with a later SQLite, " +

@@ -1,20 +1,20 @@
-;; Finds the few bytes of a text that a scanner has to look at, 16 or 32 at a time.
+;; Finds the few bytes of a text that a scanner must look at, 16 or 32 at a time.
 ;;
-;; A set of bytes is 32 bytes of memory: a table for the low and one for the high halves of a byte. A byte is in the set
-;; where the two entries have a bit in common. Each high half from 2 to 7 has a bit of its own; 0 and 1 share one, and so
-;; do those from 8 on, so that a set may hold a few bytes more than somebody asked for. Whoever searches looks again.
+;; A set of bytes is 32 bytes of memory: one table for the low halves of a byte, and one for the high halves. A byte is in
+;; the set if its two entries have a bit in common. Each high half from 2 to 7 has its own bit; 0 and 1 share one, and so
+;; do 8 to 15. So a set may contain a few bytes more than requested, and the caller must check what a search finds.
 ;;
-;; Memory, first page: sets, at addresses that the caller chooses; the pages after it: the caller's window. So many bytes
-;; behind the end of what is searched are read and not looked at.
+;; Memory: sets in the first page, at addresses that the caller chooses; the caller's window in the pages after it. Bytes
+;; after the end of a search are read, but do not affect the result.
 ;;
 ;; Built into byte_search_wasm.ts by scripts/wasm/build.ts.
 (module
   (memory (export "memory") 4 4)
 
-  ;; Whether the number of quotes that `findRunEnd` has passed is odd.
+  ;; 1 if the number of quotes that `findRunEnd` has passed is odd, else 0.
   (global $inside (export "inside") (mut i32) (i32.const 0))
 
-  ;; Bytes of $x that are in the set at $set: not zero in their lanes.
+  ;; The lanes of $x whose byte is in the set at $set: not zero.
   (func $members (param $set i32) (param $x v128) (result v128)
     (v128.and
       (i8x16.swizzle (v128.load (local.get $set)) (v128.and (local.get $x) (v128.const i8x16 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15)))
@@ -27,7 +27,7 @@
     (select (local.get $a) (local.get $b) (i32.lt_u (local.get $a) (local.get $b))))
 
   ;; The first address from $at on whose byte is in the set $any, or is in the set $first and follows a line feed; $end
-  ;; where there is none. The byte before $at counts as what it is.
+  ;; if there is none. The byte before $at is read, too.
   (func (export "find") (param $any i32) (param $first i32) (param $at i32) (param $end i32) (result i32)
     (local $x v128) (local $found i32)
     (block $none
@@ -45,7 +45,7 @@
         (br $next)))
     (local.get $end))
 
-  ;; The first address from $at on of this very byte; $end where there is none.
+  ;; The first address of this byte from $at on; $end if there is none.
   (func (export "findByte") (param $byte i32) (param $at i32) (param $end i32) (result i32)
     (local $wanted v128) (local $found i32)
     (local.set $wanted (i8x16.splat (local.get $byte)))
@@ -59,7 +59,7 @@
         (br $next)))
     (local.get $end))
 
-  ;; As `find` without the set $any, and quicker: blocks of 64 bytes without a line end are passed at once.
+  ;; Like `find` without the set $any, but faster: blocks of 64 bytes without a line end are skipped at once.
   (func (export "findLineStart") (param $first i32) (param $at i32) (param $end i32) (result i32)
     (local $low v128) (local $high v128) (local $feed v128) (local $half v128) (local $before i32)
     (local $x v128) (local $a v128) (local $b v128) (local $c v128) (local $d v128) (local $found i64)
@@ -116,14 +116,14 @@
         (br $block)))
     (local.get $end))
 
-  ;; A bit for each of 32 lanes that is not zero.
+  ;; One bit for each of 32 lanes: 1 if the lane is not zero.
   (func $bitsOf (param $a v128) (param $b v128) (result i64)
     (i64.extend_i32_u (i32.or (call $notZero (local.get $a)) (i32.shl (call $notZero (local.get $b)) (i32.const 16)))))
 
-  ;; Passes lines in which nothing but apostrophes quotes, and remembers in $inside whether it stands between two of them.
-  ;; Stops at a line feed outside quotes that a byte of the set $goesOn does not follow, and at one inside quotes that "--"
-  ;; or "BE" may follow: the address of that line feed. $end where there is none. The last line feed before $end, or the
-  ;; one before the last byte, is such a stop wherever what follows is not known.
+  ;; Passes lines in which only apostrophes quote, and keeps in $inside whether the position is between two of them.
+  ;; Returns the address of the first line feed that is outside quotes and not followed by a byte of the set $goesOn, or
+  ;; inside quotes and possibly followed by "--" or "BE"; $end if there is none. If the bytes that follow are not known, the
+  ;; line feed counts: it is the last byte before $end, or the one before that.
   (func (export "findRunEnd") (param $goesOn i32) (param $at i32) (param $end i32) (result i32)
     (local $x v128) (local $y v128) (local $quote v128) (local $lineFeed v128)
     (local $quotes i32) (local $feeds i32) (local $feed i32) (local $odd i32) (local $next i32)
@@ -166,7 +166,7 @@
         (br $block)))
     (local.get $end))
 
-  ;; Whether the line at $at begins, as far as it lies before $end, as a line of a header may.
+  ;; Whether the line at $at begins like a line of a header, as far as its bytes lie before $end.
   (func $mayBeHeader (param $at i32) (param $end i32) (result i32)
     (local $two i32)
     (if (i32.le_u (i32.sub (local.get $end) (local.get $at)) (i32.const 1)) (then (return (i32.const 1))))

@@ -1,7 +1,7 @@
 /**
- * Reads statements that quote, of pg_dump and sqlite3, from one line start outside quotes to the next: apostrophes (and
- * backslashes in E'…'), double quotes, dollar quotes, brackets, backticks, comments. PostgreSQL's manual, "Lexical
- * Structure"; SQLite's "SQL As Understood By SQLite".
+ * Reads the quoting statements of pg_dump and sqlite3, from one line start outside quotes to the next: apostrophes (and
+ * backslashes in E'…'), double quotes, dollar quotes, brackets, backticks, comments. Source: PostgreSQL's manual,
+ * "Lexical Structure"; SQLite's "SQL As Understood By SQLite".
  */
 import { type ByteSearch, type ByteSet, byteSet, EMPTY_SET } from "./byte_search.ts";
 import type { Quoting } from "./dialects.ts";
@@ -29,15 +29,18 @@ const POSTGRES_STOPS = byteSet("\n'\"-*$");
 const SQLITE_STOPS = byteSet("\n'\"-*`[");
 const DOLLARS = byteSet("$");
 const COMMENT_MARKS = byteSet("*/");
-/** PostgreSQL's names have up to 63 bytes, and so have the tags of its quotes. */
+/** PostgreSQL's names have up to 63 bytes, and so have the tags of dollar quotes. */
 const MAX_TAG_BYTES = 63;
 const COPY_END = "FROM stdin;";
 
-/** What the reader asks and tells. Positions are those of the window. */
+/** The callbacks of the reader. Positions are those of the window. */
 interface CodeContext {
-  /** Refuses the stream where a header block begins at this start of a line inside quotes; false where more bytes are needed. */
+  /**
+   * Refuses the stream if a header block begins at this start of a line inside quotes. Returns false if it needs more
+   * bytes.
+   */
   refuseHeader(at: number, end: number): boolean;
-  /** Told at the end of a COPY statement behind which rows come. */
+  /** Called at the end of a COPY statement, before its rows. */
   onCopy(copy: CopyStatement): void;
 }
 
@@ -51,24 +54,24 @@ const NAMES: Readonly<Record<CodePlace, string | null>> = {
   "block-comment": "a comment",
 };
 
-/** One reader for a stream; it is begun anew at each line start outside quotes. */
+/** One reader for a stream. It is restarted at each line start outside quotes. */
 export class CodeReader {
   readonly #search: ByteSearch;
   readonly #bytes: Uint8Array;
   readonly #context: CodeContext;
   #quoting: Quoting = "postgres";
   #place: CodePlace = "code";
-  /** What closes the quotes. */
+  /** The byte that closes the quotes. */
   #closing = APOSTROPHE;
-  /** Whether a backslash escapes within them. */
+  /** Whether a backslash escapes inside the quotes. */
   #escapes = false;
   #tag = "";
   #commentDepth = 0;
-  /** The two bytes of code before the current one; 0 behind anything else. */
+  /** The last two bytes of code; 0 if there are none since the last quotes or comment. */
   #last = 0;
   #beforeLast = 0;
   #copy: CopyHead | null = null;
-  /** Whether the reader has come to the start of a line outside quotes. */
+  /** Whether the reader has reached the start of a line outside quotes. */
   isAtLineStart = false;
 
   constructor(search: ByteSearch, context: CodeContext) {
@@ -77,12 +80,12 @@ export class CodeReader {
     this.#context = context;
   }
 
-  /** What the reader stands in, for people; null outside quotes. */
+  /** The construct that the reader is inside, for people; null outside quotes. */
   get place(): string | null {
     return NAMES[this.#place];
   }
 
-  /** Begins at the line at `at`, whose head is `text`. */
+  /** Begins at the line at `at`. `text` is the beginning of the line. */
   begin(quoting: Quoting, text: string, at: number): void {
     this.#quoting = quoting;
     this.#place = "code";
@@ -91,13 +94,15 @@ export class CodeReader {
     this.isAtLineStart = false;
   }
 
-  /** Whether a line begins an INSERT statement in which nothing but apostrophes quotes from its values on. */
+  /** Whether a line begins an INSERT statement with no other quotes than apostrophes after VALUES. */
   isPlainInsert(text: string): boolean {
     const head = /^INSERT INTO [^'\\\n]*?\bVALUES\b/.exec(text)?.[0];
     return head !== undefined && (head.match(/"/g)?.length ?? 0) % 2 === 0;
   }
 
-  /** Reads from `at` on, to `end` or to the start of a line outside quotes; null where more bytes are needed first. */
+  /**
+   * Reads from `at` on, to `end` or to the start of a line outside quotes. Returns null if it needs more bytes first.
+   */
   read(at: number, end: number, isLast: boolean): number | null {
     this.isAtLineStart = false;
     switch (this.#place) {
@@ -131,7 +136,7 @@ export class CodeReader {
     return end;
   }
 
-  /** Remembers the last two bytes of code that opens nothing. */
+  /** Remembers the last two bytes of code that open nothing. */
   #passCode(from: number, to: number): void {
     if (this.#copy !== null) { for (let i = from; i < to; i++) this.#copy.take(this.#bytes[i]!); }
     if (to === from) return;
@@ -147,11 +152,14 @@ export class CodeReader {
     return feed + 1;
   }
 
-  /** What a byte of code opens: the position behind it; 0 where it opens nothing, -1 where more bytes are needed to tell. */
+  /**
+   * Enters what a byte of code opens. Returns the position after it, 0 if it opens nothing, or -1 if more bytes are
+   * needed.
+   */
   #open(byte: number, at: number, end: number, isLast: boolean): number {
     switch (byte) {
       case APOSTROPHE:
-        // Doubled, they are one within the quotes, which then go on as they were.
+        // A doubled apostrophe means one inside the quotes, which then go on as before.
         if (this.#last !== APOSTROPHE) this.#escapes = this.#quoting === "postgres" && this.#isEscapeMark();
         return this.#openQuotes(APOSTROPHE, at);
       case DOUBLE_QUOTE:
@@ -185,7 +193,7 @@ export class CodeReader {
     return at + 1;
   }
 
-  /** Whether an E of its own stands right before. */
+  /** Whether a separate E stands right before the apostrophe. */
   #isEscapeMark(): boolean {
     return (this.#last === 0x45 || this.#last === 0x65) && !isNameByte(this.#beforeLast);
   }
@@ -249,7 +257,7 @@ export class CodeReader {
     const previous = stop > at ? this.#bytes[stop - 1]! : this.#last;
     this.#last = byte;
     if (byte === SLASH && previous === STAR) {
-      // A byte of one mark is none of the next.
+      // A byte of one mark does not count for the next.
       this.#last = 0;
       if (--this.#commentDepth === 0) this.#place = "code";
     } else if (byte === STAR && previous === SLASH && this.#quoting === "postgres") {
@@ -259,23 +267,23 @@ export class CodeReader {
     return stop + 1;
   }
 
-  /** A line start inside quotes that may be that of a header. */
+  /** Handles a line start inside quotes that may begin a header. */
   #passLineStart(stop: number, at: number, end: number): number | null {
     return this.#context.refuseHeader(stop, end) ? stop + 1 : stop === at ? null : stop;
   }
 }
 
-/** A statement behind which the rows of a table come. */
+/** A COPY statement, which the rows of a table follow. */
 interface CopyStatement {
-  /** Its first line, as far as lines are looked at. */
+  /** The beginning of its first line. */
   readonly text: string;
   /** Where it begins. */
   readonly start: number;
-  /** How many tabs each row has; null where the statement names no columns. */
+  /** How many tabs each row has; null if the statement names no columns. */
   readonly tabs: number | null;
 }
 
-/** A COPY statement while it is read. Names in quotes may hold whatever they like, so that only bytes outside count. */
+/** A COPY statement while it is read. Quoted names may contain anything, so only bytes outside quotes count. */
 class CopyHead implements CopyStatement {
   readonly text: string;
   readonly start: number;

@@ -1,31 +1,31 @@
 /**
  * How the dumps of each tool begin, end and quote. A dump within a stream is a section: from its header line to its
- * trailer. What `mysqldump` with `--skip-comments` or `--compact` writes has neither and is not recognised.
+ * trailer. With `--skip-comments` or `--compact`, `mysqldump` writes neither, and its dumps are not recognised.
  */
 
 /** The tools whose text dumps are recognised. */
 export type SqlDialect = "mysqldump" | "mariadb-dump" | "pg_dump" | "pg_dumpall" | "sqlite";
 
 /**
- * How the text of a section quotes. `mysql`: line ends within values are escaped, so that every line start is outside data
- * but those in bodies between DELIMITER lines. `postgres` and `sqlite`: quotes span lines.
+ * How the text of a section quotes. `mysql`: line ends within values are escaped, so every line start is outside data,
+ * except in bodies between DELIMITER lines. `postgres` and `sqlite`: quotes may span lines.
  */
 export type Quoting = "mysql" | "postgres" | "sqlite";
 
-/** What a dialect looks like. */
+/** How the dumps of a tool look. */
 export interface Dialect {
   readonly name: SqlDialect;
   readonly quoting: Quoting;
   /** The line that begins a section. */
   readonly header: RegExp;
-  /** The line that ends one, and the beginning of it for people. */
+  /** The line that ends a section, and its beginning for messages. */
   readonly trailer: RegExp;
   readonly closing: string;
-  /** A line that has to follow the trailer. */
+  /** A line that must follow the trailer. */
   readonly afterTrailer?: string;
 }
 
-/** `--skip-dump-date` leaves the date out; the hour is padded with a space. */
+/** `--skip-dump-date` omits the date. The hour is padded with a space. */
 const MYSQL_TRAILER = /^-- Dump completed(?: on \d{4}-\d\d?-\d\d? [ \d]\d:\d\d:\d\d)?$/;
 
 export const DIALECTS: readonly Dialect[] = [
@@ -68,16 +68,19 @@ export const DIALECTS: readonly Dialect[] = [
   },
 ];
 
-/** The line before the header of a SQLite dump: the header is one only behind it. */
+/** The line before the header of a SQLite dump. Without it, the header does not count. */
 export const SQLITE_OPENING = "PRAGMA foreign_keys=OFF;";
-/** The line before the header of a dump of MariaDB, of older and newer versions. */
+/** The line before the header of a MariaDB dump, in older and newer versions. */
 export const SANDBOX_LINE = /^\/\*M?!999999\\- enable the sandbox mode \*\/ ?$/;
 
-/** The lines that follow the header of `mysqldump` and its relatives: `--`, this one, and a rule. */
+/** The lines after the header of `mysqldump` and its relatives: `--`, this line, and a rule of dashes. */
 export const MYSQL_HOST_LINE = /^-- Host: .*Database: /;
 export const MYSQL_RULE_LINE = /^-- -{20,}$/;
 
-/** Headers as whole blocks of lines. Data may quote one of their lines; who finds a block of them in data has found a cut. */
+/**
+ * Whole blocks of header lines. Data may quote a single line of them; a whole block inside data means that a dump was
+ * cut.
+ */
 const HEADER_BLOCKS: readonly RegExp[] = [
   /^-- (?:MySQL|MariaDB) dump \d[^\n]*\n--\n-- Host: /,
   /^-- Host: [^\n]*Database: [^\n]*\n-- -{20,}\n-- Server version/,
@@ -85,15 +88,17 @@ const HEADER_BLOCKS: readonly RegExp[] = [
   /^BEGIN TRANSACTION;\n(?:CREATE TABLE|INSERT INTO|PRAGMA writable_schema=ON;)/,
 ];
 
-/** How a header block begins: what goes on otherwise is none. */
+/** How a header block begins. Text with any other beginning is not one. */
 export const HEADER_BLOCK_BEGINNINGS = ["-- M", "-- H", "-- P", "BEGI"];
 
-/** Whether `text`, from the start of a line, begins with a block of lines that only a header has. Line ends are LF. */
+/**
+ * Whether `text`, from the start of a line, begins with a block of lines that only a header has. Line ends must be LF.
+ */
 export function isHeaderBlock(text: string): boolean {
   return HEADER_BLOCKS.some((block) => block.test(text));
 }
 
-/** The texts with which streams of dumps begin. */
+/** The beginnings of streams of dumps. */
 const BEGINNINGS = [
   "-- MySQL dump 10",
   "-- MariaDB dump 10",
@@ -103,17 +108,17 @@ const BEGINNINGS = [
   "/*!999999\\- enable the sandbox mode */",
   SQLITE_OPENING,
 ];
-/** How a dump begins that directly follows one that was cut. */
+/** The beginning of a dump that directly follows a cut one. */
 const NEXT_BEGINNING = /-- (?:MySQL|MariaDB) dump \d|\/\*M?!999999\\- |PRAGMA foreign_keys=OFF;$|--$/;
-/** Less than this of a header is no sign of anything, and nothing is lost with it. */
+/** A shorter piece of a header proves nothing, and nothing is lost with it. */
 const LEAST_FRAGMENT = 4;
 
-/** Whether a line is the beginning of a header, and no more of one. */
+/** Whether a line is only the beginning of a header. */
 export function isHeaderFragment(line: string): boolean {
   return line.length >= LEAST_FRAGMENT && BEGINNINGS.some((text) => text !== line && text.startsWith(line));
 }
 
-/** Whether a line is the beginning of a header that was cut, with the beginning of another dump right behind it. */
+/** Whether a line is the beginning of a cut header with the beginning of another dump right after it. */
 export function isHeaderCutByAnother(line: string): boolean {
   const head = line.slice(0, LEAST_FRAGMENT);
   if (!BEGINNINGS.some((text) => text.startsWith(head))) return false;
@@ -124,21 +129,21 @@ export function isHeaderCutByAnother(line: string): boolean {
     DIALECTS.some(({ name, header }) => name !== "sqlite" && header.test(fragment));
 }
 
-/** Whether so little is left of the header that should follow the first line of a dump that it may still be one. */
+/** Whether a line may be a very short piece of the header that should follow the first line of a dump. */
 export function isShortFragment(line: string): boolean {
   return /^-{0,2} ?M?$/.test(line);
 }
 
-/** Whether another dump begins right behind so little. */
+/** Whether another dump begins right after such a short piece. */
 export function isShortFragmentCutByAnother(line: string): boolean {
   return /^-{1,2} ?(?:-- M|--$|\/\*M?!999999|PRAGMA )/.test(line);
 }
 
-/** What only the inside of a dump has: behind a trailer it shows that the dump went on. */
+/** Lines that only occur inside a dump. After a trailer they show that the dump went on. */
 const DUMP_CONTENT =
   /^(?:INSERT INTO|REPLACE INTO|CREATE TABLE|ALTER TABLE|LOCK TABLES|DROP TABLE|-- Table structure for table|-- Dumping data for table|-- (?:Data for )?Name: .*; Type: |COPY .* FROM stdin;$)/;
 
-/** Whether a line looks like a part of a dump. */
+/** Whether a line looks like part of a dump. */
 export function isDumpContent(line: string): boolean {
   return DUMP_CONTENT.test(line);
 }

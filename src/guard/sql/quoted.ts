@@ -1,8 +1,8 @@
-/** Pieces of a stream in messages for people: few characters, and nothing but printable ASCII. */
+/** Pieces of a stream in messages for people: few characters, all of them printable ASCII. */
 
 const CHARACTERS = { head: 40, message: 160, tail: 16 };
 
-/** A part of a line in double quotes: its beginning, its beginning at the length of a message, or its end. */
+/** A part of a line in double quotes: its beginning, a longer beginning for messages, or its end. */
 export function quoted(line: string, part: keyof typeof CHARACTERS): string {
   const count = CHARACTERS[part];
   const piece = part === "tail" ? line.slice(-count) : line.slice(0, count);

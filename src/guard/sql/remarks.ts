@@ -1,11 +1,11 @@
 /**
- * What a stream says beside its dumps: messages of programs, and text that is no part of a dump. Of each kind the first is
- * kept, to be told or held against the dumps.
+ * The parts of a stream outside its dumps: messages of programs, and other text. The first of each kind is kept, for
+ * notes or as a reason to refuse the stream.
  */
 import { type MessageKind, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 
-/** Where something was found, and what. */
+/** A finding and its place. */
 interface Remark {
   /** Offset in bytes. */
   readonly start: number;
@@ -20,7 +20,9 @@ export class Remarks {
   #warnings = 0;
   #text: Remark | null = null;
 
-  /** Takes what a program says. An error counts wherever it stands: one before a header is held against the dump behind. */
+  /**
+   * Takes a program's message. An error counts wherever it stands: before a header, it is about the dump that follows.
+   */
   takeMessage(kind: MessageKind, { text, start }: Remark): void {
     const remark = { start, text: quoted(text, "message") };
     if (kind === "error") {
@@ -42,19 +44,19 @@ export class Remarks {
     return this.#text !== null;
   }
 
-  /** Why no dump in the stream is whole, or null where no program reports an error. */
+  /** Why no dump in the stream is whole, or null if no program reports an error. */
   get problem(): string | null {
     return reported(this.#error);
   }
 
-  /** Why a stream without any dump is not whole: one that tells of an error of a dump program is what is left of a dump. */
+  /** Why a stream without any dump is not whole: an error of a dump program shows that a dump was lost. */
   get problemWithoutDumps(): string | null {
     if (this.#text !== null) return reported(this.#dumpError);
     const message = this.#error ?? this.#warning;
     return message && `holds nothing but what a program says: ${message.text}`;
   }
 
-  /** What somebody should know of a stream that is whole, a line each. */
+  /** What people should know about a stream that is whole, one line each. */
   notes(): string[] {
     const lines = this.#warnings === 1 ? "this line" : `${this.#warnings} lines of messages`;
     const which = this.#warnings === 1 ? "a message" : "the first";

@@ -1,6 +1,7 @@
 /**
- * The sections of a stream, from its lines outside data alone: each header opens one, which has to close with its own
- * trailer before the next begins or the stream ends. Text between sections is allowed, and remembered to be mentioned.
+ * The sections of a stream, found by its lines outside data alone. Each header opens a section, which must close with
+ * its own trailer before the next one begins or the stream ends. Text between sections is allowed; the first such text
+ * is kept for a note.
  */
 import {
   type Dialect,
@@ -24,48 +25,48 @@ import type { SqlEventSink } from "./scan_events.ts";
 
 /** A line that begins outside data. */
 interface SqlLine {
-  /** Without its line end; characters are bytes. A long line is cut off, see `isEnded`. */
+  /** The line without its line end, one character for each byte. A long line is cut off; see `isEnded`. */
   readonly text: string;
   /** Offset in bytes. */
   readonly start: number;
-  /** Offset of the next line; where the line is not ended, of what was not looked at. */
+  /** Offset of the next line; if the line is cut off, of the first byte not in `text`. */
   readonly next: number;
-  /** Whether all of the line is here, its line end included. */
+  /** Whether `text` holds the whole line, and a line end follows. */
   readonly isEnded: boolean;
 }
 
-/** How the text behind a line is to be read: as a dump of some tool, or as text that is no part of one. */
+/** How the text after a line must be read: as a dump of some tool, or as text outside of dumps. */
 export type Syntax = Quoting | "foreign";
 
 /** A dump within the stream. */
 export interface Section {
   readonly dialect: Dialect;
   readonly start: number;
-  /** `due`: the trailer was there, the line that has to follow it was not yet. */
+  /** `due`: the trailer was read, but not yet the line that must follow it. */
   trailer: "missing" | "due" | "there";
-  /** Of `\restrict` (CVE-2025-8714): the section ends with `\unrestrict` and the same token. */
+  /** The token of `\restrict` (CVE-2025-8714): the section ends with `\unrestrict` and the same token. */
   token: string | null;
 }
 
 /** Follows the lines of one stream. */
 export class SectionTracker {
   readonly #onEvent: SqlEventSink;
-  /** Outermost first; a pg_dumpall holds a pg_dump of every database. */
+  /** Open sections, outermost first: a pg_dumpall contains a pg_dump of every database. */
   readonly #open: Section[] = [];
-  /** The dialects of the sections that are no part of another one, in the order of their first ones. */
+  /** The dialects of outermost sections, in the order of their first occurrence. */
   readonly dialects = new Set<SqlDialect>();
-  /** What else the stream says. */
+  /** Messages and text outside of dumps. */
   readonly remarks = new Remarks();
-  /** How many such sections there are, and the last of them. */
+  /** The number of outermost sections, and the last of them. */
   sectionCount = 0;
   lastSection: Section | null = null;
   #problem: string | null = null;
   #previous: SqlLine | null = null;
-  /** The line of a beginning dump behind which its header has to come. */
+  /** The first line of a dump whose header must follow. */
   #opening: SqlLine | null = null;
-  /** Where the next lines of a header of mysqldump are expected. */
+  /** Where the next lines of a mysqldump header are expected. */
   #headerGoesOnAt: number | null = null;
-  /** A line as it stands in such a header, though none came before it. */
+  /** A host line of such a header that came without the header's first line. */
   #hostWithoutHeader: SqlLine | null = null;
   #trailerEnd = 0;
 
@@ -73,29 +74,29 @@ export class SectionTracker {
     this.#onEvent = onEvent;
   }
 
-  /** Why the stream is not whole, as far as that is known. */
+  /** Why the stream is not whole, or null if no problem is known yet. */
   get problem(): string | null {
     return this.#problem;
   }
 
-  /** The innermost section that is not closed. */
+  /** The innermost open section. */
   get open(): Section | undefined {
     return this.#open.at(-1);
   }
 
-  /** Takes the next line, and tells how to go on behind it. */
+  /** Takes the next line, and tells how to read the text after it. */
   line(line: SqlLine): Syntax {
     this.#take(line);
     this.#previous = line;
     return this.open?.dialect.quoting ?? "foreign";
   }
 
-  /** The stream is not whole; what was found first counts. */
+  /** Records that the stream is not whole. The first problem counts. */
   fail(problem: string): void {
     this.#problem ??= problem;
   }
 
-  /** The stream has ended. */
+  /** Must be called at the end of the stream. */
   end(): void {
     const opening = this.#opening;
     if (opening !== null) this.#failHeaderless(opening);
@@ -120,12 +121,12 @@ export class SectionTracker {
   #headerOf(line: SqlLine): Dialect | undefined {
     const dialect = DIALECTS.find(({ header }) => header.test(line.text));
     if (dialect?.name !== "sqlite") return dialect;
-    // Inside a dump it can only be another one's, whatever is left of the line before.
+    // Inside a dump, this line can only belong to another dump, even if the line before it was cut.
     const isBehindOpening = this.#isNext(line) && this.#previous!.text.endsWith(SQLITE_OPENING);
     return this.open !== undefined || isBehindOpening ? dialect : undefined;
   }
 
-  /** Whether a line follows the one before at once. */
+  /** Whether a line directly follows the previous one. */
   #isNext(line: SqlLine): boolean {
     return this.#previous?.next === line.start;
   }
@@ -135,7 +136,8 @@ export class SectionTracker {
     const isNested = outer?.dialect.name === "pg_dumpall" && dialect.name === "pg_dump" && outer.trailer === "missing";
     if (outer !== undefined && !isNested) return this.#failUnclosed(outer, line.start);
     if (this.#opening !== null && !fitsOpening(dialect, this.#opening)) this.#failHeaderless(this.#opening);
-    // The line before a header belongs to it: here it was taken for the end of the dump before.
+    // The line before the header belongs to it. Here it was taken as the end of the previous dump, so that one has no
+    // end.
     if (dialect.quoting === "postgres" && line.start === this.#trailerEnd) {
       return this.fail(`the dump that another one follows at byte ${line.start} has no end`);
     }
@@ -165,7 +167,10 @@ export class SectionTracker {
     this.fail(`the dump that begins at byte ${start} with ${quoted(text, "head")} has no header`);
   }
 
-  /** The lines behind a header of mysqldump: one that comes without is of a dump whose header hangs on a line that was cut. */
+  /**
+   * Takes the lines after a header of mysqldump. If they come without their header, it was appended to a line that was
+   * cut.
+   */
   #takesRestOfHeader(line: SqlLine): boolean {
     const isExpected = this.#headerGoesOnAt === line.start;
     this.#headerGoesOnAt = isExpected && line.text === "--" ? line.next : null;
@@ -179,7 +184,7 @@ export class SectionTracker {
     return true;
   }
 
-  /** Behind what may be the first line of a dump comes no header: then it was none, unless another dump begins. */
+  /** No header follows a possible first line of a dump: then the line was not one, unless another dump begins. */
   #dropOpening(line: SqlLine): void {
     const opening = this.#opening!;
     this.#opening = null;
@@ -189,7 +194,7 @@ export class SectionTracker {
     if (isOpening(line) || isCut) this.#failHeaderless(opening);
   }
 
-  /** Takes the lines that close sections, of the one that is open and of none. */
+  /** Takes the lines that close sections: the open one, or none. */
   #closesSection(line: SqlLine): boolean {
     const section = this.open;
     const { text } = line;
@@ -208,7 +213,7 @@ export class SectionTracker {
     return true;
   }
 
-  /** Behind a trailer only the token may be due; without a section no trailer is anybody's. */
+  /** After a trailer, only the token may be due. Outside of sections, a trailer has no dump that it could close. */
   #takesStray(section: Section | undefined, line: SqlLine): boolean {
     if (section !== undefined) return this.#takesToken(section, line);
     const dialect = DIALECTS.find(({ trailer, name }) => name !== "sqlite" && trailer.test(line.text));
@@ -222,7 +227,7 @@ export class SectionTracker {
     if (token === undefined || !line.isEnded || section.dialect.quoting !== "postgres") return false;
     if (word === "restrict") section.token = token;
     else if (section.token === token) section.token = null;
-    else this.fail(`"\\unrestrict" at byte ${line.start} has another token than the section it stands in`);
+    else this.fail(`"\\unrestrict" at byte ${line.start} has another token than its section`);
     this.#trailerEnd = line.next;
     this.#closeIfDone(section);
     return true;
@@ -264,13 +269,13 @@ export class SectionTracker {
       return this.fail(`goes on at byte ${start} behind its closing line: ${quoted(text, "head")}`);
     }
     if (this.sectionCount > 0 && isBinary(text)) {
-      return this.fail(`what follows the dump at byte ${start} is no text, and nobody can judge it`);
+      return this.fail(`what follows the dump at byte ${start} is not text, and no guard can judge it`);
     }
     this.remarks.takeText(line);
   }
 }
 
-/** Whether a line may be the first of a dump: the one before a header, or what is left of a header. */
+/** Whether a line may be the first of a dump: the line before a header, or a piece of a header. */
 function isOpening({ text }: SqlLine): boolean {
   return SANDBOX_LINE.test(text) || text === SQLITE_OPENING || isHeaderFragment(text);
 }
@@ -279,25 +284,25 @@ function fitsOpening({ name }: Dialect, { text }: SqlLine): boolean {
   return text === SQLITE_OPENING ? name === "sqlite" : name === "mariadb-dump" && SANDBOX_LINE.test(text);
 }
 
-/** Bytes below the space that texts have: bell, tab, line ends and their like, and the escape of terminals. */
+/** Control characters that occur in texts: bell, tab, line ends and similar ones, and the escape of terminals. */
 const TEXT_CONTROLS = "\x07\b\t\n\v\f\r\x1b";
 
-/** What a text of one byte a character looks like where it goes on behind one in UTF-16 (`utf16.ts`). */
+/** How text of one byte a character looks if it follows text in UTF-16 (`utf16.ts`). */
 const BEYOND_LATIN1 = "\xff".repeat(16);
 
-/** Whether a line is no text; zeros alone are padding. */
+/** Whether a line is not text. Zeros alone are padding. */
 function isBinary(text: string): boolean {
   if (text.includes(BEYOND_LATIN1)) return true;
   const controls = [...text].filter((character) => character < " " && !TEXT_CONTROLS.includes(character));
   return controls.length > 0 && (controls.length < text.length || controls.some((character) => character !== "\0"));
 }
 
-/** What sqlite3 writes where it cannot read the database, and at the end instead of COMMIT. */
+/** What sqlite3 writes if it cannot read the database, and at the end instead of COMMIT. */
 function isSqliteError(text: string): boolean {
   return /^\/\*{4,} (?:ERROR: |CORRUPTION ERROR)/.test(text) || text.startsWith("ROLLBACK;");
 }
 
-/** The comments by which mysqldump and pg_dump name an object. */
+/** Whether the line is a comment by which mysqldump or pg_dump names an object. */
 function isObjectTitle(text: string): boolean {
   return /^-- (?:(?:Temporary table|Temporary view|Table|Sequence|Final view|View) structure for |Dumping (?:data|routines|events) for |Data for Name: |Name: |Current Database: )/
     .test(text);

@@ -1,6 +1,6 @@
 /**
- * SQL text dumps: a stream is whole where every dump in it is, each by its own trailer, and where no program reported an
- * error in between. A stream that begins like no other format is read as text, whatever it is: a header may come late.
+ * SQL text dumps. A stream is whole if every dump in it has its own trailer, and no program reported an error in
+ * between. A stream that begins like no other format is read as text to its end, since a header may come late.
  */
 import type { GuardFormat, Verdict } from "../guard.ts";
 import type { Judge } from "../judge.ts";
@@ -13,26 +13,29 @@ import { type Section, SectionTracker } from "./sections.ts";
 import { SqlScanner } from "./sql_scanner.ts";
 import { type Utf16Order, utf16OrderOf, Utf16Reader } from "./utf16.ts";
 
-/** Holds the last line and a generous number of blank ones behind it. */
+/** Enough for the last line and a generous number of blank lines after it. */
 const TAIL_BYTES = 4096;
 const BYTE_ORDER_MARK_BYTES = 2;
 
-/** Dialects that go together: on many systems mysqldump and mariadb-dump are one tool, and roles go with databases. */
+/**
+ * Dialects that may occur together: on many systems mysqldump and mariadb-dump are one tool, and a pg_dumpall of the roles
+ * may accompany a pg_dump of each database.
+ */
 const FAMILIES: readonly (readonly SqlDialect[])[] = [["mysqldump", "mariadb-dump"], ["pg_dump", "pg_dumpall"], [
   "sqlite",
 ]];
-/** Names under which a dialect is asked for. */
+/** The other name under which the same dialect may be requested. */
 const TWINS: Readonly<Partial<Record<SqlDialect, SqlDialect>>> = {
   mysqldump: "mariadb-dump",
   "mariadb-dump": "mysqldump",
 };
 
-/** Whether a format is judged here. */
+/** Whether a format is one of the SQL dialects. */
 export function isSqlDialect(format: GuardFormat): format is SqlDialect {
   return FAMILIES.flat().some((name) => name === format);
 }
 
-/** Judges one stream: as what it turns out to be, or as a dump of the dialect that somebody insists on. */
+/** Judges one stream: by what it turns out to be, or as a dump of the dialect that the user requires. */
 export class SqlJudge implements Judge {
   readonly #wanted: SqlDialect | null;
   readonly #tracker: SectionTracker;
@@ -42,7 +45,7 @@ export class SqlJudge implements Judge {
   #utf16: Utf16Reader | null = null;
   #isBegun = false;
 
-  /** `onEvent` is told what is found on the way; of UTF-16 it gets offsets that count characters. */
+  /** `onEvent` receives the findings along the way. For UTF-16 its offsets count characters. */
   constructor(wanted: SqlDialect | null, onEvent: SqlEventSink = () => {}) {
     this.#wanted = wanted;
     this.#tracker = new SectionTracker(onEvent);
@@ -65,7 +68,7 @@ export class SqlJudge implements Judge {
 
   dispose(): void {}
 
-  /** Holds back what may be a byte order mark; what is left of `bytes`. */
+  /** Holds back a possible byte order mark. Returns the rest of `bytes`. */
   #begin(bytes: Uint8Array): Uint8Array {
     const count = Math.min(BYTE_ORDER_MARK_BYTES - this.#mark.length, bytes.length);
     this.#mark.push(...bytes.subarray(0, count));
@@ -130,7 +133,7 @@ export class SqlJudge implements Judge {
       return `does not begin like a ${this.#wanted} dump`;
     }
     if (problem !== null) return problem;
-    // What the program says is why the dump is not closed.
+    // The program's error explains why the dump is not closed.
     if (open !== undefined) return remarks.problem ?? this.#unclosed(open, inside);
     if (this.#utf16?.isInsideCharacter) return "ends inside a character of UTF-16";
     return remarks.problem;

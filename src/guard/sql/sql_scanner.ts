@@ -1,9 +1,9 @@
 /**
- * Finds the lines of a stream that begin outside data, whatever stands in the data: quoted values, COPY blocks, the bodies
- * of routines, triggers and views, comments. What a dump's data quotes of headers and trailers is never taken for one.
+ * Finds the lines of a stream that begin outside data: outside of quoted values, COPY blocks, the bodies of routines,
+ * triggers and views, and comments. Headers and trailers quoted in a dump's data are never taken for real ones.
  *
- * The stream is copied, a window at a time, to where `byte_search.ts` passes over data quickly. Whatever cannot be told
- * without the bytes that follow is carried over to the next window, so that cuts of the stream make no difference.
+ * The stream is copied, a window at a time, to where `byte_search.ts` skips data quickly. A decision that needs the
+ * bytes that follow is left to the next window, so that the way the stream is cut makes no difference.
  */
 import { ByteSearch, type ByteSet, WINDOW_BYTES, WINDOW_START } from "./byte_search.ts";
 import { CodeReader } from "./code_reader.ts";
@@ -13,34 +13,34 @@ import { quoted } from "./quoted.ts";
 import type { SqlEventSink } from "./scan_events.ts";
 import type { SectionTracker, Syntax } from "./sections.ts";
 
-/** So much of a line tells what it is; a header block in data is no longer. */
+/** This many bytes tell what a line is. A header block in data is not longer. */
 const HEAD_BYTES = 1024;
-/** What is copied at a time fits a processor's nearer caches, and leaves room for what was carried over. */
+/** Bytes copied at a time. They fit a processor's nearer caches, and leave room for the bytes carried over. */
 const PIECE_BYTES = 65_536;
 
-/** So much tells whether the start of a line within rows has to be looked at. */
+/** This many bytes tell whether a line start within rows must be examined. */
 const ROW_HEAD_BYTES = 8;
 
 const LF = 10, CR = 13, TAB = 9, DOT = 46, BACKSLASH = 92;
 
-/** What a position of the stream is in. */
+/** The kind of text at a position of the stream. */
 type Place =
-  /** Text of lines that are each looked at where they begin with a byte of a set. */
+  /** Lines that are examined if they begin with a byte of a set. */
   | { readonly in: "lines"; readonly starts: ByteSet }
-  /** At the start of a line of a dump that quotes, outside quotes. */
+  /** The start of a line outside quotes, in a dump that quotes. */
   | { readonly in: "line-start"; readonly quoting: Quoting }
-  /** The rest of a line there that does not matter. */
+  /** The rest of such a line, which does not matter. */
   | { readonly in: "line"; readonly quoting: Quoting }
-  /** Statements that quote. */
+  /** Statements with quotes. */
   | { readonly in: "code"; readonly quoting: Quoting }
-  /** Rows of a COPY block, each with so many tabs. */
+  /** Rows of a COPY block, each with `tabs` tabs. */
   | { readonly in: "rows"; readonly tabs: number | null; readonly statement: string; readonly start: number }
   /** INSERT statements. */
   | { readonly in: "inserts"; readonly quoting: Quoting; readonly statement: string; readonly start: number }
-  /** A body of mysqldump between DELIMITER lines. */
+  /** A body in a mysqldump dump, between DELIMITER lines. */
   | { readonly in: "body" };
 
-/** Scans one stream and hands its lines outside data to a tracker. */
+/** Scans one stream, and passes its lines outside data to a tracker. */
 export class SqlScanner {
   readonly #tracker: SectionTracker;
   readonly #onEvent: SqlEventSink;
@@ -48,11 +48,11 @@ export class SqlScanner {
   readonly #bytes = this.#search.bytes;
   readonly #code: CodeReader;
   #place: Place = { in: "lines", starts: LINE_STARTS.any };
-  /** Bytes in the window that are carried over. */
+  /** Number of bytes carried over in the window. */
   #carried = 0;
   /** Offset in the stream of the window's first byte. */
   #offset = 0;
-  /** Whether the stream has ended, so that nothing follows what is in the window. */
+  /** Whether the stream has ended, so that no bytes follow those in the window. */
   #isLast = false;
 
   constructor(tracker: SectionTracker, onEvent: SqlEventSink) {
@@ -67,7 +67,7 @@ export class SqlScanner {
     this.#bytes[WINDOW_START - 1] = LF;
   }
 
-  /** Takes the next bytes; keeps no view of them. Nothing is looked at any more once the tracker has found a problem. */
+  /** Takes the next bytes, and keeps no view of them. Once the tracker has found a problem, the rest is ignored. */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length && this.#tracker.problem === null;) {
       const count = Math.min(bytes.length - at, PIECE_BYTES, WINDOW_BYTES - this.#carried);
@@ -77,7 +77,10 @@ export class SqlScanner {
     }
   }
 
-  /** Reads what is left. What the stream ends within, for people, or null where it ends outside data. */
+  /**
+   * Reads the remaining bytes. Returns the construct in which the stream ends, for people, or null if it ends outside
+   * data.
+   */
   finish(): string | null {
     this.#isLast = true;
     if (this.#tracker.problem === null) this.#read(this.#carried);
@@ -98,7 +101,7 @@ export class SqlScanner {
     }
   }
 
-  /** Reads the window as far as its bytes tell what they are, and carries over the rest. */
+  /** Reads the window as far as possible, and carries over the bytes that cannot be judged yet. */
   #read(length: number): void {
     const end = WINDOW_START + length;
     let at = WINDOW_START;
@@ -113,7 +116,7 @@ export class SqlScanner {
     this.#offset += at - WINDOW_START;
   }
 
-  /** Goes on from `at`; how far, or null where more bytes are needed first. */
+  /** Goes on from `at`. Returns the position reached, or null if it needs more bytes first. */
   #step(at: number, end: number): number | null {
     const place = this.#place;
     switch (place.in) {
@@ -141,7 +144,7 @@ export class SqlScanner {
     return this.#takeLine(start, end) ?? this.#waitAt(start, at);
   }
 
-  /** Passes what is known and waits at `start` for more bytes. */
+  /** Stops at `start` until more bytes are there. */
   #waitAt(start: number, at: number): number | null {
     return start === at ? null : start;
   }
@@ -150,7 +153,7 @@ export class SqlScanner {
     return end - at < 2 || mayMatter(this.#bytes[at]!, this.#bytes[at + 1]!);
   }
 
-  /** In a dump that quotes, each line outside quotes is read as code, whether it matters or not. */
+  /** In a dump that quotes, each line outside quotes is read as code, even if it does not matter. */
   #beginLine(quoting: Quoting, at: number, end: number): number | null {
     if (this.#mayMatter(at, end)) return this.#takeLine(at, end);
     this.#place = { in: "code", quoting };
@@ -158,7 +161,7 @@ export class SqlScanner {
     return at;
   }
 
-  /** Hands the line at `at` to the tracker and finds out what follows. */
+  /** Passes the line at `at` to the tracker, and finds out what follows. */
   #takeLine(at: number, end: number): number | null {
     const limit = Math.min(end, at + HEAD_BYTES);
     const feed = this.#search.findByte(LF, at, limit);
@@ -177,7 +180,7 @@ export class SqlScanner {
     return this.#bytes[at] === 0xef && this.#bytes[at + 1] === 0xbb && this.#bytes[at + 2] === 0xbf;
   }
 
-  /** Chooses the place behind the start of a line; the position to go on from. */
+  /** Chooses the place after the start of a line. Returns the position to go on from. */
   #goOn(syntax: Syntax, text: string, at: number): number {
     if (syntax === "foreign") {
       const isPlain = this.#tracker.sectionCount === 0 && this.#tracker.remarks.hasText;
@@ -194,7 +197,7 @@ export class SqlScanner {
     return at;
   }
 
-  /** What a line of a dump that quotes is the beginning of. */
+  /** The place that a line of a dump that quotes begins. */
   #placeOf(quoting: Quoting, text: string, at: number): Place {
     if (text.startsWith("--") || (quoting === "postgres" && text.startsWith("\\"))) return { in: "line", quoting };
     if (this.#code.isPlainInsert(text)) {
@@ -220,8 +223,8 @@ export class SqlScanner {
   }
 
   /**
-   * Passes rows up to the line that closes the block. A line of a header or of a message that has not as many tabs as a
-   * row shows that the block was cut, or that something was written into it.
+   * Passes rows up to the line that closes the block. A line that looks like a header or a message and has another
+   * number of tabs than a row shows that the block was cut, or that something was written into it.
    */
   #passRows(place: Place & { in: "rows" }, at: number, end: number): number | null {
     const start = this.#search.findLineStart(LINE_STARTS.rows, at, end);
@@ -245,7 +248,7 @@ export class SqlScanner {
     let found = 0;
     let i = at;
     for (; i < limit && this.#bytes[i] !== LF; i++) if (this.#bytes[i] === TAB) found++;
-    // A longer line than any of a header is a row, whatever it begins with.
+    // A line longer than any in a header is a row, whatever its beginning.
     if (i === limit) return limit === at + HEAD_BYTES || this.#isLast ? at + 1 : null;
     if (tabs === null || found === tabs) return this.#refuseHeader(at, end) ? at + 1 : null;
     const line = quoted(this.#search.text(at, i), "head");
@@ -281,7 +284,10 @@ export class SqlScanner {
     return start + 1;
   }
 
-  /** Refuses the stream where a header block begins at this start of a line inside data; false where more bytes are needed. */
+  /**
+   * Refuses the stream if a header block begins at this start of a line inside data. Returns false if it needs more
+   * bytes.
+   */
   #refuseHeader(at: number, end: number): boolean {
     if (!this.#mayBeHeader(at, end)) return true;
     const text = this.#textAt(at, end);
@@ -290,7 +296,7 @@ export class SqlScanner {
     return true;
   }
 
-  /** Data may have any number of lines that begin with a dash: all but a few are told from a header by four bytes. */
+  /** Data may have many lines that begin with a dash; four bytes distinguish nearly all of them from a header. */
   #mayBeHeader(at: number, end: number): boolean {
     return HEADER_BLOCK_BEGINNINGS.some((start) => this.#mayBegin(start, at, end));
   }
@@ -299,7 +305,7 @@ export class SqlScanner {
     return ["DE", "De", "dE", "de"].some((start) => this.#mayBegin(start, at, end));
   }
 
-  /** Whether the bytes from `at` on are those of `text`, as far as they are here. */
+  /** Whether the available bytes from `at` on are those of `text`. */
   #mayBegin(text: string, at: number, end: number): boolean {
     for (let i = 0; i < text.length && at + i < end; i++) {
       if (this.#bytes[at + i] !== text.charCodeAt(i)) return false;
@@ -307,7 +313,7 @@ export class SqlScanner {
     return true;
   }
 
-  /** The head of what follows `at`, with LF line ends; null where more bytes are needed first. */
+  /** The text from `at` on, cut to the length that matters, with LF line ends; null if it needs more bytes first. */
   #textAt(at: number, end: number): string | null {
     if (end - at < HEAD_BYTES && !this.#isLast) return null;
     return this.#search.text(at, Math.min(end, at + HEAD_BYTES)).replaceAll("\r\n", "\n");

@@ -1,4 +1,4 @@
-/** Which level the next backup has, and which backup it continues. Pure: what there is comes in, a decision goes out. */
+/** Decides the next backup's level and the backup that it continues. Pure: values go in, and a decision comes out. */
 import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
 import type { RunType } from "../../base/run_type.ts";
 import { isInFuture } from "../../base/clock.ts";
@@ -22,41 +22,47 @@ import { twinDbVerdict } from "./level_twindb.ts";
 export { withoutEmptyRules } from "./level_freezer.ts";
 export type { LevelRecord } from "./level_history.ts";
 
-/** What `--level` takes: `incremental` continues where it can, which is what `auto` does without other rules. */
+/**
+ * The values of `--level`. `incremental` continues a backup if possible, which is also what `auto` does without other
+ * rules.
+ */
 export const LEVEL_MODES = ["auto", "full", "incremental"] as const;
-/** One of them. */
+/** One of `LEVEL_MODES`. */
 export type LevelMode = (typeof LEVEL_MODES)[number];
 
 /**
- * The rules for levels that somebody gave. Without any, each backup continues the newest one; where that makes a chain to be
- * replayed, until `LONGEST_REPLAY_LEVEL` is reached. The mode `incremental` is a rule in that sense, and `auto` is none.
+ * The user's rules for levels. Without any, each backup continues the newest one; if restores replay chains, only until
+ * `LONGEST_REPLAY_LEVEL` is reached. The mode `incremental` counts as a rule here, `auto` does not.
  */
 export interface LevelRules extends FreezerRules {
-  /** Whether it may continue a backup at all. */
+  /** Whether a backup may be continued at all. */
   readonly mode?: LevelMode;
-  /** Runs of this type and of longer intervals are full, as TwinDB does it; needs a run type of the run itself. */
+  /** Runs of this type and of longer intervals are full, as in TwinDB. Requires that the run has a run type. */
   readonly fullBackup?: RunType;
 }
 
-/** The run that a level is decided for. */
+/** The run for which a level is decided. */
 export interface LevelRequest {
   readonly rules: LevelRules;
   readonly runType: RunType | null;
-  /** Whether a restore replays the chain from its level 0 up; where every backup stands alone, no chain is too long. */
+  /**
+   * Whether a restore replays the chain from its level 0 up. If not, every backup can be restored alone, and no chain
+   * is too long.
+   */
   readonly replaysChains: boolean;
-  /** When it begins, in milliseconds since 1970 UTC. */
+  /** When the run begins, in milliseconds since 1970 UTC. */
   readonly nowMs: number;
-  /** Snapshots that cannot be read, and of which each may be the one to continue. */
+  /** Snapshots that cannot be read. Any of them may be the backup to continue. */
   readonly unreadable: readonly SnapshotId[];
 }
 
-/** What a rule that did not decide would have had. */
+/** The verdict of a rule that did not decide. */
 export interface OverruledRule {
-  /** Its name. */
+  /** The rule's name. */
   readonly rule: LevelRuleName;
-  /** The level by it. */
+  /** The level that it would give. */
   readonly level: number;
-  /** Why it is that, for people. */
+  /** Its reason, for people. */
   readonly reason: string;
 }
 
@@ -64,23 +70,23 @@ export interface OverruledRule {
 export interface LevelDecision {
   /** The level. */
   readonly level: number;
-  /** The backup to continue, of one level less; null at level 0. */
+  /** The backup to continue, one level lower; null at level 0. */
   readonly parent: ManifestId | null;
   /** The rule that decided. */
   readonly rule: LevelRuleName;
-  /** Why, for people. */
+  /** The reason, for people. */
   readonly reason: string;
-  /** What the other rules that apply would have had, for those who ask. */
+  /** The verdicts of the other rules that apply. */
   readonly overruled: readonly OverruledRule[];
-  /** What somebody should look at, each a line. */
+  /** Problems to look at, one line each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Decides. Where several rules apply the fullest wins: the lowest level; of equal ones Freezer's come before TwinDB's, and
- * those before going on with the newest. A parent that is gone, or that has a problem, makes a level 0 with a warning.
- * So does a snapshot that cannot be read and may be that parent. Backups from the future (a clock was wrong, here or there)
- * are continued only where there are no others, and never without a warning.
+ * Decides the level. If several rules apply, the lowest level wins; at equal levels, Freezer's rules come before
+ * TwinDB's, and continuing the newest backup comes last. A parent that was removed or has a problem leads to a level 0
+ * with a warning, and so does an unreadable snapshot that may be the parent. Backups from the future (some machine's
+ * clock is wrong) are continued only if there are no others, and always with a warning.
  */
 export function decideLevel(history: readonly LevelRecord[], request: LevelRequest): LevelDecision {
   const past = history.filter(({ startedMs }) => !isInFuture(startedMs, request.nowMs));
@@ -103,7 +109,10 @@ export function decideLevel(history: readonly LevelRecord[], request: LevelReque
   };
 }
 
-/** What each rule that applies says. Where levels are equal the first names the decision, and to go on comes last. */
+/**
+ * The verdicts of all rules that apply. At equal levels the first one decides, so continuing the newest backup comes
+ * last.
+ */
 function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): LevelVerdict[] {
   const { runType, unreadable } = request;
   const rules = withoutEmptyRules(request.rules);
@@ -118,7 +127,7 @@ function verdictsOn(usable: readonly LevelRecord[], request: LevelRequest): Leve
   return [...verdicts.filter((verdict) => !isWeakest(verdict)), ...verdicts.filter(isWeakest)];
 }
 
-/** What Freezer's rules say, or, without them, what there is to continue. */
+/** The verdicts of Freezer's rules or, without such rules, the backup to continue. */
 function chainVerdicts(
   usable: readonly LevelRecord[],
   rules: LevelRules,

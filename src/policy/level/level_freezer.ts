@@ -1,38 +1,41 @@
 /**
- * OpenStack Freezer's rules for the previous backup (its `max_level`, `always_level` and `restart_always_level`): none
- * where a limit is reached, the one below the highest where that is made again and again, else the newest.
+ * OpenStack Freezer's rules for the backup to continue (its `max_level`, `always_level` and `restart_always_level`):
+ * none once a limit is reached, the one below the highest level if that level is repeated, else the newest.
  *
- * They speak of the newest chain, which is the one whose level 0 is newest. Its age is counted from that level 0, as
- * Freezer's documentation has it: counted from the newest backup a nightly job would never begin a chain.
+ * The rules apply to the newest chain, which is the one with the newest level 0. Its age is counted from that level 0,
+ * as Freezer's documentation says; counted from the newest backup, a nightly job would never start a new chain.
  */
 import { shortId } from "../../base/id.ts";
 import { type LevelRecord, type LevelVerdict, type NewestChain, newestOf } from "./level_history.ts";
 
-/** Freezer's limits; one that is absent is no rule, and neither is a level of 0. */
+/** Freezer's limits. A limit that is absent, or a level of 0, is no rule. */
 export interface FreezerRules {
   /** A chain that has reached this level is not continued. */
   readonly maxLevel?: number;
-  /** A chain that has reached this level gets it again and again, on the same base; one beyond it is not continued. */
+  /** A chain that has reached this level repeats it, on the same base. A chain beyond it is not continued. */
   readonly alwaysLevel?: number;
-  /** So many days after its level 0 a chain is not continued; fractions count, and five minutes less do. */
+  /** A chain is not continued this many days after its level 0. Fractions count; five minutes too early is accepted. */
   readonly restartAlwaysLevelDays?: number;
 }
 
-/** Without rules a chain that has to be replayed ends at this level: each restore has to go through all of it. */
+/** Without rules, a chain that restores have to replay ends at this level, since each restore replays all of it. */
 const LONGEST_REPLAY_LEVEL = 6;
 
 const MS_PER_DAY = 86_400_000;
-/** A job never begins at quite the same time of day. */
+/** A job never begins at exactly the same time of day. */
 const JITTER_MS = 5 * 60_000;
 
-/** The rules without those that say nothing. */
+/** Removes rules that have no effect. */
 export function withoutEmptyRules<Rules extends FreezerRules>(rules: Rules): Rules {
   const isGiven = ([name, value]: [string, unknown]) =>
     value !== undefined && !(value === 0 && (name === "maxLevel" || name === "alwaysLevel"));
   return Object.fromEntries(Object.entries(rules).filter(isGiven)) as unknown as Rules;
 }
 
-/** What the rules that apply say, the strictest first: each that ends the chain, or else the one that goes on. */
+/**
+ * The verdicts of the rules that apply, the strictest first: every rule that ends the chain, or else the backup to
+ * continue.
+ */
 export function freezerVerdicts(chain: NewestChain, rules: FreezerRules, nowMs: number): LevelVerdict[] {
   const ends = [maxLevelVerdict(chain, rules), alwaysLevelVerdict(chain, rules), ageVerdict(chain, rules, nowMs)]
     .filter((verdict) => verdict !== null);
@@ -41,12 +44,12 @@ export function freezerVerdicts(chain: NewestChain, rules: FreezerRules, nowMs: 
   return [goesOn(chain.newest)];
 }
 
-/** To continue a backup, which is what there is to do where no rule says otherwise. */
+/** The verdict to continue the newest backup, if no rule says otherwise. */
 export function goesOn(newest: LevelRecord): LevelVerdict {
   return { rule: "newest", parent: newest, reason: `continues the newest backup, ${shortId(newest.id)}` };
 }
 
-/** What is said without any rule where chains are replayed, or null where the chain is not that long. */
+/** The verdict without any rule if chains are replayed, or null if the chain is short enough. */
 export function longestReplayVerdict({ highest }: NewestChain): LevelVerdict | null {
   if (highest < LONGEST_REPLAY_LEVEL) return null;
   const reason = `${reached(highest)}, and without rules none goes beyond ${LONGEST_REPLAY_LEVEL}`;
@@ -64,15 +67,15 @@ function alwaysLevelVerdict({ highest }: NewestChain, { alwaysLevel }: FreezerRu
 }
 
 /**
- * A chain of which nobody knows how old it is ends, too. Its oldest member would not do: where retention keeps fewer days
- * than this rule asks for, that one is always young, and the chain would go on for ever.
+ * Ends a chain that is too old, or of unknown age. The oldest member left does not tell the age: if retention keeps
+ * fewer days than this rule allows, that member is always young, and the chain would never end.
  */
 function ageVerdict({ levelZero }: NewestChain, rules: FreezerRules, nowMs: number): LevelVerdict | null {
   const { restartAlwaysLevelDays: days } = rules;
   if (days === undefined) return null;
   const rule = "restart-always-level";
   if (levelZero === undefined) {
-    return { rule, parent: null, reason: "the level 0 of the newest chain is gone, so how old it is nobody knows" };
+    return { rule, parent: null, reason: "the level 0 of the newest chain is gone, so its age is unknown" };
   }
   if (nowMs - levelZero.startedMs < days * MS_PER_DAY - JITTER_MS) return null;
   const passed = days === 1 ? "a day has" : `${days} days have`;

@@ -1,20 +1,20 @@
-/** What level decisions know of earlier backups, and what one rule makes of them. */
+/** The earlier backups that level decisions look at, and the verdict of a single rule. */
 import type { ManifestId } from "../../base/id.ts";
 
-/** An earlier backup of the series and host that is about to be backed up again. */
+/** An earlier backup of the series and host that are being backed up. */
 export interface LevelRecord {
   readonly id: ManifestId;
   readonly level: number;
-  /** The level 0 of its chain; its own id where it is one. */
+  /** The level 0 of its chain; its own id if it is one itself. */
   readonly base: ManifestId;
   /** When it was begun, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
   readonly runType: string | null;
-  /** Why it must not be continued, or null where nothing is known against it. */
+  /** Why it must not be continued, or null if no reason is known. */
   readonly problem: string | null;
 }
 
-/** What decides a level. `damaged-parent` and `gone-parent` overrule what another rule chose. */
+/** The rules that can decide a level. `damaged-parent` and `gone-parent` overrule the choice of another rule. */
 export type LevelRuleName =
   | "level"
   | "max-level"
@@ -26,21 +26,24 @@ export type LevelRuleName =
   | "damaged-parent"
   | "gone-parent";
 
-/** What one rule says. */
+/** The verdict of one rule. */
 export interface LevelVerdict {
   readonly rule: LevelRuleName;
-  /** The backup to continue; null asks for a level 0. */
+  /** The backup to continue; null means a level 0. */
   readonly parent: LevelRecord | null;
   /** Why, without a full stop. */
   readonly reason: string;
 }
 
-/** The level that a verdict leads to. */
+/** The level that follows from a verdict. */
 export function levelOf({ parent }: LevelVerdict): number {
   return parent === null ? 0 : parent.level + 1;
 }
 
-/** The newest record, or undefined where there is none. Of those begun at one moment the highest level came last. */
+/**
+ * The newest record, or undefined if there is none. Of records begun at the same moment, the highest level is the
+ * newest.
+ */
 export function newestOf(records: readonly LevelRecord[]): LevelRecord | undefined {
   return records.reduce<LevelRecord | undefined>(
     (newest, record) => newest === undefined || compareAge(newest, record) <= 0 ? record : newest,
@@ -48,23 +51,24 @@ export function newestOf(records: readonly LevelRecord[]): LevelRecord | undefin
   );
 }
 
-/** Negative where `a` is older than `b`. */
+/** Negative if `a` is older than `b`. */
 function compareAge(a: LevelRecord, b: LevelRecord): number {
   return a.startedMs - b.startedMs || a.level - b.level;
 }
 
-/** The chain whose level 0 is the newest: its members, all branches included, and its highest level. */
+/** The chain with the newest level 0: its members, all branches included, and its highest level. */
 export interface NewestChain {
   readonly newest: LevelRecord;
-  /** Its level 0, or undefined where that is gone: when the chain began nobody knows then. */
+  /** Its level 0, or undefined if that was removed; the beginning of the chain is then unknown. */
   readonly levelZero: LevelRecord | undefined;
   readonly members: readonly LevelRecord[];
   readonly highest: number;
 }
 
 /**
- * The newest chain of these records, or undefined where there are none. One whose level 0 is gone has the place of its
- * oldest member: it began before that. Of chains that began at one moment the one with the newest member is the newest.
+ * The newest chain in these records, or undefined if there are none. A chain whose level 0 was removed is placed by its
+ * oldest member, although it began earlier. Of chains with the same beginning, the one with the newest member is the
+ * newest.
  */
 export function newestChainOf(records: readonly LevelRecord[]): NewestChain | undefined {
   const chains = [...Map.groupBy(records, ({ base }) => base).values()].map(chainOfMembers);
@@ -80,13 +84,13 @@ function chainOfMembers(members: readonly LevelRecord[]): NewestChain {
   return { newest, levelZero, members, highest: Math.max(...members.map(({ level }) => level)) };
 }
 
-/** Negative where `a` is the older chain. */
+/** Negative if `a` is the older chain. */
 function compareChains(a: NewestChain, b: NewestChain): number {
   return earliestMsOf(a) - earliestMsOf(b) || compareAge(a.newest, b.newest) ||
     (a.newest.base < b.newest.base ? -1 : 1);
 }
 
-/** When a chain began, or, where its level 0 is gone, a moment after that. */
+/** When a chain began. If its level 0 was removed, the time of its oldest member, which is later. */
 function earliestMsOf({ levelZero, members }: NewestChain): number {
   return levelZero?.startedMs ?? Math.min(...members.map(({ startedMs }) => startedMs));
 }

@@ -1,12 +1,12 @@
 /**
- * TwinDB Backup's rules: runs of one interval and of longer ones are full, those of shorter ones incremental on the
- * newest full backup of their own or a longer interval.
+ * TwinDB Backup's rules: runs of one interval and of longer ones are full. Runs of shorter intervals are incremental on
+ * the newest full backup of their own or a longer interval.
  */
 import { countedRunType, isFullRun, type RunType, runTypesFrom } from "../../base/run_type.ts";
 import { shortId } from "../../base/id.ts";
 import { type LevelRecord, type LevelVerdict, newestOf } from "./level_history.ts";
 
-/** What `nextBackupType` has to know. */
+/** The input of `nextBackupType`. */
 interface NextBackup {
   /** Runs of this type and of longer intervals are full. */
   readonly fullBackup: RunType;
@@ -20,9 +20,7 @@ export function nextBackupType({ fullBackup, runType, fullCopyExists }: NextBack
   return isFullRun(fullBackup, runType) || !fullCopyExists ? "full" : "incremental";
 }
 
-/**
- * TwinDB's `candidate_parent`: the newest full backup of this run type, else of the next longer one, and so on.
- */
+/** TwinDB's `candidate_parent`: the newest full backup of this run type, else of the next longer one, and so on. */
 export function candidateParent(records: readonly LevelRecord[], runType: RunType): LevelRecord | undefined {
   for (const candidate of runTypesFrom(runType)) {
     const full = newestOf(
@@ -33,7 +31,7 @@ export function candidateParent(records: readonly LevelRecord[], runType: RunTyp
   return undefined;
 }
 
-/** What TwinDB's rules say of a run. */
+/** The verdict of TwinDB's rules on a run. */
 export function twinDbVerdict(records: readonly LevelRecord[], fullBackup: RunType, runType: RunType): LevelVerdict {
   const parent = candidateParent(records, runType);
   const rule = "full-backup";

@@ -1,11 +1,11 @@
-/** The calendar as retention counts it: hours, days, ISO weeks, months and years in the zone a time was written in. */
+/** The calendar of retention: hours, days, ISO weeks, months and years in the zone in which a time was written. */
 import type { CalendarSpan } from "../../base/text/duration.ts";
 
-/** A point in time and the zone it was written in. */
+/** A point in time, and the zone in which it was written. */
 export interface Moment {
-  /** Since 1970 UTC. */
+  /** Nanoseconds since 1970 UTC. */
   readonly nanoseconds: bigint;
-  /** How far its zone is ahead of UTC. */
+  /** How many minutes its zone is ahead of UTC. */
   readonly offsetMinutes: number;
 }
 
@@ -14,7 +14,7 @@ const HOUR = 3600n * SECOND;
 const DAY = 24n * HOUR;
 const MS_PER_DAY = 86_400_000;
 const DAYS_PER_WEEK = 7;
-/** 1970 began on a Thursday: the Monday of its week is so many days before. */
+/** 1970 began on a Thursday; the Monday of that week is this many days earlier. */
 const DAYS_SINCE_MONDAY = 3;
 /** Earlier than any time that can be written. */
 const BEGINNING_OF_TIME = -(1n << 80n);
@@ -24,22 +24,22 @@ export function momentOf(date: Date): Moment {
   return { nanoseconds: BigInt(date.getTime()) * 1_000_000n, offsetMinutes: 0 };
 }
 
-/** Numbers the hours of the zone; moments of one hour have one number. */
+/** The number of the hour in the zone. Moments of the same hour have the same number. */
 export function hourOf(moment: Moment): number {
   return Number(floorDivide(localNanoseconds(moment), HOUR));
 }
 
-/** Numbers the days of the zone, 1 January 1970 is 0. */
+/** The number of the day in the zone; 1 January 1970 is 0. */
 export function dayOf(moment: Moment): number {
   return Number(floorDivide(localNanoseconds(moment), DAY));
 }
 
-/** Numbers weeks that begin on a day of the week, 0 = Monday (then they are ISO weeks) to 6 = Sunday. */
+/** The number of the week. Weeks begin on `firstWeekDay`, 0 = Monday (ISO weeks) to 6 = Sunday. */
 export function weekOf(moment: Moment, firstWeekDay = 0): number {
   return Math.floor((dayOf(moment) + DAYS_SINCE_MONDAY - firstWeekDay) / DAYS_PER_WEEK);
 }
 
-/** Numbers the months of the zone. */
+/** The number of the month in the zone. */
 export function monthOf(moment: Moment): number {
   const date = dateOfDay(dayOf(moment));
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
@@ -51,9 +51,9 @@ export function yearOf(moment: Moment): number {
 }
 
 /**
- * The moment that lies a span before, in nanoseconds since 1970 UTC. As Go's `AddDate`: years, months and days change the
- * date, and a day that does not exist runs over into the next month (a month before 31 March is 3 March); hours and less
- * are then taken off the clock. The zone stays as it is written.
+ * The moment a span earlier, in nanoseconds since 1970 UTC. As in Go's `AddDate`, years, months and days change the
+ * date, and a day that does not exist overflows into the next month (a month before 31 March is 3 March). Hours,
+ * minutes and seconds are then subtracted. The zone's offset stays the same.
  */
 export function minusSpan(moment: Moment, span: CalendarSpan): bigint {
   const day = dayOf(moment);

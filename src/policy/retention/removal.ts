@@ -1,22 +1,22 @@
 /**
- * Which removals need the repository to themselves. Of those that go on side by side each sees what the others are about to
- * take, and none may rely on it. So the backup that a series would be left with in the end is nobody's to remove there: who
- * removes others can rely on that one, and who wants to remove it has to be alone and look again.
+ * Which removals need the repository for themselves. Concurrent removals see what the others are about to remove, but
+ * must not rely on it. So none of them may remove the backup that a series would be left with in the end: every removal
+ * can rely on that one staying. Removing it requires exclusive access, and checking again.
  */
 import { type PlannedBackup, planRetention } from "./retention_plan.ts";
 
-/** No clock is further ahead. */
+/** The largest time that a clock can show. */
 const END_OF_TIME = new Date(8.64e15);
 
 /**
- * What of each series on a host would stay last of all: its newest good backup, by this clock and by any that is ahead,
- * for which less is of the future. Whatever else is removed, by whomever, this does not change.
+ * For each series and host, the backup that would stay last: its newest good backup by this clock, and by any clock
+ * that is ahead, for which fewer backups are from the future. No other removal changes this.
  */
 export function lastToStay<T extends PlannedBackup>(all: readonly T[], now: Date): ReadonlySet<T> {
-  return keptWhereAllGo(all, now).union(keptWhereAllGo(all, END_OF_TIME));
+  return keptIfAllWereRemoved(all, now).union(keptIfAllWereRemoved(all, END_OF_TIME));
 }
 
-function keptWhereAllGo<T extends PlannedBackup>(all: readonly T[], now: Date): Set<T> {
+function keptIfAllWereRemoved<T extends PlannedBackup>(all: readonly T[], now: Date): Set<T> {
   const groups = planRetention(all, all, {
     judge: (group) => group.map((backup) => ({ backup, matches: [], counters: {} })),
     isPolicy: false,

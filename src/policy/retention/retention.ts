@@ -1,60 +1,60 @@
 /**
- * Which backups of one group a policy keeps, and why: restic's rules (its manual, section "Removing snapshots according to
- * a policy") as its newest version has them, and two of our own, by run type and by age.
+ * Decides which backups of one group a policy keeps, and why. The rules are restic's (its manual, section "Removing
+ * snapshots according to a policy"), as its newest version applies them, and two of our own, by run type and by age.
  *
- * Rules are joined by "or": a backup goes only where no rule keeps it. What claims to be of the future is not for them to
- * judge: it would take the places of real backups (`retention_plan.ts` keeps it).
+ * Rules are joined by "or": a backup is removed only if no rule keeps it. Backups that claim to be from the future are
+ * not judged here, since they would take the places of real ones (`retention_plan.ts` keeps them).
  */
 import { type CalendarSpan, formatAgeSpan, formatKeepSpan, isZeroSpan } from "../../base/text/duration.ts";
 import { dayOf, hourOf, minusSpan, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
 import { isInFuture } from "../../base/clock.ts";
 
-/** What retention has to know of a backup. */
+/** The facts about a backup that retention needs. */
 export interface RetentionCandidate {
-  /** Names it; where times are equal, the greater one counts as the newer. */
+  /** Identifies the backup. At equal times, the greater id counts as newer. */
   readonly id: string;
-  /** When it was begun. */
+  /** When the backup was begun. */
   readonly time: Moment;
   /** Its tags. */
   readonly tags: readonly string[];
-  /** Which run made it; null where nobody said. */
+  /** The run type; null if none was given. */
   readonly runType: string | null;
 }
 
-/** The units of which the newest backup each is kept, in the order in which reasons name them. */
+/** The units for which the newest backup of each is kept, in the order in which reasons name them. */
 export const KEEP_UNITS = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
-/** One of them. */
+/** One of `KEEP_UNITS`. */
 export type KeepUnit = (typeof KEEP_UNITS)[number];
-/** What restic counts. */
+/** The rules with a count. */
 export type CountedRule = "last" | KeepUnit;
 
-/** A policy. What is absent, and a count or span of 0, is no rule. */
+/** A policy. An absent rule, or a count or span of 0, has no effect. */
 export interface KeepRules {
-  /** How many of the newest backups, or of the newest units, to keep; `Infinity` for all. */
+  /** How many of the newest backups, or of the newest units, are kept; `Infinity` for all. */
   readonly counts?: Readonly<Partial<Record<CountedRule, number>>>;
-  /** Keeps what is younger than so long before the newest backup that is not in the future. */
+  /** Keeps backups younger than this span before the newest backup that is not in the future. */
   readonly within?: CalendarSpan;
-  /** The same for the newest backup of each unit. */
+  /** The same span, but only for the newest backup of each unit. */
   readonly withinUnits?: Readonly<Partial<Record<KeepUnit, CalendarSpan>>>;
-  /** Keeps what has all tags of one of these lists; the list `[""]` fits backups without tags. */
+  /** Keeps backups that have all tags of one of these lists. The list `[""]` matches backups without tags. */
   readonly tags?: readonly (readonly string[])[];
-  /** How many of the newest backups of a run type to keep, 0 for none. Run types that are not named are kept. */
+  /** How many of the newest backups of a run type are kept, 0 for none. Run types that are not named are kept. */
   readonly runTypes?: ReadonlyMap<string, number>;
-  /** Keeps what is no older than so long before now. */
+  /** Keeps backups no older than this span before now. */
   readonly notOlderThan?: CalendarSpan;
 }
 
-/** What a policy says of a backup. */
+/** The judgement of a policy on one backup. */
 export interface Judgement<T> {
   /** The backup. */
   readonly backup: T;
-  /** Why it is kept; nothing keeps it where there are none. restic's words for restic's rules. */
+  /** Why the backup is kept; empty if no rule keeps it. Reasons of restic's rules are in restic's words. */
   readonly matches: readonly string[];
-  /** What is left of the counts behind this backup; -1 for a count without end. */
+  /** What is left of the counts after this backup; -1 for an unlimited count. */
   readonly counters: Readonly<Partial<Record<CountedRule, number>>>;
 }
 
-/** Whether the rules say nothing, so that they would keep nothing. */
+/** Whether the policy has no rule that has an effect, and so would keep nothing. */
 export function isEmptyPolicy(rules: KeepRules): boolean {
   const spans = [rules.within, rules.notOlderThan, ...Object.values(rules.withinUnits ?? {})];
   return Object.values(rules.counts ?? {}).every((count) => count === 0) &&
@@ -62,7 +62,7 @@ export function isEmptyPolicy(rules: KeepRules): boolean {
     (rules.tags ?? []).length === 0 && (rules.runTypes?.size ?? 0) === 0;
 }
 
-/** Judges the backups of one group, newest first. The result does not depend on the order in which they are given. */
+/** Judges the backups of one group, newest first. The order in which they are given does not matter. */
 export function applyPolicy<T extends RetentionCandidate>(
   backups: readonly T[],
   rules: KeepRules,
@@ -80,12 +80,12 @@ export function applyPolicy<T extends RetentionCandidate>(
   ];
   return newestFirst.map((backup, position) => {
     const matches = keepers.flatMap((keeper) => keeper(backup, position === newestFirst.length - 1));
-    // The keepers count down: what is left is known once all of them were asked.
+    // The keepers count down, so the counts left are read after all keepers were asked.
     return { backup, matches, counters: counted.left() };
   });
 }
 
-/** The backups with the newest first; equal times stand in the reverse order of ids. */
+/** The backups, newest first; at equal times, the greater id first. */
 export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[]): T[] {
   return backups.toSorted((a, b) => {
     const difference = b.time.nanoseconds - a.time.nanoseconds;
@@ -96,12 +96,12 @@ export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[
 /** Why a backup is kept that no rule can judge yet. */
 export const FUTURE_REASON = "in the future";
 
-/** Whether a backup claims to be made in the future, beyond what clocks may differ. */
+/** Whether a backup claims to be from the future, by more than clocks may differ. */
 export function liesInFuture({ time }: RetentionCandidate, now: Date): boolean {
   return isInFuture(Number(time.nanoseconds / NANOSECONDS_PER_MS), now.getTime());
 }
 
-/** Whether a backup has all of the tags; the empty one stands for having none. */
+/** Whether a backup has all of the tags. An empty tag means that it has none. */
 export function hasTags(tags: readonly string[], wanted: readonly string[]): boolean {
   for (const tag of wanted) {
     if (tag === "" && tags.length === 0) return true;
@@ -112,7 +112,7 @@ export function hasTags(tags: readonly string[], wanted: readonly string[]): boo
 
 const NANOSECONDS_PER_MS = 1_000_000n;
 
-/** Asked of each backup once, newest first: why it is to be kept. */
+/** Called once for each backup, newest first. Returns the reasons to keep it. */
 type Keeper = (backup: RetentionCandidate, isOldest: boolean) => string[];
 
 const UNIT_OF: Readonly<Record<KeepUnit, (moment: Moment) => number>> = {
@@ -134,7 +134,9 @@ function withinRule(newestFirst: readonly RetentionCandidate[], { within }: Keep
   return (backup) => isWithin(backup) ? [`within ${formatKeepSpan(within)}`] : [];
 }
 
-/** `last` counts backups, the others units; a count that is left over at the end keeps the oldest backup, too. */
+/**
+ * The rule `last` counts backups, the others count units. A count left over at the end also keeps the oldest backup.
+ */
 function countedRules({ counts = {} }: KeepRules) {
   const left = { ...counts };
   const rules = (["last", ...KEEP_UNITS] as const).filter((rule) => (counts[rule] ?? 0) > 0);
@@ -187,7 +189,7 @@ function ageRule({ notOlderThan }: KeepRules, now: Date): Keeper {
   return ({ time }) => time.nanoseconds >= from ? [`not older than ${formatAgeSpan(notOlderThan)}`] : [];
 }
 
-/** Says of moments that come newest first whether each is of another unit than the one before it. */
+/** For moments from newest to oldest, tells whether each lies in another unit than the one before it. */
 function firstOfUnit(unitOf: (moment: Moment) => number): (backup: RetentionCandidate) => boolean {
   let last: number | undefined;
   return ({ time }) => {
@@ -198,7 +200,10 @@ function firstOfUnit(unitOf: (moment: Moment) => number): (backup: RetentionCand
   };
 }
 
-/** Spans are measured from the newest backup of the past, so that one series that stopped does not fade away. */
+/**
+ * Spans are measured from the newest backup in the past, so that the backups of a series that stopped do not all
+ * expire.
+ */
 function withinTest(newestFirst: readonly RetentionCandidate[], span: CalendarSpan, now: Date) {
   const nowNanoseconds = momentOf(now).nanoseconds;
   const newest = newestFirst.find(({ time }) => time.nanoseconds < nowNanoseconds);

@@ -1,52 +1,55 @@
 /**
- * Bursts: a day on which more backups of a series came than on any day before. Who may only add can still push real backups
- * out of what a policy counts, by adding many.
+ * Bursts: days with more backups of a series than any day before. Somebody who may only add backups can still push real
+ * ones out of a policy's counts by adding many.
  */
 import { dayOf, type Moment } from "./calendar.ts";
 import { groupBySeriesAndHost, type OfSeriesAndHost } from "../series_and_host.ts";
 
-/** What the search has to know of a backup. */
+/** The facts about a backup that the search needs. */
 export interface BurstCandidate extends OfSeriesAndHost {
   readonly time: Moment;
-  /** Null where another tool made it. */
+  /** Null if another tool made it. */
   readonly level: number | null;
-  /** Names the level 0 of its chain. */
+  /** Identifies the level 0 of its chain. */
   readonly base: string | null;
 }
 
-/** A day that had more backups of a series on a host than any before. */
+/** A day with more backups of a series on a host than any day before. */
 export interface Burst extends OfSeriesAndHost {
   /** Days since 1970, UTC. */
   readonly day: number;
-  /** How many came on it. */
+  /** How many backups were made on it. */
   readonly count: number;
-  /** How many may have come on the fullest day before. */
+  /** How many backups may have been made on the fullest day before. */
   readonly most: number;
 }
 
-/** A day that lies further back was warned of while it was recent. */
+/** Older bursts were reported while they were recent. */
 const RECENT_DAYS = 7;
 
 /**
- * The burst of each series and host, if there was one within the last week; none of the backups may be of the future.
- * Retention thins what is old, so what it removed is counted, too: levels tell how many members of a chain are gone between
- * two that are left. Between one day and the next all of them may have come on either; over more days they are taken to
- * have come evenly. Of what came before the oldest that is left nobody knows the days, so that it sets no measure.
+ * The burst of each series and host, if there was one within the last week. `backups` must not contain any from the
+ * future.
+ *
+ * Retention thins out old backups, so removed ones are counted, too: the levels of two backups tell how many members of
+ * the chain are missing between them. If the two are at most a day apart, each of their days may have had all of the
+ * missing ones; over more days these are spread evenly. Nothing is known about the days before the oldest backup left,
+ * so they are not compared with.
  */
 export function burstsOf(backups: readonly BurstCandidate[], now: Moment): Burst[] {
   const today = utcDayOf(now);
-  return groupBySeriesAndHost(backups).flatMap((place) => {
-    const burst = burstOf(place);
+  return groupBySeriesAndHost(backups).flatMap((group) => {
+    const burst = burstOf(group);
     return burst !== undefined && today - burst.day < RECENT_DAYS ? [burst] : [];
   });
 }
 
-/** The last day that outdid all before it. */
-function burstOf(place: readonly BurstCandidate[]): Burst | undefined {
-  const { series, host } = place[0]!;
+/** The last day with more backups than all before it. */
+function burstOf(group: readonly BurstCandidate[]): Burst | undefined {
+  const { series, host } = group[0]!;
   let burst: Burst | undefined;
   let most = 0;
-  for (const [day, { left, gone }] of daysOf(place)) {
+  for (const [day, { left, gone }] of daysOf(group)) {
     if (most > 0 && left > most) burst = { series, host, day, count: left, most };
     most = Math.max(most, left + gone);
   }
@@ -55,13 +58,13 @@ function burstOf(place: readonly BurstCandidate[]): Burst | undefined {
 
 interface DayCount {
   left: number;
-  /** How many more may have come. */
+  /** How many more backups may have been made and removed. */
   gone: number;
 }
 
 /** The days that have backups, oldest first. */
-function daysOf(place: readonly BurstCandidate[]): Map<number, DayCount> {
-  const oldestFirst = place.toSorted((a, b) => compare(a.time.nanoseconds, b.time.nanoseconds) || levelsOf(a, b));
+function daysOf(group: readonly BurstCandidate[]): Map<number, DayCount> {
+  const oldestFirst = group.toSorted((a, b) => compare(a.time.nanoseconds, b.time.nanoseconds) || levelsOf(a, b));
   const days = new Map<number, DayCount>();
   for (const [position, backup] of oldestFirst.entries()) {
     const before = oldestFirst[position - 1];
@@ -78,7 +81,7 @@ function daysOf(place: readonly BurstCandidate[]): Map<number, DayCount> {
   return days;
 }
 
-/** How many members of their chain came between two backups and are not there. */
+/** How many members of the chain are missing between two backups. */
 function goneBetween(before: BurstCandidate, { level, base }: BurstCandidate): number {
   if (level === null) return 0;
   const isSameChain = before.level !== null && before.base === base;

@@ -1,11 +1,11 @@
 /**
- * The plan of a retention run: backups in groups, what is kept of each group and why, what goes. Nothing here touches a
- * repository: a dry run prints the plan, a real one removes what it names.
+ * The plan of a retention run: the groups, which backups of each are kept and why, and which are removed. Nothing here
+ * touches a repository: a dry run prints the plan, a real one carries it out.
  */
 import { goodOf, type Health } from "../good_backup.ts";
 import { FUTURE_REASON, type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
-/** What the plan has to know of a backup, beyond what the rules ask. */
+/** The facts about a backup that the plan needs beyond those of the rules. */
 export interface PlannedBackup extends RetentionCandidate {
   /** Its series. */
   readonly series: string;
@@ -15,48 +15,53 @@ export interface PlannedBackup extends RetentionCandidate {
   readonly paths: readonly string[];
   /** Whether it can be relied on. */
   readonly health: Health;
-  /** Whether its streams are much smaller than those before: until a second such backup that may be a mistake. */
+  /**
+   * Whether its streams are much smaller than those before. That may be a mistake until a second backup confirms it.
+   */
   readonly shrunk: boolean;
 }
 
-/** What a group has in common. `series` is that of its paths, so for backups of ours grouping by either is the same. */
+/**
+ * What the members of a group have in common. `series` comes from the paths, so for our backups both give the same
+ * groups.
+ */
 export const GROUP_WORDS = ["host", "series", "paths", "tags"] as const;
-/** One of them. */
+/** One of `GROUP_WORDS`. */
 export type GroupWord = (typeof GROUP_WORDS)[number];
 
-/** restic's. */
+/** restic's default. */
 export const DEFAULT_GROUPING: readonly GroupWord[] = ["host", "paths"];
 
-/** One group of the plan; both lists newest first. What its members do not have in common is null. */
+/** One group of the plan; both lists are newest first. A field is null if the members differ in it. */
 export interface RetentionGroup<T> {
-  /** Their host. */
+  /** The host of its members. */
   readonly host: string | null;
-  /** Their series. */
+  /** The series of its members. */
   readonly series: string | null;
   /** The paths of their snapshots. */
   readonly paths: readonly string[] | null;
-  /** Their tags. */
+  /** The tags of its members. */
   readonly tags: readonly string[] | null;
-  /** Those that stay. */
+  /** The backups that are kept. */
   readonly keep: readonly T[];
-  /** Those that go. */
+  /** The backups that are removed. */
   readonly remove: readonly T[];
-  /** One for each backup that is kept, in the same order. */
+  /** One judgement for each backup that is kept, in the same order. */
   readonly reasons: readonly Judgement<T>[];
-  /** Those of both lists that claim to be made in the future, newest first: a clock was wrong, here or there. */
+  /** The members that claim to be from the future, newest first: some machine's clock is wrong. */
   readonly inFuture: readonly T[];
-  /** The rules of the policy keep nothing of the group; what is kept all the same is not theirs to remove. */
+  /** Whether the rules of the policy keep nothing of the group. Members may still be kept for other reasons. */
   readonly policyKeepsNothing: boolean;
 }
 
 /** How to plan. */
 interface PlanOptions<T> {
-  /** Judges one group; of a policy only what is not of the future. */
+  /** Judges one group. A policy is not given the backups from the future. */
   readonly judge: (group: readonly T[]) => readonly Judgement<T>[];
-  /** Whether a policy chooses what goes, whatever its kind; else somebody named it. */
+  /** Whether a policy chooses what is removed; otherwise the user named the backups. */
   readonly isPolicy: boolean;
   readonly groupBy: readonly GroupWord[];
-  /** Lets the newest and the last good backup of a series go. */
+  /** Whether the newest and the last good backup of a series may be removed. */
   readonly allowLast: boolean;
   readonly now: Date;
 }
@@ -64,18 +69,18 @@ interface PlanOptions<T> {
 /** The tag of backups that no policy removes. */
 export const HOLD_TAG = "hold";
 
-/** Reasons that overrule a policy. */
+/** Reasons to keep a backup that the policy would remove. */
 export const LAST_GOOD_REASON = "last good backup";
 const NEWEST_REASON = "newest backup of the series";
 const UNSHRUNK_REASON = "last good backup before the series shrank";
 const HOLD_REASON = "on hold";
 
 /**
- * Plans what happens to the `selected` backups. Where of a series on a host no good backup would be left among `all`, the
- * newest good one that would go stays, unless that is allowed. Policies always leave that and the newest backup of each
- * series and host and, until a second backup shows that a series became shorter, the last good one before it did, unless that is
- * allowed; and always what is on hold or claims to be of the future, which no rule counts. Groups are in the order of host,
- * paths and tags.
+ * Plans what happens to the `selected` backups. If a series on a host would have no good backup left among `all`, the
+ * newest good one to be removed stays. Policies also keep the newest good backup and the newest backup of each series
+ * and host and, until a second backup confirms that the series shrank, the last good one before it did. `allowLast`
+ * lifts all of this. Policies always keep backups that are on hold or claim to be from the future; no rule counts the
+ * latter. Groups are in the order of host, paths and tags.
  */
 export function planRetention<T extends PlannedBackup>(
   all: readonly T[],
@@ -91,7 +96,7 @@ export function planRetention<T extends PlannedBackup>(
   return judged.map((group) => planGroup(group, spared, options));
 }
 
-/** The members of a group, newest first, with what keeps each. */
+/** The judgements on the members of a group, newest first. */
 interface JudgedGroup<T> {
   readonly judgements: readonly Judgement<T>[];
   readonly policyKeepsNothing: boolean;
@@ -120,8 +125,9 @@ export function isOnHold({ tags }: RetentionCandidate): boolean {
 }
 
 /**
- * What stays of each series and host although nothing else keeps it, and why. Backups of the future count only where there
- * are no others: a clock that once ran ahead must not let the real ones go in favour of one that claims to be newer.
+ * The backups of each series and host that stay although no rule keeps them, and why. Backups from the future count
+ * only if there are no others: if a clock was once ahead, the real backups must not be removed in favour of one that
+ * claims to be newer.
  */
 function sparedOf<T extends PlannedBackup>(
   all: readonly T[],
@@ -143,7 +149,8 @@ function sparedOf<T extends PlannedBackup>(
     }
     const [newest] = realOf(newestFirst);
     if (isPolicy && going.has(newest!)) spared.set(newest!, NEWEST_REASON);
-    // A policy counts what is not good, too: an older good one that it keeps does not stand for last night's.
+    // Rules also count backups that are not good, so an older good one may be kept while the newest good one is
+    // removed.
     const goes = (backup: T) => going.has(backup) && spared.get(backup) !== NEWEST_REASON;
     const isLost = isPolicy ? good.slice(0, 1).some(goes) : good.every(goes);
     if (good[0] !== undefined && isLost) spared.set(good[0], LAST_GOOD_REASON);
@@ -189,7 +196,7 @@ function groupsOf<T extends PlannedBackup>(backups: readonly T[], groupBy: reado
   return [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([, members]) => members);
 }
 
-/** Paths and tags count as sets. */
+/** Paths and tags are compared as sets. */
 function keyOf({ host, series, paths, tags }: PlannedBackup, groupBy: readonly GroupWord[]) {
   return {
     host: groupBy.includes("host") ? host : null,

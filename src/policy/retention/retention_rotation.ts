@@ -1,13 +1,13 @@
 /**
- * Rotation as bakthat has it (grandfather, father, son): of each of the last days, weeks and months the first backup is
- * kept, and whatever lies in the future. Years are our own. Days are those of UTC.
+ * Rotation as in bakthat (grandfather, father, son): the first backup of each of the last days, weeks and months is
+ * kept, and every backup from the future. Years are our addition. Days are in UTC.
  */
 import { dayOf, type Moment, momentOf, monthOf, weekOf, yearOf } from "./calendar.ts";
 import { FUTURE_REASON, type Judgement, newestFirstOf, type RetentionCandidate } from "./retention.ts";
 
-/** How many units to look back, the one that is under way included; 0 leaves a unit out. */
+/** How many units to look back, including the current one; 0 disables a unit. */
 export interface Rotation {
-  /** Days to look back, today included; 0: none. */
+  /** Days to look back, including today; 0: none. */
   readonly days: number;
   /** Weeks to look back. */
   readonly weeks: number;
@@ -15,14 +15,14 @@ export interface Rotation {
   readonly months: number;
   /** Years to look back. */
   readonly years: number;
-  /** 0 = Monday to 6 = Sunday. */
+  /** The first day of a week, 0 = Monday to 6 = Sunday. */
   readonly firstWeekDay: number;
 }
 
-/** bakthat's: a week of days, a month of weeks that begin on Saturday, half a year of months, no years. */
+/** bakthat's default: a week of days, a month of weeks that begin on Saturday, half a year of months, no years. */
 export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 4, months: 6, years: 0, firstWeekDay: 5 };
 
-/** Whether it keeps nothing of the past. */
+/** Whether the rotation keeps nothing from the past. */
 export function isEmptyRotation({ days, weeks, months, years }: Rotation): boolean {
   return days + weeks + months + years === 0;
 }
@@ -53,7 +53,7 @@ function weekNumbers({ firstWeekDay }: Rotation): (moment: Moment) => number {
   return (moment) => weekOf(moment, firstWeekDay);
 }
 
-/** The first backup of every unit behind the unit `before`, with the reason to keep it. */
+/** The first backup of every unit after the unit `before`, with the reason to keep it. */
 function firstsOf<T extends RetentionCandidate>(
   oldestFirst: readonly T[],
   unitOf: (moment: Moment) => number,

@@ -1,17 +1,20 @@
-/** What people write of a policy: counts, counts for each run type, groupings, days of the week. */
+/** Parses what users write in a policy: counts, counts for each run type, groupings, days of the week. */
 import { UsageError } from "../../base/errors.ts";
 import { parseRunType, type RunType } from "../../base/run_type.ts";
 import type { GroupWord } from "./retention_plan.ts";
 
-/** More digits are a slip: nobody has a thousand million backups. */
+/** More digits are a typing mistake: nobody has a billion backups. */
 const COUNT = /^\d{1,9}$/;
 
-/** `text` as a count of restic's rules: as `parseCount`, and -1, as older restics have it, is `Infinity`, too. */
+/**
+ * `text` as a count of restic's rules. Like `parseCount`, but -1, which older versions of restic use, also means
+ * `Infinity`.
+ */
 export function parseKeepCount(text: string, what: string): number {
   return text === "-1" ? Infinity : parseCount(text, what);
 }
 
-/** `text` as a count; `unlimited` is `Infinity`. Throws `UsageError` naming `what`. */
+/** `text` as a count; `unlimited` is `Infinity`. Throws a `UsageError` that names `what`. */
 export function parseCount(text: string, what: string): number {
   if (text === "unlimited") return Infinity;
   if (COUNT.test(text)) return Number(text);
@@ -19,8 +22,8 @@ export function parseCount(text: string, what: string): number {
 }
 
 /**
- * Adds the counts of one `--keep-run-type`, such as `hourly=24,daily=7`, to those of earlier ones. Throws `UsageError`,
- * also for a run type that is named twice.
+ * Adds the counts of one `--keep-run-type`, such as `hourly=24,daily=7`, to those of earlier options. Throws
+ * `UsageError`, also for a run type that is named twice.
  */
 export function parseRunTypeCounts(
   text: string,
@@ -49,7 +52,10 @@ const GROUP_WORD: Readonly<Record<string, GroupWord>> = {
   tags: "tags",
 };
 
-/** `text` as restic writes groupings, such as `host,paths`; nothing at all puts all in one group. Throws `UsageError`. */
+/**
+ * `text` as a grouping in restic's notation, such as `host,paths`. An empty text puts all in one group. Throws
+ * `UsageError`.
+ */
 export function parseGrouping(text: string): GroupWord[] {
   const words = text.split(",").map((word) => word.trim()).filter((word) => word !== "");
   return [
@@ -61,10 +67,13 @@ export function parseGrouping(text: string): GroupWord[] {
 }
 
 const WEEK_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-/** So many letters of a name are enough. */
+/** A name may be shortened to this many letters. */
 const SHORT_NAME = 3;
 
-/** The day that a week begins on, by its name, the three first letters of that, or 0 = Monday to 6 = Sunday. Throws `UsageError`. */
+/**
+ * The first day of the week: its name, the first three letters of that, or 0 = Monday to 6 = Sunday. Throws
+ * `UsageError`.
+ */
 export function parseWeekDay(text: string): number {
   const word = text.toLowerCase();
   const day = WEEK_DAYS.findIndex((name, number) => [name, name.slice(0, SHORT_NAME), `${number}`].includes(word));

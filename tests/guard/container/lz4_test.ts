@@ -49,7 +49,7 @@ Deno.test("lz4: every field a descriptor may have", async () => {
   await expect(
     await frame(Uint8Array.of(0x44, 0x70), block, end),
     false,
-    /where a whole stream goes on with a frame's checksum/,
+    /where a whole stream would continue with a frame's checksum/,
   );
 });
 

@@ -37,8 +37,8 @@ Deno.test("xz: the index has to tell of the blocks that are there", async () => 
       },
     });
   await expect(changed(() => {}), true, /whole/);
-  await expect(changed((records) => records[2]!++), false, /tells of other blocks/);
-  await expect(changed((records) => records[3]!++), false, /tells of other blocks/);
+  await expect(changed((records) => records[2]!++), false, /lists other blocks/);
+  await expect(changed((records) => records[3]!++), false, /lists other blocks/);
   await expect(changed((records) => records[1]!++), false, /has 2 blocks, its index 3/);
   const padded = (records: Uint8Array) => concat(records, Uint8Array.of(0, 1));
   await expect(xzStream([BLOCK, BLOCK], { index: padded }), false, /index of the stream at byte 0 is malformed/);
@@ -59,7 +59,7 @@ Deno.test("xz: of headers, padding, index and footer no byte may change", async 
 Deno.test("xz: lengths in a block's header are compared with the block", async () => {
   await expect(xzStream([{ ...BLOCK, told: true }]), true, /whole/);
   const wrong = xzStream([{ ...BLOCK, told: true, contentBytes: 21 }]);
-  await expect(wrong, false, /tells of other lengths than the block has/);
+  await expect(wrong, false, /gives other lengths than the block has/);
 });
 
 Deno.test("xz: filters that change lengths, or that nobody knows, are refused", async () => {

@@ -288,7 +288,7 @@ Deno.test("sql: what follows a dump and is no text is refused, zeros and text ar
   for (const second of [archive, utf16, utf16.subarray(2), gzipSync(cut), bytesOf("SQLite format 3\0")]) {
     const { complete, reason } = await judge(concat(bytesOf(PG_DUMPALL), second));
     assert.equal(complete, false);
-    assert.match(reason, /^what follows the dump at byte \d+ is no text, and nobody can judge it$/);
+    assert.match(reason, /^what follows the dump at byte \d+ is not text, and no guard can judge it$/);
   }
   await expect(PG_DUMPALL + "\0".repeat(2000), "pg_dumpall", true);
   await expect(PG_DUMPALL + "\x1b[32mdone\x1b[0m \xfcber\n", "pg_dumpall", true);
