@@ -1,4 +1,4 @@
-/** Inside a thread: chunks become sealed blobs, and sealed blobs become chunks again. */
+/** Runs in a thread: turns chunks into sealed blobs, and sealed blobs into chunks. */
 import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import { decodeHexInto, encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
@@ -20,7 +20,7 @@ import {
 import { verifyRun } from "./pack_verification.ts";
 import type { Handlers } from "../base/thread.ts";
 
-/** The handlers of `BlobCalls`. `configure` comes first; `known` whenever there is more to be known. */
+/** The handlers of `BlobCalls`. `configure` must come first; `known` comes again when there are more known blobs. */
 export function blobCalls(): Handlers<BlobCalls> {
   let sealer: Sealer | undefined;
   let compressor: BlockCompressor | undefined;
@@ -62,14 +62,14 @@ interface SealTools {
   readonly scratch: Scratch;
 }
 
-/** What is larger is made anew each time: a single blob of hundreds of megabytes shall not stay in every thread. */
+/** A larger buffer is not kept: one blob of hundreds of megabytes must not stay in every thread. */
 const MOST_SCRATCH_BYTES = 8 * 1024 * 1024;
 
-/** Memory that one batch after the other is laid out in. */
+/** Memory that one batch after the other uses. */
 class Scratch {
   #bytes = new Uint8Array(0);
 
-  /** At least `length` bytes, valid until the next call. */
+  /** Returns at least `length` bytes. Owns: they are valid until the next call. */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (length <= this.#bytes.length) return this.#bytes;
     freeBuffer(this.#bytes);
@@ -111,7 +111,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
   return { ids, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
 
-/** The chunks of a request as views; only the first one, where it has a carry, is put together anew. */
+/** The chunks of a request as views; only a first chunk with a carry is copied. */
 function chunksOf({ carry, segment, cuts }: SealRequest): Uint8Array[] {
   const bytes = new Uint8Array(segment);
   let start = 0;
@@ -122,7 +122,10 @@ function chunksOf({ carry, segment, cuts }: SealRequest): Uint8Array[] {
   });
 }
 
-/** Whether chunk `i` has the id of an earlier new one of this batch; a 48-bit prefix decides where to look. */
+/**
+ * Whether chunk `i` has the id of an earlier new chunk in this batch. A 48-bit prefix of the id decides whether to
+ * compare.
+ */
 function repeats(ids: Uint8Array, i: number, seen: Set<number>): boolean {
   const view = new DataView(ids.buffer, i * ID_BYTES, ID_BYTES);
   const prefix = view.getUint32(0) * 2 ** 16 + view.getUint16(4);
@@ -154,7 +157,7 @@ function openBatch(request: OpenRequest, tools: OpenTools): void {
 function openPart(request: OpenRequest, part: number, blobs: readonly number[], { sealer, decompressor }: OpenTools) {
   const { parts, packs, ids, table, segment } = request;
   const target = new Uint8Array(segment);
-  // Names are made for errors only: a stream has a hundred blobs a megabyte.
+  // Names are only made for errors: a stream has a hundred blobs per megabyte.
   const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[part]}`;
   const pieces = blobs.map((blob) => ({ offset: field(table, blob, "offset"), length: field(table, blob, "length") }));
   const payloads = sealer.openBatch(parts[part]!, pieces, (i) => what(blobs[i]!));

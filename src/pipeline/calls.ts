@@ -1,4 +1,4 @@
-/** What the threads of the pipeline are asked, and what they answer. Everything here travels by `postMessage`. */
+/** The calls to the pipeline's threads and their answers. All of it is sent with `postMessage`. */
 import { ID_BYTES } from "../base/id.ts";
 import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
@@ -6,39 +6,45 @@ import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 
-/** Chunks of one segment, to be named, looked up and, where they are new, sealed. */
+/** The chunks of one segment, to be named, looked up and, if they are new, sealed. */
 export interface SealRequest {
-  /** What the segments before left of the first chunk; may be empty. */
+  /** The beginning of the first chunk, from earlier segments; may be empty. */
   readonly carry: Uint8Array<ArrayBuffer>;
   readonly segment: SharedArrayBuffer;
-  /** Where each chunk ends in the segment, ascending; the first one begins with `carry`, the next where it ends. */
+  /**
+   * Where each chunk ends in the segment, ascending. The first chunk begins with `carry`; each other one begins where
+   * the last one ends.
+   */
   readonly cuts: Uint32Array<ArrayBuffer>;
 }
 
-/** The chunks of a request in their order. */
+/** The chunks of a request, in order. */
 export interface SealedBatch {
-  /** 32 bytes a chunk: the SHA-256 of its plaintext. */
+  /** 32 bytes for each chunk: the SHA-256 of its plaintext. */
   readonly ids: Uint8Array<ArrayBuffer>;
-  /** Bytes of plaintext of each chunk. */
+  /** The length of each chunk's plaintext. */
   readonly lengths: Uint32Array<ArrayBuffer>;
-  /** Bytes each chunk takes in `sealed`, in the same order; 0 where it was known and is not there. */
+  /** How many bytes of `sealed` each chunk takes, in the same order; 0 for a known chunk, which is not in it. */
   readonly sealedLengths: Uint32Array<ArrayBuffer>;
-  /** 1 where the chunk was compressed. */
+  /** 1 if the chunk was compressed. */
   readonly compressed: Uint8Array<ArrayBuffer>;
   /** The sealed blobs back to back. */
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
-/** Where one blob lies in the parts of an `OpenRequest`, and where its plaintext goes; numbers a blob in `table`. */
+/**
+ * The positions of a blob's numbers in `table`: where it is in the parts of an `OpenRequest`, and where its plaintext
+ * goes.
+ */
 export const OPEN_FIELDS = { part: 0, offset: 1, length: 2, uncompressedLength: 3, target: 4, count: 5 } as const;
 
-/** A blob to be opened: its id of 32 bytes, and its numbers in `table`. */
+/** A blob to be opened: its 32-byte id, and its numbers in `table`. */
 type BlobToOpen = { readonly id: Uint8Array } & { readonly [Field in OpenField]: number };
 
-/** A number of a blob in `table`. */
+/** The name of one of a blob's numbers in `table`. */
 export type OpenField = Exclude<keyof typeof OPEN_FIELDS, "count">;
 
-/** These blobs as an `OpenRequest` has them. */
+/** The fields of an `OpenRequest` that describe these blobs. */
 export function openTable(blobs: readonly BlobToOpen[]): Pick<OpenRequest, "ids" | "table"> {
   const ids = new Uint8Array(blobs.length * ID_BYTES);
   const table = new Uint32Array(blobs.length * OPEN_FIELDS.count);
@@ -53,16 +59,16 @@ export function openTable(blobs: readonly BlobToOpen[]): Pick<OpenRequest, "ids"
 export interface OpenRequest {
   /** Pieces of packs as they were read. */
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
-  /** Names each part's pack, for messages. */
+  /** The name of each part's pack, for messages. */
   readonly packs: readonly string[];
-  /** 32 bytes a blob. */
+  /** 32 bytes for each blob. */
   readonly ids: Uint8Array<ArrayBuffer>;
-  /** `OPEN_FIELDS.count` numbers a blob. `uncompressedLength` 0: not compressed. */
+  /** `OPEN_FIELDS.count` numbers for each blob. An `uncompressedLength` of 0 means not compressed. */
   readonly table: Uint32Array<ArrayBuffer>;
   readonly segment: SharedArrayBuffer;
 }
 
-/** Digests of a whole stream, in lower-case hex, and what its guard says. */
+/** The digests of a whole stream, in lower-case hex, and its guard's verdict. */
 export interface StreamSummary {
   /** Bytes. */
   readonly size: number;
@@ -83,12 +89,12 @@ export type BlobCalls = {
   verify: { request: VerifyRequest; response: RunVerdict };
 };
 
-/** Calls of a thread that digests streams, each of which has a number that no other one gets. */
+/** Calls of a thread that digests streams; each stream has a unique number. */
 export type DigestCalls = {
   begin: { request: { stream: number; guard: GuardChoice }; response: null };
-  /** Bytes `start` to `end` of a segment come next; the answer says that the segment is not needed any more. */
+  /** Bytes `start` to `end` of a segment come next; the answer means that the segment is no longer needed. */
   update: { request: { stream: number; segment: SharedArrayBuffer; start: number; end: number }; response: null };
   finish: { request: { stream: number }; response: StreamSummary };
-  /** The stream is given up. */
+  /** Gives the stream up. */
   drop: { request: { stream: number }; response: null };
 };

@@ -1,4 +1,4 @@
-/** Inside a thread: MD5, SHA-256 and the guard of each stream that is under way. */
+/** Runs in a thread: MD5, SHA-256 and the guard of every stream under way. */
 import { invariant } from "../base/errors.ts";
 import { Turn } from "../base/limits.ts";
 import { StreamDigest } from "../crypto/digest.ts";
@@ -38,11 +38,14 @@ export function digestCalls(): Handlers<DigestCalls> {
   };
 }
 
-/** Digests and guard see the same bytes; a guard may take its time (it may have to decompress) and keeps its order. */
+/**
+ * Passes the same bytes to the digests and the guard. A guard may be slow, for example because it decompresses; it
+ * still receives its bytes in order.
+ */
 class DigestedStream {
   readonly #digest = new StreamDigest();
   readonly #guard: Guard;
-  /** Nothing is judged any more after a piece that could not be. */
+  /** After a piece that could not be judged, no other piece is judged. */
   readonly #judging = new Turn({ endsAtFailure: true });
   #size = 0;
 
@@ -65,7 +68,7 @@ class DigestedStream {
     }
   }
 
-  /** Lets go of the guard once it is done with what it was given. */
+  /** Disposes of the guard once it has processed what it was given. */
   drop(): void {
     const dispose = () => this.#guard.dispose();
     void this.#judging.take(() => {}).then(dispose, dispose);

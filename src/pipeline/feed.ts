@@ -1,4 +1,4 @@
-/** A feed: a stream as the pipeline takes it, segment after segment. */
+/** A feed: a stream as the pipeline receives it, segment after segment. */
 import type { Segment } from "./segments.ts";
 
 /** A segment whose first `length` bytes hold the next piece of a stream. */
@@ -7,10 +7,16 @@ export interface FilledSegment {
   readonly length: number;
 }
 
-/** Gives one stream front to back. A `SourceFeed` reads it from a source; into a `WritableFeed` somebody writes it. */
+/**
+ * Returns one stream from front to back. A `SourceFeed` reads it from a source; a `WritableFeed` receives it from a
+ * writer.
+ */
 export interface Feed {
-  /** Bytes that came in so far. */
+  /** How many bytes have come in so far. */
   readonly bytesRead: number;
-  /** The next piece, or null at the end. Owns: the taker releases the segment. Throws why the stream broke off. */
+  /**
+   * The next piece, or null at the end. Owns: the taker releases the segment. Throws the reason if the stream broke
+   * off.
+   */
   next(): Promise<FilledSegment | null>;
 }

@@ -1,4 +1,4 @@
-/** Inside a thread: a run of sealed blobs, read from a pack, is verified down to the plaintext of every blob. */
+/** Runs in a thread: verifies a run of sealed blobs, read from a pack, down to the plaintext of every blob. */
 import { encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IntegrityError } from "../base/errors.ts";
@@ -9,33 +9,33 @@ import type { Sealer } from "../crypto/seal.ts";
 import type { BlockDecompressor } from "../codec/compression.ts";
 import type { PackedBlob } from "../format/blob.ts";
 
-/** Blobs that lie one behind the other, and their bytes as they were read. */
+/** Consecutive blobs of a pack, and their bytes as they were read. */
 export interface VerifyRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** 32 bytes a blob. */
+  /** 32 bytes for each blob. */
   readonly ids: Uint8Array<ArrayBuffer>;
-  /** Bytes of each blob as it is sealed, and of its plaintext where it is compressed, else 0. */
+  /** The length of each blob sealed, and of its plaintext if it is compressed, else 0. */
   readonly lengths: Uint32Array<ArrayBuffer>;
   readonly uncompressedLengths: Uint32Array<ArrayBuffer>;
 }
 
 /** What is wrong with a run. */
 export interface RunVerdict {
-  /** Positions of the damaged blobs in the run, ascending. */
+  /** The positions of the damaged blobs in the run, ascending. */
   readonly damaged: readonly number[];
-  /** Why the first of them is damaged; empty where none is. */
+  /** Why the first of them is damaged; empty if none is. */
   readonly firstReason: string;
 }
 
-/** What verifying works with. */
+/** What verifying needs. */
 interface VerifyTools {
   readonly sealer: Sealer;
   readonly decompressor: BlockDecompressor;
-  /** Memory of at least so many bytes, valid until it is asked for the next time. */
+  /** Returns at least that many bytes of memory. Owns: they are valid until the next call. */
   readonly scratch: (lengthBytes: number) => Uint8Array<ArrayBuffer>;
 }
 
-/** These blobs, which lie one behind the other, as a `VerifyRequest` has them. */
+/** The `VerifyRequest` for these consecutive blobs. */
 export function verifyRequest(bytes: Uint8Array<ArrayBuffer>, blobs: readonly PackedBlob[]): VerifyRequest {
   return {
     bytes,
@@ -45,14 +45,14 @@ export function verifyRequest(bytes: Uint8Array<ArrayBuffer>, blobs: readonly Pa
   };
 }
 
-/** The ids of blobs one behind the other, 32 bytes each. */
+/** The ids of the blobs back to back, 32 bytes each. */
 export function idsOf(blobs: readonly PackedBlob[]): Uint8Array<ArrayBuffer> {
   const ids = new Uint8Array(blobs.length * ID_BYTES);
   blobs.forEach(({ id }, i) => ids.set(id, i * ID_BYTES));
   return ids;
 }
 
-/** Verifies a run; damage is the answer, not an error. */
+/** Verifies a run. Damage is reported in the verdict, not thrown. */
 export function verifyRun(request: VerifyRequest, tools: VerifyTools): RunVerdict {
   const opened = openRun(request, tools.sealer);
   freeBuffer(request.bytes);
@@ -70,9 +70,9 @@ export function verifyRun(request: VerifyRequest, tools: VerifyTools): RunVerdic
 }
 
 interface OpenedRun {
-  /** By position in the run, all in one buffer; none where there is a reason. */
+  /** By position in the run, all in one buffer; undefined for a blob that has a reason. */
   readonly payloads: readonly (Uint8Array<ArrayBuffer> | undefined)[];
-  /** Why a blob cannot be opened. */
+  /** Why a blob cannot be opened, by its position. */
   readonly reasons: ReadonlyMap<number, string>;
 }
 
@@ -98,7 +98,7 @@ function piecesOf(lengths: Uint32Array): Piece[] {
   });
 }
 
-/** Why a payload is not the blob it should be, or null where it is. */
+/** Why a payload is not the expected blob; null if it is. */
 function problemOf(request: VerifyRequest, blob: number, payload: Uint8Array, tools: VerifyTools): string | null {
   try {
     const digest = sha256Hex(plaintextOf(request.uncompressedLengths[blob]!, payload, tools));

@@ -1,4 +1,7 @@
-/** From a stream to sealed blobs: cut here, digested, named, compressed and sealed in other threads, all bounded. */
+/**
+ * Turns a stream into sealed blobs, with bounded memory: cuts it here, and digests, names, compresses and seals it in
+ * other threads.
+ */
 import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
@@ -8,21 +11,21 @@ import type { Feed, FilledSegment } from "./feed.ts";
 import type { Inspection } from "./inspection.ts";
 import type { PipelineThreads } from "./threads.ts";
 
-/** What `sealStream` works with. */
+/** What `sealStream` needs. */
 interface SealStreamOptions {
   readonly feed: Feed;
   readonly chunker: Chunker;
   readonly threads: PipelineThreads;
-  /** Gets every piece; at the end it is the caller who finishes or drops it. */
+  /** Receives every piece; the caller finishes or drops it at the end. */
   readonly inspection: Inspection;
-  /** The blobs the repository holds; the taker of the batches adds to it what it stores. */
+  /** The blobs that the repository holds. The consumer of the batches adds the blobs that it stores. */
   readonly known: IdTable;
 }
 
 /**
- * Yields the chunks of the whole stream in order, as they get ready; a batch counts as stored when the next one is asked
- * for. Throws what the feed throws. Any number of streams may share the threads: a stream holds slots for batches only as
- * long as it can go on by itself, never while it waits for its feed or for another slot.
+ * Yields the chunks of the whole stream in order, as soon as they are ready. A batch counts as stored when the next one
+ * is requested. Throws what the feed throws. Any number of streams may share the threads: a stream keeps slots for
+ * batches only while it can make progress by itself, never while it waits for its feed or for another slot.
  */
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
   const { feed, threads, inspection, known } = options;
@@ -48,7 +51,7 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
         const request = filled === null ? cutter.last() : cutter.cut(filled);
         if (filled !== null) inspection.take(filled);
         if (request === null) continue;
-        // One's own batches go first, so that no stream waits for another one's slot with one in its hands.
+        // Its own batches are passed on first, so that no stream keeps a slot while it waits for another one's.
         let slot = slots.tryTake();
         for (; slot === undefined && inFlight.length > 0; slot = slots.tryTake()) yield* oldest();
         slot ??= await slots.take();
@@ -76,7 +79,7 @@ interface CutSegment {
   readonly cuts: Uint32Array<ArrayBuffer>;
 }
 
-/** Cuts segment after segment and keeps what is left of each one for the next. */
+/** Cuts one segment after the other, and keeps the rest of each for the next. */
 class SegmentCutter {
   readonly #chunker: Chunker;
   #carry = new Uint8Array(0);
@@ -85,7 +88,7 @@ class SegmentCutter {
     this.#chunker = chunker;
   }
 
-  /** The chunks that end in this segment, or null where none does. */
+  /** The chunks that end in this segment; null if none does. */
   cut({ segment, length }: FilledSegment): CutSegment | null {
     const bytes = segment.bytes.subarray(0, length);
     const cuts: number[] = [];
@@ -99,7 +102,7 @@ class SegmentCutter {
     return cuts.length > 0 ? { carry, cuts: Uint32Array.from(cuts) } : null;
   }
 
-  /** What is left at the end of the stream as one last chunk, or null where nothing is. */
+  /** The rest of the stream as its last chunk; null if nothing is left. */
   last(): CutSegment | null {
     const carry = this.#carry;
     this.#carry = new Uint8Array(0);
@@ -119,13 +122,13 @@ async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, fille
   }
 }
 
-/** Whether `one` settles before `other`, or both have. */
+/** Whether `one` settles before `other`, or both have settled already. */
 function settlesFirst(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
   const [yes, no] = [() => true, () => false];
   return Promise.race([one.then(yes, yes), other.then(no, no)]);
 }
 
-/** Keeps a rejection from counting as unhandled until somebody awaits it. */
+/** Keeps a rejection from counting as unhandled until the promise is awaited. */
 function guarded<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -1,24 +1,24 @@
-/** Segments: the fixed pieces of shared memory through which streams flow; their number bounds the memory. */
+/** Segments: the fixed pieces of shared memory through which streams flow. Their number limits the memory. */
 import { invariant } from "../base/errors.ts";
 import { type Permit, Semaphore } from "../base/limits.ts";
 
-/** A piece of shared memory that several threads read at once; it is free again when all of them are done. */
+/** A piece of shared memory that several threads may read at once; it is free again when all of them are done. */
 export interface Segment {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
-  /** Counts one more user. */
+  /** Adds a user. */
   retain(): void;
-  /** Counts one user less; the last one gives the segment back to its pool. */
+  /** Removes a user; the last one returns the segment to its pool. */
   release(): void;
 }
 
-/** Hands out segments and makes the taker wait when all are in use. */
+/** Hands out segments; if all are in use, the taker waits. */
 export class SegmentPool {
-  /** Those that were used before and are not lent. */
+  /** Segments that were used before and are free. */
   readonly #free: Uint8Array<SharedArrayBuffer>[] = [];
   readonly #places: Semaphore;
   readonly #segmentBytes: number;
 
-  /** At most `count` segments of `segmentBytes` bytes each, made when first needed. */
+  /** At most `count` segments of `segmentBytes` bytes each, allocated when first needed. */
   constructor({ count, segmentBytes }: { count: number; segmentBytes: number }) {
     this.#places = new Semaphore(count);
     this.#segmentBytes = segmentBytes;
@@ -29,7 +29,10 @@ export class SegmentPool {
     return this.#places.waiting;
   }
 
-  /** A segment of at least `leastBytes`, with one user; waits until one is free. Only the usual size is kept for reuse. */
+  /**
+   * Returns a segment of at least `leastBytes`, with one user; waits until one is free. Only segments of the usual size
+   * are kept for reuse.
+   */
   async acquire(leastBytes = 0): Promise<Segment> {
     const place = await this.#places.take();
     if (leastBytes > this.#segmentBytes) return this.#lend(newSegment(leastBytes), place);

@@ -1,10 +1,10 @@
-/** The feed of a source: reads it into segments from the first moment, as far ahead as the pool of segments allows. */
+/** The feed of a source: reads ahead into segments from the start, as far as the segment pool allows. */
 import type { ByteSource } from "../base/byte_source.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import { SegmentQueue } from "./segment_queue.ts";
 import type { Segment, SegmentPool } from "./segments.ts";
 
-/** Reads ahead of whoever takes; an error of the source reaches the taker. */
+/** Reads ahead of the taker, who also receives the errors of the source. */
 export class SourceFeed implements Feed {
   readonly #source: ByteSource;
   readonly #pool: SegmentPool;
@@ -12,7 +12,7 @@ export class SourceFeed implements Feed {
   readonly #queue = new SegmentQueue();
   #bytesRead = 0;
 
-  /** Begins to read at once; `onRead` is told how many bytes have come, whenever there are more. */
+  /** Begins to read at once; `onRead` is called with the number of bytes so far, whenever more have come. */
   constructor(source: ByteSource, pool: SegmentPool, onRead: (bytesRead: number) => void = () => {}) {
     this.#source = source;
     this.#pool = pool;
@@ -20,7 +20,7 @@ export class SourceFeed implements Feed {
     void this.#readAll();
   }
 
-  /** Bytes taken from the source so far. */
+  /** How many bytes were read from the source so far. */
   get bytesRead(): number {
     return this.#bytesRead;
   }
@@ -30,10 +30,10 @@ export class SourceFeed implements Feed {
     return this.#queue.next();
   }
 
-  /** Gives the source up before its end; whoever takes from here on gets `reason`, never what looks like an end. */
+  /** Gives the source up before its end. From then on, the taker receives `reason`, never what looks like an end. */
   async cancel(reason: unknown): Promise<void> {
     this.#queue.breakOff(reason);
-    // What came of the stream is known by now; a source that breaks its promise never to throw does not change it.
+    // The fate of the stream is known by now, so a source that throws against its contract changes nothing.
     await this.#source.cancel().catch(() => {});
   }
 
@@ -50,7 +50,7 @@ export class SourceFeed implements Feed {
     }
   }
 
-  /** Fills the segment as far as the source has bytes; releases it where the source throws. */
+  /** Fills the segment as far as the source has bytes; releases it if the source throws. */
   async #fill(segment: Segment): Promise<FilledSegment> {
     let length = 0;
     try {

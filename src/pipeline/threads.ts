@@ -1,4 +1,4 @@
-/** The worker threads of a pipeline: one that digests the streams, several that seal or open blobs. */
+/** The worker threads of a pipeline: one digests the streams, the others seal or open blobs. */
 import type { IdTable } from "../base/id_table.ts";
 import { Semaphore } from "../base/limits.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
@@ -9,28 +9,28 @@ import { Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import { startWorker, Thread } from "../base/thread.ts";
 
-/** Batches that are sealed or wait to be stored at a time, for each sealing thread. */
+/** How many batches for each sealing thread may be sealed or wait to be stored at once. */
 const BATCHES_PER_THREAD = 2;
 
-/** Threads that start, and do not know yet what to work with. Disposing of them ends them, configured or not. */
+/** Threads that are starting and not configured yet. Disposing of them ends them, even after they are configured. */
 export interface StartingThreads extends Disposable {
-  /** Gives the sealing threads what they need; once. */
+  /** Gives the sealing threads their keys; may be called once. */
   configure(keys: SealingKeys, compression: CompressionLevel): Promise<PipelineThreads>;
 }
 
 /**
- * Starts `blobThreads` threads that seal and open and, unless there is nothing to `digest`, one that digests; that one
- * starts with the first stream then. Starting them early costs nothing that waiting for a password would not.
+ * Starts `blobThreads` threads that seal and open, and one that digests. If `digest` is false, the digesting thread
+ * starts only with the first stream. Starting early costs nothing: the threads start while the user types the password.
  */
 export function startThreads(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
   return PipelineThreads.start(blobThreads, options);
 }
 
-/** Worker threads that have what they need; whoever started them ends them together. */
+/** Configured worker threads; disposing of their `StartingThreads` ends them all. */
 export class PipelineThreads {
   #digest: Thread<DigestCalls> | undefined;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
-  /** A slot for every batch between its first call and the moment it is stored, whatever stream it is of. */
+  /** One slot for every batch from its first call until it is stored, whichever stream it belongs to. */
   readonly batchSlots: Semaphore;
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
   #streams = 0;
@@ -60,7 +60,7 @@ export class PipelineThreads {
     return this.#blobs.length;
   }
 
-  /** Begins to digest a stream; any number of them may be under way. */
+  /** Begins to digest a stream; any number of streams may be under way. */
   inspect(guard: GuardChoice): Inspection {
     this.#digest ??= new Thread(startWorker());
     return new Inspection(this.#digest, this.#streams++, guard);
@@ -71,7 +71,7 @@ export class PipelineThreads {
     return this;
   }
 
-  /** Lets the sealing threads see every id of the table, where that takes a new view. */
+  /** Makes every id of the table visible to the sealing threads, if that takes a new view. */
   shareKnown(table: IdTable): void {
     const { generation } = table;
     if (this.#known?.table === table && this.#known.generation === generation) return;
@@ -80,23 +80,26 @@ export class PipelineThreads {
     for (const { thread } of this.#blobs) thread.call("known", view).catch(() => {});
   }
 
-  /** Seals what is new of the chunks. Owns: `carry` and `cuts` of the request are gone. */
+  /** Seals the new ones of the chunks. Owns: `carry` and `cuts` of the request are transferred. */
   seal(request: SealRequest): Promise<SealedBatch> {
     return this.#callBlobs("seal", request, [request.carry, request.cuts]);
   }
 
-  /** Writes plaintext to its places. Throws `IntegrityError` that names the blob. Owns: all but the segment is gone. */
+  /**
+   * Writes plaintext to its places. Throws `IntegrityError` that names the blob. Owns: all buffers but the segment are
+   * transferred.
+   */
   async open(request: OpenRequest): Promise<void> {
     await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts]);
   }
 
-  /** Judges a run of blobs. Owns: all of the request is gone. */
+  /** Verifies a run of blobs. Owns: all buffers of the request are transferred. */
   verify(request: VerifyRequest): Promise<RunVerdict> {
     const { bytes, ids, lengths, uncompressedLengths } = request;
     return this.#callBlobs("verify", request, [bytes, ids, lengths, uncompressedLengths]);
   }
 
-  /** Asks the sealing thread that has the least to do. A thread that broke fails every call made to it. */
+  /** Calls the sealing thread with the least work. A broken thread fails every call. */
   async #callBlobs<Name extends "seal" | "open" | "verify">(
     name: Name,
     request: BlobCalls[Name]["request"],

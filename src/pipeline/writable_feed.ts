@@ -1,7 +1,7 @@
 /**
- * Feeds that somebody writes, many of them into one pool of segments. However many there are and in whatever order they
- * are written to, none waits for another one to be written to: where a segment is wanted and none is free, one that is
- * partly filled is handed on as it is.
+ * Feeds that are written by callers, many of them into one pool of segments. However many there are, and in whatever
+ * order they are written, none waits for a write to another: if a segment is wanted and none is free, a partly filled
+ * one is handed on as it is.
  */
 import { invariant } from "../base/errors.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
@@ -17,26 +17,26 @@ export class FeedGroup {
     this.#pool = pool;
   }
 
-  /** One more stream. */
+  /** Opens another stream. */
   open(): WritableFeed {
     const feed = new WritableFeed(this);
     this.#open.add(feed);
     return feed;
   }
 
-  /** Whether somebody waits for a segment. */
+  /** Whether a taker waits for a segment. */
   get isStarved(): boolean {
     return this.#pool.waiting > 0;
   }
 
-  /** A segment; waits until one is free, and sees to it that one will be. */
+  /** Returns a segment; waits until one is free, and makes sure that one will be. */
   async acquire(): Promise<Segment> {
     const segment = this.#pool.acquire();
     if (this.isStarved) this.#fullest()?.handOn();
     return await segment;
   }
 
-  /** A feed that is not written to any more. */
+  /** Forgets a feed that is no longer written to. */
   forget(feed: WritableFeed): void {
     this.#open.delete(feed);
   }
@@ -48,7 +48,7 @@ export class FeedGroup {
   }
 }
 
-/** One stream that is written. One write at a time; then `end`, or `fail` at any moment. */
+/** A stream that is written by a caller: one write at a time, then `end`. `fail` may be called at any moment. */
 export class WritableFeed implements Feed {
   readonly #group: FeedGroup;
   readonly #queue = new SegmentQueue();
@@ -65,19 +65,19 @@ export class WritableFeed implements Feed {
     return this.#bytesRead;
   }
 
-  /** Bytes in the segment that is being filled. */
+  /** How many bytes are in the segment that is being filled. */
   get heldBytes(): number {
     return this.#filling?.length ?? 0;
   }
 
-  /** Takes the bytes; they may change as soon as it resolves. Throws the reason of `fail`. */
+  /** Writes bytes. Owns: they may change once the promise resolves. Throws the reason of `fail`. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let taken = 0; taken < bytes.length;) {
       this.#queue.throwFailure();
       invariant(!this.#queue.isOver, "A stream was written to after its end");
       if (this.#filling === undefined) await this.#beginSegment();
       const filling = this.#filling;
-      if (filling === undefined) continue; // It was given back: the stream was broken off.
+      if (filling === undefined) continue; // The stream was broken off, which released the segment.
       const { segment, length } = filling;
       const piece = bytes.subarray(taken, taken + segment.bytes.length - length);
       segment.bytes.set(piece, length);
@@ -89,14 +89,14 @@ export class WritableFeed implements Feed {
     if (this.#group.isStarved) this.handOn();
   }
 
-  /** Nothing more comes. */
+  /** Ends the stream. */
   end(): void {
     this.handOn();
     this.#queue.end();
     this.#group.forget(this);
   }
 
-  /** Breaks the stream off; whoever writes or takes from here on gets `reason`. */
+  /** Breaks the stream off; every later write or take throws `reason`. */
   fail(reason: unknown): void {
     this.#group.forget(this);
     this.#filling?.segment.release();
@@ -108,7 +108,7 @@ export class WritableFeed implements Feed {
     return this.#queue.next();
   }
 
-  /** Gives what was written so far to the taker. */
+  /** Hands what was written so far to the taker. */
   handOn(): void {
     if (this.#filling === undefined) return;
     const filled = this.#filling;
@@ -116,7 +116,7 @@ export class WritableFeed implements Feed {
     this.#queue.push(filled);
   }
 
-  /** From the moment it is there the segment is this stream's own, so that `fail` gives it back. */
+  /** Stores a new segment in this feed at once, so that `fail` releases it. */
   async #beginSegment(): Promise<void> {
     const segment = await this.#group.acquire();
     if (this.#queue.isOver) segment.release();

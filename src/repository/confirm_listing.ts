@@ -1,34 +1,36 @@
 /**
- * Confirms that the store lists what it has to list, before anything goes that depends on it: a single answer may be
- * wrong. A proxy says that nothing is there while the server behind it starts anew, a listing leaves a file out, a removal
- * counts as done and is not.
+ * Confirms that the store lists the expected files, before anything is removed on the strength of that. A single answer
+ * may be wrong: a proxy reports nothing while the server behind it restarts, a listing leaves out a file, or a removal
+ * is acknowledged but not done.
  */
 import type { Clock } from "../base/clock.ts";
 import { StoreError } from "../base/errors.ts";
 import type { SealedFiles, SealedKind } from "./sealed_files.ts";
 
-/** What confirming takes. */
+/** What confirming needs. */
 interface ConfirmTools {
   readonly files: SealedFiles;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The files of a kind that there have to be, and no others. */
+/** The files of a kind that must be there, and no others. */
 export interface ExpectedFiles {
   readonly kind: SealedKind;
   readonly names: Iterable<string>;
-  /** Whether others may be there all the same, as where somebody else writes such files meanwhile; false by default. */
+  /** Whether other files are allowed, for example because other processes write some meanwhile; false by default. */
   readonly withOthers?: boolean;
 }
 
-/** Some stores are late to list what was written, and go on listing what was removed: they get so many more looks. */
+/**
+ * Some stores are slow to list what was written and to stop listing what was removed, so they get this many more looks.
+ */
 const MORE_LOOKS = 7;
 const PAUSE_MS = 1000;
 
 /**
- * Resolves once the store lists these files. Throws `StoreError` where it goes on listing others; its message says
- * what became of the work, as `outcome` puts it. Throws what the store throws, and the signal's reason.
+ * Resolves once the store lists exactly the expected files. Throws `StoreError` if it keeps listing others; the message
+ * includes `outcome`, which says what became of the work. Throws what the store throws, and the signal's reason.
  */
 export async function confirmListed(tools: ConfirmTools, expected: ExpectedFiles, outcome: string): Promise<void> {
   const { clock, signal } = tools;
@@ -37,7 +39,7 @@ export async function confirmListed(tools: ConfirmTools, expected: ExpectedFiles
     if (difference === null) return;
     if (looksLeft === 0) {
       throw new StoreError(
-        `The store lists other ${PLURALS[expected.kind]} than it has to (${difference}): ${outcome}; run it again`,
+        `The store does not list the expected ${PLURALS[expected.kind]} (${difference}): ${outcome}; run it again`,
       );
     }
     await clock.sleep(PAUSE_MS, signal);
@@ -46,7 +48,7 @@ export async function confirmListed(tools: ConfirmTools, expected: ExpectedFiles
 
 const PLURALS: Readonly<Record<SealedKind, string>> = { index: "index files", snapshot: "snapshots", lock: "locks" };
 
-/** How the listing differs from what is expected, in words; null where it does not. */
+/** How the listing differs from what is expected, in words; null if it does not. */
 async function differenceFrom(
   { kind, names: expected, withOthers = false }: ExpectedFiles,
   { files, signal }: ConfirmTools,

@@ -1,5 +1,5 @@
 /**
- * Key files: each wraps the same master key under a password of its own (restic design document, section Keys, Encryption
+ * Key files: each wraps the same master key under its own password (restic design document, section Keys, Encryption
  * and MAC).
  */
 import type { Clock } from "../base/clock.ts";
@@ -24,45 +24,48 @@ import type { BlobStore, StoreReader } from "../store/store.ts";
 import { getLimited } from "./sealed_files.ts";
 import { failureOfFile } from "./unreadable.ts";
 
-/** Who and where: written to key files, locks and snapshots. */
+/** The user, host and process that are written to key files, locks and snapshots. */
 export interface Identity {
   /** The name of the host. */
   readonly hostname: string;
   /** The name of the user. */
   readonly username: string;
-  /** The number of the process. */
+  /** The process id. */
   readonly pid: number;
-  /** The user's number. */
+  /** The user's numeric id. */
   readonly uid: number;
-  /** The number of the user's group. */
+  /** The numeric id of the user's group. */
   readonly gid: number;
-  /** What tells this process from others of its number; absent where the system does not say. */
+  /** Tells this process from earlier and later ones with the same id; left out if the system does not provide it. */
   readonly process?: ProcessMark;
 }
 
-/** What key files are made with. */
+/** What creating key files needs. */
 export interface KeyTools {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
-  /** Cost of deriving a key from a password; tests take a cheap one. */
+  /** The cost of deriving a key from a password; tests use a low one. */
   readonly kdf?: ScryptParameters;
 }
 
-/** A master key and the key file it was unlocked with. */
+/** A master key and the name of the key file that held it. */
 export interface UnlockedKey {
   readonly keys: SealingKeys;
   readonly keyId: KeyId;
 }
 
-/** Key files that cannot be read say nothing about a password. Throws what says nothing about the file. */
+/**
+ * Why a key file cannot be read, which says nothing about the password. Rethrows errors that say nothing about the
+ * file.
+ */
 export async function failureOfKey(store: StoreReader, error: unknown): Promise<AgentError> {
   if (error instanceof IntegrityError) return error;
   if (error instanceof TemporaryError) throw error;
   return await failureOfFile(store, error, undefined);
 }
 
-/** How to be rid of a file among the keys. */
+/** Advice on removing a key file. */
 export function removalOfKey(id: KeyId): string {
   return `"agent key remove ${shortId(id)}" removes it, for an append-only server where it runs, with its folder as ` +
     "the repository";
@@ -74,7 +77,7 @@ export interface ListedKey extends KeyFile {
   readonly id: KeyId;
 }
 
-/** A file among the keys that is none, or that the store does not give, and why. */
+/** A file among the keys that is not a key file or cannot be read, and why. */
 export interface UnreadableKey {
   readonly id: KeyId;
   readonly error: AgentError;
@@ -103,7 +106,7 @@ export async function listKeys(store: StoreReader): Promise<KeyList> {
   return { keys, unreadable };
 }
 
-/** Wraps the master key under one more password; gives the new key file's name. */
+/** Wraps the master key under another password; returns the name of the new key file. */
 export async function addKey(store: BlobStore, keys: SealingKeys, password: Password, tools: KeyTools): Promise<KeyId> {
   if (password.length === 0) {
     throw new UsageError("Refusing an empty password: restic would not open the repository with it; choose another");
@@ -125,7 +128,7 @@ export async function addKey(store: BlobStore, keys: SealingKeys, password: Pass
   return id;
 }
 
-/** Removes a key file. Throws `UsageError` for the one in use and for one that is not there. */
+/** Removes a key file. Throws `UsageError` for the one in use and for one that does not exist. */
 export async function removeKey(store: BlobStore, id: KeyId, inUse: KeyId): Promise<void> {
   if (id === inUse) {
     throw new UsageError(
@@ -145,7 +148,7 @@ export async function listKeyIds(store: StoreReader): Promise<KeyId[]> {
   return ids.sort();
 }
 
-/** A key file, or undefined where it vanished since it was listed (another process changed the password). */
+/** Loads a key file; undefined if it is gone since it was listed (another process has changed the password). */
 export async function loadKeyFile(store: StoreReader, id: KeyId): Promise<KeyFile | undefined> {
   try {
     const bytes = await getLimited(store, { kind: "key", name: id }, MOST_SMALL_FILE_BYTES);

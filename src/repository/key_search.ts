@@ -1,4 +1,4 @@
-/** Finds the key file that a password opens, among files that anybody may have added who may write to the store. */
+/** Finds the key file that a password opens. Anybody who may write to the store may have added files. */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { type AgentError, IntegrityError, NoRepositoryError, WrongPasswordError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
@@ -16,37 +16,37 @@ import {
   type UnreadableKey,
 } from "./key_files.ts";
 
-/** Remembers, for one machine and one store, which key file opened it last. Neither call ever fails its caller. */
+/** Remembers, for one machine and one store, which key file opened it last. Its calls never fail. */
 export interface KeyMemory {
-  /** The name of the key file that opened last; undefined where nobody knows. */
+  /** The name of the key file that opened last; undefined if unknown. */
   recall(): Promise<string | undefined>;
-  /** Takes note of the key file that opened. */
+  /** Remembers the key file that opened. */
   keep(id: string): Promise<void>;
 }
 
 /** Options of `unlockMasterKey`. */
 interface UnlockOptions {
-  /** Whether a master key is the repository's own; a key file that holds another one is none of its. */
+  /** Whether a master key is the repository's own; a key file with another master key counts as damaged. */
   readonly accepts?: (keys: SealingKeys) => boolean;
   readonly memory?: KeyMemory | undefined;
-  /** Told of key files that were passed over because they are none or cannot be read. */
+  /** Called for key files that were skipped because they are damaged or cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
 }
 
-/** restic gives up after as many key files; so does this, since each one costs a derivation. */
+/** The same limit as restic's, since each key file costs a derivation. */
 export const MOST_KEYS_TRIED = 20;
-/** What all derivations together may mix, in bytes: some 20 seconds of a small machine. */
+/** The most that all derivations together may mix, in bytes: some 20 seconds on a small machine. */
 const MOST_WORK_BYTES = 8 * 2 ** 30;
-/** Files that are no keys cost a read each. */
+/** Limits reads, since the store may hold many files that are not keys. */
 const MOST_FILES_READ = 1000;
 
 const READS_AT_ONCE = 8;
 
 /**
- * Finds the key file that the password opens: the one that opened last on this machine, then those that cost least, so
- * that dear ones that somebody added stand in nobody's way. Files that are no keys are passed over where another one opens.
- * Throws `NoRepositoryError` where there is no key file, `WrongPasswordError` where none opens, and `IntegrityError` where
- * none of them can be read.
+ * Finds the key file that the password opens: first the one that opened last on this machine, then the others, the
+ * cheapest first, so that expensive ones that somebody added do not delay it. Damaged key files are skipped if another
+ * one opens. Throws `NoRepositoryError` if there is no key file, `WrongPasswordError` if none opens, and
+ * `IntegrityError` if none can be read.
  */
 export async function unlockMasterKey(
   store: StoreReader,
@@ -75,7 +75,7 @@ class KeySearch {
   readonly #store: StoreReader;
   readonly #password: Password;
   readonly #accepts: (keys: SealingKeys) => boolean;
-  /** Opened with the password, and holds another master key: what is left where the config is damaged. */
+  /** Opened with the password, but holds another master key: the last resort if the config is damaged. */
   #strange: UnlockedKey | undefined;
   #refused = 0;
   #untried = 0;
@@ -87,7 +87,7 @@ class KeySearch {
     this.#accepts = accepts;
   }
 
-  /** The first that opens; undefined where none does. `last` is tried before the others are even read. */
+  /** Returns the first key file that opens; undefined if none does. Tries `last` before the others are even read. */
   async run(ids: readonly KeyId[], last: string | undefined): Promise<UnlockedKey | undefined> {
     const known = ids.filter((id) => id === last);
     const others = ids.filter((id) => id !== last);
@@ -95,7 +95,7 @@ class KeySearch {
     return await this.#runThrough(known) ?? await this.#runThrough(others.slice(0, MOST_FILES_READ)) ?? this.#strange;
   }
 
-  /** Why none opened. */
+  /** The error that says why none opened. */
   failure(): AgentError {
     const { location } = this.#store;
     const [first, ...others] = this.unreadable;
@@ -111,7 +111,7 @@ class KeySearch {
   #refusal(): string {
     if (this.#untried > 0) {
       return `none of the ${this.#refused} key files tried opens with it; ${this.#untried} more were not tried, because ` +
-        `${MOST_KEYS_TRIED} at most are, the cheapest first, and none that would take minutes: remove those that nobody ` +
+        `at most ${MOST_KEYS_TRIED} are, the cheapest first, and none that would take minutes: remove those that nobody ` +
         'knows with "agent key remove", or by hand where the repository lies, in its folder "keys"';
     }
     const only = this.unreadable.length === 0 ? "its only key file" : "the only key file that can be read";
@@ -159,7 +159,7 @@ class KeySearch {
     }
     if (this.#accepts(keys)) return keys;
     this.#strange ??= { keys, keyId: id };
-    throw new IntegrityError(`Damaged key ${id}: the password opens it, and what is in it opens nothing else here`);
+    throw new IntegrityError(`Damaged key ${id}: the password opens it, but its master key is not this repository's`);
   }
 }
 
@@ -177,7 +177,7 @@ function passedOver(unreadable: readonly UnreadableKey[]): AgentError {
   return new IntegrityError(`${text[0]!.toUpperCase()}${text.slice(1)}; ${removalOfKey(unreadable[0]!.id)}`);
 }
 
-/** The master key, or undefined where the password is not this key file's. */
+/** The master key; undefined if this key file has another password. */
 function unwrap({ data }: KeyFile, sealer: Sealer, what: string): SealingKeys | undefined {
   let plaintext: Uint8Array;
   try {

@@ -1,9 +1,9 @@
-/** Whether a repository in folders is there as a whole, for what would take a missing part for an empty one. */
+/** Checks that no folder of a repository is missing, for work that would take a missing folder for an empty one. */
 import { StoreError } from "../base/errors.ts";
 import { folderOfKind } from "../store/layout.ts";
 import type { FileKind, StoreReader } from "../store/store.ts";
 
-/** Throws `StoreError` where the store has folders and one for these kinds of files is not there. */
+/** Throws `StoreError` if the store has folders and one for these kinds of files is missing. */
 export async function refuseMissingFolders(
   store: StoreReader,
   kinds: readonly FileKind[],

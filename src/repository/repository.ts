@@ -1,4 +1,4 @@
-/** A repository that is open: its store, its config, its keys, and the files that every use case works with. */
+/** An open repository: its store, config and keys, and the files that every use case works with. */
 import {
   type AgentError,
   ExistsError,
@@ -23,7 +23,7 @@ import type { HeldLock } from "./lock/held_lock.ts";
 import { LockedFiles } from "./lock/locked_files.ts";
 import { getLimited, SealedFiles, SealedFileWriter } from "./sealed_files.ts";
 
-/** An open repository as everybody may have it: it can be read. Nothing of it is locked or indexed. */
+/** An open repository that can be read; neither locked nor indexed. */
 export interface Repository {
   readonly store: StoreReader;
   readonly config: RepositoryConfig;
@@ -35,9 +35,9 @@ export interface Repository {
 }
 
 /**
- * An open repository as whoever opened it has it: it can be written to without a lock. That is for what makes a repository,
- * which nobody else knows of yet (its config and its first key), and for locks: who takes, refreshes, releases or clears
- * them away cannot hold one for it. All other work takes a `Repository` or a `LockedRepository`.
+ * An open repository that can be written to without a lock. It is meant for two purposes. One is making a repository
+ * (its config and first key), which nobody else knows yet. The other is handling locks: taking, refreshing, releasing
+ * or removing one cannot require a lock. All other work takes a `Repository` or a `LockedRepository`.
  */
 export interface UnlockedRepository extends Repository {
   readonly store: BlobStore;
@@ -45,9 +45,9 @@ export interface UnlockedRepository extends Repository {
 }
 
 /**
- * A repository under a lock that is known to hold: what writes or removes packs, indexes, snapshots or keys takes this and
- * nothing less. Its store is that of `withHeldLock`. What decides by what lies in the repository reads it from here, too: whoever was
- * there before the lock held may have changed it until then.
+ * A repository under a confirmed lock. Code that writes or removes packs, indexes, snapshots or keys takes this type;
+ * its store is wrapped by `withHeldLock`. Code that bases decisions on the repository's content must read it from here,
+ * too: until the lock was confirmed, others may have changed it.
  */
 export interface LockedRepository extends Repository {
   readonly store: BlobStore;
@@ -55,24 +55,24 @@ export interface LockedRepository extends Repository {
   readonly lock: HeldLock;
 }
 
-/** A repository whose index is loaded: what can find blobs, all of them or those of one type. */
+/** A repository with a loaded index, which can find all blobs or those of one type. */
 export interface IndexedRepository<Located extends BlobType = BlobType> extends Repository {
   readonly index: BlobIndex<Located>;
 }
 
-/** What opening takes. */
+/** What opening a repository needs. */
 interface OpenOptions {
   readonly password: Password;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
-  /** Remembers which key file opened; absent where nothing is kept. */
+  /** Remembers which key file opened; left out if nothing is to be remembered. */
   readonly keyMemory?: KeyMemory | undefined;
-  /** Told of key files that were passed over because they cannot be read. */
+  /** Called for key files that were skipped because they cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
 }
 
 /**
- * Opens the repository in a store. Throws `NoRepositoryError` where there is none, `WrongPasswordError`, and
- * `IntegrityError` where its config is damaged or of an unknown version.
+ * Opens the repository in a store. Throws `NoRepositoryError` if there is none, `WrongPasswordError`, and
+ * `IntegrityError` if its config is damaged or has an unknown version.
  */
 export async function openRepository(store: BlobStore, options: OpenOptions): Promise<UnlockedRepository> {
   const sealedConfig = await loadConfig(store);
@@ -86,17 +86,17 @@ export async function openRepository(store: BlobStore, options: OpenOptions): Pr
   return assemble({ store, config, sealer, unlocked });
 }
 
-/** Whether a master key is the repository's: somebody may have wrapped another one under the same password. */
+/** Whether a master key is the repository's; somebody may have wrapped another one under the same password. */
 function opensConfig(keys: SealingKeys, sealedConfig: Uint8Array, { randomBytes }: OpenOptions): boolean {
   return createSealer(keys, randomBytes).opens(sealedConfig);
 }
 
-/** The same open repository with another store in place of its own: one that wraps it. */
+/** The same open repository with another store, which wraps its own. */
 export function withStore(repository: UnlockedRepository, store: BlobStore): UnlockedRepository {
   return { ...repository, store, files: new SealedFileWriter(store, repository.sealer, repository.config.version) };
 }
 
-/** A repository to read from by way of another store, which reads from its own. */
+/** The repository, read through another store that wraps its own. */
 export function readingFrom({ config, keys, keyId, sealer }: Repository, store: StoreReader): Repository {
   return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer) };
 }
@@ -108,16 +108,16 @@ export function underLock({ store, ...repository }: UnlockedRepository, lock: He
   return { ...repository, store: files.store, files, lock };
 }
 
-/** What a repository is made with. */
+/** What making a repository needs. */
 interface InitTools extends KeyTools {
   /**
-   * Called before what failed is thrown, where it is certain that no repository was made, so that the password opens
-   * nothing. Where an answer of the store was lost, that is not certain.
+   * Called before an error is thrown, if it is certain that no repository was made and the password opens nothing. It
+   * is not certain if an answer of the store was lost.
    */
   readonly onUnused?: () => Promise<void>;
 }
 
-/** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` where there is one. */
+/** Makes a repository of format version 2 in a store that holds none; throws `ExistsError` if there is one. */
 export async function initRepository(
   store: BlobStore,
   password: Password,
@@ -134,8 +134,8 @@ export async function initRepository(
     await store.put(CONFIG_FILE, [draft.sealedConfig]);
   } catch (error) {
     if (await isNotStored(store, draft.sealedConfig, error)) {
-      // A key that opens nothing would stand in the way of the next init, and of whoever was faster with the config. Why
-      // the config was not stored is what has to be told, whatever becomes of the key.
+      // The key opens nothing. It would hinder the next init, and the process that stored its config first. The error
+      // to report is why the config was not stored, whether or not the key can be removed.
       await store.remove({ kind: "key", name: draft.repository.keyId }).catch(() => {});
       await tools.onUnused?.();
     }
@@ -144,13 +144,13 @@ export async function initRepository(
   return draft.repository;
 }
 
-/** All of a repository but its config. */
+/** A repository that lacks only its config. */
 interface Draft {
   readonly repository: UnlockedRepository;
   readonly sealedConfig: Uint8Array;
 }
 
-/** The config comes last: as long as it is missing there is no repository. */
+/** Prepares everything but the config, which is stored last: without it there is no repository. */
 async function draftRepository(store: BlobStore, password: Password, tools: KeyTools): Promise<Draft> {
   await refuseExisting(store);
   await store.create();
@@ -166,9 +166,7 @@ async function draftRepository(store: BlobStore, password: Password, tools: KeyT
   return { repository, sealedConfig: sealer.seal(encodeConfig(config)) };
 }
 
-/**
- * Whether it is certain that this config was not stored: the store refused it for good, and it has none, or another one.
- */
+/** Whether it is certain that this config was not stored: the store finally refused it, and has none or another one. */
 async function isNotStored(store: BlobStore, sealedConfig: Uint8Array, error: unknown): Promise<boolean> {
   if (!(error instanceof StoreError) || error.retryable) return false;
   try {
@@ -211,7 +209,7 @@ async function refuseExisting(store: BlobStore): Promise<void> {
   throw new ExistsError(`There is a repository in ${store.location} already: use it, or name another place`);
 }
 
-/** Fresh random keys; `r` is clamped as Poly1305 asks, since older versions of restic store it that way. */
+/** Random keys. `r` is clamped as Poly1305 requires, because older versions of restic store it that way. */
 function newMasterKey(randomBytes: (count: number) => Uint8Array<ArrayBuffer>): SealingKeys {
   const macR = randomBytes(16);
   for (const i of [3, 7, 11, 15]) macR[i]! &= 0x0f;
@@ -219,7 +217,7 @@ function newMasterKey(randomBytes: (count: number) => Uint8Array<ArrayBuffer>): 
   const keys = { encrypt: randomBytes(32), macK: randomBytes(16), macR };
   if (Object.values(keys).some((key) => key.every((byte) => byte === 0))) {
     throw new IntegrityError(
-      "The random source of this machine gives only zeros: no key can be made with it; see to it",
+      "The random source of this machine gives only zeros: no key can be made with it; repair it",
     );
   }
   return keys;

@@ -1,7 +1,7 @@
 /**
  * The small files of a repository (indexes, snapshots, locks): sealed JSON, named by the SHA-256 of the file's bytes.
  *
- * The layout is that of the restic design document, section Unpacked Data Format, sealed as crypto/seal.ts says.
+ * Layout: restic design document, section Unpacked Data Format; sealed as in crypto/seal.ts.
  */
 import { asId, type IndexId, type LockId, type SnapshotId } from "../base/id.ts";
 import { IntegrityError, NotFoundError, TooLargeError } from "../base/errors.ts";
@@ -20,7 +20,7 @@ import type {
   StoreReader,
 } from "../store/store.ts";
 
-/** The kinds of sealed files, and the type that names each. */
+/** The kinds of sealed files, each with the type of its names. */
 interface SealedFileIds {
   index: IndexId;
   snapshot: SnapshotId;
@@ -28,14 +28,14 @@ interface SealedFileIds {
 }
 export type SealedKind = keyof SealedFileIds;
 
-/** A file that was stored. */
+/** A stored file. */
 export interface SavedFile<K extends SealedKind> {
   readonly id: SealedFileIds[K];
-  /** Size of the file. */
+  /** The length of the file. */
   readonly bytes: number;
 }
 
-/** A whole file of a repository. Throws `IntegrityError` where it has more bytes than such a file can have. */
+/** Reads a whole file of a repository. Throws `IntegrityError` if it has more than `mostBytes`. */
 export async function getLimited(
   store: StoreReader,
   file: FileName,
@@ -47,7 +47,9 @@ export async function getLimited(
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     const what = file.kind === "config" ? "config" : `${file.kind} ${file.name}`;
-    throw new IntegrityError(`Damaged ${what}: it has more than ${mostBytes} bytes, so it is none`, { cause: error });
+    throw new IntegrityError(`Damaged ${what}: it has more than ${mostBytes} bytes, the most it may have`, {
+      cause: error,
+    });
   }
 }
 
@@ -73,7 +75,7 @@ export class SealedFiles {
     return this.store.list(kind, options);
   }
 
-  /** The JSON of a file. Throws `NotFoundError`, and `IntegrityError` where the file is not what its name says. */
+  /** The JSON of a file. Throws `NotFoundError`, and `IntegrityError` if the content does not match the name. */
   async load<K extends SealedKind>(
     kind: K,
     id: SealedFileIds[K],
@@ -92,7 +94,7 @@ export class SealedFiles {
     return json;
   }
 
-  /** Whether a file is there. */
+  /** Whether a file exists. */
   async has<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<boolean> {
     try {
       await this.store.size({ kind, name: id }, options);
@@ -105,22 +107,22 @@ export class SealedFiles {
 }
 
 /**
- * Writes and removes sealed files, too, whether there is a lock or not. For locks, and for `LockedFiles`, which is what
- * everything else is written with.
+ * Also writes and removes sealed files, with or without a lock. Only for locks, and for `LockedFiles`, which writes
+ * everything else.
  */
 export class SealedFileWriter extends SealedFiles {
   declare readonly store: BlobStore;
   readonly #sealer: Sealer;
   readonly #version: 1 | 2;
 
-  /** `version` is the repository's: version 1 knows no compression. */
+  /** `version` is the repository's; version 1 has no compression. */
   constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
     super(store, sealer);
     this.#sealer = sealer;
     this.#version = version;
   }
 
-  /** Stores JSON as a file; gives its name once it is durable. */
+  /** Stores JSON as a file; returns its name once it is durable. */
   async save<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
@@ -129,7 +131,7 @@ export class SealedFileWriter extends SealedFiles {
     return (await this.saveSized(kind, json, options)).id;
   }
 
-  /** As `save`; gives the size of the file, too. */
+  /** Like `save`, but also returns the size of the file. */
   async saveSized<K extends SealedKind>(
     kind: K,
     json: Uint8Array<ArrayBuffer>,
@@ -145,7 +147,7 @@ export class SealedFileWriter extends SealedFiles {
     return { id, bytes: size };
   }
 
-  /** Removes a file; one that is not there counts as removed. */
+  /** Removes a file; a missing one counts as removed. */
   remove<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<void> {
     return this.store.remove({ kind, name: id }, options);
   }

@@ -1,4 +1,4 @@
-/** Snapshots: the root objects of backups, as they lie in the repository. */
+/** Snapshots: the root objects of backups, as they are stored. */
 import { mapConcurrently } from "../base/concurrency.ts";
 import {
   DeniedError,
@@ -28,7 +28,7 @@ export interface DamagedSnapshot {
   readonly error: IntegrityError;
 }
 
-/** What to do about a snapshot that cannot be read: follows what is wrong with it. */
+/** Advice for a snapshot that cannot be read; follows the description of the problem. */
 export const GIVE_UP_SNAPSHOT = `bring the file back from a copy of the store, or give it up with ` +
   `"agent repair snapshots --forget", for an append-only server where it runs, with its folder as the repository`;
 
@@ -40,20 +40,23 @@ export function damageWithAdvice({ error }: DamagedSnapshot): IntegrityError {
   return new IntegrityError(`${error.message}; ${advice}`, { cause: error });
 }
 
-/** All snapshots, oldest first, and what could not be read of them. */
+/** All snapshots, oldest first, and those that could not be read. */
 interface SnapshotList {
   readonly snapshots: readonly StoredSnapshot[];
   readonly damaged: readonly DamagedSnapshot[];
-  /** Listed at first, and neither found nor listed a moment later: forgotten meanwhile, unless nobody else may do that. */
+  /**
+   * Listed at first, but then neither found nor listed: another process has forgotten them. Under an exclusive lock
+   * that is impossible; see `refuseVanished`.
+   */
   readonly vanished: readonly SnapshotId[];
 }
 
 const FILES_AT_ONCE = 8;
 
 /**
- * Loads every snapshot. A damaged one does not hide the others, and one that the store goes on listing but does not give
- * is damaged: an older backup must never be taken for the newest because an answer was wrong once. Throws what the store
- * throws.
+ * Loads every snapshot. A damaged snapshot does not hide the others. One that the store keeps listing but does not
+ * return counts as damaged: an older backup must never be taken for the newest because of one wrong answer. Throws what
+ * the store throws.
  */
 export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
@@ -87,23 +90,25 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   return { snapshots: byTime(snapshots), damaged, vanished };
 }
 
-/** Snapshots up to here are as many as there are files; beyond, a few bytes in the store may stand for megabytes. */
+/** Only larger snapshots are counted: a few compressed bytes in the store may expand to megabytes. */
 const SMALL_JSON_BYTES = 16 * 1024;
-/** What large snapshots may take together: 100 that name 10,000 paths each. */
+/** The most memory for all large snapshots: enough for 100 that name 10,000 paths each. */
 const MOST_LARGE_BYTES = 192 * 1024 * 1024;
-/** A value that is parsed takes so much besides its text. */
+/** The memory that a parsed value takes in addition to its text. */
 const VALUE_BYTES = 32;
 
-/** Bounds the memory that large snapshots take together. */
+/** Limits the memory that large snapshots take together. */
 class LargeSnapshotRoom {
   #bytes = 0;
 
-  /** Throws `IntegrityError` where there is no more room for this one. */
+  /** Throws `IntegrityError` if there is no room left for this snapshot. */
   enter(id: SnapshotId, json: Uint8Array): void {
     if (json.length <= SMALL_JSON_BYTES) return;
     this.#bytes += json.length + VALUE_BYTES * json.reduce((count, byte) => byte === COMMA ? count + 1 : count, 1);
     if (this.#bytes > MOST_LARGE_BYTES) {
-      throw new IntegrityError(`Refusing snapshot ${id}: the large snapshots before it take enough memory`);
+      throw new IntegrityError(
+        `Refusing snapshot ${id}: the large snapshots before it use up the memory for such snapshots`,
+      );
     }
   }
 }
@@ -111,8 +116,8 @@ class LargeSnapshotRoom {
 const COMMA = 0x2c;
 
 /**
- * For whoever decides what to remove: throws `StoreError` where a snapshot vanished. Under an exclusive lock nobody else
- * forgets backups, so the store contradicts itself, and what that snapshot needs is needed still.
+ * Throws `StoreError` if a snapshot vanished; for callers that decide what to remove. Under an exclusive lock nobody
+ * else forgets backups, so the store contradicts itself, and what that snapshot needs must be kept.
  */
 export function refuseVanished([id]: SnapshotList["vanished"]): void {
   if (id === undefined) return;
@@ -121,18 +126,21 @@ export function refuseVanished([id]: SnapshotList["vanished"]): void {
   );
 }
 
-/** One snapshot. Throws `IntegrityError` where it is damaged, and what the store throws. */
+/** Loads one snapshot. Throws `IntegrityError` if it is damaged, and what the store throws. */
 export async function loadSnapshot(files: SealedFiles, id: SnapshotId, signal?: AbortSignal): Promise<Snapshot> {
   return decodeSnapshot(await files.load("snapshot", id, { signal }), `snapshot ${id}`);
 }
 
-/** The names of all snapshots, in the order of the store. */
+/** The names of all snapshots, in the store's order. */
 async function snapshotIds(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotId[]> {
   const rows = await Array.fromAsync(files.list("snapshot", { signal }));
   return rows.map(({ name }) => asId<SnapshotId>(name));
 }
 
-/** A snapshot in a bad sector is as good as damaged. Throws what says nothing about it: that the store is not to be had. */
+/**
+ * Treats a snapshot in a bad sector as damaged. Rethrows errors that say nothing about the snapshot, such as a store
+ * that cannot be reached.
+ */
 async function unreadable(files: SealedFiles, id: SnapshotId, thrown: unknown, signal: AbortSignal | undefined) {
   if (thrown instanceof TemporaryError || thrown instanceof DeniedError) throw thrown;
   const cause = await failureOfFile(files.store, thrown, signal);
@@ -143,7 +151,7 @@ function lostSnapshot(id: SnapshotId, cause: NotFoundError): IntegrityError {
   return new IntegrityError(`The store lists snapshot ${id} and does not find it; check the store`, { cause });
 }
 
-/** Oldest first; equal times in the order of ids, so that the order never depends on the store. */
+/** Oldest first; equal times are ordered by id, so that the order does not depend on the store. */
 function byTime(snapshots: readonly StoredSnapshot[]): StoredSnapshot[] {
   const timed = snapshots.map((stored) => ({ stored, ms: timestampToDate(stored.snapshot.time).getTime() }));
   timed.sort((a, b) => a.ms - b.ms || (a.stored.id < b.stored.id ? -1 : 1));

@@ -1,10 +1,10 @@
-/** One line a request, in the combined format of Apache with the milliseconds at the end. */
+/** The access log: one line per request, in Apache's combined format, with the milliseconds at the end. */
 
-/** What a line tells. */
+/** What a line says. */
 interface AccessEntry {
   /** Empty for a unix socket. */
   readonly remoteAddress: string;
-  /** Empty where nobody is known. */
+  /** Empty if the user is unknown. */
   readonly user: string;
   readonly time: Date;
   readonly method: string;
@@ -16,10 +16,10 @@ interface AccessEntry {
   readonly durationMs: number;
 }
 
-/** Text that waits for a slow log; a line that would be beyond is dropped, so that memory does not grow. */
+/** The most text that waits for a slow log. Lines beyond this are dropped, so that memory does not grow. */
 const MOST_WAITING_CHARACTERS = 2 ** 20;
 
-/** Collects lines and writes them in the background, all that wait at once. */
+/** Collects lines and writes them in the background, all waiting lines at once. */
 export class AccessLog {
   readonly #write: (text: string) => Promise<void>;
   readonly #onProblem: (thrown: unknown) => void;
@@ -28,18 +28,18 @@ export class AccessLog {
   #linesDropped = 0;
   #isFailing = false;
 
-  /** `write` takes whole lines. `onProblem` is told once when writing begins to fail. */
+  /** `write` receives whole lines. `onProblem` is called once when writing starts to fail. */
   constructor(write: (text: string) => Promise<void>, onProblem: (thrown: unknown) => void) {
     this.#write = write;
     this.#onProblem = onProblem;
   }
 
-  /** Lines that were not written: the log was too slow, or failed. */
+  /** How many lines were not written because the log was too slow or failed. */
   get linesDropped(): number {
     return this.#linesDropped;
   }
 
-  /** Adds a line. Never throws, never waits. */
+  /** Adds a line. Never throws and never waits. */
   add(entry: AccessEntry): void {
     const line = formatEntry(entry);
     if (this.#waiting.length + line.length > MOST_WAITING_CHARACTERS) this.#linesDropped++;
@@ -53,7 +53,7 @@ export class AccessLog {
   }
 
   async #writeWaiting(): Promise<void> {
-    // Lines of one turn of the event loop go out together.
+    // Lines from one turn of the event loop are written together.
     await Promise.resolve();
     while (this.#waiting !== "") {
       const text = this.#waiting;
@@ -71,7 +71,7 @@ export class AccessLog {
   }
 }
 
-/** The fields of a line in their order, each with its name in docs/server.md. */
+/** The fields of a line in order, each with its name in docs/server.md. */
 export const ACCESS_LOG_FIELDS: readonly (readonly [name: string, text: (entry: AccessEntry) => string])[] = [
   ["client", ({ remoteAddress }) => remoteAddress || "-"],
   ["identity", () => "-"],
@@ -85,21 +85,21 @@ export const ACCESS_LOG_FIELDS: readonly (readonly [name: string, text: (entry: 
   ["milliseconds", ({ durationMs }) => durationMs.toFixed(1)],
 ];
 
-/** The line of a request, ending in a line feed. */
+/** The line for a request, with a line feed at its end. */
 export function formatEntry(entry: AccessEntry): string {
   return `${ACCESS_LOG_FIELDS.map(([, text]) => text(entry)).join(" ")}\n`;
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `21/Nov/2026:08:07:17 +0000`, always UTC. */
+/** Formats a time as `21/Nov/2026:08:07:17 +0000`, always in UTC. */
 function formatLogTime(time: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const day = `${two(time.getUTCDate())}/${MONTHS[time.getUTCMonth()]}/${time.getUTCFullYear()}`;
   return `${day}:${two(time.getUTCHours())}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())} +0000`;
 }
 
-/** A text without what could end a field or play with a terminal, at most 1,024 characters of it. */
+/** Escapes what could end a field or send commands to a terminal; keeps at most 1,024 characters. */
 function escapeField(text: string): string {
   return text.slice(0, 1024).replace(
     /["\\]|[^\x20-\x7e]/g,

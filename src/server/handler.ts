@@ -1,4 +1,4 @@
-/** What a server answers: from a request's route over its permission to the files of a repository. */
+/** Answers requests: finds the route, checks the permission, and works on the files of a repository. */
 import { messageOf, NotFoundError, StoreFullError, TemporaryError } from "../base/errors.ts";
 import type { FileKind, FileName, ListedFile } from "../store/store.ts";
 import { type RequestedPart, requestedPart } from "./connection/byte_ranges.ts";
@@ -11,29 +11,32 @@ import type { RepositoryFiles } from "./files/repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
 import type { StoredFile } from "./files/stored_file.ts";
 
-/** What a handler works with. */
+/** What a handler needs. */
 interface HandlerOptions {
   readonly files: RepositoryFiles;
   readonly metrics: Metrics;
   readonly rules: Rules;
-  /** Whether the metrics may be read by anybody. */
+  /** Whether anybody may read the metrics. */
   readonly openMetrics: boolean;
-  /** The user who sends a request, empty for anybody. Throws `Refusal` where there has to be one and is none. */
+  /**
+   * The user who sends a request; empty if users are not identified. Throws `Refusal` if a user is required and there
+   * is none.
+   */
   readonly userOf: (exchange: Exchange) => Promise<string>;
-  /** The text of the metrics at this moment. */
+  /** The text of the current metrics. */
   readonly formatMetrics: () => string;
-  /** Told when something fails that the client is not to blame for. */
+  /** Called for failures that are not the client's fault. */
   readonly onProblem: (message: string) => void;
 }
 
-/** Files are sent in pieces of this size, and smaller parts in one. */
+/** Files are sent in pieces of this size; a part up to this size is sent in one. */
 const PIECE_BYTES = 2 ** 18;
 const LIST_PIECE_CHARACTERS = 2 ** 16;
 
 const LIST_TYPE_V1 = "application/vnd.x.restic.rest.v1";
 const LIST_TYPE_V2 = "application/vnd.x.restic.rest.v2";
 
-/** Answers requests; one for a whole server. */
+/** Answers the requests of a whole server. */
 export class Handler {
   readonly #options: HandlerOptions;
 
@@ -154,7 +157,7 @@ export class Handler {
     }
   }
 
-  /** How a failure is told to the client, without paths of this machine; undefined where nobody is there to be told. */
+  /** The refusal that a client sees for a failure, without paths of this machine; undefined if the client is gone. */
   #asRefusal(exchange: Exchange, thrown: unknown): Refusal | undefined {
     if (thrown instanceof ClientGone) return undefined;
     if (thrown instanceof Refusal) return thrown;
@@ -171,7 +174,9 @@ export class Handler {
   }
 }
 
-/** What is behind a head that is refused may be read in two ways, so that nothing of it is done. */
+/**
+ * Checks the head. If it is refused, what follows it could be read in two ways, so the connection is not used again.
+ */
 function requireHead(exchange: Exchange): void {
   try {
     checkHead(exchange);
@@ -207,7 +212,7 @@ async function sendPart(
   await exchange.end();
 }
 
-/** One piece is on its way to the client while the next is read. */
+/** Sends one piece while the next is read. */
 async function sendPieces(exchange: Exchange, stored: StoredFile, length: number): Promise<void> {
   let [filling, sending] = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
   let sent: Promise<void> = Promise.resolve();
@@ -215,14 +220,14 @@ async function sendPieces(exchange: Exchange, stored: StoredFile, length: number
     const piece = filling.subarray(0, Math.min(left, PIECE_BYTES));
     await Promise.all([stored.read(piece), sent]);
     sent = exchange.write(piece);
-    sent.catch(() => {}); // awaited with the next read, or below
+    sent.catch(() => {}); // It is awaited with the next read, or below.
     left -= piece.length;
     [filling, sending] = [sending, filling];
   }
   await sent;
 }
 
-/** The rows of a list as JSON, with the commas between them. */
+/** The rows of a list as JSON, with commas between them. */
 async function* listItems(files: AsyncIterable<ListedFile>, isV2: boolean): AsyncGenerator<string> {
   let separator = "";
   for await (const { name, size } of files) {

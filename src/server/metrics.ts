@@ -1,12 +1,12 @@
 /**
- * What a server counts, in the text format of Prometheus (version 0.0.4). Names with `rest_server_` are those of
- * rest-server, so that its dashboards go on.
+ * What a server counts, in the text format of Prometheus (version 0.0.4). Names that begin with `rest_server_` are
+ * those of rest-server, so that its dashboards keep working.
  */
 import type { UsageRow } from "./files/usage.ts";
 import { urlNameOfKind } from "./routes.ts";
 import type { FileKind } from "../store/store.ts";
 
-/** What was done with one file of a repository. */
+/** One action on one file of a repository. */
 export interface BlobEvent {
   readonly action: "read" | "write" | "delete";
   readonly user: string;
@@ -15,20 +15,20 @@ export interface BlobEvent {
   readonly bytes: number;
 }
 
-/** What is measured at the moment of the question. */
+/** What is measured when the metrics are read. */
 interface Gauges {
   readonly usage: Iterable<UsageRow>;
   readonly requestsInFlight: number;
   readonly connections: number;
   readonly idleConnections: number;
-  /** Stored bytes, and those that have come of uploads under way. */
+  /** Stored bytes plus those received by uploads under way. */
   readonly takenBytes: number;
-  /** Infinity where there is no limit. */
+  /** Infinity if there is no limit. */
   readonly limitBytes: number;
   readonly logLinesDropped: number;
 }
 
-/** Users and repositories that have counters of their own; whatever comes after shares one. */
+/** How many combinations of user and repository get their own counters; all later ones share one. */
 const MOST_LABEL_SETS = 10_000;
 const KNOWN_METHODS = new Set(["GET", "HEAD", "POST", "DELETE"]);
 
@@ -40,7 +40,7 @@ export class Metrics {
   #bytesSent = 0;
   #errors = 0;
 
-  /** A request was answered, or broken off (status 499). */
+  /** Counts a request that was answered or broken off (status 499). */
   countRequest(method: string, status: number, bytesReceived: number, bytesSent: number): void {
     const labels = labelText({ method: KNOWN_METHODS.has(method) ? method : "other", status: String(status) });
     this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
@@ -48,12 +48,12 @@ export class Metrics {
     this.#bytesSent += bytesSent;
   }
 
-  /** Something failed that the client is not to blame for. */
+  /** Counts a failure that is not the client's fault. */
   countError(): void {
     this.#errors++;
   }
 
-  /** A file was read, written or removed. */
+  /** Counts a file that was read, written or removed. */
   countBlob({ action, user, repository, kind, bytes }: BlobEvent): void {
     const type = urlNameOfKind(kind);
     let key = `${action} ${labelText({ user, repo: repository, type })}`;
@@ -64,7 +64,7 @@ export class Metrics {
     this.#blobs.set(key, { count: counted.count + 1, bytes: counted.bytes + bytes });
   }
 
-  /** Everything as text. */
+  /** All counters and `gauges` as text. */
   format(gauges: Gauges): string {
     return [
       ...this.#formatBlobs(),
@@ -98,7 +98,7 @@ function* formatGauges(gauges: Gauges): Generator<string> {
   const bytes = rows.map(({ labels, bytes }) => [labels, bytes] as const);
   yield* family("agent_repository_files", "gauge", "Files in a repository.", files);
   yield* family("agent_repository_bytes", "gauge", "Bytes of files in a repository.", bytes);
-  yield* single("agent_stored_bytes", "gauge", "Bytes stored, and come of uploads under way.", gauges.takenBytes);
+  yield* single("agent_stored_bytes", "gauge", "Bytes stored, and received by uploads under way.", gauges.takenBytes);
   if (Number.isFinite(gauges.limitBytes)) {
     yield* single("agent_limit_bytes", "gauge", "Bytes that may be stored.", gauges.limitBytes);
   }

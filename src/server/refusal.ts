@@ -1,7 +1,7 @@
-/** How a request is refused: an HTTP status and one line that the client may read. */
+/** How a request is refused: with an HTTP status and one line for the client. */
 import { AgentError } from "../base/errors.ts";
 
-/** Ends the handling of one request with that answer; never leaves this folder. */
+/** Ends a request with this answer; never leaves this folder. */
 export class Refusal extends AgentError {
   readonly status: number;
   /** Headers of the answer, names in lower case. */
@@ -14,7 +14,7 @@ export class Refusal extends AgentError {
   }
 }
 
-/** The client broke off: there is nobody to answer. */
+/** The client broke off, so there is nobody to answer. */
 export class ClientGone extends AgentError {
   constructor(options: { cause?: unknown } = {}) {
     super("The client broke the connection off", options);

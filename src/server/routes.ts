@@ -1,13 +1,13 @@
-/** What a URL of the restic REST protocol means: pure, and the only way from a request to a path. */
+/** Maps URLs of the restic REST protocol to targets; the only way from a request to a path. Pure. */
 import { isId } from "../base/id.ts";
 import { folderOfKind } from "../store/layout.ts";
 import { CONFIG_FILE, type FileKind, type FileName } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The kinds that lie in a folder of their own. */
+/** The kinds of files that have their own folder. */
 type FolderKind = Exclude<FileKind, "config">;
 
-/** What a request is about. `repository` is a path below the served folder, empty for that folder itself. */
+/** What a request addresses. `repository` is a path in the served folder; empty for that folder itself. */
 export type Target =
   | { readonly at: "health" }
   | { readonly at: "metrics" }
@@ -15,17 +15,17 @@ export type Target =
   | { readonly at: "folder"; readonly repository: string; readonly kind: FolderKind }
   | { readonly at: "file"; readonly repository: string; readonly file: FileName };
 
-/** The target of a repository, not of the server. */
+/** A target in a repository, not of the server as a whole. */
 export type RepositoryTarget = Exclude<Target, { at: "health" | "metrics" }>;
 
-/** Longest URL: two segments, a kind and an id take less than half. */
+/** The longest allowed URL; two segments, a kind and an id take less than half of it. */
 const MOST_URL_CHARACTERS = 1024;
-/** As rest-server: a user's folder and a repository in it. */
+/** As in rest-server: a user's folder and a repository in it. */
 const MOST_SEGMENTS = 2;
 
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/;
 
-/** Where a filesystem keeps what a repair of it found: never a repository, whatever lies there. */
+/** The folder in which a filesystem repair saves what it found; never a repository, whatever it contains. */
 export const LOST_AND_FOUND = "lost+found";
 
 /** A URL in absolute form; group 1 is what follows the host. Source: RFC 9112, section 3.2.2. */
@@ -44,8 +44,8 @@ const METHODS_BY_PLACE = {
 } as const;
 
 /**
- * The target of a request. Throws `Refusal`: 414 for a URL that is too long, 404 for one that means nothing, 405 for a
- * method that the target does not have. Source: restic's REST backend, section REST Backend of its documentation.
+ * Finds the target of a request. Throws `Refusal`: 414 for a URL that is too long, 404 for one without a target, 405
+ * for a method that the target does not support. Source: restic's documentation, section REST Backend.
  */
 export function parseRoute(method: string, url: string): Target {
   if (url.length > MOST_URL_CHARACTERS) throw new Refusal(414, "The URL is too long");
@@ -58,12 +58,12 @@ export function parseRoute(method: string, url: string): Target {
   return target;
 }
 
-/** Whether a text may be one segment of a repository's path. */
+/** Whether a text may be a segment of a repository's path. */
 export function isRepositorySegment(text: string): boolean {
   return SEGMENT.test(text) && !KIND_BY_FOLDER.has(text) && text !== "config" && text !== LOST_AND_FOUND;
 }
 
-/** The name of a kind as it stands in URLs. */
+/** The name of a kind in URLs. */
 export function urlNameOfKind(kind: FileKind): string {
   return kind === "config" ? "config" : folderOfKind(kind);
 }
@@ -85,7 +85,7 @@ function parseTarget(url: string): Target | undefined {
   return isId(last) ? inRepository(names.slice(0, -1), { at: "file", file: { kind, name: last } }) : undefined;
 }
 
-/** A URL from its path on; which host it names makes no difference here. */
+/** A URL from its path on; the host that it names makes no difference here. */
 function originForm(url: string): string {
   const rest = ABSOLUTE_FORM.exec(url)?.[1];
   if (rest === undefined) return url;
@@ -100,7 +100,7 @@ function inRepository(names: readonly string[], target: WithoutRepository<Reposi
   return { ...target, repository: segments.join("/") } as RepositoryTarget;
 }
 
-/** A segment without percent signs; the empty text, which is no segment, where they encode nothing. */
+/** A percent-decoded segment; empty, which is never valid, if the escapes are malformed. */
 function decodeSegment(text: string): string {
   try {
     return decodeURIComponent(text);

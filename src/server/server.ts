@@ -1,4 +1,4 @@
-/** The HTTP blob store as a whole: wires users, routes and files to a listening socket, and ends it in order. */
+/** The HTTP blob store as a whole: connects users, routes and files to a listening socket, and shuts down in order. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -18,57 +18,61 @@ import type { Rules } from "./access/permissions.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./files/repository_files.ts";
 import { checkTls, type TlsFiles } from "./connection/tls.ts";
 
-/** Everything a server is told. */
+/** The configuration of a server. */
 export interface ServerOptions {
-  /** The folder that holds the repositories; made where it is missing. */
+  /** The folder with the repositories; created if it is missing. */
   readonly path: string;
-  /** At least one. */
+  /** At least one address. */
   readonly listen: readonly ListenAddress[];
   readonly authentication: Authentication;
-  /** Serves on addresses that other machines reach, though nobody has to give a password; without it that is refused. */
+  /** Allows addresses that other machines can reach although no password is required; otherwise that is refused. */
   readonly allowOpenToOthers: boolean;
   readonly rules: Rules;
-  /** How many bytes all repositories may hold together; Infinity for no limit. */
+  /** The limit for all repositories together; Infinity for none. */
   readonly limitBytes: number;
-  /** Whether the metrics may be read without credentials. */
+  /** Whether the metrics can be read without credentials. */
   readonly openMetrics: boolean;
-  /** Certificate (with its chain) and key as PEM; without them the server speaks plain HTTP. */
+  /** Certificate (with its chain) and key in PEM; without them the server speaks plain HTTP. */
   readonly tls?: TlsFiles;
-  /** How many passwords are verified at the same time, each on a thread of its own; 1 by default. */
+  /** How many passwords are verified at once, each on its own thread; 1 by default. */
   readonly passwordThreads?: number;
-  /** Takes whole lines of the access log; without it there is none. */
+  /** Receives whole lines of the access log; without it there is no log. */
   readonly writeLog?: (lines: string) => Promise<void>;
-  /** Told what goes wrong while the server runs on. */
+  /** Called for problems that the server survives. */
   readonly onProblem: (message: string) => void;
   readonly clock: Clock;
-  /** Gives that many random bytes. */
+  /** Returns that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly patience?: Partial<Patience>;
 }
 
-/** Where a server turned out to listen. */
+/** An address on which a server actually listens. */
 export interface ServedPlace {
   /** `127.0.0.1:8000` or `unix:/run/agent.sock`. */
   readonly address: string;
-  /** The URL of its root; for a unix socket as restic writes it. */
+  /** The URL of its root; for a unix socket, in restic's notation. */
   readonly url: string;
 }
 
-/** A server that takes requests. */
+/** A server that accepts requests. */
 export interface RunningServer {
-  /** One for each address to listen on, in their order. */
+  /** One for each address to listen on, in the same order. */
   readonly places: readonly ServedPlace[];
-  /** Takes no more requests, waits up to `graceMs` for those under way, cuts the others, writes the log. Never throws. */
+  /**
+   * Accepts no more requests, waits up to `graceMs` for those under way, cuts the others, and writes the log. Never
+   * throws.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
 const USUAL_GRACE_MS = 30_000;
-/** Stalled clients are looked for so often in the time they have. */
+/** How often stalled clients are looked for within their time limit. */
 const LOOKS_PER_PATIENCE = 6;
 
 /**
- * Starts a server. Throws `UsageError` for a certificate and a key that do not fit each other, for a file of users that is of
- * no use and for a server that would be open to other machines unasked, and `AgentError` where the folder cannot be read or the address not listened on.
+ * Starts a server. Throws `UsageError` for a certificate and key that do not match, for an unusable file of users, and
+ * for a server that would be open to other machines without permission. Throws `AgentError` if the folder cannot be
+ * read or an address cannot be used.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (options.tls) checkTls(options.tls, options.clock.now(), options.onProblem);
@@ -94,12 +98,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** A connection and the file that is sent or taken in over it. */
+/** The connection itself and the file being sent or received. */
 const FILES_A_CONNECTION = 2;
-/** One more, as there may be as many connections again in their handshake. */
+/** One more, since as many connections again may be in their handshake. */
 const FILES_A_TLS_CONNECTION = 3;
 
-/** The patience asked for, with no more connections than the limit of open files allows. */
+/** The wanted limits, with no more connections than the limit on open files allows. */
 async function affordablePatience({ patience, tls, onProblem }: ServerOptions): Promise<Patience> {
   const wanted = { ...USUAL_PATIENCE, ...patience };
   const mostFiles = await readOpenFilesLimit();
@@ -174,7 +178,7 @@ class BlobServer {
     };
   }
 
-  /** Throws `UsageError` where everybody could do everything unasked. */
+  /** Throws `UsageError` if the server would be open to everybody without permission. */
   #requireReach(bound: BoundAddress): void {
     const { authentication, allowOpenToOthers } = this.#options;
     if (bound.isLocal || authentication.method === "htpasswd" || allowOpenToOthers) return;
@@ -198,7 +202,7 @@ class BlobServer {
     return server;
   }
 
-  /** Nothing can be said to a client whose handshake failed or did not end; the operator may want to know. */
+  /** A client whose handshake failed cannot be told anything, but the operator may want to know. */
   #onFailedHandshake(error: Error, socket: Duplex & { readonly _parent?: Socket }): void {
     this.#handshakes.failed(socket._parent?.remoteAddress, error);
     socket.destroy();

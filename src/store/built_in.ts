@@ -1,4 +1,4 @@
-/** The stores this program brings, by scheme, and what is put around those on other machines. */
+/** The stores that this program comes with, by scheme, and the wrappers around those on other machines. */
 import { UsageError } from "../base/errors.ts";
 import { openLocalStore } from "./local/local_store.ts";
 import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store_urls.ts";
@@ -8,10 +8,10 @@ import { openS3Store } from "./s3/s3_store.ts";
 import type { BlobStore } from "./store.ts";
 import { withVerification } from "./verified.ts";
 
-/** Stores on other machines: worth a cache on this one. */
+/** Schemes of stores on other machines, which are worth a cache on this one. */
 const REMOTE_SCHEMES: readonly string[] = ["rest", "s3"];
 
-/** A registry of the stores this program brings: `local`, `rest`, `s3`. */
+/** A registry of the stores that this program comes with: `local`, `rest`, `s3`. */
 export function builtInStores(): StoreRegistry {
   const registry = new StoreRegistry();
   registry.register("local", (path, { random }) => openLocalStore(path, { random }));
@@ -25,17 +25,17 @@ export function builtInStores(): StoreRegistry {
   return registry;
 }
 
-/** Opens one of the stores this program brings; see `StoreRegistry.open`. */
+/** Opens one of the stores that this program comes with; see `StoreRegistry.open`. */
 export function openStore(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
   return builtInStores().open(text, dependencies);
 }
 
-/** Whether the store that a repository URL means is on another machine. Throws `UsageError` as `parseStoreUrl` does. */
+/** Whether a repository URL names a store on another machine. Throws `UsageError` as `parseStoreUrl` does. */
 export function isRemote(text: string): boolean {
   return REMOTE_SCHEMES.includes(parseStoreUrl(text).scheme);
 }
 
-/** What fails on the way is tried again, what is damaged on the way is read again. */
+/** Retries what fails on the way, and reads again what is damaged on the way. */
 function overNetwork(store: BlobStore, { clock, random, onRetry }: StoreDependencies): BlobStore {
   return withRetries(withVerification(store), { clock, random, ...onRetry && { onRetry } });
 }
@@ -54,7 +54,10 @@ function restOptions({ clock, env = () => undefined, network = {}, settings = ne
   } satisfies RestStoreOptions;
 }
 
-/** The one setting of REST stores. Throws `UsageError` for any other, and for what is not a number of connections. */
+/**
+ * Reads the one setting of REST stores. Throws `UsageError` for any other setting, and for a value that is not a number
+ * of connections.
+ */
 function restConnections(settings: ReadonlyMap<string, string>): number | undefined {
   const ours = [...settings].filter(([name]) => name.startsWith("rest."));
   for (const [name, value] of ours) {

@@ -1,14 +1,16 @@
-/** How a failure is told: what it means for a caller, and the error of the store's contract that says so. */
+/**
+ * Turns a failure into an error: what it means for the caller, in words, and the error class of the store's contract.
+ */
 import { DeniedError, ExistsError, NotFoundError, StoreError, StoreFullError, TemporaryError } from "../base/errors.ts";
 
-/** What a caller can do about a failure; `broken`: nothing by trying again, `perhapsPassing`: perhaps. */
+/** What the caller can do about a failure. `broken`: trying again does not help. `perhapsPassing`: it may help. */
 export type FailureKind = "broken" | "denied" | "exists" | "full" | "missing" | "perhapsPassing" | "temporary";
 
 /** What a failure means, in words for people. */
 export interface Meaning {
   readonly kind: FailureKind;
   readonly why: string;
-  /** What to do; empty where there is nothing to be done. */
+  /** What to do; empty if nothing can be done. */
   readonly advice: string;
 }
 
@@ -16,7 +18,7 @@ type Tells = (why: string, advice?: string) => Meaning;
 
 const telling = (kind: FailureKind): Tells => (why, advice = "") => ({ kind, why, advice });
 
-/** Meanings of each kind, as the tables of failures have them. */
+/** Makes a meaning of each kind; the tables of failures are written with these. */
 export const means: Readonly<Record<FailureKind, Tells>> = {
   broken: telling("broken"),
   denied: telling("denied"),
@@ -27,14 +29,14 @@ export const means: Readonly<Record<FailureKind, Tells>> = {
   temporary: telling("temporary"),
 };
 
-/** A file of that name is there, and no store overwrites. */
+/** The file exists already; no store overwrites files. */
 export const EXISTS = means.exists("it exists already and was left as it is");
 
-/** What an error holds beside the meaning. */
+/** What an error says in addition to the meaning. */
 interface FailureDetails {
-  /** What the other side said; nothing where it is empty. */
+  /** What the other side said; left out if empty. */
   readonly said?: string;
-  /** How long the other side asked to be left alone, in milliseconds. */
+  /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }

@@ -1,7 +1,7 @@
-/** A store that hands every call on to another one: what wrappers that change a few of the calls are made from. */
+/** A store that passes every call on to another one; the base class of wrappers that change a few calls. */
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
 
-/** Hands every call on as it is. Closing closes the inner store. */
+/** Passes every call on unchanged. Closing it closes the inner store. */
 export class ForwardingStore implements BlobStore {
   protected readonly inner: BlobStore;
 

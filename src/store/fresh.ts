@@ -1,8 +1,8 @@
-/** Reads past copies: for decisions that must not rest upon a copy whose original may be damaged. */
+/** Reads that bypass cached copies, for decisions that must not rely on a copy while the original may be damaged. */
 import type { ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions, StoreReader } from "./store.ts";
 
 /**
- * `inner`, but every `get` has the option `fresh`: a cache below gives no copy, and keeps what the store answers.
+ * Wraps `inner` so that every `get` has the option `fresh`: a cache below reads from the store and keeps the answer.
  */
 export function withFreshReads(inner: StoreReader): StoreReader {
   return new FreshReads(inner);

@@ -1,12 +1,12 @@
 /**
- * Where each file of a repository lies, relative to the repository's root: restic's default layout (restic design document,
- * section Repository Layout).
+ * The path of each file of a repository, relative to the repository's root: restic's default layout (restic design
+ * document, section Repository Layout).
  */
 import { invariant } from "../base/errors.ts";
 import { isId } from "../base/id.ts";
 import type { FileKind, FileName } from "./store.ts";
 
-/** The folder of each kind; the config lies at the root. */
+/** The folder of each kind; the config is at the root. */
 const FOLDER_BY_KIND: Readonly<Record<FileKind, string>> = {
   config: "",
   key: "keys",
@@ -18,7 +18,7 @@ const FOLDER_BY_KIND: Readonly<Record<FileKind, string>> = {
 
 const PACK_FOLDERS: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
-/** Every folder of a complete repository, relative to its root, each after the folder it lies in. */
+/** The folders of a complete repository, relative to its root; each comes after its parent. */
 export const REPOSITORY_FOLDERS: readonly string[] = [
   "data",
   ...PACK_FOLDERS.map((name) => `data/${name}`),
@@ -38,15 +38,15 @@ export function isPackFolder(name: string): boolean {
   return /^[0-9a-f]{2}$/.test(name);
 }
 
-/** Whether a file of the kind may have the name: `config`, or 64 lower-case hex digits for every other kind. */
+/** Whether a file of the kind may have this name: `config`, or 64 lower-case hex digits for every other kind. */
 export function isNameOfKind(kind: FileKind, name: string): boolean {
   return kind === "config" ? name === "config" : isId(name);
 }
 
 /**
- * The path of a file, relative to the repository's root, with `/` between folders: `config`, `keys/<id>`,
- * `data/<first two digits>/<id>`. Throws `BugError` for a name that `isNameOfKind` refuses: names from outside are
- * checked where they enter, so that no path leaves the repository.
+ * The path of a file, relative to the repository's root, with `/` between folders: `config`, `keys/<id>`, `data/<first
+ * two digits>/<id>`. Throws `BugError` for a name that `isNameOfKind` refuses: outside names are checked where they
+ * enter, so that no path leaves the repository.
  */
 export function relativePath(file: FileName): string {
   invariant(isNameOfKind(file.kind, file.name), `Not the name of a ${file.kind} file: "${file.name.slice(0, 80)}"`);
@@ -55,10 +55,10 @@ export function relativePath(file: FileName): string {
   return `${FOLDER_BY_KIND[file.kind]}/${file.name}`;
 }
 
-/** What stands in the names of files that are being written, behind the final name; restic does the same. */
+/** Follows the final name in the name of a file that is being written; restic uses the same mark. */
 export const TEMPORARY_MARK = "-tmp-";
 
-/** The path of a file while it is being written; `unique` is hex digits that no other writer has. */
+/** The path of a file while it is being written; `unique` is a string of hex digits that no other writer uses. */
 export function temporaryPath(path: string, unique: string): string {
   return `${path}${TEMPORARY_MARK}${unique}`;
 }

@@ -1,4 +1,4 @@
-/** The store in memory: for tests, and for trying things out without a disk. */
+/** The store in memory, for tests and for trials without a disk. */
 import { concatBytes } from "../base/bytes.ts";
 import { NotFoundError } from "../base/errors.ts";
 import { EXISTS, failureError } from "./failure.ts";
@@ -6,7 +6,7 @@ import { relativePath } from "./layout.ts";
 import { checkRange, refuseLarger, resolvedLength } from "./range.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
 
-/** An empty store that keeps its files in memory until it is dropped; `location` names it in messages. */
+/** An empty store that keeps its files in memory only; `location` names it in messages. */
 export function openMemoryStore(location = "memory"): BlobStore {
   return new MemoryStore(location);
 }
@@ -15,7 +15,7 @@ class MemoryStore implements BlobStore {
   readonly location: string;
   readonly connections = 1;
   readonly uploads = 1;
-  /** Content by path, relative to the repository's root. */
+  /** Contents by path, relative to the repository's root. */
   readonly #contents = new Map<string, { file: FileName; bytes: Uint8Array<ArrayBuffer> }>();
 
   constructor(location: string) {
@@ -83,7 +83,7 @@ class MemoryStore implements BlobStore {
   }
 }
 
-/** Lets other calls proceed, as a store that does I/O would, and stops where the signal is aborted. */
+/** Lets other calls proceed, as a store with I/O would; throws the reason of an aborted signal. */
 async function turn(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await Promise.resolve();

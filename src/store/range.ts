@@ -1,8 +1,8 @@
-/** Byte ranges against a file's length: one reading of the contract for every store. */
+/** Applies byte ranges to a file's length, the same way for every store. */
 import { invariant, ShortFileError, TooLargeError } from "../base/errors.ts";
 import type { ByteRange } from "./store.ts";
 
-/** Throws `BugError` unless both numbers are whole and not negative. */
+/** Throws `BugError` unless offset and length are whole numbers and not negative. */
 export function checkRange(range: ByteRange): void {
   const { offset, length = 0 } = range;
   invariant(
@@ -11,14 +11,14 @@ export function checkRange(range: ByteRange): void {
   );
 }
 
-/** How many bytes a range means in a file of `sizeBytes`. Throws `ShortFileError` where it reaches past the end. */
+/** How many bytes a range covers in a file of `sizeBytes`. Throws `ShortFileError` if it reaches past the end. */
 export function resolvedLength(range: ByteRange, sizeBytes: number, location: string): number {
   const length = range.length ?? sizeBytes - range.offset;
   if (length < 0 || range.offset + length > sizeBytes) throw shortFileError(range, sizeBytes, location);
   return length;
 }
 
-/** Throws `TooLargeError` where a file has more bytes than its reader is ready to take; undefined takes any number. */
+/** Throws `TooLargeError` if a file has more bytes than the reader accepts; an undefined limit accepts any number. */
 export function refuseLarger(sizeBytes: number, mostBytes: number | undefined, location: string): void {
   if (mostBytes === undefined || sizeBytes <= mostBytes) return;
   throw new TooLargeError(
@@ -26,7 +26,7 @@ export function refuseLarger(sizeBytes: number, mostBytes: number | undefined, l
   );
 }
 
-/** Tells that a file ends before the range does. */
+/** The error for a file that ends before the range does. */
 export function shortFileError(range: ByteRange, sizeBytes: number, location: string): ShortFileError {
   const wanted = range.length === undefined
     ? `from byte ${range.offset} on`

@@ -1,4 +1,4 @@
-/** Makes calls of a store again that failed in a way that may pass. */
+/** Retries calls of a store whose failures may pass. */
 import { totalLength } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/text/duration.ts";
@@ -10,43 +10,45 @@ import { ForwardingStore } from "./forwarding.ts";
 import { RETRY_POLICY, retryDelay, type RetryPolicy } from "./retry_decision.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "./store.ts";
 
-/** A call that failed and is about to be made again. */
+/** A failed call that is about to be retried. */
 export interface Retry {
   /** Why the call failed. */
   readonly error: StoreError;
-  /** How many times the call failed so far, from 1. */
+  /** How often the call has failed so far, from 1. */
   readonly failures: number;
-  /** How long it waits before, in milliseconds. */
+  /** How long to wait before the next attempt, in milliseconds. */
   readonly delayMs: number;
 }
 
-/** What trying again depends on. */
+/** What retrying depends on. */
 interface RetryOptions {
   readonly clock: Clock;
-  /** Gives that many random bytes; they spread the repetitions of many clients. */
+  /** Returns that many random bytes; they spread the retries of many clients over time. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** Told before a failed call is made again. */
+  /** Called before a failed call is retried. */
   readonly onRetry?: (retry: Retry) => void;
   /** `RETRY_POLICY` by default. */
   readonly policy?: RetryPolicy;
 }
 
 /**
- * `inner`, but calls that fail with an error that is `retryable` are made again, as the policy says. What is thrown when
- * it gives up is of the same class as the last failure, which is its cause, and tells how often and how long it was tried.
- * An abort while it waits rejects with the signal's reason. Calls share nothing but whether the store ever answered;
- * after one has given up that has to show anew, so that what is left to do (removing a lock) does not wait as long again.
+ * Wraps `inner` so that calls that fail with a `retryable` error are retried, as the policy says. After giving up,
+ * throws an error of the same class as the last failure, with that failure as its cause; the message says how often and
+ * how long the call was tried. An abort during a wait rejects with the signal's reason.
  *
- * - `put`: the failed attempt may have stored the file, so a repetition that finds it there is a success where it has the
- *   size of the content, whose digest its name is (of the config the bytes are compared). Of a large file the size is
- *   asked for before it is sent again.
- * - `list`: begins again and passes over the rows that it gave before. That takes some 30 bytes a row.
+ * Calls share only one fact: whether the store has ever answered. Giving up resets it, so that the work that is left
+ * (removing a lock) does not wait that long again.
+ *
+ * - `put`: a failed attempt may have stored the file. If a retry finds the file there, it counts as stored if its size
+ *   is that of the content, whose digest is its name. (For the config, the bytes are compared.) For a large file, the
+ *   size is asked for before it is sent again.
+ * - `list`: a retry begins again and skips the rows that were already returned. Memory: some 30 bytes a row.
  */
 export function withRetries(inner: BlobStore, options: RetryOptions): BlobStore {
   return new RetryingStore(inner, options);
 }
 
-/** A round trip costs less than sending so many bytes again on all but the fastest networks. */
+/** From this size on, a round trip to ask first is cheaper than sending again, on all but the fastest networks. */
 const ASK_FIRST_BYTES = 1024 * 1024;
 
 class RetryingStore extends ForwardingStore {
@@ -99,7 +101,7 @@ class RetryingStore extends ForwardingStore {
     return this.#attempt(options, () => this.inner.remove(file, options));
   }
 
-  /** `call` gets how many times it failed before. */
+  /** `call` receives how often it has failed before. */
   async #attempt<T>(options: StoreCallOptions | undefined, call: (failures: number) => Promise<T>): Promise<T> {
     const failures = this.#failures(options);
     for (;;) {
@@ -127,7 +129,7 @@ class RetryingStore extends ForwardingStore {
     }
   }
 
-  /** Whether the store holds the content under the name; false where it does not say. */
+  /** Whether the store holds the content under the name; false if the store does not say. */
   async #isInPlace(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<boolean> {
     try {
       if (file.kind === "config") return areEqual(content, await this.inner.get(file, undefined, options));
@@ -139,12 +141,12 @@ class RetryingStore extends ForwardingStore {
   }
 }
 
-/** What all calls of a store know of it. */
+/** What all calls of a store know about it. */
 interface Acquaintance {
   hasAnswered: boolean;
 }
 
-/** The failures in a row of one call. */
+/** The consecutive failures of one call. */
 class Failures {
   count = 0;
   #firstMs = 0;
@@ -158,12 +160,12 @@ class Failures {
     this.#signal = signal;
   }
 
-  /** The call got on. */
+  /** Starts counting again, because the call made progress. */
   reset(): void {
     this.count = 0;
   }
 
-  /** Resolves when it is time for the next attempt; throws where there is none. */
+  /** Resolves when it is time for the next attempt; throws if there is none. */
   async wait(error: unknown): Promise<void> {
     if (!(error instanceof StoreError) || !error.retryable) throw error;
     const { clock, random, onRetry, policy = RETRY_POLICY } = this.#options;
@@ -195,13 +197,15 @@ function givenUp(error: StoreError, failures: number, failingMs: number): StoreE
   return new TemporaryError(message, { retryAfterMs: error.retryAfterMs, cause: error });
 }
 
-/** The names that a listing gave: a table of digests, which takes a quarter of the memory of a set of texts. */
+/**
+ * The names that a listing has returned: a table of digests, which takes a quarter of the memory of a set of strings.
+ */
 class GivenNames {
   readonly #digest = new Uint8Array(ID_BYTES);
   #ids: IdTable | undefined;
   #hasConfig = false;
 
-  /** Tells whether the name is one that was not given before. */
+  /** Adds a name; returns false if it was there before. */
   add(name: string): boolean {
     if (name === "config") return !this.#hasConfig && (this.#hasConfig = true);
     this.#ids ??= new IdTable(KEPT_ID_BYTES);

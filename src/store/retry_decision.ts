@@ -1,21 +1,23 @@
-/** Whether and when a failed call is made again: values in, a decision out. */
+/** Decides whether and when a failed call is retried. Pure: values in, a decision out. */
 import type { StoreError, TemporaryError } from "../base/errors.ts";
 
 /** How patient a store is with failures. All in milliseconds. */
 export interface RetryPolicy {
-  /** The most that is waited before the first repetition: most connections that break are made again at once. */
+  /**
+   * The longest wait before the first retry. It is short, because most broken connections can be made again at once.
+   */
   readonly quickMs: number;
-  /** The most that is waited before the second; from there on it doubles. */
+  /** The longest wait before the second retry; from then on it doubles. */
   readonly backOffMs: number;
-  /** Where the doubling ends. */
+  /** The limit of the doubling. */
   readonly longestMs: number;
-  /** How long one call may go on failing. */
+  /** How long one call may keep failing. */
   readonly giveUpMs: number;
-  /** The same as long as the store never answered anything: a wrong address or a server that is down is told soon. */
+  /** The same while the store has never answered: a wrong address or a server that is down should be reported soon. */
   readonly giveUpAtStartMs: number;
 }
 
-/** Outlasts the restart of a server, its machine or a router on the way. */
+/** Long enough to survive the restart of a server, its machine or a router on the way. */
 export const RETRY_POLICY: RetryPolicy = {
   quickMs: 200,
   backOffMs: 1000,
@@ -27,21 +29,21 @@ export const RETRY_POLICY: RetryPolicy = {
 /** A call that failed. */
 export interface FailedCall {
   readonly error: StoreError;
-  /** How many times in a row it failed, from 1. */
+  /** How often it has failed in a row, from 1. */
   readonly failures: number;
   /** How long ago its first failure was, in milliseconds. */
   readonly failingMs: number;
-  /** Whether any call of this store was answered so far. */
+  /** Whether any call of this store has been answered so far. */
   readonly hasAnswered: boolean;
 }
 
 /**
- * How long to wait before the call is made again, in milliseconds, or null to give up.
+ * How many milliseconds to wait before the next attempt, or null to give up.
  *
- * Exponential back-off with equal jitter: `chance` from 0 to 1 picks a span from the upper half of the present step, so
- * that many clients that failed together do not come back together. What the server asked for (`Retry-After`) is the
- * least wait, jitter on top, and shows that somebody is there; where it is longer than the time that is left, waiting for
- * it is of no use. The last repetition comes just when the time is over.
+ * Algorithm: exponential back-off with equal jitter. `chance`, from 0 to 1, picks a wait from the upper half of the
+ * current step, so that clients that failed together do not return together. If the server asked for a wait
+ * (`Retry-After`), the wait is at least that long, plus jitter, and the server counts as having answered; if it is
+ * longer than the time left, the call gives up. The last attempt comes exactly when the time is over.
  */
 export function retryDelay(call: FailedCall, chance: number, policy: RetryPolicy = RETRY_POLICY): number | null {
   const { error, failures, failingMs, hasAnswered } = call;

@@ -1,20 +1,25 @@
-/** The contract of every store: where the files of a repository lie. Vendor words stay in the implementations. */
+/**
+ * The contract of all stores: where the files of a repository are kept. What is special about one vendor stays in its
+ * implementation.
+ */
 
-/** The kinds of file a repository consists of. `pack` files lie under `data/`, as restic lays them out. */
+/** The kinds of file in a repository. `pack` files are stored under `data/`, as restic does. */
 export type FileKind = "config" | "key" | "lock" | "snapshot" | "index" | "pack";
 
-/** Names one file. `name` is 64 hex digits for every kind but `config`, whose name is `config`. */
+/** Names one file. The `name` of a config is `config`; all other names are 64 hex digits. */
 export interface FileName {
-  /** What it is. */
+  /** What the file contains. */
   readonly kind: FileKind;
-  /** Its name among those of its kind. */
+  /** Unique among the files of its kind. */
   readonly name: string;
 }
 
-/** The only file of its kind; every repository has it. */
+/** The config, the only file of its kind; every repository has one. */
 export const CONFIG_FILE: FileName = { kind: "config", name: "config" };
 
-/** A part of a file: from byte `offset` on, `length` bytes or, without `length`, to its end. */
+/**
+ * A part of a file: `length` bytes from byte `offset` on, or everything from there to the end if there is no `length`.
+ */
 export interface ByteRange {
   /** In bytes. */
   readonly offset: number;
@@ -24,7 +29,7 @@ export interface ByteRange {
 
 /** One row of a listing. */
 export interface ListedFile {
-  /** The file's name. */
+  /** The name, as in `FileName`. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
@@ -32,60 +37,67 @@ export interface ListedFile {
 
 /** Options that every call takes. */
 export interface StoreCallOptions {
-  /** Stops the call: it rejects with the signal's reason and leaves nothing behind under a final name. */
+  /** Aborts the call: it rejects with the signal's reason and leaves nothing behind under a final name. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `get`, for stores that keep copies; all others pass them over. */
+/** Options of `get`, for stores that keep copies; all other stores ignore them. */
 export interface GetOptions extends StoreCallOptions {
-  /** The caller expects to need this part of a pack again: worth a copy nearby, and worth looking for one. */
+  /**
+   * Whether the caller expects to need this part of a pack again, so that looking for a copy and keeping one is worth
+   * it.
+   */
   readonly keep?: boolean;
-  /** Copies are not to be used: the caller found that one is wrong. What the store answers takes the copy's place. */
+  /** Whether to ignore copies, because the caller found a wrong one. The store's answer replaces the copy. */
   readonly fresh?: boolean;
-  /** A whole file with more bytes is refused with `TooLargeError` before it is read into memory; ranges have their length. */
+  /**
+   * The most bytes that a whole file may have; a larger one is refused with `TooLargeError` before it is read into
+   * memory. Not for ranges, whose length is known.
+   */
   readonly mostBytes?: number;
 }
 
-/** Options of `put`, for stores that write under a lock (`withHeldLock`); all others pass them over. */
+/** Options of `put`, for stores that write under a lock (`withHeldLock`); all other stores ignore them. */
 export interface StorePutOptions extends StoreCallOptions {
   /**
-   * Whether an index or a snapshot is to go again, where its lock was lost while it was written. Without it, it goes.
+   * Asked if the lock was lost while an index or a snapshot was written: returns whether the file has to be removed.
+   * Without it, the file is removed.
    */
   readonly isVoid?: (() => Promise<boolean>) | undefined;
 }
 
-/** Files that killed writers left behind under temporary names, which no listing shows. */
+/** Files under temporary names that killed writers left behind; no listing shows them. */
 export interface Leftovers {
   /** How many. */
   readonly files: number;
-  /** Their bytes together. */
+  /** Their total size. */
   readonly bytes: number;
 }
 
 /** Options of `removeLeftovers`. */
 export interface RemoveLeftoversOptions extends StoreCallOptions {
-  /** Only what was not written to since then is removed: the rest may belong to a writer that is at work. */
+  /** Only files not written to since then are removed; younger ones may belong to an active writer. */
   readonly olderThan: Date;
-  /** Only tell what would be removed. */
+  /** Only report what would be removed. */
   readonly dryRun: boolean;
 }
 
 /**
  * A flat, append-mostly collection of immutable files.
  *
- * - **Atomic.** After `put` resolves, the whole content is there; a `put` that fails, is aborted or dies with the process
- *   leaves either the whole file or none under the final name.
+ * - **Atomic.** After `put` resolves, the whole content is there. If a `put` fails, is aborted or dies with the
+ *   process, there is either the whole file or none under the final name.
  * - **Durable.** A resolved `put` survives a power cut: content and name were flushed.
- * - **Never overwriting.** `put` of a name that exists leaves the old content alone and throws `ExistsError`; a store that
- *   sees that the content is the same may resolve instead. Of several writers of different content under one name exactly
- *   one succeeds.
- * - **Read after write.** What `put` or `remove` did is seen by every later `get`, `size` and `list` of the same process.
- * - **Errors.** `NotFoundError`, `ExistsError`, `DeniedError`, `StoreFullError` and `TemporaryError` mean what they say; any
- *   other failure is a plain `StoreError`. `retryable` is decided here; only wrappers retry, implementations never do.
- * - **Concurrency.** All calls may run at the same time, up to `connections` usefully so.
+ * - **Never overwriting.** If the name exists, `put` leaves the old content alone and throws `ExistsError`; a store
+ *   that sees that the content is the same may resolve instead. If several writers put different content under one
+ *   name, exactly one succeeds.
+ * - **Read after write.** Every later `get`, `size` and `list` of the same process sees what `put` or `remove` did.
+ * - **Errors.** `NotFoundError`, `ExistsError`, `DeniedError`, `StoreFullError` and `TemporaryError` mean what they
+ *   say; any other failure is a plain `StoreError`. Implementations set `retryable` but never retry; only wrappers do.
+ * - **Concurrency.** All calls may run at the same time; more than `connections` at once gain nothing.
  */
 export interface BlobStore extends StoreReader {
-  /** Makes the place ready for a repository (folders, bucket prefix). Safe to repeat; never touches existing files. */
+  /** Prepares the place for a repository (folders, bucket prefix). Safe to repeat; never touches existing files. */
   create(options?: StoreCallOptions): Promise<void>;
 
   /**
@@ -94,31 +106,32 @@ export interface BlobStore extends StoreReader {
    */
   put(file: FileName, content: readonly Uint8Array[], options?: StorePutOptions): Promise<void>;
 
-  /** Removes a file; one that is not there counts as removed. */
+  /** Removes a file; a missing one counts as removed. */
   remove(file: FileName, options?: StoreCallOptions): Promise<void>;
 
   /**
-   * Removes leftovers and tells what they were. Only for stores that write under temporary names; where it is absent, a
-   * killed writer leaves nothing that could be seen here.
+   * Removes leftovers and returns what they were. Only stores that write under temporary names have it; in all others,
+   * a killed writer leaves nothing visible behind.
    */
   removeLeftovers?(options: RemoveLeftoversOptions): Promise<Leftovers>;
 
-  /** Releases connections and handles. The store is not used afterwards. */
+  /** Releases connections and handles. The store must not be used afterwards. */
   close(): Promise<void>;
 }
 
-/** The part of a store that changes nothing: all that whoever holds no lock has of it. */
+/** The read-only part of a store: all that code without a lock may use. */
 export interface StoreReader {
-  /** The place, fit for messages: never holds a password. */
+  /** The place, suitable for messages; never contains a password. */
   readonly location: string;
-  /** How many calls at once make it fastest. */
+  /** How many concurrent calls make the store fastest. */
   readonly connections: number;
-  /** How many of them may be `put`s of whole packs, each of which is held in memory until it is stored. */
+  /** How many of them may be `put`s of whole packs; each pack stays in memory until it is stored. */
   readonly uploads: number;
 
   /**
-   * The content of a file, or of the given part of it. A range that reaches past the end throws `StoreError` (never
-   * `NotFoundError`, never fewer bytes than asked for). Owns: the caller may keep, change and free the result, whose buffer is its alone.
+   * Returns the content of a file, or the given part of it. A range that reaches past the end throws `StoreError`:
+   * never `NotFoundError`, and never fewer bytes than asked for. Owns: the result belongs to the caller alone, who may
+   * keep, change and free it.
    */
   get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>>;
 
@@ -126,14 +139,14 @@ export interface StoreReader {
   size(file: FileName, options?: StoreCallOptions): Promise<number>;
 
   /**
-   * Every file of a kind exactly once, in no particular order. Names that are not of the repository's own shape are
-   * passed over. A place that does not exist lists as empty.
+   * Lists every file of a kind exactly once, in no particular order. Skips names that do not have the repository's
+   * form. A place that does not exist lists as empty.
    */
   list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
 
   /**
-   * The kinds of files whose folder is not there, though `create` made it: a part of the repository is not mounted, or was
-   * not copied. Only for stores that have folders.
+   * The kinds of files whose folder is missing although `create` made it: a part of the repository is not mounted, or
+   * was not copied. Only stores with folders have it.
    */
   missingFolders?(options?: StoreCallOptions): Promise<readonly FileKind[]>;
 }

@@ -1,41 +1,41 @@
-/** Which store a repository URL means. */
+/** Finds the store that a repository URL means. */
 import { invariant, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { NetworkOptions } from "./http/client.ts";
 import type { Retry } from "./retry.ts";
 import type { BlobStore } from "./store.ts";
 
-/** A repository URL, taken apart at its first colon. */
+/** A repository URL, split at its first colon. */
 export interface StoreUrl {
-  /** What kind of store, in lower case; `local` where the text is a plain path. */
+  /** The kind of store, in lower case; `local` if the text is a plain path. */
   readonly scheme: string;
-  /** What follows the scheme: a path, an address. It may hold a password, so it stays out of messages. */
+  /** What follows the scheme: a path or an address. It may contain a password, so messages leave it out. */
   readonly place: string;
 }
 
 /** What stores need from outside. */
 export interface StoreDependencies {
-  /** Gives that many random bytes. */
+  /** Returns that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** Measures pauses before a call is made again. */
+  /** Measures the waits between retries. */
   readonly clock: Clock;
-  /** A variable of the environment, where credentials for servers may stand; by default there is none. */
+  /** Reads a variable of the environment, which may hold credentials for servers; by default there are none. */
   readonly env?: (name: string) => string | undefined;
-  /** How to get to servers. */
+  /** How to reach servers. */
   readonly network?: NetworkOptions;
-  /** What a user set for one kind of store, such as `s3.region`, by name. */
+  /** The user's settings for kinds of stores, by names such as `s3.region`. */
   readonly settings?: ReadonlyMap<string, string>;
-  /** Told before a failed call is made again. */
+  /** Called before a failed call is retried. */
   readonly onRetry?: (retry: Retry) => void;
 }
 
-/** Opens the store at a place, or throws `UsageError` for a place that makes no sense. */
+/** Opens the store at a place. Throws `UsageError` for a place that makes no sense. */
 export type StoreFactory = (place: string, dependencies: StoreDependencies) => BlobStore | Promise<BlobStore>;
 
 /**
- * Takes a repository URL apart: `/srv/repo` and `local:/srv/repo` mean a folder, `xyz:place` a store of the scheme `xyz`.
- * A colon behind a slash belongs to a path, as in `./a:b`. Whether the scheme is known is for the registry to say.
- * Throws `UsageError` for a text without a place.
+ * Parses a repository URL: `/srv/repo` and `local:/srv/repo` mean a folder, `xyz:place` a store of the scheme `xyz`. A
+ * colon after a slash belongs to a path, as in `./a:b`. The registry decides whether the scheme is known. Throws
+ * `UsageError` for a text without a place.
  */
 export function parseStoreUrl(text: string): StoreUrl {
   const match = /^([^/:]+):(.*)$/s.exec(text);
@@ -52,7 +52,10 @@ export function parseStoreUrl(text: string): StoreUrl {
 export class StoreRegistry {
   readonly #factories = new Map<string, StoreFactory>();
 
-  /** Adds a store. Throws `BugError` for a scheme that is taken or is not lower-case letters, digits, `+`, `.`, `-`. */
+  /**
+   * Adds a store. Throws `BugError` if the scheme is taken or contains anything but lower-case letters, digits, `+`,
+   * `.` and `-`.
+   */
   register(scheme: string, factory: StoreFactory): void {
     invariant(/^[a-z][a-z0-9+.-]*$/.test(scheme), `Not a scheme: "${scheme}"`);
     invariant(!this.#factories.has(scheme), `The scheme "${scheme}" is registered already`);
@@ -64,7 +67,10 @@ export class StoreRegistry {
     return [...this.#factories.keys()].sort();
   }
 
-  /** Opens the store a repository URL means. Throws `UsageError` for an unknown scheme, and what its factory throws. */
+  /**
+   * Opens the store that a repository URL means. Throws `UsageError` for an unknown scheme, and what its factory
+   * throws.
+   */
   async open(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
     const { scheme, place } = parseStoreUrl(text);
     const factory = this.#factories.get(scheme);

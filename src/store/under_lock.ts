@@ -1,4 +1,4 @@
-/** A store behind a lock: nothing is written or removed in it unless the lock is known to hold. */
+/** A store that changes files only while its lock is held. */
 import { LockedError, messageOf } from "../base/errors.ts";
 import { ForwardingStore } from "./forwarding.ts";
 import type {
@@ -11,24 +11,27 @@ import type {
   StorePutOptions,
 } from "./store.ts";
 
-/** What a store asks of the lock it stands behind. */
+/** What a store asks of its lock. */
 export interface LockWitness {
-  /** Resolves where the lock is there; throws `LockedError` where it is lost. Costs a request now and then. */
+  /** Resolves if the lock is held; throws `LockedError` if it is lost. Costs a request now and then. */
   confirmHeld(): Promise<void>;
-  /** Throws `LockedError` where the lock is lost by all that is known; asks nobody. */
+  /** Throws `LockedError` if the lock is known to be lost; sends no request. */
   assertHeld(): void;
 }
 
 /**
- * `inner`, but `put`, `remove` and `removeLeftovers` first make sure of the lock; where it is lost they throw `LockedError`
- * and change nothing. Locks themselves are not held back: they are what tells whether the lock is there.
+ * Wraps `inner` so that `put`, `remove` and `removeLeftovers` first confirm the lock. If it is lost, they throw
+ * `LockedError` and change nothing. Lock files themselves are exempt, since they show whether the lock is held.
  *
- * Indexes, which others build upon, and snapshots, which are backups, must not outlive the lock they were written under. A
- * request may take longer than a lock lasts, as where the machine sleeps in the middle of it; then others may have taken
- * over and pruned, and what arrives late speaks of packs that are gone. So the lock is looked at again after such a file is
- * written. It is looked at by the clock alone, since a request that fails would make a failure of what is done. Where it
- * was lost, `put` removes the file again, unless `isVoid` says that it may stay, and throws the `LockedError`. A pack or a
- * key that arrives late harms nobody: without an index a pack is waste, and a key opens what it opened before.
+ * Indexes, which others build upon, and snapshots, which are backups, must not outlive the lock under which they were
+ * written. A request may take longer than a lock lasts, for example if the machine is suspended meanwhile. By then,
+ * others may have removed the lock and pruned, and a file that arrives late refers to packs that are gone. So `put`
+ * looks at the lock again after writing such a file. It goes by the clock alone, since a failing request would turn
+ * finished work into a failure. If the lock was lost, `put` removes the file again, unless `isVoid` says that it may
+ * stay, and throws the `LockedError`.
+ *
+ * A pack or a key that arrives late does no harm: a pack without an index is waste, and a key opens what it opened
+ * before.
  */
 export function withHeldLock(inner: BlobStore, lock: LockWitness): BlobStore {
   return new StoreUnderLock(inner, lock);
@@ -39,7 +42,7 @@ const BINDING_KINDS: ReadonlySet<FileKind> = new Set(["index", "snapshot"]);
 
 class StoreUnderLock extends ForwardingStore {
   readonly #lock: LockWitness;
-  // Only where the inner store has them: whoever asks has to find out where it has not.
+  // Defined only if the inner store has them, so that callers can see whether it does.
   readonly removeLeftovers?: (options: RemoveLeftoversOptions) => Promise<Leftovers>;
   readonly missingFolders?: (options?: StoreCallOptions) => Promise<readonly FileKind[]>;
 
@@ -73,7 +76,7 @@ class StoreUnderLock extends ForwardingStore {
     await this.inner.remove(file, options);
   }
 
-  /** Removes what was written; gives what to throw for it. */
+  /** Removes the file that was written too late; returns the error to throw. */
   async #withdraw(file: FileName, lost: LockedError, isVoid: StorePutOptions["isVoid"]): Promise<LockedError> {
     try {
       if (isVoid === undefined || await isVoid()) await this.inner.remove(file);

@@ -1,13 +1,13 @@
-/** Tells damage in a store from noise on the way: what does not fit its name is read a second time. */
+/** Tells damage in the store from errors on the way: a file that does not match its name is read a second time. */
 import { hash } from "node:crypto";
 import { ForwardingStore } from "./forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "./store.ts";
 
 /**
- * `inner`, but a whole file whose bytes do not have the SHA-256 it is named by is read once more, and the second answer
- * is given as it is. A network card or a proxy that flips a bit does not do so twice at the same place; what lies damaged
- * in the store comes back the same, and those who read it report it with words of their own, which this store does not
- * have. Parts of files and the config carry no digest in their names; they are authenticated by who opens them.
+ * Wraps `inner` so that a whole file whose SHA-256 is not its name is read once more, and the second answer is returned
+ * as it is. A network card or a proxy that flips a bit rarely does so twice at the same place. A file that is damaged
+ * in the store comes back the same, and its reader reports that. Parts of files and the config have no digest in their
+ * names; they are authenticated when they are opened.
  */
 export function withVerification(inner: BlobStore): BlobStore {
   return new VerifiedStore(inner);

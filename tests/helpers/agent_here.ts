@@ -1,6 +1,6 @@
 /**
- * The agent's commands in this process instead of the executable, for tests of what repositories hold, and not of how the
- * program runs: to start it would be most of what they take.
+ * Runs the agent's commands in this process instead of the executable, for tests of what repositories contain, not of
+ * how the program runs: starting it would take most of their time.
  */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../src/base/clock.ts";
@@ -12,9 +12,9 @@ import { type Outcome, type RunOptions, Sandbox } from "./executable.ts";
 import { CHEAP_KDF } from "./world.ts";
 
 /**
- * From here on `agent`, and what builds upon it, runs commands in this process, in all sandboxes of this file; passwords
- * cost next to nothing then. Commands that start another program take the executable, as do `start` and `shell`. Paths have
- * to be absolute.
+ * From here on `agent`, and everything based on it, runs commands in this process, in all sandboxes of the test file;
+ * deriving keys from passwords then costs almost nothing. Commands that start another program still use the executable,
+ * as do `start` and `shell`. Paths must be absolute.
  */
 export function runAgentHere(): void {
   const startExecutable = Sandbox.prototype.agent;
@@ -30,7 +30,7 @@ export function runAgentHere(): void {
   };
 }
 
-/** This process on this machine. */
+/** A world with this process on this machine. */
 function worldHere(): World {
   const mark = ownProcessMark();
   const { username, uid, gid } = userInfo();

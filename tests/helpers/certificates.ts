@@ -1,16 +1,16 @@
-/** Certificates of servers in tests: for 127.0.0.1, valid or expired, signed by an authority of their own. */
+/** Server certificates in tests: for 127.0.0.1, valid or expired, signed by their own authority. */
 import { equal } from "node:assert/strict";
 import type { Sandbox } from "./executable.ts";
 
-/** A certificate, its key, and who signed it: PEM files. */
+/** A certificate, its key, and the authority that signed it, as PEM files. */
 export interface Certificate {
   readonly certificateFile: string;
   readonly keyFile: string;
-  /** What a client has to trust. */
+  /** The certificate that a client has to trust. */
   readonly authorityFile: string;
 }
 
-/** `$1`: a new folder, `$2` and `$3`: from when to when the certificate is valid. */
+/** `$1`: a new folder. `$2` and `$3`: the certificate is valid from when to when. */
 const SCRIPT = `
 set -e
 mkdir "$1"; cd "$1"; touch index
@@ -23,7 +23,7 @@ printf '%s\\n' '[ca]' database=index new_certs_dir=. default_md=sha256 policy=an
 openssl ca -batch -notext -config ca.cnf -name ca -cert authority.pem -keyfile authority-key.pem -in request.pem \\
   -out certificate.pem -startdate "$(date -u -d "$2" +%y%m%d%H%M%SZ)" -enddate "$(date -u -d "$3" +%y%m%d%H%M%SZ)"`;
 
-/** Makes a certificate that is valid for a day, or was until yesterday. */
+/** Makes a certificate that is valid for a day, or expired yesterday. */
 export async function makeCertificate(box: Sandbox, { expired = false } = {}): Promise<Certificate> {
   const name = expired ? "expired" : "valid";
   const span = expired ? ["3 days ago", "1 day ago"] : ["1 day ago", "1 day"];

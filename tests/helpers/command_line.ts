@@ -1,4 +1,4 @@
-/** The command line in this process: what it does with given surroundings, without starting an executable. */
+/** Runs the command line in this process, with given surroundings and without starting an executable. */
 import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext } from "../../src/cli/context.ts";
@@ -12,19 +12,19 @@ import { CHEAP_KDF, fakeWorld } from "./world.ts";
 
 /** What a command finds around it. */
 interface Surroundings {
-  /** Variables; undefined ones are not set. */
+  /** Environment variables; undefined ones are not set. */
   readonly env?: Readonly<Record<string, string | Uint8Array | undefined>>;
-  /** All of standard input; empty by default. */
+  /** The whole standard input; empty by default. */
   readonly stdin?: Uint8Array;
-  /** What somebody types at the terminal, line by line; nobody is there by default. */
+  /** What a user types at the terminal, line by line; by default nobody is there. */
   readonly typed?: readonly Uint8Array[];
-  /** How many columns the terminal has that both outputs are; pipes by default. */
+  /** The width of the terminal that both outputs go to; by default they are pipes. */
   readonly terminal?: number;
-  /** The machine's clock and randomness by default, with passwords that cost next to nothing. */
+  /** By default the machine's clock and randomness, and a cheap key derivation. */
   readonly world?: World;
 }
 
-/** How a command ended, and what it asked for on the terminal. */
+/** How a command ended, and the questions it asked on the terminal. */
 interface InProcessOutcome extends Outcome {
   readonly exitCode: ExitCode;
   readonly questions: readonly string[];
@@ -73,7 +73,7 @@ function inputOf(bytes: Uint8Array): Input {
   };
 }
 
-/** A context with these outputs in this world: no variable is set, nothing comes in, and nobody answers. */
+/** A context with these outputs and this world: no variables are set, the input is empty, and nobody answers. */
 export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world">): CliContext {
   return {
     ...parts,
@@ -86,14 +86,14 @@ export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world
   };
 }
 
-/** Text as it was written. */
+/** An output that collects its text. */
 export class Collected implements Output {
   readonly isTerminal: boolean;
   text = "";
   readonly #decoder = new TextDecoder();
   readonly #columns: number;
 
-  /** A terminal of so many columns; without, a pipe. */
+  /** A terminal of that many columns; a pipe if it is left out. */
   constructor(terminal?: number) {
     this.isTerminal = terminal !== undefined;
     this.#columns = terminal ?? 80;

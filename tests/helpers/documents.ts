@@ -1,4 +1,7 @@
-/** The documents as tests read them: pages, their sections, tables and code; and the help that they have to agree with. */
+/**
+ * The documents as tests read them (pages, their sections, tables and code), and the help with which they have to
+ * agree.
+ */
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
@@ -7,7 +10,7 @@ import { runInProcess } from "./command_line.ts";
 /** The folder of the checkout. */
 export const ROOT = resolve(import.meta.dirname!, "../..");
 
-/** A page by its path in the repository. */
+/** A page and its path in the repository. */
 export interface Page {
   readonly path: string;
   readonly text: string;
@@ -38,7 +41,7 @@ export function sectionOf({ path, text }: Page, heading: string): string {
   return lines.slice(start + 1, end < 0 ? undefined : end).join("\n");
 }
 
-/** For each line whether it belongs to a block of code. */
+/** For each line, whether it is part of a code block. */
 function codeLines(lines: readonly string[]): boolean[] {
   let inside = false;
   return lines.map((line) => {
@@ -48,7 +51,7 @@ function codeLines(lines: readonly string[]): boolean[] {
   });
 }
 
-/** The rows of the first table in a text whose first heading is `heading`, as cells. */
+/** The rows, as cells, of the first table in a text whose first column heading is `heading`. */
 export function tableRows(text: string, heading: string): string[][] {
   const lines = text.split("\n");
   const start = lines.findIndex((line) => line.startsWith(`| ${heading} `));
@@ -59,12 +62,12 @@ export function tableRows(text: string, heading: string): string[][] {
   );
 }
 
-/** What stands in code within a cell or a sentence. */
+/** The code spans in a cell or a sentence. */
 export function codeIn(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
 }
 
-/** The lines of all blocks of code, and the texts in code within prose. */
+/** The lines of all code blocks, and the code spans in the prose. */
 export function codeOf({ text }: Page): { readonly lines: string[]; readonly spans: string[] } {
   const block = /^```.*\n([^]*?)^```$/gm;
   return {
@@ -73,36 +76,36 @@ export function codeOf({ text }: Page): { readonly lines: string[]; readonly spa
   };
 }
 
-/** One option as help shows it. */
+/** One option as the help shows it. */
 export interface HelpOption {
-  /** `-o` and `--output`. */
+  /** For example `-o` and `--output`. */
   readonly names: readonly string[];
-  /** The heading it stands under, such as `Options:`. */
+  /** The heading above it, such as `Options:`. */
   readonly group: string;
   readonly text: string;
-  /** What help says is the default. */
+  /** The default according to the help. */
   readonly default?: string;
-  /** What help says are all values; empty where it says nothing. */
+  /** All values according to the help; empty if it lists none. */
   readonly choices: readonly string[];
 }
 
-/** What help says of one command. */
+/** The help of one command. */
 interface Help {
-  /** Without the program's name: `key add`; empty for the program itself. */
+  /** Without the program's name, such as `key add`; empty for the program itself. */
   readonly command: string;
   readonly options: readonly HelpOption[];
-  /** The commands below it. */
+  /** Its subcommands. */
   readonly commands: readonly string[];
 }
 
-/** Help of the program and of every command that can be run, `help` left out. */
+/** The help of the program and of every command, without `help`. */
 export async function allHelp(command: readonly string[] = []): Promise<Help[]> {
   const own = await helpOf(command);
   const below = await Promise.all(own.commands.map((name) => allHelp([...command, name])));
   return [own, ...below.flat()];
 }
 
-/** Help so wide that each option has one line. */
+/** Help so wide that each option is on one line. */
 async function helpOf(command: readonly string[]): Promise<Help> {
   const { exitCode, stdout } = await runInProcess([...command, "--help"], { env: { COLUMNS: "2000" } });
   assert.equal(exitCode, ExitCode.done, `agent ${command.join(" ")} --help`);

@@ -1,7 +1,7 @@
 /**
  * Runs the built executable as a black box: `AGENT_EXECUTABLE`, or `dist/agent`, which scripts/tests/run.ts builds.
  *
- * Every test works in a sandbox: a directory with a repository and a password of its own, gone afterwards.
+ * Every test works in a sandbox: a directory with its own repository and password, which is removed at the end.
  */
 import assert from "node:assert/strict";
 import { createCipheriv, hash } from "node:crypto";
@@ -18,13 +18,13 @@ export const EXECUTABLE = resolve(
   Deno.env.get("AGENT_EXECUTABLE") ?? join(import.meta.dirname!, "../../dist/agent"),
 );
 
-/** All files of a repository but its config are named by an id. */
+/** The files of a repository are named by an id, except for its config. */
 const FILE_NAME = /^[0-9a-f]{64}$/;
 
-/** No test lets a process work for nearly so long. */
+/** Far longer than any process of a test should run. */
 const LONGEST_RUN_MS = 60_000;
 
-/** What the agent must not find in the environment of a test. */
+/** Variables that must not reach the agent from the tests' environment. */
 const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
 
 /** How a process ended. */
@@ -34,15 +34,15 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** How to run the agent. */
+/** Options for a run of the agent. */
 export interface RunOptions {
-  /** All of its standard input; empty by default. */
+  /** Its whole standard input; empty by default. */
   readonly stdin?: string | Uint8Array;
-  /** Added to the environment; undefined takes a variable away. */
+  /** Added to the environment; an undefined value removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A process under way; disposing kills it where it still runs. */
+/** A running process; disposing of it kills it if it still runs. */
 export class Running implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
@@ -64,7 +64,7 @@ export class Running implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** What came out so far. */
+  /** The output so far. */
   get stdoutSoFar(): string {
     return this.#stdout.text;
   }
@@ -73,13 +73,13 @@ export class Running implements AsyncDisposable {
     return this.#stderr.text;
   }
 
-  /** Writes to its standard input; a process that reads no more is no error. */
+  /** Writes to its standard input; a process that no longer reads is not an error. */
   async write(bytes: Uint8Array | string): Promise<void> {
     const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
     await this.#stdin.write(chunk).catch(() => {});
   }
 
-  /** Ends its standard input. */
+  /** Closes its standard input. */
   async closeInput(): Promise<void> {
     await this.#stdin.close().catch(() => {});
   }
@@ -89,15 +89,15 @@ export class Running implements AsyncDisposable {
     try {
       this.#child.kill(signal);
     } catch (error) {
-      // It ended a moment ago, and nobody has heard of it yet.
+      // It has just ended, and its status has not arrived yet.
       if (!(error instanceof TypeError)) throw error;
     }
   }
 
   /**
-   * How it ended. A process ended by a signal has the shell's exit code: 128 and its number. Fails the test where the
-   * process, or one that it started and that holds its output, goes on for very long. Standard error comes without the
-   * objects of progress, of which a slow machine sees more; `stderrSoFar` has them.
+   * Waits for the process to end. If a signal ended it, the exit code is the shell's: 128 plus the signal's number.
+   * Fails the test if the process, or one that it started and that keeps its output open, runs for too long. Standard
+   * error comes without progress objects, whose number depends on the machine's speed; `stderrSoFar` includes them.
    */
   async outcome(): Promise<Outcome> {
     const tooLong = setTimeout(() => void this.#giveUp(), LONGEST_RUN_MS);
@@ -124,7 +124,7 @@ export class Running implements AsyncDisposable {
 
 const PROGRESS_OBJECTS = /^\{"message_type":"progress".*\n/gm;
 
-/** Text of a stream as it comes in. */
+/** Collects the text of a stream as it comes in. */
 class Collected {
   text = "";
   readonly #reader: ReadableStreamDefaultReader<string>;
@@ -140,7 +140,7 @@ class Collected {
     return this.text;
   }
 
-  /** Takes what came so far as the whole. */
+  /** Ends the text with what has come so far. */
   async stop(): Promise<void> {
     await this.#reader.cancel();
   }
@@ -152,7 +152,7 @@ class Collected {
   }
 }
 
-/** A directory with a repository, `repo`, and its password in the file `password`; disposing removes it. */
+/** A directory with a repository, `repo`, and its password in the file `password`; disposing of it removes it. */
 export class Sandbox implements AsyncDisposable {
   readonly path: string;
   readonly repo: string;
@@ -167,7 +167,7 @@ export class Sandbox implements AsyncDisposable {
     return join(this.path, ...names);
   }
 
-  /** Writes a file in the sandbox, with the directories above it; gives its path. */
+  /** Writes a file in the sandbox, creating its parent directories; returns its path. */
   async file(name: string, content: string | Uint8Array): Promise<string> {
     const path = this.join(name);
     await Deno.mkdir(dirname(path), { recursive: true });
@@ -175,7 +175,7 @@ export class Sandbox implements AsyncDisposable {
     return path;
   }
 
-  /** Runs the agent on the sandbox's repository to its end. */
+  /** Runs the agent to its end on the sandbox's repository. */
   async agent(args: readonly string[], { stdin = "", env = {} }: RunOptions = {}): Promise<Outcome> {
     await using running = this.start(args, { env });
     await running.write(stdin);
@@ -183,19 +183,19 @@ export class Sandbox implements AsyncDisposable {
     return await running.outcome();
   }
 
-  /** As `agent`, and fails the test unless it is done well; gives its standard output. */
+  /** Like `agent`, but fails the test unless the exit code is 0; returns standard output. */
   async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const { exitCode, stdout, stderr } = await this.agent(args, options);
     assert.equal(exitCode, ExitCode.done, `agent ${args.join(" ")} failed: ${stderr}`);
     return stdout;
   }
 
-  /** As `ok` with `--json`: one object for each line. */
+  /** Like `ok`, with `--json`; returns one object for each line. */
   async json(args: readonly string[], options: RunOptions = {}): Promise<JsonRow[]> {
     return jsonRows(await this.ok(["--json", ...args], options));
   }
 
-  /** Puts a stream; gives the backup's id. */
+  /** Puts a stream; returns the backup's id. */
   async put(series: string, stdin: string | Uint8Array, ...args: string[]): Promise<string> {
     return (await this.ok(["put", series, "--quiet", ...args], { stdin })).trim();
   }
@@ -212,7 +212,7 @@ export class Sandbox implements AsyncDisposable {
     return await running.outcome();
   }
 
-  /** The environment in which programs are started, `env` added to it. */
+  /** The environment for programs, with `env` added. */
   variables(env: RunOptions["env"] = {}): Record<string, string> {
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !FOREIGN_VARIABLES.test(name));
     const all: Record<string, string | undefined> = {
@@ -226,7 +226,7 @@ export class Sandbox implements AsyncDisposable {
     return Object.fromEntries(set);
   }
 
-  /** Starts any program in the sandbox's directory with the agent's environment; `$AGENT` is the executable. */
+  /** Starts a program in the sandbox's directory with the agent's environment; `$AGENT` is the executable. */
   startProgram(program: string, args: readonly string[], env: RunOptions["env"] = {}): Running {
     return new Running(
       new Deno.Command(program, {
@@ -247,13 +247,13 @@ export class Sandbox implements AsyncDisposable {
     return await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
   }
 
-  /** Names of the repository's files in `locks`, `snapshots`, `index` or `keys`; half-written ones are no such files. */
+  /** The names of the repository's files in `locks`, `snapshots`, `index` or `keys`, without half-written ones. */
   async names(folder: string): Promise<string[]> {
     const entries = await Array.fromAsync(Deno.readDir(join(this.repo, folder)));
     return entries.map(({ name }) => name).filter((name) => FILE_NAME.test(name)).sort();
   }
 
-  /** Paths of all packs, the largest first. */
+  /** The paths of all packs, the largest first. */
   async packs(): Promise<string[]> {
     const folders = await Array.fromAsync(Deno.readDir(join(this.repo, "data")));
     const packs = await Promise.all(folders.map(async ({ name: folder }) => {
@@ -271,7 +271,7 @@ export class Sandbox implements AsyncDisposable {
     return packs.flat().sort((a, b) => b.size - a.size).map(({ path }) => path);
   }
 
-  /** Flips one bit in the middle of the largest pack; gives the pack's id. */
+  /** Flips one bit in the middle of the largest pack; returns the pack's id. */
   async damageLargestPack(): Promise<string> {
     const [path] = await this.packs();
     const bytes = await Deno.readFile(path!);
@@ -280,7 +280,7 @@ export class Sandbox implements AsyncDisposable {
     return basename(path!);
   }
 
-  /** Puts other content in the place of a file of the repository. */
+  /** Replaces the content of a file of the repository. */
   async replace(path: string, content: Uint8Array): Promise<void> {
     await Deno.chmod(path, 0o600);
     await Deno.writeFile(path, content);
@@ -291,7 +291,7 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-/** A sandbox with an empty repository, whose password costs little time. */
+/** A sandbox with an empty repository, whose key derivation is cheap. */
 export async function sandbox(): Promise<Sandbox> {
   const box = await emptySandbox();
   const store = openLocalStore(box.repo, { random: systemRandomBytes });
@@ -301,15 +301,15 @@ export async function sandbox(): Promise<Sandbox> {
   return box;
 }
 
-/** A sandbox where no repository is made yet. */
+/** A sandbox without a repository. */
 export async function emptySandbox(): Promise<Sandbox> {
   return new Sandbox(await Deno.makeTempDir({ prefix: "agent-e2e-" }));
 }
 
-/** A JSON object of the agent's. */
+/** A JSON object from the agent's output. */
 export type JsonRow = Record<string, unknown>;
 
-/** The objects of output that has one on each line; fails the test where it has not. */
+/** The objects in output that has one per line; fails the test if it has anything else. */
 export function jsonRows(text: string): JsonRow[] {
   assert.ok(text === "" || text.endsWith("\n"), "the last line ends");
   return text.split("\n").slice(0, -1).map((line) => {
@@ -319,13 +319,16 @@ export function jsonRows(text: string): JsonRow[] {
   });
 }
 
-/** Fails the test unless the agent failed as it has to: that exit code, nothing on stdout, one fitting line on stderr. */
+/**
+ * Fails the test unless the agent failed as expected: with this exit code, nothing on stdout, and one matching line on
+ * stderr.
+ */
 export function assertFails(outcome: Outcome, exitCode: ExitCode, message: RegExp): void {
   assert.equal(outcome.stdout, "", "nothing on standard output");
   assertFailsAfterOutput(outcome, exitCode, message);
 }
 
-/** As `assertFails`, where something may have been written to stdout before. */
+/** Like `assertFails`, but allows earlier output on stdout. */
 export function assertFailsAfterOutput(outcome: Outcome, exitCode: ExitCode, message: RegExp): void {
   const { stderr } = outcome;
   assert.match(stderr, message);
@@ -334,7 +337,7 @@ export function assertFailsAfterOutput(outcome: Outcome, exitCode: ExitCode, mes
   assert.equal(outcome.exitCode, exitCode, stderr);
 }
 
-/** Waits until `condition` gives something, and gives it; fails the test when it takes too long. */
+/** Waits until `condition` returns a value, and returns it; fails the test if that takes too long. */
 export async function eventually<T>(what: string, condition: () => T | undefined | Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + 30_000;
   while (performance.now() < deadline) {
@@ -345,7 +348,7 @@ export async function eventually<T>(what: string, condition: () => T | undefined
   assert.fail(`waited in vain for ${what}`);
 }
 
-/** Megabytes that neither compress nor repeat, and are the same in every run. */
+/** Large amounts of bytes that neither compress nor repeat, and are the same in every run. */
 export function bulkNoise(count: number, seed: string): Uint8Array<ArrayBuffer> {
   const cipher = createCipheriv("aes-128-ctr", hash("md5", seed, "buffer"), new Uint8Array(16));
   const noise = new Uint8Array(cipher.update(new Uint8Array(count)));
@@ -353,12 +356,12 @@ export function bulkNoise(count: number, seed: string): Uint8Array<ArrayBuffer> 
   return noise;
 }
 
-/** Whether no process has this id any more. */
+/** Whether no process has this id. */
 export function isGone(pid: number): boolean {
   try {
     Deno.kill(pid, "SIGCONT");
     return false;
   } catch {
-    return true; // no such process
+    return true; // No such process.
   }
 }

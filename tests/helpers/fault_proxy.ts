@@ -1,4 +1,6 @@
-/** A bad network, for tests: an HTTP proxy in this process, in front of a real blob server, that does harm as planned. */
+/**
+ * Simulates a bad network: an HTTP proxy in this process, in front of a real blob server, that injects planned faults.
+ */
 import { Buffer } from "node:buffer";
 import {
   Agent,
@@ -12,29 +14,29 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Readable, Writable as Sink } from "node:stream";
 import { LOGIN_PAGE, type NetworkFault, type NetworkPlan, type ProxiedRequest } from "./network_faults.ts";
 
-/** A request and what became of it. */
+/** A request and its outcome. */
 interface LoggedRequest extends ProxiedRequest {
   readonly fault: NetworkFault | undefined;
-  /** What the client was told; undefined where it was told nothing. */
+  /** The status that the client received; undefined if it received none. */
   readonly status: number | undefined;
 }
 
-/** Starts a proxy on a free port of loopback. `target` is the server's URL; a path in it is left to the clients. */
+/** Starts a proxy on a free loopback port. `target` is the server's URL; clients add the path. */
 export async function startFaultProxy(target: string | URL, plan?: NetworkPlan): Promise<FaultProxy> {
   const proxy = new FaultProxy(new URL(target), plan);
   await proxy.resume();
   return proxy;
 }
 
-/** The proxy; disposing breaks what is under way and waits until all is over. */
+/** The proxy. Disposing of it breaks all connections and waits until everything has ended. */
 export class FaultProxy implements AsyncDisposable {
-  /** Which faults happen from here on. */
+  /** Decides which faults happen from now on. */
   plan: NetworkPlan;
   readonly #log: LoggedRequest[] = [];
   readonly #target: URL;
   readonly #agent = new Agent({ keepAlive: false });
   readonly #server = createServer((request, response) => this.#accept(request, response));
-  /** Resolves for each open connection when it is closed. */
+  /** The open connections, each with a promise that resolves when it is closed. */
   readonly #sockets = new Map<Socket, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   #port = 0;
@@ -52,7 +54,7 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
-  /** Where clients find it, without a slash at the end. */
+  /** The proxy's URL, without a slash at the end. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
@@ -62,14 +64,14 @@ export class FaultProxy implements AsyncDisposable {
     return this.#log;
   }
 
-  /** The server is down: what is under way breaks off, and connections are refused. */
+  /** Simulates a server that is down: breaks all connections and refuses new ones. */
   async pause(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets.keys()) socket.resetAndDestroy();
     await closed;
   }
 
-  /** The server is up again, on the same port. */
+  /** Makes the server available again, on the same port. */
   async resume(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject).listen(this.#port, "127.0.0.1", () => {
@@ -107,7 +109,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/** What an exchange works with. */
+/** What an exchange needs. */
 interface ExchangeParts {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -118,12 +120,12 @@ interface ExchangeParts {
   readonly hungUp: Promise<void>;
 }
 
-/** One request on its way to the server, and its answer on the way back. */
+/** Passes one request to the server, and its answer back. */
 class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #parts: ExchangeParts;
-  /** The client's connection; the request forgets it when it breaks. */
+  /** The client's connection; the request loses it when it breaks. */
   readonly #socket: Socket;
 
   constructor(parts: ExchangeParts) {
@@ -216,17 +218,20 @@ class Exchange {
   }
 }
 
-/** Ends the exchange: its connection is to break. */
+/** Ends an exchange by breaking its connection. */
 class BreakConnection extends Error {}
 
-/** Whether an exchange failed as it may on a network, and not because the proxy itself is wrong. */
+/** Whether an exchange failed as it may on a network, rather than by a fault of the proxy. */
 function isBrokenConnection(error: unknown): boolean {
   return error instanceof BreakConnection || (error instanceof Error && "code" in error);
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Makes of a piece of a body, which begins at byte `at` of it, what is passed on; behind `after` the body ends. */
+/**
+ * Changes a piece of a body, which begins at byte `at`, before it is passed on. If there is an `after`, the body ends
+ * there.
+ */
 type Harm = (piece: Uint8Array, at: number) => { readonly piece: Uint8Array; readonly after?: () => Promise<void> };
 
 const unharmed: Harm = (piece) => ({ piece });
@@ -240,17 +245,17 @@ function flipBit(atByte: number): Harm {
   };
 }
 
-/** The place of a byte in a body: its last byte for one behind the end. */
+/** The position of a byte in a body; beyond the end, that of the last byte. */
 function placeIn(lengthBytes: number, byte: number): number {
   return Math.min(byte, lengthBytes - 1);
 }
 
-/** Passes on what comes before a byte and then does something; where that resolves, the body ends there. */
+/** Passes on what comes before a byte, then calls `after`; if that resolves, the body ends there. */
 function cutAt(byte: number, after: () => Promise<void>): Harm {
   return (piece, at) => byte >= at + piece.length ? { piece } : { piece: piece.subarray(0, byte - at), after };
 }
 
-/** Passes a body on, piece by piece, as fast as it is taken. */
+/** Passes a body on, piece by piece, as fast as the receiver accepts it. */
 async function pump(from: Readable, to: Sink, harm: Harm): Promise<void> {
   let at = 0;
   for await (const whole of from) {

@@ -14,14 +14,14 @@ import {
 } from "./network_faults.ts";
 import { noise } from "./world.ts";
 
-/** What a server got so far; a broken upload counts with what arrived of it. */
+/** A request that the server received; a broken upload has the bytes that arrived. */
 interface Received {
   readonly path: string;
   readonly bytes: Buffer;
   readonly isWhole: boolean;
 }
 
-/** A server that keeps what it gets, and gives `content` for every path. */
+/** A server that records all requests, and answers every path with `content`. */
 async function recordingServer(content: Uint8Array) {
   const received: Received[] = [];
   const { promise: first, resolve: gotFirst } = Promise.withResolvers<Received>();
@@ -52,11 +52,11 @@ interface Ending {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly body: Buffer;
-  /** Why it broke off; undefined where it did not. */
+  /** Why it broke off; undefined if it did not. */
   readonly error?: string;
 }
 
-/** Sends one request over a connection of its own. It is given up after `giveUpMs`, if given. */
+/** Sends one request over its own connection, and gives up after `giveUpMs` if that is set. */
 async function send(
   url: string,
   method: string,
@@ -96,7 +96,7 @@ const UPLOAD = noise(1_000_000, "upload");
 
 type RecordingServer = Awaited<ReturnType<typeof recordingServer>>;
 
-/** Registers a test with a proxy of that plan before a recording server. */
+/** Registers a test with a recording server behind a proxy with that plan. */
 function proxyTest(
   name: string,
   plan: NetworkPlan | NetworkFault,

@@ -1,17 +1,17 @@
-/** A store that fails on purpose, for tests and drills; what fails is decided by a plan, so every run is the same. */
+/** A store that fails on purpose, for tests and drills. A plan decides what fails, so every run is the same. */
 import { BugError, TemporaryError } from "../../src/base/errors.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 
-/** One call that a store was asked to do. */
+/** One call to a store. */
 export interface StoreCall {
-  /** 1 for the first call, counted over all methods. */
+  /** The call's number, counted over all methods from 1. */
   readonly number: number;
   readonly method: "create" | "get" | "put" | "size" | "list" | "remove";
-  /** The file concerned; `undefined` for `create` and `list`. */
+  /** The file; undefined for `create` and `list`. */
   readonly file: FileName | undefined;
-  /** The kind of file concerned; `undefined` for `create`. */
+  /** The kind of file; undefined for `create`. */
   readonly kind: FileKind | undefined;
 }
 
@@ -20,8 +20,9 @@ export interface StoreCall {
  *
  * - `fail`: it is not made and rejects with the error.
  * - `tear`: a `put` breaks off in the middle of the content, so that nothing becomes visible; other calls fail.
- * - `lose-answer`: it is made, and then rejects with a `TemporaryError`, as if the connection had broken too early.
- * - `delay`: it waits for that many milliseconds of the given clock and is made.
+ * - `lose-answer`: it is made, and then rejects with a `TemporaryError`, as if the connection had broken before the
+ *   answer.
+ * - `delay`: it is made after that many milliseconds of the given clock.
  */
 export type Fault =
   | { readonly type: "fail"; readonly error: Error }
@@ -29,27 +30,27 @@ export type Fault =
   | { readonly type: "lose-answer" }
   | { readonly type: "delay"; readonly delayMs: number; readonly clock: Clock };
 
-/** Decides for each call which fault it meets, if any. */
+/** Decides which fault a call meets, if any. */
 export type FaultPlan = (call: StoreCall) => Fault | undefined;
 
 /** A store that records its calls. */
 export interface FaultyStore extends BlobStore {
-  /** Every call so far, in the order in which they were made; `close` is not counted. */
+  /** Every call so far, in order; `close` is not recorded. */
   readonly calls: readonly StoreCall[];
 }
 
-/** `inner` with the faults of the plan. Shares everything else with it; closing closes `inner`. */
+/** Wraps `inner` with the faults of the plan; everything else passes through. Closing it closes `inner`. */
 export function withFaults(inner: BlobStore, plan: FaultPlan): FaultyStore {
   return new PlannedFaults(inner, plan);
 }
 
-/** A plan: the n-th, 2n-th, 3n-th … of the calls that `applies` picks meet the fault; all calls by default. */
+/** A plan: of the calls that `applies` accepts, every n-th meets the fault; by default, all calls are accepted. */
 export function everyNth(n: number, fault: Fault, applies: (call: StoreCall) => boolean = () => true): FaultPlan {
   let seen = 0;
   return (call) => applies(call) && ++seen % n === 0 ? fault : undefined;
 }
 
-/** A plan: the first `times` of the calls that `applies` picks meet the fault, one by default. */
+/** A plan: the first `times` calls that `applies` accepts meet the fault; one by default. */
 export function firstOf(applies: (call: StoreCall) => boolean, fault: Fault, times = 1): FaultPlan {
   let left = times;
   return (call) => left > 0 && applies(call) && left-- > 0 ? fault : undefined;
@@ -112,7 +113,7 @@ class PlannedFaults extends ForwardingStore implements FaultyStore {
     return answer;
   }
 
-  /** Lets the inner store meet the failure itself, while it reads the content, so that its own cleaning up is at work. */
+  /** Lets the inner store meet the failure itself, while it reads the content, so that its own cleanup is tested. */
   async #tear(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<void> {
     const { location } = this;
     const torn = [...content];

@@ -1,4 +1,4 @@
-/** Stores that fail on purpose: each fault does what it says, and no more. */
+/** Stores that fail on purpose: each fault does what it says, and nothing else. */
 import assert from "node:assert/strict";
 import type { Clock } from "../../src/base/clock.ts";
 import { NotFoundError, StoreError, StoreFullError, TemporaryError } from "../../src/base/errors.ts";

@@ -1,9 +1,9 @@
-/** HTTP servers in this process that answer as a test wants, or hand requests on to another server. */
+/** HTTP servers in this process that answer as a test wants, or forward requests to another server. */
 import { Buffer } from "node:buffer";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Runs `use` with the origin of a server, such as `http://127.0.0.1:41234`, which is gone afterwards. */
+/** Runs `use` with the origin of a server, such as `http://127.0.0.1:41234`; the server is closed afterwards. */
 export async function withHttpServer(answer: RequestListener, use: (origin: string) => Promise<void>): Promise<void> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -16,7 +16,7 @@ export async function withHttpServer(answer: RequestListener, use: (origin: stri
   }
 }
 
-/** Hands every request on to the server at `origin`, with the headers of these names, and its answer back. */
+/** Forwards every request to the server at `origin`, with the named headers only, and returns its answer. */
 export function forwarding(origin: string, names: readonly string[]): RequestListener {
   return async (request, response) => {
     const content = await bytesOf(request);

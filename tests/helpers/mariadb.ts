@@ -1,25 +1,25 @@
-/** A private MariaDB server in tests: on a socket in a temporary directory, without a network, gone afterwards. */
+/** A private MariaDB server in tests: without a network, on a socket in a temporary directory, removed at the end. */
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
 
-/** The programs a server takes, as absolute paths. */
+/** The absolute paths of the programs that a server needs. */
 interface MariaDbPrograms {
   readonly mariadbd: string;
   readonly "mariadb-install-db": string;
   readonly mariadb: string;
 }
 
-/** Their names. */
+/** The names of these programs. */
 export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb"] as const;
 
 const STARTUP_MS = 60_000;
-/** Durability would only cost time: nobody needs these data after a crash. */
+/** Durability would only cost time: the data are not needed after a crash. */
 const FAST = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync"];
 
-/** The server runs as root only where it is told to; nobody else may choose. */
+/** The server runs as root only if it is told to; other users must not use the option. */
 const AS_THIS_USER = Deno.uid() === 0 ? ["--user=root"] : [];
 
-/** A server under way; disposing ends it and removes its data. */
+/** A running server; disposing of it stops it and removes its data. */
 export class MariaDbServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #programs: MariaDbPrograms;
@@ -31,7 +31,7 @@ export class MariaDbServer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts a server on a data directory; without one it makes an empty one. */
+  /** Starts a server on a data directory; by default, makes an empty one. */
   static async start(programs: MariaDbPrograms, data?: string): Promise<MariaDbServer> {
     const folder = await Deno.makeTempDir({ prefix: "agent-mariadb-" });
     try {
@@ -54,19 +54,19 @@ export class MariaDbServer implements AsyncDisposable {
     }
   }
 
-  /** The arguments that lead MariaDB's own programs to this server; they come first. */
+  /** The arguments that connect MariaDB's own programs to this server; they must come first. */
   get connection(): string[] {
     return ["--no-defaults", `--socket=${join(this.#folder, "socket")}`, "--user=root"];
   }
 
-  /** Runs statements; gives the rows of their results, as text. */
+  /** Runs statements; returns the rows of their results as text. */
   async query(sql: string, database = ""): Promise<string[][]> {
     const { code, stdout, stderr } = await this.#client(sql, database);
     equal(code, 0, `${sql.slice(0, 200)}: ${stderr}`);
     return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
   }
 
-  /** The checksum over all rows of each table of a database, by the table's name. */
+  /** A checksum over all rows of each table in a database, by table name. */
   async checksums(database: string): Promise<Record<string, string>> {
     const tables = (await this.query(`SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'`, database)).map(([name]) =>
       name!
@@ -91,7 +91,7 @@ export class MariaDbServer implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     const writer = client.stdin.getWriter();
-    // A client that cannot connect does not read; its exit code tells.
+    // A client that cannot connect does not read; its exit code shows that.
     await writer.write(new TextEncoder().encode(sql)).then(() => writer.close()).catch(() => {});
     const { code, stdout, stderr } = await client.output();
     const decoder = new TextDecoder();

@@ -1,14 +1,14 @@
 /**
- * Runs the agent with little memory and no swap: in a control group of its own where the machine lets a test make one, or
- * in a scope of systemd's; elsewhere its peak is measured, which then is that of a machine with plenty.
+ * Runs the agent with little memory and no swap: in its own control group if the machine lets a test create one, or in
+ * a systemd scope. Otherwise its peak is only measured, on a machine that has plenty of memory.
  */
 import assert from "node:assert/strict";
 import { EXECUTABLE, type Outcome, type Running, type RunOptions, type Sandbox } from "./executable.ts";
 
-/** How a limit is kept here. */
+/** How a limit is enforced on this machine. */
 type Enforcement = "group" | "scope" | "measured";
 
-/** A limit of memory for the processes that are started under it, one at a time. */
+/** A memory limit for the processes that are started under it, one at a time. */
 export class MemoryLimit implements Disposable {
   readonly enforcement: Enforcement;
   readonly #limitBytes: number;
@@ -20,7 +20,7 @@ export class MemoryLimit implements Disposable {
     this.enforcement = this.#group !== undefined ? "group" : hasSystemd() ? "scope" : "measured";
   }
 
-  /** Runs the agent to its end; `measuredBytes`: the most it may take where nothing enforces the limit. */
+  /** Runs the agent to its end. `measuredBytes` is the most memory it may take if nothing enforces the limit. */
   async agent(
     box: Sandbox,
     args: readonly string[],
@@ -36,7 +36,7 @@ export class MemoryLimit implements Disposable {
     return outcome;
   }
 
-  /** What starts the agent under the limit; its arguments follow. */
+  /** The command that starts the agent under the limit; its arguments follow. */
   get command(): string[] {
     if (this.#group !== undefined) {
       return ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', this.#group, EXECUTABLE];
@@ -59,7 +59,7 @@ export class MemoryLimit implements Disposable {
   }
 }
 
-/** How a process ended, and the most memory it had at a time (VmHWM of proc(5)), in bytes. */
+/** How a process ended, and its peak memory (VmHWM of proc(5)), in bytes. */
 export async function watched(running: Running): Promise<{ outcome: Outcome; peakBytes: number }> {
   let peakBytes = 0;
   const watch = setInterval(() => peakBytes = Math.max(peakBytes, peakOf(running.pid)), 10);
@@ -74,7 +74,7 @@ export async function watched(running: Running): Promise<{ outcome: Outcome; pea
 const V2 = "/sys/fs/cgroup";
 const V1 = "/sys/fs/cgroup/memory";
 
-/** The folder of a new control group with that limit, or undefined where none can be made. */
+/** The folder of a new control group with that limit; undefined if none can be made. */
 function makeGroup(limitBytes: number): string | undefined {
   const name = `agent-test-${Deno.pid}`;
   if (exists(`${V2}/cgroup.controllers`)) {
@@ -87,7 +87,9 @@ function makeGroup(limitBytes: number): string | undefined {
   });
 }
 
-/** The second limit forbids swap; a kernel without swap has no such file. */
+/**
+ * Makes a control group with these limits. The second one forbids swap; on a kernel without swap its file is missing.
+ */
 function groupIn(folder: string, limits: Readonly<Record<string, number>>): string | undefined {
   if (!attempt(() => Deno.mkdirSync(folder))) return undefined;
   const [limit, ...others] = Object.entries(limits).map(([name, value]) => {
@@ -109,12 +111,12 @@ function hasSystemd(): boolean {
   });
 }
 
-/** The most memory that a process had at a time, in bytes; 0 when it is gone. */
+/** The peak memory of a process, in bytes; 0 if it is gone. */
 function peakOf(pid: number): number {
   try {
     return Number(/^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
   } catch {
-    return 0; // it ended
+    return 0; // The process has ended.
   }
 }
 
@@ -122,12 +124,12 @@ function exists(path: string): boolean {
   return attempt(() => Deno.statSync(path));
 }
 
-/** Whether it could be done. */
+/** Whether the action succeeded. */
 function attempt(action: () => unknown): boolean {
   try {
     action();
     return true;
   } catch {
-    return false; // the answer, not a failure
+    return false; // An answer, not an error.
   }
 }

@@ -1,8 +1,8 @@
-/** What a `FaultProxy` may do to a request, and plans that decide which request it is done to. */
+/** The faults that a `FaultProxy` may inject, and plans that choose the requests. */
 
-/** One request that came to the proxy. */
+/** A request that reached the proxy. */
 export interface ProxiedRequest {
-  /** 1 for the first request of the proxy. */
+  /** The request's number at this proxy, from 1. */
   readonly number: number;
   readonly method: string;
   /** With the query, as the client wrote it. */
@@ -10,19 +10,19 @@ export interface ProxiedRequest {
 }
 
 /**
- * What happens to a request. Places in a body are counted in bytes from 0; one behind the end means its last byte, so that a
- * fault always happens where there is a body at all. A body of no bytes passes unharmed, an answer to HEAD among them.
+ * What happens to a request. Positions in a body are in bytes from 0; one beyond the end means the last byte, so that
+ * every body meets the fault. Empty bodies, such as those of answers to HEAD, are unharmed.
  *
  * - `reset`: the connection breaks before anything is passed on.
- * - `reset-upload`: it breaks when so many bytes of the upload were passed on.
- * - `lose-answer`: the request is done, and the connection breaks in the place of the answer.
- * - `answer`: the proxy answers by itself, nothing is passed on.
- * - `truncate`: of the answer's body so many bytes arrive. As `broken-off` its head promises the whole body and the
- *   connection ends; as `shorter-length` the head promises what arrives, so that only the reader can know.
- * - `corrupt`: one bit of the body is another, of the upload or of the answer.
- * - `stall`: after so many bytes nothing moves any more, until the client ends the connection. Of an upload the proxy does
- *   not even notice that; the server waits until the proxy is paused or disposed of.
- * - `delay`: half before the request is passed on, half before its answer is.
+ * - `reset-upload`: it breaks after that many bytes of the upload.
+ * - `lose-answer`: the server does the request, but the connection breaks instead of answering.
+ * - `answer`: the proxy answers by itself and passes nothing on.
+ * - `truncate`: only that many bytes of the answer's body arrive. As `broken-off`, the head announces the whole body
+ *   and the connection ends; as `shorter-length`, the head announces what arrives, so that only the reader can notice.
+ * - `corrupt`: one bit of the body, of the upload or of the answer, is flipped.
+ * - `stall`: after that many bytes nothing moves until the client ends the connection. During an upload not even the
+ *   proxy notices that, and the server waits until the proxy is paused or disposed of.
+ * - `delay`: half of it before the request is passed on, half before its answer.
  */
 export type NetworkFault =
   | { readonly type: "reset" }
@@ -39,19 +39,21 @@ export type NetworkFault =
   | { readonly type: "stall"; readonly body: "upload" | "answer"; readonly afterBytes: number }
   | { readonly type: "delay"; readonly delayMs: number };
 
-/** Decides for each request which fault it meets, if any. */
+/** Decides which fault a request meets, if any. */
 export type NetworkPlan = (request: ProxiedRequest) => NetworkFault | undefined;
 
-/** Picks requests. */
+/** Accepts some requests. */
 type RequestFilter = (request: ProxiedRequest) => boolean;
 
-/** A plan: the n-th, 2n-th, 3n-th … of the requests that `applies` picks meet the fault; all requests by default. */
+/**
+ * A plan: of the requests that `applies` accepts, every n-th meets the fault; by default, all requests are accepted.
+ */
 export function everyNthRequest(n: number, fault: NetworkFault, applies: RequestFilter = () => true): NetworkPlan {
   let seen = 0;
   return (request) => applies(request) && ++seen % n === 0 ? fault : undefined;
 }
 
-/** A plan: of the requests that `applies` picks, those from the `first`-th on meet the fault, `times` of them. */
+/** A plan: of the requests that `applies` accepts, those from the `first`-th on meet the fault, `times` of them. */
 export function requestsFrom(
   first: number,
   fault: NetworkFault,
@@ -65,24 +67,24 @@ export function requestsFrom(
   };
 }
 
-/** A plan: each request meets what the first of the plans has for it, if any; all of them count it. */
+/** A plan: a request meets the fault of the first plan that has one; all plans count every request. */
 export function anyOf(...plans: readonly NetworkPlan[]): NetworkPlan {
   return (request) => plans.map((plan) => plan(request)).find((fault) => fault !== undefined);
 }
 
-/** Picks requests of a method whose path holds `part`: `to("POST", "/data/")`. */
+/** Accepts requests of a method whose path contains `part`: `to("POST", "/data/")`. */
 export function to(method: string, part = ""): RequestFilter {
   return (request) => request.method === method && request.path.includes(part);
 }
 
-/** What a proxy for guests answers: anything but the store. */
+/** The answer of a captive portal: a redirection to its login page. */
 export const LOGIN_REDIRECT = {
   type: "answer",
   status: 302,
   headers: { location: "/login" },
 } as const satisfies NetworkFault;
 
-/** The page that such a proxy shows with a status as if all was well. */
+/** The page that a captive portal shows, with a status of success. */
 export const LOGIN_PAGE = {
   type: "answer",
   status: 200,

@@ -1,23 +1,25 @@
-/** A private PostgreSQL server in tests: on a socket in a temporary directory, without a network, gone afterwards. */
+/**
+ * A private PostgreSQL server in tests: without a network, on a socket in a temporary directory, removed at the end.
+ */
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
 
-/** The programs a server takes, as absolute paths. */
+/** The absolute paths of the programs that a server needs. */
 interface PostgresPrograms {
   readonly initdb: string;
   readonly postgres: string;
   readonly psql: string;
 }
 
-/** Their names. */
+/** The names of these programs. */
 export const POSTGRES_PROGRAMS = ["initdb", "postgres", "psql"] as const;
 
 const STARTUP_MS = 60_000;
 const SUPERUSER = "postgres";
-/** Durability would only cost time: nobody needs these data after a crash. */
+/** Durability would only cost time: the data are not needed after a crash. */
 const FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
 
-/** A server under way; disposing ends it and removes its data. */
+/** A running server; disposing of it stops it and removes its data. */
 export class PostgresServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #programs: PostgresPrograms;
@@ -29,7 +31,7 @@ export class PostgresServer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Makes an empty server and starts it. PostgreSQL refuses to run as root, and then runs as its own user. */
+  /** Creates an empty server and starts it. PostgreSQL refuses to run as root; it then runs as its own user. */
   static async start(programs: PostgresPrograms): Promise<PostgresServer> {
     const folder = await Deno.makeTempDir({ prefix: "agent-postgres-" });
     try {
@@ -52,19 +54,19 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
-  /** The arguments that lead PostgreSQL's own programs to this server. */
+  /** The arguments that connect PostgreSQL's own programs to this server. */
   get connection(): string[] {
     return [`--host=${this.#folder}`, `--username=${SUPERUSER}`];
   }
 
-  /** Runs statements; gives the rows of their results, as text. */
+  /** Runs statements; returns the rows of their results as text. */
   async query(sql: string, database = "postgres"): Promise<string[][]> {
     const { code, stdout, stderr } = await this.#client(sql, database);
     equal(code, 0, `${sql.slice(0, 200)}: ${stderr}`);
     return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
   }
 
-  /** The MD5 over all rows of each table of a database, by the table's name. */
+  /** An MD5 over all rows of each table in a database, by table name. */
   async checksums(database: string): Promise<Record<string, string>> {
     const tables = await this.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database);
     const sums = tables.map(async ([name]) => {
@@ -75,7 +77,7 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // SIGINT is PostgreSQL's fast shutdown: it waits for nobody.
+    // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
     this.#process.kill("SIGINT");
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
@@ -102,7 +104,7 @@ export class PostgresServer implements AsyncDisposable {
   }
 }
 
-/** A command line that runs as the user PostgreSQL accepts: its own for root, else whoever runs the tests. */
+/** A command line for a user that PostgreSQL accepts: its own user if root runs the tests, else the same user. */
 function asServer(program: string, args: string[]): [program: string, args: string[]] {
   if (Deno.uid() !== 0) return [program, args];
   return ["setpriv", [`--reuid=${SUPERUSER}`, `--regid=${SUPERUSER}`, "--clear-groups", program, ...args]];

@@ -1,26 +1,26 @@
-/** A power cut, for tests: from one moment on nothing is done, and what was under way is kept or forgotten. */
+/** Simulates a power cut: from one moment on nothing is done, and the change under way is kept or forgotten. */
 import { TemporaryError } from "../../src/base/errors.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 
-/** When the power fails, and what it does to the change under way. */
+/** When the power fails, and what happens to the change under way. */
 interface PowerCut {
-  /** How many calls of `put` and `remove` are done and acknowledged before the one that the power cut hits. */
+  /** How many `put` and `remove` calls are done and acknowledged before the one that meets the power cut. */
   readonly afterChanges: number;
-  /** Whether the change that is hit reaches the disk; either may happen in life, and it is never acknowledged. */
+  /** Whether the change that meets the power cut reaches the disk. Both happen in reality; it is never acknowledged. */
   readonly unacknowledged: "kept" | "forgotten";
 }
 
-/** A store that stands on a machine whose power may fail. */
+/** A store on a machine whose power may fail. */
 interface PoweredStore extends BlobStore {
-  /** False from the power cut on: every call rejects. */
+  /** False from the power cut on: every call then rejects. */
   readonly isPowered: boolean;
 }
 
 /**
- * `disk` behind a power cut. After it, `disk` itself is what a restarted machine finds: every acknowledged change, the
- * one hit as `unacknowledged` says, and none of the later ones. Changes that run at the same time as the one hit may be
- * on the disk without having been acknowledged.
+ * Wraps `disk` with a power cut. Afterwards, `disk` is what a restarted machine finds: every acknowledged change, the
+ * interrupted one as `unacknowledged` says, and no later ones. Changes that run at the same time as the interrupted one
+ * may be on the disk without having been acknowledged.
  */
 export function withPowerCut(disk: BlobStore, cut: PowerCut): PoweredStore {
   return new CuttableStore(disk, cut);

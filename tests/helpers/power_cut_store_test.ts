@@ -1,4 +1,4 @@
-/** What a power cut keeps and what it forgets. */
+/** What survives a power cut. */
 import assert from "node:assert/strict";
 import { TemporaryError } from "../../src/base/errors.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";

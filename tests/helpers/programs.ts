@@ -1,12 +1,13 @@
 /**
- * Tests that need real programs: where one is missing the test is ignored, and its name says why; in CI it fails.
+ * Tests that need real programs: if one is missing, the test is ignored and its name says why; in CI it fails.
  *
- * `AGENT_TEST_ABSENT`, names with commas between, lists what CI is known not to have; `.ci/run` sets and prints it.
+ * `AGENT_TEST_ABSENT` lists, separated by commas, the programs that CI is known not to have; `.ci/run` sets and prints
+ * it.
  */
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Programs that are told by an environment variable, because PATH holds another version or none at all. */
+/** Programs whose path is in an environment variable, because PATH holds another version or none. */
 const VARIABLE_BY_PROGRAM: Readonly<Record<string, string>> = {
   "restic-newest": "RESTIC_NEWEST",
   "deno-with-denort": "DENORT_DENO",
@@ -15,15 +16,15 @@ const VARIABLE_BY_PROGRAM: Readonly<Record<string, string>> = {
 
 interface ProgramTest<Name extends string> {
   readonly name: string;
-  /** Program names as on PATH, or those of `VARIABLE_BY_PROGRAM`. */
+  /** Program names as on PATH, or names in `VARIABLE_BY_PROGRAM`. */
   readonly needs: readonly Name[];
-  /** How long it may take where that is longer than for other tests, in milliseconds. */
+  /** The time limit in milliseconds, if it is longer than that of other tests. */
   readonly timeout?: number | undefined;
-  /** Gets the absolute path of each needed program. */
+  /** Receives the absolute path of each needed program. */
   readonly fn: (programs: Readonly<Record<Name, string>>, test: Deno.TestContext) => void | Promise<void>;
 }
 
-/** Registers a test that runs only where every program of `needs` is found. */
+/** Registers a test that runs only if every program in `needs` is found. */
 export function programTest<const Name extends string>({ name, needs, timeout, fn }: ProgramTest<Name>): void {
   const found = needs.map((need) => [need, findProgram(need)] as const);
   const missing = found.flatMap(([need, path]) => path === undefined ? [need] : []);
@@ -39,7 +40,10 @@ export function programTest<const Name extends string>({ name, needs, timeout, f
   }
 }
 
-/** The path of a program, by its environment variable, on PATH, or where Debian keeps servers; undefined if nowhere. */
+/**
+ * The path of a program: from its environment variable, on PATH, or where Debian installs servers; undefined if it is
+ * nowhere.
+ */
 export function findProgram(name: string): string | undefined {
   const variable = VARIABLE_BY_PROGRAM[name];
   if (variable !== undefined) return Deno.env.get(variable) || undefined;
@@ -53,7 +57,7 @@ function postgresFolders(): string[] {
   try {
     return readdirSync(root).sort().reverse().map((version) => join(root, version, "bin"));
   } catch {
-    return []; // no PostgreSQL server here
+    return []; // No PostgreSQL server on this machine.
   }
 }
 
@@ -62,7 +66,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    return false; // the answer, not a failure
+    return false; // An answer, not an error.
   }
 }
 

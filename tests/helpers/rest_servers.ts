@@ -1,4 +1,6 @@
-/** Servers of restic's REST protocol in tests: restic's own and rclone's, on the directory `served` of a sandbox. */
+/**
+ * Servers of restic's REST protocol in tests: restic's own and rclone's, serving the directory `served` of a sandbox.
+ */
 import { createHash } from "node:crypto";
 import { bcrypt } from "hash-wasm";
 import { systemClock } from "../../src/base/clock.ts";
@@ -12,9 +14,9 @@ import { type Credentials, Server } from "./servers.ts";
 import type { Certificate } from "./certificates.ts";
 import { CHEAP_KDF, IDENTITY, PASSWORD } from "./world.ts";
 
-/** How a server is to serve. */
+/** The configuration of a server. */
 export interface RestServerOptions {
-  /** Who may use it; everybody where nobody is named. */
+  /** The users; without any, everybody may use it. */
   readonly users?: readonly Credentials[];
   readonly privateRepos?: boolean;
   readonly appendOnly?: boolean;
@@ -22,7 +24,7 @@ export interface RestServerOptions {
   readonly certificate?: Certificate;
 }
 
-/** The least work that bcrypt can be asked for. */
+/** bcrypt's lowest cost. */
 const BCRYPT_COST = 4;
 
 const TOOLS = { clock: systemClock, identity: IDENTITY, randomBytes: systemRandomBytes, kdf: CHEAP_KDF };
@@ -36,7 +38,7 @@ export async function startRestServer(program: string, box: Sandbox, options: Re
   });
 }
 
-/** Starts `rclone serve restic`. It knows no limit of size. */
+/** Starts `rclone serve restic`, which has no size limit. */
 export async function startRcloneRest(program: string, box: Sandbox, options: RestServerOptions = {}): Promise<Server> {
   const { users, privateRepos, appendOnly, certificate } = options;
   const folder = served(box);
@@ -55,7 +57,7 @@ export async function startRcloneRest(program: string, box: Sandbox, options: Re
   });
 }
 
-/** The flags for options, as restic's server and `agent serve` share them. */
+/** The flags for these options, which restic's server and `agent serve` share. */
 export async function restServerFlags(box: Sandbox, options: RestServerOptions): Promise<string[]> {
   const { users, privateRepos, appendOnly, maxSizeBytes, certificate } = options;
   return [
@@ -69,29 +71,29 @@ export async function restServerFlags(box: Sandbox, options: RestServerOptions):
   ];
 }
 
-/** The scheme of the URL that a server with such options has. */
+/** The scheme of the server's URL. */
 export function schemeOf({ certificate }: RestServerOptions): { scheme: "http" | "https" } {
   return { scheme: certificate === undefined ? "http" : "https" };
 }
 
-/** The directory that servers serve. */
+/** The directory that servers serve, or a path in it. */
 export function served(box: Sandbox, ...names: string[]): string {
   return box.join("served", ...names);
 }
 
-/** Makes an empty repository below the served directory, past the server, whose password costs little time. */
+/** Creates an empty repository in the served directory, bypassing the server, with a cheap key derivation. */
 export async function makeServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
   await Deno.mkdir(served(box, ...names), { recursive: true });
   await initRepository(localStore(box, names), PASSWORD, TOOLS);
   await box.file("password", `${PASSWORD}\n`);
 }
 
-/** Puts a key that costs little time in the place of a served repository's only one, past the server. */
+/** Replaces the only key of a served repository by a cheap one, bypassing the server. */
 export async function cheapenServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
   await cheapenKey(localStore(box, names));
 }
 
-/** Puts a key that costs little time in the place of a repository's only one. */
+/** Replaces the only key of a repository by one with a cheap derivation. */
 export async function cheapenKey(store: BlobStore): Promise<void> {
   const { keys, keyId } = await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
   const added = await addKey(store, keys, PASSWORD, TOOLS);
@@ -102,7 +104,7 @@ function localStore(box: Sandbox, names: readonly string[]): BlobStore {
   return openLocalStore(served(box, ...names), { random: systemRandomBytes });
 }
 
-/** Writes a password file with both kinds of entries that the servers know, by turns. */
+/** Writes a password file whose entries alternate between the two kinds that the servers support. */
 async function writePasswords(box: Sandbox, users: readonly Credentials[]): Promise<string> {
   const lines = await Promise.all(users.map(async ({ user, password }, i) => {
     return `${user}:${i % 2 === 0 ? await bcryptEntry(password) : sha1Entry(password)}\n`;

@@ -1,4 +1,4 @@
-/** Stock restic in tests: the version of Debian and the newest one, on the repository of a sandbox. */
+/** Stock restic in tests: Debian's version and the newest one, on the repository of a sandbox. */
 import { doesNotMatch, equal, match, ok } from "node:assert/strict";
 import type { Outcome, Running, Sandbox } from "./executable.ts";
 import { findProgram, programTest } from "./programs.ts";
@@ -14,22 +14,22 @@ interface ResticSnapshot {
   readonly original?: string;
 }
 
-/** How to run restic. */
+/** Options for a run of restic. */
 interface ResticOptions {
   readonly stdin?: Uint8Array | string;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Variables that lead restic to a repository and its password. */
+/** The variables that give restic a repository and its password. */
 function environment(box: Sandbox): Record<string, string> {
   return { RESTIC_REPOSITORY: box.repo, RESTIC_PASSWORD_FILE: box.join("password") };
 }
 
-/** One version of restic at work in one sandbox. */
+/** One version of restic in one sandbox. */
 export class Restic {
   readonly #box: Sandbox;
   readonly program: string;
-  /** The number that changes: 14 of 0.14.0. */
+  /** The minor version: 14 in 0.14.0. */
   readonly minor: number;
 
   private constructor(box: Sandbox, program: string, minor: number) {
@@ -60,14 +60,14 @@ export class Restic {
     return await running.outcome();
   }
 
-  /** As `attempt`, and fails the test unless it is done well; gives its standard output. */
+  /** Like `attempt`, but fails the test unless the exit code is 0; returns standard output. */
   async ok(args: readonly string[], options: ResticOptions = {}): Promise<string> {
     const { exitCode, stdout, stderr } = await this.attempt(args, options);
     equal(exitCode, 0, `restic ${args.join(" ")} failed: ${stderr}${stdout.slice(-2000)}`);
     return stdout;
   }
 
-  /** Fails the test where `restic check --read-data` finds anything, hints included: those leave its exit code at 0. */
+  /** Fails the test if `restic check --read-data` finds anything, including hints, which leave its exit code at 0. */
   async check(): Promise<void> {
     const { exitCode, stdout, stderr } = await this.attempt(["check", "--read-data"]);
     equal(exitCode, 0, `restic check failed: ${stderr}${stdout}`);
@@ -80,7 +80,7 @@ export class Restic {
     return JSON.parse(await this.ok(["snapshots", "--json", ...args])) ?? [];
   }
 
-  /** The MD5 of what `restic dump` gives for a file, in hex. */
+  /** The MD5 of a file as `restic dump` writes it, in hex. */
   async md5(snapshot: string, path: string, ...args: string[]): Promise<string> {
     const script = `set -o pipefail; "$@" | md5sum`;
     const command = [this.program, "dump", "--no-cache", ...args, snapshot, path];
@@ -91,7 +91,7 @@ export class Restic {
     return stdout.slice(0, 32);
   }
 
-  /** Makes the index anew, under the name this version has for it. */
+  /** Rebuilds the index, with the command of this version. */
   repairIndex(): Promise<string> {
     return this.ok(this.minor >= 16 ? ["repair", "index"] : ["rebuild-index"]);
   }
@@ -104,8 +104,8 @@ export class Restic {
 }
 
 /**
- * Registers a test twice: with the restic on PATH and with the newest one. For what versions differ in, or may: formats,
- * keys, locks, what retention keeps.
+ * Registers a test twice: with the restic on PATH and with the newest one. For everything in which versions may differ:
+ * formats, keys, locks, retention.
  */
 export function everyResticTest(
   name: string,
@@ -119,7 +119,7 @@ export function everyResticTest(
   });
 }
 
-/** Registers a test with the newest restic that is there: `RESTIC_NEWEST`, or the one on PATH. */
+/** Registers a test with the newest restic available: `RESTIC_NEWEST`, or the one on PATH. */
 export function resticTest(
   name: string,
   fn: (program: string, test: Deno.TestContext) => void | Promise<void>,
@@ -128,7 +128,7 @@ export function resticTest(
   programTest({ name, needs: [newest], fn: (programs, test) => fn(programs[newest], test) });
 }
 
-/** Where restic is there, it has the last word on the repository of a sandbox. */
+/** Lets restic check the repository of a sandbox, if restic is installed. */
 export async function assertResticFindsNoError(box: Sandbox): Promise<void> {
   const program = findProgram("restic");
   if (program !== undefined) await (await Restic.in(box, program)).ok(["check", "--read-data"]);

@@ -1,26 +1,26 @@
-/** Real S3 servers in tests: OpenStack Swift and Ceph, started by a program that keeps all they have in one folder. */
+/** Real S3 servers in tests: OpenStack Swift and Ceph, started by a program that keeps all their data in one folder. */
 import assert from "node:assert/strict";
 
-/** Which server. */
+/** The kind of server. */
 export type S3Engine = "swift" | "ceph";
 
-/** How many ports beside its first one a server takes. */
+/** How many ports a server takes in addition to its first. */
 const MORE_PORTS_BY_ENGINE: Readonly<Record<S3Engine, number>> = { swift: 10, ceph: 40 };
 
-/** Where to look for free ports: apart, since both may start at the same moment. */
+/** Where the search for free ports begins; far apart, since both may start at the same moment. */
 const FIRST_PORT_BY_ENGINE: Readonly<Record<S3Engine, number>> = { swift: 21_000, ceph: 24_000 };
 
-/** A server under way. */
+/** A running server. */
 export interface S3Server {
-  /** Such as `http://127.0.0.1:21000`. */
+  /** For example `http://127.0.0.1:21000`. */
   readonly endpoint: string;
-  /** The variables that AWS's tools and restic take credentials from. */
+  /** The variables from which AWS's tools and restic take credentials. */
   readonly env: Readonly<Record<string, string>>;
-  /** Ends it and removes its folder. */
+  /** Stops it and removes its folder. */
   stop(): Promise<void>;
 }
 
-/** Starts a server; `program` is the path of `s3-server`. It may install packages first, which takes its time. */
+/** Starts a server; `program` is the path of `s3-server`. It may first install packages, which takes time. */
 export async function startS3Server(program: string, engine: S3Engine): Promise<S3Server> {
   const folder = await Deno.makeTempDir({ prefix: `agent-${engine}-` });
   const stop = async () => void await run(program, ["destroy", folder]);
@@ -51,8 +51,8 @@ async function run(program: string, args: readonly string[], env: Record<string,
 }
 
 /**
- * The first of `count` ports in a row that nobody listens on, below those that the system hands out. Looks from a random
- * place on, because tests that start at the same moment would find the same ones.
+ * The first of `count` consecutive free ports, below those that the system assigns. The search begins at a random
+ * place, because tests that start at the same moment would otherwise find the same ports.
  */
 function freePorts(from: number, count: number): number {
   const rows = Math.floor(3000 / count);
@@ -69,6 +69,6 @@ function isFree(port: number): boolean {
     Deno.listen({ hostname: "127.0.0.1", port }).close();
     return true;
   } catch {
-    return false; // the answer
+    return false; // An answer, not an error.
   }
 }

@@ -1,4 +1,4 @@
-/** Servers in tests: programs that take a free port of the loopback device and say which, gone when disposed. */
+/** Servers in tests: programs that choose a free loopback port and print it; disposing of them kills them. */
 import { ok } from "node:assert/strict";
 import { eventually, isGone, type Outcome, type Running, type RunOptions, Sandbox } from "./executable.ts";
 
@@ -8,10 +8,10 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** A server under way; disposing kills it. */
+/** A running server; disposing of it kills it. */
 export class Server implements AsyncDisposable {
   readonly #running: Running;
-  /** Where it listens, such as `http://127.0.0.1:41234`. */
+  /** Its address, such as `http://127.0.0.1:41234`. */
   readonly origin: string;
 
   private constructor(running: Running, origin: string) {
@@ -19,7 +19,7 @@ export class Server implements AsyncDisposable {
     this.origin = origin;
   }
 
-  /** Starts a program that tells where it listens: `address` finds the port in its output, as its first group. */
+  /** Starts a program that prints its address; the first group of `address` matches the port in its output. */
   static async start(
     box: Sandbox,
     program: string,
@@ -43,19 +43,19 @@ export class Server implements AsyncDisposable {
     return this.#running.pid;
   }
 
-  /** What it told so far, on both of its outputs. */
+  /** Its output so far, standard output and standard error together. */
   get output(): string {
     return this.#running.stdoutSoFar;
   }
 
-  /** The repository URL of a path, with the credentials of a user where they are given. */
+  /** The repository URL for a path, with a user's credentials if they are given. */
   repository(path: string, as?: Credentials): string {
     const url = new URL(`${this.origin}/${path}/`);
     if (as !== undefined) [url.username, url.password] = [as.user, as.password];
     return `rest:${url.href}`;
   }
 
-  /** Asks it to end, as systemd does; gives how it ended. */
+  /** Asks it to end, as systemd does; returns how it ended. */
   async stop(): Promise<Outcome> {
     this.#running.kill("SIGTERM");
     return await this.#running.outcome();
@@ -66,12 +66,15 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** A sandbox seen by a client of another repository: same directory and password. It owns nothing to dispose of. */
+/**
+ * A sandbox with another repository: same directory and password, as a client of a server sees it. It owns nothing to
+ * dispose of.
+ */
 export class RemoteSandbox extends Sandbox {
   override readonly repo: string;
   readonly #env: Readonly<Record<string, string>>;
 
-  /** `env` is added to the environment of everything that is started. */
+  /** `env` is added to the environment of every program that is started. */
   constructor(box: Sandbox, repo: string, env: Readonly<Record<string, string>> = {}) {
     super(box.path);
     this.repo = repo;
@@ -82,6 +85,6 @@ export class RemoteSandbox extends Sandbox {
     return super.variables({ ...this.#env, ...env });
   }
 
-  /** The directory is its owner's to remove. */
+  /** Removes nothing: the directory belongs to the original sandbox. */
   override async [Symbol.asyncDispose](): Promise<void> {}
 }

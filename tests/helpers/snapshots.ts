@@ -1,4 +1,4 @@
-/** Snapshots that tests put into repositories without a lock, as other tools and mishaps do. */
+/** Snapshots that tests store without a lock, as other tools or accidents may do. */
 import type { SnapshotId } from "../../src/base/id.ts";
 import { encodeSnapshot, type Snapshot } from "../../src/format/snapshot.ts";
 import type { SealedFileWriter } from "../../src/repository/sealed_files.ts";

@@ -1,4 +1,4 @@
-/** A terminal whose screen a test reads and whose keys it types: tmux, on a socket of its own. */
+/** A terminal whose screen a test reads, and on which it types: tmux, on its own socket. */
 import assert from "node:assert/strict";
 import { eventually, type Sandbox } from "./executable.ts";
 
@@ -14,7 +14,7 @@ export class Tmux implements AsyncDisposable {
     this.#box = box;
   }
 
-  /** Starts a shell in the sandbox on a terminal of so many columns; `tmux` is the program. */
+  /** Starts a shell in the sandbox on a terminal with that many columns; `tmux` is the path of the program. */
   static async start(
     tmux: string,
     box: Sandbox,
@@ -26,7 +26,7 @@ export class Tmux implements AsyncDisposable {
     const size = ["-x", String(columns), "-y", String(ROWS)];
     await terminal.#run(["-f", "/dev/null", "new-session", "-d", ...size, shell], {
       LC_ALL: "C.UTF-8",
-      SHELL: "/bin/bash", // an account such as nobody has none of its own
+      SHELL: "/bin/bash", // Some accounts, such as nobody, have no shell.
       ...env,
     });
     await terminal.shows(/^>$/m);
@@ -34,22 +34,22 @@ export class Tmux implements AsyncDisposable {
     return terminal;
   }
 
-  /** The rows of the screen, without the empty ones below. */
+  /** The rows of the screen, without the empty ones at the bottom. */
   async screen(): Promise<string> {
     return (await this.#run(["capture-pane", "-p"])).trimEnd();
   }
 
-  /** The lines on the screen, those that its width broke in one piece. */
+  /** The lines on the screen, with wrapped lines joined. */
   async lines(): Promise<string> {
     return (await this.#run(["capture-pane", "-p", "-J"])).replaceAll(/ +$/gm, "").trimEnd();
   }
 
-  /** Waits until the screen fits, and gives it. */
+  /** Waits until the screen matches, and returns it. */
   shows(pattern: RegExp): Promise<string> {
     return fitting(pattern, () => this.screen());
   }
 
-  /** Waits until the lines fit, and gives them. */
+  /** Waits until the lines match, and returns them. */
   says(pattern: RegExp): Promise<string> {
     return fitting(pattern, () => this.lines());
   }
@@ -65,7 +65,7 @@ export class Tmux implements AsyncDisposable {
     await this.#run(["send-keys", key]);
   }
 
-  /** Makes the terminal as wide. */
+  /** Sets the terminal's width. */
   async resize(columns: number): Promise<void> {
     await this.#run(["resize-window", "-x", String(columns), "-y", String(ROWS)]);
   }

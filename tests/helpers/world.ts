@@ -17,15 +17,15 @@ import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
 
-/** Spans up to here pass by themselves, longer ones when a test says so. */
+/** Sleeps up to this length end by themselves; longer ones end when a test advances the clock. */
 const SHORT_SLEEP_MS = 1000;
 
-/** A clock that a test sets. Short sleeps are over at once and move it; long ones wait for `advance`. */
+/** A clock that a test sets. Short sleeps end at once and move it; long ones wait for `advance`. */
 export class FakeClock implements Clock {
   #ms = Date.UTC(2026, 0, 2, 3, 4, 5);
   #adjustedMs = 0;
   #sleepers: { readonly untilMs: number; readonly wake: () => void }[] = [];
-  /** Every span that was slept, in milliseconds. */
+  /** The length of every sleep so far, in milliseconds. */
   readonly sleeps: number[] = [];
 
   now(): Date {
@@ -54,7 +54,7 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Lets time go on, waking sleepers in their order; what they do at once is over when it resolves. */
+  /** Moves the time on and wakes sleepers in order. It resolves when what they do at once is done. */
   async advance(ms: number): Promise<void> {
     const end = this.#ms + ms;
     for (;;) {
@@ -69,18 +69,18 @@ export class FakeClock implements Clock {
     await macrotask();
   }
 
-  /** Time goes on without anybody noticing, as in a standby. */
+  /** Moves the time on without waking sleepers, as in standby. */
   jump(ms: number): void {
     this.#ms += ms;
   }
 
-  /** Somebody puts the clock forward, or back where `ms` is negative; how long things take is measured as before. */
+  /** Sets the wall clock forward, or back if `ms` is negative; the monotonic time is not affected. */
   adjust(ms: number): void {
     this.#adjustedMs += ms;
   }
 }
 
-/** Resolves when everything that can go on by itself has. */
+/** Resolves when everything that can run without waiting has run. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -108,7 +108,7 @@ export const IDENTITY: Identity = {
   process: { table: "db1", started: 1 },
 };
 
-/** A world with a clock of its own. Only the processes named are alive. */
+/** A world with its own clock. Only the given processes are alive. */
 export interface FakeWorld extends World {
   readonly clock: FakeClock;
 }
@@ -125,7 +125,7 @@ export function fakeWorld(seed = "world", alive: readonly number[] = [IDENTITY.p
 }
 
 export const PASSWORD = "correct horse";
-/** So that tests do not spend their time on passwords. */
+/** Cheap, so that tests do not spend their time on deriving keys. */
 export const CHEAP_KDF = { N: 2, r: 1, p: 1 } as const;
 
 /** Access to the repository in a store. */
@@ -154,19 +154,19 @@ export async function allFiles(store: BlobStore): Promise<FileName[]> {
   return files;
 }
 
-/** The names of the files of one kind. */
+/** The sorted names of the files of one kind. */
 export async function namesOf(store: BlobStore, kind: FileKind): Promise<string[]> {
   return (await Array.fromAsync(store.list(kind))).map(({ name }) => name).sort();
 }
 
-/** A store of its own with the same files. */
+/** Another store with the same files. */
 export async function copyOf(store: BlobStore): Promise<BlobStore> {
   const copy = openMemoryStore();
   for (const file of await allFiles(store)) await copy.put(file, [await store.get(file)]);
   return copy;
 }
 
-/** Gives bytes in pieces and counts how often it was cancelled. */
+/** Returns bytes in pieces, and counts how often it was cancelled. */
 export class BytesSource implements JudgedSource {
   readonly #bytes: Uint8Array;
   readonly #pieceBytes: number;
@@ -196,7 +196,7 @@ export class BytesSource implements JudgedSource {
   }
 }
 
-/** A put of a stream with everything as usual. */
+/** A put of a stream with the usual settings. */
 export function putRequest(source: JudgedSource, overrides: Partial<PutRequest> = {}): PutRequest {
   return {
     series: parseSeries("prod/shop"),
@@ -216,7 +216,7 @@ export function putRequest(source: JudgedSource, overrides: Partial<PutRequest> 
   };
 }
 
-/** Puts bytes. */
+/** Puts bytes as a backup. */
 export function putBytes(
   access: RepositoryAccess,
   world: World,
@@ -228,7 +228,7 @@ export function putBytes(
   return put(access, putRequest(new BytesSource(bytes), overrides), { world, signal, ...options });
 }
 
-/** Gets the only file of a backup. */
+/** Reads the only file of a backup. */
 export function getBytes(access: RepositoryAccess, world: World, selector: string): Promise<Uint8Array> {
   const options = { signal: new AbortController().signal, noLock: false };
   return withBackup(access, { selector, ...options }, { world, ...options }, async ({ files, read }) => {
@@ -243,14 +243,14 @@ export function getBytes(access: RepositoryAccess, world: World, selector: strin
   });
 }
 
-/** A backup as it was read back. */
+/** A backup that was read back. */
 export interface ReadBackup {
   readonly backup: Backup;
   readonly manifest: Manifest;
   readonly bytes: Uint8Array;
 }
 
-/** Reads every backup of a repository blob by blob, without threads and locks; throws where anything is amiss. */
+/** Reads every backup of a repository blob by blob, without threads and locks; throws if anything is wrong. */
 export async function readAllBackups(store: BlobStore, world: World, password = PASSWORD): Promise<ReadBackup[]> {
   const repository = await openRepository(store, { password, randomBytes: world.randomBytes });
   const { snapshots, damaged } = await loadSnapshots(repository.files);
@@ -281,13 +281,13 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** A whole dump as mysqldump writes it, with `rows` rows of some 80 bytes. */
+/** A whole dump in mysqldump's format, with `rows` rows of some 80 bytes. */
 export function sqlDump(rows: number, seed: string): Uint8Array<ArrayBuffer> {
   const head = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n";
   return concat([encode(head), sqlRows(rows, seed), encode("-- Dump completed on 2026-01-02  3:04:05\n")]);
 }
 
-/** A dump with more rows in it, behind the line that byte `at` is in. */
+/** A dump with more rows, inserted after the line that contains byte `at`. */
 export function withRows(
   dump: Uint8Array,
   { at, rows, seed }: { at: number; rows: number; seed: string },

@@ -365,6 +365,7 @@ Deno.test("of two copies of a blob the one is kept whose pack is needed anyway, 
     const store = await fiveBackups();
     await storeAgain(store, blob!.id);
     const { plan } = await pruneStore(store, { dryRun: true });
-    assert.deepEqual([plan.repack.length, plan.remove.length], [0, 1]);
+    assert.equal(plan.remove.length, 1);
+    assert.ok(plan.repack.every(({ reason }) => reason !== "part of it is not needed"));
   }
 });

@@ -137,7 +137,10 @@ Deno.test("a forget that removed some never empties the repository: it says what
     const wrong = new WrongListings(store, "snapshot", (n) => n >= 4, change);
     const failure = await failureOf(forgetIn(wrong, keepLast(4)));
     assert.ok(failure instanceof StoreError, what);
-    assert.match(failure.message, /other snapshots than .*snapshots were removed \(1\), but nothing was pruned/);
+    assert.match(
+      failure.message,
+      /does not list the expected snapshots .*snapshots were removed \(1\), but nothing was pruned/,
+    );
     assert.deepEqual(await namesOf(store, "pack"), packs);
     await assertRestores(store, [2, 3, 4, 5], what);
   }
@@ -171,7 +174,7 @@ Deno.test("a snapshot that comes or goes after the plan of a prune stops it befo
     const before = await allFiles(store);
     const isLater = (n: number) => n >= 2;
     const fewer = await failureOf(pruneStore(new WrongListings(store, "snapshot", isLater, change)));
-    assert.match(fewer!.message, /other snapshots than it has to .*nothing was removed/, what);
+    assert.match(fewer!.message, /does not list the expected snapshots .*nothing was removed/, what);
     const more = (rows: readonly ListedFile[]) => [...rows, { name: "ab".repeat(32), size: 1 }];
     const failure = await failureOf(pruneStore(new WrongListings(store, "snapshot", isLater, more)));
     assert.match(failure!.message, /0 are missing, 1 are too many.*nothing was removed/, what);
@@ -211,7 +214,10 @@ Deno.test("no pack goes while an index lists it that only seems to be gone", asy
   const before = await namesOf(store, "pack");
   const failure = await failureOf(pruneStore(new KeepingStore(store, "index")));
   assert.ok(failure instanceof StoreError);
-  assert.match(failure.message, /other index files than it has to \(0 are missing, .* that were to go stay for now/);
+  assert.match(
+    failure.message,
+    /does not list the expected index files \(0 are missing, .* that were to go stay for now/,
+  );
   const left = new Set(await namesOf(store, "pack"));
   assert.ok(before.every((name) => left.has(name)));
   await assertNextPut(store, "beside the index that stayed");
@@ -224,13 +230,13 @@ Deno.test("repairs, too, leave packs alone that an index goes on listing", async
   const before = await namesOf(place.store, "pack");
   const keeping = { ...place, store: new KeepingStore(place.store, "index") };
   const failure = await failureOf(packs(keeping));
-  assert.match(failure!.message, /other index files than it has to .*no pack was removed/);
+  assert.match(failure!.message, /does not list the expected index files .*no pack was removed/);
   const left = new Set(await namesOf(place.store, "pack"));
   assert.ok(before.every((name) => left.has(name)));
 
   const missing = await damaged("a missing data pack");
   const repair = await failureOf(index({ ...missing, store: new KeepingStore(missing.store, "index") }));
-  assert.match(repair!.message, /other index files than it has to .*may still list packs that are gone/);
+  assert.match(repair!.message, /does not list the expected index files .*may still list packs that are gone/);
   assert.equal(await failureOf(index(missing)), undefined);
 });
 

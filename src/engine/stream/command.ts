@@ -1,29 +1,32 @@
-/** The output of a command as a source that counts only where the command exits with 0. */
+/** The output of a command as a source, which is good only if the command exits with 0. */
 import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { messageOf, SourceError } from "../../base/errors.ts";
 
-/** How long a command may take to end after it was asked to. */
+/** How long a command may take to end after SIGTERM. */
 const KILL_AFTER_MS = 1000;
 
-/** A pipe holds no more (pipe(7)): what comes beyond that was written by what an ended command left running. */
+/**
+ * A pipe holds no more than this (pipe(7)): anything beyond was written by processes that the ended command left
+ * running.
+ */
 const MOST_LAST_WORDS = 1024 * 1024;
-/** What a pipe holds is there at once; who is silent for so long has said everything. */
+/** A pipe's content is available at once, so a writer that is silent for this long has nothing left to say. */
 const SILENCE_MS = 500;
 
-/** How a command is run. */
+/** Options of a command. */
 export interface CommandOptions {
   /**
-   * Takes its standard error, byte by byte as it comes. Where nobody takes it, it is this process's own: the command then
-   * sees the terminal that it may be.
+   * Receives its standard error piece by piece. Without it, the command inherits this process's standard error, which
+   * may be a terminal.
    */
   readonly onStderr?: ((bytes: Uint8Array) => Promise<void>) | undefined;
-  /** Variables that it does not get and may need: told where it fails. */
+  /** Variables that the command does not get but may need; the error names them if the command fails. */
   readonly withheld?: readonly string[];
 }
 
 /**
- * Starts a command; its standard input is this process's own, and so is its standard error unless somebody takes that.
- * Throws `SourceError` where it cannot be started. `cancel` ends it, with force if it does not go by itself.
+ * Starts a command. Its standard input is this process's own, and so is its standard error unless `onStderr` is given.
+ * Throws `SourceError` if it cannot be started. `cancel` ends it, by force if it does not end by itself.
  */
 export function commandSource(argv: readonly string[], { onStderr, withheld = [] }: CommandOptions = {}): JudgedSource {
   const [program, ...args] = argv;
@@ -71,11 +74,11 @@ function start(program: string, args: string[], stderr: "inherit" | "piped"): De
   }
 }
 
-/** The standard error of a command on its way to whoever takes it. */
+/** Passes on the standard error of a command. */
 class Words {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #end: Promise<void>;
-  /** Bytes that were passed on, and whether some are being passed on at the moment. */
+  /** How many bytes were passed on, and whether some are being passed on now. */
   #passed = 0;
   #isPassing = false;
 
@@ -84,7 +87,7 @@ class Words {
     this.#end = this.#passOn(take);
   }
 
-  /** Resolves when all that a command which has ended wrote is passed on. */
+  /** Resolves when everything that an ended command wrote has been passed on. */
   async last(): Promise<void> {
     const most = this.#passed + MOST_LAST_WORDS;
     for (let passed = -1; this.#passed < most && (this.#isPassing || this.#passed > passed);) {
@@ -98,7 +101,7 @@ class Words {
     await this.#reader.cancel().catch(() => {});
   }
 
-  /** Words that nobody can take any more change nothing: the command goes on, as with a terminal that is gone. */
+  /** Ignores text that can no longer be passed on: the command continues, as if its terminal were gone. */
   async #passOn(take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     try {
       for (let piece = await this.#reader.read(); !piece.done; piece = await this.#reader.read()) {
@@ -108,7 +111,7 @@ class Words {
         this.#passed += piece.value.length;
       }
     } catch {
-      // A pipe that breaks has nothing more to say.
+      // A broken pipe has no more to read.
     }
   }
 
@@ -122,8 +125,9 @@ class Words {
 }
 
 /**
- * Signals a process; one that is gone already needs none. False where this process may not, as with a command that took
- * other rights: that one ends, unwaited for, when nobody reads it any more.
+ * Signals a process; one that is already gone counts as signalled. Returns false if this process lacks the right,
+ * because the command changed its user: the command then ends by itself once its output is no longer read, and nobody
+ * waits for it.
  */
 function isKilled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {

@@ -1,15 +1,15 @@
 /** Standard input as a source. */
 import type { JudgedSource } from "../../base/byte_source.ts";
 
-/** What can be read as `Deno.stdin` can. */
+/** Anything that can be read like `Deno.stdin`. */
 export interface ReadableInput {
-  /** Fills the front of `target`; gives how many bytes, or null at the end. */
+  /** Fills the front of `target`; returns the number of bytes, or null at the end. */
   read(target: Uint8Array): Promise<number | null>;
 }
 
 /**
- * Whatever can be read from as `Deno.stdin` can. Whether the stream is whole only its guard can tell. A cancelled input is
- * simply not read any more: the writer meets a broken pipe when this process ends.
+ * A source for anything that can be read like `Deno.stdin`. Only its guard can tell whether the stream is whole. A
+ * cancelled input is simply no longer read: its writer gets a broken pipe when this process ends.
  */
 export function inputSource(input: ReadableInput): JudgedSource {
   return {

@@ -1,12 +1,12 @@
 /**
- * Indexes in memory: which blobs there are, and where each one lies.
+ * Indexes in memory: which blobs there are, and where each is stored.
  *
- * What reads blobs takes a `BlobIndex` of their type; what stores them takes a `BlobRegister` and asks for no places. The
- * types keep them apart: an index that knows of a blob and not where it lies is never asked to read it.
+ * Code that reads blobs takes a `BlobIndex` of their type. Code that stores blobs takes a `BlobRegister`, which has no
+ * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
- * Memory a blob: 37 to 43 bytes for its id (see base/id_table.ts) and 16 for its place (pack number, offset, length,
- * uncompressed length), at most 59 together. Where only its existence counts it takes 25 to 31 bytes. Trees, of which
- * there are few, have their places in every index.
+ * Memory: per blob, 37 to 43 bytes for the id (see base/id_table.ts) and 16 for the place (pack number, offset, length,
+ * uncompressed length), at most 59 together; 25 to 31 bytes if only existence is kept. Trees are few, so every index
+ * has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
@@ -15,53 +15,55 @@ import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
 
-/** Where a blob lies. Lengths and offset in bytes of the pack file. */
+/** Where a blob is stored. Lengths and offset are in bytes of the pack file. */
 export interface BlobPlace {
-  /** Number of the pack; `packId` tells its name. */
+  /** The number of the pack; `packId` returns its name. */
   readonly pack: number;
   readonly offset: number;
   readonly length: number;
-  /** Bytes of plaintext of a compressed blob, 0 where it is stored as it is. */
+  /** The length of the plaintext in bytes if the blob is compressed, else 0. */
   readonly uncompressedLength: number;
 }
 
 /**
- * Which blobs of some types there are. An id is 32 bytes, in `id` from `offset` on, 0 by default.
+ * Tells which blobs of some types exist. An id is 32 bytes, in `id` from `offset` on, 0 by default.
  *
- * This and `BlobIndex` have properties for methods: the compiler compares the parameters of methods either way round, and
- * would take an index of trees for one of all blobs.
+ * This and `BlobIndex` declare functions as properties instead of methods: the compiler compares method parameters in
+ * both directions, and would accept an index of trees as one of all blobs.
  */
 export interface KnownBlobs<Known extends BlobType = BlobType> {
   readonly has: (type: Known, id: Uint8Array, offset?: number) => boolean;
 }
 
-/** Also told of every blob that is stored: what stores each blob once needs no more. */
+/** Also records every blob that is stored; enough for code that stores each blob only once. */
 export interface BlobRegister extends KnownBlobs {
-  /** Notes a blob that is stored from now on; gives whether it was unknown. */
+  /** Records a blob as stored; returns whether it was unknown. */
   note(type: BlobType, id: Uint8Array, offset?: number): boolean;
 }
 
-/** Where the blobs of some types lie: what reads them needs this. */
+/** Tells where the blobs of some types are stored; code that reads blobs needs this. */
 export interface BlobIndex<Located extends BlobType = BlobType> extends KnownBlobs<Located> {
-  /** Where a blob lies; undefined where no index file lists it. */
+  /** Where a blob is stored; undefined if no index file lists it. */
   readonly locate: (type: Located, id: Uint8Array, offset?: number) => BlobPlace | undefined;
-  /** The name of the pack of that number. */
+  /** The name of the pack with that number. */
   readonly packId: (pack: number) => PackId;
   /** How many distinct trees there are. */
   readonly treeCount: number;
 }
 
-/** Takes what index files say. Of several copies of one blob the first one that is added counts. */
+/** An index that can be loaded from index files. If a blob has several copies, the first one added counts. */
 export interface LoadableIndex {
-  /** Adds a pack, or finds it again; gives its number. `id` is 32 bytes. */
+  /** Adds a pack, or finds it if it was added before; returns its number. `id` is 32 bytes. */
   addPack(id: Uint8Array): number;
-  /** Adds a blob whose id stands in `id` at `offset`; gives whether it was not there before and is to be known. */
+  /** Adds a blob whose id is in `id` at `offset`; returns whether it was new and this index keeps such blobs. */
   add(type: BlobType, place: BlobPlace, id: Uint8Array, offset?: number): boolean;
-  /** The data blobs that it takes at most, by the beginnings of their ids (`format/index/index_skim.ts`); undefined: all. */
+  /**
+   * The beginnings of the ids of all data blobs that it may keep (`format/index/index_skim.ts`); undefined means all.
+   */
   readonly wantedData?: Uint8Array;
 }
 
-/** Trees and their places; of data it knows nothing. */
+/** The trees and their places; knows nothing about data blobs. */
 export class TreeIndex implements BlobIndex<"tree"> {
   readonly #packs = new IdTable();
   readonly #trees = new PlacedIds();
@@ -122,7 +124,7 @@ export class PlacedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   }
 }
 
-/** Trees and the few data blobs that were named, with their places. */
+/** The trees and a few named data blobs, with their places. */
 export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   readonly #named: NamedIds;
 
@@ -140,22 +142,22 @@ export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
     return type === "tree" ? this.addTree(place, id, offset) : this.#named.add(place, id, offset);
   }
 
-  /** Throws `IntegrityError` for a data blob that was not named: nobody knows whether that is there. */
+  /** Throws `IntegrityError` for a data blob that was not named, since this index cannot know whether it exists. */
   override has(type: BlobType, id: Uint8Array, offset = 0): boolean {
     return type === "tree" ? super.has(type, id, offset) : this.#named.locate(id, offset) !== undefined;
   }
 
-  /** Throws as `has` does. */
+  /** Throws what `has` throws. */
   override locate(type: BlobType, id: Uint8Array, offset = 0): BlobPlace | undefined {
     return type === "tree" ? super.locate(type, id, offset) : this.#named.locate(id, offset);
   }
 }
 
-/** Which blobs there are; places only of trees and of the data blobs that were named. */
+/** The ids of all blobs; places only of trees and of named data blobs. */
 export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What it can locate. */
   readonly named: NamedIndex;
-  /** The ids of all data blobs, to be looked up by other threads, too. */
+  /** The ids of all data blobs; other threads look them up, too. */
   readonly dataBlobs = new IdTable(KEPT_ID_BYTES);
   readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
 
@@ -184,12 +186,12 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   }
 }
 
-/** A set of blobs: it knows that they are there, and nothing of their places. */
+/** A set of blobs without their places. */
 export class BlobSet implements BlobRegister {
   readonly #tables = { data: new IdTable(KEPT_ID_BYTES), tree: new IdTable(KEPT_ID_BYTES) };
   readonly #others: KnownBlobs | undefined;
 
-  /** `others`: blobs that belong to it besides those that are noted. */
+  /** `others`: blobs that belong to the set in addition to those recorded. */
   constructor(others?: KnownBlobs) {
     this.#others = others;
   }
@@ -203,13 +205,13 @@ export class BlobSet implements BlobRegister {
   }
 }
 
-/** Adds an id; gives whether it was not there before. */
+/** Adds an id; returns whether it was new. */
 function isAdded(table: IdTable, id: Uint8Array, offset: number): boolean {
   const size = table.size;
   return table.add(id, offset) === size;
 }
 
-/** Ids and the places of their blobs. */
+/** Ids with the places of their blobs. */
 class PlacedIds {
   readonly #ids = new IdTable();
   readonly #places = new PlaceList();
@@ -234,9 +236,9 @@ class PlacedIds {
   }
 }
 
-/** A few ids among very many, with places: the first two bytes alone nearly always tell that an id is none of them. */
+/** A few ids among very many, with places: the first two bytes nearly always suffice to rule out other ids. */
 class NamedIds {
-  /** Not 0 for the beginnings that there are; see `beginningOfId`. */
+  /** For each beginning, not 0 if one of the ids has it; see `beginningOfId`. */
   readonly beginnings = new Uint8Array(ID_BEGINNINGS);
   readonly #ids = new IdTable();
   readonly #places = new Map<number, BlobPlace>();
@@ -248,7 +250,7 @@ class NamedIds {
     }
   }
 
-  /** Takes the place of an id that is one of them and has none; gives whether that is so. */
+  /** Keeps the place if the id is one of these and has none yet; returns whether it did. */
   add(place: BlobPlace, id: Uint8Array, offset: number): boolean {
     if (this.beginnings[beginningOfId(id, offset)] === 0) return false;
     const entry = this.#ids.find(id, offset);
@@ -270,7 +272,7 @@ class NamedIds {
 const PLACE_NUMBERS = 4;
 const SEGMENT_PLACES = 1 << 13;
 
-/** Places one after the other, four numbers each, in segments so that growing copies nothing. */
+/** Places in a row, four numbers each, in segments, so that growing copies nothing. */
 class PlaceList {
   readonly #segments: Uint32Array[] = [];
   #size = 0;

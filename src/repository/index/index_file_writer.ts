@@ -1,14 +1,14 @@
-/** Index files, written from packs as they come: each pack whole and in one file. */
+/** Writes index files from packs as they come; each pack is in one file only. */
 import type { IndexId } from "../../base/id.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
 import type { LockedFiles } from "../lock/locked_files.ts";
 
-/** How index files are written and removed. */
+/** Options of `IndexFileWriter`. */
 export interface IndexWriteOptions {
   readonly signal: AbortSignal;
 }
 
-/** Writes a file whenever the packs that were added fill one. */
+/** Writes a file whenever the added packs fill one. */
 export class IndexFileWriter {
   readonly #files: LockedFiles;
   readonly #options: IndexWriteOptions;
@@ -27,8 +27,8 @@ export class IndexFileWriter {
   }
 
   /**
-   * Adds a pack; resolves once a file that it filled is durable. Owns: keeps the pack until then. Where its blobs are made
-   * anew at each look, `blobCount` saves one: they are then looked at only when they are written.
+   * Adds a pack; if it fills a file, resolves once that file is durable. Owns: keeps the pack until then. Pass
+   * `blobCount` if `pack.blobs` is computed at each access: then it is accessed only for writing.
    */
   async add(pack: IndexedPack, blobCount = pack.blobs.length): Promise<void> {
     this.#packs.push(pack);
@@ -36,7 +36,7 @@ export class IndexFileWriter {
     if (this.#blobs >= INDEX_MAX_BLOBS) await this.#write();
   }
 
-  /** Makes everything durable that was added. */
+  /** Makes everything that was added durable. */
   async finish(): Promise<void> {
     if (this.#packs.length > 0) await this.#write();
   }

@@ -1,4 +1,4 @@
-/** Index files: gone through one after the other, and read into an index in memory. */
+/** Reads index files: one after the other, or all into an index in memory. */
 import { asId, type IndexId, shortId } from "../../base/id.ts";
 import { type AgentError, DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../base/errors.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -10,18 +10,18 @@ import { failureOfFile } from "../unreadable.ts";
 
 const FILES_AT_ONCE = 4;
 
-/** How `forEachIndexFile` goes through the index files. */
+/** How `forEachIndexFile` handles the index files. */
 interface IndexFileWalk<Loaded> {
   readonly signal: AbortSignal;
-  /** Loads a file; a few are loaded at a time, and what one throws ends the walk. */
+  /** Loads a file. A few files are loaded at once; an error ends the walk. */
   readonly load: (id: IndexId) => Promise<Loaded>;
-  /** Takes what was loaded, file after file in the order of their names. */
+  /** Receives what was loaded, file after file in the order of their names. */
   readonly take: (id: IndexId, loaded: Loaded) => void;
-  /** Called with how many of how many files are taken: none, first. */
+  /** Called with the number of files taken and the total: first with none taken. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Goes through all index files. Throws what `load` and `take` throw, and what the store throws at listing them. */
+/** Goes through all index files. Throws what `load` and `take` throw, and what listing the files throws. */
 export async function forEachIndexFile<Loaded>(files: SealedFiles, walk: IndexFileWalk<Loaded>): Promise<void> {
   const { signal, load, take, onProgress } = walk;
   const rows = await indexRows(files, signal);
@@ -34,7 +34,7 @@ export async function forEachIndexFile<Loaded>(files: SealedFiles, walk: IndexFi
   }
 }
 
-/** The files from `start` on that may be in memory together: a few, or a single large one. */
+/** The files from `start` on that may be in memory together: a few small ones, or a single large one. */
 function nextBatch<Row extends { readonly size: number }>(rows: readonly Row[], start: number): readonly Row[] {
   let end = start + 1;
   let bytes = rows[start]!.size;
@@ -44,12 +44,12 @@ function nextBatch<Row extends { readonly size: number }>(rows: readonly Row[], 
   return rows.slice(start, end);
 }
 
-/** The names of all index files, sorted: the order of a listing is the store's. */
+/** The names of all index files, sorted, since a store lists them in any order. */
 async function indexIds(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexId[]> {
   return (await indexRows(files, signal)).map(({ id }) => id);
 }
 
-/** Names and sizes in bytes. */
+/** Names and sizes in bytes, sorted by name. */
 async function indexRows(files: SealedFiles, signal: AbortSignal | undefined) {
   const rows = await Array.fromAsync(files.list("index", { signal }));
   return rows.map(({ name, size }) => ({ id: asId<IndexId>(name), size })).sort((a, b) => a.id < b.id ? -1 : 1);
@@ -65,25 +65,25 @@ export interface UnreadableIndex {
 interface LoadIndexOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told of the index files that cannot be read; the index is then that of the others. Only for whoever loses nothing by
-   * what it does not know: a reader, whose blobs are there or not, and a backup, which stores some once more. Without it the
-   * first of them is thrown.
+   * Receives the index files that cannot be read; the index then holds the others. Only for callers to whom unknown
+   * blobs do no harm: a reader, which either finds its blobs or does not, and a backup, which stores some blobs again.
+   * Without it, the first error is thrown.
    */
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
 }
 
-/** Such files are read one after the other: an index of a million blobs takes 150 MB as text. */
+/** Larger files are read one at a time: an index file of a million blobs takes 150 MB as text. */
 const LARGE_FILE_BYTES = 8 * 1024 * 1024;
 
 /**
- * The index of the whole repository, with all places. Throws `IntegrityError` for a damaged index file, unless somebody is
- * told of it.
+ * Loads the index of the whole repository, with all places. Throws `IntegrityError` for a damaged index file, unless
+ * `onUnreadable` is given.
  */
 export function loadIndex(files: SealedFiles, options: LoadIndexOptions = {}): Promise<PlacedIndex> {
   return loadIndexInto(() => new PlacedIndex(), files, options);
 }
 
-/** As `loadIndex`, but the index that `make` makes, empty each time it is asked. */
+/** Like `loadIndex`, but into an index from `make`, which returns an empty one at each call. */
 export async function loadIndexInto<Index extends LoadableIndex>(
   make: () => Index,
   files: SealedFiles,
@@ -94,7 +94,7 @@ export async function loadIndexInto<Index extends LoadableIndex>(
     const known = unreadable.size;
     const index = make();
     await addIndexFiles(index, files, options, unreadable);
-    // Of a file that turned out to be damaged halfway the first half is in the index: nothing vouches for it.
+    // A file that turned out to be damaged may be in the index by half, and nothing vouches for that half.
     if (unreadable.size > known) continue;
     if (known > 0) options.onUnreadable?.([...unreadable].map(([id, error]) => ({ id, error })));
     return index;
@@ -124,7 +124,7 @@ async function addIndexFiles(
   for (const { id, size } of rows) if (size > LARGE_FILE_BYTES) await add(id);
 }
 
-/** Why a single index file cannot be read. Throws what says nothing about it: who may not read it may be let in tomorrow. */
+/** Why an index file cannot be read. Rethrows errors that say nothing about the file, such as a denied access. */
 async function failureOfIndex(
   files: SealedFiles,
   error: unknown,
@@ -137,7 +137,7 @@ async function failureOfIndex(
 
 const NAMED = 5;
 
-/** Tells people that index files were passed over, what that means and what removes them. */
+/** The warning that index files were skipped, with what that means and how to remove them. */
 export function unreadableIndexProblem(unreadable: readonly UnreadableIndex[]): AgentError {
   const [first] = unreadable;
   const ids = unreadable.slice(0, NAMED).map(({ id }) => shortId(id)).join(", ");
@@ -151,10 +151,12 @@ export function unreadableIndexProblem(unreadable: readonly UnreadableIndex[]): 
 }
 
 /**
- * The text of a listed index file; null where another process removed it meanwhile, having merged it into a newer one, which
- * is listed as well or holds nothing this one needs. A store may be late to list that: where it does not find twice what it
- * lists, that counts, too. To a put it costs some space, and to a get that needs it an error. Throws `IntegrityError` where
- * it is damaged, and what the store throws.
+ * The text of a listed index file; null if another process has removed it meanwhile.
+ *
+ * A removed index file was merged into a newer one, which is listed as well or holds nothing that the caller needs. A
+ * store that twice does not find a file that it lists may be slow to list the removal, so that counts as removed, too.
+ * If that is wrong, a put wastes some space, and a get that needs the file fails. Throws `IntegrityError` if the file
+ * is damaged, and what the store throws.
  */
 export async function loadIndexFile(
   files: SealedFiles,

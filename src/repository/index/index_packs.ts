@@ -1,13 +1,13 @@
-/** What an index file says of packs: each pack's blobs together, in the order they lie there. */
+/** What an index file says about packs: the blobs of each pack together, in the order of their offsets. */
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import type { PackedBlob } from "../../format/blob.ts";
 import { decodeIndex } from "../../format/index/index_file.ts";
 
 /**
- * The packs of an index file with their blobs by offset, each blob once: some writers name a pack twice in one file, which
- * restic takes for one description. One without blobs is left out. Owns: the result keeps nothing of `json`. Throws
- * `IntegrityError` for a malformed file.
+ * The packs of an index file with their blobs by offset, each blob once. Some writers name a pack twice in one file,
+ * which restic reads as one description. Packs without blobs are left out. Owns: the result keeps nothing of `json`.
+ * Throws `IntegrityError` for a malformed file.
  */
 export function packsOfIndex(json: Uint8Array, what: string): Map<PackId, PackedBlob[]> {
   const packs = new Map<PackId, PackedBlob[]>();
@@ -30,7 +30,7 @@ export function packsOfIndex(json: Uint8Array, what: string): Map<PackId, Packed
   return packs;
 }
 
-/** Whether two descriptions of a pack, both by offset, say the same. */
+/** Whether two descriptions of a pack, both sorted by offset, are equal. */
 export function sameBlobs(a: readonly PackedBlob[], b: readonly PackedBlob[]): boolean {
   return a.length === b.length && a.every((blob, i) => sameBlob(blob, b[i]!));
 }
@@ -45,14 +45,14 @@ function sameBlob(a: PackedBlob, b: PackedBlob): boolean {
     a.type === b.type && a.id.every((byte, i) => byte === b.id[i]);
 }
 
-/** Ids share buffers of so many: one buffer for each would cost more than all else. */
+/** This many ids share a buffer: one buffer for each id would cost more than everything else. */
 const IDS_AT_ONCE = 4096;
 
 class IdMemory {
   #bytes = new Uint8Array(0);
   #end = 0;
 
-  /** A copy of the id that stays. */
+  /** Copies an id into memory that stays valid. */
   keep(id: Uint8Array): Uint8Array {
     if (this.#end === this.#bytes.length) {
       this.#bytes = new Uint8Array(IDS_AT_ONCE * ID_BYTES);

@@ -1,9 +1,9 @@
 /**
- * Taking a lock and keeping it (restic design document, section Locks): a file that is refreshed while the lock is held.
+ * Takes a lock and keeps it by refreshing its file (restic design document, section Locks).
  *
- * To lock is to write one's own file and then look whether anybody else's excludes it. Of two that come at the same
- * moment, the one whose file is there last sees the other's, so at most one goes on. That one's file was there all the
- * time is what makes the lock hold: others take over as soon as they find none, or one that is long overdue.
+ * A process locks by writing its own file and then looking for other files that exclude it. If two processes lock at
+ * the same moment, the one whose file appears last sees the other's, so at most one continues. A lock holds only while
+ * its file exists without a gap: others take over as soon as they find no file, or one that is long overdue.
  */
 import type { Clock } from "../../base/clock.ts";
 import { formatDuration } from "../../base/text/duration.ts";
@@ -15,40 +15,45 @@ import { LockReader, type LockTools, refuseConflicts } from "./locks.ts";
 import type { LockWitness } from "../../store/under_lock.ts";
 import type { SealedFileWriter } from "../sealed_files.ts";
 
-/** After writing a lock everybody waits so long before looking again, so that slow listings show both. */
+/** Every process waits this long between writing its lock and looking again, so that slow listings show all locks. */
 const SETTLE_MS = 200;
-/** A store that does not list a lock after pauses up to here would not show it to others, either. */
+/**
+ * The longest pause before another look. A store that still does not list the lock would not show it to others either.
+ */
 const LONGEST_SETTLE_MS = 16 * 1000;
 const REFRESH_MS = 5 * 60 * 1000;
-/** A holder whose last refresh is as old must stop: others are about to call its lock stale. */
+/** The holder stops once its last refresh is this old, before others call its lock stale. */
 const REFRESH_DEADLINE_MS = 22.5 * 60 * 1000;
-/** So long what was seen of the own file counts: whoever takes the repository over waits longer, see `SETTLE_MS`. */
+/**
+ * A look at the own lock file counts for this long. It is shorter than `SETTLE_MS`, for which a process that takes over
+ * waits.
+ */
 const LOOK_MS = 150;
 /**
- * Pauses between tries to get a lock double from the first to the longest. A try is one listing of a small folder; who
- * tries seldom would find one short-lived lock after the other where several wait at once.
+ * The pauses between tries to get a lock double from the first to the longest. A try is one listing of a small folder.
+ * A process that tries rarely would keep meeting short-lived locks of others that also wait.
  */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5 * 1000;
 
-/** A lock whose file is written; nobody knows yet whether it excludes what it has to. */
+/** A lock whose file is written, but which is not confirmed yet: it may not exclude what it must. */
 export interface PendingLock {
   /**
-   * Resolves when the lock is known to exclude what it has to; rejects with `LockedError` otherwise. Work that changes
-   * nothing may go on meanwhile.
+   * Resolves once the lock is known to exclude what it must; rejects with `LockedError` otherwise. Work that changes
+   * nothing may begin before.
    */
   readonly confirmed: Promise<HeldLock>;
   /** Removes the lock; safe to repeat. */
   release(): Promise<void>;
 }
 
-/** A lock that is held. Once it is lost it stays lost. */
+/** A lock that is held. Once lost, it stays lost. */
 export interface HeldLock extends LockWitness {
-  /** Throws `LockedError` where the lock was not refreshed in time or is known to be removed. */
+  /** Throws `LockedError` if the lock was not refreshed in time or is known to be removed. */
   assertHeld(): void;
   /**
-   * Makes sure of the lock before something that depends on it: looks whether its file is still there. Costs a request now
-   * and then, see `LOOK_MS`. Throws `LockedError` where the lock is lost, and what the store throws.
+   * Confirms, before something that depends on the lock, that its file is still there. Costs a request now and then;
+   * see `LOOK_MS`. Throws `LockedError` if the lock is lost, and what the store throws.
    */
   confirmHeld(): Promise<void>;
 }
@@ -56,14 +61,14 @@ export interface HeldLock extends LockWitness {
 /** Options of `acquireLock`. */
 interface AcquireOptions {
   readonly exclusive: boolean;
-  /** How long to try again while somebody else's lock excludes this one, in milliseconds; 0 (the default) fails at once. */
+  /** How long to keep trying while another lock excludes this one, in milliseconds; 0 (the default) fails at once. */
   readonly retryLockMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes a lock, once no other one is seen to exclude it. Locks of processes that are known to be gone are removed on the
- * way. Throws `LockedError` where another one still excludes it when the time for trying is over, and the signal's reason.
+ * Writes a lock once no other lock is seen to exclude it. On the way, removes locks of processes that are known to be
+ * gone. Throws `LockedError` if another lock still excludes it when the time is over, and the signal's reason.
  */
 export async function acquireLock(
   files: SealedFileWriter,
@@ -86,7 +91,10 @@ export async function acquireLock(
   }
 }
 
-/** One try. Who may wait waits for the confirmation, too: a lock that was handed out cannot be tried for again. */
+/**
+ * Tries once. If retries are allowed, it also waits for the confirmation: once the lock is handed out, it is too late
+ * to retry.
+ */
 async function tryToLock(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<PendingLock> {
   const { exclusive, retryLockMs = 0, signal } = options;
   signal?.throwIfAborted();
@@ -97,24 +105,24 @@ async function tryToLock(place: LockPlace, tools: LockTools, options: AcquireOpt
     await taken.confirmed;
     return taken;
   } catch (error) {
-    // Why it does not hold is what has to be told; a lock that stays is refreshed no more.
+    // The reason why the lock does not hold is the error to report. A lock file that stays is no longer refreshed.
     await taken.release().catch(() => {});
     throw error;
   }
 }
 
-/** Where the locks lie, and what was read of them so far. */
+/** Where the locks are, and what was read of them so far. */
 interface LockPlace {
   readonly files: SealedFileWriter;
   readonly reader: LockReader;
 }
 
-/** A pause, shorter by up to a quarter, so that two that met once do not meet at every further try. */
+/** Shortens a pause by up to a quarter, so that two processes that met once do not meet at every try. */
 function shortened(pauseMs: number, { randomBytes }: LockTools): number {
   return pauseMs * (1 - randomBytes(1)[0]! / 1024);
 }
 
-/** A moment by both clocks: the one of the wall may be set, and the other may stand still in a standby. */
+/** A moment by both clocks: the wall clock may be set, and the monotonic clock may stop during standby. */
 interface ClockReading {
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -124,13 +132,13 @@ function readClocks(clock: Clock): ClockReading {
   return { wallMs: clock.now().getTime(), monotonicMs: clock.monotonicMs() };
 }
 
-/** The longer of what both clocks say. */
+/** The time since then, by the clock that shows more. */
 function msSince({ wallMs, monotonicMs }: ClockReading, clock: Clock): number {
   const now = readClocks(clock);
   return Math.max(now.wallMs - wallMs, now.monotonicMs - monotonicMs);
 }
 
-/** One's own lock: written again under a new name at every refresh, never overwritten. */
+/** This process's lock: every refresh writes it under a new name; nothing is overwritten. */
 class RefreshedLock implements PendingLock, HeldLock {
   readonly confirmed: Promise<HeldLock>;
   readonly #reader: LockReader;
@@ -138,13 +146,13 @@ class RefreshedLock implements PendingLock, HeldLock {
   readonly #tools: LockTools;
   readonly #exclusive: boolean;
   readonly #released = new AbortController();
-  /** Files of this lock that may still be there. */
+  /** The files of this lock that may still exist. */
   readonly #ids: Set<LockId>;
-  /** The file that was there since the lock was taken, or took the place of such a one without a gap. */
+  /** The file that has existed since the lock was taken, or that replaced such a file without a gap. */
   #id: LockId;
-  /** When the writing of that file began, whose time is no later. */
+  /** When writing that file began; the time in the file is not earlier. */
   #refreshed: ClockReading;
-  /** When that file was last found to be there. */
+  /** When that file was last seen. */
   #seen: ClockReading | undefined;
   #look: Promise<void> | undefined;
   #refreshFailure: unknown;
@@ -152,7 +160,7 @@ class RefreshedLock implements PendingLock, HeldLock {
   readonly #background: Promise<unknown>;
   #removal: Promise<void> | undefined;
 
-  /** Writes the lock; it is not confirmed then. */
+  /** Writes the lock, which is not confirmed yet. */
   static async take(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<RefreshedLock> {
     const taken = readClocks(tools.clock);
     const id = await writeLock(place.files, tools, options.exclusive);
@@ -198,7 +206,7 @@ class RefreshedLock implements PendingLock, HeldLock {
     return msSince(this.#refreshed, this.#tools.clock);
   }
 
-  /** Looks for others until the store lists the own lock, too: what does not show that one may not show others' either. */
+  /** Looks for other locks until the store also lists this one: a listing that lacks this lock may lack others, too. */
   async #confirm(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#tools;
     const released = this.#released.signal;
@@ -218,14 +226,14 @@ class RefreshedLock implements PendingLock, HeldLock {
     throw new LockedError("The store does not list the lock that was just written; run it again when it does");
   }
 
-  /** Looks whether the file is there and, where it is not, marks the lock as lost. */
+  /** Looks for the lock file; if it is missing, marks the lock as lost. */
   async #lookForFile(): Promise<void> {
     const looked = readClocks(this.#tools.clock);
     if (await this.#isThere()) this.#seen = looked;
     else this.#lose("was removed by somebody");
   }
 
-  /** Asked twice: a refresh may just have put another file in the place, and some stores are late to show one. */
+  /** Asks twice: a refresh may just have replaced the file, and some stores are slow to show a new one. */
   async #isThere(): Promise<boolean> {
     if (await this.#files.has("lock", this.#id)) return true;
     await this.#tools.clock.sleep(SETTLE_MS, this.#released.signal);
@@ -243,15 +251,15 @@ class RefreshedLock implements PendingLock, HeldLock {
         await this.#tools.clock.sleep(REFRESH_MS, this.#released.signal);
         await this.#refresh();
       } catch (error) {
-        // A failed refresh is tried again at the next turn; `assertHeld` decides when it was too many.
+        // A failed refresh is tried again next time; `assertHeld` decides when the lock is lost.
         this.#refreshFailure = error;
       }
     }
   }
 
   /**
-   * Puts a file with the present time in the place of the one there is. It counts only where that one was there until
-   * then and was not overdue: who found neither may have taken over, and a file that comes late does not change that.
+   * Replaces the lock file with one that has the current time. The new file counts only if the old one existed until
+   * then and was not overdue. Otherwise another process may have taken over, and a late file does not change that.
    */
   async #refresh(): Promise<void> {
     this.assertHeld();
@@ -279,7 +287,7 @@ class RefreshedLock implements PendingLock, HeldLock {
   }
 }
 
-/** Stores a lock of this process with the present time. */
+/** Stores a lock of this process with the current time. */
 function writeLock(files: SealedFileWriter, { clock, identity }: LockTools, exclusive: boolean): Promise<LockId> {
   return files.save("lock", encodeLock({ time: formatTimestamp(clock.now()), exclusive, ...identity }));
 }

@@ -10,16 +10,16 @@ import type { BlobStore, StoreCallOptions, StoreReader } from "../../store/store
 import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
 import { type SavedFile, SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
-/** What `LockedFiles` works with. */
+/** What `LockedFiles` needs. */
 interface LockedFilesParts {
-  /** Without a guard of its own. */
+  /** The store itself, not yet wrapped by `withHeldLock`. */
   readonly store: BlobStore;
   readonly sealer: Sealer;
   /** The format version of the repository. */
   readonly version: 1 | 2;
 }
 
-/** Reads sealed files, and writes and removes indexes and snapshots as `withHeldLock` lets it. */
+/** Reads sealed files; writes and removes indexes and snapshots while the lock is held (`withHeldLock`). */
 export class LockedFiles extends SealedFiles {
   declare readonly store: BlobStore;
   readonly #writer: SealedFileWriter;
@@ -30,13 +30,16 @@ export class LockedFiles extends SealedFiles {
     this.#writer = new SealedFileWriter(guarded, sealer, version);
   }
 
-  /** Stores a snapshot; from here on the backup exists. Throws `LockedError` and what the store throws; then it does not. */
+  /**
+   * Stores a snapshot. Once it resolves, the backup exists. Throws `LockedError` and what the store throws; then it
+   * does not exist.
+   */
   saveSnapshot(snapshot: Snapshot, options?: StoreCallOptions): Promise<SnapshotId> {
     return this.#writer.save("snapshot", encodeSnapshot(snapshot), options);
   }
 
   /**
-   * Stores an index file that lists the packs; gives its id and size. Where the lock is lost meanwhile it throws
+   * Stores an index file that lists the packs; returns its id and size. If the lock is lost meanwhile, it throws
    * `LockedError`, and the file stays only if all its packs are there: others may have built upon it.
    */
   async saveIndex(packs: readonly IndexedPack[], options?: StoreCallOptions): Promise<SavedFile<"index">> {
@@ -49,7 +52,7 @@ export class LockedFiles extends SealedFiles {
     return saved;
   }
 
-  /** Removes a file; one that is not there counts as removed. Throws `LockedError` and what the store throws. */
+  /** Removes a file; a missing one counts as removed. Throws `LockedError` and what the store throws. */
   remove<K extends "index" | "snapshot">(
     kind: K,
     id: K extends "index" ? IndexId : SnapshotId,

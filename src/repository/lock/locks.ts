@@ -1,6 +1,6 @@
 /**
- * The locks of a repository, whoever holds them (restic design document, section Locks): which there are, whom they
- * exclude, and which protect nobody any more.
+ * The locks of a repository, whoever holds them (restic design document, section Locks): which ones there are, which
+ * other locks they exclude, and which are stale.
  */
 import type { Clock } from "../../base/clock.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
@@ -13,61 +13,67 @@ import type { StoreCallOptions } from "../../store/store.ts";
 import type { Identity } from "../key_files.ts";
 import type { SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
-/** What locking depends on. */
+/** What locking needs. */
 export interface LockTools {
-  /** Tells how old locks are. */
+  /** Measures the age of locks. */
   readonly clock: Clock;
-  /** Who holds the lock that is made. */
+  /** The holder of a new lock. */
   readonly identity: Identity;
   /**
-   * Whether a process of this number is alive in the process table of `identity`; with `started` (see `ProcessMark`),
-   * whether it is the one that started then, as far as that can be found out.
+   * Whether a process with this id is alive in the process table of `identity`. With `started` (see `ProcessMark`):
+   * whether it is the process that started then, as far as the system can tell.
    */
   readonly processExists: (pid: number, started?: number) => boolean;
-  /** Gives so many random bytes. */
+  /** Returns that many random bytes. */
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Told, once, of the lock that is about to be waited for; absent where nobody wants to know. */
+  /** Called once with the lock that is waited for. */
   readonly onWait?: (locked: LockedError) => void;
 }
 
 const STALE_MS = 30 * 60 * 1000;
-/** Numbers of processes lie from 1 to here; to a system others may mean groups of processes. */
+/** Process ids are from 1 to this; the system may read other numbers as groups of processes. */
 const LARGEST_PID = 2 ** 31 - 1;
 const LOADS_AT_ONCE = 8;
-/** So often a lock is looked for that is listed and not found: at once again, then after pauses that double, 3 s in all. */
+/**
+ * How often a lock that is listed but not found is looked for: again at once, then after pauses that double, 3 s in
+ * all.
+ */
 const MOST_LOOKS = 6;
 const FIRST_PAUSE_MS = 200;
-/** No more of a name is shown. */
+/** The longest name shown in messages. */
 const LONGEST_NAME = 64;
 
 const WAIT = "wait for it, as with --retry-lock 10m";
 
-/** Why a lock protects nobody any more. Only of the first one there is never a doubt. */
+/** Why a lock is stale. Only the first reason is certain. */
 export type StaleReason =
   | "its process is gone"
   | "its process seems to be gone"
   | "it was not refreshed for 30 minutes"
   | "it cannot be read";
 
-/** A lock of somebody as it was found. */
+/** A lock that was found in the repository. */
 export interface FoundLock {
   /** The name of its file. */
   readonly id: LockId;
-  /** What it says. */
+  /** The content of its file. */
   readonly lock: Lock;
-  /** Why the lock no longer protects anybody, or null where it may. */
+  /** Why the lock is stale; null if it may still protect somebody. */
   readonly stale: StaleReason | null;
 }
 
-/** All locks there are. Throws `IntegrityError` for one that cannot be read, `LockedError` for one that is not found. */
+/**
+ * All locks. Throws `IntegrityError` for one that cannot be read, and `LockedError` for one that is listed but not
+ * found.
+ */
 export async function listLocks(files: SealedFiles, tools: LockTools): Promise<FoundLock[]> {
   const { others } = await new LockReader(files, tools.clock).look();
   return others.map((read) => foundLock(read, tools));
 }
 
 /**
- * Removes stale locks, or all, even such as cannot be read; gives what was removed. Throws what `listLocks` throws: for one
- * that is not found once the others are removed.
+ * Removes the stale locks, or all, even those that cannot be read; returns what was removed. Throws what `listLocks`
+ * throws; if a lock is listed but not found, it removes the others first.
  */
 export async function removeLocks(
   files: SealedFileWriter,
@@ -84,19 +90,19 @@ export async function removeLocks(
   return going;
 }
 
-/** What `refuseConflicts` goes by. */
+/** The wanted lock, for `refuseConflicts`. */
 interface WantedLock {
-  /** Where locks that are over are removed. */
+  /** Removes locks that are certainly over. */
   readonly files: SealedFileWriter;
   readonly exclusive: boolean;
-  /** Files of the wanted lock itself. */
+  /** The files of the wanted lock itself. */
   readonly own: readonly LockId[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Looks for locks besides one's own that exclude the wanted one; gives the names of all that are listed, own ones too.
- * Removes those that are over without doubt. Throws `LockedError` for the first that excludes it, and
+ * Looks for locks of others that exclude the wanted one; returns the names of all listed locks, including the own ones.
+ * Removes locks that are certainly over. Throws `LockedError` for the first lock that excludes the wanted one, and
  * `IntegrityError` for one that cannot be read.
  */
 export async function refuseConflicts(
@@ -116,21 +122,21 @@ export async function refuseConflicts(
   return listed;
 }
 
-/** A lock file, and what it says or why that is not known. */
+/** A lock file with its content, or why its content is unknown. */
 interface ReadLock {
   readonly id: LockId;
   readonly content: Lock | IntegrityError | LockedError;
 }
 
-/** What a look at the locks found. */
+/** The result of one look at the locks. */
 interface Look {
   /** All names that the store lists. */
   readonly listed: ReadonlySet<LockId>;
-  /** What stands under those that are not one's own. */
+  /** The listed locks without the own ones. */
   readonly others: readonly ReadLock[];
 }
 
-/** Reads the locks of a repository, each once however often it looks: a lock file never changes. */
+/** Reads the locks of a repository. However often it looks, it reads each lock once: a lock file never changes. */
 export class LockReader {
   readonly #files: SealedFiles;
   readonly #clock: Clock;
@@ -142,10 +148,9 @@ export class LockReader {
   }
 
   /**
-   * The locks that were there at one moment. One that is refreshed meanwhile gets another name before it loses the first:
-   * where a file is not found when it is to be read, the listing is made again. That it is not found is believed only
-   * when it is no longer listed: to pass over the lock of somebody who is at work would cost what is written there.
-   * Empty files are none, as for restic.
+   * The locks that existed at one moment. A lock that is refreshed gets a new name before it loses the old one, so if a
+   * listed file is not found, the listing is repeated. A lock counts as gone only once it is no longer listed: ignoring
+   * the lock of an active process would cost its data. Empty files are not locks, as in restic.
    */
   async look(options: StoreCallOptions & { readonly own?: readonly LockId[] } = {}): Promise<Look> {
     const { own = [], ...call } = options;
@@ -188,7 +193,7 @@ function foundLock({ id, content }: ReadLock, tools: LockTools): FoundLock {
   throw new IntegrityError(`Cannot tell who holds lock ${id}: ${content.message}; ${advice}`, { cause: content });
 }
 
-/** What restic would read where every field is missing. */
+/** What restic would read if all fields were missing. */
 const UNKNOWN_LOCK: Lock = { time: ZERO_TIME, exclusive: false, hostname: "", username: "", pid: 0 };
 
 function anyLock(read: ReadLock, tools: LockTools): FoundLock {
@@ -203,9 +208,10 @@ function staleReason(lock: Lock, tools: LockTools): StaleReason | null {
 }
 
 /**
- * Whether there is no doubt that nobody goes by a lock any more: its process is gone, or what tells less is joined by an
- * age at which its holder, ours or a restic, has given up. Then it has to be from this machine, whose clock told its time,
- * or from a host of this name that has no such process. So neither a restart nor a killed restic leaves a lock for good.
+ * Whether a lock is certainly over. Either its process is gone, or weaker evidence is backed by an age at which every
+ * holder, ours or restic's, has given up. The evidence is that the lock comes from this machine, whose clock gave its
+ * time; or that it names no process table, carries this machine's host name, and no process here has its id. So neither
+ * a restart nor a killed restic leaves a lock for ever.
  */
 function isOver({ lock, stale }: FoundLock, { identity, clock }: LockTools): boolean {
   if (stale === "its process is gone") return true;
@@ -216,9 +222,9 @@ function isOver({ lock, stale }: FoundLock, { identity, clock }: LockTools): boo
 }
 
 /**
- * Whether the process that made a lock has ended. Names of hosts are not unique, containers and clones share them, so only
- * the process table it comes from can tell. Where a lock does not name that, restic's rule holds: the same host name and
- * no such number.
+ * Whether the process that made a lock has ended. Host names are not unique, since containers and clones share them, so
+ * only the process table that the lock names can tell. If the lock names none, restic's rule applies: the host name is
+ * the same, and no process has that id.
  */
 function goneReason(lock: Lock, { identity, processExists }: LockTools): StaleReason | null {
   const { hostname, pid, process } = lock;
@@ -228,12 +234,12 @@ function goneReason(lock: Lock, { identity, processExists }: LockTools): StaleRe
   return "its process is gone";
 }
 
-/** How long ago a lock was made or refreshed by its clock; negative where that is ahead of this one. */
+/** How long ago a lock was made or refreshed, by the time in it; negative if that is ahead of this machine's clock. */
 function ageMs({ time }: Lock, clock: Clock): number {
   return clock.now().getTime() - timestampToDate(time).getTime();
 }
 
-/** Who holds a lock and for how long, for messages; ends with what to do about it. */
+/** Who holds a lock and for how long, for messages, followed by advice. */
 function describeLock(found: FoundLock, tools: LockTools): string {
   const { exclusive, pid, username, hostname } = found.lock;
   const age = ageMs(found.lock, tools.clock);
@@ -251,11 +257,11 @@ function adviceOn({ lock, stale }: FoundLock, { clock, identity }: LockTools): s
   }
   const isElsewhere = lock.process !== undefined && lock.process.table !== identity.process?.table;
   if (!isElsewhere || lock.hostname !== identity.hostname) return WAIT;
-  const advice = 'when a machine or container stopped, "agent unlock" removes 30 minutes after its last refresh';
-  return `${WAIT}; what was left ${advice}`;
+  const advice = 'left by a stopped machine or container, run "agent unlock" 30 minutes after its last refresh';
+  return `${WAIT}; if it was ${advice}`;
 }
 
-/** A name that somebody gave, no longer than a line can take. */
+/** Shortens a name that a user chose, so that it fits into a line. */
 function shown(name: string): string {
   return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }

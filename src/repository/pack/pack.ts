@@ -1,4 +1,4 @@
-/** One pack in the making: sealed blobs one after the other in memory, and what its header and index will say. */
+/** A pack while it is built in memory: sealed blobs one after the other, and what its header and index will say. */
 import { createHash } from "node:crypto";
 import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
@@ -6,26 +6,26 @@ import type { Sealer } from "../../crypto/seal.ts";
 import type { BlobType, PackedBlob } from "../../format/blob.ts";
 import { encodePackHeader, encodePackTrailer } from "../../format/pack_header.ts";
 
-/** A sealed blob that is to go into a pack. `id` and `sealed` are copied. */
+/** A sealed blob to be added to a pack. `id` and `sealed` are copied. */
 export interface SealedBlob {
   readonly id: Uint8Array;
   readonly sealed: Uint8Array;
-  /** Bytes of plaintext where it is compressed, 0 where it is not. */
+  /** The length of the plaintext if it is compressed, else 0. */
   readonly uncompressedLength: number;
 }
 
-/** A pack that is complete. Owns: `content` is valid until the pack is released. */
+/** A complete pack. Owns: `content` is valid until the pack is released. */
 export interface FinishedPack {
   /** SHA-256 of the whole file, 32 bytes. */
   readonly id: Uint8Array;
-  /** The file in pieces. */
+  /** The file in pieces, in order. */
   readonly content: readonly Uint8Array[];
   readonly bytes: number;
 }
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** Blocks of memory that packs are made of; what one pack gives back the next one takes. */
+/** Blocks of memory for packs; the next pack reuses what a released one gives back. */
 export class PackMemory {
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
 
@@ -38,7 +38,7 @@ export class PackMemory {
   }
 }
 
-/** Grows with every blob, is finished once, written, and released. It is hashed as it grows. */
+/** Grows with every blob, and is hashed as it grows. It is finished once, written, and released. */
 export class Pack {
   readonly contents: PackContents;
   readonly #memory: PackMemory;
@@ -51,12 +51,12 @@ export class Pack {
     this.#memory = memory;
   }
 
-  /** Bytes so far. */
+  /** Its length so far, in bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether it holds nothing yet. */
+  /** Whether it contains no blobs yet. */
   get isEmpty(): boolean {
     return this.contents.count === 0;
   }
@@ -67,7 +67,7 @@ export class Pack {
     this.contents.add(blob.id, blob.sealed.length, blob.uncompressedLength);
   }
 
-  /** Takes over all blobs of another pack of the same type, which is released and of no use any more. */
+  /** Adds all blobs of another pack of the same type, which is released and must not be used again. */
   absorb(other: Pack): void {
     other.#blocks.forEach((block, i) => this.#append(block.subarray(0, other.#length - i * BLOCK_BYTES)));
     for (const { id, length, uncompressedLength } of other.contents.blobs) {
@@ -76,7 +76,7 @@ export class Pack {
     other.release();
   }
 
-  /** Adds header and trailer. Nothing may be added afterwards. */
+  /** Adds header and trailer. Nothing may be added after that. */
   finish(sealer: Sealer): FinishedPack {
     invariant(!this.isEmpty, "An empty pack cannot be finished");
     const header = sealer.seal(encodePackHeader(this.contents.blobs));
@@ -87,7 +87,7 @@ export class Pack {
     return { id: new Uint8Array(this.#hash.digest()), content, bytes: this.#length };
   }
 
-  /** Gives the memory back. */
+  /** Gives its memory back. */
   release(): void {
     this.#memory.giveBack(this.#blocks.splice(0));
   }
@@ -106,7 +106,9 @@ export class Pack {
   }
 }
 
-/** What a pack holds, compactly: a backup keeps this for every pack until an index names it. */
+/**
+ * The description of a pack's blobs, in compact form: a backup keeps it for every pack until an index lists the pack.
+ */
 export class PackContents {
   readonly #type: BlobType;
   #ids = new Uint8Array(64 * ID_BYTES);
@@ -121,7 +123,7 @@ export class PackContents {
     return this.#lengths.length;
   }
 
-  /** Appends a blob; `id` is copied, lengths as in `PackedBlob`. */
+  /** Appends a blob. `id` is copied; the lengths are as in `PackedBlob`. */
   add(id: Uint8Array, length: number, uncompressedLength: number): void {
     if (this.count * ID_BYTES === this.#ids.length) {
       const larger = new Uint8Array(this.#ids.length * 2);
@@ -133,7 +135,7 @@ export class PackContents {
     this.#uncompressedLengths.push(uncompressedLength);
   }
 
-  /** The blobs in the order they lie in the pack, made anew at each call. */
+  /** The blobs in the order of their offsets; computed at each access. */
   get blobs(): PackedBlob[] {
     let offset = 0;
     return this.#lengths.map((length, i) => {

@@ -1,4 +1,4 @@
-/** Which ranges of a pack to read for the blobs that are wanted of it. */
+/** Plans which ranges of a pack to read for the wanted blobs. */
 import type { PackId } from "../../base/id.ts";
 import type { PackedBlob } from "../../format/blob.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
@@ -10,10 +10,10 @@ export interface PackRange {
   readonly length: number;
 }
 
-/** Where a blob lies in a pack. */
+/** Where a blob is in its pack. */
 type Extent = Pick<PackedBlob, "offset" | "length" | "uncompressedLength">;
 
-/** A range, and the blobs that are wanted of it, in the order in which they lie there. */
+/** A range with the wanted blobs in it, in the order of their offsets. */
 export interface PlannedRange<Blob extends Extent> {
   readonly offset: number;
   readonly length: number;
@@ -22,14 +22,17 @@ export interface PlannedRange<Blob extends Extent> {
 
 /** How ranges are planned, in bytes. */
 export interface RangeLimits {
-  /** Holes up to this size are read along. */
+  /** Gaps up to this size are read, too. */
   readonly gapBytes: number;
-  /** Of a range and of the plaintext of its blobs at most; a single larger blob makes a range of its own. No limit by default. */
+  /**
+   * The most that a range and the plaintext of its blobs may have; a single larger blob gets its own range. No limit by
+   * default.
+   */
   readonly mostBytes?: number;
   readonly mostPlaintextBytes?: number;
 }
 
-/** Holes up to this size are read along: one call costs more than they do. */
+/** Gaps up to this size are read, too: another call would cost more. */
 export const GAP_BYTES = 64 * 1024;
 
 interface GrowingRange<Blob extends Extent> extends PlannedRange<Blob> {
@@ -38,7 +41,10 @@ interface GrowingRange<Blob extends Extent> extends PlannedRange<Blob> {
   plaintextBytes: number;
 }
 
-/** Plans the ranges that hold the wanted blobs of one pack, given in the order of their offsets: near ones together. */
+/**
+ * Plans the ranges for the wanted blobs of one pack, which are given in the order of their offsets; near ones share a
+ * range.
+ */
 export function* planRanges<Blob extends Extent>(
   wanted: Iterable<Blob>,
   limits: RangeLimits,
@@ -58,7 +64,7 @@ export function* planRanges<Blob extends Extent>(
   if (range !== undefined) yield range;
 }
 
-/** Whether a blob lies near enough behind a range and there is room for it. */
+/** Whether a blob is near enough to a range and fits into it. */
 function takesAlong<Blob extends Extent>(range: GrowingRange<Blob>, blob: Blob, limits: RangeLimits): boolean {
   const { gapBytes, mostBytes = Infinity, mostPlaintextBytes = Infinity } = limits;
   return blob.offset - (range.offset + range.length) <= gapBytes &&

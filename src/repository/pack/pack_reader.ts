@@ -1,5 +1,5 @@
 /**
- * Reads packs: any range of one, single blobs, its header, and whether it is whole. Streams are read by the batch
+ * Reads packs: any range, single blobs, the header, or the whole to verify it. Streams are read in batches
  * (backup/read_stream.ts), by the ranges that `pack_ranges.ts` plans.
  */
 import { createHash } from "node:crypto";
@@ -19,8 +19,9 @@ import type { IndexedRepository, Repository } from "../repository.ts";
 import type { PackRange } from "./pack_ranges.ts";
 
 /**
- * Reads a range of a pack that an index names. Throws `IntegrityError` naming `what` where the pack is missing or short,
- * which is damage then. All else is thrown as it comes: a store that cannot be reached says nothing about what lies in it.
+ * Reads a range of a pack that an index names. If the pack is missing or too short, the repository is damaged: throws
+ * `IntegrityError` naming `what`. Other errors pass through, since a store that cannot be reached says nothing about
+ * its content.
  */
 export async function readRange(
   store: StoreReader,
@@ -38,8 +39,8 @@ export async function readRange(
 }
 
 /**
- * Where the blob lies whose id stands in `id` at `offset`. Throws `IntegrityError` where no index lists it, or one
- * describes it as no blob can be; `mostBytes`: of its plaintext, by default those of any blob.
+ * Where the blob is whose id is in `id` at `offset`. Throws `IntegrityError` if no index lists it, or if its
+ * description is impossible for a blob. `mostBytes` limits its plaintext; by default the limit is that of any blob.
  */
 export function placeOf<Type extends BlobType>(
   index: BlobIndex<Type>,
@@ -55,7 +56,7 @@ export function placeOf<Type extends BlobType>(
   const problem = blobSizeProblem(place, mostBytes);
   if (problem === null) return place;
   const pack = index.packId(place.pack);
-  throw new IntegrityError(`Damaged index: by it, ${nameOf(type, id, offset)} in pack ${pack} ${problem}`);
+  throw new IntegrityError(`Damaged index: according to it, ${nameOf(type, id, offset)} in pack ${pack} ${problem}`);
 }
 
 function nameOf(type: BlobType, id: Uint8Array, offset: number): string {
@@ -63,9 +64,9 @@ function nameOf(type: BlobType, id: Uint8Array, offset: number): string {
 }
 
 /**
- * The plaintext of the blob whose id stands in `id` at `offset`, verified. What does not open is read once more from the
- * store itself: a copy of it in a cache may be damaged. Throws `IntegrityError` where the blob is not in the index, its
- * pack is gone, or its content is not what its id says.
+ * The verified plaintext of the blob whose id is in `id` at `offset`. If it does not open, it is read once more from
+ * the store itself, because a copy in a cache may be damaged. Throws `IntegrityError` if the blob is not in the index,
+ * its pack is gone, or its content does not match its id.
  */
 export async function readBlob<Type extends BlobType>(
   { store, sealer, index }: IndexedRepository<Type>,
@@ -87,15 +88,15 @@ export async function readBlob<Type extends BlobType>(
   }
 }
 
-/** What a sealed blob is compared with. */
+/** What a blob's plaintext must be. */
 interface ExpectedPlaintext {
   /** SHA-256 of its plaintext, 64 hex digits. */
   readonly digest: string;
-  /** Bytes of its plaintext where it is compressed, else 0. */
+  /** The length of its plaintext in bytes if it is compressed, else 0. */
   readonly uncompressedLength: number;
 }
 
-/** The plaintext of a sealed blob, verified. Throws `IntegrityError` naming `what` where it is not what is expected. */
+/** The verified plaintext of a sealed blob. Throws `IntegrityError` naming `what` if it is not as expected. */
 export function openSealed(
   sealer: Sealer,
   { digest, uncompressedLength }: ExpectedPlaintext,
@@ -114,16 +115,16 @@ export function openSealed(
 
 /** The header of a pack. */
 export interface PackHeader {
-  /** In their order, without gaps, up to the header itself. */
+  /** In order, without gaps, up to the header itself. */
   readonly blobs: readonly PackedBlob[];
-  /** Of its plaintext, in hex. */
+  /** The digest of its plaintext, in hex. */
   readonly sha256: string;
 }
 
-/** Read at once: the header of a usual pack and its length. */
+/** How much of a pack's end is read at once: enough for the header of a usual pack and its length. */
 const TAIL_BYTES = 64 * 1024;
 
-/** The header of the pack of `bytes` bytes. Throws `IntegrityError` where it is damaged or the pack is gone. */
+/** The header of a pack of `bytes` bytes. Throws `IntegrityError` if it is damaged or the pack is gone. */
 export async function readPackHeader(
   { store, sealer }: Repository,
   pack: { readonly id: PackId; readonly bytes: number },
@@ -140,10 +141,10 @@ export async function readPackHeader(
   return openHeader(tail.subarray(-wanted), { packBytes: bytes, sealer, what });
 }
 
-/** Read at once of a pack whose content is only compared with its name: whoever put it there chose its size. */
+/** How much is read at once of a pack that is compared with its name: its writer chose its size, so it may be huge. */
 const PIECE_BYTES = 8 * 2 ** 20;
 
-/** Reads a whole pack, in pieces. Throws `IntegrityError` where its content is not what its name says. */
+/** Reads a whole pack, in pieces. Throws `IntegrityError` if its content does not match its name. */
 export async function confirmWhole(
   { store }: Repository,
   pack: { readonly id: PackId; readonly bytes: number },
@@ -162,13 +163,13 @@ export async function confirmWhole(
   }
 }
 
-/** The header of a pack that lies in memory as a whole. Throws `IntegrityError`. */
+/** The header of a pack that is in memory as a whole. Throws `IntegrityError`. */
 export function headerOfPack(bytes: Uint8Array, sealer: Sealer, what: string): PackHeader {
   const wanted = PACK_TRAILER_BYTES + decodePackTrailer(bytes.subarray(-PACK_TRAILER_BYTES), bytes.length, what);
   return openHeader(bytes.subarray(bytes.length - wanted), { packBytes: bytes.length, sealer, what });
 }
 
-/** `tail`: sealed header and trailer. */
+/** `tail` is the sealed header and the trailer. */
 function openHeader(
   tail: Uint8Array,
   { packBytes, sealer, what }: { packBytes: number; sealer: Sealer; what: string },
@@ -178,7 +179,7 @@ function openHeader(
   const last = blobs.at(-1)!;
   if (last.offset + last.length !== packBytes - tail.length) {
     throw new IntegrityError(
-      `Damaged ${what}: by its header its blobs have ${last.offset + last.length} bytes, not ${
+      `Damaged ${what}: according to its header, its blobs have ${last.offset + last.length} bytes, not ${
         packBytes - tail.length
       }`,
     );

@@ -1,9 +1,9 @@
 /**
- * Writes blobs into packs while a backup goes on, and indexes for the packs that are durable.
+ * Writes blobs into packs during a backup, and indexes for the packs that are durable.
  *
- * Data blobs are spread at random over two open packs, so that the sizes of packs tell nothing about the sizes of
- * chunks (docs/format.md, section Packs). Trees have a pack of their own. A blob counts as known as soon as it is added;
- * an index lists it only after its pack is durable; whoever commits a snapshot calls `finish` first.
+ * Data blobs are spread at random over two open packs, so that the sizes of packs reveal nothing about the sizes of
+ * chunks (docs/format.md, section Packs). Trees have their own pack. A blob counts as known as soon as it is added, but
+ * an index lists it only once its pack is durable. Call `finish` before committing a snapshot.
  */
 import type { Clock } from "../../base/clock.ts";
 import { BackgroundWork } from "../../base/concurrency.ts";
@@ -20,20 +20,20 @@ import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts"
 import type { StoreCallOptions } from "../../store/store.ts";
 import type { LockedRepository } from "../repository.ts";
 
-/** What a pack writer works with. */
+/** What a pack writer needs. */
 export interface PackWriterOptions {
   /**
-   * Without a lock somebody may have removed the packs that no index lists yet, and an index of packs that are gone would
-   * make later backups build on them.
+   * It must be locked. Otherwise another process could remove packs that no index lists yet, and an index of missing
+   * packs would make later backups build on them.
    */
   readonly repository: LockedRepository;
-  /** Told of every blob that is added. */
+  /** Records every blob that is added. */
   readonly index: BlobRegister;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Bytes from which on a pack is full; 16 MiB by default, as restic's. */
+  /** The size at which a pack is full, in bytes; 16 MiB by default, as in restic. */
   readonly packBytes?: number;
-  /** Ends the upload of packs. */
+  /** Aborts the upload of packs. */
   readonly signal?: AbortSignal;
 }
 
@@ -47,13 +47,13 @@ export interface WrittenTotals {
   readonly bytes: number;
 }
 
-/** Bytes from which on a pack of data is full where nothing else is said. */
+/** The size at which a data pack is full by default, in bytes. */
 export const DEFAULT_PACK_BYTES = 16 * 1024 * 1024;
 
-/** An index is written after so long at the latest, so that a killed backup leaves most of its packs for reuse. */
+/** The longest time between two indexes, so that most packs of a killed backup can be reused. */
 const INDEX_INTERVAL_MS = 60 * 1000;
 
-/** Bytes from which on a pack of trees is full: they are few, and a small pack of them keeps memory low. */
+/** The size at which a tree pack is full, in bytes. Trees are few, and a small pack keeps memory low. */
 export const TREE_PACK_BYTES = 4 * 1024 * 1024;
 
 export class PackWriter {
@@ -65,7 +65,9 @@ export class PackWriter {
   readonly #memory = new PackMemory();
   #dataPacks: [Pack, Pack] = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
   #treePack = new Pack("tree", this.#memory);
-  /** Both data packs fill at the same rate; the first of one is closed at half the size, so that they take turns. */
+  /**
+   * Both data packs fill at the same rate. The first one is closed at half the size, so that they become full in turns.
+   */
   #isFirstTurn = true;
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
@@ -93,25 +95,25 @@ export class PackWriter {
     return { ...this.#totals };
   }
 
-  /** Bytes of the blobs that were added, sealed, also where their packs are not finished. */
+  /** The bytes of all added blobs, sealed, even if their packs are not finished. */
   get blobBytes(): number {
     return this.#blobBytes;
   }
 
-  /** Bytes that were added to the store so far: finished packs and index files. */
+  /** The bytes added to the store so far: finished packs and index files. */
   get storedBytes(): number {
     return this.#totals.bytes + this.#indexBytes;
   }
 
-  /** The index files that were written so far. */
+  /** The index files written so far. */
   get indexes(): readonly IndexId[] {
     return this.#indexes;
   }
 
   /**
-   * Adds a sealed data blob unless it is known; gives whether it was added, or a promise of that where the caller has
-   * to wait. Full packs are written in the background, as many at once as the store likes; what goes wrong there is
-   * thrown by a later call.
+   * Adds a sealed data blob unless it is known. Returns whether it was added, as a promise if the caller has to wait.
+   * Full packs are written in the background, as many at once as the store allows; a later call throws what fails
+   * there.
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
     if (!this.#index.note("data", blob.id)) return false;
@@ -123,7 +125,7 @@ export class PackWriter {
     return pack.length >= fullBytes ? this.#turnOver(slot) : true;
   }
 
-  /** Stores a blob that is not sealed yet, unless it is known; gives its id, 32 bytes. */
+  /** Stores a blob that is not sealed yet, unless it is known; returns its id, 32 bytes. */
   async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
     const id = sha256(plaintext);
     if (this.#index.has(type, id)) return id;
@@ -134,7 +136,7 @@ export class PackWriter {
     return id;
   }
 
-  /** Compresses where that helps, and seals. */
+  /** Compresses the plaintext if that makes it smaller, and seals it. */
   #seal(plaintext: Uint8Array) {
     const { config, sealer } = this.#repository;
     const compressed = config.version === 2 ? compress(plaintext, "auto") : undefined;
@@ -144,7 +146,7 @@ export class PackWriter {
     return { sealed: sealer.seal(compressed), uncompressedLength: plaintext.length };
   }
 
-  /** Makes everything that was added durable and indexed. */
+  /** Makes everything that was added durable and indexes it. */
   async finish(): Promise<void> {
     const packs = [...this.#lastDataPacks(), this.#treePack];
     this.#dataPacks = [new Pack("data", this.#memory), new Pack("data", this.#memory)];
@@ -157,15 +159,15 @@ export class PackWriter {
   }
 
   /**
-   * Indexes the packs that are durable and gives up those still open: for a backup that is not going to be. What went
-   * wrong in the background is not thrown again here.
+   * Indexes the durable packs and drops the open ones, for a backup that is given up. Does not throw again what failed
+   * in the background.
    */
   async abandon(): Promise<void> {
     await this.#uploads.settle().catch(() => {});
     await this.#writeIndex();
   }
 
-  /** What is left of the data packs; two small ones become one. */
+  /** The remaining data packs; two small ones are merged. */
   #lastDataPacks(): Pack[] {
     const [left, right] = this.#dataPacks;
     if (left.length + right.length > this.#packBytes) return [left, right];
@@ -173,7 +175,7 @@ export class PackWriter {
     return [left];
   }
 
-  /** Puts an empty pack in the place of a full one, which is written meanwhile. */
+  /** Replaces a full pack by an empty one, and begins to write the full one. */
   async #turnOver(slot: 0 | 1): Promise<boolean> {
     const full = this.#dataPacks[slot];
     this.#dataPacks[slot] = new Pack("data", this.#memory);
@@ -210,7 +212,7 @@ export class PackWriter {
     this.#unindexedBlobs += pack.contents.count;
   }
 
-  /** One index at a time, however many packs are done at once. */
+  /** Writes one index at a time, however many packs finish at once. */
   #indexWhenDue(): Promise<void> {
     return this.#indexing.take(() => this.#indexIsDue() ? this.#writeIndex() : undefined);
   }
@@ -226,7 +228,7 @@ export class PackWriter {
     const { id, bytes } = await this.#repository.files.saveIndex(packs);
     this.#indexes.push(id);
     this.#indexBytes += bytes;
-    // While the index was written, more packs may have joined the ones that none lists.
+    // More packs may have been added while the index was written.
     this.#unindexed = this.#unindexed.slice(packs.length);
     this.#unindexedBlobs -= blobs;
     this.#indexedAt = this.#clock.monotonicMs();
@@ -242,7 +244,7 @@ function indexedPack(id: Uint8Array, contents: PackContents): IndexedPack {
   };
 }
 
-/** Fair coins, tossed by the thousand. */
+/** Fair coin tosses; fetches random bytes by the thousand. */
 class CoinTosser {
   readonly #randomBytes: (count: number) => Uint8Array;
   #bytes = new Uint8Array(0);
@@ -252,7 +254,7 @@ class CoinTosser {
     this.#randomBytes = randomBytes;
   }
 
-  /** 0 or 1. */
+  /** Returns 0 or 1. */
   toss(): 0 | 1 {
     if (this.#next === this.#bytes.length) {
       this.#bytes = new Uint8Array(this.#randomBytes(1024));

@@ -1,4 +1,4 @@
-/** What to read from which packs to get a piece of a stream: a plan, made of nothing but the index. */
+/** Plans what to read from which packs for a piece of a stream. Needs nothing but the index. */
 import { ID_BYTES } from "../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../format/limits.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
@@ -8,50 +8,50 @@ import { placeOf } from "./pack_reader.ts";
 
 /** One distinct blob of a batch. */
 interface PlannedBlob {
-  /** Which of the plan's ranges holds it, and where in that range. */
+  /** The number of the range that holds it; `offset` is within that range. */
   readonly range: number;
   readonly offset: number;
   readonly length: number;
   readonly uncompressedLength: number;
-  /** Where its plaintext goes in the batch, in bytes. */
+  /** The offset of its plaintext in the batch, in bytes. */
   readonly target: number;
-  /** Which chunk of the batch it is, from 0. */
+  /** The number of its chunk in the batch, from 0. */
   readonly position: number;
 }
 
-/** Plaintext that stands in the batch a second time. */
+/** Plaintext that occurs in the batch again. */
 interface PlannedCopy {
   readonly from: number;
   readonly to: number;
   readonly length: number;
 }
 
-/** How to get one batch: consecutive chunks of a stream, their plaintext back to back. */
+/** How to read one batch: consecutive chunks of a stream, with their plaintext back to back. */
 export interface ReadPlan {
   readonly ranges: readonly PackRange[];
-  /** In the order in which they lie in the ranges. */
+  /** In the order of the ranges and of their offsets. */
   readonly blobs: readonly PlannedBlob[];
   readonly copies: readonly PlannedCopy[];
-  /** Bytes of plaintext. */
+  /** The length of the plaintext. */
   readonly bytes: number;
-  /** How many ids of the content list it takes. */
+  /** How many ids of the content list it covers. */
   readonly count: number;
 }
 
 /** Limits of a plan, in bytes. */
 export interface ReadPlanLimits {
-  /** Plaintext of a batch; a single larger blob makes a batch of its own. */
+  /** The most plaintext in a batch; a single larger blob gets its own batch. */
   readonly batchBytes: number;
-  /** Holes up to this size are read along: one call costs more than they do. */
+  /** Gaps up to this size are read, too: another call would cost more. */
   readonly gapBytes: number;
 }
 
-/** Ids of a batch, however small their blobs are: what is planned for each takes memory. */
+/** The most ids in a batch, however small their blobs are, since the plan for each takes memory. */
 const MOST_IDS = 1 << 16;
 
 /**
- * Plans the next batch of a content list (32 bytes an id) from id number `from` on. Throws `IntegrityError` where a blob
- * is in no index, or where an index describes it as no blob can be.
+ * Plans the next batch of a content list (32 bytes an id), starting with id number `from`. Throws `IntegrityError` if
+ * no index lists a blob, or if its description is impossible for a blob.
  */
 export function planRead(
   index: BlobIndex<"data">,

@@ -1,4 +1,4 @@
-/** The packs of the store, compared with those that index files describe. */
+/** Compares the packs in the store with those that index files describe. */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { NotFoundError } from "../../base/errors.ts";
 import type { PackId } from "../../base/id.ts";
@@ -7,33 +7,34 @@ import type { ListedFile, StoreReader } from "../../store/store.ts";
 /** A pack as index files describe it. */
 export interface ExpectedPack {
   readonly id: PackId;
-  /** Bytes that its file must have. */
+  /** The length that its file must have. */
   readonly bytes: number;
 }
 
-/** Whether a pack is in the store as it is described. */
+/** How the pack in the store compares with its description. */
 export type PackState = "whole" | "missing" | "wrong size";
 
-/** A described pack as the store has it. */
+/** A described pack, as it is in the store. */
 interface ComparedPack<Pack extends ExpectedPack> {
   readonly pack: Pack;
   readonly state: PackState;
-  /** Bytes of its file, 0 where it is missing. */
+  /** The length of its file; 0 if it is missing. */
   readonly bytes: number;
 }
 
-/** All packs. */
+/** All packs, described and stored. */
 export interface ComparedPacks<Pack extends ExpectedPack> {
-  /** Those that are described, in the order they were given. */
+  /** The described packs, in the given order. */
   readonly packs: readonly ComparedPack<Pack>[];
-  /** Those that are there and that no index file describes, by name: the order of a listing is the store's. */
+  /** Packs in the store that no index file describes, sorted by name, since a store lists them in any order. */
   readonly unindexed: readonly ListedFile[];
 }
 
 /**
- * Lists the packs of the store and compares them with the described ones, each of which comes once. One that the listing
- * left out is asked for by its name: a single answer may be wrong, and a pack that counts as lost may hold the only whole
- * copy of a blob. `onListed` is called with how many are listed. Throws what the store throws.
+ * Lists the packs of the store and compares them with the described ones, each of which must be given once. Packs that
+ * the listing left out are asked for by name: a single answer may be wrong, and a pack that counts as lost may hold the
+ * only intact copy of a blob. `onListed` is called with the number of packs listed so far. Throws what the store
+ * throws.
  */
 export async function comparePacks<Pack extends ExpectedPack>(
   store: StoreReader,

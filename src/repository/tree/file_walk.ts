@@ -1,4 +1,4 @@
-/** The files below a tree, path by path: a few trees may stand for very many of them. */
+/** Lists the files in a tree by path. A few trees may expand to very many files. */
 import { IntegrityError } from "../../base/errors.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/limits.ts";
@@ -7,34 +7,34 @@ import type { IndexedRepository } from "../repository.ts";
 import { subtreeOf } from "./trees.ts";
 import { TreeNumbers, walkTrees } from "./tree_walk.ts";
 
-/** A file found by `walkFiles`, or what else is no directory. */
+/** A file, or anything else but a directory, found by `walkFiles`. */
 interface WalkedFile extends Pick<Node, "type" | "size" | "content"> {
   /** Without a leading slash. */
   readonly path: string;
 }
 
-/** How much of a backup without a manifest is listed: a small tree may stand for any number of files. */
+/** The most that is listed of a backup without a manifest: a small tree may expand to any number of files. */
 const MOST_WALKED_NODES = 200_000;
 
-/** What listing needs of a node, which is several times as large. */
+/** The fields of a node that listing needs; the whole node is several times as large. */
 type Entry = Pick<Node, "name" | "type" | "size" | "content" | "subtree">;
 
 /**
- * Every node below a tree that is no directory, depth first in the order of the trees. Throws `IntegrityError` where trees
- * lie too deep in each other, or stand for more than 200,000 files and directories.
+ * Every node in a tree but directories, depth first, in the order of the trees. Throws `IntegrityError` if trees are
+ * nested too deeply, or expand to more than 200,000 files and directories.
  */
 export async function* walkFiles(repository: IndexedRepository<"tree">, root: BlobId): AsyncGenerator<WalkedFile> {
   yield* pathsOf(root, await readAll(repository, root));
 }
 
-/** The entries of every tree below a root. */
+/** The entries of the root and of every tree below it. */
 async function readAll(repository: IndexedRepository<"tree">, root: BlobId): Promise<Map<BlobId, readonly Entry[]>> {
   const trees = new Map<BlobId, readonly Entry[]>();
   let count = 0;
   await walkTrees([{ tree: root }], {
     repository,
     met: new TreeNumbers(),
-    atOnce: 1, // So that no others are read beside a tree that is refused.
+    atOnce: 1, // So that no other tree is read together with one that is refused.
     read: (nodes) => {
       count += nodes.length;
       if (count > MOST_WALKED_NODES) throw tooMany(root);
@@ -57,7 +57,7 @@ async function readAll(repository: IndexedRepository<"tree">, root: BlobId): Pro
   return trees;
 }
 
-/** A directory on the way, and how far it is listed. */
+/** A directory on the current path, and the entry to list next. */
 interface Step {
   readonly prefix: string;
   readonly entries: readonly Entry[];
@@ -85,7 +85,7 @@ function isDirectory({ type }: Entry): boolean {
 }
 
 function tooMany(root: BlobId): IntegrityError {
-  return refusal(root, `stands for more than ${MOST_WALKED_NODES} files`);
+  return refusal(root, `expands to more than ${MOST_WALKED_NODES} files`);
 }
 
 function refusal(root: BlobId, problem: string): IntegrityError {

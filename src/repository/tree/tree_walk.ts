@@ -1,8 +1,8 @@
 /**
- * The walk over trees: level by level over all roots together, so that a store far away is asked for several trees at a
- * time, and each distinct tree is read once.
+ * Walks over trees, level by level over all roots together, so that several trees can be requested from a distant store
+ * at once. Each distinct tree is read once.
  *
- * Memory: the visits of one level and what was found of a few trees, besides what the taker keeps.
+ * Memory: the visits of one level and the results of a few trees, besides what `take` keeps.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -12,7 +12,7 @@ import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../repository.ts";
 import { readTree } from "./trees.ts";
 
-/** A tree to be visited, and what else the walk's owner wants to know of it. */
+/** A tree to visit; the caller adds what it needs to know about it. */
 export interface TreeVisit {
   readonly tree: BlobId;
 }
@@ -21,11 +21,11 @@ export interface TreeVisit {
 export interface MetTrees {
   /** How many there are. */
   readonly size: number;
-  /** Adds a tree unless it was met before: only then the size grows. */
+  /** Adds a tree; the size grows only if it was not met before. */
   add(tree: BlobId): unknown;
 }
 
-/** The trees of a walk by number, from 0 in the order they are met. Memory: some 43 bytes a tree. */
+/** Numbers the trees of a walk from 0, in the order in which they are met. Memory: some 43 bytes a tree. */
 export class TreeNumbers implements MetTrees {
   readonly #ids = new IdTable();
 
@@ -33,47 +33,49 @@ export class TreeNumbers implements MetTrees {
     return this.#ids.size;
   }
 
-  /** Gives the tree's number. */
+  /** Returns the tree's number. */
   add(tree: BlobId): number {
     return this.#ids.add(decodeHex(tree));
   }
 
-  /** The number of a tree, or -1. */
+  /** The number of a tree, or -1 if it was not met. */
   find(tree: BlobId): number {
     return this.#ids.find(decodeHex(tree));
   }
 }
 
-/** How to walk. What `read` and `unreadable` give of a tree is handed to `take`. */
+/** How to walk. `take` receives the results of `read` and `unreadable`. */
 interface TreeWalk<Visit extends TreeVisit, Found> {
   readonly repository: IndexedRepository<"tree">;
   readonly signal?: AbortSignal | undefined;
   readonly met: MetTrees;
-  /** How many trees are read at a time; as many as the store has connections, up to 8, by default. */
+  /** How many trees are read at once; by default as many as the store has connections, up to 8. */
   readonly atOnce?: number;
-  /** Looks at the nodes of a tree; several trees are read at a time, and this is called in any order. */
+  /** Examines the nodes of a tree. Several trees are read at once, so this is called in any order. */
   readonly read: (nodes: readonly Node[], visit: Visit) => Found;
-  /** Told why a tree cannot be read: throws, or gives what stands for it. */
+  /** Receives the reason why a tree cannot be read; throws, or returns a substitute. */
   readonly unreadable: (error: unknown, visit: Visit) => Found | Promise<Found>;
   /**
-   * Takes what was found, in the order in which the trees were met, so that the outcome is always the same; gives the trees
-   * below, of which those that were not met before are visited next.
+   * Receives the results in the order in which the trees were met, so that the outcome is always the same. Returns the
+   * trees below; those that were not met before are visited next.
    */
   readonly take: (found: Found, visit: Visit) => Iterable<Visit>;
-  /** Told of each tree and one below it, both of which are met by then. */
+  /** Called for each tree and each tree directly below it, once both have been met. */
   readonly onLink?: (above: Visit, below: Visit) => void;
-  /** Told of trees that lie `mostDepth` directories deep, none of which is read; what is above was taken. */
+  /**
+   * Called with the trees that are `mostDepth` directories deep. None of them is read; `take` has received those above.
+   */
   readonly tooDeep?: { readonly mostDepth: number; readonly refuse: (visits: readonly Visit[]) => void };
-  /** Called with how many trees were read. */
+  /** Called with the number of trees read so far. */
   readonly onProgress?: (done: number) => void;
 }
 
-/** Content lists are megabytes of text each, so a store's many connections are not all of use here. */
+/** A content list is megabytes of text, so more trees at once would cost too much memory. */
 const MOST_TREES_AT_ONCE = 8;
-/** What was found of so many trees waits for its turn at most. */
+/** The most trees whose results may wait for their turn. */
 const TREES_IN_TURN = 4 * MOST_TREES_AT_ONCE;
 
-/** Walks all trees below the roots. Throws what the walk's functions throw, and the signal's reason. */
+/** Walks over all trees below the roots. Throws what the walk's functions throw, and the signal's reason. */
 export async function walkTrees<Visit extends TreeVisit, Found>(
   roots: Iterable<Visit>,
   walk: TreeWalk<Visit, Found>,
@@ -115,7 +117,7 @@ async function findAt<Visit extends TreeVisit, Found>(visit: Visit, walk: TreeWa
   return walk.read(nodes, visit);
 }
 
-/** Puts off the visit of a tree that is met for the first time to the next level. */
+/** Adds a tree that is met for the first time to the next level. */
 function meet<Visit extends TreeVisit>(visit: Visit, met: MetTrees, next: Visit[]): void {
   const known = met.size;
   met.add(visit.tree);

@@ -9,7 +9,7 @@ import { decodeTree } from "../../format/tree/tree.ts";
 import { readBlob } from "../pack/pack_reader.ts";
 import type { IndexedRepository } from "../repository.ts";
 
-/** Trees of more bytes are read one after the other: as nodes such a one takes several times its text. */
+/** Larger trees are read one at a time: as nodes, a tree takes several times the memory of its text. */
 const LARGE_TREE_BYTES = 4 * 1024 * 1024;
 const largeTrees = new Turn();
 
@@ -22,7 +22,7 @@ export async function readTree(repository: IndexedRepository<"tree">, id: BlobId
   return await (isLarge ? largeTrees.take(read) : read());
 }
 
-/** The node at a path below a tree, or undefined where there is none. `path` has no leading slash. */
+/** The node at a path in a tree; undefined if there is none. `path` has no leading slash. */
 export async function findNode(
   repository: IndexedRepository<"tree">,
   root: BlobId,
@@ -39,7 +39,7 @@ export async function findNode(
   return undefined;
 }
 
-/** The tree of a directory node. Throws `IntegrityError` where it names none. */
+/** The tree of a directory node. Throws `IntegrityError` if the node names none. */
 export function subtreeOf(node: Pick<Node, "name" | "subtree">): BlobId {
   if (node.subtree === null) {
     throw new IntegrityError(`Damaged tree: the directory "${node.name}" names no subtree`);

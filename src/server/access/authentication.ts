@@ -1,19 +1,22 @@
-/** The ways a server learns who sends a request. */
+/** How a server learns who sends a request. */
 import type { Clock } from "../../base/clock.ts";
 import { clientOf } from "../connection/admission.ts";
 import { openCredentials } from "./user_passwords.ts";
 import type { Exchange } from "../connection/exchange.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Nobody is asked; users of an htpasswd file; or the user that a reverse proxy names in a header (in lower case). */
+/**
+ * Any user is accepted (`none`), users of an htpasswd file, or the user that a reverse proxy names in a header (in
+ * lower case).
+ */
 export type Authentication =
   | { readonly method: "none" }
   | { readonly method: "htpasswd"; readonly path: string }
   | { readonly method: "proxy"; readonly header: string };
 
-/** Tells who sends a request. */
+/** Finds out who sends a request. */
 interface Authenticator {
-  /** The user, empty for anybody. Throws `Refusal`. */
+  /** The user's name; empty if users are not identified. Throws `Refusal`. */
   readonly userOf: (exchange: Exchange) => Promise<string>;
   close(): void;
 }
@@ -26,7 +29,7 @@ interface AuthenticatorOptions {
   readonly onProblem: (message: string) => void;
 }
 
-/** Makes ready what a way needs. Throws `UsageError` for a file of users that is of no use. */
+/** Prepares a method of authentication. Throws `UsageError` if the file of users is unusable. */
 export async function openAuthenticator(
   authentication: Authentication,
   options: AuthenticatorOptions,

@@ -2,28 +2,28 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** How one user proves who it is. */
+/** The hash of one user's password. */
 type PasswordHash =
   | { readonly method: "bcrypt"; readonly text: string; readonly cost: number }
   | { readonly method: "sha"; readonly text: string };
 
-/** What a file says. */
+/** The content of a file. */
 export interface Htpasswd {
   readonly users: ReadonlyMap<string, PasswordHash>;
-  /** The highest cost of all bcrypt hashes; undefined where there is none. */
+  /** The highest cost of all bcrypt hashes; undefined if there are none. */
   readonly highestCost: number | undefined;
-  /** One text for each line that is of no use, without what it holds. */
+  /** One text for each unusable line, without its content. */
   readonly complaints: readonly string[];
 }
 
 const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 const SHA = /^\{SHA\}[A-Za-z0-9+/]{27}=$/;
 
-/** bcrypt knows no lower cost. With a higher one each guess would keep a thread busy for more than a second. */
+/** bcrypt has no lower cost. With a higher one, each guess would keep a thread busy for more than a second. */
 const LOWEST_COST = 4;
 const HIGHEST_COST = 14;
 
-/** Reads the text of a file. Of several lines for one user the first counts, as with Apache. Never throws. */
+/** Parses the text of a file. If a user has several lines, the first counts, as with Apache. Never throws. */
 export function parseHtpasswd(text: string): Htpasswd {
   const users = new Map<string, PasswordHash>();
   const complaints: string[] = [];
@@ -53,16 +53,16 @@ function problemOf(hash: PasswordHash): string | undefined {
   return `its bcrypt cost ${hash.cost} is not one of ${LOWEST_COST} to ${HIGHEST_COST}`;
 }
 
-/** Whether a password is the one of a `{SHA}` hash, which takes no time. */
+/** Whether the password matches a `{SHA}` hash, which takes almost no time. */
 export function isPasswordOfSha(text: string, password: Uint8Array): boolean {
   const digest = createHash("sha1").update(password).digest();
   return timingSafeEqual(digest, Buffer.from(text.slice("{SHA}".length), "base64"));
 }
 
 /**
- * Costs of the hashes that make an answer of no as dear as that of the dearest user in the file: each step of the cost
- * doubles the work. `cost`: of the hash that was computed; undefined for none, because there is no such user or it has a
- * `{SHA}` hash.
+ * The costs of extra hashes that make refusing a wrong password as slow for every user as for the one with the highest
+ * cost: each step of the cost doubles the work. `cost` is that of the hash already computed; undefined if there was
+ * none, because the user does not exist or has a `{SHA}` hash.
  */
 export function paddingCosts(cost: number | undefined, highestCost: number): readonly number[] {
   if (cost === undefined) return [highestCost];

@@ -1,22 +1,25 @@
-/** Inside a thread: bcrypt, which keeps a thread busy for 70 ms at cost 10, and twice as long for each step. */
+/** Runs bcrypt in a thread: it keeps the thread busy for 70 ms at cost 10, and twice as long for each further step. */
 import { bcrypt, bcryptVerify } from "hash-wasm";
 import type { Handlers } from "../../base/thread.ts";
 
-/** What is asked of a thread that verifies passwords. */
+/** The calls of a thread that verifies passwords. */
 export type PasswordCalls = {
   readonly verifyPassword: { request: VerificationRequest; response: boolean };
 };
 
-/** A password to be compared. */
+/** A password to be verified. */
 export interface VerificationRequest {
   readonly password: Uint8Array;
-  /** The bcrypt hash; absent where the password is wrong whatever it is. */
+  /** The bcrypt hash; left out if any password would be wrong. */
   readonly hash?: string;
-  /** Costs of the hashes that are computed in vain where the password is wrong, so that each answer takes as long. */
+  /**
+   * The costs of hashes that are computed only to spend time after a wrong password, so that each refusal takes equally
+   * long.
+   */
   readonly paddingCosts: readonly number[];
 }
 
-/** bcrypt looks at so many bytes of a password; htpasswd and Apache pass the others over, too. */
+/** bcrypt uses only this many bytes of a password; htpasswd and Apache ignore the rest, too. */
 const BCRYPT_BYTES = 72;
 
 /** The handlers of `PasswordCalls`. */

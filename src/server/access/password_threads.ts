@@ -1,26 +1,32 @@
-/** Threads that verify passwords, and how many may wait for one: whoever guesses must not keep others from coming in. */
+/**
+ * Threads that verify passwords, with limits on waiting calls: a client that guesses passwords must not lock out
+ * others.
+ */
 import { startWorker, Thread } from "../../base/thread.ts";
 import { isHere } from "../connection/admission.ts";
 import type { PasswordCalls, VerificationRequest } from "./password_calls.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Verifications under way and waiting: so many altogether, and of one client on another machine. */
+/** The most verifications running or waiting: in total, and for one client on another machine. */
 const MOST_OPEN = 32;
 const MOST_OPEN_OF_ONE_CLIENT = 4;
 
-/** A few threads, started when the first password comes. */
+/** A few threads, started when the first password arrives. */
 export class PasswordThreads {
   readonly #threadCount: number;
   readonly #threads: { readonly thread: Thread<PasswordCalls>; load: number }[] = [];
   readonly #openByClient = new Map<string, number>();
   #open = 0;
 
-  /** `threadCount`: at least 1. */
+  /** `threadCount` is at least 1. */
   constructor(threadCount: number) {
     this.#threadCount = threadCount;
   }
 
-  /** Verifies a password for a client (as `clientOf` tells it). Throws `Refusal` with 503 where too many wait. */
+  /**
+   * Verifies a password for a client (a name from `clientOf`). Throws `Refusal` with 503 if too many verifications
+   * wait.
+   */
   async verify(client: string, request: VerificationRequest): Promise<boolean> {
     const ofClient = this.#openByClient.get(client) ?? 0;
     const mostOfClient = isHere(client) ? MOST_OPEN : MOST_OPEN_OF_ONE_CLIENT;
@@ -39,13 +45,13 @@ export class PasswordThreads {
     }
   }
 
-  /** Ends the threads. */
+  /** Stops the threads. */
   close(): void {
     for (const { thread } of this.#threads) thread.terminate();
     this.#threads.length = 0;
   }
 
-  /** Asks the thread that has the least to do. */
+  /** Calls the thread with the least work. */
   async #call(request: VerificationRequest): Promise<boolean> {
     while (this.#threads.length < this.#threadCount) this.#threads.push({ thread: new Thread(startWorker()), load: 0 });
     const chosen = this.#threads.reduce((least, other) => other.load < least.load ? other : least);
@@ -53,7 +59,7 @@ export class PasswordThreads {
     try {
       return await chosen.thread.call("verifyPassword", request);
     } catch (thrown) {
-      // A thread that broke fails all calls; the next password gets another one.
+      // A broken thread fails all its calls, so it is replaced at the next password.
       const at = this.#threads.indexOf(chosen);
       if (at >= 0) this.#threads.splice(at, 1);
       chosen.thread.terminate();

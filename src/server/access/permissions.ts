@@ -1,19 +1,22 @@
-/** Who may do what: pure decisions over a request's user, method and target. */
+/** Who may do what. Pure: decides from a request's user, method and target. */
 import { Refusal } from "../refusal.ts";
 import type { Target } from "../routes.ts";
 
-/** The rules a server runs by. */
+/** The server's rules. */
 export interface Rules {
-  /** Nothing but locks is ever removed. */
+  /** Whether only locks may be removed. */
   readonly appendOnly: boolean;
-  /** The first segment of a repository's path has to be the user's name. */
+  /** Whether the first segment of a repository's path must be the user's name. */
   readonly privateRepositories: boolean;
 }
 
-/** With private repositories only this user reads the metrics, which tell of everybody, as with rest-server. */
+/**
+ * With private repositories, only this user may read the metrics, because they cover all users; rest-server has the
+ * same rule.
+ */
 const METRICS_USER = "metrics";
 
-/** Throws `Refusal` with 403 where `user` (empty: anybody) may not do this. */
+/** Throws `Refusal` with 403 if `user` (empty: anybody) is not allowed to do this. */
 export function checkPermission(method: string, target: Target, user: string, rules: Rules): void {
   if (target.at === "health") return;
   if (target.at === "metrics") {

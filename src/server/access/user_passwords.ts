@@ -1,4 +1,4 @@
-/** Who sends a request: HTTP Basic credentials against an htpasswd file that may change while the server runs. */
+/** Checks HTTP Basic credentials against an htpasswd file, which may change while the server runs. */
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -9,25 +9,25 @@ import { type Htpasswd, isPasswordOfSha, paddingCosts, parseHtpasswd } from "./h
 import { PasswordThreads } from "./password_threads.ts";
 import { Refusal } from "../refusal.ts";
 
-/** What a checker of credentials needs. */
+/** What checking credentials needs. */
 interface CredentialsOptions {
   readonly path: string;
   readonly clock: Clock;
-  /** Gives that many random bytes. */
+  /** Returns that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** How many passwords are verified at the same time. */
+  /** How many passwords are verified at once. */
   readonly passwordThreads: number;
-  /** Told about lines of the file that are of no use, and about a file that cannot be read any more. */
+  /** Called for unusable lines of the file, and when the file can no longer be read. */
   readonly onProblem: (message: string) => void;
 }
 
 /**
- * How long an answer of no is remembered. One of yes is as long as the file stays the same, which cannot make it wrong: who
- * came in once does not have to wait among guesses again.
+ * How long a refusal is remembered. An acceptance is remembered until the file changes, since it stays true until then:
+ * a known user never has to wait behind password guesses.
  */
 const REMEMBERED_MS = 5 * 60_000;
 const MOST_REMEMBERED = 4096;
-/** The file is looked at no more often. */
+/** The file is examined at most this often. */
 const LOOK_AGAIN_MS = 1000;
 
 /** Checks credentials; made by `openCredentials`. */
@@ -35,7 +35,7 @@ class Credentials {
   readonly #options: CredentialsOptions;
   readonly #secret: Uint8Array;
   #file: LoadedFile;
-  /** Why the file could not be read the last time. */
+  /** Why the last attempt to read the file failed. */
   #problem: string | undefined;
   #lookedMs: number;
   #looking: Promise<void> | undefined;
@@ -52,8 +52,8 @@ class Credentials {
   }
 
   /**
-   * The user of an Authorization header that a client (as `clientOf` tells it) sent. Throws `Refusal`: 401 for credentials that are missing or wrong, 503 where too
-   * many wait to be verified.
+   * The user named by the Authorization header of a client (a name from `clientOf`). Throws `Refusal`: 401 if
+   * credentials are missing or wrong, 503 if too many wait to be verified.
    */
   async userOf(authorization: string | undefined, client: string): Promise<string> {
     await this.#reload();
@@ -64,15 +64,15 @@ class Credentials {
     return user;
   }
 
-  /** Ends the threads. */
+  /** Stops the threads. */
   close(): void {
     this.#threads.close();
   }
 
-  /** One answer for equal credentials at the same time and afterwards; passwords are not kept, only a keyed digest. */
+  /** Verifies equal credentials once and remembers the answer. Passwords are not kept, only a keyed digest. */
   async #isRight(user: string, password: Uint8Array, client: string): Promise<boolean> {
     const digest = createHmac("sha256", this.#secret).update(`${Buffer.byteLength(user)}:${user}`).update(password);
-    // A verification that began with the file of before does not count for the file of now.
+    // The stamp is part of the key, so that a verification against an older file does not count for the current one.
     const key = `${this.#file.stamp} ${digest.digest("base64")}`;
     const nowMs = this.#options.clock.monotonicMs();
     const known = this.#verdicts.get(key);
@@ -91,7 +91,7 @@ class Credentials {
     return isRight;
   }
 
-  /** An answer of no takes as long for every user, and for every name that is none. */
+  /** Takes equally long to refuse every user, and every name that is no user. */
   async #isPasswordIn(file: LoadedFile, { user, password, client }: Omit<Verification, "key">): Promise<boolean> {
     if (password.length === 0) return false;
     const hash = file.users.get(user);
@@ -112,7 +112,7 @@ class Credentials {
     this.#verdicts.set(key, { isRight, untilMs });
   }
 
-  /** A wrong one first: guesses must not push out those who belong here. */
+  /** Forgets a refusal first, so that guesses cannot push out known users. */
   #forgetOne(): void {
     const wrong = this.#verdicts.entries().find(([, { isRight }]) => !isRight);
     this.#verdicts.delete(wrong?.[0] ?? this.#verdicts.keys().next().value!);
@@ -125,12 +125,12 @@ class Credentials {
     return this.#looking ??= this.#look().finally(() => this.#looking = undefined);
   }
 
-  /** A file that cannot be read leaves the users as they are. */
+  /** Reads the file again if it has changed. If it cannot be read, the users stay as they are. */
   async #look(): Promise<void> {
     const { path, onProblem } = this.#options;
     try {
       const file = await stampOf(path) === this.#file.stamp ? this.#file : await loadFile(path);
-      // A file that is still being written is looked at again, and until then the last one counts.
+      // An empty file may still be in the middle of being written: the old users stay until the next look.
       if (file.users.size === 0) throw new UsageError("it has no users");
       this.#problem = undefined;
       if (file === this.#file) return;
@@ -145,7 +145,7 @@ class Credentials {
   }
 }
 
-/** Opens an htpasswd file. Throws `UsageError` where it cannot be read or has no users. */
+/** Opens an htpasswd file. Throws `UsageError` if it cannot be read or has no users. */
 export async function openCredentials(options: CredentialsOptions): Promise<Credentials> {
   const { path, onProblem } = options;
   let file: LoadedFile;
@@ -165,7 +165,7 @@ export async function openCredentials(options: CredentialsOptions): Promise<Cred
 }
 
 interface LoadedFile extends Htpasswd {
-  /** Changes whenever the file does. */
+  /** Changes whenever the file changes. */
   readonly stamp: string;
 }
 
@@ -173,11 +173,11 @@ interface Verification {
   readonly user: string;
   readonly password: Uint8Array;
   readonly client: string;
-  /** Under which the answer is remembered. */
+  /** The key under which the answer is remembered. */
   readonly key: string;
 }
 
-/** Reads the file, once more where it changed meanwhile: htpasswd writes in place, so that a part could be missing. */
+/** Reads the file, again if it changed meanwhile: htpasswd writes in place, so a part could be missing. */
 async function loadFile(path: string): Promise<LoadedFile> {
   const stamp = await stampOf(path);
   const htpasswd = parseHtpasswd(await Deno.readTextFile(path));
@@ -198,7 +198,7 @@ function unauthorized(message: string): Refusal {
   return new Refusal(401, message, { headers: { "www-authenticate": 'Basic realm="agent", charset="UTF-8"' } });
 }
 
-/** User and password of a header, or undefined where it has none. Source: RFC 7617. */
+/** The user and password of a header; undefined if it has none. Source: RFC 7617. */
 function parseBasic(header: string | undefined): { user: string; password: Uint8Array } | undefined {
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? "")?.[1];
   if (encoded === undefined) return undefined;

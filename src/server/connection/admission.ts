@@ -1,12 +1,15 @@
-/** Which connections there may be at a time: whoever has the most gives way, so that no client takes the places of others. */
+/**
+ * Decides which connections a server keeps: when places are short, the client with the most loses one, so that no
+ * client takes the places of others.
+ */
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { isLoopbackHost, plainAddress } from "./addresses.ts";
 
-/** How many connections there may be. */
+/** How many connections are allowed. */
 export interface Places {
   readonly mostConnections: number;
-  /** Of one client that is on another machine: a reverse proxy on this one speaks for many. */
+  /** The most of one client on another machine. A client on this machine may be a reverse proxy that acts for many. */
   readonly mostOfOneClient: number;
 }
 
@@ -20,19 +23,19 @@ export class Admission<Connection extends Duplex> {
     this.#places = places;
   }
 
-  /** How many there are. */
+  /** How many connections there are. */
   get size(): number {
     return this.#clients.size;
   }
 
-  /** All that are there. */
+  /** All connections. */
   all(): Connection[] {
     return [...this.#clients.keys()];
   }
 
   /**
-   * Takes a connection on. Gives the one that has to go for that, the new one itself where it is not taken on, or undefined
-   * where there is room: one of `idle` (the longest idle first) of the client that has the most, or else its oldest one.
+   * Admits a connection. Returns the connection to close: undefined if there is room; the new one if it is not
+   * admitted; or else one of the client with the most connections, first the longest idle of `idle`, then its oldest.
    */
   admit(connection: Connection, client: string, idle: Iterable<Connection>): Connection | undefined {
     const leaving = this.#whoLeaves(connection, client, idle);
@@ -44,7 +47,7 @@ export class Admission<Connection extends Duplex> {
     return leaving;
   }
 
-  /** A connection ended. */
+  /** Records that a connection has ended. */
   leave(connection: Connection): void {
     const client = this.#clients.get(connection);
     if (client === undefined) return;
@@ -60,7 +63,7 @@ export class Admission<Connection extends Duplex> {
     if (count >= mostOfOneClient && !isHere(client)) return this.#idleOf(client, idle) ?? connection;
     if (this.#clients.size < mostConnections) return undefined;
     const [heaviest, heaviestCount] = this.#heaviest();
-    // Of two that have as many each, neither makes way for the other's busy connections.
+    // Between two clients with equally many connections, neither loses a busy one to the other.
     if (heaviestCount <= count + 1) return this.#idleOf(client, idle) ?? firstOf(idle) ?? connection;
     return this.#idleOf(heaviest, idle) ?? this.#oldestOf(heaviest) ?? connection;
   }
@@ -86,8 +89,8 @@ export class Admission<Connection extends Duplex> {
 }
 
 /**
- * Who counts as one client, by the address of its socket: an IPv4 address, or the 64 bits of an IPv6 address that are given to
- * a network (whoever has one has all addresses in it); empty for a unix socket.
+ * The name of the client behind a socket's address: an IPv4 address, or the 64-bit prefix of an IPv6 address, because
+ * the owner of a network has all addresses in it. Empty for a unix socket.
  */
 export function clientOf(remoteAddress: string | undefined): string {
   const address = plainAddress(remoteAddress ?? "");
@@ -99,7 +102,7 @@ export function clientOf(remoteAddress: string | undefined): string {
   return `${all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":")}::/64`;
 }
 
-/** Whether a client, as `clientOf` tells it, is on this machine: a proxy here speaks for many. */
+/** Whether a client (a name from `clientOf`) is on this machine, where it may be a proxy that acts for many. */
 export function isHere(client: string): boolean {
   return client === "" || isLoopbackHost(client);
 }

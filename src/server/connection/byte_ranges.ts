@@ -7,8 +7,8 @@ export type RequestedPart =
   | { readonly part: "unsatisfiable" };
 
 /**
- * The part that a header asks for. A header that is malformed, has another unit or several ranges counts as none, as the
- * RFC allows: the answer is then the whole. `start` counts from 0, `length` is at least 1.
+ * The part that a header asks for. A header that is malformed, has another unit or names several ranges is ignored, as
+ * the RFC allows: the answer is then the whole. `start` counts from 0; `length` is at least 1.
  */
 export function requestedPart(header: string | undefined, sizeBytes: number): RequestedPart {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "");

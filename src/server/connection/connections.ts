@@ -1,25 +1,28 @@
-/** The open connections of a server: one request at a time on each, none that stalls, no client that takes all. */
+/**
+ * The open connections of a server: each runs one request at a time, none may stall, and no client may take all of
+ * them.
+ */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Turn } from "../../base/limits.ts";
 import { Admission, clientOf, type Places } from "./admission.ts";
 import type { Exchange, Waiting } from "./exchange.ts";
 
-/** How long a client may keep a server waiting, in milliseconds, and how many may. */
+/** How long a client may keep the server waiting, in milliseconds, and how many connections there may be. */
 export interface Patience extends Places {
-  /** For all headers of a request, for the first request of a connection, and for a TLS handshake. */
+  /** For all headers of a request, the first request of a connection, and a TLS handshake. */
   readonly headersMs: number;
-  /** Between two parts of a body. */
+  /** Between two pieces of a body. */
   readonly bodyMs: number;
-  /** Until a client takes what was sent, 256 KiB at a time. */
+  /** Until the client accepts what was sent, 256 KiB at a time. */
   readonly readerMs: number;
-  /** For all of the rest of a body that was refused. */
+  /** For the whole rest of a refused body. */
   readonly lingerMs: number;
-  /** Between two requests of a connection. */
+  /** Between two requests on a connection. */
   readonly idleMs: number;
 }
 
-/** What suits restic, which gives up after five minutes itself. */
+/** Suits restic, which itself gives up after five minutes. */
 export const USUAL_PATIENCE: Patience = {
   headersMs: 60_000,
   bodyMs: 60_000,
@@ -30,13 +33,13 @@ export const USUAL_PATIENCE: Patience = {
   mostOfOneClient: 1024,
 };
 
-/** Requests that a client may send ahead of the answers; no client of this protocol sends any. */
+/** How many requests a client may send before it has the answers; clients of this protocol send none early. */
 const MOST_QUEUED = 32;
 
 interface Connection {
   queued: number;
   readonly turn: Turn;
-  /** After an answer that says so, nothing that was sent ahead is done any more. */
+  /** Whether the connection closes after the current answer; requests that were sent early are then not run. */
   isEnding: boolean;
 }
 
@@ -45,9 +48,9 @@ export class Connections {
   readonly #patience: Patience;
   readonly #open = new Map<Duplex, Connection>();
   readonly #admission: Admission<Socket>;
-  /** The longest idle first. */
+  /** In order, the longest idle first. */
   readonly #idle = new Set<Socket>();
-  /** What TLS connections are made of, from before their handshake. */
+  /** The sockets under TLS connections, from before their handshake. */
   readonly #underTls: Admission<Socket>;
   readonly #exchanges = new Set<Exchange>();
   readonly #running = new Set<Promise<void>>();
@@ -55,7 +58,7 @@ export class Connections {
   constructor(patience: Patience) {
     this.#patience = patience;
     this.#admission = new Admission(patience);
-    // Those that are in their handshake cannot be told to be idle, so there are as many places for them again.
+    // A socket in its handshake cannot be recognised as idle, so handshakes get the same number of places again.
     this.#underTls = new Admission({ ...patience, mostConnections: 2 * patience.mostConnections });
   }
 
@@ -67,12 +70,12 @@ export class Connections {
     return this.#idle.size;
   }
 
-  /** Exchanges that are not over. */
+  /** How many exchanges are not over. */
   get inFlightCount(): number {
     return this.#exchanges.size;
   }
 
-  /** Takes a connection on. */
+  /** Adds a connection, if there is a place for it. */
   add(socket: Socket): void {
     const leaving = this.#admission.admit(socket, clientOf(socket.remoteAddress), this.#idle);
     if (leaving) this.#end(leaving);
@@ -80,11 +83,11 @@ export class Connections {
     this.#open.set(socket, { queued: 0, turn: new Turn(), isEnding: false });
     this.#idle.add(socket);
     socket.once("close", () => this.#forget(socket));
-    // A client that said all it has to say still waits for the answer; one that ends within a body has broken off.
+    // A client that has sent everything still waits for its answer; one that ends within a body has broken off.
     socket.once("end", () => this.#exchangesOn(socket).find(({ request }) => !request.complete)?.cut());
   }
 
-  /** Takes note of a socket that a TLS connection is about to be made of, so that none is left at the end. */
+  /** Records a socket before its TLS handshake, so that it can be closed with the others. */
   addUnderTls(socket: Socket): void {
     const leaving = this.#underTls.admit(socket, clientOf(socket.remoteAddress), []);
     leaving?.destroy();
@@ -92,8 +95,8 @@ export class Connections {
   }
 
   /**
-   * What came on a connection cannot be read. Tells whether the request that it belongs to is answered; where it belongs to
-   * none, nothing may get into the answer to what came before.
+   * Handles unreadable data on a connection. Returns false if no request is under way, so that the caller has to
+   * answer. If several are, cuts the connection, so that nothing gets into the answer to an earlier request.
    */
   answerMalformed(socket: Duplex): boolean {
     const connection = this.#open.get(socket);
@@ -104,7 +107,7 @@ export class Connections {
     return true;
   }
 
-  /** Runs an exchange after those that came before on the same connection. `work` never rejects. */
+  /** Runs an exchange after the earlier ones on the same connection. `work` never rejects. */
   run(exchange: Exchange, work: () => Promise<void>): void {
     const socket = exchange.request.socket;
     const connection = this.#open.get(socket);
@@ -119,7 +122,7 @@ export class Connections {
     void running.finally(() => this.#running.delete(running));
   }
 
-  /** Ends the exchanges whose client did nothing for too long. */
+  /** Ends the exchanges whose client was inactive for too long. */
   endStalled(nowMs: number): void {
     const { bodyMs, readerMs, lingerMs } = this.#patience;
     const limits: Record<Waiting, number> = { work: Infinity, body: bodyMs, reader: readerMs, linger: lingerMs };
@@ -128,7 +131,7 @@ export class Connections {
     }
   }
 
-  /** Closes the idle connections, and each other one after the answer it waits for. */
+  /** Closes the idle connections at once, and each other one after its current answer. */
   closeAfterAnswers(): void {
     for (const socket of [...this.#idle]) socket.destroy();
     for (const exchange of this.#exchanges) exchange.closeConnectionAfter();
@@ -161,7 +164,7 @@ export class Connections {
 
   #end(socket: Socket): void {
     this.#forget(socket);
-    // Its exchanges do not hear of it otherwise.
+    // The exchanges would not learn of it otherwise.
     for (const exchange of this.#exchangesOn(socket)) exchange.cut();
     socket.destroy();
   }

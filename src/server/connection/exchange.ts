@@ -1,44 +1,50 @@
 /**
- * One request and its answer: the body as it comes in, the answer as the client takes it, and what the exchange waits for,
- * so that one who stalls can be told from one who is slow.
+ * One request and its answer. Reads the body as it comes in, writes the answer as the client accepts it, and records
+ * what it waits for, so that a stalled client can be told from a slow one.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { plainAddress } from "./addresses.ts";
 import { ClientGone, Refusal } from "../refusal.ts";
 
-/** What an exchange waits for: the server's own work, the client to send, to take, or to notice that it is refused. */
+/**
+ * What an exchange waits for: the server's own work, the client to send (`body`), to receive (`reader`), or to notice a
+ * refusal (`linger`).
+ */
 export type Waiting = "work" | "body" | "reader" | "linger";
 
 /** Headers of an answer. */
 type AnswerHeaders = Readonly<Record<string, string | number>>;
 
-/** An unread rest of a body up to this size is read, so that the connection can be kept. */
+/** The rest of a body is read up to this size, so that the connection can be kept. */
 const MOST_DRAINED_BYTES = 2 ** 18;
-/** So much is read of a refused body, for a client that sends first and reads afterwards, before the connection is cut. */
+/**
+ * Of a refused body, this much is read before the connection is cut, for clients that read the answer only after
+ * sending.
+ */
 const MOST_LINGERED_BYTES = 2 ** 23;
 
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
-/** Made for every request; used by one handler. */
+/** One exchange for every request; used by one handler. */
 export class Exchange {
   readonly request: IncomingMessage;
-  /** Where the client is; empty for a unix socket. Known even after the connection ended. */
+  /** The client's address; empty for a unix socket. Known even after the connection has ended. */
   readonly remoteAddress: string;
-  /** Who sent it, where that is known. */
+  /** The user who sent the request, if known. */
   user = "";
   bytesReceived = 0;
   bytesSent = 0;
   waiting: Waiting = "work";
-  /** When it last came forward, in the clock's milliseconds. */
+  /** When it last made progress, in the clock's milliseconds. */
   progressMs: number;
   readonly #response: ServerResponse;
   readonly #nowMs: () => number;
   readonly #expectsContinue: boolean;
   #closeAfter = false;
-  /** The answer that was given in place of the handler's. */
+  /** The answer that was sent in place of the handler's. */
   #brokenOff: Refusal | undefined;
   #breakingOff: Promise<void> | undefined;
-  /** Whether an answer that ends the connection is on its way, and the rest of the body is read. */
+  /** Whether an answer that ends the connection is being sent while the rest of the body is read. */
   #isRefused = false;
 
   constructor(
@@ -64,7 +70,7 @@ export class Exchange {
     return this.request.url ?? "";
   }
 
-  /** The status of the answer; 499 where the client went before it was whole. */
+  /** The status of the answer; 499 if the client left before the answer was complete. */
   get status(): number {
     return this.#response.writableFinished || this.#brokenOff ? this.#response.statusCode : 499;
   }
@@ -73,43 +79,49 @@ export class Exchange {
     return this.request.httpVersion;
   }
 
-  /** The values of a header as they came, by its name in lower case; `request.headers` keeps only the first of some. */
+  /**
+   * The values of a header as received, by its name in lower case; for some headers, `request.headers` keeps only the
+   * first.
+   */
   valuesOf(name: string): string[] {
     const { rawHeaders } = this.request;
     return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
   }
 
-  /** A header of the request; of one that came several times, all with commas between them, as a list. */
+  /** A header of the request; repeated values are joined with commas, as a list. */
   header(name: string): string | undefined {
     const values = this.valuesOf(name);
     return values.length === 0 ? undefined : values.join(", ");
   }
 
-  /** A header that tells who somebody is. Throws `Refusal` with 400 where it came several times: none is better than another. */
+  /**
+   * A header that identifies a user. Throws `Refusal` with 400 if it is repeated, since either value could be the wrong
+   * one.
+   */
   soleHeader(name: string): string | undefined {
     const values = this.valuesOf(name);
     if (values.length > 1) throw new Refusal(400, `The header ${name} came several times`);
     return values[0];
   }
 
-  /** How many bytes the body has, where the client said so. */
+  /** The length of the body in bytes; undefined if the client did not announce it. */
   get contentLength(): number | undefined {
     const text = this.request.headers["content-length"];
     if (text !== undefined) return Number(text);
     return this.request.headers["transfer-encoding"] === undefined ? 0 : undefined;
   }
 
-  /** Whether the connection is not kept after this exchange. */
+  /** Whether the connection closes after this exchange. */
   get closesConnection(): boolean {
     return this.#closeAfter;
   }
 
-  /** The connection is not kept after this exchange. */
+  /** Makes the connection close after this exchange. */
   closeConnectionAfter(): void {
     this.#closeAfter = true;
   }
 
-  /** The body, part by part. Throws `ClientGone` where it breaks off, `Refusal` where it stalled or is malformed. */
+  /** The body, part by part. Throws `ClientGone` if it breaks off, and `Refusal` if it stalled or is malformed. */
   async *body(): AsyncGenerator<Uint8Array> {
     if (this.#expectsContinue) this.#response.writeContinue();
     this.#wait("body");
@@ -136,13 +148,13 @@ export class Exchange {
     await this.end(bytes);
   }
 
-  /** Begins an answer whose body is written or left out by the caller. */
+  /** Begins an answer; the caller writes the body or leaves it out. */
   begin(status: number, headers: AnswerHeaders): void {
     if (this.#brokenOff) throw new ClientGone({ cause: this.#brokenOff });
     this.#writeHead(status, headers);
   }
 
-  /** Writes a part of the body; resolves when it is handed over, so that the buffer may be used again. Throws `ClientGone`. */
+  /** Writes a part of the body. Owns: the buffer may be reused once the promise resolves. Throws `ClientGone`. */
   async write(part: Uint8Array): Promise<void> {
     this.bytesSent += part.length;
     await this.#handOver((done) => this.#response.write(part, done));
@@ -154,8 +166,8 @@ export class Exchange {
   }
 
   /**
-   * Refuses, where nothing was answered yet. What is left of the request's body is read as far as that is worth it;
-   * otherwise the connection is closed once the client had a chance to see why.
+   * Refuses the request; if an answer has begun, cuts the connection instead. Reads the rest of the body if it is
+   * short. Otherwise closes the connection, after giving the client a chance to see the reason.
    */
   async refuse(status: number, message: string, headers: AnswerHeaders = {}): Promise<void> {
     if (this.#response.headersSent) return await this.giveUp();
@@ -174,12 +186,12 @@ export class Exchange {
     await this.finish();
   }
 
-  /** Reads what the handler left of the body, or closes the connection where that is too much. */
+  /** Reads what the handler left of the body; closes the connection if that is too much. */
   async finish(): Promise<void> {
     if (!this.request.complete && !await this.#drain(MOST_DRAINED_BYTES)) this.cut();
   }
 
-  /** Ends the connection, after the answer where one was given in place of the handler's. */
+  /** Ends the connection, after the answer that replaced the handler's, if there is one. */
   async giveUp(): Promise<void> {
     await this.#breakingOff;
     this.cut();
@@ -187,26 +199,26 @@ export class Exchange {
 
   /** Ends the connection at once. */
   cut(): void {
-    // An answered request does not hear of its connection's end, so whoever reads its body is told apart.
+    // An answered request does not notice that its connection ended, so its body's readers are stopped here.
     this.request.destroy();
     this.request.socket.destroy();
   }
 
-  /** The client did not send or take anything for too long. */
+  /** Ends the exchange because the client sent or received nothing for too long. */
   timeOut(): void {
     if (this.waiting !== "body") this.cut();
     else this.#breakOff(new Refusal(408, "The rest of the request did not come"));
   }
 
-  /** What follows of the request, or behind it, cannot be read. */
+  /** Handles unreadable data in the request or after it. */
   malformed(): void {
-    if (this.#isRefused) return; // that answer does as well, and ends the connection
+    if (this.#isRefused) return; // The refusal is answer enough, and ends the connection.
     if (!this.request.complete) this.#breakOff(new Refusal(400, "The request is malformed"));
     else if (this.#response.headersSent) this.cut();
     else this.closeConnectionAfter();
   }
 
-  /** Answers in place of the handler, unless it has begun to, and ends the connection. */
+  /** Answers in place of the handler, unless its answer has begun, and ends the connection. */
   #breakOff(refusal: Refusal): void {
     if (this.#response.headersSent) return this.cut();
     this.#brokenOff = refusal;
@@ -222,7 +234,7 @@ export class Exchange {
     }).then(() => this.cut());
   }
 
-  /** No cache on the way may keep any of it: the next answer to the same question may be another. */
+  /** No cache on the way may keep an answer: the next answer to the same request may differ. */
   #writeHead(status: number, headers: AnswerHeaders): void {
     const connection = this.#closeAfter && { connection: "close" };
     this.#response.writeHead(status, { "cache-control": "no-store", ...headers, ...connection });
@@ -234,7 +246,10 @@ export class Exchange {
     return (this.contentLength ?? Infinity) - this.bytesReceived <= MOST_DRAINED_BYTES;
   }
 
-  /** Reads and forgets up to so many bytes; tells whether that was all. Parts that come in give no more time. */
+  /**
+   * Reads and discards up to that many bytes; returns whether that was everything. Incoming data does not extend the
+   * time limit.
+   */
   async #drain(mostBytes: number): Promise<boolean> {
     this.#wait("linger");
     let drained = 0;
@@ -246,7 +261,7 @@ export class Exchange {
       }
       return true;
     } catch {
-      return false; // the connection is gone, which ends the wait for its rest
+      return false; // The connection is gone, so nothing more will come.
     } finally {
       this.#wait("work");
     }
@@ -257,17 +272,18 @@ export class Exchange {
     this.progressMs = this.#nowMs();
   }
 
-  /** A connection that ends may never call back, so its end counts as well. */
+  /** Hands data to the response. A connection that ends may never call back, so its end is watched, too. */
   #handOver(act: (done: (error?: Error | null) => void) => void): Promise<void> {
     const response = this.#response;
-    // An answer that waited behind others is never told that its connection ended.
+    // An answer that waited behind others does not notice that its connection ended.
     if (response.destroyed || this.request.socket.destroyed) return Promise.reject(new ClientGone());
     this.#wait("reader");
     return new Promise<void>((resolve, reject) => {
       const done = (error?: Error | null) => {
         response.off("close", onClose);
         this.#wait("work");
-        // There is one reason why a socket takes no more, even where it does not know yet that it is closed.
+        // A socket accepts nothing more only if the client is gone, even if the socket does not yet know that it is
+        // closed.
         if (error) reject(new ClientGone({ cause: error }));
         else resolve();
       };
@@ -283,5 +299,5 @@ function goneOr(thrown: unknown, { request }: Exchange): unknown {
 }
 
 function ignore(): void {
-  // A broken connection is told to whoever waits for it; the event is a second telling.
+  // Functions that wait for a broken connection throw; the event would only report it again.
 }

@@ -1,12 +1,12 @@
-/** TLS handshakes that failed, told one line each and not too many of them. */
+/** Reports failed TLS handshakes, one line each, with a limit. */
 import { messageOf } from "../../base/errors.ts";
 import { plainAddress } from "./addresses.ts";
 
-/** So many lines in so long; anybody can make handshakes fail as fast as they like. */
+/** At most so many lines in so much time: anybody can cause failed handshakes at any rate. */
 const MOST_LINES = 10;
 const SPAN_MS = 60_000;
 
-/** Tells of failed handshakes. */
+/** Reports failed handshakes. */
 export class FailedHandshakes {
   readonly #onProblem: (message: string) => void;
   readonly #nowMs: () => number;
@@ -19,7 +19,7 @@ export class FailedHandshakes {
     this.#nowMs = nowMs;
   }
 
-  /** One more, from that address, where it is known. */
+  /** Reports one more failure, with the client's address if it is known. */
   failed(remoteAddress: string | undefined, error: unknown): void {
     const nowMs = this.#nowMs();
     if (nowMs >= this.#spanEndMs) {
@@ -34,7 +34,7 @@ export class FailedHandshakes {
   }
 }
 
-/** The library's words, without the place in the library that some of them come with. */
+/** The library's message, without the source location that some messages contain. */
 function reasonOf(error: unknown): string {
   return messageOf(error).replace(/ \(SSL routines:.*\)$/, "").replace(/^socket hang up$/, "the client broke it off");
 }

@@ -1,4 +1,4 @@
-/** The HTTP server of the runtime as this program wants it, and its answer to what is no request. */
+/** The runtime's HTTP server with this program's limits, and the answer to what cannot be read as a request. */
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
@@ -6,19 +6,19 @@ import type { Patience } from "./connections.ts";
 import type { TlsFiles } from "./tls.ts";
 
 const MOST_HEADER_BYTES = 16 * 1024;
-/** So many more than there are places, to look who has to leave. */
+/** More connections than there are places, so that there is room to decide which one closes. */
 const SPARE_CONNECTIONS = 64;
-/** Headers that do not end are looked for so often in the time they have. */
+/** How often unfinished headers are looked for within their time limit. */
 const LOOKS_PER_PATIENCE = 6;
 
-/** A server that does not listen yet. */
+/** Makes a server that does not listen yet. */
 export function makeHttpServer({ headersMs, idleMs, mostConnections }: Patience, tls: TlsFiles | undefined): Server {
   const limits = {
-    // What a head has to be like is judged by the handler, so that a refusal gets into the log.
+    // The handler checks the head itself, so that a refusal is logged.
     requireHostHeader: false,
     maxHeaderSize: MOST_HEADER_BYTES,
     headersTimeout: headersMs,
-    // Bodies may take as long as they move; whether they do is looked after by `Connections`.
+    // A body may take any time while it makes progress; `Connections` watches that.
     requestTimeout: 0,
     keepAliveTimeout: idleMs,
     connectionsCheckingInterval: Math.ceil(headersMs / LOOKS_PER_PATIENCE),
@@ -32,21 +32,21 @@ export function makeHttpServer({ headersMs, idleMs, mostConnections }: Patience,
       handshakeTimeout: headersMs,
     })
     : createServer(limits);
-  // Of those in their handshake there may be as many again; `Connections` decides who has to leave.
+  // Connections in their handshake get as many places again; `Connections` decides which ones close.
   server.maxConnections = 2 * mostConnections + SPARE_CONNECTIONS;
-  // Headers are limited by their bytes; one that was left out for their number could be the one that counts.
+  // Headers are limited by size. A limit on their number would drop some silently, perhaps an important one.
   server.maxHeadersCount = 0;
-  // The types do not know it: a client that ends its side after a request still gets the answer.
+  // The type lacks this option: a client that ends its side after a request still gets the answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;
 }
 
-/** Why something could not be read. */
+/** Why data could not be read. */
 export interface MalformedError {
   readonly code?: string | undefined;
 }
 
-/** Answers what could not be read as a request; the connection ends. */
+/** Answers data that could not be read as a request, and ends the connection. */
 export function answerMalformed(error: MalformedError, socket: Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const status = STATUS_BY_PROBLEM[error.code ?? ""] ?? "400 Bad Request";

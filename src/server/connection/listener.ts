@@ -1,24 +1,24 @@
-/** Where a server listens: a TCP address, a unix socket, or a socket that the service manager opened. */
+/** Where a server listens: on a TCP address, a unix socket, or a socket that the service manager opened. */
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { osCode } from "../../store/local/local_errors.ts";
 import { isLoopbackHost } from "./addresses.ts";
 
-/** A place to listen. `port` 0 takes any free one; an empty `host` means all addresses. */
+/** An address to listen on. `port` 0 picks any free port; an empty `host` means all addresses. */
 export type ListenAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "descriptor"; readonly descriptor: number };
 
-/** The group may connect: a reverse proxy has a user of its own. */
+/** The group may connect, since a reverse proxy has its own user. */
 const UNIX_SOCKET_MODE = 0o660;
 const BACKLOG = 1024;
 
-/** The first file descriptor that a service manager hands over. Source: sd_listen_fds(3). */
+/** The first file descriptor that a service manager passes. Source: sd_listen_fds(3). */
 const FIRST_HANDED_DESCRIPTOR = 3;
 
-/** Reads `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or `unix:PATH`. Throws `UsageError`. */
+/** Parses `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or `unix:PATH`. Throws `UsageError`. */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length);
@@ -31,8 +31,8 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 /**
- * The sockets that a service manager handed to this process, by the variables LISTEN_FDS and LISTEN_PID; none where it handed
- * none. Throws `UsageError` where LISTEN_FDS is no number of sockets.
+ * The sockets that a service manager passed to this process, by the variables LISTEN_FDS and LISTEN_PID; none if it
+ * passed none. Throws `UsageError` if LISTEN_FDS is not a valid number of sockets.
  */
 export function handedSockets(
   variables: { readonly fds: string | undefined; readonly pid: string | undefined },
@@ -44,40 +44,42 @@ export function handedSockets(
   return Array.from({ length: count }, (_, i) => ({ kind: "descriptor", descriptor: FIRST_HANDED_DESCRIPTOR + i }));
 }
 
-/** Reads addresses to listen on. Throws `UsageError` where one is none, and where one takes the port of another. */
+/** Parses addresses to listen on. Throws `UsageError` if one is malformed or takes the port of another. */
 export function parseListenAddresses(texts: readonly string[]): ListenAddress[] {
   const addresses = texts.map(parseListenAddress);
   for (const [i, text] of texts.entries()) {
     const rival = addresses.findIndex((address, j) => j !== i && isTakenBy(address, addresses[i]!));
-    if (rival >= 0) throw new UsageError(`--listen ${text} takes all that ${texts[rival]} would; leave the second out`);
+    if (rival >= 0) {
+      throw new UsageError(`--listen ${text} takes all that ${texts[rival]} would; leave out ${texts[rival]}`);
+    }
   }
   return addresses;
 }
 
-/** Whether nobody can listen on an address any more once another is listened on. */
+/** Whether listening on `other` makes it impossible to listen on `address`. */
 function isTakenBy(address: ListenAddress, other: ListenAddress): boolean {
   if (address.kind === "unix") return other.kind === "unix" && address.path === other.path;
   if (address.kind !== "tcp" || other.kind !== "tcp" || address.port !== other.port || address.port === 0) return false;
   if (address.host === other.host) return true;
-  // A socket for all addresses of IPv6 takes those of IPv4 with it.
+  // A socket for all IPv6 addresses also takes the IPv4 addresses.
   if (other.host === "" || other.host === "::") return true;
   return other.host === "0.0.0.0" && !address.host.includes(":") && address.host !== "";
 }
 
-/** Whether only this machine reaches an address; undefined where that shows only once the socket is open. */
+/** Whether only this machine can reach an address; undefined if that is known only once the socket is open. */
 export function isLocalAddress(address: ListenAddress): boolean | undefined {
   if (address.kind === "descriptor") return undefined;
   return address.kind === "unix" || isLoopbackHost(address.host);
 }
 
-/** Where a server turned out to listen. */
+/** The address on which a server actually listens. */
 export interface BoundAddress {
   /** `127.0.0.1:8000`, `[::1]:8000` or `unix:/run/agent.sock`. */
   readonly text: string;
   readonly isLocal: boolean;
 }
 
-/** Lets a server listen. Throws `AgentError` where it cannot. */
+/** Makes a server listen. Throws `AgentError` if it cannot. */
 export async function listen(server: Server, address: ListenAddress): Promise<BoundAddress> {
   try {
     if (address.kind === "unix") await removeStaleSocket(address.path);
@@ -89,7 +91,7 @@ export async function listen(server: Server, address: ListenAddress): Promise<Bo
   return boundAddress(server, address);
 }
 
-/** Removes the socket of a server that stopped listening, where it is still there. */
+/** Removes the socket file of a server that has stopped listening, if it is still there. */
 export async function removeSocket(address: ListenAddress): Promise<void> {
   if (address.kind !== "unix") return;
   try {
@@ -120,7 +122,9 @@ function boundAddress(server: Server, address: ListenAddress): BoundAddress {
   return { text: `${host}:${bound.port}`, isLocal: isLoopbackHost(bound.address) };
 }
 
-/** Removes a socket that nobody listens on any more. Throws `AgentError` where somebody does, or where it is no socket. */
+/**
+ * Removes a socket file on which no server listens. Throws `AgentError` if one does, or if the file is not a socket.
+ */
 async function removeStaleSocket(path: string): Promise<void> {
   try {
     if (!(await lstat(path)).isSocket()) {

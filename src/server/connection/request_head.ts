@@ -1,20 +1,21 @@
-/** What the head of a request has to be like: what two parsers could read in two ways is refused. */
+/** Checks the head of a request: whatever two parsers could read differently is refused. */
 import { Refusal } from "../refusal.ts";
 
-/** The parts of a head that are judged. */
+/** The parts of a head that are checked. */
 interface RequestHead {
-  /** As `1.1`. */
+  /** For example `1.1`. */
   readonly httpVersion: string;
-  /** The values of a header as they came, by its name in lower case. */
+  /** The values of a header as received, by its name in lower case. */
   valuesOf(name: string): readonly string[];
 }
 
-/** Characters of a host and a port, none over a unix socket. Source: RFC 3986, section 3.2.2. */
+/** The characters of a host and a port; none over a unix socket. Source: RFC 3986, section 3.2.2. */
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
 
 /**
- * Throws `Refusal`: 505 for another version of HTTP than 1.0 and 1.1, 400 for a `Host` that is missing, malformed or comes
- * twice, and for chunks in HTTP/1.0, 501 for a body in another coding than chunks. Source: RFC 9112, sections 3.2 and 6.1.
+ * Throws `Refusal`: 505 for an HTTP version other than 1.0 and 1.1; 400 for a missing, malformed or repeated `Host`,
+ * and for any transfer coding in HTTP/1.0; 501 for a transfer coding other than chunked. Source: RFC 9112, sections 3.2
+ * and 6.1.
  */
 export function checkHead(head: RequestHead): void {
   const { httpVersion } = head;

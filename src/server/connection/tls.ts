@@ -1,22 +1,24 @@
-/** Certificate and key of a server, looked at before it starts: Deno listens with any, and then fails every handshake. */
+/**
+ * Checks a server's certificate and key before it starts: Deno would listen with any, and then fail every handshake.
+ */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf, UsageError } from "../../base/errors.ts";
 
-/** Certificate (with its chain) and key, as PEM. */
+/** A certificate (with its chain) and its key, in PEM. */
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
 }
 
 /**
- * Makes sure that a server can use them. Throws `UsageError` where one cannot be read, the key is encrypted, or they do not
- * fit each other; `onProblem` is told where the certificate is valid no more, or not yet.
+ * Checks that a server can use the files. Throws `UsageError` if one cannot be read, the key is encrypted, or they do
+ * not match. Calls `onProblem` if the certificate has expired or is not valid yet.
  */
 export function checkTls({ certificate, key }: TlsFiles, now: Date, onProblem: (message: string) => void): void {
   const parsed = parseCertificate(certificate);
   if (!fits(parsed, parseKey(key))) {
     throw new UsageError(
-      "The key of --tls-key is not that of the certificate of --tls-cert, where the server's own has to come first",
+      "The key of --tls-key does not belong to the first certificate of --tls-cert: the server's own has to come first",
     );
   }
   const { validFrom, validTo } = parsed;
@@ -43,7 +45,7 @@ function parseCertificate(pem: string): X509Certificate {
 function parseKey(pem: string): KeyObject {
   if (/ENCRYPTED/.test(pem)) {
     throw new UsageError(
-      "The key of --tls-key is encrypted, and a server has nobody to ask: decrypt it with openssl pkey -in KEY -out PLAIN",
+      "The key of --tls-key is encrypted, and a server cannot ask for the passphrase: decrypt it with openssl pkey -in KEY -out PLAIN",
     );
   }
   try {
@@ -57,7 +59,7 @@ function fits(certificate: X509Certificate, key: KeyObject): boolean {
   try {
     return certificate.checkPrivateKey(key);
   } catch {
-    return false; // keys of different kinds
+    return false; // Keys of different types.
   }
 }
 

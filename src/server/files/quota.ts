@@ -1,40 +1,40 @@
-/** The limit of bytes that a server holds: each part of an upload takes its space when it has come. */
+/** The limit on the bytes that a server stores: an upload takes up space as its parts arrive. */
 import { formatSize } from "../../base/text/size.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Space that one upload takes. */
+/** The space that one upload takes up. */
 interface Reservation {
-  /** Takes more. Throws `Refusal` with 507 where there is not enough. */
+  /** Takes more. Throws `Refusal` with 507 if there is not enough. */
   grow(bytes: number): void;
-  /** The upload is stored: what it took stays taken. */
+  /** Ends a successful upload: its space stays taken. */
   settle(): void;
-  /** The upload failed: all is free again. Does nothing after `settle`. */
+  /** Ends a failed upload: frees its space. Does nothing after `settle`. */
   release(): void;
 }
 
-/** How much is stored and has come of uploads. Uploads at the same time never exceed the limit together. */
+/** Counts stored bytes and those of uploads under way, so that concurrent uploads never exceed the limit together. */
 export class Quota {
   readonly #limitBytes: number;
   #takenBytes: number;
 
-  /** `limitBytes`: Infinity for none. `storedBytes`: what is there already, which may be more than the limit. */
+  /** `limitBytes`: Infinity for no limit. `storedBytes`: what is stored already, which may exceed the limit. */
   constructor(limitBytes: number, storedBytes: number) {
     this.#limitBytes = limitBytes;
     this.#takenBytes = storedBytes;
   }
 
-  /** Bytes that are stored, or have come of uploads under way. */
+  /** Stored bytes plus those received by uploads under way. */
   get takenBytes(): number {
     return this.#takenBytes;
   }
 
-  /** Makes sure that there is room for so many bytes, without taking it. Throws `Refusal` with 507 where there is not. */
+  /** Throws `Refusal` with 507 unless there is room for that many bytes; does not take it. */
   checkRoom(bytes: number): void {
     if (this.#takenBytes + bytes <= this.#limitBytes) return;
     throw new Refusal(507, `The server's limit of ${formatSize(this.#limitBytes)} leaves no space for this file`);
   }
 
-  /** Begins an upload, which has taken nothing yet. */
+  /** Begins an upload, which has taken no space yet. */
   reserve(): Reservation {
     let reserved = 0;
     return {
@@ -52,7 +52,7 @@ export class Quota {
     };
   }
 
-  /** Stored bytes are gone. */
+  /** Frees the space of bytes that were removed. */
   giveBack(bytes: number): void {
     this.#takenBytes -= bytes;
   }

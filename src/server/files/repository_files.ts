@@ -1,6 +1,6 @@
 /**
- * The files of all repositories below one folder: streams to and from the disk, in restic's local layout, with space and
- * counts kept right. Knows nothing of HTTP.
+ * The files of all repositories in one folder, in restic's local layout: streams them to and from the disk, and keeps
+ * their space and counts up to date. Knows nothing of HTTP.
  */
 import { createHash } from "node:crypto";
 import { ExistsError, messageOf, NotFoundError } from "../../base/errors.ts";
@@ -14,26 +14,26 @@ import { allStoredFiles, placeOf } from "./stored_files.ts";
 import { openStoredFile, type StoredFile } from "./stored_file.ts";
 import { Usage } from "./usage.ts";
 
-/** What is needed to serve a folder. */
+/** What serving a folder needs. */
 interface RepositoryFilesOptions {
   readonly path: string;
-  /** How many bytes all repositories may hold together; Infinity for no limit. */
+  /** The limit for all repositories together; Infinity for none. */
   readonly limitBytes: number;
-  /** Gives that many random bytes. */
+  /** Returns that many random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** Told which repositories cannot be read. */
+  /** Called for repositories that cannot be read. */
   readonly onProblem: (message: string) => void;
 }
 
-/** Content on its way in. */
+/** An upload's content. */
 interface Upload {
-  /** Parts that are valid until the next is asked for; whoever fails to bring all of them throws. */
+  /** Throws if the content is incomplete. Owns: each part is valid until the next is requested. */
   readonly content: AsyncIterable<Uint8Array>;
-  /** How many bytes there will be, where that is known. */
+  /** The announced length; undefined if there is none. */
   readonly sizeBytes: number | undefined;
 }
 
-/** An upload that did not end in so long never will. */
+/** An upload that has not ended after this long never will. */
 const LEFTOVER_AGE_MS = 24 * 3_600_000;
 
 /** All repositories of a server. */
@@ -44,7 +44,7 @@ export class RepositoryFiles {
   readonly #stores = new Map<string, LocalStore>();
   readonly #removals = new Map<string, Promise<number | undefined>>();
 
-  /** `storedBytes`: of everything that is there, whatever it is; `usage` knows only what lists show. */
+  /** `storedBytes` counts every file, even those that no list shows; `usage` counts only those that lists show. */
   constructor(options: RepositoryFilesOptions, usage: Usage, storedBytes: number) {
     this.#options = options;
     this.#usage = usage;
@@ -56,24 +56,24 @@ export class RepositoryFiles {
     return this.#usage;
   }
 
-  /** Bytes that are stored, or have come of uploads under way. */
+  /** Stored bytes plus those received by uploads under way. */
   get takenBytes(): number {
     return this.#quota.takenBytes;
   }
 
-  /** Makes the folders of a repository; those that are there stay as they are. */
+  /** Creates the folders of a repository; existing ones stay as they are. */
   async create(repository: string): Promise<void> {
     const store = this.#storeAt(repository);
     await store.create();
     this.#stores.set(repository, store);
   }
 
-  /** The files of a kind. Throws `NotFoundError` where the repository was not created. */
+  /** Lists the files of a kind. Throws `NotFoundError` if the repository was not created. */
   async list(repository: string, kind: FileKind): Promise<AsyncIterable<ListedFile>> {
     return (await this.#store(repository)).list(kind);
   }
 
-  /** Opens a file for reading; whoever gets it closes it. Throws `NotFoundError`. */
+  /** Opens a file for reading; the caller closes it. Throws `NotFoundError`. */
   async open(repository: string, file: FileName): Promise<StoredFile> {
     return await openStoredFile(this.#path(repository, file));
   }
@@ -84,10 +84,10 @@ export class RepositoryFiles {
   }
 
   /**
-   * Stores content whose SHA-256 is the file's name (that of a config is free); gives its size. A file of that name that
-   * is there already is read, flushed and left as it is where it is the same. What fails leaves nothing behind. Throws
-   * `Refusal` with 400 for content that does not fit its name, 403 for a name that holds something else, 507 where there
-   * is no space; `NotFoundError` where the repository was not created, and the error of the content.
+   * Stores content whose SHA-256 is the file's name (a config may have any), and returns its size. If the name exists,
+   * the stored file is read, and if it matches its name it is flushed and left as it is. A failure leaves nothing
+   * behind. Throws `Refusal`: 400 for content that does not match its name, 403 if the name exists with other content,
+   * 507 if there is no space. Throws `NotFoundError` if the repository was not created, and what the content throws.
    */
   async put(repository: string, file: FileName, upload: Upload): Promise<number> {
     const store = await this.#store(repository);
@@ -97,7 +97,7 @@ export class RepositoryFiles {
       await this.#confirm(repository, file);
       return storedBytes;
     }
-    // What was announced may never come; only what came takes space from others.
+    // Announced bytes may never arrive, so only received ones take space from other uploads.
     this.#quota.checkRoom(upload.sizeBytes ?? 0);
     const reservation = this.#quota.reserve();
     let sizeBytes = 0;
@@ -113,7 +113,7 @@ export class RepositoryFiles {
     } catch (thrown) {
       if (!(thrown instanceof ExistsError)) throw thrown;
       if (file.kind === "config") throw exists(thrown);
-      // Another upload of the same name was faster, and may not be flushed yet.
+      // Another upload of the same name was faster; it may not be flushed yet.
       await this.#confirm(repository, file);
       return sizeBytes;
     } finally {
@@ -121,11 +121,11 @@ export class RepositoryFiles {
     }
   }
 
-  /** Removes a file; gives its size, or undefined where it was not there. */
+  /** Removes a file and returns its size; undefined if it was not there. */
   async remove(repository: string, file: FileName): Promise<number | undefined> {
     const path = this.#path(repository, file);
     const running = this.#removals.get(path);
-    // A second request for the same file waits, and gives no space back.
+    // A second request for the same file waits, and must not free the space twice.
     if (running) return await running.then(() => undefined);
     const removal = this.#remove(repository, file).finally(() => this.#removals.delete(path));
     this.#removals.set(path, removal);
@@ -142,14 +142,14 @@ export class RepositoryFiles {
     return sizeBytes;
   }
 
-  /** Makes sure that a stored file is what its name says and survives a power cut. */
+  /** Checks that a stored file matches its name, and makes it survive a power cut. */
   async #confirm(repository: string, file: FileName): Promise<void> {
     using stored = await this.open(repository, file);
     if (await stored.sha256() !== file.name) throw exists();
     await this.#storeAt(repository).flush(file);
   }
 
-  /** The store of a repository that was created. */
+  /** The store of a repository. Throws `NotFoundError` if the repository was not created. */
   async #store(repository: string): Promise<LocalStore> {
     const known = this.#stores.get(repository);
     if (known) return known;
@@ -173,8 +173,8 @@ export class RepositoryFiles {
 }
 
 /**
- * Opens a folder of repositories, which has to exist: removes what crashed uploads left, and counts what is there. What
- * cannot be read is told of and not counted; the repositories that can be are served all the same.
+ * Opens a folder of repositories, which must exist: removes what crashed uploads left behind, and counts what is
+ * stored. What cannot be read is reported and not counted; all other repositories are served.
  */
 export async function openRepositoryFiles(options: RepositoryFilesOptions, now: Date): Promise<RepositoryFiles> {
   const { path, onProblem } = options;
@@ -204,7 +204,7 @@ export async function openRepositoryFiles(options: RepositoryFilesOptions, now: 
   return new RepositoryFiles(options, usage, storedBytes);
 }
 
-/** Takes in an upload of a name that is there. Throws `Refusal` with 403 unless it can be the same. */
+/** Receives an upload whose name exists. Throws `Refusal` with 403 unless the content can be the same. */
 async function compareWithName(file: FileName, upload: Upload, storedBytes: number): Promise<void> {
   if (file.kind === "config" || (upload.sizeBytes ?? storedBytes) !== storedBytes) throw exists();
   let sizeBytes = 0;
@@ -219,7 +219,7 @@ async function compareWithName(file: FileName, upload: Upload, storedBytes: numb
   }
 }
 
-/** The content as it passes, which fails at its end where its SHA-256 is not the file's name. */
+/** Passes the content through; throws at its end if its SHA-256 is not the file's name. */
 async function* verified(
   file: FileName,
   content: AsyncIterable<Uint8Array>,

@@ -1,11 +1,11 @@
-/** Which repositories lie below the folder of a server. */
+/** Finds the repositories in a server's folder. */
 import { folderOfKind } from "../../store/layout.ts";
 import { localError, osCode } from "../../store/local/local_errors.ts";
 import { isRepositorySegment, LOST_AND_FOUND } from "../routes.ts";
 
 /**
- * The repositories below a folder by their paths relative to it: the folder itself (empty), and two levels below.
- * `onUnreadable` is told why a folder could not be looked into.
+ * The repositories in a folder and two levels below, by their paths relative to it; the path of the folder itself is
+ * empty. `onUnreadable` receives the reason why a folder cannot be examined.
  */
 export async function* findRepositories(
   root: string,
@@ -38,12 +38,15 @@ async function repositoriesIn(
   return found;
 }
 
-/** Whether a name at the top of a folder counts for its quota: no request reaches hidden files, or what a repair found. */
+/**
+ * Whether a name at the top of the folder counts towards its quota: requests reach neither hidden files nor those that
+ * a filesystem repair saved.
+ */
 export function isServedName(name: string): boolean {
   return !name.startsWith(".") && name !== LOST_AND_FOUND;
 }
 
-/** Whether a repository was created in a folder. */
+/** Whether a folder contains a repository. */
 export async function isRepository(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(`${path}/${folderOfKind("pack")}`)).isDirectory;
@@ -53,7 +56,7 @@ export async function isRepository(path: string): Promise<boolean> {
   }
 }
 
-/** The folders in a folder, and links to some, whose names may stand in a repository's path. */
+/** The folders, and links that may lead to some, whose names may be part of a repository's path. */
 async function foldersIn(path: string): Promise<string[]> {
   const names: string[] = [];
   try {

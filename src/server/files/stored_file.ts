@@ -1,12 +1,12 @@
-/** A file of a repository on its way out of the disk, piece by piece. */
+/** Reads a stored file, piece by piece. */
 import { createHash } from "node:crypto";
 import { AgentError, NotFoundError } from "../../base/errors.ts";
 import { localError } from "../../store/local/local_errors.ts";
 
-/** Reading in pieces of this size keeps the disk busy and takes little memory. */
+/** Pieces of this size keep the disk busy and take little memory. */
 const PIECE_BYTES = 2 ** 18;
 
-/** Opens a file for reading; whoever gets it disposes of it. Throws `NotFoundError`. */
+/** Opens a file for reading; the caller disposes of it. Throws `NotFoundError`. */
 export async function openStoredFile(path: string): Promise<StoredFile> {
   try {
     const [handle, { size, isFile }] = await allOrClose(Deno.open(path, { read: true }), Deno.stat(path));
@@ -30,12 +30,12 @@ export class StoredFile implements Disposable {
     this.sizeBytes = sizeBytes;
   }
 
-  /** Sets where `read` goes on. */
+  /** Sets the offset from which `read` continues. */
   async seek(offset: number): Promise<void> {
     if (offset > 0) await this.#handle.seek(offset, Deno.SeekMode.Start);
   }
 
-  /** Fills the whole of `target` with what follows. Throws `StoreError`, too where the file ends before. */
+  /** Fills all of `target` with the next bytes. Throws `StoreError`, also if the file ends too early. */
   async read(target: Uint8Array): Promise<void> {
     try {
       for (let filled = 0; filled < target.length;) {
@@ -50,7 +50,7 @@ export class StoredFile implements Disposable {
     }
   }
 
-  /** The SHA-256 of the whole file in hex; to be asked for before anything else is read. Throws as `read` does. */
+  /** The SHA-256 of the whole file in hex; call it before reading anything else. Throws what `read` throws. */
   async sha256(): Promise<string> {
     const digest = createHash("sha256");
     const piece = new Uint8Array(Math.min(PIECE_BYTES, this.sizeBytes));
@@ -68,7 +68,7 @@ export class StoredFile implements Disposable {
   }
 }
 
-/** Both results; where only the second fails, the file of the first is closed. */
+/** Both results; if only the second fails, closes the file of the first. */
 async function allOrClose<T>(opening: Promise<Deno.FsFile>, other: Promise<T>): Promise<[Deno.FsFile, T]> {
   const [opened, result] = await Promise.allSettled([opening, other]);
   if (opened.status === "rejected") throw opened.reason;

@@ -1,4 +1,4 @@
-/** Everything that lies in the folder of a server, whether a list shows it or not: what the quota begins with. */
+/** Every file in a server's folder, even those that no list shows: the quota starts with their sizes. */
 import { isId } from "../../base/id.ts";
 import { folderOfKind, isPackFolder } from "../../store/layout.ts";
 import { localError, osCode } from "../../store/local/local_errors.ts";
@@ -11,12 +11,12 @@ interface StoredFileInfo {
   readonly sizeBytes: number;
 }
 
-/** How many files are asked about at once. */
+/** How many files are examined at once. */
 const AT_ONCE = 32;
 
 /**
- * All files below a folder, at any depth and behind links, too; but not what lies at its top under a name that no request
- * reaches. `onUnreadable` is told why something could not be looked at.
+ * All files in a folder, at any depth and behind links, except those under a top-level name that no request reaches.
+ * `onUnreadable` receives the reason why something cannot be examined.
  */
 export async function* allStoredFiles(
   root: string,
@@ -27,9 +27,9 @@ export async function* allStoredFiles(
 
 interface Walk {
   readonly root: string;
-  /** Relative to the root; empty for itself. */
+  /** Relative to the root; empty for the root itself. */
   readonly path: string;
-  /** The folders on the way, by device and number: a link back to one of them is not followed. */
+  /** The folders above, by device and inode: a link back to one of them is not followed. */
   readonly above: readonly string[];
   readonly onUnreadable: (thrown: unknown) => void;
 }
@@ -64,7 +64,7 @@ async function namesIn({ root, path, onUnreadable }: Walk): Promise<string[]> {
   }
 }
 
-/** What was removed since it was listed, and a link that leads nowhere, have none. */
+/** Undefined if the file was removed since it was listed, or is a link that leads nowhere. */
 async function infoOf({ root, onUnreadable }: Walk, path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(`${root}/${path}`);
@@ -80,7 +80,7 @@ const KIND_BY_FOLDER: ReadonlyMap<string, FileKind> = new Map(
   (["key", "lock", "snapshot", "index"] as const).map((kind) => [folderOfKind(kind), kind]),
 );
 
-/** The repository (as in URLs) and the kind that a path below a server's folder is of; undefined for what no list shows. */
+/** The repository (as in URLs) and the kind of a file in a server's folder; undefined for a file that no list shows. */
 export function placeOf(path: string): { readonly repository: string; readonly kind: FileKind } | undefined {
   const folders = path.split("/");
   const name = folders.pop()!;

@@ -1,7 +1,7 @@
-/** How many files of each kind the repositories hold and how many bytes they have, kept up to date. */
+/** Counts the files and bytes of each kind in each repository. */
 import type { FileKind } from "../../store/store.ts";
 
-/** What the files of one kind in one repository add up to. */
+/** The total of one kind of files in one repository. */
 export interface UsageRow {
   readonly repository: string;
   readonly kind: FileKind;
@@ -9,16 +9,16 @@ export interface UsageRow {
   readonly bytes: number;
 }
 
-/** A count a repository and kind. */
+/** One count for each repository and kind. */
 export class Usage {
   readonly #rows = new Map<string, Map<FileKind, { files: number; bytes: number }>>();
 
-  /** One more file of that size. */
+  /** Counts one more file of that size. */
   added(repository: string, kind: FileKind, bytes: number): void {
     this.#change(repository, kind, 1, bytes);
   }
 
-  /** One file of that size less. */
+  /** Counts one file of that size less. */
   removed(repository: string, kind: FileKind, bytes: number): void {
     this.#change(repository, kind, -1, -bytes);
   }

@@ -1,15 +1,15 @@
-/** Where the repository is whose copies a folder of the cache holds: people know repositories by address, not by id. */
+/** The address of the repository that a cache folder belongs to: people know repositories by address, not by id. */
 
 const NAME = "address";
-/** No address is longer; more would be no address. */
+/** Longer than any address; a file with more is not an address. */
 const MOST_BYTES = 4096;
 
-/** Where the address of a repository is written down in a cache directory. */
+/** The path of the file that holds a repository's address in a cache directory. */
 export function addressPath(directory: string, repositoryId: string): string {
   return `${directory}/${repositoryId.toLowerCase()}/${NAME}`;
 }
 
-/** The address that was written down last; null where there is none that can be read. */
+/** The address that was written last; null if there is none or it cannot be read. */
 export async function readAddress(directory: string, repositoryId: string): Promise<string | null> {
   try {
     using file = await Deno.open(addressPath(directory, repositoryId), { read: true });

@@ -1,4 +1,4 @@
-/** A remote store with copies on the local disk of what is read again and again. */
+/** A remote store with local copies of the files that are read again and again. */
 import { concatBytes } from "../../base/bytes.ts";
 import { AgentError } from "../../base/errors.ts";
 import { ForwardingStore } from "../forwarding.ts";
@@ -8,14 +8,14 @@ import { type CacheEntry, entryOfFile, entryOfPart, isKeptKind } from "./entry.t
 import { CacheFolder, type CacheOptions } from "./folder.ts";
 
 /**
- * `inner` with a cache: whole snapshots and indexes are kept as they are read or put, and those parts of packs that are
- * read with the option `keep`. All of it is sealed as in the store. A complete listing drops copies of files that are not
- * listed any more; until then a file that another process removed may still be given.
+ * Wraps `inner` with a cache. Whole snapshots and indexes are kept when they are read or put; parts of packs are kept
+ * if they are read with the option `keep`. Copies stay sealed as in the store. A complete listing drops the copies of
+ * files that are no longer listed; until then, `get` may return a file that another process has removed.
  *
- * Copies are never wrong unnoticed: damaged ones are read from the store again, whole files are kept only where they have
- * the digest they are named by, and who finds that a part of a pack does not open reads it again with the option `fresh`.
- * A cache that cannot be read or written changes nothing but the speed. Closing evicts what exceeds the limit, least
- * recently used first, where anything was added.
+ * A damaged copy never goes unnoticed: it is read from the store again. Whole files are kept only if they have the
+ * digest in their name. A caller that cannot open a part of a pack reads it again with the option `fresh`. A cache that
+ * cannot be read or written only costs speed. If anything was added, closing evicts the least recently used files until
+ * the limit is kept.
  */
 export function withCache(inner: BlobStore, options: CacheOptions): BlobStore {
   return new CachedStore(inner, options);
@@ -79,7 +79,7 @@ class CachedStore extends ForwardingStore {
   }
 }
 
-/** The entry that a call is about; undefined where nothing of it is kept. */
+/** The cache entry for a call; undefined if the cache does not keep such content. */
 function entryFor(file: FileName, range: ByteRange | undefined, options?: GetOptions): CacheEntry | undefined {
   const { kind, name } = file;
   if (isKeptKind(kind)) return range === undefined ? entryOfFile({ kind, name }) : undefined;

@@ -1,4 +1,4 @@
-/** A cache directory as a whole, over all repositories: what lies in it, and how it is kept small. */
+/** A whole cache directory, with the copies of all repositories: what is in it, and how it is kept small. */
 import type { Clock } from "../../base/clock.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { isId } from "../../base/id.ts";
@@ -9,12 +9,12 @@ import { kindOfName } from "./entry.ts";
 import { ownerOf, ownUid } from "./ownership.ts";
 import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
 
-/** How many files or folders are asked about at once. */
+/** How many files or folders are examined at once. */
 const FILES_AT_ONCE = 32;
 
 /**
- * What lies in a cache directory, by repository; nothing where there is no such directory. Files and folders that no cache
- * has written are passed over, and repositories that are not wanted. Throws `StoreError` where it cannot be read.
+ * The files in a cache directory, by repository; none if the directory does not exist. Skips repositories that are not
+ * wanted, and files and folders that no cache has written. Throws `StoreError` if the directory cannot be read.
  */
 export async function scanCache(
   directory: string,
@@ -28,8 +28,8 @@ export async function scanCache(
 }
 
 /**
- * Removes the files that exceed the limit, and what dead writers left; folders of other users are passed over. Throws
- * `StoreError` where that fails.
+ * Removes files until the limit is kept, and what dead writers left behind. Skips folders of other users. Throws
+ * `StoreError` if a file cannot be removed.
  */
 export async function evict(options: { directory: string; limitBytes: number; clock: Clock }): Promise<void> {
   const { directory, limitBytes, clock } = options;
@@ -38,14 +38,14 @@ export async function evict(options: { directory: string; limitBytes: number; cl
   await removeFiles(planEviction(files, limitBytes, clock.now().getTime()));
 }
 
-/** Removes files; those that are gone already count as removed. Throws `StoreError` where one cannot be removed. */
+/** Removes files; one that is already gone counts as removed. Throws `StoreError` if a file cannot be removed. */
 export async function removeFiles(files: readonly CachedFile[]): Promise<void> {
   await mapConcurrently(files, FILES_AT_ONCE, ({ path }) => removeUnless(["ENOENT"], path));
 }
 
-/** Removes the folders of a repository that are empty. Throws `StoreError` where one cannot be removed. */
+/** Removes the empty folders of a repository. Throws `StoreError` if one cannot be removed. */
 export async function removeEmptyFolders(directory: string, { id }: CachedRepository): Promise<void> {
-  // Folders come after those they lie in, so from the back each is met when it is empty.
+  // The list names each folder after its parent, so in reverse order the children are removed first.
   for (const folder of [...REPOSITORY_FOLDERS].reverse()) {
     await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}/${folder}`);
   }
@@ -66,7 +66,7 @@ async function scanRepository(path: string): Promise<CachedFile[]> {
   return found;
 }
 
-/** A file; undefined where somebody else removed it meanwhile. */
+/** A file's size and age; undefined if somebody else has removed it meanwhile. */
 async function lookAt(path: string, isBeingWritten: boolean): Promise<CachedFile | undefined> {
   try {
     const { isFile, size, mtime } = await Deno.lstat(path);
@@ -77,7 +77,7 @@ async function lookAt(path: string, isBeingWritten: boolean): Promise<CachedFile
   }
 }
 
-/** Every name in a folder; none where there is no such folder. */
+/** The names in a folder; none if there is no such folder. */
 async function namesIn(path: string): Promise<string[]> {
   try {
     return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);

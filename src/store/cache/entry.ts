@@ -1,7 +1,8 @@
 /**
- * What a cache keeps and under which names: snapshots and indexes whole, as they lie in the store, and parts of packs.
+ * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, and parts of packs.
  *
- * Everything kept carries the SHA-256 of its content: whole files in their name, parts of packs in 32 bytes at their end.
+ * Everything in the cache carries the SHA-256 of its content: whole files in their name, parts of packs in their last
+ * 32 bytes.
  */
 import { hash } from "node:crypto";
 import { isId } from "../../base/id.ts";
@@ -9,20 +10,23 @@ import { isPackFolder, relativePath, TEMPORARY_MARK } from "../layout.ts";
 import { checkRange } from "../range.ts";
 import type { ByteRange, FileName } from "../store.ts";
 
-/** The kinds of files that are kept whole. Locks change, keys are secrets, the config is small and proves the place. */
+/**
+ * The kinds of files that are kept whole. Not locks, which change; not keys, which are secret; not the config, which is
+ * small and proves that the repository is there.
+ */
 export type KeptKind = "snapshot" | "index";
 
 /** One thing that a cache may keep. */
 export interface CacheEntry {
   /** Relative to the repository's folder in the cache. */
   readonly path: string;
-  /** The SHA-256 of the content in hex, where the name tells it; else it follows the content. */
+  /** The SHA-256 of the content in hex, if the name tells it; otherwise the digest follows the content. */
   readonly digest: string | undefined;
-  /** How long the content is, where the name tells it. */
+  /** The length of the content, if the name tells it. */
   readonly bytes?: number;
 }
 
-/** How many bytes follow the content of an entry. */
+/** How many bytes follow the content in the file of an entry. */
 export function trailerBytes({ digest }: CacheEntry): number {
   return digest === undefined ? DIGEST_BYTES : 0;
 }
@@ -45,18 +49,18 @@ export function entryOfPart(pack: FileName, range: Required<ByteRange>): CacheEn
   return { path: `${relativePath(pack)}-${range.offset}-${range.length}`, digest: undefined, bytes: range.length };
 }
 
-/** What follows the content in the file of an entry. */
+/** The bytes that follow the content in the file of an entry. */
 export function trailerOf(entry: CacheEntry, content: Uint8Array): Uint8Array {
   return entry.digest === undefined ? hash("sha256", content, "buffer") : new Uint8Array(0);
 }
 
-/** Whether the content is what the entry's digest says. */
+/** Whether the content has the entry's digest. */
 export function isIntact(entry: CacheEntry, content: Uint8Array, trailer: Uint8Array): boolean {
   const expected = entry.digest ?? trailer.toHex();
   return hash("sha256", content, "hex") === expected;
 }
 
-/** What a name in a folder of the cache stands for; undefined for a file that no cache has written. */
+/** What kind of cache file a name belongs to; undefined for a file that no cache has written. */
 export function kindOfName(folder: string, name: string): "kept" | "being-written" | undefined {
   const [finalName, unique] = name.split(TEMPORARY_MARK, 2);
   if (!isEntryName(folder, finalName!)) return undefined;

@@ -1,4 +1,4 @@
-/** Which files of a cache directory go: values in, a plan out. */
+/** Decides which files of a cache directory are removed. Pure: values in, a plan out. */
 
 /** One file of a cache, as a scan found it. */
 export interface CachedFile {
@@ -16,13 +16,13 @@ export interface CachedRepository {
   readonly files: readonly CachedFile[];
 }
 
-/** Nobody writes one file for so long. */
+/** No writer takes this long for one file. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 
-/** A repository that was not used for so long is not going to be; restic holds it the same way. */
+/** A repository that was unused for this long is unlikely to be used again; restic has the same rule. */
 const UNUSED_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** What dead writers left, and as many of the least recently used files as it takes to keep the limit. */
+/** The files to remove: leftovers of dead writers, and the least recently used files until the limit is kept. */
 export function planEviction(files: readonly CachedFile[], limitBytes: number, nowMs: number): CachedFile[] {
   const isLeftover = (file: CachedFile) => file.isBeingWritten && nowMs - file.lastUsedMs > LEFTOVER_MS;
   const evicted = files.filter(isLeftover);
@@ -36,22 +36,22 @@ export function planEviction(files: readonly CachedFile[], limitBytes: number, n
   return evicted;
 }
 
-/** The repositories that nobody used for 30 days. */
+/** The repositories that were not used for 30 days. */
 export function unusedRepositories(repositories: readonly CachedRepository[], nowMs: number): CachedRepository[] {
   return repositories.filter((repository) => nowMs - lastUseOf(repository) > UNUSED_MS);
 }
 
-/** When a repository's cache was last used, in milliseconds of the epoch; 0 where it is empty. */
+/** When a repository's cache was last used, in milliseconds since the epoch; 0 if it is empty. */
 export function lastUseOf({ files }: CachedRepository): number {
   return files.reduce((latest, { lastUsedMs }) => Math.max(latest, lastUsedMs), 0);
 }
 
-/** The size of files together. */
+/** The total size of the files. */
 export function totalOf(files: readonly CachedFile[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** The longest unused first; equal ones in the order of their paths, so that the plan does not depend on the scan. */
+/** Puts the least recently used first, and orders equal ones by path, so that the plan does not depend on the scan. */
 function byUse(a: CachedFile, b: CachedFile): number {
   return a.lastUsedMs - b.lastUsedMs || (a.path < b.path ? -1 : 1);
 }

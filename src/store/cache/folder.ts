@@ -1,4 +1,7 @@
-/** One repository's folder in a cache directory: entries are read, written, dropped, and nothing of it ever fails a caller. */
+/**
+ * One repository's folder in a cache directory. Entries are read, written and dropped; a failure never reaches the
+ * caller.
+ */
 import { dirname } from "node:path/posix";
 import type { Clock } from "../../base/clock.ts";
 import { type AgentError, StoreError } from "../../base/errors.ts";
@@ -10,48 +13,51 @@ import { writeNewFile } from "../local/local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
 import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./entry.ts";
 
-/** A copy can be had again, and is its owner's alone whatever the umask. */
+/**
+ * Copies are not flushed, since they can be read from the store again; only their owner may read them, whatever the
+ * umask.
+ */
 const KEPT = { mode: 0o600, isFlushed: false } as const;
 
-/** Where copies are kept, and how many. */
+/** Where copies are kept, and how much space they may take. */
 export interface CacheOptions {
   /** The cache directory of all repositories. It need not exist. */
   readonly directory: string;
-  /** Names the repository's own folder in it: the id in the repository's config. */
+  /** The id in the repository's config; names the repository's own folder in the directory. */
   readonly repositoryId: string;
-  /** Where the repository is, for people: without a password. Written down beside the copies. */
+  /** The repository's address for people, without a password. It is written beside the copies. */
   readonly address?: string;
-  /** How much the directory may hold, of all repositories together. */
+  /** How much the directory may hold, for all repositories together. */
   readonly limitBytes: number;
   readonly clock: Clock;
-  /** Gives that many random bytes; they make the names of temporary files unique. */
+  /** Returns that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
-  /** Whose files these are to be; who runs the program unless a test says otherwise. */
+  /** The user who must own the files: by default the one who runs the program. Tests pass another. */
   readonly uid?: number | null;
-  /** Told where nothing can be kept or something is another user's, once each, and where too much cannot be removed. */
+  /** Called once if nothing can be kept, once if something belongs to another user, and if eviction fails. */
   readonly onProblem?: (problem: AgentError) => void;
 }
 
-/** Marks a directory whose content backups need not hold (https://bford.info/cachedir/). */
+/** Marks a directory that backups may leave out (https://bford.info/cachedir/). */
 const TAG_NAME = "CACHEDIR.TAG";
 const TAG_TEXT = `Signature: 8a477f597d28d172789f06886806bc55
 # This file marks a cache directory of "agent"; everything in it can be read from the repositories again.
 # See https://bford.info/cachedir/
 `;
 
-/** A use is noted when the last one noted is older than this: the order of eviction needs no more. */
+/** A use is recorded only if the last recorded one is older than this; eviction needs no finer order. */
 const TOUCH_AFTER_MS = 60 * 60 * 1000;
 
 /**
- * Reads and writes entries. Several processes may work in one folder: files get their names when they are whole, and one
- * that somebody else removed is a miss. Nothing is flushed, since whatever is read is verified. What belongs to another
- * user, a folder or a single file, is passed over.
+ * Reads and writes entries. Several processes may share one folder: a file gets its name only when it is whole, and an
+ * entry that somebody else has removed is a miss. Nothing is flushed, because everything is verified when it is read.
+ * Folders and files of other users are skipped.
  */
 export class CacheFolder {
   readonly #options: CacheOptions;
   readonly #path: string;
   readonly #uid: number | null;
-  /** The folders that are there and this user's own. */
+  /** The folders that are known to exist and to belong to this user. */
   readonly #own = new Set<string>();
   #addedBytes = 0;
   #isReady = false;
@@ -64,18 +70,18 @@ export class CacheFolder {
     this.#path = `${options.directory}/${options.repositoryId.toLowerCase()}`;
   }
 
-  /** Bytes that were added through this object. */
+  /** How many bytes were added through this object. */
   get addedBytes(): number {
     return this.#addedBytes;
   }
 
-  /** The content of an entry; undefined where it is not there. One that is damaged is dropped. */
+  /** The content of an entry; undefined if it is not there. A damaged entry is dropped. */
   async read(entry: CacheEntry): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = `${this.#path}/${entry.path}`;
     if (!await this.#isOwn(dirname(path))) return undefined;
     try {
       using file = await Deno.open(path, { read: true });
-      // What an open file is like needs no look at the disk, so it is not worth the way to another thread and back.
+      // Reading the attributes of an open file needs no disk access, so a trip to another thread would cost more.
       const found = file.statSync();
       if (isForeign(found, this.#uid)) return this.#passOver(path);
       if (this.#mayBeWhole(entry, found.size)) {
@@ -88,14 +94,14 @@ export class CacheFolder {
         }
       }
     } catch {
-      // Whatever keeps it from being read, the store has it; where it matters for writing, too, `write` tells.
+      // Whatever the reason, the store has the content. If the reason also prevents writing, `write` reports it.
       return undefined;
     }
     await this.drop(entry);
     return undefined;
   }
 
-  /** Keeps the content of an entry. What does not have the entry's digest is not kept, nor more than the limit at a time. */
+  /** Keeps the content of an entry, unless it lacks the entry's digest or this object would add more than the limit. */
   async write(entry: CacheEntry, content: Uint8Array): Promise<void> {
     const trailer = trailerOf(entry, content);
     const bytes = content.length + trailer.length;
@@ -115,7 +121,7 @@ export class CacheFolder {
     if (await this.#isOwn(dirname(path))) await Deno.remove(path).catch(() => {});
   }
 
-  /** Removes the files of a kind that the store does not list any more. */
+  /** Removes the files of a kind that the store no longer lists. */
   async dropUnlisted(kind: KeptKind, listed: ReadonlySet<string>): Promise<void> {
     const folder = `${this.#path}/${folderOfKind(kind)}`;
     if (!await this.#isOwn(folder)) return;
@@ -128,17 +134,17 @@ export class CacheFolder {
   async #noteUse(file: Deno.FsFile, lastUse: Date | null): Promise<void> {
     const now = this.#options.clock.now();
     if (lastUse !== null && now.getTime() - lastUse.getTime() < TOUCH_AFTER_MS) return;
-    // On a directory that cannot be written the order of eviction does not matter.
+    // In a directory that cannot be written, nothing is evicted, so the order does not matter.
     await file.utime(now, now).catch(() => {});
   }
 
-  /** A file of a size that none was ever written with is not read into memory. */
+  /** Keeps a file from being read into memory if its size shows that no cache has written it. */
   #mayBeWhole(entry: CacheEntry, bytes: number): boolean {
     const contentBytes = bytes - trailerBytes(entry);
     return contentBytes >= 0 && bytes <= this.#options.limitBytes && contentBytes === (entry.bytes ?? contentBytes);
   }
 
-  /** Whether nobody else owns a folder of the repository, nor those above it up to the cache directory. */
+  /** Whether no other user owns the folder or one of those above it, up to the cache directory. */
   async #isOwn(folder: string): Promise<boolean> {
     for (const path of new Set([this.#options.directory, this.#path, folder])) {
       if (this.#own.has(path)) continue;
@@ -152,13 +158,13 @@ export class CacheFolder {
     return true;
   }
 
-  /** Makes a folder of the repository where it is missing; false where somebody else owns it. */
+  /** Makes a folder of the repository if it is missing; false if another user owns it. */
   async #isReadyFor(folder: string): Promise<boolean> {
     if (this.#own.has(folder)) return true;
     if (!await this.#isOwn(folder)) return false;
     await this.#makeDirectory();
     await makePrivateFolder(folder);
-    // Somebody may have been faster.
+    // Another process may have made it first.
     return await this.#isOwn(folder);
   }
 
@@ -179,7 +185,10 @@ export class CacheFolder {
     await this.#noteAddress();
   }
 
-  /** A repository that moved has another address, so the last one is kept. What hinders that is told where copies are kept. */
+  /**
+   * Records the address, replacing the old one if the repository has moved. Failures are ignored: if they matter,
+   * writing copies fails and reports it.
+   */
   async #noteAddress(): Promise<void> {
     const { directory, repositoryId, address } = this.#options;
     if (address === undefined || await readAddress(directory, repositoryId) === address) return;
@@ -188,7 +197,7 @@ export class CacheFolder {
     await this.#create(path, [new TextEncoder().encode(`${address}\n`)]).catch(() => {});
   }
 
-  /** Writes a file; false where its folder is another user's. */
+  /** Writes a file; false if its folder belongs to another user. */
   async #create(path: string, parts: readonly Uint8Array[]): Promise<boolean> {
     const folder = dirname(path);
     if (!await this.#isReadyFor(folder)) return false;
@@ -196,7 +205,7 @@ export class CacheFolder {
       await this.#writeAtomically(path, parts);
     } catch (thrown) {
       if (osCode(thrown) !== "ENOENT") throw thrown;
-      // Whoever tidies the cache up removes folders that are empty at that moment.
+      // A process that tidies up the cache may have removed the folder while it was empty.
       this.#own.clear();
       this.#isReady = false;
       if (!await this.#isReadyFor(folder)) return false;
@@ -227,7 +236,7 @@ export class CacheFolder {
   }
 }
 
-/** Makes the cache directory and those above it, where they are missing. */
+/** Makes the cache directory and its parents if they are missing. */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await makePrivateFolder(path);
@@ -238,7 +247,7 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-/** Fills all of `target`; false where the file ends before. */
+/** Fills all of `target`; false if the file ends too early. */
 async function fill(file: Deno.FsFile, target: Uint8Array): Promise<boolean> {
   for (let at = 0; at < target.length;) {
     const count = await file.read(target.subarray(at));

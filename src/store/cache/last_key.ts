@@ -1,4 +1,6 @@
-/** Which key file opened a store last, kept in the cache directory: a store may hold many, and each try costs time. */
+/**
+ * Remembers in the cache directory which key file opened a store last: a store may hold many, and each try costs time.
+ */
 import { hash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { encodeHex } from "../../base/hex.ts";
@@ -11,17 +13,20 @@ import { isForeign, makePrivateFolder, ownUid } from "./ownership.ts";
 /** The folder in the cache directory; no repository's folder has such a name. */
 export const LAST_KEYS_FOLDER = "last-keys";
 
-/** What remembering takes. */
+/** What `LastKey` needs. */
 interface LastKeyOptions {
   /** The cache directory of all repositories. It need not exist. */
   readonly directory: string;
   /** The store, as its `location` names it. */
   readonly location: string;
-  /** Gives that many random bytes; they make the names of temporary files unique. */
+  /** Returns that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
 }
 
-/** Reads and writes one file with the name of a key file in it. Whatever goes wrong only costs the next opening time. */
+/**
+ * Reads and writes one file that holds the name of a key file. If this fails, opening the store only takes longer next
+ * time.
+ */
 export class LastKey {
   readonly #path: string;
   readonly #random: (lengthBytes: number) => Uint8Array;

@@ -1,21 +1,24 @@
-/** Whose a cache is, and who may look into it: nobody but the user who runs the program. */
+/** Who owns a cache and who may look into it: only the user who runs the program. */
 import { DeniedError } from "../../base/errors.ts";
 import { osCode } from "../local/local_errors.ts";
 import { makeWithParents } from "../local/local_folder.ts";
 
 const FOLDER_MODE = 0o700;
 
-/** Who runs the program; null on systems without such numbers. */
+/** The user who runs the program; null on systems without user ids. */
 export function ownUid(): number | null {
   return Deno.uid();
 }
 
-/** Whether somebody else owns what an open file, or `lstat`, tells of. */
+/** Whether another user owns the file that `found` describes. */
 export function isForeign(found: Pick<Deno.FileInfo, "uid">, uid: number | null): boolean {
   return uid !== null && found.uid !== null && found.uid !== uid;
 }
 
-/** Who owns a folder and the link that may stand for it; undefined where there is none, or nobody says. */
+/**
+ * Who owns a folder, and the symbolic link in its place if there is one; undefined if it is missing or the system does
+ * not say.
+ */
 export async function ownerOf(path: string, uid: number | null): Promise<"own" | "another's" | undefined> {
   const found = await Deno.lstat(path).catch(() => undefined);
   if (found === undefined) return undefined;
@@ -24,14 +27,14 @@ export async function ownerOf(path: string, uid: number | null): Promise<"own" |
   return behind && "own";
 }
 
-/** What is told of something that is passed over. */
+/** The warning about something that is skipped because it belongs to another user. */
 export function foreignProblem(path: string): DeniedError {
   return new DeniedError(
     `The cache passes over "${path}": it belongs to another user; name another directory with --cache-dir`,
   );
 }
 
-/** Makes a folder and those above it that are missing, each for its owner alone, whatever the umask. */
+/** Makes a folder and its missing parents, each accessible to its owner only, whatever the umask. */
 export async function makePrivateFolder(path: string): Promise<void> {
   await makeWithParents(path, makeOne);
 }
@@ -46,7 +49,7 @@ async function makeOne(path: string): Promise<void> {
   await setMode(path, FOLDER_MODE);
 }
 
-/** A filesystem without modes shows all files alike; what is kept is sealed as in the store. */
+/** Ignores failures: a filesystem may have no modes, and everything kept is sealed as in the store. */
 async function setMode(path: string, mode: number): Promise<void> {
   await Deno.chmod(path, mode).catch(() => {});
 }

@@ -1,36 +1,37 @@
-/** Collects the body of an answer: nothing is believed about its length that did not come true. */
+/** Collects the body of an answer, and checks it against the announced and the allowed length. */
 import { concatBytes } from "../../base/bytes.ts";
 import { StoreError, TemporaryError, TooLargeError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
 
-/** How to take a body. */
+/** The limits of a body. */
 export interface BodyLimits {
   readonly mostBytes: number;
-  /** No body follows, whatever `content-length` says (RFC 9112, section 6.3): answers to HEAD, and some statuses. */
+  /**
+   * Whether no body follows, whatever `content-length` says (RFC 9112, section 6.3): answers to HEAD, and some
+   * statuses.
+   */
   readonly isEmpty: boolean;
   /** The server, for messages. */
   readonly origin: string;
 }
 
-/** The body of an answer as it comes in. */
+/** The body of an answer while it comes in. */
 interface AnswerBody {
-  /** Takes a piece, which is copied. Throws `StoreError` for a body that is longer than allowed or announced. */
+  /** Adds a piece, which is copied. Throws `StoreError` if the body is longer than allowed or announced. */
   add(piece: Uint8Array): void;
-  /** The whole body. Throws `TemporaryError` where it is shorter than announced. */
+  /** Returns the whole body. Throws `TemporaryError` if it is shorter than announced. */
   end(): Uint8Array<ArrayBuffer>;
 }
 
-/**
- * Where a body goes whose `content-length` is `announced`. Throws `StoreError` where it is announced longer than allowed.
- */
+/** Begins a body; `announced` is its `content-length`. Throws `StoreError` if it announces more than is allowed. */
 export function bodyOf(announced: string | undefined, limits: BodyLimits): AnswerBody {
   const length = limits.isEmpty ? undefined : announcedBytes(announced, limits);
   return length === undefined ? new GrowingBody(limits) : new MeasuredBody(length, limits);
 }
 
 /**
- * How many bytes a `content-length` announces; undefined where there is none. Throws `StoreError` for what is no number, and
- * for more than is allowed.
+ * How many bytes a `content-length` announces; undefined if there is none. Throws `StoreError` if it is not a number or
+ * more than is allowed.
  */
 export function announcedBytes(announced: string | undefined, limits: BodyLimits): number | undefined {
   if (announced === undefined) return undefined;
@@ -42,7 +43,7 @@ export function announcedBytes(announced: string | undefined, limits: BodyLimits
   return length;
 }
 
-/** Tells that a body ended too soon. */
+/** The error for a body that ended too soon. */
 export function tooShort(gotBytes: number, announced: number, { origin }: BodyLimits): TemporaryError {
   return new TemporaryError(`The answer of ${origin} ended after ${gotBytes} of ${announced} bytes; try again`);
 }
@@ -70,7 +71,7 @@ class MeasuredBody implements AnswerBody {
   }
 }
 
-/** A body that ends where it ends. */
+/** A body of unannounced length. */
 class GrowingBody implements AnswerBody {
   readonly #pieces: Uint8Array[] = [];
   readonly #limits: BodyLimits;

@@ -1,4 +1,4 @@
-/** HTTP as stores need it: whole answers in memory, uploads with a known length, errors told in the store's words. */
+/** HTTP as stores need it: whole answers in memory, uploads of known length, and errors of the store's contract. */
 
 /** One request. */
 export interface HttpRequest {
@@ -6,9 +6,12 @@ export interface HttpRequest {
   readonly url: URL;
   /** Names in lower case. `content-length` and `host` are added. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What is sent, iterated over once. Owns: the parts must not change until the promise settles; they may be views of shared memory. */
+  /**
+   * What is sent; iterated over once. Owns: the parts must not change until the promise settles; they may be views of
+   * shared memory.
+   */
   readonly content?: readonly Uint8Array[];
-  /** The longest answer that is taken, in bytes; a longer one throws `StoreError`. */
+  /** The longest accepted answer, in bytes; a longer one throws `StoreError`. */
   readonly mostBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -18,58 +21,60 @@ export interface HttpAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Owns: the buffer is the caller's alone. Exactly as long as `content-length` said; empty for HEAD. */
+  /**
+   * Empty for HEAD; otherwise exactly as long as `content-length` said. Owns: the buffer belongs to the caller alone.
+   */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** Sends requests over connections that are kept for the next ones. */
+/** Sends requests over connections that are kept open for later requests. */
 export interface HttpClient {
   /**
-   * Sends a request and takes the whole answer. Any status is an answer. Throws `TemporaryError` where the connection
-   * cannot be made or breaks off or nothing moves for long, and `StoreError` where trying again is of no use (a name that
-   * does not exist, a certificate that is not trusted). Messages name `scheme://host:port` and never a password.
+   * Sends a request and returns the whole answer, whatever its status. Throws `TemporaryError` if the connection cannot
+   * be made, breaks off or stalls, and `StoreError` if trying again is useless (the host name does not exist, the
+   * certificate is not trusted). Messages name `scheme://host:port` and never a password.
    */
   send(request: HttpRequest): Promise<HttpAnswer>;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): Promise<void>;
 }
 
-/** Proxies on the way to servers. */
+/** The proxies between this client and the servers. */
 export interface Proxies {
-  /** For servers without TLS: `http://[user:password@]host:port`; the scheme may be missing. */
+  /** For servers without TLS: `http://[user:password@]host:port`; the scheme is optional. */
   readonly http?: string;
   /** For servers with TLS; written as `http`. */
   readonly https?: string;
-  /** Names, domains and addresses that are reached directly, with commas between them; `*` for all. */
+  /** Host names, domains and addresses that are reached without a proxy, separated by commas; `*` for all. */
   readonly except?: string;
 }
 
-/** What a client proves itself with, in PEM. */
+/** The certificate and key by which a client identifies itself, in PEM. */
 export interface ClientCertificate {
-  /** With its chain. */
+  /** The certificate with its chain. */
   readonly certificate: string;
-  /** Its key. */
+  /** The certificate's key. */
   readonly key: string;
 }
 
-/** How to get to servers; the same for every remote store. */
+/** How to reach servers; the same for every remote store. */
 export interface NetworkOptions {
-  /** What servers are told this program is; `agent` by default. */
+  /** The name that this program gives to servers; `agent` by default. */
   readonly userAgent?: string;
-  /** Certificates (PEM) of authorities that are trusted beside the system's. */
+  /** Certificates (PEM) of authorities that are trusted in addition to the system's. */
   readonly caCertificates?: readonly string[];
-  /** What this client proves itself with (PEM). */
+  /** Identifies this client to servers. */
   readonly clientCertificate?: ClientCertificate;
-  /** Takes any certificate of the server. */
+  /** Accepts any server certificate. */
   readonly insecureTls?: boolean;
-  /** Sends no more than that. */
+  /** The most that is sent per second. */
   readonly uploadBytesPerSecond?: number;
-  /** Receives no more than that. */
+  /** The most that is received per second. */
   readonly downloadBytesPerSecond?: number;
-  /** After so long without a byte in either direction a request is given up. */
+  /** A request fails after this long without a byte in either direction. */
   readonly stallMs?: number;
-  /** A connection that is not there after so long is given up. */
+  /** A request fails if the connection takes longer than this. */
   readonly connectMs?: number;
-  /** By default servers are reached directly, with one exception: `fetch` follows its process's environment. */
+  /** By default, servers are reached directly, with one exception: `fetch` uses the proxies in the environment. */
   readonly proxies?: Proxies;
 }

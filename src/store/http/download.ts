@@ -1,6 +1,6 @@
 /**
- * Downloads over `fetch`, which reads a body straight into the memory it is for. node:http makes a buffer for every piece,
- * which takes four times the processor time.
+ * Downloads with `fetch`, which reads a body straight into its final memory. node:http allocates a buffer for every
+ * piece, which takes four times the processor time.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { AgentError } from "../../base/errors.ts";
@@ -10,22 +10,22 @@ import { brokenOff, networkError, stalled } from "./network_errors.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import { StallWatch } from "./stall.ts";
 
-/** What downloads need from their client. */
+/** What a download needs from its client. */
 export interface DownloadLine {
   readonly client: Deno.HttpClient;
-  /** The server's name for messages. */
+  /** The server's name in messages. */
   readonly originOf: (url: URL) => string;
   readonly clock: Clock;
   readonly stallMs: number;
   readonly downloadLimit: RateLimiter | undefined;
 }
 
-/** What is read at once, at most. */
+/** The most that is read at once. */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Sends a GET request and takes its answer, as `HttpClient.send` does. Gives undefined where no answer began: why the
- * server cannot be reached is for node:http to find out, whose errors have codes.
+ * Sends a GET request and returns its answer, as `HttpClient.send` does. Returns undefined if no answer began: the
+ * caller then asks node:http, whose errors have codes that say why.
  */
 export async function download(request: HttpRequest, line: DownloadLine): Promise<HttpAnswer | undefined> {
   const stop = new AbortController();
@@ -47,12 +47,12 @@ export async function download(request: HttpRequest, line: DownloadLine): Promis
   }
 }
 
-/** Undefined where no answer began. */
+/** Undefined if no answer began. */
 async function begin(request: HttpRequest, client: Deno.HttpClient, signal: AbortSignal) {
   try {
     return await fetch(request.url, {
       client,
-      // What was compressed on the way would have another length than the one announced.
+      // A compressed body would not have the announced length.
       headers: { ...request.headers, "accept-encoding": "identity" },
       redirect: "manual",
       signal,
@@ -75,7 +75,7 @@ async function answerOf(response: Response, download: Download): Promise<HttpAns
   download.watch.moved();
   const headers = new Map(response.headers);
   const limits = { mostBytes: request.mostBytes, isEmpty: response.body === null, origin: line.originOf(request.url) };
-  // A length beside chunks means nothing (RFC 9112, section 6.3).
+  // A length beside a transfer encoding means nothing (RFC 9112, section 6.3).
   const hasLength = !limits.isEmpty && !headers.has("transfer-encoding");
   const length = hasLength ? announcedBytes(headers.get("content-length"), limits) : undefined;
   const body = length === undefined
@@ -84,7 +84,7 @@ async function answerOf(response: Response, download: Download): Promise<HttpAns
   return { status: response.status, headers, body };
 }
 
-/** A body of known length, read into its place. */
+/** Reads a body of known length into its final memory. */
 async function measuredBody(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   length: number,
@@ -97,17 +97,17 @@ async function measuredBody(
   for (let filled = 0; filled < length;) {
     const { value } = await reader.read(bytes.subarray(filled, filled + most));
     if (value === undefined || value.length === 0) throw tooShort(filled, length, limits);
-    // The memory moved with the view: what was given away is not to be used any more.
+    // The read transferred the buffer; the old view can no longer be used.
     bytes = new Uint8Array(value.buffer);
     filled += value.length;
     await moved(value.length, download);
   }
-  // Only a body that was read to its end leaves its connection to the next request.
+  // The connection is reused only if the body was read to its end.
   await reader.read(new Uint8Array(1));
   return bytes;
 }
 
-/** A body that ends where it ends. */
+/** Reads a body of unannounced length. */
 async function growingBody(response: Response, limits: BodyLimits, download: Download) {
   const body = bodyOf(undefined, limits);
   for await (const piece of response.body ?? []) {
@@ -117,7 +117,7 @@ async function growingBody(response: Response, limits: BodyLimits, download: Dow
   return body.end();
 }
 
-/** What `fetch` throws of itself in the middle of a body says no more than that the rest did not come. */
+/** A `TypeError` that `fetch` throws in the middle of a body says only that the connection broke off. */
 function failure(thrown: unknown, origin: string): AgentError {
   return thrown instanceof TypeError ? brokenOff(origin, thrown) : networkError(thrown, origin);
 }

@@ -1,6 +1,6 @@
 /**
- * The HTTP client of the stores: connections are kept, uploads go piece by piece with backpressure over node:http, and
- * downloads come over `fetch`.
+ * The HTTP client of the stores. Connections are kept open; uploads go piece by piece with backpressure over node:http,
+ * and downloads over `fetch`.
  */
 import http, { type ClientRequest } from "node:http";
 import https from "node:https";
@@ -17,14 +17,17 @@ import { proxyVariables } from "./proxies.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { checkCertificates, type TlsOptions, tlsOptions } from "./trust.ts";
 
-/** What a client needs. */
+/** What a client needs from outside. */
 export interface HttpClientOptions extends NetworkOptions {
-  /** How many requests run at a time; more wait for their turn. */
+  /** How many requests run at a time; others wait. */
   readonly connections: number;
   readonly clock: Clock;
-  /** A unix socket to speak to instead of the URL's host. */
+  /** A unix socket to connect to instead of the URL's host. */
   readonly socketPath?: string;
-  /** Sends everything over node:http. `fetch` would take the proxies of the environment, which may be none of this server's concern. */
+  /**
+   * Sends everything over node:http. `fetch` would use the proxies in the environment, which may not be meant for this
+   * server.
+   */
   readonly withoutFetch?: boolean;
 }
 
@@ -33,8 +36,8 @@ const DEFAULT_STALL_MS = 5 * 60_000;
 const DEFAULT_CONNECT_MS = 30_000;
 
 /**
- * A client for one server or a few. Nothing is connected before the first request. Throws `UsageError` for certificates
- * and keys that cannot be read, and for proxies that cannot be used.
+ * A client for one or a few servers. It connects at the first request. Throws `UsageError` for certificates and keys
+ * that cannot be read, and for proxies that cannot be used.
  */
 export function openHttpClient(options: HttpClientOptions): HttpClient {
   return new PooledHttpClient(options);
@@ -42,17 +45,20 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
 
 class PooledHttpClient implements HttpClient {
   readonly #options: HttpClientOptions;
-  /** One for each request that runs. */
+  /** One place for each running request. */
   readonly #places: Semaphore;
   readonly #line: Line;
   readonly #agentOptions: http.AgentOptions;
   readonly #plainAgent: http.Agent;
   #tlsAgent: https.Agent | undefined;
-  /** What downloads go over, by protocol: the system's authorities are read only where they are needed. */
+  /**
+   * The clients for downloads, by protocol. Each is made when first needed, because the system's authorities have to be
+   * read for TLS.
+   */
   readonly #fetchers = new Map<string, Deno.HttpClient>();
-  /** Servers that answered before. */
+  /** The servers that have answered before. */
   readonly #known = new Set<string>();
-  /** Resolves for each open socket when it is closed. */
+  /** The open sockets, each with a promise that resolves when it is closed. */
   readonly #sockets = new Map<Socket, Promise<void>>();
   readonly #closing = new AbortController();
 
@@ -94,7 +100,7 @@ class PooledHttpClient implements HttpClient {
 
   async #exchange(request: HttpRequest): Promise<HttpAnswer> {
     const { origin, protocol } = request.url;
-    // The first contact is left to node:http, which tells what is wrong with the way there.
+    // The first request goes over node:http, whose errors say why a server cannot be reached.
     if (request.method === "GET" && this.#canFetch && this.#known.has(origin)) {
       const answer = await download(request, this.#downloadLine(protocol));
       if (answer) return answer;
@@ -105,8 +111,8 @@ class PooledHttpClient implements HttpClient {
   }
 
   /**
-   * `fetch` cannot be told to take any certificate, speaks to a unix socket as to a proxy, and takes its proxies from the
-   * process's environment alone.
+   * Whether `fetch` may be used. It cannot accept any certificate, treats a unix socket as a proxy, and takes its
+   * proxies only from the environment.
    */
   get #canFetch(): boolean {
     const { insecureTls = false, socketPath, proxies, withoutFetch = false } = this.#options;
@@ -123,7 +129,7 @@ class PooledHttpClient implements HttpClient {
     const { connections } = this.#options;
     const { ca, cert, key }: Partial<TlsOptions> = protocol === "https:" ? tlsOptions(this.#options) : {};
     return Deno.createHttpClient({
-      // One connection of HTTP/2 shared by all downloads would be slower than several of HTTP/1.1.
+      // All downloads over one HTTP/2 connection would be slower than several HTTP/1.1 connections.
       http2: false,
       poolMaxIdlePerHost: connections,
       ...ca && { caCerts: ca },
@@ -153,12 +159,12 @@ class PooledHttpClient implements HttpClient {
     return this.#options.socketPath === undefined ? url.origin : `unix:${this.#options.socketPath}`;
   }
 
-  /** Made when first needed: the system's authorities have to be read for it. */
+  /** Made when first needed, because the system's authorities have to be read for it. */
   #agentForTls(): https.Agent {
     return this.#tlsAgent ??= new https.Agent({ ...this.#agentOptions, ...tlsOptions(this.#options) });
   }
 
-  /** Prepares a socket that shows up for the first time. */
+  /** Prepares a socket when it is first seen. */
   #track(socket: Socket): void {
     if (this.#sockets.has(socket) || socket.closed) return;
     holdWriteFailures(socket);

@@ -1,12 +1,12 @@
-/** Lets an answer that came before the upload was over win over the failure of the upload. */
+/** Makes sure that a server's early answer is read, even if the upload fails afterwards. */
 import type { Duplex } from "node:stream";
 
 type Done = (error?: Error | null) => void;
 
 /**
- * Makes failed writes of the socket wait until its other direction has ended. A server that refuses an upload answers and
- * closes; the next write then fails, and a socket whose write failed is destroyed at once, with the answer still unread in
- * the system's buffer.
+ * Delays the failure of a write until the socket's other direction has ended. A server that refuses an upload answers
+ * and closes, so the next write fails. A socket whose write failed is destroyed at once, and the answer would be lost
+ * unread in the system's buffer.
  */
 export function holdWriteFailures(socket: Duplex): void {
   const write = socket._write.bind(socket);

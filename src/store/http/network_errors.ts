@@ -1,4 +1,4 @@
-/** What goes wrong on the way to a server, in the store's words: the one table of network and TLS failures. */
+/** What network and TLS failures mean: the one table of both, in the words of the store's contract. */
 import { formatDuration } from "../../base/text/duration.ts";
 import { AgentError, messageOf, type StoreError, TemporaryError } from "../../base/errors.ts";
 import { failureError, type Meaning, means } from "../failure.ts";
@@ -20,7 +20,7 @@ const WANTS_CLIENT_CERTIFICATE = means.denied(
   "name one with --tls-client-cert FILE",
 );
 
-/** By the code of Node's error; those of TLS are OpenSSL's, whatever library does the work. */
+/** By the code of Node's error. TLS codes are OpenSSL's, whichever library is used. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOTFOUND: UNKNOWN_HOST,
   EAI_NONAME: UNKNOWN_HOST,
@@ -65,34 +65,34 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 };
 
 /**
- * A failure of the network or of TLS while talking to `origin` (`https://host:port`): `Cannot reach <origin>: …`. Errors of
- * this project come back as they are; everything else becomes a `StoreError` of the fitting class with the original as
- * `cause`. What is not in the table counts as temporary.
+ * The error for a network or TLS failure while talking to `origin` (`https://host:port`): `Cannot reach <origin>: …`.
+ * Errors of this project are returned as they are; any other becomes the fitting kind of `StoreError`, with the
+ * original as `cause`. Failures that are not in the table count as temporary.
  */
 export function networkError(thrown: unknown, origin: string): AgentError {
   if (thrown instanceof AgentError) return thrown;
   return failureError(`reach ${origin}`, meaningOf(thrown), { cause: thrown });
 }
 
-/** Tells that a connection ended before the answer did. */
+/** The error for a connection that ended before the answer did. */
 export function brokenOff(origin: string, cause?: unknown): StoreError {
   return failureError(`reach ${origin}`, BROKE_OFF, { cause });
 }
 
-/** Tells that no connection was there after so long. */
+/** The error for a connection that could not be made in time. */
 export function silent(origin: string, connectMs: number): StoreError {
   const why = `no connection within ${formatDuration(connectMs)}`;
   return failureError(`reach ${origin}`, means.temporary(why, "check the address and the network, and try again"));
 }
 
-/** Tells that nothing moved for so long. */
+/** The error for a connection on which nothing moved for too long. */
 export function stalled(origin: string, stallMs: number): TemporaryError {
   return new TemporaryError(`Nothing came from or went to ${origin} for ${formatDuration(stallMs)}; try again`);
 }
 
 /**
- * Throws `StoreError` for an answer by which a TLS server tells that it was spoken to without TLS. Go's servers and nginx
- * answer such requests in plain HTTP, each with words of its own.
+ * Throws `StoreError` if the answer says that a TLS server was addressed without TLS. Go's servers and nginx answer
+ * such requests in plain HTTP, each in its own words.
  */
 export function checkAnsweredAsAsked(answer: HttpAnswer, protocol: string, origin: string): void {
   if (protocol !== "http:" || answer.status !== 400) return;
@@ -109,7 +109,9 @@ function meaningOf(thrown: unknown): Meaning {
     (code.startsWith("HPE_") ? NOT_HTTP : means.temporary(messageOf(thrown), "try again"));
 }
 
-/** The certificate is good, but for other names: they show whether the URL or the server is at fault. */
+/**
+ * The certificate is good, but for other names. The message lists them, to show whether the URL or the server is wrong.
+ */
 function wrongName(thrown: unknown): Meaning {
   const names = certificateNames(thrown);
   const valid = names.length === 0 ? "it names none" : `it is valid for ${names.slice(0, 5).join(", ")}`;

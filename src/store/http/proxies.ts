@@ -1,13 +1,13 @@
-/** Proxies between this client and the servers, as node:http takes them. */
+/** Turns proxies into the settings that node:http takes. */
 import { UsageError } from "../../base/errors.ts";
 import type { Proxies } from "./client.ts";
 
-/** Proxies are for other machines (Go's programs, restic among them, hold it the same way). */
+/** Proxies are not used for this machine; Go's programs, restic among them, have the same rule. */
 const THIS_MACHINE = "localhost,127.0.0.1,::1";
 
 /**
- * The variables that an agent of node:http reads. Throws `UsageError` for a proxy that is none or speaks something else than
- * HTTP; its address, which may hold a password, is not repeated.
+ * The variables that an agent of node:http reads. Throws `UsageError` for a proxy that is not a valid URL or does not
+ * speak HTTP; the message leaves out its address, which may hold a password.
  */
 export function proxyVariables({ http, https, except }: Proxies): Record<string, string> {
   return {

@@ -1,17 +1,19 @@
-/** Parts of files over HTTP (RFC 9110, section 14): what to ask for, and whether the answer is what was asked for. */
+/**
+ * Parts of files over HTTP (RFC 9110, section 14): how to ask for them, and whether an answer is the part asked for.
+ */
 import { StoreError } from "../../base/errors.ts";
 import { resolvedLength, shortFileError } from "../range.ts";
 import type { ByteRange } from "../store.ts";
 import type { HttpAnswer } from "./client.ts";
 
-/** The `range` header for a range that is not of length 0: HTTP has no empty ranges. */
+/** The `range` header for a range. Its length must not be 0: HTTP has no empty ranges. */
 export function rangeHeader({ offset, length }: ByteRange): string {
   return length === undefined ? `bytes=${offset}-` : `bytes=${offset}-${offset + length - 1}`;
 }
 
 /**
- * The bytes of a range from a successful answer (200 or 206). A server that ignored the range and sent the whole file is
- * tolerated. Throws `StoreError` where the file is too short, and where the answer is for another range than asked for.
+ * The bytes of a range from a successful answer (200 or 206). A server may ignore the range and send the whole file.
+ * Throws `StoreError` if the file is too short or the answer is for another range.
  */
 export function bytesOfRange(answer: HttpAnswer, range: ByteRange, location: string): Uint8Array<ArrayBuffer> {
   if (answer.status !== 206) {
@@ -32,7 +34,10 @@ export function bytesOfRange(answer: HttpAnswer, range: ByteRange, location: str
   return answer.body;
 }
 
-/** The file's length as an answer tells that the range lies behind its end (status 416); `undefined` where it does not. */
+/**
+ * The file's length from an answer with status 416 (the range starts behind the end); undefined if the answer does not
+ * tell it.
+ */
 export function sizeOfUnsatisfied(answer: HttpAnswer): number | undefined {
   const match = /^bytes \*\/(\d+)$/.exec(answer.headers.get("content-range") ?? "");
   return match ? safeInteger(match[1]!) : undefined;

@@ -1,13 +1,15 @@
-/** What HTTP statuses mean that say the same in every protocol; what is special about one stands beside its store. */
+/**
+ * What those HTTP statuses mean that say the same in every protocol. What a protocol adds is defined beside its store.
+ */
 import { type Meaning, means } from "../failure.ts";
 
-/** The file is not there. */
+/** The file does not exist. */
 export const NO_FILE = means.missing("no such file");
-/** The server cannot answer at present. */
+/** The server cannot answer now. */
 export const BUSY = means.temporary("the server is busy or failing", "try again later");
-/** The server has no room for more. */
+/** The server has no space left. */
 export const FULL = means.full("no space is left on the server, or its quota is used up", "free some or ask for more");
-/** More than the limit of a server, or of a proxy on the way to it. */
+/** The request exceeds the limit of the server, or of a proxy in front of it. */
 export const TOO_LARGE = means.broken(
   "the server, or a proxy before it, does not take a request this large",
   "raise its limit on the size of a request (nginx: client_max_body_size) to 64 MB",

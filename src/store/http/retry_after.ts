@@ -1,10 +1,10 @@
-/** When a server wants to be asked again. */
+/** Reads when a server wants to be asked again. */
 
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /**
- * Milliseconds of a `Retry-After` header at the time `now`: a number of seconds or a date (RFC 9110, section 10.2.3), never
- * negative. `undefined` where there is none or it is neither.
+ * The milliseconds to wait from `now`, by a `Retry-After` header: a number of seconds or a date (RFC 9110, section
+ * 10.2.3). Never negative; undefined if there is no header or it is neither.
  */
 export function retryAfterMs(header: string | undefined, now: Date): number | undefined {
   const text = header?.trim() ?? "";

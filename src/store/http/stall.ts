@@ -1,7 +1,7 @@
-/** Notices when nothing moves. */
+/** Notices when a request stalls. */
 import type { Clock } from "../../base/clock.ts";
 
-/** Watches over one request; whoever sees a byte move tells it. */
+/** Watches one request; its owner calls `moved` for every byte it sees move. */
 export class StallWatch {
   readonly #clock: Clock;
   readonly #stallMs: number;
@@ -14,12 +14,12 @@ export class StallWatch {
     this.#movedAtMs = clock.monotonicMs();
   }
 
-  /** Something moved. */
+  /** Records that something moved. */
   moved(): void {
     this.#movedAtMs = this.#clock.monotonicMs();
   }
 
-  /** While `pause` lasts, nothing is expected to move. */
+  /** Expects nothing to move while `pause` lasts. */
   async hold(pause: Promise<void>): Promise<void> {
     this.#isHeld = true;
     try {
@@ -30,7 +30,7 @@ export class StallWatch {
     }
   }
 
-  /** Resolves with true once nothing moved for too long, with false once the signal is aborted. */
+  /** Resolves to true once nothing has moved for too long, and to false once the signal is aborted. */
   async watch(signal: AbortSignal): Promise<boolean> {
     for (let leftMs = this.#leftMs(); leftMs > 0; leftMs = this.#leftMs()) {
       const isOver = await this.#clock.sleep(leftMs, signal).then(() => false, () => true);

@@ -1,4 +1,4 @@
-/** Whose certificates are believed, and what this client shows for itself. */
+/** Which certificates are trusted, and which one this client presents. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import { UsageError } from "../../base/errors.ts";
@@ -13,9 +13,9 @@ export interface TlsOptions {
 }
 
 /**
- * TLS as the network options want it. The authorities are the system's, as for every other program of the machine; those
- * that come with the runtime stand in where the system has none (small containers). A list given to a connection replaces
- * the runtime's own, so private authorities are added to the whole.
+ * The TLS options that the network options ask for. The authorities are the system's, as for every other program on the
+ * machine; if the system has none (small containers), they are the runtime's. A connection's list replaces the
+ * runtime's own, so private authorities are added to the full list.
  */
 export function tlsOptions(network: NetworkOptions): TlsOptions {
   const { caCertificates = [], clientCertificate, insecureTls = false } = network;
@@ -27,8 +27,8 @@ export function tlsOptions(network: NetworkOptions): TlsOptions {
 }
 
 /**
- * Throws `UsageError` for certificates and keys that are none and for a key that belongs to another certificate: the
- * runtime passes over what it cannot read, and the connection would fail for another reason.
+ * Throws `UsageError` for certificates and keys that cannot be read, and for a key that belongs to another certificate.
+ * The runtime ignores what it cannot read, so the connection would fail with a misleading error.
  */
 export function checkCertificates({ caCertificates = [], clientCertificate }: NetworkOptions): void {
   for (const text of caCertificates) {
@@ -46,12 +46,12 @@ export function checkCertificates({ caCertificates = [], clientCertificate }: Ne
 const PEM_HINT = "it has to be PEM, with lines such as -----BEGIN CERTIFICATE-----";
 
 function knownAuthorities(): readonly string[] {
-  // Deno has the function from 2.8 on.
+  // The function exists from Deno 2.8 on.
   const system = (tls as Partial<typeof tls>).getCACertificates?.("system") ?? [];
   return system.length > 0 ? system : tls.rootCertificates;
 }
 
-/** Each certificate of a file that may hold several, with words between them. */
+/** The certificates in a file, which may hold several, with other text between them. */
 function certificatesIn(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }

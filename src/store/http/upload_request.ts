@@ -12,9 +12,9 @@ import { StallWatch } from "./stall.ts";
 
 /** What an exchange needs from its client. */
 export interface Line {
-  /** The server's name for messages. */
+  /** The server's name in messages. */
   readonly originOf: (url: URL) => string;
-  /** Begins a request whose content has that many bytes; nothing of it is sent yet. */
+  /** Begins a request whose content has that many bytes; nothing is sent yet. */
   readonly begin: (request: HttpRequest, contentBytes: number) => ClientRequest;
   readonly clock: Clock;
   readonly stallMs: number;
@@ -23,10 +23,10 @@ export interface Line {
   readonly downloadLimit: RateLimiter | undefined;
 }
 
-/** Uploads are handed to the socket in pieces of this size; larger ones gain nothing. */
+/** Uploads go to the socket in pieces of this size; larger pieces are no faster. */
 const UPLOAD_PIECE_BYTES = 256 * 1024;
 
-/** Sends a request and takes its answer; see `HttpClient.send`. What iterating over the content throws passes through. */
+/** Sends a request and returns its answer; see `HttpClient.send`. Passes on what iterating over the content throws. */
 export async function exchange(request: HttpRequest, line: Line): Promise<HttpAnswer> {
   request.signal?.throwIfAborted();
   return await new Exchange(request, line).run();
@@ -39,9 +39,9 @@ class Exchange {
   readonly #watch: StallWatch;
   readonly #answer = Promise.withResolvers<HttpAnswer>();
   readonly #sent = Promise.withResolvers<void>();
-  /** Aborted once the exchange is over, whatever its end. */
+  /** Aborted once the exchange is over, however it ended. */
   readonly #over = new AbortController();
-  /** Wakes the upload: the socket drained, or there is no point in going on. */
+  /** Wakes the upload when the socket has room again, or when the upload has become pointless. */
   #wakeUpload = () => {};
   #message: IncomingMessage | undefined;
 
@@ -74,7 +74,7 @@ class Exchange {
     outgoing.on("error", (thrown) => this.#breakOff(networkError(thrown, this.#origin)));
     const onClose = () => this.#breakOff(brokenOff(this.#origin));
     outgoing.on("close", onClose);
-    // A kept connection that is reset while it takes an upload tells nobody but its socket.
+    // If a kept connection is reset during an upload, only its socket reports it.
     outgoing.once("socket", (socket) => {
       socket.once("close", onClose);
       this.#over.signal.addEventListener("abort", () => socket.off("close", onClose), { once: true });
@@ -84,7 +84,7 @@ class Exchange {
     outgoing.on("response", (message) => void this.#receive(message));
   }
 
-  /** The connection is gone. Where an answer has begun, it tells by itself whether it came to its end. */
+  /** The connection is gone. If an answer has begun, reading it shows whether it is complete. */
   #breakOff(error: AgentError): void {
     if (this.#message) this.#sent.reject(error);
     else this.#fail(error);
@@ -95,7 +95,7 @@ class Exchange {
     this.#fail(stalled(this.#origin, this.#line.stallMs));
   }
 
-  /** Where packets go astray the system would try for minutes. */
+  /** If packets get lost, the system would keep trying for minutes. */
   async #giveUpUnconnected(socket: Socket): Promise<void> {
     const connected = new AbortController();
     socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", () => connected.abort());
@@ -120,7 +120,7 @@ class Exchange {
     }
   }
 
-  /** Hands a piece to the socket and waits until there is room for the next. */
+  /** Hands a piece to the socket, and waits for room for the next. */
   async #write(piece: Uint8Array): Promise<void> {
     const hasRoom = this.#outgoing.write(piece, () => this.#watch.moved());
     if (!hasRoom) await new Promise<void>((resolve) => this.#wakeUpload = resolve);
@@ -132,7 +132,7 @@ class Exchange {
     if (this.#isRefused) this.#wakeUpload();
     try {
       const body = await this.#collect(message);
-      // Success that is told before everything was sent says nothing about the rest.
+      // If the server reports success before everything was sent, that says nothing about the rest.
       if (!this.#isRefused) await this.#sent.promise;
       this.#answer.resolve({ status: message.statusCode!, headers: headersOf(message), body });
       if (!this.#outgoing.writableEnded) this.#outgoing.destroy();
@@ -151,24 +151,24 @@ class Exchange {
       body.add(piece);
       if (limit) await this.#watch.hold(limit.pass(piece.length, this.#over.signal));
     }
-    // A body without a known length is whole only where its framing says so.
+    // A body of unknown length is complete only if its framing says so.
     if (!message.complete) throw brokenOff(this.#origin);
     return body.end();
   }
 
-  /** The first end counts; every later one is a consequence of it. */
+  /** Only the first failure counts; later ones follow from it. */
   #fail(error: unknown): void {
     this.#answer.reject(error);
     this.#over.abort();
     this.#outgoing.destroy();
   }
 
-  /** Whether the server has answered that it does not want the content. */
+  /** Whether the server has answered that it refuses the content. */
   get #isRefused(): boolean {
     return (this.#message?.statusCode ?? 0) >= 300;
   }
 
-  /** Whether nothing more has to be sent. */
+  /** Whether sending more is pointless. */
   get #isPointless(): boolean {
     return this.#isRefused || this.#over.signal.aborted;
   }

@@ -1,4 +1,4 @@
-/** What the operating system's error codes mean for a store: the one table of the local filesystem's failures. */
+/** What the operating system's error codes mean for a store: the one table of local filesystem failures. */
 import { AgentError, messageOf } from "../../base/errors.ts";
 import { EXISTS, failureError, type Meaning, means } from "../failure.ts";
 
@@ -23,7 +23,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EHOSTUNREACH: means.temporary("the file server cannot be reached", "check the network and try again"),
   ENETDOWN: means.temporary("the network is down", "check it and try again"),
   ENETUNREACH: means.temporary("the network cannot be reached", "check it and try again"),
-  // A failing disk and a passing outage of a network mount look the same, so one more try is worth it.
+  // A failing disk looks like a short outage of a network mount, so one more try is worth it.
   EIO: means.perhapsPassing("input/output error", "check the disk or mount and the system log"),
   EREMOTEIO: means.perhapsPassing("the disk behind the mount has an error", "check it and its log"),
   EUCLEAN: means.broken("the filesystem is damaged", "check it (fsck)"),
@@ -33,8 +33,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 };
 
 /**
- * A failure of the filesystem in the store's words: `Cannot <verb> "<path>": …`. Errors of this project come back as they
- * are; everything else becomes a `StoreError` of the fitting class with the original as `cause`.
+ * The error for a filesystem failure: `Cannot <verb> "<path>": …`. Errors of this project are returned as they are; any
+ * other becomes the fitting kind of `StoreError`, with the original as `cause`.
  */
 export function localError(thrown: unknown, verb: string, path: string): AgentError {
   if (thrown instanceof AgentError) return thrown;
@@ -50,8 +50,8 @@ function meaningOf(thrown: unknown): Meaning {
 }
 
 /**
- * Whether the filesystem says that it cannot do such a thing at all, as some cannot flush a folder, or keep modes: EINVAL
- * (Linux fsync(2)), ENOTTY (SMB on macOS, some FUSE mounts), and the others by their names.
+ * Whether the filesystem does not support the operation at all: some cannot flush a folder or keep modes. The codes are
+ * EINVAL (Linux fsync(2)), ENOTTY (SMB on macOS, some FUSE mounts), and those whose names say so.
  */
 export function isUnsupported(thrown: unknown): boolean {
   return UNSUPPORTED.has(osCode(thrown));
@@ -59,14 +59,14 @@ export function isUnsupported(thrown: unknown): boolean {
 
 const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY"]);
 
-/** The operating system's name of a failure, such as `ENOENT`; `undefined` where the value carries none. */
+/** The operating system's name for a failure, such as `ENOENT`; undefined if the value carries none. */
 export function osCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
   if ("code" in thrown && typeof thrown.code === "string") return thrown.code;
   return UNNAMED_CODES[/\(os error (\d+)\)/.exec(thrown.message)?.[1] ?? ""];
 }
 
-/** What Deno gives as a number in the message only; the numbers are Linux's (asm-generic/errno.h). */
+/** Codes that Deno gives only as a number in the message; the numbers are Linux's (asm-generic/errno.h). */
 const UNNAMED_CODES: Readonly<Record<string, string>> = {
   6: "ENXIO",
   19: "ENODEV",

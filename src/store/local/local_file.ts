@@ -1,6 +1,6 @@
 /**
- * A file on a local filesystem that appears under its name when it is whole: written beside it, flushed, then linked or
- * renamed. Whatever this program writes to be kept is written here.
+ * A local file that appears under its name only when it is whole: written beside it, flushed, then linked or renamed.
+ * Every file that this program means to keep is written here.
  */
 import { dirname, join } from "node:path/posix";
 import { Turn } from "../../base/limits.ts";
@@ -9,7 +9,7 @@ import { writeAll } from "../../base/bytes.ts";
 import { isUnsupported, osCode } from "./local_errors.ts";
 import { syncFolder } from "./local_folder.ts";
 
-/** What is asked of the filesystem: a part of the `Deno` namespace, so that tests can step in between. */
+/** The filesystem calls that are used: a part of the `Deno` namespace, so that tests can replace it. */
 export type FileSystem = Pick<
   typeof Deno,
   "chmod" | "link" | "lstat" | "mkdir" | "open" | "readDir" | "readFile" | "remove" | "rename" | "stat"
@@ -17,26 +17,26 @@ export type FileSystem = Pick<
 
 /** How a file gets its name. */
 interface Publication {
-  /** Whether it takes the place of a file of that name, which else makes it fail with `EEXIST`. */
+  /** Whether it replaces an existing file of that name; otherwise an existing file makes it fail with `EEXIST`. */
   readonly replaces: boolean;
-  /** Its mode; 0600 where nothing is given. */
+  /** The file's mode; 0600 by default. */
   readonly mode?: number;
-  /** When it counts as modified. */
+  /** The file's modification time. */
   readonly modified?: Date;
-  /** False for what can be had again: nothing is flushed then. True by default. */
+  /** Whether it is flushed; true by default. False for content that can be had again. */
   readonly isFlushed?: boolean;
-  /** Aborts with its reason, until the file has its name. */
+  /** Aborts with its reason until the file has its name. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What link(2) answers on filesystems that have no hard links (FAT, some FUSE and SMB mounts). */
+/** The answers of link(2) on filesystems without hard links (FAT, some FUSE and SMB mounts). */
 const NO_HARD_LINKS: ReadonlySet<string | undefined> = new Set(
   ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"],
 );
 
 /**
- * A file in the making. One of `keep` and `discard` ends it; `discard` may follow a `keep` that failed. Every method throws
- * the filesystem's own errors.
+ * A file while it is being written. Call `keep` or `discard` to end it; `discard` may follow a failed `keep`. Every
+ * method throws the filesystem's own errors.
  */
 export class NewFile {
   readonly #files: FileSystem;
@@ -45,7 +45,7 @@ export class NewFile {
   readonly #file: Deno.FsFile;
   #isOpen = true;
 
-  /** Begins the file `path`; `temporaryPath` lies in the same folder, and nobody else uses it. */
+  /** Begins the file `path`. `temporaryPath` is in the same folder, and nobody else uses it. */
   static async open(path: string, temporaryPath: string, files: FileSystem = Deno): Promise<NewFile> {
     const file = await files.open(temporaryPath, { write: true, createNew: true, mode: 0o600 });
     return new NewFile(path, temporaryPath, files, file);
@@ -58,14 +58,14 @@ export class NewFile {
     this.#file = file;
   }
 
-  /** Appends bytes, all of them. */
+  /** Appends all of the bytes. */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     await writeAll(this.#file, bytes, signal);
   }
 
   /**
-   * Flushes it, gives it its name, and flushes that. A failure leaves nothing under the name but what was there before; only
-   * where the name cannot be flushed the file is in its place already.
+   * Flushes the file, gives it its name, and flushes the name. If this fails, the name still means what it meant
+   * before, with one exception: if only flushing the name fails, the file is in place already.
    */
   async keep({ replaces, mode, modified, isFlushed = true, signal }: Publication): Promise<void> {
     if (mode !== undefined) await this.#setMode(mode);
@@ -78,7 +78,7 @@ export class NewFile {
     if (isFlushed) await syncFolder(dirname(this.#path), this.#files);
   }
 
-  /** Removes what was written. Where that fails it stays: the failure that led here is the one to report. */
+  /** Removes what was written. A failure to remove it is ignored: the failure that led here is the one to report. */
   async discard(): Promise<void> {
     this.#close();
     await this.#files.remove(this.#temporaryPath).catch(() => {});
@@ -93,7 +93,7 @@ export class NewFile {
     try {
       await this.#files.chmod(this.#temporaryPath, mode);
     } catch (thrown) {
-      // A filesystem without modes (FAT, SMB) has nothing to set; whoever may create a file may also set its mode.
+      // A filesystem without modes (FAT, SMB) may refuse. On any other, a user who may create a file may set its mode.
       if (!isUnsupported(thrown) && osCode(thrown) !== "EPERM") throw thrown;
     }
   }
@@ -108,14 +108,17 @@ export class NewFile {
     await this.#files.remove(this.#temporaryPath);
   }
 
-  /** NFS may answer "exists" to the repetition of a link that it has made; the link count tells (Linux open(2), O_EXCL). */
+  /**
+   * NFS may answer "exists" when it repeats a link it has already made; the link count shows it (Linux open(2),
+   * O_EXCL).
+   */
   async #wasLinked(): Promise<boolean> {
     return (await this.#files.stat(this.#temporaryPath)).nlink === 2;
   }
 
   /**
-   * Renames after looking whether the name is free. One at a time, so that of the writers in this process one wins; between
-   * processes a moment remains in which two writers of one name both succeed, with equal content where names are digests.
+   * Renames if the name is free. Renames in this process take turns, so one writer wins. Two processes that rename at
+   * the same moment may both succeed; if names are digests, their content is equal.
    */
   #renameToFreeName(): Promise<void> {
     return renames.take(async () => {
@@ -128,14 +131,14 @@ export class NewFile {
 }
 
 /**
- * A path in the folder of `path` for a file in the making, by random bytes that nobody else has. Its name says nothing of
- * the final one, which may be as long as a name can be.
+ * A temporary path in the folder of `path`, made unique by random bytes. It leaves out the final name, which may
+ * already be as long as a name can be.
  */
 export function temporaryBeside(path: string, random: (lengthBytes: number) => Uint8Array): string {
   return join(dirname(path), `.agent-${encodeHex(random(8))}.partial`);
 }
 
-/** Writes a whole small file, as `NewFile` does; a failure leaves nothing of it. Throws the filesystem's own errors. */
+/** Writes a whole small file as `NewFile` does; a failure leaves nothing behind. Throws the filesystem's own errors. */
 export async function writeNewFile(
   { path, temporaryPath, files }: { path: string; temporaryPath: string; files?: FileSystem },
   parts: readonly Uint8Array[],

@@ -1,11 +1,14 @@
-/** Folders on a local filesystem, made and flushed so that the names in them survive a power cut. */
+/** Local folders, made and flushed so that the names in them survive a power cut. */
 import { dirname } from "node:path/posix";
 import { isUnsupported, osCode } from "./local_errors.ts";
 
-/** What is asked of the filesystem; see `FileSystem` of local_file.ts. */
+/** The filesystem calls that are used; see `FileSystem` in local_file.ts. */
 type FolderSystem = Pick<typeof Deno, "mkdir" | "open">;
 
-/** Creates a folder, not its parents; tells whether it was missing. Throws the filesystem's own errors, as all here. */
+/**
+ * Creates a folder but not its parents; returns whether it was missing. Like all functions here, throws the
+ * filesystem's own errors.
+ */
 export async function makeFolder(path: string, mode: number, files: FolderSystem = Deno): Promise<boolean> {
   try {
     await files.mkdir(path, { mode });
@@ -16,31 +19,31 @@ export async function makeFolder(path: string, mode: number, files: FolderSystem
   }
 }
 
-/** Creates a folder, not its parents, and flushes its name where it was missing. */
+/** Creates a folder but not its parents; flushes its name if it was missing. */
 export async function makeDurableFolder(path: string, mode: number, files: FolderSystem = Deno): Promise<void> {
   if (await makeFolder(path, mode, files)) await syncFolder(dirname(path), files);
 }
 
-/** Creates a folder and, before it, those above it that are missing; flushes the names of those it made. */
+/** Creates a folder and its missing parents; flushes the names of those it made. */
 export async function makeDurableFolders(path: string, mode: number, files: FolderSystem = Deno): Promise<void> {
   await makeWithParents(path, (each) => makeDurableFolder(each, mode, files));
 }
 
-/** Creates a folder by `make` and, before it, those above it that are missing. */
+/** Creates a folder with `make`, after its missing parents. */
 export async function makeWithParents(path: string, make: (path: string) => Promise<void>): Promise<void> {
   try {
     await make(path);
   } catch (thrown) {
     if (osCode(thrown) !== "ENOENT" || dirname(path) === path) throw thrown;
     await makeWithParents(dirname(path), make);
-    // Some folders, such as /proc, are there and say of any new name that there is no such folder.
+    // Folders such as /proc exist, but refuse any new name with "no such folder".
     await make(path);
   }
 }
 
 /**
- * Flushes the names in a folder to the disk, where the filesystem can do that. A folder that may be written and not read
- * cannot be opened to flush it.
+ * Flushes the names in a folder to the disk, if the filesystem can do that. A folder without read permission cannot be
+ * opened to flush it and is skipped.
  */
 export async function syncFolder(path: string, files: Pick<FolderSystem, "open"> = Deno): Promise<void> {
   try {

@@ -1,10 +1,12 @@
-/** Temporary files in a local store whose writers were killed: found by their names, judged by their age. */
+/**
+ * Temporary files in a local store whose writers were killed: recognised by name, and removed if they are old enough.
+ */
 import { isNameOfKind, REPOSITORY_FOLDERS, TEMPORARY_MARK } from "../layout.ts";
 import { osCode } from "./local_errors.ts";
 import type { FileSystem } from "./local_file.ts";
 import type { Leftovers, RemoveLeftoversOptions } from "../store.ts";
 
-/** Removes leftovers below `root`, the folder of a repository. Throws the filesystem's own errors. */
+/** Removes leftovers in `root`, the folder of a repository. Throws the filesystem's own errors. */
 export async function removeLeftovers(
   files: FileSystem,
   root: string,
@@ -41,7 +43,7 @@ function isTemporaryName(name: string): boolean {
   return unique !== undefined && (isNameOfKind("config", finalName!) || isNameOfKind("pack", finalName!));
 }
 
-/** The size of a file that goes; undefined for one that is too young, or gone already. */
+/** The size of a file that is old enough to be removed; undefined if it is too young, or gone already. */
 async function removeIfOld(
   files: FileSystem,
   path: string,

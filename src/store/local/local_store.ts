@@ -1,6 +1,5 @@
 /**
- * The store in a folder of this machine, in restic's local layout and with its modes (restic design document, section
- * Repository Layout).
+ * The store in a local folder, with restic's layout and file modes (restic design document, section Repository Layout).
  */
 import { dirname } from "node:path/posix";
 import { StoreError } from "../../base/errors.ts";
@@ -33,17 +32,19 @@ import type {
 
 /** What a local store needs from outside. */
 interface LocalStoreOptions {
-  /** Gives that many random bytes; they make the names of temporary files unique. */
+  /** Returns that many random bytes; they make the names of temporary files unique. */
   readonly random: (lengthBytes: number) => Uint8Array;
   /** The filesystem; the machine's own by default. */
   readonly files?: FileSystem;
 }
 
-/** A store in a folder, which takes content as it comes in, too: `content` that fails makes `put` fail with its error. */
+/**
+ * A store in a folder. It also takes content that comes in over time; if that fails, `put` fails with the same error.
+ */
 export interface LocalStore extends BlobStore {
   put(file: FileName, content: FileContent, options?: StoreCallOptions): Promise<void>;
 
-  /** Makes a file that is there, whoever stored it, survive a power cut. Throws `NotFoundError`. */
+  /** Makes an existing file survive a power cut, whoever stored it. Throws `NotFoundError`. */
   flush(file: FileName): Promise<void>;
 
   removeLeftovers(options: RemoveLeftoversOptions): Promise<Leftovers>;
@@ -54,19 +55,19 @@ export interface LocalStore extends BlobStore {
 /**
  * The store in the folder `path`, which need not exist yet. Nothing is read or written before the first call.
  *
- * Beyond the contract: a missing folder inside the repository is created on `put`, the repository's own folder never is
- * (its disk may not be mounted); removals of all but packs are flushed, so that no index or snapshot comes back after a
- * power cut whose packs are gone. On filesystems without hard links two *processes* that put one name at the same moment
- * may both succeed.
+ * Beyond the contract: `put` creates missing folders inside the repository, but never the repository's own folder,
+ * because its disk may not be mounted. Removals are flushed, except of packs, so that a power cut brings back no index
+ * or snapshot whose packs are gone. On filesystems without hard links, two *processes* that put the same name at the
+ * same moment may both succeed.
  */
 export function openLocalStore(path: string, options: LocalStoreOptions): LocalStore {
   return new FolderStore(path, options);
 }
 
-/** Gains flatten out here: 5 readers of 16 KiB ranges take 50 µs a range, one takes 240, ten take 45 (2 cores). */
+/** More gain little: 16 KiB ranges take 240 µs each with one reader, 50 µs with five, 45 µs with ten (2 cores). */
 const CONNECTIONS = 5;
 
-/** How many folders or files a listing asks about at once. */
+/** How many folders or files a listing examines at once. */
 const LIST_CONCURRENCY = 32;
 
 const GROUP_READABLE = 0o040;
@@ -174,7 +175,7 @@ class FolderStore implements LocalStore {
   }
 
   async close(): Promise<void> {
-    // Every call closes what it opens: sharing handles between calls made parallel range reads slower, not faster.
+    // Every call closes what it opens. Sharing handles between calls made parallel range reads slower.
   }
 
   #path(relative: string): string {
@@ -183,7 +184,7 @@ class FolderStore implements LocalStore {
 
   async #readRange(path: string, range: ByteRange, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
     using file = await this.#files.open(path, { read: true });
-    // A range of known length needs no look at the file's size: reading it shows whether the file is long enough.
+    // A range of known length does not need the file's size: reading shows whether the file is long enough.
     const length = range.length || resolvedLength(range, (await file.stat()).size, path);
     const bytes = new Uint8Array(length);
     if (range.offset > 0) await file.seek(range.offset, Deno.SeekMode.Start);
@@ -201,7 +202,7 @@ class FolderStore implements LocalStore {
     return (await this.#namesIn("data", signal)).filter(isPackFolder).map((name) => `data/${name}`);
   }
 
-  /** Every name in a folder; none where the folder does not exist. */
+  /** The names in a folder; none if the folder does not exist. */
   #namesIn(folder: string, signal: AbortSignal | undefined): Promise<string[]> {
     const path = this.#path(folder);
     return attempt("list", path, signal, async () => {
@@ -209,7 +210,7 @@ class FolderStore implements LocalStore {
     });
   }
 
-  /** The sizes of those names that are files; what was removed since it was listed is passed over. */
+  /** The sizes of those names that are files. Files that were removed since the listing are skipped. */
   async #withSizes(folder: string, names: string[], signal: AbortSignal | undefined): Promise<ListedFile[]> {
     const path = this.#path(folder);
     const infos = await attempt("list", path, signal, () => {
@@ -218,7 +219,7 @@ class FolderStore implements LocalStore {
     return names.flatMap((name, i) => infos[i]?.isFile ? [{ name, size: infos[i].size }] : []);
   }
 
-  /** Creates a folder inside the repository and those between it and the root, which has to exist. */
+  /** Creates a folder inside the repository and its missing parents below the root. The root must exist. */
   async #makeFolders(folder: string, mode: number): Promise<void> {
     const names = folder === "." ? [] : folder.split("/");
     for (let depth = 1; depth <= names.length; depth++) {
@@ -234,14 +235,16 @@ class FolderStore implements LocalStore {
     return await this.#isGroupReadable() ? 0o440 : 0o400;
   }
 
-  /** Whether the repository is shared with a group: its config says so for all files, as restic has it. */
+  /** Whether the repository is shared with a group: as in restic, the mode of its config decides for all files. */
   async #isGroupReadable(): Promise<boolean> {
     const config = await found(this.#files.stat(this.#path("config")));
     return ((config?.mode ?? 0) & GROUP_READABLE) !== 0;
   }
 }
 
-/** Does filesystem work: an aborted signal rejects with its reason, failures come out in the store's words. */
+/**
+ * Runs filesystem work: an aborted signal rejects with its reason, and failures become errors of the store's contract.
+ */
 async function attempt<T>(
   verb: string,
   path: string,
@@ -257,7 +260,7 @@ async function attempt<T>(
   }
 }
 
-/** What the filesystem answers, or `undefined` where it says that there is no such file. */
+/** The filesystem's answer, or undefined if it says that there is no such file. */
 async function found<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
@@ -267,7 +270,7 @@ async function found<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The items in groups small enough to ask for at once. */
+/** The items in groups small enough to be requested at once. */
 function* batches<T>(items: readonly T[]): Generator<T[]> {
   for (let i = 0; i < items.length; i += LIST_CONCURRENCY) yield items.slice(i, i + LIST_CONCURRENCY);
 }

@@ -1,11 +1,16 @@
-/** Creation of the files of a repository: content at hand, or as it comes in, to files that never overwrite another. */
+/**
+ * Creates the files of a repository, from content that is complete or still coming in, without ever overwriting a file.
+ */
 import { dirname } from "node:path/posix";
 import { totalLength } from "../../base/bytes.ts";
 import { osCode } from "./local_errors.ts";
 import { type FileSystem, NewFile } from "./local_file.ts";
 import { syncFolder } from "./local_folder.ts";
 
-/** What a file is to consist of: parts at hand, or parts that come in over time, each valid until the next is asked for. */
+/**
+ * The content of a file: parts in memory, or parts that come in over time. Owns: each part is valid until the next is
+ * requested.
+ */
 export type FileContent = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 /** One file to be created. */
@@ -13,25 +18,29 @@ interface FileCreation {
   readonly path: string;
   /** A path in the same folder that nobody else uses. */
   readonly temporaryPath: string;
-  /** Makes the folder of both paths; called where it is missing, before any content is asked for. */
+  /** Makes the folder of both paths; called if it is missing, before any content is requested. */
   readonly makeFolder: () => Promise<void>;
   /** The mode of the finished file. */
   readonly mode: number;
-  /** Content that fails while it comes in makes the creation fail with the same error. */
+  /** If this fails while it comes in, the creation fails with the same error. */
   readonly content: FileContent;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A written pack consists of a thousand parts of some 10 KB; writing it in pieces of this size takes less than half as long. */
+/**
+ * A pack consists of about a thousand parts of some 10 KB; joined to pieces of this size, they are written more than
+ * twice as fast.
+ */
 const PIECE_BYTES = 2 ** 20;
 
-/** Content that comes in over time is joined to smaller pieces: there may be many such files at once. */
+/** Content that comes in over time is joined to smaller pieces, because many such files may be written at once. */
 const STREAM_PIECE_BYTES = 2 ** 18;
 
 /**
- * Writes the content beside the final path, flushes it, gives it its final name and flushes that. A file of that name
- * makes it fail with `EEXIST`. A failure or an abort removes what was written; only a killed process leaves the
- * temporary file. Aborts with the signal's reason, until the file has its name. Throws the filesystem's own errors.
+ * Writes the content beside the final path, flushes it, gives it its final name and flushes that. An existing file of
+ * that name makes it fail with `EEXIST`. After a failure or an abort, what was written is removed; only a killed
+ * process leaves the temporary file. Aborts with the signal's reason until the file has its name. Throws the
+ * filesystem's own errors.
  */
 export async function createFile(creation: FileCreation, files: FileSystem): Promise<void> {
   const { content, mode, signal } = creation;
@@ -52,7 +61,10 @@ export async function flushFile(path: string, files: FileSystem): Promise<void> 
   await syncFolder(dirname(path), files);
 }
 
-/** Content may come in only once, so the folder is made here or not at all. */
+/**
+ * Creates the folder if needed, before content is requested: content may come in only once, so writing cannot start
+ * again.
+ */
 async function openTemporary(
   { path, temporaryPath, makeFolder }: FileCreation,
   files: FileSystem,
@@ -88,7 +100,10 @@ async function writeStream(
   await target.write(joiner.rest(), signal);
 }
 
-/** Joins or cuts parts to pieces of one size, the last one shorter. Each piece is valid until the next is taken. */
+/**
+ * Joins or cuts parts to pieces of equal size; the last one may be shorter. Owns: each piece is valid until the next is
+ * taken.
+ */
 class PieceJoiner {
   readonly #joined: Uint8Array;
   #used = 0;
@@ -97,7 +112,7 @@ class PieceJoiner {
     this.#joined = new Uint8Array(pieceBytes);
   }
 
-  /** The pieces that are full with this part. */
+  /** The pieces that this part completes. */
   *add(part: Uint8Array): Generator<Uint8Array> {
     const pieceBytes = this.#joined.length;
     for (let offset = 0; offset < part.length;) {
@@ -117,7 +132,7 @@ class PieceJoiner {
     }
   }
 
-  /** What no piece was filled with. */
+  /** The bytes that did not fill a piece. */
   rest(): Uint8Array {
     return this.#joined.subarray(0, this.#used);
   }

@@ -1,31 +1,34 @@
-/** Listings of the REST protocol: names with sizes (version 2) or names alone (version 1); see restic's REST backend documentation. */
+/**
+ * Listings of the REST protocol: names with sizes (version 2) or names alone (version 1); see restic's REST backend
+ * documentation.
+ */
 import * as v from "valibot";
 import { StoreError } from "../../base/errors.ts";
 import { isNameOfKind } from "../layout.ts";
 import type { FileKind } from "../store.ts";
 
-/** Asks for listings with sizes. */
+/** The media type that asks for listings with sizes. */
 export const LISTING_V2 = "application/vnd.x.restic.rest.v2";
 
 /** One file of a listing. */
 export interface ListingRow {
   readonly name: string;
-  /** `undefined` where the server lists names alone. */
+  /** Undefined if the server lists names alone. */
   readonly size: number | undefined;
 }
 
 const RowWithSize = v.object({ name: v.string(), size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
 
 /**
- * The files of a kind from the text of a listing, each once; names of another shape are passed over. Which version it is
- * shows in the rows: servers differ in how they label it. Throws `StoreError` for anything that is no listing.
+ * The files of a kind in a listing, each once; names of another shape are skipped. The rows show the version, since
+ * servers label it differently. Throws `StoreError` if the text is not a listing.
  */
 export function parseListing(body: Uint8Array, kind: FileKind, place: string): ListingRow[] {
   const entries = json(body, place) ?? [];
   if (!Array.isArray(entries)) throw notARepository(place);
   const toRow = typeof entries[0] === "string" ? rowOfName : rowWithSize;
   const rows = new Map<string, ListingRow>();
-  // A row at a time: of a million rows, a schema of the whole would make a second copy.
+  // Rows are checked one at a time: checking a million rows with one schema would make a second copy of them.
   for (const entry of entries as unknown[]) {
     const row = toRow(entry);
     if (row === undefined) throw notARepository(place);
@@ -42,7 +45,7 @@ function rowWithSize(entry: unknown): ListingRow | undefined {
   return v.is(RowWithSize, entry) ? { name: entry.name, size: entry.size } : undefined;
 }
 
-/** Tells that something else than a repository answers. */
+/** The error for a server that does not seem to be a repository server. */
 export function notARepository(place: string, cause?: unknown): StoreError {
   return new StoreError(`Cannot read "${place}": this does not look like a repository server; check the URL`, {
     cause,

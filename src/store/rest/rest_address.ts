@@ -1,28 +1,31 @@
-/** Addresses of REST repositories: `http(s)://[user:password@]host[:port]/path/` and `http+unix:///socket.sock:/path/`. */
+/**
+ * Addresses of REST repositories: `http(s)://[user:password@]host[:port]/path/` and
+ * `http+unix:///socket.sock:/path/`.
+ */
 import { UsageError } from "../../base/errors.ts";
 
-/** Who the client says it is. */
+/** The name and password by which the client logs in. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** An address, taken apart. */
+/** The parts of an address. */
 interface RestPlace {
-  /** Where the repository's files lie: no credentials in it, its path ends with a slash. */
+  /** The repository's URL, without credentials; its path ends with a slash. */
   readonly base: URL;
-  /** The unix socket to speak to instead of the host. */
+  /** The unix socket to connect to instead of the host. */
   readonly socketPath: string | undefined;
   readonly credentials: Credentials | undefined;
-  /** For people: the address with the user and without the password. */
+  /** The address for people, with the user and without the password. */
   readonly location: string;
 }
 
 const HINT = "write rest:http://host:port/path/, rest:https://… or rest:http+unix:///socket:/path/";
 
 /**
- * Takes apart what follows `rest:`. User and password are percent-decoded; those given apart stand in where the address has
- * none. Throws `UsageError`, which never quotes the address, for one that makes no sense.
+ * Parses what follows `rest:`. User and password are percent-decoded; if the address has none, those in `given` are
+ * used. Throws `UsageError` for an address that makes no sense; the message never quotes the address.
  */
 export function parseRestPlace(place: string, given: Partial<Credentials> = {}): RestPlace {
   const unix = /^(http\+unix):\/\/(?:([^@/]*)@)?(\/[^:]+):(\/.*)$/s.exec(place);
@@ -53,7 +56,10 @@ function takenApart(address: string, given: Partial<Credentials>) {
   return { url, credentials, user };
 }
 
-/** The address counts; what was given apart completes it unless it is for another user. */
+/**
+ * The address takes precedence. If it has no user and no password, the given ones are used; if it lacks only the
+ * password, the given one is used unless it belongs to another user.
+ */
 function mergedCredentials(username: string, password: string, given: Partial<Credentials>): Credentials | undefined {
   if (username === "" && password === "") {
     const { username = "", password = "" } = given;

@@ -1,4 +1,7 @@
-/** What is special about the refusals of REST servers: what a method adds to a status, and what their own words say. */
+/**
+ * What REST servers' refusals mean beyond the common statuses: what the method adds, and what the servers' own words
+ * say.
+ */
 import type { StoreError } from "../../base/errors.ts";
 import type { HttpAnswer, HttpRequest } from "../http/client.ts";
 import { failureError, type Meaning, means } from "../failure.ts";
@@ -6,7 +9,7 @@ import { MEANING_BY_STATUS, TOO_LARGE } from "../http/refusals.ts";
 import { retryAfterMs } from "../http/retry_after.ts";
 import { isWebPage } from "../http/web_page.ts";
 
-/** What was tried, for messages. */
+/** The attempted request, for messages. */
 interface Attempt {
   readonly method: HttpRequest["method"];
   /** As in `Cannot <verb> "<place>"`. */
@@ -15,26 +18,29 @@ interface Attempt {
 }
 
 const APPEND_ONLY = means.denied("the server is append-only, or its user may not remove files");
-const UNABLE = means.broken("the server does not know how to", "check the URL, it needs a path");
+const UNABLE = means.broken("the server does not support this", "check the URL, it needs a path");
 const UNEXPECTED = means.broken("the server answered with something unexpected", "check the URL and the server");
-/** A server that checks names against content says so with 400; content that was damaged on its way may arrive well. */
-const DAMAGED_ON_THE_WAY = means.temporary("the server took the content for damaged", "try again");
+/** A server that checks names against content answers 400 for damaged content. A second try may arrive intact. */
+const DAMAGED_ON_THE_WAY = means.temporary("the server found the content damaged", "try again");
 const LIMIT_OF_PROXY = means.broken("a proxy does not take a request this large", TOO_LARGE.advice);
-/** restic's rest-server tells a full quota by this status, in plain text; proxies tell their limit, mostly in a web page. */
+/**
+ * restic's rest-server reports a full quota with this status, in plain text; proxies report their limit, mostly in a
+ * web page.
+ */
 const LIMIT_OR_QUOTA = means.broken(
   TOO_LARGE.why,
   `${TOO_LARGE.advice}; restic's rest-server says so of its --max-size, too`,
 );
 
-/** The statuses of success. restic's own server answers 200 to everything; others say created or no content. */
+/** Whether a status means success. restic's own server always answers 200; others answer "created" or "no content". */
 export function isSuccess(status: number): boolean {
   return status === 200 || status === 201 || status === 204 || status === 206;
 }
 
-/** The error that an answer other than success stands for; `now` is the time it came. */
+/** The error for an answer that is not a success; `now` is when it came. */
 export function statusError(answer: HttpAnswer, { method, verb, place }: Attempt, now: Date): StoreError {
   const meaning = meaningOf(answer, method);
-  // The other kinds say all there is to be known.
+  // The meanings of the other kinds need no words of the server.
   const said = meaning.kind === "broken" || meaning.kind === "temporary" ? wordsOf(answer) : "";
   const waitMs = retryAfterMs(answer.headers.get("retry-after"), now);
   return failureError(`${verb} "${place}"`, meaning, { said, retryAfterMs: waitMs });
@@ -57,12 +63,15 @@ function redirected({ headers }: HttpAnswer): Meaning {
   return means.broken("the server redirects", advice);
 }
 
-/** A login page may be told who comes, and from where, in the query. */
+/** Drops the query: for a login page, it may contain who came, and from where. */
 function withoutSecrets({ protocol, host, pathname }: URL): string {
   return `${protocol}//${host}${pathname}`;
 }
 
-/** Status and, where it is plain text, the first words of the server: they come from outside, so only what prints is kept. */
+/**
+ * The status and, if the answer is plain text, the server's first words. They come from outside, so only printable
+ * characters are kept.
+ */
 function wordsOf(answer: HttpAnswer): string {
   const isText = answer.headers.get("content-type")?.startsWith("text/plain") ?? false;
   const text = isText ? new TextDecoder().decode(answer.body.subarray(0, 400)) : "";

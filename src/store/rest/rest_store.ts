@@ -1,6 +1,6 @@
 /**
- * The store behind an HTTP server that speaks restic's REST protocol: `agent serve`, restic's rest-server, `rclone serve
- * restic` (restic documentation, section REST Backend).
+ * The store behind an HTTP server that speaks restic's REST protocol: `agent serve`, restic's rest-server, `rclone
+ * serve restic` (restic documentation, section REST Backend).
  */
 import { Buffer } from "node:buffer";
 import { mapConcurrently } from "../../base/concurrency.ts";
@@ -33,39 +33,43 @@ export interface RestStoreOptions {
   readonly network: NetworkOptions;
   /** How many requests run at a time; 12 by default. */
   readonly connections?: number;
-  /** Stand in where the address names no user or no password. */
+  /** Used if the address names no user or no password. */
   readonly username?: string;
   readonly password?: string;
 }
 
 /**
- * The store at `place`, which is what follows `rest:` in a repository URL. Nothing is connected before the first call.
- * Throws `UsageError` for a place that makes no sense; no message ever holds the password.
+ * The store at `place`, the part of a repository URL after `rest:`. It connects at the first call. Throws `UsageError`
+ * for a place that makes no sense; no message ever holds the password.
  *
- * Redirects are not followed: credentials would go where nobody sent them, and content cannot be sent twice.
+ * Redirects are not followed: credentials would reach a server that the user did not name, and content cannot be sent
+ * twice.
  */
 export function openRestStore(place: string, options: RestStoreOptions): BlobStore {
   return new RestStore(place, options);
 }
 
-/** A get of a database reads hundreds of small parts: at a distance of 20 ms twelve at once keep two processors busy. */
+/**
+ * A get of a database reads hundreds of small parts: at a latency of 20 ms, twelve requests at once keep two processors
+ * busy.
+ */
 const DEFAULT_CONNECTIONS = 12;
 
-/** Keeps the memory for packs on their way bounded while both directions stay busy. */
+/** Bounds the memory for packs under way, and still keeps both directions busy. */
 const MOST_UPLOADS = 3;
 
 const MOST_FILE_BYTES = 2 ** 30;
 
-/** The longest text that the runtime takes for one; some 5 million files. */
+/** The longest string that the runtime allows; enough for some 5 million files. */
 const MOST_LISTING_BYTES = 500 * 2 ** 20;
 
-/** Answers without content of their own: words of refusal. */
+/** Answers that carry no file: their words of refusal. */
 const MOST_WORDS_BYTES = 2 ** 20;
 
 /** A request as the methods below see it. */
 interface Call {
   readonly method: HttpRequest["method"];
-  /** Relative to the repository's address. */
+  /** Relative to the repository's URL. */
   readonly path: string;
   /** As in `Cannot <verb> …`. */
   readonly verb: string;
@@ -83,7 +87,7 @@ class RestStore implements BlobStore {
   readonly #authorization: Readonly<Record<string, string>>;
   readonly #http: HttpClient;
   readonly #clock: Clock;
-  /** Whether the config was seen: from then on there is a repository, whatever a proxy says. */
+  /** Whether the config was seen. From then on the repository is known to exist, whatever a proxy says. */
   #hasConfig = false;
 
   constructor(place: string, options: RestStoreOptions) {
@@ -140,7 +144,7 @@ class RestStore implements BlobStore {
       await this.#done({ method: "POST", path, verb: "store", headers, content, signal });
       this.#remember(file);
     } catch (thrown) {
-      // The protocol has one status for what exists and what is forbidden.
+      // The protocol has one status for "exists" and "forbidden".
       if (!(thrown instanceof DeniedError) || !await this.#isThere(file, signal)) throw thrown;
       throw failureError(`store "${this.#placeOf(path)}"`, EXISTS);
     }
@@ -177,7 +181,10 @@ class RestStore implements BlobStore {
     await this.#http.close();
   }
 
-  /** A range without bytes, which HTTP cannot ask for, and one that no file has: the file's length tells which it is. */
+  /**
+   * Handles a range without bytes, which HTTP cannot request, and a range that begins behind the end according to the
+   * server. The file's length shows whether the range is valid.
+   */
   async #bytesOfNothing(
     file: FileName,
     range: ByteRange,
@@ -192,7 +199,7 @@ class RestStore implements BlobStore {
     return new Uint8Array(0);
   }
 
-  /** What the server lists. Some say that a folder is not there as long as nothing lies in it. */
+  /** What the server lists. Some servers answer "not found" for an empty folder. */
   async #rows(kind: FileKind, { signal }: StoreCallOptions): Promise<ListingRow[]> {
     const path = `${folderOfKind(kind)}/`;
     const headers = { accept: LISTING_V2 };
@@ -203,7 +210,10 @@ class RestStore implements BlobStore {
     return parseListing(answer.body, kind, this.#placeOf(path));
   }
 
-  /** Asks for each size. What was removed since it was listed is passed over: that is what is not listed any more. */
+  /**
+   * Asks for the size of each file. A file that was removed since the listing is skipped: a second listing must no
+   * longer contain it.
+   */
   async #withSizes(kind: FileKind, rows: readonly ListingRow[], options: StoreCallOptions): Promise<ListedFile[]> {
     const found = await this.#sizesOf(kind, rows, options);
     if (found.length === rows.length || kind === "config") return found;
@@ -242,7 +252,7 @@ class RestStore implements BlobStore {
     return isSuccess(answer.status) && !isHtml(answer);
   }
 
-  /** Sends a request about a file or the folder of its kind; that it is not there is believed the second time. */
+  /** Sends a request about a file or the folder of its kind. A "not found" is believed only the second time. */
   async #sendAbout(kind: FileKind, call: Call): Promise<HttpAnswer> {
     const answer = await this.#send(call);
     if (answer.status !== 404 || kind === "config") return answer;
@@ -251,8 +261,8 @@ class RestStore implements BlobStore {
   }
 
   /**
-   * That something is not there is what a proxy says, too, while the server behind it starts anew: where even the config
-   * is gone that was seen before, nobody may take a lock for removed or a pack for lost. Throws `TemporaryError` then.
+   * Throws `TemporaryError` if the config that was seen before is gone, too. A proxy says "not found" while the server
+   * behind it restarts; then no lock must be taken for removed, and no pack for lost.
    */
   async #doubtNotFound({ verb, path, signal }: Call): Promise<void> {
     if (!this.#hasConfig || await this.#isThere(CONFIG_FILE, signal)) return;
@@ -264,7 +274,7 @@ class RestStore implements BlobStore {
     this.#hasConfig ||= kind === "config";
   }
 
-  /** Sends a request and takes success for an answer. */
+  /** Sends a request; throws unless the answer is a success. */
   async #done(call: Call): Promise<HttpAnswer> {
     const answer = await this.#send(call);
     this.#check(answer, call);
@@ -295,7 +305,7 @@ class RestStore implements BlobStore {
   }
 }
 
-/** Where a file lies below the repository's address: packs are not spread over folders there. */
+/** The path of a file below the repository's URL: unlike on disk, packs are not spread over folders there. */
 function pathOf(file: FileName): string {
   const path = relativePath(file);
   return file.kind === "pack" ? `data/${file.name}` : path;

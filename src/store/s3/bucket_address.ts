@@ -1,25 +1,25 @@
-/** Where a repository lies in S3: endpoint, bucket and prefix, and the URLs of its objects. */
+/** The address of a repository in S3: endpoint, bucket and prefix, and the URLs of its objects. */
 import { UsageError } from "../../base/errors.ts";
 
-/** What follows `s3:` in a repository URL, taken apart. */
+/** The parts of what follows `s3:` in a repository URL. */
 export interface S3Place {
-  /** Scheme, host and port, nothing else. */
+  /** Scheme, host and port only. */
   readonly endpoint: URL;
   readonly bucket: string;
-  /** Without slashes at its ends; empty where the repository is the whole bucket. */
+  /** Without slashes at its ends; empty if the repository is the whole bucket. */
   readonly prefix: string;
 }
 
-/** How a bucket is named in a URL: as the first folder of the path, or in front of the host's name. */
+/** Where a URL names the bucket: as the first folder of the path, or in front of the host name. */
 export type BucketStyle = "path" | "dns";
 
-/** Parameters of a URL; one without a value is written with an empty one. */
+/** Parameters of a URL; the value is empty for a parameter that has none. */
 export type S3Query = Readonly<Record<string, string>>;
 
 /**
- * Takes `http(s)://host[:port]/bucket/prefix`, `host[:port]/bucket/prefix` or `//host/bucket/prefix` apart, as restic
- * does: https unless http is written, percent escapes only where a scheme is. Throws `UsageError`, which never repeats
- * what may be a password.
+ * Parses `http(s)://host[:port]/bucket/prefix`, `host[:port]/bucket/prefix` or `//host/bucket/prefix` as restic does:
+ * the scheme is https unless http is given, and percent escapes are decoded only if there is a scheme. Throws
+ * `UsageError`; the message never repeats what may be a password.
  */
 export function parseS3Place(text: string): S3Place {
   const match = /^(?:(https?):)?\/*([^/?#]+)\/*(.*)$/is.exec(text);
@@ -58,21 +58,21 @@ function malformed(why: string, cause?: unknown): UsageError {
   return new UsageError(`Not an S3 repository: ${why}; write s3:https://ENDPOINT/BUCKET/PREFIX`, { cause });
 }
 
-/** The place as a repository URL, fit for messages. */
+/** The place as a repository URL, suitable for messages. */
 export function locationOf({ endpoint, bucket, prefix }: S3Place): string {
   return `s3:${endpoint.origin}/${bucket}${prefix === "" ? "" : `/${prefix}`}`;
 }
 
 /**
- * How the bucket is named where nobody said: before the host on AWS and Alibaba Cloud, which want it so, unless dots in
- * the bucket's name would not fit the server's certificate; in the path anywhere else, which every other server knows.
+ * The style that is used if none is set. AWS and Alibaba Cloud want the bucket in front of the host name, unless dots
+ * in the bucket's name would not match the server's certificate. Every other server accepts it in the path.
  */
 export function bucketStyleOf({ endpoint, bucket }: S3Place): BucketStyle {
   const wantsDns = isAws(endpoint) || endpoint.hostname.endsWith(".aliyuncs.com");
   return wantsDns && /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket) ? "dns" : "path";
 }
 
-/** The region that the name of an AWS endpoint holds, as in `s3.eu-west-1.amazonaws.com`; undefined where it holds none. */
+/** The region in the name of an AWS endpoint, as in `s3.eu-west-1.amazonaws.com`; undefined if it contains none. */
 export function regionOfEndpoint(endpoint: URL): string | undefined {
   if (!isAws(endpoint)) return undefined;
   return /(?:^|\.)s3[.-](?:fips[.-])?(?:dualstack\.)?([a-z]{2,}(?:-[a-z]+)+-\d+)\.amazonaws\./
@@ -80,8 +80,8 @@ export function regionOfEndpoint(endpoint: URL): string | undefined {
 }
 
 /**
- * The URL of an object, or of the bucket itself without a key. AWS's endpoint for all regions answers only with a
- * redirection for most of them, so a region of its own goes straight to that region's endpoint.
+ * The URL of an object, or of the bucket itself if there is no key. AWS's endpoint for all regions answers requests for
+ * most regions with a redirection, so requests for another region go straight to that region's endpoint.
  */
 export function s3Url(
   { endpoint, bucket }: S3Place,
@@ -101,7 +101,7 @@ export function s3Url(
   return new URL(`${origin}/${path.map(escaped).join("/")}${search === "" ? "" : `?${search}`}`);
 }
 
-/** Everything but letters, digits and `-._~` escaped, which is what signatures are made over. */
+/** Escapes everything but letters, digits and `-._~`, as signatures require. */
 function escaped(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

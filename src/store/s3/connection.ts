@@ -1,4 +1,4 @@
-/** Requests to one bucket: addressed, signed, and sent to the region where it lies. */
+/** Requests to one bucket: addressed, signed, and sent to its region. */
 import type { Clock } from "../../base/clock.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../http/client.ts";
 import type { CredentialsSource } from "./credentials/s3_credentials.ts";
@@ -9,7 +9,7 @@ import { readErrorDocument } from "./xml.ts";
 /** One request to a bucket. */
 export interface S3Request {
   readonly method: HttpRequest["method"];
-  /** The object's key; the bucket itself without. */
+  /** The object's key; left out for the bucket itself. */
   readonly key?: string;
   readonly query?: S3Query;
   /** Names in lower case. */
@@ -17,7 +17,7 @@ export interface S3Request {
   readonly content?: HttpRequest["content"];
   /** SHA-256 of the content in hex. */
   readonly sha256?: string;
-  /** The longest answer that is taken, in bytes; enough for any error document by default. */
+  /** The longest accepted answer, in bytes; by default enough for any error document. */
   readonly mostBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,7 +27,7 @@ interface S3ConnectionParts {
   readonly http: HttpClient;
   readonly place: S3Place;
   readonly style: BucketStyle;
-  /** The region that requests are signed for, until the server names another one. */
+  /** The region for which requests are signed until the server names another. */
   readonly region: () => Promise<string>;
   readonly credentials: CredentialsSource;
   readonly clock: Clock;
@@ -35,10 +35,10 @@ interface S3ConnectionParts {
 
 const MOST_DOCUMENT_BYTES = 1 << 20;
 
-/** Statuses with which servers tell that a bucket lies in another region. */
+/** The statuses by which servers say that a bucket is in another region. */
 const ELSEWHERE_STATUSES: readonly number[] = [301, 307, 400];
 
-/** Codes with which servers refuse credentials that are not valid any more: AWS's, MinIO's and Ceph's. */
+/** The codes by which servers refuse credentials that are no longer valid: AWS's, MinIO's and Ceph's. */
 const ENDED_CODES: readonly string[] = [
   "ExpiredToken",
   "ExpiredTokenException",
@@ -48,10 +48,10 @@ const ENDED_CODES: readonly string[] = [
   "InvalidAccessKeyId",
 ];
 
-/** What is changed before a request is sent again. */
+/** What changes before a request is sent again. */
 type Remedy = "region" | "credentials" | "time";
 
-/** Sends requests to one bucket and learns where it lies. */
+/** Sends requests to one bucket and learns its region. */
 export class S3Connection {
   readonly #parts: S3ConnectionParts;
   readonly #keys: SigningKeys = new Map();
@@ -61,16 +61,17 @@ export class S3Connection {
     this.#parts = parts;
   }
 
-  /** The region requests are signed for. */
+  /** The region for which requests are signed. */
   async region(): Promise<string> {
     return this.#region ??= await this.#parts.region();
   }
 
   /**
-   * Sends a request and gives its answer, whatever its status. Once each, a refusal is answered by what it asks for, and the
-   * request is sent again: to the region that the server names, which is used from then on; with other credentials, where
-   * those sent have ended and their source has others; with a signature of this moment, where the old one came too late. A
-   * HEAD that is refused is asked again as a GET, whose answer says why. Throws what `HttpClient.send` and the credentials do.
+   * Sends a request and returns its answer, whatever its status. If the server refuses it for one of these reasons, the
+   * request is sent again, once for each reason: to the region that the server names, which is then kept; with other
+   * credentials, if those sent have ended and their source has others; with a fresh signature, if the old one came too
+   * late. A refused HEAD is repeated as a GET, whose answer says why. Throws what `HttpClient.send` and the credentials
+   * throw.
    */
   async send(request: S3Request): Promise<HttpAnswer> {
     const tried = new Set<Remedy>();
@@ -83,7 +84,7 @@ export class S3Connection {
     }
   }
 
-  /** Undefined where sending the request again would change nothing. */
+  /** What to change before sending the request again; undefined if that would not help. */
   async #remedyOf(answer: HttpAnswer, credentials: S3Credentials | undefined): Promise<Remedy | undefined> {
     const region = regionNamedBy(answer);
     if (region !== undefined && region !== await this.region()) {
@@ -127,7 +128,7 @@ export class S3Connection {
   }
 }
 
-/** The region a refusal names, in a header or, as it is with a malformed authorization, in its document. */
+/** The region that a refusal names in a header or, if the authorization was malformed, in its document. */
 function regionNamedBy({ status, headers, body }: HttpAnswer): string | undefined {
   if (!ELSEWHERE_STATUSES.includes(status)) return undefined;
   const named = headers.get("x-amz-bucket-region") ?? readErrorDocument(body)?.region;

@@ -1,4 +1,4 @@
-/** What is special about the refusals of S3 servers: the table of their error codes, and what statuses mean without one. */
+/** What S3 servers' refusals mean: the table of their error codes, and of statuses that come without a code. */
 import { messageOf, type StoreError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { HttpAnswer } from "../http/client.ts";
@@ -8,17 +8,17 @@ import { retryAfterMs } from "../http/retry_after.ts";
 import { isHtml, isWebPage } from "../http/web_page.ts";
 import { readErrorDocument, type S3ErrorDocument } from "./xml.ts";
 
-/** An answer that is not the one hoped for, as far as it can be understood. */
+/** An answer that is not a success, as far as it can be understood. */
 interface S3Failure {
   readonly status: number;
-  /** Undefined for answers without an S3 document: those to HEAD, and those of a proxy. */
+  /** Undefined for answers without an S3 document: answers to HEAD, and those of a proxy. */
   readonly document: S3ErrorDocument | undefined;
   /** Whether a web page came instead of an S3 document. */
   readonly isWebPage: boolean;
   readonly retryAfterMs: number | undefined;
 }
 
-/** What was tried, as it stands in a message behind "Cannot": `read "s3:https://…/config"`. */
+/** What was tried, as messages name it after "Cannot": `read "s3:https://…/config"`. */
 export type Attempt = string;
 
 const CHECK_KEYS = "check the access key, the secret key and the session token";
@@ -46,7 +46,7 @@ const DAMAGED_ON_THE_WAY = means.temporary("what arrived at the server is not wh
 const TAKEN_BUCKET = means.denied("a bucket of this name belongs to somebody else", "choose another name");
 const WRONG_CLOCK = means.denied("this machine's clock and the server's differ too much", "set the clock");
 
-/** Codes of AWS, and of Ceph, Swift and MinIO where they have their own. */
+/** The codes of AWS, and those that only Ceph, Swift or MinIO use. */
 const MEANING_BY_CODE: Readonly<Record<string, Meaning>> = {
   AccessDenied: DENIED,
   AccountProblem: DENIED,
@@ -97,7 +97,7 @@ const MEANING_BY_CODE: Readonly<Record<string, Meaning>> = {
   InvalidObjectState: ARCHIVED,
 };
 
-/** For answers without a code that is known. Swift tells by 412 that it understands a request not at all. */
+/** For answers without a known code. Swift answers 412 to a request that it does not understand at all. */
 const MEANING_WITHOUT_CODE: Readonly<Record<number, Meaning>> = {
   ...MEANING_BY_STATUS,
   301: WRONG_REGION,
@@ -115,7 +115,7 @@ const UNEXPECTED = means.broken(
   "check the endpoint and the server's log",
 );
 
-/** Takes an answer for a failure. */
+/** Interprets an answer as a failure. */
 export function readFailure(answer: HttpAnswer, clock: Clock): S3Failure {
   const { status, headers, body } = answer;
   const document = readErrorDocument(body);
@@ -124,18 +124,18 @@ export function readFailure(answer: HttpAnswer, clock: Clock): S3Failure {
   return { status, document, isWebPage: isPage, retryAfterMs: waitMs };
 }
 
-/** The error a failure stands for. Pure. */
+/** The error for a failure. Pure. */
 export function errorOfFailure(attempt: Attempt, failure: S3Failure): StoreError {
   return failureError(attempt, meaningOf(failure), { said: wordsOf(failure), retryAfterMs: failure.retryAfterMs });
 }
 
-/** The error for an answer that says it went well and does not hold what it has to. */
+/** The error for an answer that claims success but lacks the expected content. */
 export function errorOfDocument(attempt: Attempt, cause: unknown): StoreError {
   const why = `this does not look like an S3 server: ${messageOf(cause)}`;
   return failureError(attempt, means.broken(why, "check the endpoint"), { cause });
 }
 
-/** A proxy's web page about an overload or a limit is that; any other page says that no S3 server is there. */
+/** A web page may be a proxy's report of an overload or a limit; any other page means that there is no S3 server. */
 function meaningOf({ status, document, isWebPage }: S3Failure): Meaning {
   const code = document?.code ?? "";
   if (Object.hasOwn(MEANING_BY_CODE, code)) return MEANING_BY_CODE[code]!;

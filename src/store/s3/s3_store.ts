@@ -1,4 +1,4 @@
-/** The store in S3: restic's keys in a bucket, so that restic opens the same repository. */
+/** The store in S3. Its keys are restic's, so that restic can open the same repository. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, NotFoundError, StoreError } from "../../base/errors.ts";
@@ -38,44 +38,50 @@ import { createBucketDocument, readListPage, type S3ListPage } from "./xml.ts";
 export interface S3StoreOptions {
   readonly clock: Clock;
   readonly network: NetworkOptions;
-  /** A variable of the environment: credentials, region, and where their files lie. */
+  /** Reads a variable of the environment: credentials, the region, and the paths of AWS's files. */
   readonly env: (name: string) => string | undefined;
-  /** What a user set, by restic's names; see `readS3Settings`. */
+  /** The user's settings, by restic's names; see `readS3Settings`. */
   readonly settings: ReadonlyMap<string, string>;
-  /** Speaks to the server and to services that lend credentials; both in tests only. Closed with the store. */
+  /**
+   * The client for the server and for the services that lend credentials; given only in tests. Closed with the store.
+   */
   readonly http?: HttpClient;
   /** Reads AWS's shared files; from the disk by default. */
   readonly readTextFile?: ReadTextFile;
-  /** Runs the programs that profiles name; on this machine by default. */
+  /** Runs the programs that profiles name; by default on this machine. */
   readonly runProcess?: RunProcess;
-  /** When uploads go in parts; `PART_SIZES` by default. */
+  /** From which size on files are uploaded in parts; `PART_SIZES` by default. */
   readonly partSizes?: PartSizes;
-  /** How many keys a page of a listing may hold; 1000, S3's own limit, by default. */
+  /** How many keys a page of a listing may hold; by default 1000, which is S3's own limit. */
   readonly pageKeys?: number;
 }
 
 /**
- * The store at a place such as `https://host/bucket/prefix`. Nothing is sent before the first call, and credentials are
- * looked for then. Throws `UsageError` for a place or a setting that makes no sense.
+ * The store at a place such as `https://host/bucket/prefix`. It looks for credentials and sends requests from the first
+ * call on. Throws `UsageError` for a place or a setting that makes no sense.
  *
- * Every request is signed over the true SHA-256 of its content, which the server verifies: for all files but the config that
- * is their name, so no content arrives under a wrong one. Where the server does not know conditional puts (OpenStack Swift)
- * or passes the header over (Ceph at the end of an upload in parts), of two writers of one name at the same moment both may
- * succeed and the later one wins. Names of files are hashes of their content, so this concerns the config only, which is
- * looked for before each put on every server. OpenStack Swift is consistent in the end only: after a device was lost and
- * came back, old states may show until its replicas agree, so "read after write" does not hold then.
+ * Every request is signed over the true SHA-256 of its content, which the server verifies. For all files but the config
+ * that digest is the name, so no content can be stored under a wrong name.
+ *
+ * Two writers that put the same name at the same moment may both succeed, and the later one wins, if the server does
+ * not support conditional puts (OpenStack Swift) or ignores the header (Ceph at the end of an upload in parts). This
+ * matters for the config only, since all other names are digests of their content. On every server, the store therefore
+ * looks for the config before it puts it.
+ *
+ * OpenStack Swift is only eventually consistent: after a device was lost and came back, it may return old states until
+ * its replicas agree. Until then, "read after write" does not hold.
  */
 export function openS3Store(place: string, options: S3StoreOptions): BlobStore {
   return new S3Store(parseS3Place(place), readS3Settings(options.settings), options);
 }
 
-/** What a server without a region of its own expects, and AWS where the bucket's is not known yet. */
+/** The region that servers without regions expect, and that is used on AWS until the bucket's is known. */
 const DEFAULT_REGION = "us-east-1";
 
-/** The longest file that is read whole, in bytes: what the index can address in a pack. */
+/** The longest file that is read whole, in bytes: the most that the index can address in a pack. */
 const MOST_FILE_BYTES = 2 ** 32;
 
-/** More packs in flight cost memory and gain nothing: a few fill the line. */
+/** More packs in flight cost memory and gain nothing: a few fill the connection. */
 const MOST_UPLOADS = 3;
 
 class S3Store implements BlobStore {
@@ -88,7 +94,7 @@ class S3Store implements BlobStore {
   readonly #connection: S3Connection;
   readonly #uploader: S3Uploader;
   readonly #pageKeys: number;
-  /** Ends what the store opened, in no particular order. */
+  /** What the store opened and has to close, in any order. */
   readonly #clients: readonly HttpClient[];
 
   constructor(place: S3Place, settings: S3Settings, options: S3StoreOptions) {
@@ -97,7 +103,7 @@ class S3Store implements BlobStore {
     const readTextFile = options.readTextFile ?? readTextFileIfThere;
     const http = options.http ?? openHttpClient({ ...network, connections, clock });
     const tokenService = options.http ?? openHttpClient({ ...network, insecureTls: false, connections: 1, clock });
-    // Certificates, limits, turns and proxies of the store's own line are no concern of the service that lends credentials.
+    // The store's certificates, limits, connections and proxies do not apply to the service that lends credentials.
     const lender = options.http ?? openHttpClient({ connections: 1, clock, withoutFetch: true });
     this.location = locationOf(place);
     this.connections = connections;
@@ -125,7 +131,7 @@ class S3Store implements BlobStore {
     this.#uploader = new S3Uploader(this.#connection, clock, options.partSizes ?? PART_SIZES);
   }
 
-  /** Makes the bucket where it is missing. Who may not look at it is taken to know that it is there. */
+  /** Creates the bucket if it is missing. If access is denied, the bucket is assumed to exist. */
   async create({ signal }: StoreCallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     const attempt = `create the bucket of "${this.location}"`;
@@ -220,7 +226,10 @@ class S3Store implements BlobStore {
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
-  /** An empty part, or the error for a part that begins behind the end: the size decides. */
+  /**
+   * Handles an empty range and one that begins behind the end according to the server; the file's size shows whether the
+   * range is valid.
+   */
   async #getNothing(file: FileName, range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const length = resolvedLength(range, await this.size(file, { signal }), this.#at(file));
     if (length === 0) return new Uint8Array(0);
@@ -251,7 +260,7 @@ class S3Store implements BlobStore {
     const answer = await this.#connection.send({ method: "GET", query, mostBytes: MOST_LIST_BYTES, signal });
     if (answer.status === 200) return this.#readPage(attempt, answer, token);
     const failure = this.#failure(attempt, answer);
-    // Without its bucket the place does not exist, and lists as empty.
+    // A missing bucket means that the place does not exist, which lists as empty.
     if (failure instanceof NotFoundError) return { objects: [], nextToken: undefined };
     throw failure;
   }
@@ -285,7 +294,10 @@ class S3Store implements BlobStore {
   }
 }
 
-/** What the user says, what the endpoint says, what AWS's tools would use, and what a server without regions takes. */
+/**
+ * The region to begin with: the user's, the endpoint's, the one that AWS's tools would use, or the one that servers
+ * without regions accept.
+ */
 async function firstRegion(
   { endpoint }: S3Place,
   { region }: S3Settings,
@@ -295,7 +307,7 @@ async function firstRegion(
   return told || await regionOfProfile({ env, readTextFile }) || DEFAULT_REGION;
 }
 
-/** A page of a thousand keys takes some 500 KB; keys of others in the same bucket may be longer. */
+/** A page of a thousand keys takes some 500 KB; other users' keys in the same bucket may be longer. */
 const MOST_LIST_BYTES = 16 * 2 ** 20;
 
 async function readTextFileIfThere(path: string): Promise<string | undefined> {
@@ -307,13 +319,19 @@ async function readTextFileIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** What a program of AWS's tools finds its files by; keys in the environment would have been used before it is run. */
+/**
+ * The variables by which AWS's own programs find their files. Keys are not passed on: a program runs only if the
+ * environment holds none.
+ */
 function awsFilesOf(env: S3StoreOptions["env"]): Record<string, string> {
   const names = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
   return Object.fromEntries(names.flatMap((name) => env(name) ? [[name, env(name)!]] : []));
 }
 
-/** The line gets this process's environment, which holds no secrets of repositories, and the variables of `env`. */
+/**
+ * Runs a command line with this process's environment, which holds no repository secrets, and with the variables in
+ * `env`.
+ */
 async function runShell(line: string, env: Record<string, string>, signal: AbortSignal) {
   const streams = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
   return await new Deno.Command("sh", { args: ["-c", line], env, ...streams, signal }).output();

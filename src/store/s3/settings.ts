@@ -1,28 +1,28 @@
-/** What a user can set for S3, by restic's names. */
+/** The user's settings for S3, by restic's names. */
 import { UsageError } from "../../base/errors.ts";
 import type { BucketStyle } from "./bucket_address.ts";
 
-/** The settings of an S3 store; what is undefined was not set. */
+/** The settings of an S3 store; undefined means that a setting was not given. */
 export interface S3Settings {
   readonly region: string | undefined;
-  /** How many requests at once. */
+  /** How many requests run at once. */
   readonly connections: number;
   readonly storageClass: string | undefined;
-  /** Undefined leaves the choice to `bucketStyleOf`. */
+  /** If undefined, `bucketStyleOf` chooses. */
   readonly bucketStyle: BucketStyle | undefined;
-  /** Sends requests without a signature, for buckets that anybody may use. */
+  /** Sends requests without a signature, for public buckets. */
   readonly anonymous: boolean;
 }
 
 type Reader = (value: string) => Partial<S3Settings> | undefined;
 
 /**
- * Classes whose files cannot be read before somebody asked for them and waited for hours: a repository whose trees, indexes
- * and locks lie there can be neither listed nor restored.
+ * Storage classes whose files must be requested hours before they can be read. A repository with trees, indexes and
+ * locks in such a class could be neither listed nor restored.
  */
 const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
 
-/** Gives what a value means, or undefined where it is malformed; `wants` says how it should look. */
+/** `read` returns what a value means, or undefined if it is malformed; `wants` says what it should look like. */
 const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly read: Reader }>> = {
   "s3.region": {
     wants: "a region such as eu-central-1",
@@ -54,8 +54,8 @@ const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly
 };
 
 /**
- * Reads the settings whose names begin with `s3.`; those of other stores are passed over. Throws `UsageError` for a name
- * that is not known and a value that is malformed.
+ * Reads the settings whose names begin with `s3.`; those of other stores are ignored. Throws `UsageError` for an
+ * unknown name and for a malformed value.
  */
 export function readS3Settings(settings: ReadonlyMap<string, string>): S3Settings {
   const read: S3Settings = {

@@ -1,26 +1,26 @@
-/** Signs requests with AWS Signature Version 4 in headers, over the true hash of what is sent. */
+/** Signs requests with AWS Signature Version 4 in headers, over the true hash of their content. */
 import { AwsV4Signer } from "aws4fetch";
 import type { HttpRequest } from "../http/client.ts";
 
-/** What proves who asks. */
+/** Proves who sends a request. */
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Belongs to credentials that are lent for some hours. */
+  /** Only temporary credentials have one. */
   readonly sessionToken?: string;
-  /** When they end, in milliseconds since 1970; undefined where they do not. */
+  /** When they expire, in milliseconds since 1970; undefined if they do not. */
   readonly expiresMs?: number;
 }
 
 /** SHA-256 of nothing, in hex: the hash of every request without content. */
 export const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** Keys derived from secrets, by day, region and service, so that not every request derives them again. */
+/** Keys derived from secrets, kept by day, region and service, so that they are not derived again for every request. */
 export type SigningKeys = Map<string, ArrayBuffer>;
 
 /**
- * The headers to send the request with: its own, all of them signed, and those of the signature. `sha256` is the hash of
- * the content in hex, which the server verifies. The URL's path and query must be escaped as `s3Url` escapes them.
+ * The headers to send: the request's own, all of them signed, and those of the signature. `sha256` is the hash of the
+ * content in hex, which the server verifies. The URL's path and query must be escaped as `s3Url` escapes them.
  */
 export async function signedHeaders(
   { method, url, headers }: Pick<HttpRequest, "method" | "url" | "headers">,

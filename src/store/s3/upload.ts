@@ -1,4 +1,4 @@
-/** The ways to store an object: in one request, or in parts where it is large; never over one that is there. */
+/** Uploads an object in one request or, if it is large, in parts; never overwrites an existing one. */
 import { createHash } from "node:crypto";
 import { totalLength } from "../../base/bytes.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
@@ -14,22 +14,22 @@ import { checkUploadEnd, completeUploadDocument, readErrorDocument, readUploadId
 interface S3Upload {
   readonly key: string;
   readonly content: readonly Uint8Array[];
-  /** SHA-256 of the content in hex, where it is known already. */
+  /** SHA-256 of the content in hex, if it is already known. */
   readonly sha256: string | undefined;
   readonly storageClass: string | undefined;
-  /** Whether to look for the object before, also on servers that are said to look themselves. */
+  /** Whether to look for the object first, even on servers that support conditional puts. */
   readonly checkFirst: boolean;
   readonly attempt: Attempt;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where an upload stops being one request and how large its parts are, in bytes. AWS wants parts of 5 MiB and more. */
+/** The largest upload in one request, and the size of parts, in bytes. AWS requires parts of at least 5 MiB. */
 export interface PartSizes {
   readonly singleBytes: number;
   readonly partBytes: number;
 }
 
-/** Packs of any usual size go in one request, whose hash the server verifies as a whole. */
+/** Packs of any usual size go in one request, so that the server verifies the hash of the whole. */
 export const PART_SIZES: PartSizes = { singleBytes: 100 * 2 ** 20, partBytes: 32 * 2 ** 20 };
 
 const PARTS_AT_ONCE = 3;
@@ -37,9 +37,9 @@ const PARTS_AT_ONCE = 3;
 /**
  * Stores objects in one bucket.
  *
- * `If-None-Match: *` makes the server itself refuse to overwrite. A server that does not know the header says so at the
- * first put; from then on each put looks for the object first. Between looking and putting another writer may come, and
- * then the later one wins: harmless where a name is the hash of its content, so that both wrote the same.
+ * `If-None-Match: *` makes the server itself refuse to overwrite. A server that does not support the header says so at
+ * the first put; from then on, each put looks for the object first. Another writer may put the object in between, and
+ * then the later one wins. This is harmless if the name is the hash of the content: both wrote the same.
  */
 export class S3Uploader {
   readonly #connection: S3Connection;
@@ -53,7 +53,7 @@ export class S3Uploader {
     this.#sizes = sizes;
   }
 
-  /** Stores an object. Throws `ExistsError` where one of its name is there, and what the table of failures gives. */
+  /** Stores an object. Throws `ExistsError` if the name exists, and the errors of the table of failures. */
   async put(upload: S3Upload): Promise<void> {
     const sizeBytes = totalLength(upload.content);
     const isLarge = sizeBytes > this.#sizes.singleBytes;
@@ -81,7 +81,10 @@ export class S3Uploader {
     this.#expectSuccess(attempt, await this.#sendOnlyIfMissing(put, attempt, () => this.#refuseExisting(upload)));
   }
 
-  /** Sends a request that makes an object, `before` it whatever has to be done where the server does not look itself. */
+  /**
+   * Sends a request that creates an object. If the server turns out not to support the condition, `before` runs first,
+   * and the request is sent again without it.
+   */
   async #sendOnlyIfMissing(request: S3Request, attempt: Attempt, before: () => Promise<void>): Promise<HttpAnswer> {
     if (this.#hasConditionalPut) {
       const headers = { ...request.headers, "if-none-match": "*" };
@@ -94,7 +97,7 @@ export class S3Uploader {
     return await this.#connection.send(request);
   }
 
-  /** Leaves no parts behind where it fails: they would be kept, and paid for, without ever being seen. */
+  /** After a failure, removes the parts: they would stay, invisible but paid for. */
   async #putInParts(upload: S3Upload): Promise<void> {
     const { key, attempt, signal } = upload;
     const parts = sliced(upload.content, this.#sizes.partBytes);
@@ -122,7 +125,7 @@ export class S3Uploader {
     return etag;
   }
 
-  /** The answer may begin before the work is done, so a failure can come with status 200. */
+  /** The server may begin its answer before the work is done, so a failure can come with status 200. */
   async #complete({ key, attempt, signal }: S3Upload, uploadId: string, etags: readonly string[]): Promise<void> {
     const content = [new TextEncoder().encode(completeUploadDocument(etags))];
     const request: S3Request = { method: "POST", key, query: { uploadId }, content, sha256: sha256Of(content), signal };
@@ -132,7 +135,7 @@ export class S3Uploader {
     this.#read(attempt, () => checkUploadEnd(answer.body));
   }
 
-  /** Goes on after an abort, and keeps quiet about its own failure: what the caller has to know is the first one. */
+  /** Works even after an abort. Ignores its own failure: the caller needs the first one. */
   async #abandon(key: string, uploadId: string): Promise<void> {
     await this.#connection.send({ method: "DELETE", key, query: { uploadId } }).catch(() => {});
   }
@@ -154,7 +157,9 @@ export class S3Uploader {
   }
 }
 
-/** Swift answers 501 `NotImplemented`, others 400 with the same code. */
+/**
+ * Whether the server does not support the condition: Swift answers 501 `NotImplemented`, others 400 with the same code.
+ */
 function isConditionUnknown({ status, body }: HttpAnswer): boolean {
   return status === 501 || status === 400 && readErrorDocument(body)?.code === "NotImplemented";
 }
@@ -163,7 +168,7 @@ function storageHeaders({ storageClass }: S3Upload): Record<string, string> {
   return storageClass === undefined ? {} : { "x-amz-storage-class": storageClass };
 }
 
-/** The content cut into pieces of that many bytes, the last one shorter: views, nothing is copied. */
+/** Cuts the content into pieces of that many bytes, the last one shorter. The pieces are views; nothing is copied. */
 function sliced(content: readonly Uint8Array[], pieceBytes: number): Uint8Array[][] {
   const pieces: Uint8Array[][] = [];
   let piece: Uint8Array[] = [];

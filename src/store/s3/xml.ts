@@ -1,27 +1,27 @@
-/** The XML that S3 servers answer with, taken apart and checked. It comes from outside: nothing in it is trusted. */
+/** Parses and checks the XML that S3 servers answer with. It comes from outside, so nothing in it is trusted. */
 import { parseXml, XmlElement } from "@rgrove/parse-xml";
 
-/** What a server says about a failure. */
+/** A server's description of a failure. */
 export interface S3ErrorDocument {
-  /** One word for programs, such as `NoSuchKey`. */
+  /** A word for programs, such as `NoSuchKey`. */
   readonly code: string;
   /** For people, on one line; may be empty. */
   readonly message: string;
-  /** The bucket's own region, where the failure is about that. */
+  /** The bucket's own region, if the failure is about that. */
   readonly region: string | undefined;
 }
 
 /** One page of a listing. */
 export interface S3ListPage {
   readonly objects: readonly { readonly key: string; readonly sizeBytes: number }[];
-  /** Where the next page begins; undefined after the last one. */
+  /** Where the next page begins; undefined on the last page. */
   readonly nextToken: string | undefined;
 }
 
-/** An answer that is not what S3 answers with. The message is a clause that says what is wrong with it. */
+/** The error for an answer that is not S3's. The message is a clause that says what is wrong. */
 export class S3DocumentError extends Error {}
 
-/** Keys that a service lends for a role, as its document has them. */
+/** The keys that a service lends for a role, with the names of its document. */
 interface AssumedRoleDocument {
   readonly AccessKeyId: string;
   readonly SecretAccessKey: string;
@@ -29,13 +29,16 @@ interface AssumedRoleDocument {
   readonly Expiration: string;
 }
 
-/** Reads an `Error` document, also within an `ErrorResponse` as other services than S3 send it; undefined for any other body. */
+/**
+ * Reads an `Error` document, or one inside an `ErrorResponse`, which other services than S3 send; undefined for any
+ * other body.
+ */
 export function readErrorDocument(body: Uint8Array): S3ErrorDocument | undefined {
   let root: XmlElement;
   try {
     root = rootOf(body);
   } catch {
-    return undefined; // the answer: a proxy's page, or nothing at all
+    return undefined; // A proxy's page, or an empty body.
   }
   const error = root.name === "ErrorResponse" ? childrenOf(root, "Error")[0] ?? root : root;
   const code = error.name === "Error" ? textOf(error, "Code") : undefined;
@@ -43,7 +46,7 @@ export function readErrorDocument(body: Uint8Array): S3ErrorDocument | undefined
   return { code: onOneLine(code), message: onOneLine(textOf(error, "Message") ?? ""), region: textOf(error, "Region") };
 }
 
-/** Reads a page of ListObjectsV2, the one that `token` was given for. Throws `S3DocumentError`. */
+/** Reads a page of ListObjectsV2; `token` is the one it was requested with. Throws `S3DocumentError`. */
 export function readListPage(body: Uint8Array, token?: string): S3ListPage {
   const root = rootOf(body);
   if (root.name !== "ListBucketResult") throw new S3DocumentError(`it answered a listing with <${root.name}>`);
@@ -59,7 +62,7 @@ export function readListPage(body: Uint8Array, token?: string): S3ListPage {
   return { objects, nextToken };
 }
 
-/** Reads the id of an upload in parts that was begun. Throws `S3DocumentError`. */
+/** Reads the id of a multipart upload from the answer that begins it. Throws `S3DocumentError`. */
 export function readUploadId(body: Uint8Array): string {
   const root = rootOf(body);
   const id = root.name === "InitiateMultipartUploadResult" ? textOf(root, "UploadId") : undefined;
@@ -67,7 +70,10 @@ export function readUploadId(body: Uint8Array): string {
   return id;
 }
 
-/** Reads the keys in an answer of the Security Token Service. Throws `S3DocumentError`, which repeats none of it. */
+/**
+ * Reads the keys in an answer of the Security Token Service. Throws `S3DocumentError`, whose message repeats no part of
+ * the answer.
+ */
 export function readAssumedRole(body: Uint8Array): AssumedRoleDocument {
   const root = rootOf(body);
   const result = root.children.find((child) => child instanceof XmlElement && /^AssumeRole\w*Result$/.test(child.name));
@@ -83,13 +89,15 @@ export function readAssumedRole(body: Uint8Array): AssumedRoleDocument {
   return { AccessKeyId, SecretAccessKey, Token, Expiration };
 }
 
-/** Checks the answer that ends an upload in parts. Throws `S3DocumentError` where it does not say that the object is there. */
+/**
+ * Checks the answer that ends a multipart upload. Throws `S3DocumentError` unless it says that the object is stored.
+ */
 export function checkUploadEnd(body: Uint8Array): void {
   const { name } = rootOf(body);
   if (name !== "CompleteMultipartUploadResult") throw new S3DocumentError(`it ended an upload in parts with <${name}>`);
 }
 
-/** The document that ends an upload in parts; `etags` in the order of the parts. */
+/** The document that ends a multipart upload; `etags` are in the order of the parts. */
 export function completeUploadDocument(etags: readonly string[]): string {
   const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`);
   return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${
@@ -97,14 +105,14 @@ export function completeUploadDocument(etags: readonly string[]): string {
   }</CompleteMultipartUpload>`;
 }
 
-/** The document that makes a bucket in a region. */
+/** The document that creates a bucket in a region. */
 export function createBucketDocument(region: string): string {
   return `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>${
     escapeXml(region)
   }</LocationConstraint></CreateBucketConfiguration>`;
 }
 
-/** AWS sends spaces ahead of a document while it makes a client wait for it. */
+/** AWS sends spaces in front of a document to keep a waiting client connected. */
 function rootOf(body: Uint8Array): XmlElement {
   try {
     const { root } = parseXml(new TextDecoder("utf-8", { fatal: true }).decode(body).trimStart());
@@ -123,7 +131,9 @@ function textOf(element: XmlElement, name: string): string | undefined {
   return childrenOf(element, name)[0]?.text;
 }
 
-/** Undefined for a key whose escapes are malformed: no file of a repository has such a name. */
+/**
+ * The key of a listed object; undefined if its escapes are malformed, since no file of a repository has such a name.
+ */
 function keyOf(entry: XmlElement, isEscaped: boolean): string | undefined {
   const key = textOf(entry, "Key");
   if (key === undefined) throw new S3DocumentError("it listed an object without a key");
@@ -145,7 +155,7 @@ function escapeXml(text: string): string {
   return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-/** A server's words, short enough and free of what would break a message's line. */
+/** A server's words on one line, shortened and without control characters. */
 function onOneLine(text: string): string {
   return text.replace(/[\p{Cc}\s]+/gu, " ").trim().replace(/\.$/, "").slice(0, 200);
 }

@@ -102,7 +102,7 @@ Deno.test("of a process in another container or before a restart only the age te
   await foreignLock(state, { ...elsewhere, ageMs: 29 * MINUTE });
   await assert.rejects(
     acquireLock(state.files, state.tools, { exclusive: false }),
-    /wait for it, as with --retry-lock 10m; what was left when a machine or container stopped, "agent unlock" removes 30 minutes after its last refresh$/,
+    /wait for it, as with --retry-lock 10m; if it was left by a stopped machine or container, run "agent unlock" 30 minutes after its last refresh$/,
   );
   assert.deepEqual(await removeLocks(state.files, state.tools, { all: false }), []);
   state.clock.jump(2 * MINUTE);

@@ -33,8 +33,8 @@ programTest({
     const other = await madeBy(box, "openssl ecparam -name prime256v1 -genkey -noout");
     const otherKind = await madeBy(box, "openssl genrsa 2048");
     const cases: readonly (readonly [change: Partial<typeof good>, message: RegExp])[] = [
-      [{ key: other }, /not that of the certificate/],
-      [{ key: otherKind }, /not that of the certificate/],
+      [{ key: other }, /does not belong to the first certificate/],
+      [{ key: otherKind }, /does not belong to the first certificate/],
       [{ key: encrypted }, /encrypted.*openssl pkey/],
       [{ key: traditional }, /encrypted.*openssl pkey/],
       [{ key: good.certificate }, /key of --tls-key cannot be read/],

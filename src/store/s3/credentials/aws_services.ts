@@ -1,4 +1,4 @@
-/** Credentials that AWS lends to what runs on it: to containers and, through the instance metadata service v2, to machines. */
+/** Credentials that AWS lends to its own containers and, through the instance metadata service v2, to its machines. */
 import { StoreError, TemporaryError, UsageError } from "../../../base/errors.ts";
 import { withinTime } from "../../../base/time_limit.ts";
 import type { HttpAnswer, HttpRequest } from "../../http/client.ts";
@@ -6,14 +6,15 @@ import type { CredentialsDependencies } from "./credentials_dependencies.ts";
 import { LentKeysError, readLentKeys } from "./lent_keys.ts";
 import type { S3Credentials } from "../signing.ts";
 
-/** Where the services answer, they do at once; elsewhere nothing may hold a program up for long. */
+/** On AWS the services answer at once; elsewhere the program must not be held up for long. */
 const WAIT_MS = 1500;
 
 const MOST_BYTES = 65_536;
 
 /**
- * The credentials of the container's task or pod, where the environment names the service that lends them (ECS, EKS).
- * Throws `UsageError` for an address that is not to be trusted with a token, `StoreError` where the service gives none.
+ * The credentials of the container's task or pod; undefined if the environment names no service that lends them (ECS,
+ * EKS). Throws `UsageError` for an address that must not receive a token, and `StoreError` if the service returns no
+ * credentials.
  */
 export async function containerCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
   const { env } = dependencies;
@@ -27,8 +28,8 @@ export async function containerCredentials(dependencies: CredentialsDependencies
 }
 
 /**
- * The credentials of the machine's role; undefined where this is no such machine, or none of it has a role. Throws
- * `UsageError` for a service's address that is none, `StoreError` where there is a role and no credentials come.
+ * The credentials of the machine's role; undefined if the machine is not on AWS or has no role. Throws `UsageError` if
+ * the service's address is not a URL, and `StoreError` if there is a role but no credentials.
  */
 export async function instanceCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
   const { env } = dependencies;
@@ -46,7 +47,7 @@ export async function instanceCredentials(dependencies: CredentialsDependencies)
   return readLent(url, await ask(dependencies, { method: "GET", url, headers }));
 }
 
-/** Undefined where nothing answers as the service would: most machines are not on AWS. */
+/** Undefined if nothing answers as the service would: most machines are not on AWS. */
 async function instanceToken(dependencies: CredentialsDependencies, base: URL): Promise<string | undefined> {
   const headers = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
   try {
@@ -70,7 +71,7 @@ async function containerToken({ env, readTextFile }: CredentialsDependencies): P
   return text.trim();
 }
 
-/** As AWS's own tools do, trusts TLS, this machine, and the addresses that ECS and EKS give the service. */
+/** Trusts what AWS's own tools trust: TLS, this machine, and the addresses of the service on ECS and EKS. */
 function serviceUrl(text: string): URL {
   const trusted = ["localhost", "127.0.0.1", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
   const url = URL.parse(text);
@@ -78,7 +79,7 @@ function serviceUrl(text: string): URL {
   throw new UsageError("AWS_CONTAINER_CREDENTIALS_FULL_URI is not the address of a container's service; correct it");
 }
 
-/** Sends a request and gives it up when the wait is over, with a `TemporaryError`. */
+/** Sends a request; after the time limit it throws `TemporaryError`. */
 async function ask(
   { http, clock }: CredentialsDependencies,
   request: Pick<HttpRequest, "method" | "url" | "headers">,
@@ -90,7 +91,7 @@ async function ask(
   );
 }
 
-/** What is wrong with an answer is told without repeating any of it: it may hold the secret. */
+/** Errors repeat no part of the answer, since it may hold the secret. */
 function readLent(url: URL, answer: HttpAnswer): S3Credentials {
   const place = `${url.origin}${url.pathname}`;
   if (answer.status >= 500 || answer.status === 429) {

@@ -1,5 +1,5 @@
 /**
- * Credentials that a program of the user's prints (AWS SDKs and Tools Reference Guide, "Process credential provider").
+ * Credentials that a program of the user prints (AWS SDKs and Tools Reference Guide, "Process credential provider").
  */
 import type { Clock } from "../../../base/clock.ts";
 import { messageOf, UsageError } from "../../../base/errors.ts";
@@ -7,22 +7,25 @@ import { withinTime } from "../../../base/time_limit.ts";
 import { LentKeysError, readLentKeys } from "./lent_keys.ts";
 import type { S3Credentials } from "../signing.ts";
 
-/** What a program left behind. */
+/** How a program ended. */
 interface ProcessOutcome {
   readonly code: number;
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
 }
 
-/** Runs a line of shell, without input, to its end. The signal ends the shell, and may leave running what that started. */
+/**
+ * Runs a shell command line to its end, without input. Aborting kills the shell, but not necessarily what the shell
+ * started.
+ */
 export type RunProcess = (line: string, signal: AbortSignal) => Promise<ProcessOutcome>;
 
 /** A program that signs in somewhere takes seconds; one that asks a person would wait for ever. */
 const WAIT_MS = 60_000;
 
 /**
- * Runs the line of shell that `profile` names and reads the keys it prints. Throws `UsageError` with the program's last
- * words where it fails, and never repeats what it printed.
+ * Runs a shell command line and reads the keys that it prints; `profile` names the profile in messages. If the program
+ * fails, throws `UsageError` with the last line of its standard error, but never with its standard output.
  */
 export async function processCredentials(
   line: string,
@@ -49,7 +52,7 @@ async function runInTime(
 ): Promise<ProcessOutcome> {
   const late = new UsageError(`${cannot}: it did not end within ${WAIT_MS / 1000} seconds; run it by hand`);
   try {
-    // What the shell leaves running holds its output open, so that its end alone is no end of the wait.
+    // A process that the shell leaves running keeps the output open, so the shell's end alone does not end the wait.
     return await withinTime({ clock, ms: WAIT_MS, late }, (signal) => runProcess(line, signal));
   } catch (cause) {
     if (cause === late) throw late;

@@ -1,8 +1,8 @@
-/** The credentials that the environment holds itself. */
+/** Credentials that are set directly in the environment. */
 import { UsageError } from "../../../base/errors.ts";
 import type { S3Credentials } from "../signing.ts";
 
-/** The keys in the environment; undefined where there are none. Throws `UsageError` for half a pair. */
+/** The keys in the environment; undefined if there are none. Throws `UsageError` if one of the two is missing. */
 export function environmentCredentials(
   { env }: { readonly env: (name: string) => string | undefined },
 ): S3Credentials | undefined {

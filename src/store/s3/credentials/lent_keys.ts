@@ -1,22 +1,25 @@
-/** Keys that somebody lends for some hours, as AWS's services and programs write them in JSON. */
+/** Temporary keys, lent for some hours, in the JSON that AWS's services and programs write. */
 import * as v from "valibot";
 import { messageOf } from "../../../base/errors.ts";
 import type { S3Credentials } from "../signing.ts";
 
-/** The time when keys end. */
+/** When the keys expire. */
 const Expiration = v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))));
 
 const Keys = v.object({
   AccessKeyId: v.pipe(v.string(), v.nonEmpty()),
   SecretAccessKey: v.pipe(v.string(), v.nonEmpty()),
-  /** The services' name for it. */
+  /** What services call the token. */
   Token: v.optional(v.string()),
-  /** The programs' name for it. */
+  /** What programs call the token. */
   SessionToken: v.optional(v.string()),
   Expiration: v.optional(Expiration),
 });
 
-/** What came instead of keys. The message is a clause that repeats none of it: it may hold the secret. */
+/**
+ * An answer without usable keys. The message is a clause and repeats no part of the answer, since it may hold the
+ * secret.
+ */
 export class LentKeysError extends Error {}
 
 /** Reads lent keys. Throws `LentKeysError`. */
@@ -26,7 +29,9 @@ export function readLentKeys(text: string): S3Credentials {
   return lentKeys({ ...keys.output, Token: keys.output.SessionToken || keys.output.Token });
 }
 
-/** Keys from their parts; an end that cannot be read is an error, because nobody would know when to ask again. */
+/**
+ * Makes credentials from their parts. An unreadable expiry is an error, because the keys could not be renewed in time.
+ */
 export function lentKeys(
   { AccessKeyId, SecretAccessKey, Token, Expiration: end }: {
     readonly AccessKeyId: string;

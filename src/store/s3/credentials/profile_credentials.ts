@@ -1,4 +1,4 @@
-/** The credentials of a profile: written down, printed by a program, or lent for a role that the profile takes on. */
+/** The credentials of a profile: written in it, printed by a program, or lent for a role that the profile assumes. */
 import { UsageError } from "../../../base/errors.ts";
 import { processCredentials } from "./credential_process.ts";
 import type { CredentialsDependencies } from "./credentials_dependencies.ts";
@@ -8,15 +8,15 @@ import { askedProfile, type Profile, profilePaths, type ProfileSection, readProf
 import { assumeRole, assumeRoleWithToken, type Role } from "./security_token_service.ts";
 import type { S3Credentials } from "../signing.ts";
 
-/** What a profile says that `agent` does not do; each could mean other credentials than any other source has. */
+/** Features of a profile that `agent` does not support. Ignoring them could mean using credentials of somebody else. */
 const NOT_SUPPORTED: readonly string[] = ["sso_session", "sso_start_url", "sso_account_id", "login_session"];
 
-/** What means nothing without a role. */
+/** Keys that have no meaning without a role. */
 const ONLY_WITH_ROLE: readonly string[] = ["source_profile", "credential_source", "web_identity_token_file"];
 
 /**
- * The credentials of the profile that the environment names (`default` without); undefined where the profile tells of
- * none. Throws `UsageError` for what is told by halves, not supported or not there, and what asking for a role throws.
+ * The credentials of the profile that the environment names (`default` if it names none); undefined if the profile has
+ * none. Throws `UsageError` if the profile is missing, incomplete or unsupported, and what assuming a role throws.
  */
 export async function credentialsOfProfile(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
   const asked = askedProfile(dependencies.env);
@@ -27,7 +27,7 @@ export async function credentialsOfProfile(dependencies: CredentialsDependencies
   throw new UsageError(`The environment asks for the AWS profile ${JSON.stringify(asked)}, which is not in ${files}`);
 }
 
-/** `takenOn` are the profiles whose roles are waiting for this one's credentials. */
+/** `takenOn`: the profiles whose roles wait for this profile's credentials. */
 async function credentialsIn(
   dependencies: CredentialsDependencies,
   profile: Profile,
@@ -71,7 +71,7 @@ async function credentialsOfRole(
   if (tokenFile !== undefined) return await assumeRoleWithToken(dependencies, role, tokenFile);
   if (valueOf(profile, "mfa_serial") !== undefined) {
     throw new UsageError(
-      `${named(profile)} has mfa_serial, and nobody is there to type a code at night; use a role without`,
+      `${named(profile)} has mfa_serial, and a backup cannot type its code; use a role without MFA`,
     );
   }
   const source = await sourceCredentials(dependencies, profile, [...takenOn, profile.name]);
@@ -92,7 +92,7 @@ function roleOf(profile: Profile, arn: string): Role {
   };
 }
 
-/** The credentials that a role is asked for with: another profile's, or a service's that the profile names. */
+/** The credentials with which a role is assumed: those of another profile, or of a service that the profile names. */
 async function sourceCredentials(
   dependencies: CredentialsDependencies,
   profile: Profile,

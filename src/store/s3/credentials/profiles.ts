@@ -1,33 +1,33 @@
-/** The profiles of AWS's shared files, `~/.aws/credentials` and `~/.aws/config`, read as AWS's own tools read them. */
+/** Reads profiles in AWS's shared files, `~/.aws/credentials` and `~/.aws/config`, as AWS's own tools do. */
 import { UsageError } from "../../../base/errors.ts";
 
-/** Gives a file's text; undefined where there is no such file. */
+/** Returns a file's text; undefined if there is no such file. */
 export type ReadTextFile = (path: string) => Promise<string | undefined>;
 
-/** What profiles are looked for with. */
+/** What reading profiles needs. */
 interface ProfileDependencies {
   readonly env: (name: string) => string | undefined;
   readonly readTextFile: ReadTextFile;
 }
 
-/** One profile as one of the two files has it: values that are not empty, by their names in lower case. */
+/** A profile's section in one of the two files: its values that are not empty, by their names in lower case. */
 export interface ProfileSection {
   readonly path: string;
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** One profile. */
+/** One profile, from both files. */
 export interface Profile {
   readonly name: string;
-  /** Undefined where the credentials file does not have it. */
+  /** Undefined if the credentials file lacks the profile. */
   readonly credentials: ProfileSection | undefined;
-  /** Undefined where the configuration file does not have it. */
+  /** Undefined if the configuration file lacks the profile. */
   readonly config: ProfileSection | undefined;
 }
 
 /**
- * The name of the profile that the environment asks for; undefined where it asks for none. Throws `UsageError` where two
- * variables ask for two.
+ * The profile that the environment names; undefined if it names none. Throws `UsageError` if two variables name
+ * different profiles.
  */
 export function askedProfile(env: ProfileDependencies["env"]): string | undefined {
   const [name, fallback] = [env("AWS_PROFILE") || undefined, env("AWS_DEFAULT_PROFILE") || undefined];
@@ -41,25 +41,25 @@ export function askedProfile(env: ProfileDependencies["env"]): string | undefine
   return name ?? fallback;
 }
 
-/** Reads a profile; undefined where neither file has it. Throws what reading a file throws. */
+/** Reads a profile; undefined if neither file has it. Throws what reading a file throws. */
 export async function readProfile(dependencies: ProfileDependencies, name: string): Promise<Profile | undefined> {
   const credentials = await sectionOf(dependencies, "credentials", name);
   const config = await sectionOf(dependencies, "config", name);
   return credentials || config ? { name, credentials, config } : undefined;
 }
 
-/** The value of a profile, from the credentials file before the configuration file; undefined where it has none. */
+/** A value of a profile; the credentials file takes precedence. Undefined if neither file has it. */
 export function valueOf({ credentials, config }: Profile, key: string): string | undefined {
   return credentials?.values.get(key) ?? config?.values.get(key);
 }
 
-/** The region of the profile that is asked for, or of the default one; undefined where it names none. */
+/** The region of the profile that the environment names, or of the default profile; undefined if it has none. */
 export async function regionOfProfile(dependencies: ProfileDependencies): Promise<string | undefined> {
   const profile = await readProfile(dependencies, askedProfile(dependencies.env) ?? "default");
   return profile && valueOf(profile, "region");
 }
 
-/** Where AWS's files are looked for; none where nobody says and there is no home. */
+/** The paths of AWS's two files; those that the environment does not name are left out if there is no home folder. */
 export function profilePaths(env: ProfileDependencies["env"]): string[] {
   return [pathOf(env, "credentials"), pathOf(env, "config")].filter((path) => path !== undefined);
 }
@@ -83,10 +83,10 @@ async function sectionOf(
 }
 
 /**
- * The sections of such a file by the names of their profiles (`profile NAME` and `NAME` are the same); of two of one name
- * the values are joined. A value goes on to the end of its line, or to a blank and a `#` or `;`; deeper indented lines
- * below belong to it and are passed over, as the settings of single services are (AWS SDKs and Tools Reference Guide,
- * "Shared config and credentials files"; blanks and colons as Python's configparser takes them).
+ * The sections of a file by profile name (`profile NAME` and `NAME` are the same); sections of the same name are
+ * merged. A value ends at the end of its line, or before a blank followed by `#` or `;`. More deeply indented lines
+ * below a value belong to it and are skipped: they are settings of single services. Source: AWS SDKs and Tools
+ * Reference Guide, "Shared config and credentials files"; blanks and colons as in Python's configparser.
  */
 function parseProfiles(text: string): Map<string, Map<string, string>> {
   const profiles = new Map<string, Map<string, string>>();

@@ -1,4 +1,4 @@
-/** Credentials for S3 from where AWS's tools look for them, in their order; lent ones are renewed before they end. */
+/** Finds credentials for S3 where AWS's tools look, in the same order, and renews temporary ones before they expire. */
 import { UsageError } from "../../../base/errors.ts";
 import type { CredentialsDependencies } from "./credentials_dependencies.ts";
 import { containerCredentials, instanceCredentials } from "./aws_services.ts";
@@ -9,20 +9,26 @@ import { assumeRoleWithToken } from "./security_token_service.ts";
 import type { S3Credentials } from "../signing.ts";
 
 /**
- * Gives credentials that are valid at the moment; undefined where requests go without a signature. `refused` are those that
- * the server does not take any more: they are not given again without a look at where they came from.
+ * Returns credentials that are valid now; undefined if requests are sent unsigned. `refused` are credentials that the
+ * server no longer accepts; they are not returned again without another search.
  */
 export type CredentialsSource = (refused?: S3Credentials) => Promise<S3Credentials | undefined>;
 
-/** Lent credentials are renewed so long before they end that a long upload begun with the old ones still gets through. */
+/**
+ * Temporary credentials are renewed this long before they expire, so that a long upload that began with the old ones
+ * still succeeds.
+ */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
-/** A source that has no fresher ones yet is left alone for so long: not every request may run a program or ask a service. */
+/**
+ * If a search brought nothing fresher, the next one waits this long: not every request should run a program or ask a
+ * service.
+ */
 const LOOK_AGAIN_MS = 30_000;
 
 /**
- * A source that looks at the first call, keeps what it found, and looks again when that is about to end; calls at the same
- * time share one search. Where renewing fails, credentials that are still valid are used on.
+ * Searches at the first call, keeps what it found, and searches again before it expires; concurrent calls share one
+ * search. If renewing fails, credentials that are still valid remain in use.
  */
 export function credentialsSource(dependencies: CredentialsDependencies): CredentialsSource {
   const { clock } = dependencies;
@@ -50,9 +56,10 @@ export function credentialsSource(dependencies: CredentialsDependencies): Creden
 }
 
 /**
- * The first of: environment, role of a web identity, profile in the shared files, the container's service, the instance's
- * service; a profile that the environment names comes before the web identity. A source that is configured and fails ends the search: the next one would be somebody else, and often one who
- * may do more. Throws `UsageError` where none has any, and what such a source throws.
+ * The first credentials found, in this order: environment, web identity, profile in the shared files, container
+ * service, instance service. A profile that the environment names comes before the web identity. A configured source
+ * that fails ends the search: the next source may be another user, often with more rights. Throws `UsageError` if no
+ * source has credentials, and what a failing source throws.
  */
 async function findCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials> {
   const { env } = dependencies;
@@ -73,7 +80,10 @@ async function findCredentials(dependencies: CredentialsDependencies): Promise<S
   );
 }
 
-/** The role that the environment names together with a token for it, as Kubernetes does on AWS. */
+/**
+ * The credentials of the role in the environment, for which the environment also names a token; Kubernetes on AWS sets
+ * both.
+ */
 async function webIdentityCredentials(dependencies: CredentialsDependencies): Promise<S3Credentials | undefined> {
   const { env } = dependencies;
   const tokenFile = env("AWS_WEB_IDENTITY_TOKEN_FILE") || undefined;

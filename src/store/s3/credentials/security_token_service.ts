@@ -1,4 +1,4 @@
-/** Roles that AWS's Security Token Service, or a server that speaks its protocol, lends keys for (API version 2011-06-15). */
+/** Keys for roles, lent by AWS's Security Token Service or a server with the same protocol (API version 2011-06-15). */
 import { createHash } from "node:crypto";
 import { StoreError, TemporaryError, UsageError } from "../../../base/errors.ts";
 import type { HttpAnswer } from "../../http/client.ts";
@@ -7,25 +7,25 @@ import { lentKeys, LentKeysError } from "./lent_keys.ts";
 import { type S3Credentials, signedHeaders } from "../signing.ts";
 import { readAssumedRole, readErrorDocument, S3DocumentError } from "../xml.ts";
 
-/** A role and how it is asked for; what is undefined is left to the service. */
+/** A role and how to ask for it; the service decides what is undefined. */
 export interface Role {
   readonly arn: string;
-  /** Stands in the logs of the service; `agent` by default. */
+  /** Appears in the service's logs; `agent` by default. */
   readonly sessionName: string | undefined;
   readonly externalId: string | undefined;
-  /** For how long keys are asked for. */
+  /** How long the keys should be valid. */
   readonly seconds: string | undefined;
-  /** The region whose service is asked, after that of the environment. */
+  /** The region whose service is asked, unless the environment names one. */
   readonly region: string | undefined;
 }
 
-/** What no answer of the service is longer than, in bytes. */
+/** More than any answer of the service, in bytes. */
 const MOST_BYTES = 1 << 20;
 
-/** Errors that pass. */
+/** Errors for which trying again may help. */
 const PASSING_CODES: readonly string[] = ["Throttling", "ThrottlingException", "IDPCommunicationError"];
 
-/** Asks for a role with the keys of `source`. Throws `StoreError` where the service refuses. */
+/** Asks for a role with the keys of `source`. Throws `StoreError` if the service refuses. */
 export function assumeRole(
   dependencies: CredentialsDependencies,
   role: Role,
@@ -35,8 +35,8 @@ export function assumeRole(
 }
 
 /**
- * Asks for a role with the token that lies in a file, as Kubernetes writes it. Throws `UsageError` where the file is
- * missing or empty, `StoreError` where the service refuses.
+ * Asks for a role with the token in a file, as Kubernetes writes it. Throws `UsageError` if the file is missing or
+ * empty, and `StoreError` if the service refuses.
  */
 export async function assumeRoleWithToken(
   dependencies: CredentialsDependencies,
@@ -85,7 +85,7 @@ async function ask(
   return keysOf(answer, `get keys for the role ${JSON.stringify(role.arn)} from "${url.origin}"`);
 }
 
-/** As AWS's tools do, asks the region's own service; without a region, the one for all regions. */
+/** The region's own service, as AWS's tools choose it; without a region, the service for all regions. */
 function serviceOf(env: CredentialsDependencies["env"], role: Role): { url: URL; region: string } {
   const region = env("AWS_REGION") || env("AWS_DEFAULT_REGION") || role.region;
   if (region !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(region)) {
