@@ -143,7 +143,7 @@ Deno.test("a warning is a line for people, or an object for programs", async () 
   await using box = await sandbox();
   await box.put("s", "x", "--time", "2999-01-01T00:00:00Z");
   const text = await box.agent(["get", "s", "-o", "text", "--quiet"]);
-  assert.match(text.stderr, /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to be begun in the future/);
+  assert.match(text.stderr, /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to have begun in the future/);
   const json = await box.agent(["get", "s", "-o", "json", "--json"]);
   const [warning, ...others] = jsonRows(json.stderr);
   assert.deepEqual([json.exitCode, others, Object.keys(warning!)], [0, [], ["message_type", "message"]]);
