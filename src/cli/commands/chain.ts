@@ -1,4 +1,4 @@
-/** `agent chain`: the backups that lead from a level 0 to the one asked for, or all chains of a series. */
+/** `agent chain`: the backups that lead from a level 0 to a given one, or all chains of a series. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -13,7 +13,7 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
-/** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
+/** The deepest indent. Deeper members are not indented further, because a chain may have thousands of members. */
 const DEEPEST_INDENT = 8;
 
 const NOTES: HelpNotes = {
@@ -65,7 +65,7 @@ const COLUMNS: readonly Column[] = [
   { title: "HEALTH", align: "left", kind: "text" },
 ];
 
-/** Every member hangs below the one that it continues. */
+/** Draws every member below its parent. */
 function* rows(members: readonly DrawnMember[]): Generator<string[]> {
   const rails: string[] = [];
   for (const member of members) {

@@ -1,4 +1,4 @@
-/** `agent check`: whether the repository is what was written to it. */
+/** `agent check`: whether the repository holds what was written to it. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { formatDuration } from "../../base/text/duration.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
@@ -56,7 +56,7 @@ export function checkCommand(context: CliContext): CommandUnknownOpts {
   return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
-/** What to read of the packs. */
+/** Which packs to read. */
 function readDataOf({ readData, readDataSubset }: CheckCommandOptions): CheckRequest["readData"] {
   if (readDataSubset === undefined) return readData ?? false;
   if (readData) throw new UsageError("Give --read-data or --read-data-subset, not both");
@@ -92,7 +92,7 @@ function progressStep({ phase, done, total }: CheckProgress): ProgressStep {
   return { ...STEPS[phase], done, total };
 }
 
-/** One object a finding, then one that sums up. */
+/** Writes one object for each finding, then a summary. */
 async function writeReportJson(report: CheckReport, { stdout }: CliContext): Promise<void> {
   for (const error of report.errors) await writeJson(stdout, findingJson("error", error));
   for (const note of report.notes) await writeJson(stdout, findingJson("note", note));
@@ -133,7 +133,7 @@ function readText({ packs, packsRead, packBytesRead, streamsRead }: ReadCounts):
   return `every blob in ${packsRead} of the packs, ${formatSize(packBytesRead)}, read and verified`;
 }
 
-/** The way on; after each repair another check tells what is left. */
+/** Which repairs to run. After each of them, another check shows what remains. */
 function repairLine({ repairs }: CheckReport): string {
   const commands = repairs.map((repair) => `"agent repair ${repair}"`).join(", then ");
   return `Where no copy of the store has what is damaged or missing: ${commands} saves what can be saved`;

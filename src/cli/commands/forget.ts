@@ -55,7 +55,7 @@ function specification() {
   return withRepositoryOptions(withPruneAfterwards(careful));
 }
 
-/** What to keep. */
+/** Rules that keep backups. */
 function policyGroup() {
   const count = (what: string) => (value: string) => parseKeepCount(value, `${what} to keep`);
   const newest = (units: string) => `keep the newest backup of each of the n newest ${units} that have one`;
@@ -84,7 +84,7 @@ export function forgetCommand(context: CliContext): CommandUnknownOpts {
   return specification().action((names, options, self) => run(names, allOptions(self, options), context));
 }
 
-/** A policy is about series; without one the names are those of backups. */
+/** Builds the request. With a policy, the names are series; without one, they are backups. */
 function check(names: readonly string[], options: ForgetCommandOptions): RetentionRequest {
   const rules = rulesOf(options);
   const filter = filterOf(names, options);
@@ -101,13 +101,16 @@ function check(names: readonly string[], options: ForgetCommandOptions): Retenti
   return { kind: "backups", selectors: names.map(selectorOf) };
 }
 
-/** Series that other tools made may have any name, but none like these: a policy for them would never do anything. */
+/**
+ * Refuses names that cannot be a series. Other tools' series may have any other name, but a policy for one of these
+ * would never do anything.
+ */
 function refuseMistypedSeries(series: string): void {
   if (series !== "" && !series.startsWith("/") && !series.endsWith("/")) return;
   throw new UsageError(`Not a series: "${series}": write for example prod/shop, or prod for all below it`);
 }
 
-/** A name without an @ is an id. */
+/** A name without @ is an id. */
 function selectorOf(name: string): string {
   if (name.includes("@")) return name;
   if (/^[0-9a-f]+$/.test(name)) return `@${name}`;
@@ -154,7 +157,7 @@ function filterOf(names: readonly string[], options: ForgetCommandOptions): Rete
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** The fields that have a value. */
+/** Only the fields that have a value. */
 function given<T extends Record<string, unknown>>(fields: T): Given<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
 }
@@ -165,14 +168,17 @@ async function run(names: readonly string[], options: ForgetCommandOptions, cont
   );
 }
 
-/** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */
+/**
+ * Parses an age. A plain `m` is refused, because in restic's `--keep-within` it means months: minutes and months differ
+ * by a factor of 40,000.
+ */
 function parseAge(text: string): CalendarSpan {
   const minutes = /^(\d+)m$/.exec(text)?.[1];
   if (minutes === undefined) return parseAgeSpan(text);
   throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);
 }
 
-/** One list of tags for each time the option is given; an empty text means backups without tags. */
+/** Adds one list of tags for each use of the option. An empty text means backups without tags. */
 function collectTagList(value: string, earlier: readonly string[][] = []): string[][] {
   return [...earlier, value.split(",").map((tag) => tag.trim())];
 }

@@ -36,7 +36,7 @@ const EXAMPLES: HelpNotes = {
   ],
 };
 
-/** Of directories that --target makes, less what the process's mask takes away. */
+/** The mode of directories that --target creates, before the process's umask. */
 const FOLDER_MODE = 0o777;
 
 /** The command's specification. */
@@ -91,7 +91,7 @@ async function run({ selector, options, access }: ReturnType<typeof check>, cont
   });
 }
 
-/** With `--target` all files, unless one is named. */
+/** With `--target`, all files unless one is named. */
 function chosenFiles({ files }: OpenBackup, { target, file }: GetOptions): readonly BackupFile[] {
   return target !== undefined && file === undefined ? files : [chooseFile(files, file)];
 }
@@ -125,15 +125,15 @@ async function makeFolders(path: string): Promise<void> {
   }
 }
 
-/** The path, where it can be given to a file: names that are not UTF-8 would come out changed, two of them perhaps alike. */
+/** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */
 function writablePath(path: string): string {
   if (path.isWellFormed()) return path;
   throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
 }
 
 /**
- * Standard output; where it is a terminal nothing binary gets there, and no progress from its first byte on. Throws
- * `AgentError` where not all of it is read.
+ * Writes to standard output. On a terminal it refuses binary data, and ends the progress line before the first byte.
+ * Throws `AgentError` if the reader goes away early.
  */
 function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink {
   return {
@@ -150,7 +150,7 @@ function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink 
   };
 }
 
-/** A file appears only when `read` was content with all of it. */
+/** Writes a file that appears only if `read` succeeds. */
 async function intoFile(
   path: string,
   options: OutputFileOptions,
@@ -175,7 +175,7 @@ async function report(
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const toStdout = options.output === undefined && options.target === undefined;
-  // "latest" is that of any host: whoever restores sees whose it is, and of when.
+  // "latest" may be of any host, so people must see the host and the time.
   if (!options.json && !options.quiet) {
     const when = formatTime(new Date(backup.started));
     await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);

@@ -1,4 +1,4 @@
-/** `agent hold` and `agent release`: policies do not remove a backup that is on hold. */
+/** `agent hold` and `agent release`: protect a backup from policies, or end that. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
@@ -51,7 +51,7 @@ export function releaseCommand(context: CliContext): CommandUnknownOpts {
   );
 }
 
-/** Puts a backup on hold, or lets it go, and says so. */
+/** Holds or releases a backup and reports it. */
 async function runHold(
   request: { readonly selector: string; readonly hold: boolean },
   options: RepositoryOptions,

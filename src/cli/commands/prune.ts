@@ -1,4 +1,4 @@
-/** `agent prune`: remove what no backup needs any more. */
+/** `agent prune`: removes what no backup needs. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { prune } from "../../ops/prune.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";

@@ -30,7 +30,9 @@ import { writeNote, writeWarning } from "../report/warning.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
-/** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
+/**
+ * With less new data, trees and indexes are a large part of what is stored, and a ratio says little about compression.
+ */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
 const EXAMPLES: HelpNotes = {
@@ -104,7 +106,7 @@ export function putCommand(context: CliContext): CommandUnknownOpts {
   );
 }
 
-/** Everything that can be wrong with the options is found before anything is opened or started. */
+/** Checks all options before anything is opened or started. */
 function check(seriesText: string, options: PutOptions, context: CliContext) {
   const series = parseNewSeries(seriesText);
   const { commandLine, stdin } = context;
@@ -175,7 +177,7 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
   });
 }
 
-/** Whoever does not get to hear of a backup, on a full disk say, must not take it for one that failed. */
+/** Writes the id of the backup. If that fails, as on a full disk, the error must say that the backup was committed. */
 async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise<void>): Promise<void> {
   try {
     await tell();
@@ -185,12 +187,12 @@ async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise
   }
 }
 
-/** Where progress shows the words of the command pass through here, so that neither is written into the other. */
+/** Starts the command. Its error output goes through the terminal line, so that it does not mix with the progress. */
 function startCommand(argv: readonly string[], { quiet, json }: PutOptions, context: CliContext) {
   const { terminal, withheldSecrets = [] } = context;
   return commandSource(argv, {
     onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)),
-    // No dump program needs a repository's password, but one may fetch from S3.
+    // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
   });
 }
@@ -207,7 +209,7 @@ function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-/** Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. */
+/** Writes warnings, even with --quiet, because a problem with the parent does not go away by itself. */
 async function writeDecision(decision: LevelDecision, options: PutOptions, stderr: Output): Promise<void> {
   const { level, rule, reason, overruled, warnings } = decision;
   for (const warning of warnings) await writeWarning(warning, options, stderr);
@@ -218,7 +220,7 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   }
 }
 
-/** What was made of the stream, and how much it was: each line has room on a terminal, except for a long series. */
+/** A summary of the backup. Each line fits a terminal, unless the series is long. */
 function summaryLines({ backup, manifest }: PutResult, seconds: number): string[] {
   const { bytesRead, bytesAdded } = manifest.stats;
   const bytesStored = backup.info!.stored;
@@ -243,7 +245,7 @@ function parseTime(text: string): Date {
   throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00, or 2026-08-30T04:00+02:00`);
 }
 
-/** Nothing counts a backup of the future: whoever mistyped the time should know before an hour of dumping. */
+/** Warns of a time in the future before an hour of dumping, because no policy would count the backup. */
 async function warnOfFuture(
   { time }: Pick<PutRequest, "time">,
   options: PutOptions,

@@ -1,4 +1,4 @@
-/** `agent repair`: save what can be saved of a damaged repository, and name what is lost. */
+/** `agent repair`: saves what can be saved of a damaged repository, and names what is lost. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -82,7 +82,7 @@ export function repairCommand(context: CliContext): CommandUnknownOpts {
     .addCommand(snapshots);
 }
 
-/** Runs a repair with its progress on a terminal. */
+/** Runs a repair and shows its progress. */
 function runRepair<T>(
   options: OptionsOf<typeof packsSpecification>,
   context: CliContext,

@@ -1,4 +1,4 @@
-/** `agent rm`: remove one backup. */
+/** `agent rm`: removes one backup. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";

@@ -1,4 +1,4 @@
-/** `agent rotate`: keep the first backup of each of the last days, weeks, months and years of a series. */
+/** `agent rotate`: keeps the first backup of each of the last days, weeks, months and years of a series. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { parseSeries } from "../../format/manifest/series.ts";
 import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";

@@ -1,4 +1,4 @@
-/** `agent status`: how current the backups are, and which ones are overdue. */
+/** `agent status`: how current the backups are, and which are overdue. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES } from "../../base/run_type.ts";
@@ -92,12 +92,12 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
-  // What is expected of a host that has no backup is overdue, and no slip of the pen.
+  // If something is expected of a host without backups, that is overdue and not a typing error.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
-/** With --quiet only what is overdue is told, in the one line. */
+/** Writes the status for people. With --quiet, only overdue expectations are reported, in one line. */
 async function tell(report: StatusReport, options: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
   const { rows, verdicts } = report;
   const { quiet } = options;
@@ -106,7 +106,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
     await writeLine(stdout, monitorLine(report));
     if (quiet) return;
   }
-  // Monitors look for numbers behind a mark in the lines below, too.
+  // Monitors look for numbers after a "|" in these lines too.
   const shown = verdicts.length > 0 ? statusRows(report).map((row) => row.map(withoutMark)) : statusRows(report);
   await writeTable(stdout, STATUS_COLUMNS, shown);
   if (quiet) return;
@@ -120,7 +120,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
   }
 }
 
-/** Whether something is overdue that has unknown backups, which an expectation passes over. */
+/** Whether something overdue has unknown backups, which expectations ignore. */
 function mayNeedAny({ rows, verdicts }: StatusReport): boolean {
   const unknown = rows.filter(({ runs }) => runs.some(({ health }) => health === "unknown"));
   return verdicts.filter(({ isOverdue }) => isOverdue).some((verdict) =>
@@ -144,7 +144,7 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
   const text = options.import === undefined
     ? await exportedText(options, context)
     : await rewrittenText(options.import, context);
-  // To the byte what TwinDB writes, which ends without a line feed.
+  // Exactly TwinDB's bytes, which do not end with a line feed.
   const { stdout } = context;
   await writeExact(stdout, text + (stdout.isTerminal ? "\n" : ""));
 }

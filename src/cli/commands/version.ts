@@ -1,4 +1,4 @@
-/** `agent version`: which program this is. */
+/** `agent version`: the version of this program. */
 import { versionJson } from "../report/json/machine.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { allOptions, type OptionsOf } from "../specification.ts";

@@ -1,9 +1,9 @@
-/** Arguments and environment of this process as bytes: where they are not UTF-8 the runtime's texts are not what was given. */
+/** Arguments and environment of this process as bytes. The runtime's texts differ from them if they are not UTF-8. */
 import { UsageError } from "../../base/errors.ts";
 
 const REPLACEMENT = "\ufffd";
 
-/** What the system says of this process, such as `environ`; undefined where it says nothing (no /proc). */
+/** The system's information about this process, such as `environ`; undefined without /proc. */
 export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefined {
   try {
     return Deno.readFileSync(`/proc/self/${name}`);
@@ -13,8 +13,8 @@ export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefi
 }
 
 /**
- * Why the arguments cannot be used; undefined where they can. The runtime puts U+FFFD in the place of what is not UTF-8, so
- * that a path would be another one. `commandLine` gives the bytes of all arguments, each with a NUL behind it.
+ * Why the arguments cannot be used; undefined if they can. The runtime replaces what is not UTF-8 with U+FFFD, so that
+ * a path would mean another file. `commandLine` returns the bytes of all arguments, each followed by a NUL.
  */
 export function unreadableArgument(
   args: readonly string[],

@@ -1,4 +1,4 @@
-/** A backup as `--json` shows it, alike wherever one is told of. */
+/** A backup in `--json` output, the same for all commands. */
 import * as v from "valibot";
 import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
 import { bytes, count, flag, hex, list, orNull, text, time } from "./fields.ts";
@@ -31,7 +31,7 @@ export const backupFields = {
 /** A backup. */
 export const backupMessage = v.strictObject(backupFields);
 
-/** What programs get to know of a backup. */
+/** The JSON object of a backup. */
 export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
   const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
   return {

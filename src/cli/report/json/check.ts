@@ -1,4 +1,4 @@
-/** What a check found, as `--json` shows it. */
+/** The result of a check in `--json` output. */
 import * as v from "valibot";
 import { REPAIRS } from "../../../maintain/check/findings.ts";
 import type { CheckFinding, CheckReport } from "../../../ops/check.ts";
@@ -6,7 +6,7 @@ import { always, bytes, count, flag, hex, list, oneOf, orAbsent, orNull, text } 
 
 const KINDS = ["index", "pack", "tree", "file", "snapshot", "manifest", "chain", "lock", "key"] as const;
 
-/** Something that a check found. */
+/** A finding of a check. */
 export const findingMessage = v.strictObject({
   message_type: oneOf(["error", "note"], "An `error` is damage, a `note` is not."),
   kind: oneOf(KINDS, "What it is about."),
@@ -25,7 +25,7 @@ export const findingMessage = v.strictObject({
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function findingJson(severity: "error" | "note", finding: CheckFinding): v.InferOutput<typeof findingMessage> {
   const { kind, id, text, advice, repair, paths, backups } = finding;
   return {
@@ -40,7 +40,7 @@ export function findingJson(severity: "error" | "note", finding: CheckFinding): 
   };
 }
 
-/** What a check looked at, and what it found in numbers. */
+/** What a check examined, and what it found, in numbers. */
 export const checkSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   ok: flag("Whether there are no errors."),
@@ -59,7 +59,7 @@ export const checkSummaryMessage = v.strictObject({
   repairs: list(oneOf(REPAIRS, "A repair."), "The repairs that help, in their order."),
 });
 
-/** What programs get to know of a whole check. */
+/** Its JSON object. */
 export function checkSummaryJson(report: CheckReport): v.InferOutput<typeof checkSummaryMessage> {
   return {
     message_type: "summary",

@@ -1,4 +1,4 @@
-/** What `--json` tells of this machine: the program, its cache, a server that runs here. */
+/** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { ServedPlace } from "../../../server/server.ts";
@@ -13,12 +13,12 @@ export const versionMessage = v.strictObject({
   form: text("`compiled`, `self-extracting`, or `source` in a source tree."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function versionJson({ version, commit, deno, form }: VersionInfo): v.InferOutput<typeof versionMessage> {
   return { version, commit, deno, form };
 }
 
-/** What a cache keeps of a repository. */
+/** What the cache keeps of one repository. */
 export const cachedRepositoryMessage = v.strictObject({
   repository: hex("The repository's id."),
   address: orNull(text("Where it is, without a password."), "nobody wrote it down"),
@@ -27,20 +27,20 @@ export const cachedRepositoryMessage = v.strictObject({
   lastUsed: orNull(time("When something of it was used, to the hour."), "nothing is kept"),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cachedRepositoryJson(row: CacheRow): v.InferOutput<typeof cachedRepositoryMessage> {
   const { id, address, bytes, files, lastUsed } = row;
   return { repository: id, address, size: bytes, files, lastUsed: lastUsed === null ? null : lastUsed.toISOString() };
 }
 
-/** A cache. */
+/** The whole cache. */
 export const cacheMessage = v.strictObject({
   directory: text("Where it is."),
   size: bytes("What it holds."),
   limit: bytes("What it may hold."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cacheJson(
   directory: string,
   sizeBytes: number,
@@ -54,7 +54,7 @@ export const cacheRemovalMessage = v.strictObject({
   removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What went."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cacheRemovalJson({ files, bytes }: CacheRemoval): v.InferOutput<typeof cacheRemovalMessage> {
   return { removed: { files, size: bytes } };
 }
@@ -65,7 +65,7 @@ export const servedMessage = v.strictObject({
   url: text("How clients reach it."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function servedJson({ address, url }: ServedPlace): v.InferOutput<typeof servedMessage> {
   return { address, url };
 }

@@ -1,4 +1,4 @@
-/** A manifest as `--json` shows it, and what `put` tells of the backup that it made. */
+/** A manifest in `--json` output, and the result of `put`. */
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/get.ts";
@@ -107,18 +107,18 @@ function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
   };
 }
 
-/** What `show` tells. */
+/** The output of `show`. */
 export const shownMessage = v.strictObject({
   ...backupFields,
   manifest: orNull(manifest, "another tool made the backup"),
 });
 
-/** What programs get to know of a backup that is shown. */
+/** Its JSON object. */
 export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeof shownMessage> {
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
-/** What `put` tells. */
+/** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
   bytesRead: bytes("All of the stream."),
@@ -144,7 +144,7 @@ export const putMessage = v.strictObject({
   files,
 });
 
-/** What programs get to know of a put that took so many seconds. */
+/** Its JSON object. `tookSeconds` is the duration of the put. */
 export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
   const { backup, decision, notes, warnings } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;

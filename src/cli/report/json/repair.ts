@@ -1,4 +1,4 @@
-/** What the repairs did or, in a dry run, would do, as `--json` shows it. */
+/** The results of repairs in `--json` output; in a dry run, what would be done. */
 import * as v from "valibot";
 import type { IndexRepair } from "../../../maintain/repair/index_repair.ts";
 import type { LostBlob } from "../../../maintain/repair/lost_blobs.ts";
@@ -15,7 +15,7 @@ const summaryFields = {
 const unreadable = (about: string) =>
   list(v.strictObject({ id: hex("Its name."), reason: text("Why, for people.") }), about);
 
-/** What a repair of the index did. */
+/** The result of a repair of the index. */
 export const indexRepairMessage = v.strictObject({
   ...summaryFields,
   packs: count("Packs that there are."),
@@ -31,7 +31,7 @@ export const indexRepairMessage = v.strictObject({
   filesWritten: count("Index files that were written."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function indexRepairJson(repair: IndexRepair, dryRun: boolean): v.InferOutput<typeof indexRepairMessage> {
   return {
     message_type: "summary",
@@ -67,7 +67,7 @@ export const repairedPackMessage = v.strictObject({
   blobsLost: count("Blobs that were not."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function repairedPackJson(pack: RepairedPack): v.InferOutput<typeof repairedPackMessage> {
   const { id, state, reason, blobsSaved, blobsLost } = pack;
   return { message_type: "pack", id, state, reason, blobsSaved, blobsLost };
@@ -82,12 +82,12 @@ export const lostBlobMessage = v.strictObject({
   pack: hex("The pack that it was in, or one of them."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function lostBlobJson({ type, id, bytes, pack }: LostBlob): v.InferOutput<typeof lostBlobMessage> {
   return { message_type: "lost", type, id, bytes, pack };
 }
 
-/** What a repair of packs did. */
+/** The result of a repair of packs. */
 export const packRepairMessage = v.strictObject({
   ...summaryFields,
   packs: count("Packs that were looked at."),
@@ -95,13 +95,13 @@ export const packRepairMessage = v.strictObject({
   packsWritten: count("Packs that were written."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function packRepairJson(repair: PackRepair, dryRun: boolean): v.InferOutput<typeof packRepairMessage> {
   const { packs, lost, packsWritten } = repair;
   return { message_type: "summary", dryRun, packs: packs.length, lost: lost.count, packsWritten };
 }
 
-/** A backup of which something is lost. */
+/** A backup that has lost something. */
 export const damagedBackupMessage = v.strictObject({
   message_type: always("damaged", "The kind of message."),
   series: text("Its series."),
@@ -136,7 +136,7 @@ export const damagedBackupMessage = v.strictObject({
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function damagedBackupJson(backup: DamagedBackup): v.InferOutput<typeof damagedBackupMessage> {
   const { left } = backup;
   return {
@@ -158,7 +158,7 @@ export function damagedBackupJson(backup: DamagedBackup): v.InferOutput<typeof d
   };
 }
 
-/** What a repair of snapshots did. */
+/** The result of a repair of snapshots. */
 export const snapshotRepairMessage = v.strictObject({
   ...summaryFields,
   backups: count("Backups that were looked at."),
@@ -167,7 +167,7 @@ export const snapshotRepairMessage = v.strictObject({
   unreadableForgotten: list(v.string(), "Such snapshots that were removed."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function snapshotRepairJson(
   repair: SnapshotRepair,
   dryRun: boolean,

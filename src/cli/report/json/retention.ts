@@ -1,4 +1,4 @@
-/** Plans of retention and prunes, as `--json` shows them. */
+/** Plans of retention and prunes in `--json` output. */
 import * as v from "valibot";
 import type { PlannedPack, PruneSummary } from "../../../maintain/prune/prune_plan.ts";
 import type { RetentionBackup } from "../../../ops/forget.ts";
@@ -23,7 +23,7 @@ import {
 
 const MIXED = "the members of the group differ in it";
 
-/** A group of a retention's plan; names are those of restic. */
+/** A group in a retention plan, with restic's names. */
 export const groupMessage = v.strictObject({
   message_type: always("group", "The kind of message."),
   tags: orNull(list(v.string(), "Their tags."), MIXED),
@@ -44,7 +44,7 @@ export const groupMessage = v.strictObject({
   inFuture: list(v.string(), "Backups of both lists that claim to be made in the future."),
 });
 
-/** What programs get to know of a group. */
+/** Its JSON object. */
 export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput<typeof groupMessage> {
   const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
   return {
@@ -67,7 +67,7 @@ export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput
 
 const UNLISTED = "no index lists it";
 
-/** A pack that a prune is about. */
+/** A pack in the plan of a prune. */
 export const prunedPackMessage = v.strictObject({
   message_type: always("pack", "The kind of message."),
   action: oneOf(["remove", "repack"], "Whether it just goes, or its needed blobs are copied first."),
@@ -79,13 +79,13 @@ export const prunedPackMessage = v.strictObject({
 });
 type PrunedPackMessage = v.InferOutput<typeof prunedPackMessage>;
 
-/** Packs, or blobs, in numbers. */
+/** The totals of packs or blobs. */
 const packTotals = (about: string) => object({ packs: count("How many."), bytes: bytes("Their size.") }, about);
 const blobTotals = (about: string) => object({ blobs: count("How many."), bytes: bytes("Their size.") }, about);
 
 const DRY = "the run is dry";
 
-/** What a prune did, or would do. */
+/** What a prune did or would do. */
 export const pruneSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   dryRun: flag("Whether nothing was changed."),
@@ -114,7 +114,7 @@ export const pruneSummaryMessage = v.strictObject({
   packsRemoved: orAbsent(count("Packs that were removed."), DRY),
 });
 
-/** What programs get to know of the packs of a prune. */
+/** The JSON objects of a prune's packs. */
 export function* prunedPacksJson({ plan }: PruneResult, unindexedReason: string): Generator<PrunedPackMessage> {
   for (const { name, size } of plan.unindexed) {
     yield { message_type: "pack", action: "remove", id: name, size, reason: unindexedReason };
@@ -128,7 +128,7 @@ function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<stri
   return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
 }
 
-/** What programs get to know of a prune. */
+/** The JSON object of a prune. */
 export function pruneSummaryJson(
   { plan: { summary }, applied, leftovers }: PruneResult,
 ): v.InferOutput<typeof pruneSummaryMessage> {

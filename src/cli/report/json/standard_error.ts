@@ -1,4 +1,4 @@
-/** What `--json` tells on standard error, of any command: progress, warnings, retries, and how it failed. */
+/** The `--json` messages of every command on standard error: progress, warnings, retries, and failures. */
 import * as v from "valibot";
 import type { AgentError } from "../../../base/errors.ts";
 import type { Retry } from "../../../store/retry.ts";
@@ -13,23 +13,23 @@ export const failureMessage = v.strictObject({
   message: text("What failed, on what, and what to do, for people."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function failureJson({ exitCode, code, message }: AgentError): v.InferOutput<typeof failureMessage> {
   return { message_type: "exit_error", code: exitCode, kind: code, message };
 }
 
-/** What somebody should look at although the command does its work. */
+/** A warning from a command that continues. */
 export const warningMessage = v.strictObject({
   message_type: always("warning", "The kind of message."),
   message: text("What it is, for people."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function warningJson(message: string): v.InferOutput<typeof warningMessage> {
   return { message_type: "warning", message };
 }
 
-/** A call to a store that failed and is made again. */
+/** A failed call to a store that is retried. */
 export const retryMessage = v.strictObject({
   message_type: always("retry", "The kind of message."),
   kind: text("What went wrong, as one word: `store-temporary` …"),
@@ -38,7 +38,7 @@ export const retryMessage = v.strictObject({
   delayMs: milliseconds("How long the next try is waited for."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function retryJson({ error, failures, delayMs }: Retry): v.InferOutput<typeof retryMessage> {
   const { message, code } = error;
   return { message_type: "retry", kind: code, message, failures, delayMs };
@@ -47,7 +47,7 @@ export function retryJson({ error, failures, delayMs }: Retry): v.InferOutput<ty
 const OTHER_UNIT = "something else is counted, or nothing";
 const NO_TOTAL = "nobody knows how much there is";
 
-/** How far a command is, once a second. */
+/** The progress of a command, once a second. */
 export const progressMessage = v.strictObject({
   message_type: always("progress", "The kind of message."),
   command: text("The command."),
@@ -73,7 +73,7 @@ export const progressMessage = v.strictObject({
 });
 type ProgressMessage = v.InferOutput<typeof progressMessage>;
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function progressJson(state: ProgressState): ProgressMessage {
   const { command, phase, seconds, unit, bytesAdded, isEstimate, perSecond } = state;
   const share = shareOf(state);
@@ -132,7 +132,7 @@ function totalJson(state: ProgressState): Partial<ProgressMessage> {
   }
 }
 
-/** To a tenth. */
+/** Rounded to a tenth. */
 function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }

@@ -1,4 +1,4 @@
-/** How current the backups are, as `--json` shows it: of a repository, or of a status file of TwinDB Backup. */
+/** The status of backups in `--json` output, from a repository or from a status file of TwinDB Backup. */
 import * as v from "valibot";
 import type { RunStatus } from "../../../backup/series_status.ts";
 import {
@@ -55,8 +55,9 @@ export const statusMessage = v.strictObject(statusFields);
 type StatusMessage = v.InferOutput<typeof statusMessage>;
 
 /**
- * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
- * with objects of their own, without runs. Series and host are null where an expectation of every one of them found none.
+ * The objects of a status: one for each series and host, with its expectations. An expectation of a series without
+ * backups gets its own object, without runs. Series and host are null if an expectation of all series or hosts found
+ * none.
  */
 export function statusJson({ rows, verdicts }: StatusReport): StatusMessage[] {
   const isOf = (verdict: ExpectationVerdict, { series, host }: { readonly series: string; readonly host: string }) =>
@@ -134,13 +135,13 @@ const binlog = v.strictObject({
   created: time("When it was created."),
 });
 
-/** The status of a series on a host by a status file of TwinDB Backup's. */
+/** The status of a series on a host, from a status file of TwinDB Backup. */
 export const importedStatusMessage = v.strictObject({
   ...statusFields,
   copies: list(copy, "All copies that the file has of them, oldest first."),
 });
 
-/** The same by a file that is about binary logs. */
+/** The same from a file about binary logs. */
 export const importedBinlogsMessage = v.strictObject({
   ...statusFields,
   copies: list(binlog, "All binary logs that the file has of the host, oldest first."),

@@ -1,4 +1,4 @@
-/** Streams that were read, and members of chains, as `--json` shows them. */
+/** Streams that were read, and members of chains, in `--json` output. */
 import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
@@ -21,7 +21,7 @@ const readFields = {
 /** A stream that was restored. */
 export const restoredMessage = v.strictObject(readFields);
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
   const { file, summary: { size, md5, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
@@ -38,7 +38,7 @@ export const verifiedMessage = v.strictObject({
   }, "What a guard said that read along."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
   const { format, complete, reason, notes } = stream.summary.verdict;
   return { ...restoredJson(stream, backup), guard: { format, complete, reason, notes } };
@@ -56,7 +56,7 @@ export const sha256Message = v.strictObject({
   sha256: hex("Of the whole stream."),
 });
 
-/** What programs get to know of a stream's checksum. */
+/** The JSON object of a stream's checksum. */
 export function sumJson(
   path: string,
   digest: "md5" | "sha256",
@@ -96,7 +96,7 @@ export const verifiedChainMessage = v.strictObject({
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function verifiedChainJson(
   id: string,
   members: readonly CheckedMember[],
@@ -122,7 +122,7 @@ export const goneMemberMessage = v.strictObject({
   ...drawnFields,
 });
 
-/** What programs get to know of a member. */
+/** The JSON object of a member. */
 export function memberJson(
   member: DrawnMember,
 ): v.InferOutput<typeof memberMessage> | v.InferOutput<typeof goneMemberMessage> {
