@@ -11,8 +11,8 @@ export function healthsOf(backups: readonly Backup[]): Map<Backup, Health> {
 }
 
 /**
- * The health of one backup. Lost members of its chain do not count, because it still restores; levels that do not fit
- * do.
+ * The health of one backup, apart from its chain. Lost members of the chain are no fault, because the backup still
+ * restores. Levels that do not fit are one, which `healthsOf` finds.
  */
 function healthOf({ info, damage }: Backup): Health {
   if (damage !== null) return "broken";

@@ -43,7 +43,7 @@ export async function openOutputFile(path: string, options: OutputFileOptions): 
   if (found && options.mayBeDevice && isDevice(found)) return await openDevice(path, found, options);
   if (found && !found.isFile) {
     throw new UsageError(
-      `"${path}" is no regular file: name another, or leave the option away and redirect standard output`,
+      `"${path}" is not a regular file: name another, or leave out the option and redirect standard output`,
     );
   }
   if (await isLink(path)) throw new UsageError(`"${path}" is a symbolic link: name the file itself`);

@@ -33,8 +33,8 @@ const OVERVIEW: HelpNotes = {
     "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
     "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
     "wrong password; 130 interrupted.",
-    "Of the variables named here the repository's and the password's, AGENT_CACERT and AGENT_TLS_CLIENT_CERT are " +
-    "understood as restic names them, too: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
+    "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
+    "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
   examples: [
     ["export AGENT_REPOSITORY=/backup/repo"],
@@ -99,7 +99,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
     .optionsGroup("Options:")
-    .version(versionLine(context.version), "-V, --version", "tell the version")
+    .version(versionLine(context.version), "-V, --version", "show the version")
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
     .showSuggestionAfterError();
@@ -210,7 +210,7 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
 
 /** Advice for errors for which commander has none. */
 function adviceFor(text: string, command: CommandUnknownOpts): string {
-  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes behind --";
+  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes after --";
   if (/\(Did you mean|Allowed choices/.test(text)) return "";
   return `; see "${commandLineOf(command)} --help"`;
 }

@@ -14,7 +14,7 @@ export function policyRunGroup(which: "a series" | "the series") {
   return new Command()
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
     .option("--allow-last", `remove even the newest and the last good backup of ${which}`)
-    .option("--skip-unreadable", "go on beside snapshots that cannot be read");
+    .option("--skip-unreadable", "continue despite snapshots that cannot be read");
 }
 
 /** The options that a run uses. */

@@ -17,7 +17,7 @@ export async function readFileBytes(path: string, what: string): Promise<Uint8Ar
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new NotFoundError(
-        `There is no ${what} file "${path}"; check its name, and who named it: an option or a variable`,
+        `There is no ${what} file "${path}"; check the option or the variable that names it`,
         { cause: error },
       );
     }

@@ -46,7 +46,7 @@ export function useCase<T>({ signal }: UseCaseOptions, work: (signal: AbortSigna
   return interruptible(stopping, () => work(stopping));
 }
 
-/** Where a repository is and how to open it. Each function is called once, as late as possible. */
+/** Where a repository is and how to open it. Its functions are called as late as possible. */
 export interface RepositoryAccess {
   /** Opens the store. The use case closes it. */
   readonly openStore: () => Promise<BlobStore>;

@@ -131,6 +131,6 @@ async function isNothingAdded(store: StoreReader, before: readonly KeyId[], erro
   try {
     return (await listKeyIds(store)).every((id) => before.includes(id));
   } catch {
-    return false; // a store that does not say is not certain
+    return false; // without an answer from the store, nothing is certain
   }
 }

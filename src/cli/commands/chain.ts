@@ -18,8 +18,8 @@ const DEEPEST_INDENT = 8;
 
 const NOTES: HelpNotes = {
   about: [
-    "A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. " +
-    'Whether every byte of them is there is for "agent check" to tell, and for "agent verify" to prove.',
+    'A member is fit if its manifest is the one that the chain names, and if its tree holds its streams. "agent ' +
+    'check" tells whether all their data is there, and "agent verify" proves it.',
   ],
   examples: [
     ["agent chain prod/shop", "what the latest backup builds upon"],
@@ -33,7 +33,7 @@ function specification() {
     .description("show the chain of a backup, its level 0 first, and which members are fit for a restore")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
-    .option("--all", "all chains of its series and host, with everything that branches off")
+    .option("--all", "all chains of its series and host, with all branches")
     .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
@@ -78,7 +78,7 @@ function* rows(members: readonly DrawnMember[]): Generator<string[]> {
 }
 
 function cells({ backup, fit, reason }: DrawnMember): string[] {
-  if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; what follows it restores all the same"];
+  if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; later backups still restore"];
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", reason ?? "made by another tool"];

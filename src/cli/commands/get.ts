@@ -1,4 +1,4 @@
-/** `agent get`: restore a backup to standard output, a file or a directory. */
+/** `agent get`: restores a backup to standard output, a file or a directory. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
@@ -21,13 +21,13 @@ import { StreamCounter } from "../report/stream_counter.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
-    "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which means the " +
-    "newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
-    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Without one it is the zone of this machine. @ID alone needs no series. " +
-    "Where several hosts have backups of the series, the newest counts, whichever it is of: name that of another host " +
-    "by its id, as agent ls --host tells it.",
-    "Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all " +
-    "of it was right; with standard output look at the exit code: 4 means that what came out must not be used.",
+    "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which " +
+    "means the newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
+    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Times without a zone are in the zone of this machine. @ID " +
+    "alone needs no series. If several hosts have backups of the series, the newest of all is chosen; name one of " +
+    "another host by its id, which agent ls --host shows.",
+    "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
+    "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
   examples: [
     ["agent get prod/shop | mysql shop", "the latest"],
@@ -45,10 +45,10 @@ function specification() {
     .description("restore a backup to standard output, a file or a directory")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup")
-    .option("--file <path>", "which file of the backup, where it holds several")
+    .option("--file <path>", "which file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option("--target <dir>", "write every file of the backup below this directory")
-    .option("--overwrite", "replace files that are there already")
+    .option("--overwrite", "replace existing files")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
@@ -186,7 +186,7 @@ async function report(
     else if (!options.quiet) {
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"
-        : "every blob as named, no manifest to compare with";
+        : "every blob matches its id, no manifest to compare with";
       const what = `${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
         formatRate(size, seconds)
       }`;

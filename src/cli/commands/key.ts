@@ -27,7 +27,7 @@ export function keyCommand(context: CliContext): CommandUnknownOpts {
   const adding = newPasswordSpecification("add", "let one more password open the repository")
     .action((options, self) => add(allOptions(self, options), context));
   const removal = withRepositoryOptions(
-    new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it"),
+    new Command("remove").description("remove a key file").argument("<id>", "its id or the beginning of it"),
   )
     .action((id, options, self) => remove(id, allOptions(self, options), context));
   const changing = newPasswordSpecification("passwd", "change the password in use")

@@ -31,7 +31,7 @@ function specification() {
     .usage("[options] [SERIES]")
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
-    .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
+    .option("--tag <tag>", "only backups with this tag; if repeated, with all of these tags", collectTags)
     .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest);
   return withRepositoryOptions(command);
 }

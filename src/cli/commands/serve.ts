@@ -27,12 +27,12 @@ const USUAL_ADDRESS = "127.0.0.1:8000";
 
 const NOTE: HelpNotes = {
   about: [
-    "Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by " +
-    '"agent init" or "restic init". The server holds no keys: it cannot read what it stores. Every upload is compared ' +
-    "with its SHA-256 and flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, " +
-    "/healthz that the server is there.",
-    'Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once. SIGTERM and SIGINT ' +
-    "end the server after the requests under way, with exit code 0; a second one ends it at once.",
+    'Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/, and make it with "agent init" or ' +
+    '"restic init". The server has no keys and cannot read what it stores. Every upload is compared with its ' +
+    "SHA-256 and flushed to the disk before it is acknowledged. /metrics serves metrics for Prometheus, /healthz " +
+    "answers as long as the server runs.",
+    'The users are listed in an htpasswd file ("htpasswd -B -c FILE USER"); changes to it take effect at once. ' +
+    "SIGTERM and SIGINT end the server after pending requests, with exit code 0; a second signal ends it at once.",
   ],
   examples: [["agent serve --path /srv/backup --listen :8000 --tls --append-only"]],
 };
@@ -49,7 +49,7 @@ function specification() {
     )
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
-    .option("--no-auth", "serve everybody, on addresses of this machine alone")
+    .option("--no-auth", "serve everybody, only on addresses of this machine")
     .option("--insecure", "with --no-auth or --proxy-auth-username: on any address")
     .option("--private-repos", "users reach only repositories below their own name")
     .option("--append-only", "refuse to remove anything but locks")
@@ -61,7 +61,7 @@ function specification() {
     .addOption(new Option("--prometheus", "as rest-server; the metrics are always there").hideHelp())
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "a JSON object for each address, on standard output")
-    .option("-q, --quiet", "do not tell the address")
+    .option("-q, --quiet", "do not show the address")
     .addHelpText("after", helpNotes(NOTE));
 }
 
@@ -124,7 +124,7 @@ function check(options: ServeOptions, { env, world }: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
   if (options.maxSize !== undefined) parseSize(options.maxSize);
   if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
-    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given: add it");
+    throw new UsageError("--tls-cert and --tls-key need --tls: add it");
   }
   const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
   const listen = handed.length > 0 ? handed : addressesOf(options);

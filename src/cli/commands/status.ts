@@ -29,12 +29,13 @@ const FORMATS = ["agent", "twindb"] as const;
 
 const EXAMPLES: HelpNotes = {
   about: [
-    'Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise. An age counts from the ' +
-    "start of a backup. An expectation without @HOST is about each host that has backups of the series. Backups that " +
-    "claim to be made in the future are shown and count as little as none.",
-    "HEALTH: where any backup of a series on a host was judged whole, only such are good, and newer ones that nobody " +
-    "could judge are counted as not judged. Broken ones are incomplete, or another tool took content from them. An empty " +
-    "one holds no stream. What other tools made is unknown, and meets an expectation only with --any.",
+    'Exit code 5 if something is overdue; the first line then says what, and "OK" otherwise. An age counts from ' +
+    "the start of a backup. An expectation without @HOST applies to each host that has backups of the series. " +
+    "Backups that claim to have been made in the future are shown, but do not count.",
+    "HEALTH: if any backup of a series on a host was judged whole, only such backups are good, and newer ones " +
+    "that could not be judged are counted as not judged. A broken backup is incomplete, or another tool removed " +
+    "content from it. An empty one holds no stream. Backups that other tools made are unknown, and meet an " +
+    "expectation only with --any.",
   ],
   examples: [
     ["agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d"],
@@ -45,7 +46,7 @@ const EXAMPLES: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("status")
-    .description("tell the newest good backup of every series, host and run type, and what is overdue")
+    .description("show the newest good backup of every series, host and run type, and what is overdue")
     .usage("[options]")
     .option("--host <name>", "only backups of this host")
     .option("--expect <expectation>", "[SERIES][@HOST][:RUNTYPE]=SPAN, such as prod/shop=26h; repeatable", collect)
@@ -56,7 +57,7 @@ function specification() {
     )
     .option(
       "--import <file>",
-      "tell what a status file of TwinDB Backup says, instead of a repository; - for standard input",
+      "show what a status file of TwinDB Backup says, instead of a repository; - for standard input",
     )
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
@@ -113,7 +114,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0 && report.unknown === null) await writeLine(stderr, "No backups");
   if (options.any !== true && options.import === undefined && mayNeedAny(report)) {
-    await writeLine(stderr, "Of unknown backups, which other tools made, none meets an expectation without --any");
+    await writeLine(stderr, "Unknown backups, which other tools made, meet no expectation without --any");
   }
   if (inFuture > 0) {
     await writeLine(stderr, `Made in the future: ${formatCount(inFuture, "backup")}. Is a clock wrong, here or there?`);
@@ -138,7 +139,7 @@ async function tellJson(report: StatusReport | ImportedStatus, { stdout }: CliCo
 async function writeTwinDb(options: StatusOptions, context: CliContext): Promise<void> {
   if (options.json || options.expect !== undefined) {
     throw new UsageError(
-      `--format twindb goes without ${options.json ? "--json" : "--expect"}: it is a format of its own`,
+      `--format twindb cannot be combined with ${options.json ? "--json" : "--expect"}: it is a format of its own`,
     );
   }
   const text = options.import === undefined

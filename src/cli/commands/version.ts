@@ -8,7 +8,7 @@ import { writeJson, writeLine } from "../terminal/write.ts";
 /** The command's specification. */
 function specification() {
   return new Command("version")
-    .description("tell version, Deno version and form of the executable")
+    .description("show version, Deno version and form of the executable")
     .option("--json", "one JSON object");
 }
 

@@ -22,11 +22,11 @@ export const NETWORK_OPTIONS = new Command()
   .addOption(
     new Option("--tls-client-cert <file>", "certificate and key of this client (PEM; AGENT_TLS_CLIENT_CERT)"),
   )
-  .addOption(new Option("--insecure-tls", "take any certificate: anybody in between can read and change requests"))
-  .addOption(new Option("--limit-upload <rate>", "a second at most: KiB, or a size such as 5M"))
-  .addOption(new Option("--limit-download <rate>", "a second at most: KiB, or a size such as 5M"))
+  .addOption(new Option("--insecure-tls", "accept any certificate: anybody in between can read and change requests"))
+  .addOption(new Option("--limit-upload <rate>", "limit per second: a number of KiB, or a size such as 5M"))
+  .addOption(new Option("--limit-download <rate>", "limit per second: a number of KiB, or a size such as 5M"))
   .addOption(noCacheOption())
-  .addOption(new Option("--cache-dir <dir>", "where to keep them (AGENT_CACHE_DIR, ~/.cache/agent)"))
+  .addOption(new Option("--cache-dir <dir>", "where to keep such copies (AGENT_CACHE_DIR, ~/.cache/agent)"))
   .addOption(
     new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
   );

@@ -11,7 +11,7 @@ function pruneLimitGroup() {
     .addOption(
       new Option("--max-unused <limit>", `waste that may stay: percent of the repository, a size, or "unlimited" (5%)`),
     )
-    .option("--max-repack-size <size>", "copy no more packs than this at once, such as 10G; the next prune goes on")
+    .option("--max-repack-size <size>", "copy at most this many bytes of packs, such as 10G; the next prune continues")
     .option("--repack-cacheable-only", "copy only trees, which a cache holds, and leave data where it is");
 }
 
@@ -19,7 +19,7 @@ function pruneLimitGroup() {
 const PRUNE_AFTERWARDS = withOptions(
   new Command()
     .optionsGroup("Pruning:")
-    .option("--prune", "then remove what only those backups used, as agent prune does, if any were removed"),
+    .option("--prune", "if any backups were removed, prune what only they used"),
   pruneLimitGroup(),
 );
 

@@ -23,8 +23,8 @@ const PLACE_OPTIONS = new Command()
 /** The options to add to commands. */
 const REPOSITORY_OPTIONS = withOptions(
   withOptions(PLACE_OPTIONS, PASSWORD_OPTIONS)
-    .option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too")
-    .option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m")
+    .option("--pass-secrets", "pass the repository's passwords and credentials to commands")
+    .option("--retry-lock <duration>", "wait this long for another process's lock, such as 5m")
     .option("--json", "one JSON object a line")
     .option("-q, --quiet", "no summary and no progress"),
   NETWORK_OPTIONS,

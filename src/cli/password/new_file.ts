@@ -38,9 +38,7 @@ export async function writePasswordFile(
     explain(error) {
       if (!isThere || !(error instanceof AgentError)) return error;
       const { code, exitCode } = error;
-      const message = `${
-        messageOf(error)
-      }; the new password may open the repository all the same, so it stays in "${path}"`;
+      const message = `${messageOf(error)}; the new password may still open the repository, so it stays in "${path}"`;
       return new AgentError(message, { code, exitCode, cause: error });
     },
   };

@@ -69,6 +69,6 @@ function attempt(readText: ReadText, path: string): string | undefined {
   try {
     return readText(path);
   } catch {
-    return undefined; // most of these files are not there
+    return undefined; // most of these files do not exist
   }
 }

@@ -8,7 +8,7 @@ export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefi
   try {
     return Deno.readFileSync(`/proc/self/${name}`);
   } catch {
-    return undefined; // the answer, not a failure: only Linux has it, and not everywhere
+    return undefined; // not a failure: only Linux has it, and not everywhere
   }
 }
 
@@ -25,7 +25,7 @@ export function unreadableArgument(
   const bytes = commandLine();
   const given = bytes === undefined ? [] : splitAtNul(bytes).slice(-args.length);
   const at = given.length === args.length ? given.findIndex((arg) => !isUtf8(arg)) : suspect;
-  if (at < 0) return undefined; // somebody means U+FFFD itself
+  if (at < 0) return undefined; // the argument itself contains U+FFFD
   return new UsageError(
     `Argument ${at + 1}, "${args[at]!}", is not UTF-8: give names and commands in UTF-8, and a password in a file`,
   );

@@ -49,9 +49,12 @@ function asAgentError(thrown: unknown): AgentError {
  */
 function withWayOn(error: IntegrityError): IntegrityError {
   if (/; |"agent |: the list above/.test(error.message)) return error;
-  return new IntegrityError(`${error.message}; "agent check --read-data" tells what that hits and what helps`, {
-    cause: error,
-  });
+  return new IntegrityError(
+    `${error.message}; "agent check --read-data" tells which backups that affects and what helps`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /**

@@ -67,7 +67,7 @@ export async function reportIndexRepair(
   if (filesRemoved === 0 && addedPacks.length + correctedPacks.length + unreadablePacks.length === 0) {
     return await writeParagraph(
       stdout,
-      `Nothing to repair: the index lists ${formatCount(packs, "pack")}, as there are`,
+      `Nothing to repair: the index lists what exists, ${formatCount(packs, "pack")}`,
     );
   }
   const files = dryRun

@@ -48,7 +48,7 @@ function futureWarning(inFuture: readonly RetentionBackup[]): string | null {
   const { backup, series, host } = furthest;
   const which = `${shortId(backup.id)} of "${series}" on ${host} at ${formatTime(timestampToDate(backup.started))}`;
   const count = inFuture.length === 1 ? "1 backup claims" : `${inFuture.length} backups claim`;
-  return `${count} to be made in the future (${which}): is a clock wrong, here or there?`;
+  return `${count} to have been made in the future (${which}): is a clock wrong, here or there?`;
 }
 
 const MS_PER_DAY = 86_400_000;

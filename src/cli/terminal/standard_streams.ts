@@ -57,7 +57,7 @@ function isClosedFromTheStart(): boolean {
     const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/fdinfo/1", "utf8"))!;
     return readlinkSync("/proc/self/fd/1") === "/dev/null" && (parseInt(flags!, 8) & ACCESS_MODE) === READ_AND_WRITE;
   } catch {
-    return false; // no such system
+    return false; // this system has no /proc
   }
 }
 

@@ -97,7 +97,7 @@ export class PruneIndex {
     this.ids[type].copyId(entry, target, offset);
   }
 
-  /** A pack as an index file describes it; its blobs are made anew at each look. */
+  /** A pack as an index file describes it. Each access to `blobs` makes new objects. */
   describe(pack: number): IndexedPack {
     const blobsOf = () => this.#blobsOf(pack);
     return {

@@ -1,5 +1,6 @@
 /**
- * The plan of a prune: which packs are removed, which are copied together, which stay, and why. Pure.
+ * The plan of a prune: which packs are removed, which are copied together, which stay, and why. Pure: values in, values
+ * out.
  *
  * The rules are those of `restic prune` (restic manual, section Removing snapshots). Packs of which nothing is needed
  * are removed. Packs that mix trees and data, and packs of trees with waste, are always copied, so that caches stay

@@ -1,4 +1,4 @@
-/** Which bytes of a file are lost, calculated from the known sizes of its pieces. Pure. */
+/** Which bytes of a file are lost, calculated from the known sizes of its pieces. Pure: arithmetic alone. */
 
 /**
  * The most ranges that are listed for one file. A stream may have lost a million chunks, in each of a thousand backups.

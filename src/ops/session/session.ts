@@ -140,7 +140,7 @@ interface SessionTools extends WriteOptions {
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, signal } = tools;
   const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
-  parseNewSeries(request.series); // A program may have only read it.
+  parseNewSeries(request.series); // A program may pass a name that is valid only for reading.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };

@@ -135,7 +135,7 @@ export class WriteHandle implements BackupHandle {
     try {
       await this.#finished;
     } catch {
-      return; // That it is not committed is what was asked for.
+      return; // As requested, it is not committed.
     }
     throw new UsageError(
       `The backup ${JSON.stringify(this.name)} is committed: remove it, it cannot be aborted any more`,
@@ -160,7 +160,7 @@ export class WriteHandle implements BackupHandle {
         const tools = { ...options, repository, threads, world, lock, request, signal };
         return await withSession(tools, (session) => this.#write(session, repository));
       } catch (error) {
-        this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
+        this.#fail(error); // Before the lock is released, because an unconfirmed lock then fails with its own error.
         throw error;
       }
     } catch (error) {

@@ -68,10 +68,10 @@ const NOT_SAID = "it does not say";
 export const removedLockMessage = v.strictObject({
   removed: hex("The lock file."),
   time: time("When it was made or last refreshed."),
-  exclusive: flag("Whether it let nobody else work."),
+  exclusive: flag("Whether it excluded all others."),
   hostname: text("The host of its process."),
   username: text("The user of its process."),
-  pid: count("The number of its process; 0 where it could not be read."),
+  pid: count("The number of its process; 0 if it could not be read."),
   uid: orAbsent(count("The number of that user."), NOT_SAID),
   gid: orAbsent(count("The number of that user's group."), NOT_SAID),
   process: orAbsent(
@@ -79,7 +79,7 @@ export const removedLockMessage = v.strictObject({
       table: text("The table of processes that the number belongs to."),
       started: count("When the process started, in a unit of the table's own."),
       machine: orAbsent(text("The machine."), "it has no name"),
-    }, "What tells its process from others that have its number."),
+    }, "What distinguishes its process from others with its number."),
     NOT_SAID,
   ),
 });

@@ -8,7 +8,7 @@ import { bytes, count, hex, object, orNull, text, time } from "./fields.ts";
 /** Which program this is. */
 export const versionMessage = v.strictObject({
   version: text("Its version."),
-  commit: orNull(text("The commit that it was built from."), "nobody knows"),
+  commit: orNull(text("The commit that it was built from."), "it is not known"),
   deno: text("The version of Deno in it."),
   form: text("`compiled`, `self-extracting`, or `source` in a source tree."),
 });
@@ -21,10 +21,10 @@ export function versionJson({ version, commit, deno, form }: VersionInfo): v.Inf
 /** What the cache keeps of one repository. */
 export const cachedRepositoryMessage = v.strictObject({
   repository: hex("The repository's id."),
-  address: orNull(text("Where it is, without a password."), "nobody wrote it down"),
+  address: orNull(text("Where it is, without a password."), "it was not recorded"),
   size: bytes("What is kept."),
   files: count("Files that are kept."),
-  lastUsed: orNull(time("When something of it was used, to the hour."), "nothing is kept"),
+  lastUsed: orNull(time("When it was last used, to the hour."), "nothing is kept"),
 });
 
 /** Its JSON object. */
@@ -51,7 +51,7 @@ export function cacheJson(
 
 /** What was removed from a cache. */
 export const cacheRemovalMessage = v.strictObject({
-  removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What went."),
+  removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What was removed."),
 });
 
 /** Its JSON object. */
@@ -61,7 +61,7 @@ export function cacheRemovalJson({ files, bytes }: CacheRemoval): v.InferOutput<
 
 /** An address that a server listens on. */
 export const servedMessage = v.strictObject({
-  address: text("The address, as `--listen` takes it, with the port that was found."),
+  address: text("The address, as `--listen` takes it, with the actual port."),
   url: text("How clients reach it."),
 });
 

@@ -31,17 +31,20 @@ export const groupMessage = v.strictObject({
   paths: orNull(list(v.string(), "The paths of their snapshots."), MIXED),
   series: orNull(text("Their series."), MIXED),
   keep: list(within(backupMessage, "A backup"), "The backups that stay, newest first."),
-  remove: list(within(backupMessage, "A backup"), "The backups that go or, in a dry run, would go, newest first."),
+  remove: list(
+    within(backupMessage, "A backup"),
+    "The backups that are removed or, in a dry run, would be, newest first.",
+  ),
   reasons: list(
     v.strictObject({
       id: hex("The backup."),
       snapshot: hex("Its snapshot."),
       matches: list(v.string(), "Why it stays; restic's words for restic's rules."),
-      counters: numbersByName("What is left of each count behind this backup; -1 for a count without end."),
+      counters: numbersByName("What is left of each count after this backup; -1 for an unlimited count."),
     }),
     "Why each of `keep` stays, in the same order.",
   ),
-  inFuture: list(v.string(), "Backups of both lists that claim to be made in the future."),
+  inFuture: list(v.string(), "Backups of both lists that claim to have been made in the future."),
 });
 
 /** Its JSON object. */
@@ -70,7 +73,7 @@ const UNLISTED = "no index lists it";
 /** A pack in the plan of a prune. */
 export const prunedPackMessage = v.strictObject({
   message_type: always("pack", "The kind of message."),
-  action: oneOf(["remove", "repack"], "Whether it just goes, or its needed blobs are copied first."),
+  action: oneOf(["remove", "repack"], "Whether it is just removed, or its needed blobs are copied first."),
   id: hex("The pack."),
   size: bytes("Its size."),
   reason: text("Why, for people."),
@@ -83,24 +86,24 @@ type PrunedPackMessage = v.InferOutput<typeof prunedPackMessage>;
 const packTotals = (about: string) => object({ packs: count("How many."), bytes: bytes("Their size.") }, about);
 const blobTotals = (about: string) => object({ blobs: count("How many."), bytes: bytes("Their size.") }, about);
 
-const DRY = "the run is dry";
+const DRY = "it is a dry run";
 
 /** What a prune did or would do. */
 export const pruneSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   dryRun: flag("Whether nothing was changed."),
-  before: packTotals("Packs that the index lists and that are there."),
+  before: packTotals("Packs that the index lists and that exist."),
   used: blobTotals("Blobs that are needed."),
   unused: blobTotals("Blobs that are not needed."),
-  orphans: packTotals("Packs in no index; they go."),
-  removed: packTotals("Packs of which nothing is needed; they go."),
-  repacked: packTotals("Packs that go when their needed blobs are copied."),
-  repackingFrees: blobTotals("What copying saves."),
+  orphans: packTotals("Packs in no index; they are removed."),
+  removed: packTotals("Packs of which nothing is needed; they are removed."),
+  repacked: packTotals("Packs that are removed after their needed blobs are copied."),
+  repackingFrees: blobTotals("What copying frees."),
   unusedAfter: blobTotals("Waste that stays."),
   freedBytes: bytes("What is freed in all."),
   leftovers: object(
     { files: count("How many."), bytes: bytes("Their size.") },
-    "Temporary files of interrupted writers; they go, too.",
+    "Temporary files of interrupted writers; they are removed, too.",
   ),
   written: orAbsent(
     object(

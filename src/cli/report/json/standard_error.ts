@@ -35,7 +35,7 @@ export const retryMessage = v.strictObject({
   kind: text("What went wrong, as one word: `store-temporary` …"),
   message: text("What failed, for people."),
   failures: count("How often it failed so far."),
-  delayMs: milliseconds("How long the next try is waited for."),
+  delayMs: milliseconds("The time until the next try."),
 });
 
 /** Its JSON object. */
@@ -45,7 +45,7 @@ export function retryJson({ error, failures, delayMs }: Retry): v.InferOutput<ty
 }
 
 const OTHER_UNIT = "something else is counted, or nothing";
-const NO_TOTAL = "nobody knows how much there is";
+const NO_TOTAL = "the total is unknown";
 
 /** The progress of a command, once a second. */
 export const progressMessage = v.strictObject({
@@ -66,10 +66,10 @@ export const progressMessage = v.strictObject({
   totalBackups: orAbsent(count("All backups."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   totalFiles: orAbsent(count("All files."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   percent: orAbsent(count("The share that is done, to a tenth."), NO_TOTAL),
-  estimated: orAbsent(flag("True: the total is only what it was the last time."), "the total is known"),
-  bytesAdded: orAbsent(bytes("Of the bytes that were read those that were not stored before."), "it is no put"),
+  estimated: orAbsent(flag("True: the total is an estimate from the last time."), "the total is known"),
+  bytesAdded: orAbsent(bytes("How many of the bytes read are new."), "the command is not `put`"),
   bytesPerSecond: orAbsent(count("Bytes a second."), "no bytes are counted, or it is too early to tell"),
-  etaSeconds: orAbsent(seconds("How long it is going to take."), `${NO_TOTAL}, or it is too early to tell`),
+  etaSeconds: orAbsent(seconds("The estimated remaining time."), `${NO_TOTAL}, or it is too early to tell`),
 });
 type ProgressMessage = v.InferOutput<typeof progressMessage>;
 

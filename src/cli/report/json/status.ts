@@ -14,26 +14,26 @@ import type { ExpectationVerdict } from "../../../policy/expectation.ts";
 import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./fields.ts";
 
 const NO_LATEST = "no backup counts";
-const NOT_WRITTEN = "nobody wrote it down";
+const NOT_WRITTEN = "it was not recorded";
 
 const run = v.strictObject({
   runType: orNull(text("The run type."), "these backups have none"),
   id: orNull(text("The newest good backup."), NO_LATEST),
-  started: orNull(time("When that was begun."), NO_LATEST),
-  ageSeconds: orNull(seconds("Since then; negative where that lies in the future."), NO_LATEST),
+  started: orNull(time("When that backup began."), NO_LATEST),
+  ageSeconds: orNull(seconds("Since then; negative if that is in the future."), NO_LATEST),
   level: orNull(count("Its level."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
   size: orNull(bytes("All its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
-  shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or nobody compared`),
+  shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or it was not compared`),
   next: oneOf(["full", "incremental"], "What the next run has to make."),
   health: oneOf(
     ["ok", "unjudged", "unknown", "empty", "broken"],
-    "How the newest good backup is or, where there is none, the newest.",
+    "The health of the newest good backup or, if there is none, of the newest.",
   ),
   backups: count("How many there are."),
   broken: count("How many broken ones are newer."),
   empty: count("How many newer ones hold no stream."),
-  unjudged: count("How many newer ones nobody could judge, where others were judged whole."),
-  inFuture: count("How many claim to be begun in the future."),
+  unjudged: count("How many newer ones could not be judged, if others were judged whole."),
+  inFuture: count("How many claim to have begun in the future."),
 });
 
 const verdict = v.strictObject({
@@ -118,11 +118,11 @@ const copy = v.strictObject({
   type: orNull(oneOf(TWINDB_BACKUP_TYPES, "Whether it needs its parent."), NOT_WRITTEN),
   parent: orNull(text("The key of the full copy that it needs."), "it needs none"),
   binlog: orNull(text("The binary log at the end of the backup."), NOT_WRITTEN),
-  position: orNull(bytes("The position in that."), NOT_WRITTEN),
+  position: orNull(bytes("The position in that log."), NOT_WRITTEN),
   lsn: orNull(count("InnoDB's log sequence number at the end of the backup."), NOT_WRITTEN),
   galera: flag("Whether the server belonged to a cluster."),
   wsrepProviderVersion: orNull(text("The version of the cluster's provider."), NOT_WRITTEN),
-  serverVendor: oneOf(SERVER_VENDORS, "Whose server it was."),
+  serverVendor: oneOf(SERVER_VENDORS, "The vendor of the server."),
   started: orNull(time("When it was begun."), NOT_WRITTEN),
   finished: orNull(time("When it was finished."), NOT_WRITTEN),
   config: textsByName("Configuration files of the server: the text of each by its path."),

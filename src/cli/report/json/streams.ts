@@ -11,10 +11,10 @@ const readFields = {
   id: hex("The backup."),
   path: text("Its path in the snapshot."),
   size: bytes("Its size."),
-  md5: hex("Of what was read."),
-  sha256: hex("Of what was read."),
+  md5: hex("MD5 of what was read."),
+  sha256: hex("SHA-256 of what was read."),
   compared: flag(
-    "Whether both digests were compared with those of a manifest; there is none where another tool made it.",
+    "Whether both digests were compared with those of a manifest; backups of other tools have none.",
   ),
 };
 
@@ -32,10 +32,10 @@ export const verifiedMessage = v.strictObject({
   ...readFields,
   guard: object({
     format: text("The format that was recognised, or `none`."),
-    complete: orNull(flag("Whether the stream is whole."), "nobody could judge"),
-    reason: text("Why, for people."),
-    notes: list(v.string(), "What is good to know."),
-  }, "What a guard said that read along."),
+    complete: orNull(flag("Whether the stream is whole."), "it could not be judged"),
+    reason: text("The reason, for people."),
+    notes: list(v.string(), "Remarks."),
+  }, "The verdict of a guard."),
 });
 
 /** Its JSON object. */
@@ -47,13 +47,13 @@ export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOut
 /** A line of a checksum list. */
 export const md5Message = v.strictObject({
   path: text("Its path in the snapshot."),
-  md5: hex("Of the whole stream."),
+  md5: hex("MD5 of the whole stream."),
 });
 
 /** As `md5Message`. */
 export const sha256Message = v.strictObject({
   path: text("Its path in the snapshot."),
-  sha256: hex("Of the whole stream."),
+  sha256: hex("SHA-256 of the whole stream."),
 });
 
 /** The JSON object of a stream's checksum. */
@@ -79,8 +79,8 @@ const MEMBER_STATES = [
 const UNKNOWN_LEVEL = "another tool made it";
 
 const stateFields = {
-  state: oneOf(MEMBER_STATES, "How it is. `gone`: retention removed it. `foreign`: another tool made it."),
-  problem: orNull(text("What is wrong, for people."), "nothing is, or it is gone or foreign"),
+  state: oneOf(MEMBER_STATES, "Its state. `gone`: retention removed it. `foreign`: another tool made it."),
+  problem: orNull(text("What is wrong, for people."), "nothing is wrong, or it is gone or foreign"),
 };
 
 /** A chain that was verified. */
@@ -108,7 +108,7 @@ const drawnFields = {
   gone: flag("Whether it is gone."),
   fit: orNull(flag("Whether it would restore, as far as its manifest and its tree tell."), "another tool made it"),
   ...stateFields,
-  depth: count("How many members it hangs below."),
+  depth: count("How many members are above it."),
   children: list(v.string(), "The backups that continue it, oldest first."),
 };
 
@@ -117,7 +117,7 @@ export const memberMessage = v.strictObject({ ...backupFields, ...drawnFields })
 
 /** A member of a chain that is gone. */
 export const goneMemberMessage = v.strictObject({
-  id: hex("Names the backup that was there."),
+  id: hex("The id of the backup that is gone."),
   level: orNull(count("Its level."), UNKNOWN_LEVEL),
   ...drawnFields,
 });
