@@ -1,17 +1,17 @@
 /**
- * The library's public face: repositories, backups and the use cases of the command line, for programs.
+ * The library's public face for programs: repositories, backups and the use cases of the command line.
  *
- * A program opens a store, gives a `World` (clock, identity, randomness) and calls a use case; nothing here prints, exits
- * or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes a source of a web stream or an async
- * iterable. `openStorage` gives backups of many files under a directory and a name.
+ * A program opens a store, provides a `World` (clock, identity, randomness) and calls a use case. Nothing here prints,
+ * exits or reads the environment. `put` takes any `JudgedSource`; `sourceOfStream` makes one from a web stream or an
+ * async iterable. `openStorage` stores backups of many files under a directory and a name.
  *
- * Sizes are in bytes. Times are texts of RFC 3339, or milliseconds since 1970 UTC where a name ends in `Ms`; so do the names
- * of spans, which are in milliseconds, too.
+ * Sizes are in bytes. Times are RFC 3339 texts, or milliseconds since 1970 UTC if the name ends in `Ms`. Durations are
+ * in milliseconds, and their names end in `Ms` too.
  *
  * @module
  */
 
-// Errors: nothing else is thrown, but for the reason of a signal where a use case says so.
+// Errors. Nothing else is thrown, except a signal's reason if a use case says so.
 export {
   AgentError,
   BugError,
@@ -39,7 +39,7 @@ export {
   WrongPasswordError,
 } from "./base/errors.ts";
 
-// The world that every use case is given, and how a repository is reached.
+// The world that every use case needs, and access to a repository.
 export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
@@ -50,7 +50,7 @@ export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
 export type { Lock, ProcessMark } from "./format/lock.ts";
 
-// Stores by URL, and the contract of a store of one's own.
+// Stores by URL, and the interface for custom stores.
 export type {
   BlobStore,
   ByteRange,
@@ -76,7 +76,7 @@ export {
 export type { ClientCertificate, NetworkOptions, Proxies } from "./store/http/client.ts";
 export type { Retry } from "./store/retry.ts";
 
-// Names, times and what is known of a backup.
+// Names, times and facts about a backup.
 export type { Brand } from "./base/brand.ts";
 export type { BlobId, IndexId, KeyId, LockId, ManifestId, PackId, SnapshotId } from "./base/id.ts";
 export { RUN_TYPES, type RunType } from "./base/run_type.ts";
@@ -141,7 +141,7 @@ export type { FreezerRules } from "./policy/level/level_freezer.ts";
 export type { LevelRuleName } from "./policy/level/level_history.ts";
 export type { MinOfParent } from "./policy/shrinkage.ts";
 
-// Get and verify: a backup is opened, and its streams are read with every digest checked.
+// Get and verify: open a backup and read its streams, with every digest checked.
 export {
   chooseFile,
   type GetProgress,
@@ -220,7 +220,7 @@ export type { LostRange } from "./maintain/repair/lost_ranges.ts";
 export type { LostBlob, LostBlobList } from "./maintain/repair/lost_blobs.ts";
 export type { Unreadable } from "./maintain/repair/pack_survey.ts";
 
-// Backups of many files, by the rules of Vitess's `BackupStorage`.
+// Backups of many files, with the rules of Vitess's `BackupStorage`.
 export {
   type BackupStorage,
   type ListBackupsOptions,
@@ -253,7 +253,7 @@ export {
 } from "./compat/twindb/status_file.ts";
 export type { LeftOut, TwinDbSelection } from "./compat/twindb/status_twindb.ts";
 
-// Plans of retention and prune: which backups and packs go, and why.
+// Plans of retention and prune: which backups and packs are removed, and why.
 export type { CalendarSpan } from "./base/text/duration.ts";
 export type { Moment } from "./policy/retention/calendar.ts";
 export {

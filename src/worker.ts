@@ -1,4 +1,4 @@
-/** Entry of every worker thread: answers the calls of the pipeline, and of the server where passwords are verified. */
+/** Entry of every worker thread: answers the calls of the pipeline and, in the server, verifies passwords. */
 import { serveCalls } from "./base/thread.ts";
 import { blobCalls } from "./pipeline/blob_calls.ts";
 import type { BlobCalls, DigestCalls } from "./pipeline/calls.ts";

@@ -1,52 +1,52 @@
 /**
- * How much of everything that is in flight may lie in memory: as much as makes it fast, and less where the world allows
- * less. What each number stands for is in docs/architecture.md, section Memory.
+ * Limits for the data in flight that is held in memory: enough to be fast, and less if the world allows less. Each
+ * number is explained in docs/architecture.md, section Memory.
  */
 import { DEFAULT_PACK_BYTES, TREE_PACK_BYTES } from "../repository/pack/pack_writer.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
 
 const MIB = 1024 * 1024;
 
-/** A check is as fast as its store with so many threads. */
+/** More threads do not make a check faster, because the store is the bottleneck. */
 const MOST_CHECK_THREADS = 4;
 
-/** How many threads verify what a check reads. */
+/** How many threads verify the data that a check reads. */
 export function checkThreads({ blobThreads }: MemoryBudget): number {
   return Math.min(blobThreads, MOST_CHECK_THREADS);
 }
 
-/** Runs of packs that are read and verified, with their plaintext: more makes nothing faster. */
+/** Runs of packs that are read and verified, with their plaintext. More memory makes nothing faster. */
 const MOST_CHECK_BYTES = 16 * MIB;
 const LEAST_CHECK_BYTES = 8 * MIB;
 
-/** Bytes that runs of packs may take while their data is checked; a larger one is let in alone. */
+/** How many bytes the runs of packs may take during a check of their data. A larger run is processed alone. */
 export function checkBufferBytes({ bufferBytes = Infinity }: MemoryBudget): number {
   return Math.max(LEAST_CHECK_BYTES, Math.min(MOST_CHECK_BYTES, bufferBytes / 2));
 }
 
 const MOST_SEGMENTS = 16;
 const LEAST_SEGMENTS = 6;
-/** A segment goes with a sealed batch of its size on its way to a pack. */
+/** Each segment in flight comes with a sealed batch of the same size. */
 const SHARE_OF_SEGMENTS = 1 / 4;
-/** The bounded buffer between streams and all that is done with them consists of pieces of so many bytes. */
+/** Size of one piece of the bounded buffer between the streams and their processing. */
 export const SEGMENT_BYTES = 512 * 1024;
 
-/** How many segments the streams of a backup flow through. */
+/** How many segments the streams of a backup share. */
 export function segmentCount({ bufferBytes = Infinity }: MemoryBudget): number {
   const fitting = Math.floor(bufferBytes * SHARE_OF_SEGMENTS / (2 * SEGMENT_BYTES));
   return Math.max(LEAST_SEGMENTS, Math.min(MOST_SEGMENTS, fitting));
 }
 
-/** restic makes none smaller, and a prune would copy what is smaller to join it (maintain/prune/prune_plan.ts). */
+/** restic makes no smaller packs, and a prune would merge smaller ones (maintain/prune/prune_plan.ts). */
 const LEAST_PACK_BYTES = 4 * MIB;
 const OPEN_PACKS = 2;
 
-/** What packs may take of the buffers: the rest is for segments and batches, or for what a prune reads. */
+/** The packs' share of the buffers. The rest is for segments and batches, or for the reads of a prune. */
 const SHARE_OF_PACKS = 5 / 8;
 
 /**
- * From which size on a pack is full, in bytes: restic's 16 MiB, or the half or quarter of it where the open packs and
- * those being written, `uploads` at a time, would take more than their share.
+ * The size from which a pack is full, in bytes: restic's 16 MiB, or a half or a quarter of it if open packs and the
+ * packs being uploaded, `uploads` at a time, would exceed their share.
  */
 export function packBytesFor({ bufferBytes = Infinity }: MemoryBudget, uploads: number): number {
   let packBytes = DEFAULT_PACK_BYTES;
@@ -55,29 +55,29 @@ export function packBytesFor({ bufferBytes = Infinity }: MemoryBudget, uploads: 
   return packBytes;
 }
 
-/** Bytes that a prune reads of a pack at a time at most, but for a single larger blob. */
+/** The most bytes that a prune reads from a pack at once, except for a single larger blob. */
 export const READ_BYTES = 2 * MIB;
-/** Plaintext of the blobs of such a read at most, but for a single larger one. */
+/** The most plaintext in one such read, except for a single larger blob. */
 export const READ_PLAINTEXT_BYTES = 4 * MIB;
 const READS_PER_THREAD = 2;
 const SHARE_OF_READS = 3 / 8;
-/** A read of a prune as it lies in its pack, a second time while it is verified, and its plaintext. */
+/** One read of a prune: its bytes as stored, a second copy during verification, and its plaintext. */
 const MEMORY_PER_READ = 2 * READ_BYTES + READ_PLAINTEXT_BYTES;
 
-/** How many reads of a prune are on their way: two for each verifying thread, so that none waits for the store. */
+/** How many reads of a prune are in flight: two for each verifying thread, so that no thread waits for the store. */
 export function pruneReads({ blobThreads, bufferBytes = Infinity }: MemoryBudget): number {
   const fitting = Math.floor(bufferBytes * SHARE_OF_READS / MEMORY_PER_READ);
   return Math.max(1, Math.min(blobThreads * READS_PER_THREAD, fitting));
 }
 
-/** Batches of a restore for each opening thread: one is read, one opened, one waits for its turn. */
+/** Batches of a restore for each opening thread: one being read, one being opened, one waiting. */
 const BATCHES_PER_THREAD = 3;
 /** Plaintext of a batch of a restore, in bytes. */
 export const BATCH_BYTES = 2 * MIB;
-/** A batch as it was read, decrypted, and as plaintext. */
+/** A batch as read, as decrypted, and as plaintext. */
 const MEMORY_PER_BATCH = 3 * BATCH_BYTES;
 
-/** How many batches of a restored stream are read ahead of the one that is written. */
+/** How many batches of a restored stream are read ahead of the batch being written. */
 export function batchesAhead({ blobThreads, bufferBytes = Infinity }: MemoryBudget): number {
   const fitting = Math.floor(bufferBytes / MEMORY_PER_BATCH);
   return Math.max(1, Math.min(blobThreads * BATCHES_PER_THREAD, fitting));

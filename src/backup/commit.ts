@@ -1,6 +1,6 @@
 /**
- * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot comes last and
- * only when everything it leads to is durable; before it the backup does not exist.
+ * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot is written only
+ * after everything it refers to is durable. Until then the backup does not exist.
  */
 import { freeBuffer } from "../base/bytes.ts";
 import type { BlobId, ManifestId } from "../base/id.ts";
@@ -22,13 +22,13 @@ import { blobIdOf, type StreamContent } from "./content_list.ts";
 
 /** One stream that was written. */
 export interface WrittenStream {
-  /** Below the series' directory; of two streams neither path lies below the other. */
+  /** The path below the series' directory. No stream's path lies below another's. */
   readonly path: StreamPath;
   readonly size: number;
   readonly content: StreamContent;
 }
 
-/** All that a commit takes. */
+/** Everything that a commit needs. */
 interface CommitRequest {
   readonly repository: LockedRepository;
   readonly writer: PackWriter;
@@ -36,23 +36,23 @@ interface CommitRequest {
   readonly identity: Identity;
   readonly programVersion: string;
   readonly streams: readonly WrittenStream[];
-  /** Its `bytesStored` is filled in. */
+  /** The commit fills in its `bytesStored`. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
   readonly parent: Backup | undefined;
-  /** The backup whose streams may be the same, whatever the level. */
+  /** The newest backup at any level; its streams may be identical. */
   readonly predecessor?: Backup | undefined;
-  /** Throws where there is to be no backup after all; asked just before the snapshot is written. */
+  /** Called just before the snapshot is written. Throws if there must be no backup after all. */
   readonly confirm: () => Promise<void>;
 }
 
-/** A backup that was committed just now. */
+/** The committed backup. */
 interface Committed {
   readonly backup: Backup;
   readonly manifest: Manifest;
 }
 
-/** Commits. Throws `LockedError`, and what the store and `confirm` throw; nothing is committed then. */
+/** Commits a backup. Throws `LockedError`, and what the store and `confirm` throw; then nothing is committed. */
 export async function commitBackup(request: CommitRequest): Promise<Committed> {
   const { repository, writer } = request;
   const { tree: seriesTree, modified } = await saveSeriesTree(request);
@@ -67,14 +67,14 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 
-/** A manifest cannot count itself, nor what leads to it: the snapshot counts all. */
+/** The manifest cannot count its own bytes or the trees above it. The snapshot counts everything. */
 function withBytesStored(manifest: Manifest, bytesStored: number): Manifest {
   return { ...manifest, stats: { ...manifest.stats, bytesStored } };
 }
 
 /**
- * The directory of the series' streams. Streams that have not changed since the backup before keep their modification
- * time, so that their content lists, which may be megabytes, are its blobs again.
+ * Writes the directory of the series' streams. Streams that did not change since the previous backup keep their
+ * modification time, so that their trees stay identical and are not stored again; they may be megabytes.
  */
 async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
   const earlier = request.predecessor?.info?.modified;
@@ -98,7 +98,7 @@ interface PlannedTree {
   readonly id: Uint8Array;
 }
 
-/** The trees of the series' directory: every one behind those below it, so that the last is the directory itself. */
+/** The trees of the series' directory. Each tree follows its subtrees, so the last one is the directory itself. */
 function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[] {
   const planned: PlannedTree[] = [];
   const plan = (nodes: readonly Node[]): BlobId => {
@@ -122,13 +122,13 @@ function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[
   return planned;
 }
 
-/** A stream and the names that lead to it from the directory at hand. */
+/** A stream and the rest of its path, from the current directory on. */
 interface PlacedStream {
   readonly names: readonly string[];
   readonly stream: WrittenStream;
 }
 
-/** The directories above the series' own, with the manifest beside it; gives the root. */
+/** Writes the directories above the series' directory, with the manifest beside it. Returns the root tree. */
 async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rfc3339, manifest: Uint8Array) {
   const { writer } = request;
   const names = request.manifest.series.split("/");
@@ -169,7 +169,7 @@ function owner({ uid, gid }: Identity) {
   return { uid, gid };
 }
 
-/** Stores a tree; gives its id. */
+/** Stores a tree and returns its id. */
 export async function saveTree(writer: PackWriter, tree: Uint8Array): Promise<BlobId> {
   return blobIdOf(await writer.addPlaintext("tree", tree));
 }
@@ -181,7 +181,10 @@ interface CommittedTree {
   readonly modified: Rfc3339;
 }
 
-/** Its totals count all files of the tree, as restic does: from one whose totals differ `restic rewrite` makes another. */
+/**
+ * Builds the snapshot. Its totals count all files of the tree, as restic does: `restic rewrite` makes a new snapshot if
+ * they differ.
+ */
 function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, modified }: CommittedTree): Snapshot {
   const { manifest, identity, parent, writer } = request;
   const { stats } = manifest;

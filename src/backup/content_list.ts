@@ -1,9 +1,9 @@
 /**
- * The content list of one stream while it is being written: 32 bytes a chunk.
+ * The content list of one stream while it is being written: 32 bytes for each chunk.
  *
- * One tree node holds some 200,000 chunks at most. A longer stream becomes a directory of numbered parts, each in a
- * subtree of its own, which are written while the stream goes on. Parts end where the content says so, not at fixed counts,
- * so that an insertion early in the stream leaves the later parts as they were.
+ * One tree node holds some 200,000 chunks at most. A longer stream becomes a directory of numbered parts, each in its
+ * own subtree, which are written while the stream is read. The content decides where parts end, not fixed counts, so
+ * that an insertion early in the stream leaves the later parts unchanged.
  */
 import { encodeHex } from "../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
@@ -15,23 +15,29 @@ import { encodeTree } from "../format/tree/tree.ts";
 
 /** How long parts get, in chunks. */
 export interface PartLimits {
-  /** Up to so many chunks are one file node. */
+  /** A stream of up to this many chunks is one file node. */
   readonly single: number;
-  /** A stream that is longer has parts of at least so many, and each ends at a chunk whose id ends with 12 zero bits. */
+  /**
+   * The least length of a part in a longer stream. From here on, a part ends at a chunk whose id ends with 12 zero
+   * bits.
+   */
   readonly least: number;
-  /** Here a part ends in any case. */
+  /** The greatest length of a part; it ends here at any chunk. */
   readonly most: number;
 }
 
-/** One node of 200,000 chunks is 13 MB of JSON, which restic reads well; smaller parts keep memory low and dedupe better. */
+/**
+ * One node of 200,000 chunks is 13 MB of JSON, which restic reads well. Smaller parts save memory and deduplicate
+ * better.
+ */
 export const PART_LIMITS: PartLimits = { single: 200_000, least: 40_000, most: 60_000 };
 
-/** A finished content list: the ids themselves, or the trees of the parts where there are several. */
+/** A finished content list: the ids themselves, or the trees of the parts. */
 export type StreamContent =
   | { readonly chunks: number; readonly content: Uint8Array }
   | { readonly chunks: number; readonly parts: readonly BlobId[] };
 
-/** Equal parts of different nights have to be equal to the byte, so their nodes carry no time of their own. */
+/** Equal parts of different backups must be equal to the byte, so their nodes all have the same time. */
 const PART_TIME = parseTimestamp("1970-01-01T00:00:00Z", "the time of parts");
 
 /** Collects the ids of a stream's chunks. */
@@ -39,11 +45,11 @@ export class ContentListWriter {
   readonly #fileName: string;
   readonly #saveTree: (tree: Uint8Array) => Promise<BlobId>;
   readonly #limits: PartLimits;
-  /** Ids and sizes of the chunks that no part holds yet. */
+  /** Ids and sizes of the chunks that are not in a part yet. */
   #ids = new Uint8Array(1024 * ID_BYTES);
   #sizes = new Uint32Array(1024);
   #count = 0;
-  /** How many of them were looked at for the end of a part. */
+  /** How many of these chunks were already tested as the end of a part. */
   #lookedAt = 0;
   #earlierChunks = 0;
   #isLong = false;
@@ -56,12 +62,12 @@ export class ContentListWriter {
     this.#limits = limits;
   }
 
-  /** How many chunks are in memory: those that no part holds yet. */
+  /** How many chunks are in memory: those that are not in a part yet. */
   get heldChunks(): number {
     return this.#count;
   }
 
-  /** Appends a chunk whose id stands in `ids` at `offset`; a promise where a part has to be written first. */
+  /** Appends a chunk, whose id is in `ids` at `offset`. Returns a promise if a part must be written first. */
   add(ids: Uint8Array, offset: number, chunkBytes: number): void | Promise<void> {
     if (this.#count === this.#sizes.length) this.#grow();
     this.#ids.set(ids.subarray(offset, offset + ID_BYTES), this.#count * ID_BYTES);
@@ -72,7 +78,7 @@ export class ContentListWriter {
     if (end > 0) return this.#writePartsUpTo(end);
   }
 
-  /** The list of the whole stream. One of more than `single` chunks is written in parts, however short it is. */
+  /** The list of the whole stream. A list of more than `single` chunks is written in parts, however short it is. */
   async finish(single = this.#limits.single): Promise<StreamContent> {
     const chunks = this.#earlierChunks + this.#count;
     if (!this.#isLong && chunks <= single) return { chunks, content: this.#ids.slice(0, this.#count * ID_BYTES) };
@@ -81,7 +87,7 @@ export class ContentListWriter {
     return { chunks, parts: this.#parts };
   }
 
-  /** After how many of the chunks the next part ends, or 0 where it does not end yet. */
+  /** The number of chunks up to the end of the next part; 0 if that part does not end yet. */
   #nextPartEnd(): number {
     for (let end = Math.max(this.#lookedAt + 1, this.#limits.least); end <= this.#count; end++) {
       this.#lookedAt = end;
@@ -91,12 +97,12 @@ export class ContentListWriter {
     return 0;
   }
 
-  /** Writes the part that ends there and, when a stream has just become long, those that follow. */
+  /** Writes the part that ends there and, if the stream has just become long, the parts that follow. */
   async #writePartsUpTo(firstEnd: number): Promise<void> {
     for (let end = firstEnd; end > 0; end = this.#nextPartEnd()) await this.#writePart(end);
   }
 
-  /** Writes the first `chunks` chunks as a part. */
+  /** Writes the first `chunks` chunks as one part. */
   async #writePart(chunks: number): Promise<void> {
     const node = makeNode({
       name: this.#fileName,
@@ -128,7 +134,7 @@ export class ContentListWriter {
   }
 }
 
-/** An id of 32 bytes as a blob's name. */
+/** The bytes of an id as a blob id. */
 export function blobIdOf(bytes: Uint8Array): BlobId {
   return encodeHex(bytes) as BlobId;
 }

@@ -1,4 +1,4 @@
-/** What a backup holds: its streams and files, their content lists, its manifest. */
+/** What a backup holds: streams and files, content lists, manifest. */
 import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
@@ -18,17 +18,17 @@ import type { Backup } from "./backup.ts";
 export interface BackupFile {
   /** From the root of the snapshot, without a leading slash. */
   readonly path: string;
-  /** Bytes, as the tree says. */
+  /** Size in bytes, from the manifest or, without one, from the tree. */
   readonly size: number;
-  /** What the manifest says of it, or null where there is none. */
+  /** The manifest's entry for it; null if there is no manifest. */
   readonly expected: ManifestFile | null;
-  /** Its content lists in order: one, or one a part. Read when asked for. */
+  /** Its content lists in order: one, or one for each part. They are read on demand. */
   readonly contents: () => AsyncGenerator<Uint8Array>;
 }
 
 /**
- * The manifest of a backup: the sidecar file, found by the snapshot's paths; null where another tool made the backup.
- * Throws `IntegrityError` where it is damaged or is not the one that the snapshot names.
+ * Reads the manifest of a backup from its sidecar file, which the snapshot's paths locate; null if another tool made
+ * the backup. Throws `IntegrityError` if the manifest is damaged or is not the one that the snapshot names.
  */
 export async function readManifest(repository: IndexedRepository, backup: Backup): Promise<Manifest | null> {
   const { sidecar } = await findSeriesNodes(repository, backup);
@@ -46,15 +46,15 @@ export async function readManifest(repository: IndexedRepository, backup: Backup
   return decodeManifest(text, `manifest of backup ${backup.id}`);
 }
 
-/** What lies in the tree of a backup under the name of its series; undefined what does not. */
+/** What the tree of a backup holds under the name of its series; undefined if it is absent. */
 interface SeriesNodes {
   /** The directory of its streams. */
   readonly streams: Node | undefined;
-  /** The file beside it that holds the manifest. */
+  /** The manifest's file beside that directory. */
   readonly sidecar: Node | undefined;
 }
 
-/** Finds both in one directory, each tree on the way read once. Throws `IntegrityError` where one of them is damaged. */
+/** Finds both nodes in one directory and reads each tree on the way once. Throws `IntegrityError` for damaged trees. */
 export async function findSeriesNodes(repository: IndexedRepository<"tree">, backup: Backup): Promise<SeriesNodes> {
   const { series, snapshot: { tree } } = backup;
   const [parent, name] = splitPath(series);
@@ -65,19 +65,19 @@ export async function findSeriesNodes(repository: IndexedRepository<"tree">, bac
   return { streams: find(name), sidecar: find(sidecarPath(name)) };
 }
 
-/** The directory of a path, null for the root, and the name in it. */
+/** Splits a path into its directory (null for the root) and its name. */
 function splitPath(path: string): readonly [directory: string | null, name: string] {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? [null, path] : [path.slice(0, slash), path.slice(slash + 1)];
 }
 
-/** What the sidecar's node holds, whatever it says; null where it is no file. Throws `IntegrityError`. */
+/** Reads the sidecar's bytes without decoding them; null if the node is not a file. Throws `IntegrityError`. */
 export async function readSidecar(repository: IndexedRepository, node: Node | undefined): Promise<Uint8Array | null> {
   if (node?.type !== "file" || node.content === null) return null;
   return await readWhole(repository, node.content);
 }
 
-/** The streams of a backup as its manifest lists them or, without one, every file of its tree. */
+/** The streams that the manifest lists or, without a manifest, every file of the tree. */
 export async function listFiles(
   repository: IndexedRepository<"tree">,
   backup: Backup,
@@ -110,12 +110,12 @@ async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerat
   yield content;
 }
 
-/** A stream of 20 million chunks has 500 parts. */
+/** For comparison: a stream of 20 million chunks has 500 parts. */
 const MOST_PARTS = 100_000;
-/** The directory of a stream holds one for each part, and that its file. */
+/** A stream's directory holds a directory for each part, and that holds one file. */
 const PART_DEPTH = 2;
 
-/** The content lists of a file, or of all parts below the directory that stands for a long stream. */
+/** The content list of a file, or of all parts of a long stream, which is a directory. */
 export async function* contentsOf(
   repository: IndexedRepository<"tree">,
   node: Node,

@@ -1,20 +1,20 @@
-/** The backups of a repository, as every use case begins: all snapshots, and what the manifests of rewritten ones tell. */
+/** Loads the backups of a repository for the use cases: all snapshots, and the manifests of rewritten ones. */
 import { type DamagedSnapshot, damageWithAdvice, loadSnapshots, refuseVanished } from "../repository/snapshots.ts";
 import type { SealedFiles } from "../repository/sealed_files.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { type OpenIndex, withRewritten } from "./rewritten.ts";
 
-/** How backups are loaded. Whoever loads them says what becomes of each snapshot that is no backup to them. */
+/** How backups are loaded, and how snapshots that are unusable are treated. */
 export interface LoadBackupsOptions {
-  /** Gives the index by which manifests of rewritten snapshots are read; `unread`: none of them is. */
+  /** Gives the index for reading the manifests of rewritten snapshots; `unread` skips those manifests. */
   readonly rewritten: OpenIndex | "unread";
-  /** Chooses the backups that are meant; all by default. Manifests are read of these only. */
+  /** Chooses the wanted backups; all by default. Manifests are read for these only. */
   readonly among?: (all: readonly Backup[]) => readonly Backup[];
-  /** What a snapshot that cannot be read means: it is told of, or refused with `IntegrityError`. */
+  /** Whether a snapshot that cannot be read is reported, or refused with `IntegrityError`. */
   readonly damaged: "told" | "refused";
   /**
-   * What a snapshot means that was listed and is gone: somebody forgot it meanwhile or, where nobody may do that, the store
-   * contradicts itself, which is refused with `StoreError`.
+   * How a snapshot that was listed but is gone is treated: as forgotten meanwhile, or, if nothing may be forgotten at
+   * the time, as a contradiction of the store, which is refused with `StoreError`.
    */
   readonly vanished: "forgotten" | "refused";
   readonly signal?: AbortSignal | undefined;
@@ -22,15 +22,18 @@ export interface LoadBackupsOptions {
 
 /** Backups, oldest first. */
 export interface LoadedBackups {
-  /** Those that are meant, with what manifests tell. */
+  /** The wanted backups, completed from their manifests. */
   readonly backups: readonly Backup[];
-  /** All that there are, as their snapshots tell. */
+  /** All backups, from their snapshots alone. */
   readonly all: readonly Backup[];
-  /** Snapshots that cannot be read; none where such are refused. */
+  /** Snapshots that cannot be read; empty if they are refused. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 
-/** Loads all backups. Throws what the store throws, what is refused, and what `rewritten` throws. */
+/**
+ * Loads the wanted backups and all backups. Throws what the store and `rewritten` throw, and the errors for refused
+ * snapshots.
+ */
 export async function loadBackups(files: SealedFiles, options: LoadBackupsOptions): Promise<LoadedBackups> {
   const { rewritten, among = (all) => all, signal } = options;
   const { snapshots, damaged, vanished } = await loadSnapshots(files, signal);

@@ -1,5 +1,5 @@
 /**
- * From a content list back to the stream: reads ahead over several packs, opens and verifies in other threads, and gives
+ * Turns a content list back into the stream: reads ahead across packs, opens and verifies in other threads, and yields
  * the plaintext in order.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
@@ -14,20 +14,20 @@ import { planRead, type ReadPlan } from "../repository/pack/read_plan.ts";
 import type { IndexedRepository } from "../repository/repository.ts";
 import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
 
-/** What `readStream` works with. The threads must be configured. */
+/** What `readStream` needs. The threads must be configured. */
 interface ReadStreamOptions {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal?: AbortSignal | undefined;
-  /** As in `World`. */
+  /** See `World`. */
   readonly bufferBytes?: number | undefined;
 }
 
-/** Further batches that the taker may hold. */
+/** Batches that the consumer may hold in addition. */
 const BATCHES_TAKEN = 2;
 
 /**
- * The plaintext of the chunks of one or several content lists (32 bytes a chunk each), verified, in order. Owns: the taker
+ * Yields the verified plaintext of one or several content lists (32 bytes for each chunk), in order. Owns: the consumer
  * releases each segment. Throws `IntegrityError` that names the blob and its pack.
  */
 export async function* readStream(

@@ -1,6 +1,7 @@
 /**
- * A series remembers what its streams are: one that is recognised less far than it was in any backup that is still there, or
- * lacks a kind of dump that was in it, is refused. Pure: what earlier backups say comes in, a verdict with its reason goes out.
+ * Compares a stream's recognition with the series' earlier backups. A stream is refused if any remaining backup
+ * recognised it further, or if it lacks a kind of dump that it used to hold. Pure: earlier results go in, a verdict
+ * with its reason comes out.
  */
 import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -8,18 +9,18 @@ import { shortId } from "../base/id.ts";
 import { dumpsOf } from "../guard/recognition.ts";
 import { type EarlierStream, rankOf } from "./stream_facts.ts";
 
-/** Whether a stream may be committed, by what the streams of its name were before. */
+/** Whether a stream may be committed, judged by the earlier streams of the same name. */
 interface RecognitionVerdict {
   readonly isAccepted: boolean;
-  /** Why it is not accepted, or that it is of another format than before; null where there is nothing to say. */
+  /** Why it is refused, or that its format has changed; null if neither applies. */
   readonly reason: string | null;
 }
 
 const NOTHING_TO_SAY: RecognitionVerdict = { isAccepted: true, reason: null };
 
 /**
- * Judges a stream by the earlier ones of its name, oldest first; `format` is what a guard recognised it as. Any of them
- * counts, not only the newest: a night without a guard does not end the memory.
+ * Judges a stream by its predecessors, oldest first; `format` is what a guard recognised. All predecessors count, not
+ * only the newest, so that one night without a guard does not erase the memory.
  */
 export function judgeRecognition(format: string, earlier: readonly EarlierStream[]): RecognitionVerdict {
   const rank = rankOf(format);
@@ -35,7 +36,7 @@ export function judgeRecognition(format: string, earlier: readonly EarlierStream
   return { isAccepted: true, reason: `the stream is recognised as ${format}, ${before(recognised)}` };
 }
 
-/** What an earlier stream held besides all that one of this format holds; nothing where they have different contents. */
+/** The dumps that an earlier stream held in addition to all of this format's. Empty if the contents are unrelated. */
 function missingDumps(format: string, earlier: string): string[] {
   const [now, then] = [new Set(dumpsOf(format)), new Set(dumpsOf(earlier))];
   return now.size > 0 && now.isSubsetOf(then) ? [...then.difference(now)] : [];

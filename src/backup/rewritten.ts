@@ -1,7 +1,7 @@
 /**
- * Backups whose snapshot restic rewrote (`tag`, `rewrite`, `repair snapshots`) or copied into another repository: our summary
- * is gone from the snapshot, and is made again from the manifest in the tree. Content may be gone, too, for `rewrite` and
- * `repair snapshots` leave the manifest as it was; so the tree is compared with it.
+ * Backups whose snapshot restic rewrote (`tag`, `rewrite`, `repair snapshots`) or copied into another repository. The
+ * snapshot then lacks our summary, which is restored from the manifest in the tree. `rewrite` and `repair snapshots`
+ * may also remove content but leave the manifest unchanged, so the tree is compared with the manifest.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { IntegrityError } from "../base/errors.ts";
@@ -18,12 +18,14 @@ import { readManifest } from "./contents.ts";
 import { summaryProblem } from "./summary.ts";
 import { treeProblem } from "./tree_contents.ts";
 
-/** Gives the repository with the places of its data blobs; asked only where a manifest has to be read. */
+/** Gives the repository with the places of its data blobs. Called only if a manifest must be read. */
 export type OpenIndex = () => Promise<IndexedRepository>;
 
 const BACKUPS_AT_ONCE = 8;
 
-/** The backups in the same order, those of rewritten snapshots with what their manifests say and how they are damaged. */
+/**
+ * The backups in the same order. Those of rewritten snapshots get their summary from the manifest, and their damage.
+ */
 export async function withRewritten(backups: readonly Backup[], openIndex: OpenIndex): Promise<Backup[]> {
   const recovered = [...backups];
   const rewritten = [...backups.entries()].filter(([, backup]) => mayBeRewritten(backup));
@@ -36,10 +38,12 @@ export async function withRewritten(backups: readonly Backup[], openIndex: OpenI
 }
 
 /**
- * A backup with what its manifest says, where its snapshot was rewritten, and with its damage where the tree does not hold
- * what the manifest lists, or where a summary that was kept says something else. It is as it is where nothing tells a series
- * but its path, and the tree holds no manifest of that one: then it counts as another tool's, as it does where a manifest
- * cannot be read and nothing shows that it was ours.
+ * A backup completed from its manifest, if its snapshot was rewritten. `damage` is set if the tree does not hold what
+ * the manifest lists, or if the snapshot's own summary disagrees with the manifest.
+ *
+ * The backup is returned unchanged, as one of another tool, if the snapshot has no summary and the tree holds no
+ * manifest of the series that its path names, or if the manifest cannot be read and nothing shows that the backup was
+ * ours.
  */
 export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promise<Backup> {
   if (!mayBeRewritten(backup)) return backup;
@@ -66,15 +70,15 @@ async function withSummaryOf(manifest: Manifest, backup: Backup, repository: Ind
   const { tree } = snapshot;
   const id = sha256Hex(encodeManifest(manifest)) as ManifestId;
   const streams = await findNode(repository, tree, series);
-  // restic keeps the summary, which has all that was stored, and knows nothing of ours.
+  // restic keeps its own summary, which counts everything stored, but drops ours.
   const storedBytes = snapshot.summary?.dataAddedPacked;
   const recovered = agentInfo(manifest, id, streams?.mtime ?? manifest.started, storedBytes);
   return { ...backup, id, info: { ...recovered, tree } };
 }
 
 /**
- * As `parentFor`; but where snapshots that came later than what it finds were rewritten, the newest of those, damaged or
- * not. One that is damaged beyond its manifest has no summary.
+ * The same as `parentFor`, but prefers the newest rewritten snapshot that is later than its result, damaged or not. A
+ * backup whose manifest is damaged has no summary.
  */
 export async function findParent(
   backups: readonly Backup[],
@@ -95,8 +99,9 @@ export async function findParent(
 }
 
 /**
- * restic notes in what it rewrites or copies where that came from; a snapshot of ours has its series as its only path. A
- * tool that keeps our summary keeps the name of the tree that it is about.
+ * Whether a snapshot may have been rewritten. restic records the original of what it rewrites or copies, and our
+ * snapshots have the series as their only path. If another tool kept our summary, the tree id in the summary is that of
+ * the original.
  */
 function mayBeRewritten({ info, series, snapshot }: Backup): boolean {
   if (info !== null) return info.tree === undefined ? snapshot.original !== null : info.tree !== snapshot.tree;

@@ -1,6 +1,6 @@
 /**
- * Status: of every series on every host the newest good backup of each run type. It is derived from the backups each time
- * it is asked for; nothing is kept that could be out of date.
+ * Status: the newest good backup of each run type, for every series and host. It is derived from the backups on each
+ * request, so nothing can be out of date.
  */
 import { countedRunType, isRunType, type RunType, runTypesFrom } from "../base/run_type.ts";
 import { isInFuture } from "../base/clock.ts";
@@ -12,29 +12,29 @@ import { healthsOf } from "./health.ts";
 
 export type { Health } from "../policy/good_backup.ts";
 
-/** One backup, ours or out of another tool's list, as far as a status is about it. */
+/** One backup of ours, or from another tool's list, with what a status needs. */
 export interface StatusEntry {
-  /** Names it: as `Backup.id`, or as the other tool calls it. */
+  /** Its id: `Backup.id`, or the other tool's name for it. */
   readonly id: string;
   /** Its series. */
   readonly series: string;
   /** Its host. */
   readonly host: string;
-  /** Its run type; null where it has none. */
+  /** Its run type; null if it has none. */
   readonly runType: string | null;
-  /** When it was begun, in milliseconds since 1970 UTC. */
+  /** When it began, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
-  /** Its level; null where nobody wrote one down. */
+  /** Its level; null if it was not recorded. */
   readonly level: number | null;
   /** Bytes of all streams. */
   readonly size: number | null;
-  /** Whether a stream of it is marked as shrunk; absent where nobody compared. */
+  /** Whether one of its streams is marked as shrunk; absent if the streams were not compared. */
   readonly isShrunk?: boolean;
-  /** Whether it can be relied on; found out when it is asked for. */
+  /** Whether it can be relied on; evaluated on demand. */
   readonly health: () => Health;
 }
 
-/** What the next run has to make. */
+/** The kind of backup that the next run must make. */
 export type NextType = "full" | "incremental";
 
 /** The backups of one run type. */
@@ -42,29 +42,32 @@ export interface RunStatus {
   /** The run type; null for backups without one. */
   readonly runType: string | null;
   /**
-   * The newest good one, by what counts as good in its series on this host, that is not in the future; the newest in the
-   * future where there are only such.
+   * The newest good backup, by the criteria for its series and host. A backup in the future counts only if all of them
+   * are.
    */
   readonly latest: StatusEntry | null;
-  /** Milliseconds since it was begun, negative where that lies in the future. */
+  /** Milliseconds since it began; negative if it began in the future. */
   readonly ageMs: number | null;
-  /** That of `latest`, `unjudged` where no backup of the series is judged; that of the newest where there is no good one. */
+  /**
+   * The health of `latest`, which is `unjudged` if no backup of the series is judged. Without a good backup: the health
+   * of the newest.
+   */
   readonly health: Health;
-  /** How many there are. */
+  /** The number of backups. */
   readonly backups: number;
-  /** How many broken ones are newer than `latest`. */
+  /** The number of broken backups newer than `latest`. */
   readonly broken: number;
-  /** How many newer ones hold no stream. */
+  /** The number of newer backups without a stream. */
   readonly empty: number;
-  /** How many newer ones nobody could judge, where others of the series were judged whole. */
+  /** The number of newer backups that could not be judged, if others of the series were judged whole. */
   readonly unjudged: number;
-  /** How many claim to be begun in the future. */
+  /** The number of backups whose start lies in the future. */
   readonly inFuture: number;
-  /** What the next run of this type has to make. */
+  /** The kind of backup that the next run of this type must make. */
   readonly next: NextType;
 }
 
-/** A series on a host, with a line for each run type it has backups of, the shortest interval first. */
+/** The status of a series on a host, with a line for each run type, the shortest interval first. */
 export interface SeriesStatus {
   /** The series. */
   readonly series: string;
@@ -74,10 +77,10 @@ export interface SeriesStatus {
   readonly runs: readonly RunStatus[];
 }
 
-/** By what the status is derived. */
+/** What the status is derived from, besides the backups. */
 export interface StatusRules {
   readonly nowMs: number;
-  /** Runs of this type and of longer intervals make full backups; undefined: a backup continues the newest one. */
+  /** Runs of this type and of longer intervals make full backups. Undefined: a backup continues the newest one. */
   readonly fullBackup: RunType | undefined;
 }
 
@@ -101,7 +104,7 @@ function sortedPlacesOf(entries: readonly StatusEntry[]): StatusEntry[][] {
   return places.sort(([a], [b]) => compareTexts(a!.series, b!.series) || compareTexts(a!.host, b!.host));
 }
 
-/** What a run type has in common with the others of its series and host. */
+/** What the run types of one series and host have in common. */
 interface RunContext {
   /** All backups of the series and host, newest first. */
   readonly place: readonly StatusEntry[];
@@ -109,7 +112,7 @@ interface RunContext {
   readonly rules: StatusRules;
 }
 
-/** `run`: backups of one type, newest first. */
+/** The status of one run type. `run` holds its backups, newest first. */
 function runStatus(run: readonly StatusEntry[], { place, good, rules }: RunContext): RunStatus {
   const { runType } = run[0]!;
   const past = run.filter(({ startedMs }) => !isInFuture(startedMs, rules.nowMs));
@@ -134,7 +137,10 @@ function runStatus(run: readonly StatusEntry[], { place, good, rules }: RunConte
   };
 }
 
-/** As `policy/level/level.ts` decides for a put with these rules: by what is not in the future, where there is anything else. */
+/**
+ * Decides as `policy/level/level.ts` does for a put with these rules: backups in the future count only if all of them
+ * are.
+ */
 function nextType(runType: string | null, place: readonly StatusEntry[], { fullBackup, nowMs }: StatusRules): NextType {
   const levels = place.filter(({ level }) => level !== null);
   const past = levels.filter(({ startedMs }) => !isInFuture(startedMs, nowMs));
@@ -151,7 +157,7 @@ function byRunType([a]: readonly StatusEntry[], [b]: readonly StatusEntry[]): nu
   return rankOf(a!.runType) - rankOf(b!.runType) || compareTexts(a!.runType ?? "", b!.runType ?? "");
 }
 
-/** Run types that we do not know come behind those that we do, and backups without one come last. */
+/** The order of run types: known ones first, then unknown ones, and backups without a run type last. */
 function rankOf(runType: string | null): number {
   if (runType === null) return Infinity;
   return isRunType(runType) ? -runTypesFrom(runType).length : 1;
@@ -161,7 +167,7 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Our backups as entries; they may be of any series and hosts, oldest first. */
+/** Our backups as entries. They may be of any series and hosts, oldest first. */
 export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
   return groupBySeriesAndHost(backups).flatMap((group) => {
     const place = withoutDamagedCopies(group);

@@ -1,4 +1,4 @@
-/** What a snapshot says of its backup, as its manifest says it. */
+/** Our summary in a snapshot, derived from the manifest. */
 import type { ManifestId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/manifest/agent_info.ts";
 import type { Manifest, ManifestGuard } from "../format/manifest/manifest.ts";
@@ -7,8 +7,9 @@ import { givenName } from "./naming/backup_name.ts";
 import { streamFacts } from "./stream_facts.ts";
 
 /**
- * The summary of a manifest with this id; `modified` is the modification time of its streams in the tree. What the backup
- * added to the store, in bytes, is known when all of it was written; without it the manifest's count has to do.
+ * The summary of the manifest with this id. `modified` is the modification time of its streams in the tree.
+ * `storedBytes` is what the backup added to the store, known only after everything is written; the default is the
+ * manifest's count.
  */
 export function agentInfo(
   manifest: Manifest,
@@ -42,7 +43,7 @@ export function agentInfo(
   };
 }
 
-/** Whether all streams were found whole; null where some could not be judged, or where there is none. */
+/** Whether all streams were found whole; null if some could not be judged, or if there are no streams. */
 function completeness(guards: readonly (ManifestGuard | null)[]): boolean | null {
   if (guards.some((guard) => guard?.complete === false)) return false;
   return guards.length > 0 && guards.every((guard) => guard?.complete) ? true : null;

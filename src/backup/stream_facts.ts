@@ -1,6 +1,6 @@
 /**
- * What the snapshots of earlier backups tell of their streams, so that the next ones can be compared with them: each
- * stream's size, and what a guard recognised it as. Bounded, since every command reads all snapshots.
+ * What the snapshots of earlier backups record about their streams: each stream's size, and what a guard recognised.
+ * New streams are compared with it. The list is bounded, because every command reads all snapshots.
  */
 import type { ManifestId } from "../base/id.ts";
 import type { AgentSnapshotInfo, StreamFacts } from "../format/manifest/agent_info.ts";
@@ -9,19 +9,19 @@ import type { Rfc3339 } from "../format/time.ts";
 import { type Recognition, recognitionOf } from "../guard/recognition.ts";
 import { type Backup, startedMsOf } from "./backup.ts";
 
-/** A snapshot tells of so many streams at most. */
+/** The most streams that a snapshot lists. */
 export const LISTED_STREAMS = 100;
 
 const RANKS: Readonly<Record<Recognition, number>> = { nothing: 0, container: 1, content: 2 };
 
-/** How far a format text of a guard says that a stream was recognised; a higher number is further. */
+/** How far a guard's format text says that a stream was recognised; higher means further. */
 export function rankOf(format: string): number {
   return RANKS[recognitionOf(format)];
 }
 
 /**
- * What is told of these streams, in the order of their paths; of more than can be told of, those that were recognised
- * furthest come first, so that a list that ends with a stream of no format leaves out no other.
+ * The facts of these streams, in the order of their paths. If there are too many, the streams that were recognised
+ * furthest come first, so that a list that ends with an unrecognised stream omits no recognised one.
  */
 export function streamFacts(files: readonly ManifestFile[]): StreamFacts[] {
   const facts = files.map(factsOf);
@@ -29,30 +29,33 @@ export function streamFacts(files: readonly ManifestFile[]): StreamFacts[] {
   return facts.sort((a, b) => rankOf(b.guard) - rankOf(a.guard)).slice(0, LISTED_STREAMS);
 }
 
-/** What is told of one stream. */
+/** The facts of one stream. */
 export function factsOf({ path, size, guard }: ManifestFile): StreamFacts {
   return { path: path.toWellFormed(), size, guard: guard?.format ?? "none", complete: guard?.complete ?? null };
 }
 
-/** The stream of one name in an earlier backup. */
+/** The stream of the same name in an earlier backup. */
 export interface EarlierStream {
   /** The backup. */
   readonly id: ManifestId;
   readonly started: Rfc3339;
-  /** The same in milliseconds since 1970 UTC. */
+  /** The same, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
   readonly format: string;
-  /** Bytes; null where its snapshot does not tell of this stream, but may have been about one that was recognised so far. */
+  /**
+   * Bytes; null if the snapshot does not list this stream, and `format` is only the most it can have been recognised
+   * as.
+   */
   readonly size: number | null;
 }
 
 /**
- * What backups of one series and host tell of their streams, by path. Backups of other tools, and streams that were not
- * whole, count for nothing.
+ * What the backups of one series and host record about their streams, by path. Backups of other tools, and streams that
+ * were not whole, are ignored.
  */
 export class EarlierStreams {
   readonly #listed = new Map<string, EarlierStream[]>();
-  /** What a snapshot tells of every path that it does not list. */
+  /** What each snapshot implies about the paths that it does not list. */
   readonly #unlisted: { readonly stream: EarlierStream; readonly listed: ReadonlySet<string> }[] = [];
 
   constructor(backups: readonly Backup[]) {
@@ -82,8 +85,8 @@ export class EarlierStreams {
 }
 
 /**
- * What a snapshot tells of any stream that it does not list. A full list leaves out none that was recognised further than
- * the last one in it. A summary without a list is from before there were any, and its guard is that of its only stream.
+ * What a snapshot implies about any stream that it does not list. A full list omits no stream that was recognised
+ * further than its last one. An old summary without a list gives the guard of its only stream.
  */
 function unlistedStream({ streams, files, guard, complete, size }: AgentSnapshotInfo) {
   if (streams === undefined) return files === 1 && complete !== false ? { format: guard, size } : null;

@@ -1,6 +1,6 @@
 /**
- * Whether a snapshot says what the manifest of its backup says. Tags are the snapshot's alone; and where another snapshot was
- * made of the one that was committed, host and time may have been corrected.
+ * Compares a snapshot with the manifest of its backup. Tags are in the snapshot alone. If another snapshot replaced the
+ * committed one, its host and time may have been corrected.
  */
 import type { AgentSnapshotInfo, StreamFacts } from "../format/manifest/agent_info.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
@@ -9,14 +9,16 @@ import { agentInfo } from "./snapshot_info.ts";
 import type { Backup } from "./backup.ts";
 import { factsOf, LISTED_STREAMS } from "./stream_facts.ts";
 
-/** One thing that a snapshot and its manifest say differently. */
+/** A field in which a snapshot and its manifest differ. */
 interface Difference {
   readonly field: string;
   readonly inSnapshot: string;
   readonly inManifest: string;
 }
 
-/** How a snapshot and its manifest differ; nothing where they agree. A snapshot without our summary says nothing. */
+/**
+ * How a snapshot and its manifest differ; empty if they agree. A snapshot without our summary has nothing to compare.
+ */
 export function snapshotDifferences({ info, snapshot }: Backup, manifest: Manifest): Difference[] {
   if (info === null) return [];
   const differences = summaryDifferences(info, manifest);
@@ -32,7 +34,7 @@ export function snapshotDifferences({ info, snapshot }: Backup, manifest: Manife
   ];
 }
 
-/** The first difference between a summary and its manifest, in words; null where they agree. */
+/** The first difference between a summary and its manifest, in words; null if they agree. */
 export function summaryProblem(info: AgentSnapshotInfo, manifest: Manifest): string | null {
   const [first] = summaryDifferences(info, manifest);
   return first === undefined ? null : `its snapshot says ${wordsOf(first)}`;
@@ -59,7 +61,7 @@ function summaryDifferences(info: AgentSnapshotInfo, manifest: Manifest): Differ
       ["engine", info.engine, expected.engine],
       ["name", info.name, expected.name],
       ["added bytes", info.added, expected.added],
-      // What the trees take is known only when the manifest is written.
+      // The bytes of the trees are known only after the manifest is written.
       ["stored bytes", info.stored, Math.max(info.stored, manifest.stats.bytesStored)],
       ["completeness", info.complete, expected.complete],
       ["guard", info.guard, expected.guard],
@@ -85,9 +87,9 @@ function chunkerText({ chunker: { algorithm, min, average, max } }: AgentSnapsho
   return `by ${algorithm} of ${min}, ${average} and ${max} bytes`;
 }
 
-/** Which of very many streams a snapshot tells of is not compared: that choice is free. */
+/** Compares the listed streams. If there are too many to list, any choice of them is accepted. */
 function streamDifferences(listed: readonly StreamFacts[], { files }: Manifest): Difference[] {
-  // Two paths that are not Unicode may read the same.
+  // Two paths that are not valid Unicode may decode to the same text.
   const known = Map.groupBy(files.map(factsOf), ({ path }) => path);
   const differences: Difference[] = [];
   const expectedCount = Math.min(files.length, LISTED_STREAMS);

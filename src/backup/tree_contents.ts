@@ -1,6 +1,6 @@
 /**
- * What the tree of a backup holds of its streams, compared with what its manifest lists. Other tools can take content out of
- * a snapshot and leave the manifest as it was.
+ * Compares the streams in the tree of a backup with its manifest. Other tools can remove content from a snapshot and
+ * leave the manifest unchanged.
  */
 import { IntegrityError } from "../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../base/id.ts";
@@ -14,11 +14,11 @@ import { readTree, subtreeOf } from "../repository/tree/trees.ts";
 interface StreamContents {
   readonly bytes: number;
   readonly blobs: number;
-  /** Undefined where it is one file. */
+  /** Undefined if the stream is one file. */
   readonly parts: number | undefined;
 }
 
-/** What the files that lie directly in a tree hold together. */
+/** The total of the files directly in a tree; undefined if the tree cannot be read. */
 type CountFiles = (tree: BlobId) => FileCounts | undefined | Promise<FileCounts | undefined>;
 
 interface FileCounts {
@@ -27,9 +27,9 @@ interface FileCounts {
 }
 
 /**
- * How the tree of a backup differs from its manifest; null where it holds every stream in the length, the number of blobs
- * and of parts that the manifest lists, and the index knows all those blobs. Reads the trees of its streams. Throws
- * `IntegrityError` where one of them is damaged.
+ * How the tree of a backup differs from its manifest. Null if every stream has the listed length, number of blobs and
+ * number of parts, and the index knows all the blobs. Reads the trees of the streams. Throws `IntegrityError` if a tree
+ * is damaged.
  */
 export async function treeProblem(
   repository: IndexedRepository,
@@ -65,7 +65,7 @@ function missingBlobs(node: Node | undefined, { index }: IndexedRepository): num
   return missing;
 }
 
-/** How manifest and tree differ, as what the manifest says; null where they agree or the tree cannot be read. */
+/** How manifest and tree differ, phrased as the manifest's claim; null if they agree or the tree cannot be read. */
 export function problemOfFile(expected: ManifestFile, found: StreamContents | "missing" | "unreadable"): string | null {
   if (found === "unreadable") return null;
   if (found === "missing") return "is there; the tree does not hold it";
@@ -78,7 +78,7 @@ function describe({ bytes, blobs, parts }: StreamContents): string {
   return `${bytes} bytes in ${blobs} blobs${parts === undefined ? "" : ` in ${parts} parts`}`;
 }
 
-/** What lies at the path of a stream. A long stream is a directory of parts, each in a tree of its own. */
+/** What the tree holds at a stream's path. A long stream is a directory of parts, each in its own tree. */
 export async function contentsAt(
   reader: NodeReader,
   path: string,
@@ -102,8 +102,8 @@ export async function contentsAt(
 }
 
 /**
- * The paths in the tree of a backup that its manifest does not list, from the root; the directories on the way to what it
- * lists, and the manifest itself, are no such paths. Throws `IntegrityError` where a tree is damaged.
+ * Yields the paths in the tree of a backup that its manifest does not list, from the root. The manifest and the
+ * directories that lead to listed files are not reported. Throws `IntegrityError` if a tree is damaged.
  */
 export async function* unlistedPaths(
   repository: IndexedRepository<"tree">,
@@ -123,16 +123,18 @@ export async function* unlistedPaths(
   yield* walk(root, "");
 }
 
-/** `a/b/c`: `a`, `a/b`. */
+/** For `a/b/c`: `a`, `a/b`. */
 function pathsAbove(path: string): string[] {
   const names = path.split("/");
   return names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
 }
 
-/** Trees that are read for one backup: one a directory, and one a part of a long stream. */
+/** The most trees that are read for one backup: one for each directory, and one for each part of a long stream. */
 const MOST_READS = 100_000;
 
-/** Finds nodes by path; keeps the trees on the way to the last one, since manifests list files directory by directory. */
+/**
+ * Finds nodes by path. Keeps the trees on the way to the last one, because manifests list files directory by directory.
+ */
 export class NodeReader {
   readonly #repository: IndexedRepository<"tree">;
   #steps: { readonly tree: BlobId; readonly nodes: readonly Node[] }[] = [];
@@ -144,7 +146,10 @@ export class NodeReader {
     this.#root = root;
   }
 
-  /** The nodes of any tree. Throws `IntegrityError` where that were too many: files may all lead to the same trees. */
+  /**
+   * The nodes of any tree. Throws `IntegrityError` if too many trees were read, as when many files lead to the same
+   * trees.
+   */
   read(tree: BlobId): Promise<readonly Node[]> {
     if (++this.#reads > MOST_READS) {
       throw new IntegrityError(`Refusing to walk tree ${this.#root}: its files take more than ${MOST_READS} trees`);

@@ -1,4 +1,4 @@
-/** The index of a whole repository, for what needs it seldom. */
+/** Loads the index of a whole repository, for code that rarely needs it. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
 import type { LoadableIndex } from "../repository/index/blob_index.ts";
@@ -14,13 +14,13 @@ import type { IndexedRepository, Repository } from "../repository/repository.ts"
 export interface WholeIndexOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told, in one line, of index files that cannot be read; they are then passed over. Only for readers and backups: what
-   * decides about removing backups leaves it out, and fails.
+   * Called with one error about all index files that cannot be read; they are then skipped. Only for readers and
+   * backups: code that decides which backups to remove must leave it out, so that it fails.
    */
   readonly onUnreadable?: ((problem: AgentError) => void) | undefined;
 }
 
-/** Whoever is told of what went wrong without undoing what was done; absent where nobody wants to know. */
+/** A recipient of problems that do not stop the work; optional. */
 interface ProblemTeller {
   readonly onProblem?: (problem: AgentError) => void;
 }
@@ -34,18 +34,20 @@ export async function withWholeIndex(
   return { ...repository, index };
 }
 
-/** As `withWholeIndex`, once somebody asks. The index is large: it is loaded only once, and then stays in memory. */
+/**
+ * The same as `withWholeIndex`, but on demand. The index is large, so it is loaded only once and then stays in memory.
+ */
 export function wholeIndex(repository: Repository, options: WholeIndexOptions = {}): OpenIndex {
   let opened: ReturnType<OpenIndex> | undefined;
   return () => opened ??= withWholeIndex(repository, options);
 }
 
-/** For readers and backups: index files that cannot be read are passed over, and `onProblem` is told of them. */
+/** Options for readers and backups: unreadable index files are skipped and reported to `onProblem`. */
 export function passingOver({ onProblem = () => {} }: ProblemTeller, signal?: AbortSignal): WholeIndexOptions {
   return { signal, onUnreadable: onProblem };
 }
 
-/** Another index than the whole one, as `loadIndexInto` loads it, with the options of `withWholeIndex`. */
+/** Loads a partial index with `loadIndexInto` and the options of `withWholeIndex`. */
 export function indexPassingOver<Index extends LoadableIndex>(
   make: () => Index,
   { files }: Repository,
@@ -54,7 +56,7 @@ export function indexPassingOver<Index extends LoadableIndex>(
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
-/** Tells in one line of all index files that are passed over. */
+/** Reports all skipped index files as one problem. */
 function tellOf(onProblem: ((problem: AgentError) => void) | undefined) {
   return onProblem && ((unreadable: readonly UnreadableIndex[]) => onProblem(unreadableIndexProblem(unreadable)));
 }

@@ -1,44 +1,47 @@
-/** What a command gets from the process it runs in; everything a test may want to replace. */
+/** What a command gets from its process: everything that a test may want to replace. */
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
 export interface CliContext {
-  /** A variable of the environment. Throws `UsageError` where it is not UTF-8. */
+  /** Returns an environment variable. Throws `UsageError` if it is not UTF-8. */
   readonly env: (name: string) => string | undefined;
-  /** The same as bytes, whatever they are; absent where all variables are text. */
+  /** The same as bytes, in any encoding; absent if all variables are text. */
   readonly envBytes?: (name: string) => Uint8Array | undefined;
-  /** The variables with secrets that children of this process do not get; absent where they get all. */
+  /** The names of secret variables that child processes do not get; absent if they get all variables. */
   readonly withheldSecrets?: readonly string[];
   readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Where progress shows; absent where standard error is no terminal. */
+  /** The progress line; absent if standard error is not a terminal. */
   readonly line?: TerminalLine;
-  /** The terminal of standard error for what others write: as `stderr`, but byte by byte. */
+  /**
+   * The terminal of standard error, for bytes from other programs. Unlike `stderr`, it does not begin a new line for
+   * each write.
+   */
   readonly terminal?: Output;
-  /** Calls `tick` every so many milliseconds until the function that it gives is called; absent where time stands still. */
+  /** Calls `tick` at this interval until the returned function is called; absent if there are no timers. */
   readonly every?: (ms: number, tick: () => void) => () => void;
   readonly world: World;
   /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
   readonly signal: AbortSignal;
-  /** Rejects when the time to tidy up after such a request is over; absent where nothing ends the process. */
+  /** Rejects when the time to tidy up after such a request is over; absent if nothing ends the process. */
   readonly tooLate?: Promise<never>;
-  /** Lets the command take so long after such a request before the process is ended; absent where nothing ends it. */
+  /** Sets how long the command may take to stop before the process is ended; absent if nothing ends it. */
   readonly extendTidyUp?: (ms: number) => void;
-  /** The arguments behind `--`: a command to run; undefined where there is no `--`. */
+  /** The arguments after `--`: a command to run; undefined without `--`. */
   readonly commandLine: readonly string[] | undefined;
   readonly version: VersionInfo;
-  /** Asks for a secret on the terminal and gives the bytes that were typed; undefined where nobody answers. */
+  /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }
 
-/** What `agent version` tells. */
+/** What `agent version` reports. */
 export interface VersionInfo {
   readonly version: string;
   readonly commit: string | null;
   readonly deno: string;
-  /** `compiled`, `self-extracting`, or `source` in a source tree. */
+  /** `compiled`, `self-extracting`, or `source` for a source tree. */
   readonly form: string;
 }

@@ -1,4 +1,7 @@
-/** Where a restored stream goes: a file that appears under its name when it is whole, or a device or pipe that is there. */
+/**
+ * The destination of a restored stream: a file that gets its name only when it is complete, or an existing device or
+ * pipe.
+ */
 import { AgentError, systemReason, UsageError } from "../base/errors.ts";
 import { writeAll } from "../base/bytes.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
@@ -6,27 +9,30 @@ import type { StreamSink } from "../ops/get.ts";
 import { isUnsupported } from "../store/local/local_errors.ts";
 import { type FileSystem, NewFile, temporaryBeside } from "../store/local/local_file.ts";
 
-/** An output in the making. One of `keep` and `discard` ends it. */
+/** An open output. Call either `keep` or `discard` to end it. */
 export interface OutputFile extends StreamSink {
-  /** Flushes it, and gives a file its name. */
+  /** Flushes the output, and gives a file its name. */
   keep(): Promise<void>;
-  /** Removes what was written, as far as it can; safe to call after a failed `keep`. Never throws: that failure counts. */
+  /**
+   * Removes what was written, if possible. Safe after a failed `keep`. Never throws, so that the first error is
+   * reported.
+   */
   discard(): Promise<void>;
 }
 
 /** How an output is opened. */
 export interface OutputFileOptions {
-  /** Whether what is there may be replaced: a file, or what a disk holds. */
+  /** Whether an existing file, or the content of a disk, may be replaced. */
   readonly overwrite: boolean;
-  /** Whether devices and pipes will do: such as the user named, and not the backup. */
+  /** Whether devices and pipes are allowed: only for paths that the user named, not for paths from the backup. */
   readonly mayBeDevice?: boolean;
-  /** The filesystem; the machine's own by default. */
+  /** The filesystem; by default that of the machine. */
   readonly files?: FileSystem;
 }
 
 /**
- * Opens an output. Throws `UsageError` where the name is taken and `overwrite` is not given, and where it is that of
- * something that cannot be written to.
+ * Opens an output. Throws `UsageError` if the file exists and `overwrite` is not given, or if the path cannot be
+ * written to.
  */
 export async function openOutputFile(path: string, options: OutputFileOptions): Promise<OutputFile> {
   const { files = Deno } = options;
@@ -37,7 +43,7 @@ export async function openOutputFile(path: string, options: OutputFileOptions): 
   if (found && options.mayBeDevice && isDevice(found)) return await openDevice(path, found, options);
   if (found && !found.isFile) {
     throw new UsageError(
-      `"${path}" is no regular file: name another, or leave the option away and redirect standard output`,
+      `"${path}" is not a regular file: name another, or leave out the option and redirect standard output`,
     );
   }
   if (await isLink(path)) throw new UsageError(`"${path}" is a symbolic link: name the file itself`);
@@ -45,7 +51,7 @@ export async function openOutputFile(path: string, options: OutputFileOptions): 
   return await openNewFile(path, files);
 }
 
-/** Whether a path that a user names for output is just another name of standard output, which is open already. */
+/** Whether a path that a user gives for output is another name of standard output. */
 export function isStandardOutput(path: string): boolean {
   return path === "-" || /^\/(dev\/stdout|dev\/fd\/1|proc\/self\/fd\/1)$/.test(path);
 }
@@ -60,7 +66,7 @@ async function openNewFile(path: string, files: FileSystem): Promise<OutputFile>
   };
 }
 
-/** What is there is written to as it is: nothing can take its place, and what was written cannot be taken back. */
+/** Opens an existing device or pipe. It is written in place, so nothing can be undone. */
 async function openDevice(
   path: string,
   { isBlockDevice }: Deno.FileInfo,
@@ -96,7 +102,7 @@ function isDevice({ isBlockDevice, isCharDevice, isFifo, isSocket }: Deno.FileIn
   return Boolean(isBlockDevice || isCharDevice || isFifo || isSocket);
 }
 
-/** What the path leads to, links followed; undefined where there is nothing. */
+/** What the path leads to after links; undefined if nothing is there. */
 async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
   return await orAbsent(path, () => Deno.stat(path));
 }

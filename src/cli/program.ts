@@ -1,4 +1,4 @@
-/** The command line as a whole: all commands, and how what goes wrong becomes a line and an exit code. */
+/** The whole command line: all commands, and how an error becomes a message and an exit code. */
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
@@ -33,8 +33,8 @@ const OVERVIEW: HelpNotes = {
     "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
     "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
     "wrong password; 130 interrupted.",
-    "Of the variables named here the repository's and the password's, AGENT_CACERT and AGENT_TLS_CLIENT_CERT are " +
-    "understood as restic names them, too: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
+    "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
+    "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
   examples: [
     ["export AGENT_REPOSITORY=/backup/repo"],
@@ -45,7 +45,7 @@ const OVERVIEW: HelpNotes = {
   ],
 };
 
-/** Runs one command line (without the program's own name) and gives the exit code. Never throws. */
+/** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const { own, commandLine } = splitCommandLine(args);
   const help: string[] = [];
@@ -62,28 +62,28 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   }
 }
 
-/** Whether JSON is asked for: known before the options are, since reading them may be what goes wrong. */
+/** Whether JSON is requested. Determined before the options are parsed, because parsing may fail. */
 export function asksForJson(args: readonly string[]): boolean {
   return splitCommandLine(args).own.includes("--json");
 }
 
-/** Whether no more than results and warnings are wanted, as far as that can be told before the options are read. */
+/** Whether a quiet run is requested, as far as can be told before the options are parsed. */
 export function asksForQuiet(args: readonly string[]): boolean {
   return splitCommandLine(args).own.some((arg) => arg === "--quiet" || arg === "-q");
 }
 
-/** Whether children are to get the secrets in the environment: known before any can be started. */
+/** Whether child processes should get the secrets of the environment. Determined before any is started. */
 export function asksToPassSecrets(args: readonly string[]): boolean {
   return splitCommandLine(args).own.includes("--pass-secrets");
 }
 
-/** Everything behind the first `--` is a command to run, whatever it looks like. */
+/** Splits off everything after the first `--`, which is a command to run. */
 function splitCommandLine(args: readonly string[]) {
   const at = args.indexOf("--");
   return at < 0 ? { own: args, commandLine: undefined } : { own: args.slice(0, at), commandLine: args.slice(at + 1) };
 }
 
-/** Help and version end commander with an error that is none. */
+/** Runs the command. Commander ends help and version with an error that is not a failure. */
 async function runProgram(program: CommandUnknownOpts, args: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(args, { from: "user" });
@@ -93,13 +93,13 @@ async function runProgram(program: CommandUnknownOpts, args: readonly string[]):
   }
 }
 
-/** `writeHelp` gets help and version where they are asked for. */
+/** `writeHelp` gets help and version texts. */
 function buildProgram(context: CliContext, writeHelp: (text: string) => void): CommandUnknownOpts {
   const program = withRepositoryOptions(new Command("agent"))
     .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
     .optionsGroup("Options:")
-    .version(versionLine(context.version), "-V, --version", "tell the version")
+    .version(versionLine(context.version), "-V, --version", "show the version")
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
     .showSuggestionAfterError();
@@ -148,7 +148,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
   return program;
 }
 
-/** `agent help [COMMAND...]`: the same as --help, for those who look for it there. */
+/** `agent help [COMMAND...]`: the same as --help. */
 function helpCommand(program: CommandUnknownOpts): CommandUnknownOpts {
   return new Command("help")
     .description("show what a command does and which options it has")
@@ -171,14 +171,14 @@ function* everyCommand(command: CommandUnknownOpts): Generator<CommandUnknownOpt
   for (const child of command.commands) yield* everyCommand(child);
 }
 
-/** What commander throws, and the command that it is about. It also ends help and version so. */
+/** An error of commander, with the command it concerns. Help and version also end with one. */
 class CommandMistake extends Error {
   constructor(readonly command: CommandUnknownOpts, readonly reason: CommanderError) {
     super(reason.message);
   }
 }
 
-/** What commander has to say, in our words, and what to do about it. */
+/** An error of commander in our words, with advice. */
 function mistakeError({ command, reason }: CommandMistake): UsageError {
   if (reason.code === "commander.help") return new UsageError(missingCommand(command));
   if (reason.code === "commander.unknownCommand") {
@@ -197,7 +197,7 @@ function missingCommand(command: CommandUnknownOpts): string {
   return `Say what "${name}" is to do: ${names.join(", ")}; "${name} --help" tells what they are`;
 }
 
-/** What other programs call our commands; by spelling alone `delete` would be taken for `release`. */
+/** Names that other programs use for our commands. By spelling alone, `delete` would suggest `release`. */
 const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   backup: "put",
   create: "put",
@@ -208,9 +208,9 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   snapshots: "ls",
 };
 
-/** Where commander itself has none. */
+/** Advice for errors for which commander has none. */
 function adviceFor(text: string, command: CommandUnknownOpts): string {
-  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes behind --";
+  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes after --";
   if (/\(Did you mean|Allowed choices/.test(text)) return "";
   return `; see "${commandLineOf(command)} --help"`;
 }
@@ -224,7 +224,7 @@ function noSuchCommand(command: CommandUnknownOpts, name: string): string {
   return `There is no command "${own} ${name}"${advice}`;
 }
 
-/** `agent key add` for that command. */
+/** The full name of a command, such as `agent key add`. */
 function commandLineOf(command: CommandUnknownOpts): string {
   return command.parent === null ? command.name() : `${commandLineOf(command.parent)} ${command.name()}`;
 }

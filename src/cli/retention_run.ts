@@ -1,4 +1,4 @@
-/** How forget, rotate and rm run: backups are removed and told of, then what only they used, where that is asked for. */
+/** The common run of forget, rotate and rm: backups are removed and reported, then pruned if requested. */
 import { Command } from "@commander-js/extra-typings";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
@@ -9,24 +9,24 @@ import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_op
 import { pruneStep, reportPrune } from "./report/prune_report.ts";
 import { repositoryAccess, type RepositoryOptions } from "./options/repository_options.ts";
 
-/** The options of a policy for `which` on how far it may go. */
+/** The options that limit a policy; `which` names its series in help. */
 export function policyRunGroup(which: "a series" | "the series") {
   return new Command()
     .option("-n, --dry-run", "only show what would be kept and removed, and why")
     .option("--allow-last", `remove even the newest and the last good backup of ${which}`)
-    .option("--skip-unreadable", "go on beside snapshots that cannot be read");
+    .option("--skip-unreadable", "continue despite snapshots that cannot be read");
 }
 
-/** The options that a run looks at. */
+/** The options that a run uses. */
 export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & OptionsOf<typeof policyRunGroup>;
 
-/** Whose request it is, and how it tells what went. */
+/** The command, and how it reports what was removed. */
 interface RetentionCommand<Options> {
   readonly command: "forget" | "rm" | "rotate";
   tell(forgotten: Forgotten, options: Options, context: CliContext): Promise<void>;
 }
 
-/** Runs a request of a command. `tell` reports what went, or would go; a prune comes after that and reports itself. */
+/** Runs a command's request. `tell` reports what was or would be removed; a prune follows and has its own report. */
 export async function runRetention<Options extends RetentionRunOptions>(
   request: RetentionRequest,
   options: Options,
@@ -54,7 +54,7 @@ export async function runRetention<Options extends RetentionRunOptions>(
   });
 }
 
-/** Throws why a run that is not dry would remove nothing: a dry one told its plan all the same. */
+/** Throws the error that a real run would throw, after a dry run has shown its plan. */
 export function throwRefusal({ refusal }: ForgetResult): void {
   if (refusal !== null) throw refusal;
 }

@@ -1,8 +1,8 @@
-/** Tells systemd how a service is doing, where it asked to be told (sd_notify(3), through the program systemd-notify). */
+/** Notifies systemd of a service's state if it asked for that (sd_notify(3), through the program systemd-notify). */
 
 const MESSAGES = { ready: ["--ready"], stopping: ["STOPPING=1"] } as const;
 
-/** Sends a message to the service manager whose socket the environment names. What hinders that is no failure. */
+/** Sends a message to the service manager whose socket is in the environment. Failures are ignored. */
 export async function notifyServiceManager(state: keyof typeof MESSAGES): Promise<void> {
   try {
     await new Deno.Command("systemd-notify", {
@@ -12,6 +12,6 @@ export async function notifyServiceManager(state: keyof typeof MESSAGES): Promis
       stderr: "null",
     }).output();
   } catch {
-    // A machine without the program has no service manager that waits for the message.
+    // Without the program, no service manager waits for the message.
   }
 }

@@ -1,19 +1,22 @@
-/** Commands whose options and the types of their values are one thing. */
+/** Specifications of commands, from which the types of their option values follow. */
 import type { Command, CommandUnknownOpts, OptionValues } from "@commander-js/extra-typings";
 
-/** A command of which only the options count: several commands have them in common. */
+/** A command that only carries options, for several commands to share. */
 type OptionGroup<Options extends OptionValues> = Command<[], Options>;
 
 type Specified = { opts(): OptionValues };
 type Specification = (...args: never[]) => Specified;
 
-/** The values of the options of a group, or of the command that a function specifies. */
+/** The types of the option values of a group, or of the command that a function specifies. */
 export type OptionsOf<Source extends Specified | Specification> = Source extends Specification
   ? OptionsOf<ReturnType<Source>>
   : Source extends { opts(): infer Options } ? Readonly<Options>
   : never;
 
-/** `command` with the options of `group`, too: in its help, and in its type. The two share them, with their headings. */
+/**
+ * `command` with the options of `group` added, in its help and in its type. The option objects are shared, with their
+ * headings.
+ */
 export function withOptions<Args extends unknown[], Own extends OptionValues, Shared extends OptionValues>(
   command: Command<Args, Own>,
   group: OptionGroup<Shared>,
@@ -22,7 +25,7 @@ export function withOptions<Args extends unknown[], Own extends OptionValues, Sh
   return command as unknown as Command<Args, Own & Shared>;
 }
 
-/** `options` of the command `self`, completed by those of the commands above it, as in `agent -r REPOSITORY ls`. */
+/** `options` of the command `self`, completed by those of its parent commands, as in `agent -r REPOSITORY ls`. */
 export function allOptions<Options extends OptionValues>(self: CommandUnknownOpts, options: Options): Options {
   const { parent } = self;
   return parent === null ? options : { ...allOptions(parent, parent.opts()), ...options };

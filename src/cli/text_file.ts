@@ -3,21 +3,21 @@ import { AgentError, NotFoundError, systemReason, UsageError } from "../base/err
 import type { CliContext } from "./context.ts";
 
 /**
- * All of a file, which messages call the `what` file, such as `password`. Throws `NotFoundError` where there is none and
- * `AgentError` where it cannot be read.
+ * The text of a file. Messages call it the `what` file, such as `password`. Throws `NotFoundError` if it does not
+ * exist, and `AgentError` if it cannot be read.
  */
 export async function readTextFile(path: string, what: string): Promise<string> {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readFileBytes(path, what));
 }
 
-/** The bytes of a file; otherwise as `readTextFile`. */
+/** The bytes of a file; throws what `readTextFile` throws. */
 export async function readFileBytes(path: string, what: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new NotFoundError(
-        `There is no ${what} file "${path}"; check its name, and who named it: an option or a variable`,
+        `There is no ${what} file "${path}"; check the option or the variable that names it`,
         { cause: error },
       );
     }
@@ -25,10 +25,7 @@ export async function readFileBytes(path: string, what: string): Promise<Uint8Ar
   }
 }
 
-/**
- * All of a file as `readTextFile` reads it or, where `path` is `-`, of standard input. Throws `UsageError` where that is a
- * terminal.
- */
+/** The text of a file or, if `path` is `-`, of standard input. Throws `UsageError` if standard input is a terminal. */
 export async function readTextFileOrInput(path: string, what: string, { stdin }: CliContext): Promise<string> {
   if (path !== "-") return await readTextFile(path, what);
   if (stdin.isTerminal) {

@@ -1,4 +1,7 @@
-/** How use cases get at a repository: opened while the source is already being read, locked, and let go at the end. */
+/**
+ * How use cases access a repository: they open it while the source is already being read, lock it, and release it at
+ * the end.
+ */
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible } from "../base/abort.ts";
@@ -19,43 +22,46 @@ import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
 
-/** What the outside world gives to every use case. */
+/** What every use case gets from the outside world. */
 export interface World extends LockTools, MemoryBudget {
-  /** Gives so many fresh random bytes, fit for keys. */
+  /** Returns this many fresh random bytes, fit for keys. */
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
-  /** Told of what went wrong without undoing what was done; absent where nobody wants to know. */
+  /** Called with problems that do not stop the work; optional. */
   readonly onProblem?: (problem: AgentError) => void;
 }
 
-/** What every use case takes besides where the repository is and what it is asked for. */
+/** The options that every use case takes besides its access and its request. */
 export interface UseCaseOptions {
-  /** What the outside world gives. */
+  /** Clock, identity, randomness and resources. */
   readonly world: World;
-  /** Stops the use case, which then throws `InterruptedError`; without it nothing does. */
+  /** Stops the use case, which then throws `InterruptedError`. Without it the use case cannot be stopped. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs the work of a use case, with the signal that stops it. */
+/** Runs the work of a use case and passes it the signal that stops it. */
 export function useCase<T>({ signal }: UseCaseOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stopping = signal ?? new AbortController().signal;
   return interruptible(stopping, () => work(stopping));
 }
 
-/** Where a repository is and how it opens. Asked for once, as late as possible. */
+/** Where a repository is and how to open it. Its functions are called as late as possible. */
 export interface RepositoryAccess {
-  /** Opens the store; the use case closes it. */
+  /** Opens the store. The use case closes it. */
   readonly openStore: () => Promise<BlobStore>;
-  /** Gives the password. */
+  /** Returns the password. */
   readonly password: () => Promise<Password>;
-  /** Asked for another password where one was wrong; undefined, or absent, where there is no other. */
+  /** Returns another password after a wrong one; undefined, or absent, if there is none. */
   readonly otherPassword?: () => Promise<Password | undefined>;
-  /** How long to wait for a lock that somebody else holds, in milliseconds; 0 fails at once. */
+  /** How long to wait for another process's lock, in milliseconds; 0 fails at once. */
   readonly retryLockMs: number;
-  /** Where copies of what is read again and again are kept; undefined, or absent, for stores that are near. */
+  /** The cache for files that are read repeatedly; undefined, or absent, for stores that are near. */
   readonly cache?: () => Promise<CacheAccess | undefined>;
-  /** Which key file of the store at that place opened last on this machine; absent where nobody is to remember it. */
+  /**
+   * Remembers which key file of the store at this location opened last on this machine; absent if nothing is to be
+   * remembered.
+   */
   readonly keyMemory?: (location: string) => KeyMemory | undefined;
 }
 
@@ -63,30 +69,30 @@ export interface RepositoryAccess {
 export interface CacheAccess {
   /** The cache directory of all repositories; it need not exist. */
   readonly directory: string;
-  /** How much it may hold, of all repositories together. */
+  /** The limit for all repositories together, in bytes. */
   readonly limitBytes: number;
-  /** Told where nothing can be kept; the work goes on without a cache. */
+  /** Called if nothing can be cached. The work continues without a cache. */
   readonly onProblem?: (problem: AgentError) => void;
 }
 
-/** The same access past the cache: for what has to see what the store itself holds. */
+/** The same access without the cache, for work that must see what the store itself holds. */
 export function withoutCache({ cache: _, ...access }: RepositoryAccess): RepositoryAccess {
   return access;
 }
 
 /**
- * An open repository. It can be read; whoever changes it takes a lock, and gets what can be written to from that. Disposing
- * of it closes its store as `closeStore` does.
+ * An open repository, for reading. To change it, take a lock, which gives access to the writable repository. Disposal
+ * closes the store as `closeStore` does.
  */
 export interface OpenedRepository extends Repository, AsyncDisposable {
   /**
-   * Writes a lock, once no other one is seen to exclude it; tries for as long as the access says. Throws `LockedError`, what
-   * the store throws, and the signal's reason.
+   * Writes a lock as soon as no other lock excludes it; retries for as long as the access allows. Throws `LockedError`,
+   * what the store throws, and the signal's reason.
    */
   lock(request: LockRequest): Promise<TakenLock>;
-  /** Removes stale locks, or all of them, as `removeLocks` does. */
+  /** Removes stale locks, or all locks, as `removeLocks` does. */
   removeLocks(options: { readonly all: boolean }): Promise<FoundLock[]>;
-  /** Closes the store. Throws what that throws. */
+  /** Closes the store. Throws what the store throws. */
   close(): Promise<void>;
 }
 
@@ -94,24 +100,24 @@ export interface OpenedRepository extends Repository, AsyncDisposable {
 interface LockRequest {
   readonly exclusive: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Whether the work can be done without a lock, where the store takes none: said to whoever is refused. */
+  /** Whether the work is also possible without a lock. If the store accepts no lock, the error then recommends that. */
   readonly canDoWithout?: boolean;
 }
 
 /**
- * A lock whose file is written. Disposing of it removes it, and never throws: a lock that cannot be removed changes nothing
- * of what came of the work, so the world's `onProblem` is told. Such a lock is refreshed no more; the next process that can
- * tell that this one is gone removes it.
+ * A lock whose file is written. Disposal removes it and never throws: a lock that cannot be removed does not change the
+ * result of the work, so the world's `onProblem` is called instead. Such a lock is no longer refreshed, and the next
+ * process that recognises it as stale removes it.
  */
 export interface TakenLock extends AsyncDisposable {
   /**
-   * The repository as it may be changed: resolves when the lock is known to exclude what it has to, rejects with
-   * `LockedError` otherwise. Until then everything can be read that decides nothing about what is written or removed.
+   * The repository for changes. Resolves once the lock is known to exclude conflicting locks; rejects with
+   * `LockedError` otherwise. Before that, read only what does not decide what is written or removed.
    */
   readonly confirmed: Promise<LockedRepository>;
 }
 
-/** Opens the repository; the store is closed again where that fails, or where the signal is aborted by then. */
+/** Opens the repository. Closes the store again if that fails or the signal is aborted. */
 export async function openAccess(
   access: RepositoryAccess,
   { world, signal }: UseCaseOptions,
@@ -119,7 +125,8 @@ export async function openAccess(
   const store = await access.openStore();
   try {
     const repository = await openWithPassword(store, access, world);
-    // Without its snapshots, as where a disk is not mounted, a repository looks as empty as a prune would make it.
+    // A repository without its snapshots looks empty, and a prune would empty it. This happens if a disk is not
+    // mounted.
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
@@ -149,7 +156,7 @@ async function takeLock(
     throw request.canDoWithout && error instanceof DeniedError ? withoutLockError(error) : error;
   });
   const confirmed = lock.confirmed.then((held) => underLock(repository, held));
-  // Whoever waits for it is told; work that is over before that is not.
+  // Those who wait for the confirmation get the rejection. Work that ended earlier ignores it.
   confirmed.catch(() => {});
   return {
     confirmed,
@@ -179,7 +186,7 @@ async function openWithPassword(
   }
 }
 
-/** Closes a store. That it cannot be closed changes nothing of what was done, so the world is told and nothing thrown. */
+/** Closes a store. A failure does not change the result of the work, so it is reported to the world and not thrown. */
 export async function closeStore(store: BlobStore, { onProblem }: World): Promise<void> {
   try {
     await store.close();
@@ -197,7 +204,7 @@ function cached(
   return withStore(repository, withCache(repository.store, options));
 }
 
-/** A store that cannot be written to holds no locks, and is read all the same. */
+/** Advises `--no-lock`: a store that cannot be written to can still be read. */
 function withoutLockError(error: DeniedError): DeniedError {
   return new DeniedError(`${error.message}; to read a store that takes no lock, use --no-lock`, { cause: error });
 }

@@ -1,4 +1,4 @@
-/** The cache of remote repositories: what it holds, and how it is tidied up. Needs no repository and no password. */
+/** The cache of remote repositories: lists its content and tidies it up. Needs no repository and no password. */
 import type { Clock } from "../base/clock.ts";
 import { readAddress } from "../store/cache/address.ts";
 import { removeEmptyFolders, removeFiles, scanCache } from "../store/cache/directory.ts";
@@ -17,11 +17,11 @@ import { LAST_KEYS_FOLDER } from "../store/cache/last_key.ts";
 export interface CacheRow {
   /** The id in the repository's config. */
   readonly id: string;
-  /** Where the repository is, without a password; null where nobody wrote that down. */
+  /** Where the repository is, without a password; null if that was not recorded. */
   readonly address: string | null;
   readonly bytes: number;
   readonly files: number;
-  /** To the hour; null where nothing is kept. */
+  /** To the hour; null if the cache keeps no file of it. */
   readonly lastUsed: Date | null;
 }
 
@@ -31,7 +31,7 @@ export interface CacheRemoval {
   readonly files: number;
 }
 
-/** The repositories of a cache directory, the last used first. Throws `StoreError` where it cannot be read. */
+/** The repositories of a cache directory, the most recently used first. Throws `StoreError` if it cannot be read. */
 export async function listCache(directory: string): Promise<CacheRow[]> {
   const repositories = (await scanCache(directory)).sort((a, b) => lastUseOf(b) - lastUseOf(a));
   return await Promise.all(repositories.map(async (repository) => ({
@@ -44,8 +44,8 @@ export async function listCache(directory: string): Promise<CacheRow[]> {
 }
 
 /**
- * Removes the repositories that were not used for 30 days, what dead writers left, and what exceeds the limit. Throws
- * `StoreError` where the directory cannot be read or changed.
+ * Removes repositories that were not used for 30 days, remains of dead writers, and whatever exceeds the limit. Throws
+ * `StoreError` if the directory cannot be read or changed.
  */
 export async function pruneCache(directory: string, limitBytes: number, clock: Clock): Promise<CacheRemoval> {
   const nowMs = clock.now().getTime();
@@ -56,7 +56,7 @@ export async function pruneCache(directory: string, limitBytes: number, clock: C
   return await remove(directory, unused, evicted);
 }
 
-/** Removes everything from a cache directory that a cache has written there. Throws as `pruneCache` does. */
+/** Removes everything that a cache wrote to its directory. Throws what `pruneCache` throws. */
 export async function clearCache(directory: string): Promise<CacheRemoval> {
   await Deno.remove(`${directory}/${LAST_KEYS_FOLDER}`, { recursive: true }).catch(() => {});
   return await remove(directory, await scanCache(directory), []);

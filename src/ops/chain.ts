@@ -1,4 +1,4 @@
-/** Chain: the way from a level 0 to a backup, or all chains of a series, and which members are fit for a restore. */
+/** Chain: the path from a level 0 to a backup, or all chains of a series, and which members can be restored. */
 import { decodeHex } from "../base/hex.ts";
 import type { Backup } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
@@ -14,21 +14,24 @@ import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
 
-/** A member of a chain, its place in the drawing, and how it is: its manifest was read, its streams were looked for. */
+/**
+ * A member of a chain, its place in the drawing, and the result of its check: its manifest was read, and its streams
+ * were located.
+ */
 export interface DrawnMember extends ChainMember, MemberCheck {
-  /** Whether it would restore, as far as its manifest and its tree tell; null where another tool made it. */
+  /** Whether it would restore, judged by its manifest and tree; null if another tool made it. */
   readonly fit: boolean | null;
-  /** How many members it hangs below. */
+  /** How many members are above it. */
   readonly depth: number;
-  /** Whether no other member hangs below the same one behind it. */
+  /** Whether it is the last child of its parent. */
   readonly isLast: boolean;
-  /** The ids of those that continue it, oldest first. */
+  /** The ids of the members that continue it, oldest first. */
   readonly children: readonly string[];
 }
 
-/** Chains as trees, oldest first: each member is followed by those that hang below it. */
+/** Chains as trees, oldest first. */
 export interface ChainReport {
-  /** The members, each before those that continue it. */
+  /** The members. Each is followed by its descendants. */
   readonly members: readonly DrawnMember[];
   /** Snapshots that could not be read. */
   readonly damaged: readonly DamagedSnapshot[];
@@ -38,11 +41,11 @@ export interface ChainReport {
 export interface ChainRequest {
   /** `SERIES`, `SERIES@SELECTOR` or `@ID`. */
   readonly selector: string;
-  /** All chains of the backup's series and host, with all that branches off; else the way to the backup alone. */
+  /** Draw all chains of the backup's series and host, with all branches; otherwise only the path to the backup. */
   readonly all: boolean;
 }
 
-/** Draws chains. Throws `IntegrityError` where levels do not descend by one, as they cannot where parents go in circles. */
+/** Draws chains. Throws `IntegrityError` if levels do not rise by one, which includes parents in a circle. */
 export async function drawChains(
   access: RepositoryAccess,
   request: ChainRequest,
@@ -66,8 +69,8 @@ export async function drawChains(
 }
 
 /**
- * Checks the members by an index of trees and of the manifests that their snapshots name. In a chain where all is well
- * nothing else is looked for; a member that this index does not show to be well is checked again by the whole one.
+ * Checks the members with a small index of trees and of the manifests that their snapshots name. This is enough if all
+ * members are intact. Members with a problem are checked again with the whole index.
  */
 async function checkPlaced(
   { repository, world, openIndex }: {
@@ -100,7 +103,7 @@ interface PlacedTree {
   readonly isLast: boolean;
 }
 
-/** Each tree before those below it. A chain may be as long as a stack is not deep. */
+/** Lists each tree before its subtrees. Iterative, because a chain may be too long for recursion. */
 function inDrawingOrder(trees: readonly ChainTree[]): PlacedTree[] {
   const placed: PlacedTree[] = [];
   const place = (siblings: readonly ChainTree[], depth: number) =>

@@ -1,8 +1,8 @@
 /**
- * Check: whether a repository is what was written to it, and which backups are hit where it is not.
+ * Check: whether a repository holds what was written to it and, if not, which backups are affected.
  *
- * Snapshots are listed before the index is loaded, so that a backup that is committed meanwhile never looks damaged.
- * Packs come before trees: then the one walk over the trees also finds out what the damaged packs hit.
+ * Snapshots are listed before the index is loaded, so that a backup committed during the check does not look damaged.
+ * Packs are checked before trees, so that one walk over the trees also finds what the damaged packs affect.
  */
 import { IntegrityError, LockedError, StoreError, TooLargeError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
@@ -31,65 +31,68 @@ import { checkBackups } from "../maintain/check/check_backups.ts";
 import { checkPackData } from "../maintain/check/check_data.ts";
 import { checkStreams, StreamsToRead } from "../maintain/check/check_streams.ts";
 
-/** The parts of a check, in their order. */
+/** The phases of a check, in order. */
 export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups" | "streams";
 
-/** How far one part is: index files, packs, bytes of packs, trees (at most so many), backups, bytes of streams. */
+/**
+ * The progress of one phase, counted in index files, packs, bytes of packs, trees (`total` is an upper bound), backups,
+ * or bytes of streams.
+ */
 export interface CheckProgress {
-  /** Which part it is. */
+  /** The current phase. */
   readonly phase: CheckPhase;
   /** How much of it is done. */
   readonly done: number;
-  /** How much there is. */
+  /** How much there is in all. */
   readonly total: number;
 }
 
 /** What to check, and how. */
 export interface CheckRequest {
-  /** Check without taking a lock: for stores that are read-only. */
+  /** Check without a lock, for read-only stores. */
   readonly noLock: boolean;
   /**
-   * Also read packs and verify every blob in them: all packs, or a part of them. With all packs the digests of all streams
-   * are compared, too.
+   * Also read packs and verify every blob in them: all packs, or a subset. With all packs, the digests of all streams
+   * are compared too.
    */
   readonly readData: boolean | PackSubset;
 }
 
 /** Options of `check`. */
 export interface CheckOptions extends UseCaseOptions {
-  /** Told as the check gets on. */
+  /** Called as the check proceeds. */
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
-/** A backup that a finding hits. */
+/** A backup that a finding affects. */
 export interface AffectedBackup {
   /** Its series. */
   readonly series: string;
-  /** Names it, as `Backup.id` does. */
+  /** Its id, as in `Backup.id`. */
   readonly id: ManifestId | SnapshotId;
   /** Its snapshot. */
   readonly snapshotId: SnapshotId;
 }
 
-/** One thing that was found. */
+/** One finding of a check. */
 export interface CheckFinding {
-  /** What kind of damage it is. */
+  /** The kind of damage. */
   readonly kind: FindingKind;
-  /** Names the thing in full where it has an id: 64 hex digits. */
+  /** The full id of the object, 64 hex digits; null if it has none. */
   readonly id: string | null;
-  /** What is wrong with what, and what to do about it; one line each. */
+  /** What is wrong, in one line. */
   readonly text: string;
-  /** What to do about it, for people. */
+  /** What to do about it, in one line. */
   readonly advice: string;
-  /** The repair to begin with, where one helps. */
+  /** The repair to begin with, if one helps. */
   readonly repair?: Repair;
-  /** The backups it hits, oldest first, as far as is known. */
+  /** The backups it affects, oldest first, as far as known. */
   readonly backups: readonly AffectedBackup[];
-  /** The first files it hits, from the root of the snapshots, without a leading slash. */
+  /** The first affected files, from the root of the snapshots, without a leading slash. */
   readonly paths: readonly string[];
 }
 
-/** What a check found. The repository is sound where there are no errors. */
+/** The result of a check. The repository is sound if there are no errors. */
 export interface CheckReport {
   /** How many snapshots could be read. */
   readonly snapshots: number;
@@ -97,15 +100,15 @@ export interface CheckReport {
   readonly trees: number;
   /** Distinct blobs in the index. */
   readonly blobs: number;
-  /** Packs in the index, and the bytes of those that are there. */
+  /** Packs in the index. */
   readonly packs: number;
-  /** Bytes of all packs. */
+  /** Bytes of all packs that exist. */
   readonly packBytes: number;
-  /** How many packs were read, and their bytes. */
+  /** How many packs were read. */
   readonly packsRead: number;
   /** Bytes of packs that were read. */
   readonly packBytesRead: number;
-  /** How many different streams were read, and their bytes. */
+  /** How many different streams were read. */
   readonly streamsRead: number;
   /** Bytes of streams that were read. */
   readonly streamBytesRead: number;
@@ -113,15 +116,15 @@ export interface CheckReport {
   readonly unreferencedPacks: number;
   /** What is damaged. */
   readonly errors: readonly CheckFinding[];
-  /** What is amiss, and hits no backup. */
+  /** Faults that affect no backup. */
   readonly notes: readonly CheckFinding[];
-  /** The repairs that make of this what can be made, to be run in this order; none where there are no errors. */
+  /** The repairs that help, in the order to run them; none if there are no errors. */
   readonly repairs: readonly Repair[];
 }
 
 /**
- * Checks the repository. Damage is in the report and never thrown; what is thrown is that the repository cannot be opened
- * or locked, that the store fails, or that the signal stopped it.
+ * Checks the repository. Damage is in the report and is never thrown. Throws if the repository cannot be opened or
+ * locked, if the store fails, or if the signal stops the check.
  */
 export function check(
   access: RepositoryAccess,
@@ -138,7 +141,7 @@ export function check(
   });
 }
 
-/** What a `CheckRun` goes by. */
+/** What a `CheckRun` needs. */
 interface CheckRunOptions extends CheckOptions, Pick<CheckRequest, "readData"> {
   readonly signal: AbortSignal;
 }
@@ -190,7 +193,7 @@ class CheckRun {
     };
   }
 
-  /** Stale locks are worth a note: restic waits for them. */
+  /** Stale locks get a note, because restic waits for them. */
   async #checkLocks(): Promise<void> {
     try {
       for (const { id, lock, stale } of await listLocks(this.#repository.files, this.#world)) {
@@ -219,7 +222,7 @@ class CheckRun {
       this.#findings.error({ kind: "key", id, text: `Key ${id} cannot be read: ${error.message}`, advice });
     }
     if (keys.length <= MOST_KEYS_TRIED) return;
-    const text = `There are ${keys.length} key files; an open tries ${MOST_KEYS_TRIED} of them at most`;
+    const text = `There are ${keys.length} key files; opening the repository tries at most ${MOST_KEYS_TRIED} of them`;
     const advice = 'remove those that nobody needs: "agent key list" shows them, "agent key remove" removes one';
     this.#findings.note({ kind: "key", id: null, text, advice });
   }
@@ -255,11 +258,11 @@ class CheckRun {
   }
 }
 
-/** What is lost of packs or an index may be missing in backups, which is made good last. */
+/** The repairs for these errors. Packs and the index come first, because what they lost may be missing in backups. */
 function repairsFor(errors: readonly Finding[]): Repair[] {
   const wanted = new Set(errors.flatMap(({ repair }) => repair ?? []));
   if (errors.some(({ repair, snapshots }) => repair !== undefined && snapshots.size > 0)) wanted.add("snapshots");
-  // Blobs that no index lists may lie in a pack whose index is gone.
+  // Blobs that no index lists may be in a pack whose index is gone.
   if (errors.some(({ kind, repair }) => repair === "snapshots" && kind !== "pack")) wanted.add("index");
   return REPAIRS.filter((repair) => wanted.has(repair));
 }

@@ -1,7 +1,7 @@
 /**
- * Forget, rotate and rm: which backups go, as a plan with reasons, and their removal. Only snapshots are removed; what they
- * alone used is freed by a prune, in the same run where that is asked for. Every backup stands alone, so whatever is left
- * restores.
+ * Forget, rotate and rm: plan which backups to remove, with reasons, and remove them. Only snapshots are removed. A
+ * prune frees the data that they alone used, in the same run if requested. Every backup can be restored alone, so all
+ * remaining backups still restore.
  */
 import { mapConcurrently } from "../base/concurrency.ts";
 import { DeniedError, type IntegrityError, messageOf, UsageError } from "../base/errors.ts";
@@ -45,46 +45,53 @@ export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../main
 
 const NOTHING_REMOVED = "nothing was removed";
 
-/** How to go about it. */
+/** How to run a forget. */
 export interface ForgetOptions extends UseCaseOptions {
-  /** Only plan; takes no lock, or a shared one for the dry run of a prune. */
+  /** Only plan. Takes no lock, or a shared one for the dry run of a prune. */
   readonly dryRun?: boolean;
-  /** Lets the newest and the last good backup of a series go. */
+  /** Allow the removal of the newest backup and of the last good backup of a series. */
   readonly allowLast?: boolean;
-  /** Goes on beside snapshots that cannot be read, whatever series they are of; they are never removed. */
+  /** Continue despite snapshots that cannot be read, whose series is unknown. They are never removed. */
   readonly skipUnreadable?: boolean;
-  /** Prunes under the same lock, if backups went or, in a dry run, would go. */
+  /** Prune under the same lock if backups were removed or, in a dry run, would be. */
   readonly prune?: Pick<PruneRequest, "limits" | "packBytes"> & Pick<PruneOptions, "onProgress">;
-  /** Told what went, or would go, before a prune begins: whatever becomes of that, the backups are gone. */
+  /**
+   * Called with what was or would be removed before a prune begins, because the backups are gone even if the prune
+   * fails.
+   */
   readonly onForgotten?: (forgotten: Forgotten) => void | Promise<void>;
 }
 
 /** What is forgotten or, in a dry run, would be. */
 export interface Forgotten {
-  /** The plan, a group for each series or whatever backups are grouped by. */
+  /** The plan, with a group for each series or other grouping. */
   readonly groups: readonly RetentionGroup<RetentionBackup>[];
-  /** Snapshots that cannot be read: they count for nothing and are never removed. */
+  /** Snapshots that cannot be read. They are ignored by the policy and never removed. */
   readonly damaged: readonly DamagedSnapshot[];
-  /** Why a run that is not dry would remove nothing of all that: it would throw this. */
+  /** The error that a real run would throw instead of removing anything; null if none. */
   readonly refusal: IntegrityError | null;
-  /** What a policy may count that nobody meant to be backups. */
+  /** Bursts of backups that a policy may count, though they were probably not meant as backups. */
   readonly bursts: readonly Burst[];
 }
 
 /** What is done or, in a dry run, would be. */
 export interface ForgetResult extends Forgotten {
-  /** Null where no prune was asked for, nothing went, or a snapshot cannot be read: what that needs nobody knows. */
+  /** Null if no prune was requested, no backup was removed, or a snapshot cannot be read: its needs are unknown. */
   readonly pruned: PruneResult | null;
 }
 
 /**
- * Plans and, unless it is a dry run, removes under a lock, oldest first; then prunes, if it is to. The lock is exclusive,
- * unless backups are named and none of them is the newest good one of its series: those go under a shared one, beside
- * puts, gets and other removals. Throws `UsageError` for a policy that keeps nothing and for a backup that is named and is
- * the last good one or on hold, `IntegrityError` where a selector may mean a snapshot that cannot be read, or what a policy
- * or a prune is about may be one, `StoreError` where the store contradicts itself about which snapshots there are, all
- * before anything is removed; `LockedError`; `DeniedError` where the store does not let files be removed; and what a prune
- * throws. What fails or is interrupted halfway leaves the other backups as they were.
+ * Plans a removal and, unless it is a dry run, removes the backups under a lock, oldest first; then prunes if
+ * requested.
+ *
+ * The lock is exclusive, except for named backups of which none is the newest good one of its series: a shared lock,
+ * beside puts, gets and other removals, is enough for them.
+ *
+ * Before anything is removed, it throws `UsageError` for a policy that keeps nothing and for a named backup that is on
+ * hold or the last good one; `IntegrityError` if a selector, a policy or a prune may concern a snapshot that cannot be
+ * read; `StoreError` if the store contradicts itself about which snapshots exist; and `LockedError`. Throws
+ * `DeniedError` if the store forbids removals, and what a prune throws. A failure or an interruption halfway leaves the
+ * other backups unchanged.
  */
 export async function forget(
   access: RepositoryAccess,
@@ -114,16 +121,16 @@ export async function forget(
   });
 }
 
-/** What a run goes by. */
+/** The options of one run. */
 interface ForgetRun extends ForgetOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Removes named backups under a shared lock. Where one of them is the last to stay of its series nothing is removed: that
- * takes an exclusive lock, under which it may be another one that is the last. What was named is named by its id then: a
- * backup that comes meanwhile is not the latest one that somebody wanted to remove.
+ * Removes named backups under a shared lock. If one of them is the last one that must stay of its series, it removes
+ * nothing and asks for a run under an exclusive lock, which decides again. The request for that names the backups by
+ * id, so that "latest" cannot mean a backup that was added meanwhile.
  */
 async function removeBeside(
   repository: LockedRepository,
@@ -146,7 +153,7 @@ async function removeBeside(
   return { forgotten };
 }
 
-/** The lock is exclusive unless it is a dry run. */
+/** The lock is exclusive unless this is a dry run. */
 async function forgetUnderLock(
   repository: LockedRepository,
   request: RetentionRequest,
@@ -157,7 +164,7 @@ async function forgetUnderLock(
   if (!dryRun && forgotten.refusal !== null) throw forgotten.refusal;
   const going = forgotten.groups.flatMap(({ remove }) => remove);
   const isPruned = run.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
-  // Planned first: what a prune would stumble over is found while all backups are still there.
+  // The prune is planned first, so that any obstacle is found while all backups still exist.
   const prepared = isPruned ? await prepare(repository, run, { going, ids }) : null;
   if (!dryRun && going.length > 0) {
     const confirmTools = { files: repository.files, clock: world.clock, signal };
@@ -170,11 +177,11 @@ async function forgetUnderLock(
 
 interface Removal {
   readonly going: readonly RetentionBackup[];
-  /** All snapshots that there are. */
+  /** All existing snapshots. */
   readonly ids: ReadonlySet<SnapshotId>;
 }
 
-/** Where all of them go, all are meant to. */
+/** Plans the prune that follows. If all backups are removed, that is intended. */
 function prepare(
   repository: LockedRepository,
   { world, dryRun, prune, signal }: ForgetRun,
@@ -189,7 +196,7 @@ function refuseEmptyPolicy(request: RetentionRequest): void {
   if (advice !== null) throw new UsageError(`This policy keeps nothing: say what to keep, for example ${advice}`);
 }
 
-/** What would be a policy, where the request has none. */
+/** Example options for a policy if the request has none; null if it has one or needs none. */
 function exampleIfEmpty(request: RetentionRequest): string | null {
   if (request.kind === "policy") return isEmptyPolicy(request.rules) ? "--keep-daily 7" : null;
   if (request.kind === "backups") return null;
@@ -197,14 +204,14 @@ function exampleIfEmpty(request: RetentionRequest): string | null {
 }
 
 interface PlanOptions extends ForgetRun {
-  /** Whether nobody else may remove backups meanwhile. */
+  /** Whether the lock excludes removals by others. */
   readonly isAlone: boolean;
 }
 
 interface Planned {
   readonly forgotten: Forgotten;
   readonly all: readonly RetentionBackup[];
-  /** All snapshots, those that cannot be read included. */
+  /** All snapshots, including those that cannot be read. */
   readonly ids: ReadonlySet<SnapshotId>;
   readonly now: Date;
 }
@@ -214,7 +221,7 @@ async function plan(
   request: RetentionRequest,
   { world, allowLast = false, skipUnreadable = false, prune, isAlone, signal }: PlanOptions,
 ): Promise<Planned> {
-  // A copy in a cache may be whole where the snapshot in the store is not: such a one must not count as good.
+  // A cached copy may be whole although the snapshot in the store is damaged. It must not count as good.
   const { files } = readingFrom(repository, withFreshReads(repository.store));
   const { backups, damaged } = await loadBackups(files, {
     rewritten: wholeIndex(repository),
@@ -248,7 +255,7 @@ const UNREADABLE_ADVICE =
   'may be of these series: "agent check" tells more, "agent repair snapshots --forget" removes ' +
   "what cannot be saved, and --skip-unreadable goes on without it";
 
-/** Of the series and hosts that are selected, whatever else of them is not. */
+/** The bursts among all backups of the selected series and hosts. */
 function burstsAmong(selected: readonly RetentionBackup[], all: readonly RetentionBackup[], now: Date): Burst[] {
   const places = new Set(selected.map(seriesAndHostKey));
   const candidates = all.filter((backup) => places.has(seriesAndHostKey(backup)) && !liesInFuture(backup, now));
@@ -270,7 +277,7 @@ function refuseHeld(named: readonly RetentionBackup[]): void {
   const held = named.find(isOnHold)?.backup;
   if (held === undefined) return;
   const name = `${held.series}@${shortId(held.id)}`;
-  throw new UsageError(`${name} is on hold: "agent release ${name}" lets it go, then remove it`);
+  throw new UsageError(`${name} is on hold: "agent release ${name}" releases it, then it can be removed`);
 }
 
 function judge(group: readonly RetentionBackup[], request: RetentionRequest, now: Date): Judgement<RetentionBackup>[] {
@@ -290,7 +297,10 @@ interface GroupContext {
   readonly now: Date;
 }
 
-/** An age speaks of series that ended, too; all other rules keep something unless they are mistaken. */
+/**
+ * Refuses to remove a named last good backup, and a policy that keeps nothing. A maximum age may keep nothing, because
+ * a series may have ended; any other policy that does so is probably a mistake.
+ */
 function refuseGroup(group: RetentionGroup<RetentionBackup>, context: GroupContext): void {
   const { request } = context;
   const spared = group.reasons.find(({ matches }) => matches[0] === LAST_GOOD_REASON)?.backup;
@@ -303,7 +313,7 @@ function lastGoodMessage({ backup, series, host }: RetentionBackup, { all, now }
   const isAhead = all.some((other) => {
     return other.backup !== backup && haveSameSeriesAndHost(other, { series, host }) && liesInFuture(other, now);
   });
-  const others = isAhead ? ", apart from what claims to be of the future" : "";
+  const others = isAhead ? ", apart from backups that claim to be from the future" : "";
   return `${shortId(backup.id)} is the last good backup of "${series}" on ${host}${others}: --allow-last removes it`;
 }
 
@@ -316,7 +326,7 @@ function nameOf({ host, series, paths, tags }: RetentionGroup<RetentionBackup>):
   return words.filter((word) => word !== undefined).join(" ") || "the repository";
 }
 
-/** Oldest first, so that what an interruption leaves is close to what a shorter run would have left. */
+/** Removes oldest first, so that an interruption leaves about what a shorter run would have left. */
 async function removeAll(
   { files, store }: LockedRepository,
   backups: readonly RetentionBackup[],

@@ -1,4 +1,4 @@
-/** Get and verify: a backup's streams come back, every blob and the whole stream checked on the way. */
+/** Get and verify: read a backup's streams, and check every blob and every whole stream. */
 import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
@@ -19,19 +19,19 @@ import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type W
 import { readStream } from "../backup/read_stream.ts";
 import { passingOver, withWholeIndex } from "../backup/whole_index.ts";
 
-/** Where a restored stream goes. */
+/** Receives a restored stream. */
 export interface StreamSink {
-  /** Takes the next bytes, a view of shared memory that is valid until the promise settles. */
+  /** Takes the next bytes. They are a view of shared memory, valid until the promise settles. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** How far a restore is: it reads indexes, or a stream. Bytes of that stream. */
+/** The progress of a restore, which reads indexes or a stream. */
 export interface GetProgress {
-  /** What it does at the moment. */
+  /** The current phase. */
   readonly phase: "indexes" | "stream";
-  /** Bytes of the stream that were written. */
+  /** Bytes of the stream written so far. */
   readonly bytesWritten: number;
-  /** Bytes that the stream has. */
+  /** Size of the stream in bytes. */
   readonly bytesTotal: number;
 }
 
@@ -39,21 +39,21 @@ export interface GetProgress {
 export interface OpenRequest {
   /** `SERIES@SELECTOR` or `@ID`. */
   readonly selector: string;
-  /** Read without taking a lock: for stores that are read-only. */
+  /** Read without a lock, for read-only stores. */
   readonly noLock: boolean;
 }
 
-/** Options of everything that reads streams. */
+/** Options of use cases that read streams. */
 export interface ReadOptions extends UseCaseOptions {
-  /** Told as it gets on. */
+  /** Called as the work proceeds. */
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
-/** One stream that was read from end to end and found to be what was written. */
+/** A stream that was read from end to end and matched every digest. */
 export interface VerifiedStream {
   /** The file that was read. */
   readonly file: BackupFile;
-  /** What came of reading it. */
+  /** Its size, digests and verdict. */
   readonly summary: StreamSummary;
 }
 
@@ -61,22 +61,22 @@ export interface VerifiedStream {
 export interface OpenBackup {
   /** The backup. */
   readonly backup: Backup;
-  /** Its manifest; null where another tool made the backup. */
+  /** Its manifest; null if another tool made the backup. */
   readonly manifest: Manifest | null;
   /** Its streams and files. */
   readonly files: readonly BackupFile[];
   /**
-   * Sends a file to a sink. Resolves when all of it was written and every digest matches; rejects with `IntegrityError`
-   * otherwise, by when the sink may have taken part of it.
+   * Writes a file to a sink. Resolves when all of it was written and every digest matches. Otherwise rejects with
+   * `IntegrityError`; the sink may have received part of the file by then.
    */
   read(file: BackupFile, sink: StreamSink, guard?: GuardChoice): Promise<VerifiedStream>;
-  /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` where parents go round in a circle. */
+  /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` if parents form a circle. */
   checkChain(): Promise<CheckedMember[]>;
 }
 
 /**
- * Opens the backup that is meant and hands it to `work`; everything is released afterwards. The world's `onProblem` is told
- * where the latest one claims to be of the future: it may hide real ones behind it.
+ * Opens the selected backup and passes it to `work`; releases everything afterwards. If the latest backup claims to be
+ * in the future, the world's `onProblem` is called, because it may hide real ones.
  */
 export async function withBackup<T>(
   access: RepositoryAccess,
@@ -105,7 +105,7 @@ export async function withBackup<T>(
   });
 }
 
-/** A backup, and the repository with the index to read it by. */
+/** A backup, and the repository with an index for reading it. */
 interface FoundBackup extends Omit<OpenBackup, "read"> {
   readonly indexed: IndexedRepository;
 }
@@ -140,10 +140,10 @@ async function findWithIndex(
 }
 
 /**
- * The backup that `selector` means. An id may be one that only the manifest of a rewritten snapshot tells; of the backup
- * that is latest at some time only its own manifest is needed. Throws what `selectDespiteDamage` throws, and
- * `IntegrityError` where "latest" or a time mean a backup that another tool took content from: an older one must not come
- * in its place unasked.
+ * The backup that `selector` means. For an id, the manifests of all rewritten snapshots are read, because only they may
+ * have it. For "latest" and times, only the found backup's own manifest is needed. Throws what `selectDespiteDamage`
+ * throws, and `IntegrityError` if "latest" or a time means a backup from which another tool removed content: an older
+ * backup must not silently replace it.
  */
 async function findBackup(
   { all, damaged }: LoadedBackups,
@@ -155,7 +155,7 @@ async function findBackup(
   for (let others = known;;) {
     const found = await recoverBackup(selectDespiteDamage(others, damaged, request), openIndex);
     if (found.damage === null || kind === "id") return found;
-    // What another tool left of a backup that is there itself stands in nobody's way.
+    // Skip a damaged copy whose original exists.
     others = others.filter(({ snapshotId }) => snapshotId !== found.snapshotId);
     if (others.some(({ snapshotId }) => snapshotId === found.snapshot.original)) continue;
     throw await damagedLatest(found, others, openIndex);
@@ -178,17 +178,17 @@ async function damagedLatest(found: Backup, others: readonly Backup[], openIndex
   );
 }
 
-/** A clock that is wrong, here or there, is no reason to refuse a restore, but somebody should look at it. */
+/** Warns of a backup in the future. A wrong clock is no reason to refuse a restore, but needs attention. */
 function tellOfFuture(backup: Backup, { clock, onProblem }: World): void {
   const { id, series, started } = backup;
   if (!isInFuture(startedMsOf(backup), clock.now().getTime())) return;
-  const which = `The latest backup of "${series}", ${shortId(id)}, claims to be begun in the future, at ${
+  const which = `The latest backup of "${series}", ${shortId(id)}, claims to have begun in the future, at ${
     formatLocalTime(timestampToDate(started))
   }`;
   onProblem?.(new AgentError(`${which}: is a clock wrong, here or there? "agent ls" shows the others`));
 }
 
-/** The file of a backup that is meant: the only one, or the one named by its path or the end of its path. */
+/** The selected file of a backup: the only one, or the one with this path or end of a path. */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
   const fitting = name === undefined ? files : files.filter(({ path }) => path === name || path.endsWith(`/${name}`));
   if (fitting.length === 1) return fitting[0]!;
@@ -202,20 +202,20 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   );
 }
 
-/** What reading one file takes. */
+/** What is needed to read one file. */
 interface FileReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal: AbortSignal;
   readonly onProgress?: ReadOptions["onProgress"] | undefined;
-  /** As in `World`. */
+  /** See `World`. */
   readonly bufferBytes: number | undefined;
   readonly file: BackupFile;
   readonly sink: StreamSink;
   readonly guard: GuardChoice;
 }
 
-/** Reads a file as `OpenBackup.read` does; any number of them may be read side by side with the same threads. */
+/** Reads a file as `OpenBackup.read` does. Several files may be read at once with the same threads. */
 export async function readFile(
   { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
 ): Promise<VerifiedStream> {
@@ -248,7 +248,7 @@ export async function readFile(
   }
 }
 
-/** Throws `IntegrityError` where a stream is not what its tree and its manifest say. */
+/** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
 function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
   const differences = [
     size !== summary.size && `${summary.size} bytes instead of ${size}`,

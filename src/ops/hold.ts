@@ -1,7 +1,8 @@
 /**
- * Hold and release: the tag that keeps policies from removing a backup. A snapshot never changes, so another one takes its
- * place, as with `restic tag`: the new one is stored and read back before the old one goes, so that at no moment there is
- * none. What an interruption leaves, two snapshots of one backup, the next hold or release of it puts right.
+ * Hold and release: add or remove the tag that protects a backup from policies. A snapshot never changes, so a new one
+ * replaces it, as with `restic tag`. The new snapshot is stored and read back before the old one is removed, so that
+ * one exists at any moment. An interruption may leave two snapshots of one backup; the next hold or release of it
+ * removes the extra one.
  */
 import { DeniedError, messageOf } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
@@ -17,25 +18,25 @@ import { withFreshReads } from "../store/fresh.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { wholeIndex } from "../backup/whole_index.ts";
 
-/** What to do with which backup. */
+/** Which backup to hold or release. */
 export interface HoldRequest {
   /** `SERIES@SELECTOR` or `@ID`. */
   readonly selector: string;
-  /** False lets it go again. */
+  /** True holds the backup, false releases it. */
   readonly hold: boolean;
 }
 
-/** What became of it. */
+/** The result of a hold or release. */
 export interface HoldResult {
-  /** As it is stored afterwards. */
+  /** The backup as it is stored afterwards. */
   readonly backup: Backup;
-  /** Whether it was on hold, or not, before. */
+  /** Whether the backup was already in the wanted state. */
   readonly isUnchanged: boolean;
 }
 
 /**
- * Puts a backup on hold or lets it go, under an exclusive lock. Throws what `selectDespiteDamage` throws, before anything is
- * written, and `DeniedError` where the store does not let the old snapshot be removed: then both are there.
+ * Holds or releases a backup under an exclusive lock. Throws what `selectDespiteDamage` throws before anything is
+ * written, and `DeniedError` if the store forbids the removal of the old snapshot; then both exist.
  */
 export async function setHold(
   access: RepositoryAccess,
@@ -56,14 +57,14 @@ export async function setHold(
   });
 }
 
-/** What is decided here must not rest upon copies. */
+/** Reads past the cache, because these decisions must not rest on copies. */
 function freshFiles(repository: LockedRepository) {
   return readingFrom(repository, withFreshReads(repository.store)).files;
 }
 
 interface Replacement {
   readonly meant: Backup;
-  /** All snapshots that say the same of the backup, apart from holds. */
+  /** All snapshots that differ from it only in the hold. */
   readonly same: readonly Backup[];
   readonly hold: boolean;
   readonly signal: AbortSignal;
@@ -88,7 +89,7 @@ async function replace(
     } catch (error) {
       if (!(error instanceof DeniedError)) throw error;
       throw new DeniedError(
-        `Cannot remove snapshot ${other.snapshotId}, whose place ${snapshotId} took; both are there: run it again where ` +
+        `Cannot remove snapshot ${other.snapshotId}, which ${snapshotId} replaces; both exist: run it again where ` +
           `deletions are allowed (${messageOf(error)})`,
         { cause: error },
       );
@@ -98,8 +99,8 @@ async function replace(
 }
 
 /**
- * As restic changes tags: it notes the first snapshot that there was of this one. Of a backup that is known to be damaged
- * nothing is said that would make it look whole.
+ * The changed snapshot, made as restic changes tags: it records the first snapshot as its original. A backup with known
+ * damage gets no new summary that would make it look whole.
  */
 function changed({ snapshot, snapshotId, info, damage }: Backup, hold: boolean): Snapshot {
   const others = snapshot.tags.filter((tag) => tag !== HOLD_TAG);

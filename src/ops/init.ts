@@ -1,18 +1,18 @@
-/** Init: a repository is made. */
+/** Init: creates a repository. */
 import type { BlobStore } from "../store/store.ts";
 import { initRepository } from "../repository/repository.ts";
 import { closeStore, useCase, type UseCaseOptions } from "./access.ts";
 import { type NewPassword, worldOfKey } from "./new_password.ts";
 
-/** What was made. */
+/** The created repository. */
 export interface InitResult {
   /** The repository's id, 64 lower-case hex digits. */
   readonly repositoryId: string;
-  /** Where it is, fit for messages. */
+  /** Where it is, in a form fit for messages. */
   readonly location: string;
 }
 
-/** Makes a repository of format version 2 in an empty store, protected by a password. Throws `ExistsError`. */
+/** Creates a repository of format version 2 in an empty store, protected by a password. Throws `ExistsError`. */
 export async function init(store: BlobStore, password: NewPassword, options: UseCaseOptions): Promise<InitResult> {
   const { world } = options;
   const { onUnused } = password;

@@ -1,4 +1,4 @@
-/** Keys: whose password opens a repository. */
+/** Keys: list, add, change and remove the passwords that open a repository. */
 import { AgentError, messageOf, StoreError, UsageError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
 import { addKey, type ListedKey, listKeyIds, listKeys, removalOfKey, removeKey } from "../repository/key_files.ts";
@@ -14,13 +14,13 @@ import {
 } from "./access.ts";
 import { type NewPassword, worldOfKey } from "./new_password.ts";
 
-/** A key file, and whether it is the one the repository was opened with. */
+/** A key file, and whether it opened the repository. */
 export interface KeyRow extends ListedKey {
   /** Whether the repository was opened with it. */
   readonly isCurrent: boolean;
 }
 
-/** All key files, oldest first; the world's `onProblem` is told of files among them that cannot be read. */
+/** All key files, oldest first. Reports unreadable key files to the world's `onProblem`. */
 export function keyList(access: RepositoryAccess, options: UseCaseOptions): Promise<KeyRow[]> {
   return useCase(options, async () => {
     await using repository = await openAccess(access, options);
@@ -36,11 +36,11 @@ export function keyList(access: RepositoryAccess, options: UseCaseOptions): Prom
 
 /** What a new key is made from. */
 export interface NewKeyRequest {
-  /** Asked for the password once the repository is locked. */
+  /** Returns the password; called once the repository is locked. */
   readonly newPassword: () => Promise<NewPassword>;
 }
 
-/** Lets one more password open the repository; gives the new key file's name. */
+/** Adds a password to the repository. Returns the new key file's name. */
 export function keyAdd(
   access: RepositoryAccess,
   { newPassword }: NewKeyRequest,
@@ -55,11 +55,11 @@ export function keyAdd(
 
 /** Which key to remove. */
 export interface KeyRemoveRequest {
-  /** The beginning of its key file's name. */
+  /** The beginning of the key file's name. */
   readonly prefix: string;
 }
 
-/** Takes a password's right to open the repository away. */
+/** Removes a key, so that its password no longer opens the repository. */
 export function keyRemove(
   access: RepositoryAccess,
   { prefix }: KeyRemoveRequest,
@@ -79,7 +79,7 @@ export function keyRemove(
   });
 }
 
-/** Puts a new password in the place of the one in use: the new key file first, then the old one goes. */
+/** Replaces the password in use: adds the new key file first, then removes the old one. */
 export function keyChange(
   access: RepositoryAccess,
   { newPassword }: NewKeyRequest,
@@ -125,12 +125,12 @@ async function addNewKey(
   }
 }
 
-/** Whether it is certain that no key was added: none is on its way any more, and none is there that was not before. */
+/** Whether it is certain that no key was added: no write is pending, and no key file is new. */
 async function isNothingAdded(store: StoreReader, before: readonly KeyId[], error: unknown): Promise<boolean> {
   if (error instanceof StoreError && error.retryable) return false;
   try {
     return (await listKeyIds(store)).every((id) => before.includes(id));
   } catch {
-    return false; // a store that does not say is not certain
+    return false; // without an answer from the store, nothing is certain
   }
 }

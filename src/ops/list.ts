@@ -1,4 +1,4 @@
-/** List and chain: what backups there are, from snapshots alone unless restic rewrote some. */
+/** List and chain: which backups exist, from snapshots alone unless restic rewrote some. */
 import { type Backup, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
 import { loadBackups } from "../backup/load_backups.ts";
@@ -11,29 +11,29 @@ import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
-  /** The backups that fit. */
+  /** The matching backups. */
   readonly backups: readonly Backup[];
-  /** How many backups there are, whether they fit or not. */
+  /** How many backups there are in all, matching or not. */
   readonly total: number;
-  /** What is wrong with a series or a host of the filter that no backup has; null where that is not so. */
+  /** A message if the filter names a series or host that no backup has; otherwise null. */
   readonly unknown: string | null;
   /** Snapshots that could not be read. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 
-/** Which backups to list; what is not given does not matter. */
+/** Which backups to list. Absent fields match everything. */
 export interface ListFilter {
-  /** Only this series and those below it. */
+  /** Only this series and the series below it. */
   readonly series?: string;
   /** Only backups of this host. */
   readonly host?: string;
   /** Only backups that have all of these tags. */
   readonly tags?: readonly string[];
-  /** Only so many of each series on each host, the newest by their own clocks. */
+  /** Only this many of each series on each host: the newest by their own clocks. */
   readonly latest?: number;
 }
 
-/** All backups that fit. */
+/** All backups that match the filter. */
 export function listBackups(
   access: RepositoryAccess,
   filter: ListFilter,
@@ -52,7 +52,7 @@ export function listBackups(
   });
 }
 
-/** The chain that ends with the backup that the selector means. Throws what `selectDespiteDamage` throws. */
+/** The chain that ends with the selected backup. Throws what `selectDespiteDamage` throws. */
 export async function listChain(
   access: RepositoryAccess,
   { selector }: { readonly selector: string },
@@ -72,7 +72,7 @@ function askedNames({ series, host }: ListFilter): AskedNames {
   return { ...series !== undefined && { series: [series] }, ...host !== undefined && { hosts: [host] } };
 }
 
-/** The newest of each series on each host, in the order they come. */
+/** The newest `count` backups of each series on each host, in the given order. */
 function latestOf(backups: readonly Backup[], count = Infinity): readonly Backup[] {
   if (count === Infinity) return backups;
   const newest = groupBySeriesAndHost(backups).flatMap((group) =>

@@ -1,4 +1,4 @@
-/** Passwords that are to open a repository. */
+/** New passwords for a repository. */
 import { type Password, RANDOM_PASSWORD_PARAMETERS } from "../crypto/kdf.ts";
 import type { KeyTools } from "../repository/key_files.ts";
 import type { World } from "./access.ts";
@@ -7,16 +7,16 @@ import type { World } from "./access.ts";
 export interface NewPassword {
   /** The password. */
   readonly password: Password;
-  /** Whether it was made of 256 random bits, so that nobody can guess it. */
+  /** Whether it was made from 256 random bits, so that it cannot be guessed. */
   readonly isRandom: boolean;
   /**
-   * Called before what failed is thrown, where it is certain that nothing opens with the password: what keeps it may go.
-   * Where an answer of the store was lost, that is not certain, and it is not called.
+   * Called before an error is thrown if the password certainly opens nothing, so that its file can be removed. Not
+   * called if an answer of the store was lost, because the key may exist.
    */
   readonly onUnused?: () => Promise<void>;
 }
 
-/** The world to make a key in for such a password. */
+/** The world for making a key with such a password. */
 export function worldOfKey({ isRandom }: NewPassword, world: World): World & KeyTools {
   return isRandom ? { ...world, kdf: RANDOM_PASSWORD_PARAMETERS } : world;
 }

@@ -1,6 +1,6 @@
 /**
- * Prune: removes what no backup needs any more. Everything is read, decided and verified before anything goes; the order
- * in which it goes then is that of maintain/prune/prune_apply.ts.
+ * Prune: removes what no backup needs. Everything is read, decided and verified before anything is removed.
+ * maintain/prune/prune_apply.ts sets the order of the removal.
  */
 import { IntegrityError, StoreError, UsageError } from "../base/errors.ts";
 import type { SnapshotId } from "../base/id.ts";
@@ -20,49 +20,52 @@ import { packBytesFor, pruneReads } from "../backup/buffers.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
 import { NO_VERIFIER, startVerifier } from "../maintain/prune/prune_verifier.ts";
 
-/** The parts of a prune, in their order. */
+/** The phases of a prune, in order. */
 export type PrunePhase = "indexes" | "trees" | ApplyPhase;
 
-/** How far one part is: index files, trees (at most so many), bytes while blobs are verified or copied, files that go. */
+/**
+ * The progress of one phase, counted in index files, trees (`total` is an upper bound), bytes during verification and
+ * copying, or removed files.
+ */
 export interface PruneProgress {
-  /** What it does at the moment. */
+  /** The current phase. */
   readonly phase: PrunePhase;
-  /** How much of it is done: bytes while blobs are verified or copied, else files. */
+  /** How much of it is done: bytes while blobs are verified or copied, otherwise files or trees. */
   readonly done: number;
-  /** How much there is. */
+  /** How much there is in all. */
   readonly total: number;
 }
 
-/** What to prune, and how far. */
+/** What to prune, and how much. */
 export interface PruneRequest {
-  /** What it may do. */
+  /** The limits of the prune. */
   readonly limits: PruneLimits;
-  /** Only say what would be done. */
+  /** Only report what would be done. */
   readonly dryRun: boolean;
-  /** Empty a repository in which there is no backup any more; else one that has packs is refused then. */
+  /** Allow emptying a repository that has packs but no backup; otherwise that is refused. */
   readonly allowEmpty?: boolean;
-  /** Bytes from which on a fresh pack is full; see `PackWriter`. */
+  /** The size from which a new pack is full, in bytes; see `PackWriter`. */
   readonly packBytes?: number;
 }
 
 /** Options of `prune`. */
 export interface PruneOptions extends UseCaseOptions {
-  /** Told as it gets on. */
+  /** Called as the prune proceeds. */
   readonly onProgress?: (progress: PruneProgress) => void;
 }
 
-/** What a prune goes by. */
+/** The request and options of one run. */
 interface PruneRun extends PruneRequest, PruneOptions {
   readonly signal: AbortSignal;
-  /** Snapshots that count as gone: those that a forget in the same run removes once the prune is planned. */
+  /** Snapshots to treat as gone: a forget in the same run removes them after the prune is planned. */
   readonly without?: ReadonlySet<SnapshotId>;
-  /** Snapshots that are known to be there; a listing without one of them is wrong. */
+  /** Snapshots that are known to exist. A listing without one of them is wrong. */
   readonly known?: ReadonlySet<SnapshotId>;
 }
 
 /** What a prune did or, in a dry run, would do. */
 export interface PruneResult {
-  /** What goes, and why. */
+  /** What is removed, and why. */
   readonly plan: PrunePlan;
   /** What was written and removed; null for a dry run. */
   readonly applied: AppliedPrune | null;
@@ -71,12 +74,13 @@ export interface PruneResult {
 }
 
 /**
- * Prunes the repository under an exclusive lock; a dry run, which changes nothing, takes a shared one. Throws
- * `IntegrityError` and removes nothing needed where a snapshot, an index file, a tree or a needed pack cannot be read or
- * is missing, or where of a blob in several packs the copy that is to stay is damaged; `UsageError` where there is no
- * backup and that is not allowed; `StoreError` where a folder is missing or listings contradict each other;
- * `LockedError`, and what the store throws. Whenever it stops, the repository is whole, and the next
- * prune goes on from there.
+ * Prunes the repository under an exclusive lock. A dry run changes nothing and takes a shared one.
+ *
+ * Throws `IntegrityError` if a snapshot, an index file, a tree or a needed pack is unreadable or missing, or if the
+ * copy to be kept of a blob in several packs is damaged; then nothing needed is removed. Throws `UsageError` if there
+ * is no backup and that is not allowed, `StoreError` if a folder is missing or listings contradict each other,
+ * `LockedError`, and what the store throws. The repository is whole whenever a prune stops, and the next prune
+ * continues from there.
  */
 export function prune(
   access: RepositoryAccess,
@@ -91,18 +95,18 @@ export function prune(
   });
 }
 
-/** A prune that is planned and has changed nothing. */
+/** A planned prune that has changed nothing yet. */
 export interface PreparedPrune {
   /**
-   * Carries it out, unless it is a dry run; by then the snapshots that count as gone have to be, `forgotten` of them. Throws
-   * what `prune` throws for anything but what was found by planning.
+   * Carries out the plan, unless it is a dry run. The `forgotten` snapshots that were treated as gone must have been
+   * removed. Throws what `prune` throws, except the problems that planning finds.
    */
   finish(forgotten?: number): Promise<PruneResult>;
 }
 
 /**
- * Plans a prune. The lock is exclusive unless it is a dry run; whoever committed before it was known to hold is listed only
- * after that. Throws what `prune` throws before it changes anything.
+ * Plans a prune under a lock, which is exclusive unless it is a dry run. Snapshots are listed only after the lock is
+ * confirmed, so that all earlier commits are seen. Throws what `prune` throws before it changes anything.
  */
 export async function preparePrune(repository: LockedRepository, run: PruneRun): Promise<PreparedPrune> {
   const planned = await withoutRemoval(() => planFor(repository, run));
@@ -121,7 +125,10 @@ interface Planned {
   readonly snapshots: readonly SnapshotId[];
 }
 
-/** Snapshots come before the index, so that a dry run beside a put never finds a backup whose blobs no index lists. */
+/**
+ * Snapshots are loaded before the index, so that a dry run beside a put never finds a backup whose blobs are in no
+ * index.
+ */
 async function planFor(repository: LockedRepository, options: PruneRun): Promise<Planned> {
   const { limits, allowEmpty = false, without, signal, onProgress } = options;
   await refuseMissingFolders(repository.store, ["snapshot", "index", "pack"], signal);
@@ -147,7 +154,7 @@ async function planFor(repository: LockedRepository, options: PruneRun): Promise
   return { index, use, plan, snapshots: remaining.map(({ snapshotId }) => snapshotId) };
 }
 
-/** Damage that is found before anything was changed says so, and what to do. */
+/** Adds to an error found during planning that nothing was removed, and what to do. */
 async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -158,12 +165,12 @@ async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What has not changed where a prune stops, `forgotten` snapshots having gone before it. */
+/** What to say if a prune stops before it changes anything, after `forgotten` snapshots were removed. */
 function unchangedAfter(forgotten: number): string {
   return forgotten === 0 ? "nothing was removed" : `snapshots were removed (${forgotten}), but nothing was pruned`;
 }
 
-/** `unchanged` is what to say where it stops before it changes anything. */
+/** Applies the plan. `unchanged` is the message part for a stop before anything changes. */
 async function apply(
   repository: LockedRepository,
   run: PruneRun,
@@ -173,7 +180,7 @@ async function apply(
   const { world, signal, onProgress, packBytes = packBytesFor(world, repository.store.uploads) } = run;
   const { index, use, plan, snapshots } = planned;
   const lastCopies = findLastCopies(index, use.isKept, plan);
-  // Threads cost a tenth of a second and some 50 MB, which a prune that reads no blobs can do without.
+  // Threads cost a tenth of a second and some 50 MB, so a prune that reads no blobs starts none.
   using verifier = plan.repack.length + lastCopies.packs.length > 0
     ? await startVerifier(repository, world)
     : NO_VERIFIER;
@@ -206,7 +213,7 @@ async function removeLeftovers(
   return await store.removeLeftovers?.({ olderThan, dryRun, signal }) ?? { files: 0, bytes: 0 };
 }
 
-/** What the snapshots need that a listing leaves out would be removed. */
+/** Refuses a listing that omits known snapshots, because their data would be removed. */
 function refuseOtherSnapshots(backups: readonly Backup[], options: PruneRun): void {
   const missing = options.known?.difference(new Set(backups.map(({ snapshotId }) => snapshotId))).size ?? 0;
   if (missing === 0) return;
@@ -216,12 +223,15 @@ function refuseOtherSnapshots(backups: readonly Backup[], options: PruneRun): vo
   );
 }
 
-/** Snapshots that are not there, on a half-made copy of a repository say, look just like backups that are forgotten. */
+/**
+ * Refuses to prune without any backup: missing snapshots, as on an incomplete copy of a repository, look like forgotten
+ * ones.
+ */
 function refuseEmptying({ store }: LockedRepository, { packs, unindexed }: ListedPacks): void {
   const count = Math.max(packs.length, packs.filter(({ state }) => state !== "missing").length + unindexed.length);
   if (count === 0) return;
   throw new UsageError(
     `Refusing to prune: there are ${count} packs in ${store.location} and no backup at all, as if its snapshots were missing; ` +
-      "if all backups really are to be gone, say --allow-empty",
+      "if all backups were removed on purpose, use --allow-empty",
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Put: a stream becomes a backup. The source is read from the first moment; what it turns out to be decides at the end
- * whether anything is committed.
+ * Put: turns a stream into a backup. The source is read from the first moment; whether anything is committed is decided
+ * at its end.
  */
 import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/text/size.ts";
@@ -23,45 +23,47 @@ import {
 } from "./session/session.ts";
 import { interruption, onAbort } from "../base/abort.ts";
 
-/** What to put, and under which conditions it counts. */
+/** What to put, and what it must fulfil. */
 export interface PutRequest extends BackupRequest {
   /** The name of the stream in its backup. */
   readonly fileName: StreamFileName;
-  /** The stream; it is read from the first moment, and cancelled where the backup ends before it. */
+  /** The stream. It is read from the first moment, and cancelled if the backup ends first. */
   readonly source: JudgedSource;
-  /** Who judges whether the stream is whole. */
+  /** The guard that judges whether the stream is whole. */
   readonly guard: GuardChoice;
-  /** Whether a stream of no bytes is a backup. */
+  /** Whether an empty stream is accepted. */
   readonly allowEmpty: boolean;
-  /** A shorter stream is refused, in bytes. */
+  /** The least size in bytes; a shorter stream is refused. */
   readonly minSize: number;
 }
 
-/** How far a put is: it waits for the first byte, stores the stream, or commits the backup. Bytes. */
+/** The progress of a put, which waits for the first byte, stores the stream, or commits the backup. */
 export interface PutProgress {
-  /** What it does at the moment. */
+  /** The current phase. */
   readonly phase: "waiting" | "stream" | "commit";
   /** Bytes of the stream so far. */
   readonly bytesRead: number;
-  /** Plaintext bytes of the chunks that no earlier backup had. */
+  /** Plaintext bytes of the chunks that are new to the repository. */
   readonly bytesAdded: number;
-  /** What this stream had in the newest backup before that tells of it; null where there is none, or as long as nobody knows. */
+  /**
+   * Size of this stream in the newest earlier backup that records it; null if there is none, or if it is not known yet.
+   */
   readonly bytesBefore: number | null;
 }
 
-/** What a put did. */
+/** The result of a put. */
 export type PutResult = WrittenBackup;
 
 /** Options of `put`. */
 export interface PutOptions extends UseCaseOptions, WriteOptions {
-  /** Told as it gets on. */
+  /** Called as the put proceeds. */
   readonly onProgress?: (progress: PutProgress) => void;
 }
 
 /**
- * Backs a stream up. Throws `SourceError` where the stream is incomplete, empty, too short or its command failed;
- * nothing is committed then, but chunks already stored remain for the next try. Throws `InterruptedError` where the signal
- * stops it.
+ * Backs up a stream. Throws `SourceError` if the stream is incomplete, empty or too short, or if its command failed;
+ * then nothing is committed, but stored chunks remain for the next try. Throws `InterruptedError` if the signal stops
+ * it.
  */
 export async function put(
   access: RepositoryAccess,
@@ -77,7 +79,7 @@ export async function put(
     using threads = startThreads(world.blobThreads);
     await using repository = await openAccess(access, options);
     await using lock = await repository.lock({ exclusive: false, signal });
-    // A lock that turns out not to hold ends the backup then, not hours later when it is to be committed.
+    // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
     lock.confirmed.catch((reason) => feed.cancel(reason));
     return await withSession({ ...options, repository, threads, lock, request, signal }, (session) => {
       told.begin(session, request);
@@ -86,12 +88,12 @@ export async function put(
   });
 }
 
-/** A source that is being read, until this is disposed of. */
+/** A source that is read until this is disposed of. */
 interface Reading extends AsyncDisposable {
   readonly feed: SourceFeed;
 }
 
-/** Begins before anything else is done: a dump does not wait for a password. */
+/** Starts reading before anything else, so that a dump does not wait for a password. */
 function startReading({ source }: PutRequest, world: World, told: ToldProgress): Reading {
   const pool = new SegmentPool({ count: segmentCount(world), segmentBytes: SEGMENT_BYTES });
   const feed = new SourceFeed(source, pool, (bytesRead) => told.read(bytesRead));
@@ -99,7 +101,7 @@ function startReading({ source }: PutRequest, world: World, told: ToldProgress):
   return { feed, [Symbol.asyncDispose]: end };
 }
 
-/** Tells how far a put is, whenever something moves. */
+/** Reports the progress of a put whenever it changes. */
 class ToldProgress {
   readonly #onProgress: PutOptions["onProgress"];
   #session: Session | undefined;
@@ -114,7 +116,7 @@ class ToldProgress {
     this.#tell({ bytesBefore: session.sizeBefore(fileName) });
   }
 
-  /** `bytesRead` bytes have come so far. */
+  /** `bytesRead` bytes were read so far. */
   read(bytesRead: number): void {
     this.#tell({ phase: "stream", bytesRead });
   }
@@ -151,7 +153,7 @@ async function putStream(
   return await session.commit();
 }
 
-/** Throws `SourceError` where the stream must not be committed. */
+/** Throws `SourceError` if the stream must not be committed. */
 async function judge(request: PutRequest, summary: StreamSummary): Promise<void> {
   await request.source.ended();
   const { size } = summary;
@@ -159,7 +161,7 @@ async function judge(request: PutRequest, summary: StreamSummary): Promise<void>
     throw new SourceError(`Refusing to back up "${request.series}": the stream is empty; --allow-empty permits that`);
   }
   if (size < request.minSize) {
-    const sizes = `${formatSize(size)} where at least ${formatSize(request.minSize)} were expected`;
+    const sizes = `${formatSize(size)}, but at least ${formatSize(request.minSize)} were expected`;
     throw new SourceError(
       `Refusing to back up "${request.series}": the stream has ${sizes}; nothing was committed; see what its program said`,
     );

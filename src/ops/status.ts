@@ -1,4 +1,4 @@
-/** Status: how current the backups are, from snapshots alone; as a table of ours, or as TwinDB Backup keeps it. */
+/** Status: how current the backups are, from snapshots alone; as our table, or in TwinDB Backup's form. */
 import { UsageError } from "../base/errors.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { parseRunType, type RunType } from "../base/run_type.ts";
@@ -16,33 +16,33 @@ import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { passingOver, wholeIndex } from "../backup/whole_index.ts";
 
-/** What to tell. */
+/** What to report. */
 export interface StatusRequest {
-  /** Only of this host; expectations that name none are then about it. */
+  /** Only this host. Expectations that name no host then apply to it. */
   readonly host?: string;
-  /** Whether the next run is to be full is told as for `put --full-backup`. */
+  /** Predict the next run as for `put --full-backup` with this run type. */
   readonly fullBackup?: RunType;
   /** What is expected of the backups. */
   readonly expectations?: readonly Expectation[];
-  /** Lets backups of which nobody knows whether they are good (health `unknown`) meet expectations. */
+  /** Let backups of unknown health meet expectations too. */
   readonly any?: boolean;
 }
 
 /** How current the backups are. */
 export interface StatusReport {
-  /** A series on a host each. */
+  /** One row for each series on each host. */
   readonly rows: readonly SeriesStatus[];
-  /** One or more for each expectation, in their order. */
+  /** One or more verdicts for each expectation, in order. */
   readonly verdicts: readonly ExpectationVerdict[];
-  /** Snapshots that could not be read: what they hold is not told. */
+  /** Snapshots that could not be read; the report does not cover them. */
   readonly damaged: readonly DamagedSnapshot[];
-  /** What is wrong with a host that no backup has; null where none was named, or one that there is. */
+  /** A message if the named host has no backup; null if it has, or if no host was named. */
   readonly unknown: string | null;
 }
 
 /**
- * The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. Throws `UsageError` where the
- * request names a run type that is none.
+ * The status of the backups in a repository. Reads no pack unless restic rewrote a snapshot. Throws `UsageError` if the
+ * request contains an unknown run type.
  */
 export async function status(
   access: RepositoryAccess,
@@ -57,16 +57,16 @@ export async function status(
   });
 }
 
-/** A status of TwinDB's, read and not written. */
+/** A status read from TwinDB's status file. */
 export interface ImportedStatus extends StatusReport {
   /** The status that was read. */
   readonly twinDb: TwinDbStatus | TwinDbBinlogStatus;
 }
 
 /**
- * What the text of a status file of TwinDB's tells, of either version and either kind. Full copies are expected of daily
- * runs and those of longer intervals, and any copy meets an expectation, unless the request says otherwise. Throws
- * `CorruptedStatus`, and `UsageError` where the request names a run type that is none.
+ * The status in the text of a TwinDB status file, of either version and kind. Unless the request says otherwise, daily
+ * runs and those of longer intervals should be full, and any copy meets an expectation. Throws `CorruptedStatus`, and
+ * `UsageError` if the request contains an unknown run type.
  */
 export function importedStatus(text: string, request: StatusRequest, world: Pick<World, "clock">): ImportedStatus {
   refuseUnknownRunTypes(request);
@@ -78,7 +78,7 @@ export function importedStatus(text: string, request: StatusRequest, world: Pick
   return { twinDb, damaged: [], unknown, ...reportOn(entries, { any: true, ...request, fullBackup }, world) };
 }
 
-/** Programs are not held to the types of a request. */
+/** Checks the run types at run time, because programs may ignore the static types. */
 function refuseUnknownRunTypes({ fullBackup, expectations = [] }: StatusRequest): void {
   const named = [fullBackup ?? null, ...expectations.map(({ runType }) => runType)];
   for (const runType of named) if (runType !== null) parseRunType(runType);
@@ -102,22 +102,22 @@ function evidenceOf({ series, host, runs }: SeriesStatus, any: boolean): Evidenc
   });
 }
 
-/** Whose status to export. */
+/** The host whose status to export. */
 export interface TwinDbExportRequest {
-  /** The host whose status it is; the only one of all backups where it is undefined. */
+  /** The host; if undefined, the only host that has backups. */
   readonly host?: string | undefined;
 }
 
 /** The backups of one host as TwinDB's status. */
 export interface TwinDbExport extends TwinDbSelection {
-  /** Snapshots that could not be read: what they hold is not told. */
+  /** Snapshots that could not be read; the status does not cover them. */
   readonly damaged: readonly DamagedSnapshot[];
 }
 
 /**
- * TwinDB's status of a host: of the one named, or the only one there is. Reads the manifests of backups whose engine has
- * a position in its source. Throws `UsageError` where there are several hosts and none is named, and for one without
- * backups where others have some.
+ * The status of one host in TwinDB's form. Reads the manifests of backups whose engine records a source position.
+ * Throws `UsageError` if there are several hosts and none is named, or if the named host has no backups but others
+ * have.
  */
 export function exportedStatus(
   access: RepositoryAccess,
@@ -144,7 +144,7 @@ function onlyHost(backups: readonly Backup[], { identity }: World): string {
 
 const MANIFESTS_AT_ONCE = 8;
 
-/** The positions that engines wrote down; a stream from a pipe or a command has none. */
+/** The source positions that engines recorded. Streams from a pipe or a command have none. */
 async function sourcesOf(backups: readonly Backup[], openIndex: OpenIndex): Promise<Map<string, JsonObject>> {
   const withPosition = backups.filter(({ info }) => info !== null && info.engine !== "stream");
   if (withPosition.length === 0) return new Map();

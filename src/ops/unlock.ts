@@ -1,14 +1,14 @@
-/** Unlock: removes what others left behind of their locks. */
+/** Unlock: removes locks that other processes left behind. */
 import type { FoundLock } from "../repository/lock/locks.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 
 /** Which locks to remove. */
 export interface UnlockRequest {
-  /** All of them, also those that protect somebody; else those that are stale. */
+  /** Remove all locks, even those in use; otherwise only stale ones. */
   readonly all: boolean;
 }
 
-/** Removes locks; gives what was removed. */
+/** Removes locks. Returns the removed ones. */
 export function unlock(
   access: RepositoryAccess,
   request: UnlockRequest,

@@ -60,7 +60,7 @@ Deno.test("where the server keeps the config and says that it does not, the pass
   withServer({ configStatus: 403, keepsConfig: true }, async (url, passwordFile) => {
     const { exitCode, stderr } = await runInProcess(["init", "-r", url, "--new-password-file", passwordFile]);
     equal(exitCode, ExitCode.failed);
-    match(stderr, /; the new password may open the repository all the same, so it stays in ".*password"\n$/);
+    match(stderr, /; the new password may still open the repository, so it stays in ".*password"\n$/);
     equal((await runInProcess(["key", "list", "-r", url, "-p", passwordFile, "--no-cache"])).exitCode, ExitCode.done);
   }));
 

@@ -115,7 +115,7 @@ Deno.test("get --target writes to nothing but files that it makes", async () => 
   await Deno.mkdir(box.join("all/s"), { recursive: true });
   await Deno.symlink("/dev/null", box.join("all/s/data"));
   const outcome = await box.agent(["get", "s", "--target", "all", "--overwrite"]);
-  assertFails(outcome, ExitCode.usage, /"all\/s\/data" is no regular file/);
+  assertFails(outcome, ExitCode.usage, /"all\/s\/data" is not a regular file/);
 });
 
 programTest({
@@ -143,7 +143,10 @@ Deno.test("a warning is a line for people, or an object for programs", async () 
   await using box = await sandbox();
   await box.put("s", "x", "--time", "2999-01-01T00:00:00Z");
   const text = await box.agent(["get", "s", "-o", "text", "--quiet"]);
-  assert.match(text.stderr, /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to be begun in the future/);
+  assert.match(
+    text.stderr,
+    /^agent: warning: The latest backup of "s", [0-9a-f]{8}, claims to have begun in the future/,
+  );
   const json = await box.agent(["get", "s", "-o", "json", "--json"]);
   const [warning, ...others] = jsonRows(json.stderr);
   assert.deepEqual([json.exitCode, others, Object.keys(warning!)], [0, [], ["message_type", "message"]]);

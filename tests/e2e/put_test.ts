@@ -157,7 +157,7 @@ Deno.test("a standard input that is closed is no stream", async () => {
 Deno.test("a stream shorter than expected is refused", async () => {
   await using box = await sandbox();
   const tooShort = await box.agent(["put", "s", "--min-size", "1K"], { stdin: "x".repeat(1023) });
-  assertFails(tooShort, ExitCode.source, /1023 B where at least 1\.00 KiB were expected/);
+  assertFails(tooShort, ExitCode.source, /1023 B, but at least 1\.00 KiB were expected/);
   await box.put("s", "x".repeat(1024), "--min-size", "1K");
   assert.equal((await box.json(["ls"])).length, 1);
 });

@@ -72,7 +72,7 @@ Deno.test("a backup is there although its id cannot be written, and the error sa
   assert.equal(exitCode, ExitCode.failed);
   assert.match(
     stderr,
-    /^agent: The backup new@[0-9a-f]{8} is committed, but its id could not be told: Standard output cannot be written: No space left on device\n$/,
+    /^agent: The backup new@[0-9a-f]{8} is committed, but its id could not be written: Standard output cannot be written: No space left on device\n$/,
   );
   assert.equal(await box.ok(["get", "new", "-q"]), "x\n");
 });

@@ -26,7 +26,7 @@ Deno.test("a damaged pack: check says which repairs to run, they tell what they 
   assertFailsAfterOutput(check, ExitCode.integrity, /1 error/);
   match(check.stdout, /"agent repair packs", then "agent repair snapshots" saves what can be saved\n$/);
 
-  match(await box.ok(["repair", "index"]), /^Nothing to repair: the index lists \d packs, as there are\n$/);
+  match(await box.ok(["repair", "index"]), /^Nothing to repair: the index lists what exists, \d packs\n$/);
   match(await box.ok(["repair", "packs", "--dry-run"]), /^Dry run: would repair 1 pack; 1 blob lost; "agent repair/m);
   const packs = await box.ok(["repair", "packs", pack.slice(0, 8)]);
   match(packs, new RegExp(`^Pack ${pack}: \\d+ blobs saved, 1 blob not\nLost: data blob [0-9a-f]{64} of \\d+ bytes`));

@@ -149,7 +149,10 @@ Deno.test("rotate keeps the first backup of each unit, rm removes one", async ()
   assert.ok(reasons.every(([reason]) => ["first of its year", "in the future"].includes(reason!)), reasons.join());
   assert.ok(reasons.length > 2, "a year that lies 800 days back has its backup, too");
   assert.match(dry.stdout, /first of its day\n.* in the future\n$/);
-  assert.match(dry.stderr, /^agent: warning: 1 backup claims to be made in the future \([0-9a-f]{8} of "a" on db1/);
+  assert.match(
+    dry.stderr,
+    /^agent: warning: 1 backup claims to have been made in the future \([0-9a-f]{8} of "a" on db1/,
+  );
   await box.ok(["rotate", "a", "--first-week-day", "Mon"]);
   assert.deepEqual(await left(box, ids), [2, 3]);
   assertFails(await box.agent(["rm", "a"]), ExitCode.usage, /Say which backup of "a": a@latest/);
@@ -299,7 +302,7 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   const quiet = await box.agent(["forget", "-q", "--keep-last", "1"], UTC);
   assert.deepEqual([quiet.exitCode, quiet.stdout], [ExitCode.done, ""]);
   const warning =
-    /1 backup claims to be made in the future \([0-9a-f]{8} of "prod\/shop" on db1 at 2999-01-01 00:00:00 \+00:00\): is a clock wrong/;
+    /1 backup claims to have been made in the future \([0-9a-f]{8} of "prod\/shop" on db1 at 2999-01-01 00:00:00 \+00:00\): is a clock wrong/;
   assert.match(quiet.stderr, warning);
   assert.match(quiet.stderr, /^agent: warning: [^\n]+\n$/);
   const listed = await box.json(["ls"]);
@@ -309,7 +312,7 @@ Deno.test("backups of the future are told of, and do not stand in for real ones"
   const [told] = jsonRows(json.stderr);
   assert.equal(told!["message_type"], "warning");
   assert.match(String(told!["message"]), warning);
-  assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from what claims.*future/);
+  assertFails(await box.agent(["rm", `@${listed[0]!["id"]}`]), ExitCode.usage, /apart from backups that claim.*future/);
 });
 
 Deno.test("many backups on one day are told of, also in a quiet run", async () => {

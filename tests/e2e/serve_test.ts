@@ -68,7 +68,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["--path", "data", "--no-auth", "--max-size", "much"], /Not a size: "much"/],
   [["--path", "data", "--no-auth", "--private-repos"], /no users/],
   [["--path", "data", "--no-auth", "--htpasswd-file", "x"], /no users/],
-  [["--path", "data", "--no-auth", "--tls-cert", "x"], /--tls, which is not given/],
+  [["--path", "data", "--no-auth", "--tls-cert", "x"], /need --tls: add it/],
   [["--path", "data", "--no-auth", "--tls"], /public_key" of --tls-cert/],
   [["--path", "data", "--proxy-auth-username", "a b"], /Not the name of a header/],
   [["--path", "data", "--proxy-auth-username", "a", "--htpasswd-file", "x"], /not both/],

@@ -153,7 +153,7 @@ programTest({
     deepEqual((await box.json(["ls"])).map(({ level, damage }) => [level, damage]), [[null, null], [null, null]]);
     const { exitCode, stdout, stderr } = await box.agent(["status", "--expect", "26h"]);
     equal(exitCode, ExitCode.overdue);
-    match(stderr, /^Of unknown backups.*--any$/m);
+    match(stderr, /^Unknown backups.*--any$/m);
     match(stdout, /unknown$/m);
     await box.ok(["status", "--expect", "26h", "--any"]);
   },

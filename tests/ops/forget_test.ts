@@ -235,7 +235,7 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
   const real = { kind: "backups", selectors: ["prod/shop@2026-01-01", "prod/shop@2026-01-02"] } as const;
   await assert.rejects(after(real), (error) => {
     return error instanceof UsageError &&
-      /last good backup.* on db1, apart from what claims.*future/.test(error.message);
+      /last good backup.* on db1, apart from backups that claim.*future/.test(error.message);
   });
 });
 

@@ -87,7 +87,7 @@ Deno.test("where the latest backup claims to be of the future the world is told,
   const bytes = await getBytes(access, told, "prod/shop");
   assert.ok(bytes.length === DATA.length && bytes.every((byte, i) => byte === DATA[i]));
   assert.equal(problems.length, 1);
-  assert.match(problems[0]!, /"prod\/shop", [0-9a-f]{8}, claims to be begun in the future, at 20.*is a clock wrong/);
+  assert.match(problems[0]!, /"prod\/shop", [0-9a-f]{8}, claims to have begun in the future, at 20.*is a clock wrong/);
 });
 
 Deno.test("without a lock nothing is written to the store", async () => {

@@ -80,7 +80,7 @@ Deno.test("an interruption between the two snapshots loses nothing, and the next
   const { world, store, access, backups, listed } = await nights(2);
   const [first] = backups;
   const error = await interrupted(store, `@${first!.id}`, world);
-  assert.ok(error instanceof DeniedError && /both are there/.test(error.message));
+  assert.ok(error instanceof DeniedError && /both exist/.test(error.message));
   const copies = (await listed()).filter(({ id }) => id === first!.id);
   assert.deepEqual(copies.map(({ snapshot }) => snapshot.tags.includes("hold")).sort(), [false, true]);
   assert.deepEqual(await getBytes(access, world, `@${first!.id}`), noise(20_000, "night 1"), "an id means one of them");

@@ -114,7 +114,7 @@ Deno.test("more keys than are tried are worth a note", async () => {
   }
   const { errors, notes } = await checkStore({ store, world });
   assert.deepEqual([errors, notes.map(({ kind }) => kind)], [[], ["key"]]);
-  assert.match(notes[0]!.text, /21 key files; an open tries 20/);
+  assert.match(notes[0]!.text, /21 key files; opening the repository tries at most 20/);
 });
 
 Deno.test("an unreadable snapshot or lock is named with the way out, which works", async () => {

@@ -1,6 +1,6 @@
 /**
- * Checks a chain by its manifests: each is there and the one its snapshot and its child name, says what its snapshot says,
- * and its links lead to the members below. What is changed, missing or swapped is named.
+ * Checks a chain by its manifests. Each manifest must exist, have the id that its snapshot and its child name, agree
+ * with its snapshot, and link to the member below. Manifests that are changed, missing or swapped are named.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { IntegrityError } from "../../base/errors.ts";
@@ -17,10 +17,10 @@ import { findSeriesNodes, readSidecar } from "../contents.ts";
 import { summaryProblem } from "../summary.ts";
 
 /**
- * `gone`: retention removed it, nothing is wrong with that. `foreign`: another tool made it, without a manifest.
- * `missing`: no manifest in its tree, or no streams. `unreadable`: its trees or its manifest do not open. `changed`: it
- * does not say what the snapshot says. `swapped`: it is another backup's. `unlinked`: it does not fit the member below.
- * `damaged`: its snapshot was rewritten, and the tree does not hold what the manifest lists.
+ * `gone`: retention removed it, which is no fault. `foreign`: another tool made it, without a manifest. `missing`: its
+ * tree holds no manifest or no streams. `unreadable`: its trees or its manifest cannot be opened. `changed`: the
+ * manifest disagrees with the snapshot. `swapped`: the manifest belongs to another backup. `unlinked`: it does not fit
+ * the member below. `damaged`: its snapshot was rewritten, and the tree does not hold what the manifest lists.
  */
 export type MemberState =
   | "ok"
@@ -33,22 +33,25 @@ export type MemberState =
   | "unlinked"
   | "damaged";
 
-/** How a member is. */
+/** The result of checking one member. */
 export interface MemberCheck {
-  /** What it is like. */
+  /** The member's state. */
   readonly state: MemberState;
-  /** What is wrong, naming the member; null in the first three states. */
+  /** What is wrong, with the member's name; null for `ok`, `gone` and `foreign`. */
   readonly problem: string | null;
   /** The same without the member's name. */
   readonly reason: string | null;
 }
 
-/** A member of a chain and how it is. */
+/** A member of a chain and the result of its check. */
 export type CheckedMember = ChainMember & MemberCheck;
 
 const MEMBERS_AT_ONCE = 8;
 
-/** Checks every member of the chain that ends with `last`, its level 0 first. Throws `IntegrityError` for a circle. */
+/**
+ * Checks every member of the chain that ends with `last`; level 0 comes first. Throws `IntegrityError` if the parents
+ * form a circle.
+ */
 export async function checkChain(
   repository: IndexedRepository,
   backups: readonly Backup[],
@@ -64,12 +67,12 @@ export async function checkChain(
   });
 }
 
-/** The check of one member, and its manifest where that is what it should be. */
+/** The result for one member, and its manifest if the manifest is intact. */
 interface ReadMember extends MemberCheck {
   readonly manifest: Manifest | null;
 }
 
-/** Checks members each for itself, in the order given. `backups` are those that a swapped manifest may belong to. */
+/** Checks each member on its own and keeps their order. `backups` are the possible owners of a swapped manifest. */
 export async function checkMembers(
   repository: IndexedRepository,
   backups: readonly Backup[],
@@ -116,7 +119,7 @@ async function readMember(
   }
 }
 
-/** Whether the directory of the streams is there; what is in it may be megabytes and is left to those who read it. */
+/** Whether the directory of the streams exists. Its content may be megabytes; those who need it read it. */
 function areThere(streams: Node | undefined, { index }: IndexedRepository<"tree">): boolean {
   return streams?.type === "dir" && streams.subtree !== null && index.has("tree", decodeHex(streams.subtree));
 }
@@ -125,7 +128,7 @@ function failed(state: MemberState, { series, id }: Backup, reason: string): Mem
   return { state, problem: `${series}@${shortId(id)}: ${reason}`, reason };
 }
 
-/** What does not fit between a member and the one below it, whose id may be that of a base further down. */
+/** What does not fit between a member and the member below it. That may be the base instead of the parent. */
 function linkProblem(manifest: Manifest, below: ChainMember, belowManifest: Manifest): string | null {
   const base = belowManifest.base ?? below.id;
   if (manifest.series !== belowManifest.series) return `it continues a backup of "${belowManifest.series}"`;

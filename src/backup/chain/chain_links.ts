@@ -3,19 +3,19 @@ import { IntegrityError } from "../../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../backup.ts";
 
-/** One member of a chain; `backup` is null where it is gone (retention may remove any: every backup stands alone). */
+/** One member of a chain. Retention may remove any member, because every backup can be restored alone. */
 export interface ChainMember {
-  /** Names it, as `Backup.id` does, also where it is gone. */
+  /** The member's id, as in `Backup.id`, even if the backup is gone. */
   readonly id: ManifestId | SnapshotId;
-  /** Its level; null where another tool made it. */
+  /** Its level; null if another tool made it. */
   readonly level: number | null;
-  /** The backup; null where it is gone. */
+  /** The backup; null if it is gone. */
   readonly backup: Backup | null;
 }
 
 /**
- * The chain that ends with `last`, its level 0 first. Where a member is gone, everything before it is unknown, too, but
- * for the base, whose id every member carries. Throws `IntegrityError` for levels that do not descend by one.
+ * The chain that ends with `last`; level 0 comes first. If a member is gone, the members before it are unknown, except
+ * the base, whose id every member records. Throws `IntegrityError` if the levels do not rise by one.
  */
 export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[] {
   const members = linkedMembers(backups, last);
@@ -26,7 +26,7 @@ export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[]
   return members;
 }
 
-/** As `chainOf`, whatever the levels are; throws `IntegrityError` only where parents go round in a circle. */
+/** The same as `chainOf`, but accepts any levels. Throws `IntegrityError` only if the parents form a circle. */
 export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
   const byId = backupsById(backups);
   const newestFirst: ChainMember[] = [];
@@ -47,7 +47,7 @@ export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMe
   return newestFirst.reverse();
 }
 
-/** Backups by their ids. What another tool left of one has its id, too, and comes second to what is whole. */
+/** Backups by their ids. A damaged copy has the id of its original; the whole backup wins. */
 export function backupsById(backups: readonly Backup[]): Map<string, Backup> {
   const isDamaged = ({ damage }: Backup) => damage !== null;
   const wholeLast = [...backups.filter(isDamaged), ...backups.filter((backup) => !isDamaged(backup))];
@@ -59,7 +59,7 @@ export function memberOf(backup: Backup): ChainMember {
   return { id: backup.id, level: backup.info?.level ?? null, backup };
 }
 
-/** Throws `IntegrityError` unless the level of a backup is its parent's and one. */
+/** Throws `IntegrityError` unless the level of a backup is one above its parent's. */
 export function assertFollows(backup: Backup, parent: Backup): void {
   if (follows(backup, parent)) return;
   const { id, info } = backup;
@@ -72,7 +72,7 @@ function follows({ info }: Backup, parent: Backup): boolean {
   return info !== null && parent.info !== null && parent.info.level === info.level - 1;
 }
 
-/** Those of the backups for which `chainOf` throws. Each is looked at once, however long the chains are. */
+/** The backups for which `chainOf` throws. Visits each backup once, however long the chains are. */
 export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
   const byId = backupsById(backups);
   const parentOf = ({ info }: Backup) => info?.parent ? byId.get(info.parent) : undefined;
@@ -84,7 +84,7 @@ export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
       way.add(end);
       end = parentOf(end);
     }
-    // What is met again on the way closes a circle.
+    // A backup that is met again closes a circle.
     let broken = end !== undefined && (isBroken.get(end) ?? true);
     for (const backup of [...way].reverse()) {
       const parent = parentOf(backup);
@@ -95,7 +95,7 @@ export function withBrokenChains(backups: readonly Backup[]): Set<Backup> {
   return new Set(backups.filter((backup) => isBroken.get(backup)));
 }
 
-/** What is known of the members before one whose parent is gone: that parent's id, and the base, which may still be there. */
+/** The known members before a backup whose parent is gone: the parent's id, and the base, which may still exist. */
 function membersBefore({ info }: Backup, parent: ManifestId, byId: ReadonlyMap<string, Backup>): ChainMember[] {
   const { level, base } = info!;
   const gone: ChainMember[] = [{ id: parent, level: level - 1, backup: null }];

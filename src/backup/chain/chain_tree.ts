@@ -1,9 +1,9 @@
-/** All chains of a series as trees: several backups may continue one, as TwinDB's increments do. */
+/** All chains of a series as trees, because several backups may continue the same one, as TwinDB's increments do. */
 import type { ManifestId } from "../../base/id.ts";
 import { type Backup, compareAge } from "../backup.ts";
 import { assertFollows, backupsById, type ChainMember, memberOf } from "./chain_links.ts";
 
-/** A backup and those that continue it, oldest first. */
+/** A backup and the backups that continue it, oldest first. */
 export interface ChainTree extends ChainMember {
   readonly children: readonly ChainTree[];
 }
@@ -13,8 +13,8 @@ interface GrowingTree extends ChainMember {
 }
 
 /**
- * The trees of these backups, oldest first. A parent that is gone is there all the same, below its base where it is not
- * that itself. Throws `IntegrityError` for levels that do not descend by one, as they cannot where parents go in circles.
+ * The trees of these backups, oldest first. A parent that is gone still gets a node: below its base, or as a root if it
+ * is the base. Throws `IntegrityError` if levels do not rise by one, which includes parents in a circle.
  */
 export function chainTrees(backups: readonly Backup[]): ChainTree[] {
   const trees = new Map<string, GrowingTree>();
@@ -29,7 +29,7 @@ export function chainTrees(backups: readonly Backup[]): ChainTree[] {
   return roots;
 }
 
-/** The tree that a backup hangs below: its parent's, made here where that is gone. */
+/** The parent's tree. If the parent is gone, a node for it is made here. */
 function parentTree(
   backup: Backup,
   parent: ManifestId,

@@ -1,8 +1,9 @@
 /**
- * The parent of the next backup: which one the rules for levels choose, and whether it can be continued.
+ * Finds the parent of the next backup: which backup the level rules choose, and whether it can be continued.
  *
- * What the readable snapshots say chooses it; its manifest is read before it is relied on. That costs one small blob: a
- * manifest's id is that of its blob, too. Whether its streams still restore is for `verify` and `check` to tell.
+ * The readable snapshots decide the choice; the parent's manifest is then read to confirm it. That costs one small
+ * blob, because a manifest's id is also its blob's id. Whether the parent's streams still restore is a question for
+ * `verify` and `check`.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -19,7 +20,7 @@ import { type Backup, compareAge, startedMsOf, withoutDamagedCopies } from "../b
 import { chainOf } from "./chain_links.ts";
 import { findParent, type OpenIndex, withRewritten } from "../rewritten.ts";
 
-/** The backup that looks for a parent. */
+/** The backup that needs a parent. */
 export interface ParentRequest {
   readonly series: string;
   readonly host: string;
@@ -32,22 +33,25 @@ export interface ParentRequest {
   readonly unreadable: readonly SnapshotId[];
 }
 
-/** What was decided, and the backups that it is about. */
+/** The decision, and the backups it refers to. */
 export interface ParentChoice {
   readonly decision: LevelDecision;
   /** The backup to continue; undefined for a level 0. */
   readonly parent: Backup | undefined;
-  /** The newest backup of the series and host, whatever the level: what its streams most likely look like. */
+  /** The newest backup of the series and host, at any level. The next streams will most likely resemble its streams. */
   readonly predecessor: Backup | undefined;
 }
 
-/** A choice by what the snapshots say, to be confirmed. */
+/** A choice made from the snapshots, not yet confirmed. */
 export interface PlannedParent extends ParentChoice {
-  /** The choice where this parent turns out to have a problem. */
+  /** The choice to make instead if this parent has a problem. */
   readonly without: (problem: string) => ParentChoice;
 }
 
-/** Chooses among all backups of the repository, oldest first. `openIndex` is asked only where restic rewrote some. */
+/**
+ * Chooses a parent among all backups of the repository, given oldest first. Calls `openIndex` only if restic rewrote
+ * some of them.
+ */
 export async function planParent(
   backups: readonly Backup[],
   request: ParentRequest,
@@ -71,19 +75,22 @@ export async function planParent(
   return { ...(problem === null ? choice : without(problem)), without };
 }
 
-/** Reads the parent's manifest; a level 0 is chosen instead where that is damaged or not what its snapshot says. */
+/** Reads the parent's manifest. Chooses a level 0 instead if the manifest is damaged or disagrees with its snapshot. */
 export async function confirmParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
   const { parent } = planned;
   const problem = parent === undefined ? null : await manifestProblem(repository, parent);
   return problem === null ? planned : planned.without(problem);
 }
 
-/** The blobs of which `confirmParent` has to know the places. */
+/** The blobs whose places `confirmParent` must know. */
 export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
   return parent === undefined ? [] : [decodeHex(parent.id)];
 }
 
-/** The backups of the series and host, and others that are not ours. Without rules the newest is all that counts, so only that is looked into. */
+/**
+ * The backups of the series and host, including those of other tools. Without level rules only the newest one matters,
+ * so only its manifest is read.
+ */
 async function candidatesFor(
   backups: readonly Backup[],
   request: ParentRequest,
@@ -101,7 +108,7 @@ function isOurs({ info }: Backup): boolean {
   return info !== null;
 }
 
-/** What lost its manifest in a rewritten snapshot, and would be the newest: nobody knows its level any more. */
+/** Rewritten snapshots that lost their manifest and would be the newest backup. Their levels are unknown. */
 function lostOf(own: readonly Backup[]): SnapshotId[] {
   const lost = own.filter(({ info, damage }) => info === null && damage !== null);
   const isNewest = (backup: Backup) => own.every((other) => !isOurs(other) || compareAge(other, backup) <= 0);
@@ -115,8 +122,9 @@ function recordOf(backup: Backup): LevelRecord {
 }
 
 /**
- * The unreadable snapshots that may be the one to continue. One that a readable backup continues is of the series of that,
- * and not its newest; only rules that go back to older backups may want it all the same.
+ * The unreadable snapshots that may be the newest backup of the series. If a readable backup continues a snapshot, the
+ * snapshot belongs to that backup's series and is not its newest. Only rules that go back to older backups could still
+ * choose it.
  */
 function unreadableOf(backups: readonly Backup[], request: ParentRequest): SnapshotId[] {
   const { unreadable, rules } = request;

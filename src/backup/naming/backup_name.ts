@@ -1,6 +1,6 @@
 /**
- * The names of backups in the storage interface. Whoever starts a backup there names it; the manifest keeps that name
- * among the options of its engine. Every other backup is listed under a name made of its time and id.
+ * The names of backups in the storage interface. Its client gives each backup it starts a name; the manifest keeps the
+ * name among its engine's options. Every other backup is listed under a name made of its time and id.
  */
 import { shortId } from "../../base/id.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
@@ -9,23 +9,23 @@ import { type BackupName, backupNameProblem } from "../../format/manifest/series
 import { timestampToDate } from "../../format/time.ts";
 import type { Backup } from "../backup.ts";
 
-/** The option of an engine under which a manifest keeps the backup's name. */
+/** The engine option that holds the backup's name in a manifest. */
 const OPTION = "backupName";
 
-/** The options of an engine, and with them the name of the backup. */
+/** The options of an engine with the backup's name added. */
 export function withGivenName(options: JsonObject, name: BackupName): JsonObject {
   return { ...options, [OPTION]: name };
 }
 
-/** The name that a backup was started with, or undefined where it was given none. */
+/** The name that a backup was started with; undefined if it has none. */
 export function givenName({ engine: { options } }: Manifest): BackupName | undefined {
   const name = options[OPTION];
   return typeof name === "string" && backupNameProblem(name) === null ? name as BackupName : undefined;
 }
 
 /**
- * The name under which a backup is listed. One that was given none has `2026-11-21.075342.123-1f2e3d4c`, its start in UTC
- * to the millisecond and the first digits of its id: it sorts by age among names that begin as Vitess's do.
+ * The name under which a backup is listed. A backup without a given name is listed as `2026-11-21.075342.123-1f2e3d4c`:
+ * its start in UTC to the millisecond, and the first digits of its id. This sorts by age, among Vitess's names too.
  */
 export function nameOf({ info, started, id }: Backup): string {
   if (info?.name !== undefined) return info.name;

@@ -1,4 +1,4 @@
-/** Which backup somebody means: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
+/** Selectors of a backup: `SERIES`, `SERIES@latest`, `SERIES@ID`, `SERIES@TIME` or `@ID`. */
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatLocalTime, parseLocalTime } from "../../base/text/local_time.ts";
@@ -7,29 +7,29 @@ import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapsho
 import { isOrLiesBelow, unknownName } from "./unknown_names.ts";
 import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "../backup.ts";
 
-/** The backup whose id begins so. */
+/** The backup whose id begins with this prefix. */
 interface IdPick {
   readonly kind: "id";
   readonly prefix: string;
 }
 
-/** The newest backup that began at this time or before. */
+/** The newest backup that began at or before this time. */
 interface TimePick {
   readonly kind: "time";
   readonly asOf: Date;
 }
 
-/** Which backup of a series. */
+/** Which backup of a series is picked. */
 export type SelectorPick = { readonly kind: "latest" } | IdPick | TimePick;
 
-/** A selector, taken apart. Without a series the id alone has to do. */
+/** A parsed selector. Without a series, it must have an id. */
 type Selector =
   | { readonly series: string; readonly pick: SelectorPick }
   | { readonly series: null; readonly pick: IdPick };
 
 const ID_PREFIX = /^[0-9a-f]{4,64}$/;
 
-/** Takes a selector apart; throws `UsageError`. Times without a zone are the machine's own; a day means its end. */
+/** Parses a selector; throws `UsageError`. Times without a zone are in the machine's zone; a day means its end. */
 export function parseSelector(text: string): Selector {
   const at = text.lastIndexOf("@");
   const series = at < 0 ? text : text.slice(0, at);
@@ -46,21 +46,21 @@ function parsePick(text: string, whole: string): SelectorPick {
   if (asOf !== "unknown") return { kind: "time", asOf };
   if (ID_PREFIX.test(text)) return { kind: "id", prefix: text };
   throw new UsageError(
-    `Not a backup: "${whole}": behind the @ goes "latest", an id of at least 4 digits, or a time such as 2026-08-30T12:00`,
+    `Not a backup: "${whole}": after the @, write "latest", an id of at least 4 digits, or a time such as 2026-08-30T12:00`,
   );
 }
 
-/** A selector and what it was read from. */
+/** A selector and the text it was parsed from. */
 export interface SelectorRequest {
   readonly selector: Selector;
   readonly text: string;
 }
 
 /**
- * The backup a selector means, among backups given oldest first. The latest is the newest by its own clock, whatever this
- * machine's says: one that is restored may have no right time yet, and must not get an older backup. Of a backup and copies
- * that restic made of it an id means the former, and so do the others where a copy is known to be damaged. Throws
- * `UsageError` where there is none, or where an id prefix fits several.
+ * Finds the backup that a selector means, among backups given oldest first. "latest" ignores this machine's clock: a
+ * machine that is being restored may have a wrong one, and must not get an older backup. An id prefers the original to
+ * copies that restic made of it; "latest" and times skip a damaged copy whose original exists. Throws `UsageError` if
+ * no backup matches, or if an id prefix matches several.
  */
 export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
@@ -91,9 +91,9 @@ export function selectBackup(backups: readonly Backup[], { selector, text }: Sel
 }
 
 /**
- * As `selectBackup`, beside snapshots that cannot be read. One of them may be the newest of the series, so "latest" or a
- * time must not quietly mean an older backup: then only an id will do. Throws `IntegrityError` for that case, and for an
- * id that no readable backup has.
+ * The same as `selectBackup` for a repository with unreadable snapshots. One of them may be the newest of the series,
+ * and "latest" or a time must not silently mean an older backup, so only an id is accepted then. Throws
+ * `IntegrityError` in that case, and for an id that no readable backup has.
  */
 export function selectDespiteDamage(
   backups: readonly Backup[],
@@ -120,8 +120,8 @@ export function selectDespiteDamage(
 }
 
 /**
- * Whether a selector may mean the snapshot of this id, which cannot be read. A readable backup of ours that continues it is
- * of its series, and newer: then it is not the latest, nor the one of a time by which the other had begun.
+ * Whether a selector may mean this unreadable snapshot. A readable backup of ours that continues it belongs to the same
+ * series and is newer. So the snapshot is not the latest, nor the newest at a time when that backup had begun.
  */
 function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Selector): boolean {
   if (pick.kind === "id") return true;
@@ -132,8 +132,8 @@ function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Se
 }
 
 /**
- * The newest that was begun by then, in milliseconds since 1970 UTC. The order of snapshots does not tell: restic can give
- * one another time. Of those begun at one moment the highest level came last.
+ * The newest backup that began by `asOfMs`, in milliseconds since 1970 UTC. Of several that began at one moment, the
+ * highest level is the newest. The order of the list is no guide, because restic can change a snapshot's time.
  */
 function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
   let newest: Backup | undefined;
@@ -152,7 +152,7 @@ function noBackupMessage(series: string | null, backups: readonly Backup[]): str
   const below = backups.filter((backup) => isOrLiesBelow(backup.series, series ?? ""));
   const [first] = [...new Set(below.map((backup) => backup.series))].sort();
   if (first !== undefined) {
-    return `There is no backup of "${series}" itself, but of what lies below it, such as "${first}"`;
+    return `There is no backup of "${series}" itself, only of series below it, such as "${first}"`;
   }
   return unknownName(backups, { series: [series ?? ""] })!;
 }

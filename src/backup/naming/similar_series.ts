@@ -1,8 +1,8 @@
-/** Series whose names people and some filesystems take for one. */
+/** Warns about series names that people and some filesystems cannot tell apart. */
 
 /**
- * What to tell where one of the series `others` has a name that differs from that of `series` only in case or in Unicode
- * normal form: two of them, where one was meant, have half of the backups each. Undefined where there is none.
+ * The warning if the name of one of `others` differs from `series` only in case or in Unicode normal form: if one
+ * series was meant, its backups are split between two names. Undefined if there is no such name.
  */
 export function similarSeriesWarning(series: string, others: Iterable<string>): string | undefined {
   const folded = fold(series);
@@ -14,12 +14,12 @@ export function similarSeriesWarning(series: string, others: Iterable<string>): 
   return `There is a series "${similar}", whose name differs from "${series}" only in ${difference}; is it meant to be another?`;
 }
 
-/** Upper case first: it takes those together of which only one has a lower case of its own, such as ς and σ. */
+/** Upper case comes first, to unite letters of which only one has its own lower case, such as ς and σ. */
 function fold(name: string): string {
   return name.normalize().toUpperCase().toLowerCase().normalize();
 }
 
-/** The name with everything beyond ASCII as code points, where two names look the same. */
+/** The name with its characters beyond ASCII as code points, for names that look the same. */
 function codes(name: string): string {
   return [...name].map((character) => {
     const code = character.codePointAt(0)!;

@@ -1,17 +1,19 @@
-/** Names of series and hosts that no backup has: most likely mistyped, and never a reason to do nothing quietly. */
+/**
+ * Names of series and hosts that no backup has. They are probably mistyped, so a command must not silently do nothing.
+ */
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { Backup } from "../backup.ts";
 
-/** Whose backups are asked for; what is not given does not matter. */
+/** The names whose backups are asked for; an absent list means any. */
 export interface AskedNames {
-  /** Series, or what series lie below. */
+  /** Series, or prefixes of series. */
   readonly series?: readonly string[];
   readonly hosts?: readonly string[];
 }
 
 /**
- * What is wrong with the first name that no backup has, with the nearest one that there is; null where all are known, and
- * where there is no backup at all: then nothing is known, and nothing mistyped.
+ * A message about the first name that no backup has, with the most similar known name. Null if all names are known, or
+ * if there are no backups at all, since no name can be known then.
  */
 export function unknownName(backups: readonly Pick<Backup, "series" | "host">[], asked: AskedNames): string | null {
   if (backups.length === 0) return null;
@@ -23,14 +25,14 @@ export function unknownName(backups: readonly Pick<Backup, "series" | "host">[],
   return host === undefined ? null : `There is no backup of the host "${host}"${meantOrKnown(host, hosts)}`;
 }
 
-/** Whether a series is the one named or one below it. */
+/** Whether a series is `name` or lies below it. */
 export function isOrLiesBelow(series: string, name: string): boolean {
   return series === name || series.startsWith(`${name}/`);
 }
 
 const MOST_SHOWN = 5;
 
-/** `; did you mean "prod/shop"?`, or what there is where nothing is near. */
+/** `; did you mean "prod/shop"?`, or the known names if none is similar. */
 function meantOrKnown(written: string, names: ReadonlySet<string>): string {
   return didYouMean(written, names) || `; ${list(names)}`;
 }

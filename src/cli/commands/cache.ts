@@ -1,4 +1,4 @@
-/** `agent cache`: what this machine keeps of remote repositories, and tidying it up. */
+/** `agent cache`: shows and tidies up the cache of remote repositories on this machine. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";

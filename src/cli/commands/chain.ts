@@ -1,4 +1,4 @@
-/** `agent chain`: the backups that lead from a level 0 to the one asked for, or all chains of a series. */
+/** `agent chain`: the backups that lead from a level 0 to a given one, or all chains of a series. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -13,13 +13,13 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
-/** Deeper members stand below each other: a line has an end, and a chain may have thousands. */
+/** The deepest indent. Deeper members are not indented further, because a chain may have thousands of members. */
 const DEEPEST_INDENT = 8;
 
 const NOTES: HelpNotes = {
   about: [
-    "A member is fit where its manifest is what the chain says and its streams are listed as the manifest has them. " +
-    'Whether every byte of them is there is for "agent check" to tell, and for "agent verify" to prove.',
+    'A member is fit if its manifest is the one that the chain names, and if its tree holds its streams. "agent ' +
+    'check" tells whether all their data is there, and "agent verify" proves it.',
   ],
   examples: [
     ["agent chain prod/shop", "what the latest backup builds upon"],
@@ -33,7 +33,7 @@ function specification() {
     .description("show the chain of a backup, its level 0 first, and which members are fit for a restore")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
-    .option("--all", "all chains of its series and host, with everything that branches off")
+    .option("--all", "all chains of its series and host, with all branches")
     .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
@@ -65,7 +65,7 @@ const COLUMNS: readonly Column[] = [
   { title: "HEALTH", align: "left", kind: "text" },
 ];
 
-/** Every member hangs below the one that it continues. */
+/** Draws every member below its parent. */
 function* rows(members: readonly DrawnMember[]): Generator<string[]> {
   const rails: string[] = [];
   for (const member of members) {
@@ -78,7 +78,7 @@ function* rows(members: readonly DrawnMember[]): Generator<string[]> {
 }
 
 function cells({ backup, fit, reason }: DrawnMember): string[] {
-  if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; what follows it restores all the same"];
+  if (backup === null) return ["-", "-", "-", "-", "-", "-", "gone; later backups still restore"];
   const { info, started } = backup;
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", reason ?? "made by another tool"];

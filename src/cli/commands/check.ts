@@ -1,4 +1,4 @@
-/** `agent check`: whether the repository is what was written to it. */
+/** `agent check`: whether the repository holds what was written to it. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { formatDuration } from "../../base/text/duration.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
@@ -24,13 +24,14 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 
 const NOTE: HelpNotes = {
   about: [
-    "Checked are index, snapshots, trees, manifests and chains, that snapshots say what their manifests say, and that " +
-    "every pack is there in its full size. What the packs hold is read with --read-data only, or a part of them with " +
+    "Checks index, snapshots, trees, manifests and chains, that snapshots agree with their manifests, and that " +
+    "every pack exists in its full size. Pack contents are read only with --read-data, or for some packs with " +
     "--read-data-subset: one of several groups that together are all packs, such as 1/7 on Mondays and 2/7 on " +
     "Tuesdays, or packs picked at random, such as 5% or 10G.",
-    "--read-data also reads every different stream from end to end and compares its MD5 and SHA-256, which takes as " +
-    "long as restoring them all; --read-data-subset 100% reads all packs and leaves that out.",
-    'Every finding is listed, and which "agent repair" helps. Exit code 4: there are errors; notes are none.',
+    "--read-data also reads every different stream from end to end and compares its MD5 and SHA-256, which takes " +
+    "as long as restoring them all; --read-data-subset 100% reads all packs, but no streams.",
+    'Every finding is listed, with the "agent repair" that helps. Exit code 4 means that there are errors; notes ' +
+    "are not errors.",
   ],
   examples: [
     ["agent check", "quick enough for every night"],
@@ -41,7 +42,7 @@ const NOTE: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("check")
-    .description("check that the repository is what was written to it, and tell which backups are hit where it is not")
+    .description("check that the repository holds what was written to it, and name the backups that damage affects")
     .option("--read-data", "also read every pack and every stream, and verify blobs and digests")
     .option("--read-data-subset <part>", "verify the blobs in a part of the packs: 1/7, 5% or 10G")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
@@ -56,7 +57,7 @@ export function checkCommand(context: CliContext): CommandUnknownOpts {
   return specification().action((options, self) => run(allOptions(self, options), context));
 }
 
-/** What to read of the packs. */
+/** Which packs to read. */
 function readDataOf({ readData, readDataSubset }: CheckCommandOptions): CheckRequest["readData"] {
   if (readDataSubset === undefined) return readData ?? false;
   if (readData) throw new UsageError("Give --read-data or --read-data-subset, not both");
@@ -92,7 +93,7 @@ function progressStep({ phase, done, total }: CheckProgress): ProgressStep {
   return { ...STEPS[phase], done, total };
 }
 
-/** One object a finding, then one that sums up. */
+/** Writes one object for each finding, then a summary. */
 async function writeReportJson(report: CheckReport, { stdout }: CliContext): Promise<void> {
   for (const error of report.errors) await writeJson(stdout, findingJson("error", error));
   for (const note of report.notes) await writeJson(stdout, findingJson("note", note));
@@ -133,10 +134,10 @@ function readText({ packs, packsRead, packBytesRead, streamsRead }: ReadCounts):
   return `every blob in ${packsRead} of the packs, ${formatSize(packBytesRead)}, read and verified`;
 }
 
-/** The way on; after each repair another check tells what is left. */
+/** Which repairs to run. After each of them, another check shows what remains. */
 function repairLine({ repairs }: CheckReport): string {
   const commands = repairs.map((repair) => `"agent repair ${repair}"`).join(", then ");
-  return `Where no copy of the store has what is damaged or missing: ${commands} saves what can be saved`;
+  return `If no copy of the store has the damaged or missing files, ${commands} saves what can be saved`;
 }
 
 function refuseErrors({ errors }: CheckReport): void {

@@ -1,4 +1,4 @@
-/** `agent forget`: remove backups that no policy keeps. */
+/** `agent forget`: removes backups that no policy keeps. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/text/duration.ts";
 import { UsageError } from "../../base/errors.ts";
@@ -16,15 +16,16 @@ import { withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTES: HelpNotes = {
   about: [
-    'Rules are those of restic and joined by "or": what no rule keeps is removed, in each group on its own. Spans of ' +
-    "--keep-within (2y5m7d3h) are measured from the newest backup of the group, that of --older-than from now. Days, " +
-    "weeks, months and years are those of the zone that a backup's time was written with: UTC for what agent made. " +
-    'Counts are whole numbers or "unlimited", which -1 means, too, except in --keep-run-type. Run types that ' +
-    "--keep-run-type does not name are kept.",
-    "A policy leaves the newest and the last good backup of a series on a host unless --allow-last is given, and always " +
-    "what is on hold (agent hold) or claims to be of the future, which no rule counts. Good is what was judged whole, " +
-    "where a series has such. Every backup stands alone: none that is left needs one that is gone.",
-    "Space is freed by agent prune, or with --prune in the same run. Where a snapshot that cannot be read may be of " +
+    'The rules are those of restic, joined by "or": in each group, what no rule keeps is removed. Spans of ' +
+    "--keep-within (2y5m7d3h) are measured from the newest backup of the group, the span of --older-than from " +
+    "now. Days, weeks, months and years are those of the zone in which the time of a backup was written: UTC for " +
+    'backups that agent made. Counts are whole numbers or "unlimited"; -1 means the same, except in ' +
+    "--keep-run-type. Run types that --keep-run-type does not name are kept.",
+    "A policy keeps the newest and the last good backup of a series on a host, unless --allow-last is given. It " +
+    "always keeps what is on hold (agent hold), and backups that claim to be from the future, which no rule " +
+    "counts. If any backup of a series was judged whole, only such backups are good. Every backup can be restored " +
+    "alone: none that is kept needs a removed one.",
+    "agent prune frees the space, or --prune in the same run. If a snapshot that cannot be read may belong to " +
     "these series, nothing is removed.",
   ],
   examples: [
@@ -44,10 +45,10 @@ function specification() {
   const chosen = withOptions(command, policyGroup())
     .option("--host <name>", "only backups of this host; may be repeated", collect)
     .option("--series <name>", "only this series and those below it; may be repeated", collect)
-    .option("--path <path>", "only backups whose snapshot has this path; may be repeated, then all of them", collect)
+    .option("--path <path>", "only backups whose snapshot has this path; if repeated, all of these paths", collect)
     .option(
       "--tag <tags>",
-      "only backups with all of these tags; may be repeated, then with one such list",
+      "only backups with all of these tags; may be repeated for alternatives",
       collectTagList,
     )
     .option("-g, --group-by <words>", "group by host, series, paths, tags (host,paths)", parseGrouping);
@@ -55,7 +56,7 @@ function specification() {
   return withRepositoryOptions(withPruneAfterwards(careful));
 }
 
-/** What to keep. */
+/** Rules that keep backups. */
 function policyGroup() {
   const count = (what: string) => (value: string) => parseKeepCount(value, `${what} to keep`);
   const newest = (units: string) => `keep the newest backup of each of the n newest ${units} that have one`;
@@ -73,7 +74,11 @@ function policyGroup() {
     .option("--keep-within-monthly <span>", "keep monthly backups younger than this", parseKeepSpan)
     .option("--keep-within-yearly <span>", "keep yearly backups younger than this", parseKeepSpan)
     .option("--keep-tag <tags>", "keep backups with all of these tags; may be repeated", collectTagList)
-    .option("--keep-run-type <counts>", "keep so many of each run type, such as hourly=24,daily=7", parseRunTypeCounts)
+    .option(
+      "--keep-run-type <counts>",
+      "keep this many of each run type, such as hourly=24,daily=7",
+      parseRunTypeCounts,
+    )
     .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAge);
 }
 
@@ -84,7 +89,7 @@ export function forgetCommand(context: CliContext): CommandUnknownOpts {
   return specification().action((names, options, self) => run(names, allOptions(self, options), context));
 }
 
-/** A policy is about series; without one the names are those of backups. */
+/** Builds the request. With a policy, the names are series; without one, they are backups. */
 function check(names: readonly string[], options: ForgetCommandOptions): RetentionRequest {
   const rules = rulesOf(options);
   const filter = filterOf(names, options);
@@ -101,13 +106,16 @@ function check(names: readonly string[], options: ForgetCommandOptions): Retenti
   return { kind: "backups", selectors: names.map(selectorOf) };
 }
 
-/** Series that other tools made may have any name, but none like these: a policy for them would never do anything. */
+/**
+ * Refuses names that cannot be a series. Other tools' series may have any other name, but a policy for one of these
+ * would never do anything.
+ */
 function refuseMistypedSeries(series: string): void {
   if (series !== "" && !series.startsWith("/") && !series.endsWith("/")) return;
   throw new UsageError(`Not a series: "${series}": write for example prod/shop, or prod for all below it`);
 }
 
-/** A name without an @ is an id. */
+/** A name without @ is an id. */
 function selectorOf(name: string): string {
   if (name.includes("@")) return name;
   if (/^[0-9a-f]+$/.test(name)) return `@${name}`;
@@ -154,7 +162,7 @@ function filterOf(names: readonly string[], options: ForgetCommandOptions): Rete
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** The fields that have a value. */
+/** Only the fields that have a value. */
 function given<T extends Record<string, unknown>>(fields: T): Given<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
 }
@@ -165,14 +173,17 @@ async function run(names: readonly string[], options: ForgetCommandOptions, cont
   );
 }
 
-/** With `--keep-within` restic's `m` is a month: what is off by a factor of 40,000 is not to be guessed. */
+/**
+ * Parses an age. A plain `m` is refused, because in restic's `--keep-within` it means months: minutes and months differ
+ * by a factor of 40,000.
+ */
 function parseAge(text: string): CalendarSpan {
   const minutes = /^(\d+)m$/.exec(text)?.[1];
   if (minutes === undefined) return parseAgeSpan(text);
   throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);
 }
 
-/** One list of tags for each time the option is given; an empty text means backups without tags. */
+/** Adds one list of tags for each use of the option. An empty text means backups without tags. */
 function collectTagList(value: string, earlier: readonly string[][] = []): string[][] {
   return [...earlier, value.split(",").map((tag) => tag.trim())];
 }

@@ -1,4 +1,4 @@
-/** `agent get`: restore a backup to standard output, a file or a directory. */
+/** `agent get`: restores a backup to standard output, a file or a directory. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
@@ -21,13 +21,13 @@ import { StreamCounter } from "../report/stream_counter.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
-    "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which means the " +
-    "newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
-    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Without one it is the zone of this machine. @ID alone needs no series. " +
-    "Where several hosts have backups of the series, the newest counts, whichever it is of: name that of another host " +
-    "by its id, as agent ls --host tells it.",
-    "Every chunk and the whole stream are verified on the way. A file named by -o appears under its name only when all " +
-    "of it was right; with standard output look at the exit code: 4 means that what came out must not be used.",
+    "SERIES[@SELECTOR] names the backup: @latest (the default), @ID or the beginning of an id, or a time, which " +
+    "means the newest that began by then: @2026-08-30 (by the end of that day), @2026-08-30T12:00, or with a zone " +
+    "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Times without a zone are in the zone of this machine. @ID " +
+    "alone needs no series. If several hosts have backups of the series, the newest of all is chosen; name one of " +
+    "another host by its id, which agent ls --host shows.",
+    "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
+    "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
   examples: [
     ["agent get prod/shop | mysql shop", "the latest"],
@@ -36,7 +36,7 @@ const EXAMPLES: HelpNotes = {
   ],
 };
 
-/** Of directories that --target makes, less what the process's mask takes away. */
+/** The mode of directories that --target creates, before the process's umask. */
 const FOLDER_MODE = 0o777;
 
 /** The command's specification. */
@@ -45,10 +45,10 @@ function specification() {
     .description("restore a backup to standard output, a file or a directory")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup")
-    .option("--file <path>", "which file of the backup, where it holds several")
+    .option("--file <path>", "which file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option("--target <dir>", "write every file of the backup below this directory")
-    .option("--overwrite", "replace files that are there already")
+    .option("--overwrite", "replace existing files")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
@@ -91,7 +91,7 @@ async function run({ selector, options, access }: ReturnType<typeof check>, cont
   });
 }
 
-/** With `--target` all files, unless one is named. */
+/** With `--target`, all files unless one is named. */
 function chosenFiles({ files }: OpenBackup, { target, file }: GetOptions): readonly BackupFile[] {
   return target !== undefined && file === undefined ? files : [chooseFile(files, file)];
 }
@@ -125,15 +125,15 @@ async function makeFolders(path: string): Promise<void> {
   }
 }
 
-/** The path, where it can be given to a file: names that are not UTF-8 would come out changed, two of them perhaps alike. */
+/** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */
 function writablePath(path: string): string {
   if (path.isWellFormed()) return path;
   throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
 }
 
 /**
- * Standard output; where it is a terminal nothing binary gets there, and no progress from its first byte on. Throws
- * `AgentError` where not all of it is read.
+ * Writes to standard output. On a terminal it refuses binary data, and ends the progress line before the first byte.
+ * Throws `AgentError` if the reader goes away early.
  */
 function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink {
   return {
@@ -150,7 +150,7 @@ function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink 
   };
 }
 
-/** A file appears only when `read` was content with all of it. */
+/** Writes a file that appears only if `read` succeeds. */
 async function intoFile(
   path: string,
   options: OutputFileOptions,
@@ -175,7 +175,7 @@ async function report(
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const toStdout = options.output === undefined && options.target === undefined;
-  // "latest" is that of any host: whoever restores sees whose it is, and of when.
+  // "latest" may be of any host, so people must see the host and the time.
   if (!options.json && !options.quiet) {
     const when = formatTime(new Date(backup.started));
     await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
@@ -186,7 +186,7 @@ async function report(
     else if (!options.quiet) {
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"
-        : "every blob as named, no manifest to compare with";
+        : "every blob matches its id, no manifest to compare with";
       const what = `${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
         formatRate(size, seconds)
       }`;

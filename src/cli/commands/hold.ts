@@ -1,4 +1,4 @@
-/** `agent hold` and `agent release`: policies do not remove a backup that is on hold. */
+/** `agent hold` and `agent release`: protect a backup from policies, or end that. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
@@ -12,8 +12,8 @@ import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from 
 
 const NOTES: HelpNotes = {
   about: [
-    'The backup gets the tag "hold": no policy of agent removes it, and restic forget --keep-tag hold keeps it, too. ' +
-    "agent rm refuses it until agent release lets it go.",
+    'The backup gets the tag "hold": no policy of agent removes it, and restic forget --keep-tag hold keeps it, ' +
+    "too. agent rm refuses to remove it until agent release ends the hold.",
   ],
   examples: [["agent hold prod/shop@2026-08-30"]],
 };
@@ -31,7 +31,7 @@ function holdSpecification() {
 /** The specification of `release`. */
 function releaseSpecification() {
   const command = new Command("release")
-    .description("end the hold of a backup: it is left to retention again")
+    .description("end the hold of a backup, so that retention applies to it again")
     .usage("[options] SERIES@SELECTOR")
     .argument("<backup>", "which backup; see agent get --help");
   return withRepositoryOptions(command);
@@ -51,7 +51,7 @@ export function releaseCommand(context: CliContext): CommandUnknownOpts {
   );
 }
 
-/** Puts a backup on hold, or lets it go, and says so. */
+/** Holds or releases a backup and reports it. */
 async function runHold(
   request: { readonly selector: string; readonly hold: boolean },
   options: RepositoryOptions,

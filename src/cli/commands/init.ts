@@ -1,4 +1,4 @@
-/** `agent init`: make a repository. */
+/** `agent init`: creates a repository. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { init } from "../../ops/init.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";

@@ -1,4 +1,4 @@
-/** `agent key`: which passwords open the repository. */
+/** `agent key`: manages the passwords that open the repository. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Id, shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
@@ -10,7 +10,7 @@ import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { keyChangeJson, keyJson } from "../report/json/keys.ts";
 
-/** The specification of a command that says a new password. */
+/** The specification of a command that takes a new password. */
 function newPasswordSpecification(name: string, description: string) {
   const command = new Command(name)
     .description(description)
@@ -27,7 +27,7 @@ export function keyCommand(context: CliContext): CommandUnknownOpts {
   const adding = newPasswordSpecification("add", "let one more password open the repository")
     .action((options, self) => add(allOptions(self, options), context));
   const removal = withRepositoryOptions(
-    new Command("remove").description("take a key file away").argument("<id>", "its id or the beginning of it"),
+    new Command("remove").description("remove a key file").argument("<id>", "its id or the beginning of it"),
   )
     .action((id, options, self) => remove(id, allOptions(self, options), context));
   const changing = newPasswordSpecification("passwd", "change the password in use")
@@ -75,13 +75,16 @@ async function change(options: NewPasswordOptions, context: CliContext): Promise
   await report("changed", await withNewPassword(keyChange, options, context), options, context);
 }
 
-/** A key that was made, and the file that was written for its password. */
+/** A new key, and the file that its password was written to. */
 interface MadeKey {
   readonly id: Id;
   readonly passwordFile: string | undefined;
 }
 
-/** The file is written when the repository is open and locked, so that a wrong password leaves none. */
+/**
+ * Makes a key with a new password. The file is written only after the repository is open and locked, so that a wrong
+ * password leaves no file behind.
+ */
 async function withNewPassword(
   use: typeof keyAdd,
   options: NewPasswordOptions,

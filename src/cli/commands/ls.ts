@@ -1,4 +1,4 @@
-/** `agent ls`: what backups there are. */
+/** `agent ls`: lists the backups. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -17,7 +17,7 @@ import { collectTags } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
 
-/** How many to list; throws `UsageError`. */
+/** Parses how many backups to list. Throws `UsageError`. */
 function parseLatest(text: string): number {
   const count = parseCount(text, "backups to list");
   if (count === 0) throw new UsageError("Not a number of backups to list: 0 would list none; write 1 or more");
@@ -31,7 +31,7 @@ function specification() {
     .usage("[options] [SERIES]")
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
-    .option("--tag <tag>", "only backups with this tag; may be repeated, then with all of them", collectTags)
+    .option("--tag <tag>", "only backups with this tag; if repeated, with all of these tags", collectTags)
     .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest);
   return withRepositoryOptions(command);
 }
@@ -97,7 +97,7 @@ function row(backup: Backup): string[] {
   ];
 }
 
-/** Nothing else that `ls` does would show that a backup is none any more. */
+/** Warns of damaged backups, because nothing else in the output of `ls` shows them. */
 async function warnOfDamage(backups: readonly Backup[], options: LsOptions, stderr: Output): Promise<void> {
   const damaged = backups.filter(({ damage }) => damage !== null);
   const [first] = damaged;

@@ -1,4 +1,4 @@
-/** `agent prune`: remove what no backup needs any more. */
+/** `agent prune`: removes what no backup needs. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { prune } from "../../ops/prune.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
@@ -11,10 +11,10 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 
 const NOTE: HelpNotes = {
   about: [
-    "Packs of which nothing is needed are removed; packs of which a part is needed are copied without the rest, the most " +
-    "wasteful first, until no more than --max-unused of the repository is waste. Small packs are merged.",
-    "Nobody else may write meanwhile (--retry-lock waits). It may be broken off at any moment: no backup is hit, and the " +
-    "next prune goes on.",
+    "Packs of which nothing is needed are removed. Packs of which a part is needed are copied without the rest, " +
+    "the most wasteful first, until no more than --max-unused of the repository is waste. Small packs are merged.",
+    "No other process may write meanwhile (--retry-lock waits). A prune may be interrupted at any moment: no " +
+    "backup is harmed, and the next prune continues.",
   ],
   examples: [["agent prune --dry-run"], ["agent prune --max-unused 10% --retry-lock 1h"]],
 };

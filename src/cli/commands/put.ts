@@ -1,4 +1,4 @@
-/** `agent put`: back up standard input or the output of a command. */
+/** `agent put`: backs up standard input or the output of a command. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
@@ -30,21 +30,25 @@ import { writeNote, writeWarning } from "../report/warning.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
-/** Where less is new, much of what is written is trees and indexes, and a ratio says little of compression. */
+/**
+ * With less new data, trees and indexes are a large part of what is stored, and a ratio says little about compression.
+ */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 
 const EXAMPLES: HelpNotes = {
   about: [
-    "Without a command the stream comes from standard input. With one behind --, its exit code decides, too. The stream is " +
-    "committed only if it is whole. Exit code 3: it was not, and nothing was committed.",
-    "It is compared with the streams of that file name in earlier backups of the series and host. Where one of them was " +
-    "recognised further, it is refused, unless --guard names none or a format. One below half of the newest of its " +
-    "format is committed with a warning and marked as shrunk; --min-of-parent 50% refuses it instead.",
-    "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; the fullest " +
-    "wins. Days are counted from level 0 of the newest chain, five minutes less will do. --max-level 0 and " +
-    "--always-level 0 are no rules.",
-    "What is told as stored is all that the backup added to the repository: packs and index files with their headers, so " +
-    "chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not counted.",
+    "Without a command, the stream comes from standard input. With a command after --, its exit code counts, too. " +
+    "The stream is committed only if it is whole. Exit code 3: it was not whole, and nothing was committed.",
+    "It is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
+    "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
+    "than half the size of the newest of its format is committed with a warning and marked as shrunk; " +
+    "--min-of-parent 50% refuses it instead.",
+    "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
+    "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
+    "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
+    'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
+    "headers, and so chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not " +
+    "counted.",
   ],
   examples: [
     ["mysqldump --single-transaction shop | agent put prod/shop"],
@@ -61,23 +65,23 @@ const EXAMPLES: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("put")
-    .description("back up standard input, or the output of a command behind --")
+    .description("back up standard input, or the output of a command after --")
     .usage("[options] SERIES [-- COMMAND ARG...]")
     .argument("<series>", "name under which backups follow each other, such as prod/shop")
     .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
     .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
-    .option("--host <name>", "host the backup counts for (this one)")
+    .option("--host <name>", "host the backup belongs to (this one)")
     .option(
       "--time <time>",
       "when the backup counts as started, such as 2026-08-30T04:00+02:00; without a zone it is this machine's (now)",
     )
     .addOption(new Option("--run-type <type>", "which run this is").choices(RUN_TYPES))
-    .addOption(new Option("--level <level>", "full, or go on where possible").choices(LEVEL_MODES).default("auto"))
-    .option("--max-level <n>", "a full one where the newest chain has reached level N")
-    .option("--always-level <n>", "from level N on make it again and again, on the same level below")
+    .addOption(new Option("--level <level>", "full, or continue if possible").choices(LEVEL_MODES).default("auto"))
+    .option("--max-level <n>", "a full one if the newest chain has reached level N")
+    .option("--always-level <n>", "after level N, repeat it on the same backup of level N-1")
     .option(
       "--restart-always-level <days>",
-      "a full one where the newest chain began so many days ago, such as 7 or 6.5",
+      "a full one if the newest chain began this many days ago, such as 7 or 6.5",
     )
     .addOption(new Option("--full-backup <type>", "runs of this type and longer ones are full").choices(RUN_TYPES))
     .option("--explain", "say on standard error which rule decided the level")
@@ -87,8 +91,8 @@ function specification() {
       "auto",
     )
     .option("--min-size <size>", "refuse a shorter stream, such as 10M")
-    .option("--min-of-parent <percent>", "refuse a stream below this share of the one before, such as 50%, or off")
-    .option("--allow-empty", "accept a stream of no bytes")
+    .option("--min-of-parent <percent>", "refuse a stream below this share of the previous one, such as 50%, or off")
+    .option("--allow-empty", "accept an empty stream")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
@@ -104,20 +108,20 @@ export function putCommand(context: CliContext): CommandUnknownOpts {
   );
 }
 
-/** Everything that can be wrong with the options is found before anything is opened or started. */
+/** Checks all options before anything is opened or started. */
 function check(seriesText: string, options: PutOptions, context: CliContext) {
   const series = parseNewSeries(seriesText);
   const { commandLine, stdin } = context;
   if (commandLine?.length === 0) {
-    throw new UsageError("There is no command behind --; write for example -- mysqldump shop");
+    throw new UsageError("There is no command after --; write for example -- mysqldump shop");
   }
   if (commandLine === undefined && stdin.isTerminal) {
-    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command behind --");
+    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command after --");
   }
   const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
   if (host === "") {
-    throw new UsageError("This machine has no host name: say with --host for which one the backup counts");
+    throw new UsageError("This machine has no host name: say with --host to which one the backup belongs");
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
@@ -143,7 +147,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
 function levelRules(options: PutOptions): LevelRules {
   const { level, maxLevel, alwaysLevel, restartAlwaysLevel, fullBackup, runType } = options;
   if (fullBackup !== undefined && runType === undefined) {
-    throw new UsageError("--full-backup goes by run types: say with --run-type which run this is");
+    throw new UsageError("--full-backup depends on run types: say with --run-type which run this is");
   }
   return {
     mode: level,
@@ -175,22 +179,22 @@ async function run({ request, options, access }: ReturnType<typeof check>, conte
   });
 }
 
-/** Whoever does not get to hear of a backup, on a full disk say, must not take it for one that failed. */
+/** Writes the id of the backup. If that fails, as on a full disk, the error must say that the backup was committed. */
 async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise<void>): Promise<void> {
   try {
     await tell();
   } catch (error) {
-    const what = `The backup ${series}@${shortId(id)} is committed, but its id could not be told`;
+    const what = `The backup ${series}@${shortId(id)} is committed, but its id could not be written`;
     throw new AgentError(`${what}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** Where progress shows the words of the command pass through here, so that neither is written into the other. */
+/** Starts the command. Its error output goes through the terminal line, so that it does not mix with the progress. */
 function startCommand(argv: readonly string[], { quiet, json }: PutOptions, context: CliContext) {
   const { terminal, withheldSecrets = [] } = context;
   return commandSource(argv, {
     onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)),
-    // No dump program needs a repository's password, but one may fetch from S3.
+    // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
   });
 }
@@ -207,7 +211,7 @@ function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-/** Warnings come with --quiet, too: what is wrong with the parent is not going to right itself. */
+/** Writes warnings, even with --quiet, because a problem with the parent does not go away by itself. */
 async function writeDecision(decision: LevelDecision, options: PutOptions, stderr: Output): Promise<void> {
   const { level, rule, reason, overruled, warnings } = decision;
   for (const warning of warnings) await writeWarning(warning, options, stderr);
@@ -218,7 +222,7 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   }
 }
 
-/** What was made of the stream, and how much it was: each line has room on a terminal, except for a long series. */
+/** A summary of the backup. Each line fits a terminal, unless the series is long. */
 function summaryLines({ backup, manifest }: PutResult, seconds: number): string[] {
   const { bytesRead, bytesAdded } = manifest.stats;
   const bytesStored = backup.info!.stored;
@@ -243,7 +247,7 @@ function parseTime(text: string): Date {
   throw new UsageError(`Not a time: "${text}"; write for example 2026-08-30T04:00, or 2026-08-30T04:00+02:00`);
 }
 
-/** Nothing counts a backup of the future: whoever mistyped the time should know before an hour of dumping. */
+/** Warns of a time in the future before an hour of dumping, because no policy would count the backup. */
 async function warnOfFuture(
   { time }: Pick<PutRequest, "time">,
   options: PutOptions,

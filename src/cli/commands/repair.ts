@@ -1,4 +1,4 @@
-/** `agent repair`: save what can be saved of a damaged repository, and name what is lost. */
+/** `agent repair`: saves what can be saved of a damaged repository, and names what is lost. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -17,29 +17,29 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 
 const ORDER: HelpNotes = {
   about: [
-    '"agent check" tells which repair helps, "agent check --read-data" finds damage inside of packs. Better than any ' +
-    "repair is a copy of the store that still has the damaged files: bring them back first.",
-    'The order is index, packs, snapshots, and a check behind each. "agent repair snapshots --dry-run" before all others ' +
-    "names what is lost most exactly: as long as the index lists lost blobs their sizes are known. " +
-    '"agent put" stores anew what the source still has.',
+    '"agent check" tells which repair helps, "agent check --read-data" finds damage inside packs. A copy of the ' +
+    "store that still has the damaged files is better than any repair: bring them back first.",
+    'The order is index, packs, snapshots, with a check after each. Before all others, "agent repair snapshots ' +
+    '--dry-run" names what is lost most exactly: while the index still lists lost blobs, their sizes are known. ' +
+    '"agent put" stores again what the source still has.',
   ],
 };
 
 const SNAPSHOTS: HelpNotes = {
   about: [
-    "What is left of a damaged backup is no backup. It becomes a snapshot of the series damaged/SERIES with the tag " +
-    "damaged; files in it that are not whole are named *.damaged and lack the lost bytes; damaged.txt tells which those " +
-    "are.",
+    "What is left of a damaged backup is not a backup. It becomes a snapshot of the series damaged/SERIES with " +
+    "the tag damaged. Damaged files in it are named *.damaged and lack the lost bytes; damaged.txt lists what is " +
+    "lost.",
   ],
   examples: [["agent repair snapshots --dry-run"], ["agent repair snapshots prod/shop@2026-08-30 --forget"]],
 };
 
-const DRY_RUN = ["-n, --dry-run", "tell what would be done and change nothing"] as const;
+const DRY_RUN = ["-n, --dry-run", "only show what would be done"] as const;
 
 /** The specification of `repair index`. */
 function indexSpecification() {
   const command = new Command("index")
-    .description("list every pack as its own header says, and none that is gone")
+    .description("list every pack as its own header describes it, and none that is gone")
     .option("--read-all-packs", "read the headers of all packs, not only of those that the index has wrong")
     .option(...DRY_RUN);
   return withRepositoryOptions(command);
@@ -48,7 +48,7 @@ function indexSpecification() {
 /** The specification of `repair packs`. */
 function packsSpecification() {
   const command = new Command("packs")
-    .description("save the blobs of damaged packs that are whole, and remove those packs")
+    .description("save the whole blobs of damaged packs, and remove those packs")
     .usage("[options] [PACK…]")
     .argument("[packs...]", "ids of packs as check names them; without, all are read and the damaged ones repaired")
     .option(...DRY_RUN);
@@ -58,10 +58,10 @@ function packsSpecification() {
 /** The specification of `repair snapshots`. */
 function snapshotsSpecification() {
   const command = new Command("snapshots")
-    .description("name what damaged backups have lost, and keep apart what is left of them")
+    .description("name what damaged backups have lost, and save what is left of them separately")
     .usage("[options] [BACKUP…]")
     .argument("[backups...]", "which backups, as SERIES[@SELECTOR] or @ID; without, all")
-    .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that nobody can read")
+    .option("--forget", "remove the damaged snapshots afterwards; without BACKUP also those that cannot be read")
     .option(...DRY_RUN)
     .addHelpText("after", helpNotes(SNAPSHOTS));
   return withRepositoryOptions(command);
@@ -82,7 +82,7 @@ export function repairCommand(context: CliContext): CommandUnknownOpts {
     .addCommand(snapshots);
 }
 
-/** Runs a repair with its progress on a terminal. */
+/** Runs a repair and shows its progress. */
 function runRepair<T>(
   options: OptionsOf<typeof packsSpecification>,
   context: CliContext,
@@ -110,7 +110,7 @@ async function runIndex(options: OptionsOf<typeof indexSpecification>, context: 
 function refuseUnreadable({ unreadablePacks }: IndexRepair): void {
   if (unreadablePacks.length === 0) return;
   const count = `${formatCount(unreadablePacks.length, "pack")} could not be read`;
-  throw new IntegrityError(`${count}: "agent repair packs" saves what is left of what the index lists there`);
+  throw new IntegrityError(`${count}: "agent repair packs" saves what is left of their blobs`);
 }
 
 async function runPacks(

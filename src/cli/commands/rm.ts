@@ -1,4 +1,4 @@
-/** `agent rm`: remove one backup. */
+/** `agent rm`: removes one backup. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -16,8 +16,8 @@ import { writeWarning } from "../report/warning.ts";
 
 const NOTES: HelpNotes = {
   about: [
-    "Others may go on reading and writing meanwhile. Only for the newest good backup of a series, and with --prune, the " +
-    "repository has to be quiet: --retry-lock waits for that.",
+    "Other processes may read and write meanwhile. Only the removal of the newest good backup of a series, and " +
+    "--prune, need the repository for themselves: --retry-lock waits for that.",
   ],
   examples: [["agent rm prod/shop@1f2e3d4c"], ["agent rm @1f2e3d4c --prune"]],
 };

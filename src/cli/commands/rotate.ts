@@ -1,4 +1,4 @@
-/** `agent rotate`: keep the first backup of each of the last days, weeks, months and years of a series. */
+/** `agent rotate`: keeps the first backup of each of the last days, weeks, months and years of a series. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { parseSeries } from "../../format/manifest/series.ts";
 import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";
@@ -13,9 +13,9 @@ import { withRepositoryOptions } from "../options/repository_options.ts";
 
 const NOTES: HelpNotes = {
   about: [
-    "Of each of the last N units, the one under way included, the first backup is kept, and whatever lies in the future. " +
-    "The newest backup stays, too. agent forget --keep-daily keeps the newest of each day. Units are those of UTC. " +
-    "Backups of several hosts are rotated apart.",
+    "The first backup of each of the last N units is kept, including the current unit, and so are backups in the " +
+    "future and the newest backup. (agent forget --keep-daily keeps the newest of each day.) Units are those of " +
+    "UTC. Backups of several hosts are rotated separately.",
   ],
   examples: [["agent rotate prod/shop --days 7 --weeks 4 --months 6 --years 3 --dry-run"]],
 };

@@ -1,4 +1,4 @@
-/** `agent serve`: the HTTP blob store, for agents and for restic. */
+/** `agent serve`: an HTTP store for agents and for restic. */
 import { resolve } from "node:path";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
@@ -18,21 +18,21 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
-/** Requests under way may take so long to end after a signal; a service manager waits 90 seconds. */
+/** How long pending requests may take after a signal. A service manager waits 90 seconds. */
 const GRACE_MS = 30_000;
-/** Closing takes a moment beyond. */
+/** Closing takes a moment longer. */
 const END_MS = GRACE_MS + 5_000;
 
 const USUAL_ADDRESS = "127.0.0.1:8000";
 
 const NOTE: HelpNotes = {
   about: [
-    "Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/; one that is used is made by " +
-    '"agent init" or "restic init". The server holds no keys: it cannot read what it stores. Every upload is compared ' +
-    "with its SHA-256 and flushed to the disk before it is acknowledged. /metrics tells what Prometheus wants to know, " +
-    "/healthz that the server is there.",
-    'Users are those of an htpasswd file ("htpasswd -B -c FILE USER"); a changed file counts at once. SIGTERM and SIGINT ' +
-    "end the server after the requests under way, with exit code 0; a second one ends it at once.",
+    'Clients reach a repository as rest:http://USER:PASSWORD@HOST:8000/NAME/, and make it with "agent init" or ' +
+    '"restic init". The server has no keys and cannot read what it stores. Every upload is compared with its ' +
+    "SHA-256 and flushed to the disk before it is acknowledged. /metrics serves metrics for Prometheus, /healthz " +
+    "answers as long as the server runs.",
+    'The users are listed in an htpasswd file ("htpasswd -B -c FILE USER"); changes to it take effect at once. ' +
+    "SIGTERM and SIGINT end the server after pending requests, with exit code 0; a second signal ends it at once.",
   ],
   examples: [["agent serve --path /srv/backup --listen :8000 --tls --append-only"]],
 };
@@ -49,7 +49,7 @@ function specification() {
     )
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
-    .option("--no-auth", "serve everybody, on addresses of this machine alone")
+    .option("--no-auth", "serve everybody, only on addresses of this machine")
     .option("--insecure", "with --no-auth or --proxy-auth-username: on any address")
     .option("--private-repos", "users reach only repositories below their own name")
     .option("--append-only", "refuse to remove anything but locks")
@@ -61,7 +61,7 @@ function specification() {
     .addOption(new Option("--prometheus", "as rest-server; the metrics are always there").hideHelp())
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "a JSON object for each address, on standard output")
-    .option("-q, --quiet", "do not tell the address")
+    .option("-q, --quiet", "do not show the address")
     .addHelpText("after", helpNotes(NOTE));
 }
 
@@ -110,7 +110,7 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
   };
 }
 
-/** HTTP servers of older runtimes leave uploads without an answer. */
+/** Refuses older runtimes, whose HTTP servers leave uploads unanswered. */
 function checkRuntime(version: string): void {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major > 2 || major === 2 && minor >= 9) return;
@@ -119,12 +119,12 @@ function checkRuntime(version: string): void {
   );
 }
 
-/** Everything that can be wrong with the options by themselves. */
+/** Checks everything about the options that needs no file. */
 function check(options: ServeOptions, { env, world }: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
   if (options.maxSize !== undefined) parseSize(options.maxSize);
   if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
-    throw new UsageError("--tls-cert and --tls-key are for --tls, which is not given: add it");
+    throw new UsageError("--tls-cert and --tls-key need --tls: add it");
   }
   const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
   const listen = handed.length > 0 ? handed : addressesOf(options);
@@ -132,7 +132,7 @@ function check(options: ServeOptions, { env, world }: CliContext) {
   return { path, listen, authentication: checkAuthentication(options, path, listen) };
 }
 
-/** A unix socket by its whole path, so that the URL that is told can be used anywhere. */
+/** The addresses to listen on. The path of a unix socket is made absolute, so that its URL works anywhere. */
 function addressesOf({ listen = [USUAL_ADDRESS] }: ServeOptions): ListenAddress[] {
   return parseListenAddresses(
     listen.map((text) => text.replace(/^unix:(?=.)(.*)$/s, (_, path) => `unix:${resolve(path)}`)),
@@ -164,7 +164,7 @@ function checkAuthentication(
   return { method: "none" };
 }
 
-/** Whoever reaches a server that asks for no password may do everything in anybody's name. */
+/** Refuses addresses that others can reach without a password, because they could act in anyone's name. */
 function checkReach(options: ServeOptions, listen: readonly ListenAddress[], cause: string): void {
   const open = listen.findIndex((address) => isLocalAddress(address) === false);
   if (options.insecure || open < 0) return;
@@ -199,7 +199,7 @@ async function pemFile(path: string, option: string): Promise<string> {
   throw new UsageError(`Cannot use "${path}" of ${option}: it is no PEM file`);
 }
 
-/** A file is opened for every batch of lines, so that a rotated log goes on in a new file. */
+/** Writes the access log. The file is opened for every batch of lines, so that a new file is used after a rotation. */
 function logWriter(log: string | undefined, { stdout }: CliContext): ServerOptions["writeLog"] {
   if (log === undefined) return undefined;
   const encoder = new TextEncoder();

@@ -1,4 +1,4 @@
-/** `agent show`: everything about one backup, and lists that `md5sum -c` and `sha256sum -c` read. */
+/** `agent show`: shows one backup, or checksum lists for `md5sum -c` and `sha256sum -c`. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -45,7 +45,7 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
   });
 }
 
-/** Lines of `md5sum`: the digest, two spaces, the path; a path with special characters as GNU coreutils escapes it. */
+/** Writes lines of `md5sum`: digest, two spaces, path. Special characters are escaped as GNU coreutils does it. */
 async function printSums(
   { files }: OpenBackup,
   digest: "md5" | "sha256",
@@ -65,7 +65,7 @@ async function printSums(
   }
 }
 
-/** What the names of a backup's properties take, the gap included. */
+/** The width of the column of property names, including the gap. */
 const NAME_COLUMNS = 10;
 
 function describe(backup: Backup, manifest: Manifest): string[] {

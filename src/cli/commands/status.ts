@@ -1,4 +1,4 @@
-/** `agent status`: how current the backups are, and which ones are overdue. */
+/** `agent status`: how current the backups are, and which are overdue. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { OverdueError, UsageError } from "../../base/errors.ts";
 import { RUN_TYPES } from "../../base/run_type.ts";
@@ -29,12 +29,13 @@ const FORMATS = ["agent", "twindb"] as const;
 
 const EXAMPLES: HelpNotes = {
   about: [
-    'Exit code 5 when something is overdue; the first line then says what, and "OK" otherwise. An age counts from the ' +
-    "start of a backup. An expectation without @HOST is about each host that has backups of the series. Backups that " +
-    "claim to be made in the future are shown and count as little as none.",
-    "HEALTH: where any backup of a series on a host was judged whole, only such are good, and newer ones that nobody " +
-    "could judge are counted as not judged. Broken ones are incomplete, or another tool took content from them. An empty " +
-    "one holds no stream. What other tools made is unknown, and meets an expectation only with --any.",
+    'Exit code 5 if something is overdue; the first line then says what, and "OK" otherwise. An age counts from ' +
+    "the start of a backup. An expectation without @HOST applies to each host that has backups of the series. " +
+    "Backups that claim to have been made in the future are shown, but do not count.",
+    "HEALTH: if any backup of a series on a host was judged whole, only such backups are good, and newer ones " +
+    "that could not be judged are counted as not judged. A broken backup is incomplete, or another tool removed " +
+    "content from it. An empty one holds no stream. Backups that other tools made are unknown, and meet an " +
+    "expectation only with --any.",
   ],
   examples: [
     ["agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d"],
@@ -45,7 +46,7 @@ const EXAMPLES: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("status")
-    .description("tell the newest good backup of every series, host and run type, and what is overdue")
+    .description("show the newest good backup of every series, host and run type, and what is overdue")
     .usage("[options]")
     .option("--host <name>", "only backups of this host")
     .option("--expect <expectation>", "[SERIES][@HOST][:RUNTYPE]=SPAN, such as prod/shop=26h; repeatable", collect)
@@ -56,7 +57,7 @@ function specification() {
     )
     .option(
       "--import <file>",
-      "tell what a status file of TwinDB Backup says, instead of a repository; - for standard input",
+      "show what a status file of TwinDB Backup says, instead of a repository; - for standard input",
     )
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
@@ -92,12 +93,12 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
-  // What is expected of a host that has no backup is overdue, and no slip of the pen.
+  // If something is expected of a host without backups, that is overdue and not a typing error.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
-/** With --quiet only what is overdue is told, in the one line. */
+/** Writes the status for people. With --quiet, only overdue expectations are reported, in one line. */
 async function tell(report: StatusReport, options: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
   const { rows, verdicts } = report;
   const { quiet } = options;
@@ -106,21 +107,21 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
     await writeLine(stdout, monitorLine(report));
     if (quiet) return;
   }
-  // Monitors look for numbers behind a mark in the lines below, too.
+  // Monitors look for numbers after a "|" in these lines too.
   const shown = verdicts.length > 0 ? statusRows(report).map((row) => row.map(withoutMark)) : statusRows(report);
   await writeTable(stdout, STATUS_COLUMNS, shown);
   if (quiet) return;
   const inFuture = rows.flatMap(({ runs }) => runs).reduce((sum, run) => sum + run.inFuture, 0);
   if (rows.length === 0 && report.unknown === null) await writeLine(stderr, "No backups");
   if (options.any !== true && options.import === undefined && mayNeedAny(report)) {
-    await writeLine(stderr, "Of unknown backups, which other tools made, none meets an expectation without --any");
+    await writeLine(stderr, "Unknown backups, which other tools made, meet no expectation without --any");
   }
   if (inFuture > 0) {
     await writeLine(stderr, `Made in the future: ${formatCount(inFuture, "backup")}. Is a clock wrong, here or there?`);
   }
 }
 
-/** Whether something is overdue that has unknown backups, which an expectation passes over. */
+/** Whether something overdue has unknown backups, which expectations ignore. */
 function mayNeedAny({ rows, verdicts }: StatusReport): boolean {
   const unknown = rows.filter(({ runs }) => runs.some(({ health }) => health === "unknown"));
   return verdicts.filter(({ isOverdue }) => isOverdue).some((verdict) =>
@@ -138,13 +139,13 @@ async function tellJson(report: StatusReport | ImportedStatus, { stdout }: CliCo
 async function writeTwinDb(options: StatusOptions, context: CliContext): Promise<void> {
   if (options.json || options.expect !== undefined) {
     throw new UsageError(
-      `--format twindb goes without ${options.json ? "--json" : "--expect"}: it is a format of its own`,
+      `--format twindb cannot be combined with ${options.json ? "--json" : "--expect"}: it is a format of its own`,
     );
   }
   const text = options.import === undefined
     ? await exportedText(options, context)
     : await rewrittenText(options.import, context);
-  // To the byte what TwinDB writes, which ends without a line feed.
+  // Exactly TwinDB's bytes, which do not end with a line feed.
   const { stdout } = context;
   await writeExact(stdout, text + (stdout.isTerminal ? "\n" : ""));
 }

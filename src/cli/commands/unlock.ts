@@ -1,4 +1,4 @@
-/** `agent unlock`: remove locks that protect nobody any more. */
+/** `agent unlock`: removes locks that no process needs any more. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import type { Lock } from "../../format/lock.ts";
@@ -43,7 +43,7 @@ async function run(options: UnlockOptions, context: CliContext): Promise<void> {
   }
 }
 
-/** A lock that cannot be read names no process. */
+/** Describes a lock. An unreadable one names no process. */
 function describeLock({ exclusive, pid, hostname }: Lock): string {
   if (pid === 0) return "a lock that could not be read";
   return `the ${exclusive ? "exclusive" : "shared"} lock of process ${pid} on ${hostname}`;

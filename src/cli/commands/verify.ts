@@ -1,4 +1,7 @@
-/** `agent verify`: a test restore into nothing: every digest, the guard once more, and the manifests of the chain. */
+/**
+ * `agent verify`: a test restore without output. It checks every digest, the guard's verdict, and the manifests of the
+ * chain.
+ */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -54,7 +57,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
   });
 }
 
-/** What holds nothing restores to nothing, however well it does so. */
+/** Refuses an empty backup, whose restore would succeed but produce nothing. */
 function refuseEmpty({ backup: { series, id }, files }: OpenBackup): void {
   if (files.length === 0) {
     throw new IntegrityError(
@@ -63,7 +66,7 @@ function refuseEmpty({ backup: { series, id }, files }: OpenBackup): void {
   }
 }
 
-/** Says how the chain is, and throws `IntegrityError` for the first member that is not what it should be. */
+/** Reports the state of the chain. Throws `IntegrityError` if any member is not intact. */
 async function verifyChain(open: OpenBackup, options: VerifyOptions, { stdout }: CliContext): Promise<void> {
   const { backup, checkChain } = open;
   if (backup.info === null && !options.chain) return;
@@ -87,7 +90,7 @@ function chainLine({ backup: { series, info } }: OpenBackup, members: readonly C
   return `OK chain of ${series}: level ${info.level}, ${read} read and linked${gone > 0 ? `, ${gone} gone` : ""}`;
 }
 
-/** A stream that was whole when it was stored has to be whole when it is read. */
+/** Refuses a stream that was whole when it was stored but is not when it is read. */
 function assertSameVerdict({ file, summary: { verdict } }: VerifiedStream): void {
   if (file.expected?.guard?.complete === true && verdict.complete === false) {
     throw new IntegrityError(

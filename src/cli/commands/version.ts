@@ -1,4 +1,4 @@
-/** `agent version`: which program this is. */
+/** `agent version`: the version of this program. */
 import { versionJson } from "../report/json/machine.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { allOptions, type OptionsOf } from "../specification.ts";
@@ -8,7 +8,7 @@ import { writeJson, writeLine } from "../terminal/write.ts";
 /** The command's specification. */
 function specification() {
   return new Command("version")
-    .description("tell version, Deno version and form of the executable")
+    .description("show version, Deno version and form of the executable")
     .option("--json", "one JSON object");
 }
 

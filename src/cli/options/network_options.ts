@@ -1,4 +1,4 @@
-/** The options of every command that say how to get to repositories on other machines. */
+/** The options for repositories on other machines, common to all commands. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
@@ -12,7 +12,7 @@ import { writeJson, writeLine } from "../terminal/write.ts";
 import { collect } from "./repeated_options.ts";
 import { readTextFile } from "../text_file.ts";
 
-/** Failures that are over sooner are nobody's concern. */
+/** Shorter delays are not reported. */
 const SILENT_DELAY_MS = 1000;
 
 /** The options, to be added to commands. */
@@ -22,18 +22,18 @@ export const NETWORK_OPTIONS = new Command()
   .addOption(
     new Option("--tls-client-cert <file>", "certificate and key of this client (PEM; AGENT_TLS_CLIENT_CERT)"),
   )
-  .addOption(new Option("--insecure-tls", "take any certificate: anybody in between can read and change requests"))
-  .addOption(new Option("--limit-upload <rate>", "a second at most: KiB, or a size such as 5M"))
-  .addOption(new Option("--limit-download <rate>", "a second at most: KiB, or a size such as 5M"))
+  .addOption(new Option("--insecure-tls", "accept any certificate: anybody in between can read and change requests"))
+  .addOption(new Option("--limit-upload <rate>", "limit per second: a number of KiB, or a size such as 5M"))
+  .addOption(new Option("--limit-download <rate>", "limit per second: a number of KiB, or a size such as 5M"))
   .addOption(noCacheOption())
-  .addOption(new Option("--cache-dir <dir>", "where to keep them (AGENT_CACHE_DIR, ~/.cache/agent)"))
+  .addOption(new Option("--cache-dir <dir>", "where to keep such copies (AGENT_CACHE_DIR, ~/.cache/agent)"))
   .addOption(
     new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
   );
 
 /**
- * Commander would make it a `cache` that is true by default, and so above the one given before the command. Its type has
- * the flag that commander would name `noCache`.
+ * Makes the option --no-cache. Commander would turn it into a `cache` that is true by default, which would override one
+ * given before the command. The type has the name that commander uses, `noCache`.
  */
 function noCacheOption() {
   const option = new Option("--no-cache", "keep no copies of indexes, snapshots and trees on this machine");
@@ -41,10 +41,10 @@ function noCacheOption() {
   return option as Option as Option<"--noCache">;
 }
 
-/** The values of these options as they were given. */
+/** The values of these options as given. */
 type NetworkOptionValues = OptionsOf<typeof NETWORK_OPTIONS>;
 
-/** How to get to servers. Throws `UsageError`, and what reading a certificate throws. */
+/** How to reach servers. Throws `UsageError`, and what reading a certificate throws. */
 export async function networkOptions(values: NetworkOptionValues, context: CliContext): Promise<NetworkOptions> {
   const caFile = values.cacert ?? variable("CACERT", context);
   const clientFile = values.tlsClientCert ?? variable("TLS_CLIENT_CERT", context);
@@ -60,8 +60,8 @@ export async function networkOptions(values: NetworkOptionValues, context: CliCo
 }
 
 /**
- * The variables that most programs know, those in capitals first. ALL_PROXY is passed over, as restic does; it has to be
- * noticed all the same, because `fetch` would follow it.
+ * The usual proxy variables; those in capitals come first. ALL_PROXY is not used, as in restic, but must be noticed,
+ * because `fetch` would follow it.
  */
 function proxiesOf({ env }: CliContext): { readonly proxies?: Proxies } {
   const [http, https, except, all] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
@@ -70,7 +70,7 @@ function proxiesOf({ env }: CliContext): { readonly proxies?: Proxies } {
   return { proxies: { ...http && { http }, ...https && { https }, ...except && { except } } };
 }
 
-/** `name=value` settings by name. Throws `UsageError` for one without a value. */
+/** The `name=value` settings by name. Throws `UsageError` for a text without a value. */
 export function storeSettings(values: NetworkOptionValues): ReadonlyMap<string, string> {
   return new Map((values.option ?? []).map((text) => {
     const at = text.indexOf("=");
@@ -80,8 +80,8 @@ export function storeSettings(values: NetworkOptionValues): ReadonlyMap<string, 
 }
 
 /**
- * Bytes a second of a limit. A plain number means KiB, as with restic; one with a unit means that size. Throws `UsageError`
- * for what is neither, and for 0.
+ * Parses a limit in bytes per second. A plain number means KiB, as in restic; a number with a unit means that size.
+ * Throws `UsageError` for anything else, and for 0.
  */
 export function parseRate(text: string): number {
   const bytes = parseSize(/^\d+$/.test(text) ? `${text}K` : text);
@@ -89,7 +89,7 @@ export function parseRate(text: string): number {
   return bytes;
 }
 
-/** Tells a person, or a program, that a call failed and is made again, unless that is over in a moment. */
+/** Reports failed calls that are retried, to a person or a program, unless the delay is short. */
 export function retryTeller(
   { json, quiet }: { readonly json?: boolean; readonly quiet?: boolean },
   { stderr }: CliContext,
@@ -102,12 +102,12 @@ export function retryTeller(
   };
 }
 
-/** Ours, then restic's; an empty variable counts as not set. */
+/** Our variable, else restic's. An empty variable counts as not set. */
 function variable(name: string, { env }: CliContext): string | undefined {
   return env(`AGENT_${name}`) || env(`RESTIC_${name}`) || undefined;
 }
 
-/** Certificate chain and key of one file, as restic has them. */
+/** Certificate chain and key from one file, as in restic. */
 async function clientCertificate(path: string) {
   const text = await pemOf(path, "CERTIFICATE");
   const key = /-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----[^-]*-----END \1-----/.exec(text)?.[0];

@@ -1,32 +1,32 @@
-/** The options that say how far a prune goes: of `agent prune`, and of the commands that can prune afterwards. */
+/** The options that limit a prune: for `agent prune`, and for commands that can prune afterwards. */
 import { Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/text/size.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits, type UnusedLimit } from "../../maintain/prune/prune_plan.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 
-/** The limits of a prune: options of its own for each that adds them, since they stand below different headings. */
+/** The limits of a prune. Each command gets its own options, because they appear below different headings. */
 function pruneLimitGroup() {
   return new Command()
     .addOption(
       new Option("--max-unused <limit>", `waste that may stay: percent of the repository, a size, or "unlimited" (5%)`),
     )
-    .option("--max-repack-size <size>", "copy no more packs than this at once, such as 10G; the next prune goes on")
+    .option("--max-repack-size <size>", "copy at most this many bytes of packs, such as 10G; the next prune continues")
     .option("--repack-cacheable-only", "copy only trees, which a cache holds, and leave data where it is");
 }
 
-/** `--prune` and its limits, to be added to commands that remove backups. */
+/** `--prune` and its limits, for commands that remove backups. */
 const PRUNE_AFTERWARDS = withOptions(
   new Command()
     .optionsGroup("Pruning:")
-    .option("--prune", "then remove what only those backups used, as agent prune does, if any were removed"),
+    .option("--prune", "if any backups were removed, prune what only they used"),
   pruneLimitGroup(),
 );
 
-/** The values of the limits as they were given. */
+/** The values of the limits as given. */
 type PruneLimitOptions = OptionsOf<typeof pruneLimitGroup>;
 
-/** The same of a command that prunes only where it is told to. */
+/** The same for a command that prunes only with `--prune`. */
 export type PruneAfterwardsOptions = OptionsOf<typeof PRUNE_AFTERWARDS>;
 
 /** `command` with the limits. */
@@ -39,7 +39,7 @@ export function withPruneAfterwards<Args extends unknown[], Own extends OptionVa
   return withOptions(command, PRUNE_AFTERWARDS);
 }
 
-/** The limits that options mean. Throws `UsageError`. */
+/** The limits that the options specify. Throws `UsageError`. */
 export function pruneLimits({ maxUnused, maxRepackSize, repackCacheableOnly }: PruneLimitOptions): PruneLimits {
   const { maxUnused: usualUnused, maxRepackBytes: usualBytes } = DEFAULT_PRUNE_LIMITS;
   return {
@@ -49,7 +49,9 @@ export function pruneLimits({ maxUnused, maxRepackSize, repackCacheableOnly }: P
   };
 }
 
-/** The limits of the prune that is to follow; undefined where none is. Throws `UsageError` for limits without it. */
+/**
+ * The limits of the prune that follows; undefined if none follows. Throws `UsageError` for limits without `--prune`.
+ */
 export function pruneAfterwards({ prune, ...limits }: PruneAfterwardsOptions): PruneLimits | undefined {
   const { maxUnused, maxRepackSize, repackCacheableOnly } = limits;
   if (prune) return pruneLimits(limits);
@@ -57,7 +59,7 @@ export function pruneAfterwards({ prune, ...limits }: PruneAfterwardsOptions): P
   throw new UsageError("--max-unused, --max-repack-size and --repack-cacheable-only are about pruning: add --prune");
 }
 
-/** `5%`, `2G` or `unlimited`. Of all there is 100 % may always stay. */
+/** Parses `5%`, `2G` or `unlimited`. 100 % means no limit. */
 function parseUnusedLimit(text: string): UnusedLimit {
   if (text === "unlimited") return { bytes: Infinity };
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];

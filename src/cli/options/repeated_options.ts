@@ -1,14 +1,14 @@
-/** Options that may be given several times. */
+/** Options that may be repeated. */
 import { UsageError } from "../../base/errors.ts";
 
-/** Adds the value of one more time to those of earlier ones. */
+/** Adds a value to the earlier ones. */
 export function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
 
 /**
- * Adds the tags of one `--tag` to those of earlier ones; as with restic, `--tag a,b` and `--tag a --tag b` mean the same two.
- * Throws `UsageError` where it names none.
+ * Adds the tags of one `--tag` to the earlier ones. As in restic, `--tag a,b` and `--tag a --tag b` mean the same.
+ * Throws `UsageError` for an empty tag.
  */
 export function collectTags(value: string, earlier: readonly string[] | undefined): string[] {
   const tags = value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");

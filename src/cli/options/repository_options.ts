@@ -1,4 +1,4 @@
-/** The options that every command on a repository has: where it is, how it opens, how to speak. */
+/** The options of every command that uses a repository: its place, its password, and the form of the output. */
 import { Command, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
@@ -20,17 +20,17 @@ const PLACE_OPTIONS = new Command()
   .option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)")
   .option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)");
 
-/** The options, to be added to commands. */
+/** The options to add to commands. */
 const REPOSITORY_OPTIONS = withOptions(
   withOptions(PLACE_OPTIONS, PASSWORD_OPTIONS)
-    .option("--pass-secrets", "commands that are run get the repository's passwords and credentials, too")
-    .option("--retry-lock <duration>", "wait so long for a lock of somebody else, such as 5m")
+    .option("--pass-secrets", "pass the repository's passwords and credentials to commands")
+    .option("--retry-lock <duration>", "wait this long for another process's lock, such as 5m")
     .option("--json", "one JSON object a line")
     .option("-q, --quiet", "no summary and no progress"),
   NETWORK_OPTIONS,
 );
 
-/** The values of these options as they were given. */
+/** The values of these options as given. */
 export type RepositoryOptions = OptionsOf<typeof REPOSITORY_OPTIONS>;
 
 /** `command` with the options of a repository. */
@@ -38,7 +38,7 @@ export function withRepositoryOptions<Args extends unknown[], Own extends Option
   return withOptions(command, REPOSITORY_OPTIONS);
 }
 
-/** How to get at the repository that options and environment name; nothing is opened or asked for yet. */
+/** Access to the repository that options and environment name. Nothing is opened or asked for yet. */
 export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
   let reading: Promise<string> | undefined;
   const url = () => reading ??= repositoryUrl(options, context);
@@ -51,7 +51,7 @@ export function repositoryAccess(options: RepositoryOptions, context: CliContext
   };
 }
 
-/** The cache is for stores on other machines. */
+/** The cache, only for stores on other machines. */
 function cacheOf(url: string, options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
   if (options.noCache || !isRemote(url)) return undefined;
   const directory = cacheDirectory(options.cacheDir, context.env);
@@ -60,7 +60,7 @@ function cacheOf(url: string, options: RepositoryOptions, context: CliContext): 
   return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
 }
 
-/** Local repositories have key files, too. */
+/** The memory of key files, for local repositories too. */
 function keyMemory(location: string, options: RepositoryOptions, { env, world }: CliContext): LastKey | undefined {
   const directory = options.noCache ? undefined : cacheDirectory(options.cacheDir, env);
   return directory === undefined ? undefined : new LastKey({ directory, location, random: world.randomBytes });
@@ -77,7 +77,7 @@ async function storeDependencies(options: RepositoryOptions, context: CliContext
   };
 }
 
-/** The URL; throws `UsageError` where there is none. */
+/** The repository's URL. Throws `UsageError` if none is given. */
 async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
   if (options.repo !== undefined) return options.repo;
   if (options.repositoryFile !== undefined) return await urlOfFile(options.repositoryFile);
@@ -90,12 +90,14 @@ async function repositoryUrl(options: RepositoryOptions, context: CliContext): P
   throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
 }
 
-/** Our variables and then restic's: any of ours wins over all of restic's. An empty variable counts as not set. */
+/**
+ * Our variables, then restic's: any of ours takes precedence over all of restic's. An empty variable counts as not set.
+ */
 function variables({ env }: CliContext): ((name: string) => string | undefined)[] {
   return ["AGENT", "RESTIC"].map((prefix) => (name) => env(`${prefix}_${name}`) || undefined);
 }
 
-/** A file that holds the URL, read as restic reads it. Throws `UsageError` where it is no text. */
+/** Reads the URL from a file, as restic does. Throws `UsageError` if the file is not text. */
 async function urlOfFile(path: string): Promise<string> {
   const url = trimWhiteSpace(decodeTextFile(await readFileBytes(path, "repository")).bytes);
   try {

@@ -1,19 +1,19 @@
 /**
- * Passwords in files and in the output of commands, read as restic reads them: its password files are text that may begin
- * with a byte order mark, and both are used without the white space around them. A password is bytes all the same; what
- * is not UTF-8 stays as it is.
+ * Decodes passwords in files and in the output of commands as restic does. Files are text and may begin with a byte
+ * order mark; white space around the password is removed in both cases. Still, a password is bytes: what is not UTF-8
+ * stays unchanged.
  */
 
-/** A text file as bytes of UTF-8, or of whatever it holds where it has no byte order mark. */
+/** The content of a text file as UTF-8, or unchanged if it has no byte order mark. */
 interface DecodedText {
   readonly bytes: Uint8Array;
-  /** Whether all of it could be decoded; false where UTF-16 is broken, which puts U+FFFD in the place of what it lost. */
+  /** Whether everything was decoded; false for broken UTF-16, in which U+FFFD replaces what was lost. */
   readonly isExact: boolean;
 }
 
 const BYTE_ORDER_MARKS = { utf8: [0xef, 0xbb, 0xbf], bigEndian: [0xfe, 0xff], littleEndian: [0xff, 0xfe] } as const;
 
-/** The content of a text file: without a UTF-8 byte order mark, and with UTF-16 that has one as UTF-8. */
+/** Decodes a text file: removes a UTF-8 byte order mark, and converts UTF-16 with a byte order mark to UTF-8. */
 export function decodeTextFile(bytes: Uint8Array): DecodedText {
   if (startsWith(bytes, BYTE_ORDER_MARKS.utf8)) return { bytes: bytes.subarray(3), isExact: true };
   const isLittleEndian = startsWith(bytes, BYTE_ORDER_MARKS.littleEndian);
@@ -27,9 +27,9 @@ const SURROGATES_TO = 0xdfff;
 const REPLACEMENT = "\ufffd";
 
 /**
- * UTF-16 as UTF-8. What is broken comes out as Go's decoder has it, so that such a file opens what it opens for restic: a
- * low surrogate is taken together with the unit before it where that is a surrogate of either kind, and a last odd byte
- * counts as a character.
+ * Converts UTF-16 to UTF-8. Broken parts are decoded as Go does, so that the file opens the same repositories as for
+ * restic: a low surrogate is combined with a preceding surrogate of either kind, and an odd last byte counts as a
+ * character.
  */
 function decodeUtf16(bytes: Uint8Array, isLittleEndian: boolean): DecodedText {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -52,13 +52,13 @@ function decodeUtf16(bytes: Uint8Array, isLittleEndian: boolean): DecodedText {
   return { bytes: new TextEncoder().encode(text), isExact };
 }
 
-/** What Go's `strings.TrimSpace` cuts off: the characters with Unicode's property White_Space, each in UTF-8. */
+/** What Go's `strings.TrimSpace` removes: the characters with Unicode's property White_Space, each in UTF-8. */
 const WHITE_SPACE: readonly Uint8Array[] = Array.from(
   "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
   (character) => new TextEncoder().encode(character),
 );
 
-/** The bytes without white space at both ends. A byte of it that stands alone, as in Latin-1, is none. */
+/** Removes white space at both ends. A single byte of a multi-byte character, as in Latin-1, is not white space. */
 export function trimWhiteSpace(bytes: Uint8Array): Uint8Array {
   let rest = bytes;
   for (let found: Uint8Array | undefined; (found = WHITE_SPACE.find((space) => startsWith(rest, space)));) {

@@ -1,4 +1,7 @@
-/** A new password in a new file: written before anything opens with it, and removed only where nothing does. */
+/**
+ * A new password in a new file. The file is written before the password can open anything, and removed only if it opens
+ * nothing.
+ */
 import { AgentError, messageOf, systemReason, UsageError } from "../../base/errors.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
 import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
@@ -6,16 +9,16 @@ import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
 const PASSWORD_BYTES = 32;
 const OWNER_ONLY = 0o600;
 
-/** A password of 256 random bits and the file that keeps it. */
+/** A password of 256 random bits, and the file that holds it. */
 export interface PasswordFile extends NewPassword {
   readonly path: string;
-  /** The error of what the password was for, with what became of the file. */
+  /** Adds to an error that the file remains, if it does. */
   explain(error: unknown): unknown;
 }
 
 /**
- * Makes a password and writes it into a new file that only its owner can read, flushed to the disk with its name. Throws
- * `UsageError` where there is such a file.
+ * Makes a password and writes it to a new file that only its owner can read; flushes the file and its name. Throws
+ * `UsageError` if the file exists.
  */
 export async function writePasswordFile(
   path: string,
@@ -29,15 +32,13 @@ export async function writePasswordFile(
     password: new TextEncoder().encode(text),
     isRandom: true,
     async onUnused() {
-      // What made the password useless is what has to be told, whatever becomes of the file.
+      // The original error must be reported, whether or not the file can be removed.
       isThere = await Deno.remove(path).then(() => false, (error) => !(error instanceof Deno.errors.NotFound));
     },
     explain(error) {
       if (!isThere || !(error instanceof AgentError)) return error;
       const { code, exitCode } = error;
-      const message = `${
-        messageOf(error)
-      }; the new password may open the repository all the same, so it stays in "${path}"`;
+      const message = `${messageOf(error)}; the new password may still open the repository, so it stays in "${path}"`;
       return new AgentError(message, { code, exitCode, cause: error });
     },
   };

@@ -2,16 +2,16 @@
 import { systemReason, UsageError } from "../../base/errors.ts";
 import { trimWhiteSpace } from "./decode.ts";
 
-/** Exit codes by which a shell says that it could not start a program (POSIX, Shell Command Language, 2.8.2). */
+/** Exit codes of a shell that could not start a program (POSIX, Shell Command Language, 2.8.2). */
 const UNSTARTED: ReadonlyMap<number, string> = new Map([
   [126, "it may not be executed"],
   [127, "there is no such program"],
 ]);
 
 /**
- * What a command prints, without the white space around it: a password as restic takes it. A byte order mark stays, as
- * there. Throws `UsageError` where the command cannot be started, fails, or prints nothing. `withheld` names variables
- * that it did not get and may have needed.
+ * The output of a command without the white space around it, used as a password as in restic. A byte order mark is
+ * kept, as in restic. Throws `UsageError` if the command cannot be started, fails, or prints nothing. `withheld` names
+ * the variables that the command did not get and may have needed.
  */
 export async function passwordOfCommand(command: string, withheld: readonly string[]): Promise<Uint8Array> {
   const { success, code, signal, stdout } = await outputOf(command);
@@ -27,8 +27,9 @@ export async function passwordOfCommand(command: string, withheld: readonly stri
 }
 
 /**
- * restic starts the program itself, and a shell's own `printf` or `echo` writes other bytes than the program of that name.
- * So words that mean the same to both are started as there, and a shell gets the rest, and what is no program.
+ * Runs the command. restic starts the program directly, and a shell's built-in `printf` or `echo` may print other bytes
+ * than the program. So words that both parse alike are started directly; a shell runs everything else, and names that
+ * are not programs.
  */
 async function outputOf(command: string): Promise<Deno.CommandOutput> {
   const words = plainWords(command);
@@ -45,7 +46,7 @@ async function outputOf(command: string): Promise<Deno.CommandOutput> {
 }
 
 function run([program, ...args]: readonly string[]): Promise<Deno.CommandOutput> {
-  // Standard input is the stream to be backed up.
+  // Standard input is reserved for the stream to be backed up.
   return new Deno.Command(program!, { args, stdin: "null", stdout: "piped", stderr: "inherit" }).output();
 }
 
@@ -54,12 +55,12 @@ function unstartable(error: unknown): UsageError {
 }
 
 const PLAIN = /[\w@%+:,./-]+/;
-/** A backslash before the quote would end the word for a shell and not for restic. */
+/** A backslash before the closing quote ends the word for a shell, but not for restic. */
 const SINGLE_QUOTED = /'[^']*[^'\\]'/;
 const DOUBLE_QUOTED = /"[^"\\$`]+"/;
 const WORD = new RegExp(`(?:${PLAIN.source}|${SINGLE_QUOTED.source}|${DOUBLE_QUOTED.source})(?=[ \\t]|$)`, "y");
 
-/** The words of a command that restic and a shell take apart in the same way; undefined for any other. */
+/** The words of a command that restic and a shell parse alike; undefined for other commands. */
 export function plainWords(command: string): string[] | undefined {
   const text = command.trim();
   const words: string[] = [];

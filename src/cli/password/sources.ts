@@ -1,4 +1,4 @@
-/** Where passwords come from: options, variables, files, commands, and the terminal. */
+/** The sources of passwords: options, variables, files, commands, and the terminal. */
 import { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
@@ -10,25 +10,25 @@ import { passwordOfCommand } from "./password_command.ts";
 import { decodeTextFile, trimWhiteSpace } from "./decode.ts";
 import { type PasswordFile, writePasswordFile } from "./new_file.ts";
 
-/** The options that say what the password is, to be added to commands. */
+/** The password options to add to commands. */
 export const PASSWORD_OPTIONS = new Command()
   .optionsGroup("Repository:")
   .option("-p, --password-file <file>", "file that holds the password (AGENT_PASSWORD_FILE)")
   .option("--password-command <command>", "shell command that prints the password (AGENT_PASSWORD_COMMAND)");
 
-/** The values of these options as they were given. */
+/** The values of these options as given. */
 type PasswordOptions = OptionsOf<typeof PASSWORD_OPTIONS>;
 
-/** Whether a password is to open what there is, or is to be given to a key. */
+/** Whether a password is for a new key, or must open an existing one. */
 interface PasswordUse {
   readonly isNew: boolean;
 }
 
-/** As many tries as restic gives somebody who types. */
+/** The number of tries at the terminal, as in restic. */
 const TRIES = 3;
 const QUESTION = "Password of the repository: ";
 
-/** The password from option, environment, command or terminal, where a wrong one may be typed again. */
+/** The password from option, environment, command or terminal. At the terminal, a wrong one may be retyped. */
 export function passwordAccess(
   options: PasswordOptions,
   context: CliContext,
@@ -49,16 +49,16 @@ export function passwordAccess(
   };
 }
 
-/** The password of a repository that is to be made: configured, or typed twice. Throws `UsageError` for an empty one. */
+/** The password of a new repository: configured, or typed twice. Throws `UsageError` for an empty one. */
 export async function firstPassword(options: PasswordOptions, context: CliContext): Promise<NewPassword> {
   const known = await configuredPassword(options, context, { isNew: true });
   return known === undefined ? await typedNewPassword(context) : { password: known, isRandom: false };
 }
 
-/** A password for one more key, with its file where that was made for it. */
+/** The password of an additional key, with its file if one was written for it. */
 export type NextPassword = NewPassword & Partial<PasswordFile>;
 
-/** A password for one more key: what a file holds, or a strong one in a file that is not there yet, or typed twice. */
+/** The password of an additional key: from an existing file, random in a new file, or typed twice. */
 export async function nextPassword(file: string | undefined, context: CliContext): Promise<NextPassword> {
   if (file === undefined) return await typedNewPassword(context);
   if (!await isTaken(file)) return await writePasswordFile(file, context.world.randomBytes);
@@ -76,10 +76,13 @@ async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword>
   return { password: first, isRandom: false };
 }
 
-/** What a command that prints the password does not need to know. */
+/** Variables that a password command does not need. */
 const OWN_VARIABLE = /^(AGENT|RESTIC)_(FROM_)?PASSWORD/;
 
-/** A password that nobody has to be asked for, or undefined. Variables come as the program whose they are takes them. */
+/**
+ * A password from options or environment; undefined if neither gives one. AGENT_ and RESTIC_ variables have the
+ * precedence of their own program.
+ */
 async function configuredPassword(
   options: PasswordOptions,
   context: CliContext,
@@ -104,7 +107,7 @@ async function configuredPassword(
   return undefined;
 }
 
-/** An empty variable counts as not set. */
+/** Ignores an empty variable. */
 async function optional<T>(value: string | undefined, use: (value: string) => Promise<T>): Promise<T | undefined> {
   return value ? await use(value) : undefined;
 }
@@ -115,8 +118,8 @@ function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<U
 }
 
 /**
- * A new password never comes from UTF-16 that is broken: every such file would decode to the same U+FFFD. An old one is
- * taken as restic takes it.
+ * Reads a password from a file. A new password must not be broken UTF-16, because all such files would decode to the
+ * same U+FFFD. An existing password is decoded as restic does.
  */
 async function passwordOfFile(path: string, what: string, { isNew }: PasswordUse): Promise<Uint8Array> {
   const { bytes, isExact } = decodeTextFile(await readFileBytes(path, what));

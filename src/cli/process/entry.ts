@@ -1,4 +1,4 @@
-/** Where the program begins and ends: the context of commands is made of the real process, and a command line is run in it. */
+/** Start and end of the program: builds the context from the real process, and runs the command line in it. */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
@@ -20,7 +20,7 @@ import { closedStreams, standardError, standardInput, standardOutput } from "../
 import { TerminalLine } from "../terminal/terminal_line.ts";
 import { writeWarning } from "../report/warning.ts";
 
-/** Runs the command line of this process and ends it. */
+/** Runs this process's command line and ends the process. */
 export async function main(): Promise<never> {
   const terminal = standardError();
   const line = terminal.isTerminal ? new TerminalLine(terminal, isInForeground) : undefined;
@@ -31,7 +31,7 @@ export async function main(): Promise<never> {
   Deno.exit(code);
 }
 
-/** Tells what this process cannot work with, and gives the exit code for it; undefined where there is nothing of that. */
+/** Reports what makes it impossible to run, and returns its exit code; undefined if nothing does. */
 async function lookAround(context: CliContext): Promise<ExitCode | undefined> {
   try {
     assertOpenFiles(textOf("/proc/self/limits") ?? "");
@@ -79,7 +79,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
   };
 }
 
-/** From here on no child of this process gets the secrets of its environment, unless it is asked to pass them. */
+/** The environment. From here on, child processes do not get its secrets, unless requested. */
 function processEnvironment(): Environment {
   const system = {
     get: (name: string) => Deno.env.get(name),
@@ -90,7 +90,7 @@ function processEnvironment(): Environment {
   return new Environment(system, { passSecrets: asksToPassSecrets(Deno.args) });
 }
 
-/** The terminal belongs to the question until it is answered. */
+/** Asks a question below the hidden progress line, which returns after the answer. */
 async function askBelow(line: TerminalLine | undefined, question: string): Promise<Uint8Array | undefined> {
   await line?.hide();
   try {
@@ -100,14 +100,14 @@ async function askBelow(line: TerminalLine | undefined, question: string): Promi
   }
 }
 
-/** What only tells somebody something keeps no process alive. */
+/** A timer that does not keep the process alive, since it only reports. */
 function every(ms: number, tick: () => void): () => void {
   const timer = setInterval(tick, ms);
   Deno.unrefTimer(timer);
   return () => clearInterval(timer);
 }
 
-/** Who is waited for; what the message advises to do is being done. */
+/** Says whom we wait for. The advice in the message is left out, because we already follow it. */
 function waitingText({ message }: LockedError): string {
   return `agent: waiting: ${message.split("; ")[0]!}`;
 }
@@ -117,7 +117,10 @@ function identity() {
   return { hostname: hostname(), ...user(), pid: Deno.pid, ...mark && { process: mark } };
 }
 
-/** Who runs this. A number that no account has, as containers give it, is a name of its own, as it is for `ls -l`. */
+/**
+ * The user of this process. In containers, a uid may have no account; its number then serves as the name, as in `ls
+ * -l`.
+ */
 function user() {
   try {
     const { username, uid, gid } = userInfo();
@@ -128,7 +131,7 @@ function user() {
   }
 }
 
-/** What the build says about itself; a source tree has nothing to say. */
+/** What the build recorded; a source tree has nothing. */
 function versionInfo(): VersionInfo {
   const build = (globalThis as { AGENT_BUILD?: { form: string; version: string; commit?: string } }).AGENT_BUILD;
   return {
@@ -139,7 +142,7 @@ function versionInfo(): VersionInfo {
   };
 }
 
-/** Tells each problem once: several parts of a command may meet the same. */
+/** Reports each problem once, because several parts of a command may have the same one. */
 function once(tell: (problem: AgentError) => void): (problem: AgentError) => void {
   const told = new Set<string>();
   return (problem) => {

@@ -1,18 +1,18 @@
 /**
- * How much memory this process may take: that of the machine, or the least limit of the control groups it is in.
+ * The memory that this process may use: that of the machine, or the least limit of its control groups.
  *
- * A process that takes more than its group is allowed is killed. Version 2 of control groups (Linux kernel documentation,
+ * A process that exceeds its group's limit is killed. Version 2 of control groups (Linux kernel documentation,
  * admin-guide/cgroup-v2) has the limits `memory.max` and `memory.high` in one tree; version 1 has
- * `memory.limit_in_bytes` in a tree of its own. The limits of all groups above count, too, as far as they can be seen: a
- * container sees its own group as the root, or does not see the path of it at all.
+ * `memory.limit_in_bytes` in a separate tree. The limits of all visible parent groups apply too. A container may see
+ * its own group as the root, or not see its path at all.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 
-/** Reads a small text file; throws where there is none. */
+/** Reads a small text file. Throws if it does not exist. */
 type ReadText = (path: string) => string;
 
-/** One tree of control groups, and how its limits are called. */
+/** One tree of control groups, and the names of its limits. */
 interface Tree {
   readonly roots: readonly string[];
   readonly limits: readonly string[];
@@ -21,13 +21,13 @@ interface Tree {
 const V2: Tree = { roots: ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"], limits: ["memory.max", "memory.high"] };
 const V1: Tree = { roots: ["/sys/fs/cgroup/memory"], limits: ["memory.limit_in_bytes"] };
 
-/** Bytes this process may take; where nothing tells, those of the machine. */
+/** The memory that this process may use, in bytes; that of the machine if no limit is known. */
 export function memoryLimit(readText: ReadText = (path) => readFileSync(path, "utf8")): number {
-  // A machine that does not tell says 0.
+  // A machine that does not report its memory says 0.
   return Math.min(Deno.systemMemoryInfo().total || Infinity, groupLimit(readText));
 }
 
-/** The least limit of the groups this process is in, in bytes; `Infinity` where there is none, or none can be seen. */
+/** The least limit of this process's groups in bytes; `Infinity` if no limit exists or is visible. */
 export function groupLimit(readText: ReadText): number {
   let least = Infinity;
   for (const { tree, path } of groupsOf(attempt(readText, "/proc/self/cgroup") ?? "")) {
@@ -40,7 +40,7 @@ export function groupLimit(readText: ReadText): number {
   return least;
 }
 
-/** The groups that limit memory, by the lines `hierarchy:controllers:path` of `/proc/self/cgroup`. */
+/** The groups that limit memory, from the lines `hierarchy:controllers:path` of `/proc/self/cgroup`. */
 function groupsOf(text: string): { readonly tree: Tree; readonly path: string }[] {
   const groups = text.split("\n").flatMap((line) => {
     const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
@@ -48,11 +48,11 @@ function groupsOf(text: string): { readonly tree: Tree; readonly path: string }[
     if (hierarchy === "0" && controllers === "") return [{ tree: V2, path }];
     return controllers!.split(",").includes("memory") ? [{ tree: V1, path }] : [];
   });
-  // What is mounted there is looked at also where /proc is not.
+  // Without /proc, the mounted roots are still examined.
   return groups.length > 0 ? groups : [{ tree: V2, path: "/" }, { tree: V1, path: "/" }];
 }
 
-/** The group's folder, those above it, and the root last; a path that leads out of what can be seen has only that. */
+/** The group's folder, its parents, and the root last; only the root if the path leads outside of it. */
 function foldersUpTo(root: string, path: string): string[] {
   const folders = [];
   const isInside = !path.split("/").includes("..");
@@ -60,7 +60,7 @@ function foldersUpTo(root: string, path: string): string[] {
   return [...folders, root];
 }
 
-/** Version 2 says "max" where there is no limit, version 1 a number near 2^63. */
+/** The limit in a file. "max" in version 2 means none; version 1 then has a number near 2^63. */
 function limitIn(text: string | undefined): number {
   return text !== undefined && /^\d+\s*$/.test(text) ? Number(text) : Infinity;
 }
@@ -69,6 +69,6 @@ function attempt(readText: ReadText, path: string): string | undefined {
   try {
     return readText(path);
   } catch {
-    return undefined; // most of these files are not there
+    return undefined; // most of these files do not exist
   }
 }

@@ -1,16 +1,16 @@
-/** Whether this process may open enough files: the runtime ends with a crash where one of its threads can open none. */
+/** Checks whether this process may open enough files. The runtime crashes if one of its threads cannot open any. */
 import { AgentError } from "../../base/errors.ts";
 import { parseOpenFilesLimit } from "../../server/connection/open_file_limit.ts";
 
 /**
- * The least limit of open files. A `get` on eight threads has 140 open at once, the most there were; each thread takes six
- * before it does anything.
+ * The least limit of open files. The largest number measured was 140, in a `get` on eight threads; each thread takes
+ * six at its start.
  */
 export const LEAST_OPEN_FILES = 256;
 
 /**
- * Throws `AgentError` where `limits`, the text of `/proc/self/limits`, has a lower limit. The runtime has raised the soft
- * limit to the hard one by then.
+ * Throws `AgentError` if `limits`, the text of `/proc/self/limits`, has a lower limit. The runtime has already raised
+ * the soft limit to the hard one.
  */
 export function assertOpenFiles(limits: string): void {
   const limit = parseOpenFilesLimit(limits);

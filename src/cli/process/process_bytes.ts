@@ -1,20 +1,20 @@
-/** Arguments and environment of this process as bytes: where they are not UTF-8 the runtime's texts are not what was given. */
+/** Arguments and environment of this process as bytes. The runtime's texts differ from them if they are not UTF-8. */
 import { UsageError } from "../../base/errors.ts";
 
 const REPLACEMENT = "\ufffd";
 
-/** What the system says of this process, such as `environ`; undefined where it says nothing (no /proc). */
+/** The system's information about this process, such as `environ`; undefined without /proc. */
 export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefined {
   try {
     return Deno.readFileSync(`/proc/self/${name}`);
   } catch {
-    return undefined; // the answer, not a failure: only Linux has it, and not everywhere
+    return undefined; // not a failure: only Linux has it, and not everywhere
   }
 }
 
 /**
- * Why the arguments cannot be used; undefined where they can. The runtime puts U+FFFD in the place of what is not UTF-8, so
- * that a path would be another one. `commandLine` gives the bytes of all arguments, each with a NUL behind it.
+ * Why the arguments cannot be used; undefined if they can. The runtime replaces what is not UTF-8 with U+FFFD, so that
+ * a path would mean another file. `commandLine` returns the bytes of all arguments, each followed by a NUL.
  */
 export function unreadableArgument(
   args: readonly string[],
@@ -25,7 +25,7 @@ export function unreadableArgument(
   const bytes = commandLine();
   const given = bytes === undefined ? [] : splitAtNul(bytes).slice(-args.length);
   const at = given.length === args.length ? given.findIndex((arg) => !isUtf8(arg)) : suspect;
-  if (at < 0) return undefined; // somebody means U+FFFD itself
+  if (at < 0) return undefined; // the argument itself contains U+FFFD
   return new UsageError(
     `Argument ${at + 1}, "${args[at]!}", is not UTF-8: give names and commands in UTF-8, and a password in a file`,
   );

@@ -1,61 +1,69 @@
-/** The secrets of repositories in the environment: which variables hold them, and how they are kept from children. */
+/**
+ * The secrets of repositories in the environment: which variables hold them, and how child processes are kept from
+ * them.
+ */
 import { UsageError } from "../../base/errors.ts";
 
-/** Passwords, credentials of HTTP stores, and the files that hold either: `AGENT_PASSWORD_COMMAND`, `RESTIC_REST_PASSWORD` … */
+/**
+ * Passwords, credentials of HTTP stores, and files that hold either: `AGENT_PASSWORD_COMMAND`, `RESTIC_REST_PASSWORD` …
+ */
 const SECRET = /^(AGENT|RESTIC)_(FROM_)?(PASSWORD|REST_|REPOSITORY_FILE|TLS_CLIENT_CERT)/;
 const ADDRESS = /^(AGENT|RESTIC)_(FROM_)?REPOSITORY/;
 const CREDENTIALS_IN_ADDRESS = /:\/\/.*@/;
-/** Of the variables of AWS only these are known to give nobody a right. */
+/** The only AWS variables that are known to grant no access. */
 const AWS_SETTINGS: ReadonlySet<string> = new Set(["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"]);
 
-/** Variables that can be withheld even where the system does not list those that are not UTF-8. */
+/** Variables that are always withheld, because some systems do not list variables that are not UTF-8. */
 const ALWAYS_TAKEN = ["AGENT_PASSWORD", "AGENT_REST_PASSWORD", "RESTIC_PASSWORD", "RESTIC_REST_PASSWORD"];
 
-/** Whether a variable opens a repository or a store, or says what does; `value` is undefined where it is not UTF-8. */
+/**
+ * Whether a variable grants access to a repository or a store, or names what does. `value` is undefined if it is not
+ * UTF-8.
+ */
 export function isRepositorySecret(name: string, value: string | undefined): boolean {
   if (name.startsWith("AWS_")) return !AWS_SETTINGS.has(name);
   if (SECRET.test(name)) return true;
   return ADDRESS.test(name) && (value === undefined || CREDENTIALS_IN_ADDRESS.test(value));
 }
 
-/** The environment that a process was started with. */
+/** The environment that a process started with. */
 export interface SystemEnvironment {
   /** Throws `Deno.errors.InvalidData` for what is not UTF-8. */
   get(name: string): string | undefined;
   delete(name: string): void;
-  /** Those variables that are UTF-8. */
+  /** The variables that are UTF-8. */
   toObject(): Readonly<Record<string, string>>;
-  /** All variables as bytes: `NAME=value`, each with a NUL behind it; undefined where the system does not tell. */
+  /** All variables as bytes, `NAME=value`, each followed by a NUL; undefined if the system does not report them. */
   raw(): Uint8Array | undefined;
 }
 
 /**
- * The environment for this program. The secrets in it are taken out of the process's own, so that no child of it gets
- * them, whoever starts it.
+ * The environment for this program. Its secrets are removed from the process's own environment, so that no child
+ * process gets them.
  */
 export class Environment {
   readonly #system: SystemEnvironment;
   readonly #taken = new Map<string, string | undefined>();
 
-  /** With `passSecrets` nothing is taken out. */
+  /** With `passSecrets`, nothing is removed. */
   constructor(system: SystemEnvironment, { passSecrets }: { readonly passSecrets: boolean }) {
     this.#system = system;
     if (!passSecrets) this.#takeSecrets();
   }
 
-  /** The names of the secrets that children do not get. */
+  /** The names of the secrets that child processes do not get. */
   get withheld(): string[] {
     return [...this.#taken.keys()].sort();
   }
 
-  /** A variable as text. Throws `UsageError` where it is not UTF-8. */
+  /** A variable as text. Throws `UsageError` if it is not UTF-8. */
   get(name: string): string | undefined {
     const value = this.#read(name);
     if (value !== NOT_UTF8) return value;
     throw new UsageError(`The variable ${name} is not UTF-8: only a password may be other bytes`);
   }
 
-  /** A variable as bytes. Throws `UsageError` where it is not UTF-8 and the system does not tell its bytes. */
+  /** A variable as bytes. Throws `UsageError` if it is not UTF-8 and the system does not report its bytes. */
   bytes(name: string): Uint8Array | undefined {
     const value = this.#read(name);
     if (value === undefined) return undefined;
@@ -100,7 +108,7 @@ function textOf(system: SystemEnvironment, name: string): string | undefined | t
   }
 }
 
-/** Values by name; of a name that is there twice the first one counts, as it does for getenv(3). */
+/** Values by name. The first of two equal names counts, as in getenv(3). */
 function rawVariables(raw: Uint8Array | undefined): ReadonlyMap<string, Uint8Array> {
   const variables = new Map<string, Uint8Array>();
   if (raw === undefined) return variables;

@@ -1,20 +1,20 @@
-/** Signals of this process: the ones that ask a command to stop, and Ctrl-Z. */
+/** Signals of this process: those that ask a command to stop, and Ctrl-Z. */
 import { ExitCode, InterruptedError } from "../../base/errors.ts";
 import type { CliContext } from "../context.ts";
 import type { TerminalLine } from "../terminal/terminal_line.ts";
 import { hasJobControl } from "./process_table.ts";
 
-/** After a signal the command has so long to tidy up. */
+/** How long a command may tidy up after a signal. */
 const TIDY_UP_MS = 1700;
-/** What ended it is told by then, or nobody reads it. */
+/** How long the last error message may take after that. */
 const LAST_WORDS_MS = 200;
 
-/** What a command gets to know of signals, and may ask for. */
+/** What a command learns about signals, and how it can ask for more time. */
 export type Interrupt = Required<Pick<CliContext, "signal" | "tooLate" | "extendTidyUp">>;
 
 /**
- * Ctrl-Z takes the line away first: the shell writes its own where the cursor is. This process then stops as it would have
- * done by itself; when it goes on, the next step brings the line back.
+ * On Ctrl-Z, removes the progress line before the shell writes at the cursor, and then stops the process as usual.
+ * After it continues, the next step of progress draws the line again.
  */
 export function clearBeforeStops(line: TerminalLine): void {
   Deno.addSignalListener("SIGTSTP", async () => {
@@ -24,9 +24,9 @@ export function clearBeforeStops(line: TerminalLine): void {
 }
 
 /**
- * SIGINT and SIGTERM ask the command to stop, and end the process when it does not; a second one ends it at once. The
- * progress line is hidden from the first one on. SIGHUP is passed over: a backup outlives its terminal, and restic sends it
- * to see whether a lock's holder is alive.
+ * SIGINT and SIGTERM ask the command to stop, and end the process if it does not; a second signal ends it at once. The
+ * first one hides the progress line. SIGHUP is ignored: a backup outlives its terminal, and restic sends SIGHUP to see
+ * whether a lock's holder is alive.
  */
 export function interruptOnSignals(line: TerminalLine | undefined): Interrupt {
   const controller = new AbortController();

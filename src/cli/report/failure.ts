@@ -1,4 +1,4 @@
-/** How an error is told: one line for people, or one JSON object for programs, and the exit code either way. */
+/** How an error is reported: one line for people or one JSON object for programs, and the exit code. */
 import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, OverdueError } from "../../base/errors.ts";
 import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
@@ -6,16 +6,17 @@ import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapsho
 import { failureJson } from "./json/standard_error.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
-/** How to tell. */
+/** The form of the report. */
 interface FailureStyle {
   readonly json: boolean;
-  /** Adds stacks, with those of all causes. */
+  /** Adds the stacks of the error and all its causes. */
   readonly debug: boolean;
 }
 
 /**
- * Writes what went wrong to stderr and gives the exit code for it. Never throws. That something is overdue is the result
- * that a status told on stdout, and is not told twice; programs get their one object for every exit code but 0.
+ * Reports an error on standard error and returns its exit code. Never throws. Overdue backups are not reported to
+ * people again, because the status on standard output already did; programs get one object for every exit code except
+ * 0.
  */
 export async function reportFailure(
   thrown: unknown,
@@ -32,7 +33,7 @@ export async function reportFailure(
   return error.exitCode;
 }
 
-/** Anything that is not ours reached the top by mistake, except what the operating system says about a file. */
+/** The error as one of our classes. Unknown errors are bugs, except errors of the operating system. */
 function asAgentError(thrown: unknown): AgentError {
   if (thrown instanceof IntegrityError) return withWayOn(thrown);
   if (thrown instanceof AgentError) return thrown;
@@ -42,15 +43,24 @@ function asAgentError(thrown: unknown): AgentError {
   });
 }
 
-/** Whoever finds damage deep down knows what is damaged, and only the whole repository can tell what that hits. */
+/**
+ * Adds advice to an integrity error that has none: it names the damage, but only a check of the whole repository shows
+ * what is affected.
+ */
 function withWayOn(error: IntegrityError): IntegrityError {
   if (/; |"agent |: the list above/.test(error.message)) return error;
-  return new IntegrityError(`${error.message}; "agent check --read-data" tells what that hits and what helps`, {
-    cause: error,
-  });
+  return new IntegrityError(
+    `${error.message}; "agent check --read-data" tells which backups that affects and what helps`,
+    {
+      cause: error,
+    },
+  );
 }
 
-/** Deno has classes for the frequent ones; the others are plain errors with the system's code or number. */
+/**
+ * Whether this is an error of the operating system. Deno has classes for the frequent ones; others are plain errors
+ * with a code or number.
+ */
 function isSystemError(thrown: unknown): boolean {
   if (Object.values(Deno.errors).some((type) => thrown instanceof type)) return true;
   return /^E[A-Z0-9]+$/.test(osCode(thrown) ?? "");
@@ -62,7 +72,10 @@ function* stackLines(error: unknown): Generator<string> {
   }
 }
 
-/** Throws the first damage there is, with what to do about it: other backups could be read, and the exit code tells of this. */
+/**
+ * Throws the first unreadable snapshot's error, with advice, after the readable backups were reported. So the exit code
+ * shows the damage.
+ */
 export function throwFirstDamage([first]: readonly DamagedSnapshot[]): void {
   if (first !== undefined) throw damageWithAdvice(first);
 }

@@ -1,43 +1,43 @@
-/** Progress of a command: a line on a terminal, objects for programs, or nothing where nobody watches. */
+/** The progress of a command: a line on a terminal, objects for programs, or nothing. */
 import type { CliContext } from "../context.ts";
 import { writeJson } from "../terminal/write.ts";
 import { progressJson } from "./json/standard_error.ts";
 import { type ProgressState, type ProgressStep, progressText } from "./progress_wording.ts";
 
-/** A line is drawn so often, so that its clock goes on while nothing happens. */
+/** How often the line is drawn, so that its clock runs even if nothing happens. */
 const LINE_MS = 200;
 const OBJECT_MS = 1000;
-/** A rate by less time would be chance. */
+/** A rate over a shorter time would be random. */
 const LEAST_RATE_SECONDS = 0.5;
 
-/** What a command opens before there is anything to count. */
+/** The first step, before anything can be counted. */
 const OPENING: ProgressStep = {
   phase: "opening",
   label: { long: "opening the repository", short: "opening" },
 };
 
-/** Index files are read, nobody knows how many. */
+/** The step of reading index files, whose number is unknown. */
 export const READING_INDEXES: ProgressStep = {
   phase: "indexes",
   label: { long: "reading indexes", short: "indexes" },
 };
 
-/** What progress is told of. */
+/** The command whose progress is reported. */
 interface ProgressSubject {
   readonly command: string;
-  /** What the command is about, such as a series; its own name, where it is about the repository. */
+  /** What the command works on, such as a series; by default the command's name. */
   readonly name?: string;
-  /** The first step; `OPENING`, where it is left out. */
+  /** The first step; `OPENING` by default. */
   readonly first?: ProgressStep;
 }
 
-/** How progress is told, if at all. */
+/** Whether and how progress is reported. */
 interface ProgressStyle {
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
-/** Tells how far a command is until it is ended. */
+/** Reports the progress of a command until it is ended. */
 export class Progress {
   readonly #subject: ProgressSubject;
   readonly #context: CliContext;
@@ -46,7 +46,7 @@ export class Progress {
   readonly #startedMs: number;
   readonly #stopTicking: (() => void) | undefined;
   #step: ProgressStep;
-  /** Where this phase was when it was first heard of. */
+  /** Where the current phase began. */
   #phaseStart: { readonly ms: number; readonly done: number };
   #toldMs: number;
 
@@ -58,25 +58,25 @@ export class Progress {
     this.#phaseStart = { ms: this.#startedMs, done: 0 };
     this.#intervalMs = json ? OBJECT_MS : LINE_MS;
     this.#tell = quiet ? undefined : json ? this.#tellObject : context.line && this.#draw;
-    // Programs hear of it when there is something to hear; who watches a terminal wants to see at once that it works.
+    // Programs get the first object after a second; people on a terminal see the first line at once.
     this.#toldMs = json ? this.#startedMs : -Infinity;
     this.#tellNow();
     if (this.#tell) this.#stopTicking = context.every?.(this.#intervalMs, () => this.#tellNow());
   }
 
-  /** Seconds since it began. */
+  /** Seconds since the start. */
   get seconds(): number {
     return (this.#nowMs() - this.#startedMs) / 1000;
   }
 
-  /** Takes note of how far the work is. */
+  /** Records how far the work is. */
   update(step: ProgressStep): void {
     if (step.phase !== this.#step.phase) this.#phaseStart = { ms: this.#nowMs(), done: step.done ?? 0 };
     this.#step = step;
     this.#tellNow();
   }
 
-  /** Tells no more, and takes the line away. */
+  /** Stops reporting, and removes the line. */
   async end(): Promise<void> {
     this.#stopTicking?.();
     this.#toldMs = Infinity;
@@ -112,10 +112,10 @@ export class Progress {
   }
 }
 
-/** The phase in which nothing has come from the source; a program that makes it may be asking for something. */
+/** The phase before the first byte. The source program may be asking its user something. */
 export const WAITING = "waiting";
 
-/** Tells the progress of `work`; that is over when the work is done or has failed. */
+/** Runs `work` and reports its progress until it is done or fails. */
 export async function withProgress<T>(
   subject: ProgressSubject,
   style: ProgressStyle,

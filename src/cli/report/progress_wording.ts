@@ -1,4 +1,4 @@
-/** How far something is, as a line for people that fits a terminal. */
+/** The progress of a command as a line for people that fits a terminal. */
 import { formatSize } from "../../base/text/size.ts";
 import { cutToWidth, printable, shortenName, widthOf } from "../terminal/terminal_text.ts";
 
@@ -7,44 +7,44 @@ type ProgressUnit = "bytes" | "indexes" | "packs" | "trees" | "backups" | "files
 
 /** How far the work is. */
 export interface ProgressStep {
-  /** The part of the work, as one word for programs. */
+  /** The current phase, as one word for programs. */
   readonly phase: string;
-  /** The same for people; absent where the numbers say it. `short` is for narrow terminals. */
+  /** The same for people; absent if the numbers suffice. `short` is for narrow terminals. */
   readonly label?: { readonly long: string; readonly short: string };
   readonly unit?: ProgressUnit;
   readonly done?: number;
-  /** Absent where nobody knows. */
+  /** Absent if unknown. */
   readonly total?: number;
-  /** Whether `total` is only what it was the last time. */
+  /** Whether `total` is only an estimate from the last time. */
   readonly isEstimate?: boolean;
-  /** Of the bytes that were read those that were not stored before. */
+  /** How many of the bytes read are new. */
   readonly bytesAdded?: number;
 }
 
-/** A step, and how long it took to come there. */
+/** A step, and the time until then. */
 export interface ProgressState extends ProgressStep {
   readonly command: string;
-  /** What the command is about, such as a series. */
+  /** What the command works on, such as a series. */
   readonly name: string;
-  /** Since the command began. */
+  /** Since the start of the command. */
   readonly seconds: number;
-  /** What is counted, per second; null as long as there is too little to tell by. */
+  /** What is counted, per second; null while it is too early to tell. */
   readonly perSecond: number | null;
 }
 
-/** One way to say something, and how much it matters that it is said in full. */
+/** One wording, and its importance. */
 interface Wording {
   readonly text: string;
   readonly weight: number;
 }
 
-/** What a line says of one thing: in the first wording that there is room for, or not at all. */
+/** A part of the line: the first wording that fits, or nothing. */
 type Field = readonly Wording[];
 
-/** A name keeps so many cells; only then are numbers left out. */
+/** The least width of a name. Numbers are left out only to keep it. */
 const LEAST_NAME_COLUMNS = 8;
 
-/** The line for people, in at most so many cells: first the name is shortened, then the numbers that matter least go. */
+/** The line for people, at most `columns` wide. First the name is shortened, then the least important numbers are. */
 export function progressText(state: ProgressState, columns: number): string {
   const name = printable(state.name);
   const room = columns - Math.min(widthOf(name), LEAST_NAME_COLUMNS) - ": ".length;
@@ -78,7 +78,7 @@ function amountOf(state: ProgressState, done: number): (readonly [text: string, 
   return [[`${text(done)} of ${state.isEstimate ? "about " : ""}${text(total)}`, 3], [text(done), 5]];
 }
 
-/** The fields with commas between them; what matters least is said in fewer words, or not, until that has room. */
+/** Joins the fields with commas. Shortens or drops the least important ones until the line fits. */
 function fit(fields: readonly Field[], columns: number): string {
   const left = fields.map((wordings) => [...wordings]);
   for (;;) {
@@ -89,19 +89,19 @@ function fit(fields: readonly Field[], columns: number): string {
   }
 }
 
-/** The total; where it is a guess that turned out too small nobody knows it. */
+/** The total; undefined if it is an estimate that turned out too small. */
 export function totalOf({ done, total, isEstimate }: ProgressStep): number | undefined {
   return isEstimate && done !== undefined && total !== undefined && done >= total ? undefined : total;
 }
 
-/** The share that is done, from 0 to 1; undefined where nobody knows. */
+/** The share that is done, from 0 to 1; undefined if unknown. */
 export function shareOf(step: ProgressStep): number | undefined {
   const total = totalOf(step);
   if (step.done === undefined || total === undefined) return undefined;
   return total === 0 ? 1 : Math.min(1, step.done / total);
 }
 
-/** How long the rest is going to take, in seconds; null where nobody knows. */
+/** The remaining time in seconds; null if unknown. */
 export function etaSecondsOf(state: ProgressState): number | null {
   const { done, perSecond } = state;
   const total = totalOf(state);

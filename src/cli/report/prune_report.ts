@@ -1,4 +1,4 @@
-/** How a prune tells how far it is, and what it did or, in a dry run, would do. */
+/** The progress and the result of a prune, or its plan in a dry run. */
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { PruneProgress, PruneResult } from "../../ops/prune.ts";
@@ -10,13 +10,13 @@ import { prunedPacksJson, pruneSummaryJson } from "./json/retention.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 
-/** How to tell it. */
+/** The form of the report. */
 interface PruneReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Writes the plan of a dry run, or what was done in `seconds`; with `json` an object a pack and a summary. */
+/** Writes the plan of a dry run, or what was done in `seconds`. With `json`: an object for each pack, and a summary. */
 export async function reportPrune(
   result: PruneResult,
   seconds: number,
@@ -28,7 +28,7 @@ export async function reportPrune(
   else if (!quiet) await writeDone(result, seconds, stderr);
 }
 
-/** How far a prune is, for whoever watches. */
+/** The progress of a prune as a step. */
 export function pruneStep({ phase, done, total }: PruneProgress): ProgressStep {
   const counted = { phase, done, total };
   switch (phase) {
@@ -45,7 +45,7 @@ export function pruneStep({ phase, done, total }: PruneProgress): ProgressStep {
   }
 }
 
-/** One object a pack that goes, then one that sums up. */
+/** Writes one object for each pack that is removed, then a summary. */
 async function writeResultJson(result: PruneResult, stdout: Output): Promise<void> {
   for (const pack of prunedPacksJson(result, UNINDEXED)) await writeJson(stdout, pack);
   await writeJson(stdout, pruneSummaryJson(result));
@@ -61,7 +61,7 @@ const PLAN_COLUMNS: readonly Column[] = [
   { title: "FREES", align: "right" },
 ];
 
-/** The plan, a row a reason. */
+/** Writes the plan, with a row for each reason. */
 async function writePlan({ plan, leftovers }: PruneResult, stdout: Output): Promise<void> {
   await writeTable(stdout, PLAN_COLUMNS, planRows(plan));
   if (leftovers.files > 0) await writeLine(stdout, `${leftoverText(leftovers)} would be removed`);

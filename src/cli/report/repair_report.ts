@@ -1,4 +1,4 @@
-/** How the repairs tell how far they are, and what they did or, in a dry run, would do. */
+/** The progress and the results of the repairs, or their plans in a dry run. */
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { RepairProgress } from "../../ops/repair/repair_session.ts";
@@ -20,7 +20,7 @@ import {
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 
-/** How to tell it. */
+/** The form of the report. */
 interface RepairReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -35,12 +35,12 @@ const STEPS: Readonly<Record<RepairProgress["phase"], Pick<ProgressStep, "phase"
   write: { phase: "write", label: { long: "replacing files", short: "replacing" }, unit: "files" },
 };
 
-/** How far a repair is, for whoever watches. */
+/** The progress of a repair as a step. */
 export function repairStep({ phase, done, total }: RepairProgress): ProgressStep {
   return { ...STEPS[phase], done, total };
 }
 
-/** Writes what is or was wrong with the index, line by line; with `json` one object. */
+/** Writes what is or was wrong with the index, line by line; with `json`, one object. */
 export async function reportIndexRepair(
   repair: IndexRepair,
   { json, quiet, dryRun = false }: RepairReportStyle,
@@ -67,7 +67,7 @@ export async function reportIndexRepair(
   if (filesRemoved === 0 && addedPacks.length + correctedPacks.length + unreadablePacks.length === 0) {
     return await writeParagraph(
       stdout,
-      `Nothing to repair: the index lists ${formatCount(packs, "pack")}, as there are`,
+      `Nothing to repair: the index lists what exists, ${formatCount(packs, "pack")}`,
     );
   }
   const files = dryRun
@@ -76,7 +76,7 @@ export async function reportIndexRepair(
   await writeParagraph(stdout, `${files}; ${formatCount(packs, "pack")}`);
 }
 
-/** Writes what became of each pack and which blobs are lost; with `json` an object each and a summary. */
+/** Writes the result for each pack, and the lost blobs; with `json`, an object for each, and a summary. */
 export async function reportPackRepair(
   repair: PackRepair,
   style: RepairReportStyle,
@@ -122,7 +122,7 @@ async function writePackRepair(
   await writeParagraph(stdout, `${what}; ${formatCount(lost.count, "blob")} lost${next}`);
 }
 
-/** Writes what each damaged backup lost and what is left of it; with `json` an object each and a summary. */
+/** Writes the losses and the remains of each damaged backup; with `json`, an object for each, and a summary. */
 export async function reportSnapshotRepair(
   repair: SnapshotRepair,
   style: RepairReportStyle,
@@ -141,7 +141,7 @@ async function writeSnapshotRepairJson(
   await writeJson(stdout, snapshotRepairJson(repair, dryRun));
 }
 
-/** A line of a file with a hundred holes is not read by anybody; `--json` has more of them. */
+/** The most ranges in a line for people; `--json` has more. */
 const MOST_RANGES = 10;
 
 async function writeSnapshotRepair(

@@ -1,4 +1,4 @@
-/** How forget and rotate tell what they did or, in a dry run, would do. */
+/** The result of forget and rotate, or their plan in a dry run. */
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten, RetentionBackup } from "../../ops/forget.ts";
@@ -10,18 +10,18 @@ import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { writeWarning } from "./warning.ts";
 
-/** How to tell it. */
+/** The form of the report. */
 interface ReportStyle {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly dryRun?: boolean;
-  /** A prune follows where anything went. */
+  /** Whether a prune follows if backups are removed. */
   readonly prune?: boolean;
 }
 
 /**
- * Writes every backup of the plan with its reasons, or one JSON object a group, and a summary. A quiet run that is not dry
- * says nothing but warnings: a clock that is wrong does not right itself.
+ * Writes every backup of the plan with its reasons, or one JSON object for each group, and a summary. A quiet real run
+ * writes only warnings, because a wrong clock does not correct itself.
  */
 export async function reportRetention(
   { groups, damaged, refusal, bursts }: Forgotten,
@@ -48,7 +48,7 @@ function futureWarning(inFuture: readonly RetentionBackup[]): string | null {
   const { backup, series, host } = furthest;
   const which = `${shortId(backup.id)} of "${series}" on ${host} at ${formatTime(timestampToDate(backup.started))}`;
   const count = inFuture.length === 1 ? "1 backup claims" : `${inFuture.length} backups claim`;
-  return `${count} to be made in the future (${which}): is a clock wrong, here or there?`;
+  return `${count} to have been made in the future (${which}): is a clock wrong, here or there?`;
 }
 
 const MS_PER_DAY = 86_400_000;
@@ -71,7 +71,7 @@ const COLUMNS: readonly Column[] = [
   { title: "REASONS", align: "left", kind: "text" },
 ];
 
-/** The members of a group, oldest first, as in `agent ls`. */
+/** The rows of a group, oldest first, as in `agent ls`. */
 function groupRows({ keep, remove, reasons }: RetentionGroup<RetentionBackup>): string[][] {
   const kept = new Map(reasons.map((reason) => [reason.backup, reason]));
   const members = [...keep, ...remove].sort((a, b) => Number(a.time.nanoseconds - b.time.nanoseconds));
@@ -91,7 +91,7 @@ function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<Reten
   ];
 }
 
-/** restic's words for its rules, which programs know, are about snapshots; ours are backups. */
+/** The reasons for people. restic's words, which programs know, say "snapshot"; ours say "backup". */
 function reasonsText({ matches }: Judgement<RetentionBackup>): string {
   return matches.map((match) => match.replace(/ snapshot$/, " backup")).join(", ");
 }

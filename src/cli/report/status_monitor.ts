@@ -1,13 +1,16 @@
 /**
- * The one line of a status that monitors show, with the numbers behind it that they draw: as the guidelines for plugins of
- * Nagios have it, `TEXT | 'label'=value[unit];[warn];[crit];[min] …`.
+ * The status as one line for monitors, followed by numbers for their graphs, in the form of the guidelines for Nagios
+ * plugins: `TEXT | 'label'=value[unit];[warn];[crit];[min] …`.
  */
 import type { StatusReport } from "../../ops/status.ts";
 import type { ExpectationVerdict } from "../../policy/expectation.ts";
 import { verdictLine } from "./status_text.ts";
 import { printable } from "../terminal/terminal_text.ts";
 
-/** `OK 1 expectation met | 'prod/shop@db1'=37800s;;93600;0 'prod/shop@db1 size'=4096B;;;0`: ages and sizes by series. */
+/**
+ * For example `OK 1 expectation met | 'prod/shop@db1'=37800s;;93600;0 'prod/shop@db1 size'=4096B;;;0`: ages and sizes
+ * by series.
+ */
 export function monitorLine(report: StatusReport): string {
   const { verdicts } = report;
   return `${withoutMark(verdictLine(verdicts))} | ${
@@ -15,14 +18,14 @@ export function monitorLine(report: StatusReport): string {
   }`;
 }
 
-/** Of several expectations of the same thing the one with the shortest span: a label must not come twice. */
+/** The expectation with the shortest duration for each label, because a label must not occur twice. */
 function strictest(verdicts: readonly ExpectationVerdict[]): ExpectationVerdict[] {
   return [...Map.groupBy(verdicts, labelOf).values()].map((same) =>
     same.reduce((strict, other) => other.expectation.spanMs < strict.expectation.spanMs ? other : strict)
   );
 }
 
-/** The age with its limit, and the size of the backup of that age; `U` is for what nobody knows. */
+/** The age with its limit, and the size of the backup of that age; `U` means unknown. */
 function numbers(verdict: ExpectationVerdict, report: StatusReport): string[] {
   const label = labelOf(verdict);
   const { ageMs, expectation: { spanMs } } = verdict;
@@ -42,16 +45,16 @@ function sizeOf({ series, host, ageMs, expectation }: ExpectationVerdict, { rows
   if (ageMs === null) return null;
   const runs = rows.filter((row) => row.series === series && row.host === host).flatMap((row) => row.runs)
     .filter(({ runType }) => expectation.runType === null || expectation.runType === runType);
-  // An age is never negative there, though a clock may be a little wrong.
+  // An age here is never negative, even if a clock is slightly wrong.
   return runs.find((run) => run.ageMs !== null && Math.max(0, run.ageMs) === ageMs)?.latest?.size ?? null;
 }
 
-/** A label goes in single quotes, which are doubled within it; an equals sign would end it. */
+/** A label in single quotes. Quotes in it are doubled, and an equals sign is escaped because it would end the label. */
 function quoted(label: string): string {
   return `'${withoutMark(label).replaceAll("'", "''").replaceAll("=", "\\x3d")}'`;
 }
 
-/** Printable text without the mark `|`, behind which numbers are looked for. */
+/** Printable text without `|`, which introduces the numbers. */
 export function withoutMark(text: string): string {
   return printable(text).replaceAll("|", "\\x7c");
 }

@@ -1,4 +1,4 @@
-/** The status as a table for people, and as the one line that a monitor shows. */
+/** The status as a table for people, and as one line for monitors. */
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { RunStatus, SeriesStatus } from "../../backup/series_status.ts";
@@ -47,7 +47,7 @@ function formatAge(ageMs: number): string {
 function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunStatus, overdue: boolean): string {
   const remarks = [
     ...(overdue ? ["overdue"] : []),
-    // That the newest is all right is no comfort where it is too old.
+    // "ok" is left out for an overdue run, because the newest backup is too old.
     ...(overdue && health === "ok" ? [] : [health === "unjudged" ? "not judged" : health]),
     ...(latest?.isShrunk ? ["shrunk"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
@@ -65,7 +65,7 @@ function isOverdue({ series, host }: SeriesStatus, { runType }: RunStatus, verdi
   );
 }
 
-/** `Left out: 3 backups that are not whole streams of MySQL or MariaDB (pg_dump: 2, broken: 1)`. */
+/** For example `Left out: 3 backups that are not whole streams of MySQL or MariaDB (pg_dump: 2, broken: 1)`. */
 export function leftOutLine(leftOut: readonly LeftOut[]): string {
   const total = leftOut.reduce((sum, { backups }) => sum + backups, 0);
   const what = total === 1 ? "that is not a whole stream" : "that are not whole streams";
@@ -73,10 +73,10 @@ export function leftOutLine(leftOut: readonly LeftOut[]): string {
   return `Left out: ${formatCount(total, "backup")} ${what} of MySQL or MariaDB (${reasons})`;
 }
 
-/** A line names so many; the table has all of them. */
+/** The most overdue expectations that the line names; the table has all. */
 const NAMED_IN_LINE = 5;
 
-/** `OVERDUE prod/shop@db1 30 h old (26 h)` or `OK 3 expectations met`, on one line. */
+/** `OVERDUE prod/shop@db1 30 h (at most 26 h)` or `OK 3 expectations met`, on one line. */
 export function verdictLine(verdicts: readonly ExpectationVerdict[]): string {
   const overdue = verdicts.filter((verdict) => verdict.isOverdue);
   if (overdue.length === 0) return `OK ${formatCount(verdicts.length, "expectation")} met`;

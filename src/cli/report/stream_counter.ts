@@ -1,4 +1,4 @@
-/** The progress of get and verify: indexes first, then streams one after the other, counted together. */
+/** The progress of get and verify: first indexes, then streams, counted together. */
 import type { GetProgress, OpenBackup } from "../../ops/get.ts";
 import { type Progress, READING_INDEXES } from "./progress.ts";
 
@@ -12,12 +12,12 @@ export class StreamCounter {
     this.#progress = progress;
   }
 
-  /** All streams that are going to be read; without, the total is that of one alone. */
+  /** Sets the streams to be read. Without this, the total is that of the current stream. */
   expect(files: OpenBackup["files"]): void {
     this.#bytesExpected = files.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** How far the indexes, or one stream, are. */
+  /** Reports progress in the indexes or in one stream. */
   readonly take = ({ phase, bytesWritten, bytesTotal }: GetProgress): void => {
     if (phase === "indexes") return this.#progress.update(READING_INDEXES);
     const done = this.#bytesEnded + bytesWritten;

@@ -1,9 +1,9 @@
-/** What a guard found, in the words that all commands use. */
+/** A guard's verdict in the words that all commands use. */
 import { recognitionOf } from "../../guard/recognition.ts";
 
 /**
- * Whether a stream of this format is whole, for people. Of a container that nobody looks into that says little: half a
- * dump in it is a whole container.
+ * Whether a stream of this format is whole, for people. A whole container says little if its content is not judged: it
+ * may hold half a dump.
  */
 export function describeWholeness(format: string, complete: boolean | null): string {
   if (complete === null) return "not judged";

@@ -1,4 +1,4 @@
-/** Asks for a secret on the terminal, where nobody sees it; standard input stays free for the stream. */
+/** Asks for a secret on the terminal without echo. Standard input stays free for the stream. */
 import { InterruptedError } from "../../base/errors.ts";
 
 const INTERRUPT = 3;
@@ -10,8 +10,8 @@ const KILL_LINE = 21;
 const DELETE = 127;
 
 /**
- * The bytes of the answer, in whatever encoding the terminal has; undefined where this process has no terminal, and where
- * the input ends (Ctrl-D) before anything was typed. Throws `InterruptedError` at Ctrl-C.
+ * The bytes of the answer, in the terminal's encoding. Undefined if this process has no terminal, or if the input ends
+ * (Ctrl-D) before anything was typed. Throws `InterruptedError` on Ctrl-C.
  */
 export async function askSecret(question: string): Promise<Uint8Array | undefined> {
   const terminal = await openTerminal();
@@ -27,7 +27,7 @@ export async function askSecret(question: string): Promise<Uint8Array | undefine
   }
 }
 
-/** Shows again what is typed; a terminal that is gone needs nothing, and what was typed before counts. */
+/** Turns the echo on again. If the terminal is gone, that is not necessary, and what was typed still counts. */
 async function restore(tty: Deno.FsFile): Promise<void> {
   try {
     tty.setRaw(false);
@@ -41,12 +41,12 @@ async function openTerminal(): Promise<Deno.FsFile | undefined> {
   try {
     return await Deno.open("/dev/tty", { read: true, write: true });
   } catch {
-    // Whatever keeps it from being opened, there is nobody to ask; the caller says what to do instead.
+    // If the terminal cannot be opened, for any reason, there is nobody to ask. The caller gives advice.
     return undefined;
   }
 }
 
-/** What was typed up to the end of the line; undefined where the input ends first and nothing was typed. */
+/** The bytes typed until the end of the line; undefined if the input ends before anything was typed. */
 async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
   const line: number[] = [];
   const byte = new Uint8Array(1);
@@ -62,7 +62,7 @@ async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
   return line.length > 0 ? line : undefined;
 }
 
-/** Takes the last character off, all bytes of its UTF-8. */
+/** Removes the last character, with all bytes of its UTF-8. */
 function removeCharacter(line: number[]): void {
   while (line.length > 0 && (line.pop()! & 0xc0) === 0x80);
 }

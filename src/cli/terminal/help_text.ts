@@ -1,18 +1,18 @@
 /**
- * How help looks: usage, description, arguments, options, what is good to know, examples, in this order for every command,
- * and no line longer than the terminal.
+ * The layout of help: usage, description, arguments, options, notes, examples, in this order for every command, and no
+ * line wider than the terminal.
  */
 import type { Command, Help, Option } from "@commander-js/extra-typings";
 import type { Output } from "./input_output.ts";
 import { wrapText } from "./table.ts";
 import { widthOf } from "./terminal_text.ts";
 
-/** A command line to show, and what it is for. */
+/** A command line as an example, and its purpose. */
 type Example = readonly [commandLine: string, meaning?: string];
 
-/** What stands below the options of a command. */
+/** The notes below the options of a command. */
 export interface HelpNotes {
-  /** Paragraphs; their lines break where the terminal ends. */
+  /** Paragraphs, wrapped to the terminal. */
   readonly about?: readonly string[];
   readonly examples?: readonly Example[];
 }
@@ -21,27 +21,27 @@ const USUAL_COLUMNS = 80;
 const LEAST_COLUMNS = 40;
 const INDENT = "  ";
 
-/** Own options first, then those that many commands have, in the same order everywhere. */
+/** The groups that come last, in this order: options that many commands share. A command's own options come first. */
 const LAST_GROUPS = ["Pruning:", "Repository:", "Repositories on other machines:"];
 
-/** Notes as `addHelpText` takes them, for below the options of a command. */
+/** Notes in the form that `addHelpText` takes. */
 export function helpNotes(notes: HelpNotes): (context: { readonly command: Command }) => string {
   return ({ command }) => notesText(notes, widthOfHelp(command));
 }
 
-/** Where help goes, and the variables of the environment by their names. */
+/** Where help is written, and the environment variables. */
 interface HelpEnvironment {
   readonly stdout: Output;
   readonly env: (name: string) => string | undefined;
 }
 
-/** How wide help may be: the terminal's width, what COLUMNS says where it goes elsewhere, or 80. */
+/** The width of help: that of the terminal, else COLUMNS, else 80. */
 export function helpColumns({ stdout, env }: HelpEnvironment): number {
   const columns = stdout.isTerminal ? stdout.columns() : Number(env("COLUMNS"));
   return Number.isInteger(columns) && columns > 0 ? Math.max(columns, LEAST_COLUMNS) : USUAL_COLUMNS;
 }
 
-/** What `configureHelp` takes to keep the order. */
+/** The options of `configureHelp` that keep the order of groups. */
 export const HELP_ORDER: Partial<Help> = { groupItems: groupInOrder };
 
 function groupInOrder<T extends Command | Option>(
@@ -64,7 +64,7 @@ function notesText({ about = [], examples = [] }: HelpNotes, columns: number): s
   return `\n${[...paragraphs, ...lines].join("\n\n")}`;
 }
 
-/** Meanings stand beside the command lines where all of them fit there, below them otherwise. */
+/** Lines for examples. Their purposes are beside the command lines if all fit there, otherwise below. */
 function exampleLines(examples: readonly Example[], columns: number): string[] {
   const widest = Math.max(...examples.map(([line]) => widthOf(line)));
   const isBeside = examples.every(([, meaning = ""]) => INDENT.length * 2 + widest + widthOf(meaning) <= columns);

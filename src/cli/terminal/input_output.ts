@@ -1,18 +1,18 @@
-/** What commands read from and write to: a terminal, or whatever is there in its place. */
+/** Inputs and outputs of commands: a terminal, a file, or a pipe. */
 
-/** A stream of bytes that comes in. */
+/** An incoming stream of bytes. */
 export interface Input {
   readonly isTerminal: boolean;
-  /** Fills the target with the next bytes and gives how many; null at the end. */
+  /** Reads the next bytes into `target` and returns their number; null at the end. */
   read(target: Uint8Array): Promise<number | null>;
 }
 
-/** A stream of text or bytes that goes out. */
+/** An outgoing stream of text or bytes. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Characters a line has on a terminal. */
+  /** The width of a line on a terminal. */
   columns(): number;
   write(bytes: Uint8Array): Promise<void>;
-  /** Whether nobody reads it any more: what is written then is lost without an error. Absent where that cannot be. */
+  /** Whether the reader is gone, so that further writes are lost without an error; absent if that cannot happen. */
   readonly isClosed?: () => boolean;
 }

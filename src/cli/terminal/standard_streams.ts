@@ -1,4 +1,4 @@
-/** The standard streams of this process, as commands use them. */
+/** The standard streams of this process in the form that commands use. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import { writeAll } from "../../base/bytes.ts";
@@ -8,7 +8,7 @@ const USUAL_COLUMNS = 80;
 const ACCESS_MODE = 0o3;
 const READ_AND_WRITE = 0o2;
 
-/** Standard input; where it is closed reading fails, because no stream is no empty one. */
+/** Standard input. If it is closed, reading fails, because a missing stream is not an empty one. */
 export function standardInput({ isClosed }: { readonly isClosed: boolean }): Input {
   return {
     isTerminal: Deno.stdin.isTerminal(),
@@ -19,15 +19,15 @@ export function standardInput({ isClosed }: { readonly isClosed: boolean }): Inp
   };
 }
 
-/** Standard output, which knows whether somebody reads it; `isClosed` where the caller is known to have closed it. */
+/** Standard output. `isClosed` says that the caller is known to have closed it. */
 export function standardOutput({ isClosed }: { readonly isClosed: boolean }): Output {
   return readByOthers(outputOf(Deno.stdout), { isClosed: isClosed || isClosedFromTheStart() });
 }
 
 /**
- * The output, which knows when its reader is gone. One that has seen enough (`agent ls | head`) is no failure: what is
- * written from then on is dropped, and the command goes on and ends as it would have. Where all of it matters, `get` asks
- * `isClosed`. Throws `AgentError` where it cannot be written for another reason.
+ * An output that notices when its reader goes away. That is not a failure (`agent ls | head`): further writes are
+ * dropped, and the command ends as usual. `get` checks `isClosed`, because it needs everything to be read. Throws
+ * `AgentError` if writing fails for another reason.
  */
 export function readByOthers(output: Output, { isClosed }: { readonly isClosed: boolean }): Output {
   let closed = isClosed;
@@ -49,25 +49,28 @@ export function readByOthers(output: Output, { isClosed }: { readonly isClosed: 
 }
 
 /**
- * Whether this process was started without a standard output. The runtime then opens the null device in its place, for
- * reading and writing, which nobody does who means it: `>/dev/null` is for writing alone (proc(5)).
+ * Whether this process was started without standard output. The runtime then opens the null device for reading and
+ * writing instead; an intended `>/dev/null` is open only for writing (proc(5)).
  */
 function isClosedFromTheStart(): boolean {
   try {
     const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/fdinfo/1", "utf8"))!;
     return readlinkSync("/proc/self/fd/1") === "/dev/null" && (parseInt(flags!, 8) & ACCESS_MODE) === READ_AND_WRITE;
   } catch {
-    return false; // no such system
+    return false; // this system has no /proc
   }
 }
 
-/** Words for people: where nobody is left to read them (a terminal that is gone, a full disk) the work goes on. */
+/**
+ * Standard error. Write failures are ignored, as for a terminal that is gone or a full disk, so that the work
+ * continues.
+ */
 export function standardError(): Output {
   const output = outputOf(Deno.stderr);
   return { ...output, write: (bytes) => output.write(bytes).catch(() => {}) };
 }
 
-/** The streams that the caller closed, as the shell header saw them; the compiled form cannot know. */
+/** The streams that the caller closed, as the shell header reports them. The compiled form cannot know. */
 export function closedStreams(): readonly string[] {
   const closed = Deno.env.get("AGENT_CALLER_CLOSED") ?? "";
   Deno.env.delete("AGENT_CALLER_CLOSED");
@@ -78,7 +81,7 @@ function outputOf(stream: typeof Deno.stdout): Output {
   const isTerminal = stream.isTerminal();
   return {
     isTerminal,
-    // A terminal that nobody told its size says 0.
+    // A terminal of unknown size reports 0.
     columns: () => (isTerminal && Deno.consoleSize().columns) || USUAL_COLUMNS,
     write: (bytes) => writeAll(stream, bytes),
   };

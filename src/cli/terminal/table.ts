@@ -1,7 +1,6 @@
 /**
- * How tables are laid out. Where somebody looks at them, on a terminal, they fit its width: columns that matter less are left
- * out, names are shortened in the middle, texts go on in the line below. Numbers, ids and times are never cut, and a pipe
- * gets all of everything.
+ * The layout of tables. On a terminal they fit its width: less important columns are left out, names are shortened in
+ * the middle, and texts are wrapped. Numbers, ids and times are never cut. In a pipe, nothing is left out or shortened.
  */
 import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "./terminal_text.ts";
 
@@ -9,33 +8,33 @@ import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "./termi
 export interface Column {
   readonly title: string;
   readonly align: "left" | "right";
-  /**
-   * What its cells are. A `name` may be shortened, a `text` goes on in the line below between two words; anything else
-   * stays as it is.
-   */
+  /** The kind of its cells. A `name` may be shortened, a `text` wraps between words, and other cells stay unchanged. */
   readonly kind?: "name" | "text";
-  /** Where not all columns fit those of the highest rank are left out first, those without a rank never. */
+  /** If not all columns fit, those of the highest rank are left out first. Columns without a rank always stay. */
   readonly rank?: number;
   /**
-   * Rows with the same first name (the series) may differ in nothing else that is shown, as in the host. Where they do it is
-   * left out after all others, and only if shorter names do not make room.
+   * Whether rows with the same first name (the series) may differ only in this column, as in the host. If they do, it
+   * is left out last, and only if shorter names do not make enough room.
    */
   readonly tellsApart?: boolean;
 }
 
-/** A longer cell of a table is cut: one hostile name must not widen all rows. JSON has it in full. */
+/**
+ * The longest cell of a table; longer ones are cut, so that one hostile name does not widen all rows. JSON has them in
+ * full.
+ */
 const MOST_CELL_COLUMNS = 255;
-/** Names are not made shorter than this as long as there is a column to leave out. */
+/** Names are not shortened further than this while a column can still be left out. */
 const LEAST_NAME_COLUMNS = 12;
-/** Shorter than this a name says nothing. */
+/** A shorter name would be meaningless. */
 const LEAST_COLUMNS = 5;
 const LEAST_TEXT_COLUMNS = 10;
 const GAP = "  ";
 const NOTHING = "-";
 
 /**
- * The lines of a table: titles, then rows, two spaces between columns, no spaces at the ends. `limit` is how many cells of a
- * terminal a line may take, undefined where that does not matter.
+ * The lines of a table: titles, then rows, with two spaces between columns and none at the ends. `limit` is the
+ * greatest width of a line; undefined for no limit.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -53,22 +52,22 @@ export function formatTable(
   ];
 }
 
-/** A column, the widths it can have, and the one it gets. */
+/** A column with its possible widths and its chosen width. */
 interface Measured {
   readonly column: Column;
   readonly index: number;
-  /** What its widest cell takes. */
+  /** The width of its widest cell. */
   readonly full: number;
-  /** What it takes at least where columns may be left out for it. */
+  /** Its least width while columns can still be left out. */
   readonly least: number;
-  /** Whether none of its cells says anything. */
+  /** Whether all its cells are empty. */
   readonly isBlank: boolean;
-  /** Undefined where it is never left out. */
+  /** Undefined if it is never left out. */
   readonly rank: number | undefined;
   width: number;
 }
 
-/** Of what tells rows apart: below the rank of every other column. */
+/** The rank of a column that distinguishes rows: below all others. */
 const LAST_RANK = -1;
 
 function measure(
@@ -104,7 +103,7 @@ function leastWidth({ kind }: Column, cells: readonly string[]): number {
   return words.reduce((widest, word) => Math.max(widest, widthOf(word)), LEAST_TEXT_COLUMNS);
 }
 
-/** The columns that fit, with their widths. Where nothing helps any more the lines are longer than the limit. */
+/** The columns that fit, with their widths. If nothing helps, lines are wider than the limit. */
 function fit(columns: readonly Measured[], limit: number): Measured[] {
   const chosen = [...columns];
   while (total(chosen, ({ least }) => least) > limit) {
@@ -117,7 +116,7 @@ function fit(columns: readonly Measured[], limit: number): Measured[] {
   return chosen;
 }
 
-/** The column to leave out first: one that says nothing before all others. */
+/** The column to leave out next; empty columns first. */
 function leastImportant(columns: readonly Measured[]): Measured | undefined {
   const ranked = columns.filter(({ rank }) => rank !== undefined);
   const blank = ranked.filter(({ isBlank }) => isBlank);
@@ -127,7 +126,7 @@ function leastImportant(columns: readonly Measured[]): Measured | undefined {
   );
 }
 
-/** Makes the widest of the names and texts narrower, cell by cell, until all of them fit or can give no more. */
+/** Narrows the widest name or text column, one cell at a time, until everything fits or nothing can shrink further. */
 function shrink(columns: readonly Measured[], limit: number): void {
   for (let over = total(columns, ({ width }) => width) - limit; over > 0; over--) {
     const [widest] = columns.filter((column) => column.width > floorOf(column)).sort((a, b) => b.width - a.width);
@@ -148,7 +147,7 @@ function line(columns: readonly Measured[], cells: readonly string[]): string {
   return cells.map((cell, i) => padToWidth(cell, columns[i]!.width, columns[i]!.column.align)).join(GAP).trimEnd();
 }
 
-/** The lines of a row: more than one where a text of it goes on. */
+/** The lines of a row: several if a text wraps. */
 function linesOf(columns: readonly Measured[], row: readonly string[]): string[] {
   const cells = columns.map(({ column: { kind }, index, width }) => {
     const cell = row[index]!;
@@ -160,8 +159,8 @@ function linesOf(columns: readonly Measured[], row: readonly string[]): string[]
 }
 
 /**
- * Text in lines of at most so many cells, the first of at most `firstColumns`, broken between words alone: a longer word has
- * a line of its own.
+ * Wraps text between words into lines of at most `columns` cells, the first of at most `firstColumns`. A longer word
+ * gets its own line.
  */
 export function wrapText(text: string, columns: number, firstColumns: number = columns): string[] {
   const lines: string[] = [];

@@ -1,21 +1,21 @@
 /**
- * One line on a terminal that is written again and again, below everything else that is written there: it is gone before
- * anything else is, and it waits while somebody else's line is not at its end.
+ * One line at the bottom of a terminal that is redrawn repeatedly. It is removed before anything else is written, and
+ * does not appear while another line is unfinished.
  *
- * The cursor stays at the beginning of the line. A terminal that is made narrower breaks the line, and then all of it lies
- * from the cursor on, whether the terminal moves text to where it fits (tmux, most windows) or not (xterm).
+ * The cursor stays at the beginning of the line. If a terminal is made narrower, the line breaks, but all of it stays
+ * after the cursor, whether the terminal reflows text (tmux, most windows) or not (xterm).
  */
 import { Turn } from "../../base/limits.ts";
 import type { Output } from "./input_output.ts";
 import { cutToWidth, widthOf } from "./terminal_text.ts";
 
 const LINE_FEED = 10;
-/** Cells behind a line of `beside` that it may grow into. */
+/** Spare cells after a line of `beside`, into which it may grow. */
 const ROOM_TO_GROW = 3;
-/** Erases from the cursor to the end of the screen, then goes to the beginning of the line (ECMA-48: ED, CR). */
+/** Erases from the cursor to the end of the screen, then returns to the beginning of the line (ECMA-48: ED, CR). */
 const ERASE_BELOW = "\x1b[J";
 const CLEAR = `\r${ERASE_BELOW}`;
-/** Saves and restores the place of the cursor (DECSC, DECRC). */
+/** Saves and restores the cursor position (DECSC, DECRC). */
 const SAVE = "\x1b7";
 const RESTORE = "\x1b8";
 
@@ -24,37 +24,39 @@ const encoder = new TextEncoder();
 /** How a line is drawn. */
 interface LineStyle {
   /**
-   * Leaves what others write behind it, and the cursor there: somebody may be asked for a password by a program whose
-   * question is not seen here.
+   * Keeps what other programs write after the line, and the cursor there: a program whose output we do not see may be
+   * asking for a password.
    */
   readonly beside?: boolean;
 }
 
-/** How the outputs of `guard` are written to. */
+/** Options of `guard`. */
 interface GuardOptions {
-  /** Whether every write begins a line of its own, even where somebody's last line has not ended. */
+  /** Whether every write begins on a new line, even if the last line is unfinished. */
   readonly ownLines?: boolean;
 }
 
-/** The line of a terminal. What goes to that terminal otherwise goes through the outputs of `guard`. */
+/** The line of a terminal. All other output to the terminal must go through the outputs of `guard`. */
 export class TerminalLine {
   readonly #terminal: Output;
   readonly #isForeground: () => boolean;
-  /** All writes, one after the other. */
+  /** Puts all writes in sequence. */
   readonly #writes = new Turn();
   #isDrawing = false;
   #shown: { readonly beside: boolean } | undefined;
   #isAtLineStart = true;
-  /** How many want it away; it does not come back while there are any. */
+  /** How often `hide` was called without `show`. The line appears only at 0. */
   #hidden = 0;
 
-  /** `isForeground`: whether this process may write to the terminal at the moment; one in the background spoils a shell. */
+  /**
+   * `isForeground` says whether this process may write to the terminal. A background process would disturb the shell.
+   */
   constructor(terminal: Output, isForeground: () => boolean = () => true) {
     this.#terminal = terminal;
     this.#isForeground = isForeground;
   }
 
-  /** Draws `text`, printable, given the cells there are. Does nothing while the last one is still being drawn. */
+  /** Draws printable `text`, which gets the available width. Does nothing while the last line is still being drawn. */
   draw(text: (columns: number) => string, { beside = false }: LineStyle = {}): void {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
@@ -63,23 +65,23 @@ export class TerminalLine {
     }).finally(() => this.#isDrawing = false);
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   async clear(): Promise<void> {
     await this.#writes.take(() => this.#clearNow());
   }
 
-  /** Takes it away until `show` was called as often. */
+  /** Removes the line until `show` has been called as often. */
   async hide(): Promise<void> {
     this.#hidden++;
     await this.clear();
   }
 
-  /** Lets it come back after a `hide`. */
+  /** Lets the line appear again after a `hide`. */
   show(): void {
     this.#hidden--;
   }
 
-  /** An output to this terminal that takes the line away before anything is written to it. */
+  /** An output to this terminal that removes the line before each write. */
   guard(output: Output, { ownLines = false }: GuardOptions = {}): Output {
     return {
       ...output,
@@ -95,7 +97,7 @@ export class TerminalLine {
   }
 
   async #drawNow(text: (columns: number) => string, beside: boolean): Promise<void> {
-    // The last column stays empty: where a character stands in it, terminals differ in where the cursor is.
+    // The last column stays empty, because terminals differ in where the cursor is after a character in it.
     const columns = Math.max(1, this.#terminal.columns() - 1);
     const line = cutToWidth(text(columns), columns);
     if (!beside) await this.#write(`\r${line}${ERASE_BELOW}\r`);
@@ -110,7 +112,7 @@ export class TerminalLine {
     await this.#write(CLEAR);
   }
 
-  /** A terminal that is gone stops nothing. */
+  /** Ignores failures, because a terminal that is gone must not stop the work. */
   async #write(text: string): Promise<void> {
     await this.#terminal.write(encoder.encode(text)).catch(() => {});
   }

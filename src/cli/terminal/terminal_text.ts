@@ -1,34 +1,35 @@
 /**
- * Text of unknown origin on its way to a terminal: names from repositories, stores, servers and the environment can neither
- * play with the terminal nor pass for other names, and take the cells they are counted for.
+ * Makes text of unknown origin safe for a terminal. Names from repositories, stores, servers and the environment must
+ * not control the terminal or imitate other names, and must have the width that they are counted with.
  */
 import stringWidth from "string-width";
 
 /**
- * Control characters (C0, DEL, C1), format characters (bidirectional marks, embeddings, overrides and isolates, zero-width
- * ones, tags), line and paragraph separators, and halves of surrogate pairs, which also stand for bytes that are not UTF-8.
+ * Control characters (C0, DEL, C1), format characters (bidirectional marks, embeddings, overrides and isolates,
+ * zero-width characters, tags), line and paragraph separators, and lone surrogates, which also represent bytes that are
+ * not UTF-8.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** A space is the first character that is no control character of C0. */
+/** A space is the first character after the C0 control characters. */
 const FIRST_BEYOND_C0 = " ";
 
-/** Of what most text consists; each character takes one cell. */
+/** Most text: each character takes one cell. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** What no honest character takes in UTF-16: a letter can carry any number of marks and still count as one cell. */
+/** More than any honest character takes in UTF-16: a letter can carry any number of marks and still take one cell. */
 const MOST_UNITS_PER_CELL = 16;
 
 const ELLIPSIS = "…";
 
-/** An ellipsis with a character on either side. */
+/** An ellipsis with one character on either side. */
 const LEAST_SHORTENED_COLUMNS = 3;
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /**
- * The text with its unprintable characters as escapes: `\x1b` where JSON has escaped them already, else as in JSON,
- * `\u202e`. So JSON text may be given, too: it stays JSON and says the same. Given twice it does not change any more.
+ * Escapes unprintable characters: as `\x1b` for those that JSON has already escaped, otherwise as in JSON, `\u202e`. So
+ * JSON text remains JSON with the same meaning. Applying it twice changes nothing more.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -40,14 +41,14 @@ export function printable(text: string): string {
   );
 }
 
-/** How many cells of a terminal printable text takes. */
+/** The width of printable text in terminal cells. */
 export function widthOf(text: string): number {
   return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
-/** Printable text in at most so many cells (1 or more); what does not fit gives way to an ellipsis, never half a character. */
+/** Cuts printable text to at most `columns` cells (1 or more). An ellipsis replaces the rest; no character is split. */
 export function cutToWidth(text: string, columns: number): string {
-  // What is beyond the limit is never looked at: a name may have megabytes.
+  // The text beyond the limit is not examined, because a name may have megabytes.
   const head = text.slice(0, columns * MOST_UNITS_PER_CELL);
   if (head.length === text.length && widthOf(text) <= columns) return text;
   let kept = "";
@@ -62,8 +63,8 @@ export function cutToWidth(text: string, columns: number): string {
 }
 
 /**
- * A printable name in at most so many cells (1 or more): its middle gives way, for most names, paths above all, differ at
- * their ends. With less than 3 cells only its beginning is left.
+ * Shortens a printable name to at most `columns` cells (1 or more). The middle is left out, because most names, paths
+ * above all, differ at their ends. Below 3 cells, only the beginning remains.
  */
 export function shortenName(name: string, columns: number): string {
   if (widthOf(name) <= columns || columns < LEAST_SHORTENED_COLUMNS) return cutToWidth(name, columns);
@@ -71,7 +72,7 @@ export function shortenName(name: string, columns: number): string {
   return cutToWidth(name, columns - widthOf(tail)) + tail;
 }
 
-/** The end of longer text in at most so many cells, without half a character. */
+/** The end of a longer text in at most `columns` cells. No character is split. */
 function endOf(text: string, columns: number): string {
   const end = text.slice(-columns * MOST_UNITS_PER_CELL);
   let start = end.length;
@@ -85,7 +86,7 @@ function endOf(text: string, columns: number): string {
   return end.slice(start);
 }
 
-/** Printable text with spaces beside it, so that it takes so many cells; longer text stays as it is. */
+/** Pads printable text with spaces to this width. Longer text stays unchanged. */
 export function padToWidth(text: string, columns: number, align: "left" | "right"): string {
   const spaces = " ".repeat(Math.max(0, columns - widthOf(text)));
   return align === "left" ? text + spaces : spaces + text;

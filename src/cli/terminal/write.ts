@@ -1,4 +1,4 @@
-/** Text and JSON that commands put out: results on stdout, words for people on stderr. */
+/** Writes text and JSON for commands: results to standard output, messages for people to standard error. */
 import { formatSize } from "../../base/text/size.ts";
 import type { Output } from "./input_output.ts";
 import { type Column, formatTable, wrapText } from "./table.ts";
@@ -9,37 +9,37 @@ export type { Column };
 
 const encoder = new TextEncoder();
 
-/** One line of text or JSON, printable whatever is in it: what else it holds than one line is escaped. */
+/** Writes one printable line of text or JSON. Line breaks and other control characters in it are escaped. */
 export function writeLine(output: Output, line: string): Promise<void> {
   return writeLines(output, [line]);
 }
 
-/** Any number of lines at once: a thousand calls take longer than what they write. */
+/** Writes many lines at once, because a thousand calls would take longer than their content. */
 function writeLines(output: Output, lines: readonly string[]): Promise<void> {
   return output.write(encoder.encode(lines.map((line) => `${printable(line)}\n`).join("")));
 }
 
-/** Text of several lines, each of them printable. */
+/** Writes several lines of text, each printable. */
 export function writeText(output: Output, text: string): Promise<void> {
   return writeLines(output, text.split("\n"));
 }
 
-/** Text that programs compare to the byte, as it is; where people see it, on a terminal, its lines are printable. */
+/** Writes text that programs compare to the byte, unchanged. On a terminal, its lines are made printable. */
 export function writeExact(output: Output, text: string): Promise<void> {
   return output.write(encoder.encode(output.isTerminal ? text.split("\n").map(printable).join("\n") : text));
 }
 
-/** One JSON object on a line of its own. */
+/** Writes one JSON object on its own line. */
 export function writeJson(output: Output, value: unknown): Promise<void> {
   return writeLine(output, JSON.stringify(value));
 }
 
-/** JSON objects, each on a line of its own. */
+/** Writes JSON objects, each on its own line. */
 export function writeJsonLines(output: Output, values: readonly unknown[]): Promise<void> {
   return writeLines(output, values.map((value) => JSON.stringify(value)));
 }
 
-/** Rows as aligned text below titles, as wide as a terminal is; nothing for no rows. */
+/** Writes rows as aligned text below titles, as wide as the terminal. Writes nothing if there are no rows. */
 export async function writeTable(
   output: Output,
   columns: readonly Column[],
@@ -48,7 +48,7 @@ export async function writeTable(
   if (rows.length > 0) await writeLines(output, formatTable(columns, rows, widthLimit(output)));
 }
 
-/** A sentence or more: on a terminal in lines that break between words, those below the first set in. */
+/** Writes a paragraph. On a terminal it is wrapped between words, and the lines after the first are indented. */
 export async function writeParagraph(output: Output, text: string, indent = "  "): Promise<void> {
   const limit = widthLimit(output);
   if (limit === undefined) return await writeLine(output, text);
@@ -58,17 +58,17 @@ export async function writeParagraph(output: Output, text: string, indent = "  "
   await writeLines(output, lines.map((line, i) => `${i === 0 ? margin : below}${line}`));
 }
 
-/** How many cells a line may take; undefined where nobody looks at it. */
+/** The greatest width of a line; undefined if the output is not a terminal. */
 function widthLimit(output: Output): number | undefined {
   return output.isTerminal ? output.columns() : undefined;
 }
 
-/** Bytes in a time as a speed, such as `120 MiB/s`. */
+/** A transfer rate, such as `120 MiB/s`. */
 export function formatRate(bytes: number, seconds: number): string {
   return `${formatSize(Math.round(bytes / Math.max(seconds, 0.001)))}/s`;
 }
 
-/** A number of things: `1 chunk`, `2 chunks`. */
+/** A count with its noun: `1 chunk`, `2 chunks`. */
 export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

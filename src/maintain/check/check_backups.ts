@@ -1,6 +1,6 @@
 /**
- * Checks backups against their manifests: the right one is there, the snapshot says what it says, and the tree holds the
- * streams that it lists and no others.
+ * Checks backups against their manifests: the right manifest exists, the snapshot agrees with it, and the tree holds
+ * exactly the streams that it lists.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId, type SnapshotId } from "../../base/id.ts";
@@ -20,13 +20,13 @@ const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them:
 
 const FORGET_BACKUP = "its streams restore as the manifest says; make a new backup and forget this one";
 
-/** What checking backups takes. */
+/** What the check of backups needs. */
 interface BackupCheckContext extends TreeCheckContext {
-  /** Gets the streams that are there as their manifests say; undefined where none is to be read. */
+  /** Collects the streams that agree with their manifests so far; undefined if streams are not to be read. */
   readonly streams: StreamsToRead | undefined;
 }
 
-/** Checks every backup. One whose trees are known to be damaged is passed over where that is all there is to say. */
+/** Checks every backup. Skips a backup with damaged trees if that damage is all there is to report. */
 export async function checkBackups(
   context: BackupCheckContext,
   backups: readonly Backup[],
@@ -57,7 +57,7 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
   const reader = new NodeReader(repository, backup.snapshot.tree);
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
-    // Parts were counted when their trees were checked.
+    // Parts were counted during the check of the trees.
     const found = await contentsAt(reader, path, (tree) => trees.filesOf(tree));
     const problem = problemOfFile(expected, found);
     if (problem === null) {
@@ -73,7 +73,7 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
   if (backup.info !== null) await checkUnlisted(context, backup, manifest);
 }
 
-/** Adds that the snapshot says something else than what it names: `size 12, its manifest 10`. */
+/** Adds that the snapshot disagrees with what it refers to; `words` are like `size 12, its manifest 10`. */
 function addSaying({ findings }: TreeCheckContext, backup: Backup, words: string): void {
   const { snapshotId } = backup;
   findings.error({
@@ -85,14 +85,14 @@ function addSaying({ findings }: TreeCheckContext, backup: Backup, words: string
   });
 }
 
-/** The snapshot says when its streams last changed, which the tree says of their directory. */
+/** Compares the time of the last change in the snapshot with that of the streams' directory in the tree. */
 async function checkModified(context: TreeCheckContext, backup: Backup, modified: Rfc3339): Promise<void> {
   const { streams } = await findSeriesNodes(context.repository, backup);
   if (streams === undefined || compareTimestamps(streams.mtime, modified) === 0) return;
   addSaying(context, backup, `modified ${modified}, its tree ${streams.mtime}`);
 }
 
-/** One finding for all of them, as there may be any number. */
+/** Makes one finding for all unlisted paths, because there may be many. */
 async function checkUnlisted({ repository, findings }: TreeCheckContext, backup: Backup, manifest: Manifest) {
   const { snapshotId, snapshot: { tree } } = backup;
   let finding: Finding | undefined;
@@ -107,20 +107,23 @@ async function checkUnlisted({ repository, findings }: TreeCheckContext, backup:
   }
 }
 
-/** That the store does not give a manifest is no news where its pack is in doubt; else it ends the check. */
+/** Ends the check if the store cannot deliver a manifest, unless damage of its backup is already known. */
 async function allowWhereDamaged({ repository, signal }: TreeCheckContext, error: unknown, isDamaged: boolean) {
   const failure = await failureOfFile(repository.store, error, signal);
   if (!isDamaged) throw failure;
 }
 
-/** Whether the manifest speaks of this tree. Another tool may have backed restored files up, manifest and all. */
+/**
+ * Whether the manifest belongs to this tree. Another tool may have backed up restored files together with their
+ * manifest.
+ */
 function isOf(manifest: Manifest, { series, info, snapshotId }: Backup): boolean {
   if (manifest.series === series) return true;
   if (info === null) return false;
   throw new IntegrityError(`Snapshot ${snapshotId} says series ${series}, its manifest ${manifest.series}`);
 }
 
-/** Without our summary in the snapshot it is only a guess that the file is a manifest at all. */
+/** Reports an unreadable manifest. Without our summary in the snapshot, the file may not be a manifest at all. */
 function addUnreadable({ findings }: TreeCheckContext, backup: Backup, error: IntegrityError): void {
   const fields = { ...fieldsOf(backup), path: sidecarPath(backup.series), text: error.message };
   if (backup.info !== null) findings.error(fields);
@@ -131,7 +134,10 @@ function fieldsOf({ id, snapshotId }: Backup) {
   return { kind: "manifest", id, snapshots: [snapshotId], advice: REPLACE_BACKUP } as const;
 }
 
-/** Every backup stands alone, so a parent may be gone; one of a level that does not fit is damage. */
+/**
+ * Checks the levels of parents. A missing parent is no damage, because every backup can be restored alone; an unfitting
+ * level is.
+ */
 function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]): void {
   const byId = new Map(backups.map((backup) => [backup.id, backup]));
   const withoutParentBySeries = new Map<string, SnapshotId[]>();

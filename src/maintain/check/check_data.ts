@@ -1,4 +1,4 @@
-/** Reads packs to the last byte and has them verified in threads of its own; a few are under way at a time. */
+/** Reads whole packs, a few at a time, and verifies them in separate threads. */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { IntegrityError, StoreError, TemporaryError } from "../../base/errors.ts";
 import { Semaphore } from "../../base/limits.ts";
@@ -9,25 +9,27 @@ import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { checkBufferBytes, checkThreads } from "../../backup/buffers.ts";
 import { judgePack, type PackJudging, type PackVerdict } from "./judge_pack.ts";
 
-/** What reading packs takes. */
+/** What reading packs needs. */
 interface CheckDataContext extends CheckContext {
-  /** How many threads verify, and what may lie in memory. */
+  /** How many threads verify, and how much memory they may use. */
   readonly budget: MemoryBudget;
-  /** Whether a pack counts as unreadable also where the failure may pass; else that ends the reading of all packs. */
+  /** Whether a temporary failure counts as an unreadable pack. Otherwise it stops the reading of all packs. */
   readonly passesOverOutages: boolean;
 }
 
 const REPLACE_PACK =
-  `bring the file back from a copy of the store; where there is none, run "agent repair packs", which saves the blobs ` +
-  `that are whole, and back up again, which stores the others anew where the source still has them`;
+  `bring the file back from a copy of the store; without one, run "agent repair packs", which saves the whole ` +
+  `blobs, then back up again, which stores the lost ones again if the source still has them`;
 
 const MEND_STORE =
-  "see to the disk or the server that holds it, or bring the file back from a copy of the store; nothing can be saved of " +
-  "it as long as it cannot be read";
+  "see to the disk or the server that holds it, or bring the file back from a copy of the store; as long as it " +
+  "cannot be read, nothing of it can be saved";
 
-/** Verifies the given packs to the last byte; one that the store does not give is a finding, too. Progress is in bytes. */
+/**
+ * Verifies the given packs completely. A pack that the store cannot deliver is also a finding. Progress is in bytes.
+ */
 export async function checkPackData(context: CheckDataContext, packs: readonly DescribedPack[]): Promise<void> {
-  // Threads cost a tenth of a second.
+  // Starting threads takes a tenth of a second.
   if (packs.length === 0) return;
   const { budget } = context;
   using starting = startThreads(checkThreads(budget), { digest: false });
@@ -37,17 +39,17 @@ export async function checkPackData(context: CheckDataContext, packs: readonly D
   packs.forEach((pack, i) => takeVerdict(context, pack, verdicts[i]!));
 }
 
-/** Reading while the threads are there. */
+/** What verification needs while the threads run. */
 interface Verification extends CheckDataContext, PackJudging {}
 
-/** What the pack turned out to be, or why it cannot be read. */
+/** The verdict on a pack, or why it cannot be read. */
 type Outcome = PackVerdict | IntegrityError | StoreError;
 
 function verifyPacks(context: Verification, packs: readonly DescribedPack[]): Promise<Outcome[]> {
   const { threads, repository: { store }, onProgress } = context;
   const total = packs.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
-  // A pack is read piece by piece, so several of them keep threads and store busy.
+  // A pack is read piece by piece, so it takes several packs to keep threads and store busy.
   return mapConcurrently(packs, Math.max(threads.blobThreads + 1, store.connections), async (pack) => {
     const outcome = await verifyPack(context, pack);
     onProgress(done += pack.bytes, total);
@@ -57,7 +59,7 @@ function verifyPacks(context: Verification, packs: readonly DescribedPack[]): Pr
 
 async function verifyPack(context: Verification, pack: DescribedPack): Promise<Outcome> {
   const { repository: { store }, passesOverOutages, signal } = context;
-  // What the index says of this pack is known to be wrong; that was found already.
+  // The description in the index is wrong, which is already a finding.
   if (pack.headerSha256 === null) return SOUND;
   signal.throwIfAborted();
   try {

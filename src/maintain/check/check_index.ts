@@ -1,8 +1,9 @@
 /**
- * Checks the index files: every one loads, and no two describe one pack differently.
+ * Checks the index files: every file loads, and no two files describe a pack differently.
  *
- * Of a pack's description only a digest is kept: that of the header the pack must have if the description is true. So the
- * memory a blob takes stays that of `PlacedIndex`, and reading a pack later tells whether its header and the index agree.
+ * Only a digest of each pack's description is kept: that of the header the pack must have if the description is true.
+ * So a blob takes no more memory than in `PlacedIndex`, and a later read of the pack shows whether its header and the
+ * index agree.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -22,14 +23,14 @@ import { forEachIndexFile, loadIndexFile } from "../../repository/index/index_fi
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import type { Repository } from "../../repository/repository.ts";
 
-/** What the index says about a pack as a whole. */
+/** The index's description of one pack. */
 export interface DescribedPack {
   readonly id: PackId;
   /** Its number in the `PlacedIndex`. */
   readonly number: number;
-  /** Bytes its file must have. */
+  /** The size that its file must have, in bytes. */
   readonly bytes: number;
-  /** SHA-256 that its header's plaintext must have, or null where the description cannot be true of any pack. */
+  /** SHA-256 that its header's plaintext must have; null if no pack can match the description. */
   readonly headerSha256: string | null;
   /** The first index file that describes it. */
   readonly describedBy: IndexId;
@@ -39,21 +40,21 @@ export interface DescribedPack {
 export interface CheckedIndex {
   readonly index: PlacedIndex;
   readonly packs: ReadonlyMap<PackId, DescribedPack>;
-  /** Why index files that are damaged could not be read. */
+  /** The errors for damaged index files. */
   readonly unreadable: readonly IntegrityError[];
 }
 
-/** What the parts of a check share. */
+/** What all phases of a check share. */
 export interface CheckContext {
   readonly repository: Repository;
   readonly findings: Findings;
   readonly suspects: SuspectPacks;
   readonly signal: AbortSignal;
-  /** Called as a part gets on, with how much of how much is done. */
+  /** Called as a phase proceeds. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Loads and checks all index files; a damaged one is found and passed over. */
+/** Loads and checks all index files. A damaged file becomes a finding and is skipped. */
 export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
   const { repository: { files }, signal, onProgress } = context;
   const check = new IndexCheck(context);
@@ -66,7 +67,7 @@ export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
   return check;
 }
 
-/** The text of an index file, why it cannot be had, or null where another process removed it meanwhile. */
+/** The text of an index file, the reason why it cannot be read, or null if another process removed it meanwhile. */
 async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | null> {
   try {
     return await loadIndexFile(repository.files, id, signal);
@@ -151,7 +152,7 @@ class IndexCheck implements CheckedIndex {
 
 const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
 
-/** SHA-256 of the header of a pack that holds exactly these blobs; null where none can. */
+/** SHA-256 of the header of a pack that holds exactly these blobs; null if no pack can. */
 export function headerDigest(blobs: readonly PackedBlob[]): string | null {
   let end = 0;
   let headerBytes = SEAL_OVERHEAD_BYTES;

@@ -1,4 +1,4 @@
-/** The rules that the nodes of one tree must keep; decides from the nodes and the index alone. */
+/** The rules for the nodes of one tree, checked with nothing but the nodes and the index. */
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
@@ -8,27 +8,27 @@ import { plaintextLength } from "../../format/pack_header.ts";
 import type { BlobIndex } from "../../repository/index/blob_index.ts";
 import type { Finding, SuspectPacks } from "./findings.ts";
 
-/** What is wrong with one node, or with the order of all. */
+/** What is wrong with one node, or with the order of the nodes. */
 interface NodeProblem {
-  /** The node's name, null where the tree as a whole is meant. */
+  /** The node's name; null if the problem concerns the whole tree. */
   readonly name: string | null;
   /** Follows the name of the node or the tree in a sentence. */
   readonly text: string;
 }
 
-/** A node whose blobs lie where they are lost or in doubt. */
+/** A node with blobs that are lost or in doubt. */
 interface SuspectNode {
   readonly name: string;
   readonly findings: ReadonlySet<Finding>;
 }
 
-/** What was found of the nodes of one tree. */
+/** The result of checking the nodes of one tree. */
 export interface CheckedNodes {
   readonly problems: readonly NodeProblem[];
   readonly suspects: readonly SuspectNode[];
-  /** Plaintext bytes of its files, as far as their blobs are in the index. */
+  /** Plaintext bytes of its files, as far as the index knows their blobs. */
   readonly fileBytes: number;
-  /** Blobs of its files. */
+  /** Number of blobs of its files. */
   readonly fileBlobs: number;
 }
 
@@ -52,7 +52,7 @@ export function checkNodes(nodes: readonly Node[], index: BlobIndex, suspectPack
   return { problems: problems.listed(), suspects, fileBytes, fileBlobs };
 }
 
-/** So many problems of one tree are told; the others, of which there may be 300,000, are counted. */
+/** The most problems that are reported for one tree. The rest, which may be 300,000, is only counted. */
 const MOST_PROBLEMS = 100;
 
 class NodeProblems {
@@ -70,11 +70,14 @@ class NodeProblems {
 
   listed(): NodeProblem[] {
     if (this.#more === 0) return this.#listed;
-    return [...this.#listed, { name: null, text: `has ${this.#more} more entries that are not as they must be` }];
+    return [...this.#listed, { name: null, text: `has ${this.#more} more damaged entries` }];
   }
 }
 
-/** restic finds and rewrites nodes by their order, so it is part of the format. One problem of this kind tells enough. */
+/**
+ * Checks the order of the nodes, which is part of the format because restic relies on it. One problem of this kind is
+ * enough.
+ */
 function orderProblems(nodes: readonly Node[]): NodeProblem[] {
   for (let i = 1; i < nodes.length; i++) {
     const name = nodes[i]!.name;
@@ -104,7 +107,7 @@ interface ScannedContent {
   readonly bytes: number;
   readonly missing: number;
   readonly firstMissing: string | null;
-  /** A blob that the index describes as none can be, and how. */
+  /** The first blob with an impossible description in the index, and what is wrong with it. */
   readonly impossible: string | null;
   readonly suspicions: ReadonlySet<Finding>;
 }
@@ -131,7 +134,7 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
   return { blobs: content.length / ID_BYTES, bytes, missing, firstMissing, impossible, suspicions };
 }
 
-/** Restorers take an id of zeros for none. */
+/** Whether an id is all zeros, which restorers treat as no id. */
 function isZeroId(ids: Uint8Array, offset: number): boolean {
   for (let i = offset; i < offset + ID_BYTES; i++) {
     if (ids[i] !== 0) return false;

@@ -1,26 +1,26 @@
-/** Checks the packs from outside: every one that the index describes is there and has the size it must have. */
+/** Checks the packs without reading them: every pack in the index exists and has the right size. */
 import type { PackId } from "../../base/id.ts";
 import type { ListedFile } from "../../store/store.ts";
 import type { CheckContext, CheckedIndex, DescribedPack } from "./check_index.ts";
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 
-/** What was found of the packs. */
+/** The result of checking the packs. */
 interface CheckedPacks {
-  /** Those that are there in their right size. */
+  /** Packs that exist with the right size. */
   readonly whole: readonly DescribedPack[];
-  /** Those that the store does not have. */
+  /** Packs that the store does not have. */
   readonly missing: ReadonlySet<PackId>;
-  /** Bytes of all packs that the index describes, as far as they are there. */
+  /** Bytes of all existing packs that the index describes. */
   readonly bytes: number;
-  /** Packs that no index describes, in the order of their names. */
+  /** Packs that no index describes, sorted by name. */
   readonly unindexed: readonly ListedFile[];
 }
 
-const BRING_BACK_PACK = "bring the file back from a copy of the store; where there is none, run ";
+const BRING_BACK_PACK = "bring the file back from a copy of the store; without one, run ";
 const MISSING_ADVICE = `${BRING_BACK_PACK}"agent repair index", so that the next backups store its blobs again`;
 const WRONG_SIZE_ADVICE = `${BRING_BACK_PACK}"agent repair packs", which saves what is left of its blobs`;
 
-/** Lists the packs of the store and compares them with what the index describes. */
+/** Compares the packs in the store with the index. */
 export async function checkPacks(
   { repository: { store }, findings, suspects, signal, onProgress }: CheckContext,
   { packs, unreadable }: CheckedIndex,
@@ -54,7 +54,7 @@ function unindexedPack(id: string, size: number, isIndexDamaged: boolean) {
     const text = `Pack ${id} of ${size} bytes is in no index that can be read`;
     return { kind: "pack", id, text, advice: `keep it: "agent repair index" lists it again` } as const;
   }
-  const text = `Pack ${id} of ${size} bytes is in no index; an interrupted backup leaves such, or one that is running`;
+  const text = `Pack ${id} of ${size} bytes is in no index; an interrupted or a running backup leaves such packs`;
   const advice =
     `nothing has to be done, "agent prune" removes it; if blobs are missing, "agent repair index" lists it`;
   return { kind: "pack", id, text, advice } as const;

@@ -1,6 +1,6 @@
 /**
- * Reads streams from end to end and compares them with what manifests say of them: length, MD5, SHA-256. A digest needs all
- * of a stream in order, so every different stream is read once, however many backups have it.
+ * Reads whole streams and compares them with their manifests: length, MD5, SHA-256. A digest needs the whole stream in
+ * order, so each different stream is read once, however many backups hold it.
  */
 import { createHash } from "node:crypto";
 import { IntegrityError } from "../../base/errors.ts";
@@ -18,7 +18,7 @@ import { failureOfFile } from "../../repository/unreadable.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { readStream } from "../../backup/read_stream.ts";
 
-/** A stream as one manifest has it. */
+/** A stream with its entry in one manifest. */
 interface ClaimedStream {
   readonly backup: Backup;
   /** From the root of the snapshot. */
@@ -26,14 +26,14 @@ interface ClaimedStream {
   readonly expected: ManifestFile;
 }
 
-/** What manifests say of one stream: mostly all the same. */
+/** One claim about a stream, and the backups that make it. Usually all manifests agree. */
 interface Claim {
   readonly expected: ManifestFile;
   readonly series: string;
   readonly backups: Pick<Backup, "id" | "snapshotId">[];
 }
 
-/** A stream to be read, and where its content list is found again. */
+/** A stream to be read, and a path at which its content list can be found. */
 interface StreamToRead {
   readonly root: Backup["snapshot"]["tree"];
   readonly path: string;
@@ -41,11 +41,11 @@ interface StreamToRead {
   readonly claims: Map<string, Claim>;
 }
 
-/** Collects streams: those of equal content are one. */
+/** Collects streams. Streams with equal content are read as one. */
 export class StreamsToRead {
   readonly #byContent = new Map<string, StreamToRead>();
 
-  /** Adds a stream; `reader` reads the trees of its backup. Throws `IntegrityError` where one of them is damaged. */
+  /** Adds a stream; `reader` reads the trees of its backup. Throws `IntegrityError` if one of the trees is damaged. */
   async add({ backup, path, expected }: ClaimedStream, reader: NodeReader): Promise<void> {
     const node = await reader.find(path);
     if (node === undefined) return;
@@ -63,13 +63,15 @@ export class StreamsToRead {
     else claim.backups.push({ id, snapshotId });
   }
 
-  /** The streams, those of one name behind each other: they share most of their packs. */
+  /**
+   * The streams, sorted by path: streams with one name are read in succession, because they share most of their packs.
+   */
   inReadingOrder(): StreamToRead[] {
     return [...this.#byContent.values()].sort((a, b) => a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
   }
 }
 
-/** Names the content of a stream: the digest of its content list or, where it has parts, of the names of their trees. */
+/** Identifies the content of a stream: the digest of its content list or, if it has parts, of its parts' tree ids. */
 async function contentKey(node: Node, reader: NodeReader): Promise<string> {
   const hash = createHash("sha256");
   if (node.type === "file") hash.update("file").update(node.content ?? "");
@@ -77,7 +79,7 @@ async function contentKey(node: Node, reader: NodeReader): Promise<string> {
   return hash.digest("base64");
 }
 
-/** What reading streams takes. */
+/** What reading streams needs. */
 interface StreamCheckContext extends TreeCheckContext {
   readonly budget: MemoryBudget;
 }
@@ -89,8 +91,8 @@ interface StreamsRead {
 }
 
 /**
- * Reads the streams, one after the other, and adds a finding for each that is not what a manifest says. Progress is in
- * bytes. Throws what the store throws where it does not answer.
+ * Reads the streams one after another and adds a finding for each claim that is wrong. Progress is in bytes. Throws
+ * what the store throws if it does not answer.
  */
 export async function checkStreams(
   context: StreamCheckContext,
@@ -98,7 +100,7 @@ export async function checkStreams(
 ): Promise<StreamsRead> {
   const streams = collected?.inReadingOrder() ?? [];
   const total = streams.reduce((sum, { size }) => sum + size, 0);
-  // Threads cost a tenth of a second.
+  // Starting threads takes a tenth of a second.
   if (streams.length === 0) return { count: 0, bytes: 0 };
   const damaged = context.findings.damagedSnapshots;
   using starting = startThreads(context.budget.blobThreads);
@@ -112,7 +114,7 @@ export async function checkStreams(
   return { count: streams.length, bytes: total };
 }
 
-/** Reading while the threads are there; `onBytes` is told how much of the stream was read. */
+/** What reading a stream needs while the threads run. `onBytes` gets the number of bytes read so far. */
 interface StreamReading extends StreamCheckContext {
   readonly threads: PipelineThreads;
   readonly onBytes: (bytes: number) => void;
@@ -177,7 +179,7 @@ function compare(
   });
 }
 
-/** A stream of a damaged blob is no news where everything that hits its backups was found already. */
+/** Reports a stream that cannot be read, unless damage of all its backups is already known. */
 async function addUnreadable(
   { findings, repository, signal }: StreamCheckContext,
   { path, claims }: StreamToRead,

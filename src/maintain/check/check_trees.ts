@@ -1,4 +1,6 @@
-/** Checks every tree that a snapshot reaches, each distinct one once, and finds out which snapshots what was found hits. */
+/**
+ * Checks every tree that a snapshot reaches, each distinct tree once, and determines which snapshots a finding affects.
+ */
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
@@ -15,37 +17,42 @@ import { failureOfFile } from "../../repository/unreadable.ts";
 
 const REPLACE_UNLISTED_TREE =
   `bring its index back from a copy of the store, or run "agent repair index", which finds ` +
-  `it where its pack is there; else "agent repair snapshots" saves what is left of the backups it hits`;
+  `it if its pack exists; otherwise "agent repair snapshots" saves what is left of the backups it hits`;
 const REPLACE_DAMAGED_TREE =
   `bring its pack back from a copy of the store, or run "agent repair packs", which saves the ` +
   `other blobs of it, then "agent repair snapshots", which saves what is left of the backups it hits`;
-const REPLACE_BACKUP = `it cannot be restored as it was: back it up again; "agent repair index" helps where only the ` +
+const REPLACE_BACKUP = `it cannot be restored as it was: back it up again; "agent repair index" helps if only the ` +
   `index lost its blobs, "agent repair snapshots" saves what is left`;
 
-/** What the check of backups needs to know of the trees. */
+/** What the check of backups needs to know about the trees. */
 export interface CheckedTrees {
-  /** How many distinct trees there are, those included that cannot be read. */
+  /** The number of distinct trees, including unreadable ones. */
   readonly count: number;
-  /** Plaintext bytes and blobs of the files that lie directly in a tree; undefined for one that was not reached or read. */
+  /**
+   * Plaintext bytes and blobs of the files directly in a tree; undefined if the tree was not reached or not readable.
+   */
   filesOf(tree: BlobId): { readonly bytes: number; readonly blobs: number } | undefined;
 }
 
 interface Visit extends TreeVisit {
-  /** Where it was first met, with a slash at the end; empty for a root. */
+  /** The path where it was first met, ending with a slash; empty for a root. */
   readonly prefix: string;
 }
 
-/** What one visit found: nodes, or why there are none. */
+/** The result of visiting a tree: its subtrees and checks, or why it cannot be read. */
 type Visited =
   | { readonly subtrees: readonly Visit[]; readonly checked: CheckedNodes }
   | { readonly failure: IntegrityError | StoreError };
 
-/** A check of trees is a check with the index loaded. */
+/** A check of trees needs the loaded index. */
 export interface TreeCheckContext extends CheckContext {
   readonly repository: IndexedRepository;
 }
 
-/** Walks all trees of the backups. Findings get the snapshots they hit, those of suspect packs included. */
+/**
+ * Walks all trees of the backups. Every finding, including those about suspect packs, gets the snapshots that it
+ * affects.
+ */
 export async function checkTrees(
   context: TreeCheckContext,
   backups: readonly Backup[],
@@ -59,10 +66,10 @@ export async function checkTrees(
 class TreesCheck implements CheckedTrees {
   readonly #context: TreeCheckContext;
   readonly #graph = new TreeGraph();
-  /** By number of tree; NaN where it could not be read. */
+  /** By number of tree; NaN if the tree could not be read. */
   readonly #fileBytes: number[] = [];
   readonly #fileBlobs: number[] = [];
-  /** The trees that a finding was met in. */
+  /** For each finding, the trees in which it occurs. */
   readonly #hits = new Map<Finding, Set<number>>();
 
   constructor(context: TreeCheckContext) {
@@ -99,7 +106,7 @@ class TreesCheck implements CheckedTrees {
     });
   }
 
-  /** Nobody reads what lies deeper. */
+  /** Reports trees that are too deep. Anything below them is not read. */
   #refuseDeeper(level: readonly Visit[]): void {
     for (const { tree } of level) this.#fileBytes[this.#graph.find(tree)] = NaN;
     const [{ tree }] = level as [Visit];
@@ -107,7 +114,7 @@ class TreesCheck implements CheckedTrees {
     this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), tree, "");
   }
 
-  /** Tells every finding which snapshots it hits. */
+  /** Adds to every finding the snapshots that it affects. */
   attribute(backups: readonly Backup[]): void {
     if (this.#hits.size === 0) return;
     const ancestry = this.#graph.ancestry();
@@ -130,7 +137,7 @@ class TreesCheck implements CheckedTrees {
       return visited.subtrees;
     }
     if (doubts.length === 0) {
-      // That the store does not give it is no damage, unless its pack is in doubt anyway.
+      // A failure of the store is no proof of damage, unless the pack is in doubt anyway.
       if (visited.failure instanceof StoreError) throw visited.failure;
       this.#hit(this.#context.findings.error(this.#unreadable(visit, visited.failure)), visit.tree, "");
     }
@@ -157,7 +164,7 @@ class TreesCheck implements CheckedTrees {
     }
   }
 
-  /** Why the tree itself is in doubt: because of the pack it lies in. */
+  /** The findings that put the tree itself in doubt because of its pack. */
   #doubtsAbout({ tree }: Visit): readonly Finding[] {
     const { repository: { index }, suspects } = this.#context;
     if (suspects.isEmpty) return [];
@@ -186,7 +193,7 @@ class TreesCheck implements CheckedTrees {
   }
 }
 
-/** The trees below a tree, each once. */
+/** The distinct subtrees of a tree. */
 function subtreesOf(nodes: readonly Node[], prefix: string): Visit[] {
   const byTree = new Map<BlobId, Visit>();
   for (const { type, name, subtree } of nodes) {

@@ -1,57 +1,60 @@
-/** What a check finds: errors and notes, each with the snapshots it hits, and the packs whose blobs cannot be trusted. */
+/**
+ * The findings of a check: errors and notes, each with the snapshots that it affects, and packs whose blobs cannot be
+ * trusted.
+ */
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type SnapshotId } from "../../base/id.ts";
 
 /** What a finding is about. `file` is a file in a tree, `chain` the link from a backup to its parent. */
 export type FindingKind = "index" | "pack" | "tree" | "file" | "snapshot" | "manifest" | "chain" | "lock" | "key";
 
-/** The repairs there are, in the order in which they have to be made. */
+/** All repairs, in the order in which they must be run. */
 export const REPAIRS = ["index", "packs", "snapshots"] as const;
-/** What "agent repair" can make good, or as good as it gets. */
+/** One of the repairs of "agent repair". */
 export type Repair = typeof REPAIRS[number];
 
-/** One thing that was found. */
+/** One finding. */
 export interface Finding {
   readonly kind: FindingKind;
-  /** Names the thing in full where it has an id. */
+  /** The full id of the object; null if it has none. */
   readonly id: string | null;
-  /** One line: what is wrong with what. */
+  /** One line: what is wrong. */
   readonly text: string;
   /** One line: what to do about it. */
   readonly advice: string;
-  /** The repair to begin with, where one helps. */
+  /** The repair to begin with, if one helps. */
   readonly repair?: Repair;
-  /** Files in trees that it hits, without a leading slash: the first `MOST_PATHS` of them. */
+  /** Affected files in trees, without a leading slash: the first `MOST_PATHS` of them. */
   readonly paths: Set<string>;
-  /** Snapshots that it hits, as far as is known. */
+  /** Affected snapshots, as far as known. */
   readonly snapshots: Set<SnapshotId>;
 }
 
-/** What a finding begins with; the rest is added as it gets known. */
+/** The initial content of a finding. The rest is added as it becomes known. */
 interface FindingFields extends Pick<Finding, "kind" | "id" | "text" | "advice" | "repair"> {
   readonly path?: string;
   readonly snapshots?: Iterable<SnapshotId>;
 }
 
-/** A lost pack of a directory backup may hit any number of files; so many of them are named. */
+/** The most paths that a finding names. A lost pack may affect any number of files. */
 export const MOST_PATHS = 20;
 
-/** Collects findings in the order they come. */
+/** Collects findings in the order they are made. */
 export class Findings {
   readonly errors: Finding[] = [];
   readonly notes: Finding[] = [];
 
-  /** Adds something that is damaged. */
+  /** Adds damage. */
   error(fields: FindingFields): Finding {
     return added(this.errors, fields);
   }
 
-  /** Adds something that is worth knowing and no damage. */
+  /** Adds a remark that is no damage. */
   note(fields: FindingFields): Finding {
     return added(this.notes, fields);
   }
 
-  /** Every snapshot that an error hits. */
+  /** All snapshots that errors affect. */
   get damagedSnapshots(): Set<SnapshotId> {
     return new Set(this.errors.flatMap(({ snapshots }) => [...snapshots]));
   }
@@ -63,32 +66,32 @@ function added(list: Finding[], { path, snapshots, ...fields }: FindingFields): 
   return finding;
 }
 
-/** Adds a path to a finding unless it names enough already. */
+/** Adds a path to a finding, unless it has enough paths already. */
 export function addPath(finding: Finding, path: string): void {
   if (finding.paths.size < MOST_PATHS) finding.paths.add(path);
 }
 
 interface Suspicion {
   readonly finding: Finding;
-  /** The blobs in doubt as hex; null: all of the pack. */
+  /** The ids of the blobs in doubt, as hex; null for all blobs of the pack. */
   readonly blobs: ReadonlySet<string> | null;
 }
 
-/** Packs in which blobs are lost or in doubt, by their numbers in the index. */
+/** Packs with blobs that are lost or in doubt, by their numbers in the index. */
 export class SuspectPacks {
   readonly #suspicions = new Map<number, Suspicion[]>();
 
-  /** Whether there are none. */
+  /** Whether no pack is suspect. */
   get isEmpty(): boolean {
     return this.#suspicions.size === 0;
   }
 
-  /** Whether any blob of that pack is in doubt. */
+  /** Whether any blob of the pack is in doubt. */
   has(pack: number): boolean {
     return this.#suspicions.has(pack);
   }
 
-  /** Puts all blobs of a pack in doubt or, with `ids` (32 bytes a blob), those only. */
+  /** Puts all blobs of a pack in doubt or, with `ids` (32 bytes each), only those. */
   add(pack: number, finding: Finding, ids?: Uint8Array): void {
     const suspicion = { finding, blobs: ids === undefined ? null : hexIds(ids) };
     const earlier = this.#suspicions.get(pack);
@@ -96,7 +99,7 @@ export class SuspectPacks {
     else this.#suspicions.set(pack, [suspicion]);
   }
 
-  /** Why the blob in that pack whose id stands in `ids` at `offset` is in doubt; mostly nothing. */
+  /** Why a blob of the pack is in doubt; usually empty. Its id is in `ids` at `offset`. */
   reasons(pack: number, ids: Uint8Array, offset = 0): readonly Finding[] {
     const suspicions = this.#suspicions.get(pack);
     if (suspicions === undefined) return [];

@@ -1,6 +1,6 @@
 /**
- * Reads one pack from its header to its last byte and judges it. A pack may have 128 MiB and more, so it never lies in
- * memory as a whole: it is read in runs of blobs, hashed as they come, and the runs are verified in threads.
+ * Reads and judges one whole pack. A pack may have 128 MiB and more, so it is never in memory as a whole: it is read
+ * and hashed in runs of blobs, and the runs are verified in threads.
  */
 import { createHash, type Hash } from "node:crypto";
 import { IntegrityError } from "../../base/errors.ts";
@@ -18,31 +18,31 @@ import { type PlannedRange, planRanges } from "../../repository/pack/pack_ranges
 import { readPackHeader, readRange } from "../../repository/pack/pack_reader.ts";
 import type { Repository } from "../../repository/repository.ts";
 
-/** What judging packs works with. The threads must be configured. */
+/** What judging packs needs. The threads must be configured. */
 export interface PackJudging {
   readonly repository: Repository;
   readonly threads: PipelineThreads;
-  /** Bytes for all that is read of all packs and not yet verified; a larger run is read alone. */
+  /** The memory for bytes that are read but not yet verified, of all packs together. A larger run is read alone. */
   readonly room: Semaphore;
   readonly signal: AbortSignal;
 }
 
-/** What a pack turned out to be. */
+/** The verdict on a pack. */
 export interface PackVerdict {
-  /** What is wrong with it, each ready to follow its name in a sentence; none for a sound pack. */
+  /** What is wrong, each ready to follow the pack's name in a sentence; empty for a sound pack. */
   readonly problems: readonly string[];
-  /** Whether its header is the one the index implies, so that every blob could be judged by itself. */
+  /** Whether its header matches the index, so that every blob could be judged separately. */
   readonly headerHolds: boolean;
   /** The ids of the damaged blobs, 32 bytes each. */
   readonly damagedBlobs: Uint8Array;
 }
 
-/** What is read at once, in bytes; a single larger blob is read alone. */
+/** The size of one read in bytes; a single larger blob is read alone. */
 const RUN_BYTES = 2 * 1024 * 1024;
 
 /**
- * Judges a pack. What is not sound is read once more, and the second reading counts: a network card or a proxy that flips
- * a bit does not do so twice at the same place. Throws `IntegrityError` where the pack is gone or short, and what the store
+ * Judges a pack. An unsound pack is read again, and the second reading counts, because a faulty network card or proxy
+ * hardly flips the same bit twice. Throws `IntegrityError` if the pack is missing or truncated, and what the store
  * throws.
  */
 export async function judgePack(judging: PackJudging, pack: DescribedPack): Promise<PackVerdict> {
@@ -61,7 +61,7 @@ async function readOnce(judging: PackJudging, pack: DescribedPack): Promise<Pack
   return { problems, headerHolds: header === blobs, damagedBlobs: idsOf(damaged) };
 }
 
-/** The blobs by the pack's own header, or why that is damaged or another one than the index implies. */
+/** The blobs in the pack's own header, or an error if the header is damaged or does not match the index. */
 async function readHeader(
   { repository, signal }: PackJudging,
   { id, bytes, headerSha256 }: DescribedPack,
@@ -78,10 +78,10 @@ async function readHeader(
   }
 }
 
-/** A part of a pack, and the blobs in it, which fill it from its beginning on. */
+/** A part of a pack, and the blobs that fill it from its start. */
 type Run = PlannedRange<PackedBlob>;
 
-/** A pack of `packBytes` bytes in runs of blobs; what is behind the last blob makes runs without any. */
+/** Divides a pack of `packBytes` bytes into runs. The bytes after the last blob form runs without blobs. */
 function* runsOf(blobs: readonly PackedBlob[], packBytes: number): Generator<Run> {
   let end = 0;
   for (const run of planRanges(blobs, { gapBytes: 0, mostBytes: RUN_BYTES })) {
@@ -93,15 +93,15 @@ function* runsOf(blobs: readonly PackedBlob[], packBytes: number): Generator<Run
   }
 }
 
-/** What a reading of a pack found. */
+/** The facts from one reading of a pack. */
 interface PackFacts {
   readonly sha256: string;
   readonly damaged: readonly PackedBlob[];
-  /** Names the first damaged blob and says why. */
+  /** The name of the first damaged blob, and the reason. */
   readonly firstReason: string;
 }
 
-/** One reading of a pack from its first byte to its last. */
+/** One complete reading of a pack. */
 class PackReading {
   readonly #judging: PackJudging;
   readonly #pack: PackId;
@@ -113,7 +113,7 @@ class PackReading {
     this.#pack = pack;
   }
 
-  /** Reads one run after the other; while one is verified the next ones are read. */
+  /** Reads the runs in sequence. While one run is verified, the next is read. */
   async read(runs: Iterable<Run>): Promise<PackFacts> {
     try {
       for (const run of runs) await this.#readRun(run);
@@ -130,7 +130,7 @@ class PackReading {
     return { sha256: this.#hash.digest("hex"), damaged, firstReason };
   }
 
-  /** Resolves as soon as the run is read and hashed; it is verified meanwhile. */
+  /** Resolves when the run is read and hashed. Its verification continues. */
   async #readRun(run: Run): Promise<void> {
     const { repository: { store }, room, signal } = this.#judging;
     const { offset, length } = run;
@@ -158,7 +158,7 @@ class PackReading {
   }
 }
 
-/** Bytes that a run takes until it is verified: as it was read, decrypted, and its largest blob as plaintext. */
+/** Bytes that a run takes until it is verified: as read, as decrypted, and its largest blob as plaintext. */
 function memoryOf({ length, blobs }: Run): number {
   return 2 * length + blobs.reduce((most, blob) => Math.max(most, plaintextLength(blob)), 0);
 }

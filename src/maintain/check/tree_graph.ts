@@ -1,20 +1,20 @@
 /**
- * Which tree lies in which: every distinct tree once, by number, so that a damaged one leads to the snapshots it hits.
+ * The graph of all distinct trees, by number, which leads from a damaged tree to the snapshots it affects.
  *
- * Memory: some 43 bytes a tree and 8 a directory in a tree.
+ * Memory: some 43 bytes for each tree and 8 for each directory in a tree.
  */
 import type { BlobId } from "../../base/id.ts";
 import { TreeNumbers } from "../../repository/tree/tree_walk.ts";
 
 const LEAST_EDGES = 1024;
 
-/** Trees and the directories that lead from one to another. */
+/** Trees and the links from parents to children. */
 export class TreeGraph extends TreeNumbers {
   /** Pairs of a parent's and a child's number. */
   #edges = new Uint32Array(LEAST_EDGES * 2);
   #edgeCount = 0;
 
-  /** Notes that a directory of tree `parent` is tree `child`; both were added. */
+  /** Records that tree `child` is a directory of tree `parent`. Both must have been added. */
   connect(parent: BlobId, child: BlobId): void {
     if (this.#edgeCount * 2 === this.#edges.length) {
       const larger = new Uint32Array(this.#edges.length * 2);
@@ -24,13 +24,13 @@ export class TreeGraph extends TreeNumbers {
     this.#edges.set([this.find(parent), this.find(child)], this.#edgeCount++ * 2);
   }
 
-  /** Answers, for any set of trees, which trees lead to them; to be made when all is connected. */
+  /** Makes the reverse graph. Call it after all links are recorded. */
   ancestry(): TreeAncestry {
     return new TreeAncestry(this.size, this.#edges.subarray(0, this.#edgeCount * 2));
   }
 }
 
-/** The graph turned round: from a tree to those it lies in. */
+/** The reverse graph: from a tree to the trees that contain it. */
 class TreeAncestry {
   /** The parents of tree n are `#parents` from `#starts[n]` to `#starts[n + 1]`. */
   readonly #starts: Uint32Array;
@@ -45,10 +45,10 @@ class TreeAncestry {
     for (let i = 0; i < edges.length; i += 2) this.#parents[next[edges[i + 1]!]!++] = edges[i]!;
   }
 
-  /** The given trees and all in which they lie, directly or not. */
+  /** The given trees and all trees that contain them, directly or not. */
   of(trees: Iterable<number>): Set<number> {
     const found = new Set(trees);
-    // A set's iteration also visits what is added while it goes on.
+    // Iterating over a set also visits items added meanwhile.
     for (const tree of found) {
       for (let at = this.#starts[tree]!; at < this.#starts[tree + 1]!; at++) found.add(this.#parents[at]!);
     }

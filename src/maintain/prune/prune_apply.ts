@@ -1,17 +1,18 @@
 /**
- * Carries out the plan of a prune, in the one order in which it may be broken off at any moment:
+ * Carries out the plan of a prune, in the only order that can be interrupted at any moment:
  *
- * 1. copies of blobs that will be the only ones are verified;
- * 2. packs in no index go;
- * 3. needed blobs of packs that are to go are copied; packs, then their indexes, are durable: each lies in two packs;
- * 4. indexes without the packs that are to go are written, then those they replace go;
- * 5. the packs go, which no index lists any more.
+ * 1. Verify the copies of blobs that will be the only ones.
+ * 2. Remove packs in no index.
+ * 3. Copy the needed blobs of packs to be removed. When the new packs and their indexes are durable, each blob is in
+ * two packs.
+ * 4. Write indexes without the packs to be removed, then remove the indexes they replace.
+ * 5. Remove the packs, which no index lists any more.
  *
- * What the plan rests upon is listed once more before the second step, and the indexes before the last one and behind it:
- * a pack that went while an index still lists it would be built upon by the next backup, and so would one that is listed
- * by an index which somebody without a lock was late to write.
+ * Snapshots and indexes are listed again before step 2, and indexes again before and after step 5. If an index still
+ * listed a removed pack, the next backup would rely on that pack. The same holds for an index that a writer without a
+ * lock wrote late.
  *
- * Whatever is left undone is found by the next prune: copies are waste, and packs in no index go.
+ * The next prune finds whatever is left undone: copies are waste, and packs in no index are removed.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { DeniedError } from "../../base/errors.ts";
@@ -26,25 +27,25 @@ import { type IndexRewrite, planIndexRewrite, writeIndexes } from "./prune_rewri
 import { type LastCopies, verifyLastCopies } from "./prune_verify.ts";
 import type { WrittenTotals } from "../../repository/pack/pack_writer.ts";
 
-/** The steps of carrying out a plan, in their order; packs in no index go in the one called "orphans". */
+/** The phases of carrying out a plan, in order. "orphans" removes packs in no index. */
 export type ApplyPhase = "verify" | "orphans" | "repack" | "index" | "remove";
 
-/** What carrying out takes. */
+/** What carrying out a plan needs. */
 interface ApplyRequest extends Omit<CopyRequest, "packs" | "onProgress" | "pruneIndex"> {
   readonly index: PruneIndex;
   readonly plan: PrunePlan;
   readonly lastCopies: LastCopies;
-  /** All snapshots that the store listed when it was planned. */
+  /** All snapshots that the store listed when the prune was planned. */
   readonly snapshots: readonly SnapshotId[];
-  /** How a refusal before the first change says that there was none. */
+  /** The part of an error message that says what has not changed, for errors before the first change. */
   readonly unchanged: string;
-  /** Called with how much of how much is done: bytes while blobs are verified or copied, else files. */
+  /** Called as the work proceeds, with bytes while blobs are verified or copied, otherwise with files. */
   readonly onProgress: (phase: ApplyPhase, done: number, total: number) => void;
 }
 
 /** What was written and removed. */
 export interface AppliedPrune {
-  /** Packs that needed blobs were copied to. */
+  /** Packs of copied blobs. */
   readonly written: WrittenTotals;
   /** Index files that were written. */
   readonly indexesWritten: number;
@@ -55,9 +56,9 @@ export interface AppliedPrune {
 }
 
 /**
- * Carries the plan out. Throws `IntegrityError` where a last copy or a blob that is to be copied is damaged, `StoreError`
- * where the store lists other snapshots or index files than it has to, `LockedError`, what the store throws, and the
- * signal's reason; whenever it stops, the repository is whole.
+ * Carries out the plan. Throws `IntegrityError` if a last copy or a blob to be copied is damaged, `StoreError` if the
+ * store lists unexpected snapshots or index files, `LockedError`, what the store throws, and the signal's reason. The
+ * repository is whole whenever it stops.
  */
 export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   const { index, plan } = request;
@@ -74,9 +75,9 @@ export async function applyPrune(request: ApplyRequest): Promise<AppliedPrune> {
   const copied = await copyNeeded(request);
   const rewritten = await replaceIndexes(request, rewrite);
   const left = indexesLeft(index, rewrite, [...copied.indexes, ...rewritten]);
-  if (present.length > 0) await confirm(request, left, "the packs that were to go stay for now");
+  if (present.length > 0) await confirm(request, left, "the packs to be removed stay for now");
   await removeFiles(request, { kind: "pack", names: present, phase: "remove" });
-  if (unindexed.length + present.length > 0) await confirm(request, left, "packs are gone that one of them may list");
+  if (unindexed.length + present.length > 0) await confirm(request, left, "one of them may list packs that are gone");
   return {
     written: copied.totals,
     indexesWritten: rewritten.length,
@@ -90,14 +91,17 @@ async function verifyCopies(request: ApplyRequest): Promise<void> {
   await verifyLastCopies({ ...request, store, onProgress: (bytes) => onProgress("verify", bytes, lastCopies.bytes) });
 }
 
-/** A snapshot or an index that a listing left out would lose what it needs. */
+/** Lists snapshots and indexes again: if the first listing omitted one, its blobs would be lost. */
 async function confirmPlan(request: ApplyRequest): Promise<void> {
   const { index, snapshots, unchanged } = request;
   await confirm(request, { kind: "snapshot", names: snapshots }, unchanged);
   await confirm(request, { kind: "index", names: index.files.map(({ id }) => id) }, unchanged);
 }
 
-/** The index files that have to be there: one that stayed, though the store said it was gone, would list packs that go. */
+/**
+ * The index files that must exist before packs are removed. If an old file remained although the store reported its
+ * removal, it would list removed packs.
+ */
 function indexesLeft(index: PruneIndex, { replaced }: IndexRewrite, written: readonly IndexId[]): ExpectedFiles {
   const gone = new Set(replaced.map(({ id }) => id));
   return { kind: "index", names: index.files.map(({ id }) => id).filter((id) => !gone.has(id)).concat(written) };
@@ -146,8 +150,8 @@ async function removeFiles(request: ApplyRequest, { kind, names, phase }: Remova
 }
 
 /**
- * Removes a pack that cannot be there, before anything is written: a prune that may copy and not remove would fill the
- * store, a little more each night.
+ * Tests whether the store allows removals by removing a pack that cannot exist, before anything is written. A prune
+ * that can copy but not remove would fill the store a little more each night.
  */
 async function confirmRemovable({ repository: { store }, randomBytes, signal }: ApplyRequest): Promise<void> {
   await removeFile(store, { kind: "pack", name: encodeHex(randomBytes(ID_BYTES)) }, { signal });
@@ -161,7 +165,7 @@ async function removeFile(store: BlobStore, file: FileName, options: StoreCallOp
   }
 }
 
-/** Whether a store is append-only is only found out by removing something. */
+/** Adds advice to a denied removal. Only a removal shows that a store is append-only. */
 function removalDenied(error: DeniedError): DeniedError {
   return new DeniedError(
     `${error.message}; where the store is append-only, prune with credentials that may remove, or on its own machine`,

@@ -1,8 +1,8 @@
 /**
- * Copies the needed blobs of packs that are to go into fresh packs. Every blob is verified down to its plaintext on the
- * way; those of data are then copied as they are sealed, trees, which are few, are compressed and sealed anew.
+ * Copies the needed blobs of packs to be removed into new packs. Every blob is verified down to its plaintext. Data
+ * blobs are then copied as sealed; trees, which are few, are compressed and sealed again.
  *
- * Memory: a few reads (prune_read.ts), the open packs of `PackWriter`, and some 30 bytes for each blob that is copied.
+ * Memory: a few reads (prune_read.ts), the open packs of `PackWriter`, and some 30 bytes for each copied blob.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { invariant } from "../../base/errors.ts";
@@ -22,40 +22,40 @@ import {
   withRepairAdvice,
 } from "./prune_read.ts";
 
-/** What copying takes. */
+/** What copying needs. */
 export interface CopyRequest extends Omit<PackWriterOptions, "index"> {
   readonly pruneIndex: PruneIndex;
   /** Numbers of the packs to copy from. */
   readonly packs: readonly number[];
   readonly isKept: (copy: BlobCopy) => boolean;
   readonly verify: VerifyBlobs;
-  /** Reads that are under way at a time. */
+  /** How many reads may be in flight. */
   readonly readsAtOnce: number;
   readonly signal: AbortSignal;
-  /** Called with the number of bytes of needed blobs that were copied so far. */
+  /** Called with the total bytes of needed blobs copied so far. */
   readonly onProgress: (bytes: number) => void;
 }
 
-/** What copying wrote. */
+/** The result of copying. */
 export interface CopiedBlobs {
   readonly totals: WrittenTotals;
-  /** The index files of the packs that were written. */
+  /** The index files of the new packs. */
   readonly indexes: readonly IndexId[];
 }
 
 /**
- * Copies. What was copied is durable and indexed when it resolves; where it fails, what was copied by then is, too, as far
- * as its packs were full, so that the next prune uses it.
+ * Copies the needed blobs. When it resolves, the copies are durable and indexed. If it fails, so are the copies in full
+ * packs, and the next prune uses them.
  */
 export async function copyBlobs(request: CopyRequest): Promise<CopiedBlobs> {
-  // A writer passes over what it knows to be stored; here that is nothing, each needed blob comes exactly once.
+  // A writer skips blobs that its index knows. This index is empty, because each needed blob arrives exactly once.
   const writer = new PackWriter({ ...request, index: new BlobSet() });
   try {
     const copied = await new Copying(request, writer).run();
     await writer.finish();
     invariant(writer.totals.blobs === copied, `${copied} blobs were read and ${writer.totals.blobs} written`);
   } catch (error) {
-    // The failure that led here is the one to report; what was not indexed is removed by the next prune.
+    // The original failure must be reported, not a failure here. The next prune removes what was not indexed.
     await writer.abandon().catch(() => {});
     throw error;
   }
@@ -73,7 +73,7 @@ class Copying {
     this.#writer = writer;
   }
 
-  /** Copies everything; gives how many blobs that were. */
+  /** Copies all blobs and returns their number. */
   async run(): Promise<number> {
     const { pruneIndex, packs, isKept, readsAtOnce, signal, onProgress } = this.#request;
     await mapConcurrently(planReads(pruneIndex, packs, isKept), readsAtOnce, async (read) => {

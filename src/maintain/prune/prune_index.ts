@@ -1,8 +1,8 @@
 /**
- * The index as prune needs it: every copy of every blob by pack, and which index file describes which pack.
+ * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory a blob: 37 to 43 bytes for its id (base/id_table.ts), 12 for each copy (which blob, length, uncompressed
- * length; offsets follow from the order), and what `BlobUse` adds. A pack takes some 60 bytes.
+ * Memory for each blob: 37 to 43 bytes for its id (base/id_table.ts), 12 for each copy (blob, length, uncompressed
+ * length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
@@ -18,7 +18,7 @@ import type { SealedFiles } from "../../repository/sealed_files.ts";
 
 /** One blob of a pack. */
 export interface BlobCopy {
-  /** Counts all copies of the repository from 0, those of one pack one after the other. */
+  /** Its number among all copies of the repository, from 0. The copies of one pack are consecutive. */
   readonly number: number;
   readonly type: BlobType;
   /** The blob's entry in the table of its type. */
@@ -36,9 +36,9 @@ export interface DescribingFile {
   readonly blobs: number;
 }
 
-/** All packs and blobs that the index files describe. Packs have numbers from 0 in the order they were added. */
+/** All packs and blobs that the index files describe. Packs are numbered from 0 in the order they were added. */
 export class PruneIndex {
-  /** The ids of all distinct blobs by type; an entry's number is its place in `BlobUse`. */
+  /** The ids of all distinct blobs by type. An entry's number is also its position in `BlobUse`. */
   readonly ids: Readonly<Record<BlobType, IdTable>> = { data: new IdTable(), tree: new IdTable() };
   readonly files: DescribingFile[] = [];
   readonly #packs = new IdTable();
@@ -47,17 +47,17 @@ export class PruneIndex {
   readonly #packBytes: number[] = [];
   readonly #copies = new CopyList();
 
-  /** How many packs are described. */
+  /** The number of packs. */
   get packCount(): number {
     return this.#packs.size;
   }
 
-  /** How many copies of blobs there are; more than blobs where one lies in several packs. */
+  /** The number of copies, which exceeds the number of blobs if a blob is in several packs. */
   get copyCount(): number {
     return this.#starts.at(-1)!;
   }
 
-  /** How many distinct blobs there are. */
+  /** The number of distinct blobs. */
   get blobCount(): number {
     return this.ids.data.size + this.ids.tree.size;
   }
@@ -72,17 +72,17 @@ export class PruneIndex {
     return this.#packBytes.map((bytes, pack) => ({ id: this.packId(pack), bytes }));
   }
 
-  /** Bytes that the pack's file must have. */
+  /** The size that the pack's file must have, in bytes. */
   packBytes(pack: number): number {
     return this.#packBytes[pack]!;
   }
 
-  /** How many blobs a pack has. */
+  /** The number of blobs in a pack. */
   blobsIn(pack: number): number {
     return this.#starts[pack + 1]! - this.#starts[pack]!;
   }
 
-  /** Calls `visit` with every blob of a pack in the order they lie there. */
+  /** Calls `visit` for every blob of a pack, in the order of their offsets. */
   forEachCopy(pack: number, visit: (copy: BlobCopy) => void): void {
     let offset = 0;
     for (let number = this.#starts[pack]!; number < this.#starts[pack + 1]!; number++) {
@@ -97,7 +97,7 @@ export class PruneIndex {
     this.ids[type].copyId(entry, target, offset);
   }
 
-  /** A pack as an index file describes it; its blobs are made anew at each look. */
+  /** A pack as an index file describes it. Each access to `blobs` makes new objects. */
   describe(pack: number): IndexedPack {
     const blobsOf = () => this.#blobsOf(pack);
     return {
@@ -109,8 +109,9 @@ export class PruneIndex {
   }
 
   /**
-   * Adds what an index file says. Throws `IntegrityError` where it is malformed, describes a pack as none can be, or not
-   * as another one does: which of them is right cannot be told here, and what the wrong one leaves out would be lost.
+   * Adds an index file. Throws `IntegrityError` if the file is malformed, describes an impossible pack, or contradicts
+   * another file. It is unknown which of two contradicting files is right, and blobs that the wrong one omits would be
+   * lost.
    */
   addFile(id: IndexId, json: Uint8Array): void {
     let count = 0;
@@ -155,14 +156,14 @@ export class PruneIndex {
   }
 }
 
-/** What loading reports and when it stops. */
+/** How loading reports progress and stops. */
 interface LoadPruneIndexOptions {
   readonly signal: AbortSignal;
-  /** Called with how many of how many files are loaded. */
+  /** Called with the numbers of loaded and of all files. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Loads all index files. Throws where a single one cannot be read: what it describes would be lost. */
+/** Loads all index files. Throws if any file cannot be read, because the blobs that it describes would be lost. */
 export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndexOptions): Promise<PruneIndex> {
   const { signal, onProgress } = options;
   const index = new PruneIndex();
@@ -175,7 +176,7 @@ export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndex
   return index;
 }
 
-/** A pack has no gaps, so a description with gaps leaves something out. */
+/** Refuses a description with gaps: a pack has none, so the description omits something. */
 function refuseGaps(blobs: readonly PackedBlob[], what: string): void {
   let end = 0;
   for (const { offset, length } of blobs) {
@@ -191,7 +192,7 @@ function impossible(what: string, problem: string): IntegrityError {
 const COPY_NUMBERS = 3;
 const SEGMENT_COPIES = 1 << 14;
 
-/** Copies one after the other, three numbers each, in segments so that growing copies nothing. */
+/** A list of copies, three numbers each, in segments so that it grows without copying. */
 class CopyList {
   readonly #segments: Uint32Array[] = [];
   #size = 0;

@@ -1,7 +1,7 @@
 /**
- * Marks the blobs that snapshots need: walks every tree that a snapshot reaches, each distinct one once.
+ * Marks the blobs that snapshots need: walks all trees that snapshots reach, each distinct tree once.
  *
- * Memory: a byte a blob, and the ids of the trees of one level.
+ * Memory: one byte for each blob, and the ids of the trees of one level.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
@@ -14,26 +14,26 @@ import type { Repository } from "../../repository/repository.ts";
 import { type MetTrees, walkTrees } from "../../repository/tree/tree_walk.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 
-/** Which blobs are needed: a byte for each entry of a `PruneIndex`, 0 or, where it is, `MARKED`. */
+/** Which blobs are needed: one byte for each entry of a `PruneIndex`, 0 or `MARKED`. */
 export type BlobUse = Readonly<Record<BlobType, Uint8Array>>;
 
-/** Stands for a blob that is needed. */
+/** The value of a needed blob. */
 export const MARKED = 1;
 
-/** What marking works with. */
+/** What marking needs. */
 interface MarkRequest {
   readonly repository: Repository;
   readonly index: PruneIndex;
-  /** Whether a pack is there in its full size; trees are read from such packs only. */
+  /** Whether a pack exists in its full size. Trees are read only from such packs. */
   readonly isWhole: (pack: number) => boolean;
   /** The root trees of all snapshots. */
   readonly roots: Iterable<BlobId>;
   readonly signal: AbortSignal;
-  /** Called with how many of how many trees, at most, were read. */
+  /** Called with the number of trees read so far, and the most there can be. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Marks what is needed. Throws `IntegrityError` where a tree cannot be read or names a blob that no index lists. */
+/** Marks the needed blobs. Throws `IntegrityError` if a tree cannot be read, or names a blob that no index lists. */
 export async function markUsed(request: MarkRequest): Promise<BlobUse> {
   const { repository, index, isWhole, roots, signal, onProgress } = request;
   const marks = new Marks(index);
@@ -55,7 +55,7 @@ export async function markUsed(request: MarkRequest): Promise<BlobUse> {
   return marks.used;
 }
 
-/** What is marked: the trees that were met are among it. */
+/** The marks. A tree that the walk has met is marked. */
 class Marks implements MetTrees {
   readonly used: BlobUse;
   readonly #index: PruneIndex;
@@ -78,7 +78,7 @@ class Marks implements MetTrees {
     for (let at = 0; at < content.length; at += ID_BYTES) this.#mark("data", content, at);
   }
 
-  /** Marks the blob whose id stands in `ids` at `offset`; gives whether it was not marked yet. */
+  /** Marks the blob whose id is in `ids` at `offset`. Returns whether the mark is new. */
   #mark(type: BlobType, ids: Uint8Array, offset: number): boolean {
     const entry = this.#index.ids[type].find(ids, offset);
     if (entry < 0) {
@@ -92,12 +92,12 @@ class Marks implements MetTrees {
   }
 }
 
-/** The trees below a tree, each once. Throws `IntegrityError` for a directory that names none. */
+/** The distinct subtrees of a tree. Throws `IntegrityError` for a directory without a tree. */
 function subtreesOf(nodes: readonly Node[]): BlobId[] {
   return [...new Set(nodes.filter(({ type }) => type === "dir").map(subtreeOf))];
 }
 
-/** An index of the trees that can be read. */
+/** An index of the readable trees. */
 function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): TreeIndex {
   const trees = new TreeIndex();
   const id = new Uint8Array(ID_BYTES);

@@ -1,107 +1,110 @@
 /**
- * The plan of a prune: which packs go, which are copied together, which stay, and why. Values in, values out.
+ * The plan of a prune: which packs are removed, which are copied together, which stay, and why. Pure: values in, values
+ * out.
  *
- * The rules are those of `restic prune` (restic manual, section Removing snapshots): packs of which nothing is needed
- * go; packs that mix trees and data, and packs of trees with waste are always worth copying, so that caches stay small;
- * packs of data with waste are copied, the most wasteful first, until no more waste is left than is tolerated; small
- * packs are merged once there are several of them. All copying together stays within a limit.
+ * The rules are those of `restic prune` (restic manual, section Removing snapshots). Packs of which nothing is needed
+ * are removed. Packs that mix trees and data, and packs of trees with waste, are always copied, so that caches stay
+ * small. Packs of data with waste are copied, the most wasteful first, until the remaining waste is within its limit.
+ * Small packs are merged if there are several. A limit applies to all copying together.
  */
 import type { ListedFile } from "../../store/store.ts";
 import { DEFAULT_PACK_BYTES, TREE_PACK_BYTES } from "../../repository/pack/pack_writer.ts";
 import type { PackUse } from "./prune_use.ts";
 
-/** How much waste may stay: a share of the repository in percent, below 100, or bytes (`Infinity`: any). */
+/** How much waste may stay: a percentage of the repository, below 100, or bytes (`Infinity` for any amount). */
 export type UnusedLimit = { readonly percent: number } | { readonly bytes: number };
 
-/** What a prune may do. */
+/** The limits of a prune. */
 export interface PruneLimits {
   /** How much waste may stay. */
   readonly maxUnused: UnusedLimit;
-  /** Bytes of packs that are copied at most; `Infinity` for any number. */
+  /** The most bytes of packs to copy; `Infinity` for no limit. */
   readonly maxRepackBytes: number;
-  /** Copy no packs of data: only what a cache holds. */
+  /** Copy only packs that a cache holds, which are not packs of data. */
   readonly cacheableOnly: boolean;
 }
 
-/** As restic has it. */
+/** restic's defaults. */
 export const DEFAULT_PRUNE_LIMITS: PruneLimits = {
   maxUnused: { percent: 5 },
   maxRepackBytes: Infinity,
   cacheableOnly: false,
 };
 
-/** Why a pack goes. The needed blobs of those that are `copied` get a place in a fresh pack first. */
+/** Why a pack is removed without copying anything. */
 export type RemovalReason = "nothing of it is needed" | "it is missing and nothing of it is needed";
-/** Why the needed blobs of a pack are copied and the pack goes. */
+/** Why the needed blobs of a pack are copied before it is removed. */
 export type RepackReason = "trees and data are mixed" | "part of it is not needed" | "it is small";
 
-/** A pack and why it is treated so. */
+/** A pack in a plan, and the reason for its treatment. */
 export interface PlannedPack<Reason extends string> {
   /** The pack, and what is needed of it. */
   readonly use: PackUse;
-  /** Why. */
+  /** The reason. */
   readonly reason: Reason;
 }
 
-/** Some packs, or what is in them. */
+/** The totals of some packs. */
 export interface PackTotals {
-  /** How many packs. */
+  /** The number of packs. */
   readonly packs: number;
   /** Their bytes. */
   readonly bytes: number;
 }
 
-/** Blobs with what they take in a pack's header. */
+/** The totals of some blobs, including their entries in pack headers. */
 export interface BlobTotals {
-  /** How many blobs. */
+  /** The number of blobs. */
   readonly blobs: number;
   /** Their bytes. */
   readonly bytes: number;
 }
 
-/** A plan in numbers. */
+/** The numbers of a plan. */
 export interface PruneSummary {
-  /** Packs that the index describes and that are there. */
+  /** Existing packs that the index describes. */
   readonly before: PackTotals;
   /** Blobs that are needed. */
   readonly used: BlobTotals;
   /** Blobs that are not needed. */
   readonly unused: BlobTotals;
-  /** Packs in no index; JSON output has this name for them. */
+  /** Packs in no index; named as in the JSON output. */
   readonly orphans: PackTotals;
   /** Packs of which nothing is needed. */
   readonly removed: PackTotals;
   /** Packs whose needed blobs are copied. */
   readonly repacked: PackTotals;
-  /** What copying the repacked packs saves. */
+  /** What copying the repacked packs frees. */
   readonly repackingFrees: BlobTotals;
-  /** Waste that stays. */
+  /** Waste that remains. */
   readonly unusedAfter: BlobTotals;
-  /** Bytes of all files that go, less those that are written; headers of packs that are not written yet left out. */
+  /** Bytes of all removed packs minus those of the copies, not counting the headers of new packs. */
   readonly freedBytes: number;
 }
 
-/** What a prune does. */
+/** The plan of a prune. */
 export interface PrunePlan {
-  /** Packs in no index, left by a writer that was interrupted. */
+  /** Packs in no index, left by an interrupted writer. */
   readonly unindexed: readonly ListedFile[];
-  /** Packs that go. */
+  /** Packs to be removed without copying. */
   readonly remove: readonly PlannedPack<RemovalReason>[];
-  /** Packs whose needed blobs are copied before they go. */
+  /** Packs to be removed after their needed blobs are copied. */
   readonly repack: readonly PlannedPack<RepackReason>[];
-  /** Packs that stay as they are. */
+  /** Packs that stay unchanged. */
   readonly keep: readonly PackUse[];
   /** The plan in numbers. */
   readonly summary: PruneSummary;
 }
 
 const FULL_PACK_BYTES = { data: DEFAULT_PACK_BYTES, tree: TREE_PACK_BYTES } as const;
-/** A pack is small where it has less than this share of a full one. */
+/** A pack is small if it has less than this share of a full one. */
 const SMALL_SHARE = 1 / 4;
-/** Fewer small packs of a type are left alone, so that not every prune copies last night's. */
+/** With fewer small packs of a type, none are merged, so that not every prune copies the packs of the last night. */
 const LEAST_SMALL_PACKS = 10;
 
-/** Plans a prune. Every pack of `uses` is in exactly one of the plan's lists, as are all `unindexed` packs in theirs. */
+/**
+ * Plans a prune. Every pack of `uses` is in exactly one list of the plan; `unindexed` packs have a list of their own.
+ */
 export function planPrune(uses: readonly PackUse[], unindexed: readonly ListedFile[], limits: PruneLimits): PrunePlan {
   const remove = uses.filter(({ usedBlobs }) => usedBlobs === 0).map(removal);
   const needed = uses.filter(({ usedBlobs }) => usedBlobs > 0);
@@ -111,7 +114,7 @@ export function planPrune(uses: readonly PackUse[], unindexed: readonly ListedFi
   return { unindexed, remove, repack, keep, summary: summarize({ uses, unindexed, remove, repack, keep }) };
 }
 
-/** Waste that may stay beside so many needed bytes. */
+/** The waste that may stay beside this many needed bytes. */
 export function toleratedBytes(limit: UnusedLimit, usedBytes: number): number {
   return "bytes" in limit ? limit.bytes : usedBytes * limit.percent / (100 - limit.percent);
 }
@@ -146,12 +149,12 @@ class RepackChoice {
     this.#bytesLeft = maxRepackBytes;
   }
 
-  /** Takes those that fit, the most wasteful first. */
+  /** Takes the candidates that fit within the limit, the most wasteful first. */
   take(candidates: readonly PackUse[], reason: RepackReason): void {
     for (const use of candidates.toSorted(byWaste)) this.#takeOne(use, reason);
   }
 
-  /** Takes packs of data with waste until no more of it is left than is tolerated. */
+  /** Takes packs of data with waste until the remaining waste is tolerated. */
   takeWasteful(): void {
     const candidates = this.#needed.filter(({ type, unusedBytes }) => type === "data" && unusedBytes > 0);
     for (const use of candidates.toSorted(byWaste)) {
@@ -160,7 +163,7 @@ class RepackChoice {
     }
   }
 
-  /** Takes the small packs of a type, where several stay and at least two of them fit: one alone would stay small. */
+  /** Takes the small packs of a type if there are enough, and if at least two fit: a single one would stay small. */
   mergeSmall(type: "data" | "tree"): void {
     const small = this.#needed
       .filter((use) => use.type === type && use.bytes < FULL_PACK_BYTES[type] * SMALL_SHARE && !this.#chosen.has(use))
@@ -178,7 +181,7 @@ class RepackChoice {
   }
 }
 
-/** The largest share of waste first; of equal ones the first. */
+/** The largest share of waste first; ties in the order of the packs. */
 function byWaste(a: PackUse, b: PackUse): number {
   return b.unusedBytes / b.bytes - a.unusedBytes / a.bytes || a.pack - b.pack;
 }

@@ -1,4 +1,7 @@
-/** Reads of the blobs that prune wants of a pack: near ones together, each read small enough that several fit in memory. */
+/**
+ * Plans and makes the reads of blobs for a prune. Adjacent blobs are read together, but each read is small enough that
+ * several fit in memory.
+ */
 import { READ_BYTES, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
@@ -9,7 +12,7 @@ import { GAP_BYTES, type PlannedRange, planRanges } from "../../repository/pack/
 import { readRange } from "../../repository/pack/pack_reader.ts";
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 
-/** A part of a pack as it was read, and the blobs that are wanted of it, all of one type. */
+/** A part of a pack as read, and the wanted blobs in it, all of one type. */
 export interface SealedRead {
   readonly pack: PackId;
   readonly type: BlobType;
@@ -17,7 +20,7 @@ export interface SealedRead {
   readonly blobs: readonly SealedPiece[];
 }
 
-/** Where a sealed blob lies in a read; `id` is 32 bytes, `uncompressedLength` 0 where it is not compressed. */
+/** The place of a sealed blob in a read. `id` is 32 bytes; `uncompressedLength` is 0 if the blob is not compressed. */
 interface SealedPiece {
   readonly offset: number;
   readonly length: number;
@@ -25,17 +28,20 @@ interface SealedPiece {
   readonly id: Uint8Array;
 }
 
-/** Opens blobs and compares them with their ids. Throws `IntegrityError` naming one that is damaged; changes nothing. */
+/**
+ * Opens blobs and compares them with their ids, without changing them. Throws `IntegrityError` that names a damaged
+ * blob.
+ */
 export type VerifyBlobs = (read: SealedRead) => Promise<void>;
 
-/** A part of a pack to be read: blobs of one type in the order they lie there. */
+/** A part of a pack to be read: blobs of one type, in the order of their offsets. */
 export interface PlannedRead extends PlannedRange<BlobCopy> {
   readonly pack: number;
 }
 
 const LIMITS = { gapBytes: GAP_BYTES, mostBytes: READ_BYTES, mostPlaintextBytes: READ_PLAINTEXT_BYTES };
 
-/** The reads of what is wanted of some packs, planned one pack at a time. */
+/** Plans the reads of the wanted blobs of some packs, one pack at a time. */
 export function* planReads(
   index: PruneIndex,
   packs: Iterable<number>,
@@ -50,7 +56,7 @@ export function* planReads(
   }
 }
 
-/** Makes a read. Throws `IntegrityError` where the pack is gone or short, or is said to hold what no pack can. */
+/** Makes a read. Throws `IntegrityError` if the pack is missing or truncated, or if its description is impossible. */
 export async function readSealed(
   store: StoreReader,
   index: PruneIndex,
@@ -68,7 +74,9 @@ export async function readSealed(
   return { pack: name, type: blobs[0]!.type, bytes, blobs: piecesOf(index, blobs, offset) };
 }
 
-/** What is found damaged while nothing needed is gone yet: says so, and what to do. Other errors stay as they are. */
+/**
+ * Adds advice to an `IntegrityError` that is found before anything needed is removed. Returns other errors unchanged.
+ */
 export function withRepairAdvice(error: unknown, pack: PackId): unknown {
   if (!(error instanceof IntegrityError)) return error;
   const advice = `no pack that a backup needs was removed; run "agent repair packs ${pack}" and prune again`;

@@ -1,16 +1,16 @@
-/** Writes index files without the packs that are to go, before the index files that list them are removed. */
+/** Writes index files without the packs to be removed, before the index files that list these packs are removed. */
 import type { IndexId } from "../../base/id.ts";
 import { INDEX_MAX_BLOBS } from "../../format/index/index_file.ts";
 import { IndexFileWriter, type IndexWriteOptions } from "../../repository/index/index_file_writer.ts";
 import type { DescribingFile, PruneIndex } from "./prune_index.ts";
 import type { LockedFiles } from "../../repository/lock/locked_files.ts";
 
-/** An index file is small where it lists less than half as many blobs as a full one. */
+/** An index file is small if it lists less than half as many blobs as a full one. */
 const SMALL_FILE_BLOBS = INDEX_MAX_BLOBS / 2;
-/** Fewer small files are left alone where nothing else has to be written. */
+/** With fewer small files, none are merged unless other files must be rewritten anyway. */
 const LEAST_SMALL_FILES = 10;
 
-/** Which index files go, and what the ones in their place list. */
+/** Which index files are replaced, and which packs the new ones list. */
 export interface IndexRewrite {
   readonly replaced: readonly DescribingFile[];
   /** Numbers of packs. */
@@ -18,8 +18,8 @@ export interface IndexRewrite {
 }
 
 /**
- * Plans the rewriting: files go that list a pack which goes, or one that an earlier file lists, too; and the small ones
- * with them, or where there are many.
+ * Plans the rewrite. A file is replaced if it lists a pack to be removed, or a pack that an earlier file also lists.
+ * Small files are merged with these, or with each other if there are many.
  */
 export function planIndexRewrite(files: readonly DescribingFile[], removed: ReadonlySet<number>): IndexRewrite {
   const listed = new Set<number>();
@@ -40,7 +40,7 @@ export function planIndexRewrite(files: readonly DescribingFile[], removed: Read
   return { replaced, packs: [...packs] };
 }
 
-/** Writes index files that list the given packs; gives their names. All of them are durable when it resolves. */
+/** Writes index files that list the given packs, and returns their names. All are durable when it resolves. */
 export async function writeIndexes(
   files: LockedFiles,
   index: PruneIndex,

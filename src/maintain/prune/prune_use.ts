@@ -1,8 +1,8 @@
 /**
- * What is needed of each pack. Of several copies of a blob exactly one counts as needed, all others are waste.
+ * What is needed of each pack. Of several copies of a blob, exactly one counts as needed; the others are waste.
  *
- * The copy that counts lies, where possible, in a pack that is needed anyway, else in the one with the least waste: so a
- * prune that was broken off behind its copying is not done again, and the packs it had emptied go away.
+ * The copy that counts is in a pack that is needed anyway, if possible, otherwise in the pack with the least waste. So
+ * a prune that was interrupted after copying is not repeated, and the packs it had emptied are removed.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import type { PackId } from "../../base/id.ts";
@@ -12,42 +12,42 @@ import type { ComparedPacks, ExpectedPack, PackState } from "../../repository/pa
 import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import { type BlobUse, MARKED } from "./prune_mark.ts";
 
-/** What is needed of one pack. Bytes of blobs count with what they take in the header. */
+/** How much of one pack is needed. Bytes of blobs include their entries in the header. */
 export interface PackUse {
   /** Its number in the `PruneIndex`. */
   readonly pack: number;
   /** The pack. */
   readonly id: PackId;
-  /** Whether it is there. */
+  /** Whether it exists in its full size. */
   readonly state: PackState;
-  /** What its blobs are. */
+  /** The type of its blobs. */
   readonly type: BlobType | "mixed";
-  /** Bytes of its file, 0 where it is missing. */
+  /** Bytes of its file; 0 if it is missing. */
   readonly bytes: number;
-  /** How many of its blobs are needed. */
+  /** The number of needed blobs. */
   readonly usedBlobs: number;
   /** Their bytes. */
   readonly usedBytes: number;
-  /** How many of its blobs are not needed. */
+  /** The number of blobs that are not needed. */
   readonly unusedBlobs: number;
   /** Their bytes. */
   readonly unusedBytes: number;
 }
 
-/** The packs that the index describes, by number, and others. */
+/** The packs that the index describes, by number, and the packs that it does not. */
 export type ListedPacks = ComparedPacks<ExpectedPack>;
 
-/** What is needed of all packs. */
+/** How much of all packs is needed. */
 export interface RepositoryUse {
   /** By number of pack. */
   readonly packs: readonly PackUse[];
-  /** Whether that copy, by its number, is the one of its blob that is kept. */
+  /** Whether this copy is the one of its blob that is kept. */
   isKept(copy: BlobCopy): boolean;
 }
 
 /**
- * Finds out what is needed of each pack. Throws `IntegrityError` where a needed blob lies in no pack that is there in its
- * full size. `used` is written to: afterwards needed blobs have another value than `MARKED`.
+ * Determines how much of each pack is needed. Throws `IntegrityError` if a needed blob is in no pack of full size.
+ * Changes `used`: afterwards needed blobs have a value other than `MARKED`.
  */
 export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse): RepositoryUse {
   const kept = new Uint8Array(index.copyCount);
@@ -63,10 +63,10 @@ export function usePacks(index: PruneIndex, listed: ListedPacks, used: BlobUse):
   return { packs, isKept: ({ number }) => kept[number] === 1 };
 }
 
-/** Takes the place of `MARKED` where the copy that counts is found. */
+/** Replaces `MARKED` when the copy that counts is chosen. */
 const FOUND = 2;
 
-/** The packs that are whole, those first whose copies are to be kept. */
+/** The whole packs, those first whose copies should be kept. */
 function choosingOrder(index: PruneIndex, { packs: listed }: ListedPacks, used: BlobUse): number[] {
   const packs = Array.from({ length: index.packCount }, (_, pack) => pack).filter((pack) =>
     listed[pack]!.state === "whole"
@@ -88,7 +88,7 @@ function choosingOrder(index: PruneIndex, { packs: listed }: ListedPacks, used: 
   });
 }
 
-/** Tells which blobs have a single copy in the given packs. */
+/** A function that tells whether a blob has a single copy in the given packs. */
 function singleCopies(index: PruneIndex, packs: readonly number[]): (type: BlobType, entry: number) => boolean {
   const counts = { data: new Uint8Array(index.ids.data.size), tree: new Uint8Array(index.ids.tree.size) };
   for (const pack of packs) {

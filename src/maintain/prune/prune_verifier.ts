@@ -1,4 +1,4 @@
-/** Verifies what a prune reads, in threads: blobs are opened as for a restore, and their plaintext is dropped. */
+/** Verifies the reads of a prune in threads: blobs are opened as for a restore, and their plaintext is dropped. */
 import { plaintextLength } from "../../format/pack_header.ts";
 import { openTable } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
@@ -8,15 +8,15 @@ import type { Repository } from "../../repository/repository.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { pruneReads, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
 
-/** What verifies reads until it is stopped. */
+/** Verifies reads until it is disposed of. */
 interface Verifier extends Disposable {
   readonly verify: VerifyBlobs;
 }
 
-/** Stands for a verifier where nothing is read. */
+/** A verifier for a prune that reads nothing. */
 export const NO_VERIFIER: Verifier = { verify: () => Promise.resolve(), [Symbol.dispose]: () => {} };
 
-/** Starts threads that verify, until it is disposed of. */
+/** Starts the threads of a verifier, which run until it is disposed of. */
 export async function startVerifier({ keys }: Repository, budget: MemoryBudget): Promise<Verifier> {
   using starting = new DisposableStack();
   const threads = await starting.use(startThreads(budget.blobThreads, { digest: false })).configure(keys, "off");
@@ -24,7 +24,7 @@ export async function startVerifier({ keys }: Repository, budget: MemoryBudget):
   const verify = async (read: SealedRead) => {
     const segment = await pool.acquire(read.blobs.reduce((sum, blob) => sum + plaintextLength(blob), 0));
     try {
-      // The thread takes its part of the request away, and the sealed bytes are still to be copied.
+      // The thread takes over the buffer it gets, but the sealed bytes are still to be copied.
       const parts = [read.bytes.slice()];
       await threads.open({ ...blobsOf(read), parts, packs: [read.pack], segment: segment.bytes.buffer });
     } finally {
@@ -35,7 +35,7 @@ export async function startVerifier({ keys }: Repository, budget: MemoryBudget):
   return { verify, [Symbol.dispose]: () => started.dispose() };
 }
 
-/** The blobs of a read, their plaintext to be written back to back. */
+/** The blobs of a read, with their plaintext back to back. */
 function blobsOf({ blobs }: SealedRead) {
   let target = 0;
   return openTable(blobs.map((blob) => {

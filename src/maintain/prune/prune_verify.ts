@@ -1,7 +1,7 @@
 /**
- * Verifies the copies of blobs that are to be the only ones: of a blob in several packs one copy is kept, and where another
- * one goes, nobody has looked yet whether the kept one is whole. Copies that are moved are verified on their way anyway
- * (prune_copy.ts); these are few, so reading them costs little.
+ * Verifies the copies of blobs that will be the only ones: if a blob is in several packs, one copy is kept and another
+ * removed, and the kept one has not been read yet. Copies that are moved are verified by prune_copy.ts. The others are
+ * few, so reading them costs little.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -10,16 +10,16 @@ import type { BlobCopy, PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
 import { planReads, readSealed, type VerifyBlobs, withRepairAdvice } from "./prune_read.ts";
 
-/** The kept copies of blobs of which another copy goes. */
+/** The kept copies of blobs that lose another copy. */
 export interface LastCopies {
-  /** Numbers of the packs they lie in, all of which stay. */
+  /** Numbers of the packs that hold them; all of these stay. */
   readonly packs: readonly number[];
-  /** Bytes of them all, as they are sealed. */
+  /** Their total size in bytes, as sealed. */
   readonly bytes: number;
   includes(copy: BlobCopy): boolean;
 }
 
-/** Finds the last copies of a plan. Memory: a byte for each blob, where any lies in several packs. */
+/** Finds the last copies of a plan. Memory: one byte for each blob, if any blob is in several packs. */
 export function findLastCopies(
   index: PruneIndex,
   isKept: (copy: BlobCopy) => boolean,
@@ -46,20 +46,23 @@ export function findLastCopies(
   return { packs: [...packs], bytes, includes };
 }
 
-/** What verifying takes. */
+/** What verifying needs. */
 interface VerifyRequest {
   readonly store: StoreReader;
   readonly index: PruneIndex;
   readonly lastCopies: LastCopies;
   readonly verify: VerifyBlobs;
-  /** Reads that are under way at a time. */
+  /** How many reads may be in flight. */
   readonly readsAtOnce: number;
   readonly signal: AbortSignal;
-  /** Called with the number of bytes of blobs that were verified so far. */
+  /** Called with the total bytes of blobs verified so far. */
   readonly onProgress: (bytes: number) => void;
 }
 
-/** Verifies them all. Throws `IntegrityError` for one that is damaged, naming its pack: the one that goes may be whole. */
+/**
+ * Verifies all last copies. Throws `IntegrityError` that names the pack of a damaged one, because the copy to be
+ * removed may be whole.
+ */
 export async function verifyLastCopies(request: VerifyRequest): Promise<void> {
   const { store, index, lastCopies: { packs, includes }, verify, readsAtOnce, signal, onProgress } = request;
   let done = 0;

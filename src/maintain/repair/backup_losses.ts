@@ -1,4 +1,4 @@
-/** What a damaged backup has lost, in the words of who made it: files of its series and byte ranges of their streams. */
+/** What a damaged backup has lost, in terms of its files and streams and their byte ranges. */
 import { IntegrityError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { readManifest } from "../../backup/contents.ts";
@@ -9,22 +9,24 @@ import { DAMAGED_SUFFIX, type TreeDamage } from "./tree_repair.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { findNode, readTree, subtreeOf } from "../../repository/tree/trees.ts";
 
-/** A file, a stream or a directory of which something is lost. */
+/** A file, a stream or a directory that has lost something. */
 export interface Loss {
   /** From the root of the snapshot, without a leading slash. */
   readonly path: string;
-  /** Bytes it had; null for a directory whose tree is lost and of which no manifest tells. */
+  /** Original size in bytes; null for a directory whose tree is lost and that no manifest describes. */
   readonly size: number | null;
-  /** MD5 of the whole, where a manifest tells it. */
+  /** MD5 of the whole, if a manifest records it. */
   readonly md5: string | null;
-  /** What of it is lost, ascending. Nothing, where the size is known: only its recorded size was wrong. */
+  /** The lost ranges, ascending. If there are none but the size is known, only the recorded size was wrong. */
   readonly ranges: readonly LostRange[];
 }
 
-/** So many ranges of bytes are told of all backups together: each may have lost thousands, and there may be thousands. */
+/**
+ * The most byte ranges that are reported for all backups together. Thousands of backups may each have lost thousands.
+ */
 const MOST_TOLD_RANGES = 100_000;
 
-/** Keeps what is told of the losses of all backups within bounds. */
+/** Limits the reported losses of all backups. */
 export class ToldLosses {
   #rangesLeft: number;
 
@@ -32,7 +34,7 @@ export class ToldLosses {
     this.#rangesLeft = mostRanges;
   }
 
-  /** The losses of a backup as far as there is room for them; the first one is always told. */
+  /** The losses of a backup that are within the limit. The first one is always included. */
   take(losses: readonly Loss[]): readonly Loss[] {
     const isTold = ({ ranges }: Loss, position: number) => {
       this.#rangesLeft -= Math.max(1, ranges.length);
@@ -44,8 +46,8 @@ export class ToldLosses {
 }
 
 /**
- * What a backup has lost. Where its manifest can be read it is told by the streams that this lists, long ones as a whole and
- * not by their parts.
+ * The losses of a backup. If its manifest can be read, they are given by its streams; a long stream is one loss, not
+ * one for each part.
  */
 export async function lossesOf(
   repository: IndexedRepository,
@@ -112,7 +114,7 @@ async function rangesOf(
   return await rangesOverParts(repository, backup, { file, path, own });
 }
 
-/** The parts of a long stream are directories, each with a file: what is lost of them, as ranges of the whole stream. */
+/** The losses of a long stream as ranges of the whole stream. Its parts are directories, each with one file. */
 async function rangesOverParts(repository: IndexedRepository, backup: Backup, { file, path, own }: DamagedStream) {
   const folder = await findNode(repository, backup.snapshot.tree, path);
   const parts = folder?.type === "dir" ? await readTree(repository, subtreeOf(folder)) : [];
@@ -144,12 +146,12 @@ async function filesOfPart(repository: IndexedRepository, part: Node): Promise<r
   return (await readTree(repository, subtreeOf(part))).filter(({ type }) => type === "file");
 }
 
-/** The line behind losses that are not all told. */
+/** The last line of a list that omits losses. */
 export function describeMore(count: number): string {
-  return `and ${count} more: what is not whole has a name that ends in ${DAMAGED_SUFFIX}`;
+  return `and ${count} more: the names of damaged files end in ${DAMAGED_SUFFIX}`;
 }
 
-/** A loss in a line: what, how much of how much, and where. Names at most `most` ranges. */
+/** A loss in one line: what, how much of it, and which ranges, at most `most`. */
 export function describeLoss({ path, size, md5, ranges }: Loss, most = Infinity): string {
   const name = JSON.stringify(path);
   if (size === null) return `${name}: the directory is lost with all that was in it`;

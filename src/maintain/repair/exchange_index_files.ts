@@ -1,6 +1,6 @@
 /**
- * Index files in exchange for others: new ones are written, and become durable, before any old one goes. Whatever stops
- * the exchange, everything that was listed before is still listed; at worst twice.
+ * Replaces index files: new files are written and durable before any old one is removed. Wherever the exchange stops,
+ * everything that was listed is still listed, at worst twice.
  */
 import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
@@ -8,20 +8,20 @@ import type { IndexFileWriter, IndexWriteOptions } from "../../repository/index/
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import type { LockedRepository } from "../../repository/repository.ts";
 
-/** Index files to be replaced, and what of them is worth keeping. */
+/** Index files to be replaced, and which of their entries to keep. */
 export interface IndexExchange {
-  /** Those that can be read; what `keeps` says of their packs is written again. */
+  /** Readable files. The packs that `keeps` selects are written again. */
   readonly readable: readonly IndexId[];
-  /** Those that cannot. */
+  /** Files that cannot be read. */
   readonly damaged: readonly IndexId[];
   readonly keeps: (file: IndexId, pack: PackId) => boolean;
 }
 
-/** What an exchange takes besides. */
+/** What an exchange needs besides. */
 interface ExchangeOptions extends IndexWriteOptions {
-  /** May hold packs already; is finished before anything is removed. */
+  /** May already hold packs. It is finished before anything is removed. */
   readonly writer: IndexFileWriter;
-  /** Called with the number of old files that are copied or removed, of twice as many. */
+  /** Called with the number of steps done: readable files count twice, for copying and for removal. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -41,7 +41,7 @@ export async function exchangeIndexFiles(
     onProgress(++done, total);
   }
   await writer.finish();
-  // Those that can be read first: removing one that the store does not even give may fail.
+  // Readable files first, because removing a file that the store cannot even read may fail.
   for (const id of [...readable, ...damaged]) {
     signal.throwIfAborted();
     await files.remove("index", id, { signal });

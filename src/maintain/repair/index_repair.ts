@@ -1,10 +1,10 @@
 /**
- * Makes the index again what the packs say: every pack that is there is listed once and as its header says, none that is
- * gone. Index files that are right as they are stay.
+ * Rebuilds the index from the packs: every existing pack is listed once, as its header describes it, and no missing
+ * pack is listed. Index files that are correct stay.
  *
- * A pack's header is read where no index lists the pack, where index files contradict each other or the size of the file,
- * or where all are to be read. A pack whose header cannot be read stays listed as it is: the index then is all that tells
- * which blobs can be saved from it.
+ * A pack's header is read if no index lists the pack, if index files contradict each other or the size of its file, or
+ * if all headers are to be read. If the header cannot be read, the pack stays listed as it is, because only the index
+ * then tells which blobs can be saved.
  */
 import type { Clock } from "../../base/clock.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
@@ -19,50 +19,53 @@ import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } fro
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
-/** Whole packs may be in memory, so there are fewer than connections. */
+/** Fewer than connections, because each may hold a whole pack in memory. */
 const PACKS_AT_ONCE = 4;
 
 /** Options of `repairIndex`. */
 interface IndexRepairOptions {
-  /** Read the header of every pack, also of those that the index seems to describe well. */
+  /** Read the header of every pack, even if the index seems to describe it correctly. */
   readonly readAllPacks: boolean;
-  /** Find out what would be done and change nothing. */
+  /** Report what would be done, and change nothing. */
   readonly dryRun: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Called as a part gets on: index files that are read, headers of packs, index files that are replaced. */
+  /** Called as a phase proceeds: reading index files, reading pack headers, replacing index files. */
   readonly onProgress: (phase: "index" | "packs" | "write", done: number, total: number) => void;
 }
 
-/** What was repaired, or would be. Lists are sorted. */
+/** What was repaired, or would be. The lists are sorted. */
 export interface IndexRepair {
-  /** Packs that an index listed and that are gone. */
+  /** Packs that an index listed but that are gone. */
   readonly missingPacks: readonly PackId[];
   /** Packs that no index listed. */
   readonly addedPacks: readonly PackId[];
-  /** Packs that were listed in another way than their headers say, in parts, or twice. */
+  /** Packs whose listing was wrong, incomplete, or repeated. */
   readonly correctedPacks: readonly PackId[];
-  /** Packs whose header cannot be read; nothing was changed about them. */
+  /** Packs whose headers cannot be read. Their listing is unchanged. */
   readonly unreadablePacks: readonly Unreadable<PackId>[];
-  /** Index files that could not be read; every pack that only they may have listed is listed anew, if it can be. */
+  /** Index files that could not be read. Packs that only they listed are listed again, if possible. */
   readonly damagedFiles: readonly IndexId[];
-  /** Index files that the store does not give and that stay: packs that cannot be read may be listed there and nowhere else. */
+  /**
+   * Index files that the store cannot deliver and that stay, because only they may list packs that cannot be read
+   * either.
+   */
   readonly unreadableFiles: readonly Unreadable<IndexId>[];
-  /** How many packs there are, and how many headers were read. */
+  /** How many packs exist. */
   readonly packs: number;
-  /** How many headers of packs were read. */
+  /** How many pack headers were read. */
   readonly headersRead: number;
-  /** Index files: untouched, removed, written. A dry run writes none. */
+  /** Index files that stay. */
   readonly filesKept: number;
   /** Index files that were removed. */
   readonly filesRemoved: number;
-  /** Index files that were written. */
+  /** Index files that were written; 0 in a dry run. */
   readonly filesWritten: number;
 }
 
 /**
- * Repairs the index. Damage is in the result; what is thrown is what the store throws, a `StoreError` where the store then
- * lists other index files than it has to, and the signal's reason.
+ * Repairs the index. Damage is in the result. Throws what the store throws, `StoreError` if the store then lists
+ * unexpected index files, and the signal's reason.
  */
 export async function repairIndex(repository: LockedRepository, options: IndexRepairOptions): Promise<IndexRepair> {
   const { signal, dryRun } = options;
@@ -93,7 +96,7 @@ export async function repairIndex(repository: LockedRepository, options: IndexRe
   };
 }
 
-/** An index file that only seems to be gone would go on listing packs that are not there. */
+/** Confirms the removal of old index files. A file that remained would still list packs that are gone. */
 async function confirmIndexes(
   { files }: Repository,
   survey: IndexSurvey,
@@ -112,7 +115,10 @@ async function confirmIndexes(
   );
 }
 
-/** An index file that the store does not give today may be all that tells of a pack that cannot be read either. */
+/**
+ * Keeps index files that the store cannot deliver if a pack is unreadable and in no other index: only they may describe
+ * it.
+ */
 function filesToStay({ unreadableFiles, packs }: IndexSurvey, unreadable: readonly Unreadable<PackId>[]) {
   return unreadable.some(({ id }) => packs.get(id)!.descriptions.length === 0) ? unreadableFiles : [];
 }
@@ -123,7 +129,7 @@ interface PackToRead {
   readonly pack: SurveyedPack;
 }
 
-/** Decides about every pack; hands to the writer those that are to be listed anew. */
+/** Decides about every pack, and writes the packs to be listed again to `writer`. */
 async function readHeaders(
   repository: Repository,
   survey: IndexSurvey,
@@ -153,21 +159,27 @@ async function readHeaders(
   return { headersRead: toRead.length, unreadable };
 }
 
-/** The file of the first description, where all agree with each other and with the size of the pack; else "none". */
+/**
+ * The file of the first description, if all descriptions agree with each other and with the size of the pack; otherwise
+ * "none".
+ */
 function agreedDescription({ storedBytes, descriptions }: SurveyedPack): "none" | IndexId {
   const [first] = descriptions;
   if (first === undefined || first.headerSha256 === null || first.bytes !== storedBytes) return "none";
   return descriptions.every(({ headerSha256 }) => headerSha256 === first.headerSha256) ? first.file : "none";
 }
 
-/** A pack that no index lists is listed only if all of it is what its name says: backups will build upon its blobs. */
+/**
+ * Reads the header of a pack. A pack that no index lists must also be entirely whole, because backups will rely on its
+ * blobs.
+ */
 async function headerOrFailure(
   repository: Repository,
   pack: { id: PackId; bytes: number; isListed: boolean },
   signal: AbortSignal,
 ): Promise<PackHeader | IntegrityError | StoreError> {
   try {
-    // The header first: what is none of our packs, however large, ends there.
+    // The header comes first: a file that is not our pack, however large, fails there.
     const header = await readPackHeader(repository, pack, signal);
     if (!pack.isListed) await confirmWhole(repository, pack, signal);
     return header;

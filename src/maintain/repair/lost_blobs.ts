@@ -1,31 +1,31 @@
-/** Blobs that are lost, kept compactly: a dead disk may have had millions of them. */
+/** Lost blobs in a compact form, because a dead disk may have held millions. */
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable } from "../../base/id_table.ts";
 import type { BlobType, PackedBlob } from "../../format/blob.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 
-/** A blob that is lost: no pack holds it any more. */
+/** A lost blob: no pack holds it any more. */
 export interface LostBlob {
   /** Whether it held content or a tree. */
   readonly type: BlobType;
   /** 64 hex digits. */
   readonly id: string;
-  /** Bytes of its plaintext. */
+  /** Size of its plaintext in bytes. */
   readonly bytes: number;
-  /** The pack it was in, or one of them. */
+  /** A pack that it was in. */
   readonly pack: PackId;
 }
 
 /** Lost blobs, each once. */
 export interface LostBlobList extends Iterable<LostBlob> {
-  /** How many there are. */
+  /** The number of lost blobs. */
   readonly count: number;
 }
 
 const TYPES: readonly BlobType[] = ["data", "tree"];
 
-/** Lost blobs, each once: data, then trees, in the order they were added. Memory: some 60 bytes a blob. */
+/** Lost blobs, each once: data before trees, in the order they were added. Memory: some 60 bytes for each blob. */
 export class LostBlobs implements LostBlobList {
   readonly #blobs = { data: new IdTable(), tree: new IdTable() };
   readonly #bytes: Readonly<Record<BlobType, number[]>> = { data: [], tree: [] };
@@ -37,12 +37,12 @@ export class LostBlobs implements LostBlobList {
     return this.#blobs.data.size + this.#blobs.tree.size;
   }
 
-  /** Adds a blob of that pack unless it is there already. */
+  /** Adds a blob of this pack, unless it is already known. */
   add(blob: PackedBlob, pack: PackId): void {
     this.#add(blob.type, blob.id, plaintextLength(blob), decodeHex(pack));
   }
 
-  /** Those of them that are not found to be somewhere else. */
+  /** The blobs that are not found elsewhere. */
   without(isElsewhere: (type: BlobType, id: Uint8Array) => boolean): LostBlobs {
     const left = new LostBlobs();
     for (const type of TYPES) {

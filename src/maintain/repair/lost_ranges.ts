@@ -1,38 +1,40 @@
-/** Which bytes of a file are lost, from what is known of the sizes of its pieces. Pure arithmetic. */
+/** Which bytes of a file are lost, calculated from the known sizes of its pieces. Pure: arithmetic alone. */
 
-/** So many ranges of a file are told apart: a stream may have lost a million chunks, in each of a thousand backups. */
+/**
+ * The most ranges that are listed for one file. A stream may have lost a million chunks, in each of a thousand backups.
+ */
 export const MOST_RANGES = 1000;
 
 /**
- * Lost bytes of a file. Where `isExact` is false, pieces of unknown size lie around: the lost bytes then are somewhere in
- * this range, and nothing outside of such ranges is lost.
+ * Lost bytes of a file. If `isExact` is false, pieces of unknown size are nearby: the lost bytes are then somewhere in
+ * this range. No byte outside all ranges is lost.
  */
 export interface LostRange {
-  /** Where it begins, in bytes. */
+  /** Where the range begins, in bytes. */
   readonly offset: number;
-  /** How long it is, in bytes. */
+  /** Its length in bytes. */
   readonly length: number;
-  /** Whether all of these bytes are lost, and no others around them. */
+  /** Whether exactly these bytes are lost. */
   readonly isExact: boolean;
 }
 
-/** The chunks of a file, or the parts of a long stream, in their order. */
+/** The chunks of a file, or the parts of a long stream, in order. */
 export interface FilePieces {
-  /** Bytes of each; NaN where nobody knows. */
+  /** Size of each piece in bytes; NaN if unknown. */
   readonly sizes: Float64Array;
-  /** 1 where the piece is lost. */
+  /** 1 for each lost piece. */
   readonly lost: Uint8Array;
   /** Bytes of the whole file. */
   readonly total: number;
 }
 
-/** A border between two pieces: at that byte, or, if not exact, between `low` and `high`. */
+/** A border between two pieces: the exact byte if `low` equals `high`, otherwise somewhere between them. */
 interface Border {
   readonly low: number;
   readonly high: number;
 }
 
-/** The borders of pieces. What is known of them is what the known pieces before and behind leave room for. */
+/** The borders of pieces, as narrow as the known sizes allow. */
 export class PieceBorders {
   readonly #known: Float64Array;
   readonly #unknown: Uint32Array;
@@ -49,7 +51,7 @@ export class PieceBorders {
     this.#unknownBytes = Math.max(0, total - this.#known.at(-1)!);
   }
 
-  /** Where piece `i` begins; of the number of pieces, where the last one ends. */
+  /** Where piece `i` begins. For the number of pieces: where the last piece ends. */
   at(i: number): Border {
     const known = this.#known[i]!;
     const before = this.#unknown[i]!;
@@ -60,7 +62,7 @@ export class PieceBorders {
   }
 }
 
-/** The lost bytes of a file, ascending, in `MOST_RANGES` at most; pieces that follow each other make one range. */
+/** The lost bytes of a file, ascending, in at most `MOST_RANGES` ranges. Adjacent lost pieces form one range. */
 export function lostRanges(pieces: FilePieces): LostRange[] {
   const borders = new PieceBorders(pieces);
   const ranges: LostRange[] = [];
@@ -74,7 +76,7 @@ export function lostRanges(pieces: FilePieces): LostRange[] {
   return limited(ranges);
 }
 
-/** The lost bytes of one part as those of the whole stream, in which the part begins at that border. */
+/** Shifts a lost range of one part to the whole stream, in which the part begins at `start`. */
 export function shiftRange({ offset, length, isExact }: LostRange, start: Border): LostRange {
   return {
     offset: start.low + offset,
@@ -83,7 +85,7 @@ export function shiftRange({ offset, length, isExact }: LostRange, start: Border
   };
 }
 
-/** Ranges in ascending order, `MOST_RANGES` at most; those that touch become one. */
+/** Joins exact ranges that touch. Takes and returns ascending ranges, at most `MOST_RANGES`. */
 export function joinRanges(ranges: readonly LostRange[]): LostRange[] {
   const joined: LostRange[] = [];
   for (const range of ranges) {
@@ -95,7 +97,7 @@ export function joinRanges(ranges: readonly LostRange[]): LostRange[] {
   return limited(joined);
 }
 
-/** Ranges beyond the limit become one within which lost bytes are. */
+/** Merges the ranges beyond the limit into one inexact range. */
 function limited(ranges: LostRange[]): LostRange[] {
   if (ranges.length <= MOST_RANGES) return ranges;
   const rest = ranges.splice(MOST_RANGES - 1);

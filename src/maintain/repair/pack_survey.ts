@@ -1,4 +1,4 @@
-/** What a repair of the index begins from: all packs, as the store has them and as the index files describe them. */
+/** The starting point of an index repair: all packs, as the store lists them and as the index files describe them. */
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { asId, type IndexId, type PackId } from "../../base/id.ts";
 import { packFileSize } from "../../format/pack_header.ts";
@@ -9,36 +9,36 @@ import type { Repository } from "../../repository/repository.ts";
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
-/** A file that cannot be read, and why. */
+/** A file that cannot be read, and the reason. */
 export interface Unreadable<Id> {
   /** Its name. */
   readonly id: Id;
-  /** Why it cannot be read, for people. */
+  /** The reason, for people. */
   readonly reason: string;
 }
 
-/** What one index file says of a pack. */
+/** One index file's description of a pack. */
 interface Description {
   readonly file: IndexId;
-  /** SHA-256 of the header it implies; null where no pack can be like that. */
+  /** SHA-256 of the header that it implies; null if no pack can match it. */
   readonly headerSha256: string | null;
-  /** Bytes of the pack it implies. */
+  /** Size of the pack that it implies, in bytes. */
   readonly bytes: number;
 }
 
-/** One pack as store and index files know it. */
+/** One pack in the store and in the index files. */
 export interface SurveyedPack {
-  /** Null where it is gone. */
+  /** Null if the pack is missing. */
   storedBytes: number | null;
   readonly descriptions: Description[];
-  /** Which of the descriptions stay. */
+  /** Which of the descriptions are kept. */
   kept: "none" | "all" | IndexId;
 }
 
-/** What surveying takes. */
+/** What surveying needs. */
 interface SurveyOptions {
   readonly signal: AbortSignal;
-  /** Called with how many of how many index files were read. */
+  /** Called with the numbers of index files read and of all index files. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -67,16 +67,16 @@ async function loadOrFail({ files, store }: Repository, id: IndexId, signal: Abo
   }
 }
 
-/** All packs, and the index files that list them. Some 400 bytes a pack. */
+/** All packs, and the index files that list them. Memory: some 400 bytes for each pack. */
 export class IndexSurvey {
   readonly files = new Map<IndexId, readonly PackId[]>();
-  /** Index files whose content is damaged: nobody can ever read them. */
+  /** Index files whose content is damaged for good. */
   readonly damagedFiles: IndexId[] = [];
-  /** Index files that the store does not give. */
+  /** Index files that the store cannot deliver. */
   readonly unreadableFiles: Unreadable<IndexId>[] = [];
   readonly packs = new Map<PackId, SurveyedPack>();
 
-  /** Takes in what an index file says, or why it cannot be had. */
+  /** Adds an index file, or the reason why it cannot be read. */
   addFile(file: IndexId, loaded: Uint8Array | IntegrityError | StoreError): void {
     if (loaded instanceof StoreError) {
       this.unreadableFiles.push({ id: file, reason: loaded.message });
@@ -96,18 +96,18 @@ export class IndexSurvey {
     }
   }
 
-  /** Takes in a pack that is there. */
+  /** Adds a pack that exists. */
   addStored(id: PackId, bytes: number): void {
     this.#pack(id).storedBytes = bytes;
   }
 
-  /** Whether what this index file says of the pack is to stay. */
+  /** Whether this index file's description of the pack is kept. */
   keeps(file: IndexId, id: PackId): boolean {
     const { kept } = this.packs.get(id)!;
     return kept === "all" || kept === file;
   }
 
-  /** What changes, once every pack is decided about. */
+  /** The changes, after every pack is decided. */
   changes() {
     const missingPacks: PackId[] = [];
     const addedPacks: PackId[] = [];

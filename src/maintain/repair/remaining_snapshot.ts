@@ -1,4 +1,4 @@
-/** The snapshot of what is left of a damaged backup, and how it says that it is none. */
+/** The snapshot of what is left of a damaged backup, marked so that nobody takes it for a backup. */
 import type { Backup } from "../../backup/backup.ts";
 import type { BlobId } from "../../base/id.ts";
 import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
@@ -12,7 +12,7 @@ import { describeLoss, describeMore, type Loss } from "./backup_losses.ts";
 const DAMAGED_TAG = "damaged";
 const LOSS_TEXT_NAME = "damaged.txt";
 
-/** Takes what the repaired snapshots consist of. */
+/** Stores the trees and data of repaired snapshots. */
 export interface TreeStore {
   readonly saveTree: (tree: Uint8Array) => Promise<BlobId>;
   readonly saveData: (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -20,7 +20,7 @@ export interface TreeStore {
   readonly abandon: () => Promise<void>;
 }
 
-/** The root of what is left, with a text beside it that says what is lost: it comes along with every restore. */
+/** Saves the root of what is left. It includes a text that says what is lost, so that every restore shows it. */
 export async function saveRoot(
   { snapshot, series, id }: Backup,
   { nodes, damage: { more } }: RepairedNodes,
@@ -49,7 +49,7 @@ export async function saveRoot(
   return await saveTree(encodeTree(withDistinctNames([...nodes, node])));
 }
 
-/** The snapshot of what is left: no backup, so without what makes it one. */
+/** The snapshot of what is left. It has no manifest and no summary, because it is not a backup. */
 export function snapshotOfRest(
   { snapshot, snapshotId, series }: Backup,
   tree: BlobId,
@@ -69,12 +69,15 @@ export function snapshotOfRest(
   };
 }
 
-/** The series of what is left; that may lose even more. */
+/** The series of what is left. The remains may be damaged again and keep their series then. */
 export function damagedSeries(series: string): string {
   return series.startsWith(DAMAGED_SERIES_PREFIX) ? series : DAMAGED_SERIES_PREFIX + series;
 }
 
-/** Whether an earlier repair made the same snapshot: it may have been stopped, or was not to forget the damaged one. */
+/**
+ * Whether two snapshots hold the same remains. An earlier repair may have made one already: it was interrupted, or kept
+ * the damaged snapshot.
+ */
 export function isSameRest(a: Snapshot, b: Snapshot): boolean {
   return a.tree === b.tree && a.original === b.original && a.agent === null && a.paths.join() === b.paths.join();
 }

@@ -1,4 +1,4 @@
-/** What can be saved of one pack: every blob that opens and is what its id says, in any of several readings of the pack. */
+/** What can be saved of one pack: every blob that opens and matches its id in one of several readings. */
 import { encodeHex } from "../../base/hex.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
@@ -7,25 +7,25 @@ import type { PackedBlob } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/limits.ts";
 import { headerOfPack, openSealed } from "../../repository/pack/pack_reader.ts";
 
-/** A blob that is whole. */
+/** A whole blob. */
 export interface WholeBlob extends PackedBlob {
-  /** As it lies in the pack: a view of the bytes that were read. */
+  /** The blob as stored: a view of the bytes read. */
   readonly sealed: Uint8Array;
 }
 
 /** What is left of a pack. */
 export interface PackRemains {
-  /** Whether there is nothing to repair: name, header and every blob are right, and the index, if any, says the same. */
+  /** Whether nothing needs repair: name, header and all blobs are right, and the index, if any, agrees. */
   readonly isSound: boolean;
-  /** Blobs that are whole, each once. */
+  /** Whole blobs, each once. */
   readonly whole: readonly WholeBlob[];
-  /** Blobs that header or index tell of and that are not there, each once. */
+  /** Lost blobs that the header or the index lists, each once. */
   readonly lost: readonly PackedBlob[];
 }
 
 /**
- * Looks at every blob that the pack's own header or the index (`described`) tells of: where one of them is damaged the
- * other still leads to the blobs.
+ * Tries every blob that the pack's own header or the index (`described`) lists. If one of the two is damaged, the other
+ * still leads to the blobs.
  */
 export function salvagePack(
   pack: { readonly id: string; readonly bytes: Uint8Array; readonly described: readonly PackedBlob[] },
@@ -53,7 +53,7 @@ export function salvagePack(
   return { isSound, whole: [...whole.values()], lost: [...lost.values()] };
 }
 
-/** What is left by two readings of a pack neither of which found it sound: a blob is lost where both say so. */
+/** Joins two readings of an unsound pack. A blob is lost only if both readings lost it. */
 export function joinRemains(first: PackRemains, second: PackRemains): PackRemains {
   const whole = new Map([...second.whole, ...first.whole].map((blob) => [keyOf(blob), blob]));
   const lost = new Map([...first.lost, ...second.lost].map((blob) => [keyOf(blob), blob]));
@@ -61,7 +61,7 @@ export function joinRemains(first: PackRemains, second: PackRemains): PackRemain
   return { isSound: false, whole: [...whole.values()], lost: [...lost.values()] };
 }
 
-/** Identifies a blob among others: its type and id. */
+/** A key of a blob: its type and id. */
 function keyOf({ type, id }: Pick<PackedBlob, "type" | "id">): string {
   return `${type} ${encodeHex(id)}`;
 }
@@ -75,7 +75,7 @@ function headerBlobs(bytes: Uint8Array, sealer: Sealer, what: string): readonly 
   }
 }
 
-/** Descriptions, each once: mostly header and index say the same. */
+/** Removes repeated descriptions, because header and index usually agree. */
 function distinct(blobs: readonly PackedBlob[]): PackedBlob[] {
   const byText = new Map<string, PackedBlob>();
   for (const blob of blobs) {
@@ -86,8 +86,8 @@ function distinct(blobs: readonly PackedBlob[]): PackedBlob[] {
 }
 
 /**
- * The plaintext of a sealed blob, verified; null where it is damaged. Throws `IntegrityError` for one that is too large to
- * be verified: it may be whole, so it must not count as lost.
+ * The verified plaintext of a sealed blob; null if it is damaged. Throws `IntegrityError` for a blob that is too large
+ * to verify: it may be whole, so it must not count as lost.
  */
 export function plaintextOf(
   { id, type, uncompressedLength }: PackedBlob,

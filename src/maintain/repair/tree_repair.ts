@@ -1,7 +1,7 @@
 /**
- * Makes trees without what is lost: a file keeps the chunks that are there, a directory whose tree is lost becomes an
- * empty one, and both get names that say so. A walk finds out which trees are whole, with all below them: these stay the
- * blobs they are, and only the others are looked at one by one.
+ * Rebuilds trees without what is lost. A damaged file keeps its remaining chunks, a directory whose tree is lost
+ * becomes empty, and both get a suffix in their names. A walk first finds the trees that are whole with everything
+ * below them: these stay as they are, and only the others are examined node by node.
  */
 import { IntegrityError, NotFoundError, ShortFileError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -18,26 +18,29 @@ import type { IndexedRepository } from "../../repository/repository.ts";
 import { walkTrees } from "../../repository/tree/tree_walk.ts";
 import { readTree } from "../../repository/tree/trees.ts";
 
-/** One file or directory that is not what it was. */
+/** A damaged file or directory. */
 export interface TreeDamage {
-  /** From the tree that was asked for, names joined by `/`, as it was called before. */
+  /** Its original path from the requested tree, with names joined by `/`. */
   readonly path: string;
   readonly type: "file" | "dir";
-  /** Bytes the file had; null for a directory, of which nothing is known any more. */
+  /** Original size of a file in bytes; null for a directory. */
   readonly size: number | null;
-  /** What is lost of a file; nothing where only its recorded size was wrong. */
+  /** The lost ranges of a file; empty if only its recorded size was wrong. */
   readonly ranges: readonly LostRange[];
 }
 
-/** Damaged files and directories: so many that the rest of them is only counted. */
+/** Damaged files and directories. Beyond a limit they are only counted. */
 interface DamageList {
-  /** The first `MOST_DAMAGE`; none where all is whole. */
+  /** The first `MOST_DAMAGE`; empty if everything is whole. */
   readonly listed: readonly TreeDamage[];
-  /** How many there are besides. */
+  /** How many more there are. */
   readonly more: number;
 }
 
-/** A lost pack of trees may hit every file of a disk, in each of a thousand backups. Names in the trees tell of them all. */
+/**
+ * The most damages that are listed. A lost pack of trees may affect every file of a disk, in each of a thousand
+ * backups; the names in the trees still show all of them.
+ */
 export const MOST_DAMAGE = 10_000;
 
 /** A tree without what is lost. */
@@ -46,17 +49,17 @@ export interface RepairedNodes {
   readonly damage: DamageList;
 }
 
-/** What repairing trees takes. */
+/** What repairing trees needs. */
 interface TreeRepairOptions {
   readonly repository: IndexedRepository;
-  /** Packs whose blobs count as lost though an index lists them. */
+  /** Packs whose blobs count as lost even if an index lists them. */
   readonly suspects: SuspectPacks;
-  /** Stores a tree; gives its id. */
+  /** Stores a tree and returns its id. */
   readonly saveTree: (tree: Uint8Array) => Promise<BlobId>;
   readonly signal: AbortSignal;
 }
 
-/** Stands behind the name of what is not whole. */
+/** The suffix for names of what is not whole. */
 export const DAMAGED_SUFFIX = ".damaged";
 const MOST_NAME_BYTES = 255;
 
@@ -71,20 +74,20 @@ interface RepairedTree {
 }
 
 interface RepairedNode {
-  /** Null where nothing of it is to stay. */
+  /** Null if the node is to be dropped. */
   readonly node: Node | null;
   readonly damage: DamageList;
 }
 
-/** Repairs any number of trees that may share others. Memory: that of a `TreeGraph`, and the damage. */
+/** Repairs any number of trees, which may share subtrees. Memory: a `TreeGraph`, and the damage. */
 export class TreeRepair {
   readonly #options: TreeRepairOptions;
   readonly #graph = new TreeGraph();
-  /** By number: the trees that are damaged or have such a tree below them. */
+  /** The numbers of trees that are damaged or contain a damaged tree. */
   #damaged: ReadonlySet<number> = new Set();
-  /** Whether the tree of empty directories is lost; it is the only one that can be made again. */
+  /** Whether the empty tree is lost, the only one that can be restored without its pack. */
   readonly #isEmptyTreeLost: boolean;
-  /** By the tree and, where a manifest is to be below it, its path from there. */
+  /** By tree and, if a manifest is expected below it, the manifest's path from there. */
   readonly #repaired = new Map<string, RepairedTree | null>();
 
   private constructor(options: TreeRepairOptions) {
@@ -92,7 +95,7 @@ export class TreeRepair {
     this.#isEmptyTreeLost = !options.repository.index.has("tree", decodeHex(EMPTY_TREE_ID));
   }
 
-  /** Prepares the repair of these trees: reads all of them and all below. Throws what `repairNodes` throws. */
+  /** Prepares the repair of these trees by reading them and everything below them. Throws what `repairNodes` throws. */
   static async of(trees: Iterable<BlobId>, options: TreeRepairOptions): Promise<TreeRepair> {
     const repair = new TreeRepair(options);
     await repair.#walk(trees);
@@ -126,9 +129,9 @@ export class TreeRepair {
   }
 
   /**
-   * What is left of a tree and all below it, which is stored; the tree itself is not. Null where it is lost. `manifest` is
-   * the path from there of a manifest: a damaged one is left out, for half of it is of no use. Throws `StoreError` where
-   * the store does not give a pack that is no suspect: that says nothing about what is lost.
+   * What is left of a tree; null if the tree is lost. The repaired subtrees are stored, the tree itself is not.
+   * `manifest` is the path of a manifest from there: a damaged one is dropped, because half a manifest is useless.
+   * Throws `StoreError` if the store cannot deliver a pack that is not suspect, because that does not prove a loss.
    */
   async repairNodes(tree: BlobId, manifest: string | null = null): Promise<RepairedNodes | null> {
     this.#options.signal.throwIfAborted();
@@ -146,7 +149,7 @@ export class TreeRepair {
     return { nodes: damage.listed.length > 0 ? withDistinctNames(left) : left, damage };
   }
 
-  /** Whether a tree lies in a pack that is no suspect. */
+  /** Whether a tree is in a pack that is not suspect. */
   #isTrusted(tree: BlobId): boolean {
     const { repository, suspects } = this.#options;
     const id = decodeHex(tree);
@@ -154,7 +157,7 @@ export class TreeRepair {
     return place !== undefined && suspects.reasons(place.pack, id).length === 0;
   }
 
-  /** Whether nothing of a node itself is lost. */
+  /** Whether nothing of the node itself is lost. */
   #isWhole(node: Node): boolean {
     return node.type === "dir" ? node.subtree !== null : this.#repairFile(node, false).damage === WHOLE;
   }
@@ -228,7 +231,7 @@ export class TreeRepair {
     return { node: { ...node, name: damagedName(node.name), size, content: withoutLost(ids, lost) }, damage };
   }
 
-  /** The sizes of chunks, as far as any index knows them, and which of them are lost. */
+  /** The sizes of the chunks, if an index knows them, and which chunks are lost. */
   #lookUp(ids: Uint8Array) {
     const { repository: { index }, suspects } = this.#options;
     const count = ids.length / ID_BYTES;
@@ -244,19 +247,22 @@ export class TreeRepair {
   }
 }
 
-/** Whether a blob cannot be read because its pack is not there, or not as long as it has to be. */
+/** Whether a blob cannot be read because its pack is missing or truncated. */
 function isAbsence({ cause }: IntegrityError): boolean {
   return cause instanceof NotFoundError || cause instanceof ShortFileError;
 }
 
-/** Packs that are missing or short are suspects, whose blobs nobody tries to read: so the store says two things. */
+/**
+ * The error for a pack that the store lists but cannot deliver. Packs that are missing or truncated in the listing are
+ * suspects, whose blobs are never read; so the store contradicts itself.
+ */
 function contradiction(pack: string, cause: IntegrityError): StoreError {
   const message =
-    `The store lists pack ${pack} in its full size and does not give it; check the store and run it again`;
+    `The store lists pack ${pack} in its full size but cannot deliver it; check the store and run it again`;
   return new StoreError(message, { cause });
 }
 
-/** Damage as it is found. */
+/** A growing list of damage. */
 class GrowingDamage implements DamageList {
   readonly listed: TreeDamage[] = [];
   more = 0;
@@ -274,7 +280,7 @@ function only(damage: TreeDamage): DamageList {
   return { listed: [damage], more: 0 };
 }
 
-/** The rest of a path behind a directory of that name; null where it does not lead there. */
+/** The rest of a path below a directory of this name; null if the path does not lead there. */
 function pathBelow(path: string | null, directory: string): string | null {
   return path?.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : null;
 }
@@ -290,14 +296,14 @@ function withoutLost(ids: Uint8Array, lost: Uint8Array): Uint8Array {
   return left;
 }
 
-/** The name with the suffix; a long one is cut, so that a file system still takes it. */
+/** The name with the suffix. A long name is cut so that file systems accept it. */
 function damagedName(name: string): string {
   const bytes = bytesOfByteString(name);
   const room = MOST_NAME_BYTES - DAMAGED_SUFFIX.length;
   return (bytes.length > room ? byteStringOf(bytes.subarray(0, room)) : name) + DAMAGED_SUFFIX;
 }
 
-/** A tree cannot hold two nodes of one name: later ones get a number. */
+/** Makes names unique, because a tree cannot hold one name twice: later nodes get a number. */
 export function withDistinctNames(nodes: readonly Node[]): Node[] {
   const taken = new Set<string>();
   return nodes.map((node) => {

@@ -1,4 +1,4 @@
-/** Which backups a retention run is about: filters of policies, the series of a rotation, backups by their names. */
+/** Selects the backups of a retention run: by the filter of a policy, by the series of a rotation, or by name. */
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
@@ -12,25 +12,25 @@ import type { GroupWord, PlannedBackup } from "../../policy/retention/retention_
 import type { Rotation } from "../../policy/retention/retention_rotation.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 
-/** Which backups a policy is about; what is absent does not matter. */
+/** The backups that a policy applies to. Absent fields match everything. */
 export interface RetentionFilter {
-  /** One of these. */
+  /** Any of these hosts. */
   readonly hosts?: readonly string[];
-  /** One of these series, or one below it. */
+  /** Any of these series, or a series below one of them. */
   readonly series?: readonly string[];
-  /** All of these, as restic has it. */
+  /** All of these paths, as in restic. */
   readonly paths?: readonly string[];
-  /** All tags of one of these lists; the list `[""]` means backups without tags. */
+  /** All tags of any of these lists. The list `[""]` matches backups without tags. */
   readonly tags?: readonly (readonly string[])[];
 }
 
-/** What is asked for. */
+/** What a retention run is asked to do. */
 export type RetentionRequest =
   | {
     readonly kind: "policy";
     readonly rules: KeepRules;
     readonly filter: RetentionFilter;
-    /** restic's host and paths where it is absent. */
+    /** How to group; by host and paths, as restic does, if absent. */
     readonly groupBy?: readonly GroupWord[];
   }
   | {
@@ -39,7 +39,7 @@ export type RetentionRequest =
     readonly hosts?: readonly string[];
     readonly rotation: Rotation;
   }
-  /** Exactly these, by `SERIES@SELECTOR` or `@ID`. */
+  /** Exactly these backups, as `SERIES@SELECTOR` or `@ID`. */
   | { readonly kind: "backups"; readonly selectors: readonly string[] };
 
 /** A backup in a plan. */
@@ -48,7 +48,7 @@ export interface RetentionBackup extends PlannedBackup {
   readonly backup: Backup;
 }
 
-/** Backups as retention sees them, in the same order. */
+/** Backups in the form that retention needs, in the same order. */
 export function candidatesOf(backups: readonly Backup[]): RetentionBackup[] {
   const healths = healthsOf(backups);
   return backups.map((backup) => candidateOf(backup, healths.get(backup)!));
@@ -71,8 +71,8 @@ function candidateOf(backup: Backup, health: Health): RetentionBackup {
 }
 
 /**
- * The backups that a request is about, among all that can be read. Throws `UsageError` where it names one that is not
- * there, and `IntegrityError` where what it names may be a snapshot that cannot be read.
+ * The backups that a request selects, among all readable ones. Throws `UsageError` if it names a backup that does not
+ * exist, and `IntegrityError` if it may mean a snapshot that cannot be read.
  */
 export function selectedBy(
   request: RetentionRequest,
@@ -98,7 +98,7 @@ export function selectedBy(
   }
 }
 
-/** A name that no backup has would quietly leave everything as it is, night after night. */
+/** Refuses names that no backup has. Otherwise a mistyped policy would silently remove nothing, night after night. */
 function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFilter, "series" | "hosts">): void {
   const problem = unknownName(all, filter);
   if (problem !== null) throw new UsageError(problem);

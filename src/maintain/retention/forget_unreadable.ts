@@ -1,11 +1,11 @@
-/** Whether retention may remove anything beside snapshots that cannot be read: decided before it does. */
+/** Decides whether retention may remove backups although some snapshots cannot be read. */
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 import type { RetentionBackup } from "./forget_selection.ts";
 
-/** The snapshots among `damaged` that may be of a series and host of the `selected` backups. */
+/** The snapshots among `damaged` that may be of the same series and host as a `selected` backup. */
 export function mayBeSelected(
   damaged: readonly DamagedSnapshot[],
   selected: readonly RetentionBackup[],
@@ -13,7 +13,7 @@ export function mayBeSelected(
 ): DamagedSnapshot[] {
   return damaged.filter(({ id }) => {
     const children = all.filter(({ backup: { info, snapshot } }) => info !== null && snapshot.parent === id);
-    // A backup of ours continues those of its own series and host alone.
+    // Our backups continue only backups of their own series and host.
     return children.length === 0 ||
       children.some((child) => selected.some((other) => haveSameSeriesAndHost(child, other)));
   });
@@ -21,7 +21,7 @@ export function mayBeSelected(
 
 const NAMED = 5;
 
-/** Why nothing is removed; null where there are no such snapshots. `what` is said of them. */
+/** The error that explains why nothing is removed; null if `damaged` is empty. `what` describes those snapshots. */
 export function unreadableError(damaged: readonly DamagedSnapshot[], what: string): IntegrityError | null {
   const [first] = damaged;
   if (first === undefined) return null;

@@ -1,4 +1,4 @@
-/** Repair index: the index becomes what the packs say. */
+/** Repair index: rebuilds the index from the packs. */
 import { type IndexRepair, repairIndex as repairIndexOf } from "../../maintain/repair/index_repair.ts";
 import type { RepositoryAccess } from "../access.ts";
 import { refuseMissingFolders } from "../../repository/missing_folders.ts";
@@ -6,14 +6,14 @@ import { type RepairOptions, type RepairRequest, withRepairSession } from "./rep
 
 /** What to repair, and how. */
 export interface RepairIndexRequest extends RepairRequest {
-  /** Read the header of every pack, also of those that the index seems to describe well. */
+  /** Read the header of every pack, even if the index seems to describe it correctly. */
   readonly readAllPacks: boolean;
 }
 
 /**
- * Lists every pack that is there as its own header says, and none that is gone. Throws what opening and locking throw,
- * `DeniedError` where the store is append-only, `StoreError` where the folder of packs is missing;
- * what was done by then leaves nothing worse.
+ * Lists every existing pack as its own header describes it, and drops packs that are gone. Throws what opening and
+ * locking throw, `DeniedError` if the store is append-only, and `StoreError` if the folder of packs is missing. A
+ * failure never leaves the index worse than before.
  */
 export function repairIndex(
   access: RepositoryAccess,

@@ -1,9 +1,9 @@
 /**
- * Repair packs: the blobs of damaged packs that are still whole go to new packs, then the damaged ones go.
+ * Repair packs: copies the whole blobs of damaged packs to new packs, then removes the damaged packs.
  *
- * First the new packs and their index are durable, then the index files no longer list the damaged packs, which the store
- * has to confirm, then these are removed. So whatever stops a repair, every blob that could be read before can be read
- * afterwards.
+ * The order protects every blob: first the new packs and their index are durable; then the index files stop listing the
+ * damaged packs, and the store confirms that; then the damaged packs are removed. So a blob that could be read before a
+ * repair can be read after it, wherever it stops.
  */
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
@@ -42,22 +42,22 @@ import {
 
 /** Which packs to repair. */
 export interface RepairPacksRequest extends RepairRequest {
-  /** Ids of packs, or their beginnings; none: all packs are read, and those that are damaged are meant. */
+  /** Ids of packs, or their beginnings. None: all packs are read, and the damaged ones are repaired. */
   readonly packs: readonly string[];
 }
 
-/** What became of one pack. */
+/** The result for one pack. */
 export interface RepairedPack {
   /** The pack. */
   readonly id: PackId;
   /**
-   * `sound`: there was nothing to repair, and nothing was done; `missing`: only the index knew it, which forgets it;
-   * `unreadable`: the store does not give it, so everything about it stays as it is.
+   * `sound`: nothing was wrong, and nothing was done. `missing`: only the index knew the pack and now drops it.
+   * `unreadable`: the store cannot deliver it, so nothing about it changes.
    */
   readonly state: "repaired" | "sound" | "missing" | "unreadable";
-  /** Why it cannot be read; null where it can, or is missing. */
+  /** Why it cannot be read; null if it can be read or is missing. */
   readonly reason: string | null;
-  /** Blobs that were whole, and those that were not. */
+  /** Blobs that were whole. */
   readonly blobsSaved: number;
   /** Blobs that could not be saved. */
   readonly blobsLost: number;
@@ -65,18 +65,18 @@ export interface RepairedPack {
 
 /** What was repaired, or would be. */
 export interface PackRepair {
-  /** In the order of their ids. */
+  /** The packs, sorted by id. */
   readonly packs: readonly RepairedPack[];
-  /** Blobs of these packs that no other pack holds either. */
+  /** Blobs of these packs that no other pack holds. */
   readonly lost: LostBlobList;
-  /** New packs; a dry run writes none. */
+  /** How many packs were written; 0 in a dry run. */
   readonly packsWritten: number;
 }
 
 /**
- * Saves what is whole in damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` where an index
- * file cannot be read (then the index has to be repaired first), `StoreError` where the store then lists other index files
- * than it has to, and what opening and locking throw.
+ * Saves the whole blobs of damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` if an
+ * index file cannot be read (repair the index first), `StoreError` if the store then lists unexpected index files, and
+ * what opening and locking throw.
  */
 export function repairPacks(
   access: RepositoryAccess,
@@ -91,20 +91,20 @@ class PacksRepair {
   readonly #repository: LockedRepository;
   readonly #run: RepairPacksRequest & RepairRun;
   readonly #suspects = new SuspectPacks();
-  /** What the index files say of the packs to be repaired, and which files those are. */
+  /** What the index files say about the packs to be repaired, and which files those are. */
   readonly #described = new Map<PackId, PackedBlob[]>();
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
-  /** All index files that there were. */
+  /** All index files at the start. */
   readonly #indexFiles = new Set<IndexId>();
-  /** Packs that are missing, damaged, or described as they cannot be. */
+  /** Packs that are missing, damaged, or described impossibly. */
   #doubtful: ReadonlySet<PackId> = new Set();
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
-  /** Blobs that other packs hold, as far as is known. */
+  /** Blobs that other packs hold, as far as known. */
   readonly #elsewhere = new BlobSet();
-  /** Blobs that were saved: all that are whole, since what is held elsewhere may be damaged there. */
+  /** Saved blobs. All whole blobs are saved, because a copy in another pack may be damaged. */
   readonly #saved = new BlobSet();
-  /** Blobs of the repaired packs that are not whole there. */
+  /** Blobs that are not whole in the repaired packs. */
   readonly #lost = new LostBlobs();
 
   constructor(repository: LockedRepository, run: RepairPacksRequest & RepairRun) {
@@ -139,13 +139,13 @@ class PacksRepair {
       }
       return { packs, lost: this.#trulyLost(), packsWritten: dryRun ? 0 : writer.totals.packs };
     } catch (error) {
-      // Why the repair failed is what has to be told; what is durable of it is indexed for the next one.
+      // The cause of the failure must be reported, not a failure here. Durable packs get an index for the next repair.
       await writer.abandon().catch(() => {});
       throw error;
     }
   }
 
-  /** The packs to be repaired, sorted. */
+  /** The ids of the packs to be repaired, sorted. */
   async #findTargets(): Promise<Set<PackId>> {
     const checked = await checkIndex(this.#context("index"));
     const { packs, unreadable: [unreadable] } = checked;
@@ -166,7 +166,7 @@ class PacksRepair {
     return new Set([...this.#doubtful, ...await this.#damagedBesides(unindexed)].sort());
   }
 
-  /** Packs in no index that tell what they hold and are not whole: a repair of the index lists only what is. */
+  /** Damaged packs that are in no index but have a readable header. A repair of the index lists only whole packs. */
   async #damagedBesides(unindexed: readonly ListedFile[]): Promise<PackId[]> {
     const damaged: PackId[] = [];
     for (const { name, size } of unindexed) {
@@ -179,7 +179,7 @@ class PacksRepair {
     return damaged;
   }
 
-  /** Sorts what the index files say into what is to be repaired and what is whole elsewhere. */
+  /** Splits the index entries into blobs to be repaired and blobs that other packs hold. */
   async #readIndex(targets: ReadonlySet<PackId>): Promise<void> {
     const { files } = this.#repository;
     const { signal } = this.#run;
@@ -220,7 +220,7 @@ class PacksRepair {
     return { id, state, reason: null, blobsSaved: whole.length, blobsLost: lost.length };
   }
 
-  /** What seems damaged is read once more before it counts as lost: it may have been damaged on its way. */
+  /** Reads a damaged pack a second time before blobs count as lost, because the damage may have happened in transit. */
   async #readRemains(id: PackId, described: readonly PackedBlob[]): Promise<PackRemains> {
     const first = await this.#readOnce(id, described);
     if (first.isSound) return first;
@@ -248,8 +248,8 @@ class PacksRepair {
   }
 
   /**
-   * Takes the packs out of the index files, then those that were read out of the store. One that the store did not find
-   * stays: if it turns up again, nothing of it is lost.
+   * Removes the packs from the index files, then the packs that were read from the store. A pack that the store did not
+   * find is not removed, so nothing of it is lost if it reappears.
    */
   async #replace(packs: readonly RepairedPack[], indexesOfSaved: readonly IndexId[]): Promise<void> {
     const { signal } = this.#run;
@@ -284,7 +284,7 @@ class PacksRepair {
   #context(phase: RepairProgress["phase"]): CheckContext {
     return {
       repository: this.#repository,
-      // The repair goes by the suspects. It does not use what a check would report of them.
+      // Only the suspects matter for the repair, not the findings that a check would report.
       findings: new Findings(),
       suspects: this.#suspects,
       signal: this.#run.signal,
@@ -293,7 +293,7 @@ class PacksRepair {
   }
 }
 
-/** Whether reading finds no damage; null where the store does not give it, which says nothing. */
+/** Whether reading finds no damage; null if the store cannot deliver the data, which proves nothing. */
 async function isSound(read: () => Promise<unknown>): Promise<boolean | null> {
   try {
     await read();

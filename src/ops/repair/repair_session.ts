@@ -1,38 +1,38 @@
-/** What the repairs share: how they hold the repository, and how they say that a store does not let them. */
+/** The common frame of all repairs: it opens and locks the repository, and explains a store that denies changes. */
 import { DeniedError } from "../../base/errors.ts";
 import type { LockedRepository } from "../../repository/repository.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, withoutCache } from "../access.ts";
 
-/** What every repair is asked for. */
+/** The request of every repair. */
 export interface RepairRequest {
-  /** Find out what would be done and change nothing. */
+  /** Report what would be done, and change nothing. */
   readonly dryRun: boolean;
 }
 
-/** Options that every repair has. */
+/** Options of every repair. */
 export interface RepairOptions extends UseCaseOptions {
-  /** Told as it gets on. */
+  /** Called as the repair proceeds. */
   readonly onProgress?: (progress: RepairProgress) => void;
 }
 
-/** How far one part of a repair is: index files, packs, bytes of packs, backups, files that are replaced. */
+/** The progress of one phase, counted in index files, packs, bytes of packs, backups, or replaced files. */
 export interface RepairProgress {
-  /** Which part it is. */
+  /** The current phase. */
   readonly phase: "index" | "packs" | "data" | "backups" | "write";
   /** How much of it is done. */
   readonly done: number;
-  /** How much there is. */
+  /** How much there is in all. */
   readonly total: number;
 }
 
-/** What a repair goes by. */
+/** The request and options of one run. */
 export interface RepairRun extends RepairRequest, RepairOptions {
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a repair on the store itself, past any cache: under an exclusive lock or, where nothing is to be changed, a shared
- * one. Throws `DeniedError` that says so where the store lets nobody remove.
+ * Runs a repair on the store itself, without a cache. The lock is exclusive, or shared for a dry run. Throws a
+ * `DeniedError` with advice if the store forbids removals.
  */
 export function withRepairSession<Request extends RepairRequest, T>(
   access: RepositoryAccess,

@@ -1,9 +1,9 @@
 /**
- * Repair snapshots: tells what damaged backups have lost, and makes snapshots of what is left of them.
+ * Repair snapshots: reports what damaged backups have lost, and makes snapshots of what is left of them.
  *
- * What is left of a backup is no backup: it must never be restored by somebody who takes it for one. So its snapshot has no
- * manifest, belongs to the series `damaged/SERIES` and has the tag `damaged`; files that are not whole have other names;
- * and a text in its root says what is lost. The damaged snapshot itself stays unless it is to be forgotten.
+ * What is left is not a backup, and nobody must restore it as one by mistake. So its snapshot has no manifest, belongs
+ * to the series `damaged/SERIES` and has the tag `damaged`; damaged files get other names; and a text in its root says
+ * what is lost. The damaged snapshot stays unless it is to be forgotten.
  */
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { IntegrityError, NotFoundError, StoreError } from "../../base/errors.ts";
@@ -44,19 +44,19 @@ import {
   type TreeStore,
 } from "../../maintain/repair/remaining_snapshot.ts";
 
-/** Which backups to repair, and what becomes of the damaged ones. */
+/** Which backups to repair, and whether to forget the damaged ones. */
 export interface RepairSnapshotsRequest extends RepairRequest {
-  /** Which backups, as selectors; none: all. */
+  /** Selectors of the backups; none means all. */
   readonly backups: readonly string[];
-  /** Remove the damaged snapshots once what is left of them has its own. */
+  /** Remove the damaged snapshots after their remains have snapshots of their own. */
   readonly forget: boolean;
 }
 
-/** A backup of which something is lost. */
+/** A backup that has lost something. */
 export interface DamagedBackup {
   /** Its series. */
   readonly series: string;
-  /** Names it, as `Backup.id` does. */
+  /** Its id, as in `Backup.id`. */
   readonly id: ManifestId | SnapshotId;
   /** Its snapshot. */
   readonly snapshotId: SnapshotId;
@@ -64,11 +64,11 @@ export interface DamagedBackup {
   readonly host: string;
   /** When its streams began. */
   readonly started: Rfc3339;
-  /** What is lost; none where not even the root of its tree is left. */
+  /** What is lost; empty if not even the root of its tree is left. */
   readonly losses: readonly Loss[];
-  /** How many more files and directories are damaged than `losses` are made of. */
+  /** How many damaged files and directories `losses` does not cover. */
   readonly moreLosses: number;
-  /** The series and snapshot of what is left; null where nothing is. In a dry run the snapshot is not made: its id is null. */
+  /** The series and snapshot of what is left; null if nothing is. A dry run makes no snapshot, so its id is null. */
   readonly left: { readonly series: string; readonly snapshotId: SnapshotId | null } | null;
   /** Whether the damaged snapshot is removed. */
   readonly isForgotten: boolean;
@@ -76,20 +76,20 @@ export interface DamagedBackup {
 
 /** What was found and repaired, or would be. */
 export interface SnapshotRepair {
-  /** How many backups were looked at. */
+  /** How many backups were examined. */
   readonly backups: number;
-  /** Oldest first. */
+  /** The damaged backups, oldest first. */
   readonly damaged: readonly DamagedBackup[];
-  /** Snapshots that cannot be read at all, and stay: nothing can be done about them. */
+  /** Snapshots that cannot be read at all. They stay, because nothing can be saved of them. */
   readonly unreadable: readonly SnapshotId[];
-  /** Such snapshots that were removed, or would be. */
+  /** Unreadable snapshots that were removed, or would be. */
   readonly unreadableForgotten: readonly SnapshotId[];
 }
 
 /**
- * Repairs snapshots. Throws `IntegrityError` where index and packs disagree (they have to be repaired first; a dry run
- * counts what lies in missing or cut packs as lost), `StoreError` where the store contradicts itself about what is lost,
- * what `selectDespiteDamage` throws, and what opening and locking throw.
+ * Repairs snapshots. Throws `IntegrityError` if index and packs disagree; repair them first. (A dry run counts the
+ * content of missing or truncated packs as lost.) Throws `StoreError` if the store contradicts itself about what is
+ * lost, what `selectDespiteDamage` throws, and what opening and locking throw.
  */
 export function repairSnapshots(
   access: RepositoryAccess,
@@ -101,14 +101,14 @@ export function repairSnapshots(
   });
 }
 
-/** A damaged backup while it is repaired. */
+/** A damaged backup under repair. */
 interface Casualty {
   readonly backup: Backup;
   readonly losses: readonly Loss[];
   readonly moreLosses: number;
-  /** How many files and directories are damaged; null where not even the root is left. */
+  /** How many files and directories are damaged; null if not even the root is left. */
   readonly damageCount: number | null;
-  /** The snapshot of what is left; null where nothing is. */
+  /** The snapshot of what is left; null if nothing is. */
   readonly snapshot: Snapshot | null;
 }
 
@@ -144,7 +144,7 @@ class SnapshotsRepair {
     };
   }
 
-  /** Where all backups are meant to be repaired, removes those snapshots of which nobody can tell whose they were. */
+  /** Removes unreadable snapshots, whose series is unknown, if all backups are to be repaired. */
   async #forgetUnreadable(unreadable: ReadonlySet<SnapshotId>): Promise<Set<SnapshotId>> {
     const { forget, dryRun, backups, signal } = this.#run;
     const { files } = this.#repository;
@@ -159,7 +159,10 @@ class SnapshotsRepair {
     return forgotten;
   }
 
-  /** Read anew: what the store does not give, or gives whole this time, is not to be removed. */
+  /**
+   * Whether a fresh read proves the damage. A snapshot that the store cannot deliver, or delivers whole this time, must
+   * not be removed.
+   */
   async #isDamagedForCertain(id: SnapshotId): Promise<boolean> {
     try {
       await loadSnapshot(this.#repository.files, id, this.#run.signal);
@@ -172,7 +175,7 @@ class SnapshotsRepair {
     }
   }
 
-  /** The damaged ones of the chosen backups, with what is left of them stored, and how many were chosen. */
+  /** Finds the damaged backups among the chosen ones and stores their remains. Also returns how many were chosen. */
   async #findCasualties(list: LoadedBackups): Promise<{ readonly chosen: number; readonly casualties: Casualty[] }> {
     const indexed = { ...this.#repository, index: await this.#checkedIndex() };
     const chosen = await this.#choose(list, indexed);
@@ -183,13 +186,17 @@ class SnapshotsRepair {
       await store.finish();
       return { chosen: chosen.length, casualties };
     } catch (error) {
-      // Why the repair failed is what has to be told; what is durable of it is indexed, and waste for the next prune.
+      // The cause of the failure must be reported, not a failure here. Durable packs get an index, and the next prune
+      // removes them.
       await store.abandon().catch(() => {});
       throw error;
     }
   }
 
-  /** What is forgotten is gone for good, and an answer of the store may be wrong once: everything is read from anew. */
+  /**
+   * Reads everything again before a forget, because forgotten data is gone for good and one answer of the store may be
+   * wrong.
+   */
   async #examineAgain(casualties: readonly Casualty[]): Promise<void> {
     const { signal, onProgress } = this.#run;
     const repository = { ...this.#repository, index: await this.#checkedIndex() };
@@ -204,7 +211,7 @@ class SnapshotsRepair {
     }
   }
 
-  /** What no index lists is not lost as long as it may lie in a pack that no index lists either. */
+  /** Refuses to forget while packs are in no index, because they may hold the missing blobs. */
   #refuseToForgetTooMuch(): void {
     const { forget, dryRun } = this.#run;
     if (!forget || dryRun || this.#unindexedPacks === 0) return;
@@ -223,7 +230,7 @@ class SnapshotsRepair {
     if (first === undefined || this.#run.dryRun) return checked.index;
     const repairs = [...new Set(this.#findings.errors.map(({ repair }) => `"agent repair ${repair}"`))].sort();
     throw new IntegrityError(
-      `${first.text}; run ${repairs.join(", then ")} first, so that no more is given up than is lost`,
+      `${first.text}; run ${repairs.join(", then ")} first, so that nothing is given up that can be saved`,
     );
   }
 
@@ -237,7 +244,7 @@ class SnapshotsRepair {
     return backups.filter((backup) => chosen.has(backup));
   }
 
-  /** Where repaired trees go; a dry run only names them. */
+  /** Stores the repaired trees. A dry run only computes their ids. */
   #treeStore(indexed: IndexedRepository): TreeStore {
     const { signal, dryRun } = this.#run;
     if (dryRun) {
@@ -275,7 +282,7 @@ class SnapshotsRepair {
     return casualties;
   }
 
-  /** What a backup has lost, with the trees of what is left already stored; null where it is whole. */
+  /** What a backup has lost; the trees of its remains are stored. Null if the backup is whole. */
   async #examine(
     indexed: IndexedRepository,
     backup: Backup,
@@ -295,7 +302,9 @@ class SnapshotsRepair {
     return { backup, losses, moreLosses, damageCount, snapshot };
   }
 
-  /** Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one. */
+  /**
+   * Writes the snapshot of what is left, unless an earlier repair did, and then forgets the damaged one if requested.
+   */
   async #conclude({ backup, losses, moreLosses, snapshot }: Casualty, list: LoadedBackups): Promise<DamagedBackup> {
     const { dryRun, forget, signal } = this.#run;
     const { files } = this.#repository;
@@ -325,14 +334,14 @@ class SnapshotsRepair {
   }
 }
 
-/** How many files and directories are damaged; null where not even the root is left. */
+/** How many files and directories are damaged; null if not even the root is left. */
 function countDamage(repaired: RepairedNodes | null): number | null {
   return repaired === null ? null : repaired.damage.listed.length + repaired.damage.more;
 }
 
 function contradiction({ series, snapshotId }: Backup): StoreError {
   return new StoreError(
-    `Read twice, ${series}@${shortId(snapshotId)} had not lost the same both times: no backup was forgotten; ` +
+    `Two readings of ${series}@${shortId(snapshotId)} found different losses: no backup was forgotten; ` +
       "check the store and run it again",
   );
 }

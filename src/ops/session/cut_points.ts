@@ -1,4 +1,4 @@
-/** How the streams of a series are cut in one repository: by which sizes, and by a gear table that only it knows. */
+/** How the streams of a series are cut in one repository: the chunk sizes, and a secret gear table. */
 import type { Backup } from "../../backup/backup.ts";
 import { GEAR_TABLE_BYTES } from "../../chunker/gear.ts";
 import { canCutAs, type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../../chunker/parameters.ts";
@@ -7,7 +7,7 @@ import type { SealingKeys } from "../../crypto/seal.ts";
 
 const GEAR_LABEL = "agent chunker gear table 1";
 
-/** What was asked for, else what the series was cut by so far, else the default for streams. */
+/** The requested mean size, else the size that the series used so far, else the default for streams. */
 export function chunkerParameters(average: number | undefined, parent: Backup | undefined): ChunkerParameters {
   const earlier = parent?.info?.chunker;
   const inherited = earlier && canCutAs(earlier) ? earlier.average : STREAM_AVERAGE_BYTES;
@@ -15,8 +15,8 @@ export function chunkerParameters(average: number | undefined, parent: Backup | 
 }
 
 /**
- * The secret behind the gear table: derived from the master key, so that it stays with the repository for good. Poly1305's r
- * stays out of it: some versions of restic rewrite it with its unused bits cleared when a key file is added.
+ * The secret behind the gear table. It is derived from the master key, so it never changes. Poly1305's r is not part of
+ * it, because some versions of restic clear its unused bits when they add a key file.
  */
 export function gearSecret({ encrypt, macK }: Pick<SealingKeys, "encrypt" | "macK">): Uint8Array {
   const master = new Uint8Array([...encrypt, ...macK]);

@@ -1,4 +1,4 @@
-/** What the earlier backups of a repository are to one that begins: its parent, and what its streams are compared with. */
+/** What a new backup needs from the earlier ones: its parent, and the streams to compare its own with. */
 import type { Backup } from "../../backup/backup.ts";
 import { type ParentRequest, type PlannedParent, planParent } from "../../backup/chain/parent.ts";
 import { withRewritten } from "../../backup/rewritten.ts";
@@ -7,12 +7,12 @@ import type { Repository } from "../../repository/repository.ts";
 import { type MemoryRequest, StreamMemory } from "./stream_memory.ts";
 import { wholeIndex, type WholeIndexOptions } from "../../backup/whole_index.ts";
 
-/** What is looked for. */
+/** The request for the parent and for the stream memory. */
 type LookBackRequest = ParentRequest & MemoryRequest;
 
 /**
- * Looks through all backups, oldest first. Where restic rewrote some of the series and host their manifests are read; the
- * index for that is loaded once for both and let go.
+ * Examines all backups, oldest first. If restic rewrote some of the series and host, their manifests are read; the
+ * index for that is loaded once and then dropped.
  */
 export async function lookBack(
   repository: Repository,

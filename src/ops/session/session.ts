@@ -1,6 +1,6 @@
 /**
- * A session: one backup while it is written, any number of streams at a time, committed at once or not at all. A put has
- * one stream in it, the storage interface as many as a program opens.
+ * A session writes one backup: any number of streams at a time, committed together or not at all. A put writes one
+ * stream in it, the storage interface as many as a program opens.
  */
 import { invariant, SourceError, UsageError } from "../../base/errors.ts";
 import { parseRunType } from "../../base/run_type.ts";
@@ -42,85 +42,87 @@ import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import { indexPassingOver, passingOver, withWholeIndex } from "../../backup/whole_index.ts";
 
-/** What a backup is to be, whatever its streams are. */
+/** The properties of a backup, independent of its streams. */
 export interface BackupRequest {
   /** The series that it continues or begins. */
   readonly series: SeriesName;
-  /** What made the streams, for its manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
+  /** What made the streams, for the manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
-  /** Mean size of chunks in bytes; without it the series goes on as it was. */
+  /** Mean size of chunks in bytes; without it the series keeps its size. */
   readonly chunkAverage?: number | undefined;
   /** How hard to compress. */
   readonly compression: CompressionLevel;
   /** Its tags. */
   readonly tags: readonly string[];
-  /** The host that it counts for. */
+  /** The host it belongs to. */
   readonly host: string;
-  /** One of `RUN_TYPES`; a session with another one is refused with `UsageError`. */
+  /** One of `RUN_TYPES`, or null. Any other text is refused with `UsageError`. */
   readonly runType: string | null;
-  /** When the backup counts as started; now, where it is not given. */
+  /** When the backup counts as started; the current time by default. */
   readonly time?: Date | undefined;
-  /** What its level goes by; without rules it continues the newest backup. */
+  /** The rules for its level. Without rules it continues the newest backup. */
   readonly levelRules?: LevelRules;
   /**
-   * A stream below this share of the newest one before, in percent, is refused; `off`: their sizes are not compared. Not
-   * given: one below half is marked, and there is a warning.
+   * The least size of a stream, in percent of its newest predecessor; a smaller one is refused. `off`: sizes are not
+   * compared. Absent: a stream below half is marked, with a warning.
    */
   readonly minOfParent?: MinOfParent;
 }
 
 /** How a backup is written. */
 export interface WriteOptions {
-  /** From which size on a pack is full, in bytes; restic's 16 MiB by default, or less where memory is short. */
+  /** The size from which a pack is full, in bytes; restic's 16 MiB by default, or less if memory is short. */
   readonly packBytes?: number;
-  /** How long the parts of a long content list get; `PART_LIMITS` by default. */
+  /** Length limits for the parts of a long content list; `PART_LIMITS` by default. */
   readonly partLimits?: PartLimits;
 }
 
-/** A backup that was committed, and what that took. */
+/** A committed backup, and what its writing showed. */
 export interface WrittenBackup {
   /** The backup as it is listed. */
   readonly backup: Backup;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** Why it has its level, and what was amiss with those it might have continued. */
+  /** Why it has its level, and what was wrong with other possible parents. */
   readonly decision: LevelDecision;
-  /** What people should know of its streams, a line each. */
+  /** Remarks on its streams, one line each. */
   readonly notes: readonly string[];
-  /** What somebody should look at in its name and its streams, a line each; warnings of its level are in `decision`. */
+  /** Warnings about its name and its streams, one line each. Warnings about its level are in `decision`. */
   readonly warnings: readonly string[];
 }
 
 /** One stream for a session. */
 export interface SessionStream {
-  /** No two streams of a session may have one path, and none may lie below another. */
+  /** The path. Paths must differ, and none may lie below another. */
   readonly path: StreamPath;
   readonly feed: Feed;
   readonly guard: GuardChoice;
-  /** Whether somebody chose that guard, so that it may recognise less than in backups before. */
+  /** Whether the user chose this guard. It may then recognise less than earlier backups did. */
   readonly isGuardMeant: boolean;
-  /** Asked after the last byte; throws why the stream must not be committed. */
+  /** Called after the last byte; throws if the stream must not be committed. */
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
-  /** Told whenever more of the stream is stored. */
+  /** Called whenever more of the stream is stored. */
   readonly onStored?: () => void;
 }
 
-/** What is left of damaged backups goes there, and must never be mistaken for one. */
+/** Refuses series below "damaged". They hold the remains of damaged backups, which must not be mistaken for backups. */
 function refuseReservedSeries(series: SeriesName): void {
   if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
   throw new UsageError(
-    `The series "${series}" is not free: below "damaged" lies what repairs leave of damaged backups; choose another name`,
+    `The series "${series}" is reserved: repairs keep what is left of damaged backups below "damaged"; choose another name`,
   );
 }
 
-/** A program may give any text. Rules pass over a type that nobody knows, and retention would keep it for ever. */
+/**
+ * Refuses unknown run types, since a program may pass any text. Rules ignore an unknown type, and retention would keep
+ * its backups for ever.
+ */
 function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
   for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
 }
 
 /**
- * What a session works with: an open repository, a lock that may not be confirmed yet, and threads that nobody else uses
- * meanwhile.
+ * What a session needs: an open repository, a lock that may not be confirmed yet, and threads for its exclusive use.
  */
 interface SessionTools extends WriteOptions {
   readonly repository: Repository;
@@ -132,13 +134,13 @@ interface SessionTools extends WriteOptions {
 }
 
 /**
- * Runs `work` with a session. Where it throws, nothing is committed unless `commit` had resolved, and what is durable of
- * the chunks is indexed for the next try. Every stream must have ended, one way or the other, when `work` settles.
+ * Runs `work` with a session. If it throws, nothing is committed unless `commit` had resolved; durable chunks get an
+ * index for the next try. Every stream must have ended, successfully or not, when `work` settles.
  */
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, signal } = tools;
   const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
-  parseNewSeries(request.series); // A program may have only read it.
+  parseNewSeries(request.series); // A program may pass a name that is valid only for reading.
   refuseReservedSeries(request.series);
   refuseUnknownRunTypes(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
@@ -146,8 +148,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const threads = await tools.threads.configure(repository.keys, compression);
   const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
   const { all: earlier, damaged } = await loadBackups(repository.files, asked);
-  // The index of a session does not know where data blobs lie, to save memory. A manifest needs one that does, for a moment:
-  // it is not kept.
+  // To save memory, the index of a session does not hold the places of data blobs. Reading a manifest needs an index
+  // that does, which is loaded for that moment and not kept.
   const passing = passingOver(world, signal);
   const openIndex = () => withWholeIndex(repository, passing);
   const { levelRules = {}, ...whose } = request;
@@ -159,7 +161,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     unreadable: damaged.map(({ id }) => id),
   };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
-  // Whoever removes packs must be seen before it is known which there are: an index read earlier may name some that go.
+  // The lock must be confirmed before the index is loaded: an index read earlier may list packs that a prune is
+  // removing.
   const locked = await tools.lock.confirmed;
   const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
   const choice = await confirmParent(planned, { ...locked, index: index.named });
@@ -170,13 +173,13 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
       new Session(tools, { locked, threads, begun, index, writer, choice, memory, earlier, openIndex }),
     );
   } catch (error) {
-    // The index only saves the next try some work; why this one failed is what has to be told.
+    // The cause of the failure must be reported, not a failure here. The index only saves the next try some work.
     await writer.abandon().catch(() => {});
     throw error;
   }
 }
 
-/** What was found or made when a session began. */
+/** What was found or made at the start of a session. */
 interface SessionStart {
   readonly threads: PipelineThreads;
   readonly locked: LockedRepository;
@@ -189,14 +192,14 @@ interface SessionStart {
   readonly openIndex: OpenIndex;
 }
 
-/** A stream that was stored, and what is told of it. */
+/** A stored stream with its manifest entry and remarks. */
 interface JudgedStream extends WrittenStream {
   readonly file: ManifestFile;
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** One backup that is being written. */
+/** One backup while it is written. */
 export class Session {
   readonly #tools: SessionTools;
   readonly #start: SessionStart;
@@ -205,11 +208,11 @@ export class Session {
   readonly #chunks: SessionChunks;
   readonly #streams: JudgedStream[] = [];
   #underWay = 0;
-  /** Whether a stream was not stored. */
+  /** Whether a stream failed to be stored. */
   #isBroken = false;
   #isCommitting = false;
 
-  /** Made by `withSession`. */
+  /** Called by `withSession`. */
   constructor(tools: SessionTools, start: SessionStart) {
     this.#tools = tools;
     this.#start = start;
@@ -218,7 +221,7 @@ export class Session {
     this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
   }
 
-  /** The backups there were at the start, oldest first; `openIndex` helps to read what restic rewrote. */
+  /** The backups at the start, oldest first. */
   get earlier(): readonly Backup[] {
     return this.#start.earlier;
   }
@@ -232,14 +235,14 @@ export class Session {
     return this.#chunks.counts.bytesAdded;
   }
 
-  /** Bytes of the stream of this path in the newest backup before that tells of it; null where none does. */
+  /** Bytes of the stream of this path in the newest earlier backup that records it; null if none does. */
   sizeBefore(path: StreamPath): number | null {
     return this.#start.memory.sizeBefore(path);
   }
 
   /**
-   * Stores a whole stream, beside others. Throws what its feed and `judge` throw, and `SourceError` where earlier backups
-   * speak against it; the backup must then be given up.
+   * Stores a whole stream; several may be stored at once. Throws what its feed and `judge` throw, and `SourceError` if
+   * a comparison with earlier backups refuses it. The backup must then be given up.
    */
   async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
@@ -272,8 +275,8 @@ export class Session {
   }
 
   /**
-   * Commits all streams, each of which must have been stored by then. `confirm` is asked last of all, and throws why the
-   * backup must not be. Once only.
+   * Commits all streams; each must have been stored. `confirm` is called last and throws if the backup must not exist.
+   * May be called only once.
    */
   async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
     const { world, signal } = this.#tools;
@@ -329,19 +332,19 @@ export class Session {
       files,
       chunker: this.#parameters,
       source: {},
-      // What is stored is counted when all of it is.
+      // `bytesStored` is counted at the commit.
       stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
       tags: request.tags,
     };
   }
 }
 
-/** The notes on all streams; where there are several each one names its stream. */
+/** The notes on all streams. If there are several streams, each note names its stream. */
 function notesOf(streams: readonly JudgedStream[]): string[] {
   return streams.flatMap(({ path, notes }) => notes.map((note) => streams.length === 1 ? note : `${path}: ${note}`));
 }
 
-/** Throws `SourceError` where a guard found that a stream is not whole; `what` names it. */
+/** Throws `SourceError` if a guard found that a stream is not whole. `what` names it. */
 export function refuseIncomplete(what: string, { verdict }: StreamSummary): void {
   if (verdict.complete !== false) return;
   const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;

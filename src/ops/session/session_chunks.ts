@@ -1,4 +1,4 @@
-/** Where the streams of one session meet: their sealed chunks go into the same packs, one batch at a time. */
+/** Writes the sealed chunks of all streams of a session into the same packs, one batch at a time. */
 import { Turn } from "../../base/limits.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -8,7 +8,7 @@ import type { SealedBatch } from "../../pipeline/calls.ts";
 import type { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { SharedPartLimits } from "./session_limits.ts";
 
-/** What was counted while streams were stored, in bytes and blobs, as in the stats of a manifest. */
+/** Counts of stored chunks, in bytes and blobs, as in the stats of a manifest. */
 interface ChunkCounts {
   readonly bytesAdded: number;
   readonly blobsNew: number;
@@ -16,8 +16,8 @@ interface ChunkCounts {
 }
 
 /**
- * A stream with more chunks is stored in parts once the lists of the others have come to what one tree should hold: the
- * trees of its own that this takes are then the smaller cost.
+ * Once the lists of other streams fill what one tree should hold, a stream with more chunks than this is stored in
+ * parts. Its extra trees then cost less.
  */
 const FEW_CHUNKS = 100;
 
@@ -27,9 +27,11 @@ export class SessionChunks {
   readonly #limits: PartLimits;
   readonly #sharedLimits: SharedPartLimits;
   readonly #counts = { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
-  /** One at a time, so that no more than one full pack waits to be written, however many streams there are. */
+  /**
+   * Lets one stream write at a time, so that at most one full pack waits to be written, however many streams there are.
+   */
   readonly #turn = new Turn();
-  /** How many more chunks may be listed in the tree of the series, and in memory until then. */
+  /** How many more chunks may be listed in the tree of the series, which is held in memory until the commit. */
   #listable: number;
 
   constructor(writer: PackWriter, limits: PartLimits) {
@@ -39,7 +41,7 @@ export class SessionChunks {
     this.#listable = limits.single;
   }
 
-  /** What was stored so far. */
+  /** The counts so far. */
   get counts(): ChunkCounts {
     return { ...this.#counts };
   }
@@ -50,7 +52,10 @@ export class SessionChunks {
     return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#sharedLimits);
   }
 
-  /** Stores what is new of a batch and appends all of it to the list of its stream. Owns: the batch is of no use then. */
+  /**
+   * Stores the new chunks of a batch and appends all its chunks to the list of their stream. Owns: the batch must not
+   * be used afterwards.
+   */
   async add(batch: SealedBatch, list: ContentListWriter): Promise<void> {
     await this.#turn.take(async () => {
       const heldBefore = list.heldChunks;

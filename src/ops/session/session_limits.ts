@@ -1,15 +1,15 @@
-/** How long the content lists of a session's open streams may get before they are stored away in parts. */
+/** Limits for the content lists of a session's open streams, beyond which lists are stored in parts. */
 import type { PartLimits } from "../../backup/content_list.ts";
 
-/** What all lists may hold together, as a multiple of what one may. */
+/** The limit of all lists together, as a multiple of the limit of one list. */
 const SHARE = 3;
-/** A part that is shorter would hardly ever end at the end that every 4096th chunk is (`PartLimits`). */
+/** One chunk in 4096 may end a part (`PartLimits`). A shorter part would hardly ever end at one of them. */
 const SHORTEST_PART = 5000;
 
 /**
- * Limits that all lists of a session share. As long as they hold little together they are those of a list alone. Then every
- * list that is long enough is stored in parts while its stream goes on: in the same ones that it would come to at its end,
- * or, where many are open, in shorter ones.
+ * Limits that all lists of a session share. As long as the lists hold few chunks together, each has the limits of a
+ * single list. After that, every list that is long enough is stored in parts while its stream is read: in the same
+ * parts as at its end or, if many lists are open, in shorter ones.
  */
 export class SharedPartLimits implements PartLimits {
   readonly #alone: PartLimits;
@@ -34,12 +34,12 @@ export class SharedPartLimits implements PartLimits {
     return Math.ceil(this.least * most / least);
   }
 
-  /** Counts lists that were opened, or, where it is negative, closed. */
+  /** Counts opened lists, or closed ones if negative. */
   countLists(change: number): void {
     this.#openLists += change;
   }
 
-  /** Counts chunks that open lists hold in addition, or, where it is negative, no more. */
+  /** Counts chunks that open lists hold in addition, or no longer hold if negative. */
   countHeld(change: number): void {
     this.#heldChunks += change;
   }

@@ -1,4 +1,4 @@
-/** Compares each stream of a backup that is being written with those of its name in the earlier backups of its series. */
+/** Compares each stream of a new backup with the streams of the same name in earlier backups of its series. */
 import { formatLocalTime } from "../../base/text/local_time.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { SourceError } from "../../base/errors.ts";
@@ -12,12 +12,15 @@ import { DEFAULT_FILE_NAME, type SeriesName, type StreamPath } from "../../forma
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { DEFAULT_MIN_OF_PARENT, type MinOfParent, shrunkFrom } from "../../policy/shrinkage.ts";
 
-/** What the memory of a series goes by. */
+/** What the comparison needs. */
 export interface MemoryRequest {
   readonly series: SeriesName;
-  /** Where it is given, a stream below this share is refused; otherwise one below the default is marked and warned of. */
+  /**
+   * If present, a stream below this share is refused. Otherwise a stream below the default share is marked, with a
+   * warning.
+   */
   readonly minOfParent?: MinOfParent;
-  /** When the backup that is being written counts as begun. */
+  /** When the new backup counts as started. */
   readonly started: Date;
 }
 
@@ -25,11 +28,11 @@ export interface MemoryRequest {
 interface EndedStream {
   readonly path: StreamPath;
   readonly summary: StreamSummary;
-  /** Whether somebody chose its guard, so that it may be recognised less far than before. */
+  /** Whether the user chose its guard. It may then be recognised less far than before. */
   readonly isGuardMeant: boolean;
 }
 
-/** What is to be told and written down of a stream that may be committed. */
+/** Remarks on a stream that may be committed, and its mark for the manifest. */
 interface Remembered {
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
@@ -41,20 +44,20 @@ export class StreamMemory {
   readonly #earlier: EarlierStreams;
   readonly #request: MemoryRequest;
 
-  /** `backups` of the series and host of the one being written, those that restic rewrote recovered. */
+  /** `backups` are those of the series and host, with rewritten ones recovered. */
   constructor(backups: readonly Backup[], request: MemoryRequest) {
     this.#earlier = new EarlierStreams(backups);
     this.#request = request;
   }
 
-  /** Bytes of the newest earlier stream of this path; null where there is none whose size is known. */
+  /** Bytes of the newest earlier stream of this path; null if no size is known. */
   sizeBefore(path: StreamPath): number | null {
     return this.#earlier.of(path).findLast(({ size }) => size !== null)?.size ?? null;
   }
 
   /**
-   * Compares a stream. Throws `SourceError` where an earlier one was recognised further and nobody means that, and where it
-   * shrank below the share that was asked for.
+   * Compares a stream. Throws `SourceError` if an earlier stream was recognised further and the user did not choose the
+   * guard, or if the stream shrank below the requested share.
    */
   compare(stream: EndedStream): Remembered {
     const earlier = this.#earlier.of(stream.path);
@@ -89,7 +92,7 @@ export class StreamMemory {
     return new SourceError(`Refusing to back up "${this.#nameOf(path)}": ${reason}; nothing was committed`);
   }
 
-  /** How messages name a stream. */
+  /** The name of a stream in messages. */
   #nameOf(path: StreamPath): string {
     const { series } = this.#request;
     return path === DEFAULT_FILE_NAME ? series : `${series}/${path}`;

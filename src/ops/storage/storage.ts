@@ -1,8 +1,9 @@
 /**
- * The storage interface: backups of many files under a directory and a name, with the rules of Vitess's `BackupStorage`.
+ * The storage interface: backups of many files under a directory and a name, with the rules of Vitess's
+ * `BackupStorage`.
  *
- * A directory is a series. A backup is one commit, however many files are written to it at a time. The name is kept in the
- * backup's manifest; backups that were made otherwise are listed under their time and id.
+ * A directory is a series. A backup is one commit, however many files are written at once. The name is kept in the
+ * backup's manifest. Other backups are listed under their time and id.
  */
 import { withoutCopies } from "../../backup/backup.ts";
 import { UsageError } from "../../base/errors.ts";
@@ -19,48 +20,54 @@ import { type ReadCall, ReadHandle } from "./storage_read.ts";
 
 /** Options of `listBackups`. */
 export interface ListBackupsOptions extends StorageCallOptions {
-  /** Told of each snapshot that cannot be read, whose series nobody knows. Without it the first of them is thrown. */
+  /**
+   * Called for each snapshot that cannot be read, because its series is unknown. Without it, the first error is thrown.
+   */
   readonly onDamaged?: (damaged: DamagedSnapshot) => void;
 }
 
-/** Options of `startBackup`; what is not given is as for a put of this host. */
+/** Options of `startBackup`. The defaults are those of a put on this host. */
 export interface StartBackupOptions extends StorageCallOptions, Partial<Omit<BackupRequest, "series">>, WriteOptions {}
 
 /** Backups by directory and name. */
 export interface BackupStorage {
   /**
-   * Read-only handles of all backups of exactly this directory, sorted by the bytes of their names, oldest first where
-   * names begin with the time. A directory that nobody has backed up lists as empty.
+   * Returns read-only handles of all backups of exactly this directory, sorted by the bytes of their names; so they are
+   * oldest first if names begin with the time. A directory without backups gives an empty list.
    */
   listBackups(directory: string, options?: ListBackupsOptions): Promise<BackupHandle[]>;
 
   /**
-   * A read-write handle of a backup that will appear under this name when it is ended. Until then it holds a shared lock
-   * and threads. The signal stops this call alone: what ends a backup that has begun is `abortBackup`, a signal of one of
-   * its files, or that of `endBackup`. Throws `UsageError` for a name that cannot be one, `ExistsError` for one that is
-   * listed or being written with this storage. Where another process starts the same name, the one that
-   * ends later fails; only two that end within the same moment may both succeed, and then both are listed.
+   * Returns a read-write handle of a backup that will appear under this name when it is ended. Until then it holds a
+   * shared lock and threads.
+   *
+   * The signal stops only this call. To stop a backup that has begun, use `abortBackup`, the signal of one of its
+   * files, or that of `endBackup`. Throws `UsageError` for an invalid name, and `ExistsError` for a name that is listed
+   * or being written with this storage. If another process starts the same name, the one that ends later fails. If both
+   * end at the same moment, both may succeed; then both are listed.
    */
   startBackup(directory: string, name: string, options?: StartBackupOptions): Promise<BackupHandle>;
 
   /**
-   * Removes the backups of that name from the listing; their chunks go with the next prune. One that is not there counts as
-   * removed. It goes beside everything that reads, writes or removes other backups, and the backups that continue this one
-   * restore without it. Only the newest good backup of the directory on its host needs the repository to itself: where that
-   * is to go, `LockedError` is thrown while anybody, this storage included, reads or writes. It is always thrown while
-   * somebody holds an exclusive lock. Removals of one storage wait for each other, and for reads that were cancelled.
+   * Removes the backups of that name from the listing; the next prune frees their chunks. A name that does not exist
+   * counts as removed.
+   *
+   * Other backups can be read, written and removed meanwhile, and the backups that continue this one still restore.
+   * Only the newest good backup of the directory on its host needs an exclusive lock: its removal throws `LockedError`
+   * while anyone, including this storage, reads or writes. Every removal throws `LockedError` while another process
+   * holds an exclusive lock. Removals of one storage wait for each other, and for reads that were cancelled.
    */
   removeBackup(directory: string, name: string, options?: StorageCallOptions): Promise<void>;
 
   /**
-   * Releases what the storage holds: connections, and from the first `readFile` on a shared lock and threads. What is
-   * being written is aborted, what is being read and every call under way fails with `InterruptedError`, and nothing of
-   * them goes on when this resolves. The storage can be used again. Throws what the closing of the store throws.
+   * Releases what the storage holds: connections, and, since the first `readFile`, a shared lock and threads. Backups
+   * being written are aborted. Reads and other calls in progress fail with `InterruptedError`. All of them have ended
+   * when this resolves. The storage can be used again. Throws what closing the store throws.
    */
   close(): Promise<void>;
 }
 
-/** The backups of a repository, which is opened when it is first needed. */
+/** A storage on a repository, which is opened on first use. */
 export function openStorage(access: RepositoryAccess, world: World): BackupStorage {
   return new RepositoryStorage(access, world);
 }
@@ -108,7 +115,7 @@ class RepositoryStorage implements BackupStorage {
           return void await forget(this.#access, { kind: "backups", selectors }, options);
         } catch (error) {
           const left = await selectorsLeft();
-          // What somebody else removed meanwhile is not there any more, as it is meant to be.
+          // If others removed some of the backups meanwhile, the goal is reached for these: try again with the rest.
           if (!(error instanceof UsageError) || left.length >= selectors.length) throw error;
           selectors = left;
         }
@@ -127,7 +134,7 @@ class RepositoryStorage implements BackupStorage {
     await Promise.all(this.#closings);
   }
 
-  /** The opening that goes on until the next `close`. */
+  /** The current opening, which lasts until the next `close`. */
   #current(): OpenedStorage {
     return this.#opened ??= new OpenedStorage(this.#access, this.#world);
   }

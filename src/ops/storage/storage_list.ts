@@ -15,7 +15,7 @@ export interface NamedBackup {
   readonly backup: Backup;
 }
 
-/** The backups of exactly this series by name, and the snapshots that cannot be read, whose series nobody knows. */
+/** The backups of exactly this series by name, and the unreadable snapshots, whose series is unknown. */
 export async function loadNamed(
   repository: Repository,
   series: string,
@@ -26,7 +26,7 @@ export async function loadNamed(
   return { named: await namedOf(all, series, wholeIndex(repository, { signal })), damaged };
 }
 
-/** Those of a series among all backups, sorted by the bytes of their names. */
+/** The backups of one series, sorted by the bytes of their names. */
 export async function namedOf(
   backups: readonly Backup[],
   series: string,
@@ -38,7 +38,7 @@ export async function namedOf(
   );
 }
 
-/** Whether there are snapshots besides those of these backups. */
+/** Whether other snapshots exist besides those of these backups. */
 export async function hasOthers(
   { files }: Repository,
   backups: readonly Backup[],
@@ -49,7 +49,7 @@ export async function hasOthers(
   return false;
 }
 
-/** Throws `ExistsError` where a backup has this name. */
+/** Throws `ExistsError` if a backup has this name. */
 export function refuseTaken(named: readonly NamedBackup[], series: string, name: string): void {
   if (named.some((other) => other.name === name)) throw nameTaken(series, name);
 }

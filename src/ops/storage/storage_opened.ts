@@ -1,6 +1,6 @@
 /**
- * One opening of a storage, from the first call to `close`: the repository, the reader, the backups that are being written,
- * and every call that is under way. Whatever it began is over when it is closed.
+ * One opening of a storage, from the first call to `close`: the repository, the reader, the backups being written, and
+ * all calls in progress. When it is closed, everything it began has ended.
  */
 import { InterruptedError } from "../../base/errors.ts";
 import type { BackupName } from "../../format/manifest/series.ts";
@@ -19,17 +19,17 @@ interface NamedRequest {
   readonly options: WriteOptions & StorageCallOptions;
 }
 
-/** An opening. The repository is opened when a call first needs it; where that fails, the next call tries again. */
+/** An opening. The repository is opened when a call first needs it. If that fails, the next call tries again. */
 export class OpenedStorage {
   readonly #access: RepositoryAccess;
   readonly #world: World;
   readonly #closing = new AbortController();
   readonly #calls = new Set<Promise<unknown>>();
-  /** By `series/name`, from the moment the name is claimed to the moment the backup holds nothing any more. */
+  /** Backups by `series/name`, from the claim of the name until the backup holds no more resources. */
   readonly #writing = new Map<string, WriteHandle>();
   #repository: Promise<OpenedRepository> | undefined;
   #reader: Reader | undefined;
-  /** Settles when the removals that were asked for are over. */
+  /** Settles when all requested removals are over. */
   #removals: Promise<unknown> = Promise.resolve();
 
   constructor(access: RepositoryAccess, world: World) {
@@ -37,7 +37,7 @@ export class OpenedStorage {
     this.#world = world;
   }
 
-  /** Runs a call, which its own signal and `close` stop; both are in the signal that `work` gets. */
+  /** Runs a call that its own signal and `close` can stop. `work` gets a signal for both. */
   async call<T>(
     outer: AbortSignal | undefined,
     work: (repository: OpenedRepository, signal: AbortSignal) => Promise<T>,
@@ -57,7 +57,7 @@ export class OpenedStorage {
     }
   }
 
-  /** Runs a call with the reader, which is kept for the next one. */
+  /** Runs a call with the reader, which is kept for later calls. */
   read<T>(outer: AbortSignal | undefined, work: (reader: Reader, signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.call(outer, (repository, signal) => {
       const reader = this.#reader ??= this.#newReader(repository);
@@ -66,8 +66,8 @@ export class OpenedStorage {
   }
 
   /**
-   * Runs a removal, after those that were asked for before: side by side they might find each other's locks in their way.
-   * Nor does the reader's lock stand in its way, unless somebody reads.
+   * Runs a removal after all earlier ones: their locks might block each other. An idle reader is closed first, because
+   * its lock might also block the removal.
    */
   remove<T>(
     outer: AbortSignal | undefined,
@@ -83,7 +83,9 @@ export class OpenedStorage {
     return removal;
   }
 
-  /** Begins a backup. Throws `ExistsError` where one of that name is being written, and what `WriteHandle.begun` throws. */
+  /**
+   * Begins a backup. Throws `ExistsError` if one of that name is being written, and what `WriteHandle.begun` throws.
+   */
   async write({ name, request, options }: NamedRequest): Promise<WriteHandle> {
     const key = `${request.series}/${name}`;
     if (this.#writing.has(key)) throw nameTaken(request.series, name);
@@ -100,26 +102,26 @@ export class OpenedStorage {
     return handle;
   }
 
-  /** Stops everything, waits until it is over, and closes the store. Throws what that throws. To be called once. */
+  /** Stops everything, waits until it has ended, and closes the store. Throws what closing throws. Call it once. */
   async close(): Promise<void> {
     const reason = new InterruptedError("The storage was closed");
     this.#closing.abort(reason);
-    // A call that reads is over when the reader stops, and so is a backup when it is cancelled: all at once.
+    // Reads end when the reader stops, and backups when they are cancelled, so all must happen at once.
     const cancelled = [...this.#writing.values()].map((handle) => handle.cancel(reason));
     await Promise.allSettled([...cancelled, ...this.#calls, this.#reader?.close()]);
-    // Whoever asked for a repository that does not open has been told why.
+    // If the repository could not be opened, the callers already got that error.
     const repository = await this.#repository?.catch(() => undefined);
     await repository?.close();
   }
 
-  /** Lets the reader's lock go where nobody reads on. */
+  /** Closes an idle reader to release its lock. */
   async #releaseIdleReader(signal: AbortSignal): Promise<void> {
     const reader = this.#reader;
     if (reader === undefined) return;
     await unlessAborted(signal, reader.stopped());
     if (reader.isBusy || this.#reader !== reader) return;
     this.#reader = undefined;
-    // Whoever read with it was told what went wrong.
+    // Those who read with it already got its error.
     await reader.close().catch(() => {});
   }
 

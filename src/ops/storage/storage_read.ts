@@ -6,13 +6,13 @@ import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import type { NamedBackup } from "./storage_list.ts";
 import type { Reader } from "./storage_reader.ts";
 
-/** Runs `work` with the reader there is at present; the signal it gets tells of the call's own one and of a close. */
+/** Runs `work` with the current reader. Its signal combines the call's own signal and that of a close. */
 export type ReadCall = <T>(
   signal: AbortSignal | undefined,
   work: (reader: Reader, signal: AbortSignal) => Promise<T>,
 ) => Promise<T>;
 
-/** A backup that was listed. */
+/** The handle of a listed backup. */
 export class ReadHandle implements BackupHandle {
   readonly isReadOnly = true;
   readonly directory: string;
@@ -53,7 +53,9 @@ export class ReadHandle implements BackupHandle {
     });
   }
 
-  /** A backup of another tool may hold files that do not lie below the directory of its series. */
+  /**
+   * Whether a file has the wanted path. Files in backups of other tools may lie outside the directory of the series.
+   */
   #isAt({ path }: BackupFile, wanted: string): boolean {
     return path === `${this.directory}/${wanted}` || path === wanted;
   }

@@ -1,4 +1,4 @@
-/** What the read-only handles of the storage interface read with. */
+/** The reader that the read-only handles of the storage interface share. */
 import { InterruptedError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { Backup } from "../../backup/backup.ts";
@@ -10,7 +10,7 @@ import { readFile, type StreamSink } from "../get.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { passingOver, withWholeIndex } from "../../backup/whole_index.ts";
 
-/** What a `Reader` works with. */
+/** What a `Reader` needs. */
 interface ReaderParts {
   readonly repository: OpenedRepository;
   readonly world: World;
@@ -20,15 +20,15 @@ interface ReaderParts {
 export class Reader {
   readonly #parts: ReaderParts;
   readonly #stop = new AbortController();
-  /** The threads, once they are configured and the lock is known to hold. */
+  /** The threads, once they are configured and the lock is confirmed. */
   readonly #ready = Promise.withResolvers<PipelineThreads>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #finished: Promise<void>;
-  /** What keeps the lock: calls, and streams that are not at their end; each with the signal that stops it. */
+  /** What keeps the lock: calls and unfinished streams, each with the signal that stops it. */
   readonly #uses = new Map<Promise<unknown>, AbortSignal>();
   #indexed: Promise<IndexedRepository> | undefined;
 
-  /** Begins to lock; the first read waits for that. */
+  /** Begins to lock the repository. The first read waits for the lock. */
   constructor(parts: ReaderParts) {
     this.#parts = parts;
     this.#ready.promise.catch(() => {});
@@ -36,12 +36,12 @@ export class Reader {
     this.#finished.catch((error) => this.#ready.reject(error));
   }
 
-  /** Whether somebody reads. */
+  /** Whether anyone is reading. */
   get isBusy(): boolean {
     return this.#uses.size > 0;
   }
 
-  /** Runs `work`, which the signal stops; the reader is busy until it is over. */
+  /** Runs `work`, which the signal stops. The reader is busy until it ends. */
   async use<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const use = work();
     this.#uses.set(use, signal);
@@ -52,7 +52,7 @@ export class Reader {
     }
   }
 
-  /** Resolves when everything is over that was stopped before: a stream that is cancelled reads on for a moment. */
+  /** Resolves when all stopped uses have ended: a cancelled stream reads on for a moment. */
   async stopped(): Promise<void> {
     const stopped = [...this.#uses].filter(([, signal]) => signal.aborted);
     await Promise.allSettled(stopped.map(([use]) => use));
@@ -64,7 +64,7 @@ export class Reader {
     return await listFiles(repository, backup, await readManifest(repository, backup));
   }
 
-  /** A stream of a file that `filesOf` gave for this backup; the signal ends it at any moment. */
+  /** A stream of a file that `filesOf` returned for this backup. The signal can end it at any moment. */
   async read(backup: Backup, file: BackupFile, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const repository = await this.#repositoryWith(backup, signal);
     const threads = await this.#ready.promise;
@@ -76,12 +76,12 @@ export class Reader {
     });
   }
 
-  /** Settles when it holds nothing any more: after `close`, or because it could not be locked. */
+  /** Resolves when the reader holds no more resources: after `close`, or because it could not lock. */
   async over(): Promise<void> {
     await Promise.allSettled([this.#finished]);
   }
 
-  /** Ends what is being read, and lets lock and threads go. */
+  /** Ends all reads, and releases lock and threads. */
   async close(): Promise<void> {
     this.#stop.abort(new InterruptedError("The storage was closed"));
     this.#closed.resolve();
@@ -104,7 +104,10 @@ export class Reader {
     }
   }
 
-  /** The index is loaded once, and again for a backup that came later: its root is in none that was loaded before. */
+  /**
+   * The repository with an index that knows the backup's root tree. The index is loaded once, and again if a newer
+   * backup's root is not in it.
+   */
   async #repositoryWith({ snapshot }: Backup, signal: AbortSignal): Promise<IndexedRepository> {
     await unlessAborted(signal, this.#ready.promise);
     const loaded = this.#indexed;
@@ -124,8 +127,8 @@ export class Reader {
 }
 
 /**
- * What `read` sends to its sink, as a stream that fails where `read` does; nothing is taken from the sink before somebody
- * wants it. `read` gets a signal that ends it together with the stream.
+ * Turns what `read` writes to its sink into a stream, which fails if `read` does. The sink accepts bytes only on
+ * demand. `read` gets a signal that aborts when the stream is cancelled.
  */
 function streamOf(
   signals: readonly AbortSignal[],

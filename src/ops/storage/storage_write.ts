@@ -1,4 +1,7 @@
-/** The read-write handle of the storage interface: many streams into one session, and one decision at the end. */
+/**
+ * The read-write handle of the storage interface: many streams go into one session, which is committed or given up at
+ * the end.
+ */
 import { InterruptedError, UsageError } from "../../base/errors.ts";
 import { type BackupName, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
@@ -20,20 +23,22 @@ import { interruption } from "../../base/abort.ts";
 import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 
-/** What a read-write handle works with. */
+/** What a read-write handle needs. */
 interface WriteHandleParts {
-  /** Gives the open repository, or throws the signal's reason. */
+  /** Returns the open repository, or throws the signal's reason. */
   readonly open: (signal: AbortSignal) => Promise<OpenedRepository>;
   readonly world: World;
   readonly name: BackupName;
   readonly request: BackupRequest;
-  /** Its signal ends the backup until it has begun. */
+  /** Its signal can end the backup until it has begun. */
   readonly options: WriteOptions & StorageCallOptions;
-  /** Told when the backup holds nothing any more, committed or not; whoever waits for its end is told later. */
+  /**
+   * Called when the backup, committed or not, holds no more resources; before those who wait for its end are notified.
+   */
   readonly onOver: () => void;
 }
 
-/** A file that is being written or was. */
+/** A file of the backup, being written or stored. */
 interface WrittenFile {
   readonly feed: WritableFeed;
   readonly stream: WritableStreamDefaultController;
@@ -43,22 +48,28 @@ interface WrittenFile {
 export class WriteHandle implements BackupHandle {
   readonly isReadOnly = false;
   readonly #parts: WriteHandleParts;
-  /** Twice what one stream needs: with fewer, ten at a time hand segments on half full, which costs a quarter more CPU. */
+  /**
+   * Twice what one stream needs. With fewer, ten streams at a time pass on half-full segments, which costs a quarter
+   * more CPU.
+   */
   readonly #feeds: FeedGroup;
   readonly #files = new Map<StreamPath, WrittenFile>();
-  /** Paths that lead to a file. */
+  /** The directories of all files. */
   readonly #directories = new Set<string>();
   readonly #stores: Promise<void>[] = [];
   readonly #stop = new AbortController();
   readonly #begun = Promise.withResolvers<void>();
-  /** Resolves when the backup is to be committed, rejects when it is not to be. */
+  /** Resolves when the backup is to be committed; rejects if it is not. */
   readonly #decided = Promise.withResolvers<void>();
   readonly #finished: Promise<WrittenBackup>;
   #session: Session | undefined;
   #ending: "ended" | "aborted" | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  /** Starts a backup; files can be added when `begun` resolves. Nothing is done, and `onOver` not told, before this is made. */
+  /**
+   * Starts a backup; files can be added after `begun` resolves. The work starts, and `onOver` is called, only after the
+   * constructor returns.
+   */
   constructor(parts: WriteHandleParts) {
     this.#parts = parts;
     const count = 2 * segmentCount(parts.world);
@@ -78,8 +89,8 @@ export class WriteHandle implements BackupHandle {
   }
 
   /**
-   * Throws `ExistsError` where there is a backup of that name, whatever keeps the repository from being locked, and
-   * `InterruptedError` where the signal was aborted by then; after that it does nothing any more.
+   * Resolves when files can be added. Throws `ExistsError` if a backup of that name exists, an error if the repository
+   * cannot be locked, and `InterruptedError` if the signal was aborted. Afterwards the signal has no effect.
    */
   async begun(): Promise<void> {
     await this.#begun.promise;
@@ -89,7 +100,7 @@ export class WriteHandle implements BackupHandle {
     throw interruption(signal);
   }
 
-  /** Gives the backup up for a reason from outside; resolves when nothing of it goes on any more. */
+  /** Gives the backup up for an outside reason. Resolves when all its work has ended. */
   async cancel(reason: InterruptedError): Promise<void> {
     this.#fail(reason);
     await Promise.allSettled([this.#finished]);
@@ -124,7 +135,7 @@ export class WriteHandle implements BackupHandle {
     try {
       await this.#finished;
     } catch {
-      return; // That it is not committed is what was asked for.
+      return; // As requested, it is not committed.
     }
     throw new UsageError(
       `The backup ${JSON.stringify(this.name)} is committed: remove it, it cannot be aborted any more`,
@@ -135,7 +146,7 @@ export class WriteHandle implements BackupHandle {
     return Promise.reject(new UsageError("This backup is being written: list the backups to get a handle that reads"));
   }
 
-  /** The whole life of the backup: what it holds is let go at the end, whoever decides it. */
+  /** Runs the whole backup, and releases its resources at the end however it ends. */
   async #perform(): Promise<WrittenBackup> {
     const { open, world, request, options: { signal: _, ...options } } = this.#parts;
     const { signal } = this.#stop;
@@ -149,7 +160,7 @@ export class WriteHandle implements BackupHandle {
         const tools = { ...options, repository, threads, world, lock, request, signal };
         return await withSession(tools, (session) => this.#write(session, repository));
       } catch (error) {
-        this.#fail(error); // Before the lock is released: one that was not confirmed yet has a failure of its own then.
+        this.#fail(error); // Before the lock is released, because an unconfirmed lock then fails with its own error.
         throw error;
       }
     } catch (error) {
@@ -228,7 +239,7 @@ export class WriteHandle implements BackupHandle {
     over.catch(() => {}).finally(() => signal.removeEventListener("abort", interrupt));
   }
 
-  /** Ends the backup: the first reason is the one that everybody gets. */
+  /** Ends the backup. The first error is the one that everyone gets. */
   #fail(error: unknown): void {
     if (this.#failure) return;
     this.#failure = { error };
@@ -240,7 +251,7 @@ export class WriteHandle implements BackupHandle {
     this.#stop.abort(error);
   }
 
-  /** Makes a path this backup's own; throws `UsageError` where it is taken or leads through a file. */
+  /** Claims a path for a file. Throws `UsageError` if it is taken or leads through a file. */
   #claim(path: StreamPath): StreamPath {
     const names = path.split("/");
     const directories = names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));

@@ -61,7 +61,7 @@ Deno.test("where its password may open something, the error says that the file s
     const explained = file.explain(new TemporaryError("no answer")) as AgentError;
     match(
       explained.message,
-      /^no answer; the new password may open the repository all the same, so it stays in ".*\/new"$/,
+      /^no answer; the new password may still open the repository, so it stays in ".*\/new"$/,
     );
     deepEqual([explained.code, explained.exitCode], ["store-temporary", ExitCode.failed]);
     deepEqual(await namesIn(folder), ["new"]);

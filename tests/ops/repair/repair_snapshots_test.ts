@@ -189,7 +189,7 @@ Deno.test("of more damaged files than can be told the rest is counted, and named
   const { damaged: [only] } = await snapshots(checked);
   deepEqual([only!.losses.length, only!.moreLosses], [MOST_DAMAGE, 2]);
   const text = new TextDecoder().decode(await readFile(checked, "damaged/elsewhere", "damaged.txt"));
-  match(text, /\nand 2 more: what is not whole has a name that ends in \.damaged\n$/);
+  match(text, /\nand 2 more: the names of damaged files end in \.damaged\n$/);
   ok((await namesIn(checked, only!, "b")).every((name) => name.endsWith(".damaged")));
 });
 

@@ -1,4 +1,4 @@
-/** A backup as `--json` shows it, alike wherever one is told of. */
+/** A backup in `--json` output, the same for all commands. */
 import * as v from "valibot";
 import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
 import { bytes, count, flag, hex, list, orNull, text, time } from "./fields.ts";
@@ -7,31 +7,31 @@ const FOREIGN = "another tool made or rewrote it";
 
 /** The fields of every backup. */
 export const backupFields = {
-  id: hex("Names the backup: the SHA-256 of its manifest or, where another tool made it, of its snapshot."),
+  id: hex("The id of the backup: the SHA-256 of its manifest or, if another tool made it, of its snapshot."),
   snapshot: hex("Its snapshot, which restic knows."),
   series: text("Its series."),
-  host: text("The host that it counts for."),
+  host: text("The host that it belongs to."),
   started: time("When its streams began."),
   finished: orNull(time("When it was committed."), `${FOREIGN}, or its clock was found to be wrong`),
   level: orNull(count("0 for a full one, else one more than its parent's."), FOREIGN),
-  runType: orNull(text("`hourly`, `daily`, `weekly`, `monthly` or `yearly`."), "nobody said"),
+  runType: orNull(text("`hourly`, `daily`, `weekly`, `monthly` or `yearly`."), "none was given"),
   parent: orNull(hex("The backup that it continues."), "it has level 0"),
   base: orNull(hex("The level 0 of its chain."), "it has level 0 itself"),
-  size: orNull(bytes("All its streams together."), "nobody wrote it down"),
+  size: orNull(bytes("All its streams together."), "it was not recorded"),
   added: orNull(bytes("Plaintext of the chunks that no earlier backup had."), FOREIGN),
   stored: orNull(bytes("What it added to the repository: packs and index files."), FOREIGN),
   engine: orNull(text("What made its streams."), FOREIGN),
   guard: orNull(text("The format that was recognised, or `none`."), FOREIGN),
-  complete: orNull(flag("Whether its streams were judged whole."), "nobody could judge"),
-  shrunk: orNull(flag("Whether a stream of it is much smaller than the one before."), FOREIGN),
-  damage: orNull(text("What it lost where another tool took content from it."), "nothing is known to be lost"),
+  complete: orNull(flag("Whether its streams were judged whole."), "they could not be judged"),
+  shrunk: orNull(flag("Whether one of its streams is much smaller than the previous one."), FOREIGN),
+  damage: orNull(text("What it lost because another tool removed content from it."), "nothing is known to be lost"),
   tags: list(v.string(), "Its tags."),
 };
 
 /** A backup. */
 export const backupMessage = v.strictObject(backupFields);
 
-/** What programs get to know of a backup. */
+/** The JSON object of a backup. */
 export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
   const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
   return {

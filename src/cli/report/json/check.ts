@@ -1,4 +1,4 @@
-/** What a check found, as `--json` shows it. */
+/** The result of a check in `--json` output. */
 import * as v from "valibot";
 import { REPAIRS } from "../../../maintain/check/findings.ts";
 import type { CheckFinding, CheckReport } from "../../../ops/check.ts";
@@ -6,26 +6,26 @@ import { always, bytes, count, flag, hex, list, oneOf, orAbsent, orNull, text } 
 
 const KINDS = ["index", "pack", "tree", "file", "snapshot", "manifest", "chain", "lock", "key"] as const;
 
-/** Something that a check found. */
+/** A finding of a check. */
 export const findingMessage = v.strictObject({
   message_type: oneOf(["error", "note"], "An `error` is damage, a `note` is not."),
   kind: oneOf(KINDS, "What it is about."),
-  id: orNull(hex("What it is about."), "that has no id"),
+  id: orNull(hex("The id of what it is about."), "it has no id"),
   text: text("What is wrong, for people."),
   advice: text("What to do about it, for people."),
   repair: orAbsent(oneOf(REPAIRS, "The repair to begin with."), "no repair helps"),
-  paths: list(v.string(), "The first files that it hits, from the root of the snapshots."),
+  paths: list(v.string(), "The first files that it affects, from the root of the snapshots."),
   backups: list(
     v.strictObject({
       series: text("Its series."),
       id: hex("The backup."),
       snapshot: hex("Its snapshot."),
     }),
-    "The backups that it hits, oldest first, as far as is known.",
+    "The backups that it affects, oldest first, as far as is known.",
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function findingJson(severity: "error" | "note", finding: CheckFinding): v.InferOutput<typeof findingMessage> {
   const { kind, id, text, advice, repair, paths, backups } = finding;
   return {
@@ -40,26 +40,26 @@ export function findingJson(severity: "error" | "note", finding: CheckFinding): 
   };
 }
 
-/** What a check looked at, and what it found in numbers. */
+/** What a check examined, and what it found, in numbers. */
 export const checkSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   ok: flag("Whether there are no errors."),
   snapshots: count("Snapshots that could be read."),
-  trees: count("Distinct trees that they reach."),
+  trees: count("Distinct trees that the snapshots reach."),
   blobs: count("Distinct blobs in the index."),
   packs: count("Packs in the index."),
-  packBytes: bytes("Those of them that are there."),
+  packBytes: bytes("All packs that exist."),
   packsRead: count("Packs that were read."),
-  packBytesRead: bytes("Those packs."),
+  packBytesRead: bytes("All packs that were read."),
   streamsRead: count("Different streams that were read."),
-  streamBytesRead: bytes("Those streams."),
+  streamBytesRead: bytes("All streams that were read."),
   unreferencedPacks: count("Packs in no index."),
   errors: count("Errors."),
   notes: count("Notes."),
-  repairs: list(oneOf(REPAIRS, "A repair."), "The repairs that help, in their order."),
+  repairs: list(oneOf(REPAIRS, "A repair."), "The repairs that help, in the order to run them."),
 });
 
-/** What programs get to know of a whole check. */
+/** Its JSON object. */
 export function checkSummaryJson(report: CheckReport): v.InferOutput<typeof checkSummaryMessage> {
   return {
     message_type: "summary",

@@ -1,15 +1,17 @@
-/** The words that JSON messages are described in: what a field is, in which unit, and when it is null or absent. */
+/**
+ * The parts from which schemas of JSON messages are built: what a field means, its unit, and when it is null or absent.
+ */
 import * as v from "valibot";
 
-/** What a schema of these tells of itself, for docs/json.md. */
+/** What docs/json.md says about a field. */
 export interface FieldFacts {
-  /** What it is: `text`, `bytes`, `list` … */
+  /** Its type: `text`, `bytes`, `list` … */
   readonly type?: string;
   /** When it is null. */
   readonly nullWhen?: string;
-  /** When it is not there. */
+  /** When it is absent. */
   readonly absentWhen?: string;
-  /** The message that is described elsewhere and stands here. */
+  /** The title of another message that the field contains. */
   readonly message?: string;
 }
 
@@ -25,43 +27,43 @@ export const hex = (about: string) => field(v.string(), "hex digits", about);
 export const time = (about: string) => field(v.string(), "time", about);
 /** A size. */
 export const bytes = (about: string) => field(v.number(), "bytes", about);
-/** How many there are, or another number without a unit. */
+/** A count, or another number without a unit. */
 export const count = (about: string) => field(v.number(), "number", about);
-/** A span of time. */
+/** A duration. */
 export const seconds = (about: string) => field(v.number(), "seconds", about);
-/** A span of time. */
+/** A duration. */
 export const milliseconds = (about: string) => field(v.number(), "milliseconds", about);
 /** True or false. */
 export const flag = (about: string) => field(v.boolean(), "true or false", about);
-/** One of some words. */
+/** One of a set of words. */
 export const oneOf = <const Words extends readonly string[]>(words: Words, about: string) =>
   field(v.picklist(words), words.map((word) => `\`${word}\``).join(", "), about);
 /** Always the same word. */
 export const always = <const Word extends string>(word: Word, about: string) =>
   field(v.literal(word), `\`${word}\``, about);
-/** A number by each of some names that are not known before. */
+/** Numbers by names that are not known in advance. */
 export const numbersByName = (about: string) => field(v.record(v.string(), v.number()), "object of numbers", about);
-/** A text by each of some names that are not known before. */
+/** Texts by names that are not known in advance. */
 export const textsByName = (about: string) => field(v.record(v.string(), v.string()), "object of texts", about);
 /** Any object. */
 export const anyObject = (about: string) => field(v.record(v.string(), v.unknown()), "object", about);
 
-/** Several of the same. */
+/** A list of values of one kind. */
 export const list = <const Item extends v.GenericSchema>(item: Item, about: string) =>
   field(v.pipe(v.array(item), v.readonly()), "list", about);
 
-/** Fields under a name of their own. */
+/** An object with fields. */
 export const object = <const Entries extends v.ObjectEntries>(entries: Entries, about: string) =>
   field(v.strictObject(entries), "object", about);
 
-/** A message that is described by itself, within another one. */
+/** A message within another, described separately. */
 export const within = <const Schema extends v.GenericSchema>(schema: Schema, message: string) =>
   v.pipe(schema, v.metadata({ message }));
 
-/** The field, or null. */
+/** A field that may be null. */
 export const orNull = <const Schema extends v.GenericSchema>(schema: Schema, nullWhen: string) =>
   v.nullable(v.pipe(schema, v.metadata({ nullWhen })));
 
-/** The field, or nothing. */
+/** A field that may be absent. */
 export const orAbsent = <const Schema extends v.GenericSchema>(schema: Schema, absentWhen: string) =>
   v.exactOptional(v.pipe(schema, v.metadata({ absentWhen })));

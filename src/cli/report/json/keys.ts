@@ -1,4 +1,4 @@
-/** Repositories that were made, their keys, and locks that were removed, as `--json` shows them. */
+/** New repositories, changes of keys, and removed locks in `--json` output. */
 import * as v from "valibot";
 import type { Id } from "../../../base/id.ts";
 import type { InitResult } from "../../../ops/init.ts";
@@ -6,14 +6,14 @@ import type { KeyRow } from "../../../ops/keys.ts";
 import type { FoundLock } from "../../../repository/lock/locks.ts";
 import { count, flag, hex, object, orAbsent, orNull, text, time } from "./fields.ts";
 
-/** A repository that was made. */
+/** A new repository. */
 export const initMessage = v.strictObject({
   repository: text("Where it is, without a password."),
   id: hex("Its id."),
   passwordFile: orNull(text("The file that its password was written to."), "the password came from elsewhere"),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function initJson(made: InitResult, passwordFile: string | null): v.InferOutput<typeof initMessage> {
   return { repository: made.location, id: made.repositoryId, passwordFile };
 }
@@ -27,7 +27,7 @@ export const keyMessage = v.strictObject({
   current: flag("Whether the repository was opened with it."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function keyJson({ id, username, hostname, created, isCurrent }: KeyRow): v.InferOutput<typeof keyMessage> {
   return { id, username, hostname, created, current: isCurrent };
 }
@@ -36,7 +36,7 @@ const passwordFile = orAbsent(text("The file that its password was written to.")
 
 /** A key that was added. */
 export const addedKeyMessage = v.strictObject({ added: hex("The new key file."), passwordFile });
-/** A key that took the place of another one. */
+/** A key that replaced another. */
 export const changedKeyMessage = v.strictObject({ changed: hex("The new key file."), passwordFile });
 /** A key that was removed. */
 export const removedKeyMessage = v.strictObject({ removed: hex("The key file.") });
@@ -45,7 +45,7 @@ type KeyChangeMessage =
   | v.InferOutput<typeof changedKeyMessage>
   | v.InferOutput<typeof removedKeyMessage>;
 
-/** What programs get to know of a change of keys. */
+/** The JSON object of a change of keys. */
 export function keyChangeJson(
   what: "added" | "changed" | "removed",
   id: Id,
@@ -68,10 +68,10 @@ const NOT_SAID = "it does not say";
 export const removedLockMessage = v.strictObject({
   removed: hex("The lock file."),
   time: time("When it was made or last refreshed."),
-  exclusive: flag("Whether it let nobody else work."),
+  exclusive: flag("Whether it excluded all others."),
   hostname: text("The host of its process."),
   username: text("The user of its process."),
-  pid: count("The number of its process; 0 where it could not be read."),
+  pid: count("The number of its process; 0 if it could not be read."),
   uid: orAbsent(count("The number of that user."), NOT_SAID),
   gid: orAbsent(count("The number of that user's group."), NOT_SAID),
   process: orAbsent(
@@ -79,12 +79,12 @@ export const removedLockMessage = v.strictObject({
       table: text("The table of processes that the number belongs to."),
       started: count("When the process started, in a unit of the table's own."),
       machine: orAbsent(text("The machine."), "it has no name"),
-    }, "What tells its process from others that have its number."),
+    }, "What distinguishes its process from others with its number."),
     NOT_SAID,
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function removedLockJson({ id, lock }: FoundLock): v.InferOutput<typeof removedLockMessage> {
   const { time, exclusive, hostname, username, pid, uid, gid, process } = lock;
   return {

@@ -1,4 +1,4 @@
-/** What `--json` tells of this machine: the program, its cache, a server that runs here. */
+/** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { ServedPlace } from "../../../server/server.ts";
@@ -8,39 +8,39 @@ import { bytes, count, hex, object, orNull, text, time } from "./fields.ts";
 /** Which program this is. */
 export const versionMessage = v.strictObject({
   version: text("Its version."),
-  commit: orNull(text("The commit that it was built from."), "nobody knows"),
+  commit: orNull(text("The commit that it was built from."), "it is not known"),
   deno: text("The version of Deno in it."),
   form: text("`compiled`, `self-extracting`, or `source` in a source tree."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function versionJson({ version, commit, deno, form }: VersionInfo): v.InferOutput<typeof versionMessage> {
   return { version, commit, deno, form };
 }
 
-/** What a cache keeps of a repository. */
+/** What the cache keeps of one repository. */
 export const cachedRepositoryMessage = v.strictObject({
   repository: hex("The repository's id."),
-  address: orNull(text("Where it is, without a password."), "nobody wrote it down"),
+  address: orNull(text("Where it is, without a password."), "it was not recorded"),
   size: bytes("What is kept."),
   files: count("Files that are kept."),
-  lastUsed: orNull(time("When something of it was used, to the hour."), "nothing is kept"),
+  lastUsed: orNull(time("When it was last used, to the hour."), "nothing is kept"),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cachedRepositoryJson(row: CacheRow): v.InferOutput<typeof cachedRepositoryMessage> {
   const { id, address, bytes, files, lastUsed } = row;
   return { repository: id, address, size: bytes, files, lastUsed: lastUsed === null ? null : lastUsed.toISOString() };
 }
 
-/** A cache. */
+/** The whole cache. */
 export const cacheMessage = v.strictObject({
   directory: text("Where it is."),
   size: bytes("What it holds."),
   limit: bytes("What it may hold."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cacheJson(
   directory: string,
   sizeBytes: number,
@@ -51,21 +51,21 @@ export function cacheJson(
 
 /** What was removed from a cache. */
 export const cacheRemovalMessage = v.strictObject({
-  removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What went."),
+  removed: object({ files: count("How many files."), size: bytes("Their size.") }, "What was removed."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function cacheRemovalJson({ files, bytes }: CacheRemoval): v.InferOutput<typeof cacheRemovalMessage> {
   return { removed: { files, size: bytes } };
 }
 
 /** An address that a server listens on. */
 export const servedMessage = v.strictObject({
-  address: text("The address, as `--listen` takes it, with the port that was found."),
+  address: text("The address, as `--listen` takes it, with the actual port."),
   url: text("How clients reach it."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function servedJson({ address, url }: ServedPlace): v.InferOutput<typeof servedMessage> {
   return { address, url };
 }

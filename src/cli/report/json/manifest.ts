@@ -1,4 +1,4 @@
-/** A manifest as `--json` shows it, and what `put` tells of the backup that it made. */
+/** A manifest in `--json` output, and the result of `put`. */
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/get.ts";
@@ -9,22 +9,22 @@ import { anyObject, bytes, count, flag, hex, list, object, orAbsent, orNull, sec
 const manifestFile = v.strictObject({
   path: text("Its path below the series; `\\udcNN` stands for a byte NN that is not UTF-8."),
   size: bytes("Its size."),
-  md5: hex("Of the whole stream."),
-  sha256: hex("Of the whole stream."),
+  md5: hex("MD5 of the whole stream."),
+  sha256: hex("SHA-256 of the whole stream."),
   blobs: count("How many chunks it has."),
   guard: orNull(
     object({
       format: text("The format that was recognised, or `none`."),
-      complete: orNull(flag("Whether the stream is whole."), "nobody could judge"),
-    }, "What its guard found."),
-    "no guard read along",
+      complete: orNull(flag("Whether the stream is whole."), "it could not be judged"),
+    }, "The verdict of its guard."),
+    "no guard judged it",
   ),
   parts: orAbsent(count("In how many numbered parts it is stored."), "it is stored in one"),
   shrunk: orAbsent(
     object({
-      from: bytes("How large that one was."),
+      from: bytes("Its size."),
       of: hex("The backup that it was in."),
-    }, "The stream before, that it is much smaller than."),
+    }, "The previous stream, which was much larger."),
     "it did not shrink",
   ),
 });
@@ -48,10 +48,10 @@ const files = list(manifestFile, "Its streams.");
 const manifest = object({
   format: text("Name and version of the format."),
   series: text("Its series."),
-  host: text("The host that it counts for."),
+  host: text("The host that it belongs to."),
   started: time("When its streams began."),
   finished: time("When the manifest was written."),
-  runType: orNull(text("Which run made it."), "nobody said"),
+  runType: orNull(text("Which run made it."), "none was given"),
   level: count("0 for a full backup, else one more than its parent's."),
   parent: orNull(hex("The backup that it continues."), "it has level 0"),
   base: orNull(hex("The level 0 of its chain."), "it has level 0 itself"),
@@ -62,7 +62,7 @@ const manifest = object({
   }, "What made the streams."),
   files,
   chunker: object({
-    algorithm: text("How."),
+    algorithm: text("The algorithm."),
     min: bytes("The shortest chunk but the last."),
     average: bytes("The mean size."),
     max: bytes("The longest chunk."),
@@ -107,23 +107,23 @@ function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
   };
 }
 
-/** What `show` tells. */
+/** The output of `show`. */
 export const shownMessage = v.strictObject({
   ...backupFields,
   manifest: orNull(manifest, "another tool made the backup"),
 });
 
-/** What programs get to know of a backup that is shown. */
+/** Its JSON object. */
 export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeof shownMessage> {
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
-/** What `put` tells. */
+/** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
   bytesRead: bytes("All of the stream."),
   bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
-  bytesStored: bytes("What it added to the repository; as `stored`."),
+  bytesStored: bytes("What it added to the repository, the same as `stored`."),
   blobsNew: count("Chunks that no earlier backup had."),
   blobsReused: count("Chunks that were there already."),
   seconds: seconds("How long it took, to the millisecond."),
@@ -133,18 +133,18 @@ export const putMessage = v.strictObject({
     overruled: list(
       v.strictObject({
         rule: text("Its name."),
-        level: count("The level by it."),
+        level: count("The level that it asks for."),
         reason: text("Why."),
       }),
-      "The rules that would have had another level.",
+      "Rules that ask for another level.",
     ),
   }, "Why it has its level."),
-  warnings: list(v.string(), "What somebody should look at; each is a warning on standard error, too."),
-  notes: list(v.string(), "What is good to know."),
+  warnings: list(v.string(), "Warnings, which are also written to standard error."),
+  notes: list(v.string(), "Remarks."),
   files,
 });
 
-/** What programs get to know of a put that took so many seconds. */
+/** Its JSON object. `tookSeconds` is the duration of the put. */
 export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
   const { backup, decision, notes, warnings } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;

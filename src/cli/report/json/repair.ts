@@ -1,4 +1,4 @@
-/** What the repairs did or, in a dry run, would do, as `--json` shows it. */
+/** The results of repairs in `--json` output; in a dry run, what would be done. */
 import * as v from "valibot";
 import type { IndexRepair } from "../../../maintain/repair/index_repair.ts";
 import type { LostBlob } from "../../../maintain/repair/lost_blobs.ts";
@@ -15,23 +15,23 @@ const summaryFields = {
 const unreadable = (about: string) =>
   list(v.strictObject({ id: hex("Its name."), reason: text("Why, for people.") }), about);
 
-/** What a repair of the index did. */
+/** The result of a repair of the index. */
 export const indexRepairMessage = v.strictObject({
   ...summaryFields,
-  packs: count("Packs that there are."),
+  packs: count("All packs that exist."),
   missingPacks: list(v.string(), "Packs that an index listed and that are gone."),
   addedPacks: list(v.string(), "Packs that no index listed."),
-  correctedPacks: list(v.string(), "Packs that were listed wrongly, in parts, or twice."),
+  correctedPacks: list(v.string(), "Packs whose listing was wrong, incomplete, or repeated."),
   unreadablePacks: unreadable("Packs that cannot be read and stay as they are."),
   damagedFiles: list(v.string(), "Index files that could not be read."),
-  unreadableFiles: unreadable("Index files that the store does not give and that stay."),
+  unreadableFiles: unreadable("Index files that the store cannot deliver; they stay."),
   headersRead: count("Headers of packs that were read."),
   filesKept: count("Index files that stay."),
-  filesRemoved: count("Index files that went."),
+  filesRemoved: count("Index files that were removed."),
   filesWritten: count("Index files that were written."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function indexRepairJson(repair: IndexRepair, dryRun: boolean): v.InferOutput<typeof indexRepairMessage> {
   return {
     message_type: "summary",
@@ -60,14 +60,14 @@ export const repairedPackMessage = v.strictObject({
   id: hex("The pack."),
   state: oneOf(
     ["repaired", "sound", "missing", "unreadable"],
-    "What became of it: nothing was to do for a `sound` one, and nothing was done about an `unreadable` one.",
+    "The result. Nothing was wrong with a `sound` pack; nothing was done about an `unreadable` one.",
   ),
-  reason: orNull(text("Why it cannot be read, for people."), "it can, or is missing"),
+  reason: orNull(text("Why it cannot be read, for people."), "it can be read, or is missing"),
   blobsSaved: count("Blobs that were whole."),
-  blobsLost: count("Blobs that were not."),
+  blobsLost: count("Blobs that were lost."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function repairedPackJson(pack: RepairedPack): v.InferOutput<typeof repairedPackMessage> {
   const { id, state, reason, blobsSaved, blobsLost } = pack;
   return { message_type: "pack", id, state, reason, blobsSaved, blobsLost };
@@ -82,26 +82,26 @@ export const lostBlobMessage = v.strictObject({
   pack: hex("The pack that it was in, or one of them."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function lostBlobJson({ type, id, bytes, pack }: LostBlob): v.InferOutput<typeof lostBlobMessage> {
   return { message_type: "lost", type, id, bytes, pack };
 }
 
-/** What a repair of packs did. */
+/** The result of a repair of packs. */
 export const packRepairMessage = v.strictObject({
   ...summaryFields,
-  packs: count("Packs that were looked at."),
+  packs: count("Packs that were examined."),
   lost: count("Blobs that are lost."),
   packsWritten: count("Packs that were written."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function packRepairJson(repair: PackRepair, dryRun: boolean): v.InferOutput<typeof packRepairMessage> {
   const { packs, lost, packsWritten } = repair;
   return { message_type: "summary", dryRun, packs: packs.length, lost: lost.count, packsWritten };
 }
 
-/** A backup of which something is lost. */
+/** A backup that has lost something. */
 export const damagedBackupMessage = v.strictObject({
   message_type: always("damaged", "The kind of message."),
   series: text("Its series."),
@@ -111,15 +111,15 @@ export const damagedBackupMessage = v.strictObject({
   losses: list(
     v.strictObject({
       path: text("The file, from the root of the snapshot."),
-      size: orNull(bytes("What it had."), "it is a directory of which no manifest tells"),
-      md5: orNull(hex("Of the whole."), "no manifest tells it"),
+      size: orNull(bytes("Its original size."), "it is a directory that no manifest describes"),
+      md5: orNull(hex("MD5 of the whole."), "no manifest records it"),
       ranges: list(
         v.strictObject({
           offset: bytes("Where it begins."),
           length: bytes("How long it is."),
-          isExact: flag("Whether all of it is lost, and nothing around it."),
+          isExact: flag("Whether exactly these bytes are lost."),
         }),
-        "What of it is lost, ascending.",
+        "The lost ranges, ascending.",
       ),
     }),
     "What is lost.",
@@ -130,13 +130,13 @@ export const damagedBackupMessage = v.strictObject({
   left: orNull(
     object({
       series: text("The series of what is left."),
-      snapshot: orNull(hex("The snapshot of what is left."), "the run is dry"),
+      snapshot: orNull(hex("The snapshot of what is left."), "it is a dry run"),
     }, "What is left of it."),
-    "nothing is",
+    "nothing is left",
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function damagedBackupJson(backup: DamagedBackup): v.InferOutput<typeof damagedBackupMessage> {
   const { left } = backup;
   return {
@@ -158,16 +158,16 @@ export function damagedBackupJson(backup: DamagedBackup): v.InferOutput<typeof d
   };
 }
 
-/** What a repair of snapshots did. */
+/** The result of a repair of snapshots. */
 export const snapshotRepairMessage = v.strictObject({
   ...summaryFields,
-  backups: count("Backups that were looked at."),
-  damaged: count("Those of which something is lost."),
+  backups: count("Backups that were examined."),
+  damaged: count("Backups that have lost something."),
   unreadable: list(v.string(), "Snapshots that cannot be read and stay."),
-  unreadableForgotten: list(v.string(), "Such snapshots that were removed."),
+  unreadableForgotten: list(v.string(), "Unreadable snapshots that were removed."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function snapshotRepairJson(
   repair: SnapshotRepair,
   dryRun: boolean,

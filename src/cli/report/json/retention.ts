@@ -1,4 +1,4 @@
-/** Plans of retention and prunes, as `--json` shows them. */
+/** Plans of retention and prunes in `--json` output. */
 import * as v from "valibot";
 import type { PlannedPack, PruneSummary } from "../../../maintain/prune/prune_plan.ts";
 import type { RetentionBackup } from "../../../ops/forget.ts";
@@ -23,7 +23,7 @@ import {
 
 const MIXED = "the members of the group differ in it";
 
-/** A group of a retention's plan; names are those of restic. */
+/** A group in a retention plan, with restic's names. */
 export const groupMessage = v.strictObject({
   message_type: always("group", "The kind of message."),
   tags: orNull(list(v.string(), "Their tags."), MIXED),
@@ -31,20 +31,23 @@ export const groupMessage = v.strictObject({
   paths: orNull(list(v.string(), "The paths of their snapshots."), MIXED),
   series: orNull(text("Their series."), MIXED),
   keep: list(within(backupMessage, "A backup"), "The backups that stay, newest first."),
-  remove: list(within(backupMessage, "A backup"), "The backups that go or, in a dry run, would go, newest first."),
+  remove: list(
+    within(backupMessage, "A backup"),
+    "The backups that are removed or, in a dry run, would be, newest first.",
+  ),
   reasons: list(
     v.strictObject({
       id: hex("The backup."),
       snapshot: hex("Its snapshot."),
       matches: list(v.string(), "Why it stays; restic's words for restic's rules."),
-      counters: numbersByName("What is left of each count behind this backup; -1 for a count without end."),
+      counters: numbersByName("What is left of each count after this backup; -1 for an unlimited count."),
     }),
     "Why each of `keep` stays, in the same order.",
   ),
-  inFuture: list(v.string(), "Backups of both lists that claim to be made in the future."),
+  inFuture: list(v.string(), "Backups of both lists that claim to have been made in the future."),
 });
 
-/** What programs get to know of a group. */
+/** Its JSON object. */
 export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput<typeof groupMessage> {
   const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
   return {
@@ -67,10 +70,10 @@ export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput
 
 const UNLISTED = "no index lists it";
 
-/** A pack that a prune is about. */
+/** A pack in the plan of a prune. */
 export const prunedPackMessage = v.strictObject({
   message_type: always("pack", "The kind of message."),
-  action: oneOf(["remove", "repack"], "Whether it just goes, or its needed blobs are copied first."),
+  action: oneOf(["remove", "repack"], "Whether it is just removed, or its needed blobs are copied first."),
   id: hex("The pack."),
   size: bytes("Its size."),
   reason: text("Why, for people."),
@@ -79,28 +82,28 @@ export const prunedPackMessage = v.strictObject({
 });
 type PrunedPackMessage = v.InferOutput<typeof prunedPackMessage>;
 
-/** Packs, or blobs, in numbers. */
+/** The totals of packs or blobs. */
 const packTotals = (about: string) => object({ packs: count("How many."), bytes: bytes("Their size.") }, about);
 const blobTotals = (about: string) => object({ blobs: count("How many."), bytes: bytes("Their size.") }, about);
 
-const DRY = "the run is dry";
+const DRY = "it is a dry run";
 
-/** What a prune did, or would do. */
+/** What a prune did or would do. */
 export const pruneSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   dryRun: flag("Whether nothing was changed."),
-  before: packTotals("Packs that the index lists and that are there."),
+  before: packTotals("Packs that the index lists and that exist."),
   used: blobTotals("Blobs that are needed."),
   unused: blobTotals("Blobs that are not needed."),
-  orphans: packTotals("Packs in no index; they go."),
-  removed: packTotals("Packs of which nothing is needed; they go."),
-  repacked: packTotals("Packs that go when their needed blobs are copied."),
-  repackingFrees: blobTotals("What copying saves."),
+  orphans: packTotals("Packs in no index; they are removed."),
+  removed: packTotals("Packs of which nothing is needed; they are removed."),
+  repacked: packTotals("Packs that are removed after their needed blobs are copied."),
+  repackingFrees: blobTotals("What copying frees."),
   unusedAfter: blobTotals("Waste that stays."),
   freedBytes: bytes("What is freed in all."),
   leftovers: object(
     { files: count("How many."), bytes: bytes("Their size.") },
-    "Temporary files of interrupted writers; they go, too.",
+    "Temporary files of interrupted writers; they are removed, too.",
   ),
   written: orAbsent(
     object(
@@ -114,7 +117,7 @@ export const pruneSummaryMessage = v.strictObject({
   packsRemoved: orAbsent(count("Packs that were removed."), DRY),
 });
 
-/** What programs get to know of the packs of a prune. */
+/** The JSON objects of a prune's packs. */
 export function* prunedPacksJson({ plan }: PruneResult, unindexedReason: string): Generator<PrunedPackMessage> {
   for (const { name, size } of plan.unindexed) {
     yield { message_type: "pack", action: "remove", id: name, size, reason: unindexedReason };
@@ -128,7 +131,7 @@ function packJson(action: "remove" | "repack", { use, reason }: PlannedPack<stri
   return { message_type: "pack", action, id, size: bytes, reason, usedBytes, unusedBytes };
 }
 
-/** What programs get to know of a prune. */
+/** The JSON object of a prune. */
 export function pruneSummaryJson(
   { plan: { summary }, applied, leftovers }: PruneResult,
 ): v.InferOutput<typeof pruneSummaryMessage> {

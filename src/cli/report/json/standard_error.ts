@@ -1,4 +1,4 @@
-/** What `--json` tells on standard error, of any command: progress, warnings, retries, and how it failed. */
+/** The `--json` messages of every command on standard error: progress, warnings, retries, and failures. */
 import * as v from "valibot";
 import type { AgentError } from "../../../base/errors.ts";
 import type { Retry } from "../../../store/retry.ts";
@@ -13,41 +13,41 @@ export const failureMessage = v.strictObject({
   message: text("What failed, on what, and what to do, for people."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function failureJson({ exitCode, code, message }: AgentError): v.InferOutput<typeof failureMessage> {
   return { message_type: "exit_error", code: exitCode, kind: code, message };
 }
 
-/** What somebody should look at although the command does its work. */
+/** A warning from a command that continues. */
 export const warningMessage = v.strictObject({
   message_type: always("warning", "The kind of message."),
   message: text("What it is, for people."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function warningJson(message: string): v.InferOutput<typeof warningMessage> {
   return { message_type: "warning", message };
 }
 
-/** A call to a store that failed and is made again. */
+/** A failed call to a store that is retried. */
 export const retryMessage = v.strictObject({
   message_type: always("retry", "The kind of message."),
   kind: text("What went wrong, as one word: `store-temporary` …"),
   message: text("What failed, for people."),
   failures: count("How often it failed so far."),
-  delayMs: milliseconds("How long the next try is waited for."),
+  delayMs: milliseconds("The time until the next try."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function retryJson({ error, failures, delayMs }: Retry): v.InferOutput<typeof retryMessage> {
   const { message, code } = error;
   return { message_type: "retry", kind: code, message, failures, delayMs };
 }
 
 const OTHER_UNIT = "something else is counted, or nothing";
-const NO_TOTAL = "nobody knows how much there is";
+const NO_TOTAL = "the total is unknown";
 
-/** How far a command is, once a second. */
+/** The progress of a command, once a second. */
 export const progressMessage = v.strictObject({
   message_type: always("progress", "The kind of message."),
   command: text("The command."),
@@ -66,14 +66,14 @@ export const progressMessage = v.strictObject({
   totalBackups: orAbsent(count("All backups."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   totalFiles: orAbsent(count("All files."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   percent: orAbsent(count("The share that is done, to a tenth."), NO_TOTAL),
-  estimated: orAbsent(flag("True: the total is only what it was the last time."), "the total is known"),
-  bytesAdded: orAbsent(bytes("Of the bytes that were read those that were not stored before."), "it is no put"),
+  estimated: orAbsent(flag("True: the total is an estimate from the last time."), "the total is known"),
+  bytesAdded: orAbsent(bytes("How many of the bytes read are new."), "the command is not `put`"),
   bytesPerSecond: orAbsent(count("Bytes a second."), "no bytes are counted, or it is too early to tell"),
-  etaSeconds: orAbsent(seconds("How long it is going to take."), `${NO_TOTAL}, or it is too early to tell`),
+  etaSeconds: orAbsent(seconds("The estimated remaining time."), `${NO_TOTAL}, or it is too early to tell`),
 });
 type ProgressMessage = v.InferOutput<typeof progressMessage>;
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function progressJson(state: ProgressState): ProgressMessage {
   const { command, phase, seconds, unit, bytesAdded, isEstimate, perSecond } = state;
   const share = shareOf(state);
@@ -132,7 +132,7 @@ function totalJson(state: ProgressState): Partial<ProgressMessage> {
   }
 }
 
-/** To a tenth. */
+/** Rounded to a tenth. */
 function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }

@@ -1,4 +1,4 @@
-/** How current the backups are, as `--json` shows it: of a repository, or of a status file of TwinDB Backup. */
+/** The status of backups in `--json` output, from a repository or from a status file of TwinDB Backup. */
 import * as v from "valibot";
 import type { RunStatus } from "../../../backup/series_status.ts";
 import {
@@ -14,26 +14,26 @@ import type { ExpectationVerdict } from "../../../policy/expectation.ts";
 import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./fields.ts";
 
 const NO_LATEST = "no backup counts";
-const NOT_WRITTEN = "nobody wrote it down";
+const NOT_WRITTEN = "it was not recorded";
 
 const run = v.strictObject({
   runType: orNull(text("The run type."), "these backups have none"),
   id: orNull(text("The newest good backup."), NO_LATEST),
-  started: orNull(time("When that was begun."), NO_LATEST),
-  ageSeconds: orNull(seconds("Since then; negative where that lies in the future."), NO_LATEST),
+  started: orNull(time("When that backup began."), NO_LATEST),
+  ageSeconds: orNull(seconds("Since then; negative if that is in the future."), NO_LATEST),
   level: orNull(count("Its level."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
   size: orNull(bytes("All its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
-  shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or nobody compared`),
+  shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or it was not compared`),
   next: oneOf(["full", "incremental"], "What the next run has to make."),
   health: oneOf(
     ["ok", "unjudged", "unknown", "empty", "broken"],
-    "How the newest good backup is or, where there is none, the newest.",
+    "The health of the newest good backup or, if there is none, of the newest.",
   ),
   backups: count("How many there are."),
   broken: count("How many broken ones are newer."),
   empty: count("How many newer ones hold no stream."),
-  unjudged: count("How many newer ones nobody could judge, where others were judged whole."),
-  inFuture: count("How many claim to be begun in the future."),
+  unjudged: count("How many newer ones could not be judged, if others were judged whole."),
+  inFuture: count("How many claim to have begun in the future."),
 });
 
 const verdict = v.strictObject({
@@ -55,8 +55,9 @@ export const statusMessage = v.strictObject(statusFields);
 type StatusMessage = v.InferOutput<typeof statusMessage>;
 
 /**
- * One object for each series and host, with what was expected of it; expectations of a series that has no backup follow
- * with objects of their own, without runs. Series and host are null where an expectation of every one of them found none.
+ * The objects of a status: one for each series and host, with its expectations. An expectation of a series without
+ * backups gets its own object, without runs. Series and host are null if an expectation of all series or hosts found
+ * none.
  */
 export function statusJson({ rows, verdicts }: StatusReport): StatusMessage[] {
   const isOf = (verdict: ExpectationVerdict, { series, host }: { readonly series: string; readonly host: string }) =>
@@ -117,11 +118,11 @@ const copy = v.strictObject({
   type: orNull(oneOf(TWINDB_BACKUP_TYPES, "Whether it needs its parent."), NOT_WRITTEN),
   parent: orNull(text("The key of the full copy that it needs."), "it needs none"),
   binlog: orNull(text("The binary log at the end of the backup."), NOT_WRITTEN),
-  position: orNull(bytes("The position in that."), NOT_WRITTEN),
+  position: orNull(bytes("The position in that log."), NOT_WRITTEN),
   lsn: orNull(count("InnoDB's log sequence number at the end of the backup."), NOT_WRITTEN),
   galera: flag("Whether the server belonged to a cluster."),
   wsrepProviderVersion: orNull(text("The version of the cluster's provider."), NOT_WRITTEN),
-  serverVendor: oneOf(SERVER_VENDORS, "Whose server it was."),
+  serverVendor: oneOf(SERVER_VENDORS, "The vendor of the server."),
   started: orNull(time("When it was begun."), NOT_WRITTEN),
   finished: orNull(time("When it was finished."), NOT_WRITTEN),
   config: textsByName("Configuration files of the server: the text of each by its path."),
@@ -134,13 +135,13 @@ const binlog = v.strictObject({
   created: time("When it was created."),
 });
 
-/** The status of a series on a host by a status file of TwinDB Backup's. */
+/** The status of a series on a host, from a status file of TwinDB Backup. */
 export const importedStatusMessage = v.strictObject({
   ...statusFields,
   copies: list(copy, "All copies that the file has of them, oldest first."),
 });
 
-/** The same by a file that is about binary logs. */
+/** The same from a file about binary logs. */
 export const importedBinlogsMessage = v.strictObject({
   ...statusFields,
   copies: list(binlog, "All binary logs that the file has of the host, oldest first."),

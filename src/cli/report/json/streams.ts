@@ -1,4 +1,4 @@
-/** Streams that were read, and members of chains, as `--json` shows them. */
+/** Streams that were read, and members of chains, in `--json` output. */
 import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
@@ -11,17 +11,17 @@ const readFields = {
   id: hex("The backup."),
   path: text("Its path in the snapshot."),
   size: bytes("Its size."),
-  md5: hex("Of what was read."),
-  sha256: hex("Of what was read."),
+  md5: hex("MD5 of what was read."),
+  sha256: hex("SHA-256 of what was read."),
   compared: flag(
-    "Whether both digests were compared with those of a manifest; there is none where another tool made it.",
+    "Whether both digests were compared with those of a manifest; backups of other tools have none.",
   ),
 };
 
 /** A stream that was restored. */
 export const restoredMessage = v.strictObject(readFields);
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
   const { file, summary: { size, md5, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
@@ -32,13 +32,13 @@ export const verifiedMessage = v.strictObject({
   ...readFields,
   guard: object({
     format: text("The format that was recognised, or `none`."),
-    complete: orNull(flag("Whether the stream is whole."), "nobody could judge"),
-    reason: text("Why, for people."),
-    notes: list(v.string(), "What is good to know."),
-  }, "What a guard said that read along."),
+    complete: orNull(flag("Whether the stream is whole."), "it could not be judged"),
+    reason: text("The reason, for people."),
+    notes: list(v.string(), "Remarks."),
+  }, "The verdict of a guard."),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
   const { format, complete, reason, notes } = stream.summary.verdict;
   return { ...restoredJson(stream, backup), guard: { format, complete, reason, notes } };
@@ -47,16 +47,16 @@ export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOut
 /** A line of a checksum list. */
 export const md5Message = v.strictObject({
   path: text("Its path in the snapshot."),
-  md5: hex("Of the whole stream."),
+  md5: hex("MD5 of the whole stream."),
 });
 
 /** As `md5Message`. */
 export const sha256Message = v.strictObject({
   path: text("Its path in the snapshot."),
-  sha256: hex("Of the whole stream."),
+  sha256: hex("SHA-256 of the whole stream."),
 });
 
-/** What programs get to know of a stream's checksum. */
+/** The JSON object of a stream's checksum. */
 export function sumJson(
   path: string,
   digest: "md5" | "sha256",
@@ -79,8 +79,8 @@ const MEMBER_STATES = [
 const UNKNOWN_LEVEL = "another tool made it";
 
 const stateFields = {
-  state: oneOf(MEMBER_STATES, "How it is. `gone`: retention removed it. `foreign`: another tool made it."),
-  problem: orNull(text("What is wrong, for people."), "nothing is, or it is gone or foreign"),
+  state: oneOf(MEMBER_STATES, "Its state. `gone`: retention removed it. `foreign`: another tool made it."),
+  problem: orNull(text("What is wrong, for people."), "nothing is wrong, or it is gone or foreign"),
 };
 
 /** A chain that was verified. */
@@ -96,7 +96,7 @@ export const verifiedChainMessage = v.strictObject({
   ),
 });
 
-/** What programs get to know of it. */
+/** Its JSON object. */
 export function verifiedChainJson(
   id: string,
   members: readonly CheckedMember[],
@@ -108,7 +108,7 @@ const drawnFields = {
   gone: flag("Whether it is gone."),
   fit: orNull(flag("Whether it would restore, as far as its manifest and its tree tell."), "another tool made it"),
   ...stateFields,
-  depth: count("How many members it hangs below."),
+  depth: count("How many members are above it."),
   children: list(v.string(), "The backups that continue it, oldest first."),
 };
 
@@ -117,12 +117,12 @@ export const memberMessage = v.strictObject({ ...backupFields, ...drawnFields })
 
 /** A member of a chain that is gone. */
 export const goneMemberMessage = v.strictObject({
-  id: hex("Names the backup that was there."),
+  id: hex("The id of the backup that is gone."),
   level: orNull(count("Its level."), UNKNOWN_LEVEL),
   ...drawnFields,
 });
 
-/** What programs get to know of a member. */
+/** The JSON object of a member. */
 export function memberJson(
   member: DrawnMember,
 ): v.InferOutput<typeof memberMessage> | v.InferOutput<typeof goneMemberMessage> {
