@@ -1,4 +1,4 @@
 /** Entry of the executable. */
-import { main } from "./cli/process/entry.ts";
+import { main } from "./cli/process/run_process.ts";
 
 await main();

@@ -3,8 +3,8 @@
  * outputs against it.
  */
 import type * as v from "valibot";
-import { backupMessage } from "../../src/cli/report/json/backup.ts";
-import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check.ts";
+import { backupMessage } from "../../src/cli/report/json/backup_json.ts";
+import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check_json.ts";
 import {
   addedKeyMessage,
   changedKeyMessage,
@@ -12,15 +12,15 @@ import {
   keyMessage,
   removedKeyMessage,
   removedLockMessage,
-} from "../../src/cli/report/json/keys.ts";
+} from "../../src/cli/report/json/keys_json.ts";
 import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
   servedMessage,
   versionMessage,
-} from "../../src/cli/report/json/machine.ts";
-import { putMessage, shownMessage } from "../../src/cli/report/json/manifest.ts";
+} from "../../src/cli/report/json/machine_json.ts";
+import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
   indexRepairMessage,
@@ -28,15 +28,15 @@ import {
   packRepairMessage,
   repairedPackMessage,
   snapshotRepairMessage,
-} from "../../src/cli/report/json/repair.ts";
-import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention.ts";
+} from "../../src/cli/report/json/repair_json.ts";
+import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention_json.ts";
 import {
   failureMessage,
   progressMessage,
   retryMessage,
   warningMessage,
-} from "../../src/cli/report/json/standard_error.ts";
-import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status.ts";
+} from "../../src/cli/report/json/standard_error_json.ts";
+import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status_json.ts";
 import {
   goneMemberMessage,
   md5Message,
@@ -45,7 +45,7 @@ import {
   sha256Message,
   verifiedChainMessage,
   verifiedMessage,
-} from "../../src/cli/report/json/streams.ts";
+} from "../../src/cli/report/json/streams_json.ts";
 
 /** One kind of message. */
 export interface Message {

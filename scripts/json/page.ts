@@ -1,8 +1,8 @@
 /** `deno task json`: writes docs/json.md, which describes the output of `--json`, from the schemas of its messages. */
 import { join, resolve } from "node:path";
 import * as v from "valibot";
-import { backupFields } from "../../src/cli/report/json/backup.ts";
-import type { FieldFacts } from "../../src/cli/report/json/fields.ts";
+import { backupFields } from "../../src/cli/report/json/backup_json.ts";
+import type { FieldFacts } from "../../src/cli/report/json/json_fields.ts";
 import { type Message, REMARKS, RESULTS } from "./messages.ts";
 
 const PAGE = join(resolve(import.meta.dirname!, "../.."), "docs/json.md");

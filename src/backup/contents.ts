@@ -4,7 +4,7 @@ import { IntegrityError } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest/manifest.ts";
-import { MOST_MANIFEST_BYTES } from "../format/limits.ts";
+import { MOST_MANIFEST_BYTES } from "../format/bounds.ts";
 import type { Node } from "../format/tree/node.ts";
 import { plaintextLength } from "../format/pack_header.ts";
 import { sidecarPath } from "../format/manifest/series.ts";

@@ -11,7 +11,7 @@ export interface LoadBackupsOptions {
   /** Chooses the wanted backups; all by default. Manifests are read for these only. */
   readonly among?: (all: readonly Backup[]) => readonly Backup[];
   /** Whether a snapshot that cannot be read is reported, or refused with `IntegrityError`. */
-  readonly damaged: "told" | "refused";
+  readonly damaged: "reported" | "refused";
   /**
    * How a snapshot that was listed but is gone is treated: as forgotten meanwhile, or, if nothing may be forgotten at
    * the time, as a contradiction of the store, which is refused with `StoreError`.

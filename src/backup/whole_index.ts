@@ -26,7 +26,7 @@ interface ProblemTeller {
 }
 
 /** The repository with the places of all blobs. Throws what `loadIndex` throws, and the signal's reason. */
-export async function withWholeIndex(
+export async function loadWholeIndex(
   repository: Repository,
   { signal, onUnreadable }: WholeIndexOptions = {},
 ): Promise<IndexedRepository> {
@@ -35,11 +35,11 @@ export async function withWholeIndex(
 }
 
 /**
- * The same as `withWholeIndex`, but on demand. The index is large, so it is loaded only once and then stays in memory.
+ * The same as `loadWholeIndex`, but on demand. The index is large, so it is loaded only once and then stays in memory.
  */
-export function wholeIndex(repository: Repository, options: WholeIndexOptions = {}): OpenIndex {
+export function wholeIndexOnDemand(repository: Repository, options: WholeIndexOptions = {}): OpenIndex {
   let opened: ReturnType<OpenIndex> | undefined;
-  return () => opened ??= withWholeIndex(repository, options);
+  return () => opened ??= loadWholeIndex(repository, options);
 }
 
 /** Options for readers and backups: unreadable index files are skipped and reported to `onProblem`. */
@@ -47,7 +47,7 @@ export function passingOver({ onProblem = () => {} }: ProblemTeller, signal?: Ab
   return { signal, onUnreadable: onProblem };
 }
 
-/** Loads a partial index with `loadIndexInto` and the options of `withWholeIndex`. */
+/** Loads a partial index with `loadIndexInto` and the options of `loadWholeIndex`. */
 export function indexPassingOver<Index extends LoadableIndex>(
   make: () => Index,
   { files }: Repository,

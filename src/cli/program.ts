@@ -23,7 +23,7 @@ import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
-import { reportFailure } from "./report/failure.ts";
+import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";

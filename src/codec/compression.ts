@@ -60,7 +60,7 @@ const LARGE_PARAMETERS: Readonly<Record<Exclude<CompressionLevel, "off">, ZstdPa
 };
 
 /** Compresses chunks, one after the other. */
-export class BlockCompressor {
+export class BlobCompressor {
   readonly #level: CompressionLevel;
   readonly #small: CompressionContext | undefined;
 
@@ -92,7 +92,7 @@ export class BlockCompressor {
 }
 
 /** Decompresses blobs of any size, one after the other. */
-export class BlockDecompressor {
+export class BlobDecompressor {
   readonly #context: DecompressionContext;
 
   /** `contexts`: how contexts are made; by default the fastest way that works in this runtime. */
@@ -160,7 +160,7 @@ export function compress(bytes: Uint8Array, level: Exclude<CompressionLevel, "of
   return compressOnce(bytes, (bytes.length <= SMALL_BYTES ? SMALL_PARAMETERS : LARGE_PARAMETERS)[level]);
 }
 
-let shared: BlockDecompressor | undefined;
+let shared: BlobDecompressor | undefined;
 
 /**
  * The content of `bytes`, which are one or more zstd frames. Throws `IntegrityError` if they are damaged, or if the
@@ -173,7 +173,7 @@ export function decompress(
   maxBytes: number,
   what = "a file",
 ): Uint8Array<ArrayBuffer> {
-  shared ??= new BlockDecompressor();
+  shared ??= new BlobDecompressor();
   if (expectedLength === undefined) return shared.decompressUpTo(bytes, maxBytes, what);
   if (expectedLength > maxBytes) {
     throw new IntegrityError(

@@ -12,7 +12,7 @@ import { NamedIndex } from "../repository/index/blob_index.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
-import { indexPassingOver, passingOver, wholeIndex } from "../backup/whole_index.ts";
+import { indexPassingOver, passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 /**
  * A member of a chain, its place in the drawing, and the result of its check: its manifest was read, and its streams
@@ -55,8 +55,8 @@ export async function drawChains(
   const wanted = parseSelector(request.selector);
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const openIndex = wholeIndex(repository, passingOver(world, signal));
-    const asked = { rewritten: openIndex, damaged: "told", vanished: "forgotten", signal } as const;
+    const openIndex = wholeIndexOnDemand(repository, passingOver(world, signal));
+    const asked = { rewritten: openIndex, damaged: "reported", vanished: "forgotten", signal } as const;
     const { backups, damaged } = await loadBackups(repository.files, asked);
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all

@@ -229,7 +229,7 @@ class CheckRun {
 
   async #loadBackups(): Promise<readonly Backup[]> {
     const { signal } = this.#options;
-    const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+    const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
     const { all, damaged } = await loadBackups(this.#repository.files, asked);
     for (const { id, error } of damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
       const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)

@@ -7,12 +7,12 @@ import { mapConcurrently } from "../base/concurrency.ts";
 import { DeniedError, type IntegrityError, messageOf, UsageError } from "../base/errors.ts";
 import { shortId, type SnapshotId } from "../base/id.ts";
 import { loadBackups } from "../backup/load_backups.ts";
-import { lastToStay } from "../policy/retention/removal.ts";
+import { lastToStay } from "../policy/retention/last_to_stay.ts";
 import {
   applyPolicy,
+  isBackupInFuture,
   isEmptyPolicy,
   type Judgement,
-  liesInFuture,
   newestFirstOf,
 } from "../policy/retention/retention.ts";
 import { momentOf } from "../policy/retention/calendar.ts";
@@ -39,7 +39,7 @@ import {
 } from "../maintain/retention/forget_selection.ts";
 import { mayBeSelected, unreadableError } from "../maintain/retention/forget_unreadable.ts";
 import { type PreparedPrune, preparePrune, type PruneOptions, type PruneRequest, type PruneResult } from "./prune.ts";
-import { wholeIndex } from "../backup/whole_index.ts";
+import { wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../maintain/retention/forget_selection.ts";
 
@@ -224,8 +224,8 @@ async function plan(
   // A cached copy may be whole although the snapshot in the store is damaged. It must not count as good.
   const { files } = readingFrom(repository, withFreshReads(repository.store));
   const { backups, damaged } = await loadBackups(files, {
-    rewritten: wholeIndex(repository),
-    damaged: "told",
+    rewritten: wholeIndexOnDemand(repository),
+    damaged: "reported",
     vanished: isAlone ? "refused" : "forgotten",
     signal,
   });
@@ -258,7 +258,7 @@ const UNREADABLE_ADVICE =
 /** The bursts among all backups of the selected series and hosts. */
 function burstsAmong(selected: readonly RetentionBackup[], all: readonly RetentionBackup[], now: Date): Burst[] {
   const places = new Set(selected.map(seriesAndHostKey));
-  const candidates = all.filter((backup) => places.has(seriesAndHostKey(backup)) && !liesInFuture(backup, now));
+  const candidates = all.filter((backup) => places.has(seriesAndHostKey(backup)) && !isBackupInFuture(backup, now));
   return burstsOf(
     candidates.map(({ series, host, time, backup: { info } }) => {
       return {
@@ -311,7 +311,7 @@ function refuseGroup(group: RetentionGroup<RetentionBackup>, context: GroupConte
 
 function lastGoodMessage({ backup, series, host }: RetentionBackup, { all, now }: GroupContext): string {
   const isAhead = all.some((other) => {
-    return other.backup !== backup && haveSameSeriesAndHost(other, { series, host }) && liesInFuture(other, now);
+    return other.backup !== backup && haveSameSeriesAndHost(other, { series, host }) && isBackupInFuture(other, now);
   });
   const others = isAhead ? ", apart from backups that claim to be from the future" : "";
   return `${shortId(backup.id)} is the last good backup of "${series}" on ${host}${others}: --allow-last removes it`;

@@ -17,7 +17,7 @@ import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
-import { passingOver, withWholeIndex } from "../backup/whole_index.ts";
+import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
 
 /** Receives a restored stream. */
 export interface StreamSink {
@@ -115,12 +115,12 @@ async function findWithIndex(
   request: SelectorRequest,
   { world, signal, onProgress }: ReadOptions,
 ): Promise<FoundBackup> {
-  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
   const list = await loadBackups(repository.files, asked);
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
     if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });
-    return opened ??= withWholeIndex(repository, passingOver(world, signal));
+    return opened ??= loadWholeIndex(repository, passingOver(world, signal));
   };
   const backup = await findBackup(list, request, openIndex);
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);

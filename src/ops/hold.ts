@@ -16,7 +16,7 @@ import { type LockedRepository, readingFrom } from "../repository/repository.ts"
 import { loadSnapshot } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
-import { wholeIndex } from "../backup/whole_index.ts";
+import { wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 /** Which backup to hold or release. */
 export interface HoldRequest {
@@ -48,8 +48,8 @@ export async function setHold(
     await using repository = await openAccess(access, options);
     await using lock = await repository.lock({ exclusive: true, signal });
     const locked = await lock.confirmed;
-    const rewritten = wholeIndex(locked, { signal });
-    const asked = { rewritten, damaged: "told", vanished: "forgotten", signal } as const;
+    const rewritten = wholeIndexOnDemand(locked, { signal });
+    const asked = { rewritten, damaged: "reported", vanished: "forgotten", signal } as const;
     const { backups, damaged } = await loadBackups(freshFiles(locked), asked);
     const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
     const same = backups.filter((other) => isSame(other, meant));

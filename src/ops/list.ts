@@ -7,7 +7,7 @@ import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
-import { passingOver, wholeIndex } from "../backup/whole_index.ts";
+import { passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 /** Backups, oldest first, and the snapshots that could not be read. */
 export interface BackupList {
@@ -42,9 +42,9 @@ export function listBackups(
   return useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
     const { backups, all, damaged } = await loadBackups(repository.files, {
-      rewritten: wholeIndex(repository, passingOver(options.world, signal)),
+      rewritten: wholeIndexOnDemand(repository, passingOver(options.world, signal)),
       among: (all) => latestOf(all.filter((backup) => fits(backup, filter)), filter.latest),
-      damaged: "told",
+      damaged: "reported",
       vanished: "forgotten",
       signal,
     });
@@ -61,8 +61,8 @@ export async function listChain(
   const wanted = parseSelector(selector);
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const rewritten = wholeIndex(repository, passingOver(options.world, signal));
-    const asked = { rewritten, damaged: "told", vanished: "forgotten", signal } as const;
+    const rewritten = wholeIndexOnDemand(repository, passingOver(options.world, signal));
+    const asked = { rewritten, damaged: "reported", vanished: "forgotten", signal } as const;
     const { backups, damaged } = await loadBackups(repository.files, asked);
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });

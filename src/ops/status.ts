@@ -14,7 +14,7 @@ import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
-import { passingOver, wholeIndex } from "../backup/whole_index.ts";
+import { passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 /** What to report. */
 export interface StatusRequest {
@@ -171,11 +171,11 @@ function withBackups<T>(
 ): Promise<T> {
   return useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
-    const openIndex = wholeIndex(repository, passingOver(options.world, signal));
+    const openIndex = wholeIndexOnDemand(repository, passingOver(options.world, signal));
     const { backups, all, damaged } = await loadBackups(repository.files, {
       rewritten: openIndex,
       among: (all) => all.filter((backup) => host === undefined || backup.host === host),
-      damaged: "told",
+      damaged: "reported",
       vanished: "forgotten",
       signal,
     });

@@ -8,7 +8,7 @@ import { wholeBlocks } from "../crypto/counter.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
-import { BlockCompressor, BlockDecompressor } from "../codec/compression.ts";
+import { BlobCompressor, BlobDecompressor } from "../codec/compression.ts";
 import {
   type BlobCalls,
   OPEN_FIELDS,
@@ -23,14 +23,14 @@ import type { Handlers } from "../base/thread.ts";
 /** The handlers of `BlobCalls`. `configure` must come first; `known` comes again when there are more known blobs. */
 export function blobCalls(): Handlers<BlobCalls> {
   let sealer: Sealer | undefined;
-  let compressor: BlockCompressor | undefined;
+  let compressor: BlobCompressor | undefined;
   let known: IdTableReader | undefined;
   const scratch = new Scratch();
-  const decompressor = new BlockDecompressor();
+  const decompressor = new BlobDecompressor();
   return {
     configure({ keys, compression }) {
       sealer = createSealer(keys, randomBytes);
-      compressor = new BlockCompressor(compression);
+      compressor = new BlobCompressor(compression);
       return { response: null };
     },
     known(view) {
@@ -57,7 +57,7 @@ export function blobCalls(): Handlers<BlobCalls> {
 
 interface SealTools {
   readonly sealer: Sealer;
-  readonly compressor: BlockCompressor;
+  readonly compressor: BlobCompressor;
   readonly known: IdTableReader;
   readonly scratch: Scratch;
 }
@@ -142,7 +142,7 @@ function repeats(ids: Uint8Array, i: number, seen: Set<number>): boolean {
 
 interface OpenTools {
   readonly sealer: Sealer;
-  readonly decompressor: BlockDecompressor;
+  readonly decompressor: BlobDecompressor;
 }
 
 function openBatch(request: OpenRequest, tools: OpenTools): void {

@@ -6,7 +6,7 @@ import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import type { BlockDecompressor } from "../codec/compression.ts";
+import type { BlobDecompressor } from "../codec/compression.ts";
 import type { PackedBlob } from "../format/blob.ts";
 
 /** Consecutive blobs of a pack, and their bytes as they were read. */
@@ -30,7 +30,7 @@ export interface RunVerdict {
 /** What verifying needs. */
 interface VerifyTools {
   readonly sealer: Sealer;
-  readonly decompressor: BlockDecompressor;
+  readonly decompressor: BlobDecompressor;
   /** Returns at least that many bytes of memory. Owns: they are valid until the next call. */
   readonly scratch: (lengthBytes: number) => Uint8Array<ArrayBuffer>;
 }

@@ -17,7 +17,7 @@ import {
 } from "../crypto/kdf.ts";
 import { createSealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeKeyFile, encodeKeyFile, encodeMasterKey, type KeyFile } from "../format/key_file.ts";
-import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
+import { MOST_SMALL_FILE_BYTES } from "../format/bounds.ts";
 import type { ProcessMark } from "../format/lock.ts";
 import { formatTimestamp, timestampToDate } from "../format/time.ts";
 import type { BlobStore, StoreReader } from "../store/store.ts";

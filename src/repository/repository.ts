@@ -13,14 +13,14 @@ import type { Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import type { BlobType } from "../format/blob.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
-import { MOST_SMALL_FILE_BYTES } from "../format/limits.ts";
+import { MOST_SMALL_FILE_BYTES } from "../format/bounds.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE, type StoreReader } from "../store/store.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
 import type { HeldLock } from "./lock/held_lock.ts";
-import { LockedFiles } from "./lock/locked_files.ts";
+import { LockedFileWriter } from "./lock/locked_files.ts";
 import { getLimited, SealedFiles, SealedFileWriter } from "./sealed_files.ts";
 
 /** An open repository that can be read; neither locked nor indexed. */
@@ -51,7 +51,7 @@ export interface UnlockedRepository extends Repository {
  */
 export interface LockedRepository extends Repository {
   readonly store: BlobStore;
-  readonly files: LockedFiles;
+  readonly files: LockedFileWriter;
   readonly lock: HeldLock;
 }
 
@@ -104,7 +104,7 @@ export function readingFrom({ config, keys, keyId, sealer }: Repository, store: 
 /** The same open repository under a lock. */
 export function underLock({ store, ...repository }: UnlockedRepository, lock: HeldLock): LockedRepository {
   const { sealer, config: { version } } = repository;
-  const files = new LockedFiles({ store, sealer, version }, lock);
+  const files = new LockedFileWriter({ store, sealer, version }, lock);
   return { ...repository, store: files.store, files, lock };
 }
 

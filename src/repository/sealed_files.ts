@@ -9,7 +9,7 @@ import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
-import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/limits.ts";
+import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
 import type {
   BlobStore,
@@ -107,7 +107,7 @@ export class SealedFiles {
 }
 
 /**
- * Also writes and removes sealed files, with or without a lock. Only for locks, and for `LockedFiles`, which writes
+ * Also writes and removes sealed files, with or without a lock. Only for locks, and for `LockedFileWriter`, which writes
  * everything else.
  */
 export class SealedFileWriter extends SealedFiles {

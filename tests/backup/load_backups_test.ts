@@ -10,7 +10,7 @@ import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { FileName } from "../../src/store/store.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 
-const UNREAD: LoadBackupsOptions = { rewritten: "unread", damaged: "told", vanished: "forgotten" };
+const UNREAD: LoadBackupsOptions = { rewritten: "unread", damaged: "reported", vanished: "forgotten" };
 
 /** A repository with two backups, of which restic rewrote the first. */
 async function scene() {

@@ -5,8 +5,8 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import { IntegrityError } from "../../src/base/errors.ts";
 import {
-  BlockCompressor,
-  BlockDecompressor,
+  BlobCompressor,
+  BlobDecompressor,
   compress,
   type CompressionLevel,
   decompress,
@@ -39,8 +39,8 @@ function foreignFrame(content: Uint8Array): Uint8Array<ArrayBuffer> {
 for (const [way, contexts] of Object.entries(WAYS)) {
   Deno.test(`${way}: what is compressed into a buffer comes back, one input after the other`, () => {
     for (const level of LEVELS) {
-      const compressor = new BlockCompressor(level, contexts);
-      const decompressor = new BlockDecompressor(contexts);
+      const compressor = new BlobCompressor(level, contexts);
+      const decompressor = new BlobDecompressor(contexts);
       const output = new Uint8Array(300_000);
       for (const length of [1, 10, 255, 256, 257, 4000, 10_240, 65_791, 65_792, 131_072, 200_000]) {
         const input = rows(length);
@@ -57,8 +57,8 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: any bytes come back or are reported not to fit`, () => {
-    const compressor = new BlockCompressor("auto", contexts);
-    const decompressor = new BlockDecompressor(contexts);
+    const compressor = new BlobCompressor("auto", contexts);
+    const decompressor = new BlobDecompressor(contexts);
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 2000 }), fc.nat(2100), (input, room) => {
         const output = new Uint8Array(2200).fill(0xee);
@@ -76,7 +76,7 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: an input that does not fit gives 0 and the next one is not affected`, () => {
-    const compressor = new BlockCompressor("auto", contexts);
+    const compressor = new BlobCompressor("auto", contexts);
     const noise = pseudorandomBytes(10_000, "noise");
     const text = rows(10_000);
     const output = new Uint8Array(10_000);
@@ -89,7 +89,7 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: frames carry their content size and no checksum`, () => {
-    const compressor = new BlockCompressor("auto", contexts);
+    const compressor = new BlobCompressor("auto", contexts);
     for (const length of [100, 300, 70_000, 200_000]) {
       const output = new Uint8Array(length + 100);
       compressor.compressInto(rows(length), output, 0);
@@ -100,7 +100,7 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: frames of other writers: no content size, checksum, several in a row, an empty one`, () => {
-    const decompressor = new BlockDecompressor(contexts);
+    const decompressor = new BlobDecompressor(contexts);
     const [one, two] = [rows(5000), rows(300_000)];
     const input = concatenate(
       foreignFrame(one),
@@ -116,7 +116,7 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: a wrong length is refused and the next call works`, () => {
-    const decompressor = new BlockDecompressor(contexts);
+    const decompressor = new BlobDecompressor(contexts);
     const input = rows(10_000);
     const frame = compress(input, "auto");
     const output = new Uint8Array(10_010);
@@ -132,7 +132,7 @@ for (const [way, contexts] of Object.entries(WAYS)) {
   });
 
   Deno.test(`${way}: damage, truncation and trailing bytes are refused; the next call works`, () => {
-    const decompressor = new BlockDecompressor(contexts);
+    const decompressor = new BlobDecompressor(contexts);
     const input = rows(2000);
     const frame = foreignFrame(input);
     const output = new Uint8Array(2000);
@@ -161,11 +161,11 @@ for (const [way, contexts] of Object.entries(WAYS)) {
     const shared = new Uint8Array(new SharedArrayBuffer(7000)).subarray(3, 6003);
     shared.set(input);
     const output = new Uint8Array(7000);
-    const frameBytes = new BlockCompressor("auto", contexts).compressInto(shared, output, 0);
+    const frameBytes = new BlobCompressor("auto", contexts).compressInto(shared, output, 0);
     shared.fill(0);
     shared.set(output.subarray(0, frameBytes));
     const content = new Uint8Array(6000);
-    new BlockDecompressor(contexts).decompressInto(shared.subarray(0, frameBytes), content, 0, 6000);
+    new BlobDecompressor(contexts).decompressInto(shared.subarray(0, frameBytes), content, 0, 6000);
     assert.deepEqual(content, input);
   });
 }
@@ -173,8 +173,8 @@ for (const [way, contexts] of Object.entries(WAYS)) {
 Deno.test("level off and an empty input compress to nothing", () => {
   const levels: CompressionLevel[] = ["off", ...LEVELS];
   const output = new Uint8Array(1000);
-  assert.equal(new BlockCompressor("off").compressInto(rows(500), output, 0), 0);
-  for (const level of levels) assert.equal(new BlockCompressor(level).compressInto(new Uint8Array(0), output, 0), 0);
+  assert.equal(new BlobCompressor("off").compressInto(rows(500), output, 0), 0);
+  for (const level of levels) assert.equal(new BlobCompressor(level).compressInto(new Uint8Array(0), output, 0), 0);
 });
 
 Deno.test("every level compresses, max best", () => {

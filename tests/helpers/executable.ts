@@ -46,8 +46,8 @@ export interface RunOptions {
 export class Running implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #stdout: Collected;
-  readonly #stderr: Collected;
+  readonly #stdout: CollectedStream;
+  readonly #stderr: CollectedStream;
   #isOver = false;
   #isGivenUp = false;
 
@@ -55,8 +55,8 @@ export class Running implements AsyncDisposable {
     this.#child = child;
     this.#stdin = child.stdin.getWriter();
     this.#stdin.closed.catch(() => {});
-    this.#stdout = new Collected(child.stdout);
-    this.#stderr = new Collected(child.stderr);
+    this.#stdout = new CollectedStream(child.stdout);
+    this.#stderr = new CollectedStream(child.stderr);
     void child.status.then(() => this.#isOver = true);
   }
 
@@ -125,7 +125,7 @@ export class Running implements AsyncDisposable {
 const PROGRESS_OBJECTS = /^\{"message_type":"progress".*\n/gm;
 
 /** Collects the text of a stream as it comes in. */
-class Collected {
+class CollectedStream {
   text = "";
   readonly #reader: ReadableStreamDefaultReader<string>;
   readonly #end: Promise<void>;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as errors from "../../src/base/errors.ts";
-import { progressJson } from "../../src/cli/report/json/standard_error.ts";
+import { progressJson } from "../../src/cli/report/json/standard_error_json.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { GUARD_FORMATS } from "../../src/guard/guard.ts";
 import { allHelp, codeIn, type HelpOption, page, ROOT, sectionOf, tableRows } from "../helpers/documents.ts";

@@ -12,7 +12,7 @@ import type { Node } from "../../format/tree/node.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { Backup } from "../backup.ts";
-import { type ChainMember, linkedMembers } from "./chain_links.ts";
+import { type ChainMember, chainOfAnyLevels } from "./chain_links.ts";
 import { findSeriesNodes, readSidecar } from "../contents.ts";
 import { summaryProblem } from "../summary.ts";
 
@@ -57,7 +57,7 @@ export async function checkChain(
   backups: readonly Backup[],
   last: Backup,
 ): Promise<CheckedMember[]> {
-  const members = linkedMembers(backups, last);
+  const members = chainOfAnyLevels(backups, last);
   const read = await checkMembers(repository, backups, members);
   return members.map((member, position) => {
     const { manifest, ...check } = read[position]!;

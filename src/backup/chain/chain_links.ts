@@ -18,7 +18,7 @@ export interface ChainMember {
  * the base, whose id every member records. Throws `IntegrityError` if the levels do not rise by one.
  */
 export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[] {
-  const members = linkedMembers(backups, last);
+  const members = chainOfAnyLevels(backups, last);
   for (const [position, { backup }] of members.entries()) {
     const parent = members[position - 1]?.backup;
     if (backup !== null && parent && parent.id === backup.info?.parent) assertFollows(backup, parent);
@@ -27,7 +27,7 @@ export function chainOf(backups: readonly Backup[], last: Backup): ChainMember[]
 }
 
 /** The same as `chainOf`, but accepts any levels. Throws `IntegrityError` only if the parents form a circle. */
-export function linkedMembers(backups: readonly Backup[], last: Backup): ChainMember[] {
+export function chainOfAnyLevels(backups: readonly Backup[], last: Backup): ChainMember[] {
   const byId = backupsById(backups);
   const newestFirst: ChainMember[] = [];
   const passed = new Set<string>();

@@ -76,13 +76,13 @@ export async function planParent(
 }
 
 /** Reads the parent's manifest. Chooses a level 0 instead if the manifest is damaged or disagrees with its snapshot. */
-export async function confirmParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
+export async function withReadableParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
   const { parent } = planned;
   const problem = parent === undefined ? null : await manifestProblem(repository, parent);
   return problem === null ? planned : planned.without(problem);
 }
 
-/** The blobs whose places `confirmParent` must know. */
+/** The blobs whose places `withReadableParent` must know. */
 export function blobsToConfirm({ parent }: ParentChoice): Uint8Array[] {
   return parent === undefined ? [] : [decodeHex(parent.id)];
 }

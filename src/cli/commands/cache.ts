@@ -5,7 +5,7 @@ import { formatSize } from "../../base/text/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
-import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine.ts";
+import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine_json.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 

@@ -17,7 +17,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeJson, writeParagraph } from "../terminal/write.ts";
-import { checkSummaryJson, findingJson } from "../report/json/check.ts";
+import { checkSummaryJson, findingJson } from "../report/json/check_json.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";

@@ -4,7 +4,7 @@ import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/text/
 import { UsageError } from "../../base/errors.ts";
 import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
 import type { KeepRules } from "../../policy/retention/retention.ts";
-import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/retention_words.ts";
+import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/parse_retention.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -16,7 +16,7 @@ import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptio
 import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { restoredJson } from "../report/json/streams.ts";
+import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 
 const EXAMPLES: HelpNotes = {

@@ -8,7 +8,7 @@ import { writeJson, writeLine } from "../terminal/write.ts";
 import { writePasswordFile } from "../password/new_file.ts";
 import { firstPassword } from "../password/sources.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { initJson } from "../report/json/keys.ts";
+import { initJson } from "../report/json/keys_json.ts";
 
 const NOTE: HelpNotes = {
   about: ["The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else."],

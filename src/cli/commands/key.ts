@@ -8,7 +8,7 @@ import type { CliContext } from "../context.ts";
 import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-import { keyChangeJson, keyJson } from "../report/json/keys.ts";
+import { keyChangeJson, keyJson } from "../report/json/keys_json.ts";
 
 /** The specification of a command that takes a new password. */
 function newPasswordSpecification(name: string, description: string) {

@@ -4,7 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
-import { backupJson } from "../report/json/backup.ts";
+import { backupJson } from "../report/json/backup_json.ts";
 import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { parseSeries } from "../../format/manifest/series.ts";
 import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";
-import { parseCount, parseWeekDay } from "../../policy/retention/retention_words.ts";
+import { parseCount, parseWeekDay } from "../../policy/retention/parse_retention.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

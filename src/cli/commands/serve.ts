@@ -11,7 +11,7 @@ import {
   parseListenAddresses,
 } from "../../server/connection/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
-import { servedJson } from "../report/json/machine.ts";
+import { servedJson } from "../report/json/machine_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -17,10 +17,10 @@ import { type Expectation, parseExpectation } from "../../policy/expectation.ts"
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { throwFirstDamage } from "../report/failure.ts";
+import { throwFirstDamage } from "../report/failure_report.ts";
 import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { importedStatusJson, statusJson } from "../report/json/status.ts";
+import { importedStatusJson, statusJson } from "../report/json/status_json.ts";
 import { monitorLine, withoutMark } from "../report/status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";

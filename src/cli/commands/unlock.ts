@@ -7,7 +7,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { removedLockJson } from "../report/json/keys.ts";
+import { removedLockJson } from "../report/json/keys_json.ts";
 
 /** The command's specification. */
 function specification() {

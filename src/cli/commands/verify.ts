@@ -15,7 +15,7 @@ import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { verifiedChainJson, verifiedJson } from "../report/json/streams.ts";
+import { verifiedChainJson, verifiedJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 

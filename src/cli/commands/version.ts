@@ -1,5 +1,5 @@
 /** `agent version`: the version of this program. */
-import { versionJson } from "../report/json/machine.ts";
+import { versionJson } from "../report/json/machine_json.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext, VersionInfo } from "../context.ts";

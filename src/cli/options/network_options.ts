@@ -5,7 +5,7 @@ import { formatDuration } from "../../base/text/duration.ts";
 import { parseSize } from "../../base/text/size.ts";
 import type { NetworkOptions, Proxies } from "../../store/http/client.ts";
 import type { Retry } from "../../store/retry.ts";
-import { retryJson } from "../report/json/standard_error.ts";
+import { retryJson } from "../report/json/standard_error_json.ts";
 import type { CliContext } from "../context.ts";
 import type { OptionsOf } from "../specification.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";

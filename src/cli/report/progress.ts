@@ -1,7 +1,7 @@
 /** The progress of a command: a line on a terminal, objects for programs, or nothing. */
 import type { CliContext } from "../context.ts";
 import { writeJson } from "../terminal/write.ts";
-import { progressJson } from "./json/standard_error.ts";
+import { progressJson } from "./json/standard_error_json.ts";
 import { type ProgressState, type ProgressStep, progressText } from "./progress_wording.ts";
 
 /** How often the line is drawn, so that its clock runs even if nothing happens. */

@@ -6,7 +6,7 @@ import type { PrunePlan } from "../../maintain/prune/prune_plan.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type Column, formatCount, writeJson, writeLine, writeTable } from "../terminal/write.ts";
-import { prunedPacksJson, pruneSummaryJson } from "./json/retention.ts";
+import { prunedPacksJson, pruneSummaryJson } from "./json/retention_json.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 

@@ -16,7 +16,7 @@ import {
   packRepairJson,
   repairedPackJson,
   snapshotRepairJson,
-} from "./json/repair.ts";
+} from "./json/repair_json.ts";
 import { READING_INDEXES } from "./progress.ts";
 import type { ProgressStep } from "./progress_wording.ts";
 

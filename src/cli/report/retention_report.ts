@@ -5,7 +5,7 @@ import type { Forgotten, RetentionBackup } from "../../ops/forget.ts";
 import { type Judgement, newestFirstOf } from "../../policy/retention/retention.ts";
 import type { Burst } from "../../policy/retention/retention_burst.ts";
 import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
-import { groupJson } from "./json/retention.ts";
+import { groupJson } from "./json/retention_json.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { writeWarning } from "./warning.ts";

@@ -1,6 +1,6 @@
 /** Warnings and notes from a command that continues its work. */
 import type { Output } from "../terminal/input_output.ts";
-import { warningJson } from "./json/standard_error.ts";
+import { warningJson } from "./json/standard_error_json.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** Writes a note, which is no cause for concern, to standard error for people. */

@@ -173,7 +173,7 @@ export function decodeTwinDbCopy(key: string, runType: RunType, value: unknown):
   const parts = partsOf(key, 4);
   const [host, keyRunType, sourceType, name] = parts as [string, string, string, string];
   if (!isRunType(keyRunType) || keyRunType !== runType) throw badKey(key, `it stands among the ${runType} copies`);
-  const read = intact(() => validate(copySchema, value, `TwinDB status, copy ${key}`));
+  const read = asCorruptedStatus(() => validate(copySchema, value, `TwinDB status, copy ${key}`));
   return {
     key,
     host,
@@ -209,7 +209,7 @@ const binlogSchema = v.union([
 export function decodeTwinDbBinlogCopy(key: string, value: unknown): TwinDbBinlogCopy {
   const [host, kind, name] = partsOf(key, 3) as [string, string, string];
   if (kind !== BINLOG) throw badKey(key, "it is not <host>/binlog/<name>");
-  const { time_created } = intact(() => validate(binlogSchema, value, `TwinDB status, binary log ${key}`));
+  const { time_created } = asCorruptedStatus(() => validate(binlogSchema, value, `TwinDB status, binary log ${key}`));
   return { key, host, name, createdAt: time_created };
 }
 
@@ -230,11 +230,11 @@ function encodeText(content: string): string {
 function decodeText(base64: string, what: string): string {
   const bytes = decodeBase64(base64);
   if (bytes === null) throw new CorruptedStatus(`Damaged ${what}: not base64`);
-  return intact(() => decodeUtf8(bytes, what));
+  return asCorruptedStatus(() => decodeUtf8(bytes, what));
 }
 
 /** Returns what `read` returns; turns the error of a codec into a `CorruptedStatus`. */
-export function intact<T>(read: () => T): T {
+export function asCorruptedStatus<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {

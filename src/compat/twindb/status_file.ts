@@ -13,11 +13,11 @@ import { decodeUtf8, type JsonObject, parseJson, validate } from "../../format/j
 import { pythonJson } from "./python_json.ts";
 import { fields } from "../../format/json/schema.ts";
 import {
+  asCorruptedStatus,
   decodeTwinDbBinlogCopy,
   decodeTwinDbCopy,
   encodeTwinDbBinlogCopy,
   encodeTwinDbCopy,
-  intact,
   type TwinDbBackupType,
   type TwinDbBinlogCopy,
   type TwinDbCopy,
@@ -246,8 +246,8 @@ function decodeEnvelope(text: string): Record<string, unknown> {
   if (text === "") throw corrupted("it is empty");
   const inner = decodeBase64(encodedCopies(text));
   if (inner === null) throw corrupted("neither JSON nor base64");
-  const value = intact(() => parseJson(decodeUtf8(inner, WHAT), WHAT));
-  intact(() => validate(contentSchema, value, WHAT));
+  const value = asCorruptedStatus(() => parseJson(decodeUtf8(inner, WHAT), WHAT));
+  asCorruptedStatus(() => validate(contentSchema, value, WHAT));
   return value as Record<string, unknown>;
 }
 
@@ -261,7 +261,7 @@ function encodedCopies(text: string): string {
   } catch {
     return text; // the older form
   }
-  const { md5, status, version } = intact(() => validate(envelopeSchema, value, WHAT));
+  const { md5, status, version } = asCorruptedStatus(() => validate(envelopeSchema, value, WHAT));
   if (version !== TWINDB_STATUS_VERSION) {
     throw corrupted(`version ${version} is not known; only version ${TWINDB_STATUS_VERSION} is`);
   }
@@ -284,7 +284,7 @@ function binlogCopies(content: Record<string, unknown>): TwinDbBinlogCopy[] {
 
 function copiesIn(value: unknown, what: string): [string, unknown][] {
   if (value === undefined) throw corrupted(`it has no ${what}`);
-  intact(() => validate(contentSchema, value, `${WHAT}, ${what}`));
+  asCorruptedStatus(() => validate(contentSchema, value, `${WHAT}, ${what}`));
   return Object.entries(value as object);
 }
 

@@ -12,7 +12,7 @@ import { ByteWriter } from "../json/byte_writer.ts";
 import { goJson, quoteName, unquoteName } from "../json/go_json.ts";
 import { JsonScanner } from "../json/json_scanner.ts";
 import { KnownWords } from "../json/known_words.ts";
-import { MOST_TREE_NODES } from "../limits.ts";
+import { MOST_TREE_NODES } from "../bounds.ts";
 import { type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, type NodeType } from "./node.ts";
 import { isRfc3339, type Rfc3339 } from "../time.ts";
 

@@ -2,7 +2,7 @@
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
-import { blobSizeProblem, MOST_CHUNK_BYTES } from "../../format/limits.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { BlobIndex } from "../../repository/index/blob_index.ts";

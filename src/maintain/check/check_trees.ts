@@ -4,7 +4,7 @@
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
-import { MOST_TREE_DEPTH } from "../../format/limits.ts";
+import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { addPath, type Finding } from "./findings.ts";

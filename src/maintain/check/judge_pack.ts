@@ -9,7 +9,7 @@ import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import type { Semaphore } from "../../base/limits.ts";
 import type { PackedBlob } from "../../format/blob.ts";
-import { blobSizeProblem } from "../../format/limits.ts";
+import { blobSizeProblem } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import { idsOf, type RunVerdict, verifyRequest } from "../../pipeline/pack_verification.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";

@@ -6,7 +6,7 @@ import { READ_BYTES, READ_PLAINTEXT_BYTES } from "../../backup/buffers.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
-import { blobSizeProblem } from "../../format/limits.ts";
+import { blobSizeProblem } from "../../format/bounds.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { GAP_BYTES, type PlannedRange, planRanges } from "../../repository/pack/pack_ranges.ts";
 import { readRange } from "../../repository/pack/pack_reader.ts";

@@ -3,7 +3,7 @@ import type { IndexId } from "../../base/id.ts";
 import { INDEX_MAX_BLOBS } from "../../format/index/index_file.ts";
 import { IndexFileWriter, type IndexWriteOptions } from "../../repository/index/index_file_writer.ts";
 import type { DescribingFile, PruneIndex } from "./prune_index.ts";
-import type { LockedFiles } from "../../repository/lock/locked_files.ts";
+import type { LockedFileWriter } from "../../repository/lock/locked_files.ts";
 
 /** An index file is small if it lists less than half as many blobs as a full one. */
 const SMALL_FILE_BLOBS = INDEX_MAX_BLOBS / 2;
@@ -42,7 +42,7 @@ export function planIndexRewrite(files: readonly DescribingFile[], removed: Read
 
 /** Writes index files that list the given packs, and returns their names. All are durable when it resolves. */
 export async function writeIndexes(
-  files: LockedFiles,
+  files: LockedFileWriter,
   index: PruneIndex,
   packs: readonly number[],
   options: IndexWriteOptions,

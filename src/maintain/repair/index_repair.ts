@@ -13,7 +13,7 @@ import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
 import { confirmListed } from "../../repository/confirm_listing.ts";
 import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
-import { confirmWhole, type PackHeader, readPackHeader } from "../../repository/pack/pack_reader.ts";
+import { compareWithName, type PackHeader, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { exchangeIndexFiles, type IndexExchange } from "./exchange_index_files.ts";
 import { type IndexSurvey, type SurveyedPack, surveyIndex, type Unreadable } from "./pack_survey.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
@@ -181,7 +181,7 @@ async function headerOrFailure(
   try {
     // The header comes first: a file that is not our pack, however large, fails there.
     const header = await readPackHeader(repository, pack, signal);
-    if (!pack.isListed) await confirmWhole(repository, pack, signal);
+    if (!pack.isListed) await compareWithName(repository, pack, signal);
     return header;
   } catch (error) {
     return error instanceof IntegrityError ? error : await failureOfFile(repository.store, error, signal);

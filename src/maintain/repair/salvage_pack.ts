@@ -4,7 +4,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
 import type { Sealer } from "../../crypto/seal.ts";
 import type { PackedBlob } from "../../format/blob.ts";
-import { blobSizeProblem } from "../../format/limits.ts";
+import { blobSizeProblem } from "../../format/bounds.ts";
 import { headerOfPack, openSealed } from "../../repository/pack/pack_reader.ts";
 
 /** A whole blob. */

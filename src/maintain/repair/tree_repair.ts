@@ -192,7 +192,7 @@ export class TreeRepair {
     if (!(again instanceof IntegrityError)) return again;
     if (!isAbsence(again)) return null;
     const { index } = this.#options.repository;
-    throw contradiction(index.packId(index.locate("tree", decodeHex(tree))!.pack), again);
+    throw listedButMissing(index.packId(index.locate("tree", decodeHex(tree))!.pack), again);
   }
 
   async #readIfWhole(tree: BlobId): Promise<readonly Node[] | IntegrityError> {
@@ -256,7 +256,7 @@ function isAbsence({ cause }: IntegrityError): boolean {
  * The error for a pack that the store lists but cannot deliver. Packs that are missing or truncated in the listing are
  * suspects, whose blobs are never read; so the store contradicts itself.
  */
-function contradiction(pack: string, cause: IntegrityError): StoreError {
+function listedButMissing(pack: string, cause: IntegrityError): StoreError {
   const message =
     `The store lists pack ${pack} in its full size but cannot deliver it; check the store and run it again`;
   return new StoreError(message, { cause });

@@ -17,7 +17,7 @@ import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
 import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
-import { confirmWhole, readPackHeader } from "../../repository/pack/pack_reader.ts";
+import { compareWithName, readPackHeader } from "../../repository/pack/pack_reader.ts";
 import { type LostBlobList, LostBlobs } from "../../maintain/repair/lost_blobs.ts";
 import {
   joinRemains,
@@ -174,7 +174,9 @@ class PacksRepair {
       const { signal } = this.#run;
       signal.throwIfAborted();
       if (await isSound(() => readPackHeader(this.#repository, { id, bytes: size }, signal)) === false) continue;
-      if (await isSound(() => confirmWhole(this.#repository, { id, bytes: size }, signal)) === false) damaged.push(id);
+      if (await isSound(() => compareWithName(this.#repository, { id, bytes: size }, signal)) === false) {
+        damaged.push(id);
+      }
     }
     return damaged;
   }

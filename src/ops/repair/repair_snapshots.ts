@@ -128,7 +128,7 @@ class SnapshotsRepair {
 
   async perform(): Promise<SnapshotRepair> {
     const { forget, dryRun, signal } = this.#run;
-    const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+    const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
     const list = await loadBackups(this.#repository.files, asked);
     const { chosen, casualties } = await this.#findCasualties(list);
     if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
@@ -206,7 +206,7 @@ class SnapshotsRepair {
     const repair = await TreeRepair.of(trees, { repository, suspects: this.#suspects, saveTree, signal });
     for (const [position, { backup, damageCount }] of casualties.entries()) {
       const repaired = await repair.repairNodes(backup.snapshot.tree, sidecarPath(backup.series));
-      if (countDamage(repaired) !== damageCount) throw contradiction(backup);
+      if (countDamage(repaired) !== damageCount) throw lossesDiffer(backup);
       onProgress?.({ phase: "backups", done: position + 1, total: casualties.length });
     }
   }
@@ -339,7 +339,7 @@ function countDamage(repaired: RepairedNodes | null): number | null {
   return repaired === null ? null : repaired.damage.listed.length + repaired.damage.more;
 }
 
-function contradiction({ series, snapshotId }: Backup): StoreError {
+function lossesDiffer({ series, snapshotId }: Backup): StoreError {
   return new StoreError(
     `Two readings of ${series}@${shortId(snapshotId)} found different losses: no backup was forgotten; ` +
       "check the store and run it again",

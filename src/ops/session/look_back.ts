@@ -5,7 +5,7 @@ import { withRewritten } from "../../backup/rewritten.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { type MemoryRequest, StreamMemory } from "./stream_memory.ts";
-import { wholeIndex, type WholeIndexOptions } from "../../backup/whole_index.ts";
+import { wholeIndexOnDemand, type WholeIndexOptions } from "../../backup/whole_index.ts";
 
 /** The request for the parent and for the stream memory. */
 type LookBackRequest = ParentRequest & MemoryRequest;
@@ -20,7 +20,7 @@ export async function lookBack(
   request: LookBackRequest,
   options: WholeIndexOptions,
 ): Promise<{ readonly planned: PlannedParent; readonly memory: StreamMemory }> {
-  const openIndex = wholeIndex(repository, options);
+  const openIndex = wholeIndexOnDemand(repository, options);
   const planned = await planParent(earlier, request, openIndex);
   const own = earlier.filter((backup) => haveSameSeriesAndHost(backup, request));
   return { planned, memory: new StreamMemory(await withRewritten(own, openIndex), request) };

@@ -5,7 +5,7 @@
 import { invariant, SourceError, UsageError } from "../../base/errors.ts";
 import { parseRunType } from "../../base/run_type.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { blobsToConfirm, confirmParent, type ParentChoice } from "../../backup/chain/parent.ts";
+import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
 import { loadBackups } from "../../backup/load_backups.ts";
@@ -40,7 +40,7 @@ import { chunkerParameters, gearSecret } from "./cut_points.ts";
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
-import { indexPassingOver, passingOver, withWholeIndex } from "../../backup/whole_index.ts";
+import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** The properties of a backup, independent of its streams. */
 export interface BackupRequest {
@@ -146,12 +146,12 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   const compression = repository.config.version === 2 ? request.compression : "off";
   const threads = await tools.threads.configure(repository.keys, compression);
-  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
   const { all: earlier, damaged } = await loadBackups(repository.files, asked);
   // To save memory, the index of a session does not hold the places of data blobs. Reading a manifest needs an index
   // that does, which is loaded for that moment and not kept.
   const passing = passingOver(world, signal);
-  const openIndex = () => withWholeIndex(repository, passing);
+  const openIndex = () => loadWholeIndex(repository, passing);
   const { levelRules = {}, ...whose } = request;
   const parentRequest = {
     ...whose,
@@ -165,7 +165,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   // removing.
   const locked = await tools.lock.confirmed;
   const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
-  const choice = await confirmParent(planned, { ...locked, index: index.named });
+  const choice = await withReadableParent(planned, { ...locked, index: index.named });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {

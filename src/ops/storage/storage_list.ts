@@ -7,7 +7,7 @@ import { type OpenIndex, withRewritten } from "../../backup/rewritten.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
-import { wholeIndex } from "../../backup/whole_index.ts";
+import { wholeIndexOnDemand } from "../../backup/whole_index.ts";
 
 /** A backup and the name it is listed under. */
 export interface NamedBackup {
@@ -21,9 +21,9 @@ export async function loadNamed(
   series: string,
   signal?: AbortSignal,
 ): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
-  const asked = { rewritten: "unread", damaged: "told", vanished: "forgotten", signal } as const;
+  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
   const { all, damaged } = await loadBackups(repository.files, asked);
-  return { named: await namedOf(all, series, wholeIndex(repository, { signal })), damaged };
+  return { named: await namedOf(all, series, wholeIndexOnDemand(repository, { signal })), damaged };
 }
 
 /** The backups of one series, sorted by the bytes of their names. */

@@ -8,7 +8,7 @@ import type { IndexedRepository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
 import { readFile, type StreamSink } from "../get.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
-import { passingOver, withWholeIndex } from "../../backup/whole_index.ts";
+import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** What a `Reader` needs. */
 interface ReaderParts {
@@ -120,7 +120,7 @@ export class Reader {
   }
 
   #load(): Promise<IndexedRepository> {
-    const loading = withWholeIndex(this.#parts.repository, passingOver(this.#parts.world, this.#stop.signal));
+    const loading = loadWholeIndex(this.#parts.repository, passingOver(this.#parts.world, this.#stop.signal));
     loading.catch(() => this.#indexed = undefined);
     return loading;
   }

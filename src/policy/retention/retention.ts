@@ -97,7 +97,7 @@ export function newestFirstOf<T extends RetentionCandidate>(backups: readonly T[
 export const FUTURE_REASON = "in the future";
 
 /** Whether a backup claims to be from the future, by more than clocks may differ. */
-export function liesInFuture({ time }: RetentionCandidate, now: Date): boolean {
+export function isBackupInFuture({ time }: RetentionCandidate, now: Date): boolean {
   return isInFuture(Number(time.nanoseconds / NANOSECONDS_PER_MS), now.getTime());
 }
 

@@ -3,7 +3,13 @@
  * touches a repository: a dry run prints the plan, a real one carries it out.
  */
 import { goodOf, type Health } from "../good_backup.ts";
-import { FUTURE_REASON, type Judgement, liesInFuture, newestFirstOf, type RetentionCandidate } from "./retention.ts";
+import {
+  FUTURE_REASON,
+  isBackupInFuture,
+  type Judgement,
+  newestFirstOf,
+  type RetentionCandidate,
+} from "./retention.ts";
 
 /** The facts about a backup that the plan needs beyond those of the rules. */
 export interface PlannedBackup extends RetentionCandidate {
@@ -104,7 +110,7 @@ interface JudgedGroup<T> {
 
 function judgeGroup<T extends PlannedBackup>(members: readonly T[], options: PlanOptions<T>): JudgedGroup<T> {
   const { judge, isPolicy, now } = options;
-  const isAhead = (backup: T) => isPolicy && liesInFuture(backup, now);
+  const isAhead = (backup: T) => isPolicy && isBackupInFuture(backup, now);
   const judged = judge(members.filter((backup) => !isAhead(backup)));
   const ahead = newestFirstOf(members.filter(isAhead));
   const judgements = [
@@ -135,7 +141,7 @@ function sparedOf<T extends PlannedBackup>(
   { isPolicy, now }: PlanOptions<T>,
 ): Map<T, string> {
   const spared = new Map<T, string>();
-  const isInFuture = (backup: T) => liesInFuture(backup, now);
+  const isInFuture = (backup: T) => isBackupInFuture(backup, now);
   const realOf = (backups: readonly T[]) => {
     const real = backups.filter((backup) => !isInFuture(backup));
     return real.length > 0 ? real : backups;
@@ -179,7 +185,7 @@ function planGroup<T extends PlannedBackup>(
     keep,
     remove: members.filter((backup) => !kept.has(backup)),
     reasons,
-    inFuture: members.filter((backup) => liesInFuture(backup, now)),
+    inFuture: members.filter((backup) => isBackupInFuture(backup, now)),
     policyKeepsNothing,
   };
 }

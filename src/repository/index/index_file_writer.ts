@@ -1,7 +1,7 @@
 /** Writes index files from packs as they come; each pack is in one file only. */
 import type { IndexId } from "../../base/id.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
-import type { LockedFiles } from "../lock/locked_files.ts";
+import type { LockedFileWriter } from "../lock/locked_files.ts";
 
 /** Options of `IndexFileWriter`. */
 export interface IndexWriteOptions {
@@ -10,13 +10,13 @@ export interface IndexWriteOptions {
 
 /** Writes a file whenever the added packs fill one. */
 export class IndexFileWriter {
-  readonly #files: LockedFiles;
+  readonly #files: LockedFileWriter;
   readonly #options: IndexWriteOptions;
   readonly #written: IndexId[] = [];
   #packs: IndexedPack[] = [];
   #blobs = 0;
 
-  constructor(files: LockedFiles, options: IndexWriteOptions) {
+  constructor(files: LockedFileWriter, options: IndexWriteOptions) {
     this.#files = files;
     this.#options = options;
   }

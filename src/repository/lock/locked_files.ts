@@ -10,7 +10,7 @@ import type { BlobStore, StoreCallOptions, StoreReader } from "../../store/store
 import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
 import { type SavedFile, SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
-/** What `LockedFiles` needs. */
+/** What `LockedFileWriter` needs. */
 interface LockedFilesParts {
   /** The store itself, not yet wrapped by `withHeldLock`. */
   readonly store: BlobStore;
@@ -20,7 +20,7 @@ interface LockedFilesParts {
 }
 
 /** Reads sealed files; writes and removes indexes and snapshots while the lock is held (`withHeldLock`). */
-export class LockedFiles extends SealedFiles {
+export class LockedFileWriter extends SealedFiles {
   declare readonly store: BlobStore;
   readonly #writer: SealedFileWriter;
 

@@ -11,7 +11,7 @@ import { sha256Hex } from "../../crypto/digest.ts";
 import type { Sealer } from "../../crypto/seal.ts";
 import { decompress } from "../../codec/compression.ts";
 import type { BlobType, PackedBlob } from "../../format/blob.ts";
-import { blobSizeProblem } from "../../format/limits.ts";
+import { blobSizeProblem } from "../../format/bounds.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../../format/pack_header.ts";
 import type { GetOptions, StoreReader } from "../../store/store.ts";
 import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
@@ -145,7 +145,7 @@ export async function readPackHeader(
 const PIECE_BYTES = 8 * 2 ** 20;
 
 /** Reads a whole pack, in pieces. Throws `IntegrityError` if its content does not match its name. */
-export async function confirmWhole(
+export async function compareWithName(
   { store }: Repository,
   pack: { readonly id: PackId; readonly bytes: number },
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 /** Plans what to read from which packs for a piece of a stream. Needs nothing but the index. */
 import { ID_BYTES } from "../../base/id.ts";
-import { MOST_CHUNK_BYTES } from "../../format/limits.ts";
+import { MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
 import { type PackRange, planRanges } from "./pack_ranges.ts";

@@ -1,7 +1,7 @@
 /** Lists the files in a tree by path. A few trees may expand to very many files. */
 import { IntegrityError } from "../../base/errors.ts";
 import type { BlobId } from "../../base/id.ts";
-import { MOST_TREE_DEPTH } from "../../format/limits.ts";
+import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../repository.ts";
 import { subtreeOf } from "./trees.ts";

@@ -10,7 +10,7 @@ import type { FileKind, FileName, ListedFile } from "../../store/store.ts";
 import { Quota } from "./quota.ts";
 import { Refusal } from "../refusal.ts";
 import { findRepositories, isRepository } from "./served_folder.ts";
-import { allStoredFiles, placeOf } from "./stored_files.ts";
+import { allStoredFiles, ownerOfPath } from "./stored_files.ts";
 import { openStoredFile, type StoredFile } from "./stored_file.ts";
 import { Usage } from "./usage.ts";
 
@@ -198,7 +198,7 @@ export async function openRepositoryFiles(options: RepositoryFilesOptions, now: 
   let storedBytes = 0;
   for await (const { path: stored, sizeBytes } of allStoredFiles(path, onUnreadable)) {
     storedBytes += sizeBytes;
-    const place = placeOf(stored);
+    const place = ownerOfPath(stored);
     if (place && repositories.has(place.repository)) usage.added(place.repository, place.kind, sizeBytes);
   }
   return new RepositoryFiles(options, usage, storedBytes);

@@ -81,7 +81,7 @@ const KIND_BY_FOLDER: ReadonlyMap<string, FileKind> = new Map(
 );
 
 /** The repository (as in URLs) and the kind of a file in a server's folder; undefined for a file that no list shows. */
-export function placeOf(path: string): { readonly repository: string; readonly kind: FileKind } | undefined {
+export function ownerOfPath(path: string): { readonly repository: string; readonly kind: FileKind } | undefined {
   const folders = path.split("/");
   const name = folders.pop()!;
   const inRepository = (kind: FileKind, depth: number) => ({

@@ -4,7 +4,7 @@ import { AgentError } from "../../base/errors.ts";
 import { ForwardingStore } from "../forwarding.ts";
 import type { BlobStore, ByteRange, FileKind, FileName, GetOptions, ListedFile, StoreCallOptions } from "../store.ts";
 import { evict } from "./directory.ts";
-import { type CacheEntry, entryOfFile, entryOfPart, isKeptKind } from "./entry.ts";
+import { type CacheEntry, entryOfFile, entryOfPart, isKeptKind } from "./cache_entry.ts";
 import { CacheFolder, type CacheOptions } from "./folder.ts";
 
 /**

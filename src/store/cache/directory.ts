@@ -5,7 +5,7 @@ import { isId } from "../../base/id.ts";
 import { REPOSITORY_FOLDERS } from "../layout.ts";
 import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath } from "./address.ts";
-import { kindOfName } from "./entry.ts";
+import { kindOfName } from "./cache_entry.ts";
 import { ownerOf, ownUid } from "./ownership.ts";
 import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
 

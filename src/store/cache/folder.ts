@@ -11,7 +11,7 @@ import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath, readAddress } from "./address.ts";
 import { writeNewFile } from "../local/local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
-import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./entry.ts";
+import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./cache_entry.ts";
 
 /**
  * Copies are not flushed, since they can be read from the store again; only their owner may read them, whatever the

@@ -29,10 +29,10 @@ const UPLOAD_PIECE_BYTES = 256 * 1024;
 /** Sends a request and returns its answer; see `HttpClient.send`. Passes on what iterating over the content throws. */
 export async function exchange(request: HttpRequest, line: Line): Promise<HttpAnswer> {
   request.signal?.throwIfAborted();
-  return await new Exchange(request, line).run();
+  return await new UploadExchange(request, line).run();
 }
 
-class Exchange {
+class UploadExchange {
   readonly #request: HttpRequest;
   readonly #line: Line;
   readonly #outgoing: ClientRequest;

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { type ProgressState, progressText } from "../../../src/cli/report/progress_wording.ts";
 import * as v from "valibot";
-import { progressJson, progressMessage } from "../../../src/cli/report/json/standard_error.ts";
+import { progressJson, progressMessage } from "../../../src/cli/report/json/standard_error_json.ts";
 import { widthOf } from "../../../src/cli/terminal/terminal_text.ts";
 
 const MiB = 2 ** 20;

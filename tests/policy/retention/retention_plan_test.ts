@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseKeepSpan } from "../../../src/base/text/duration.ts";
 import { goodOf } from "../../../src/policy/good_backup.ts";
-import { applyPolicy, type KeepRules, liesInFuture, newestFirstOf } from "../../../src/policy/retention/retention.ts";
+import {
+  applyPolicy,
+  isBackupInFuture,
+  type KeepRules,
+  newestFirstOf,
+} from "../../../src/policy/retention/retention.ts";
 import {
   DEFAULT_GROUPING,
   GROUP_WORDS,
@@ -186,7 +191,7 @@ Deno.test("a plan loses and doubles nothing, and leaves a good backup of every s
       assert.ok(reasons.every(({ matches }) => matches.length > 0));
     }
     const going = new Set(groups.flatMap(({ remove }) => remove));
-    const isInFuture = (backup: PlannedBackup) => liesInFuture(backup, now);
+    const isInFuture = (backup: PlannedBackup) => isBackupInFuture(backup, now);
     for (const place of groupBySeriesAndHost(all)) {
       const past = place.filter((backup) => !isInFuture(backup));
       const good = goodOf(place, { healthOf: ({ health }) => health, isInFuture });
@@ -207,7 +212,7 @@ Deno.test("whatever claims to be of the future changes nothing of what becomes o
     runTypes: fc.constantFrom(new Map<string, number>(), new Map([["hourly", 1]])),
   });
   fc.assert(fc.property(candidates, rules, fc.boolean(), nows, (all, policy, allowLast, now) => {
-    const past = all.filter((backup) => !liesInFuture(backup, now));
+    const past = all.filter((backup) => !isBackupInFuture(backup, now));
     const removed = (backups: readonly PlannedBackup[]) =>
       new Set(plan(backups, policy, { allowLast, now }).flatMap(({ remove }) => remove));
     assert.deepEqual(removed(all), removed(past));

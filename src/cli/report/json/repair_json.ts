@@ -5,7 +5,7 @@ import type { LostBlob } from "../../../maintain/repair/lost_blobs.ts";
 import type { Unreadable } from "../../../maintain/repair/pack_survey.ts";
 import type { PackRepair, RepairedPack } from "../../../ops/repair/repair_packs.ts";
 import type { DamagedBackup, SnapshotRepair } from "../../../ops/repair/repair_snapshots.ts";
-import { always, bytes, count, flag, hex, list, object, oneOf, orNull, text, time } from "./fields.ts";
+import { always, bytes, count, flag, hex, list, object, oneOf, orNull, text, time } from "./json_fields.ts";
 
 const summaryFields = {
   message_type: always("summary", "The kind of message."),

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { REPAIRS } from "../../../maintain/check/findings.ts";
 import type { CheckFinding, CheckReport } from "../../../ops/check.ts";
-import { always, bytes, count, flag, hex, list, oneOf, orAbsent, orNull, text } from "./fields.ts";
+import { always, bytes, count, flag, hex, list, oneOf, orAbsent, orNull, text } from "./json_fields.ts";
 
 const KINDS = ["index", "pack", "tree", "file", "snapshot", "manifest", "chain", "lock", "key"] as const;
 

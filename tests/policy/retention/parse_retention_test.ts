@@ -7,7 +7,7 @@ import {
   parseKeepCount,
   parseRunTypeCounts,
   parseWeekDay,
-} from "../../../src/policy/retention/retention_words.ts";
+} from "../../../src/policy/retention/parse_retention.ts";
 
 Deno.test("counts are whole numbers, or without end", () => {
   assert.equal(parseKeepCount("0", "days"), 0);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type PlannedBackup, planRetention } from "../../../src/policy/retention/retention_plan.ts";
-import { lastToStay } from "../../../src/policy/retention/removal.ts";
+import { lastToStay } from "../../../src/policy/retention/last_to_stay.ts";
 import { candidate } from "../candidates.ts";
 
 const NOW = new Date("2026-01-14T12:00:00Z");

@@ -7,7 +7,7 @@ import { systemRandomBytes } from "../../crypto/random.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
-import { reportFailure } from "../report/failure.ts";
+import { reportFailure } from "../report/failure_report.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { writeLine } from "../terminal/write.ts";

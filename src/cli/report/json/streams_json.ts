@@ -4,8 +4,8 @@ import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
 import type { VerifiedStream } from "../../../ops/get.ts";
-import { backupFields, backupJson } from "./backup.ts";
-import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./fields.ts";
+import { backupFields, backupJson } from "./backup_json.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
 
 const readFields = {
   id: hex("The backup."),

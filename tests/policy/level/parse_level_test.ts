@@ -1,7 +1,7 @@
 /** Numbers of rules for levels, as people write them. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
-import { parseDays, parseLevel } from "../../../src/policy/level/level_words.ts";
+import { parseDays, parseLevel } from "../../../src/policy/level/parse_level.ts";
 
 const ABSURD = [
   "",

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { AgentError } from "../../../base/errors.ts";
 import type { Retry } from "../../../store/retry.ts";
 import { etaSecondsOf, type ProgressState, shareOf, totalOf } from "../progress_wording.ts";
-import { always, bytes, count, flag, milliseconds, orAbsent, seconds, text } from "./fields.ts";
+import { always, bytes, count, flag, milliseconds, orAbsent, seconds, text } from "./json_fields.ts";
 
 /** Why a command failed: the last line. */
 export const failureMessage = v.strictObject({

@@ -3,8 +3,21 @@ import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/get.ts";
 import type { PutResult } from "../../../ops/put.ts";
-import { backupFields, backupJson } from "./backup.ts";
-import { anyObject, bytes, count, flag, hex, list, object, orAbsent, orNull, seconds, text, time } from "./fields.ts";
+import { backupFields, backupJson } from "./backup_json.ts";
+import {
+  anyObject,
+  bytes,
+  count,
+  flag,
+  hex,
+  list,
+  object,
+  orAbsent,
+  orNull,
+  seconds,
+  text,
+  time,
+} from "./json_fields.ts";
 
 const manifestFile = v.strictObject({
   path: text("Its path below the series; `\\udcNN` stands for a byte NN that is not UTF-8."),

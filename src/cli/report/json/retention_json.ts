@@ -4,7 +4,7 @@ import type { PlannedPack, PruneSummary } from "../../../maintain/prune/prune_pl
 import type { RetentionBackup } from "../../../ops/forget.ts";
 import type { PruneResult } from "../../../ops/prune.ts";
 import type { RetentionGroup } from "../../../policy/retention/retention_plan.ts";
-import { backupJson, backupMessage } from "./backup.ts";
+import { backupJson, backupMessage } from "./backup_json.ts";
 import {
   always,
   bytes,
@@ -19,7 +19,7 @@ import {
   orNull,
   text,
   within,
-} from "./fields.ts";
+} from "./json_fields.ts";
 
 const MIXED = "the members of the group differ in it";
 

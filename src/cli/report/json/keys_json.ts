@@ -4,7 +4,7 @@ import type { Id } from "../../../base/id.ts";
 import type { InitResult } from "../../../ops/init.ts";
 import type { KeyRow } from "../../../ops/keys.ts";
 import type { FoundLock } from "../../../repository/lock/locks.ts";
-import { count, flag, hex, object, orAbsent, orNull, text, time } from "./fields.ts";
+import { count, flag, hex, object, orAbsent, orNull, text, time } from "./json_fields.ts";
 
 /** A new repository. */
 export const initMessage = v.strictObject({

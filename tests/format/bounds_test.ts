@@ -1,6 +1,6 @@
 /** How large the parts of a repository may be: what restic and this program write passes, what fills memory does not. */
 import assert from "node:assert/strict";
-import { blobSizeProblem, MOST_CHUNK_BYTES, mostJsonBytes, SEALED_FILE_LIMITS } from "../../src/format/limits.ts";
+import { blobSizeProblem, MOST_CHUNK_BYTES, mostJsonBytes, SEALED_FILE_LIMITS } from "../../src/format/bounds.ts";
 import { parseJson, validate } from "../../src/format/json/json_text.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
 import * as v from "valibot";

@@ -3,7 +3,7 @@ import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, Overdue
 import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
-import { failureJson } from "./json/standard_error.ts";
+import { failureJson } from "./json/standard_error_json.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** The form of the report. */

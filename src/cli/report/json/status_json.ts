@@ -11,7 +11,7 @@ import { TwinDbStatus } from "../../../compat/twindb/status_file.ts";
 import { formatTimestamp } from "../../../format/time.ts";
 import type { ImportedStatus, StatusReport } from "../../../ops/status.ts";
 import type { ExpectationVerdict } from "../../../policy/expectation.ts";
-import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./fields.ts";
+import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./json_fields.ts";
 
 const NO_LATEST = "no backup counts";
 const NOT_WRITTEN = "it was not recorded";

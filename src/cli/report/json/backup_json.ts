@@ -1,7 +1,7 @@
 /** A backup in `--json` output, the same for all commands. */
 import * as v from "valibot";
 import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
-import { bytes, count, flag, hex, list, orNull, text, time } from "./fields.ts";
+import { bytes, count, flag, hex, list, orNull, text, time } from "./json_fields.ts";
 
 const FOREIGN = "another tool made or rewrote it";
 
