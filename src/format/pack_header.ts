@@ -12,7 +12,7 @@ import { damaged } from "./damage.ts";
 
 /** Bytes that sealing adds to any plaintext: a nonce before and a tag after it, 16 bytes each. */
 export const SEAL_OVERHEAD_BYTES = 32;
-/** Bytes of the header's length at the very end of a pack. */
+/** Bytes of a pack's trailer, which holds the length of the sealed header. */
 export const PACK_TRAILER_BYTES = 4;
 /** restic reads no sealed header larger than this. */
 export const MAX_PACK_HEADER_BYTES = 16 * 2 ** 20;
@@ -32,14 +32,14 @@ export function packEntrySize(blob: Pick<PackedBlob, "uncompressedLength">): num
   return blob.uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
 }
 
-/** Bytes of the plaintext of a blob in a pack. A blob that is not compressed is only sealed. */
+/** Bytes of a blob's plaintext. An uncompressed blob is just the sealed plaintext. */
 export function plaintextLength(
   { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
 ): number {
   return uncompressedLength || length - SEAL_OVERHEAD_BYTES;
 }
 
-/** Bytes of a whole pack file with these blobs. `restic check` compares exactly this number. */
+/** Bytes of a whole pack file with these blobs. `restic check` requires that the file has exactly this size. */
 export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncompressedLength">>): number {
   let size = SEAL_OVERHEAD_BYTES + PACK_TRAILER_BYTES;
   for (const blob of blobs) size += blob.length + packEntrySize(blob);
@@ -47,8 +47,9 @@ export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncomp
 }
 
 /**
- * The plaintext of the header of a pack with these blobs, in this order and without gaps (offsets are implied). Throws
- * `BugError` if there are no blobs, more than a header may list, or lengths of 4 GiB and more.
+ * The header's plaintext for a pack with these blobs, in this order and without gaps, so that offsets are implied.
+ * Throws `BugError` if there are no blobs, if there are more than a header may list, if the pack exceeds 4 GiB, or if
+ * the plaintext of a blob has 4 GiB or more.
  */
 export function encodePackHeader(blobs: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(blobs.reduce((sum, blob) => sum + packEntrySize(blob), 0));
@@ -107,8 +108,8 @@ export function encodePackTrailer(sealedHeaderBytes: number): Uint8Array<ArrayBu
 }
 
 /**
- * The length of the sealed header, from the last four bytes of a pack of `packBytes`. Throws an `IntegrityError` that
- * names `what` if no header of that length fits into the pack.
+ * The length of the sealed header, read from the last four bytes of a pack that has `packBytes` bytes. Throws an
+ * `IntegrityError` that names `what` if no header of that length fits into the pack.
  */
 export function decodePackTrailer(trailer: Uint8Array, packBytes: number, what: string): number {
   if (packBytes < MIN_PACK_BYTES || trailer.length !== PACK_TRAILER_BYTES) {

@@ -1,5 +1,5 @@
 /**
- * Decompression of pushed bytes by the runtime's own zlib and zstd, synchronous and into one reused buffer.
+ * Decompresses pushed bytes with the runtime's own zlib and zstd. It works synchronously and reuses one output buffer.
  *
  * The streams of `node:zlib` cannot be used for judging: Deno's zstd stream throws the error of a damaged block past
  * every handler, accepts a truncated frame as whole, and ignores all frames after the first. So this class uses the
@@ -12,7 +12,7 @@ import { ZlibHandle } from "../codec/zlib_handle.ts";
 
 const OUTPUT_BYTES = 128 * 1024;
 
-/** Decompresses one compressed unit after the other: a raw deflate stream, or a zstd frame. */
+/** Decompresses one unit after another. A unit is a raw deflate stream or a zstd frame. */
 export class Decompressor {
   readonly #handle: ZlibHandle;
   readonly #output = new Uint8Array(OUTPUT_BYTES);
@@ -40,7 +40,7 @@ export class Decompressor {
 
   /**
    * Decompresses `input` and passes the output to `take`, in views that are valid only during the call. Returns how
-   * many bytes of `input` were used: fewer than all if the unit has ended. Throws `SourceError` if the input is
+   * many bytes of `input` were used: all of them, unless the unit ended before. Throws `SourceError` if the input is
    * damaged.
    */
   write(input: Uint8Array, take: (output: Uint8Array) => void): number {
@@ -60,7 +60,7 @@ export class Decompressor {
     this.#handle.reset();
   }
 
-  /** Frees the native memory. May be called again. */
+  /** Frees the native memory. May be called more than once. */
   close(): void {
     if (!this.#closed) this.#handle.close();
     this.#closed = true;

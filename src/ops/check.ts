@@ -35,8 +35,8 @@ import { checkStreams, StreamsToRead } from "../maintain/check/check_streams.ts"
 export type CheckPhase = "index" | "packs" | "data" | "trees" | "backups" | "streams";
 
 /**
- * The progress of one phase, counted in index files, packs, bytes of packs, trees (`total` is an upper bound), backups,
- * or bytes of streams.
+ * The progress of one phase. The phases count, in their order: index files, packs, bytes of packs, trees (`total` is an
+ * upper bound), backups, and bytes of streams.
  */
 export interface CheckProgress {
   /** The current phase. */
@@ -88,7 +88,7 @@ export interface CheckFinding {
   readonly repair?: Repair;
   /** The backups it affects, oldest first, as far as known. */
   readonly backups: readonly AffectedBackup[];
-  /** The first affected files, from the root of the snapshots, without a leading slash. */
+  /** The paths of the first affected files below the root of their snapshot, without a leading slash. */
   readonly paths: readonly string[];
 }
 
@@ -234,7 +234,7 @@ class CheckRun {
     for (const { id, error } of damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
       const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
         ? "see to the disk or the server, or bring the file back from a copy of the store"
-        : `${GIVE_UP_SNAPSHOT}: that backup is lost, no other is`;
+        : `${GIVE_UP_SNAPSHOT}: that backup is lost, but no other`;
       this.#findings.error({ kind: "snapshot", id, text: error.message, advice });
     }
     return all;
@@ -258,7 +258,7 @@ class CheckRun {
   }
 }
 
-/** The repairs for these errors. Packs and the index come first, because what they lost may be missing in backups. */
+/** The repairs for these errors, snapshots last: a backup may need content that packs or the index have lost. */
 function repairsFor(errors: readonly Finding[]): Repair[] {
   const wanted = new Set(errors.flatMap(({ repair }) => repair ?? []));
   if (errors.some(({ repair, snapshots }) => repair !== undefined && snapshots.size > 0)) wanted.add("snapshots");

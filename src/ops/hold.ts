@@ -1,8 +1,8 @@
 /**
  * Hold and release: add or remove the tag that protects a backup from policies. A snapshot never changes, so a new one
  * replaces it, as with `restic tag`. The new snapshot is stored and read back before the old one is removed, so that
- * one exists at any moment. An interruption may leave two snapshots of one backup; the next hold or release of it
- * removes the extra one.
+ * one exists at any moment. An interruption may leave two snapshots of one backup; the next hold or release of that
+ * backup removes the extra one.
  */
 import { DeniedError, messageOf } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
@@ -35,8 +35,8 @@ export interface HoldResult {
 }
 
 /**
- * Holds or releases a backup under an exclusive lock. Throws what `selectDespiteDamage` throws before anything is
- * written, and `DeniedError` if the store forbids the removal of the old snapshot; then both exist.
+ * Holds or releases a backup under an exclusive lock. Throws what `selectDespiteDamage` throws; nothing was written
+ * then. Throws `DeniedError` if the store forbids the removal of the old snapshot; both snapshots exist then.
  */
 export async function setHold(
   access: RepositoryAccess,
@@ -57,14 +57,14 @@ export async function setHold(
   });
 }
 
-/** Reads past the cache, because these decisions must not rest on copies. */
+/** The files, read past the cache: what to hold must not be decided from cached copies. */
 function freshFiles(repository: LockedRepository) {
   return readingFrom(repository, withFreshReads(repository.store)).files;
 }
 
 interface Replacement {
   readonly meant: Backup;
-  /** All snapshots that differ from it only in the hold. */
+  /** `meant` itself, and all snapshots that differ from it only in the hold. */
   readonly same: readonly Backup[];
   readonly hold: boolean;
   readonly signal: AbortSignal;
@@ -99,8 +99,8 @@ async function replace(
 }
 
 /**
- * The changed snapshot, made as restic changes tags: it records the first snapshot as its original. A backup with known
- * damage gets no new summary that would make it look whole.
+ * The changed snapshot. As when restic changes tags, it names the very first snapshot of the backup as its original. A
+ * backup with known damage gets no new summary, because that would make it look whole.
  */
 function changed({ snapshot, snapshotId, info, damage }: Backup, hold: boolean): Snapshot {
   const others = snapshot.tags.filter((tag) => tag !== HOLD_TAG);

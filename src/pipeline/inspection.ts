@@ -5,8 +5,8 @@ import type { FilledSegment } from "./feed.ts";
 import type { Thread } from "../base/thread.ts";
 
 /**
- * The digests and the guard of one stream. Call `take` for every piece in order, then `finish`; or call `drop` before
- * the end.
+ * The digests and the guard of one stream. Call `take` for every piece in order, then `finish`. To give up before the
+ * end, call `drop` instead.
  */
 export class Inspection {
   readonly #thread: Thread<DigestCalls>;
@@ -27,12 +27,12 @@ export class Inspection {
     quiet(this.#thread.call("update", request).finally(() => segment.release()));
   }
 
-  /** The digests and the verdict of everything taken. Throws what failed on the way. */
+  /** The digests and the verdict of everything taken. Throws if `take` or the constructor failed in the thread. */
   async finish(): Promise<StreamSummary> {
     return await this.#thread.call("finish", { stream: this.#stream });
   }
 
-  /** Gives the stream up and disposes of its guard. Safe to repeat, and after `finish`. */
+  /** Gives the stream up and disposes of its guard. May be called more than once, and after `finish`. */
   drop(): void {
     quiet(this.#thread.call("drop", { stream: this.#stream }));
   }

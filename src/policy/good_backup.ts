@@ -5,7 +5,7 @@
 
 /**
  * The state of a backup. `ok`: its guards found it whole. `unjudged`: no guard could tell. `unknown`: another tool made
- * it, and left no information about this. `empty`: it holds no stream. `broken`: it is known to be incomplete or
+ * it and did not record whether it is whole. `empty`: it holds no stream. `broken`: it is known to be incomplete or
  * damaged.
  */
 export type Health = "ok" | "unjudged" | "unknown" | "empty" | "broken";
@@ -13,19 +13,20 @@ export type Health = "ok" | "unjudged" | "unknown" | "empty" | "broken";
 /** The states that may count as good, best first. */
 const RANKS: readonly Health[] = ["ok", "unjudged", "unknown"];
 
-/** How the rule reads its members. */
+/** What the rule needs to know about a backup, which is a `T` here. */
 interface GoodnessView<T> {
   readonly healthOf: (member: T) => Health;
   /**
-   * Whether the member claims to be from the future. If there are members from the past, only those decide which state
-   * counts as good.
+   * Whether the backup claims to be from the future. Such backups help to decide which state counts as good only if no
+   * backup from the past can be good.
    */
   readonly isInFuture: (member: T) => boolean;
 }
 
 /**
- * The good backups among those of one series and host, in the order given: those judged whole; if there are none, those
- * that no guard could judge; if there are none of those either, those of other tools.
+ * The good backups of one series and host, in the order given. If any backup was judged whole, the good backups are the
+ * whole ones. Otherwise they are the ones that no guard could judge or, if there are none of these either, the ones
+ * that other tools made.
  */
 export function goodOf<T>(backups: readonly T[], { healthOf, isInFuture }: GoodnessView<T>): T[] {
   const rankOf = (member: T) => RANKS.indexOf(healthOf(member));

@@ -1,4 +1,4 @@
-/** The HTTP blob store as a whole: connects users, routes and files to a listening socket, and shuts down in order. */
+/** The HTTP blob store as a whole: connects users, routes and files to listening sockets, and shuts down. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -25,10 +25,10 @@ export interface ServerOptions {
   /** At least one address. */
   readonly listen: readonly ListenAddress[];
   readonly authentication: Authentication;
-  /** Allows addresses that other machines can reach although no password is required; otherwise that is refused. */
+  /** Whether the server may listen on addresses that other machines can reach, although it asks for no password. */
   readonly allowOpenToOthers: boolean;
   readonly rules: Rules;
-  /** The limit for all repositories together; Infinity for none. */
+  /** The limit for all repositories together; `Infinity` means no limit. */
   readonly limitBytes: number;
   /** Whether the metrics can be read without credentials. */
   readonly openMetrics: boolean;
@@ -41,7 +41,7 @@ export interface ServerOptions {
   /** Called for problems that the server survives. */
   readonly onProblem: (message: string) => void;
   readonly clock: Clock;
-  /** Returns that many random bytes. */
+  /** Returns `lengthBytes` random bytes. */
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly patience?: Partial<Patience>;
 }
@@ -59,20 +59,20 @@ export interface RunningServer {
   /** One for each address to listen on, in the same order. */
   readonly places: readonly ServedPlace[];
   /**
-   * Accepts no more requests, waits up to `graceMs` for those under way, cuts the others, and writes the log. Never
-   * throws.
+   * Accepts no more requests, waits up to `graceMs` for those under way, cuts off those that are not done by then, and
+   * writes the log. Never throws.
    */
   close(graceMs?: number): Promise<void>;
 }
 
 const USUAL_GRACE_MS = 30_000;
-/** How often stalled clients are looked for within their time limit. */
+/** How many times the server looks for stalled clients within the shortest of their time limits. */
 const LOOKS_PER_PATIENCE = 6;
 
 /**
  * Starts a server. Throws `UsageError` for a certificate and key that do not match, for an unusable file of users, and
- * for a server that would be open to other machines without permission. Throws `AgentError` if the folder cannot be
- * read or an address cannot be used.
+ * if other machines could use the server without a password, unless `allowOpenToOthers` is set. Throws `AgentError` if
+ * the folder cannot be read or an address cannot be used.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (options.tls) checkTls(options.tls, options.clock.now(), options.onProblem);
@@ -98,9 +98,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** The connection itself and the file being sent or received. */
+/** Files that one connection may hold open: its socket, and the file being sent or received. */
 const FILES_A_CONNECTION = 2;
-/** One more, since as many connections again may be in their handshake. */
+/** With TLS one more, because for each connection another one may be in its handshake. */
 const FILES_A_TLS_CONNECTION = 3;
 
 /** The wanted limits, with no more connections than the limit on open files allows. */
@@ -178,7 +178,7 @@ class BlobServer {
     };
   }
 
-  /** Throws `UsageError` if the server would be open to everybody without permission. */
+  /** Throws `UsageError` if the server would be open to everybody, unless the options allow it. */
   #requireReach(bound: BoundAddress): void {
     const { authentication, allowOpenToOthers } = this.#options;
     if (bound.isLocal || authentication.method === "htpasswd" || allowOpenToOthers) return;

@@ -108,7 +108,7 @@ Deno.test("forget shows what it would do, does it, and what is left restores", a
     assert.equal(stderr, "Nothing to remove of 2 backups\n");
     const unknown = await box.agent(["forget", "--keep-last", "1", "elsewhere"]);
     assertFails(unknown, ExitCode.usage, /no backup of "elsewhere"; there is "prod\/shop"/);
-    assert.equal((await box.agent(["forget", "--keep-last", "1", "--tag", "none"])).stderr, "No backup fits\n");
+    assert.equal((await box.agent(["forget", "--keep-last", "1", "--tag", "none"])).stderr, "No backup matches\n");
   });
 });
 

@@ -24,9 +24,9 @@ const NOTES: HelpNotes = {
     "A policy keeps the newest and the last good backup of a series on a host, unless --allow-last is given. It " +
     "always keeps what is on hold (agent hold), and backups that claim to be from the future, which no rule " +
     "counts. If any backup of a series was judged whole, only such backups are good. Every backup can be restored " +
-    "alone: none that is kept needs a removed one.",
-    "agent prune frees the space, or --prune in the same run. If a snapshot that cannot be read may belong to " +
-    "these series, nothing is removed.",
+    "alone, even if its parent is removed.",
+    "agent prune frees the space, or --prune in the same run. Nothing is removed if a snapshot that cannot be read " +
+    "may belong to these series.",
   ],
   examples: [
     ["agent forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run"],
@@ -101,14 +101,16 @@ function check(names: readonly string[], options: ForgetCommandOptions): Retenti
   }
   if (names.length === 0) throw new UsageError("Say what to keep, such as --keep-daily 7, or which backups to remove");
   if (Object.keys(filterOf([], options)).length > 0) {
-    throw new UsageError("Without a policy the backups are named: --host, --series, --path and --tag choose none");
+    throw new UsageError(
+      "Without a policy, name the backups to remove: --host, --series, --path and --tag only limit a policy",
+    );
   }
   return { kind: "backups", selectors: names.map(selectorOf) };
 }
 
 /**
- * Refuses names that cannot be a series. Other tools' series may have any other name, but a policy for one of these
- * would never do anything.
+ * Refuses names that no series can have, because a policy for such a name would never do anything. All other names are
+ * accepted: other tools may have made series with them.
  */
 function refuseMistypedSeries(series: string): void {
   if (series !== "" && !series.startsWith("/") && !series.endsWith("/")) return;

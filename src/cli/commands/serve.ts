@@ -18,9 +18,9 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { notifyServiceManager } from "../service_manager.ts";
 
-/** How long pending requests may take after a signal. A service manager waits 90 seconds. */
+/** How long pending requests may take after a signal. A service manager kills the server after 90 seconds. */
 const GRACE_MS = 30_000;
-/** Closing takes a moment longer. */
+/** How long the command may take to end after a signal: closing the server takes a moment more than the requests. */
 const END_MS = GRACE_MS + 5_000;
 
 const USUAL_ADDRESS = "127.0.0.1:8000";
@@ -49,8 +49,8 @@ function specification() {
     )
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
-    .option("--no-auth", "serve everybody, only on addresses of this machine")
-    .option("--insecure", "with --no-auth or --proxy-auth-username: on any address")
+    .option("--no-auth", "serve everybody, but only on addresses of this machine")
+    .option("--insecure", "allow --no-auth or --proxy-auth-username on any address")
     .option("--private-repos", "users reach only repositories below their own name")
     .option("--append-only", "refuse to remove anything but locks")
     .option("--max-size <size>", "hold no more than this, all repositories together, such as 500G")
@@ -58,7 +58,7 @@ function specification() {
     .option("--tls-cert <file>", "certificate with its chain, PEM (default: DIR/public_key)")
     .option("--tls-key <file>", "key of the certificate, PEM (default: DIR/private_key)")
     .option("--log <file>", "write an access log; - for standard output")
-    .addOption(new Option("--prometheus", "as rest-server; the metrics are always there").hideHelp())
+    .addOption(new Option("--prometheus", "accepted as in rest-server; the metrics are always served").hideHelp())
     .option("--prometheus-no-auth", "let everybody read the metrics")
     .option("--json", "a JSON object for each address, on standard output")
     .option("-q, --quiet", "do not show the address")
@@ -147,7 +147,7 @@ function checkAuthentication(
   const { auth, htpasswdFile, proxyAuthUsername } = options;
   if (auth) {
     if (htpasswdFile !== undefined && proxyAuthUsername !== undefined) {
-      throw new UsageError("Users are told either by --htpasswd-file or by --proxy-auth-username, not both");
+      throw new UsageError("Users come either from --htpasswd-file or from --proxy-auth-username, not from both");
     }
     if (proxyAuthUsername !== undefined) {
       checkReach(options, listen, "With --proxy-auth-username");
@@ -157,14 +157,15 @@ function checkAuthentication(
   }
   if (htpasswdFile !== undefined || proxyAuthUsername !== undefined || options.privateRepos) {
     throw new UsageError(
-      "With --no-auth there are no users: leave out --htpasswd-file, --proxy-auth-username and --private-repos, or --no-auth",
+      "With --no-auth there are no users: leave out either --no-auth or --htpasswd-file, --proxy-auth-username and " +
+        "--private-repos",
     );
   }
   checkReach(options, listen, "With --no-auth");
   return { method: "none" };
 }
 
-/** Refuses addresses that others can reach without a password, because they could act in anyone's name. */
+/** Refuses addresses that other machines can reach: without a password, anybody there could act as any user. */
 function checkReach(options: ServeOptions, listen: readonly ListenAddress[], cause: string): void {
   const open = listen.findIndex((address) => isLocalAddress(address) === false);
   if (options.insecure || open < 0) return;
@@ -196,10 +197,10 @@ async function pemFile(path: string, option: string): Promise<string> {
   } catch (thrown) {
     throw new UsageError(`Cannot read "${path}" of ${option}: ${messageOf(thrown)}`, { cause: thrown });
   }
-  throw new UsageError(`Cannot use "${path}" of ${option}: it is no PEM file`);
+  throw new UsageError(`Cannot use "${path}" of ${option}: it is not a PEM file`);
 }
 
-/** Writes the access log. The file is opened for every batch of lines, so that a new file is used after a rotation. */
+/** Writes the access log. Each write opens the file anew, so that after a rotation the new file is used. */
 function logWriter(log: string | undefined, { stdout }: CliContext): ServerOptions["writeLog"] {
   if (log === undefined) return undefined;
   const encoder = new TextEncoder();

@@ -29,11 +29,11 @@ const FORMATS = ["agent", "twindb"] as const;
 
 const EXAMPLES: HelpNotes = {
   about: [
-    'Exit code 5 if something is overdue; the first line then says what, and "OK" otherwise. An age counts from ' +
-    "the start of a backup. An expectation without @HOST applies to each host that has backups of the series. " +
-    "Backups that claim to have been made in the future are shown, but do not count.",
-    "HEALTH: if any backup of a series on a host was judged whole, only such backups are good, and newer ones " +
-    "that could not be judged are counted as not judged. A broken backup is incomplete, or another tool removed " +
+    'With --expect, the first line says what is overdue, or "OK". The exit code is 5 if something is overdue. An age ' +
+    "counts from the start of a backup. An expectation without @HOST applies to each host that has backups of the " +
+    "series. Backups that claim to have been made in the future are shown, but do not count.",
+    "HEALTH: if any backup of a series on a host was judged whole, only such backups are good. Newer ones that " +
+    'could not be judged are shown as "newer not judged". A broken backup is incomplete, or another tool removed ' +
     "content from it. An empty one holds no stream. Backups that other tools made are unknown, and meet an " +
     "expectation only with --any.",
   ],
@@ -93,12 +93,12 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
   throwFirstDamage(report.damaged);
-  // If something is expected of a host without backups, that is overdue and not a typing error.
+  // A host without backups may be a typing error, but if something is expected of it, that counts as overdue.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
   if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
 }
 
-/** Writes the status for people. With --quiet, only overdue expectations are reported, in one line. */
+/** Writes the status for people. With --quiet and expectations, writes one line if something is overdue, or nothing. */
 async function tell(report: StatusReport, options: StatusOptions, { stdout, stderr }: CliContext): Promise<void> {
   const { rows, verdicts } = report;
   const { quiet } = options;
@@ -107,7 +107,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
     await writeLine(stdout, monitorLine(report));
     if (quiet) return;
   }
-  // Monitors look for numbers after a "|" in these lines too.
+  // Monitors would take what follows a "|" for numbers, even in the table below the first line.
   const shown = verdicts.length > 0 ? statusRows(report).map((row) => row.map(withoutMark)) : statusRows(report);
   await writeTable(stdout, STATUS_COLUMNS, shown);
   if (quiet) return;
@@ -121,7 +121,7 @@ async function tell(report: StatusReport, options: StatusOptions, { stdout, stde
   }
 }
 
-/** Whether something overdue has unknown backups, which expectations ignore. */
+/** Whether a series or host that is overdue has backups of unknown health, which count only with --any. */
 function mayNeedAny({ rows, verdicts }: StatusReport): boolean {
   const unknown = rows.filter(({ runs }) => runs.some(({ health }) => health === "unknown"));
   return verdicts.filter(({ isOverdue }) => isOverdue).some((verdict) =>

@@ -26,15 +26,15 @@ const PRUNE_AFTERWARDS = withOptions(
 /** The values of the limits as given. */
 type PruneLimitOptions = OptionsOf<typeof pruneLimitGroup>;
 
-/** The same for a command that prunes only with `--prune`. */
+/** The values of `--prune` and the limits as given, for commands that prune only with `--prune`. */
 export type PruneAfterwardsOptions = OptionsOf<typeof PRUNE_AFTERWARDS>;
 
-/** `command` with the limits. */
+/** Adds the limits to `command`. */
 export function withPruneLimits<Args extends unknown[], Own extends OptionValues>(command: Command<Args, Own>) {
   return withOptions(command, pruneLimitGroup());
 }
 
-/** `command`, which removes backups, with `--prune` and the limits. */
+/** Adds `--prune` and the limits to `command`, which removes backups. */
 export function withPruneAfterwards<Args extends unknown[], Own extends OptionValues>(command: Command<Args, Own>) {
   return withOptions(command, PRUNE_AFTERWARDS);
 }
@@ -59,7 +59,7 @@ export function pruneAfterwards({ prune, ...limits }: PruneAfterwardsOptions): P
   throw new UsageError("--max-unused, --max-repack-size and --repack-cacheable-only are about pruning: add --prune");
 }
 
-/** Parses `5%`, `2G` or `unlimited`. 100 % means no limit. */
+/** Parses `5%`, `2G` or `unlimited`. 100% means no limit. */
 function parseUnusedLimit(text: string): UnusedLimit {
   if (text === "unlimited") return { bytes: Infinity };
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];

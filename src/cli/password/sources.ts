@@ -80,8 +80,8 @@ async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword>
 const OWN_VARIABLE = /^(AGENT|RESTIC)_(FROM_)?PASSWORD/;
 
 /**
- * A password from options or environment; undefined if neither gives one. AGENT_ and RESTIC_ variables have the
- * precedence of their own program.
+ * A password from options or environment; undefined if neither gives one. AGENT_ variables come before RESTIC_
+ * variables. The order among RESTIC_ variables is that of restic.
  */
 async function configuredPassword(
   options: PasswordOptions,
@@ -118,8 +118,8 @@ function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<U
 }
 
 /**
- * Reads a password from a file. A new password must not be broken UTF-16, because all such files would decode to the
- * same U+FFFD. An existing password is decoded as restic does.
+ * Reads a password from a file. A new password must not be broken UTF-16: each broken part decodes to U+FFFD, so many
+ * different files would give the same password. An existing password is decoded as restic decodes it.
  */
 async function passwordOfFile(path: string, what: string, { isNew }: PasswordUse): Promise<Uint8Array> {
   const { bytes, isExact } = decodeTextFile(await readFileBytes(path, what));

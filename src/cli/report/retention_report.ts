@@ -20,8 +20,9 @@ interface ReportStyle {
 }
 
 /**
- * Writes every backup of the plan with its reasons, or one JSON object for each group, and a summary. A quiet real run
- * writes only warnings, because a wrong clock does not correct itself.
+ * Writes every backup of the plan with its reasons, or one JSON object for each group. Then writes the warnings and a
+ * summary. With `quiet`, a run that is not a dry run writes no table and no summary. It still writes the warnings,
+ * because a wrong clock stays wrong until somebody corrects it.
  */
 export async function reportRetention(
   { groups, damaged, refusal, bursts }: Forgotten,
@@ -57,7 +58,7 @@ function burstWarning({ series, host, day, count, most }: Burst): string {
   const date = new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
   const came =
     `${count} backups of "${series}" on ${host} came on ${date} (UTC), more than on any day before (${most})`;
-  return `${came}: were they all meant? Many of them push others out of what a policy counts, as --keep-last does`;
+  return `${came}: were all intended? So many can push older backups out of a policy that counts, such as --keep-last`;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -91,7 +92,7 @@ function row({ backup, tags, runType }: RetentionBackup, reason: Judgement<Reten
   ];
 }
 
-/** The reasons for people. restic's words, which programs know, say "snapshot"; ours say "backup". */
+/** The reasons as people read them: "backup" instead of restic's "snapshot", which stays in JSON for programs. */
 function reasonsText({ matches }: Judgement<RetentionBackup>): string {
   return matches.map((match) => match.replace(/ snapshot$/, " backup")).join(", ");
 }
@@ -100,7 +101,7 @@ function summary(groups: readonly RetentionGroup<RetentionBackup>[], { dryRun, p
   const removed = groups.reduce((sum, { remove }) => sum + remove.length, 0);
   const total = groups.reduce((sum, { keep }) => sum + keep.length, removed);
   const unpruned = prune ? "; nothing was pruned" : "";
-  if (total === 0) return `No backup fits${unpruned}`;
+  if (total === 0) return `No backup matches${unpruned}`;
   if (removed === 0) return `Nothing to remove of ${formatCount(total, "backup")}${unpruned}`;
   const verb = dryRun ? "Would remove" : "Removed";
   return `${verb} ${removed} of ${formatCount(total, "backup")}${

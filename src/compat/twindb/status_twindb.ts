@@ -1,11 +1,11 @@
 /**
- * Converts our backups to a status of TwinDB Backup, and such a status to entries of ours.
+ * Converts backups to a status of TwinDB Backup, and such a status to the entries of `agent status`.
  *
  * A backup becomes the copy `<host>/<run type>/mysql/<series>-<time>-<id>`, with slashes in the series replaced by
- * underscores and the time in UTC. Without a run type, it counts as hourly. TwinDB assumes that every copy in a status
- * is of MySQL, so only streams that were judged to be that, and whole, are included. An incremental copy names its
- * level 0 as its parent, as TwinDB's do. If that is not in the status, the backup becomes a full copy, which is correct
- * since ours can be restored alone.
+ * underscores and the time in UTC. A backup without a run type counts as hourly. TwinDB assumes that every copy in a
+ * status is of MySQL, so a backup is included only if a guard recognised a stream of MySQL and judged it whole. The
+ * parent of an incremental copy is its level 0, as in TwinDB. If this level 0 is not in the status, the backup
+ * becomes a full copy. That is correct, because every backup can be restored alone.
  */
 import { shortId } from "../../base/id.ts";
 import { countedRunType, RUN_TYPES } from "../../base/run_type.ts";
@@ -51,10 +51,10 @@ const CONTAINER_ENDINGS: Readonly<Record<string, string>> = {
   lz4: ".lz4",
 };
 
-/** The status of one host, with all backups of that host. */
+/** The status of one host, made from the backups of that host. */
 export function twinDbStatusOf(backups: readonly Backup[], host: string, sourceOf: SourceOf): TwinDbSelection {
   const oldestFirst = backups.filter((backup) => backup.host === host).sort((a, b) => compareAge(a, b) || byId(a, b));
-  // A snapshot that restic rewrote has its original's id. The newest one is enough.
+  // A backup whose snapshot restic rewrote has the same id as the original. Only the newest of them is used.
   const newestById = new Map(oldestFirst.map((backup) => [backup.id, backup]));
   const distinct = oldestFirst.filter((backup) => newestById.get(backup.id) === backup);
   const healths = new Map(entriesOfBackups(distinct).map(({ id, health }) => [id, health]));
@@ -91,7 +91,8 @@ function counted(reasons: readonly string[]): LeftOut[] {
 }
 
 /**
- * Puts copies that were begun in the same second in the order of the file, so that reading gives the order of writing.
+ * Sorts copies by run type, as the file does. Copies that began in the same second stay in this order, so the order is
+ * the same after the file was written and read.
  */
 function inOrderOfFile(copies: readonly TwinDbCopy[]): TwinDbCopy[] {
   return RUN_TYPES.flatMap((runType) => copies.filter((copy) => copy.runType === runType));
@@ -151,12 +152,12 @@ function formatsOf({ info }: Backup): string[] {
   return dumps.every((format) => Object.hasOwn(MYSQL_ENDINGS, format)) ? formats.with(-1, dumps[0]!) : formats;
 }
 
-/** Parts of a key must have no slashes. A snapshot of another tool may even lack a host. */
+/** A part of a key must not contain a slash or be empty. A snapshot of another tool may have no host. */
 function withoutSlashes(text: string): string {
   return text.replaceAll("/", "_") || "_";
 }
 
-/** Never zero, which TwinDB reads as an unknown time. */
+/** Whole seconds since 1970, but never zero: TwinDB reads zero as an unknown time. */
 function unixSeconds(time: Rfc3339): number {
   return Math.floor(timestampToDate(time).getTime() / 1000) || 1;
 }
@@ -204,7 +205,7 @@ function entryOfCopy(copy: TwinDbCopy, fullKeys: ReadonlySet<string>): StatusEnt
   };
 }
 
-/** An incremental TwinDB copy is useless without its full copy. The parent's key may have other folders in front. */
+/** An incremental TwinDB copy is useless without its full copy. `parent` may have more folders in front of the key. */
 function healthOfCopy({ type, parent }: TwinDbCopy, fullKeys: ReadonlySet<string>): Health {
   if (type === null) return "unknown";
   if (type === "full") return "ok";

@@ -1,4 +1,4 @@
-/** The output of a command as a source, which is good only if the command exits with 0. */
+/** A source that reads the output of a command. The output is good only if the command exits with 0. */
 import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { messageOf, SourceError } from "../../base/errors.ts";
 
@@ -6,8 +6,8 @@ import { messageOf, SourceError } from "../../base/errors.ts";
 const KILL_AFTER_MS = 1000;
 
 /**
- * A pipe holds no more than this (pipe(7)): anything beyond was written by processes that the ended command left
- * running.
+ * The most bytes that a pipe holds (pipe(7)). If more come after the command has ended, processes that it left running
+ * wrote them.
  */
 const MOST_LAST_WORDS = 1024 * 1024;
 /** A pipe's content is available at once, so a writer that is silent for this long has nothing left to say. */
@@ -16,8 +16,8 @@ const SILENCE_MS = 500;
 /** Options of a command. */
 export interface CommandOptions {
   /**
-   * Receives its standard error piece by piece. Without it, the command inherits this process's standard error, which
-   * may be a terminal.
+   * Receives the command's standard error piece by piece. Without this function, the command inherits the standard
+   * error of this process, which may be a terminal.
    */
   readonly onStderr?: ((bytes: Uint8Array) => Promise<void>) | undefined;
   /** Variables that the command does not get but may need; the error names them if the command fails. */
@@ -26,7 +26,7 @@ export interface CommandOptions {
 
 /**
  * Starts a command. Its standard input is this process's own, and so is its standard error unless `onStderr` is given.
- * Throws `SourceError` if it cannot be started. `cancel` ends it, by force if it does not end by itself.
+ * Throws `SourceError` if the command cannot be started. `cancel` ends the command, by force if it ignores SIGTERM.
  */
 export function commandSource(argv: readonly string[], { onStderr, withheld = [] }: CommandOptions = {}): JudgedSource {
   const [program, ...args] = argv;
@@ -101,7 +101,7 @@ class Words {
     await this.#reader.cancel().catch(() => {});
   }
 
-  /** Ignores text that can no longer be passed on: the command continues, as if its terminal were gone. */
+  /** Ignores text that cannot be passed on any more, so that the command continues, as if its terminal were gone. */
   async #passOn(take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     try {
       for (let piece = await this.#reader.read(); !piece.done; piece = await this.#reader.read()) {
@@ -125,9 +125,9 @@ class Words {
 }
 
 /**
- * Signals a process; one that is already gone counts as signalled. Returns false if this process lacks the right,
- * because the command changed its user: the command then ends by itself once its output is no longer read, and nobody
- * waits for it.
+ * Signals a command. A command that is already gone counts as signalled. Returns false if this process may not signal
+ * it, because the command has changed its user. Nobody waits for such a command: it ends by itself once its output is
+ * no longer read.
  */
 function isKilled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {

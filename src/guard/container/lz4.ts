@@ -1,9 +1,9 @@
 /**
- * lz4 frames: a header with a checksum, blocks with their lengths, and an end mark, with skippable frames between them.
- * Layout: "LZ4 Frame Format Description", version 1.6. The content is not decompressed, so its checksum is only
- * skipped.
+ * lz4 frames. Each consists of a header with a checksum, blocks with their lengths, and an end mark. Skippable frames
+ * may lie between them. Layout: "LZ4 Frame Format Description", version 1.6. The content is not decompressed, so its
+ * checksum is skipped.
  *
- * The legacy frame of the first lz4 tools has no end mark. Nothing tells whether it is whole, so it is not recognised.
+ * The legacy frame of the first lz4 tools is not recognised: it has no end mark, so nothing tells whether it is whole.
  */
 import { SourceError } from "../../base/errors.ts";
 import type { Format } from "../judge.ts";
@@ -11,12 +11,13 @@ import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from ".
 import { XxHash32 } from "./xxhash32.ts";
 
 const MAGIC = 0x184d2204;
-/** The first of sixteen magic numbers that differ in the last four bits. zstd has the same. */
+/** The first of sixteen magic numbers that differ in the last four bits. zstd uses the same sixteen. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const FLAG = { reserved: 2, dictionary: 1, contentChecksum: 4, contentSize: 8, blockChecksum: 16 };
 const VERSION = 1;
 /**
- * The bits of the second byte that must be 0. The others give the largest block's size, from 4 (64 KiB) to 7 (4 MiB).
+ * The bits of a header's second byte that must be 0. The other bits are a code for the size that a block may have: 4
+ * means 64 KiB at most, and 7 means 4 MiB.
  */
 const RESERVED_BITS = 0x8f;
 const SMALLEST_BLOCK_CODE = 4;
@@ -70,7 +71,7 @@ function* walkFrames(cursor: Cursor): Walk {
   return `${frames} ${frames === 1 ? "frame is" : "frames are"} whole; its content is not judged`;
 }
 
-/** Passes a frame after its magic number. Returns the number of blocks. */
+/** Reads the rest of a frame whose magic number has been read. Returns the number of its blocks. */
 function* walkFrame(offset: number): Reading<number> {
   const what = "a frame header";
   const descriptor = (yield { take: 2, what }).slice();

@@ -17,7 +17,10 @@ const LENGTH_BYTES = 4;
 export class FlatDocument {
   readonly #fields = new Map<string, { readonly type: number; readonly value: Uint8Array }>();
 
-  /** Reads a whole document including its length. Throws `SourceError` if it is malformed. Keeps views of `bytes`. */
+  /**
+   * Reads a whole document, which begins with its length. Owns: the values are views of `bytes`. Throws `SourceError`
+   * if the document is malformed.
+   */
   constructor(bytes: Uint8Array) {
     const end = bytes.length - 1;
     if (bytes[end] !== 0) throw new SourceError("a document is malformed");

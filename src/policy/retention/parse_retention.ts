@@ -53,7 +53,7 @@ const GROUP_WORD: Readonly<Record<string, GroupWord>> = {
 };
 
 /**
- * `text` as a grouping in restic's notation, such as `host,paths`. An empty text puts all in one group. Throws
+ * `text` as a grouping in restic's notation, such as `host,paths`. An empty text puts all backups in one group. Throws
  * `UsageError`.
  */
 export function parseGrouping(text: string): GroupWord[] {
@@ -71,8 +71,8 @@ const WEEK_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "satu
 const SHORT_NAME = 3;
 
 /**
- * The first day of the week: its name, the first three letters of that, or 0 = Monday to 6 = Sunday. Throws
- * `UsageError`.
+ * The first day of the week as a number, from 0 for Monday to 6 for Sunday. `text` is the name of the day, its first
+ * three letters, or the number. Throws `UsageError`.
  */
 export function parseWeekDay(text: string): number {
   const word = text.toLowerCase();

@@ -24,8 +24,8 @@ export class PasswordThreads {
   }
 
   /**
-   * Verifies a password for a client (a name from `clientOf`). Throws `Refusal` with 503 if too many verifications
-   * wait.
+   * Verifies a password for a client (a name from `clientOf`). Throws `Refusal` with 503 if too many verifications are
+   * running or waiting.
    */
   async verify(client: string, request: VerificationRequest): Promise<boolean> {
     const ofClient = this.#openByClient.get(client) ?? 0;

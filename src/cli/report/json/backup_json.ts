@@ -8,7 +8,7 @@ const FOREIGN = "another tool made or rewrote it";
 /** The fields of every backup. */
 export const backupFields = {
   id: hex("The id of the backup: the SHA-256 of its manifest or, if another tool made it, of its snapshot."),
-  snapshot: hex("Its snapshot, which restic knows."),
+  snapshot: hex("The id of its snapshot, as restic shows it."),
   series: text("Its series."),
   host: text("The host that it belongs to."),
   started: time("When its streams began."),
@@ -23,7 +23,7 @@ export const backupFields = {
   engine: orNull(text("What made its streams."), FOREIGN),
   guard: orNull(text("The format that was recognised, or `none`."), FOREIGN),
   complete: orNull(flag("Whether its streams were judged whole."), "they could not be judged"),
-  shrunk: orNull(flag("Whether one of its streams is much smaller than the previous one."), FOREIGN),
+  shrunk: orNull(flag("Whether one of its streams is much smaller than the previous stream of its format."), FOREIGN),
   damage: orNull(text("What it lost because another tool removed content from it."), "nothing is known to be lost"),
   tags: list(v.string(), "Its tags."),
 };
