@@ -1,6 +1,6 @@
 /**
- * Limits for the data in flight that is held in memory: enough to be fast, and less if the world allows less. Each
- * number is explained in docs/architecture.md, section Memory.
+ * Limits for the data in flight, all of which is in memory: large enough to be fast, and smaller if memory is short.
+ * docs/architecture.md explains each number in its section Memory.
  */
 import { DEFAULT_PACK_BYTES, TREE_PACK_BYTES } from "../repository/pack/pack_writer.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
@@ -15,20 +15,20 @@ export function checkThreads({ blobThreads }: MemoryBudget): number {
   return Math.min(blobThreads, MOST_CHECK_THREADS);
 }
 
-/** Runs of packs that are read and verified, with their plaintext. More memory makes nothing faster. */
+/** Limits for `checkBufferBytes`, plaintext included. More memory would not make a check faster. */
 const MOST_CHECK_BYTES = 16 * MIB;
 const LEAST_CHECK_BYTES = 8 * MIB;
 
-/** How many bytes the runs of packs may take during a check of their data. A larger run is processed alone. */
+/** How many bytes a check may have read but not yet verified. A larger run of blobs is processed alone. */
 export function checkBufferBytes({ bufferBytes = Infinity }: MemoryBudget): number {
   return Math.max(LEAST_CHECK_BYTES, Math.min(MOST_CHECK_BYTES, bufferBytes / 2));
 }
 
 const MOST_SEGMENTS = 16;
 const LEAST_SEGMENTS = 6;
-/** Each segment in flight comes with a sealed batch of the same size. */
+/** The segments' share of the buffers. It includes, for each segment in flight, a sealed batch of the same size. */
 const SHARE_OF_SEGMENTS = 1 / 4;
-/** Size of one piece of the bounded buffer between the streams and their processing. */
+/** The size of a segment, in bytes. */
 export const SEGMENT_BYTES = 512 * 1024;
 
 /** How many segments the streams of a backup share. */
@@ -45,8 +45,8 @@ const OPEN_PACKS = 2;
 const SHARE_OF_PACKS = 5 / 8;
 
 /**
- * The size from which a pack is full, in bytes: restic's 16 MiB, or a half or a quarter of it if open packs and the
- * packs being uploaded, `uploads` at a time, would exceed their share.
+ * The size from which a pack is full, in bytes: restic's 16 MiB, or a half or a quarter of that. It is made smaller if
+ * the open packs and the `uploads` packs that are uploaded at the same time would exceed their share.
  */
 export function packBytesFor({ bufferBytes = Infinity }: MemoryBudget, uploads: number): number {
   let packBytes = DEFAULT_PACK_BYTES;
@@ -61,7 +61,7 @@ export const READ_BYTES = 2 * MIB;
 export const READ_PLAINTEXT_BYTES = 4 * MIB;
 const READS_PER_THREAD = 2;
 const SHARE_OF_READS = 3 / 8;
-/** One read of a prune: its bytes as stored, a second copy during verification, and its plaintext. */
+/** What one read of a prune takes: its bytes as stored, a second copy during verification, and its plaintext. */
 const MEMORY_PER_READ = 2 * READ_BYTES + READ_PLAINTEXT_BYTES;
 
 /** How many reads of a prune are in flight: two for each verifying thread, so that no thread waits for the store. */
@@ -70,14 +70,14 @@ export function pruneReads({ blobThreads, bufferBytes = Infinity }: MemoryBudget
   return Math.max(1, Math.min(blobThreads * READS_PER_THREAD, fitting));
 }
 
-/** Batches of a restore for each opening thread: one being read, one being opened, one waiting. */
+/** Batches of a get for each sealing thread: one is being read, one is being decrypted, and one waits. */
 const BATCHES_PER_THREAD = 3;
-/** Plaintext of a batch of a restore, in bytes. */
+/** The most plaintext in a batch of a get, in bytes, except for a single larger blob. */
 export const BATCH_BYTES = 2 * MIB;
-/** A batch as read, as decrypted, and as plaintext. */
+/** What one batch takes: its bytes as read, the same bytes decrypted, and the plaintext. */
 const MEMORY_PER_BATCH = 3 * BATCH_BYTES;
 
-/** How many batches of a restored stream are read ahead of the batch being written. */
+/** How many batches a get reads ahead of the batch that it writes out. */
 export function batchesAhead({ blobThreads, bufferBytes = Infinity }: MemoryBudget): number {
   const fitting = Math.floor(bufferBytes / MEMORY_PER_BATCH);
   return Math.max(1, Math.min(blobThreads * BATCHES_PER_THREAD, fitting));

@@ -1,7 +1,7 @@
 /**
- * Compares a stream's recognition with the series' earlier backups. A stream is refused if any remaining backup
- * recognised it further, or if it lacks a kind of dump that it used to hold. Pure: earlier results go in, a verdict
- * with its reason comes out.
+ * Compares what a guard recognised of a stream with the series' earlier backups. The stream is refused if a guard
+ * recognised more of it in any backup that still exists, or if it lacks a kind of dump that it used to hold. Pure:
+ * earlier results go in, a verdict with its reason comes out.
  */
 import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
@@ -36,7 +36,7 @@ export function judgeRecognition(format: string, earlier: readonly EarlierStream
   return { isAccepted: true, reason: `the stream is recognised as ${format}, ${before(recognised)}` };
 }
 
-/** The dumps that an earlier stream held in addition to all of this format's. Empty if the contents are unrelated. */
+/** The dumps that an earlier stream held and this one lacks; none if this one also holds dumps that are new. */
 function missingDumps(format: string, earlier: string): string[] {
   const [now, then] = [new Set(dumpsOf(format)), new Set(dumpsOf(earlier))];
   return now.size > 0 && now.isSubsetOf(then) ? [...then.difference(now)] : [];

@@ -1,4 +1,4 @@
-/** Loads the index of a whole repository, for code that rarely needs it. */
+/** Loads the index of a whole repository, at once or when it is first needed. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
 import type { LoadableIndex } from "../repository/index/blob_index.ts";
@@ -14,13 +14,13 @@ import type { IndexedRepository, Repository } from "../repository/repository.ts"
 export interface WholeIndexOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called with one error about all index files that cannot be read; they are then skipped. Only for readers and
-   * backups: code that decides which backups to remove must leave it out, so that it fails.
+   * Called with one error about all index files that cannot be read; they are then skipped. Without it, such a file is
+   * an error. Code that decides which backups to remove must not set it; code that reads or makes backups may.
    */
   readonly onUnreadable?: ((problem: AgentError) => void) | undefined;
 }
 
-/** A recipient of problems that do not stop the work; optional. */
+/** Where to report problems that do not stop the work; they may be ignored. */
 interface ProblemTeller {
   readonly onProblem?: (problem: AgentError) => void;
 }
@@ -47,7 +47,7 @@ export function passingOver({ onProblem = () => {} }: ProblemTeller, signal?: Ab
   return { signal, onUnreadable: onProblem };
 }
 
-/** Loads a partial index with `loadIndexInto` and the options of `loadWholeIndex`. */
+/** Loads an index that keeps only a part, made by `make`. Treats unreadable index files like `loadWholeIndex`. */
 export function indexPassingOver<Index extends LoadableIndex>(
   make: () => Index,
   { files }: Repository,

@@ -51,11 +51,11 @@ export interface SnapshotSummary {
   readonly totalBytesProcessed: number;
 }
 
-/** A snapshot. Fields that the text leaves out are empty or zero. */
+/** A snapshot. Fields that are missing from its JSON text are empty or zero. */
 export interface Snapshot {
   /** When the backup began. */
   readonly time: Rfc3339;
-  /** The snapshot with which it was compared. */
+  /** The snapshot of the earlier backup that this one was compared with. */
   readonly parent: SnapshotId | null;
   /** The root directory. */
   readonly tree: BlobId;
@@ -139,8 +139,9 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a snapshot, as lenient as Go: missing fields read as zero, unknown ones are ignored, and an `agent` field that
- * is not ours reads as absent. Throws an `IntegrityError` that names `what`, also if there is no tree.
+ * Reads a snapshot as leniently as Go does: missing fields read as zero, unknown ones are ignored, and an `agent` field
+ * that is not ours reads as absent. Throws an `IntegrityError` that names `what` if the bytes are not a snapshot with a
+ * tree.
  */
 export function decodeSnapshot(bytes: Uint8Array, what: string): Snapshot {
   const { program_version, summary, agent, ...rest } = decodeJson(schema, bytes, what);

@@ -21,7 +21,7 @@ export interface CacheRow {
   readonly address: string | null;
   readonly bytes: number;
   readonly files: number;
-  /** To the hour; null if the cache keeps no file of it. */
+  /** When the cache was last used for it, to the hour; null if the cache keeps no file of it. */
   readonly lastUsed: Date | null;
 }
 
@@ -31,7 +31,7 @@ export interface CacheRemoval {
   readonly files: number;
 }
 
-/** The repositories of a cache directory, the most recently used first. Throws `StoreError` if it cannot be read. */
+/** The repositories of a cache directory, the most recently used first. Throws `StoreError` if that is unreadable. */
 export async function listCache(directory: string): Promise<CacheRow[]> {
   const repositories = (await scanCache(directory)).sort((a, b) => lastUseOf(b) - lastUseOf(a));
   return await Promise.all(repositories.map(async (repository) => ({
@@ -44,8 +44,8 @@ export async function listCache(directory: string): Promise<CacheRow[]> {
 }
 
 /**
- * Removes repositories that were not used for 30 days, remains of dead writers, and whatever exceeds the limit. Throws
- * `StoreError` if the directory cannot be read or changed.
+ * Removes repositories that were not used for 30 days, files left behind by killed writers, and whatever exceeds the
+ * limit. Throws `StoreError` if the directory cannot be read or changed.
  */
 export async function pruneCache(directory: string, limitBytes: number, clock: Clock): Promise<CacheRemoval> {
   const nowMs = clock.now().getTime();

@@ -76,9 +76,9 @@ export interface PruneResult {
 /**
  * Prunes the repository under an exclusive lock. A dry run changes nothing and takes a shared one.
  *
- * Throws `IntegrityError` if a snapshot, an index file, a tree or a needed pack is unreadable or missing, or if the
- * copy to be kept of a blob in several packs is damaged; then nothing needed is removed. Throws `UsageError` if there
- * is no backup and that is not allowed, `StoreError` if a folder is missing or listings contradict each other,
+ * Throws `IntegrityError` if a snapshot, an index file, a tree or a needed pack is unreadable or missing, or if a blob
+ * is in several packs and the copy to be kept is damaged; then nothing needed is removed. Throws `UsageError` if there
+ * is no backup (unless `allowEmpty`), `StoreError` if a folder is missing or listings contradict each other,
  * `LockedError`, and what the store throws. The repository is whole whenever a prune stops, and the next prune
  * continues from there.
  */
@@ -98,8 +98,8 @@ export function prune(
 /** A planned prune that has changed nothing yet. */
 export interface PreparedPrune {
   /**
-   * Carries out the plan, unless it is a dry run. The `forgotten` snapshots that were treated as gone must have been
-   * removed. Throws what `prune` throws, except the problems that planning finds.
+   * Carries out the plan, unless it is a dry run. Snapshots that the plan treats as gone must be removed before;
+   * `forgotten` is their number, for messages. Throws what `prune` throws, except the problems that planning finds.
    */
   finish(forgotten?: number): Promise<PruneResult>;
 }
@@ -126,8 +126,8 @@ interface Planned {
 }
 
 /**
- * Snapshots are loaded before the index, so that a dry run beside a put never finds a backup whose blobs are in no
- * index.
+ * Reads what a prune needs to know, and plans it. Snapshots are loaded before the index, so that a dry run beside a put
+ * never finds a backup whose blobs are in no index.
  */
 async function planFor(repository: LockedRepository, options: PruneRun): Promise<Planned> {
   const { limits, allowEmpty = false, without, signal, onProgress } = options;
@@ -154,7 +154,7 @@ async function planFor(repository: LockedRepository, options: PruneRun): Promise
   return { index, use, plan, snapshots: remaining.map(({ snapshotId }) => snapshotId) };
 }
 
-/** Adds to an error found during planning that nothing was removed, and what to do. */
+/** Adds to an error of planning that nothing was removed, and what to do. */
 async function withoutRemoval<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -170,7 +170,7 @@ function unchangedAfter(forgotten: number): string {
   return forgotten === 0 ? "nothing was removed" : `snapshots were removed (${forgotten}), but nothing was pruned`;
 }
 
-/** Applies the plan. `unchanged` is the message part for a stop before anything changes. */
+/** Applies the plan. If it fails before it changes anything, the error says `unchanged`. */
 async function apply(
   repository: LockedRepository,
   run: PruneRun,
@@ -202,7 +202,7 @@ async function apply(
   });
 }
 
-/** No put takes a day to write one file. */
+/** Temporary files of this age are leftovers, because no put takes a day to write one file. */
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 
 async function removeLeftovers(

@@ -1,4 +1,4 @@
-/** Parses and makes the choice of packs for a check that does not read all of them. */
+/** Chooses the packs that a partial check reads, and parses the user's words for that choice. */
 import { UsageError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { PackId } from "../base/id.ts";
@@ -23,7 +23,7 @@ interface ChoosablePack {
 /** A pack's group follows from the first byte of its id, so there cannot be more groups. */
 const MOST_GROUPS = 256;
 
-/** The subset described by `text`: `1/7`, `10%` or `50G`. Throws `UsageError`. */
+/** The subset described by `text`: `1/7`, `10%` or `50G`. Throws `UsageError` for any other text. */
 export function parseSubset(text: string): PackSubset {
   const group = /^(\d{1,3})\/(\d{1,3})$/.exec(text);
   if (group) return checkedGroup({ kind: "group", group: Number(group[1]), groups: Number(group[2]) });
@@ -44,7 +44,7 @@ function checkedGroup(subset: PackSubset & { kind: "group" }): PackSubset {
 
 function checkedShare(percent: number): PackSubset {
   if (percent > 0 && percent <= 100) return { kind: "share", percent };
-  throw new UsageError(`Not a share: ${percent}%; it is above 0% and at most 100%`);
+  throw new UsageError(`Not a share: ${percent}%; a share is above 0% and at most 100%`);
 }
 
 /**

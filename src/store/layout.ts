@@ -45,8 +45,8 @@ export function isNameOfKind(kind: FileKind, name: string): boolean {
 
 /**
  * The path of a file, relative to the repository's root, with `/` between folders: `config`, `keys/<id>`, `data/<first
- * two digits>/<id>`. Throws `BugError` for a name that `isNameOfKind` refuses: outside names are checked where they
- * enter, so that no path leaves the repository.
+ * two digits>/<id>`. Throws `BugError` for a name that `isNameOfKind` refuses, so that no path leads out of the
+ * repository; callers must have checked names from outside before.
  */
 export function relativePath(file: FileName): string {
   invariant(isNameOfKind(file.kind, file.name), `Not the name of a ${file.kind} file: "${file.name.slice(0, 80)}"`);
@@ -55,7 +55,7 @@ export function relativePath(file: FileName): string {
   return `${FOLDER_BY_KIND[file.kind]}/${file.name}`;
 }
 
-/** Follows the final name in the name of a file that is being written; restic uses the same mark. */
+/** While a file is being written, its name is the final name, this mark and hex digits; restic uses the same mark. */
 export const TEMPORARY_MARK = "-tmp-";
 
 /** The path of a file while it is being written; `unique` is a string of hex digits that no other writer uses. */

@@ -25,7 +25,7 @@ function strictest(verdicts: readonly ExpectationVerdict[]): ExpectationVerdict[
   );
 }
 
-/** The age with its limit, and the size of the backup of that age; `U` means unknown. */
+/** The age of the newest good backup with its limit, and the size of that backup. An unknown age is `U`. */
 function numbers(verdict: ExpectationVerdict, report: StatusReport): string[] {
   const label = labelOf(verdict);
   const { ageMs, expectation: { spanMs } } = verdict;
@@ -45,7 +45,7 @@ function sizeOf({ series, host, ageMs, expectation }: ExpectationVerdict, { rows
   if (ageMs === null) return null;
   const runs = rows.filter((row) => row.series === series && row.host === host).flatMap((row) => row.runs)
     .filter(({ runType }) => expectation.runType === null || expectation.runType === runType);
-  // An age here is never negative, even if a clock is slightly wrong.
+  // A verdict's age is never negative. A run's age can be, if a clock is slightly wrong.
   return runs.find((run) => run.ageMs !== null && Math.max(0, run.ageMs) === ageMs)?.latest?.size ?? null;
 }
 

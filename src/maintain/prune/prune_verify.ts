@@ -1,7 +1,7 @@
 /**
- * Verifies the copies of blobs that will be the only ones: if a blob is in several packs, one copy is kept and another
- * removed, and the kept one has not been read yet. Copies that are moved are verified by prune_copy.ts. The others are
- * few, so reading them costs little.
+ * Verifies last copies. If a blob is in several packs and a prune removes a copy of it, the kept copy must be read
+ * first. If the kept copy moves to another pack, prune_copy.ts verifies it; this file verifies those that stay where
+ * they are. They are few, so reading them costs little.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -60,8 +60,8 @@ interface VerifyRequest {
 }
 
 /**
- * Verifies all last copies. Throws `IntegrityError` that names the pack of a damaged one, because the copy to be
- * removed may be whole.
+ * Verifies all last copies. If one is damaged, throws `IntegrityError` that names its pack: the copy to be removed may
+ * be the whole one.
  */
 export async function verifyLastCopies(request: VerifyRequest): Promise<void> {
   const { store, index, lastCopies: { packs, includes }, verify, readsAtOnce, signal, onProgress } = request;

@@ -20,7 +20,7 @@ export interface RetentionFilter {
   readonly series?: readonly string[];
   /** All of these paths, as in restic. */
   readonly paths?: readonly string[];
-  /** All tags of any of these lists. The list `[""]` matches backups without tags. */
+  /** A backup matches if it has all tags of one of these lists. The list `[""]` matches backups without tags. */
   readonly tags?: readonly (readonly string[])[];
 }
 
@@ -30,7 +30,7 @@ export type RetentionRequest =
     readonly kind: "policy";
     readonly rules: KeepRules;
     readonly filter: RetentionFilter;
-    /** How to group; by host and paths, as restic does, if absent. */
+    /** How to group the backups. If absent: by host and paths, as restic does. */
     readonly groupBy?: readonly GroupWord[];
   }
   | {
@@ -71,8 +71,8 @@ function candidateOf(backup: Backup, health: Health): RetentionBackup {
 }
 
 /**
- * The backups that a request selects, among all readable ones. Throws `UsageError` if it names a backup that does not
- * exist, and `IntegrityError` if it may mean a snapshot that cannot be read.
+ * The backups that a request selects, among all readable ones. Throws `UsageError` if the request names a backup that
+ * does not exist, and `IntegrityError` if it names one that may be a snapshot that cannot be read.
  */
 export function selectedBy(
   request: RetentionRequest,

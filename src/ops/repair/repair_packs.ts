@@ -3,7 +3,7 @@
  *
  * The order protects every blob: first the new packs and their index are durable; then the index files stop listing the
  * damaged packs, and the store confirms that; then the damaged packs are removed. So a blob that could be read before a
- * repair can be read after it, wherever it stops.
+ * repair can be read after it, even if the repair stops halfway.
  */
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
 import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
@@ -42,7 +42,7 @@ import {
 
 /** Which packs to repair. */
 export interface RepairPacksRequest extends RepairRequest {
-  /** Ids of packs, or their beginnings. None: all packs are read, and the damaged ones are repaired. */
+  /** Ids of packs, or their beginnings. If empty, all packs are read, and the damaged ones are repaired. */
   readonly packs: readonly string[];
 }
 
@@ -51,8 +51,8 @@ export interface RepairedPack {
   /** The pack. */
   readonly id: PackId;
   /**
-   * `sound`: nothing was wrong, and nothing was done. `missing`: only the index knew the pack and now drops it.
-   * `unreadable`: the store cannot deliver it, so nothing about it changes.
+   * `sound`: nothing was wrong, and nothing was done. `missing`: the store does not have the pack, and the index no
+   * longer lists it. `unreadable`: the store has the pack but cannot deliver it, so nothing about it changes.
    */
   readonly state: "repaired" | "sound" | "missing" | "unreadable";
   /** Why it cannot be read; null if it can be read or is missing. */
@@ -67,7 +67,7 @@ export interface RepairedPack {
 export interface PackRepair {
   /** The packs, sorted by id. */
   readonly packs: readonly RepairedPack[];
-  /** Blobs of these packs that no other pack holds. */
+  /** Blobs that are lost: they are not whole in these packs, and no other pack holds them. */
   readonly lost: LostBlobList;
   /** How many packs were written; 0 in a dry run. */
   readonly packsWritten: number;
@@ -75,8 +75,8 @@ export interface PackRepair {
 
 /**
  * Saves the whole blobs of damaged packs. Throws `UsageError` for an id that names no pack, `IntegrityError` if an
- * index file cannot be read (repair the index first), `StoreError` if the store then lists unexpected index files, and
- * what opening and locking throw.
+ * index file cannot be read (repair the index first), `StoreError` if the store lists unexpected index files after the
+ * exchange, and what opening and locking throw.
  */
 export function repairPacks(
   access: RepositoryAccess,
@@ -96,7 +96,7 @@ class PacksRepair {
   readonly #listedIn = new Map<PackId, Set<IndexId>>();
   /** All index files at the start. */
   readonly #indexFiles = new Set<IndexId>();
-  /** Packs that are missing, damaged, or described impossibly. */
+  /** Packs that are missing or damaged, or whose index entries cannot be true. */
   #doubtful: ReadonlySet<PackId> = new Set();
   /** Packs that the store does not list. */
   #missing: ReadonlySet<PackId> = new Set();
@@ -139,7 +139,7 @@ class PacksRepair {
       }
       return { packs, lost: this.#trulyLost(), packsWritten: dryRun ? 0 : writer.totals.packs };
     } catch (error) {
-      // The cause of the failure must be reported, not a failure here. Durable packs get an index for the next repair.
+      // Durable packs still get an index, for the next repair. If that fails too, only the first failure is reported.
       await writer.abandon().catch(() => {});
       throw error;
     }
@@ -166,7 +166,7 @@ class PacksRepair {
     return new Set([...this.#doubtful, ...await this.#damagedBesides(unindexed)].sort());
   }
 
-  /** Damaged packs that are in no index but have a readable header. A repair of the index lists only whole packs. */
+  /** Damaged packs that are in no index but have a readable header. `repair index` does not list packs with damage. */
   async #damagedBesides(unindexed: readonly ListedFile[]): Promise<PackId[]> {
     const damaged: PackId[] = [];
     for (const { name, size } of unindexed) {
@@ -250,8 +250,8 @@ class PacksRepair {
   }
 
   /**
-   * Removes the packs from the index files, then the packs that were read from the store. A pack that the store did not
-   * find is not removed, so nothing of it is lost if it reappears.
+   * First replaces the index files that list the packs, then removes from the store those packs that could be read. A
+   * pack that the store did not find is left alone: if it reappears, nothing of it is lost.
    */
   async #replace(packs: readonly RepairedPack[], indexesOfSaved: readonly IndexId[]): Promise<void> {
     const { signal } = this.#run;

@@ -51,9 +51,9 @@ export function yearOf(moment: Moment): number {
 }
 
 /**
- * The moment a span earlier, in nanoseconds since 1970 UTC. As in Go's `AddDate`, years, months and days change the
- * date, and a day that does not exist overflows into the next month (a month before 31 March is 3 March). Hours,
- * minutes and seconds are then subtracted. The zone's offset stays the same.
+ * The time that lies `span` before `moment`, in nanoseconds since 1970 UTC. As in Go's `AddDate`, years, months and
+ * days change the date, and a day that does not exist overflows into the next month (a month before 31 March is 3
+ * March). Hours, minutes and seconds are then subtracted. The zone's offset stays the same.
  */
 export function minusSpan(moment: Moment, span: CalendarSpan): bigint {
   const day = dayOf(moment);

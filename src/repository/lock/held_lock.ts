@@ -18,29 +18,30 @@ import type { SealedFileWriter } from "../sealed_files.ts";
 /** Every process waits this long between writing its lock and looking again, so that slow listings show all locks. */
 const SETTLE_MS = 200;
 /**
- * The longest pause before another look. A store that still does not list the lock would not show it to others either.
+ * The longest pause before another look for the lock. If the store still does not list it then, taking the lock fails,
+ * because others would not see it either.
  */
 const LONGEST_SETTLE_MS = 16 * 1000;
 const REFRESH_MS = 5 * 60 * 1000;
 /** The holder stops once its last refresh is this old, before others call its lock stale. */
 const REFRESH_DEADLINE_MS = 22.5 * 60 * 1000;
 /**
- * A look at the own lock file counts for this long. It is shorter than `SETTLE_MS`, for which a process that takes over
- * waits.
+ * For this long after the lock file was seen, it is assumed to be there. This is shorter than `SETTLE_MS`, which every
+ * process that takes over waits.
  */
 const LOOK_MS = 150;
 /**
- * The pauses between tries to get a lock double from the first to the longest. A try is one listing of a small folder.
- * A process that tries rarely would keep meeting short-lived locks of others that also wait.
+ * The pauses between attempts to take a lock: each is twice the one before, up to the longest. An attempt costs one
+ * listing of a small folder. With long pauses, a process would keep meeting the short-lived locks of others that wait.
  */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5 * 1000;
 
-/** A lock whose file is written, but which is not confirmed yet: it may not exclude what it must. */
+/** A lock whose file is written, but which is not confirmed yet: another lock that conflicts with it may exist. */
 export interface PendingLock {
   /**
-   * Resolves once the lock is known to exclude what it must; rejects with `LockedError` otherwise. Work that changes
-   * nothing may begin before.
+   * Resolves once the lock is known to hold; rejects with `LockedError` if it does not, for example because of another
+   * lock. Work that changes nothing may begin before that.
    */
   readonly confirmed: Promise<HeldLock>;
   /** Removes the lock; safe to repeat. */
@@ -52,8 +53,9 @@ export interface HeldLock extends LockWitness {
   /** Throws `LockedError` if the lock was not refreshed in time or is known to be removed. */
   assertHeld(): void;
   /**
-   * Confirms, before something that depends on the lock, that its file is still there. Costs a request now and then;
-   * see `LOOK_MS`. Throws `LockedError` if the lock is lost, and what the store throws.
+   * Confirms that the lock's file is still there; to be called before each step that depends on the lock. Sends a
+   * request only if the file was last seen more than `LOOK_MS` ago. Throws `LockedError` if the lock is lost, and what
+   * the store throws.
    */
   confirmHeld(): Promise<void>;
 }
@@ -67,8 +69,9 @@ interface AcquireOptions {
 }
 
 /**
- * Writes a lock once no other lock is seen to exclude it. On the way, removes locks of processes that are known to be
- * gone. Throws `LockedError` if another lock still excludes it when the time is over, and the signal's reason.
+ * Writes a lock as soon as no other lock is found that excludes it. Locks of processes that are known to be gone are
+ * removed on the way. Throws `LockedError` if another lock still excludes it when the time is over, and the signal's
+ * reason.
  */
 export async function acquireLock(
   files: SealedFileWriter,
@@ -92,8 +95,8 @@ export async function acquireLock(
 }
 
 /**
- * Tries once. If retries are allowed, it also waits for the confirmation: once the lock is handed out, it is too late
- * to retry.
+ * Tries once. If the caller may try again, this also waits for the confirmation, because a lock that was handed out
+ * cannot be tried again.
  */
 async function tryToLock(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<PendingLock> {
   const { exclusive, retryLockMs = 0, signal } = options;
@@ -105,7 +108,7 @@ async function tryToLock(place: LockPlace, tools: LockTools, options: AcquireOpt
     await taken.confirmed;
     return taken;
   } catch (error) {
-    // The reason why the lock does not hold is the error to report. A lock file that stays is no longer refreshed.
+    // If removing the file fails too, only the first error is reported: the file is not refreshed and becomes stale.
     await taken.release().catch(() => {});
     throw error;
   }
@@ -148,7 +151,7 @@ class RefreshedLock implements PendingLock, HeldLock {
   readonly #released = new AbortController();
   /** The files of this lock that may still exist. */
   readonly #ids: Set<LockId>;
-  /** The file that has existed since the lock was taken, or that replaced such a file without a gap. */
+  /** The current file: the one that was written first, or one that replaced the current file without a gap. */
   #id: LockId;
   /** When writing that file began; the time in the file is not earlier. */
   #refreshed: ClockReading;
@@ -160,7 +163,7 @@ class RefreshedLock implements PendingLock, HeldLock {
   readonly #background: Promise<unknown>;
   #removal: Promise<void> | undefined;
 
-  /** Writes the lock, which is not confirmed yet. */
+  /** Writes the lock file. The lock is confirmed later. */
   static async take(place: LockPlace, tools: LockTools, options: AcquireOptions): Promise<RefreshedLock> {
     const taken = readClocks(tools.clock);
     const id = await writeLock(place.files, tools, options.exclusive);
@@ -223,7 +226,7 @@ class RefreshedLock implements PendingLock, HeldLock {
       await this.#lookForFile();
       this.assertHeld();
     }
-    throw new LockedError("The store does not list the lock that was just written; run it again when it does");
+    throw new LockedError("The store does not list the lock that was just written; run it again later");
   }
 
   /** Looks for the lock file; if it is missing, marks the lock as lost. */

@@ -16,7 +16,7 @@ export interface Rules {
  */
 const METRICS_USER = "metrics";
 
-/** Throws `Refusal` with 403 if `user` (empty: anybody) is not allowed to do this. */
+/** Throws `Refusal` with 403 if `user` may not do this. `user` is empty if users are not identified. */
 export function checkPermission(method: string, target: Target, user: string, rules: Rules): void {
   if (target.at === "health") return;
   if (target.at === "metrics") {
@@ -26,7 +26,7 @@ export function checkPermission(method: string, target: Target, user: string, ru
     return;
   }
   if (rules.privateRepositories && (user === "" || target.repository.split("/")[0] !== user)) {
-    throw new Refusal(403, "Only repositories below the user's own name are open to a user");
+    throw new Refusal(403, "On this server, users may only open repositories below their own names");
   }
   const isLock = target.at === "file" && target.file.kind === "lock";
   if (method === "DELETE" && rules.appendOnly && !isLock) {

@@ -1,6 +1,6 @@
 /**
- * The HTTP client of the stores. Connections are kept open; uploads go piece by piece with backpressure over node:http,
- * and downloads over `fetch`.
+ * The HTTP client of the stores. Connections are kept open. Uploads use node:http and go piece by piece, with
+ * backpressure; most downloads use `fetch`.
  */
 import http, { type ClientRequest } from "node:http";
 import https from "node:https";
@@ -52,8 +52,8 @@ class PooledHttpClient implements HttpClient {
   readonly #plainAgent: http.Agent;
   #tlsAgent: https.Agent | undefined;
   /**
-   * The clients for downloads, by protocol. Each is made when first needed, because the system's authorities have to be
-   * read for TLS.
+   * The clients for downloads, by protocol. Each is made only when it is first needed, because a client for TLS has to
+   * read the system's certificate authorities.
    */
   readonly #fetchers = new Map<string, Deno.HttpClient>();
   /** The servers that have answered before. */
@@ -111,8 +111,8 @@ class PooledHttpClient implements HttpClient {
   }
 
   /**
-   * Whether `fetch` may be used. It cannot accept any certificate, treats a unix socket as a proxy, and takes its
-   * proxies only from the environment.
+   * Whether `fetch` may be used. It cannot be told to accept every certificate, it treats a unix socket as a proxy, and
+   * it takes its proxies only from the environment.
    */
   get #canFetch(): boolean {
     const { insecureTls = false, socketPath, proxies, withoutFetch = false } = this.#options;
@@ -159,7 +159,7 @@ class PooledHttpClient implements HttpClient {
     return this.#options.socketPath === undefined ? url.origin : `unix:${this.#options.socketPath}`;
   }
 
-  /** Made when first needed, because the system's authorities have to be read for it. */
+  /** Made only when it is first needed, because it has to read the system's certificate authorities. */
   #agentForTls(): https.Agent {
     return this.#tlsAgent ??= new https.Agent({ ...this.#agentOptions, ...tlsOptions(this.#options) });
   }

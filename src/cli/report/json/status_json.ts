@@ -13,27 +13,27 @@ import type { ImportedStatus, StatusReport } from "../../../ops/status.ts";
 import type { ExpectationVerdict } from "../../../policy/expectation.ts";
 import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./json_fields.ts";
 
-const NO_LATEST = "no backup counts";
+const NO_LATEST = "there is no good backup";
 const NOT_WRITTEN = "it was not recorded";
 
 const run = v.strictObject({
   runType: orNull(text("The run type."), "these backups have none"),
   id: orNull(text("The newest good backup."), NO_LATEST),
   started: orNull(time("When that backup began."), NO_LATEST),
-  ageSeconds: orNull(seconds("Since then; negative if that is in the future."), NO_LATEST),
+  ageSeconds: orNull(seconds("Time since it began; negative if it began in the future."), NO_LATEST),
   level: orNull(count("Its level."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
-  size: orNull(bytes("All its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
+  size: orNull(bytes("The size of all its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
   shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or it was not compared`),
-  next: oneOf(["full", "incremental"], "What the next run has to make."),
+  next: oneOf(["full", "incremental"], "The kind of backup that the next run has to make."),
   health: oneOf(
     ["ok", "unjudged", "unknown", "empty", "broken"],
     "The health of the newest good backup or, if there is none, of the newest.",
   ),
-  backups: count("How many there are."),
-  broken: count("How many broken ones are newer."),
-  empty: count("How many newer ones hold no stream."),
-  unjudged: count("How many newer ones could not be judged, if others were judged whole."),
-  inFuture: count("How many claim to have begun in the future."),
+  backups: count("The number of backups."),
+  broken: count("How many broken backups are newer than the newest good one."),
+  empty: count("How many newer backups hold no stream."),
+  unjudged: count("How many newer backups could not be judged, if others were judged whole."),
+  inFuture: count("How many backups claim to have begun in the future."),
 });
 
 const verdict = v.strictObject({
@@ -44,10 +44,10 @@ const verdict = v.strictObject({
 });
 
 const statusFields = {
-  series: orNull(text("The series."), "an expectation of every series found none"),
-  host: orNull(text("The host."), "no host has such a backup, and none was named"),
+  series: orNull(text("The series."), "an expectation covers every series, and there is none"),
+  host: orNull(text("The host."), "no host has such a backup, and the expectation names no host"),
   runs: list(run, "The backups of each run type, the shortest interval first."),
-  expectations: list(verdict, "What was expected of them."),
+  expectations: list(verdict, "The expectations that apply to these backups."),
 };
 
 /** The status of a series on a host. */
@@ -55,9 +55,9 @@ export const statusMessage = v.strictObject(statusFields);
 type StatusMessage = v.InferOutput<typeof statusMessage>;
 
 /**
- * The objects of a status: one for each series and host, with its expectations. An expectation of a series without
- * backups gets its own object, without runs. Series and host are null if an expectation of all series or hosts found
- * none.
+ * The objects of a status: one for each series and host, with its expectations. If an expectation is about backups that
+ * do not exist, it gets an object of its own, without runs. In that object, series or host is null if the expectation
+ * names none.
  */
 export function statusJson({ rows, verdicts }: StatusReport): StatusMessage[] {
   const isOf = (verdict: ExpectationVerdict, { series, host }: { readonly series: string; readonly host: string }) =>
@@ -115,7 +115,7 @@ const copy = v.strictObject({
   runType: oneOf(["hourly", "daily", "weekly", "monthly", "yearly"], "Which run made it."),
   sourceType: text("What was backed up: `mysql`, `files`."),
   name: text("The file's name."),
-  type: orNull(oneOf(TWINDB_BACKUP_TYPES, "Whether it needs its parent."), NOT_WRITTEN),
+  type: orNull(oneOf(TWINDB_BACKUP_TYPES, "Whether it is a full copy or needs its parent."), NOT_WRITTEN),
   parent: orNull(text("The key of the full copy that it needs."), "it needs none"),
   binlog: orNull(text("The binary log at the end of the backup."), NOT_WRITTEN),
   position: orNull(bytes("The position in that log."), NOT_WRITTEN),
@@ -138,13 +138,13 @@ const binlog = v.strictObject({
 /** The status of a series on a host, from a status file of TwinDB Backup. */
 export const importedStatusMessage = v.strictObject({
   ...statusFields,
-  copies: list(copy, "All copies that the file has of them, oldest first."),
+  copies: list(copy, "All copies of this series and host that the file lists, oldest first."),
 });
 
-/** The same from a file about binary logs. */
+/** The status of a series on a host, from a status file of TwinDB Backup about binary logs. */
 export const importedBinlogsMessage = v.strictObject({
   ...statusFields,
-  copies: list(binlog, "All binary logs that the file has of the host, oldest first."),
+  copies: list(binlog, "All binary logs of the host that the file lists, oldest first."),
 });
 type ImportedMessage = v.InferOutput<typeof importedStatusMessage> | v.InferOutput<typeof importedBinlogsMessage>;
 

@@ -7,7 +7,7 @@ import { lentKeys, LentKeysError } from "./lent_keys.ts";
 import { type S3Credentials, signedHeaders } from "../signing.ts";
 import { readAssumedRole, readErrorDocument, S3DocumentError } from "../xml.ts";
 
-/** A role and how to ask for it; the service decides what is undefined. */
+/** A role, and how to ask for it. If a field is undefined and has no default here, the service's default applies. */
 export interface Role {
   readonly arn: string;
   /** Appears in the service's logs; `agent` by default. */
@@ -15,11 +15,11 @@ export interface Role {
   readonly externalId: string | undefined;
   /** How long the keys should be valid. */
   readonly seconds: string | undefined;
-  /** The region whose service is asked, unless the environment names one. */
+  /** The region whose service is asked, unless the environment names another region. */
   readonly region: string | undefined;
 }
 
-/** More than any answer of the service, in bytes. */
+/** The most bytes that an answer may have. The service's answers are all shorter. */
 const MOST_BYTES = 1 << 20;
 
 /** Errors for which trying again may help. */
@@ -35,8 +35,8 @@ export function assumeRole(
 }
 
 /**
- * Asks for a role with the token in a file, as Kubernetes writes it. Throws `UsageError` if the file is missing or
- * empty, and `StoreError` if the service refuses.
+ * Asks for a role with the token in `tokenFile`; Kubernetes writes such files. Throws `UsageError` if the file is
+ * missing or empty, and `StoreError` if the service refuses.
  */
 export async function assumeRoleWithToken(
   dependencies: CredentialsDependencies,
@@ -46,7 +46,7 @@ export async function assumeRoleWithToken(
   const token = (await dependencies.readTextFile(tokenFile))?.trim();
   if (!token) {
     const what = token === undefined ? "does not exist" : "is empty";
-    throw new UsageError(`The web identity token file "${tokenFile}" ${what}; correct its path or unset it`);
+    throw new UsageError(`The web identity token file "${tokenFile}" ${what}; correct or unset its path`);
   }
   return await ask(dependencies, role, { Action: "AssumeRoleWithWebIdentity", WebIdentityToken: token });
 }
@@ -85,7 +85,7 @@ async function ask(
   return keysOf(answer, `get keys for the role ${JSON.stringify(role.arn)} from "${url.origin}"`);
 }
 
-/** The region's own service, as AWS's tools choose it; without a region, the service for all regions. */
+/** The service to ask, chosen as AWS's tools do: that of the region or, if no region is known, that of all regions. */
 function serviceOf(env: CredentialsDependencies["env"], role: Role): { url: URL; region: string } {
   const region = env("AWS_REGION") || env("AWS_DEFAULT_REGION") || role.region;
   if (region !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(region)) {
