@@ -71,7 +71,7 @@ export function pruneReads({ blobThreads, bufferBytes = Infinity }: MemoryBudget
 }
 
 /** Batches of a get for each sealing thread: one is being read, one is being decrypted, and one waits. */
-const BATCHES_PER_THREAD = 3;
+const READ_BATCHES_PER_THREAD = 3;
 /** The most plaintext in a batch of a get, in bytes, except for a single larger blob. */
 export const BATCH_BYTES = 2 * MIB;
 /** What one batch takes: its bytes as read, the same bytes decrypted, and the plaintext. */
@@ -80,5 +80,5 @@ const MEMORY_PER_BATCH = 3 * BATCH_BYTES;
 /** How many batches a get reads ahead of the batch that it writes out. */
 export function batchesAhead({ blobThreads, bufferBytes = Infinity }: MemoryBudget): number {
   const fitting = Math.floor(bufferBytes / MEMORY_PER_BATCH);
-  return Math.max(1, Math.min(blobThreads * BATCHES_PER_THREAD, fitting));
+  return Math.max(1, Math.min(blobThreads * READ_BATCHES_PER_THREAD, fitting));
 }

@@ -47,7 +47,7 @@ export async function listCache(directory: string): Promise<CacheRow[]> {
  * Removes repositories that were not used for 30 days, files left behind by killed writers, and whatever exceeds the
  * limit. Throws `StoreError` if the directory cannot be read or changed.
  */
-export async function pruneCache(directory: string, limitBytes: number, clock: Clock): Promise<CacheRemoval> {
+export async function tidyCache(directory: string, limitBytes: number, clock: Clock): Promise<CacheRemoval> {
   const nowMs = clock.now().getTime();
   const repositories = await scanCache(directory);
   const unused = unusedRepositories(repositories, nowMs);
@@ -56,7 +56,7 @@ export async function pruneCache(directory: string, limitBytes: number, clock: C
   return await remove(directory, unused, evicted);
 }
 
-/** Removes everything that a cache wrote to its directory. Throws what `pruneCache` throws. */
+/** Removes everything that a cache wrote to its directory. Throws what `tidyCache` throws. */
 export async function clearCache(directory: string): Promise<CacheRemoval> {
   await Deno.remove(`${directory}/${LAST_KEYS_FOLDER}`, { recursive: true }).catch(() => {});
   return await remove(directory, await scanCache(directory), []);

@@ -9,7 +9,7 @@ import { loadPruneIndex, type PruneIndex } from "../maintain/prune/prune_index.t
 import { markUsed } from "../maintain/prune/prune_mark.ts";
 import { planPrune, type PruneLimits, type PrunePlan } from "../maintain/prune/prune_plan.ts";
 import { type ListedPacks, type RepositoryUse, usePacks } from "../maintain/prune/prune_use.ts";
-import { findLastCopies } from "../maintain/prune/prune_verify.ts";
+import { findLastCopies } from "../maintain/prune/last_copies.ts";
 import type { LockedRepository } from "../repository/repository.ts";
 import type { Leftovers } from "../store/store.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { type RepositoryAccess, withoutCache } from "../../src/ops/access.ts";
 import { drawChains } from "../../src/ops/chain.ts";
-import { clearCache, listCache, pruneCache } from "../../src/ops/cache.ts";
+import { clearCache, listCache, tidyCache } from "../../src/ops/cache.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import { listBackups, listChain } from "../../src/ops/list.ts";
 import { status } from "../../src/ops/status.ts";
@@ -208,11 +208,11 @@ Deno.test("the cache is listed, pruned of what nobody uses, and cleared", async 
     lastUsed,
   });
   world.clock.jump(20 * 86_400_000);
-  assert.deepEqual(await pruneCache(directory, 1e9, world.clock), { bytes: 0, files: 0 });
-  assert.equal((await pruneCache(directory, row!.bytes - 1, world.clock)).files, 1);
+  assert.deepEqual(await tidyCache(directory, 1e9, world.clock), { bytes: 0, files: 0 });
+  assert.equal((await tidyCache(directory, row!.bytes - 1, world.clock)).files, 1);
   world.clock.jump(11 * 86_400_000);
   await Deno.writeTextFile(`${directory}/notes.txt`, "not ours");
-  assert.equal((await pruneCache(directory, 1e9, world.clock)).files, 2);
+  assert.equal((await tidyCache(directory, 1e9, world.clock)).files, 2);
   assert.deepEqual(await listCache(directory), []);
   await listBackups(access, {}, { world });
   assert.deepEqual(await clearCache(directory), { bytes: row!.bytes, files: 3 });

@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
-import { type CacheRemoval, type CacheRow, clearCache, listCache, pruneCache } from "../../ops/cache.ts";
+import { type CacheRemoval, type CacheRow, clearCache, listCache, tidyCache } from "../../ops/cache.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
 import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine_json.ts";
@@ -36,7 +36,7 @@ async function run(options: CacheOptions, context: CliContext): Promise<void> {
   if (directory === undefined) throw new UsageError("No cache directory known: use --cache-dir or set AGENT_CACHE_DIR");
   const limitBytes = cacheLimit(env);
   if (options.clear) return await reportRemoval(await clearCache(directory), options, context);
-  if (options.prune) return await reportRemoval(await pruneCache(directory, limitBytes, world.clock), options, context);
+  if (options.prune) return await reportRemoval(await tidyCache(directory, limitBytes, world.clock), options, context);
   await show({ directory, limitBytes, rows: await listCache(directory) }, options, context);
 }
 

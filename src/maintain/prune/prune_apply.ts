@@ -24,7 +24,7 @@ import { type CopiedBlobs, copyBlobs, type CopyRequest } from "./prune_copy.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { PrunePlan } from "./prune_plan.ts";
 import { type IndexRewrite, planIndexRewrite, writeIndexes } from "./prune_rewrite.ts";
-import { type LastCopies, verifyLastCopies } from "./prune_verify.ts";
+import { type LastCopies, verifyLastCopies } from "./last_copies.ts";
 import type { WrittenTotals } from "../../repository/pack/pack_writer.ts";
 
 /** The phases of carrying out a plan, in order. "orphans" removes packs in no index. */

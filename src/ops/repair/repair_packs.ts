@@ -83,11 +83,11 @@ export function repairPacks(
   request: RepairPacksRequest,
   options: RepairOptions,
 ): Promise<PackRepair> {
-  return withRepairSession(access, request, options, (repository, run) => new PacksRepair(repository, run).perform());
+  return withRepairSession(access, request, options, (repository, run) => new RepairOfPacks(repository, run).perform());
 }
 
 /** One repair of packs in an open, locked repository. */
-class PacksRepair {
+class RepairOfPacks {
   readonly #repository: LockedRepository;
   readonly #run: RepairPacksRequest & RepairRun;
   readonly #suspects = new SuspectPacks();

@@ -36,7 +36,7 @@ import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
-import { chunkerParameters, gearSecret } from "./cut_points.ts";
+import { chunkerParameters, gearSecret } from "./chunking.ts";
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";

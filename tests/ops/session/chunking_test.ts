@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { gearTable } from "../../../src/chunker/gear.ts";
-import { gearSecret } from "../../../src/ops/session/cut_points.ts";
+import { gearSecret } from "../../../src/ops/session/chunking.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../../helpers/world.ts";
 
 const KEYS = {
