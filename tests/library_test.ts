@@ -12,8 +12,8 @@ async function documentedPrograms(): Promise<string[]> {
 }
 
 /**
- * Runs `deno SUBCOMMAND ARG… program.ts` in a folder outside of the project, with a `deno.json` that says where packages
- * come from and nothing else.
+ * Runs `deno SUBCOMMAND ARG… program.ts` in a folder outside of the project, with the `deno.json` of the page, which says
+ * where the library is and nothing else.
  */
 async function inFolderOfItsOwn(
   program: string,
@@ -22,9 +22,7 @@ async function inFolderOfItsOwn(
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-    const library = new URL("../src/mod.ts", import.meta.url).href;
-    const plain = { imports: { ...imports, "@agent/agent": library } };
+    const plain = { imports: { "@agent/agent": join(ROOT, "src/mod.ts") } };
     await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(plain));
     await Deno.writeTextFile(join(folder, "program.ts"), program);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

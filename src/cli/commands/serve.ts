@@ -40,7 +40,7 @@ const NOTE: HelpNotes = {
 /** The command's specification. */
 function specification() {
   return new Command("serve")
-    .description("serve repositories over HTTP, to agents and to restic (REST protocol)")
+    .description("serve repositories over HTTP, to agent and to restic (REST protocol)")
     .option("--path <dir>", "the folder that holds the repositories")
     .option(
       "--listen <address>",
