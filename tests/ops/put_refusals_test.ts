@@ -172,6 +172,27 @@ for (const kind of ["pack", "index"] as const) {
   });
 }
 
+Deno.test("stopped while its lock is confirmed for the last time, it leaves no backup", async () => {
+  const world = fakeWorld();
+  const { store } = await memoryRepository(world);
+  const abort = new AbortController();
+  let isIndexed = false;
+  const plan: FaultPlan = ({ method, kind }) => {
+    if (method === "put" && kind === "index") {
+      isIndexed = true;
+      world.clock.jump(1000); // What was seen of the lock before counts no more.
+    }
+    if (method === "size" && kind === "lock" && isIndexed) abort.abort(new InterruptedError());
+    return undefined;
+  };
+  const access = accessTo(withFaults(store, plan));
+  await assert.rejects(
+    put(access, putRequest(new BytesSource(DUMP)), { world, signal: abort.signal }),
+    InterruptedError,
+  );
+  await assertNothingCommitted(store);
+});
+
 Deno.test("a lock that turns out not to hold ends the backup at once, not when its source is over", async () => {
   const world = fakeWorld();
   const { store, repository } = await memoryRepository(world);

@@ -110,7 +110,7 @@ async function runIndex(options: OptionsOf<typeof indexSpecification>, context: 
 function refuseUnreadable({ unreadablePacks }: IndexRepair): void {
   if (unreadablePacks.length === 0) return;
   const count = `${formatCount(unreadablePacks.length, "pack")} could not be read`;
-  throw new IntegrityError(`${count}: "agent repair packs" saves what is left of their blobs`);
+  throw new IntegrityError(`${count}: "agent repair packs" saves the blobs that are left`);
 }
 
 async function runPacks(

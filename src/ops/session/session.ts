@@ -298,6 +298,8 @@ export class Session {
       manifest: this.#manifest(streams.map(({ file }) => file)),
       confirm: async () => {
         await confirm();
+        // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
+        await locked.lock.confirmHeld();
         this.#assertWhole();
         signal.throwIfAborted();
       },
