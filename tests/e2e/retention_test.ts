@@ -168,7 +168,7 @@ Deno.test("rotate keeps the first backup of each unit, rm removes one", async ()
 
 const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [["forget"], /Say what to keep/],
-  [["forget", "--host", "db1", "1f2e3d4c"], /--host.*choose none/],
+  [["forget", "--host", "db1", "1f2e3d4c"], /--host.*only limit a policy/],
   [["forget", "--keep-last", "0"], /keeps nothing/],
   [["forget", "--older-than", "0D"], /keeps nothing/],
   [["forget", "--keep-daily", "-5"], /Not a number of days to keep: "-5"/],

@@ -71,7 +71,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["--path", "data", "--no-auth", "--tls-cert", "x"], /need --tls: add it/],
   [["--path", "data", "--no-auth", "--tls"], /public_key" of --tls-cert/],
   [["--path", "data", "--proxy-auth-username", "a b"], /Not the name of a header/],
-  [["--path", "data", "--proxy-auth-username", "a", "--htpasswd-file", "x"], /not both/],
+  [["--path", "data", "--proxy-auth-username", "a", "--htpasswd-file", "x"], /not from both/],
   [["--path", "data", "--proxy-auth-username", "a", "--listen", ":8000"], /everybody who reaches :8000.*--insecure/],
 ];
 

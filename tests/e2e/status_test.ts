@@ -212,7 +212,7 @@ Deno.test("status refuses what makes no sense", async () => {
   await Promise.all([
     refused(["--expect", "prod/shop"], /Not an expectation.*prod\/shop=26h/),
     refused(["--expect", "/shop=26h"], /Not an expectation.*slashes/),
-    refused(["--format", "twindb", "--expect", "26h"], /without --expect/),
+    refused(["--format", "twindb", "--expect", "26h"], /cannot be combined with --expect/),
     refused(["--full-backup", "often"], /hourly, daily, weekly, monthly, yearly/),
   ]);
 });

@@ -38,7 +38,7 @@ programTest({
       for (const script of [`${dump} | "$AGENT" put prod/shop`, `exec "$AGENT" put prod/shop -- ${dump}`]) {
         await using running: Running = box.startProgram("bash", ["-c", script], { AGENT: EXECUTABLE });
         await running.closeInput();
-        await killOnceItWrote(600_000 * SHOP_PERCENT, "mariadb-dump", running.pid);
+        await killOnceItWrote(40_000 * SHOP_PERCENT, "mariadb-dump", running.pid);
         const { exitCode, stdout, stderr } = await running.outcome();
         deepEqual([exitCode, stdout], [ExitCode.source, ""], stderr);
         match(stderr, /nothing was committed/);
