@@ -20,6 +20,9 @@ export interface LoadBackupsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Answers for work that needs no complete list: unreadable snapshots are reported, and vanished ones are skipped. */
+export const LENIENT = { damaged: "reported", vanished: "forgotten" } as const;
+
 /** Backups, oldest first. */
 export interface LoadedBackups {
   /** The wanted backups, completed from their manifests. */

@@ -4,7 +4,7 @@ import type { Backup } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
 import { checkMembers, type MemberCheck } from "../backup/chain/chain_check.ts";
 import { type ChainTree, chainTrees } from "../backup/chain/chain_tree.ts";
-import { loadBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
@@ -56,8 +56,7 @@ export async function drawChains(
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
     const openIndex = wholeIndexOnDemand(repository, passingOver(world, signal));
-    const asked = { rewritten: openIndex, damaged: "reported", vanished: "forgotten", signal } as const;
-    const { backups, damaged } = await loadBackups(repository.files, asked);
+    const { backups, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: openIndex, signal });
     const meant = selectBackup(backups, { selector: wanted, text: request.selector });
     const trees = request.all
       ? chainTrees(backups.filter((backup) => haveSameSeriesAndHost(backup, meant)))

@@ -7,7 +7,7 @@
 import { IntegrityError, LockedError, StoreError, TooLargeError } from "../base/errors.ts";
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { Backup } from "../backup/backup.ts";
-import { loadBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { withRewritten } from "../backup/rewritten.ts";
 import { chooseSubset, type PackSubset } from "../policy/subset.ts";
 import {
@@ -229,8 +229,11 @@ class CheckRun {
 
   async #loadBackups(): Promise<readonly Backup[]> {
     const { signal } = this.#options;
-    const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
-    const { all, damaged } = await loadBackups(this.#repository.files, asked);
+    const { all, damaged } = await loadBackups(this.#repository.files, {
+      ...LENIENT,
+      rewritten: "unread",
+      signal,
+    });
     for (const { id, error } of damaged.toSorted((a, b) => a.id < b.id ? -1 : 1)) {
       const advice = error.cause instanceof StoreError && !(error.cause instanceof TooLargeError)
         ? "see to the disk or the server, or bring the file back from a copy of the store"

@@ -6,7 +6,7 @@ import { shortId } from "../base/id.ts";
 import { type Backup, compareAge, startedMsOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
-import { loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/naming/selector.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
@@ -115,8 +115,7 @@ async function findWithIndex(
   request: SelectorRequest,
   { world, signal, onProgress }: ReadOptions,
 ): Promise<FoundBackup> {
-  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
-  const list = await loadBackups(repository.files, asked);
+  const list = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
     if (opened === undefined) onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: 0 });

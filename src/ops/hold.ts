@@ -6,7 +6,7 @@
  */
 import { DeniedError, messageOf } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
-import { loadBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
@@ -49,8 +49,7 @@ export async function setHold(
     await using lock = await repository.lock({ exclusive: true, signal });
     const locked = await lock.confirmed;
     const rewritten = wholeIndexOnDemand(locked, { signal });
-    const asked = { rewritten, damaged: "reported", vanished: "forgotten", signal } as const;
-    const { backups, damaged } = await loadBackups(freshFiles(locked), asked);
+    const { backups, damaged } = await loadBackups(freshFiles(locked), { ...LENIENT, rewritten, signal });
     const meant = selectDespiteDamage(backups, damaged, { selector, text: request.selector });
     const same = backups.filter((other) => isSame(other, meant));
     return await replace(locked, { meant, same, hold: request.hold, signal });

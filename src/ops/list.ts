@@ -1,7 +1,7 @@
 /** List and chain: which backups exist, from snapshots alone unless restic rewrote some. */
 import { type Backup, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
-import { loadBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
@@ -44,8 +44,7 @@ export function listBackups(
     const { backups, all, damaged } = await loadBackups(repository.files, {
       rewritten: wholeIndexOnDemand(repository, passingOver(options.world, signal)),
       among: (all) => latestOf(all.filter((backup) => fits(backup, filter)), filter.latest),
-      damaged: "reported",
-      vanished: "forgotten",
+      ...LENIENT,
       signal,
     });
     return { backups, damaged, total: all.length, unknown: unknownName(all, askedNames(filter)) };
@@ -62,8 +61,7 @@ export async function listChain(
   return await useCase(options, async (signal) => {
     await using repository = await openAccess(access, options);
     const rewritten = wholeIndexOnDemand(repository, passingOver(options.world, signal));
-    const asked = { rewritten, damaged: "reported", vanished: "forgotten", signal } as const;
-    const { backups, damaged } = await loadBackups(repository.files, asked);
+    const { backups, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten, signal });
     return chainOf(backups, selectDespiteDamage(backups, damaged, { selector: wanted, text: selector }));
   });
 }

@@ -4,7 +4,7 @@ import { mapConcurrently } from "../base/concurrency.ts";
 import { parseRunType, type RunType } from "../base/run_type.ts";
 import type { Backup } from "../backup/backup.ts";
 import { readManifest } from "../backup/contents.ts";
-import { loadBackups } from "../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
@@ -175,8 +175,7 @@ function withBackups<T>(
     const { backups, all, damaged } = await loadBackups(repository.files, {
       rewritten: openIndex,
       among: (all) => all.filter((backup) => host === undefined || backup.host === host),
-      damaged: "reported",
-      vanished: "forgotten",
+      ...LENIENT,
       signal,
     });
     const unknown = host === undefined ? null : unknownName(all, { hosts: [host] });

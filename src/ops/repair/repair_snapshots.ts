@@ -11,7 +11,7 @@ import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { saveTree } from "../../backup/commit.ts";
 import { blobIdOf } from "../../backup/content_list.ts";
-import { loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
+import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { withRewritten } from "../../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { sha256 } from "../../crypto/digest.ts";
@@ -128,8 +128,7 @@ class SnapshotsRepair {
 
   async perform(): Promise<SnapshotRepair> {
     const { forget, dryRun, signal } = this.#run;
-    const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
-    const list = await loadBackups(this.#repository.files, asked);
+    const list = await loadBackups(this.#repository.files, { ...LENIENT, rewritten: "unread", signal });
     const { chosen, casualties } = await this.#findCasualties(list);
     if (forget && !dryRun && casualties.length > 0) await this.#examineAgain(casualties);
     const damaged: DamagedBackup[] = [];

@@ -8,7 +8,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
 import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
-import { loadBackups } from "../../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
@@ -146,8 +146,11 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   const compression = repository.config.version === 2 ? request.compression : "off";
   const threads = await tools.threads.configure(repository.keys, compression);
-  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
-  const { all: earlier, damaged } = await loadBackups(repository.files, asked);
+  const { all: earlier, damaged } = await loadBackups(repository.files, {
+    ...LENIENT,
+    rewritten: "unread",
+    signal,
+  });
   // To save memory, the index of a session does not hold the places of data blobs. Reading a manifest needs an index
   // that does, which is loaded for that moment and not kept.
   const passing = passingOver(world, signal);

@@ -1,7 +1,7 @@
 /** Backups by name, for the storage interface. */
 import { ExistsError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { loadBackups } from "../../backup/load_backups.ts";
+import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import { nameOf } from "../../backup/naming/backup_name.ts";
 import { type OpenIndex, withRewritten } from "../../backup/rewritten.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
@@ -21,8 +21,7 @@ export async function loadNamed(
   series: string,
   signal?: AbortSignal,
 ): Promise<{ readonly named: readonly NamedBackup[]; readonly damaged: readonly DamagedSnapshot[] }> {
-  const asked = { rewritten: "unread", damaged: "reported", vanished: "forgotten", signal } as const;
-  const { all, damaged } = await loadBackups(repository.files, asked);
+  const { all, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   return { named: await namedOf(all, series, wholeIndexOnDemand(repository, { signal })), damaged };
 }
 
