@@ -48,7 +48,8 @@ Deno.test("a group that may read the config may read what follows", async () => 
   await Deno.remove(fixture.at(PACK_FOLDER));
   await fixture.store.put(pack(1), [bytesOf(10)]);
   assert.equal(await modeOf(fixture.at(PACK)), "440");
-  assert.equal(await modeOf(fixture.at(PACK_FOLDER)), (0o770 & ~Deno.umask()).toString(8));
+  await Deno.mkdir(fixture.at("beside"), { mode: 0o770 }); // Deno.umask() would change it for the tests side by side
+  assert.equal(await modeOf(fixture.at(PACK_FOLDER)), await modeOf(fixture.at("beside")));
 });
 
 Deno.test("create makes missing folders above, with the repository's folders", async () => {
