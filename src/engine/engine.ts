@@ -1,0 +1,209 @@
+/**
+ * The contract of engines. An engine produces the streams of a backup from a source, with what the next level needs,
+ * and brings backups back into a target. It never touches a store: use cases (`ops/`) read its streams, commit them
+ * together, and hand them back level by level.
+ *
+ * A put goes like this. The engine looks at its URL (`Engine.source`), then the use case chooses the backup to continue
+ * and opens the source (`EngineSource.open`) with what that backup left. It reads the items of the source
+ * (`OpenSource.items`), several side by side, each through its guard. When all of them were stored it asks for the end
+ * (`OpenSource.finish`): the position and the metadata for the next level enter the same commit. A source that throws
+ * at any point, and a stream that must not be committed, end all others: the use case calls `cancel`, and nothing is
+ * committed.
+ *
+ * A restore opens a target (`Engine.target`) and gives it the levels of the chain in order, level 0 first, and in each
+ * level one item after the other.
+ *
+ * Nothing is buffered without a bound. A source may produce as fast as it can: its streams are read only as fast as
+ * they are stored, and the next item is asked for only when there is room for it. Whoever makes a process must end it,
+ * with everything that it started, when it is cancelled.
+ *
+ * The idea of streams that come with the metadata of the next level, and of a restore that replays levels, is that of
+ * OpenStack Freezer's engines.
+ */
+import type { ByteSource, JudgedSource } from "../base/byte_source.ts";
+import type { Node } from "../format/tree/node.ts";
+import type { JsonObject } from "../format/json/json_text.ts";
+import type { StreamPath } from "../format/manifest/series.ts";
+import type { GuardChoice } from "../guard/guard.ts";
+
+/** The URL of a source or a target, taken apart. The registry (`engine_urls.ts`) makes it. */
+export interface EngineUrl {
+  /** The engine's name, in lower case. */
+  readonly scheme: string;
+  /** What follows the scheme up to the parameters, decoded: a path, or an address that may contain a password. */
+  readonly place: string;
+  /** The parameters behind the `?`, decoded, each with its values in order. */
+  readonly parameters: ReadonlyMap<string, readonly string[]>;
+}
+
+/** An engine as it is registered under the scheme that is its name. */
+export interface Engine {
+  /** The version of what it produces, for manifests. */
+  readonly version: string;
+  /**
+   * Whether its backups have levels. A restore then replays the chain of the backup from level 0 up. Without levels
+   * every backup restores alone.
+   */
+  readonly replays: boolean;
+  /** The names of the parameters that its URLs may have. The registry refuses all others. */
+  readonly parameters: readonly string[];
+  /** The source at a URL. Nothing is opened yet. Throws `UsageError` for a URL that makes no sense. */
+  source?(url: EngineUrl): EngineSource;
+  /**
+   * The target at a URL. Nothing is opened yet. Throws `UsageError` for a URL that makes no sense. For the directory
+   * that `--target` names, the place is the directory and there are no parameters.
+   */
+  target?(url: EngineUrl): EngineTarget;
+}
+
+/** What engines get from outside, for sources and targets alike. */
+export interface EngineTools {
+  /** Aborted when the work is to end. Afterwards `cancel` is called, too. */
+  readonly signal: AbortSignal;
+  /**
+   * Receives what programs write to standard error, piece by piece. Errors quote the last lines of it in any case.
+   */
+  readonly onStderr?: ((bytes: Uint8Array) => Promise<void>) | undefined;
+}
+
+/** A source that can be opened. */
+export interface EngineSource {
+  /** How it is read, for manifests. Passwords never get there. */
+  readonly options: JsonObject;
+  /**
+   * Begins to read. Throws `SourceError` if the source cannot be read, and what `readMetadata` of the parent throws.
+   * After an `IntegrityError`, which means that the parent's metadata is damaged, it is called again without a parent.
+   */
+  open(request: SourceRequest): Promise<OpenSource>;
+}
+
+/** What a source is opened with. */
+export interface SourceRequest extends EngineTools {
+  /** The backup that is continued; null for a level 0. Always null for engines without levels. */
+  readonly parent: SourceParent | null;
+}
+
+/** What the parent left. It was made by the same engine. */
+export interface SourceParent {
+  /** Its level, one below that of the new backup. */
+  readonly level: number;
+  /** The position that its source had at the end. */
+  readonly position: JsonObject;
+  /** How its source was read (`EngineSource.options`). */
+  readonly options: JsonObject;
+  /**
+   * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged; the sink may then have received
+   * part of it.
+   */
+  readMetadata(sink: ByteSink): Promise<void>;
+}
+
+/** Takes bytes piece by piece. */
+export interface ByteSink {
+  /** Takes the next bytes. They are valid until the promise settles. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** A source that is being read. */
+export interface OpenSource {
+  /**
+   * The items of the backup. The next one is asked for when there is room to read it, and several may be read side by
+   * side. A stream's own source is cancelled if the backup ends first.
+   */
+  items(): AsyncIterable<EngineItem>;
+  /**
+   * Called once, after every item was stored. Throws `SourceError` if the backup must not be committed after all.
+   */
+  finish(): Promise<SourceEnd>;
+  /** Ends whatever still runs and removes what it left behind. Never throws, and may be called at any time and again. */
+  cancel(): Promise<void>;
+}
+
+/** One part of a backup. */
+export type EngineItem = EngineStream | EngineEntry;
+
+/** A named stream. */
+export interface EngineStream {
+  readonly kind: "stream";
+  /** Its path in the backup (of its level). Paths differ, and none lies below another; `metadata` is reserved. */
+  readonly path: StreamPath;
+  readonly source: JudgedSource;
+  /** Who judges whether it is whole. */
+  readonly guard: GuardChoice;
+}
+
+/** The properties of an entry of a tree. */
+export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree">;
+
+/** A file, directory or other entry of a tree, as it is in a file system. */
+export interface EngineEntry {
+  readonly kind: "entry";
+  /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
+  readonly path: string;
+  /** Everything but its content. */
+  readonly properties: EntryProperties;
+  /** The content of a file; null for everything else. */
+  readonly source: JudgedSource | null;
+}
+
+/** What a source leaves at its end. */
+export interface SourceEnd {
+  /** Where the source is now, for the manifest: a log position, a time. */
+  readonly position: JsonObject;
+  /** What the next level needs; null if nothing. It is read to its end and stored last, as a file of the backup. */
+  readonly metadata: ByteSource | null;
+  /** What could not be read, or changed while it was read: one line each. The rest is committed, with exit code 6. */
+  readonly problems: readonly string[];
+}
+
+/** A target that can be opened. */
+export interface EngineTarget {
+  /** Gets ready for level 0. Throws `UsageError` if the target is not empty and nothing may be overwritten. */
+  open(request: TargetRequest): Promise<OpenTarget>;
+}
+
+/** What a target is opened with. */
+export interface TargetRequest extends EngineTools {
+  /** Whether what the target holds may be overwritten. */
+  readonly overwrite: boolean;
+}
+
+/** A target that takes the levels of a chain. Calls come one after the other. */
+export interface OpenTarget {
+  /** Takes the beginning of a level, 0 first. */
+  beginLevel(level: RestoredLevel): Promise<void>;
+  /** Takes the next item of the level. Returns where its bytes go; null if it has none. */
+  take(item: RestoredItem): Promise<TargetStream | null>;
+  /** Takes the end of a level: all its items were taken and verified. */
+  endLevel(): Promise<void>;
+  /** Takes the end of the restore. */
+  finish(): Promise<TargetEnd>;
+  /** Ends whatever still runs. What was restored so far stays. Never throws, and may be called again. */
+  cancel(): Promise<void>;
+}
+
+/** One level of a chain. */
+export interface RestoredLevel {
+  readonly level: number;
+  /** The position of its source, as its manifest has it. */
+  readonly position: JsonObject;
+  /** How its source was read (`EngineSource.options`). */
+  readonly options: JsonObject;
+}
+
+/** An item of a level as it comes back. */
+export type RestoredItem =
+  | { readonly kind: "stream"; readonly path: string; readonly size: number }
+  | { readonly kind: "entry"; readonly path: string; readonly size: number; readonly properties: EntryProperties };
+
+/** Where the bytes of a restored item go. */
+export interface TargetStream extends ByteSink {
+  /** Takes the end: every byte was written, and all digests match. Throws if the target could not use them. */
+  end(): Promise<void>;
+}
+
+/** What a restore leaves at its end. */
+export interface TargetEnd {
+  /** What could not be restored, one line each. The rest is there, and the exit code is 6. */
+  readonly problems: readonly string[];
+}

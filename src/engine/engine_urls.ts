@@ -1,0 +1,104 @@
+/** Finds the engine that the URL of a source or target means. */
+import { invariant, UsageError } from "../base/errors.ts";
+import { didYouMean } from "../base/text/nearest_name.ts";
+import type { Engine, EngineSource, EngineTarget, EngineUrl } from "./engine.ts";
+
+/** A source or target and the engine that it belongs to. */
+export interface Driven<T> {
+  /** The engine's name: the scheme of the URL. */
+  readonly name: string;
+  readonly engine: Engine;
+  readonly driver: T;
+}
+
+/** The engines that a program knows, by scheme. */
+export class EngineRegistry {
+  readonly #engines = new Map<string, Engine>();
+
+  /**
+   * Adds an engine. Throws `BugError` if the scheme is taken, or is one letter long or contains anything but lower-case
+   * letters, digits, `+`, `.` and `-`.
+   */
+  register(scheme: string, engine: Engine): void {
+    invariant(/^[a-z][a-z0-9+.-]+$/.test(scheme), `Not a scheme: "${scheme}"`);
+    invariant(!this.#engines.has(scheme), `The scheme "${scheme}" is registered already`);
+    this.#engines.set(scheme, engine);
+  }
+
+  /** The engine of this name; undefined if there is none. */
+  get(name: string): Engine | undefined {
+    return this.#engines.get(name);
+  }
+
+  /** The source at a URL. Throws `UsageError` if no engine reads it, and what its engine throws. */
+  source(text: string): Driven<EngineSource> {
+    const url = this.#parse(text);
+    const engine = this.#engineFor(url, "source");
+    if (engine.source === undefined) throw new UsageError(`${url.scheme}: cannot be read from; it is a target only`);
+    return { name: url.scheme, engine, driver: engine.source(url) };
+  }
+
+  /** The target at a URL. Throws `UsageError` if no engine writes it, and what its engine throws. */
+  target(text: string): Driven<EngineTarget> {
+    const url = this.#parse(text);
+    const engine = this.#engineFor(url, "target");
+    if (engine.target === undefined) throw new UsageError(`${url.scheme}: cannot be written to; it is a source only`);
+    return { name: url.scheme, engine, driver: engine.target(url) };
+  }
+
+  #parse(text: string): EngineUrl {
+    const url = parseEngineUrl(text);
+    if (url !== undefined) return url;
+    throw new UsageError(
+      `Not a source or target: ${JSON.stringify(text)}: it has no scheme; write ${this.#known}, such as tar:/srv/files`,
+    );
+  }
+
+  #engineFor({ scheme, parameters }: EngineUrl, what: string): Engine {
+    const engine = this.#engines.get(scheme);
+    if (engine === undefined) {
+      const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
+      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
+    }
+    for (const name of parameters.keys()) {
+      if (engine.parameters.includes(name)) continue;
+      const hint = didYouMean(name, engine.parameters) || `; it has ${engine.parameters.join(", ") || "none"}`;
+      throw new UsageError(`${scheme}: has no parameter ${JSON.stringify(name)}${hint}`);
+    }
+    return engine;
+  }
+
+  get #known(): string {
+    return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ");
+  }
+}
+
+/**
+ * Takes the URL of a source or target apart: `SCHEME:PLACE?NAME=VALUE&NAME=VALUE`. A percent sign with two hexadecimal
+ * digits stands for a byte (RFC 3986), so that a place may contain a question mark as `%3F`; a plus sign is a plus sign.
+ * A parameter without a value has the empty one. Undefined for a text without a scheme, which is a path. Throws
+ * `UsageError` if bytes are not valid UTF-8 once they are decoded.
+ */
+export function parseEngineUrl(text: string): EngineUrl | undefined {
+  const match = /^([A-Za-z][A-Za-z0-9+.-]+):([^?]*)(?:\?(.*))?$/s.exec(text);
+  if (match === null) return undefined;
+  const parameters = new Map<string, string[]>();
+  for (const parameter of (match[3] ?? "").split("&")) {
+    if (parameter === "") continue;
+    const [name, ...value] = parameter.split("=");
+    const decoded = decodePercent(name!);
+    parameters.set(decoded, [...parameters.get(decoded) ?? [], decodePercent(value.join("="))]);
+  }
+  return { scheme: match[1]!.toLowerCase(), place: decodePercent(match[2]!), parameters };
+}
+
+/** Leaves a percent sign alone that is not followed by two hexadecimal digits. */
+function decodePercent(text: string): string {
+  try {
+    return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, decodeURIComponent);
+  } catch (error) {
+    throw new UsageError(`Not a URL: its percent signs do not stand for valid UTF-8; write a percent sign as %25`, {
+      cause: error,
+    });
+  }
+}
