@@ -122,7 +122,13 @@ export type { KeyFile, ScryptParameters } from "./format/key_file.ts";
 export { unlock, type UnlockRequest } from "./ops/unlock.ts";
 
 // Put: a stream becomes a backup.
-export { type ByteSource, type JudgedSource, sourceOfStream, type StreamSourceOptions } from "./base/byte_source.ts";
+export {
+  type ByteSource,
+  type JudgedSource,
+  sourceOfStream,
+  type StreamSink,
+  type StreamSourceOptions,
+} from "./base/byte_source.ts";
 export { type CommandOptions, commandSource } from "./engine/stream/command.ts";
 export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
 export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
@@ -148,7 +154,6 @@ export {
   type OpenBackup,
   type OpenRequest,
   type ReadOptions,
-  type StreamSink,
   type VerifiedStream,
   withBackup,
 } from "./ops/get.ts";

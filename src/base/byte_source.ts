@@ -1,4 +1,4 @@
-/** Sources of a stream's bytes: standard input, a command's output, or whatever a program passes in. */
+/** Where the bytes of a stream come from: standard input, a command, a program. And where they go. */
 import { AgentError, messageOf, SourceError } from "./errors.ts";
 
 /** A source that is read once, front to back. Standard input is one without any wrapper. */
@@ -15,6 +15,12 @@ export interface ByteSource {
 export interface JudgedSource extends ByteSource {
   /** Called after the last byte. Throws `SourceError` if the producer of the stream failed. */
   ended(): Promise<void>;
+}
+
+/** Receives a stream. */
+export interface StreamSink {
+  /** Takes the next bytes. They are a view of shared memory, valid until the promise settles. */
+  write(bytes: Uint8Array): Promise<void>;
 }
 
 /** What is known about a stream besides its bytes. */

@@ -5,7 +5,7 @@
 import { AgentError, systemReason, UsageError } from "../base/errors.ts";
 import { writeAll } from "../base/bytes.ts";
 import { systemRandomBytes } from "../crypto/random.ts";
-import type { StreamSink } from "../ops/get.ts";
+import type { StreamSink } from "../base/byte_source.ts";
 import { isUnsupported } from "../store/local/local_errors.ts";
 import { type FileSystem, NewFile, temporaryBeside } from "../store/local/local_file.ts";
 

@@ -20,7 +20,7 @@
  * The idea of streams that come with the metadata of the next level, and of a restore that replays levels, is that of
  * OpenStack Freezer's engines.
  */
-import type { ByteSource, JudgedSource } from "../base/byte_source.ts";
+import type { ByteSource, JudgedSource, StreamSink } from "../base/byte_source.ts";
 import type { Node } from "../format/tree/node.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import type { StreamPath } from "../format/manifest/series.ts";
@@ -95,13 +95,7 @@ export interface SourceParent {
    * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged; the sink may then have received
    * part of it.
    */
-  readMetadata(sink: ByteSink): Promise<void>;
-}
-
-/** Takes bytes piece by piece. */
-export interface ByteSink {
-  /** Takes the next bytes. They are valid until the promise settles. */
-  write(bytes: Uint8Array): Promise<void>;
+  readMetadata(sink: StreamSink): Promise<void>;
 }
 
 /** A source that is being read. */
@@ -197,7 +191,7 @@ export type RestoredItem =
   | { readonly kind: "entry"; readonly path: string; readonly size: number; readonly properties: EntryProperties };
 
 /** Where the bytes of a restored item go. */
-export interface TargetStream extends ByteSink {
+export interface TargetStream extends StreamSink {
   /** Takes the end: every byte was written, and all digests match. Throws if the target could not use them. */
   end(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 /** Get and verify: read a backup's streams, and check every blob and every whole stream. */
+import type { StreamSink } from "../base/byte_source.ts";
 import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
@@ -18,12 +19,6 @@ import type { IndexedRepository, Repository } from "../repository/repository.ts"
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
 import { readStream } from "../backup/read_stream.ts";
 import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
-
-/** Receives a restored stream. */
-export interface StreamSink {
-  /** Takes the next bytes. They are a view of shared memory, valid until the promise settles. */
-  write(bytes: Uint8Array): Promise<void>;
-}
 
 /** The progress of a restore, which reads indexes or a stream. */
 export interface GetProgress {

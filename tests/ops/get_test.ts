@@ -8,7 +8,8 @@ import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { findNode } from "../../src/repository/tree/trees.ts";
-import { chooseFile, type StreamSink, withBackup } from "../../src/ops/get.ts";
+import type { StreamSink } from "../../src/base/byte_source.ts";
+import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import {

@@ -6,7 +6,8 @@ import { type BackupFile, listFiles, readManifest } from "../../backup/contents.
 import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
-import { readFile, type StreamSink } from "../get.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { readFile } from "../get.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
