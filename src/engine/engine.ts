@@ -45,6 +45,10 @@ export interface Engine {
    * every backup restores alone.
    */
   readonly replays: boolean;
+  /** Whether its items are entries of a tree, and none is a stream. */
+  readonly hasEntries?: boolean;
+  /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
+  readonly chunkAverage?: number;
   /** The names of the parameters that its URLs may have. The registry refuses all others. */
   readonly parameters: readonly string[];
   /** The source at a URL. Nothing is opened yet. Throws `UsageError` for a URL that makes no sense. */
@@ -92,8 +96,8 @@ export interface SourceParent {
   /** How its source was read (`EngineSource.options`). */
   readonly options: JsonObject;
   /**
-   * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged; the sink may then have received
-   * part of it.
+   * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged or if there is none; the sink may
+   * then have received part of it.
    */
   readMetadata(sink: StreamSink): Promise<void>;
 }
