@@ -161,6 +161,7 @@ export {
   type TargetRequest,
   type TargetStream,
 } from "./engine/engine.ts";
+export type { ExtendedAttribute, Node, NodeType } from "./format/tree/node.ts";
 export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
 export type { PartLimits } from "./backup/content_list.ts";

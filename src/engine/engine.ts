@@ -122,9 +122,11 @@ export type EngineItem = EngineStream | EngineEntry;
 
 /** A named stream. */
 export interface EngineStream {
+  /** Tells it from an entry. */
   readonly kind: "stream";
   /** Its path in the backup (of its level). Paths differ, and none lies below another; `metadata` is reserved. */
   readonly path: StreamPath;
+  /** Its bytes, and whether its producer succeeded. */
   readonly source: JudgedSource;
   /** Who judges whether it is whole. */
   readonly guard: GuardChoice;
@@ -135,6 +137,7 @@ export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree"
 
 /** A file, directory or other entry of a tree, as it is in a file system. */
 export interface EngineEntry {
+  /** Tells it from a stream. */
   readonly kind: "entry";
   /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
   readonly path: string;
@@ -182,6 +185,7 @@ export interface OpenTarget {
 
 /** One level of a chain. */
 export interface RestoredLevel {
+  /** Its number, from 0. */
   readonly level: number;
   /** The position of its source, as its manifest has it. */
   readonly position: JsonObject;
