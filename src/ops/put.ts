@@ -42,6 +42,7 @@ export type PutInput =
 
 /** What to put, and what it must fulfil. */
 export interface PutRequest extends Omit<BackupRequest, "engine"> {
+  /** What is read. */
   readonly input: PutInput;
   /** How many streams are read side by side; 1 by default. */
   readonly jobs?: number;

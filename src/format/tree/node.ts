@@ -56,6 +56,7 @@ export interface Node {
   readonly links: number;
   /** The target of a symlink, as a byte string. */
   readonly linkTarget: string;
+  /** Its extended attributes. */
   readonly extendedAttributes: readonly ExtendedAttribute[];
   /** Attributes of other systems by name. Each value is its JSON text. */
   readonly genericAttributes: ReadonlyMap<string, string>;

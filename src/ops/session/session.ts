@@ -49,6 +49,7 @@ import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whol
 export interface BackupEngine {
   /** The name, for the manifest. A backup continues only backups of the same engine. */
   readonly name: string;
+  /** The version of what it produces. */
   readonly version: string;
   /** How it read its source, for the manifest; no secrets. */
   readonly options: JsonObject;
