@@ -42,7 +42,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   "cli/report": [["progress_wording.ts"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
-  engine: [["engine.ts", "child.ts"], ["engine_urls.ts", "stream", "tar"], ["built_in.ts"]],
+  engine: [[OTHER_FILES], ["engine_urls.ts", "stream", "tar"], ["built_in.ts"]],
   format: [
     [OTHER_FILES],
     ["json"],

@@ -1,6 +1,6 @@
-/** A command as a source: what becomes of its standard error where somebody takes it. */
+/** Commands as sources: what becomes of their words, and of what they started. */
 import { strict as assert } from "node:assert";
-import { commandSource } from "../../../src/engine/stream/command.ts";
+import { commandSource, shellSource } from "../../../src/engine/stream/command.ts";
 import { SourceError } from "../../../src/base/errors.ts";
 import { concat, macrotask } from "../../helpers/world.ts";
 
@@ -68,4 +68,36 @@ Deno.test("words that nobody can take stop nothing", async () => {
   assert.equal(await readAll(source), "kept\n");
   await source.ended();
   await source.cancel();
+});
+
+Deno.test("a cancelled command of the shell ends with what it started", async () => {
+  const source = shellSource("sleep 1000 & echo $!; cat", { stream: "shop.sql" });
+  const target = new Uint8Array(64);
+  const count = await source.read(target);
+  const grandchild = new TextDecoder().decode(target.subarray(0, count!)).trim();
+  // An empty standard input has ended `cat`, and the shell; the sleeper still holds the pipe.
+  await source.cancel();
+  await assert.rejects(Deno.stat(`/proc/${grandchild}/exe`), Deno.errors.NotFound);
+});
+
+Deno.test("a failed command of the shell is named by its stream and its program, never by its arguments", async () => {
+  const failing = [
+    [
+      "mysqldump-less -psecret shop",
+      /^The command of shop\.sql \(mysqldump-less …\) exited with 127: .*not found; nothing/,
+    ],
+    ["PASSWORD='my secret' sh -c 'exit 3'", /^The command of shop\.sql exited with 3; nothing was committed$/],
+    ["kill -9 $$", /^The command of shop\.sql \(kill …\) was ended by SIGKILL; nothing was committed$/],
+  ] as const;
+  for (const [command, message] of failing) {
+    const source = shellSource(command, { stream: "shop.sql" });
+    assert.equal(await readAll(source), "");
+    await assert.rejects(source.ended(), (error: Error) => {
+      assert.ok(error instanceof SourceError);
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+    await source.cancel();
+  }
 });
