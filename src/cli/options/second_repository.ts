@@ -35,6 +35,11 @@ export function withSecondRepository<Args extends unknown[], Own extends OptionV
   return withOptions(command, GROUPS[prefix]) as unknown as Command<Args, Own & SecondOptions<Second>>;
 }
 
+/** Whether any option of a second repository is given; its variables do not count, since they hold for every command. */
+export function namesSecondRepository<Second extends Prefix>(prefix: Second, options: SecondOptions<Second>): boolean {
+  return Object.values(ownOptions(prefix, options)).some((value) => value !== undefined);
+}
+
 /**
  * Access to the second repository that options and environment name. The options that say how to reach servers, how
  * long to wait for locks and what to report are those of the main repository.
@@ -45,12 +50,7 @@ export function secondRepositoryAccess<Second extends Prefix>(
   context: CliContext,
 ): RepositoryAccess {
   const { name, isKnownToRestic } = KINDS[prefix];
-  const own = {
-    repo: options[prefix],
-    repositoryFile: options[`${prefix}RepositoryFile` as const],
-    passwordFile: options[`${prefix}PasswordFile` as const],
-    passwordCommand: options[`${prefix}PasswordCommand` as const],
-  };
+  const own = ownOptions(prefix, options);
   const wording = {
     name,
     placeOption: `--${prefix}`,
@@ -59,6 +59,16 @@ export function secondRepositoryAccess<Second extends Prefix>(
   };
   const variables = { prefix: `${prefix.toUpperCase()}_`, isKnownToRestic };
   return repositoryAccess({ ...options, ...own }, withVariables(context, variables), wording);
+}
+
+/** The options of a second repository under the names of the main one's. */
+function ownOptions<Second extends Prefix>(prefix: Second, options: SecondOptions<Second>) {
+  return {
+    repo: options[prefix],
+    repositoryFile: options[`${prefix}RepositoryFile` as const],
+    passwordFile: options[`${prefix}PasswordFile` as const],
+    passwordCommand: options[`${prefix}PasswordCommand` as const],
+  };
 }
 
 /** How the variables of a second repository begin, after `AGENT_`, and whether restic has such variables, too. */

@@ -220,7 +220,7 @@ export class Session {
     this.#tools = tools;
     this.#start = start;
     this.#parameters = chunkerParameters(tools.request.chunkAverage, start.choice.predecessor);
-    this.#gear = gearTable(gearSecret(tools.repository.keys));
+    this.#gear = gearTable(gearSecret(tools.repository));
     this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
   }
 
