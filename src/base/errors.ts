@@ -14,6 +14,7 @@ export const ExitCode = {
   source: 3,
   integrity: 4,
   overdue: 5,
+  partial: 6,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
@@ -30,6 +31,7 @@ export type ErrorCode =
   | "source-incomplete"
   | "integrity"
   | "overdue"
+  | "partial"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -120,6 +122,14 @@ export class OverdueError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
+  }
+}
+
+/** Done in part: what was named before could not be read, the rest is as it was asked for. */
+export class PartialError extends AgentError {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
+    super(message, { ...options, code: "partial", exitCode: ExitCode.partial });
   }
 }
 
