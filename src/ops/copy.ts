@@ -16,7 +16,7 @@ import {
 import type { SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { packBytesFor, pruneReads } from "../backup/buffers.ts";
-import { KnownCopies, snapshotOfCopy } from "../backup/copies.ts";
+import { KnownCopies, snapshotOfCopy } from "../maintain/copy/known_copies.ts";
 import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { indexPassingOver, passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
 import { selectForCopy } from "../maintain/copy/copy_selection.ts";
