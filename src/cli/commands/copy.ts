@@ -21,8 +21,8 @@ const NOTE: HelpNotes = {
     "there is none of them here in the end. A copy may be interrupted at any moment; the next one goes on.",
   ],
   examples: [
-    ["agent copy -r /away/repo --from /backup/repo --from-password-file /etc/agent.password"],
-    ["agent copy -r /away/repo --from /backup/repo prod/shop wiki@latest", "a series, and one backup"],
+    ["agent copy --from /backup/repo --from-password-file /etc/agent.password"],
+    ["agent copy --from /backup/repo prod/shop wiki@latest", "a series, and one backup"],
   ],
 };
 
