@@ -184,6 +184,15 @@ export {
 } from "./ops/forget.ts";
 export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
 export {
+  tag,
+  type TaggedBackup,
+  type TagOptions,
+  type TagRequest,
+  type TagResult,
+  type TagSelection,
+} from "./ops/tag.ts";
+export type { TagChange } from "./policy/retention/tag_change.ts";
+export {
   prune,
   type PruneOptions,
   type PrunePhase,

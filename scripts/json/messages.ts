@@ -46,6 +46,7 @@ import {
   verifiedChainMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */
 export interface Message {
@@ -133,6 +134,13 @@ export const RESULTS: readonly Message[] = [
     commands: ["forget", "rotate"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
+  },
+  {
+    title: "A tagged backup",
+    commands: ["tag"],
+    about: "One for each selected backup, whether it had these tags already or not.",
+    schema: taggedMessage,
+    isBackup: true,
   },
   {
     title: "A pruned pack",

@@ -19,6 +19,7 @@ import { rotateCommand } from "./commands/rotate.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
+import { tagCommand } from "./commands/tag.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
@@ -119,6 +120,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     rmCommand,
     holdCommand,
     releaseCommand,
+    tagCommand,
     pruneCommand,
     keyCommand,
     unlockCommand,

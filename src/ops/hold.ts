@@ -1,10 +1,8 @@
 /**
- * Hold and release: add or remove the tag that protects a backup from policies. A snapshot never changes, so a new one
- * replaces it, as with `restic tag`. The new snapshot is stored and read back before the old one is removed, so that
- * one exists at any moment. An interruption may leave two snapshots of one backup; the next hold or release of that
- * backup removes the extra one.
+ * Hold and release: add or remove the tag that protects a backup from policies. An interruption may leave two snapshots
+ * of one backup (`maintain/retention/replace_snapshot.ts`); the next hold or release of that backup removes the extra
+ * one.
  */
-import { DeniedError, messageOf } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
 import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
@@ -12,9 +10,8 @@ import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps } from "../format/time.ts";
 import { HOLD_TAG } from "../policy/retention/retention_plan.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import { type LockedRepository, readingFrom } from "../repository/repository.ts";
-import { loadSnapshot } from "../repository/snapshots.ts";
-import { withFreshReads } from "../store/fresh.ts";
+import { freshFiles, replaceSnapshots, withTags } from "../maintain/retention/replace_snapshot.ts";
+import type { LockedRepository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { wholeIndexOnDemand } from "../backup/whole_index.ts";
 
@@ -56,11 +53,6 @@ export async function setHold(
   });
 }
 
-/** The files, read past the cache: what to hold must not be decided from cached copies. */
-function freshFiles(repository: LockedRepository) {
-  return readingFrom(repository, withFreshReads(repository.store)).files;
-}
-
 interface Replacement {
   readonly meant: Backup;
   /** `meant` itself, and all snapshots that differ from it only in the hold. */
@@ -73,42 +65,18 @@ async function replace(
   repository: LockedRepository,
   { meant, same, hold, signal }: Replacement,
 ): Promise<HoldResult> {
-  const { files } = repository;
   const isDone = ({ snapshot }: Backup) => snapshot.tags.includes(HOLD_TAG) === hold;
   const old = same.filter((other) => !isDone(other));
   const done = same.find(isDone);
   if (old.length === 0) return { backup: meant, isUnchanged: true };
-  signal.throwIfAborted();
   const snapshot = done?.snapshot ?? changed(meant, hold);
-  const snapshotId = done?.snapshotId ?? await files.saveSnapshot(snapshot, { signal });
-  await loadSnapshot(freshFiles(repository), snapshotId, signal);
-  for (const other of old) {
-    try {
-      await files.remove("snapshot", other.snapshotId, { signal });
-    } catch (error) {
-      if (!(error instanceof DeniedError)) throw error;
-      throw new DeniedError(
-        `Cannot remove snapshot ${other.snapshotId}, which ${snapshotId} replaces; both exist: run it again where ` +
-          `deletions are allowed (${messageOf(error)})`,
-        { cause: error },
-      );
-    }
-  }
+  const snapshotId = await replaceSnapshots(repository, { by: done ?? snapshot, old }, signal);
   return { backup: { ...meant, snapshotId, snapshot }, isUnchanged: false };
 }
 
-/**
- * The changed snapshot. As when restic changes tags, it names the very first snapshot of the backup as its original. A
- * backup with known damage gets no new summary, because that would make it look whole.
- */
-function changed({ snapshot, snapshotId, info, damage }: Backup, hold: boolean): Snapshot {
-  const others = snapshot.tags.filter((tag) => tag !== HOLD_TAG);
-  return {
-    ...snapshot,
-    tags: hold ? [...others, HOLD_TAG] : others,
-    original: snapshot.original ?? snapshotId,
-    agent: info === null || damage !== null ? snapshot.agent : { ...info, tree: snapshot.tree },
-  };
+function changed(backup: Backup, hold: boolean): Snapshot {
+  const others = backup.snapshot.tags.filter((tag) => tag !== HOLD_TAG);
+  return withTags(backup, hold ? [...others, HOLD_TAG] : others);
 }
 
 function isSame(a: Backup, b: Backup): boolean {

@@ -14,6 +14,7 @@ import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { status } from "../../src/ops/status.ts";
+import { tag } from "../../src/ops/tag.ts";
 import { unlock } from "../../src/ops/unlock.ts";
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
@@ -58,6 +59,12 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
   keys: (access, world) => keyList(access, { world }),
   unlock: (access, world) => unlock(access, { all: false }, { world }),
   hold: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world, signal }),
+  tag: (access, world) =>
+    tag(access, {
+      selection: { kind: "backups", selectors: ["prod/shop"] },
+      change: { set: ["a"] },
+      dryRun: false,
+    }, { world, signal }),
   repair: (access, world) => repairIndex(access, { dryRun: false, readAllPacks: false }, { world, signal }),
   prune: (access, world) => prune(access, { dryRun: false, limits: DEFAULT_PRUNE_LIMITS }, { world, signal }),
   forget: (access, world) =>

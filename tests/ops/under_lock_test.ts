@@ -11,6 +11,7 @@ import { prune } from "../../src/ops/prune.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
 import { repairSnapshots } from "../../src/ops/repair/repair_snapshots.ts";
+import { tag } from "../../src/ops/tag.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
@@ -58,6 +59,11 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
   },
   hold: {
     run: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world }),
+    decidesBy: ["snapshot", "index"],
+  },
+  tag: {
+    run: (access, world) =>
+      tag(access, { selection: { kind: "all" }, change: { set: ["a"] }, dryRun: false }, { world }),
     decidesBy: ["snapshot", "index"],
   },
   "repair index": {
