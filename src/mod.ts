@@ -172,6 +172,18 @@ export {
 export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 
+export {
+  type RepositoryTotals,
+  type SeriesStats,
+  stats,
+  type StatsOptions,
+  type StatsProgress,
+  type StatsReport,
+  type StatsRequest,
+} from "./ops/stats.ts";
+export type { MonthStats } from "./maintain/stats/monthly_growth.ts";
+export type { BlobSums, StorageSums } from "./maintain/stats/storage_sums.ts";
+
 // Retention: forget, hold, prune.
 export {
   forget,

@@ -36,6 +36,7 @@ import {
   retryMessage,
   warningMessage,
 } from "../../src/cli/report/json/standard_error_json.ts";
+import { monthStatsMessage, seriesStatsMessage, statsSummaryMessage } from "../../src/cli/report/json/stats_json.ts";
 import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status_json.ts";
 import {
   goneMemberMessage,
@@ -128,6 +129,24 @@ export const RESULTS: readonly Message[] = [
     commands: ["status --import"],
     about: "One for each host.",
     schema: importedBinlogsMessage,
+  },
+  {
+    title: "What a series takes",
+    commands: ["stats"],
+    about: "One for each series of the selected backups, by name.",
+    schema: seriesStatsMessage,
+  },
+  {
+    title: "The growth of a month",
+    commands: ["stats"],
+    about: "One for each month in which selected backups began, oldest first.",
+    schema: monthStatsMessage,
+  },
+  {
+    title: "What backups take",
+    commands: ["stats"],
+    about: "One, at the end.",
+    schema: statsSummaryMessage,
   },
   {
     title: "A retention group",

@@ -18,6 +18,7 @@ import { rmCommand } from "./commands/rm.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
+import { statsCommand } from "./commands/stats.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tagCommand } from "./commands/tag.ts";
 import { unlockCommand } from "./commands/unlock.ts";
@@ -112,6 +113,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     showCommand,
     chainCommand,
     statusCommand,
+    statsCommand,
     verifyCommand,
     checkCommand,
     repairCommand,

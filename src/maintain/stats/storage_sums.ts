@@ -77,3 +77,35 @@ function marksOf(users: Uint32Array): Uint8Array {
   for (let entry = 0; entry < users.length; entry++) if (users[entry] !== NOBODY) marks[entry] = MARKED;
   return marks;
 }
+
+/** Chunks and trees together. */
+export function allBlobs({ data, tree }: StorageSums): BlobSums {
+  return addBlobs(data, tree);
+}
+
+/** What blobs take in packs, in bytes: themselves, and their entries in the headers. */
+export function storedBytesOf(sums: StorageSums): number {
+  const { sealedBytes, headerBytes } = allBlobs(sums);
+  return sealedBytes + headerBytes;
+}
+
+/** How many bytes were read for each byte that is stored. Null if nothing is stored, so that there is no ratio. */
+export interface Ratios {
+  /** Bytes read for each distinct byte. */
+  readonly deduplication: number | null;
+  /** Distinct bytes for each stored byte. */
+  readonly compression: number | null;
+  /** The product of both. */
+  readonly both: number | null;
+}
+
+/** The ratios of blobs from which `readBytes` can be restored. */
+export function ratiosOf(readBytes: number, sums: StorageSums): Ratios {
+  const [plainBytes, storedBytes] = [allBlobs(sums).plainBytes, storedBytesOf(sums)];
+  const ratio = (bytes: number, by: number) => by === 0 ? null : bytes / by;
+  return {
+    deduplication: ratio(readBytes, plainBytes),
+    compression: ratio(plainBytes, storedBytes),
+    both: ratio(readBytes, storedBytes),
+  };
+}
