@@ -154,7 +154,7 @@ export {
 } from "./ops/get.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
-// Lists, chains and status.
+// Lists, chains, differences, numbers and status.
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export type { ChainMember } from "./backup/chain/chain_links.ts";
 export type { CheckedMember, MemberCheck, MemberState } from "./backup/chain/chain_check.ts";
@@ -172,6 +172,8 @@ export {
 export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 
+export { diff, type DiffOptions, type DiffRequest, type DiffResult, type StreamDifference } from "./ops/diff.ts";
+export type { ContentComparison } from "./backup/content_comparison.ts";
 export {
   type RepositoryTotals,
   type SeriesStats,

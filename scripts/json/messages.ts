@@ -20,6 +20,7 @@ import {
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
+import { diffSummaryMessage, streamDifferenceMessage } from "../../src/cli/report/json/diff_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -112,6 +113,13 @@ export const RESULTS: readonly Message[] = [
     about: "One for each, in its place among the others.",
     schema: goneMemberMessage,
   },
+  {
+    title: "A compared stream",
+    commands: ["diff"],
+    about: "One for each stream that either backup has, by path.",
+    schema: streamDifferenceMessage,
+  },
+  { title: "A comparison", commands: ["diff"], about: "One, at the end.", schema: diffSummaryMessage },
   {
     title: "The status of a series on a host",
     commands: ["status"],

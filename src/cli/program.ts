@@ -5,6 +5,7 @@ import { didYouMean } from "../base/text/nearest_name.ts";
 import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
 import { holdCommand, releaseCommand } from "./commands/hold.ts";
@@ -112,6 +113,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     lsCommand,
     showCommand,
     chainCommand,
+    diffCommand,
     statusCommand,
     statsCommand,
     verifyCommand,
