@@ -172,8 +172,8 @@ export {
 export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 
-export { diff, type DiffOptions, type DiffRequest, type DiffResult, type StreamDifference } from "./ops/diff.ts";
-export type { ContentComparison } from "./backup/content_comparison.ts";
+export { diff, type DiffOptions, type DiffRequest, type DiffResult, type StreamDifference } from "./ops/stats/diff.ts";
+export type { ContentComparison } from "./maintain/stats/content_comparison.ts";
 export {
   type RepositoryTotals,
   type SeriesStats,
@@ -182,7 +182,7 @@ export {
   type StatsProgress,
   type StatsReport,
   type StatsRequest,
-} from "./ops/stats.ts";
+} from "./ops/stats/stats.ts";
 export type { MonthStats } from "./maintain/stats/monthly_growth.ts";
 export type { BlobSums, StorageSums } from "./maintain/stats/storage_sums.ts";
 
@@ -196,7 +196,7 @@ export {
   type RetentionFilter,
   type RetentionRequest,
 } from "./ops/forget.ts";
-export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
+export { type HoldRequest, type HoldResult, setHold } from "./ops/tags/hold.ts";
 export {
   tag,
   type TaggedBackup,
@@ -204,7 +204,7 @@ export {
   type TagRequest,
   type TagResult,
   type TagSelection,
-} from "./ops/tag.ts";
+} from "./ops/tags/tag.ts";
 export type { TagChange } from "./policy/retention/tag_change.ts";
 export {
   prune,

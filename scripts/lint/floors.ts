@@ -52,7 +52,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "storage"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "stats", "storage", "tags"]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],

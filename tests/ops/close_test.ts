@@ -6,7 +6,7 @@ import { openAccess, type RepositoryAccess, type World } from "../../src/ops/acc
 import { check } from "../../src/ops/check.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { withBackup } from "../../src/ops/get.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { init } from "../../src/ops/init.ts";
 import { keyList } from "../../src/ops/keys.ts";
 import { listBackups } from "../../src/ops/list.ts";
@@ -14,7 +14,7 @@ import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { status } from "../../src/ops/status.ts";
-import { tag } from "../../src/ops/tag.ts";
+import { tag } from "../../src/ops/tags/tag.ts";
 import { unlock } from "../../src/ops/unlock.ts";
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { IntegrityError, UsageError } from "../../src/base/errors.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
-import { diff, type DiffRequest, type StreamDifference } from "../../src/ops/diff.ts";
+import { diff, type DiffRequest, type StreamDifference } from "../../src/ops/stats/diff.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";

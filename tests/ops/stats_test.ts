@@ -10,7 +10,7 @@ import { packEntrySize, plaintextLength } from "../../src/format/pack_header.ts"
 import { forget } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
-import { stats, type StatsReport, type StatsRequest } from "../../src/ops/stats.ts";
+import { stats, type StatsReport, type StatsRequest } from "../../src/ops/stats/stats.ts";
 import { addSums, type StorageSums } from "../../src/maintain/stats/storage_sums.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";

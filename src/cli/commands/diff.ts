@@ -5,7 +5,7 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { diff, type DiffRequest, type DiffResult, type StreamDifference } from "../../ops/diff.ts";
+import { diff, type DiffRequest, type DiffResult, type StreamDifference } from "../../ops/stats/diff.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { diffSummaryJson, streamDifferenceJson } from "../report/json/diff_json.ts";

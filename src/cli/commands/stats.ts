@@ -1,6 +1,6 @@
 /** `agent stats`: what a repository, a series or a backup takes. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { stats, type StatsProgress } from "../../ops/stats.ts";
+import { stats, type StatsProgress } from "../../ops/stats/stats.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";

@@ -3,7 +3,7 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { tag, type TaggedBackup, type TagRequest } from "../../ops/tag.ts";
+import { tag, type TaggedBackup, type TagRequest } from "../../ops/tags/tag.ts";
 import type { TagChange } from "../../policy/retention/tag_change.ts";
 import type { CliContext } from "../context.ts";
 import { collect, collectTags, collectTagsOrNone } from "../options/repeated_options.ts";

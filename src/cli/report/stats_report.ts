@@ -1,7 +1,7 @@
 /** What series and repositories take, as tables. */
 import { formatSize } from "../../base/text/size.ts";
 import { allBlobs, ratiosOf, type StorageSums, storedBytesOf } from "../../maintain/stats/storage_sums.ts";
-import type { StatsReport } from "../../ops/stats.ts";
+import type { StatsReport } from "../../ops/stats/stats.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type Column, formatCount, writeLine, writeParagraph, writeTable } from "../terminal/write.ts";
 import { selectedIn } from "./json/stats_json.ts";

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { MonthStats } from "../../../maintain/stats/monthly_growth.ts";
 import { allBlobs, ratiosOf, type StorageSums, storedBytesOf } from "../../../maintain/stats/storage_sums.ts";
-import type { SeriesStats, StatsReport } from "../../../ops/stats.ts";
+import type { SeriesStats, StatsReport } from "../../../ops/stats/stats.ts";
 import { always, bytes, count, object, orNull, text } from "./json_fields.ts";
 
 const blobSums = (about: string) =>

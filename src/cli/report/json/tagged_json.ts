@@ -1,6 +1,6 @@
 /** Backups whose tags were changed, in `--json` output. */
 import * as v from "valibot";
-import type { TaggedBackup } from "../../../ops/tag.ts";
+import type { TaggedBackup } from "../../../ops/tags/tag.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { flag, list } from "./json_fields.ts";
 

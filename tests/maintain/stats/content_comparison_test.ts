@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import fc from "fast-check";
-import { IntegrityError } from "../../src/base/errors.ts";
-import { ContentComparer, type ContentLists } from "../../src/backup/content_comparison.ts";
-import { PlacedIndex } from "../../src/repository/index/blob_index.ts";
+import { IntegrityError } from "../../../src/base/errors.ts";
+import { ContentComparer, type ContentLists } from "../../../src/maintain/stats/content_comparison.ts";
+import { PlacedIndex } from "../../../src/repository/index/blob_index.ts";
 
 const { signal } = new AbortController();
 /** The chunk with number n has 100 + n bytes. */

@@ -1,15 +1,15 @@
 /** Diff: how the streams of two backups differ, by their content lists; no data is read. */
-import { IntegrityError, UsageError } from "../base/errors.ts";
-import { type Backup, compareAge, withoutCopies, withoutDamagedCopies } from "../backup/backup.ts";
-import { ContentComparer, type ContentComparison, type ContentLists } from "../backup/content_comparison.ts";
-import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
-import { LENIENT, loadBackups } from "../backup/load_backups.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import { passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
-import type { Manifest } from "../format/manifest/manifest.ts";
-import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { IntegrityError, UsageError } from "../../base/errors.ts";
+import { type Backup, compareAge, withoutCopies, withoutDamagedCopies } from "../../backup/backup.ts";
+import { ContentComparer, type ContentComparison, type ContentLists } from "../../maintain/stats/content_comparison.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/contents.ts";
+import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
+import type { Manifest } from "../../format/manifest/manifest.ts";
+import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
 
 /** Which backups to compare. */
 export interface DiffRequest {

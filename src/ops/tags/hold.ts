@@ -3,17 +3,17 @@
  * of one backup (`maintain/retention/replace_snapshot.ts`); the next hold or release of that backup removes the extra
  * one.
  */
-import type { Backup } from "../backup/backup.ts";
-import { LENIENT, loadBackups } from "../backup/load_backups.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import type { Snapshot } from "../format/snapshot.ts";
-import { compareTimestamps } from "../format/time.ts";
-import { HOLD_TAG } from "../policy/retention/retention_plan.ts";
-import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import { freshFiles, replaceSnapshots, withTags } from "../maintain/retention/replace_snapshot.ts";
-import type { LockedRepository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
-import { wholeIndexOnDemand } from "../backup/whole_index.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import type { Snapshot } from "../../format/snapshot.ts";
+import { compareTimestamps } from "../../format/time.ts";
+import { HOLD_TAG } from "../../policy/retention/retention_plan.ts";
+import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
+import { freshFiles, replaceSnapshots, withTags } from "../../maintain/retention/replace_snapshot.ts";
+import type { LockedRepository } from "../../repository/repository.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
+import { wholeIndexOnDemand } from "../../backup/whole_index.ts";
 
 /** Which backup to hold or release. */
 export interface HoldRequest {

@@ -1,19 +1,19 @@
 /** Stats: what a repository, a series or a backup takes, what it shares with others, and how it grew. */
-import { UsageError } from "../base/errors.ts";
-import { type Backup, sizeOf } from "../backup/backup.ts";
-import { LENIENT, loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import { isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
-import { passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
-import { loadPruneIndex } from "../maintain/prune/prune_index.ts";
-import { ACROSS, AMONG, findUsers, NOBODY, OTHERS } from "../maintain/stats/blob_users.ts";
-import { monthlyGrowth, type MonthStats } from "../maintain/stats/monthly_growth.ts";
-import { addSums, NO_BLOBS, type StorageSums, sumByUser } from "../maintain/stats/storage_sums.ts";
-import { TreeSizes } from "../maintain/stats/tree_sizes.ts";
-import { comparePacks } from "../repository/pack/stored_packs.ts";
-import type { Repository } from "../repository/repository.ts";
-import type { DamagedSnapshot } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { UsageError } from "../../base/errors.ts";
+import { type Backup, sizeOf } from "../../backup/backup.ts";
+import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
+import { loadPruneIndex } from "../../maintain/prune/prune_index.ts";
+import { ACROSS, AMONG, findUsers, NOBODY, OTHERS } from "../../maintain/stats/blob_users.ts";
+import { monthlyGrowth, type MonthStats } from "../../maintain/stats/monthly_growth.ts";
+import { addSums, NO_BLOBS, type StorageSums, sumByUser } from "../../maintain/stats/storage_sums.ts";
+import { TreeSizes } from "../../maintain/stats/tree_sizes.ts";
+import { comparePacks } from "../../repository/pack/stored_packs.ts";
+import type { Repository } from "../../repository/repository.ts";
+import type { DamagedSnapshot } from "../../repository/snapshots.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
 
 /** Whose numbers are asked for. */
 export interface StatsRequest {

@@ -2,19 +2,19 @@
  * Tag: change the tags of backups. Ids, manifests and content stay; only snapshots are replaced, one backup after the
  * other. After an interruption, the same change completes the rest.
  */
-import { UsageError } from "../base/errors.ts";
-import type { SnapshotId } from "../base/id.ts";
-import type { Backup } from "../backup/backup.ts";
-import { LENIENT, loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
-import { parseSelector, selectDespiteDamage } from "../backup/naming/selector.ts";
-import { isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
-import { wholeIndexOnDemand } from "../backup/whole_index.ts";
-import { freshFiles, replaceSnapshots } from "../maintain/retention/replace_snapshot.ts";
-import { type PlannedTags, planTags } from "../maintain/retention/tag_plan.ts";
-import { refuseTagChange, type TagChange } from "../policy/retention/tag_change.ts";
-import type { LockedRepository, Repository } from "../repository/repository.ts";
-import type { DamagedSnapshot } from "../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { SnapshotId } from "../../base/id.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import { wholeIndexOnDemand } from "../../backup/whole_index.ts";
+import { freshFiles, replaceSnapshots } from "../../maintain/retention/replace_snapshot.ts";
+import { type PlannedTags, planTags } from "../../maintain/retention/tag_plan.ts";
+import { refuseTagChange, type TagChange } from "../../policy/retention/tag_change.ts";
+import type { LockedRepository, Repository } from "../../repository/repository.ts";
+import type { DamagedSnapshot } from "../../repository/snapshots.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
 
 /** The backups whose tags are changed. */
 export type TagSelection =

@@ -3,12 +3,12 @@
  *
  * Memory: 29 to 35 bytes for each distinct chunk of the first streams, and two parts of content lists.
  */
-import { IntegrityError } from "../base/errors.ts";
-import { encodeHex } from "../base/hex.ts";
-import { ID_BYTES } from "../base/id.ts";
-import { IdTable, KEPT_ID_BYTES } from "../base/id_table.ts";
-import { plaintextLength } from "../format/pack_header.ts";
-import type { BlobIndex } from "../repository/index/blob_index.ts";
+import { IntegrityError } from "../../base/errors.ts";
+import { encodeHex } from "../../base/hex.ts";
+import { ID_BYTES } from "../../base/id.ts";
+import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
+import { plaintextLength } from "../../format/pack_header.ts";
+import type { BlobIndex } from "../../repository/index/blob_index.ts";
 
 /** Gives the content lists of a stream, in order; each call begins anew. */
 export type ContentLists = () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
