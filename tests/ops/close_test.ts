@@ -13,6 +13,8 @@ import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
+import { diff } from "../../src/ops/stats/diff.ts";
+import { stats } from "../../src/ops/stats/stats.ts";
 import { status } from "../../src/ops/status.ts";
 import { tag } from "../../src/ops/tags/tag.ts";
 import { unlock } from "../../src/ops/unlock.ts";
@@ -55,6 +57,8 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
     ),
   put: (access, world) => put(access, putRequest(new BytesSource(noise(3000, "put"))), { world, signal }),
   list: (access, world) => listBackups(access, {}, { world }),
+  diff: (access, world) => diff(access, { selectors: ["prod/shop", "prod/shop"], noLock: false }, { world, signal }),
+  stats: (access, world) => stats(access, { noLock: false }, { world, signal }),
   status: (access, world) => status(access, {}, { world }),
   keys: (access, world) => keyList(access, { world }),
   unlock: (access, world) => unlock(access, { all: false }, { world }),

@@ -14,7 +14,7 @@ import { writeWarning } from "../report/warning.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/write.ts";
+import { type Column, formatCount, formatTime, writeJsonLines, writeParagraph, writeTable } from "../terminal/write.ts";
 
 const NOTES: HelpNotes = {
   about: [
@@ -87,10 +87,10 @@ const COLUMNS: readonly Column[] = [
 ];
 
 async function report(result: DiffResult, stdout: Output): Promise<void> {
-  await writeLine(stdout, `A: ${described(result.a)}`);
-  await writeLine(stdout, `B: ${described(result.b)}`);
+  await writeParagraph(stdout, `A: ${described(result.a)}`);
+  await writeParagraph(stdout, `B: ${described(result.b)}`);
   await writeTable(stdout, COLUMNS, result.streams.filter(({ state }) => state !== "same").map(row));
-  await writeLine(stdout, summary(result));
+  await writeParagraph(stdout, summary(result));
 }
 
 function described({ series, id, started, host }: Backup): string {
