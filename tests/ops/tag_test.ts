@@ -1,6 +1,6 @@
 /** Tags of backups: which change, what stays as it is, and what an interruption leaves. */
 import assert from "node:assert/strict";
-import { DeniedError, IntegrityError, UsageError } from "../../src/base/errors.ts";
+import { DeniedError, IntegrityError, InterruptedError, UsageError } from "../../src/base/errors.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { check } from "../../src/ops/check.ts";
 import { setHold } from "../../src/ops/tags/hold.ts";
@@ -181,6 +181,21 @@ Deno.test("whichever call to the store fails, every backup is there, check accep
       );
     }
   }
+});
+
+Deno.test("an interruption ends it between two backups, and a second run changes only the others", async () => {
+  const { world, access, backups, tagsOf } = await nights();
+  const stopping = new AbortController();
+  const request = { selection: { kind: "all" }, change: ADD, dryRun: false } as const;
+  const onProgress = () => stopping.abort(new InterruptedError("stopped"));
+  await assert.rejects(tag(access, request, { world, signal: stopping.signal, onProgress }), InterruptedError);
+  assert.deepEqual(await tagsOf(), [["nightly", "keep"], ["nightly"], ["nightly"]]);
+  const { tagged } = await change(access, world, ADD);
+  assert.deepEqual(tagged.map(({ backup, replaced }) => [backup.id, replaced.length]), [
+    [backups[0]!.id, 0],
+    [backups[1]!.id, 1],
+    [backups[2]!.id, 1],
+  ]);
 });
 
 /** Locks that a failure left are those of a process that is gone. */

@@ -114,10 +114,15 @@ export async function stats(
       ? undefined
       : await repository.lock({ exclusive: false, canDoWithout: true, signal });
     await lock?.confirmed;
-    const rewritten = wholeIndexOnDemand(repository, passingOver(options.world, signal));
-    const loaded = await loadBackups(repository.files, { ...LENIENT, rewritten, signal });
+    const loaded = await load(repository, { ...options, signal });
     return await measure(repository, loaded, { ...options, selected: select(loaded), signal });
   });
+}
+
+/** Loads the backups. The index that rewritten ones may need is free to go afterwards: it is as large as the other. */
+function load(repository: Repository, { world, signal }: StatsOptions): Promise<LoadedBackups> {
+  const rewritten = wholeIndexOnDemand(repository, passingOver(world, signal));
+  return loadBackups(repository.files, { ...LENIENT, rewritten, signal });
 }
 
 type Select = (loaded: LoadedBackups) => readonly Backup[];
