@@ -85,6 +85,15 @@ Deno.test("runs are counted where chunks differ, across the ends of parts", asyn
   assert.deepEqual(await runs([[0, 1]], []), [1, 0]);
 });
 
+Deno.test("the same chunks in another order are not the same, wherever parts end", async () => {
+  const comparer = new ContentComparer(indexOfChunks(), signal);
+  const isSame = async (a: readonly number[][], b: readonly number[][]) =>
+    (await comparer.compare(lists(a), lists(b))).isSame;
+  assert.ok(await isSame([[0, 1], [2, 3]], [[0], [], [1, 2, 3]]));
+  assert.ok(!await isSame([[0, 1], [2, 3]], [[0], [1, 3, 2]]));
+  assert.ok(!await isSame([[1, 0]], [[0], [1]]));
+});
+
 Deno.test("a chunk that no index lists is named", async () => {
   const comparer = new ContentComparer(indexOfChunks(), signal);
   await assert.rejects(comparer.compare(lists([[0]]), lists([[KINDS]])), (error) => {
