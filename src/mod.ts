@@ -203,7 +203,7 @@ export {
   type UncopiedBackup,
 } from "./ops/copy.ts";
 
-// Lists, chains and status.
+// Lists, chains, differences, numbers and status.
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export type { ChainMember } from "./backup/chain/chain_links.ts";
 export type { CheckedMember, MemberCheck, MemberState } from "./backup/chain/chain_check.ts";
@@ -221,6 +221,20 @@ export {
 export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./backup/series_status.ts";
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 
+export { diff, type DiffOptions, type DiffRequest, type DiffResult, type StreamDifference } from "./ops/stats/diff.ts";
+export type { ContentComparison } from "./maintain/stats/content_comparison.ts";
+export {
+  type RepositoryTotals,
+  type SeriesStats,
+  stats,
+  type StatsOptions,
+  type StatsProgress,
+  type StatsReport,
+  type StatsRequest,
+} from "./ops/stats/stats.ts";
+export type { MonthStats } from "./maintain/stats/monthly_growth.ts";
+export type { BlobSums, StorageSums } from "./maintain/stats/storage_sums.ts";
+
 // Retention: forget, hold, prune.
 export {
   forget,
@@ -231,7 +245,16 @@ export {
   type RetentionFilter,
   type RetentionRequest,
 } from "./ops/forget.ts";
-export { type HoldRequest, type HoldResult, setHold } from "./ops/hold.ts";
+export { type HoldRequest, type HoldResult, setHold } from "./ops/tags/hold.ts";
+export {
+  tag,
+  type TaggedBackup,
+  type TagOptions,
+  type TagRequest,
+  type TagResult,
+  type TagSelection,
+} from "./ops/tags/tag.ts";
+export type { TagChange } from "./policy/retention/tag_change.ts";
 export {
   prune,
   type PruneOptions,

@@ -21,6 +21,7 @@ import {
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
+import { diffSummaryMessage, streamDifferenceMessage } from "../../src/cli/report/json/diff_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -37,6 +38,7 @@ import {
   retryMessage,
   warningMessage,
 } from "../../src/cli/report/json/standard_error_json.ts";
+import { monthStatsMessage, seriesStatsMessage, statsSummaryMessage } from "../../src/cli/report/json/stats_json.ts";
 import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status_json.ts";
 import {
   goneMemberMessage,
@@ -47,6 +49,7 @@ import {
   verifiedChainMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */
 export interface Message {
@@ -126,6 +129,13 @@ export const RESULTS: readonly Message[] = [
     schema: goneMemberMessage,
   },
   {
+    title: "A compared stream",
+    commands: ["diff"],
+    about: "One for each stream that either backup has, by path.",
+    schema: streamDifferenceMessage,
+  },
+  { title: "A comparison", commands: ["diff"], about: "One, at the end.", schema: diffSummaryMessage },
+  {
     title: "The status of a series on a host",
     commands: ["status"],
     about: "One for each, then one for each expectation that no backup matches.",
@@ -144,10 +154,35 @@ export const RESULTS: readonly Message[] = [
     schema: importedBinlogsMessage,
   },
   {
+    title: "What a series takes",
+    commands: ["stats"],
+    about: "One for each series of the selected backups, by name.",
+    schema: seriesStatsMessage,
+  },
+  {
+    title: "The growth of a month",
+    commands: ["stats"],
+    about: "One for each month in which selected backups began, oldest first.",
+    schema: monthStatsMessage,
+  },
+  {
+    title: "What backups take",
+    commands: ["stats"],
+    about: "One, at the end.",
+    schema: statsSummaryMessage,
+  },
+  {
     title: "A retention group",
     commands: ["forget", "rotate"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
+  },
+  {
+    title: "A tagged backup",
+    commands: ["tag"],
+    about: "One for each selected backup, whether it had these tags already or not.",
+    schema: taggedMessage,
+    isBackup: true,
   },
   {
     title: "A pruned pack",

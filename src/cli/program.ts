@@ -6,6 +6,7 @@ import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
 import { copyCommand } from "./commands/copy.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
 import { holdCommand, releaseCommand } from "./commands/hold.ts";
@@ -19,7 +20,9 @@ import { rmCommand } from "./commands/rm.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
+import { statsCommand } from "./commands/stats.ts";
 import { statusCommand } from "./commands/status.ts";
+import { tagCommand } from "./commands/tag.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
@@ -111,7 +114,9 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     lsCommand,
     showCommand,
     chainCommand,
+    diffCommand,
     statusCommand,
+    statsCommand,
     verifyCommand,
     copyCommand,
     checkCommand,
@@ -121,6 +126,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     rmCommand,
     holdCommand,
     releaseCommand,
+    tagCommand,
     pruneCommand,
     keyCommand,
     unlockCommand,

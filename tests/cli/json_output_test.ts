@@ -122,6 +122,9 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
   ) {
     await agent.run(command);
   }
+  for (const command of ["diff prod/shop", "diff prod/shop prod/wiki", "diff prod/wiki", "stats", "stats prod/wiki"]) {
+    await agent.run(command);
+  }
   await agent.run("status");
   await agent.run("status --expect prod/shop=26h --expect prod/wiki@db2=1h --expect prod/other=1d");
   const status = new TwinDbStatus("db1", [
@@ -139,6 +142,10 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
   const binlogs = new TwinDbBinlogStatus("db1", [twinDbBinlogCopy({ host: "db1", name: "binlog.1", createdAt: 1 })]);
   await Deno.writeTextFile(join(directory, "binlogs"), binlogs.serialize());
   await agent.run("status --import DIR/binlogs");
+  await agent.run("tag prod/wiki --add a,b --dry-run");
+  await agent.run("tag prod/wiki --add a,b");
+  await agent.run("tag --all --remove a,b");
+  await agent.run("tag prod/wiki --add hold");
   await agent.run("hold prod/wiki@latest");
   await agent.run("rm prod/wiki@latest");
   await agent.run("release prod/wiki@latest");

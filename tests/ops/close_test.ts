@@ -6,14 +6,17 @@ import { openAccess, type RepositoryAccess, type World } from "../../src/ops/acc
 import { check } from "../../src/ops/check.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { withBackup } from "../../src/ops/get.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { init } from "../../src/ops/init.ts";
 import { keyList } from "../../src/ops/keys.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
+import { diff } from "../../src/ops/stats/diff.ts";
+import { stats } from "../../src/ops/stats/stats.ts";
 import { status } from "../../src/ops/status.ts";
+import { tag } from "../../src/ops/tags/tag.ts";
 import { unlock } from "../../src/ops/unlock.ts";
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
@@ -54,10 +57,18 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
     ),
   put: (access, world) => put(access, putRequest(new BytesSource(noise(3000, "put"))), { world, signal }),
   list: (access, world) => listBackups(access, {}, { world }),
+  diff: (access, world) => diff(access, { selectors: ["prod/shop", "prod/shop"], noLock: false }, { world, signal }),
+  stats: (access, world) => stats(access, { noLock: false }, { world, signal }),
   status: (access, world) => status(access, {}, { world }),
   keys: (access, world) => keyList(access, { world }),
   unlock: (access, world) => unlock(access, { all: false }, { world }),
   hold: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world, signal }),
+  tag: (access, world) =>
+    tag(access, {
+      selection: { kind: "backups", selectors: ["prod/shop"] },
+      change: { set: ["a"] },
+      dryRun: false,
+    }, { world, signal }),
   repair: (access, world) => repairIndex(access, { dryRun: false, readAllPacks: false }, { world, signal }),
   prune: (access, world) => prune(access, { dryRun: false, limits: DEFAULT_PRUNE_LIMITS }, { world, signal }),
   forget: (access, world) =>

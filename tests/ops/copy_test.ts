@@ -7,7 +7,7 @@ import { parseSeries } from "../../src/format/manifest/series.ts";
 import { copy } from "../../src/ops/copy.ts";
 import { readChunking } from "../../src/ops/init.ts";
 import { drawChains } from "../../src/ops/chain.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { withFaults } from "../helpers/fault_store.ts";

@@ -15,7 +15,7 @@ import { forget } from "../../src/ops/forget.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import type { PutOptions } from "../../src/ops/put.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { status } from "../../src/ops/status.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";

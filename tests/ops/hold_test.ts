@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { DeniedError, IntegrityError, UsageError } from "../../src/base/errors.ts";
 import { forget } from "../../src/ops/forget.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { DEFAULT_ROTATION } from "../../src/policy/retention/retention_rotation.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";

@@ -5,13 +5,14 @@ import type { Clock } from "../../src/base/clock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { copy } from "../../src/ops/copy.ts";
 import { forget } from "../../src/ops/forget.ts";
-import { setHold } from "../../src/ops/hold.ts";
+import { setHold } from "../../src/ops/tags/hold.ts";
 import { keyAdd, keyChange, keyList, keyRemove } from "../../src/ops/keys.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
 import { repairSnapshots } from "../../src/ops/repair/repair_snapshots.ts";
+import { tag } from "../../src/ops/tags/tag.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, FileName, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
@@ -61,6 +62,11 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
   },
   hold: {
     run: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world }),
+    decidesBy: ["snapshot", "index"],
+  },
+  tag: {
+    run: (access, world) =>
+      tag(access, { selection: { kind: "all" }, change: { set: ["a"] }, dryRun: false }, { world }),
     decidesBy: ["snapshot", "index"],
   },
   "repair index": {

@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { setHold } from "../../ops/hold.ts";
+import { setHold } from "../../ops/tags/hold.ts";
 import { backupJson } from "../report/json/backup_json.ts";
 import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { allOptions } from "../specification.ts";

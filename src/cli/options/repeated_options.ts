@@ -11,9 +11,17 @@ export function collect(value: string, earlier: readonly string[] = []): string[
  * Throws `UsageError` for an empty tag.
  */
 export function collectTags(value: string, earlier: readonly string[] | undefined): string[] {
-  const tags = value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
-  if (tags.length === 0) {
+  if (tagsIn(value).length === 0) {
     throw new UsageError(`Not a tag: ${JSON.stringify(value)}: it is empty; write for example nightly`);
   }
-  return [...new Set([...(earlier ?? []), ...tags])];
+  return collectTagsOrNone(value, earlier);
+}
+
+/** The same as `collectTags`, except that an empty value adds no tag. */
+export function collectTagsOrNone(value: string, earlier: readonly string[] | undefined): string[] {
+  return [...new Set([...(earlier ?? []), ...tagsIn(value)])];
+}
+
+function tagsIn(value: string): string[] {
+  return value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
 }

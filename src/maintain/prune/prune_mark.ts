@@ -93,12 +93,12 @@ class Marks implements MetTrees {
 }
 
 /** The distinct subtrees of a tree. Throws `IntegrityError` for a directory without a tree. */
-function subtreesOf(nodes: readonly Node[]): BlobId[] {
+export function subtreesOf(nodes: readonly Node[]): BlobId[] {
   return [...new Set(nodes.filter(({ type }) => type === "dir").map(subtreeOf))];
 }
 
 /** An index of the readable trees. */
-function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): TreeIndex {
+export function treesOf(index: PruneIndex, isWhole: (pack: number) => boolean): TreeIndex {
   const trees = new TreeIndex();
   const id = new Uint8Array(ID_BYTES);
   for (let pack = 0; pack < index.packCount; pack++) {
