@@ -27,6 +27,7 @@ export {
   NoRepositoryError,
   NotFoundError,
   OverdueError,
+  PartialError,
   ShortFileError,
   SourceError,
   StatusError,
@@ -152,6 +153,16 @@ export {
   type VerifiedStream,
   withBackup,
 } from "./ops/get.ts";
+export {
+  archive,
+  ARCHIVE_FORMATS,
+  type ArchiveFormat,
+  type ArchiveOptions,
+  type ArchiveProgress,
+  type ArchiveRequest,
+  type ArchiveResult,
+  type LeftOutEntry,
+} from "./ops/archive.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
 // Lists, chains and status.

@@ -14,6 +14,7 @@ export const ExitCode = {
   source: 3,
   integrity: 4,
   overdue: 5,
+  partial: 6,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
@@ -30,6 +31,7 @@ export type ErrorCode =
   | "source-incomplete"
   | "integrity"
   | "overdue"
+  | "partial"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -120,6 +122,14 @@ export class OverdueError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
+  }
+}
+
+/** The work is done in part: it is committed or restored, except for what was named before. */
+export class PartialError extends AgentError {
+  /** `message`: one line, what is missing, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
+    super(message, { ...options, code: "partial", exitCode: ExitCode.partial });
   }
 }
 

@@ -84,6 +84,38 @@ export async function withBackup<T>(
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
+  return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
+    const files = await listFiles(reading.repository, found.backup, found.manifest);
+    const { onProgress } = options;
+    return await work({
+      ...found,
+      files,
+      read: (file, sink, guard = "none") => readFile({ ...reading, onProgress, file, sink, guard }),
+    });
+  });
+}
+
+/** What reads the contents of an open backup. */
+export interface ContentReading {
+  readonly repository: IndexedRepository;
+  readonly threads: PipelineThreads;
+  readonly signal: AbortSignal;
+  /** See `World`. */
+  readonly bufferBytes: number | undefined;
+}
+
+/** A backup that was found, before its files are listed. */
+export interface FoundBackup extends Omit<OpenBackup, "read" | "files"> {
+  readonly reading: ContentReading;
+}
+
+/** As `withBackup`, without a list of the files. */
+export async function withFoundBackup<T>(
+  access: RepositoryAccess,
+  request: OpenRequest,
+  options: ReadOptions,
+  work: (found: FoundBackup) => Promise<T>,
+): Promise<T> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
   return await useCase(options, async (signal) => {
     using starting = startThreads(options.world.blobThreads);
@@ -96,17 +128,13 @@ export async function withBackup<T>(
       findWithIndex(repository, selector, { ...options, signal }),
     ]);
     await lock?.confirmed;
-    const { world: { bufferBytes }, onProgress } = options;
-    const reading = { repository: indexed, threads, bufferBytes, signal, onProgress };
-    return await work({
-      ...found,
-      read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
-    });
+    const { world: { bufferBytes } } = options;
+    return await work({ ...found, reading: { repository: indexed, threads, bufferBytes, signal } });
   });
 }
 
 /** A backup, and the repository with an index for reading it. */
-interface FoundBackup extends Omit<OpenBackup, "read"> {
+interface IndexedBackup extends Omit<FoundBackup, "reading"> {
   readonly indexed: IndexedRepository;
 }
 
@@ -114,7 +142,7 @@ async function findWithIndex(
   repository: Repository,
   request: SelectorRequest,
   { world, signal, onProgress }: ReadOptions,
-): Promise<FoundBackup> {
+): Promise<IndexedBackup> {
   const list = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
@@ -125,12 +153,10 @@ async function findWithIndex(
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
   const indexed = await openIndex();
   const manifest = await readManifest(indexed, backup);
-  const files = await listFiles(indexed, backup, manifest);
   return {
     indexed,
     backup,
     manifest,
-    files,
     async checkChain() {
       const ofSeries = list.all.filter(({ series }) => series === backup.series);
       return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);
@@ -202,13 +228,8 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
 }
 
 /** What is needed to read one file. */
-interface FileReading {
-  readonly repository: IndexedRepository;
-  readonly threads: PipelineThreads;
-  readonly signal: AbortSignal;
+interface FileReading extends ContentReading {
   readonly onProgress?: ReadOptions["onProgress"] | undefined;
-  /** See `World`. */
-  readonly bufferBytes: number | undefined;
   readonly file: BackupFile;
   readonly sink: StreamSink;
   readonly guard: GuardChoice;
@@ -248,7 +269,10 @@ export async function readFile(
 }
 
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
-function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
+export function assertExpected(
+  { path, size, expected }: Pick<BackupFile, "path" | "size" | "expected">,
+  summary: StreamSummary,
+): void {
   const differences = [
     size !== summary.size && `${summary.size} bytes instead of ${size}`,
     expected && expected.md5 !== summary.md5 && `MD5 ${summary.md5} instead of ${expected.md5}`,
