@@ -94,17 +94,16 @@ async function report(
   options: ArchiveRunOptions,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
-  const { backup, members, bytes, contentBytes } = result;
+  const { backup, members, bytes, contentBytes, compared } = result;
   if (options.json) return await writeJson(options.output === undefined ? stderr : stdout, archiveJson(result, format));
   if (options.quiet) return;
   const when = formatTime(new Date(backup.started));
   await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
-  const rate = formatRate(contentBytes, seconds);
-  await writeLine(
-    stderr,
-    `${format}: ${formatCount(members, "member")}, ${formatSize(bytes)} in ${
-      formatDuration(seconds * 1000)
-    }, ${rate}; ` +
-      "every blob matches its id, and every stream its manifest",
-  );
+  const what = `${format}: ${formatCount(members, "member")}, ${formatSize(bytes)} in ${
+    formatDuration(seconds * 1000)
+  }, ${formatRate(contentBytes, seconds)}`;
+  const checked = compared > 0
+    ? `MD5 and SHA-256 of ${formatCount(compared, "stream")} as in the manifest`
+    : "every blob matches its id, no manifest to compare with";
+  await writeLine(stderr, `${what}; ${checked}`);
 }

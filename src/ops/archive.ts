@@ -70,6 +70,8 @@ export interface ArchiveResult {
   readonly bytes: number;
   /** SHA-256 of the archive in lower-case hex. */
   readonly sha256: string;
+  /** How many of the files were compared with MD5 and SHA-256 of a manifest. */
+  readonly compared: number;
   /** How many entries the archive does not hold, because its format cannot; `onLeftOut` was called for each. */
   readonly leftOut: number;
 }
@@ -107,8 +109,8 @@ export async function archive(
     }
     await writer.finish();
     const sha256 = await output.finish();
-    const { members, files, contentBytes } = visitor;
-    return { backup, members, files, contentBytes, bytes: output.bytes, sha256, leftOut: held.leftOut };
+    const { members, files, compared, contentBytes } = visitor;
+    return { backup, members, files, contentBytes, bytes: output.bytes, sha256, compared, leftOut: held.leftOut };
   });
 }
 
@@ -152,6 +154,7 @@ class HeldEntries {
 class ArchiveVisitor implements EntryVisitor {
   members = 0;
   files = 0;
+  compared = 0;
   contentBytes = 0;
   readonly #writer: ArchiveWriter;
   readonly #threads: PipelineThreads;
@@ -185,6 +188,7 @@ class ArchiveVisitor implements EntryVisitor {
     if (this.#inspection !== null) {
       assertExpected({ path, size: node.size, expected }, await this.#inspection.finish());
       this.#inspection = null;
+      this.compared++;
     }
     await this.#writer.end();
   }

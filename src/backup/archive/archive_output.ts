@@ -36,7 +36,6 @@ export class ArchiveOutput {
 
   /** Appends bytes. Returns a promise if some must be written first; only then may they change. */
   write(bytes: Uint8Array): void | Promise<void> {
-    this.#digest.update(bytes);
     this.#bytes += bytes.length;
     if (bytes.length >= LARGE_PIECE_BYTES) return this.#writeLarge(bytes);
     if (this.#length + bytes.length > COLLECTED_BYTES) return this.#writeCollected().then(() => this.#collect(bytes));
@@ -45,7 +44,7 @@ export class ArchiveOutput {
 
   /** Writes the rest; returns the SHA-256 of all bytes in lower-case hex. */
   async finish(): Promise<string> {
-    await this.#sink.write(this.#collected.subarray(0, this.#length));
+    await this.#send(this.#collected.subarray(0, this.#length));
     return this.#digest.digest("hex");
   }
 
@@ -56,15 +55,20 @@ export class ArchiveOutput {
 
   /** Writes all that is collected but the last byte. */
   async #writeCollected(): Promise<void> {
-    await this.#sink.write(this.#collected.subarray(0, this.#length - 1));
+    await this.#send(this.#collected.subarray(0, this.#length - 1));
     this.#collected[0] = this.#collected[this.#length - 1]!;
     this.#length = 1;
   }
 
   async #writeLarge(bytes: Uint8Array): Promise<void> {
-    if (this.#length > 0) await this.#sink.write(this.#collected.subarray(0, this.#length));
-    await this.#sink.write(bytes.subarray(0, -1));
-    this.#collected[0] = bytes[bytes.length - 1]!;
-    this.#length = 1;
+    if (this.#length > 0) await this.#send(this.#collected.subarray(0, this.#length));
+    this.#length = 0;
+    await this.#send(bytes.subarray(0, -1));
+    this.#collect(bytes.subarray(-1));
+  }
+
+  #send(bytes: Uint8Array): Promise<void> {
+    this.#digest.update(bytes);
+    return this.#sink.write(bytes);
   }
 }

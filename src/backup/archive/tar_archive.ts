@@ -2,11 +2,10 @@
 import { LEFT_OUT_OF_TAR, tarEnd, tarHeader, tarPadding } from "../../format/archive/tar_header.ts";
 import type { ArchiveMember } from "../../format/archive/member.ts";
 import type { ArchiveOutput } from "./archive_output.ts";
-import type { ArchiveWriter } from "./archive_writer.ts";
+import { type ArchiveWriter, typeProblem } from "./archive_writer.ts";
 
 /** Writes a tar archive. */
 export class TarArchive implements ArchiveWriter {
-  readonly leftOut = LEFT_OUT_OF_TAR;
   readonly hardLinks = true;
   readonly #output: ArchiveOutput;
   #contentBytes = 0;
@@ -16,7 +15,7 @@ export class TarArchive implements ArchiveWriter {
   }
 
   problem({ node: { type } }: ArchiveMember): string | null {
-    return this.leftOut.has(type) ? `is a ${type} node, which tar cannot hold` : null;
+    return LEFT_OUT_OF_TAR.has(type) ? typeProblem(type, "tar") : null;
   }
 
   begin(member: ArchiveMember): void | Promise<void> {

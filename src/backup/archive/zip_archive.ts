@@ -20,7 +20,7 @@ import {
   ZipMethod,
 } from "../../format/archive/zip_records.ts";
 import type { ArchiveOutput } from "./archive_output.ts";
-import type { ArchiveWriter } from "./archive_writer.ts";
+import { type ArchiveWriter, typeProblem } from "./archive_writer.ts";
 
 /** Files of up to this many bytes are in memory as a whole. */
 const SMALL_FILE_BYTES = 256 * 1024;
@@ -40,7 +40,6 @@ interface OpenMember {
 
 /** Writes a zip archive. */
 export class ZipArchive implements ArchiveWriter {
-  readonly leftOut = LEFT_OUT_OF_ZIP;
   readonly hardLinks = false;
   readonly #output: ArchiveOutput;
   readonly #small = new Uint8Array(SMALL_FILE_BYTES);
@@ -53,7 +52,7 @@ export class ZipArchive implements ArchiveWriter {
   }
 
   problem({ path, node: { type } }: ArchiveMember): string | null {
-    if (this.leftOut.has(type)) return `is a ${type} node, which zip cannot hold`;
+    if (LEFT_OUT_OF_ZIP.has(type)) return typeProblem(type, "zip");
     if (!path.isWellFormed()) return "has a name that is not UTF-8, which zip cannot hold";
     return bytesOfByteString(path).length < MOST_ZIP_NAME_BYTES ? null : "has a path that is too long for zip";
   }

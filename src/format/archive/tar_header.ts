@@ -53,6 +53,8 @@ const EXTENDED_HEADER = "x";
 const EXTENDED_HEADER_MODE = 0o644;
 /** Magic and version of ustar. */
 const USTAR = "ustar\u000000";
+const SPACE = 0x20;
+const LINE_FEED = Uint8Array.of(0x0a);
 const NANOSECONDS = 1_000_000_000n;
 
 const encoder = new TextEncoder();
@@ -67,19 +69,19 @@ export function tarHeader(member: ArchiveMember): Uint8Array<ArrayBuffer> {
   invariant(flag !== undefined, `A tar archive cannot hold a node of type ${node.type}`);
   const records: Uint8Array[] = [];
   const block = new HeaderBlock(flag, records);
-  const path = bytesOfByteString(node.type === "dir" ? `${member.path}/` : member.path);
+  const path = node.type === "dir" ? `${member.path}/` : member.path;
   block.text("name", "path", path);
-  if (linkTo !== null) block.text("linkName", "linkpath", bytesOfByteString(linkTo));
-  else if (node.type === "symlink") block.text("linkName", "linkpath", bytesOfByteString(node.linkTarget));
+  if (linkTo !== null) block.text("linkName", "linkpath", linkTo);
+  else if (node.type === "symlink") block.text("linkName", "linkpath", node.linkTarget);
   block.octal("mode", unixPermissions(node.mode));
   block.number("size", "size", linkTo === null && node.type === "file" ? node.size : 0);
   block.number("uid", "uid", node.uid);
   block.number("gid", "gid", node.gid);
-  block.text("user", "uname", encoder.encode(node.user));
-  block.text("group", "gname", encoder.encode(node.group));
+  block.text("user", "uname", node.user);
+  block.text("group", "gname", node.group);
   block.time(node.mtime === ZERO_TIME ? 0n : timestampToNanoseconds(node.mtime));
   if (node.type === "dev" || node.type === "chardev") block.device(node.device);
-  if (linkTo === null) node.extendedAttributes.forEach((attribute) => records.push(attributeRecord(attribute)));
+  if (linkTo === null) { for (const attribute of node.extendedAttributes) records.push(attributeRecord(attribute)); }
   const header = block.finish();
   return records.length === 0 ? header : concatBytes([...extendedHeader(path, records), header]);
 }
@@ -102,25 +104,30 @@ class HeaderBlock {
 
   constructor(flag: string, records: Uint8Array[]) {
     this.#records = records;
-    this.#set("type", encoder.encode(flag));
-    this.#set("magic", encoder.encode(USTAR));
+    this.#ascii("type", flag);
+    this.#ascii("magic", USTAR);
   }
 
-  /** Fields hold plain ASCII. Anything else is exact in a record only; the field then holds what fits. */
-  text(field: Field, keyword: string, value: Uint8Array): void {
-    const [, length] = FIELDS[field];
-    if (value.length > length || value.some((byte) => byte >= 0x80)) this.#records.push(record(keyword, value));
-    this.#set(field, value.subarray(0, length));
+  /** Fields hold plain ASCII. Any other byte string is exact in a record only; the field then holds what fits. */
+  text(field: Field, keyword: string, value: string): void {
+    if (value.length <= FIELDS[field][1] && isAscii(value)) return this.#ascii(field, value);
+    const bytes = bytesOfByteString(value);
+    this.#records.push(record(keyword, bytes));
+    this.#bytes.set(bytes.subarray(0, FIELDS[field][1]), FIELDS[field][0]);
   }
 
   octal(field: Field, value: number): void {
-    const [, length] = FIELDS[field];
-    this.#set(field, encoder.encode(value.toString(8).padStart(length - 1, "0")));
+    const [at, length] = FIELDS[field];
+    let left = value;
+    for (let digit = at + length - 2; digit >= at; digit--) {
+      this.#bytes[digit] = 0x30 + left % 8;
+      left = Math.floor(left / 8);
+    }
   }
 
   number(field: Field, keyword: string, value: number): void {
     const fits = value < 8 ** (FIELDS[field][1] - 1);
-    if (!fits) this.#records.push(record(keyword, encoder.encode(String(value))));
+    if (!fits) this.#records.push(asciiRecord(keyword, String(value)));
     this.octal(field, fits ? value : 0);
   }
 
@@ -129,7 +136,7 @@ class HeaderBlock {
     const seconds = Number(nanoseconds / NANOSECONDS);
     const fits = seconds >= 0 && seconds < 8 ** (FIELDS.mtime[1] - 1);
     if (!fits || nanoseconds < 0n || nanoseconds % NANOSECONDS !== 0n) {
-      this.#records.push(record("mtime", encoder.encode(decimalSeconds(nanoseconds))));
+      this.#records.push(asciiRecord("mtime", decimalSeconds(nanoseconds)));
     }
     this.octal("mtime", fits ? seconds : 0);
   }
@@ -143,9 +150,10 @@ class HeaderBlock {
   /** The finished block. */
   finish(): Uint8Array<ArrayBuffer> {
     const [at, length] = FIELDS.checksum;
-    this.#bytes.fill(0x20, at, at + length);
-    const sum = this.#bytes.reduce((total, byte) => total + byte, 0);
-    this.#set("checksum", encoder.encode(`${sum.toString(8).padStart(6, "0")}\0 `));
+    this.#bytes.fill(SPACE, at, at + length);
+    let sum = 0;
+    for (let i = 0; i < TAR_BLOCK_BYTES; i++) sum += this.#bytes[i]!;
+    this.#ascii("checksum", `${sum.toString(8).padStart(6, "0")}\0 `);
     return this.#bytes;
   }
 
@@ -156,18 +164,40 @@ class HeaderBlock {
     new DataView(this.#bytes.buffer).setBigUint64(at, value | 1n << 63n);
   }
 
-  #set(field: Field, value: Uint8Array): void {
-    this.#bytes.set(value, FIELDS[field][0]);
+  #ascii(field: Field, value: string): void {
+    writeAscii(this.#bytes, FIELDS[field][0], value);
   }
+}
+
+/** Most text here is plain ASCII, and encoding it by calls for each field would take longer than all the rest. */
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false;
+  return true;
+}
+
+function writeAscii(target: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
 }
 
 /** A record of an extended header: its own length in decimal, a space, `keyword=value` and a line feed. */
 function record(keyword: string, value: Uint8Array): Uint8Array<ArrayBuffer> {
   const head = encoder.encode(` ${keyword}=`);
-  const rest = head.length + value.length + 1;
-  let length = rest + String(rest).length;
-  if (rest + String(length).length !== length) length = rest + String(length).length;
-  return concatBytes([encoder.encode(String(length)), head, value, encoder.encode("\n")]);
+  const length = recordLength(head.length + value.length + 1);
+  return concatBytes([encoder.encode(String(length)), head, value, LINE_FEED]);
+}
+
+function asciiRecord(keyword: string, value: string): Uint8Array<ArrayBuffer> {
+  const rest = ` ${keyword}=${value}\n`;
+  const length = recordLength(rest.length);
+  const bytes = new Uint8Array(length);
+  writeAscii(bytes, 0, `${length}${rest}`);
+  return bytes;
+}
+
+/** The length of a record with its own digits, given that of the rest. */
+function recordLength(rest: number): number {
+  const length = rest + String(rest).length;
+  return rest + String(length).length;
 }
 
 /** GNU tar writes a percent sign and an equals sign in the name of an attribute as `%25` and `%3D`. */
@@ -184,10 +214,9 @@ function decimalSeconds(nanoseconds: bigint): string {
 }
 
 /** The extended header is a member of its own; programs that do not know it extract it as a file of this name. */
-function extendedHeader(path: Uint8Array, records: readonly Uint8Array[]): Uint8Array[] {
+function extendedHeader(path: string, records: readonly Uint8Array[]): Uint8Array[] {
   const block = new HeaderBlock(EXTENDED_HEADER, []);
-  const name = concatBytes([encoder.encode("PaxHeaders/"), path]);
-  block.text("name", "path", name.subarray(0, FIELDS.name[1]));
+  block.text("name", "path", `PaxHeaders/${path}`);
   block.octal("mode", EXTENDED_HEADER_MODE);
   block.octal("uid", 0);
   block.octal("gid", 0);

@@ -37,13 +37,14 @@ export const archiveMessage = v.strictObject({
   contentBytes: bytes("The contents of all files in it."),
   size: bytes("The archive."),
   sha256: hex("SHA-256 of the archive."),
+  compared: count("How many of the files were compared with MD5 and SHA-256 of a manifest."),
   leftOut: count("Entries of the backup that the format cannot hold. A warning names each; the exit code is then 6."),
 });
 
 /** Its JSON object. */
 export function archiveJson(result: ArchiveResult, format: ArchiveFormat): v.InferOutput<typeof archiveMessage> {
-  const { backup: { id }, members, files, contentBytes, bytes, sha256, leftOut } = result;
-  return { id, format, members, files, contentBytes, size: bytes, sha256, leftOut };
+  const { backup: { id }, members, files, contentBytes, bytes, sha256, compared, leftOut } = result;
+  return { id, format, members, files, contentBytes, size: bytes, sha256, compared, leftOut };
 }
 
 /** A stream that was verified. */
