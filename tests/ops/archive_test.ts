@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { IntegrityError, UsageError } from "../../src/base/errors.ts";
-import { sha256Hex } from "../../src/crypto/digest.ts";
+import { sha256, sha256Hex } from "../../src/crypto/digest.ts";
 import { byteStringOf } from "../../src/format/byte_string.ts";
 import { GoFileMode } from "../../src/format/tree/file_mode.ts";
 import { archive } from "../../src/ops/archive.ts";
@@ -13,7 +13,7 @@ import { readTar } from "../format/archive/tar_reader.ts";
 import { readZip } from "../format/archive/zip_reader.ts";
 import { archived, type Attempt, attemptArchive, plant, type Planted } from "./archive_fixture.ts";
 import { rewriteManifest } from "./check_forging.ts";
-import { type Checked, flipBit, replace, threeBackups } from "./check_fixture.ts";
+import { type Checked, flipBit, indexed, replace, threeBackups } from "./check_fixture.ts";
 
 const BIG = [noise(700_000, "big 1"), utf8("tail ".repeat(100_000))];
 const RAW_NAME = byteStringOf(Uint8Array.of(0x78, 0xff));
@@ -199,6 +199,20 @@ Deno.test("whatever bit of a pack flips, the archive is the same or breaks off",
     }
   }
   assert.ok(brokenOff > 2, `${brokenOff} of ${packs.length} packs`);
+});
+
+Deno.test("damage far behind the beginning leaves what was written before it, cut within a block", async () => {
+  const last = noise(100_000, "last");
+  const checked = await planted([
+    { name: "a", chunks: Array.from({ length: 8 }, (_, i) => noise(1_500_000, `far ${i}`)) },
+    { name: "b", chunks: [last] },
+  ]);
+  const { index } = await indexed(checked);
+  const { pack, offset } = index.locate("data", sha256(last))!;
+  await replace(checked.store, { kind: "pack", name: index.packId(pack) }, flipBit(offset + 50_000));
+  const attempt = await attemptArchive(checked.store, checked);
+  assertBrokenOff(attempt, /^Cannot open blob \w{64} in pack /);
+  assert.ok(attempt.bytes.length > 5_000_000, `${attempt.bytes.length} bytes`);
 });
 
 Deno.test("a stream that is not what its manifest says breaks the archive off", async () => {
