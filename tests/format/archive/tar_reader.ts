@@ -49,6 +49,17 @@ export function readTar(archive: Uint8Array): ReadMember[] {
   return members;
 }
 
+/** Whether a program would take these bytes for a whole archive: tar does so if they end between two members. */
+export function looksWhole(archive: Uint8Array): boolean {
+  let at = 0;
+  while (at + BLOCK <= archive.length && archive[at] !== 0) {
+    const block = archive.subarray(at, at + BLOCK);
+    assertChecksum(block);
+    at += BLOCK + Math.ceil(Number(number(block, 124, 12)) / BLOCK) * BLOCK;
+  }
+  return at === archive.length || archive[at] === 0;
+}
+
 /** The member of one header without content, which may be larger than any archive in memory. */
 export function readHeader(header: Uint8Array): ReadMember {
   const first = header.subarray(0, BLOCK);
