@@ -31,8 +31,10 @@ const MOST_DIRECTORY_BYTES = 256 * 1024 * 1024;
 interface OpenMember {
   readonly member: ArchiveMember;
   readonly offset: number;
-  /** Deflates a large file; null for everything that is written at once. */
-  readonly deflater: Deflater | null;
+  /** Whether it is a file that is deflated while it is read. */
+  readonly isLarge: boolean;
+  /** Deflates a large file, from its first piece on. */
+  deflater: Deflater | null;
   crc32: number;
   size: number;
   storedBytes: number;
@@ -60,8 +62,8 @@ export class ZipArchive implements ArchiveWriter {
   begin(member: ArchiveMember): void | Promise<void> {
     const { node: { type, size } } = member;
     const isLarge = type === "file" && size > SMALL_FILE_BYTES;
-    const deflater = isLarge ? new Deflater() : null;
-    this.#open = { member, offset: this.#output.bytes, deflater, crc32: 0, size: 0, storedBytes: 0 };
+    const offset = this.#output.bytes;
+    this.#open = { member, offset, isLarge, deflater: null, crc32: 0, size: 0, storedBytes: 0 };
     if (isLarge) return this.#output.write(zipLocalHeader(member, { size }));
   }
 
@@ -69,16 +71,17 @@ export class ZipArchive implements ArchiveWriter {
     const open = this.#open!;
     const at = open.size;
     open.size += bytes.length;
-    if (open.deflater === null) return this.#small.set(bytes, at);
+    if (!open.isLarge) return this.#small.set(bytes, at);
+    open.deflater ??= new Deflater(bytes);
     open.crc32 = updateCrc32(bytes, open.crc32);
     return open.deflater.push(bytes).then((pieces) => this.#writePieces(pieces, open));
   }
 
   async end(): Promise<void> {
     const open = this.#open!;
-    const { member, deflater, offset } = open;
-    const content = deflater === null ? await this.#writeWhole(open) : await this.#endLarge(open, deflater);
-    const entry = zipCentralHeader(member, content, { offset, hasDescriptor: deflater !== null });
+    const { member, isLarge, offset } = open;
+    const content = isLarge ? await this.#endLarge(open) : await this.#writeWhole(open);
+    const entry = zipCentralHeader(member, content, { offset, hasDescriptor: isLarge });
     this.#directory.push(entry);
     this.#directoryBytes += entry.length;
     if (this.#directoryBytes > MOST_DIRECTORY_BYTES) {
@@ -110,8 +113,8 @@ export class ZipArchive implements ArchiveWriter {
     return facts;
   }
 
-  async #endLarge(open: OpenMember, deflater: Deflater): Promise<ZipContent> {
-    await this.#writePieces(await deflater.finish(), open);
+  async #endLarge(open: OpenMember): Promise<ZipContent> {
+    await this.#writePieces(await open.deflater!.finish(), open);
     const { crc32, size, storedBytes } = open;
     const content = { method: ZipMethod.deflated, crc32, size, storedBytes };
     await this.#output.write(zipDescriptor(content));
