@@ -190,6 +190,16 @@ export {
   withBackup,
 } from "./ops/get.ts";
 export type { VerifiedStream } from "./backup/read_verified.ts";
+export {
+  archive,
+  ARCHIVE_FORMATS,
+  type ArchiveFormat,
+  type ArchiveOptions,
+  type ArchiveProgress,
+  type ArchiveRequest,
+  type ArchiveResult,
+  type LeftOutEntry,
+} from "./ops/archive.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
 // Copies of backups in another repository.

@@ -41,6 +41,7 @@ import {
 import { monthStatsMessage, seriesStatsMessage, statsSummaryMessage } from "../../src/cli/report/json/stats_json.ts";
 import { importedBinlogsMessage, importedStatusMessage, statusMessage } from "../../src/cli/report/json/status_json.ts";
 import {
+  archiveMessage,
   goneMemberMessage,
   md5Message,
   memberMessage,
@@ -93,6 +94,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["get"],
     about: "One for each stream; on standard error if the stream itself is on standard output.",
     schema: restoredMessage,
+  },
+  {
+    title: "An archive",
+    commands: ["get --archive"],
+    about: "One; on standard error if the archive itself is on standard output.",
+    schema: archiveMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
   {

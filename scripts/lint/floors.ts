@@ -28,14 +28,14 @@ const OTHER_FILES = "*";
 /** The folders that have rooms, or files on separate steps. A name is a room, a file, or `OTHER_FILES`. */
 const ROOMS: Readonly<Record<string, Steps>> = {
   base: [[OTHER_FILES], ["text"]],
-  backup: [["backup.ts"], ["naming"], [OTHER_FILES], ["chain"], ["health.ts", "series_status.ts"]],
+  backup: [["backup.ts"], ["naming"], [OTHER_FILES], ["archive", "chain"], ["health.ts", "series_status.ts"]],
   cli: [
     ["terminal"],
     [OTHER_FILES],
     ["report"],
     ["password"],
     ["options"],
-    ["retention_run.ts"],
+    ["archive_run.ts", "retention_run.ts"],
     ["commands"],
     ["program.ts"],
     ["process"],
@@ -47,7 +47,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     [OTHER_FILES],
     ["json"],
     ["index", "tree", "config.ts", "key_file.ts", "lock.ts", "unpacked.ts"],
-    ["manifest"],
+    ["manifest", "archive"],
     ["snapshot.ts"],
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],

@@ -15,7 +15,7 @@ import type { IndexedRepository } from "../repository/repository.ts";
 import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
 
 /** What `readStream` needs. The threads must be configured. */
-interface ReadStreamOptions {
+export interface ReadStreamOptions {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal?: AbortSignal | undefined;
@@ -27,8 +27,8 @@ interface ReadStreamOptions {
 const BATCHES_TAKEN = 2;
 
 /**
- * Yields the verified plaintext of one or several content lists (32 bytes for each chunk), in order. Owns: the consumer
- * releases each segment. Throws `IntegrityError` that names the blob and its pack.
+ * Yields the verified plaintext of one or several content lists (32 bytes for each chunk), in order; an empty list is one
+ * empty piece. Owns: the consumer releases each segment. Throws `IntegrityError` that names the blob and its pack.
  */
 export async function* readStream(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -56,11 +56,12 @@ export async function* readStream(
 
 async function* plans(contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { index }: IndexedRepository) {
   for await (const content of contents) {
-    for (let from = 0; from * ID_BYTES < content.length;) {
+    let from = 0;
+    do {
       const plan = planRead(index, content, from, { batchBytes: BATCH_BYTES, gapBytes: GAP_BYTES });
       yield { plan, content, from };
       from += plan.count;
-    }
+    } while (from * ID_BYTES < content.length);
   }
 }
 

@@ -22,15 +22,19 @@ export interface StreamProgress {
   readonly bytesTotal: number;
 }
 
-/** What is needed to read one file. */
-interface FileReading {
+/** What reads the contents of a backup. The threads must be configured. */
+export interface ContentReading {
   readonly repository: IndexedRepository;
   readonly threads: PipelineThreads;
   readonly signal: AbortSignal;
-  /** Called as bytes reach the sink. */
-  readonly onProgress?: ((progress: StreamProgress) => void) | undefined;
   /** See `MemoryBudget`. */
   readonly bufferBytes: number | undefined;
+}
+
+/** What is needed to read one file. */
+interface FileReading extends ContentReading {
+  /** Called as bytes reach the sink. */
+  readonly onProgress?: ((progress: StreamProgress) => void) | undefined;
   readonly file: BackupFile;
   readonly sink: StreamSink;
   readonly guard: GuardChoice;
@@ -74,7 +78,10 @@ export async function readVerified(
 }
 
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
-function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
+export function assertExpected(
+  { path, size, expected }: Pick<BackupFile, "path" | "size" | "expected">,
+  summary: StreamSummary,
+): void {
   const differences = [
     size !== summary.size && `${summary.size} bytes instead of ${size}`,
     expected && expected.md5 !== summary.md5 && `MD5 ${summary.md5} instead of ${expected.md5}`,

@@ -14,7 +14,7 @@ export const ExitCode = {
   source: 3,
   integrity: 4,
   overdue: 5,
-  inPart: 6,
+  partial: 6,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
@@ -31,7 +31,7 @@ export type ErrorCode =
   | "source-incomplete"
   | "integrity"
   | "overdue"
-  | "in-part"
+  | "partial"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -125,11 +125,11 @@ export class OverdueError extends AgentError {
   }
 }
 
-/** The work is done, committed or restored, but what the message names could not be read or written. */
+/** The work is done in part: it is committed or restored, except for what was named before. */
 export class PartialError extends AgentError {
-  /** `message`: one line, what failed, on what, and what to do. */
+  /** `message`: one line, what is missing, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
-    super(message, { ...options, code: "in-part", exitCode: ExitCode.inPart });
+    super(message, { ...options, code: "partial", exitCode: ExitCode.partial });
   }
 }
 

@@ -1,5 +1,5 @@
 /** SHA-256 and MD5 of bytes in memory and of streams. */
-import { createHash, hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 
 /** SHA-256 of `bytes` (shared memory is allowed): 32 bytes that are the caller's. */
 export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -32,4 +32,9 @@ export class StreamDigest {
   digest(): StreamDigests {
     return { md5: this.#md5.digest("hex"), sha256: this.#sha256.digest("hex") };
   }
+}
+
+/** One SHA-256 of a stream, for pieces in shared memory too. */
+export function createSha256(): Hash {
+  return createHash("sha256");
 }

@@ -16,7 +16,12 @@ import { startThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
-import { readVerified, type StreamProgress, type VerifiedStream } from "../backup/read_verified.ts";
+import {
+  type ContentReading,
+  readVerified,
+  type StreamProgress,
+  type VerifiedStream,
+} from "../backup/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -70,6 +75,29 @@ export async function withBackup<T>(
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
+  return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
+    const files = await listFiles(reading.repository, found.backup, found.manifest);
+    const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
+    return await work({
+      ...found,
+      files,
+      read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
+    });
+  });
+}
+
+/** A backup that was found, before its files are listed. */
+export interface FoundBackup extends Omit<OpenBackup, "read" | "files"> {
+  readonly reading: ContentReading;
+}
+
+/** As `withBackup`, without a list of the files. */
+export async function withFoundBackup<T>(
+  access: RepositoryAccess,
+  request: OpenRequest,
+  options: ReadOptions,
+  work: (found: FoundBackup) => Promise<T>,
+): Promise<T> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
   return await useCase(options, async (signal) => {
     using starting = startThreads(options.world.blobThreads);
@@ -83,17 +111,12 @@ export async function withBackup<T>(
     ]);
     await lock?.confirmed;
     const { world: { bufferBytes } } = options;
-    const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
-    const reading = { repository: indexed, threads, bufferBytes, signal, onProgress };
-    return await work({
-      ...found,
-      read: (file, sink, guard = "none") => readVerified({ ...reading, file, sink, guard }),
-    });
+    return await work({ ...found, reading: { repository: indexed, threads, bufferBytes, signal } });
   });
 }
 
 /** A backup, and the repository with an index for reading it. */
-interface FoundBackup extends Omit<OpenBackup, "read"> {
+interface IndexedBackup extends Omit<FoundBackup, "reading"> {
   readonly indexed: IndexedRepository;
 }
 
@@ -101,7 +124,7 @@ async function findWithIndex(
   repository: Repository,
   request: SelectorRequest,
   { world, signal, onProgress }: ReadOptions,
-): Promise<FoundBackup> {
+): Promise<IndexedBackup> {
   const list = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   let opened: Promise<IndexedRepository> | undefined;
   const openIndex = () => {
@@ -112,12 +135,10 @@ async function findWithIndex(
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
   const indexed = await openIndex();
   const manifest = await readManifest(indexed, backup);
-  const files = await listFiles(indexed, backup, manifest);
   return {
     indexed,
     backup,
     manifest,
-    files,
     async checkChain() {
       const ofSeries = list.all.filter(({ series }) => series === backup.series);
       return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);

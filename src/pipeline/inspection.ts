@@ -20,10 +20,10 @@ export class Inspection {
   }
 
   /**
-   * Sends the next piece. Owns: the segment is released when the thread is done with it. Errors are thrown by `finish`.
+   * Sends the next piece, which begins at `start`. Owns: the segment is released when the thread is done with it. Errors are thrown by `finish`.
    */
-  take({ segment, length }: FilledSegment): void {
-    const request = { stream: this.#stream, segment: segment.bytes.buffer, start: 0, end: length };
+  take({ segment, length }: FilledSegment, start = 0): void {
+    const request = { stream: this.#stream, segment: segment.bytes.buffer, start, end: length };
     quiet(this.#thread.call("update", request).finally(() => segment.release()));
   }
 

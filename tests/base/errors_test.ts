@@ -12,6 +12,7 @@ const CLASSES: readonly [new (message: string) => errors.AgentError, errors.Erro
   [errors.CorruptedStatus, "integrity", 4],
   [errors.StatusKeyNotFound, "usage", 2],
   [errors.OverdueError, "overdue", 5],
+  [errors.PartialError, "partial", 6],
   [errors.NoRepositoryError, "no-repository", 10],
   [errors.LockedError, "locked", 11],
   [errors.WrongPasswordError, "wrong-password", 12],

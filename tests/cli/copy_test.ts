@@ -57,7 +57,7 @@ Deno.test("what could not be copied is named, with exit code 6, or 4 if nothing 
   const env = variablesOf(boxes);
   await from.damageLargestPack();
   const { exitCode, stderr } = await runInProcess(["copy", "-q"], { env });
-  equal(exitCode, ExitCode.inPart);
+  equal(exitCode, ExitCode.partial);
   match(stderr, /^agent: warning: prod\/shop@[0-9a-f]{8} was not copied: .*blob [0-9a-f]{64} in pack .*\n/);
   match(
     stderr,

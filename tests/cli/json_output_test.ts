@@ -118,6 +118,7 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
       "verify prod/shop",
       "verify prod/shop --chain",
       "get prod/shop --output DIR/restored",
+      "get prod/shop --archive tar --output DIR/archive",
     ]
   ) {
     await agent.run(command);

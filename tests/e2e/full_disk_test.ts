@@ -41,8 +41,10 @@ Deno.test({
     await using disk = await mountSmallDisk(MEBIBYTE);
     await using box = await sandbox();
     await box.put("s", bulkNoise(3 * MEBIBYTE, "full"));
-    const outcome = await box.agent(["get", "s", "-o", join(disk.path, "copy")]);
-    assertFails(outcome, ExitCode.failed, /Cannot write ".*copy": No space left on device/);
-    assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
+    for (const archive of [[], ["--archive", "tar"], ["--archive", "zip"]]) {
+      const outcome = await box.agent(["get", "s", "-o", join(disk.path, "copy"), ...archive]);
+      assertFails(outcome, ExitCode.failed, /Cannot write ".*copy": No space left on device/);
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
+    }
   },
 });

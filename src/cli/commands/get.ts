@@ -1,5 +1,5 @@
 /** `agent get`: restores a backup to standard output, a file or a directory. */
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/contents.ts";
@@ -10,11 +10,19 @@ import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/read_verified.ts";
 import { chooseFile, type OpenBackup, withBackup } from "../../ops/get.ts";
 import { makeDurableFolders } from "../../store/local/local_folder.ts";
+import { ARCHIVE_FORMATS } from "../../ops/archive.ts";
+import { runArchive } from "../archive_run.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { looksBinary } from "../terminal/binary.ts";
-import { isStandardOutput, openOutputFile, type OutputFile, type OutputFileOptions } from "../output_file.ts";
+import {
+  isStandardOutput,
+  openOutputFile,
+  type OutputFile,
+  type OutputFileOptions,
+  writeToReader,
+} from "../output_file.ts";
 import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
@@ -35,6 +43,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get prod/shop | mysql shop", "the latest"],
     ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
+    ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
   ],
 };
 
@@ -50,6 +59,7 @@ function specification() {
     .option("--file <path>", "which file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option("--target <dir>", "write every file of the backup below this directory")
+    .addOption(new Option("--archive <format>", "write the whole backup as an archive").choices(ARCHIVE_FORMATS))
     .option("--overwrite", "replace existing files")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
@@ -69,6 +79,9 @@ function check(selector: string, options: GetOptions, context: CliContext) {
   if (options.output !== undefined && options.target !== undefined) {
     throw new UsageError("Give -o or --target, not both");
   }
+  if (options.archive !== undefined && options.target !== undefined) {
+    throw new UsageError("Give --archive or --target, not both: unpack an archive there, or restore files");
+  }
   const { output, ...others } = options;
   const toStandardOutput = output === undefined ? options.target === undefined : isStandardOutput(output);
   if (toStandardOutput && context.stdout.isClosed?.()) {
@@ -79,6 +92,9 @@ function check(selector: string, options: GetOptions, context: CliContext) {
 }
 
 async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+  if (options.archive !== undefined) {
+    return await runArchive({ selector, format: options.archive }, access, options, context);
+  }
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
@@ -144,10 +160,7 @@ function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink 
         throw new UsageError("Refusing to write binary data to a terminal: use -o FILE, or a pipe");
       }
       if (stdout.isTerminal) await progress.end();
-      await stdout.write(bytes);
-      if (stdout.isClosed?.()) {
-        throw new AgentError("The reader of standard output went away before everything was written");
-      }
+      await writeToReader(stdout, bytes);
     },
   };
 }

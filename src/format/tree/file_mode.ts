@@ -17,3 +17,14 @@ export const GoFileMode = {
 export const FILE_MODE_0644 = 0o644;
 /** A directory that everybody may enter and its owner may change. */
 export const DIR_MODE_0755 = GoFileMode.dir + 0o755;
+
+/** The bits of setuid, setgid and sticky in Unix's `st_mode`. */
+const UNIX_SETUID = 0o4000;
+const UNIX_SETGID = 0o2000;
+const UNIX_STICKY = 0o1000;
+
+/** The low twelve bits of Unix's `st_mode`: setuid, setgid, sticky and the permissions. */
+export function unixPermissions(mode: number): number {
+  return (mode & 0o777) | (mode & GoFileMode.setuid ? UNIX_SETUID : 0) | (mode & GoFileMode.setgid ? UNIX_SETGID : 0) |
+    (mode & GoFileMode.sticky ? UNIX_STICKY : 0);
+}

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
+import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../../ops/archive.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
 import type { VerifiedStream } from "../../../backup/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
@@ -25,6 +26,25 @@ export const restoredMessage = v.strictObject(readFields);
 export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
   const { file, summary: { size, md5, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
+}
+
+/** An archive that was written. */
+export const archiveMessage = v.strictObject({
+  id: hex("The backup."),
+  format: oneOf(ARCHIVE_FORMATS, "The format of the archive."),
+  members: count("Its members: files, directories, links and others."),
+  files: count("How many of them are files; each name of a file counts."),
+  contentBytes: bytes("The contents of all files in it."),
+  size: bytes("The archive."),
+  sha256: hex("SHA-256 of the archive."),
+  compared: count("How many of the files were compared with MD5 and SHA-256 of a manifest."),
+  leftOut: count("Entries of the backup that the format cannot hold. A warning names each; the exit code is then 6."),
+});
+
+/** Its JSON object. */
+export function archiveJson(result: ArchiveResult, format: ArchiveFormat): v.InferOutput<typeof archiveMessage> {
+  const { backup: { id }, members, files, contentBytes, bytes, sha256, compared, leftOut } = result;
+  return { id, format, members, files, contentBytes, size: bytes, sha256, compared, leftOut };
 }
 
 /** A stream that was verified. */

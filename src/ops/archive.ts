@@ -1,0 +1,196 @@
+/** Archive: writes a whole backup as a tar or zip archive, and checks every blob and every stream of a manifest. */
+import { archiveEntries, type ArchiveEntry } from "../backup/archive/archive_entries.ts";
+import { ArchiveOutput } from "../backup/archive/archive_output.ts";
+import type { ArchiveWriter } from "../backup/archive/archive_writer.ts";
+import { type EntryVisitor, readEntries } from "../backup/archive/read_entries.ts";
+import { TarArchive } from "../backup/archive/tar_archive.ts";
+import { ZipArchive } from "../backup/archive/zip_archive.ts";
+import { type Backup, sizeOf } from "../backup/backup.ts";
+import type { StreamSink } from "../base/byte_source.ts";
+import { listFiles } from "../backup/contents.ts";
+import { assertExpected } from "../backup/read_verified.ts";
+import type { Inspection } from "../pipeline/inspection.ts";
+import type { PipelineThreads } from "../pipeline/threads.ts";
+import type { RepositoryAccess, UseCaseOptions } from "./access.ts";
+import { chooseFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
+
+/** The formats of archives. */
+export const ARCHIVE_FORMATS = ["tar", "zip"] as const;
+/** One of the formats. */
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
+
+/** Which backup becomes an archive, and how. */
+export interface ArchiveRequest extends OpenRequest {
+  readonly format: ArchiveFormat;
+  /** The only file that is wanted, by its path or the end of it; undefined for everything. */
+  readonly file?: string | undefined;
+}
+
+/** How far an archive is. */
+export interface ArchiveProgress {
+  /** The current phase. */
+  readonly phase: "indexes" | "stream";
+  /** Bytes of contents that were written. */
+  readonly bytesWritten: number;
+  /** Bytes of all contents; null if the backup does not record them. */
+  readonly bytesTotal: number | null;
+}
+
+/** An entry of the backup that the format cannot hold. */
+export interface LeftOutEntry {
+  /** Its path, a byte string. */
+  readonly path: string;
+  /** Why, as the end of a sentence that begins with the path. */
+  readonly reason: string;
+}
+
+/** Options of `archive`. */
+export interface ArchiveOptions extends UseCaseOptions {
+  /** Called as the work proceeds. */
+  readonly onProgress?: (progress: ArchiveProgress) => void;
+  /** Called for each entry that the archive does not hold. */
+  readonly onLeftOut?: (entry: LeftOutEntry) => void;
+}
+
+/** A finished archive. */
+export interface ArchiveResult {
+  readonly backup: Backup;
+  /** Members of the archive. */
+  readonly members: number;
+  /** Those of them that are files, each name of a file counted. */
+  readonly files: number;
+  /** Bytes of all contents in it. */
+  readonly contentBytes: number;
+  /** Bytes of the archive. */
+  readonly bytes: number;
+  /** SHA-256 of the archive in lower-case hex. */
+  readonly sha256: string;
+  /** How many of the files were compared with MD5 and SHA-256 of a manifest. */
+  readonly compared: number;
+  /** How many entries the archive does not hold, because its format cannot; `onLeftOut` was called for each. */
+  readonly leftOut: number;
+}
+
+/**
+ * Writes a backup to a sink as an archive. Resolves when all of it was written and every digest matches. Otherwise
+ * rejects, with `IntegrityError` for damage; what the sink received by then is no whole archive. Equal backups make
+ * equal archives, byte for byte.
+ */
+export async function archive(
+  access: RepositoryAccess,
+  request: ArchiveRequest,
+  sink: StreamSink,
+  options: ArchiveOptions,
+): Promise<ArchiveResult> {
+  const { onProgress } = options;
+  const onIndexes = () => onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: null });
+  return await withFoundBackup(access, request, { ...options, onProgress: onIndexes }, async (found) => {
+    const output = new ArchiveOutput(sink);
+    const writer = request.format === "tar" ? new TarArchive(output) : new ZipArchive(output);
+    const { reading, backup } = found;
+    const bytesTotal = request.file === undefined ? sizeOf(backup) : null;
+    const visitor = new ArchiveVisitor(writer, reading.threads, (bytesWritten) => {
+      reading.signal.throwIfAborted();
+      onProgress?.({ phase: "stream", bytesWritten, bytesTotal });
+    });
+    const only = await chosenPath(found, request);
+    const { manifest } = found;
+    const entries = archiveEntries(reading.repository, { backup, manifest, only, hardLinks: writer.hardLinks });
+    const held = new HeldEntries(entries, writer, options.onLeftOut);
+    try {
+      await readEntries(held.entries(), visitor, reading);
+    } finally {
+      visitor.close();
+    }
+    await writer.finish();
+    const sha256 = await output.finish();
+    const { members, files, compared, contentBytes } = visitor;
+    return { backup, members, files, contentBytes, bytes: output.bytes, sha256, compared, leftOut: held.leftOut };
+  });
+}
+
+/** The path of the only file that is wanted; null for everything. */
+async function chosenPath(
+  { backup, manifest, reading }: FoundBackup,
+  { file }: ArchiveRequest,
+): Promise<string | null> {
+  if (file === undefined) return null;
+  return chooseFile(await listFiles(reading.repository, backup, manifest), file).path;
+}
+
+/** The entries that the format can hold. */
+class HeldEntries {
+  /** How many others there were. */
+  leftOut = 0;
+  readonly #all: AsyncIterable<ArchiveEntry>;
+  readonly #writer: ArchiveWriter;
+  readonly #onLeftOut: ArchiveOptions["onLeftOut"];
+
+  constructor(all: AsyncIterable<ArchiveEntry>, writer: ArchiveWriter, onLeftOut: ArchiveOptions["onLeftOut"]) {
+    this.#all = all;
+    this.#writer = writer;
+    this.#onLeftOut = onLeftOut;
+  }
+
+  async *entries(): AsyncGenerator<ArchiveEntry> {
+    for await (const entry of this.#all) {
+      const reason = this.#writer.problem(entry.member);
+      if (reason === null) {
+        yield entry;
+        continue;
+      }
+      this.leftOut++;
+      this.#onLeftOut?.({ path: entry.member.path, reason });
+    }
+  }
+}
+
+/** Writes entries to an archive, and compares the streams of a manifest with it. */
+class ArchiveVisitor implements EntryVisitor {
+  members = 0;
+  files = 0;
+  compared = 0;
+  contentBytes = 0;
+  readonly #writer: ArchiveWriter;
+  readonly #threads: PipelineThreads;
+  readonly #onProgress: (bytesWritten: number) => void;
+  #inspection: Inspection | null = null;
+
+  constructor(writer: ArchiveWriter, threads: PipelineThreads, onProgress: (bytesWritten: number) => void) {
+    this.#writer = writer;
+    this.#threads = threads;
+    this.#onProgress = onProgress;
+  }
+
+  begin({ member, expected }: ArchiveEntry): void | Promise<void> {
+    this.members++;
+    if (member.node.type === "file") this.files++;
+    if (expected !== null) this.#inspection = this.#threads.inspect("none");
+    return this.#writer.begin(member);
+  }
+
+  async content({ segment, from, to }: Parameters<EntryVisitor["content"]>[0]): Promise<void> {
+    if (this.#inspection !== null) {
+      segment.retain();
+      this.#inspection.take({ segment, length: to }, from);
+    }
+    await this.#writer.content(segment.bytes.subarray(from, to));
+    this.contentBytes += to - from;
+    this.#onProgress(this.contentBytes);
+  }
+
+  async end({ member: { path, node }, expected }: ArchiveEntry): Promise<void> {
+    if (this.#inspection !== null) {
+      assertExpected({ path, size: node.size, expected }, await this.#inspection.finish());
+      this.#inspection = null;
+      this.compared++;
+    }
+    await this.#writer.end();
+  }
+
+  /** Gives up what a failure left open. */
+  close(): void {
+    this.#inspection?.drop();
+    this.#writer.close();
+  }
+}
