@@ -1,10 +1,18 @@
 /** GNU tar as a program: which one it is, and how it is run. */
 import { AgentError, messageOf } from "../../base/errors.ts";
 import { Child } from "../child.ts";
-import type { TakeWords } from "../words.ts";
+import { printableLine, type TakeWords } from "../words.ts";
 
-/** Its names: on most systems, and beside a tar that is not GNU's. */
-const PROGRAMS = ["tar", "gtar"] as const;
+/** What the engine needs from the machine. */
+export interface TarMachine {
+  /** Names or paths of programs, the first of which that is GNU tar is taken. */
+  readonly programs: readonly string[];
+  /** Where temporary directories are made; undefined where the system has them (TMPDIR). */
+  readonly temporaryDirectory?: string;
+}
+
+/** The names of GNU tar: on most systems, and beside a tar that is not GNU's. */
+export const THIS_MACHINE: TarMachine = { programs: ["tar", "gtar"] };
 
 /** Messages in English, times in UTC, and no options from outside. */
 const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC", TAR_OPTIONS: "" } as const;
@@ -21,9 +29,9 @@ export function startTar(
 }
 
 /** The name of the program that is GNU tar. Throws `AgentError` if there is none; it names what is there instead. */
-export async function findGnuTar(): Promise<string> {
+export async function findGnuTar({ programs }: TarMachine): Promise<string> {
   const others: string[] = [];
-  for (const program of PROGRAMS) {
+  for (const program of programs) {
     const version = await versionOf(program);
     if (version.includes("GNU tar")) return program;
     others.push(version);
@@ -41,7 +49,7 @@ async function versionOf(program: string): Promise<string> {
   }
   try {
     const text = await firstBytes(child);
-    return `"${program}" is ${text.split("\n")[0]!.trim().slice(0, 80) || "something without a version"}`;
+    return `"${program}" is ${printableLine(text.split("\n")[0]!).slice(0, 80) || "something without a version"}`;
   } finally {
     await child.stop();
   }

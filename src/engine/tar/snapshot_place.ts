@@ -1,13 +1,10 @@
 /** The temporary directory in which tar keeps the snapshot file of a level. Only this user may look into it. */
-import { messageOf, SourceError, systemReason } from "../../base/errors.ts";
+import { AgentError, IntegrityError, messageOf, SourceError, systemReason } from "../../base/errors.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import type { SourceParent } from "../engine.ts";
-import { withoutDirectories } from "./snapshot_file.ts";
+import { SnapshotEditor } from "./snapshot_file.ts";
 
 const PRIVATE = { create: true, truncate: true, mode: 0o600 } as const;
-
-/** Changing a snapshot file takes its size in memory. */
-const MOST_CHANGED_BYTES = 64 * 2 ** 20;
 
 /** A place for one snapshot file. */
 export class SnapshotPlace {
@@ -19,11 +16,13 @@ export class SnapshotPlace {
   }
 
   /**
-   * Makes the place, with a copy of what the parent left, or with an empty file, which means a level 0. Throws
-   * `SourceError` if there is no room, and what `readMetadata` throws; the place is gone then.
+   * Makes the place in the directory `below`, or where the system has temporary files, with a copy of what the parent left, or with an empty file, which means a level 0. Throws
+   * `SourceError` if there is no room, `IntegrityError` if it is no snapshot file, and what `readMetadata` throws; the
+   * place is gone then.
    */
-  static async make(parent: SourceParent | null): Promise<SnapshotPlace> {
-    const place = new SnapshotPlace(await kept(() => Deno.makeTempDir({ prefix: "agent-tar-" })));
+  static async make(parent: SourceParent | null, below: string | undefined): Promise<SnapshotPlace> {
+    const options = { prefix: "agent-tar-", ...below !== undefined && { dir: below } };
+    const place = new SnapshotPlace(await kept(() => Deno.makeTempDir(options)));
     try {
       await place.#fill(parent);
     } catch (error) {
@@ -43,9 +42,8 @@ export class SnapshotPlace {
    * chooses the directories that the next level must store as a whole. Throws `SourceError` if tar left no file.
    */
   async take(isForgotten: ((name: string) => boolean) | undefined): Promise<ByteSource | null> {
-    const size = await this.#size();
-    if (size === 0) throw new SourceError("tar left an empty snapshot file; nothing was committed");
-    if (isForgotten !== undefined && !await this.#forget(isForgotten, size)) return null;
+    if (await this.#size() === 0) throw new SourceError("tar left an empty snapshot file; nothing was committed");
+    if (isForgotten !== undefined && !await this.#forget(isForgotten)) return null;
     this.#source = new FileSource(await kept(() => Deno.open(this.path)));
     await this.#removeDirectory();
     return this.#source;
@@ -57,9 +55,17 @@ export class SnapshotPlace {
     await this.#removeDirectory();
   }
 
+  /**
+   * Without its devices. tar would otherwise find directories that were renamed, and its own restore fails where a
+   * directory got the name of one that is gone. So it stores them again.
+   */
   async #fill(parent: SourceParent | null): Promise<void> {
     using file = await kept(() => Deno.open(this.path, { ...PRIVATE, write: true }));
-    await parent?.readMetadata({ write: (bytes) => kept(() => writeAll(file, bytes)) });
+    if (parent === null) return;
+    const editor = new SnapshotEditor((record) => record.withoutDevice());
+    const write = (bytes: Uint8Array) => kept(() => writeAll(file, bytes));
+    await parent.readMetadata({ write: (bytes) => write(editor.push(bytes)) });
+    await write(editor.finish());
   }
 
   async #size(): Promise<number> {
@@ -72,11 +78,20 @@ export class SnapshotPlace {
     }
   }
 
-  async #forget(isForgotten: (name: string) => boolean, size: number): Promise<boolean> {
-    if (size > MOST_CHANGED_BYTES) return false;
-    const changed = withoutDirectories(await kept(() => Deno.readFile(this.path)), isForgotten);
-    if (changed !== null) await kept(() => Deno.writeFile(this.path, changed, PRIVATE));
-    return changed !== null;
+  async #forget(isForgotten: (name: string) => boolean): Promise<boolean> {
+    const editor = new SnapshotEditor(({ name, bytes }) => isForgotten(name) ? null : bytes);
+    const changed = `${this.path}.changed`;
+    try {
+      using from = await kept(() => Deno.open(this.path));
+      using to = await kept(() => Deno.open(changed, { ...PRIVATE, write: true }));
+      for await (const bytes of from.readable) await kept(() => writeAll(to, editor.push(bytes)));
+      await kept(() => writeAll(to, editor.finish()));
+    } catch (error) {
+      if (error instanceof IntegrityError) return false;
+      throw error;
+    }
+    await kept(() => Deno.rename(changed, this.path));
+    return true;
   }
 
   async #removeDirectory(): Promise<void> {
@@ -115,6 +130,7 @@ async function kept<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof AgentError) throw error;
     const where = "Cannot keep tar's snapshot file in a temporary directory";
     throw new SourceError(`${where}: ${systemReason(error) || messageOf(error)}; choose another with TMPDIR`, {
       cause: error,

@@ -9,7 +9,7 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import { parseStreamPath } from "../../format/manifest/series.ts";
 import type { Child } from "../child.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceParent, SourceRequest } from "../engine.ts";
-import { findGnuTar, startTar } from "./gnu_tar.ts";
+import { findGnuTar, startTar, type TarMachine } from "./gnu_tar.ts";
 import { Remarks } from "./remarks.ts";
 import { SnapshotPlace } from "./snapshot_place.ts";
 import { argumentsOf, differences, optionsJson, type TarOptions } from "./tar_options.ts";
@@ -40,9 +40,11 @@ const CHANGED = 1;
 /** A directory that can be read. */
 export class TarSource implements EngineSource {
   readonly #options: TarOptions;
+  readonly #machine: TarMachine;
 
-  constructor(options: TarOptions) {
+  constructor(options: TarOptions, machine: TarMachine) {
     this.#options = options;
+    this.#machine = machine;
   }
 
   get options(): JsonObject {
@@ -53,8 +55,8 @@ export class TarSource implements EngineSource {
     return interruptible(signal, async () => {
       this.#assertContinues(parent);
       await assertReadable(this.#options.path);
-      const program = await orSourceError(findGnuTar);
-      const place = await SnapshotPlace.make(parent);
+      const program = await orSourceError(() => findGnuTar(this.#machine));
+      const place = await SnapshotPlace.make(parent, this.#machine.temporaryDirectory);
       try {
         signal.throwIfAborted();
         const remarks = new Remarks(onStderr);

@@ -12,7 +12,7 @@ import type {
   TargetStream,
 } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
-import { findGnuTar, startTar } from "./gnu_tar.ts";
+import { findGnuTar, startTar, type TarMachine } from "./gnu_tar.ts";
 import { Remarks } from "./remarks.ts";
 import type { TarTargetOptions } from "./tar_options.ts";
 import { ARCHIVE } from "./tar_source.ts";
@@ -36,15 +36,17 @@ const NOT_ALL = 2;
 /** A directory that can be written. */
 export class TarTarget implements EngineTarget {
   readonly #options: TarTargetOptions;
+  readonly #machine: TarMachine;
 
-  constructor(options: TarTargetOptions) {
+  constructor(options: TarTargetOptions, machine: TarMachine) {
     this.#options = options;
+    this.#machine = machine;
   }
 
   open({ signal, onStderr, overwrite }: TargetRequest): Promise<OpenTarget> {
     const { path, owner } = this.#options;
     return interruptible(signal, async () => {
-      const program = await findGnuTar();
+      const program = await findGnuTar(this.#machine);
       await prepare(path, overwrite);
       const own = [...owner === "numbers" ? ["--numeric-owner"] : [], ...Deno.uid() === 0 ? AS_ROOT : []];
       return new OpenTarTarget(program, { path, args: [...EXTRACT, ...own, `--directory=${path}`], onStderr });
