@@ -108,27 +108,27 @@ tarTest("extended attributes come back", async (fixture) => {
 tarTest(
   "what changes, shrinks or vanishes while it is read is a problem, and the next level has it",
   async (fixture) => {
-    await fixture.script("head -c 3000000 /dev/zero >a; head -c 3000000 /dev/zero >b; echo c >c");
-    const open = await start(fixture);
-    const source = await begun(open);
-    await source.read(new Uint8Array(4096));
-    await fixture.script("echo more >>a; truncate -s 10 b; rm c");
-    const archive = await readAll(source);
-    assert.ok(archive.length > 6_000_000, "what is lost is padded");
-    await source.ended();
-    const { metadata, problems } = await open.finish();
-    assert.deepEqual(problems.map((problem) => problem.replace(/\d+ bytes/, "N bytes")), [
-      "./a: file changed as we read it",
-      "./b: File shrank by N bytes; padding with zeros",
-      "./c: File removed before we read it",
-    ]);
-    const parent = { level: 0, position: {}, options: fixture.registry.source(fixture.source).driver.options };
-    const bytes = await readAll(metadata!);
-    const next = await backUp(fixture.registry.source(fixture.source).driver, {
-      ...parent,
-      readMetadata: (sink) => sink.write(bytes),
-    });
-    assert.equal(await membersOf(next), "./\n./a\n./b\n");
+    const cases = [
+      ["echo more >>a; rm c", ["./a: file changed as we read it", "./c: File removed before we read it"]],
+      ["truncate -s 10 a", ["./a: File shrank by N bytes; padding with zeros"]],
+    ] as const;
+    for (const [script, expected] of cases) {
+      await fixture.script("head -c 3000000 /dev/zero >a; echo b >b; echo c >c");
+      const driver = fixture.registry.source(fixture.source).driver;
+      const open = await start(fixture);
+      const source = await begun(open);
+      await source.read(new Uint8Array(4096));
+      await fixture.script(script);
+      assert.ok((await readAll(source)).length > 2_990_000, "what is lost is padded");
+      await source.ended();
+      const { metadata, problems } = await open.finish();
+      assert.deepEqual(problems.map((problem) => problem.replace(/\d+ bytes/, "N bytes")), expected);
+      const bytes = await readAll(metadata!);
+      const parent = { level: 0, position: {}, options: driver.options };
+      const next = await backUp(driver, { ...parent, readMetadata: (sink) => sink.write(bytes) });
+      assert.deepEqual(next.problems, []);
+      assert.equal(await membersOf(next), "./\n./a\n");
+    }
   },
 );
 
@@ -215,7 +215,7 @@ tarTest("excluded files are left out, and links are followed if asked for", asyn
     return `${at("soft").isSymlink ? "link" : "file"} ${at("hard").nlink}`;
   };
   assert.equal(await types("none"), "link 2");
-  assert.equal(await types("soft"), "file 2");
+  assert.equal(await types("soft"), "file 3", "one more link to the file that it led to");
   assert.equal(await types("hard"), "link 1");
   assert.equal(await types("all"), "file 1");
 });
@@ -261,6 +261,7 @@ tarTest("no room for the snapshot file is told, with what to do", async (fixture
 
 tarTest("unchanged files give the same bytes in every level 0", async (fixture) => {
   await fixture.change(0);
+  await fixture.script("rm sparse"); // tar writes its process number there.
   const [one, two] = [await level(fixture), await level(fixture)];
   assert.deepEqual(one.items[0]!.bytes, two.items[0]!.bytes);
 });
