@@ -131,8 +131,39 @@ export {
 } from "./base/byte_source.ts";
 export { type CommandOptions, commandSource } from "./engine/stream/command.ts";
 export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
-export { put, type PutOptions, type PutProgress, type PutRequest, type PutResult } from "./ops/put.ts";
-export type { BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
+export {
+  put,
+  type PutInput,
+  type PutOptions,
+  type PutProgress,
+  type PutRequest,
+  type PutResult,
+  type PutStream,
+} from "./ops/put.ts";
+export {
+  type Engine,
+  type EngineEntry,
+  type EngineItem,
+  type EngineSource,
+  type EngineStream,
+  type EngineTarget,
+  type EngineTools,
+  type EngineUrl,
+  type EntryProperties,
+  type OpenSource,
+  type OpenTarget,
+  type RestoredItem,
+  type RestoredLevel,
+  type SourceEnd,
+  type SourceParent,
+  type SourceRequest,
+  type TargetEnd,
+  type TargetRequest,
+  type TargetStream,
+} from "./engine/engine.ts";
+export type { ExtendedAttribute, Node, NodeType } from "./format/tree/node.ts";
+export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
+export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
 export type { PartLimits } from "./backup/content_list.ts";
 export type { CompressionLevel } from "./codec/compression.ts";
 export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
@@ -154,9 +185,9 @@ export {
   type OpenBackup,
   type OpenRequest,
   type ReadOptions,
-  type VerifiedStream,
   withBackup,
 } from "./ops/get.ts";
+export type { VerifiedStream } from "./backup/read_verified.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
 // Lists, chains and status.

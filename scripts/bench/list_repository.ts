@@ -55,7 +55,7 @@ export async function makeChain(path: string, password: string, shape: ChainShap
       predecessor: parent,
       programVersion: "bench",
       manifest,
-      streams: [{
+      items: [{
         path: DEFAULT_FILE_NAME,
         size: manifest.stats.bytesRead,
         content: { chunks: shape.chunksEach, content },

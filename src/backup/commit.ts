@@ -1,5 +1,5 @@
 /**
- * Turns written streams into a committed backup: trees, manifest, snapshot, in that order. The snapshot is written only
+ * Turns written streams and entries into a committed backup: trees, manifest, snapshot, in that order. The snapshot is written only
  * after everything it refers to is durable. Until then the backup does not exist.
  */
 import { freeBuffer } from "../base/bytes.ts";
@@ -8,10 +8,11 @@ import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { makeNode, type Node } from "../format/tree/node.ts";
-import { partName, sidecarPath, type StreamPath } from "../format/manifest/series.ts";
+import { partName, sidecarPath } from "../format/manifest/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree/tree.ts";
+import type { EntryProperties } from "../engine/engine.ts";
 import type { KnownBlobs } from "../repository/index/blob_index.ts";
 import type { Identity } from "../repository/key_files.ts";
 import type { PackWriter } from "../repository/pack/pack_writer.ts";
@@ -20,12 +21,15 @@ import { agentInfo } from "./snapshot_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { blobIdOf, type StreamContent } from "./content_list.ts";
 
-/** One stream that was written. */
-export interface WrittenStream {
-  /** The path below the series' directory. No stream's path lies below another's. */
-  readonly path: StreamPath;
+/** One stream, or entry of a tree, that was written. */
+export interface WrittenItem {
+  /** The path below the series' directory. Only directories have other paths below theirs. */
+  readonly path: string;
   readonly size: number;
-  readonly content: StreamContent;
+  /** Null for an entry without content, such as a directory. */
+  readonly content: StreamContent | null;
+  /** The properties of an entry; absent for a stream. */
+  readonly properties?: EntryProperties | undefined;
 }
 
 /** Everything that a commit needs. */
@@ -35,7 +39,9 @@ interface CommitRequest {
   readonly index: KnownBlobs<"tree">;
   readonly identity: Identity;
   readonly programVersion: string;
-  readonly streams: readonly WrittenStream[];
+  readonly items: readonly WrittenItem[];
+  /** The directories of lower levels, as they are in the tree of the parent. */
+  readonly inherited?: readonly Node[];
   /** The commit fills in its `bytesStored`. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
@@ -107,25 +113,31 @@ function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[
     planned.push({ tree, id });
     return blobIdOf(id);
   };
-  const nodesOf = (streams: readonly PlacedStream[]): Node[] =>
-    [...Map.groupBy(streams, ({ names }) => names[0]!)].map(([name, members]) => {
-      const [{ names, stream: { size, content } }] = members as [PlacedStream];
-      if (names.length > 1) {
-        const below = members.map((member) => ({ ...member, names: member.names.slice(1) }));
-        return dirNode(request, { name, modified, subtree: plan(nodesOf(below)) });
+  const nodesOf = (items: readonly PlacedItem[]): Node[] =>
+    [...Map.groupBy(items, ({ names }) => names[0]!)].map(([name, members]) => {
+      const own = members.find(({ names }) => names.length === 1)?.item;
+      const below = members.filter((member) => member.names.length > 1)
+        .map((member) => ({ ...member, names: member.names.slice(1) }));
+      if (own === undefined || own.properties?.type === "dir") {
+        return dirNode(request, { name, modified, subtree: plan(nodesOf(below)), properties: own?.properties });
       }
-      if ("content" in content) return fileNode(request, { name, modified, size, content: content.content });
+      const { size, content, properties } = own;
+      if (content === null) return makeNode({ ...properties!, name });
+      if ("content" in content) {
+        return fileNode(request, { name, modified, size, content: content.content, properties });
+      }
       const parts = content.parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
       return dirNode(request, { name, modified, subtree: plan(parts) });
     });
-  plan(nodesOf(request.streams.map((stream) => ({ names: stream.path.split("/"), stream }))));
+  const own = nodesOf(request.items.map((item) => ({ names: item.path.split("/"), item })));
+  plan([...request.inherited ?? [], ...own]);
   return planned;
 }
 
-/** A stream and the rest of its path, from the current directory on. */
-interface PlacedStream {
+/** A stream or entry and the rest of its path, from the current directory on. */
+interface PlacedItem {
   readonly names: readonly string[];
-  readonly stream: WrittenStream;
+  readonly item: WrittenItem;
 }
 
 /** Writes the directories above the series' directory, with the manifest beside it. Returns the root tree. */
@@ -150,14 +162,19 @@ async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rf
 interface NodeFields {
   readonly name: string;
   readonly modified: Rfc3339;
+  /** If present, everything but name and content is taken from here. */
+  readonly properties?: EntryProperties | undefined;
 }
 
 function fileNode({ identity }: CommitRequest, file: NodeFields & { size: number; content: Uint8Array }): Node {
-  const { name, modified, size, content } = file;
+  const { name, modified, size, content, properties } = file;
+  if (properties !== undefined) return makeNode({ ...properties, name, size, content });
   return makeNode({ name, type: "file", mode: FILE_MODE_0644, ...times(modified), ...owner(identity), size, content });
 }
 
-function dirNode({ identity }: CommitRequest, { name, modified, subtree }: NodeFields & { subtree: BlobId }): Node {
+function dirNode({ identity }: CommitRequest, directory: NodeFields & { subtree: BlobId }): Node {
+  const { name, modified, subtree, properties } = directory;
+  if (properties !== undefined) return makeNode({ ...properties, name, subtree });
   return makeNode({ name, type: "dir", mode: DIR_MODE_0755, ...times(modified), ...owner(identity), subtree });
 }
 
@@ -215,7 +232,7 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
       dataAdded: stats.bytesAdded,
       dataAddedPacked: writer.storedBytes,
       totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
-      totalBytesProcessed: stats.bytesRead + manifestBytes,
+      totalBytesProcessed: manifest.files.reduce((sum, { size }) => sum + size, manifestBytes),
     },
     agent: { ...agentInfo(manifest, manifestId, modified, writer.storedBytes), tree: root },
   };

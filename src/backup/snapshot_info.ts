@@ -43,8 +43,12 @@ export function agentInfo(
   };
 }
 
-/** Whether all streams were found whole; null if some could not be judged, or if there are no streams. */
+/**
+ * Whether all streams were found whole; null if some could not be judged, or if there are no streams. Files without a
+ * guard, such as an engine's metadata, are not judged and do not count.
+ */
 function completeness(guards: readonly (ManifestGuard | null)[]): boolean | null {
-  if (guards.some((guard) => guard?.complete === false)) return false;
-  return guards.length > 0 && guards.every((guard) => guard?.complete) ? true : null;
+  const verdicts = guards.flatMap((guard) => guard === null ? [] : [guard.complete]);
+  if (verdicts.includes(false)) return false;
+  return verdicts.length > 0 && verdicts.every((complete) => complete) ? true : null;
 }

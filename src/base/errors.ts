@@ -14,6 +14,7 @@ export const ExitCode = {
   source: 3,
   integrity: 4,
   overdue: 5,
+  inPart: 6,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
@@ -30,6 +31,7 @@ export type ErrorCode =
   | "source-incomplete"
   | "integrity"
   | "overdue"
+  | "in-part"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -120,6 +122,14 @@ export class OverdueError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
   constructor(message: string, options: ErrorDetails = {}) {
     super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
+  }
+}
+
+/** The work is done, committed or restored, but what the message names could not be read or written. */
+export class PartialError extends AgentError {
+  /** `message`: one line, what failed, on what, and what to do. */
+  constructor(message: string, options: ErrorDetails = {}) {
+    super(message, { ...options, code: "in-part", exitCode: ExitCode.inPart });
   }
 }
 

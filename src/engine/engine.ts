@@ -45,6 +45,10 @@ export interface Engine {
    * every backup restores alone.
    */
   readonly replays: boolean;
+  /** Whether its items are entries of a tree, and none is a stream. */
+  readonly hasEntries?: boolean;
+  /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
+  readonly chunkAverage?: number;
   /** The names of the parameters that its URLs may have. The registry refuses all others. */
   readonly parameters: readonly string[];
   /** The source at a URL. Nothing is opened yet. Throws `UsageError` for a URL that makes no sense. */
@@ -93,8 +97,8 @@ export interface SourceParent {
   /** How its source was read (`EngineSource.options`). */
   readonly options: JsonObject;
   /**
-   * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged; the sink may then have received
-   * part of it.
+   * Writes its metadata to a sink. Throws `IntegrityError` if the metadata is damaged or if there is none; the sink may
+   * then have received part of it.
    */
   readMetadata(sink: StreamSink): Promise<void>;
 }
@@ -120,9 +124,11 @@ export type EngineItem = EngineStream | EngineEntry;
 
 /** A named stream. */
 export interface EngineStream {
+  /** Tells it from an entry. */
   readonly kind: "stream";
   /** Its path in the backup (of its level). Paths differ, and none lies below another; `metadata` is reserved. */
   readonly path: StreamPath;
+  /** Its bytes, and whether its producer succeeded. */
   readonly source: JudgedSource;
   /** Who judges whether it is whole. */
   readonly guard: GuardChoice;
@@ -133,6 +139,7 @@ export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree"
 
 /** A file, directory or other entry of a tree, as it is in a file system. */
 export interface EngineEntry {
+  /** Tells it from a stream. */
   readonly kind: "entry";
   /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
   readonly path: string;
@@ -180,6 +187,7 @@ export interface OpenTarget {
 
 /** One level of a chain. */
 export interface RestoredLevel {
+  /** Its number, from 0. */
   readonly level: number;
   /** The position of its source, as its manifest has it. */
   readonly position: JsonObject;

@@ -7,7 +7,9 @@ import type { Engine, EngineSource, EngineTarget, EngineUrl } from "./engine.ts"
 export interface Driven<T> {
   /** The engine's name: the scheme of the URL. */
   readonly name: string;
+  /** The engine itself. */
   readonly engine: Engine;
+  /** The source or target. */
   readonly driver: T;
 }
 

@@ -12,12 +12,11 @@ import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritte
 import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/naming/selector.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
-import type { StreamSummary } from "../pipeline/calls.ts";
-import { type PipelineThreads, startThreads } from "../pipeline/threads.ts";
+import { startThreads } from "../pipeline/threads.ts";
 import { isInFuture } from "../base/clock.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
-import { readStream } from "../backup/read_stream.ts";
+import { readVerified, type StreamProgress, type VerifiedStream } from "../backup/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -42,14 +41,6 @@ export interface OpenRequest {
 export interface ReadOptions extends UseCaseOptions {
   /** Called as the work proceeds. */
   readonly onProgress?: (progress: GetProgress) => void;
-}
-
-/** A stream that was read from end to end and matched every digest. */
-export interface VerifiedStream {
-  /** The file that was read. */
-  readonly file: BackupFile;
-  /** Its size, digests and verdict. */
-  readonly summary: StreamSummary;
 }
 
 /** A backup that is open for reading. */
@@ -91,11 +82,12 @@ export async function withBackup<T>(
       findWithIndex(repository, selector, { ...options, signal }),
     ]);
     await lock?.confirmed;
-    const { world: { bufferBytes }, onProgress } = options;
+    const { world: { bufferBytes } } = options;
+    const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
     const reading = { repository: indexed, threads, bufferBytes, signal, onProgress };
     return await work({
       ...found,
-      read: (file, sink, guard = "none") => readFile({ ...reading, file, sink, guard }),
+      read: (file, sink, guard = "none") => readVerified({ ...reading, file, sink, guard }),
     });
   });
 }
@@ -194,62 +186,4 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   throw new UsageError(
     `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,
   );
-}
-
-/** What is needed to read one file. */
-interface FileReading {
-  readonly repository: IndexedRepository;
-  readonly threads: PipelineThreads;
-  readonly signal: AbortSignal;
-  readonly onProgress?: ReadOptions["onProgress"] | undefined;
-  /** See `World`. */
-  readonly bufferBytes: number | undefined;
-  readonly file: BackupFile;
-  readonly sink: StreamSink;
-  readonly guard: GuardChoice;
-}
-
-/** Reads a file as `OpenBackup.read` does. Several files may be read at once with the same threads. */
-export async function readFile(
-  { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
-): Promise<VerifiedStream> {
-  const inspection = threads.inspect(guard);
-  let bytesWritten = 0;
-  try {
-    const reading = { repository, threads, signal, bufferBytes };
-    for await (const filled of readStream(file.contents(), reading)) {
-      const { segment, length } = filled;
-      if (bytesWritten + length > file.size) {
-        segment.release();
-        throw new IntegrityError(`Damaged "${file.path}": it is longer than the ${file.size} bytes it must have`);
-      }
-      segment.retain();
-      inspection.take(filled);
-      try {
-        await sink.write(segment.bytes.subarray(0, length));
-      } finally {
-        segment.release();
-      }
-      signal.throwIfAborted();
-      bytesWritten += length;
-      onProgress?.({ phase: "stream", bytesWritten, bytesTotal: file.size });
-    }
-    const summary = await inspection.finish();
-    assertExpected(file, summary);
-    return { file, summary };
-  } finally {
-    inspection.drop();
-  }
-}
-
-/** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
-function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
-  const differences = [
-    size !== summary.size && `${summary.size} bytes instead of ${size}`,
-    expected && expected.md5 !== summary.md5 && `MD5 ${summary.md5} instead of ${expected.md5}`,
-    expected && expected.sha256 !== summary.sha256 && `SHA-256 ${summary.sha256} instead of ${expected.sha256}`,
-  ].filter((difference) => typeof difference === "string");
-  if (differences.length > 0) {
-    throw new IntegrityError(`Damaged "${path}": what was restored has ${differences.join(", ")}; do not use it`);
-  }
 }

@@ -4,13 +4,15 @@ import type { JudgedSource } from "../../src/base/byte_source.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { listFiles, readManifest } from "../../src/backup/contents.ts";
 import { type Backup, backupOf } from "../../src/backup/backup.ts";
-import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series.ts";
+import { DEFAULT_FILE_NAME, parseSeries, type StreamFileName } from "../../src/format/manifest/series.ts";
+import type { GuardChoice } from "../../src/guard/guard.ts";
 import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { chooseFile, withBackup } from "../../src/ops/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
+import type { BackupEngine } from "../../src/ops/session/session.ts";
 import type { Identity } from "../../src/repository/key_files.ts";
 import { initRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
@@ -196,14 +198,22 @@ export class BytesSource implements JudgedSource {
   }
 }
 
-/** A put of a stream with the usual settings. */
-export function putRequest(source: JudgedSource, overrides: Partial<PutRequest> = {}): PutRequest {
+/** Other settings for a put of one stream. */
+export type PutOverrides = Partial<PutRequest> & {
+  readonly fileName?: StreamFileName;
+  readonly guard?: GuardChoice;
+  readonly engine?: BackupEngine;
+};
+
+/** The engine of streams in tests. */
+export const ENGINE: BackupEngine = { name: "stream", version: "1", options: {} };
+
+/** A put of one stream with the usual settings. */
+export function putRequest(source: JudgedSource, overrides: PutOverrides = {}): PutRequest {
+  const { fileName = DEFAULT_FILE_NAME, guard = "none", engine = ENGINE, ...others } = overrides;
   return {
     series: parseSeries("prod/shop"),
-    fileName: DEFAULT_FILE_NAME,
-    source,
-    engine: { name: "stream", version: "1", options: {} },
-    guard: "none",
+    input: { engine, streams: [{ path: fileName, source, guard }] },
     allowEmpty: false,
     minSize: 0,
     chunkAverage: undefined,
@@ -212,7 +222,7 @@ export function putRequest(source: JudgedSource, overrides: Partial<PutRequest> 
     host: IDENTITY.hostname,
     runType: null,
     time: undefined,
-    ...overrides,
+    ...others,
   };
 }
 
@@ -221,7 +231,7 @@ export function putBytes(
   access: RepositoryAccess,
   world: World,
   bytes: Uint8Array,
-  overrides: Partial<PutRequest> = {},
+  overrides: PutOverrides = {},
   options: Partial<PutOptions> = {},
 ): Promise<PutResult> {
   const signal = new AbortController().signal;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type AgentError, LockedError, StoreError, UsageError } from "../../src/base/errors.ts";
 import { check } from "../../src/ops/check.ts";
 import { listChain } from "../../src/ops/list.ts";
+import { put } from "../../src/ops/put.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
 import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
@@ -21,6 +22,7 @@ import {
   namesOf,
   noise,
   putBytes,
+  putRequest,
 } from "../helpers/world.ts";
 import { saveBackup, type SavedShape } from "./forget_fixture.ts";
 
@@ -239,7 +241,7 @@ Deno.test("a put goes on whose parent is removed: its backup is whole, and resto
       await forget(access, named(`@${parent.backup.id}`), { world: processOf(world, 2) });
     },
   });
-  const { backup, manifest } = await putBytes(access, world, streams[2]!, { source, time: nights[2]! });
+  const { backup, manifest } = await put(access, putRequest(source, { time: nights[2]! }), { world });
   assert.deepEqual([manifest.parent, manifest.level], [parent.backup.id, 2]);
   assert.deepEqual(await getBytes(access, world, `@${backup.id}`), streams[2]);
   const options = { signal: new AbortController().signal, noLock: false, readData: true };

@@ -143,7 +143,7 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
       identity,
       programVersion,
       writer: new PackWriter({ repository: locked(repository), index: new BlobSet(index), clock, randomBytes }),
-      streams: [{ path: DEFAULT_FILE_NAME, size: node.size, content: { chunks: 1, content: node.content! } }],
+      items: [{ path: DEFAULT_FILE_NAME, size: node.size, content: { chunks: 1, content: node.content! } }],
       manifest: {
         ...manifest,
         started: formatTimestamp(clock.now()),

@@ -10,6 +10,7 @@ import { decodeHex } from "../../base/hex.ts";
 import type { SnapshotId } from "../../base/id.ts";
 import { isRunType } from "../../base/run_type.ts";
 import { decodeManifest } from "../../format/manifest/manifest.ts";
+import { levelOfPath } from "../../format/manifest/series.ts";
 import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../../policy/level/level.ts";
 import { newestOf } from "../../policy/level/level_history.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
@@ -29,6 +30,8 @@ export interface ParentRequest {
   readonly rules: LevelRules;
   /** Whether its engine replays chains; see `LevelRequest`. */
   readonly replaysChains: boolean;
+  /** What makes its streams. */
+  readonly engine: { readonly name: string };
   /** Snapshots of the repository that cannot be read. */
   readonly unreadable: readonly SnapshotId[];
 }
@@ -116,9 +119,19 @@ function lostOf(own: readonly Backup[]): SnapshotId[] {
 }
 
 function recordOf(backup: Backup): LevelRecord {
-  const { manifest, level, base, runType } = backup.info!;
+  const { manifest, level, base, runType, engine, streams } = backup.info!;
   const problem = backup.damage;
-  return { id: manifest, level, base: base ?? manifest, startedMs: startedMsOf(backup), runType, problem };
+  const replays = streams?.some(({ path }) => levelOfPath(path) !== undefined) ?? false;
+  return {
+    id: manifest,
+    level,
+    base: base ?? manifest,
+    startedMs: startedMsOf(backup),
+    runType,
+    engine,
+    replays,
+    problem,
+  };
 }
 
 /**
@@ -136,10 +149,11 @@ function unreadableOf(backups: readonly Backup[], request: ParentRequest): Snaps
 }
 
 function levelRequest(request: ParentRequest, unreadable: readonly SnapshotId[]) {
-  const { rules, runType, replaysChains, started } = request;
+  const { rules, runType, replaysChains, engine, started } = request;
   return {
     rules,
     replaysChains,
+    engine: engine.name,
     runType: runType !== null && isRunType(runType) ? runType : null,
     nowMs: started.getTime(),
     unreadable,

@@ -125,11 +125,12 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
-  const request: Omit<PutRequest, "source"> = {
-    series,
-    fileName: parseFileName(options.filename ?? DEFAULT_FILE_NAME),
-    engine: { name: "stream", version: context.version.version, options: {} },
+  const stream = {
+    path: parseFileName(options.filename ?? DEFAULT_FILE_NAME),
     guard: parseGuardChoice(options.guard),
+  };
+  const request: Omit<PutRequest, "input"> = {
+    series,
     allowEmpty: options.allowEmpty ?? false,
     minSize: options.minSize === undefined ? 0 : parseSize(options.minSize),
     chunkAverage,
@@ -141,7 +142,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     levelRules: levelRules(options),
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
-  return { request, options, access: repositoryAccess(options, context) };
+  return { request, stream, options, access: repositoryAccess(options, context) };
 }
 
 function levelRules(options: PutOptions): LevelRules {
@@ -158,14 +159,16 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run({ request, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+async function run({ request, stream, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
   await warnOfFuture(request, options, context);
   const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
-    const result = await put(access, { ...request, source }, { world, signal, onProgress });
+    const engine = { name: "stream", version: context.version.version, options: {} };
+    const input = { engine, streams: [{ ...stream, source }] };
+    const result = await put(access, { ...request, input }, { world, signal, onProgress });
     await progress.end();
     await writeDecision(result.decision, options, stderr);
     for (const warning of result.warnings) await writeWarning(warning, options, stderr);

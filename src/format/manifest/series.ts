@@ -120,6 +120,20 @@ export function sidecarPath(series: string): string {
   return series + SIDECAR_SUFFIX;
 }
 
+/** The directory of a level's streams in a backup whose levels are replayed, below that of the series. */
+export function levelDirectory(level: number): string {
+  return `level-${level}`;
+}
+
+/** The level whose directory the path of a stream leads through; undefined if it leads through none. */
+export function levelOfPath(path: string): number | undefined {
+  const match = /^level-(0|[1-9]\d{0,8})\//.exec(path);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** The name of the file that holds what an engine left for the next level. */
+export const METADATA_FILE_NAME = "metadata" as StreamFileName;
+
 /** The name of part `number` (from 0) of a stream that is stored in parts. Names sort in the order of the parts. */
 export function partName(number: number): string {
   return String(number).padStart(PART_DIGITS, "0");

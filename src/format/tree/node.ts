@@ -2,14 +2,25 @@
 import type { BlobId } from "../../base/id.ts";
 import { type Rfc3339, ZERO_TIME } from "../time.ts";
 
-/** All types of nodes. restic's own `check` complains about `irregular`. */
-export const NODE_TYPES = ["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"] as const;
-/** The type of a node. */
-export type NodeType = (typeof NODE_TYPES)[number];
+/** The type of a node. restic's own `check` complains about `irregular`. */
+export type NodeType = "file" | "dir" | "symlink" | "dev" | "chardev" | "fifo" | "socket" | "irregular";
+/** All types of nodes. */
+export const NODE_TYPES = [
+  "file",
+  "dir",
+  "symlink",
+  "dev",
+  "chardev",
+  "fifo",
+  "socket",
+  "irregular",
+] as const satisfies readonly NodeType[];
 
 /** An extended attribute of a file. A `null` value is a missing value in Go. */
 export interface ExtendedAttribute {
+  /** Its name with its namespace, such as `user.comment`. */
   readonly name: string;
+  /** Its value. */
   readonly value: Uint8Array | null;
 }
 
@@ -17,16 +28,25 @@ export interface ExtendedAttribute {
 export interface Node {
   /** One path segment as a byte string (`byte_string.ts`). Never empty, `.` or `..`, and without `/` and NUL. */
   readonly name: string;
+  /** What kind of entry it is. */
   readonly type: NodeType;
   /** A Go file mode (`file_mode.ts`). */
   readonly mode: number;
+  /** When its content last changed. */
   readonly mtime: Rfc3339;
+  /** When it was last read; the same as `mtime` if access times are not recorded. */
   readonly atime: Rfc3339;
+  /** When it last changed at all. */
   readonly ctime: Rfc3339;
+  /** The number of its owner. */
   readonly uid: number;
+  /** The number of its group. */
   readonly gid: number;
+  /** The name of its owner; empty if it has none. */
   readonly user: string;
+  /** The name of its group; empty if it has none. */
   readonly group: string;
+  /** The number of its inode. */
   readonly inode: bigint;
   /** `st_dev`. restic writes it only for files with several hard links. */
   readonly deviceId: bigint;
@@ -36,6 +56,7 @@ export interface Node {
   readonly links: number;
   /** The target of a symlink, as a byte string. */
   readonly linkTarget: string;
+  /** Its extended attributes. */
   readonly extendedAttributes: readonly ExtendedAttribute[];
   /** Attributes of other systems by name. Each value is its JSON text. */
   readonly genericAttributes: ReadonlyMap<string, string>;
@@ -45,6 +66,7 @@ export interface Node {
   readonly content: Uint8Array | null;
   /** The tree of a directory. */
   readonly subtree: BlobId | null;
+  /** What went wrong when it was read; empty if nothing. */
   readonly error: string;
 }
 

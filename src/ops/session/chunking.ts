@@ -7,11 +7,23 @@ import type { SealingKeys } from "../../crypto/seal.ts";
 
 const GEAR_LABEL = "agent chunker gear table 1";
 
-/** The requested mean size, else the size that the series used so far, else the default for streams. */
-export function chunkerParameters(average: number | undefined, parent: Backup | undefined): ChunkerParameters {
-  const earlier = parent?.info?.chunker;
-  const inherited = earlier && canCutAs(earlier) ? earlier.average : STREAM_AVERAGE_BYTES;
-  return parametersFor(average ?? inherited);
+/** What the mean size of chunks is chosen from. */
+interface ChunkSizes {
+  /** The requested mean size in bytes. */
+  readonly requested: number | undefined;
+  /** What makes the streams, and the mean size that suits it if it is not that of dumps. */
+  readonly engine: { readonly name: string; readonly chunkAverage?: number | undefined };
+}
+
+/** The requested mean size, else the size that the series used so far, else that of the engine or of dumps. */
+export function chunkerParameters(
+  { requested, engine: { name, chunkAverage } }: ChunkSizes,
+  predecessor: Backup | undefined,
+): ChunkerParameters {
+  const info = predecessor?.info;
+  const isOfItsKind = chunkAverage === undefined || info?.engine === name;
+  const inherited = info && isOfItsKind && canCutAs(info.chunker) ? info.chunker.average : undefined;
+  return parametersFor(requested ?? inherited ?? chunkAverage ?? STREAM_AVERAGE_BYTES);
 }
 
 /**

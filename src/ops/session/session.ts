@@ -6,8 +6,8 @@ import { invariant, SourceError, UsageError } from "../../base/errors.ts";
 import { parseRunType } from "../../base/run_type.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
-import { commitBackup, type WrittenStream } from "../../backup/commit.ts";
-import { PART_LIMITS, type PartLimits } from "../../backup/content_list.ts";
+import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
+import { PART_LIMITS, type PartLimits, type StreamContent } from "../../backup/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
@@ -19,14 +19,16 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
 import {
   DAMAGED_SERIES_PREFIX,
+  levelDirectory,
   parseNewSeries,
   type SeriesName,
-  type StreamPath,
 } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
+import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
+import type { Inspection } from "../../pipeline/inspection.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
@@ -37,17 +39,28 @@ import type { LockedRepository, Repository } from "../../repository/repository.t
 import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { chunkerParameters, gearSecret } from "./chunking.ts";
+import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+
+/** What made the streams of a backup. */
+export interface BackupEngine {
+  /** The name, for the manifest. A backup continues only backups of the same engine. */
+  readonly name: string;
+  /** The version of what it produces. */
+  readonly version: string;
+  /** How it read its source, for the manifest; no secrets. */
+  readonly options: JsonObject;
+}
 
 /** The properties of a backup, independent of its streams. */
 export interface BackupRequest {
   /** The series that it continues or begins. */
   readonly series: SeriesName;
   /** What made the streams, for the manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
-  readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
+  readonly engine: BackupEngine;
   /** Mean size of chunks in bytes; without it the series keeps its size. */
   readonly chunkAverage?: number | undefined;
   /** How hard to compress. */
@@ -77,6 +90,14 @@ export interface WriteOptions {
   readonly partLimits?: PartLimits;
 }
 
+/** How `Session.commit` commits. */
+interface CommitOptions {
+  /** Called last; throws if the backup must not exist. */
+  readonly confirm?: () => Promise<void>;
+  /** The position of the source at its end, for the manifest. */
+  readonly position?: JsonObject;
+}
+
 /** A committed backup, and what its writing showed. */
 export interface WrittenBackup {
   /** The backup as it is listed. */
@@ -91,14 +112,17 @@ export interface WrittenBackup {
   readonly warnings: readonly string[];
 }
 
-/** One stream for a session. */
+/** One stream, or file of a tree, for a session. */
 export interface SessionStream {
-  /** The path. Paths must differ, and none may lie below another. */
-  readonly path: StreamPath;
+  /** The path below the directory of the level. Paths must differ, and none may lie below another. */
+  readonly path: string;
   readonly feed: Feed;
-  readonly guard: GuardChoice;
+  /** Null if there is nothing to judge and nothing to compare with earlier backups. */
+  readonly guard: GuardChoice | null;
   /** Whether the user chose this guard. It may then recognise less than earlier backups did. */
   readonly isGuardMeant: boolean;
+  /** The properties of a file of a tree; absent for a stream. */
+  readonly properties?: EntryProperties | undefined;
   /** Called after the last byte; throws if the stream must not be committed. */
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
   /** Called whenever more of the stream is stored. */
@@ -131,6 +155,8 @@ interface SessionTools extends WriteOptions {
   readonly lock: TakenLock;
   readonly request: BackupRequest;
   readonly signal: AbortSignal;
+  /** How the streams come from an engine with levels; absent for streams that restore alone. */
+  readonly source?: SessionSource;
 }
 
 /**
@@ -159,7 +185,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const parentRequest = {
     ...whose,
     rules: withoutEmptyRules(levelRules),
-    replaysChains: false, // Each stream restores from its own backup.
+    replaysChains: tools.source?.replays ?? false,
     started: begun.at,
     unreadable: damaged.map(({ id }) => id),
   };
@@ -168,12 +194,16 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   // removing.
   const locked = await tools.lock.confirmed;
   const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
-  const choice = await withReadableParent(planned, { ...locked, index: index.named });
+  const readable = await withReadableParent(planned, { ...locked, index: index.named });
+  const { source } = tools;
+  const { choice, inherited } = source === undefined
+    ? { choice: readable, inherited: NOTHING_INHERITED }
+    : await continueChain(readable, { source, without: planned.without, openIndex, threads, world, signal });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {
     return await work(
-      new Session(tools, { locked, threads, begun, index, writer, choice, memory, earlier, openIndex }),
+      new Session(tools, { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex }),
     );
   } catch (error) {
     // The cause of the failure must be reported, not a failure here. The index only saves the next try some work.
@@ -190,14 +220,15 @@ interface SessionStart {
   readonly index: ExistenceIndex;
   readonly writer: PackWriter;
   readonly choice: ParentChoice;
+  readonly inherited: Inherited;
   readonly memory: StreamMemory;
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
 }
 
-/** A stored stream with its manifest entry and remarks. */
-interface JudgedStream extends WrittenStream {
-  readonly file: ManifestFile;
+/** A stored stream or entry with its manifest entry, if it has content, and remarks. */
+interface JudgedItem extends WrittenItem {
+  readonly file: ManifestFile | null;
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -209,7 +240,7 @@ export class Session {
   readonly #parameters: ChunkerParameters;
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
-  readonly #streams: JudgedStream[] = [];
+  readonly #items: JudgedItem[] = [];
   #underWay = 0;
   /** Whether a stream failed to be stored. */
   #isBroken = false;
@@ -219,7 +250,11 @@ export class Session {
   constructor(tools: SessionTools, start: SessionStart) {
     this.#tools = tools;
     this.#start = start;
-    this.#parameters = chunkerParameters(tools.request.chunkAverage, start.choice.predecessor);
+    const engine = { name: tools.request.engine.name, chunkAverage: tools.source?.chunkAverage };
+    this.#parameters = chunkerParameters(
+      { requested: tools.request.chunkAverage, engine },
+      start.choice.predecessor,
+    );
     this.#gear = gearTable(gearSecret(tools.repository.keys));
     this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
   }
@@ -233,41 +268,43 @@ export class Session {
     return this.#start.openIndex;
   }
 
+  /** The level of the backup. */
+  get level(): number {
+    const info = this.#start.choice.parent?.info;
+    return info ? info.level + 1 : 0;
+  }
+
   /** Plaintext bytes of the new chunks so far. */
   get bytesAdded(): number {
     return this.#chunks.counts.bytesAdded;
   }
 
   /** Bytes of the stream of this path in the newest earlier backup that records it; null if none does. */
-  sizeBefore(path: StreamPath): number | null {
-    return this.#start.memory.sizeBefore(path);
+  sizeBefore(path: string): number | null {
+    return this.#start.memory.sizeBefore(this.#placeOf(path));
   }
 
   /**
    * Stores a whole stream; several may be stored at once. Throws what its feed and `judge` throw, and `SourceError` if
    * a comparison with earlier backups refuses it. The backup must then be given up.
    */
-  async store({ path, feed, guard, isGuardMeant, judge, onStored }: SessionStream): Promise<void> {
+  async store(stream: SessionStream): Promise<void> {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
-    const { threads } = this.#start;
-    const inspection = threads.inspect(guard);
+    const { guard, judge } = stream;
+    const path = this.#placeOf(stream.path);
+    const inspection = this.#start.threads.inspect(guard ?? "none");
     this.#underWay++;
     try {
-      const list = this.#chunks.newList(path.split("/").at(-1)!);
-      const chunker = new Chunker(this.#gear, this.#parameters);
-      const known = this.#start.index.dataBlobs;
-      for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
-        await this.#chunks.add(batch, list);
-        onStored?.();
-      }
-      const content = await this.#chunks.finish(list);
+      const content = await this.#storeContent(path, stream, inspection);
       const summary = await inspection.finish();
       await judge(summary);
-      const { notes, warnings, shrunk } = this.#start.memory.compare({ path, summary, isGuardMeant });
       const { size, md5, sha256, verdict: { format, complete } } = summary;
+      const { notes, warnings, shrunk } = guard === null ? NO_REMARKS : this.#compare(path, stream, summary);
       const parts = "parts" in content ? { parts: content.parts.length } : {};
-      const file = { path, size, md5, sha256, blobs: content.chunks, guard: { format, complete }, ...parts, ...shrunk };
-      this.#streams.push({ path, size, content, file, notes: [...summary.verdict.notes, ...notes], warnings });
+      const verdict = guard === null ? null : { format, complete };
+      const file = { path, size, md5, sha256, blobs: content.chunks, guard: verdict, ...parts, ...shrunk };
+      const remarks = { notes: [...guard === null ? [] : summary.verdict.notes, ...notes], warnings };
+      this.#items.push({ path, size, content, properties: stream.properties, file, ...remarks });
     } catch (error) {
       this.#isBroken = true;
       throw error;
@@ -277,18 +314,51 @@ export class Session {
     }
   }
 
+  /** Adds an entry of a tree that has no content. */
+  addEntry(path: string, properties: EntryProperties): void {
+    invariant(!this.#isCommitting, "An entry came after the commit of its backup");
+    const entry = { path: this.#placeOf(path), size: 0, content: null, properties };
+    this.#items.push({ ...entry, file: null, notes: [], warnings: [] });
+  }
+
+  async #storeContent(path: string, { feed, onStored }: SessionStream, inspection: Inspection): Promise<StreamContent> {
+    const { threads } = this.#start;
+    const list = this.#chunks.newList(path.split("/").at(-1)!);
+    const chunker = new Chunker(this.#gear, this.#parameters);
+    const known = this.#start.index.dataBlobs;
+    for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
+      await this.#chunks.add(batch, list);
+      onStored?.();
+    }
+    return await this.#chunks.finish(list);
+  }
+
+  /** Increments are as large as the changes were, so only full backups are compared by size. */
+  #compare(path: string, { isGuardMeant }: SessionStream, summary: StreamSummary) {
+    const areSizesCompared = !this.#replays || this.level === 0;
+    return this.#start.memory.compare({ path, summary, isGuardMeant, areSizesCompared });
+  }
+
+  get #replays(): boolean {
+    return this.#tools.source?.replays ?? false;
+  }
+
+  /** The path below the directory of the series. */
+  #placeOf(path: string): string {
+    return this.#replays ? `${levelDirectory(this.level)}/${path}` : path;
+  }
+
   /**
-   * Commits all streams; each must have been stored. `confirm` is called last and throws if the backup must not exist.
-   * May be called only once.
+   * Commits all streams; each must have been stored. May be called only once.
    */
-  async commit(confirm: () => Promise<void> = () => Promise.resolve()): Promise<WrittenBackup> {
+  async commit({ confirm, position = {} }: CommitOptions = {}): Promise<WrittenBackup> {
     const { world, signal } = this.#tools;
-    const { locked, index, writer, choice } = this.#start;
+    const { locked, index, writer, choice, inherited } = this.#start;
     signal.throwIfAborted();
     invariant(!this.#isCommitting, "A backup was committed twice");
     this.#isCommitting = true;
     this.#assertWhole();
-    const streams = this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path));
+    const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,
       writer,
@@ -297,10 +367,11 @@ export class Session {
       predecessor: choice.predecessor,
       identity: world.identity,
       programVersion: world.programVersion,
-      streams,
-      manifest: this.#manifest(streams.map(({ file }) => file)),
+      items,
+      inherited: inherited.nodes,
+      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position),
       confirm: async () => {
-        await confirm();
+        await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
         await locked.lock.confirmHeld();
         this.#assertWhole();
@@ -309,8 +380,8 @@ export class Session {
     });
     const { decision } = choice;
     const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
-    const warnings = [...similar === undefined ? [] : [similar], ...streams.flatMap((stream) => stream.warnings)];
-    return { backup, manifest, decision, notes: notesOf(streams), warnings };
+    const warnings = [...similar === undefined ? [] : [similar], ...items.flatMap((item) => item.warnings)];
+    return { backup, manifest, decision, notes: notesOf(items), warnings };
   }
 
   #assertWhole(): void {
@@ -318,9 +389,10 @@ export class Session {
     invariant(!this.#isBroken, "A backup was to be committed though a stream of it was not stored");
   }
 
-  #manifest(files: readonly ManifestFile[]): Manifest {
+  /** `files`: those of this level. */
+  #manifest(files: readonly ManifestFile[], position: JsonObject): Manifest {
     const { request, world } = this.#tools;
-    const { begun, choice: { parent } } = this.#start;
+    const { begun, choice: { parent }, inherited } = this.#start;
     const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
     const bytesRead = files.reduce((sum, { size }) => sum + size, 0);
     return {
@@ -330,13 +402,13 @@ export class Session {
       started: formatTimestamp(begun.at),
       finished: formatTimestamp(new Date(begun.at.getTime() + seconds * 1000)),
       runType: request.runType,
-      level: parent?.info ? parent.info.level + 1 : 0,
+      level: this.level,
       parent: parent?.info?.manifest ?? null,
       base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
       engine: request.engine,
-      files,
+      files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
       chunker: this.#parameters,
-      source: {},
+      source: position,
       // `bytesStored` is counted at the commit.
       stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
       tags: request.tags,
@@ -344,9 +416,11 @@ export class Session {
   }
 }
 
+const NO_REMARKS = { notes: [], warnings: [], shrunk: {} };
+
 /** The notes on all streams. If there are several streams, each note names its stream. */
-function notesOf(streams: readonly JudgedStream[]): string[] {
-  return streams.flatMap(({ path, notes }) => notes.map((note) => streams.length === 1 ? note : `${path}: ${note}`));
+function notesOf(items: readonly JudgedItem[]): string[] {
+  return items.flatMap(({ path, notes }) => notes.map((note) => items.length === 1 ? note : `${path}: ${note}`));
 }
 
 /** Throws `SourceError` if a guard found that a stream is not whole. `what` names it. */

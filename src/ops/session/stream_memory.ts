@@ -8,7 +8,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { judgeRecognition } from "../../backup/recognition_memory.ts";
 import { type EarlierStream, EarlierStreams } from "../../backup/stream_facts.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
-import { DEFAULT_FILE_NAME, type SeriesName, type StreamPath } from "../../format/manifest/series.ts";
+import { DEFAULT_FILE_NAME, type SeriesName } from "../../format/manifest/series.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { DEFAULT_MIN_OF_PARENT, type MinOfParent, shrunkFrom } from "../../policy/shrinkage.ts";
 
@@ -26,10 +26,12 @@ export interface MemoryRequest {
 
 /** A stream that ended. */
 interface EndedStream {
-  readonly path: StreamPath;
+  readonly path: string;
   readonly summary: StreamSummary;
   /** Whether the user chose its guard. It may then be recognised less far than before. */
   readonly isGuardMeant: boolean;
+  /** Whether its size says anything beside those of earlier streams. */
+  readonly areSizesCompared: boolean;
 }
 
 /** Remarks on a stream that may be committed, and its mark for the manifest. */
@@ -51,7 +53,7 @@ export class StreamMemory {
   }
 
   /** Bytes of the newest earlier stream of this path; null if no size is known. */
-  sizeBefore(path: StreamPath): number | null {
+  sizeBefore(path: string): number | null {
     return this.#earlier.of(path).findLast(({ size }) => size !== null)?.size ?? null;
   }
 
@@ -62,7 +64,7 @@ export class StreamMemory {
   compare(stream: EndedStream): Remembered {
     const earlier = this.#earlier.of(stream.path);
     const notes = stream.isGuardMeant ? [] : this.#compareFormats(stream, earlier);
-    return { notes, ...this.#compareSizes(stream, earlier) };
+    return { notes, ...stream.areSizesCompared ? this.#compareSizes(stream, earlier) : NOT_SHRUNK };
   }
 
   #compareFormats({ path, summary }: EndedStream, earlier: readonly EarlierStream[]): string[] {
@@ -88,12 +90,12 @@ export class StreamMemory {
     return { warnings: [warning], shrunk: { shrunk: { from: from.size, of: from.id } } };
   }
 
-  #refusal(path: StreamPath, reason: string): SourceError {
+  #refusal(path: string, reason: string): SourceError {
     return new SourceError(`Refusing to back up "${this.#nameOf(path)}": ${reason}; nothing was committed`);
   }
 
   /** The name of a stream in messages. */
-  #nameOf(path: StreamPath): string {
+  #nameOf(path: string): string {
     const { series } = this.#request;
     return path === DEFAULT_FILE_NAME ? series : `${series}/${path}`;
   }

@@ -7,7 +7,7 @@ import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
-import { readFile } from "../get.ts";
+import { readVerified } from "../../backup/read_verified.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
@@ -73,7 +73,7 @@ export class Reader {
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
       const { bufferBytes } = this.#parts.world;
       const tools = { repository, threads, bufferBytes };
-      return this.use(signal, () => readFile({ ...tools, signal, file, sink, guard: "none" }));
+      return this.use(signal, () => readVerified({ ...tools, signal, file, sink, guard: "none" }));
     });
   }
 

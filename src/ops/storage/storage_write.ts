@@ -20,6 +20,7 @@ import {
   type WrittenBackup,
 } from "../session/session.ts";
 import { interruption } from "../../base/abort.ts";
+import { ClaimedPaths } from "../session/claimed_paths.ts";
 import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 
@@ -54,8 +55,7 @@ export class WriteHandle implements BackupHandle {
    */
   readonly #feeds: FeedGroup;
   readonly #files = new Map<StreamPath, WrittenFile>();
-  /** The directories of all files. */
-  readonly #directories = new Set<string>();
+  readonly #paths = new ClaimedPaths();
   readonly #stores: Promise<void>[] = [];
   readonly #stop = new AbortController();
   readonly #begun = Promise.withResolvers<void>();
@@ -109,7 +109,8 @@ export class WriteHandle implements BackupHandle {
   addFile(path: string, { guard, signal }: AddFileOptions = {}): WritableStream<Uint8Array> {
     this.#refuseEnded("addFile");
     if (this.#failure) throw this.#failure.error;
-    const checked = this.#claim(parseStreamPath(path));
+    const checked = parseStreamPath(path);
+    this.#paths.claimFile(checked);
     const feed = this.#feeds.open();
     const stored = this.#store(checked, feed, guard);
     const stream = this.#streamInto(checked, feed, stored);
@@ -182,11 +183,12 @@ export class WriteHandle implements BackupHandle {
     } finally {
       await Promise.allSettled(this.#stores);
     }
-    return await session.commit(async () => {
+    const confirm = async () => {
       if (!await hasOthers(repository, session.earlier, this.#stop.signal)) return;
       const { named } = await loadNamed(repository, series, this.#stop.signal);
       refuseTaken(named, series, name);
-    });
+    };
+    return await session.commit({ confirm });
   }
 
   async #store(path: StreamPath, feed: WritableFeed, guard: GuardChoice | undefined): Promise<void> {
@@ -249,22 +251,6 @@ export class WriteHandle implements BackupHandle {
       stream.error(error);
     }
     this.#stop.abort(error);
-  }
-
-  /** Claims a path for a file. Throws `UsageError` if it is taken or leads through a file. */
-  #claim(path: StreamPath): StreamPath {
-    const names = path.split("/");
-    const directories = names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
-    if (this.#files.has(path)) throw new UsageError(`The backup holds a file "${path}" already; choose another path`);
-    if (this.#directories.has(path)) {
-      throw new UsageError(`Not a file of this backup: "${path}" is a directory of it; choose another path`);
-    }
-    const file = directories.find((directory) => this.#files.has(directory as StreamPath));
-    if (file !== undefined) {
-      throw new UsageError(`Not a path: "${path}" leads through the file "${file}"; choose another path`);
-    }
-    for (const directory of directories) this.#directories.add(directory);
-    return path;
   }
 
   #refuseEnded(call: string): void {

@@ -50,6 +50,11 @@ export interface LevelRequest {
    * is too long.
    */
   readonly replaysChains: boolean;
+  /**
+   * The name of the engine that makes the backup. Backups whose restores replay chains continue only those of their own
+   * engine, and only those continue them.
+   */
+  readonly engine: string;
   /** When the run begins, in milliseconds since 1970 UTC. */
   readonly nowMs: number;
   /** Snapshots that cannot be read. Any of them may be the backup to continue. */
@@ -84,8 +89,8 @@ export interface LevelDecision {
 
 /**
  * Decides the level. If several rules apply, the lowest level wins; at equal levels, Freezer's rules come before
- * TwinDB's, and continuing the newest backup comes last. A parent that was removed or has a problem leads to a level 0
- * with a warning, and so does an unreadable snapshot that may be the parent. Backups from the future (some machine's
+ * TwinDB's, and continuing the newest backup comes last. A parent that was removed, has a problem or was made by another
+ * engine leads to a level 0 with a warning, and so does an unreadable snapshot that may be the parent. Backups from the future (some machine's
  * clock is wrong) are continued only if there are no others, and always with a warning.
  */
 export function decideLevel(history: readonly LevelRecord[], request: LevelRequest): LevelDecision {
@@ -93,7 +98,7 @@ export function decideLevel(history: readonly LevelRecord[], request: LevelReque
   const usable = past.length > 0 ? past : history;
   const verdicts = verdictsOn(usable, request);
   const lowest = Math.min(...verdicts.map(levelOf));
-  const decisive = withoutDamage(verdicts.find((verdict) => levelOf(verdict) === lowest)!);
+  const decisive = withUsableParent(verdicts.find((verdict) => levelOf(verdict) === lowest)!, request);
   const { rule, parent, reason } = decisive;
   return {
     level: levelOf(decisive),
@@ -150,15 +155,20 @@ function unreadableVerdict(unreadable: readonly SnapshotId[]): LevelVerdict {
   return { rule: "damaged-parent", parent: null, reason: `${which} may be the backup to continue` };
 }
 
-function withoutDamage(verdict: LevelVerdict): LevelVerdict {
+function withUsableParent(verdict: LevelVerdict, { engine, replaysChains }: LevelRequest): LevelVerdict {
   const { parent } = verdict;
-  if (parent === null || parent.problem === null) return verdict;
+  if (parent === null) return verdict;
+  if (parent.engine !== engine && (replaysChains || parent.replays)) {
+    const reason = `the parent ${shortId(parent.id)} was made by the engine "${parent.engine}", not by "${engine}"`;
+    return { rule: "other-engine", parent: null, reason };
+  }
+  if (parent.problem === null) return verdict;
   const reason = `the parent ${shortId(parent.id)} cannot be continued: ${parent.problem}`;
   return { rule: "damaged-parent", parent: null, reason };
 }
 
 function levelZeroWarnings({ rule, reason }: LevelVerdict): string[] {
-  if (rule === "gone-parent") return [`${reason}; this backup is a level 0`];
+  if (rule === "gone-parent" || rule === "other-engine") return [`${reason}; this backup is a level 0`];
   if (rule !== "damaged-parent") return [];
   return [`${reason}; this backup is a level 0; run "agent check --read-data"`];
 }

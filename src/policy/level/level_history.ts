@@ -10,11 +10,18 @@ export interface LevelRecord {
   /** When it was begun, in milliseconds since 1970 UTC. */
   readonly startedMs: number;
   readonly runType: string | null;
+  /** The name of the engine that made it. */
+  readonly engine: string;
+  /** Whether a restore of it replays the levels of its chain. */
+  readonly replays: boolean;
   /** Why it must not be continued, or null if no reason is known. */
   readonly problem: string | null;
 }
 
-/** The rules that can decide a level. `damaged-parent` and `gone-parent` overrule the choice of another rule. */
+/**
+ * The rules that can decide a level. `damaged-parent`, `gone-parent` and `other-engine` overrule the choice of another
+ * rule.
+ */
 export type LevelRuleName =
   | "level"
   | "max-level"
@@ -24,7 +31,8 @@ export type LevelRuleName =
   | "newest"
   | "first"
   | "damaged-parent"
-  | "gone-parent";
+  | "gone-parent"
+  | "other-engine";
 
 /** The verdict of one rule. */
 export interface LevelVerdict {

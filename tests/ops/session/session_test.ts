@@ -8,7 +8,7 @@ import type { Feed } from "../../../src/pipeline/feed.ts";
 import { FeedGroup } from "../../../src/pipeline/writable_feed.ts";
 import { SegmentPool } from "../../../src/pipeline/segments.ts";
 import { startThreads } from "../../../src/pipeline/threads.ts";
-import { BytesSource, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
+import { BytesSource, ENGINE, fakeWorld, memoryRepository, namesOf, putRequest } from "../../helpers/world.ts";
 
 /** Runs `work` with a session; gives its error, where it throws, and how many backups there are then. */
 async function inSession(work: (session: Session) => Promise<unknown>) {
@@ -16,7 +16,7 @@ async function inSession(work: (session: Session) => Promise<unknown>) {
   const { access, store } = await memoryRepository(world);
   using threads = startThreads(1);
   const { signal } = new AbortController();
-  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const request = { ...putRequest(new BytesSource(new Uint8Array(0))), engine: ENGINE };
   const session = async () => {
     await using repository = await openAccess(access, { world });
     await using lock = await repository.lock({ exclusive: false, signal });
@@ -80,8 +80,8 @@ Deno.test("nothing is committed once a stream was not stored", async () => {
 
 Deno.test("no stream begins once the commit has, and a session commits once", async () => {
   const { error, backups } = await inSession(async (session) => {
-    await session.commit(async () => {
-      await assert.rejects(session.store(stream("late", ended())), BugError);
+    await session.commit({
+      confirm: () => assert.rejects(session.store(stream("late", ended())), BugError),
     });
     await session.commit();
   });

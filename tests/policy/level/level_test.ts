@@ -22,12 +22,12 @@ function history(...levels: readonly number[]): LevelRecord[] {
     const id = idOf(`${"abcdefgh"[i]}${level}`);
     if (level === 0) base = id;
     const startedMs = NOW_MS - (levels.length - i) * DAY_MS;
-    return { id, level, base, startedMs, runType: null, problem: null };
+    return { id, level, base, startedMs, runType: null, engine: "tar", replays: false, problem: null };
   });
 }
 
 function decide(records: readonly LevelRecord[], rules: LevelRules = {}, request: Partial<LevelRequest> = {}) {
-  const usual = { rules, runType: null, replaysChains: false, nowMs: NOW_MS, unreadable: [] };
+  const usual = { rules, runType: null, replaysChains: false, engine: "tar", nowMs: NOW_MS, unreadable: [] };
   return decideLevel(records, { ...usual, ...request });
 }
 
@@ -126,7 +126,8 @@ function levelsOfNights(jitters: readonly number[], rules: LevelRules, keep = In
     const { level, parent } = decide(records, rules, { nowMs: startedMs });
     const id = night.toString(16).padStart(64, "0") as ManifestId;
     const base = records.find((record) => record.id === parent)?.base ?? id;
-    records = [...records, { id, level, base, startedMs, runType: null, problem: null }].slice(-keep);
+    records = [...records, { id, level, base, startedMs, runType: null, engine: "tar", replays: false, problem: null }]
+      .slice(-keep);
     return level;
   });
 }
@@ -154,6 +155,8 @@ Deno.test("a job of several runs a day begins a chain at the run that is due, al
       base: level === 0 ? id : records.at(-1)!.base,
       startedMs,
       runType: null,
+      engine: "tar",
+      replays: false,
       problem: null,
     }];
     return level;
@@ -184,7 +187,16 @@ Deno.test("without rules a chain that is replayed ends at level 6; streams go on
       const { level } = decide(records, rules, { replaysChains, nowMs });
       const id = idOf(`n${night}`);
       const base = level === 0 ? id : records.at(-1)!.base;
-      records = [...records, { id, level, base, startedMs: nowMs, runType: null, problem: null }];
+      records = [...records, {
+        id,
+        level,
+        base,
+        startedMs: nowMs,
+        runType: null,
+        engine: "tar",
+        replays: false,
+        problem: null,
+      }];
     }
     return records.map(({ level }) => level);
   };
@@ -298,6 +310,18 @@ Deno.test("backups from the future are continued only where there are no others,
   assert.deepEqual(decide([first, tolerated]).warnings, [], "clocks of two machines differ a little");
 });
 
+Deno.test("where levels are replayed, the backup of another engine is not continued, and said so", () => {
+  const of = (engine: string, replays: boolean) => history(0, 1).map((record) => ({ ...record, engine, replays }));
+  for (const [records, replaysChains] of [[of("stream", false), true], [of("binlog", true), false]] as const) {
+    const { level, parent, rule, reason, warnings } = decide(records, {}, { replaysChains });
+    assert.deepEqual([level, parent, rule], [0, null, "other-engine"]);
+    assert.match(reason, /was made by the engine "(stream|binlog)", not by "tar"/);
+    assert.deepEqual(warnings, [`${reason}; this backup is a level 0`]);
+    assert.deepEqual(decide(records, { mode: "full" }, { replaysChains }).warnings, [], "who asks for a full one");
+  }
+  assert.equal(decide(of("stream", false)).level, 2, "streams that restore alone continue each other");
+});
+
 Deno.test("of backups begun at one moment the highest level is the newest", () => {
   const records = history(0, 1, 2).map((record) => ({ ...record, startedMs: NOW_MS }));
   assert.deepEqual(outcome(records.toReversed()), [3, "c2", "newest"]);
@@ -313,6 +337,8 @@ const records = fc.array(
     base: fc.constantFrom("x", "y", "z").map(idOf),
     startedMs: fc.integer({ min: NOW_MS - 20 * DAY_MS, max: NOW_MS + 5 * DAY_MS }),
     runType: fc.oneof(runType, fc.constant("fortnightly")),
+    engine: fc.constant("tar"),
+    replays: fc.constant(false),
     problem: fc.option(fc.constant("damaged"), { nil: null }),
   }),
   { maxLength: 12 },

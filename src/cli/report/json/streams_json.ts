@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
-import type { VerifiedStream } from "../../../ops/get.ts";
+import type { VerifiedStream } from "../../../backup/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
 

@@ -1,0 +1,86 @@
+/** Reads a whole file of a backup and compares it with every digest that is known of it. */
+import type { StreamSink } from "../base/byte_source.ts";
+import { IntegrityError } from "../base/errors.ts";
+import type { GuardChoice } from "../guard/guard.ts";
+import type { StreamSummary } from "../pipeline/calls.ts";
+import type { PipelineThreads } from "../pipeline/threads.ts";
+import type { IndexedRepository } from "../repository/repository.ts";
+import type { BackupFile } from "./contents.ts";
+import { readStream } from "./read_stream.ts";
+
+/** A stream that was read from end to end and matched every digest. */
+export interface VerifiedStream {
+  /** The file that was read. */
+  readonly file: BackupFile;
+  /** Its size, digests and verdict. */
+  readonly summary: StreamSummary;
+}
+
+/** How far a file was read. */
+export interface StreamProgress {
+  readonly bytesWritten: number;
+  readonly bytesTotal: number;
+}
+
+/** What is needed to read one file. */
+interface FileReading {
+  readonly repository: IndexedRepository;
+  readonly threads: PipelineThreads;
+  readonly signal: AbortSignal;
+  /** Called as bytes reach the sink. */
+  readonly onProgress?: ((progress: StreamProgress) => void) | undefined;
+  /** See `MemoryBudget`. */
+  readonly bufferBytes: number | undefined;
+  readonly file: BackupFile;
+  readonly sink: StreamSink;
+  readonly guard: GuardChoice;
+}
+
+/**
+ * Writes a file to a sink. Resolves when all of it was written and every digest matches. Otherwise rejects with
+ * `IntegrityError`; the sink may have received part of the file by then. Several files may be read at once with the
+ * same threads.
+ */
+export async function readVerified(
+  { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
+): Promise<VerifiedStream> {
+  const inspection = threads.inspect(guard);
+  let bytesWritten = 0;
+  try {
+    const reading = { repository, threads, signal, bufferBytes };
+    for await (const filled of readStream(file.contents(), reading)) {
+      const { segment, length } = filled;
+      if (bytesWritten + length > file.size) {
+        segment.release();
+        throw new IntegrityError(`Damaged "${file.path}": it is longer than the ${file.size} bytes it must have`);
+      }
+      segment.retain();
+      inspection.take(filled);
+      try {
+        await sink.write(segment.bytes.subarray(0, length));
+      } finally {
+        segment.release();
+      }
+      signal.throwIfAborted();
+      bytesWritten += length;
+      onProgress?.({ bytesWritten, bytesTotal: file.size });
+    }
+    const summary = await inspection.finish();
+    assertExpected(file, summary);
+    return { file, summary };
+  } finally {
+    inspection.drop();
+  }
+}
+
+/** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
+function assertExpected({ path, size, expected }: BackupFile, summary: StreamSummary): void {
+  const differences = [
+    size !== summary.size && `${summary.size} bytes instead of ${size}`,
+    expected && expected.md5 !== summary.md5 && `MD5 ${summary.md5} instead of ${expected.md5}`,
+    expected && expected.sha256 !== summary.sha256 && `SHA-256 ${summary.sha256} instead of ${expected.sha256}`,
+  ].filter((difference) => typeof difference === "string");
+  if (differences.length > 0) {
+    throw new IntegrityError(`Damaged "${path}": what was restored has ${differences.join(", ")}; do not use it`);
+  }
+}
