@@ -138,6 +138,7 @@ function openSource(memory: Memory, files: Files, before: ReadonlyMap<string, st
 
 function bytesSource(memory: Memory, work: Work, bytes: Uint8Array): JudgedSource & ByteSource {
   let at = 0;
+  let hasEnded = false;
   return {
     async read(target) {
       await memory.pass(work.givenUp.promise).catch(() => at = bytes.length);
@@ -147,8 +148,11 @@ function bytesSource(memory: Memory, work: Work, bytes: Uint8Array): JudgedSourc
       memory.produced += piece.length;
       return piece.length === 0 ? null : piece.length;
     },
-    cancel: () => work.giveUp(),
-    ended: () => work.assertGoesOn(),
+    cancel: () => hasEnded ? Promise.resolve() : work.giveUp(),
+    async ended() {
+      await work.assertGoesOn();
+      hasEnded = true;
+    },
   };
 }
 
