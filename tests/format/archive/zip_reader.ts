@@ -4,7 +4,7 @@ import { crc32 as crc32Of, inflateRawSync } from "node:zlib";
 import { textOf } from "../codec_checks.ts";
 
 /** A member as the central directory describes it. */
-export interface ReadEntry {
+interface ReadEntry {
   readonly name: string;
   readonly method: number;
   readonly crc32: number;
