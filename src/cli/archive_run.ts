@@ -15,7 +15,7 @@ import { writeWarning } from "./report/warning.ts";
 import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The options that a run uses. */
-export interface ArchiveRunOptions {
+interface ArchiveRunOptions {
   /** Only this file of the backup. */
   readonly file?: string;
   /** The file to write; standard output if absent. */
@@ -27,7 +27,7 @@ export interface ArchiveRunOptions {
 }
 
 /** What a run writes. */
-export interface ArchiveRunRequest {
+interface ArchiveRunRequest {
   readonly selector: string;
   readonly format: ArchiveFormat;
 }

@@ -21,6 +21,7 @@ export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
 
 /** Which backup becomes an archive, and how. */
 export interface ArchiveRequest extends OpenRequest {
+  /** The format to write. */
   readonly format: ArchiveFormat;
   /** The only file that is wanted, by its path or the end of it; undefined for everything. */
   readonly file?: string | undefined;
@@ -54,6 +55,7 @@ export interface ArchiveOptions extends UseCaseOptions {
 
 /** A finished archive. */
 export interface ArchiveResult {
+  /** The backup that is in it. */
   readonly backup: Backup;
   /** Members of the archive. */
   readonly members: number;

@@ -40,6 +40,8 @@ Deno.test("rows become small; what cannot be compressed grows by almost nothing"
   assert.ok((await deflated(ROWS, 100_000)).length < ROWS.length / 20);
   const { length } = await deflated(NOISE, 100_000);
   assert.ok(length >= NOISE.length && length < NOISE.length * 1.001, `${length}`);
+  const both = concat([NOISE, ROWS]);
+  assert.ok((await deflated(both, 100_000)).length > both.length, "the beginning decides");
 });
 
 Deno.test("the CRC-32 of pieces is that of the whole", () => {

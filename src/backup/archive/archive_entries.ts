@@ -30,7 +30,7 @@ export interface ArchiveEntry {
 }
 
 /** Which entries are wanted, and how. */
-export interface EntriesRequest {
+interface EntriesRequest {
   readonly backup: Backup;
   /** Null if another tool made the backup. */
   readonly manifest: Manifest | null;

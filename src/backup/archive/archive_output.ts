@@ -8,7 +8,7 @@
 import { createSha256 } from "../../crypto/digest.ts";
 
 /** Where the bytes go. */
-export interface ArchiveSink {
+interface ArchiveSink {
   /** Takes the next bytes, which are valid until the promise settles. */
   write(bytes: Uint8Array): Promise<void>;
 }

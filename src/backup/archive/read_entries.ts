@@ -15,7 +15,7 @@ import { readStream, type ReadStreamOptions } from "../read_stream.ts";
 import type { ArchiveEntry } from "./archive_entries.ts";
 
 /** A piece of a file: the bytes of a segment from `from` up to `to`. */
-export interface ContentPiece {
+interface ContentPiece {
   readonly segment: Segment;
   readonly from: number;
   readonly to: number;
@@ -147,7 +147,7 @@ class EntryQueue {
 }
 
 /** Bytes of the content that belongs to the entry itself. */
-export function sizeOf({ contents, member }: ArchiveEntry): number {
+function sizeOf({ contents, member }: ArchiveEntry): number {
   return contents === null ? 0 : member.node.size;
 }
 

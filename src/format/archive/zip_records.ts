@@ -37,7 +37,7 @@ export interface ZipContent {
 export const NO_CONTENT: ZipContent = { method: ZipMethod.stored, crc32: 0, size: 0, storedBytes: 0 };
 
 /** How a member begins: with all facts about its content, or with its size alone if the rest follows it. */
-export type ZipBeginning = ZipContent | { readonly size: number };
+type ZipBeginning = ZipContent | { readonly size: number };
 
 const LOCAL_HEADER = 0x04034b50;
 const DESCRIPTOR = 0x08074b50;
@@ -124,7 +124,7 @@ export function zipCentralHeader(
 }
 
 /** The central directory, which lies before the end. */
-export interface ZipDirectory {
+interface ZipDirectory {
   readonly entries: number;
   readonly offset: number;
   readonly bytes: number;

@@ -118,6 +118,18 @@ Deno.test("a missing time is 1970, and the bits above the permissions are Unix's
   assert.deepEqual([mtime, mode], ["0", 0o3751]);
 });
 
+Deno.test("attributes have their bytes, and names that no keyword could hold are written as GNU tar does", () => {
+  const extendedAttributes = [
+    { name: "user.a=b%c", value: Uint8Array.from({ length: 256 }, (_, i) => i) },
+    { name: "user.%3D", value: utf8("=\n") },
+    { name: "user.none", value: null },
+  ];
+  const member = file({ extendedAttributes });
+  const header = tarHeader(member);
+  assertSame(readHeader(header), member);
+  assert.ok(new TextDecoder("latin1").decode(header).includes(" SCHILY.xattr.user.a%3Db%25c=\0\x01"));
+});
+
 Deno.test("sockets have no header", () => {
   assert.throws(() => tarHeader(file({ type: "socket" })), BugError);
 });

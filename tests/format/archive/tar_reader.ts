@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { textOf } from "../codec_checks.ts";
 
 /** A member as its headers describe it. */
-export interface ReadMember {
+interface ReadMember {
   readonly path: Uint8Array;
   readonly flag: string;
   readonly mode: number;

@@ -1,10 +1,10 @@
 /** A small reader of zip archives, independent of the writer: it begins at the end, as programs do. */
 import assert from "node:assert/strict";
-import { inflateRawSync } from "node:zlib";
+import { crc32 as crc32Of, inflateRawSync } from "node:zlib";
 import { textOf } from "../codec_checks.ts";
 
 /** A member as the central directory describes it. */
-export interface ReadEntry {
+interface ReadEntry {
   readonly name: string;
   readonly method: number;
   readonly crc32: number;
@@ -92,7 +92,9 @@ function contentOf(archive: Uint8Array, entry: ReadEntry): Uint8Array {
     ? [view.getUint32(from + storedBytes + 4, true), view.getUint32(from + storedBytes + 12, true)]
     : [view.getUint32(offset + 14, true), view.getUint32(offset + 22, true)];
   assert.deepEqual(facts, [crc32, size], `what stands beside ${name} is what the directory says`);
-  return method === 0 ? stored : new Uint8Array(inflateRawSync(stored));
+  const content = method === 0 ? stored : new Uint8Array(inflateRawSync(stored));
+  assert.deepEqual([crc32Of(content), content.length], [crc32, size], name);
+  return content;
 }
 
 function readExtra(bytes: Uint8Array): Map<number, Uint8Array> {
