@@ -4,7 +4,14 @@
  */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { AgentError, InterruptedError, StoreError, StoreFullError } from "../../src/base/errors.ts";
+import {
+  AgentError,
+  InterruptedError,
+  LockedError,
+  NotFoundError,
+  StoreError,
+  StoreFullError,
+} from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import type { CopyResult } from "../../src/ops/copy.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
@@ -114,6 +121,16 @@ Deno.test("a pack in a bad sector is like a damaged one, and a store that does n
   const other = await otherRepository();
   await rejects(copyInto(other, gone), StoreError);
   deepEqual((await fullCheckOf(other)).errors, []);
+});
+
+Deno.test("a pack that is gone while the source is no longer locked is no damage: the copy ends", async () => {
+  const world = fakeWorld("lost lock");
+  const source = withFaults(await fiveBackups(), ({ method, kind }) => {
+    if (method !== "get" || kind !== "pack") return undefined;
+    world.clock.jump(3_600_000);
+    return { type: "fail", error: new NotFoundError("pruned, on purpose") };
+  });
+  await rejects(copyInto(await otherRepository(), source, { world }), LockedError);
 });
 
 /** The fourth and fifth night, which share a third of what they hold. */
