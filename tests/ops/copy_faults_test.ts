@@ -14,10 +14,12 @@ import {
 } from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import type { CopyResult } from "../../src/ops/copy.ts";
+import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
+import { repairSnapshots } from "../../src/ops/repair/repair_snapshots.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 import { type Fault, type StoreCall, withFaults } from "../helpers/fault_store.ts";
-import { copyOf, fakeWorld, namesOf, readAllBackups } from "../helpers/world.ts";
+import { accessTo, copyOf, fakeWorld, getBytes, namesOf, readAllBackups } from "../helpers/world.ts";
 import { fileOf, flipBit, packsOf, replace } from "./check_fixture.ts";
 import { copyInto, fullCheckOf, OTHER_PASSWORD, otherRepository } from "./copy_fixture.ts";
 import { fiveBackups, forget, night } from "./prune_fixture.ts";
@@ -210,4 +212,22 @@ Deno.test("a copy that is interrupted while it reads goes on from the packs that
   const rest = await copyInto(other, source);
   ok(rest.bytesRead < whole * 0.75, `${rest.bytesRead} of ${whole}`);
   deepEqual((await fullCheckOf(other)).errors, []);
+});
+
+Deno.test("what a repository lost and repairs gave up, a copy from another one brings back", async () => {
+  const [other, source] = [await otherRepository(), await fiveBackups()];
+  await copyInto(other, source);
+  const access = accessTo(other, OTHER_PASSWORD);
+  const world = fakeWorld("repair");
+  let largest = { name: "", size: 0 };
+  for await (const file of other.list("pack")) if (file.size > largest.size) largest = file;
+  await replace(other, { kind: "pack", name: largest.name }, flipBit(20));
+  const before = (await fullCheckOf(other)).errors;
+  ok(before.length > 0);
+  await repairPacks(access, { dryRun: false, packs: [] }, { world });
+  await repairSnapshots(access, { dryRun: false, backups: [], forget: true }, { world });
+  const { copied, failed } = await copyInto(other, source);
+  ok(copied.length > 0 && failed.length === 0);
+  deepEqual((await fullCheckOf(other)).errors, []);
+  for (const [n, id] of ids.entries()) deepEqual(await getBytes(access, fakeWorld("get"), `@${id}`), night(n + 1));
 });
