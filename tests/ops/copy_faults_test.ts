@@ -4,13 +4,22 @@
  */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { AgentError, InterruptedError, StoreError, StoreFullError } from "../../src/base/errors.ts";
+import {
+  AgentError,
+  InterruptedError,
+  LockedError,
+  NotFoundError,
+  StoreError,
+  StoreFullError,
+} from "../../src/base/errors.ts";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import type { CopyResult } from "../../src/ops/copy.ts";
+import { repairPacks } from "../../src/ops/repair/repair_packs.ts";
+import { repairSnapshots } from "../../src/ops/repair/repair_snapshots.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 import { type Fault, type StoreCall, withFaults } from "../helpers/fault_store.ts";
-import { copyOf, fakeWorld, namesOf, readAllBackups } from "../helpers/world.ts";
+import { accessTo, copyOf, fakeWorld, getBytes, namesOf, readAllBackups } from "../helpers/world.ts";
 import { fileOf, flipBit, packsOf, replace } from "./check_fixture.ts";
 import { copyInto, fullCheckOf, OTHER_PASSWORD, otherRepository } from "./copy_fixture.ts";
 import { fiveBackups, forget, night } from "./prune_fixture.ts";
@@ -116,6 +125,16 @@ Deno.test("a pack in a bad sector is like a damaged one, and a store that does n
   deepEqual((await fullCheckOf(other)).errors, []);
 });
 
+Deno.test("a pack that is gone while the source is no longer locked is no damage: the copy ends", async () => {
+  const world = fakeWorld("lost lock");
+  const source = withFaults(await fiveBackups(), ({ method, kind }) => {
+    if (method !== "get" || kind !== "pack") return undefined;
+    world.clock.jump(3_600_000);
+    return { type: "fail", error: new NotFoundError("pruned, on purpose") };
+  });
+  await rejects(copyInto(await otherRepository(), source, { world }), LockedError);
+});
+
 /** The fourth and fifth night, which share a third of what they hold. */
 async function twoNights(): Promise<BlobStore> {
   const store = await fiveBackups();
@@ -193,4 +212,22 @@ Deno.test("a copy that is interrupted while it reads goes on from the packs that
   const rest = await copyInto(other, source);
   ok(rest.bytesRead < whole * 0.75, `${rest.bytesRead} of ${whole}`);
   deepEqual((await fullCheckOf(other)).errors, []);
+});
+
+Deno.test("what a repository lost and repairs gave up, a copy from another one brings back", async () => {
+  const [other, source] = [await otherRepository(), await fiveBackups()];
+  await copyInto(other, source);
+  const access = accessTo(other, OTHER_PASSWORD);
+  const world = fakeWorld("repair");
+  let largest = { name: "", size: 0 };
+  for await (const file of other.list("pack")) if (file.size > largest.size) largest = file;
+  await replace(other, { kind: "pack", name: largest.name }, flipBit(20));
+  const before = (await fullCheckOf(other)).errors;
+  ok(before.length > 0);
+  await repairPacks(access, { dryRun: false, packs: [] }, { world });
+  await repairSnapshots(access, { dryRun: false, backups: [], forget: true }, { world });
+  const { copied, failed } = await copyInto(other, source);
+  ok(copied.length > 0 && failed.length === 0);
+  deepEqual((await fullCheckOf(other)).errors, []);
+  for (const [n, id] of ids.entries()) deepEqual(await getBytes(access, fakeWorld("get"), `@${id}`), night(n + 1));
 });
