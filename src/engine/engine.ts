@@ -76,7 +76,8 @@ export interface EngineSource {
   readonly options: JsonObject;
   /**
    * Begins to read. Throws `SourceError` if the source cannot be read, and what `readMetadata` of the parent throws.
-   * After an `IntegrityError`, which means that the parent's metadata is damaged, it is called again without a parent.
+   * After an `IntegrityError`, which means that the parent's metadata is damaged, or that the parent was read in a way
+   * that cannot be continued, it is called again without a parent. A warning shows the message.
    */
   open(request: SourceRequest): Promise<OpenSource>;
 }
@@ -106,7 +107,8 @@ export interface SourceParent {
 export interface OpenSource {
   /**
    * The items of the backup. The next one is asked for when there is room to read it, and several may be read side by
-   * side. A stream's own source is cancelled if the backup ends first.
+   * side. A stream's own source is cancelled if the backup ends first. What was cancelled never ends well: `read` may
+   * then return null, but `ended` throws.
    */
   items(): AsyncIterable<EngineItem>;
   /**

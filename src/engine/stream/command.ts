@@ -73,10 +73,16 @@ interface Named {
 }
 
 function outputOf(child: Child, { what, withheld, quotes }: Named): JudgedSource {
+  let isCancelled = false;
   return {
     read: (target) => child.output.read(target),
-    cancel: () => child.stop(),
+    cancel() {
+      isCancelled = true;
+      return child.stop();
+    },
     async ended() {
+      // Its output may have been cut, even if it succeeded.
+      if (isCancelled) throw new SourceError(`${what} was stopped; nothing was committed`);
       const { success, code, signal } = await child.exit();
       if (success) return;
       const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
