@@ -166,7 +166,7 @@ function atHand(streams: readonly PutStream[]) {
     items: items(),
     paths: streams.map(({ path }) => path),
     async cancel() {
-      await Promise.allSettled(streams.slice(begun).map(({ source }) => source.cancel()));
+      await Promise.allSettled(streams.slice(begun).map(async ({ source }) => await source.cancel()));
     },
   };
 }
