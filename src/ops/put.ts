@@ -206,7 +206,10 @@ class EngineOpening implements SessionSource {
   async finish(session: Session, { isStrict, series }: PutRequest): Promise<Left> {
     const { signal } = this.#tools;
     const { position, problems, metadata } = await unlessAborted(signal, this.#open!.finish());
-    if (isStrict && problems.length > 0) throw strictError(series, problems);
+    if (isStrict && problems.length > 0) {
+      await metadata?.cancel();
+      throw strictError(series, problems);
+    }
     if (metadata !== null) await this.#reader.storeMetadata(session, METADATA_FILE_NAME, metadata);
     // The manifest must tell that the backup does not hold everything.
     return { position: problems.length === 0 ? position : { ...position, problems: problems.length }, problems };
