@@ -27,6 +27,7 @@ export {
   NoRepositoryError,
   NotFoundError,
   OverdueError,
+  PartialError,
   ShortFileError,
   SourceError,
   StatusError,

@@ -36,11 +36,17 @@ export function agentInfo(
     guard: guards[0]?.format ?? "none",
     streams: streamFacts(manifest.files),
     ...(manifest.files.some(({ shrunk }) => shrunk !== undefined) && { shrunk: true }),
+    ...problemsOf(manifest),
     chunker: manifest.chunker,
     modified,
     started: manifest.started,
     finished: manifest.finished,
   };
+}
+
+/** How many problems the source had, as the use case notes them in its position. */
+export function problemsOf({ source: { problems } }: Manifest): { readonly problems?: number } {
+  return typeof problems === "number" && Number.isSafeInteger(problems) && problems > 0 ? { problems } : {};
 }
 
 /**

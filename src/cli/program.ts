@@ -31,8 +31,8 @@ import { withRepositoryOptions } from "./options/repository_options.ts";
 const OVERVIEW: HelpNotes = {
   about: [
     "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
-    "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
-    "wrong password; 130 interrupted.",
+    "integrity: what was read is not what was written; 5 a backup is overdue; 6 done in part: committed or restored, but what is named " +
+    "could not be read or written; 10 no repository there; 11 locked; 12 wrong password; 130 interrupted.",
     "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
     "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
@@ -210,7 +210,6 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
 
 /** Advice for errors for which commander has none. */
 function adviceFor(text: string, command: CommandUnknownOpts): string {
-  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes after --";
   if (/\(Did you mean|Allowed choices/.test(text)) return "";
   return `; see "${commandLineOf(command)} --help"`;
 }
