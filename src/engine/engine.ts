@@ -107,8 +107,8 @@ export interface SourceParent {
 export interface OpenSource {
   /**
    * The items of the backup. The next one is asked for when there is room to read it, and several may be read side by
-   * side. A stream's own source is cancelled if the backup ends first. What was cancelled never ends well: `read` may
-   * then return null, but `ended` throws.
+   * side. A source that was cancelled before its end never ends well: `read` may then return null, but `ended` throws.
+   * Every source is cancelled after its end as well, when it has nothing left to release.
    */
   items(): AsyncIterable<EngineItem>;
   /**

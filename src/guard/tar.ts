@@ -8,8 +8,11 @@ import { type Format, latin1, leadingZeros } from "./judge.ts";
 import { type Cursor, type Pass, type Reading, type Walk, WalkJudge } from "./walk.ts";
 
 const BLOCK_BYTES = 512;
-/** Extended headers hold names and attributes. A longer one is refused. */
-const MAX_EXTENDED_BYTES = 8 * 2 ** 20;
+/**
+ * Extended headers hold names, attributes and, in incremental archives of GNU tar, the names of all entries of a
+ * directory. A longer one is refused.
+ */
+const MAX_EXTENDED_BYTES = 64 * 2 ** 20;
 
 const CHECKSUM = { offset: 148, length: 8 };
 const SIZE = { offset: 124, length: 12 };

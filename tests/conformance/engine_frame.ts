@@ -118,6 +118,7 @@ async function readItem(item: EngineItem, between: Between) {
   const bytes = item.source === null ? new Uint8Array(0) : await readAll(item.source, between);
   await between();
   await item.source?.ended();
+  await item.source?.cancel();
   if (item.kind === "stream") await assertWhole(item.guard, bytes);
   const size = bytes.length;
   const restored: RestoredItem = item.kind === "stream"

@@ -5,11 +5,13 @@ import {
   assertFails,
   bulkNoise,
   eventually,
+  EXECUTABLE,
   isGone,
   type Running,
   type Sandbox,
   sandbox,
 } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
 import { assertResticFindsNoError } from "../helpers/restic.ts";
 
 /** Two packs are filled side by side, the first of which is full at half the usual 16 MiB; the rest is on its way. */
@@ -49,6 +51,21 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await assertNothingCommitted(box);
   });
 }
+
+programTest({
+  name: "where there is no terminal, what a command started ends with it",
+  needs: ["setsid"],
+  async fn({ setsid }) {
+    await using box = await sandbox();
+    const script = "echo data; sleep 600 & echo $! >pid; wait";
+    await using put = box.startProgram(setsid, [EXECUTABLE, "put", "s", "--", "sh", "-c", script]);
+    using started = await commandOf(box);
+    await lockTaken(box);
+    assertInterrupted(await signalled(put, "SIGTERM"));
+    await eventually("the end of what the command started", () => isGone(started.pid) || undefined);
+    await assertNothingCommitted(box);
+  },
+});
 
 Deno.test("a command that does not listen to SIGTERM is killed", async () => {
   await using box = await sandbox();

@@ -42,6 +42,22 @@ programTest({
 });
 
 programTest({
+  name: "the command of a put can ask for its own password on the terminal",
+  needs: ["script"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    const dump = "printf 'Enter password: ' >/dev/tty; read -r answer </dev/tty; echo \"dump for $answer\"";
+    await box.file("dump", dump);
+    await using put = onTerminal(script, box, '"$AGENT" put s -- sh dump </dev/null');
+    await shown(put, "Enter password: ");
+    await put.write("secret\r");
+    const { exitCode, stdout } = await put.outcome();
+    assert.equal(exitCode, ExitCode.done, stdout);
+    assert.equal(await box.ok(["get", "s"]), "dump for secret\n");
+  },
+});
+
+programTest({
   name: "a password may be typed three times, and is asked for again only on a terminal",
   needs: ["script"],
   async fn({ script }) {

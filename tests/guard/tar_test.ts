@@ -88,3 +88,10 @@ Deno.test("tar: an endless chain of extended headers costs neither memory nor st
   const link = tarMember(paxRecord("size", "1"), { type: "x" });
   await expect(concat(...Array(20_000).fill(link)), false, /continue with a member header/);
 });
+
+Deno.test("tar: an extended header with the names of a directory of a million entries is read, and no larger one", async () => {
+  const member = tarMember(paxRecord("GNU.dumpdir", "Yname".repeat(2 ** 21)), { type: "x" });
+  await expect(concat(member, tarHeader({ type: "5" }), TAR_END), true, /1 member$/);
+  const larger = concat(tarHeader({ type: "x", size: 65 * 2 ** 20 }), new Uint8Array(1024));
+  await expect(larger, false, /the extended header at byte 0 claims 68157440 bytes/);
+});

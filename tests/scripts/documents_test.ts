@@ -17,6 +17,8 @@ const FOREIGN_OPTIONS = [
   "--new-time",
   "--new-host",
   "--keep-tag hold",
+  ...["--format=posix", "--pax-option", "--sort=name", "--sparse", "--xattrs", "--acls"],
+  ...["--no-check-device", "--ignore-failed-read", "--ignore-zeros"],
 ];
 
 /** What begins like a command line and is none: a label of the format. */

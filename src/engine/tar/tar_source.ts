@@ -96,6 +96,7 @@ class OpenTarSource implements OpenSource {
   readonly #path: string;
   #isCancelled = false;
   #judged: Promise<void> | undefined;
+  #hasEndedWell = false;
 
   constructor(child: Child, { remarks, place, path }: Parts) {
     this.#child = child;
@@ -123,7 +124,8 @@ class OpenTarSource implements OpenSource {
   #archive(): JudgedSource {
     return {
       read: (target) => this.#child.output.read(target),
-      cancel: () => this.cancel(),
+      // An archive that is whole has nothing to release, and its snapshot file is still needed.
+      cancel: () => this.#hasEndedWell ? Promise.resolve() : this.cancel(),
       ended: () => this.#judge(),
     };
   }
@@ -135,7 +137,10 @@ class OpenTarSource implements OpenSource {
   async #judgeExit(): Promise<void> {
     if (this.#isCancelled) throw new SourceError("tar was stopped; nothing was committed");
     const { code, signal } = await this.#child.exit();
-    if (code === 0 || code === CHANGED && signal === null) return;
+    if (code === 0 || code === CHANGED && signal === null) {
+      this.#hasEndedWell = true;
+      return;
+    }
     const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
     const said = this.#child.lastLines.map((line) => `: ${line}`).at(-1) ?? "";
     throw new SourceError(`tar ${how} while it read "${this.#path}"${said}; nothing was committed`);

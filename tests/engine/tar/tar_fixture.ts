@@ -70,9 +70,9 @@ export class TarFixture implements EngineFixture {
     return async (target) => assert.equal(await this.#differences(copy, target.replace("tar:", "")), "");
   }
 
-  async leftovers(): Promise<string[]> {
+  leftovers(): Promise<string[]> {
     const files = [...Deno.readDirSync(this.temporary)].map(({ name }) => `temporary file ${name}`);
-    return [...files, ...this.processes().map(({ command }) => command)];
+    return Promise.resolve([...files, ...this.processes().map(({ command }) => command)]);
   }
 
   /** The processes that work for this fixture. */

@@ -1,0 +1,106 @@
+/** Directories written with GNU tar: what it could not restore, and where it breaks off. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { AgentError, UsageError } from "../../../src/base/errors.ts";
+import { backUp, restore, type StoredLevel } from "../../conformance/engine_frame.ts";
+import { concat } from "../../helpers/world.ts";
+import { programTest } from "../../helpers/programs.ts";
+import { TarFixture } from "./tar_fixture.ts";
+
+/** A test with a fixture, and a level 0 of its directory. */
+function targetTest(name: string, fn: (fixture: TarFixture, zero: StoredLevel) => Promise<void>): void {
+  programTest({
+    name: `tar: ${name}`,
+    needs: ["tar", "rsync", "bash", "find"],
+    async fn() {
+      const fixture = await TarFixture.create();
+      try {
+        await fixture.change(0);
+        await fn(fixture, await backUp(fixture.registry.source(fixture.source).driver, null));
+        assert.deepEqual(await fixture.leftovers(), []);
+      } finally {
+        await fixture.dispose();
+      }
+    },
+  });
+}
+
+function withArchive(level: StoredLevel, bytes: Uint8Array): StoredLevel {
+  return { ...level, items: [{ item: level.items[0]!.item, bytes }] };
+}
+
+targetTest("what tar could not restore is a problem, and the rest is there", async (fixture, zero) => {
+  const registry = await fixture.program(
+    'tar "$@"; echo "tar: ./dev: Cannot mknod: Operation not permitted" >&2\n' +
+      "echo 'tar: Exiting with failure status due to previous errors' >&2; exit 2",
+  );
+  const assertSame = await fixture.keep();
+  const target = await fixture.target();
+  const problems = await restore(registry.target(target).driver, [zero]);
+  assert.deepEqual(problems, ["./dev: Cannot mknod: Operation not permitted"]);
+  await assertSame(target);
+});
+
+targetTest("a tar that breaks off leaves a part, and its last words stand in the error", async (fixture, zero) => {
+  const half = withArchive(zero, zero.items[0]!.bytes.subarray(0, 200_000));
+  const cases = [
+    [fixture.registry, half, /Cannot restore into ".*": tar exited with 2: .*; it holds a part of the backup$/],
+    [
+      await fixture.program("echo 'tar: ./x: Cannot write: No space left on device' >&2; exit 2"),
+      zero,
+      /no space left; it/,
+    ],
+    [await fixture.program("echo 'tar: odd' >&2; exit 64"), zero, /tar exited with 64: tar: odd; it holds/],
+  ] as const;
+  for (const [registry, level, message] of cases) {
+    await assert.rejects(restore(registry.target(await fixture.target()).driver, [level]), (error: Error) => {
+      assert.ok(error instanceof AgentError);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+targetTest("zeros may follow an archive, more than tar reads", async (fixture, zero) => {
+  const { bytes } = zero.items[0]!;
+  const assertSame = await fixture.keep();
+  const target = await fixture.target();
+  const padded = withArchive(zero, concat([bytes, new Uint8Array(2 ** 22)]));
+  assert.deepEqual(await restore(fixture.registry.target(target).driver, [padded]), []);
+  await assertSame(target);
+});
+
+targetTest("what is overwritten becomes what the backup is, and nothing else stays", async (fixture, zero) => {
+  const assertSame = await fixture.keep();
+  const target = await fixture.target();
+  const where = target.replace("tar:", "");
+  await Deno.mkdir(join(where, "etc/foreign"), { recursive: true });
+  await Deno.writeTextFile(join(where, "etc/foreign/file"), "");
+  await Deno.symlink("/", join(where, "moved"));
+  await assert.rejects(
+    restore(fixture.registry.target(target).driver, [zero]),
+    (error: Error) => error instanceof UsageError && /is not empty.*--overwrite/.test(error.message),
+  );
+  await restore(fixture.registry.target(target).driver, [zero], { overwrite: true });
+  await assertSame(target);
+});
+
+targetTest("levels of another engine are refused", async (fixture, zero) => {
+  const item = { kind: "stream", path: "shop.sql", size: 1 } as const;
+  for (const items of [[{ item, bytes: Uint8Array.of(1) }], []]) {
+    const target = fixture.registry.target(await fixture.target()).driver;
+    await assert.rejects(
+      restore(target, [{ ...zero, items }]),
+      /Level 0 is not of tar: it has .*; restore it with --raw/,
+    );
+  }
+});
+
+targetTest("owners come back by number or by name", async (fixture, zero) => {
+  const target = await fixture.target();
+  assert.deepEqual(await restore(fixture.registry.target(`${target}?owner=names`).driver, [zero]), []);
+  assert.throws(
+    () => fixture.registry.target(`${target}?owner=ids`),
+    /tar: owner cannot be "ids"; it is one of numbers, names/,
+  );
+});
