@@ -138,7 +138,7 @@ class Scene {
 
   async assertWhole(): Promise<void> {
     const report = await check(accessTo(this.store), { readData: true, noLock: false }, { world: this.world });
-    assert.deepEqual(report.findings, []);
+    assert.deepEqual(report.errors, []);
   }
 }
 

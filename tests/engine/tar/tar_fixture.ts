@@ -16,7 +16,7 @@ export class TarFixture implements EngineFixture {
 
   private constructor(box: string) {
     this.#box = box;
-    this.registry = registryOf({ programs: ["tar"], temporaryDirectory: this.temporary });
+    this.registry = registryOf({ ...this.#machine, programs: ["tar"] });
   }
 
   static async create(): Promise<TarFixture> {
@@ -24,6 +24,11 @@ export class TarFixture implements EngineFixture {
     await Deno.mkdir(fixture.directory);
     await Deno.mkdir(fixture.temporary);
     return fixture;
+  }
+
+  /** Without a margin, so that levels do not store again what tests have just made. */
+  get #machine() {
+    return { temporaryDirectory: this.temporary, marginSeconds: 0 };
   }
 
   /** The directory that is backed up. */
@@ -131,7 +136,7 @@ export class TarFixture implements EngineFixture {
     const path = await Deno.makeTempFile({ dir: this.#box });
     await Deno.writeTextFile(path, `#!/bin/sh\n[ "$1" = --version ] && exec echo 'tar (GNU tar) 1.34'\n${script}\n`);
     await Deno.chmod(path, 0o755);
-    return registryOf({ programs: [path], temporaryDirectory: this.temporary });
+    return registryOf({ ...this.#machine, programs: [path] });
   }
 
   async dispose(): Promise<void> {

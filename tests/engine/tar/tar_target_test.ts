@@ -46,7 +46,10 @@ targetTest("a tar that breaks off leaves a part, and its last words stand in the
   const cases = [
     [fixture.registry, half, /Cannot restore into ".*": tar exited with 2: .*; it holds a part of the backup$/],
     [
-      await fixture.program("echo 'tar: ./x: Cannot write: No space left on device' >&2; exit 2"),
+      await fixture.program(
+        "echo 'tar: ./x: Cannot write: No space left on device' >&2; cat >/dev/null\n" +
+          "echo 'tar: Exiting with failure status due to previous errors' >&2; exit 2",
+      ),
       zero,
       /no space left; it/,
     ],
