@@ -188,6 +188,7 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/get.ts";
+export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/replay.ts";
 export type { VerifiedStream } from "./backup/read_verified.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 

@@ -41,6 +41,7 @@ import {
   goneMemberMessage,
   md5Message,
   memberMessage,
+  replayedMessage,
   restoredMessage,
   sha256Message,
   verifiedChainMessage,
@@ -89,6 +90,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["get"],
     about: "One for each stream; on standard error if the stream itself is on standard output.",
     schema: restoredMessage,
+  },
+  {
+    title: "A replayed backup",
+    commands: ["get --target", "get --into"],
+    about: "One, after the objects of its streams, if the engine that made the backup restored it.",
+    schema: replayedMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
   {

@@ -3,6 +3,8 @@ import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
+import type { OpenBackup } from "../../../ops/get.ts";
+import type { ReplayResult } from "../../../ops/replay.ts";
 import type { VerifiedStream } from "../../../backup/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
@@ -25,6 +27,24 @@ export const restoredMessage = v.strictObject(readFields);
 export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
   const { file, summary: { size, md5, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
+}
+
+/** A backup that its engine brought into a target. */
+export const replayedMessage = v.strictObject({
+  id: hex("The backup."),
+  engine: text("The engine that made it."),
+  level: count("The highest level that was replayed; 0 for an engine without levels."),
+  items: count("Streams of all levels, or entries of the tree."),
+  size: bytes("The contents of them."),
+  problems: list(v.string(), "What could not be restored, for people. If there is any, the exit code is 6."),
+});
+
+/** Its JSON object. */
+export function replayedJson(
+  { level, items, size, problems }: ReplayResult,
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+): v.InferOutput<typeof replayedMessage> {
+  return { id: backup.id, engine: manifest!.engine.name, level, items, size, problems: [...problems] };
 }
 
 /** A stream that was verified. */
