@@ -33,7 +33,7 @@ export function agentInfo(
     stored: storedBytes,
     files: manifest.files.length,
     complete: completeness(guards),
-    guard: guards[0]?.format ?? "none",
+    guard: guards.find((guard) => guard !== null)?.format ?? "none",
     streams: streamFacts(manifest.files),
     ...(manifest.files.some(({ shrunk }) => shrunk !== undefined) && { shrunk: true }),
     ...problemsOf(manifest),
