@@ -19,7 +19,7 @@ const MOST_RECORD_BYTES = 512 * 2 ** 20;
 const NO_DEVICE = Uint8Array.of(0x30, 0);
 
 /** The record of one directory. */
-export interface DirectoryRecord {
+interface DirectoryRecord {
   /** A character a byte, as in `./etc`. */
   readonly name: string;
   /** The whole record. */
@@ -32,7 +32,7 @@ export interface DirectoryRecord {
 export type EditRecord = (record: DirectoryRecord) => Uint8Array | null;
 
 /** What else is changed. */
-export interface SnapshotChanges {
+interface SnapshotChanges {
   /** How many seconds the time of the backup is put back; 0 by default. */
   readonly earlierSeconds?: number;
 }

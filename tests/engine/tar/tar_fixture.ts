@@ -50,6 +50,7 @@ export class TarFixture implements EngineFixture {
 
   /** Runs a script of the shell in the source. Only it can have names that are not UTF-8. */
   async script(script: string): Promise<string> {
+    this.#awaitTick();
     const command = new Deno.Command("bash", {
       args: ["-euc", script],
       cwd: this.directory,
@@ -142,6 +143,16 @@ export class TarFixture implements EngineFixture {
   async dispose(): Promise<void> {
     await new Deno.Command("chmod", { args: ["-R", "u+rwX", this.#box], stderr: "null" }).output();
     await Deno.remove(this.#box, { recursive: true });
+  }
+
+  /**
+   * Waits until the clock of the file system, which lags some milliseconds, has passed this moment. What changes then is
+   * newer than every backup so far, without a margin.
+   */
+  #awaitTick(): void {
+    const path = join(this.#box, "tick");
+    const now = Date.now();
+    do Deno.writeTextFileSync(path, ""); while (Deno.statSync(path).mtime!.getTime() <= now);
   }
 
   /** What rsync would do, down to hard links, attributes and nanoseconds. */

@@ -121,8 +121,9 @@ tarTest(
     ] as const;
     for (const [script, expected] of cases) {
       await fixture.script("head -c 3000000 /dev/zero >a; echo b >b; echo c >c");
-      const driver = fixture.registry.source(fixture.source).driver;
-      const open = await start(fixture);
+      const registry = registryOf({ programs: ["tar"], temporaryDirectory: fixture.temporary });
+      const { driver } = registry.source(fixture.source);
+      const open = await driver.open({ parent: null, signal: new AbortController().signal });
       const source = await begun(open);
       await source.read(new Uint8Array(4096));
       await fixture.script(script);
