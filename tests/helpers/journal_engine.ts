@@ -84,7 +84,6 @@ export class JournalEngine implements Engine {
     const bytes = encoder.encode(this.lines.slice(from).join(""));
     const { script } = this;
     return {
-      // deno-lint-ignore require-await -- an engine gives what comes asynchronously
       async *items() {
         yield* script.items?.() ?? [streamItem("lines/journal", bytes), streamItem("count", encoder.encode(`${to}\n`))];
       },

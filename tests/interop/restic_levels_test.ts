@@ -49,8 +49,10 @@ everyResticTest("restic checks and restores levels, whichever of them it has for
   const restored = async (name: string) => {
     const target = box.join(name);
     await restic.ok(["restore", "latest", "--path", "/prod/log", "--target", target]);
-    const levels = [...Deno.readDirSync(join(target, "prod/log"))].map(({ name }) => name).sort();
-    const texts = levels.map((level) => Deno.readTextFileSync(join(target, "prod/log", level, "lines/journal")));
+    const levels = (await Array.fromAsync(Deno.readDir(join(target, "prod/log")))).map(({ name }) => name).sort();
+    const texts = await Promise.all(
+      levels.map((level) => Deno.readTextFile(join(target, "prod/log", level, "lines/journal"))),
+    );
     equal(texts.join(""), engine.lines.join(""));
     return levels;
   };
@@ -83,10 +85,10 @@ everyResticTest("restic restores entries as they were", async (program) => {
   const target = box.join("tree");
   await restic.ok(["restore", "latest", "--path", "/prod/tree", "--target", target]);
   const root = join(target, "prod/tree");
-  deepEqual(Deno.readFileSync(join(root, "etc/hosts")), noise(5000, "hosts"));
-  deepEqual(Deno.readFileSync(join(root, "srv/deep/file")), noise(100, "deep"));
-  equal(Deno.readLinkSync(join(root, "etc/link")), "../srv/deep");
-  equal(Deno.lstatSync(join(root, "etc/none")).isDirectory, true);
-  equal(Deno.lstatSync(join(root, "etc/empty")).size, 0);
-  equal(Deno.lstatSync(join(root, "etc/hosts")).mtime?.toISOString(), "2026-01-02T03:04:05.000Z");
+  deepEqual(await Deno.readFile(join(root, "etc/hosts")), noise(5000, "hosts"));
+  deepEqual(await Deno.readFile(join(root, "srv/deep/file")), noise(100, "deep"));
+  equal(await Deno.readLink(join(root, "etc/link")), "../srv/deep");
+  equal((await Deno.lstat(join(root, "etc/none"))).isDirectory, true);
+  equal((await Deno.lstat(join(root, "etc/empty"))).size, 0);
+  equal((await Deno.lstat(join(root, "etc/hosts"))).mtime?.toISOString(), "2026-01-02T03:04:05.000Z");
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { JudgedSource } from "../../src/base/byte_source.ts";
 import { AgentError, IntegrityError, InterruptedError, SourceError, UsageError } from "../../src/base/errors.ts";
 import { decodeHex } from "../../src/base/hex.ts";
-import type { BlobId, SnapshotId } from "../../src/base/id.ts";
+import type { BlobId } from "../../src/base/id.ts";
 import { backupOf } from "../../src/backup/backup.ts";
 import type { Node } from "../../src/format/tree/node.ts";
 import type { EngineItem } from "../../src/engine/engine.ts";
