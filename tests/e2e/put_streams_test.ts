@@ -71,7 +71,9 @@ Deno.test("several commands become one backup of several streams", async (test) 
     assert.equal(stderr, "deep/wiki.sql: a word\n");
   });
 
-  await test.step("check finds no fault", () => box.ok(["check", "--read-data"]));
+  await test.step("check finds no fault", async () => {
+    await box.ok(["check", "--read-data"]);
+  });
 });
 
 Deno.test("a guard may be that of one stream", async () => {
