@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JudgedSource } from "../../src/base/byte_source.ts";
 import { AgentError, IntegrityError, InterruptedError, SourceError, UsageError } from "../../src/base/errors.ts";
-import { decodeHex } from "../../src/base/hex.ts";
+import { decodeHex, encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import { backupOf } from "../../src/backup/backup.ts";
 import type { Node } from "../../src/format/tree/node.ts";
@@ -30,6 +30,7 @@ import {
   putBytes,
   putRequest,
 } from "../helpers/world.ts";
+import { packsOf, type ReadPack, rewriteIndexOf } from "./check_fixture.ts";
 import { entryItem, JournalEngine, smallTree, streamItem } from "../helpers/journal_engine.ts";
 
 const HOUR_MS = 3_600_000;
@@ -277,6 +278,21 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
       const [name] = await indexOfFirst(scene);
       await scene.store.remove({ kind: "index", name: name! });
     }, /cannot be continued/],
+    [
+      "data of a lower level that no index lists",
+      async (scene, [first]) => {
+        const id = encodeHex(await blob(scene, first!, "level-0/lines/journal"));
+        const holds = ({ blobs }: ReadPack) => blobs.some((one) => encodeHex(one.id) === id);
+        const pack = (await packsOf(scene.store, "data")).find(holds)!;
+        const repository = await openRepository(scene.store, {
+          password: PASSWORD,
+          randomBytes: scene.world.randomBytes,
+        });
+        const checked = { store: scene.store, repository, world: scene.world };
+        await rewriteIndexOf(checked, pack, (packs) => packs.filter(({ name }) => name !== pack.name));
+      },
+      /cannot be continued: .*in no index/,
+    ],
     ["a damaged manifest", async (scene, [, last]) => {
       await scene.damage("data", decodeHex(last!.backup.id));
     }, /cannot be continued/],
