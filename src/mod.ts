@@ -130,7 +130,8 @@ export {
   type StreamSink,
   type StreamSourceOptions,
 } from "./base/byte_source.ts";
-export { type CommandOptions, commandSource } from "./engine/stream/command.ts";
+export { type CommandOptions, commandSource, type ShellOptions, shellSource } from "./engine/stream/command.ts";
+export { deferredSource } from "./engine/stream/deferred.ts";
 export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
 export {
   put,

@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import type { JudgedSource } from "../../src/base/byte_source.ts";
 import { AgentError, IntegrityError, InterruptedError, SourceError, UsageError } from "../../src/base/errors.ts";
-import { decodeHex } from "../../src/base/hex.ts";
-import type { BlobId, SnapshotId } from "../../src/base/id.ts";
+import { decodeHex, encodeHex } from "../../src/base/hex.ts";
+import type { BlobId } from "../../src/base/id.ts";
 import { backupOf } from "../../src/backup/backup.ts";
-import { DIR_MODE_0755, FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
-import { makeNode, type Node } from "../../src/format/tree/node.ts";
-import type { EngineItem, EntryProperties } from "../../src/engine/engine.ts";
+import type { Node } from "../../src/format/tree/node.ts";
+import type { EngineItem } from "../../src/engine/engine.ts";
 import { check } from "../../src/ops/check.ts";
 import { withBackup } from "../../src/ops/get.ts";
 import { put, type PutRequest, type PutResult } from "../../src/ops/put.ts";
@@ -31,7 +30,8 @@ import {
   putBytes,
   putRequest,
 } from "../helpers/world.ts";
-import { JournalEngine, streamItem } from "./journal_engine.ts";
+import { packsOf, type ReadPack, rewriteIndexOf } from "./check_fixture.ts";
+import { entryItem, JournalEngine, smallTree, streamItem } from "../helpers/journal_engine.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -278,6 +278,21 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
       const [name] = await indexOfFirst(scene);
       await scene.store.remove({ kind: "index", name: name! });
     }, /cannot be continued/],
+    [
+      "data of a lower level that no index lists",
+      async (scene, [first]) => {
+        const id = encodeHex(await blob(scene, first!, "level-0/lines/journal"));
+        const holds = ({ blobs }: ReadPack) => blobs.some((one) => encodeHex(one.id) === id);
+        const pack = (await packsOf(scene.store, "data")).find(holds)!;
+        const repository = await openRepository(scene.store, {
+          password: PASSWORD,
+          randomBytes: scene.world.randomBytes,
+        });
+        const checked = { store: scene.store, repository, world: scene.world };
+        await rewriteIndexOf(checked, pack, (packs) => packs.filter(({ name }) => name !== pack.name));
+      },
+      /cannot be continued: .*in no index/,
+    ],
     ["a damaged manifest", async (scene, [, last]) => {
       await scene.damage("data", decodeHex(last!.backup.id));
     }, /cannot be continued/],
@@ -358,47 +373,6 @@ Deno.test("what fails while the parent is read, and is no damage, ends the put",
   assert.equal((await namesOf(scene.store, "snapshot")).length, 2);
 });
 
-const MTIME = "2026-01-02T03:04:05.000000006Z" as Node["mtime"];
-
-function properties(fields: Partial<EntryProperties> & Pick<Node, "type">): EntryProperties {
-  const { name: _name, size: _size, content: _content, subtree: _subtree, ...rest } = makeNode({
-    name: "x",
-    mtime: MTIME,
-    atime: MTIME,
-    ctime: MTIME,
-    uid: 7,
-    gid: 8,
-    user: "u",
-    group: "g",
-    inode: 99n,
-    links: 1,
-    ...fields,
-  });
-  return rest;
-}
-
-function entry(path: string, fields: Partial<EntryProperties> & Pick<Node, "type">, bytes?: Uint8Array): EngineItem {
-  return {
-    kind: "entry",
-    path,
-    properties: properties(fields),
-    source: bytes === undefined ? null : new BytesSource(bytes),
-  };
-}
-
-/** A small tree with one of each. */
-function smallTree(): EngineItem[] {
-  return [
-    entry("etc", { type: "dir", mode: DIR_MODE_0755 }),
-    entry("etc/hosts", { type: "file", mode: FILE_MODE_0644 }, noise(5000, "hosts")),
-    entry("etc/empty", { type: "file", mode: FILE_MODE_0644 }, new Uint8Array(0)),
-    entry("etc/link", { type: "symlink", linkTarget: "../srv/\udcff" }),
-    entry("etc/none", { type: "dir", mode: DIR_MODE_0755 }),
-    entry("srv/deep/file", { type: "file", mode: FILE_MODE_0644 }, noise(100, "deep")),
-    entry("srv/\udcfe", { type: "file", mode: FILE_MODE_0644 }, noise(200, "bytes")),
-  ];
-}
-
 Deno.test("entries become nodes with their properties, and check finds no fault", async () => {
   const script = { replays: false, hasEntries: true, items: smallTree };
   const scene = await Scene.make({ ...script, finish: (end) => ({ ...end, metadata: null }) });
@@ -421,14 +395,14 @@ Deno.test("entries become nodes with their properties, and check finds no fault"
 });
 
 Deno.test("items whose paths collide are refused", async (test) => {
-  const file = (path: string) => entry(path, { type: "file" }, noise(10, path));
-  const dir = (path: string) => entry(path, { type: "dir" });
+  const file = (path: string) => entryItem(path, { type: "file" }, noise(10, path));
+  const dir = (path: string) => entryItem(path, { type: "dir" });
   const refused: [string, EngineItem[], RegExp][] = [
     ["two files", [file("a"), file("a")], /holds a file "a" already/],
     ["a file and then a directory", [file("a"), dir("a")], /leads through the file "a"/],
     ["a directory and then a file", [dir("a"), file("a")], /"a" is a directory/],
     ["two directories", [dir("a"), dir("a")], /holds a directory "a" already/],
-    ["a symlink below a file", [file("a"), entry("a/b", { type: "symlink" })], /leads through the file "a"/],
+    ["a symlink below a file", [file("a"), entryItem("a/b", { type: "symlink" })], /leads through the file "a"/],
     ["two streams", [streamItem("a", noise(9, "")), streamItem("a", noise(9, ""))], /holds a file "a" already/],
     ["a stream named as the metadata", [streamItem("metadata", noise(9, ""))], /"metadata" is kept/],
     ["a stream below that", [streamItem("metadata/a", noise(9, ""))], /"metadata" is kept/],

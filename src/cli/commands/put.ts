@@ -50,7 +50,7 @@ const EXAMPLES: HelpNotes = {
   examples: [
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
-    ["agent put prod/all --stream shop.sql='mysqldump shop' --stream wiki.sql='pg_dump wiki'", "both, or none"],
+    ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
     [

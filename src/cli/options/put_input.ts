@@ -32,7 +32,7 @@ interface NamedCommand {
 }
 
 /** What is read. Nothing of it is open or started yet. */
-export type PlannedInput =
+type PlannedInput =
   | { readonly kind: "stdin" | "command"; readonly path: StreamPath; readonly guard: GuardChoice }
   | { readonly kind: "streams"; readonly commands: readonly NamedCommand[] }
   | { readonly kind: "engine"; readonly driven: Driven<EngineSource> };

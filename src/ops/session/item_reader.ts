@@ -28,7 +28,7 @@ export interface PutStream {
 }
 
 /** Changes in the progress of all items. */
-export interface ItemProgress {
+interface ItemProgress {
   readonly phase?: "stream";
   readonly bytesRead?: number;
   readonly bytesAdded?: number;
@@ -189,17 +189,11 @@ export class ItemReader implements AsyncDisposable {
     session.addEntry(path, properties);
   }
 
-  /** Reads a source while it is stored. If that fails, the source is cancelled; what ended well is left alone. */
+  /** Reads a source while it is stored. What ended well is left alone; `cancel` ends what did not. */
   async #read(source: ByteSource, store: (feed: SourceFeed) => Promise<void>): Promise<void> {
     const feed = this.#open(source);
-    try {
-      await store(feed);
-      this.#feeds.delete(feed);
-    } catch (error) {
-      await feed.cancel(error);
-      this.#feeds.delete(feed);
-      throw error;
-    }
+    await store(feed);
+    this.#feeds.delete(feed);
   }
 
   #open(source: ByteSource): SourceFeed {

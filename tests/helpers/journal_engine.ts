@@ -7,14 +7,17 @@ import { IntegrityError } from "../../src/base/errors.ts";
 import type {
   Engine,
   EngineItem,
+  EntryProperties,
   OpenSource,
   SourceEnd,
   SourceParent,
   SourceRequest,
 } from "../../src/engine/engine.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
+import { DIR_MODE_0755, FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
+import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { parseStreamPath } from "../../src/format/manifest/series.ts";
-import { BytesSource, concat } from "../helpers/world.ts";
+import { BytesSource, concat, noise } from "./world.ts";
 
 const encoder = new TextEncoder();
 
@@ -81,7 +84,6 @@ export class JournalEngine implements Engine {
     const bytes = encoder.encode(this.lines.slice(from).join(""));
     const { script } = this;
     return {
-      // deno-lint-ignore require-await -- an engine gives what comes asynchronously
       async *items() {
         yield* script.items?.() ?? [streamItem("lines/journal", bytes), streamItem("count", encoder.encode(`${to}\n`))];
       },
@@ -113,4 +115,50 @@ async function textOf(parent: SourceParent): Promise<string> {
   };
   await parent.readMetadata(sink);
   return new TextDecoder().decode(concat(pieces));
+}
+
+const MTIME = "2026-01-02T03:04:05.000000006Z" as Node["mtime"];
+
+function properties(fields: Partial<EntryProperties> & Pick<Node, "type">): EntryProperties {
+  const { name: _name, size: _size, content: _content, subtree: _subtree, ...rest } = makeNode({
+    name: "x",
+    mtime: MTIME,
+    atime: MTIME,
+    ctime: MTIME,
+    uid: 7,
+    gid: 8,
+    user: "u",
+    group: "g",
+    inode: 99n,
+    links: 1,
+    ...fields,
+  });
+  return rest;
+}
+
+/** An entry of a tree; a file if there are bytes. */
+export function entryItem(
+  path: string,
+  fields: Partial<EntryProperties> & Pick<Node, "type">,
+  bytes?: Uint8Array,
+): EngineItem {
+  return {
+    kind: "entry",
+    path,
+    properties: properties(fields),
+    source: bytes === undefined ? null : new BytesSource(bytes),
+  };
+}
+
+/** A small tree with one of each. */
+export function smallTree(): EngineItem[] {
+  return [
+    entryItem("etc", { type: "dir", mode: DIR_MODE_0755 }),
+    entryItem("etc/hosts", { type: "file", mode: FILE_MODE_0644 }, noise(5000, "hosts")),
+    entryItem("etc/empty", { type: "file", mode: FILE_MODE_0644 }, new Uint8Array(0)),
+    entryItem("etc/link", { type: "symlink", linkTarget: "../srv/deep" }),
+    entryItem("etc/none", { type: "dir", mode: DIR_MODE_0755 }),
+    entryItem("srv/deep/file", { type: "file", mode: FILE_MODE_0644 }, noise(100, "deep")),
+    entryItem("srv/\udcfe", { type: "file", mode: FILE_MODE_0644 }, noise(200, "bytes")),
+  ];
 }
