@@ -15,7 +15,7 @@ export interface CommandOptions {
 }
 
 /** Options of a command for the shell that runs beside others. */
-interface ShellOptions {
+export interface ShellOptions {
   /** The name of the stream, for errors. */
   readonly stream: string;
   /**
