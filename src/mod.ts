@@ -131,7 +131,8 @@ export {
   type StreamSink,
   type StreamSourceOptions,
 } from "./base/byte_source.ts";
-export { type CommandOptions, commandSource } from "./engine/stream/command.ts";
+export { type CommandOptions, commandSource, type ShellOptions, shellSource } from "./engine/stream/command.ts";
+export { deferredSource } from "./engine/stream/deferred.ts";
 export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
 export {
   put,
@@ -189,6 +190,7 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/get.ts";
+export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/replay.ts";
 export type { VerifiedStream } from "./backup/read_verified.ts";
 export {
   archive,

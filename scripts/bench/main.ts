@@ -18,12 +18,13 @@ import { formatPrunes, judgePrunes, measurePrunes } from "./prune.ts";
 import { MILLION_BLOBS } from "./prune_repository.ts";
 import { formatMedians, formatVerdicts } from "./report.ts";
 import { compareRemote } from "./remote.ts";
+import { formatStreams, judgeStreams, measureStreams } from "./streams.ts";
 import { judge, judgePeak, type Verdict } from "./targets.ts";
 import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
 /** The parts that can be measured separately. */
-const PARTS = ["local", "remote", "load", "prune", "list", "guard"] as const;
+const PARTS = ["local", "remote", "load", "prune", "list", "guard", "streams"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -35,7 +36,7 @@ function parseCommandLine() {
     .addArgument(
       new Argument(
         "[parts...]",
-        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards; all by default",
+        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards, several streams; all by default",
       )
         .choices(PARTS).default(PARTS),
     )
@@ -155,6 +156,21 @@ async function guards({ rounds, json }: Options): Promise<void> {
   if (json) await writeJson({ samples, verdicts });
 }
 
+/** Several streams of the agent alone. */
+async function severalStreams(options: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  const { megabytes, rounds, json } = options;
+  const agent = peers.find(({ kind }) => kind === "agent");
+  if (agent === undefined) throw new Error("streams are those of the agent, which is missing");
+  say(`Generating four dumps of ${megabytes} MB together in ${directory}`);
+  const request = { agent, bytes: megabytes * 1e6, rounds, directory };
+  const samples = await measureStreams(request, (round, { producer, way, wallSeconds }) => {
+    say(`round ${round}  ${producer.padEnd(20)}  ${way.padEnd(9)} ${wallSeconds.toFixed(2)} s`);
+  });
+  const verdicts = judgeStreams(samples);
+  print(`\n${formatStreams(samples)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ megabytes, samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -209,6 +225,7 @@ async function main(): Promise<void> {
   if (parts.has("prune")) await inScratch((directory) => prunes(options, peers, directory));
   if (parts.has("list")) await inScratch((directory) => listings(options, peers, directory));
   if (parts.has("guard")) await guards(options);
+  if (parts.has("streams")) await inScratch((directory) => severalStreams(options, peers, directory));
 }
 
 try {

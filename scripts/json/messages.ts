@@ -45,6 +45,7 @@ import {
   goneMemberMessage,
   md5Message,
   memberMessage,
+  replayedMessage,
   restoredMessage,
   sha256Message,
   verifiedChainMessage,
@@ -100,6 +101,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["get --archive"],
     about: "One; on standard error if the archive itself is on standard output.",
     schema: archiveMessage,
+  },
+  {
+    title: "A replayed backup",
+    commands: ["get --target", "get --into"],
+    about: "One, after the objects of its streams, if the engine that made the backup restored it.",
+    schema: replayedMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
   {

@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["report"],
     ["password"],
     ["options"],
-    ["archive_run.ts", "retention_run.ts"],
+    ["archive_run.ts", "replay_run.ts", "retention_run.ts"],
     ["commands"],
     ["program.ts"],
     ["process"],

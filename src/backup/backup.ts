@@ -1,6 +1,7 @@
 /** Backups as people see them: what the snapshots of a repository say, without reading a pack. */
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/manifest/agent_info.ts";
+import { levelOfPath } from "../format/manifest/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { compareTimestamps, type Rfc3339, timestampToDate } from "../format/time.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
@@ -54,6 +55,15 @@ export function sizeOf({ info, snapshot }: Backup): number | null {
 /** The newest backup of this series and host, which the next one continues. `backups` are given oldest first. */
 export function parentFor(backups: readonly Backup[], series: string, host: string): Backup | undefined {
   return backups.findLast((backup) => backup.info !== null && haveSameSeriesAndHost(backup, { series, host }));
+}
+
+/**
+ * Whether a restore of a backup replays the levels of its chain: all its streams lie in directories of levels. False
+ * for a rewritten snapshot whose summary was not read from its manifest yet.
+ */
+export function replaysLevels({ info }: Pick<Backup, "info">): boolean {
+  const levels = info?.streams?.map(({ path }) => levelOfPath(path)) ?? [];
+  return levels.length > 0 && levels.every((level) => level !== undefined && level <= info!.level);
 }
 
 /** When a backup began, in milliseconds since 1970 UTC. */

@@ -33,14 +33,20 @@ export function agentInfo(
     stored: storedBytes,
     files: manifest.files.length,
     complete: completeness(guards),
-    guard: guards[0]?.format ?? "none",
+    guard: guards.find((guard) => guard !== null)?.format ?? "none",
     streams: streamFacts(manifest.files),
     ...(manifest.files.some(({ shrunk }) => shrunk !== undefined) && { shrunk: true }),
+    ...problemsOf(manifest),
     chunker: manifest.chunker,
     modified,
     started: manifest.started,
     finished: manifest.finished,
   };
+}
+
+/** How many problems the source had, as the use case notes them in its position. */
+export function problemsOf({ source: { problems } }: Manifest): { readonly problems?: number } {
+  return typeof problems === "number" && Number.isSafeInteger(problems) && problems > 0 ? { problems } : {};
 }
 
 /**

@@ -66,6 +66,7 @@ function summaryDifferences(info: AgentSnapshotInfo, manifest: Manifest): Differ
       ["completeness", info.complete, expected.complete],
       ["guard", info.guard, expected.guard],
       ["shrunk", info.shrunk, expected.shrunk],
+      ["problems", info.problems, expected.problems],
       ["chunks", chunkerText(info), chunkerText(expected)],
     ]),
     ...info.streams === undefined ? [] : streamDifferences(info.streams, manifest),

@@ -103,7 +103,8 @@ export async function contentsAt(
 
 /**
  * Yields the paths in the tree of a backup that its manifest does not list, from the root. The manifest and the
- * directories that lead to listed files are not reported. Throws `IntegrityError` if a tree is damaged.
+ * directories that lead to listed files are not reported. If the backup holds entries of a tree and no streams, only
+ * its files have to be listed. Throws `IntegrityError` if a tree is damaged.
  */
 export async function* unlistedPaths(
   repository: IndexedRepository<"tree">,
@@ -112,12 +113,14 @@ export async function* unlistedPaths(
 ): AsyncGenerator<string> {
   const listed = new Set([sidecarPath(series), ...files.map(({ path }) => `${series}/${path}`)]);
   const directories = new Set([series, ...listed].flatMap(pathsAbove)).add(series);
+  const holdsEntries = files.every(({ guard }) => guard === null);
   const walk = async function* (tree: BlobId, prefix: string): AsyncGenerator<string> {
     for (const node of await readTree(repository, tree)) {
       const path = prefix + node.name;
       if (listed.has(path)) continue;
-      if (node.type === "dir" && directories.has(path)) yield* walk(subtreeOf(node), `${path}/`);
-      else yield path;
+      const mayBeEntry = holdsEntries && path.startsWith(`${series}/`);
+      if (node.type === "dir" && (mayBeEntry || directories.has(path))) yield* walk(subtreeOf(node), `${path}/`);
+      else if (node.type === "file" || !mayBeEntry) yield path;
     }
   };
   yield* walk(root, "");

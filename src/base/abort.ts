@@ -33,6 +33,7 @@ export function onAbort(signal: AbortSignal, action: () => void): Disposable {
 
 /** Waits for `shared`, but rejects with the signal's reason if that comes first. The shared work itself goes on. */
 export async function unlessAborted<T>(signal: AbortSignal, shared: Promise<T>): Promise<T> {
+  shared.catch(() => {}); // Nobody may be left to hear of its failure.
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);

@@ -1,4 +1,5 @@
 /** What a command gets from its process: everything that a test may want to replace. */
+import type { EngineRegistry } from "../engine/engine_urls.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
@@ -33,6 +34,8 @@ export interface CliContext {
   /** The arguments after `--`: a command to run; undefined without `--`. */
   readonly commandLine: readonly string[] | undefined;
   readonly version: VersionInfo;
+  /** The engines that sources and targets may name. */
+  readonly engines: EngineRegistry;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }

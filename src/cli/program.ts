@@ -218,7 +218,6 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
 
 /** Advice for errors for which commander has none. */
 function adviceFor(text: string, command: CommandUnknownOpts): string {
-  if (/^too many arguments for 'put'/.test(text)) return "; a command to run goes after --";
   if (/\(Did you mean|Allowed choices/.test(text)) return "";
   return `; see "${commandLineOf(command)} --help"`;
 }

@@ -185,14 +185,14 @@ export interface OpenTarget {
   cancel(): Promise<void>;
 }
 
-/** One level of a chain. */
+/** One level of a chain; for an engine without levels, the whole backup as level 0. */
 export interface RestoredLevel {
   /** Its number, from 0. */
   readonly level: number;
-  /** The position of its source, as its manifest has it. */
-  readonly position: JsonObject;
-  /** How its source was read (`EngineSource.options`). */
-  readonly options: JsonObject;
+  /** The position of its source. Null below the highest level: the manifests of lower levels may be gone. */
+  readonly position: JsonObject | null;
+  /** How its source was read (`EngineSource.options`). Null below the highest level, too. */
+  readonly options: JsonObject | null;
 }
 
 /** An item of a level as it comes back. */

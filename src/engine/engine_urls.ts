@@ -34,7 +34,7 @@ export class EngineRegistry {
 
   /** The source at a URL. Throws `UsageError` if no engine reads it, and what its engine throws. */
   source(text: string): Driven<EngineSource> {
-    const url = this.#parse(text);
+    const url = this.#parse(text, "source");
     const engine = this.#engineFor(url, "source");
     if (engine.source === undefined) throw new UsageError(`${url.scheme}: cannot be read from; it is a target only`);
     return { name: url.scheme, engine, driver: engine.source(url) };
@@ -42,17 +42,17 @@ export class EngineRegistry {
 
   /** The target at a URL. Throws `UsageError` if no engine writes it, and what its engine throws. */
   target(text: string): Driven<EngineTarget> {
-    const url = this.#parse(text);
+    const url = this.#parse(text, "target");
     const engine = this.#engineFor(url, "target");
     if (engine.target === undefined) throw new UsageError(`${url.scheme}: cannot be written to; it is a source only`);
     return { name: url.scheme, engine, driver: engine.target(url) };
   }
 
-  #parse(text: string): EngineUrl {
+  #parse(text: string, what: string): EngineUrl {
     const url = parseEngineUrl(text);
     if (url !== undefined) return url;
     throw new UsageError(
-      `Not a source or target: ${JSON.stringify(text)}: it has no scheme; write ${this.#known}, such as tar:/srv/files`,
+      `Not a ${what}: ${JSON.stringify(text)}: it does not begin with the engine for it, as tar:/srv/files does`,
     );
   }
 
@@ -71,7 +71,7 @@ export class EngineRegistry {
   }
 
   get #known(): string {
-    return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ");
+    return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ") || "none";
   }
 }
 

@@ -22,7 +22,7 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 export type TakeWords = (bytes: Uint8Array) => Promise<void>;
 
 /** How words are passed on. */
-export interface WordsOptions {
+interface WordsOptions {
   /** Receives the pieces. If it fails, the program continues all the same, as if its terminal were gone. */
   readonly take?: TakeWords | undefined;
   /**

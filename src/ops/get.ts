@@ -4,12 +4,19 @@ import { formatLocalTime } from "../base/text/local_time.ts";
 import { timestampToDate } from "../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
-import { type Backup, compareAge, startedMsOf } from "../backup/backup.ts";
+import { type Backup, compareAge, replaysLevels, startedMsOf } from "../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
-import { parseSelector, selectDespiteDamage, type SelectorRequest } from "../backup/naming/selector.ts";
+import {
+  newestOnOlderChain,
+  parseSelector,
+  selectDespiteDamage,
+  type SelectorRequest,
+} from "../backup/naming/selector.ts";
+import type { EngineTarget } from "../engine/engine.ts";
+import type { Driven } from "../engine/engine_urls.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import { startThreads } from "../pipeline/threads.ts";
@@ -23,6 +30,7 @@ import {
   type VerifiedStream,
 } from "../backup/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
+import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
 export interface GetProgress {
@@ -61,6 +69,11 @@ export interface OpenBackup {
    * `IntegrityError`; the sink may have received part of the file by then.
    */
   read(file: BackupFile, sink: StreamSink, guard?: GuardChoice): Promise<VerifiedStream>;
+  /**
+   * Brings the backup into a target of the engine that made it: all levels of its chain in order, or its tree. Throws
+   * `UsageError` if another engine made it, and `IntegrityError` for damage, if possible before the target is touched.
+   */
+  replay(target: Driven<EngineTarget>, options: ReplayOptions): Promise<ReplayResult>;
   /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` if parents form a circle. */
   checkChain(): Promise<CheckedMember[]>;
 }
@@ -78,16 +91,17 @@ export async function withBackup<T>(
   return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
     const files = await listFiles(reading.repository, found.backup, found.manifest);
     const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
+    const open = { ...found, files };
     return await work({
-      ...found,
-      files,
+      ...open,
       read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
+      replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
     });
   });
 }
 
 /** A backup that was found, before its files are listed. */
-export interface FoundBackup extends Omit<OpenBackup, "read" | "files"> {
+export interface FoundBackup extends Omit<OpenBackup, "read" | "replay" | "files"> {
   readonly reading: ContentReading;
 }
 
@@ -133,6 +147,7 @@ async function findWithIndex(
   };
   const backup = await findBackup(list, request, openIndex);
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
+  tellOfOlderChain(newestOnOlderChain(list.all, backup, request), backup, world);
   const indexed = await openIndex();
   const manifest = await readManifest(indexed, backup);
   return {
@@ -158,7 +173,9 @@ async function findBackup(
   openIndex: OpenIndex,
 ): Promise<Backup> {
   const { kind } = request.selector.pick;
-  const known = kind === "id" ? await withRewritten(all, openIndex) : all;
+  const known = kind === "id"
+    ? await withRewritten(all, openIndex)
+    : await withChains(all, damaged, request, openIndex);
   for (let others = known;;) {
     const found = await recoverBackup(selectDespiteDamage(others, damaged, request), openIndex);
     if (found.damage === null || kind === "id") return found;
@@ -167,6 +184,23 @@ async function findBackup(
     if (others.some(({ snapshotId }) => snapshotId === found.snapshot.original)) continue;
     throw await damagedLatest(found, others, openIndex);
   }
+}
+
+/**
+ * The backups, with those of rewritten snapshots completed if "latest" or the time means a level of a chain: which
+ * chain is the newest depends on all of them.
+ */
+async function withChains(
+  all: readonly Backup[],
+  damaged: LoadedBackups["damaged"],
+  request: SelectorRequest,
+  openIndex: OpenIndex,
+): Promise<readonly Backup[]> {
+  const meant = await recoverBackup(selectDespiteDamage(all, damaged, request), openIndex);
+  const ofSeries = all.filter(({ series }) => series === request.selector.series);
+  if (![meant, ...ofSeries].some(replaysLevels)) return all;
+  const others = all.filter(({ series }) => series !== request.selector.series);
+  return [...others, ...await withRewritten(ofSeries, openIndex)];
 }
 
 async function damagedLatest(found: Backup, others: readonly Backup[], openIndex: OpenIndex): Promise<IntegrityError> {
@@ -193,6 +227,18 @@ function tellOfFuture(backup: Backup, { clock, onProblem }: World): void {
     formatLocalTime(timestampToDate(started))
   }`;
   onProblem?.(new AgentError(`${which}: is a clock wrong, here or there? "agent ls" shows the others`));
+}
+
+/** Warns if the newest backup is not the one that is meant, because it continues an older chain. */
+function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { onProblem }: World): void {
+  if (newer === undefined) return;
+  const newest = `${series}@${shortId(newer.id)}`;
+  onProblem?.(
+    new AgentError(
+      `The newest chain of "${series}" ends with ${shortId(id)}, but ${newest}, which continues an older one, is ` +
+        `newer: name it by its id if you mean it`,
+    ),
+  );
 }
 
 /** The selected file of a backup: the only one, or the one with this path or end of a path. */

@@ -2,17 +2,18 @@
  * Put: turns streams into a backup. Streams that are at hand are read from the first moment; an engine's source is
  * opened once the backup to continue is known. Whether anything is committed is decided at the end of all of them.
  */
-import { interruption, onAbort } from "../base/abort.ts";
-import type { JudgedSource } from "../base/byte_source.ts";
+import { interruption, onAbort, unlessAborted } from "../base/abort.ts";
 import { formatSize } from "../base/text/size.ts";
-import { SourceError } from "../base/errors.ts";
+import { SourceError, UsageError } from "../base/errors.ts";
 import type { EngineItem, EngineSource, OpenSource, SourceParent, SourceRequest } from "../engine/engine.ts";
 import type { Driven } from "../engine/engine_urls.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import { DEFAULT_FILE_NAME, METADATA_FILE_NAME } from "../format/manifest/series.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { startThreads } from "../pipeline/threads.ts";
+import { withoutEmptyRules } from "../policy/level/level.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { refuseColliding, refuseKeptNames } from "./session/claimed_paths.ts";
 import type { SessionSource } from "./session/continue_chain.ts";
 import {
   type BackupEngine,
@@ -23,7 +24,7 @@ import {
   type WriteOptions,
   type WrittenBackup,
 } from "./session/session.ts";
-import { ItemReader, type PutStream } from "./session/item_reader.ts";
+import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 
 export type { PutStream } from "./session/item_reader.ts";
 
@@ -33,12 +34,16 @@ export type PutInput =
     /** What made the streams, for the manifest. */
     readonly engine: BackupEngine;
     /**
-     * The streams. Each is read as soon as it is its turn, the first ones from the first moment, and cancelled if the
-     * backup ends first. The next one is asked for only then, so that it may be started only then.
+     * The streams, at least one. Each is read as soon as it is its turn, the first ones from the first moment, and
+     * cancelled if the backup ends first. A source that is to begin its work only then begins it when it is first read
+     * (`deferredSource`).
      */
-    readonly streams: Iterable<PutStream>;
+    readonly streams: readonly PutStream[];
   }
-  | { readonly driven: Driven<EngineSource> };
+  | {
+    /** The source of an engine. */
+    readonly driven: Driven<EngineSource>;
+  };
 
 /** What to put, and what it must fulfil. */
 export interface PutRequest extends Omit<BackupRequest, "engine"> {
@@ -46,9 +51,12 @@ export interface PutRequest extends Omit<BackupRequest, "engine"> {
   readonly input: PutInput;
   /** How many streams are read side by side; 1 by default. */
   readonly jobs?: number;
-  /** Whether empty streams are accepted. */
+  /** Whether empty streams are accepted, and engines' sources without any. */
   readonly allowEmpty: boolean;
-  /** The least size of each stream in bytes; a shorter stream is refused. */
+  /**
+   * The least size of each stream in bytes; a shorter stream is refused. It does not hold for levels above 0 that are
+   * replayed, since they are as large as the changes were.
+   */
   readonly minSize: number;
   /** Whether a source of which something could not be read is refused, and not committed with `problems`. */
   readonly isStrict?: boolean;
@@ -63,8 +71,8 @@ export interface PutProgress {
   /** Plaintext bytes of the chunks that are new to the repository. */
   readonly bytesAdded: number;
   /**
-   * Size of the streams that have begun in the newest earlier backups that record them; null if one of them has none,
-   * or if it is not known yet.
+   * Size of all streams in the newest earlier backups that record them; null if one of them has none, or if it is not
+   * known yet. Of an engine's source, of the streams that have begun.
    */
   readonly bytesBefore: number | null;
 }
@@ -86,7 +94,8 @@ export interface PutOptions extends UseCaseOptions, WriteOptions {
 /**
  * Backs up streams, all of them in one backup. Throws `SourceError` if one of them is incomplete, empty or too short,
  * or if its command failed; then nothing is committed, but stored chunks remain for the next try. Throws
- * `InterruptedError` if the signal stops it.
+ * `InterruptedError` if the signal stops it. Throws `UsageError` before anything is read if two streams have one path,
+ * or if there are rules for levels and the engine has none.
  */
 export async function put(
   access: RepositoryAccess,
@@ -94,13 +103,11 @@ export async function put(
   options: PutOptions,
 ): Promise<PutResult> {
   const { world } = options;
+  const { input } = request;
+  const jobs = checkedJobs(request);
   const told = new ToldProgress(options);
-  await using reader = new ItemReader({
-    jobs: request.jobs ?? 1,
-    budget: world,
-    onProgress: (read) => told.tell(read),
-  });
-  if ("streams" in request.input) reader.start(itemsOf(request.input.streams));
+  await using reader = new ItemReader({ jobs, budget: world, onProgress: (read) => told.tell(read) });
+  if ("streams" in input) reader.start(atHand(input.streams));
   return await useCase(options, async (signal) => {
     using _stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
     using threads = startThreads(world.blobThreads);
@@ -108,18 +115,38 @@ export async function put(
     await using lock = await repository.lock({ exclusive: false, signal });
     // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
     lock.confirmed.catch((reason) => reader.cancel(reason));
-    const engine = engineOf(request.input);
-    const opening = "streams" in request.input
+    const engine = engineOf(input);
+    const source = "streams" in input
       ? undefined
-      : new EngineOpening(request.input.driven, reader, { signal, onStderr: options.onStderr });
-    const tools = { ...options, repository, threads, lock, signal, ...opening && { source: opening } };
+      : new EngineOpening(input.driven, reader, { signal, onStderr: options.onStderr });
+    const tools = { ...options, repository, threads, lock, signal, ...source && { source } };
     return await withSession({ ...tools, request: { ...request, engine } }, async (session) => {
-      await reader.storeAll(session, (item, summary) => judge(request, item, summary));
-      const { position, problems } = await opening?.finish(session, request) ?? NOTHING_LEFT;
+      const judge = new Judge(request, { isIncrement: session.level > 0 && (source?.replays ?? false) });
+      await reader.storeAll(session, (item, summary) => judge.judge(item, summary));
+      judge.refuseNothing(reader.items);
+      const { position, problems } = await source?.finish(session, request) ?? NOTHING_LEFT;
       told.tell({ phase: "commit" });
       return { ...await session.commit({ position }), problems };
     });
   });
+}
+
+/** How many items are read side by side. Throws `UsageError` for a request that makes no sense. */
+function checkedJobs({ input, jobs = 1, levelRules = {} }: PutRequest): number {
+  if (!Number.isSafeInteger(jobs) || jobs < 1) {
+    throw new UsageError(`Not a number of jobs: ${jobs}; write for example 2`);
+  }
+  if ("streams" in input) {
+    const { streams } = input;
+    if (streams.length === 0) throw new UsageError("There is no stream to back up");
+    for (const { path } of streams) refuseKeptNames(path, []);
+    refuseColliding(streams.map(({ path }) => path));
+    return Math.min(jobs, streams.length);
+  }
+  const { name, engine } = input.driven;
+  const { mode = "auto", ...rules } = withoutEmptyRules(levelRules);
+  if (engine.replays || mode === "auto" && Object.keys(rules).length === 0) return jobs;
+  throw new UsageError(`${name}: has no levels, so that options for levels mean nothing to it; leave them out`);
 }
 
 /** What is recorded of the input. */
@@ -129,9 +156,19 @@ function engineOf(input: PutInput): BackupEngine {
   return { name, version, options };
 }
 
-/** The streams as items. */
-function* itemsOf(streams: Iterable<PutStream>): Generator<EngineItem> {
-  for (const stream of streams) yield { kind: "stream", ...stream };
+/** Streams that are at hand, as items; those that were not asked for are cancelled at the end. */
+function atHand(streams: readonly PutStream[]) {
+  let begun = 0;
+  const items = function* (): Generator<EngineItem> {
+    while (begun < streams.length) yield { kind: "stream", ...streams[begun++]! };
+  };
+  return {
+    items: items(),
+    paths: streams.map(({ path }) => path),
+    async cancel() {
+      await Promise.allSettled(streams.slice(begun).map(async ({ source }) => await source.cancel()));
+    },
+  };
 }
 
 /** What a source left, for the commit. */
@@ -162,13 +199,17 @@ class EngineOpening implements SessionSource {
   async open(parent: SourceParent | null): Promise<void> {
     const open = await this.#driver.open({ ...this.#tools, parent });
     this.#open = open;
-    this.#reader.start(open.items(), () => open.cancel());
+    this.#reader.start({ items: open.items(), cancel: () => open.cancel(), keptNames: [METADATA_FILE_NAME] });
   }
 
   /** Takes the end of the source and stores its metadata. Throws `SourceError` if it must be refused. */
   async finish(session: Session, { isStrict, series }: PutRequest): Promise<Left> {
-    const { position, problems, metadata } = await this.#open!.finish();
-    if (isStrict && problems.length > 0) throw strictError(series, problems);
+    const { signal } = this.#tools;
+    const { position, problems, metadata } = await unlessAborted(signal, this.#open!.finish());
+    if (isStrict && problems.length > 0) {
+      await metadata?.cancel();
+      throw strictError(series, problems);
+    }
     if (metadata !== null) await this.#reader.storeMetadata(session, METADATA_FILE_NAME, metadata);
     // The manifest must tell that the backup does not hold everything.
     return { position: problems.length === 0 ? position : { ...position, problems: problems.length }, problems };
@@ -197,23 +238,40 @@ class ToldProgress {
   }
 }
 
-/** Throws `SourceError` if a stream must not be committed. */
-async function judge(
-  { series, allowEmpty, minSize }: PutRequest,
-  { path, source }: { readonly path: string; readonly source: JudgedSource },
-  summary: StreamSummary,
-): Promise<void> {
-  await source.ended();
-  const { size } = summary;
-  const what = path === DEFAULT_FILE_NAME ? series : `${series}/${path}`;
-  if (size === 0 && !allowEmpty) {
-    throw new SourceError(`Refusing to back up "${what}": the stream is empty; --allow-empty permits that`);
+/** Decides which streams may be committed. */
+class Judge {
+  readonly #request: PutRequest;
+  readonly #minSize: number;
+
+  /** `isIncrement`: whether the backup is a level that is replayed on top of others. */
+  constructor(request: PutRequest, { isIncrement }: { readonly isIncrement: boolean }) {
+    this.#request = request;
+    this.#minSize = isIncrement ? 0 : request.minSize;
   }
-  if (size < minSize) {
-    const sizes = `${formatSize(size)}, but at least ${formatSize(minSize)} were expected`;
-    throw new SourceError(
-      `Refusing to back up "${what}": the stream has ${sizes}; nothing was committed; see what its program said`,
-    );
+
+  /** Throws `SourceError` if a stream, or a file of a tree, must not be committed. */
+  async judge({ kind, path, source }: ItemWithContent, summary: StreamSummary): Promise<void> {
+    await source.ended();
+    if (kind === "entry") return;
+    const { series, allowEmpty } = this.#request;
+    const { size } = summary;
+    const what = path === DEFAULT_FILE_NAME ? series : `${series}/${path}`;
+    if (size === 0 && !allowEmpty) {
+      throw new SourceError(`Refusing to back up "${what}": the stream is empty; --allow-empty permits that`);
+    }
+    if (size < this.#minSize) {
+      const sizes = `${formatSize(size)}, but at least ${formatSize(this.#minSize)} were expected`;
+      throw new SourceError(
+        `Refusing to back up "${what}": the stream has ${sizes}; nothing was committed; see what its program said`,
+      );
+    }
+    refuseIncomplete(what, summary);
   }
-  refuseIncomplete(what, summary);
+
+  /** Throws `SourceError` if nothing came. */
+  refuseNothing(items: number): void {
+    const { series, allowEmpty } = this.#request;
+    if (items > 0 || allowEmpty) return;
+    throw new SourceError(`Refusing to back up "${series}": its source gave nothing; --allow-empty permits that`);
+  }
 }

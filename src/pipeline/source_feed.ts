@@ -33,8 +33,11 @@ export class SourceFeed implements Feed {
   /** Gives the source up before its end. From then on, the taker receives `reason`, never what looks like an end. */
   async cancel(reason: unknown): Promise<void> {
     this.#queue.breakOff(reason);
-    // The fate of the stream is known by now, so a source that throws against its contract changes nothing.
-    await this.#source.cancel().catch(() => {});
+    try {
+      await this.#source.cancel();
+    } catch {
+      // The fate of the stream is known by now, so a source that throws against its contract changes nothing.
+    }
   }
 
   async #readAll(): Promise<void> {

@@ -17,6 +17,7 @@ import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { bytesOf, fileOf } from "../conformance/store_suite.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
+import { ShelfEngine, streamItems } from "../ops/replay_fixture.ts";
 
 const GOLDEN = new URL("json_output.txt", import.meta.url);
 /** Messages of servers, of networks and of commands that take long; other tests have them. */
@@ -63,6 +64,8 @@ class Transcript {
   /** Titles of the messages that came. */
   readonly told = new Set<string>();
   text = "";
+  /** The engine of the URL `shelf:`. */
+  readonly engine = new ShelfEngine();
 
   constructor(directory: string, world: FakeWorld) {
     this.#directory = directory;
@@ -79,7 +82,11 @@ class Transcript {
     this.#world.clock.jump(HOUR_MS);
     const words = args.split(" ").map((word) => word.replace("DIR", this.#directory));
     const all = [...words, "--json", ...command ? ["--", ...command] : []];
-    const { exitCode, stdout, stderr } = await runInProcess(all, { env: this.#env, world: this.#world });
+    const { exitCode, stdout, stderr } = await runInProcess(all, {
+      env: this.#env,
+      world: this.#world,
+      engines: this.engine.engines,
+    });
     const shown = args.replaceAll(/\b[0-9a-f]{8,64}\b/g, "ID");
     const objects = { out: objectsOf(stdout), err: objectsOf(stderr) };
     for (const object of objects.out) assertMessage(object, messagesOf(args), this.told);
@@ -218,6 +225,16 @@ async function damage(agent: Transcript, directory: string): Promise<void> {
   await agent.run("chain prod/shop");
 }
 
+/** Levels of an engine, and their replay, of which a part fails. */
+async function replay(agent: Transcript): Promise<void> {
+  for (const level of [0, 1]) {
+    agent.engine.next = streamItems({ stream: bytesOf(100 + level) });
+    await agent.run("put files shelf:here");
+  }
+  agent.engine.shelf.problems = ["a file: no such owner"];
+  await agent.run("get files --target DIR/files");
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -237,6 +254,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await copies(agent);
     await keysLocksAndCache(agent, directory, world);
     await damage(agent, directory);
+    await replay(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

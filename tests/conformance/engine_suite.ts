@@ -43,7 +43,7 @@ export interface EngineFixture {
 }
 
 /** An engine, and how a fixture for a test is made. */
-export interface EngineTrial {
+interface EngineTrial {
   /** Registers a test; `programTest` for engines that need programs. */
   readonly register: (name: string, fn: () => Promise<void>) => void;
   readonly create: () => Promise<EngineFixture>;

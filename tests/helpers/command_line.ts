@@ -2,6 +2,7 @@
 import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext } from "../../src/cli/context.ts";
+import { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import type { Input, Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
@@ -22,6 +23,8 @@ interface Surroundings {
   readonly terminal?: number;
   /** By default the machine's clock and randomness, and a cheap key derivation. */
   readonly world?: World;
+  /** By default there are none. */
+  readonly engines?: EngineRegistry;
 }
 
 /** How a command ended, and the questions it asked on the terminal. */
@@ -51,6 +54,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     },
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
+    ...around.engines && { engines: around.engines },
     askSecret: (question) => {
       questions.push(question);
       return Promise.resolve(typed.shift());
@@ -82,6 +86,7 @@ export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world
     signal: new AbortController().signal,
     commandLine: undefined,
     version: { version: "test", commit: null, deno: "test", form: "source" },
+    engines: new EngineRegistry(),
     askSecret: () => Promise.resolve(undefined),
   };
 }

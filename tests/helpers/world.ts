@@ -174,6 +174,8 @@ export class BytesSource implements JudgedSource {
   readonly #pieceBytes: number;
   #at = 0;
   cancelled = 0;
+  /** Whether somebody asked how it ended. */
+  hasEnded = false;
 
   constructor(bytes: Uint8Array, pieceBytes = 65536) {
     this.#bytes = bytes;
@@ -194,6 +196,7 @@ export class BytesSource implements JudgedSource {
   }
 
   ended(): Promise<void> {
+    this.hasEnded = true;
     return Promise.resolve();
   }
 }

@@ -10,14 +10,13 @@ import { decodeHex } from "../../base/hex.ts";
 import type { SnapshotId } from "../../base/id.ts";
 import { isRunType } from "../../base/run_type.ts";
 import { decodeManifest } from "../../format/manifest/manifest.ts";
-import { levelOfPath } from "../../format/manifest/series.ts";
 import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../../policy/level/level.ts";
 import { newestOf } from "../../policy/level/level_history.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { summaryProblem } from "../summary.ts";
-import { type Backup, compareAge, startedMsOf, withoutDamagedCopies } from "../backup.ts";
+import { type Backup, compareAge, replaysLevels, startedMsOf, withoutDamagedCopies } from "../backup.ts";
 import { chainOf } from "./chain_links.ts";
 import { findParent, type OpenIndex, withRewritten } from "../rewritten.ts";
 
@@ -119,9 +118,9 @@ function lostOf(own: readonly Backup[]): SnapshotId[] {
 }
 
 function recordOf(backup: Backup): LevelRecord {
-  const { manifest, level, base, runType, engine, streams } = backup.info!;
+  const { manifest, level, base, runType, engine } = backup.info!;
   const problem = backup.damage;
-  const replays = streams?.some(({ path }) => levelOfPath(path) !== undefined) ?? false;
+  const replays = replaysLevels(backup);
   return {
     id: manifest,
     level,

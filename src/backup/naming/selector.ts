@@ -4,8 +4,9 @@ import { shortId } from "../../base/id.ts";
 import { formatLocalTime, parseLocalTime } from "../../base/text/local_time.ts";
 import { compareTimestamps, timestampToDate } from "../../format/time.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
+import { newestChainOf } from "../../policy/level/level_history.ts";
 import { isOrLiesBelow, unknownName } from "./unknown_names.ts";
-import { type Backup, compareAge, startedMsOf, withoutCopies, withoutDamagedCopies } from "../backup.ts";
+import { type Backup, compareAge, replaysLevels, startedMsOf, withoutCopies, withoutDamagedCopies } from "../backup.ts";
 
 /** The backup whose id begins with this prefix. */
 interface IdPick {
@@ -13,7 +14,7 @@ interface IdPick {
   readonly prefix: string;
 }
 
-/** The newest backup that began at or before this time. */
+/** The backup that is meant as of this time: the newest that began by then, or see `meantAsOf`. */
 interface TimePick {
   readonly kind: "time";
   readonly asOf: Date;
@@ -68,9 +69,9 @@ export function selectBackup(backups: readonly Backup[], { selector, text }: Sel
   if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
   switch (pick.kind) {
     case "latest":
-      return newestAsOf(withoutDamagedCopies(ofSeries), Infinity)!;
+      return meantAsOf(withoutDamagedCopies(ofSeries), Infinity)!;
     case "time": {
-      const found = newestAsOf(withoutDamagedCopies(ofSeries), pick.asOf.getTime());
+      const found = meantAsOf(withoutDamagedCopies(ofSeries), pick.asOf.getTime());
       if (found) return found;
       const oldest = ofSeries.map(({ started }) => started).reduce((a, b) => compareTimestamps(a, b) <= 0 ? a : b);
       const oldestBegan = formatLocalTime(timestampToDate(oldest));
@@ -129,6 +130,40 @@ function mayBeMeant(id: string, backups: readonly Backup[], { series, pick }: Se
   if (children.some((child) => child.series !== series)) return false;
   const asOfMs = pick.kind === "latest" ? Infinity : pick.asOf.getTime();
   return newestAsOf(children, asOfMs) === undefined;
+}
+
+/**
+ * The backup that "latest" and times mean, among those that began by `asOfMs`, in milliseconds since 1970 UTC: the
+ * newest. If its levels are replayed, then the newest member of the newest chain of its host, as in Freezer: the chain
+ * whose level 0 is the newest. An increment on an older level 0 may be newer than that; only its id means it.
+ */
+function meantAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefined {
+  const newest = newestAsOf(backups, asOfMs);
+  if (newest === undefined || !replaysLevels(newest)) return newest;
+  const members = backups.filter((backup) =>
+    backup.host === newest.host && startedMsOf(backup) <= asOfMs && replaysLevels(backup)
+  );
+  const chain = newestChainOf(members.map((backup) => {
+    const { manifest: id, level, base } = backup.info!;
+    return { id, level, base: base ?? id, startedMs: startedMsOf(backup), backup };
+  }));
+  return chain!.newest.backup;
+}
+
+/**
+ * The newest backup of the series if a selector means `found` only because that one belongs to a newer chain; undefined
+ * otherwise.
+ */
+export function newestOnOlderChain(
+  backups: readonly Backup[],
+  found: Backup,
+  { selector: { pick } }: SelectorRequest,
+): Backup | undefined {
+  if (pick.kind === "id" || !replaysLevels(found)) return undefined;
+  const ofSeries = withoutDamagedCopies(backups.filter(({ series }) => series === found.series));
+  const newest = newestAsOf(ofSeries, pick.kind === "latest" ? Infinity : pick.asOf.getTime());
+  const isOlder = newest !== undefined && replaysLevels(newest) && compareAge(newest, found) > 0;
+  return isOlder ? newest : undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import { formatSize } from "../../base/text/size.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/read_verified.ts";
 import { chooseFile, type OpenBackup, withBackup } from "../../ops/get.ts";
+import { targetInDirectory } from "../../ops/replay.ts";
 import { makeDurableFolders } from "../../store/local/local_folder.ts";
 import { ARCHIVE_FORMATS } from "../../ops/archive.ts";
 import { runArchive } from "../archive_run.ts";
@@ -28,6 +29,7 @@ import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
+import { runReplay } from "../replay_run.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -36,6 +38,8 @@ const EXAMPLES: HelpNotes = {
     "@2026-08-30T12:00+02:00 or @2026-08-30T10:00Z. Times without a zone are in the zone of this machine. @ID " +
     "alone needs no series. If several hosts have backups of the series, the newest of all is chosen; name one of " +
     "another host by its id, which agent ls --host shows.",
+    "What an engine with levels backed up, as tar:PATH, is replayed from level 0 on with --target or --into; then a " +
+    "time, and @latest, mean the newest member of the chain whose level 0 is the newest.",
     "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
     "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
@@ -44,6 +48,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
+    ["agent get srv/files@2026-08-30 --target /restore", "a directory as it was, if tar:PATH was backed up"],
   ],
 };
 
@@ -58,9 +63,14 @@ function specification() {
     .argument("<backup>", "which backup")
     .option("--file <path>", "which file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
-    .option("--target <dir>", "write every file of the backup below this directory")
+    .option(
+      "--target <dir>",
+      "restore into this directory: by the engine that made the backup, else every file below it",
+    )
+    .option("--into <target>", "restore into this target of the engine that made the backup, such as tar:/restore")
+    .option("--raw", "with --target, write the streams of an engine as files, those of all levels")
     .addOption(new Option("--archive <format>", "write the whole backup as an archive").choices(ARCHIVE_FORMATS))
-    .option("--overwrite", "replace existing files")
+    .option("--overwrite", "replace existing files, or what the target holds")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
@@ -76,22 +86,33 @@ export function getCommand(context: CliContext): CommandUnknownOpts {
 }
 
 function check(selector: string, options: GetOptions, context: CliContext) {
-  if (options.output !== undefined && options.target !== undefined) {
-    throw new UsageError("Give -o or --target, not both");
-  }
-  if (options.archive !== undefined && options.target !== undefined) {
-    throw new UsageError("Give --archive or --target, not both: unpack an archive there, or restore files");
-  }
+  refuseTogether(options);
   const { output, ...others } = options;
-  const toStandardOutput = output === undefined ? options.target === undefined : isStandardOutput(output);
+  const hasPlace = options.target !== undefined || options.into !== undefined;
+  const toStandardOutput = output === undefined ? !hasPlace : isStandardOutput(output);
   if (toStandardOutput && context.stdout.isClosed?.()) {
     throw new UsageError("Standard output is closed, so nobody would get the stream: use -o FILE, or a pipe");
   }
   const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
-  return { selector, options: chosen, access: repositoryAccess(options, context) };
+  const into = options.into === undefined ? undefined : context.engines.target(options.into);
+  return { selector, into, options: chosen, access: repositoryAccess(options, context) };
 }
 
-async function run({ selector, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+/** Refuses options that exclude each other. */
+function refuseTogether({ output, target, into, archive, raw, file }: GetOptions): void {
+  const places = [output !== undefined && "-o", target !== undefined && "--target", into !== undefined && "--into"];
+  const [first, second] = places.filter((place) => place !== false);
+  if (second !== undefined) throw new UsageError(`Give ${first} or ${second}, not both`);
+  if (archive !== undefined && (target !== undefined || into !== undefined)) {
+    throw new UsageError(`Give --archive or ${first}, not both: unpack an archive there, or restore files`);
+  }
+  if (raw && target === undefined) throw new UsageError("--raw writes files below a directory: name it with --target");
+  if (into !== undefined && file !== undefined) {
+    throw new UsageError("--into restores a whole backup: leave out --file, or restore that file with -o or --target");
+  }
+}
+
+async function run({ selector, into, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   if (options.archive !== undefined) {
     return await runArchive({ selector, format: options.archive }, access, options, context);
   }
@@ -100,6 +121,8 @@ async function run({ selector, options, access }: ReturnType<typeof check>, cont
     const streams = new StreamCounter(progress);
     const request = { selector, noLock: !options.lock };
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
+      const target = into ?? engineTarget(open, options, context);
+      if (target !== null) return await runReplay(open, target, { options, progress }, context);
       const files = chosenFiles(open, options);
       streams.expect(files);
       const restored = await restore({ open, files }, options, context, progress);
@@ -107,6 +130,12 @@ async function run({ selector, options, access }: ReturnType<typeof check>, cont
       await report(restored, open, progress.seconds, options, context);
     });
   });
+}
+
+/** The target that restores the backup into the directory of `--target`; null if files are written. */
+function engineTarget({ manifest }: OpenBackup, { target, raw, file }: GetOptions, { engines }: CliContext) {
+  if (target === undefined || raw || file !== undefined) return null;
+  return targetInDirectory(manifest, target, engines);
 }
 
 /** With `--target`, all files unless one is named. */

@@ -80,7 +80,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function row(backup: Backup): string[] {
-  const { id, series, host, started, info, snapshot, damage } = backup;
+  const { id, series, host, started, info, snapshot } = backup;
   const size = sizeOf(backup);
   return [
     shortId(id),
@@ -92,8 +92,18 @@ function row(backup: Backup): string[] {
     size === null ? "-" : formatSize(size),
     info ? formatSize(info.added) : "-",
     info ? formatSize(info.stored) : "-",
-    [info?.guard ?? "-", info?.shrunk ? "shrunk" : "", damage === null ? "" : "damaged"].filter(Boolean).join(", "),
+    marks(backup).join(", "),
     snapshot.tags.join(",") || "-",
+  ];
+}
+
+/** The guard's format, and what is wrong with the backup. */
+function marks({ info, damage }: Backup): string[] {
+  return [
+    info?.guard ?? "-",
+    ...info?.shrunk ? ["shrunk"] : [],
+    ...info?.problems ? ["in part"] : [],
+    ...damage === null ? [] : ["damaged"],
   ];
 }
 

@@ -1,17 +1,14 @@
-/** `agent put`: backs up standard input or the output of a command. */
+/** `agent put`: backs up standard input, the output of commands, or what an engine reads. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
 import { isInFuture } from "../../base/clock.ts";
-import { formatDuration } from "../../base/text/duration.ts";
 import { shortId } from "../../base/id.ts";
-import { formatSize, parseSize } from "../../base/text/size.ts";
+import { parseSize } from "../../base/text/size.ts";
 import { parametersFor } from "../../chunker/parameters.ts";
 import { RUN_TYPES } from "../../base/run_type.ts";
-import { commandSource } from "../../engine/stream/command.ts";
-import { inputSource } from "../../engine/stream/input.ts";
-import { DEFAULT_FILE_NAME, parseFileName, parseNewSeries } from "../../format/manifest/series.ts";
-import { GUARD_FORMATS, parseGuardChoice } from "../../guard/guard.ts";
+import { DEFAULT_FILE_NAME, parseNewSeries } from "../../format/manifest/series.ts";
+import { GUARD_FORMATS } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
@@ -21,25 +18,25 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { formatRate, formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
+import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
-import { collectTags } from "../options/repeated_options.ts";
+import { collect, collectTags } from "../options/repeated_options.ts";
+import { DEFAULT_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
-import { describeWholeness } from "../report/wholeness.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
-/**
- * With less new data, trees and indexes are a large part of what is stored, and a ratio says little about compression.
- */
-const LEAST_BYTES_OF_RATIO = 1024 * 1024;
-
 const EXAMPLES: HelpNotes = {
   about: [
     "Without a command, the stream comes from standard input. With a command after --, its exit code counts, too. " +
     "The stream is committed only if it is whole. Exit code 3: it was not whole, and nothing was committed.",
-    "It is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
+    "With --stream, each command is run by sh -c, and standard input is not read. All streams are committed together " +
+    "if all commands exit with 0 and all guards find them whole. If one fails, the others are ended.",
+    "A SOURCE such as tar:/srv/files is read by the engine that its scheme names. Exit code 6: committed, but some of " +
+    "the source could not be read or changed meanwhile.",
+    "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
     "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
     "than half the size of the newest of its format is committed with a warning and marked as shrunk; " +
     "--min-of-parent 50% refuses it instead.",
@@ -53,6 +50,7 @@ const EXAMPLES: HelpNotes = {
   examples: [
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
+    ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
     [
@@ -65,10 +63,13 @@ const EXAMPLES: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("put")
-    .description("back up standard input, or the output of a command after --")
-    .usage("[options] SERIES [-- COMMAND ARG...]")
+    .description("back up standard input, the output of commands, or what an engine reads")
+    .usage("[options] SERIES [SOURCE | -- COMMAND ARG...]")
     .argument("<series>", "name under which backups follow each other, such as prod/shop")
-    .option("--filename <name>", "file name of the stream in the backup", DEFAULT_FILE_NAME)
+    .argument("[source...]", "URL of what an engine reads, such as tar:/srv/files")
+    .option("--stream <name=command>", "a stream, and the command for sh -c that writes it; may be repeated", collect)
+    .option("--jobs <n>", `how many streams are read at once (${DEFAULT_JOBS})`)
+    .option("--filename <name>", `file name of the only stream in the backup (${DEFAULT_FILE_NAME})`)
     .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
     .option("--host <name>", "host the backup belongs to (this one)")
     .option(
@@ -87,9 +88,11 @@ function specification() {
     .option("--explain", "say on standard error which rule decided the level")
     .option(
       "--guard <format>",
-      `who judges whether the stream is whole: auto, none, ${GUARD_FORMATS.join(", ")}`,
-      "auto",
+      "who judges whether the stream is whole; NAME=FORMAT for one of several streams; may be repeated: auto (the " +
+        `default), none, ${GUARD_FORMATS.join(", ")}`,
+      collect,
     )
+    .option("--strict", "commit nothing if some of the source could not be read or changed meanwhile")
     .option("--min-size <size>", "refuse a shorter stream, such as 10M")
     .option("--min-of-parent <percent>", "refuse a stream below this share of the previous one, such as 50%, or off")
     .option("--allow-empty", "accept an empty stream")
@@ -103,21 +106,19 @@ type PutOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function putCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((series, options, self) =>
-    run(check(series, allOptions(self, options), context), context)
+  return specification().action((series, sources, options, self) =>
+    run(check({ series, sources }, allOptions(self, options), context), context)
   );
 }
 
 /** Checks all options before anything is opened or started. */
-function check(seriesText: string, options: PutOptions, context: CliContext) {
-  const series = parseNewSeries(seriesText);
-  const { commandLine, stdin } = context;
-  if (commandLine?.length === 0) {
-    throw new UsageError("There is no command after --; write for example -- mysqldump shop");
-  }
-  if (commandLine === undefined && stdin.isTerminal) {
-    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command after --");
-  }
+function check(
+  given: { readonly series: string; readonly sources: readonly string[] },
+  options: PutOptions,
+  context: CliContext,
+) {
+  const series = parseNewSeries(given.series);
+  const input = planInput(given.sources, options, context);
   const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
   if (host === "") {
@@ -125,12 +126,10 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
-  const stream = {
-    path: parseFileName(options.filename ?? DEFAULT_FILE_NAME),
-    guard: parseGuardChoice(options.guard),
-  };
   const request: Omit<PutRequest, "input"> = {
     series,
+    jobs: parseJobs(options.jobs),
+    isStrict: options.strict ?? false,
     allowEmpty: options.allowEmpty ?? false,
     minSize: options.minSize === undefined ? 0 : parseSize(options.minSize),
     chunkAverage,
@@ -142,7 +141,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     levelRules: levelRules(options),
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
-  return { request, stream, options, access: repositoryAccess(options, context) };
+  return { request, input, options, access: repositoryAccess(options, context) };
 }
 
 function levelRules(options: PutOptions): LevelRules {
@@ -159,16 +158,15 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run({ request, stream, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
-  const { stdin, stdout, stderr, world, signal, commandLine } = context;
+async function run({ request, input, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+  const { stdout, stderr, world, signal } = context;
   await warnOfFuture(request, options, context);
-  const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
+  const how = commandOptions(options, context);
+  const opened = openInput(input, how, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
-    const engine = { name: "stream", version: context.version.version, options: {} };
-    const input = { engine, streams: [{ ...stream, source }] };
-    const result = await put(access, { ...request, input }, { world, signal, onProgress });
+    const result = await put(access, { ...request, input: opened }, { world, signal, onProgress, onStderr: how.tell });
     await progress.end();
     await writeDecision(result.decision, options, stderr);
     for (const warning of result.warnings) await writeWarning(warning, options, stderr);
@@ -176,9 +174,11 @@ async function run({ request, stream, options, access }: ReturnType<typeof check
       if (options.json) return writeJson(stdout, putJson(result, progress.seconds));
       return writeLine(stdout, result.backup.id);
     });
-    if (options.quiet || options.json) return;
-    for (const note of result.notes) await writeNote(note, stderr);
-    for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
+    if (!options.quiet && !options.json) {
+      for (const note of result.notes) await writeNote(note, stderr);
+      for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
+    }
+    refuseToCallWhole(result);
   });
 }
 
@@ -192,14 +192,18 @@ async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise
   }
 }
 
-/** Starts the command. Its error output goes through the terminal line, so that it does not mix with the progress. */
-function startCommand(argv: readonly string[], { quiet, json }: PutOptions, context: CliContext) {
-  const { terminal, withheldSecrets = [] } = context;
-  return commandSource(argv, {
-    onStderr: quiet || json ? undefined : terminal && ((bytes) => terminal.write(bytes)),
+/**
+ * What commands get. What they say goes through the terminal line, so that it does not mix with the progress. The only
+ * command of a backup keeps this process's standard error where no progress is shown there.
+ */
+function commandOptions({ quiet, json }: PutOptions, { terminal, stderr, withheldSecrets = [] }: CliContext) {
+  const shown = quiet || json ? undefined : terminal;
+  return {
+    onStderr: shown && ((bytes: Uint8Array) => shown.write(bytes)),
+    tell: (bytes: Uint8Array) => (shown ?? stderr).write(bytes),
     // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
-  });
+  };
 }
 
 const WAITING_STEP: ProgressStep = {
@@ -223,24 +227,6 @@ async function writeDecision(decision: LevelDecision, options: PutOptions, stder
   for (const other of overruled) {
     await writeLine(stderr, `  not by ${other.rule}, level ${other.level}: ${other.reason}`);
   }
-}
-
-/** A summary of the backup. Each line fits a terminal, unless the series is long. */
-function summaryLines({ backup, manifest }: PutResult, seconds: number): string[] {
-  const { bytesRead, bytesAdded } = manifest.stats;
-  const bytesStored = backup.info!.stored;
-  const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
-  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
-  const { format, complete } = manifest.files[0]!.guard!;
-  const verdict = complete === null
-    ? "format not recognised, not judged"
-    : `${format}, ${describeWholeness(format, complete)}`;
-  const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
-  return [
-    `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${verdict}; ${formatDuration(seconds * 1000)}`,
-    `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
-  ];
 }
 
 function parseTime(text: string): Date {

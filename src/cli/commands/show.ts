@@ -4,6 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
+import { problemsOf } from "../../backup/snapshot_info.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { type OpenBackup, withBackup } from "../../ops/get.ts";
@@ -71,6 +72,7 @@ const NAME_COLUMNS = 10;
 function describe(backup: Backup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
+  const { problems } = problemsOf(manifest);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
   const rows: [string, string][] = [
     ["backup", backup.id],
@@ -89,6 +91,9 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
     ["reused", formatCount(stats.blobsReused, "chunk")],
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
+    ...problems === undefined
+      ? []
+      : [["in part", `${formatCount(problems, "problem")} while its source was read`] as [string, string]],
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];

@@ -102,9 +102,11 @@ function assertSameVerdict({ file, summary: { verdict } }: VerifiedStream): void
 
 function verifiedLine({ file, summary }: VerifiedStream, seconds: number): string {
   const { verdict, size, md5 } = summary;
-  const whole = verdict.complete === null
+  const judged = verdict.complete === null
     ? "format not recognised"
     : `${verdict.format} ${describeWholeness(verdict.format, verdict.complete)}`;
+  // What an engine left for the next level, and the files of a tree, were never judged.
+  const whole = file.expected?.guard === null ? "not a stream" : judged;
   const compared = file.expected ? "MD5 and SHA-256 as in the manifest" : `MD5 ${md5}, no manifest to compare with`;
   return `OK ${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}; ${compared}; ${whole}`;
 }

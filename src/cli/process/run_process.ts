@@ -4,6 +4,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
+import { builtInEngines } from "../../engine/built_in.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -75,6 +76,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
+    engines: builtInEngines(),
     askSecret: (question) => askBelow(line, question),
   };
 }

@@ -1,5 +1,13 @@
 /** How an error is reported: one line for people or one JSON object for programs, and the exit code. */
-import { AgentError, BugError, type ExitCode, IntegrityError, messageOf, OverdueError } from "../../base/errors.ts";
+import {
+  AgentError,
+  BugError,
+  type ExitCode,
+  IntegrityError,
+  InterruptedError,
+  messageOf,
+  OverdueError,
+} from "../../base/errors.ts";
 import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
@@ -23,7 +31,8 @@ export async function reportFailure(
   { stderr, signal }: CliContext,
   style: FailureStyle,
 ): Promise<ExitCode> {
-  const error = asAgentError(signal.aborted ? signal.reason : thrown);
+  // An interruption may say what it left behind.
+  const error = asAgentError(signal.aborted && !(thrown instanceof InterruptedError) ? signal.reason : thrown);
   if (style.json) {
     await writeJson(stderr, failureJson(error));
   } else if (!(error instanceof OverdueError)) {

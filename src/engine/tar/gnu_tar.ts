@@ -9,7 +9,16 @@ export interface TarMachine {
   readonly programs: readonly string[];
   /** Where temporary directories are made; undefined where the system has them (TMPDIR). */
   readonly temporaryDirectory?: string;
+  /**
+   * How much older than the start of the parent's tar a file may be to be stored again; 10 by default. tar itself grants
+   * nothing. But a file system's clock lags by some milliseconds, its times may have whole seconds only (two on FAT),
+   * and a file server has a clock of its own: a file that changed after it was read could look older than the backup.
+   */
+  readonly marginSeconds?: number;
 }
+
+/** The default of `TarMachine.marginSeconds`. */
+export const MARGIN_SECONDS = 10;
 
 /** The names of GNU tar: on most systems, and beside a tar that is not GNU's. */
 export const THIS_MACHINE: TarMachine = { programs: ["tar", "gtar"] };

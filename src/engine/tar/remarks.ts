@@ -13,7 +13,8 @@ const MOST_UNREAD = 10_000;
 /** tar's last line after errors that did not stop it, and after one that did. */
 const WENT_THROUGH = "Exiting with failure status due to previous errors";
 const BROKE_OFF = "Error is not recoverable: exiting now";
-const FULL = /: (?:No space left on device|Disk quota exceeded)$/;
+/** Of a file that the disk still had room for in part, tar says only that. */
+const FULL = /: (?:No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes)$/;
 const DAMAGED = /^(?:Skipping to next header|This does not look like a tar archive|Unexpected EOF in archive)$/;
 /** What tar could not read, it names so, and goes on (`--ignore-failed-read`). */
 const UNREAD = /^((?:\\.|[^\\:])*): Warning: /;

@@ -19,7 +19,7 @@ const MOST_RECORD_BYTES = 512 * 2 ** 20;
 const NO_DEVICE = Uint8Array.of(0x30, 0);
 
 /** The record of one directory. */
-export interface DirectoryRecord {
+interface DirectoryRecord {
   /** A character a byte, as in `./etc`. */
   readonly name: string;
   /** The whole record. */
@@ -31,17 +31,25 @@ export interface DirectoryRecord {
 /** What becomes of a record; null removes it. */
 export type EditRecord = (record: DirectoryRecord) => Uint8Array | null;
 
+/** What else is changed. */
+interface SnapshotChanges {
+  /** How many seconds the time of the backup is put back; 0 by default. */
+  readonly earlierSeconds?: number;
+}
+
 /** Changes a snapshot file as it passes. */
 export class SnapshotEditor {
   readonly #edit: EditRecord;
+  readonly #earlierSeconds: number;
   #pending: Uint8Array[] = [];
   #length = 0;
   /** With fewer bytes it is not worth trying again. */
   #wanted = 1;
   #isInRecords = false;
 
-  constructor(edit: EditRecord) {
+  constructor(edit: EditRecord, { earlierSeconds = 0 }: SnapshotChanges = {}) {
     this.#edit = edit;
+    this.#earlierSeconds = earlierSeconds;
   }
 
   /** Takes the next bytes, and keeps no view of them. Returns what is certain by now. Throws `IntegrityError`. */
@@ -64,7 +72,7 @@ export class SnapshotEditor {
     let start = 0;
     for (let end = this.#unitEnd(all, start); end > start; end = this.#unitEnd(all, start)) {
       const unit = all.subarray(start, end);
-      const part = this.#isInRecords ? this.#edit(recordOf(unit)) : unit;
+      const part = this.#isInRecords ? this.#edit(recordOf(unit)) : earlier(unit, this.#earlierSeconds);
       if (part !== null) parts.push(part);
       this.#isInRecords = true;
       start = end;
@@ -91,6 +99,13 @@ function headEnd(bytes: Uint8Array): number {
     throw damaged("it does not begin as GNU tar writes it");
   }
   return fieldsEnd(bytes, lineEnd + 1, TIME_FIELDS);
+}
+
+/** The head with an earlier time. Throws `IntegrityError` if it has none. */
+function earlier(head: Uint8Array, seconds: number): Uint8Array {
+  const [, line, time, rest] = /^([^\n]*\n)(\d{1,15})(\0\d+\0)$/.exec(latin1(head)) ?? [];
+  if (time === undefined) throw damaged("it has no time");
+  return new TextEncoder().encode(`${line}${Math.max(0, Number(time) - seconds)}${rest}`);
 }
 
 function recordOf(bytes: Uint8Array): DirectoryRecord {

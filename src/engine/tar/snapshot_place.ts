@@ -2,6 +2,7 @@
 import { AgentError, IntegrityError, messageOf, SourceError, systemReason } from "../../base/errors.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import type { SourceParent } from "../engine.ts";
+import { MARGIN_SECONDS, type TarMachine } from "./gnu_tar.ts";
 import { SnapshotEditor } from "./snapshot_file.ts";
 
 const PRIVATE = { create: true, truncate: true, mode: 0o600 } as const;
@@ -16,15 +17,16 @@ export class SnapshotPlace {
   }
 
   /**
-   * Makes the place in the directory `below`, or where the system has temporary files, with a copy of what the parent left, or with an empty file, which means a level 0. Throws
+   * Makes the place with a copy of what the parent left, or with an empty file, which means a level 0. Throws
    * `SourceError` if there is no room, `IntegrityError` if it is no snapshot file, and what `readMetadata` throws; the
    * place is gone then.
    */
-  static async make(parent: SourceParent | null, below: string | undefined): Promise<SnapshotPlace> {
-    const options = { prefix: "agent-tar-", ...below !== undefined && { dir: below } };
+  static async make(parent: SourceParent | null, machine: TarMachine): Promise<SnapshotPlace> {
+    const { temporaryDirectory: dir, marginSeconds = MARGIN_SECONDS } = machine;
+    const options = { prefix: "agent-tar-", ...dir !== undefined && { dir } };
     const place = new SnapshotPlace(await kept(() => Deno.makeTempDir(options)));
     try {
-      await place.#fill(parent);
+      await place.#fill(parent, marginSeconds);
     } catch (error) {
       await place.remove();
       throw error;
@@ -57,12 +59,12 @@ export class SnapshotPlace {
 
   /**
    * Without its devices. tar would otherwise find directories that were renamed, and its own restore fails where a
-   * directory got the name of one that is gone. So it stores them again.
+   * directory got the name of one that is gone. So it stores them again. Its time is earlier by the margin (`TarMachine`).
    */
-  async #fill(parent: SourceParent | null): Promise<void> {
+  async #fill(parent: SourceParent | null, earlierSeconds: number): Promise<void> {
     using file = await kept(() => Deno.open(this.path, { ...PRIVATE, write: true }));
     if (parent === null) return;
-    const editor = new SnapshotEditor((record) => record.withoutDevice());
+    const editor = new SnapshotEditor((record) => record.withoutDevice(), { earlierSeconds });
     const write = (bytes: Uint8Array) => kept(() => writeAll(file, bytes));
     await parent.readMetadata({ write: (bytes) => write(editor.push(bytes)) });
     await write(editor.finish());

@@ -56,7 +56,7 @@ export class TarSource implements EngineSource {
       this.#assertContinues(parent);
       await assertReadable(this.#options.path);
       const program = await orSourceError(() => findGnuTar(this.#machine));
-      const place = await SnapshotPlace.make(parent, this.#machine.temporaryDirectory);
+      const place = await SnapshotPlace.make(parent, this.#machine);
       try {
         signal.throwIfAborted();
         const remarks = new Remarks(onStderr);

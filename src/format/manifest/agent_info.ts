@@ -61,6 +61,8 @@ export interface AgentSnapshotInfo {
   readonly streams?: readonly StreamFacts[];
   /** Present if a stream was much smaller than the one before. */
   readonly shrunk?: true;
+  /** How much of the source could not be read or changed meanwhile, in problems; absent if all is in the backup. */
+  readonly problems?: number;
   /** How the streams were cut, so that the next backup of the series cuts them the same way. */
   readonly chunker: ManifestChunker;
   /** When the streams last differed from those of the previous backup: their modification time in the tree. */
@@ -92,6 +94,7 @@ const schema = fields({
     v.array(fields({ path: text, size: count, guard: text, complete: v.nullable(v.boolean()) })),
   ),
   shrunk: v.exactOptional(v.literal(true)),
+  problems: v.exactOptional(count),
   chunker: fields({ algorithm: text, min: count, average: count, max: count }),
   modified: timestamp,
   started: timestamp,

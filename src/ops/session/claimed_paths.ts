@@ -1,5 +1,6 @@
 /** The paths that the streams and entries of one backup have taken. */
 import { UsageError } from "../../base/errors.ts";
+import { levelOfPath } from "../../format/manifest/series.ts";
 
 /** Keeps two items of a backup from having one path, and a file from having others below it. */
 export class ClaimedPaths {
@@ -33,6 +34,26 @@ export class ClaimedPaths {
     if (file === undefined) return;
     throw new UsageError(`Not a path: "${path}" leads through the file "${file}"; choose another path`);
   }
+}
+
+/** Throws `UsageError` if two of the paths, or a path and those above another one, are the same. */
+export function refuseColliding(paths: readonly string[]): void {
+  const claimed = new ClaimedPaths();
+  for (const path of paths) claimed.claimFile(path);
+}
+
+/**
+ * Throws `UsageError` if the path of a stream begins with a name that is kept: that of the directory of a level, which
+ * tells a restore to replay a chain, or one of `names`.
+ */
+export function refuseKeptNames(path: string, names: readonly string[]): void {
+  const first = path.split("/")[0]!;
+  if (levelOfPath(`${first}/`) === undefined && !names.includes(first)) return;
+  throw new UsageError(
+    `Not a name for a stream: ${
+      JSON.stringify(path)
+    }: "${first}" is kept for the levels of engines; choose another name`,
+  );
 }
 
 function directoriesAbove(path: string): string[] {

@@ -3,17 +3,18 @@
  * session, as far as its segments allow: a dump does not wait for a password.
  */
 import type { ByteSource, JudgedSource } from "../../base/byte_source.ts";
+import { unlessAborted } from "../../base/abort.ts";
 import { InterruptedError } from "../../base/errors.ts";
 import { Turn } from "../../base/limits.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
-import type { EngineItem } from "../../engine/engine.ts";
+import type { EngineItem, EntryProperties } from "../../engine/engine.ts";
 import type { StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
 import { SourceFeed } from "../../pipeline/source_feed.ts";
-import { ClaimedPaths } from "./claimed_paths.ts";
+import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
 import type { Session } from "./session.ts";
 
 /** A stream to put. */
@@ -27,15 +28,18 @@ export interface PutStream {
 }
 
 /** Changes in the progress of all items. */
-export interface ItemProgress {
+interface ItemProgress {
   readonly phase?: "stream";
   readonly bytesRead?: number;
   readonly bytesAdded?: number;
   readonly bytesBefore?: number | null;
 }
 
-/** Judges a stream after its last byte; throws if it must not be committed. */
-type Judge = (item: { readonly path: string; readonly source: JudgedSource }, summary: StreamSummary) => Promise<void>;
+/** An item that has content. */
+export type ItemWithContent = EngineItem & { readonly source: JudgedSource };
+
+/** Judges a stream, or a file of a tree, after its last byte; throws if it must not be committed. */
+type Judge = (item: ItemWithContent, summary: StreamSummary) => Promise<void>;
 
 interface ReaderOptions {
   /** How many items are read side by side. */
@@ -43,6 +47,19 @@ interface ReaderOptions {
   readonly budget: MemoryBudget;
   readonly onProgress: (change: ItemProgress) => void;
 }
+
+/** Where items come from. */
+interface ItemSource {
+  readonly items: Iterable<EngineItem> | AsyncIterable<EngineItem>;
+  /** Ends the source of the items and what was not asked for; it is called in the end in any case. */
+  readonly cancel: () => Promise<void>;
+  /** The paths of all items, if they are known beforehand. */
+  readonly paths?: readonly string[];
+  /** First names that no stream may have, besides those of levels. */
+  readonly keptNames?: readonly string[];
+}
+
+type ItemIterator = Iterator<EngineItem> | AsyncIterator<EngineItem>;
 
 /** For each further job: one segment that it fills, and one that is being stored. */
 const SEGMENTS_PER_JOB = 2;
@@ -54,11 +71,13 @@ export class ItemReader implements AsyncDisposable {
   readonly #paths = new ClaimedPaths();
   readonly #feeds = new Set<SourceFeed>();
   readonly #ready = Promise.withResolvers<{ readonly session: Session; readonly judge: Judge }>();
+  /** Aborted by the first failure, which is its reason. */
+  readonly #end = new AbortController();
   readonly #turn = new Turn();
+  #source: ItemSource | undefined;
+  #iterator: ItemIterator | undefined;
   #runners: Promise<void>[] = [];
-  /** Ends the source of the items. */
-  #cancelSource: () => Promise<void> = () => Promise.resolve();
-  #failure: { readonly error: unknown } | undefined;
+  #items = 0;
   #bytesRead = 0;
   #bytesBefore: number | null = 0;
 
@@ -67,15 +86,20 @@ export class ItemReader implements AsyncDisposable {
     const { budget, jobs } = options;
     const count = segmentCount(budget) + SEGMENTS_PER_JOB * (jobs - 1);
     this.#pool = new SegmentPool({ count, segmentBytes: SEGMENT_BYTES });
-    this.#ready.promise.catch(() => {});
   }
 
-  /** Begins to read items. `cancel` ends their source; it is called in the end in any case. May be called once. */
-  start(items: Iterable<EngineItem> | AsyncIterable<EngineItem>, cancel?: () => Promise<void>): void {
-    if (cancel) this.#cancelSource = cancel;
+  /** How many items came so far. */
+  get items(): number {
+    return this.#items;
+  }
+
+  /** Begins to read items. May be called once. */
+  start(source: ItemSource): void {
+    const { items } = this.#source = source;
     const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.#iterator = iterator;
     this.#runners = Array.from({ length: this.#options.jobs }, () => this.#run(iterator));
-    if (this.#failure) void this.cancel(this.#failure.error);
+    if (this.#end.signal.aborted) void this.cancel(this.#end.signal.reason);
   }
 
   /**
@@ -83,28 +107,27 @@ export class ItemReader implements AsyncDisposable {
    * all others have ended, too.
    */
   async storeAll(session: Session, judge: Judge): Promise<void> {
+    for (const path of this.#source?.paths ?? []) this.#tellBefore(session.sizeBefore(path));
     this.#ready.resolve({ session, judge });
     await Promise.all(this.#runners);
-    if (this.#failure) throw this.#failure.error;
+    this.#end.signal.throwIfAborted();
   }
 
   /** Stores what an engine left for the next level, after all items. */
   async storeMetadata(session: Session, path: StreamPath, source: ByteSource): Promise<void> {
-    this.#paths.claimFile(path);
-    const feed = this.#open(source);
-    try {
+    await this.#read(source, async (feed) => {
+      this.#paths.claimFile(path);
       await session.store({ path, feed, guard: null, isGuardMeant: false, judge: () => {} });
-    } finally {
-      await this.#close(feed);
-    }
+    });
   }
 
-  /** Ends everything. Whoever waits for an item gets the first reason. */
+  /** Ends everything. Whoever waits for an item gets the first reason. Never throws, and may be called again. */
   async cancel(reason: unknown): Promise<void> {
-    this.#failure ??= { error: reason };
-    const { error } = this.#failure;
-    this.#ready.reject(error);
-    await Promise.all([...[...this.#feeds].map((feed) => feed.cancel(error)), this.#cancelSource()]);
+    if (!this.#end.signal.aborted) this.#end.abort(reason);
+    const first = this.#end.signal.reason;
+    // A generator that waits for something runs its last lines when that has come, so nobody waits for it.
+    void quietly(() => this.#iterator?.return?.());
+    await Promise.all([...[...this.#feeds].map((feed) => feed.cancel(first)), quietly(() => this.#source?.cancel())]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,46 +136,64 @@ export class ItemReader implements AsyncDisposable {
   }
 
   /** Reads one item after the other. Never throws: a failure ends all other runners, too. */
-  async #run(iterator: Iterator<EngineItem> | AsyncIterator<EngineItem>): Promise<void> {
+  async #run(iterator: ItemIterator): Promise<void> {
     try {
-      for (;;) {
-        if (this.#failure) return;
-        const next = await this.#turn.take(async () => await iterator.next());
-        if (next.done) return;
-        await this.#store(next.value);
+      for (let item = await this.#next(iterator); item !== undefined; item = await this.#next(iterator)) {
+        this.#items++;
+        await this.#store(item);
       }
     } catch (error) {
       await this.cancel(error);
     }
   }
 
+  /** The next item; undefined if there is none. Does not wait for an iterator that does not notice the end. */
+  async #next(iterator: ItemIterator): Promise<EngineItem | undefined> {
+    const { signal } = this.#end;
+    return await this.#turn.take(async () => {
+      signal.throwIfAborted();
+      const asked = Promise.resolve(iterator.next());
+      const cancelLate = ({ done, value }: IteratorResult<EngineItem>) => {
+        if (!done && signal.aborted) void quietly(() => value.source?.cancel());
+      };
+      asked.then(cancelLate, () => {});
+      const next = await unlessAborted(signal, asked);
+      return next.done ? undefined : next.value;
+    });
+  }
+
   async #store(item: EngineItem): Promise<void> {
-    if (item.kind === "entry" && item.source === null) return await this.#addEntry(item.path, item);
-    const source = item.source!;
-    const feed = this.#open(source);
-    try {
+    if (!hasContent(item)) return await this.#addEntry(item.path, item.properties);
+    await this.#read(item.source, async (feed) => {
+      if (item.kind === "stream") refuseKeptNames(item.path, this.#source!.keptNames ?? []);
       this.#paths.claimFile(item.path);
-      const { session, judge } = await this.#ready.promise;
-      this.#tellBegin(session.sizeBefore(item.path));
+      const { session, judge } = await unlessAborted(this.#end.signal, this.#ready.promise);
+      if (this.#source!.paths === undefined) this.#tellBefore(session.sizeBefore(item.path));
       await session.store({
         path: item.path,
         feed,
         ...item.kind === "stream"
           ? { guard: item.guard, isGuardMeant: item.guard !== "auto" }
           : { guard: null, isGuardMeant: false, properties: item.properties },
-        judge: (summary) => judge({ path: item.path, source }, summary),
+        // What was cancelled may never say how it ended.
+        judge: (summary) => unlessAborted(this.#end.signal, judge(item, summary)),
         onStored: () => this.#options.onProgress({ bytesAdded: session.bytesAdded }),
       });
-    } finally {
-      await this.#close(feed);
-    }
+    });
   }
 
-  async #addEntry(path: string, { properties }: Extract<EngineItem, { kind: "entry" }>): Promise<void> {
+  async #addEntry(path: string, properties: EntryProperties): Promise<void> {
     if (properties.type === "dir") this.#paths.claimDirectory(path);
     else this.#paths.claimFile(path);
-    const { session } = await this.#ready.promise;
+    const { session } = await unlessAborted(this.#end.signal, this.#ready.promise);
     session.addEntry(path, properties);
+  }
+
+  /** Reads a source while it is stored. What ended well is left alone; `cancel` ends what did not. */
+  async #read(source: ByteSource, store: (feed: SourceFeed) => Promise<void>): Promise<void> {
+    const feed = this.#open(source);
+    await store(feed);
+    this.#feeds.delete(feed);
   }
 
   #open(source: ByteSource): SourceFeed {
@@ -163,18 +204,26 @@ export class ItemReader implements AsyncDisposable {
       this.#options.onProgress({ phase: "stream", bytesRead: this.#bytesRead });
     });
     this.#feeds.add(feed);
-    if (this.#failure) void feed.cancel(this.#failure.error);
+    if (this.#end.signal.aborted) void feed.cancel(this.#end.signal.reason);
     return feed;
   }
 
-  /** Releases what the source still holds; one that was read to its end holds nothing. */
-  async #close(feed: SourceFeed): Promise<void> {
-    await feed.cancel(this.#failure?.error ?? new InterruptedError("The stream was given up"));
-    this.#feeds.delete(feed);
-  }
-
-  #tellBegin(bytesBefore: number | null): void {
+  /** `bytesBefore`: the size of one more stream in an earlier backup. */
+  #tellBefore(bytesBefore: number | null): void {
     if (this.#bytesBefore !== null) this.#bytesBefore = bytesBefore === null ? null : this.#bytesBefore + bytesBefore;
     this.#options.onProgress({ bytesBefore: this.#bytesBefore });
+  }
+}
+
+function hasContent(item: EngineItem): item is ItemWithContent {
+  return item.source !== null;
+}
+
+/** Does what may not fail, but is code of an engine or a program. */
+async function quietly(work: () => unknown): Promise<void> {
+  try {
+    await work();
+  } catch {
+    // The failure that led here is the one to report.
   }
 }

@@ -34,6 +34,9 @@ export type LevelRuleName =
   | "gone-parent"
   | "other-engine";
 
+/** What places a backup among the chains of its series and host; the fields are those of `LevelRecord`. */
+export type PlacedLevel = Pick<LevelRecord, "id" | "level" | "base" | "startedMs">;
+
 /** The verdict of one rule. */
 export interface LevelVerdict {
   readonly rule: LevelRuleName;
@@ -52,24 +55,24 @@ export function levelOf({ parent }: LevelVerdict): number {
  * The newest record, or undefined if there is none. Of records begun at the same moment, the highest level is the
  * newest.
  */
-export function newestOf(records: readonly LevelRecord[]): LevelRecord | undefined {
-  return records.reduce<LevelRecord | undefined>(
+export function newestOf<T extends PlacedLevel>(records: readonly T[]): T | undefined {
+  return records.reduce<T | undefined>(
     (newest, record) => newest === undefined || compareAge(newest, record) <= 0 ? record : newest,
     undefined,
   );
 }
 
 /** Negative if `a` is older than `b`. */
-function compareAge(a: LevelRecord, b: LevelRecord): number {
+function compareAge(a: PlacedLevel, b: PlacedLevel): number {
   return a.startedMs - b.startedMs || a.level - b.level;
 }
 
 /** The chain with the newest level 0: its members, all branches included, and its highest level. */
-export interface NewestChain {
-  readonly newest: LevelRecord;
+export interface NewestChain<T extends PlacedLevel = LevelRecord> {
+  readonly newest: T;
   /** Its level 0, or undefined if that was removed; the beginning of the chain is then unknown. */
-  readonly levelZero: LevelRecord | undefined;
-  readonly members: readonly LevelRecord[];
+  readonly levelZero: T | undefined;
+  readonly members: readonly T[];
   readonly highest: number;
 }
 
@@ -78,27 +81,27 @@ export interface NewestChain {
  * oldest member, although it began earlier. Of chains with the same beginning, the one with the newest member is the
  * newest.
  */
-export function newestChainOf(records: readonly LevelRecord[]): NewestChain | undefined {
-  const chains = [...Map.groupBy(records, ({ base }) => base).values()].map(chainOfMembers);
-  return chains.reduce<NewestChain | undefined>(
+export function newestChainOf<T extends PlacedLevel>(records: readonly T[]): NewestChain<T> | undefined {
+  const chains = [...Map.groupBy(records, ({ base }) => base).values()].map((members) => chainOfMembers(members));
+  return chains.reduce<NewestChain<T> | undefined>(
     (newest, chain) => newest === undefined || compareChains(newest, chain) <= 0 ? chain : newest,
     undefined,
   );
 }
 
-function chainOfMembers(members: readonly LevelRecord[]): NewestChain {
+function chainOfMembers<T extends PlacedLevel>(members: readonly T[]): NewestChain<T> {
   const newest = newestOf(members)!;
   const levelZero = members.find(({ id, base }) => id === base);
   return { newest, levelZero, members, highest: Math.max(...members.map(({ level }) => level)) };
 }
 
 /** Negative if `a` is the older chain. */
-function compareChains(a: NewestChain, b: NewestChain): number {
+function compareChains<T extends PlacedLevel>(a: NewestChain<T>, b: NewestChain<T>): number {
   return earliestMsOf(a) - earliestMsOf(b) || compareAge(a.newest, b.newest) ||
     (a.newest.base < b.newest.base ? -1 : 1);
 }
 
 /** When a chain began. If its level 0 was removed, the time of its oldest member, which is later. */
-function earliestMsOf({ levelZero, members }: NewestChain): number {
+function earliestMsOf<T extends PlacedLevel>({ levelZero, members }: NewestChain<T>): number {
   return levelZero?.startedMs ?? Math.min(...members.map(({ startedMs }) => startedMs));
 }

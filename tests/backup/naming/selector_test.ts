@@ -1,6 +1,13 @@
 /** Which backup somebody means. */
 import assert from "node:assert/strict";
-import { parseSelector, selectBackup, selectDespiteDamage } from "../../../src/backup/naming/selector.ts";
+import fc from "fast-check";
+import { compareAge } from "../../../src/backup/backup.ts";
+import {
+  newestOnOlderChain,
+  parseSelector,
+  selectBackup,
+  selectDespiteDamage,
+} from "../../../src/backup/naming/selector.ts";
 import { IntegrityError, UsageError } from "../../../src/base/errors.ts";
 import { backup, manifestIdOf, snapshotIdOf } from "../backups.ts";
 
@@ -175,4 +182,60 @@ Deno.test("a snapshot that a readable backup continues is of its series, and not
   assert.equal(despite("prod/shop@2026-01-02", "lost in crm"), manifestIdOf("c1"));
   assert.throws(() => despite("prod/shop", "lost of restic's"), { code: "integrity" }, "restic's parents may be any");
   assert.throws(() => despite("prod/shop", "lost in shop", "anything"), { message: /may mean a snapshot that/ });
+});
+
+/** A level of a chain whose levels a restore replays. */
+function level(name: string, base: string, number: number, day: string, host = "db1") {
+  const streams = [{ path: `level-${number}/data.tar`, size: 1, guard: "tar", complete: true }];
+  const shape = { level: number, host, base: number === 0 ? null : manifestIdOf(base), info: { streams } };
+  return backup(name, { ...shape, time: `2026-01-${day}T00:00:00Z` });
+}
+
+Deno.test("of levels that are replayed, latest and times mean the newest member of the newest chain", () => {
+  const backups = [
+    level("a0", "a0", 0, "01"),
+    level("a1", "a0", 1, "02"),
+    level("b0", "b0", 0, "03"),
+    level("a2", "a0", 2, "04"),
+    level("b1", "b0", 1, "05"),
+    level("b1 again", "b0", 1, "06"),
+    level("a3", "a0", 3, "07"),
+  ];
+  const meant = (text: string, among = backups) => selectBackup(among, request(`prod/shop${text}`)).id;
+  const expected = [["01", "a0"], ["02", "a1"], ["03", "b0"], ["04", "b0"], ["05", "b1"], ["06", "b1 again"], [
+    "07",
+    "b1 again",
+  ]];
+  for (const [day, name] of expected) assert.equal(meant(`@2026-01-${day}T12:00Z`), manifestIdOf(name!), day);
+  assert.equal(meant("@latest"), manifestIdOf("b1 again"));
+  assert.equal(meant(`@${manifestIdOf("a3")}`), manifestIdOf("a3"));
+  assert.equal(newestOnOlderChain(backups, backups[5]!, request("prod/shop"))?.id, manifestIdOf("a3"));
+  assert.equal(newestOnOlderChain(backups, backups[5]!, request("prod/shop@2026-01-06")), undefined);
+  // Without its level 0, a chain is as old as its oldest member.
+  assert.equal(meant("", backups.filter(({ id }) => id !== manifestIdOf("b0"))), manifestIdOf("b1 again"));
+});
+
+Deno.test("chains of several hosts are not compared: the newest backup decides whose chain is meant", () => {
+  const backups = [level("x0", "x0", 0, "01", "x"), level("y0", "y0", 0, "02", "y"), level("x1", "x0", 1, "03", "x")];
+  assert.equal(selectBackup(backups, request("prod/shop")).id, manifestIdOf("x1"));
+});
+
+Deno.test("a series whose backups stand alone means the newest, whatever its chains", () => {
+  const night = fc.record({
+    day: fc.integer({ min: 1, max: 28 }),
+    level: fc.integer({ min: 0, max: 3 }),
+    base: fc.nat(3),
+  });
+  fc.assert(
+    fc.property(fc.array(night, { minLength: 1, maxLength: 12 }), (nights) => {
+      const backups = nights.map(({ day, level, base }, i) => {
+        const time = `2026-01-${String(day).padStart(2, "0")}T00:00:00Z`;
+        const streams = [{ path: "data", size: 1, guard: "none", complete: null }];
+        return backup(`${i}`, { time, level, base: level === 0 ? null : manifestIdOf(`${base}`), info: { streams } });
+      });
+      const newest = backups.reduce((a, b) => compareAge(a, b) <= 0 ? b : a);
+      assert.equal(selectBackup(backups, request("prod/shop")), newest);
+    }),
+    { seed: 12 },
+  );
 });

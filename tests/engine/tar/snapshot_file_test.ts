@@ -63,6 +63,15 @@ Deno.test("directories are forgotten by name, and lose their devices, and nothin
   );
 });
 
+Deno.test("the time of the backup is put back, and nothing before 1970", () => {
+  for (const [seconds, expected] of [[10, 1795920321], [2e9, 0]] as const) {
+    const editor = new SnapshotEditor(({ bytes }) => bytes, { earlierSeconds: seconds });
+    const whole = fileOf([{ device: 5, name: ".", entries: ["Ya"] }]);
+    const text = latin1(concat([editor.push(whole), editor.finish()]));
+    assert.equal(text, latin1(whole).replace("-2\n1795920331", `-2\n${expected}`));
+  }
+});
+
 Deno.test("half a snapshot file is refused, wherever it breaks off within a record", () => {
   const whole = fileOf([{ device: 5, name: ".", entries: ["Ya", "Db"] }, { device: 5, name: "./b", entries: [] }]);
   const complete = [fileOf([]), fileOf([{ device: 5, name: ".", entries: ["Ya", "Db"] }]), whole].map(({ length }) =>
@@ -79,6 +88,7 @@ Deno.test("what is no snapshot file is refused", () => {
   const texts = [
     "x".repeat(100),
     "GNU tar-1.34-1\n1\x002\0",
+    "GNU tar-1.34-2\nx\x002\0",
     "1795920331\n+0 ",
     "\n",
     "GNU tar-1.34-2\n1\x002\x000\x001\x002\x003\x004\0.\0\0X",

@@ -16,7 +16,7 @@ export class TarFixture implements EngineFixture {
 
   private constructor(box: string) {
     this.#box = box;
-    this.registry = registryOf({ programs: ["tar"], temporaryDirectory: this.temporary });
+    this.registry = registryOf({ ...this.#machine, programs: ["tar"] });
   }
 
   static async create(): Promise<TarFixture> {
@@ -24,6 +24,11 @@ export class TarFixture implements EngineFixture {
     await Deno.mkdir(fixture.directory);
     await Deno.mkdir(fixture.temporary);
     return fixture;
+  }
+
+  /** Without a margin, so that levels do not store again what tests have just made. */
+  get #machine() {
+    return { temporaryDirectory: this.temporary, marginSeconds: 0 };
   }
 
   /** The directory that is backed up. */
@@ -45,6 +50,7 @@ export class TarFixture implements EngineFixture {
 
   /** Runs a script of the shell in the source. Only it can have names that are not UTF-8. */
   async script(script: string): Promise<string> {
+    this.#awaitTick();
     const command = new Deno.Command("bash", {
       args: ["-euc", script],
       cwd: this.directory,
@@ -131,12 +137,22 @@ export class TarFixture implements EngineFixture {
     const path = await Deno.makeTempFile({ dir: this.#box });
     await Deno.writeTextFile(path, `#!/bin/sh\n[ "$1" = --version ] && exec echo 'tar (GNU tar) 1.34'\n${script}\n`);
     await Deno.chmod(path, 0o755);
-    return registryOf({ programs: [path], temporaryDirectory: this.temporary });
+    return registryOf({ ...this.#machine, programs: [path] });
   }
 
   async dispose(): Promise<void> {
     await new Deno.Command("chmod", { args: ["-R", "u+rwX", this.#box], stderr: "null" }).output();
     await Deno.remove(this.#box, { recursive: true });
+  }
+
+  /**
+   * Waits until the clock of the file system, which lags some milliseconds, has passed this moment. What changes then is
+   * newer than every backup so far, without a margin.
+   */
+  #awaitTick(): void {
+    const path = join(this.#box, "tick");
+    const now = Date.now();
+    do Deno.writeTextFileSync(path, ""); while (Deno.statSync(path).mtime!.getTime() <= now);
   }
 
   /** What rsync would do, down to hard links, attributes and nanoseconds. */

@@ -88,6 +88,13 @@ tarTest("a level holds what changed, and nothing else", async (fixture) => {
   assert.deepEqual(files, ["./etc/changes", ""]);
 });
 
+tarTest("a socket is left out, and is no problem", async (fixture) => {
+  using _socket = Deno.listen({ transport: "unix", path: join(fixture.directory, "socket") });
+  const zero = await level(fixture);
+  assert.deepEqual(zero.problems, []);
+  assert.equal(await membersOf(zero), "./\n");
+});
+
 tarTest("a hard link out of a renamed directory comes back as a file of its own, with its content", async (fixture) => {
   await fixture.script("mkdir a; echo 1 >a/1; ln a/1 linked");
   const zero = await level(fixture);
@@ -114,8 +121,9 @@ tarTest(
     ] as const;
     for (const [script, expected] of cases) {
       await fixture.script("head -c 3000000 /dev/zero >a; echo b >b; echo c >c");
-      const driver = fixture.registry.source(fixture.source).driver;
-      const open = await start(fixture);
+      const registry = registryOf({ programs: ["tar"], temporaryDirectory: fixture.temporary });
+      const { driver } = registry.source(fixture.source);
+      const open = await driver.open({ parent: null, signal: new AbortController().signal });
       const source = await begun(open);
       await source.read(new Uint8Array(4096));
       await fixture.script(script);
@@ -127,7 +135,7 @@ tarTest(
       const parent = { level: 0, position: {}, options: driver.options };
       const next = await backUp(driver, { ...parent, readMetadata: (sink) => sink.write(bytes) });
       assert.deepEqual(next.problems, []);
-      assert.equal(await membersOf(next), "./\n./a\n");
+      assert.match(await membersOf(next), /^\.\/a$/m);
     }
   },
 );

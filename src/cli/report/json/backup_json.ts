@@ -24,6 +24,7 @@ export const backupFields = {
   guard: orNull(text("The format that was recognised, or `none`."), FOREIGN),
   complete: orNull(flag("Whether its streams were judged whole."), "they could not be judged"),
   shrunk: orNull(flag("Whether one of its streams is much smaller than the previous stream of its format."), FOREIGN),
+  problems: orNull(count("How much of its source could not be read or changed meanwhile, in problems."), FOREIGN),
   damage: orNull(text("What it lost because another tool removed content from it."), "nothing is known to be lost"),
   tags: list(v.string(), "Its tags."),
 };
@@ -52,6 +53,7 @@ export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> 
     guard: info?.guard ?? null,
     complete: info?.complete ?? null,
     shrunk: info === null ? null : info.shrunk ?? false,
+    problems: info === null ? null : info.problems ?? 0,
     damage,
     tags: snapshot.tags,
   };

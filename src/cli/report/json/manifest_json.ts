@@ -134,7 +134,7 @@ export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeo
 /** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
-  bytesRead: bytes("All of the stream."),
+  bytesRead: bytes("All streams together."),
   bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
   bytesStored: bytes("What it added to the repository, the same as `stored`."),
   blobsNew: count("Chunks that no earlier backup had."),
@@ -154,12 +154,13 @@ export const putMessage = v.strictObject({
   }, "Why it has its level."),
   warnings: list(v.string(), "Warnings, which are also written to standard error."),
   notes: list(v.string(), "Remarks."),
+  problems: list(v.string(), "What could not be read of the source or changed meanwhile; then the exit code is 6."),
   files,
 });
 
 /** Its JSON object. `tookSeconds` is the duration of the put. */
 export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
-  const { backup, decision, notes, warnings } = result;
+  const { backup, decision, notes, warnings, problems } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
   return {
     ...backupJson(backup),
@@ -176,6 +177,7 @@ export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<t
     },
     warnings: [...decision.warnings, ...warnings],
     notes,
+    problems,
     files: result.manifest.files.map(manifestFileJson),
   };
 }

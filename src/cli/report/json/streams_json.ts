@@ -4,6 +4,8 @@ import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
 import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../../ops/archive.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
+import type { OpenBackup } from "../../../ops/get.ts";
+import type { ReplayResult } from "../../../ops/replay.ts";
 import type { VerifiedStream } from "../../../backup/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
@@ -45,6 +47,24 @@ export const archiveMessage = v.strictObject({
 export function archiveJson(result: ArchiveResult, format: ArchiveFormat): v.InferOutput<typeof archiveMessage> {
   const { backup: { id }, members, files, contentBytes, bytes, sha256, compared, leftOut } = result;
   return { id, format, members, files, contentBytes, size: bytes, sha256, compared, leftOut };
+}
+
+/** A backup that its engine brought into a target. */
+export const replayedMessage = v.strictObject({
+  id: hex("The backup."),
+  engine: text("The engine that made it."),
+  level: count("The highest level that was replayed; 0 for an engine without levels."),
+  items: count("Streams of all levels, or entries of the tree."),
+  size: bytes("The contents of them."),
+  problems: list(v.string(), "What could not be restored, for people. If there is any, the exit code is 6."),
+});
+
+/** Its JSON object. */
+export function replayedJson(
+  { level, items, size, problems }: ReplayResult,
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+): v.InferOutput<typeof replayedMessage> {
+  return { id: backup.id, engine: manifest!.engine.name, level, items, size, problems: [...problems] };
 }
 
 /** A stream that was verified. */

@@ -1,0 +1,173 @@
+/** What a put reads, from the command line: standard input, a command, several streams, or the source of an engine. */
+import { concatBytes } from "../../base/bytes.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
+import type { EngineSource } from "../../engine/engine.ts";
+import { type Driven, parseEngineUrl } from "../../engine/engine_urls.ts";
+import { type CommandOptions, commandSource, shellSource } from "../../engine/stream/command.ts";
+import { deferredSource } from "../../engine/stream/deferred.ts";
+import { inputSource } from "../../engine/stream/input.ts";
+import { DEFAULT_FILE_NAME, parseFileName, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
+import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
+import type { PutInput } from "../../ops/put.ts";
+import type { CliContext } from "../context.ts";
+
+/** How many streams are read at once by default: each is a dump that its server has to produce. */
+export const DEFAULT_JOBS = 2;
+const MOST_JOBS = 64;
+
+/** The options that say what is read. */
+interface InputOptions {
+  readonly stream?: readonly string[];
+  readonly filename?: string;
+  readonly guard?: readonly string[];
+  readonly jobs?: string;
+}
+
+/** A stream of `--stream`. */
+interface NamedCommand {
+  readonly path: StreamPath;
+  readonly command: string;
+  readonly guard: GuardChoice;
+}
+
+/** What is read. Nothing of it is open or started yet. */
+type PlannedInput =
+  | { readonly kind: "stdin" | "command"; readonly path: StreamPath; readonly guard: GuardChoice }
+  | { readonly kind: "streams"; readonly commands: readonly NamedCommand[] }
+  | { readonly kind: "engine"; readonly driven: Driven<EngineSource> };
+
+/** Says what is to be read. Throws `UsageError` if the arguments and options contradict each other. */
+export function planInput(
+  sources: readonly string[],
+  options: InputOptions,
+  { commandLine, stdin, engines }: CliContext,
+): PlannedInput {
+  const { stream: streams = [], filename } = options;
+  if (commandLine?.length === 0) {
+    throw new UsageError("There is no command after --; write for example -- mysqldump shop");
+  }
+  const given = [
+    ...sources.length > 0 ? ["a source"] : [],
+    ...streams.length > 0 ? ["--stream"] : [],
+    ...commandLine === undefined ? [] : ["a command after --"],
+  ];
+  if (given.length > 1) throw new UsageError(`Give ${given.join(" or ")}: one backup reads one of them`);
+  if (filename !== undefined && given.length > 0 && commandLine === undefined) {
+    throw new UsageError(`--filename names the only stream of a backup; it does not go with ${given[0]}`);
+  }
+  if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, engines) };
+  if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? []) };
+  if (commandLine === undefined && stdin.isTerminal) {
+    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command after --");
+  }
+  const path = parseFileName(filename ?? DEFAULT_FILE_NAME);
+  const { all } = parseGuards(options.guard ?? [], []);
+  return { kind: commandLine === undefined ? "stdin" : "command", path, guard: all };
+}
+
+/** The number of streams that are read at once. Throws `UsageError`. */
+export function parseJobs(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_JOBS;
+  const jobs = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  if (jobs >= 1 && jobs <= MOST_JOBS) return jobs;
+  throw new UsageError(`Not a number of jobs: ${JSON.stringify(text)}; write a number from 1 to ${MOST_JOBS}`);
+}
+
+/** Starts the command, or lets the commands of streams be started when it is their turn. */
+export function openInput(
+  input: PlannedInput,
+  how: CommandOptions & { readonly tell: (bytes: Uint8Array) => Promise<void> },
+  { stdin, commandLine, version }: CliContext,
+): PutInput {
+  if (input.kind === "engine") return { driven: input.driven };
+  const engine = { name: "stream", version: version.version, options: {} };
+  if (input.kind !== "streams") {
+    const source = input.kind === "stdin" ? inputSource(stdin) : commandSource(commandLine!, how);
+    return { engine, streams: [{ path: input.path, guard: input.guard, source }] };
+  }
+  const { withheld } = how;
+  const streams = input.commands.map(({ path, command, guard }) => {
+    const onStderr = (bytes: Uint8Array) => how.tell(withName(path, bytes));
+    const source = deferredSource(() => shellSource(command, { stream: path, onStderr, ...withheld && { withheld } }));
+    return { path, guard, source };
+  });
+  return { engine, streams };
+}
+
+function engineSource(
+  sources: readonly string[],
+  { guard = [] }: InputOptions,
+  engines: CliContext["engines"],
+): Driven<EngineSource> {
+  if (sources.length > 1) {
+    throw new UsageError(
+      `A backup has one source, but ${sources.length} are given; use a series for each; a command to run goes after --`,
+    );
+  }
+  if (guard.some((text) => text !== "auto")) {
+    throw new UsageError("The engine of a source says who judges its streams: leave --guard out");
+  }
+  const [source] = sources;
+  if (parseEngineUrl(source!) === undefined) {
+    throw new UsageError(
+      `Not a source: ${JSON.stringify(source)}: a path needs the engine that reads it; write for example ` +
+        "tar:/srv/files; a command to run goes after --",
+    );
+  }
+  return engines.source(source!);
+}
+
+/** No message shows a command: it may contain a password. */
+function namedCommands(streams: readonly string[], guards: readonly string[]): NamedCommand[] {
+  const commands = streams.map((text) => {
+    const at = text.indexOf("=");
+    if (at < 0) {
+      throw new UsageError(
+        "Not a stream: a name, an equals sign and a command are needed; write for example --stream shop.sql='mysqldump shop'",
+      );
+    }
+    const path = parseStreamPath(text.slice(0, at));
+    const command = text.slice(at + 1);
+    if (command.trim() === "") {
+      throw new UsageError(`The stream "${path}" has no command; write for example --stream ${path}='mysqldump shop'`);
+    }
+    return { path, command };
+  });
+  const { all, single } = parseGuards(guards, commands.map(({ path }) => path));
+  return commands.map((stream) => ({ ...stream, guard: single.get(stream.path) ?? all }));
+}
+
+/** `FORMAT` is for all streams, `NAME=FORMAT` for one; of two for the same, the last one counts. */
+function parseGuards(guards: readonly string[], names: readonly StreamPath[]) {
+  let all: GuardChoice = "auto";
+  const single = new Map<string, GuardChoice>();
+  for (const text of guards) {
+    const at = text.lastIndexOf("=");
+    if (at < 0) {
+      all = parseGuardChoice(text);
+      continue;
+    }
+    const name = text.slice(0, at);
+    if (!names.some((known) => known === name)) {
+      const hint = didYouMean(name, names) || "; --guard NAME=FORMAT goes with --stream NAME='COMMAND'";
+      throw new UsageError(`--guard: there is no stream ${JSON.stringify(name)}${hint}`);
+    }
+    single.set(name, parseGuardChoice(text.slice(at + 1)));
+  }
+  return { all, single };
+}
+
+const LINE_FEED = 0x0a;
+
+/** Whole lines, each with the name of the stream whose command wrote it. */
+function withName(name: string, lines: Uint8Array): Uint8Array {
+  const prefix = new TextEncoder().encode(`${name}: `);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < lines.length;) {
+    const end = lines.indexOf(LINE_FEED, at) + 1 || lines.length;
+    pieces.push(prefix, lines.subarray(at, end));
+    at = end;
+  }
+  return concatBytes(pieces);
+}

@@ -1,0 +1,73 @@
+/** What `put` tells people about the backup that it made. */
+import { PartialError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import { formatDuration } from "../../base/text/duration.ts";
+import { formatSize } from "../../base/text/size.ts";
+import type { ManifestFile } from "../../format/manifest/manifest.ts";
+import { levelOfPath } from "../../format/manifest/series.ts";
+import type { PutResult } from "../../ops/put.ts";
+import { formatCount, formatRate } from "../terminal/write.ts";
+import { describeWholeness } from "./wholeness.ts";
+
+/**
+ * With less new data, trees and indexes are a large part of what is stored, and a ratio says little about compression.
+ */
+const LEAST_BYTES_OF_RATIO = 1024 * 1024;
+/** If there are more streams, the others are counted. */
+const MOST_STREAMS = 10;
+/** How many problems an error names. */
+const MOST_PROBLEMS = 3;
+
+/** A summary of the backup. Each line fits a terminal, unless names are long. */
+export function summaryLines(result: PutResult, seconds: number): string[] {
+  const { backup, manifest } = result;
+  const { bytesRead, bytesAdded } = manifest.stats;
+  const bytesStored = backup.info!.stored;
+  const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
+  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
+  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
+  const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
+  const own = ownStreams(result);
+  const only = own.length === 1 ? own[0] : undefined;
+  const what = only === undefined ? counted(own.length, manifest.files.length) : verdictOf(only);
+  return [
+    `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${what}; ${formatDuration(seconds * 1000)}`,
+    ...only === undefined ? streamLines(own) : [],
+    `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
+  ];
+}
+
+/** The streams of this level: without those of lower levels, and without what no guard judges. */
+function ownStreams({ manifest: { files, level } }: PutResult): readonly ManifestFile[] {
+  return files.filter(({ path, guard }) => guard !== null && (levelOfPath(path) ?? level) === level);
+}
+
+function counted(streams: number, files: number): string {
+  return streams === 0 ? formatCount(files, "file") : formatCount(streams, "stream");
+}
+
+function streamLines(streams: readonly ManifestFile[]): string[] {
+  const shown = streams.slice(0, MOST_STREAMS);
+  const more = streams.length - shown.length;
+  return [
+    ...shown.map((stream) => `  ${stream.path}: ${verdictOf(stream)}; ${formatSize(stream.size)}`),
+    ...more > 0 ? [`  and ${more} more`] : [],
+  ];
+}
+
+function verdictOf({ guard }: ManifestFile): string {
+  const { format, complete } = guard!;
+  return complete === null ? "format not recognised, not judged" : `${format}, ${describeWholeness(format, complete)}`;
+}
+
+/** Throws `PartialError` if the source had problems, after the backup was reported. */
+export function refuseToCallWhole({ backup, problems }: PutResult): void {
+  if (problems.length === 0) return;
+  const first = problems.slice(0, MOST_PROBLEMS).join(" / ");
+  const more = problems.length > MOST_PROBLEMS ? ` / and ${problems.length - MOST_PROBLEMS} more` : "";
+  throw new PartialError(
+    `The backup ${backup.series}@${shortId(backup.id)} is committed, but ` +
+      `${formatCount(problems.length, "part")} of its source ${problems.length === 1 ? "is" : "are"} ` +
+      `not in it as it was: ${first}${more}; --strict refuses such a backup`,
+  );
+}
