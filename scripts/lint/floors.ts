@@ -51,7 +51,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["snapshot.ts"],
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
-  maintain: [["check"], ["prune", "repair", "retention"]],
+  maintain: [["check"], ["copy", "prune", "repair", "retention"]],
   ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "storage"]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],

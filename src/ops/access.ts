@@ -100,8 +100,11 @@ export interface OpenedRepository extends Repository, AsyncDisposable {
 interface LockRequest {
   readonly exclusive: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Whether the work is also possible without a lock. If the store accepts no lock, the error then recommends that. */
-  readonly canDoWithout?: boolean;
+  /**
+   * Whether the work is also possible without a lock, or the option that says so if it is not `--no-lock`. If the store
+   * accepts no lock, the error then recommends that.
+   */
+  readonly canDoWithout?: boolean | "--from-no-lock";
 }
 
 /**
@@ -153,7 +156,9 @@ async function takeLock(
   world: World,
 ): Promise<TakenLock> {
   const lock = await acquireLock(repository.files, world, request).catch((error) => {
-    throw request.canDoWithout && error instanceof DeniedError ? withoutLockError(error) : error;
+    const { canDoWithout = false } = request;
+    if (canDoWithout === false || !(error instanceof DeniedError)) throw error;
+    throw withoutLockError(error, canDoWithout === true ? "--no-lock" : canDoWithout);
   });
   const confirmed = lock.confirmed.then((held) => underLock(repository, held));
   // Those who wait for the confirmation get the rejection. Work that ended earlier ignores it.
@@ -204,9 +209,9 @@ function cached(
   return withStore(repository, withCache(repository.store, options));
 }
 
-/** Advises `--no-lock`: a store that cannot be written to can still be read. */
-function withoutLockError(error: DeniedError): DeniedError {
-  return new DeniedError(`${error.message}; to read a store that takes no lock, use --no-lock`, { cause: error });
+/** Advises to do without a lock: a store that cannot be written to can still be read. */
+function withoutLockError(error: DeniedError, option: string): DeniedError {
+  return new DeniedError(`${error.message}; to read a store that takes no lock, use ${option}`, { cause: error });
 }
 
 function remainingLock(error: unknown): AgentError {

@@ -18,6 +18,7 @@ import {
   type SealRequest,
 } from "./calls.ts";
 import { verifyRun } from "./pack_verification.ts";
+import { resealBlobs, type ResealedForm } from "./resealing.ts";
 import type { Handlers } from "../base/thread.ts";
 
 /** The handlers of `BlobCalls`. `configure` must come first; `known` comes again when there are more known blobs. */
@@ -25,6 +26,7 @@ export function blobCalls(): Handlers<BlobCalls> {
   let sealer: Sealer | undefined;
   let compressor: BlobCompressor | undefined;
   let known: IdTableReader | undefined;
+  let target: { readonly sealer: Sealer; readonly form: ResealedForm } | undefined;
   const scratch = new Scratch();
   const decompressor = new BlobDecompressor();
   return {
@@ -51,6 +53,17 @@ export function blobCalls(): Handlers<BlobCalls> {
     verify(request) {
       invariant(sealer, "A thread was asked to verify a pack before it was configured");
       return { response: verifyRun(request, { sealer, decompressor, scratch: (length) => scratch.take(length) }) };
+    },
+    resealFor({ keys, form }) {
+      target = { sealer: createSealer(keys, randomBytes), form };
+      return { response: null };
+    },
+    reseal(request) {
+      invariant(sealer && compressor && target, "A thread was asked to reseal before it was configured");
+      const tools = { source: sealer, target: target.sealer, form: target.form, compressor, decompressor };
+      const response = resealBlobs(request, { ...tools, scratch: (length) => scratch.take(length) });
+      const transfer = [response.sealed, response.lengths, response.uncompressedLengths].map(({ buffer }) => buffer);
+      return { response, transfer };
     },
   };
 }

@@ -5,6 +5,7 @@ import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
+import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 
 /** The chunks of one segment, to be named, looked up and, if they are new, sealed. */
 export interface SealRequest {
@@ -87,6 +88,9 @@ export type BlobCalls = {
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
   verify: { request: VerifyRequest; response: RunVerdict };
+  /** Says for which repository `reseal` seals, and how. */
+  resealFor: { request: { keys: SealingKeys; form: ResealedForm }; response: null };
+  reseal: { request: ResealRequest; response: ResealedBlobs };
 };
 
 /** Calls of a thread that digests streams; each stream has a unique number. */

@@ -7,6 +7,7 @@ import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
+import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 import { startWorker, Thread } from "../base/thread.ts";
 
 /** How many batches for each sealing thread may be sealed or wait to be stored at once. */
@@ -99,8 +100,19 @@ export class PipelineThreads {
     return this.#callBlobs("verify", request, [bytes, ids, lengths, uncompressedLengths]);
   }
 
+  /** Says for which repository `reseal` seals, and how; the threads open blobs with the keys of `configure`. */
+  async resealFor(keys: SealingKeys, form: ResealedForm): Promise<void> {
+    await Promise.all(this.#blobs.map(({ thread }) => thread.call("resealFor", { keys, form })));
+  }
+
+  /** Opens, verifies and reseals blobs, after `resealFor`. Owns: all buffers of the request are transferred. */
+  reseal(request: ResealRequest): Promise<ResealedBlobs> {
+    const { bytes, ids, offsets, lengths, uncompressedLengths } = request;
+    return this.#callBlobs("reseal", request, [bytes, ids, offsets, lengths, uncompressedLengths]);
+  }
+
   /** Calls the sealing thread with the least work. A broken thread fails every call. */
-  async #callBlobs<Name extends "seal" | "open" | "verify">(
+  async #callBlobs<Name extends "seal" | "open" | "verify" | "reseal">(
     name: Name,
     request: BlobCalls[Name]["request"],
     given: readonly { readonly buffer: ArrayBuffer }[],

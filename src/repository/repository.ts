@@ -108,8 +108,16 @@ export function underLock({ store, ...repository }: UnlockedRepository, lock: He
   return { ...repository, store: files.store, files, lock };
 }
 
+/** What repositories share that cut the same content at the same places. */
+export interface SharedChunking extends Pick<RepositoryConfig, "chunkerPolynomial"> {
+  /** The secret behind the gear table, 1024 bytes. */
+  readonly gearSecret: Uint8Array;
+}
+
 /** What making a repository needs. */
 interface InitTools extends KeyTools {
+  /** How to cut; by default the repository shares that with no other one. */
+  readonly chunking?: SharedChunking | undefined;
   /**
    * Called before an error is thrown, if it is certain that no repository was made and the password opens nothing. It
    * is not certain if an answer of the store was lost.
@@ -151,7 +159,7 @@ interface Draft {
 }
 
 /** Prepares everything but the config, which is stored last: without it there is no repository. */
-async function draftRepository(store: BlobStore, password: Password, tools: KeyTools): Promise<Draft> {
+async function draftRepository(store: BlobStore, password: Password, tools: InitTools): Promise<Draft> {
   await refuseExisting(store);
   await store.create();
   const keys = newMasterKey(tools.randomBytes);
@@ -160,7 +168,8 @@ async function draftRepository(store: BlobStore, password: Password, tools: KeyT
   const config: RepositoryConfig = {
     version: 2,
     id: encodeHex(tools.randomBytes(32)),
-    chunkerPolynomial: randomPolynomial(tools.randomBytes),
+    chunkerPolynomial: tools.chunking?.chunkerPolynomial ?? randomPolynomial(tools.randomBytes),
+    gearSecret: tools.chunking?.gearSecret ?? null,
   };
   const repository = assemble({ store, config, sealer, unlocked: { keys, keyId } });
   return { repository, sealedConfig: sealer.seal(encodeConfig(config)) };

@@ -14,7 +14,7 @@ import {
   utf8,
 } from "./codec_checks.ts";
 
-const CONFIG = { version: 2, id: "ab".repeat(32), chunkerPolynomial: "3da3358b4dc173" } as const;
+const CONFIG = { version: 2, id: "ab".repeat(32), chunkerPolynomial: "3da3358b4dc173", gearSecret: null } as const;
 const decode = (bytes: Uint8Array) => decodeConfig(bytes, "config");
 const decodeText = (fields: object) =>
   decode(utf8(JSON.stringify({ ...JSON.parse(textOf(encodeConfig(CONFIG))), ...fields })));
@@ -22,6 +22,8 @@ const decodeText = (fields: object) =>
 Deno.test("a config survives encoding", () => {
   assert.deepEqual(decode(encodeConfig(CONFIG)), CONFIG);
   assert.deepEqual(decode(encodeConfig({ ...CONFIG, version: 1 })), { ...CONFIG, version: 1 });
+  const sharing = { ...CONFIG, gearSecret: Uint8Array.from({ length: 1024 }, (_, i) => i & 0xff) };
+  assert.deepEqual(decode(encodeConfig(sharing)), sharing);
 });
 
 Deno.test("damage of a config is noticed or handled", () => {
@@ -31,6 +33,9 @@ Deno.test("damage of a config is noticed or handled", () => {
 
 Deno.test("fields of others are passed over", () => {
   assert.deepEqual(decodeText({ append_only: true, chunk_size: 5 }), CONFIG);
+  for (const agent of [null, 1, {}, { gear: "" }, { gear: "AAAA" }, { gear: 7 }, [], { gears: [] }]) {
+    assert.deepEqual(decodeText({ agent }), CONFIG, JSON.stringify(agent));
+  }
 });
 
 Deno.test("a field that is not there is told to be missing", () => {

@@ -21,6 +21,7 @@ export const SAMPLE_CONFIG: RepositoryConfig = {
   version: 2,
   id: "0123456789abcdef".repeat(4),
   chunkerPolynomial: "3da3358b4dc173",
+  gearSecret: null,
 };
 
 export const SAMPLE_KEY_FILE: KeyFile = {

@@ -12,7 +12,7 @@ import { type OptionsOf, withOptions } from "../specification.ts";
 import { NETWORK_OPTIONS, networkOptions, retryTeller, storeSettings } from "./network_options.ts";
 import { writeWarning } from "../report/warning.ts";
 import { decodeTextFile, trimWhiteSpace } from "../password/decode.ts";
-import { PASSWORD_OPTIONS, passwordAccess } from "../password/sources.ts";
+import { MAIN_PASSWORD, PASSWORD_OPTIONS, passwordAccess, type PasswordWording } from "../password/sources.ts";
 import { readFileBytes } from "../text_file.ts";
 
 const PLACE_OPTIONS = new Command()
@@ -38,13 +38,25 @@ export function withRepositoryOptions<Args extends unknown[], Own extends Option
   return withOptions(command, REPOSITORY_OPTIONS);
 }
 
+/** How messages speak of a repository and its options. */
+interface RepositoryWording extends PasswordWording {
+  /** The option that names its place. */
+  readonly placeOption: string;
+}
+
+const MAIN_REPOSITORY: RepositoryWording = { ...MAIN_PASSWORD, placeOption: "-r" };
+
 /** Access to the repository that options and environment name. Nothing is opened or asked for yet. */
-export function repositoryAccess(options: RepositoryOptions, context: CliContext): RepositoryAccess {
+export function repositoryAccess(
+  options: RepositoryOptions,
+  context: CliContext,
+  wording: RepositoryWording = MAIN_REPOSITORY,
+): RepositoryAccess {
   let reading: Promise<string> | undefined;
-  const url = () => reading ??= repositoryUrl(options, context);
+  const url = () => reading ??= repositoryUrl(options, context, wording);
   return {
     openStore: async () => openStore(await url(), await storeDependencies(options, context)),
-    ...passwordAccess(options, context),
+    ...passwordAccess(options, context, wording),
     cache: async () => cacheOf(await url(), options, context),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
@@ -78,7 +90,11 @@ async function storeDependencies(options: RepositoryOptions, context: CliContext
 }
 
 /** The repository's URL. Throws `UsageError` if none is given. */
-async function repositoryUrl(options: RepositoryOptions, context: CliContext): Promise<string> {
+async function repositoryUrl(
+  options: RepositoryOptions,
+  context: CliContext,
+  { name, placeOption, variables: prefix }: RepositoryWording,
+): Promise<string> {
   if (options.repo !== undefined) return options.repo;
   if (options.repositoryFile !== undefined) return await urlOfFile(options.repositoryFile);
   for (const variable of variables(context)) {
@@ -87,7 +103,7 @@ async function repositoryUrl(options: RepositoryOptions, context: CliContext): P
     const file = variable("REPOSITORY_FILE");
     if (file !== undefined) return await urlOfFile(file);
   }
-  throw new UsageError("No repository given: use -r or set AGENT_REPOSITORY");
+  throw new UsageError(`No ${name} given: use ${placeOption} or set ${prefix}REPOSITORY`);
 }
 
 /**

@@ -26,25 +26,45 @@ interface PasswordUse {
 
 /** The number of tries at the terminal, as in restic. */
 const TRIES = 3;
-const QUESTION = "Password of the repository: ";
+
+/** How messages speak of a repository's password. */
+export interface PasswordWording {
+  /** What the repository is called, among those that a command opens. */
+  readonly name: string;
+  /** The option that names the file with its password. */
+  readonly passwordOption: string;
+  /** How the names of its variables begin. */
+  readonly variables: string;
+}
+
+/** The wording for the main repository. */
+export const MAIN_PASSWORD: PasswordWording = {
+  name: "repository",
+  passwordOption: "--password-file",
+  variables: "AGENT_",
+};
 
 /** The password from option, environment, command or terminal. At the terminal, a wrong one may be retyped. */
 export function passwordAccess(
   options: PasswordOptions,
   context: CliContext,
+  { name, passwordOption, variables }: PasswordWording,
 ): Required<Pick<RepositoryAccess, "password" | "otherPassword">> {
+  const question = `Password of the ${name}: `;
+  const whose = name === MAIN_PASSWORD.name ? "" : ` for the ${name}`;
   let triesLeft = 0;
   return {
     async password() {
       const known = await configuredPassword(options, context, { isNew: false });
       if (known !== undefined) return known;
       triesLeft = TRIES - 1;
-      const typed = await context.askSecret(QUESTION);
+      const typed = await context.askSecret(question);
       if (typed !== undefined) return typed;
-      throw new UsageError("No password given: use --password-file or set AGENT_PASSWORD_FILE (or AGENT_PASSWORD)");
+      const alternatives = `set ${variables}PASSWORD_FILE (or ${variables}PASSWORD)`;
+      throw new UsageError(`No password given${whose}: use ${passwordOption} or ${alternatives}`);
     },
     async otherPassword() {
-      return triesLeft-- > 0 ? await context.askSecret(`Wrong password. ${QUESTION}`) : undefined;
+      return triesLeft-- > 0 ? await context.askSecret(`Wrong password. ${question}`) : undefined;
     },
   };
 }
@@ -77,7 +97,7 @@ async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword>
 }
 
 /** Variables that a password command does not need. */
-const OWN_VARIABLE = /^(AGENT|RESTIC)_(FROM_)?PASSWORD/;
+const OWN_VARIABLE = /^(AGENT|RESTIC)_(FROM_|ALSO_)?PASSWORD/;
 
 /**
  * A password from options or environment; undefined if neither gives one. AGENT_ variables come before RESTIC_

@@ -3,7 +3,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { GEAR_TABLE_BYTES } from "../../chunker/gear.ts";
 import { canCutAs, type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../../chunker/parameters.ts";
 import { hkdf } from "../../crypto/kdf.ts";
-import type { SealingKeys } from "../../crypto/seal.ts";
+import type { Repository } from "../../repository/repository.ts";
 
 const GEAR_LABEL = "agent chunker gear table 1";
 
@@ -27,10 +27,13 @@ export function chunkerParameters(
 }
 
 /**
- * The secret behind the gear table. It is derived from the master key, so it never changes. Poly1305's r is not part of
- * it, because some versions of restic clear its unused bits when they add a key file.
+ * The secret behind the gear table: the one that the repository shares with another one, else one that is derived from
+ * the master key, so that it never changes. Poly1305's r is not part of it, because some versions of restic clear its
+ * unused bits when they add a key file.
  */
-export function gearSecret({ encrypt, macK }: Pick<SealingKeys, "encrypt" | "macK">): Uint8Array {
+export function gearSecret({ config, keys }: Pick<Repository, "config" | "keys">): Uint8Array {
+  if (config.gearSecret !== null) return config.gearSecret;
+  const { encrypt, macK } = keys;
   const master = new Uint8Array([...encrypt, ...macK]);
   return hkdf(master, GEAR_LABEL, GEAR_TABLE_BYTES);
 }

@@ -255,7 +255,7 @@ export class Session {
       { requested: tools.request.chunkAverage, engine },
       start.choice.predecessor,
     );
-    this.#gear = gearTable(gearSecret(tools.repository.keys));
+    this.#gear = gearTable(gearSecret(tools.repository));
     this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
   }
 

@@ -51,8 +51,10 @@ interface TreeWalk<Visit extends TreeVisit, Found> {
   readonly met: MetTrees;
   /** How many trees are read at once; by default as many as the store has connections, up to 8. */
   readonly atOnce?: number;
+  /** Reads a tree; by default in `repository`. */
+  readonly load?: (tree: BlobId) => Promise<readonly Node[]>;
   /** Examines the nodes of a tree. Several trees are read at once, so this is called in any order. */
-  readonly read: (nodes: readonly Node[], visit: Visit) => Found;
+  readonly read: (nodes: readonly Node[], visit: Visit) => Found | Promise<Found>;
   /** Receives the reason why a tree cannot be read; throws, or returns a substitute. */
   readonly unreadable: (error: unknown, visit: Visit) => Found | Promise<Found>;
   /**
@@ -108,13 +110,14 @@ export async function walkTrees<Visit extends TreeVisit, Found>(
 }
 
 async function findAt<Visit extends TreeVisit, Found>(visit: Visit, walk: TreeWalk<Visit, Found>): Promise<Found> {
+  const { load = (tree) => readTree(walk.repository, tree) } = walk;
   let nodes: readonly Node[];
   try {
-    nodes = await readTree(walk.repository, visit.tree);
+    nodes = await load(visit.tree);
   } catch (error) {
     return await walk.unreadable(error, visit);
   }
-  return walk.read(nodes, visit);
+  return await walk.read(nodes, visit);
 }
 
 /** Adds a tree that is met for the first time to the next level. */

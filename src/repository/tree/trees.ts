@@ -13,11 +13,22 @@ import type { IndexedRepository } from "../repository.ts";
 const LARGE_TREE_BYTES = 4 * 1024 * 1024;
 const largeTrees = new Turn();
 
-/** The nodes of a tree, sorted by name. Throws `IntegrityError`. */
-export async function readTree(repository: IndexedRepository<"tree">, id: BlobId): Promise<readonly Node[]> {
+/**
+ * The nodes of a tree, sorted by name. `onText` gets its verified text before. Throws `IntegrityError`, and what
+ * `onText` throws.
+ */
+export async function readTree(
+  repository: IndexedRepository<"tree">,
+  id: BlobId,
+  onText?: (text: Uint8Array) => Promise<void>,
+): Promise<readonly Node[]> {
   const bytes = decodeHex(id);
   const place = repository.index.locate("tree", bytes);
-  const read = async () => decodeTree(await readBlob(repository, "tree", bytes), `tree ${id}`);
+  const read = async () => {
+    const text = await readBlob(repository, "tree", bytes);
+    await onText?.(text);
+    return decodeTree(text, `tree ${id}`);
+  };
   const isLarge = place !== undefined && plaintextLength(place) > LARGE_TREE_BYTES;
   return await (isLarge ? largeTrees.take(read) : read());
 }

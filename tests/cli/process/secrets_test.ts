@@ -15,6 +15,13 @@ Deno.test("passwords, credentials and what leads to them are secrets, settings a
     "RESTIC_PASSWORD_FILE",
     "RESTIC_FROM_PASSWORD",
     "RESTIC_FROM_PASSWORD_COMMAND",
+    "AGENT_FROM_PASSWORD_FILE",
+    "AGENT_ALSO_PASSWORD",
+    "AGENT_FROM_REST_PASSWORD",
+    "AGENT_ALSO_REST_USERNAME",
+    "AGENT_FROM_REPOSITORY_FILE",
+    "AGENT_FROM_AWS_SECRET_ACCESS_KEY",
+    "AGENT_ALSO_AWS_PROFILE",
     "AGENT_REST_USERNAME",
     "AGENT_REST_PASSWORD",
     "RESTIC_REST_USERNAME",
@@ -39,6 +46,7 @@ Deno.test("passwords, credentials and what leads to them are secrets, settings a
     "AGENT_CACERT",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
+    "AGENT_FROM_AWS_REGION",
     "MY_AGENT_PASSWORD",
     "AGENT_RUNTIME_DIR",
   ];
@@ -54,7 +62,14 @@ Deno.test("the address of a repository is a secret where it may hold one", () =>
     ["rest:https://shop:secret@backup.example/", true],
     ["rest:https://shop:with/slash@backup.example/", true],
   ];
-  for (const name of ["AGENT_REPOSITORY", "RESTIC_REPOSITORY", "RESTIC_FROM_REPOSITORY"]) {
+  for (
+    const name of [
+      "AGENT_REPOSITORY",
+      "RESTIC_REPOSITORY",
+      "RESTIC_FROM_REPOSITORY",
+      "AGENT_ALSO_REPOSITORY",
+    ]
+  ) {
     for (const [address, isSecret] of addresses) equal(isRepositorySecret(name, address), isSecret, address);
     equal(isRepositorySecret(name, undefined), true, "what cannot be read is not given away");
   }

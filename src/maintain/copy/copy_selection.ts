@@ -1,0 +1,48 @@
+/** Which backups a copy is to bring. */
+import { UsageError } from "../../base/errors.ts";
+import type { Backup } from "../../backup/backup.ts";
+import type { LoadedBackups } from "../../backup/load_backups.ts";
+import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import type { DamagedSnapshot } from "../../repository/snapshots.ts";
+
+/** The backups to copy, and what cannot be copied because its snapshot cannot be read. */
+interface CopySelection {
+  /** Oldest first. */
+  readonly backups: readonly Backup[];
+  /** Snapshots that are meant, or may be: nobody can tell their series. */
+  readonly damaged: readonly DamagedSnapshot[];
+}
+
+/**
+ * Selects by names such as `prod/shop` (all backups of the series and of those below it), `prod/shop@latest` and `@ID`;
+ * all backups if there are no names. Throws `UsageError` for a name that nothing has, and what `selectDespiteDamage`
+ * throws.
+ */
+export function selectForCopy({ backups, damaged }: LoadedBackups, names: readonly string[]): CopySelection {
+  if (names.length === 0) return { backups, damaged };
+  const chosen = new Set(
+    names.flatMap((name) => isOne(name) ? [oneOf(backups, damaged, name)] : ofSeries(backups, name)),
+  );
+  return {
+    backups: backups.filter((backup) => chosen.has(backup)),
+    damaged: names.every(isOne) ? [] : damaged,
+  };
+}
+
+/** Whether a name means one backup. */
+function isOne(name: string): boolean {
+  return name.includes("@");
+}
+
+function oneOf(backups: readonly Backup[], damaged: readonly DamagedSnapshot[], name: string): Backup {
+  return selectDespiteDamage(backups, damaged, { selector: parseSelector(name), text: name });
+}
+
+function ofSeries(backups: readonly Backup[], series: string): Backup[] {
+  const unknown = backups.length === 0
+    ? `There is no backup of "${series}" to be copied, nor any other one`
+    : unknownName(backups, { series: [series] });
+  if (unknown !== null) throw new UsageError(unknown);
+  return backups.filter((backup) => isOrLiesBelow(backup.series, series));
+}
