@@ -5,26 +5,20 @@
 import { interruption, onAbort } from "../base/abort.ts";
 import type { JudgedSource } from "../base/byte_source.ts";
 import { formatSize } from "../base/text/size.ts";
-import { SourceError } from "../base/errors.ts";
-import type { EngineItem, EngineSource, OpenSource, SourceParent, SourceRequest } from "../engine/engine.ts";
+import { SourceError, UsageError } from "../base/errors.ts";
+import type { EngineItem, EngineSource } from "../engine/engine.ts";
 import type { Driven } from "../engine/engine_urls.ts";
-import type { JsonObject } from "../format/json/json_text.ts";
-import { DEFAULT_FILE_NAME, METADATA_FILE_NAME } from "../format/manifest/series.ts";
+import { DEFAULT_FILE_NAME } from "../format/manifest/series.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { startThreads } from "../pipeline/threads.ts";
+import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
-import type { SessionSource } from "./session/continue_chain.ts";
-import {
-  type BackupEngine,
-  type BackupRequest,
-  refuseIncomplete,
-  type Session,
-  withSession,
-  type WriteOptions,
-  type WrittenBackup,
-} from "./session/session.ts";
+import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts";
+import { type BackupEngine, type BackupRequest, refuseIncomplete, withSession } from "./session/session.ts";
+import type { WriteOptions, WrittenBackup } from "./session/session.ts";
+import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
 import { ItemReader, type PutStream } from "./session/item_reader.ts";
 
+export type { RepositoryOutcome } from "./put_also.ts";
 export type { PutStream } from "./session/item_reader.ts";
 
 /** What a put reads: streams that are at hand, or the source of an engine. */
@@ -52,6 +46,11 @@ export interface PutRequest extends Omit<BackupRequest, "engine"> {
   readonly minSize: number;
   /** Whether a source of which something could not be read is refused, and not committed with `problems`. */
   readonly isStrict?: boolean;
+  /**
+   * A second repository that gets the same streams as another backup. If one of the two fails, the other one still gets
+   * its backup; `PutResult.repositories` tells. Engines with levels cannot serve two chains and are refused.
+   */
+  readonly also?: RepositoryAccess | undefined;
 }
 
 /** The progress of a put, which waits for the first byte, stores streams, or commits the backup. */
@@ -69,10 +68,15 @@ export interface PutProgress {
   readonly bytesBefore: number | null;
 }
 
-/** The result of a put. */
+/**
+ * The result of a put. With a second repository it describes the backup in the main one; if only the second one has the
+ * backup, the one there.
+ */
 export interface PutResult extends WrittenBackup {
   /** What the source could not read, or what changed while it was read: one line each. The rest is committed. */
   readonly problems: readonly string[];
+  /** With a second repository: what became of the backup in the main one and in the second one; one of them has it. */
+  readonly repositories?: readonly [RepositoryOutcome, RepositoryOutcome];
 }
 
 /** Options of `put`. */
@@ -87,39 +91,81 @@ export interface PutOptions extends UseCaseOptions, WriteOptions {
  * Backs up streams, all of them in one backup. Throws `SourceError` if one of them is incomplete, empty or too short,
  * or if its command failed; then nothing is committed, but stored chunks remain for the next try. Throws
  * `InterruptedError` if the signal stops it.
+ *
+ * With a second repository, all this holds for both: nothing is committed in either. Throws the error of the main one
+ * if both fail, and `UsageError` if they are the same repository.
  */
 export async function put(
   access: RepositoryAccess,
   request: PutRequest,
   options: PutOptions,
 ): Promise<PutResult> {
-  const { world } = options;
+  if (request.also !== undefined) refuseLevels(request);
   const told = new ToldProgress(options);
+  using digests = request.also && new DigestThread();
   await using reader = new ItemReader({
     jobs: request.jobs ?? 1,
-    budget: world,
+    budget: options.world,
+    judge: (item, summary) => judge(request, item, summary),
     onProgress: (read) => told.tell(read),
+    digests,
   });
   if ("streams" in request.input) reader.start(itemsOf(request.input.streams));
   return await useCase(options, async (signal) => {
-    using _stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
-    using threads = startThreads(world.blobThreads);
-    await using repository = await openAccess(access, options);
-    await using lock = await repository.lock({ exclusive: false, signal });
-    // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
-    lock.confirmed.catch((reason) => reader.cancel(reason));
-    const engine = engineOf(request.input);
-    const opening = "streams" in request.input
+    using stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
+    const source = "streams" in request.input
       ? undefined
-      : new EngineOpening(request.input.driven, reader, { signal, onStderr: options.onStderr });
-    const tools = { ...options, repository, threads, lock, signal, ...opening && { source: opening } };
-    return await withSession({ ...tools, request: { ...request, engine } }, async (session) => {
-      await reader.storeAll(session, (item, summary) => judge(request, item, summary));
-      const { position, problems } = await opening?.finish(session, request) ?? NOTHING_LEFT;
+      : new EngineOpening(request.input.driven, reader, { ...options, signal, request });
+    const write = (writing: Writing) => writeBackup(writing, { request, options, source, told });
+    const [recipient] = reader.recipients;
+    if (request.also !== undefined) {
+      const accesses = [access, request.also] as const;
+      const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
+      return { ...outcomes.written, problems: (await source?.finish())?.problems ?? [], repositories: outcomes.each };
+    }
+    const written = await write({ access, recipient: recipient!, world: options.world, signal });
+    return { ...written, problems: (await source?.finish())?.problems ?? [] };
+  });
+}
+
+/** What all repositories of a put have in common. */
+interface CommonToAll {
+  readonly request: PutRequest;
+  readonly options: PutOptions;
+  readonly source: EngineOpening | undefined;
+  readonly told: ToldProgress;
+}
+
+/** Writes the backup into one repository. */
+async function writeBackup(
+  { access, recipient, world, signal, onOpen, confirm }: Writing,
+  { request, options, source, told }: CommonToAll,
+): Promise<WrittenBackup> {
+  using threads = startThreads(world.blobThreads, { digest: request.also === undefined });
+  await using repository = await openAccess(access, { world, signal });
+  onOpen?.(repository);
+  await using lock = await repository.lock({ exclusive: false, signal });
+  // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
+  lock.confirmed.catch((reason) => recipient.fail(reason));
+  const tools = { ...options, world, repository, threads, lock, signal, ...source && { source } };
+  return await withSession({ ...tools, request: { ...request, engine: engineOf(request.input) } }, async (session) => {
+    return await recipient.finishing(async () => {
+      await recipient.storeAll(session);
+      const { position } = await source?.finish() ?? NOTHING_LEFT;
+      await recipient.settle();
       told.tell({ phase: "commit" });
-      return { ...await session.commit({ position }), problems };
+      return await session.commit({ position, ...confirm && { confirm } });
     });
   });
+}
+
+/** Refuses sources that go on from the level before: it differs between two repositories. */
+function refuseLevels({ input, series }: PutRequest): void {
+  if ("streams" in input || !input.driven.engine.replays) return;
+  throw new UsageError(
+    `Refusing to back up "${series}" into two repositories at once: what ${input.driven.name} reads depends on the level ` +
+      'before, which may differ between them; put it into one of them, and bring it into the other with "agent copy"',
+  );
 }
 
 /** What is recorded of the input. */
@@ -132,54 +178,6 @@ function engineOf(input: PutInput): BackupEngine {
 /** The streams as items. */
 function* itemsOf(streams: Iterable<PutStream>): Generator<EngineItem> {
   for (const stream of streams) yield { kind: "stream", ...stream };
-}
-
-/** What a source left, for the commit. */
-interface Left {
-  readonly position: JsonObject;
-  readonly problems: readonly string[];
-}
-
-const NOTHING_LEFT: Left = { position: {}, problems: [] };
-
-/** The source of an engine: opened by the session, read by a reader. */
-class EngineOpening implements SessionSource {
-  readonly replays: boolean;
-  readonly chunkAverage: number | undefined;
-  readonly #driver: EngineSource;
-  readonly #reader: ItemReader;
-  readonly #tools: Omit<SourceRequest, "parent">;
-  #open: OpenSource | undefined;
-
-  constructor({ engine, driver }: Driven<EngineSource>, reader: ItemReader, tools: Omit<SourceRequest, "parent">) {
-    this.replays = engine.replays;
-    this.chunkAverage = engine.chunkAverage;
-    this.#driver = driver;
-    this.#reader = reader;
-    this.#tools = tools;
-  }
-
-  async open(parent: SourceParent | null): Promise<void> {
-    const open = await this.#driver.open({ ...this.#tools, parent });
-    this.#open = open;
-    this.#reader.start(open.items(), () => open.cancel());
-  }
-
-  /** Takes the end of the source and stores its metadata. Throws `SourceError` if it must be refused. */
-  async finish(session: Session, { isStrict, series }: PutRequest): Promise<Left> {
-    const { position, problems, metadata } = await this.#open!.finish();
-    if (isStrict && problems.length > 0) throw strictError(series, problems);
-    if (metadata !== null) await this.#reader.storeMetadata(session, METADATA_FILE_NAME, metadata);
-    // The manifest must tell that the backup does not hold everything.
-    return { position: problems.length === 0 ? position : { ...position, problems: problems.length }, problems };
-  }
-}
-
-function strictError(series: string, problems: readonly string[]): SourceError {
-  const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
-  return new SourceError(
-    `Refusing to back up "${series}": ${problems[0]}${more}; nothing was committed; without --strict the rest would be`,
-  );
 }
 
 /** Reports the progress of a put whenever it changes. */
