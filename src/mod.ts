@@ -27,6 +27,7 @@ export {
   NoRepositoryError,
   NotFoundError,
   OverdueError,
+  PartialError,
   ShortFileError,
   SourceError,
   StatusError,
@@ -139,6 +140,7 @@ export {
   type PutRequest,
   type PutResult,
   type PutStream,
+  type RepositoryOutcome,
 } from "./ops/put.ts";
 export {
   type Engine,

@@ -25,7 +25,10 @@ import { formatRate, formatTime, writeJson, writeLine, writeParagraph } from "..
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collectTags } from "../options/repeated_options.ts";
+import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { withSecondRepository } from "../options/second_repository.ts";
+import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
@@ -46,6 +49,8 @@ const EXAMPLES: HelpNotes = {
     "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
     "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
     "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
+    "--also writes the same stream into a second repository. If one of the two fails, the other one still gets its " +
+    "backup, and the exit code is 6. A stream that is refused is committed in neither.",
     'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
     "headers, and so chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not " +
     "counted.",
@@ -53,6 +58,7 @@ const EXAMPLES: HelpNotes = {
   examples: [
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
+    ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
     [
@@ -96,7 +102,7 @@ function specification() {
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(command);
+  return withSecondRepository(withRepositoryOptions(command), "also");
 }
 
 type PutOptions = OptionsOf<typeof specification>;
@@ -140,6 +146,7 @@ function check(seriesText: string, options: PutOptions, context: CliContext) {
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),
+    also: alsoRepositoryAccess(options, context),
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, stream, options, access: repositoryAccess(options, context) };
@@ -162,6 +169,7 @@ function levelRules(options: PutOptions): LevelRules {
 async function run({ request, stream, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdin, stdout, stderr, world, signal, commandLine } = context;
   await warnOfFuture(request, options, context);
+  if (request.also !== undefined) await refuseWrongPlaces(access, request.also);
   const source = commandLine === undefined ? inputSource(stdin) : startCommand(commandLine, options, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
@@ -170,15 +178,21 @@ async function run({ request, stream, options, access }: ReturnType<typeof check
     const input = { engine, streams: [{ ...stream, source }] };
     const result = await put(access, { ...request, input }, { world, signal, onProgress });
     await progress.end();
+    // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
+    const warnings = putWarnings(result);
+    for (const warning of warnings) await writeWarning(warning, options, stderr);
     await writeDecision(result.decision, options, stderr);
-    for (const warning of result.warnings) await writeWarning(warning, options, stderr);
     await tellId(result, () => {
-      if (options.json) return writeJson(stdout, putJson(result, progress.seconds));
+      if (options.json) return writeJson(stdout, putJson(result, { seconds: progress.seconds, warnings }));
       return writeLine(stdout, result.backup.id);
     });
-    if (options.quiet || options.json) return;
-    for (const note of result.notes) await writeNote(note, stderr);
-    for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
+    if (!options.quiet && !options.json) {
+      for (const note of result.notes) await writeNote(note, stderr);
+      const lines = [...summaryLines(result, progress.seconds), ...outcomeLines(result)];
+      for (const line of lines) await writeParagraph(stderr, line);
+    }
+    const missing = oneIsMissing(result);
+    if (missing !== undefined) throw missing;
   });
 }
 
@@ -214,10 +228,9 @@ function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-/** Writes warnings, even with --quiet, because a problem with the parent does not go away by itself. */
+/** Explains the level, if that is wanted. */
 async function writeDecision(decision: LevelDecision, options: PutOptions, stderr: Output): Promise<void> {
-  const { level, rule, reason, overruled, warnings } = decision;
-  for (const warning of warnings) await writeWarning(warning, options, stderr);
+  const { level, rule, reason, overruled } = decision;
   if (!options.explain || options.json) return;
   await writeLine(stderr, `level ${level} by ${rule}: ${reason}`);
   for (const other of overruled) {

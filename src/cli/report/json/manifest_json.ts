@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/get.ts";
-import type { PutResult } from "../../../ops/put.ts";
+import type { PutResult, RepositoryOutcome } from "../../../ops/put.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import {
   anyObject,
@@ -131,6 +131,33 @@ export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeo
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
+const NO_BACKUP = "it has no backup";
+
+const repositoryOutcome = v.strictObject({
+  location: orNull(text("Where the repository is."), "its store could not be opened"),
+  id: orNull(hex("The backup there."), NO_BACKUP),
+  level: orNull(count("Its level there."), NO_BACKUP),
+  bytesStored: orNull(bytes("What it added to this repository."), NO_BACKUP),
+  error: orNull(
+    object({
+      code: count("The exit code of a put into this repository alone."),
+      kind: text("What went wrong, as one word."),
+      message: text("What failed, for people."),
+    }, "Why there is no backup."),
+    "it has the backup",
+  ),
+});
+
+function outcomeJson({ location, written, error }: RepositoryOutcome): v.InferOutput<typeof repositoryOutcome> {
+  return {
+    location,
+    id: written?.backup.id ?? null,
+    level: written?.manifest.level ?? null,
+    bytesStored: written?.backup.info!.stored ?? null,
+    error: error === undefined ? null : { code: error.exitCode, kind: error.code, message: error.message },
+  };
+}
+
 /** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
@@ -155,11 +182,22 @@ export const putMessage = v.strictObject({
   warnings: list(v.string(), "Warnings, which are also written to standard error."),
   notes: list(v.string(), "Remarks."),
   files,
+  repositories: orAbsent(
+    list(
+      repositoryOutcome,
+      "What became of the backup in the main repository and in the second one (`--also`). The fields above are those " +
+        "of the main one; if it has no backup, those of the second one.",
+    ),
+    "there is one repository",
+  ),
 });
 
-/** Its JSON object. `tookSeconds` is the duration of the put. */
-export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
-  const { backup, decision, notes, warnings } = result;
+/** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
+export function putJson(
+  result: PutResult,
+  { seconds, warnings }: { readonly seconds: number; readonly warnings: readonly string[] },
+): v.InferOutput<typeof putMessage> {
+  const { backup, decision, notes, repositories } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
   return {
     ...backupJson(backup),
@@ -168,14 +206,15 @@ export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<t
     bytesStored: backup.info!.stored,
     blobsNew,
     blobsReused,
-    seconds: Math.round(tookSeconds * 1000) / 1000,
+    seconds: Math.round(seconds * 1000) / 1000,
     levelDecision: {
       rule: decision.rule,
       reason: decision.reason,
       overruled: decision.overruled.map(({ rule, level, reason }) => ({ rule, level, reason })),
     },
-    warnings: [...decision.warnings, ...warnings],
+    warnings,
     notes,
     files: result.manifest.files.map(manifestFileJson),
+    ...repositories && { repositories: repositories.map(outcomeJson) },
   };
 }
