@@ -129,7 +129,16 @@ Deno.test("every help keeps one order, and to the width", async () => {
   const overview = await screenOf(["--help"], 80, world, "nowhere");
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
   assert.ok(commands.length > 15, overview);
-  const order = ["Usage:", "Arguments:", "Options:", "Pruning:", "Repository:", "Repositories on other machines:"];
+  const order = [
+    "Usage:",
+    "Arguments:",
+    "Options:",
+    "Pruning:",
+    "Repository to copy from:",
+    "Second repository for the same streams:",
+    "Repository:",
+    "Repositories on other machines:",
+  ];
   const last = ["Commands:", "Examples:"];
   for (const command of commands) {
     const page = await screenOf([command, "--help"], 80, world, "nowhere");

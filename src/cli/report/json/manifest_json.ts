@@ -183,11 +183,7 @@ export const putMessage = v.strictObject({
   notes: list(v.string(), "Remarks."),
   files,
   repositories: orAbsent(
-    list(
-      repositoryOutcome,
-      "What became of the backup in the main repository and in the second one (`--also`). The fields above are those " +
-        "of the main one; if it has no backup, those of the second one.",
-    ),
+    list(repositoryOutcome, "With `--also`: the main one, then the second one."),
     "there is one repository",
   ),
 });
