@@ -30,7 +30,7 @@ export interface PutStream {
 }
 
 /** Changes in the progress of all items. */
-export interface ItemProgress {
+interface ItemProgress {
   readonly phase?: "stream";
   readonly bytesRead?: number;
   readonly bytesAdded?: number;

@@ -2,7 +2,7 @@
 import type { Session } from "./session.ts";
 
 /** Work that a session does for an item. */
-export type SessionWork = (session: Session) => void | Promise<void>;
+type SessionWork = (session: Session) => void | Promise<void>;
 
 /** What a recipient needs of the reader of the items. */
 interface ReaderOfItems {

@@ -149,11 +149,12 @@ const repositoryOutcome = v.strictObject({
 });
 
 function outcomeJson({ location, written, error }: RepositoryOutcome): v.InferOutput<typeof repositoryOutcome> {
+  const { id, info } = written?.backup ?? { id: null, info: null };
   return {
     location,
-    id: written?.backup.id ?? null,
-    level: written?.manifest.level ?? null,
-    bytesStored: written?.backup.info!.stored ?? null,
+    id,
+    level: info?.level ?? null,
+    bytesStored: info?.stored ?? null,
     error: error === undefined ? null : { code: error.exitCode, kind: error.code, message: error.message },
   };
 }
