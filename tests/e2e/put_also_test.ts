@@ -4,15 +4,7 @@ import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
 import { servingTest, whyNoServer } from "../helpers/agent_server.ts";
-import {
-  assertFails,
-  bulkNoise,
-  EXECUTABLE,
-  type JsonRow,
-  jsonRows,
-  type Sandbox,
-  sandbox,
-} from "../helpers/executable.ts";
+import { assertFails, bulkNoise, EXECUTABLE, type JsonRow, jsonRows, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { Server } from "../helpers/servers.ts";
 
@@ -146,25 +138,21 @@ Deno.test({
   },
 });
 
-/** Serves a directory. Port 0 takes any free one. */
-function serving(box: Sandbox, path: string, port = "0"): Promise<Server> {
-  const args = ["serve", "--no-auth", "--path", path, "--listen", `127.0.0.1:${port}`];
-  return Server.start(box, EXECUTABLE, args, { address: /127\.0\.0\.1:(\d+)/ });
-}
-
 servingTest(
-  "a server that goes away, and comes back without its disk, does not end the other backup",
+  "a server that goes away, with another one in its place, does not end the other backup",
   noServer,
   async () => {
     await using both = await twoSandboxes();
     const { main, second, env } = both;
-    const server = await serving(second, second.path);
+    const serve = ["serve", "--no-auth", "--path", second.path, "--listen", "127.0.0.1:0"];
+    const server = await Server.start(second, EXECUTABLE, serve, { address: /127\.0\.0\.1:(\d+)/ });
     const stream = bulkNoise(60 * MEBIBYTE, "server");
     await using putting = main.start(["put", "s", "--also", server.repository("repo")], { env });
     await putting.write(stream.subarray(0, stream.length / 2));
     await server[Symbol.asyncDispose]();
-    await Deno.mkdir(second.join("empty"));
-    await using _again = await serving(second, second.join("empty"), new URL(server.origin).port);
+    // One that is down for good is tried for a quarter of an hour; one that refuses is not.
+    const place = { hostname: "127.0.0.1", port: Number(new URL(server.origin).port), onListen: () => {} };
+    await using _other = Deno.serve(place, () => new Response(null, { status: 403 }));
     await putting.write(stream.subarray(stream.length / 2));
     await putting.closeInput();
     const { exitCode, stdout, stderr } = await putting.outcome();

@@ -10,6 +10,7 @@ import {
   UsageError,
   WrongPasswordError,
 } from "../../src/base/errors.ts";
+import type { Clock } from "../../src/base/clock.ts";
 import type { Engine, EngineItem, OpenSource } from "../../src/engine/engine.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
 import { encodeLock } from "../../src/format/lock.ts";
@@ -332,4 +333,59 @@ Deno.test("stopped before it began, it opens neither", async () => {
   const { error } = await putIntoBoth([faulty[0]!, faulty[1]!], new BytesSource(SECOND), {}, { signal });
   assert.ok(error instanceof InterruptedError);
   assert.deepEqual(faulty.flatMap(({ calls }) => calls), []);
+});
+
+/** Sleeps until a promise resolves, however long it should be. */
+function sleepUntil(opened: Promise<void>): Clock {
+  return { now: () => new Date(0), monotonicMs: () => 0, sleep: () => opened };
+}
+
+Deno.test("the main repository waits for the second one before its snapshot, and an interruption there ends both", async () => {
+  const stores = await twoStores();
+  const opened = Promise.withResolvers<void>();
+  const abort = new AbortController();
+  const reached = Promise.withResolvers<void>();
+  const slow = withFaults(stores[1], ({ method, kind }) => {
+    if (method !== "put" || kind !== "index") return undefined;
+    reached.resolve();
+    return { type: "delay", delayMs: 1, clock: sleepUntil(opened.promise) };
+  });
+  const putting = putIntoBoth([stores[0], slow], new BytesSource(SECOND), {}, { signal: abort.signal });
+  await reached.promise;
+  while ((await namesOf(stores[0], "index")).length < 2) await macrotask();
+  for (let i = 0; i < 100; i++) await macrotask();
+  assert.equal((await namesOf(stores[0], "snapshot")).length, 1);
+  abort.abort(new InterruptedError());
+  opened.resolve();
+  assert.ok((await putting).error instanceof InterruptedError);
+  await assertNothingIn(stores);
+});
+
+Deno.test("an interruption after the point of no return stops neither", async () => {
+  const stores = await twoStores();
+  const abort = new AbortController();
+  const world = fakeWorld("both");
+  world.clock.jump(3_600_000);
+  const isSnapshotWritten = Promise.withResolvers<void>();
+  let isIndexed = false;
+  const main = withFaults(stores[0], ({ method, kind }) => {
+    if (method === "put" && kind === "snapshot") {
+      abort.abort(new InterruptedError());
+      isSnapshotWritten.resolve();
+    }
+    return undefined;
+  });
+  // The second one looks for its lock once more, and does not get an answer before the main one has its snapshot.
+  const second = withFaults(stores[1], ({ method, kind }) => {
+    if (method === "put" && kind === "index") {
+      isIndexed = true;
+      world.clock.jump(1000);
+    }
+    if (!isIndexed || method !== "size" || kind !== "lock") return undefined;
+    return { type: "delay", delayMs: 1, clock: sleepUntil(isSnapshotWritten.promise) };
+  });
+  const request = putRequest(new BytesSource(SECOND), { also: accessTo(second) });
+  const result = await put(accessTo(main), request, { world, signal: abort.signal });
+  assert.ok(abort.signal.aborted);
+  assert.deepEqual(errorsOf(result), [undefined, undefined]);
 });
