@@ -107,7 +107,8 @@ export type {
 export type { DamagedSnapshot } from "./repository/snapshots.ts";
 
 // Init and keys.
-export { init, type InitResult } from "./ops/init.ts";
+export { init, type InitOptions, type InitResult, readChunking } from "./ops/init.ts";
+export type { SharedChunking } from "./repository/repository.ts";
 export type { NewPassword } from "./ops/new_password.ts";
 export {
   keyAdd,
@@ -191,6 +192,17 @@ export {
 } from "./ops/get.ts";
 export type { VerifiedStream } from "./backup/read_verified.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
+
+// Copies of backups in another repository.
+export {
+  type CopiedBackup,
+  copy,
+  type CopyOptions,
+  type CopyProgress,
+  type CopyRequest,
+  type CopyResult,
+  type UncopiedBackup,
+} from "./ops/copy.ts";
 
 // Lists, chains and status.
 export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";

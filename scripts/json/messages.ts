@@ -5,6 +5,7 @@
 import type * as v from "valibot";
 import { backupMessage } from "../../src/cli/report/json/backup_json.ts";
 import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check_json.ts";
+import { copiedBackupMessage, copySummaryMessage, uncopiedBackupMessage } from "../../src/cli/report/json/copy_json.ts";
 import {
   addedKeyMessage,
   changedKeyMessage,
@@ -97,6 +98,20 @@ export const RESULTS: readonly Message[] = [
     about: "One after the streams, even if a member is damaged.",
     schema: verifiedChainMessage,
   },
+  {
+    title: "A copied backup",
+    commands: ["copy"],
+    about: "One for each, oldest first, as it is in the other repository.",
+    schema: copiedBackupMessage,
+    isBackup: true,
+  },
+  {
+    title: "A backup that could not be copied",
+    commands: ["copy"],
+    about: "One for each.",
+    schema: uncopiedBackupMessage,
+  },
+  { title: "The result of a copy", commands: ["copy"], about: "One, at the end.", schema: copySummaryMessage },
   {
     title: "A member of a chain",
     commands: ["chain"],

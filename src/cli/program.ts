@@ -5,6 +5,7 @@ import { didYouMean } from "../base/text/nearest_name.ts";
 import { cacheCommand } from "./commands/cache.ts";
 import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
+import { copyCommand } from "./commands/copy.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
 import { holdCommand, releaseCommand } from "./commands/hold.ts";
@@ -31,8 +32,8 @@ import { withRepositoryOptions } from "./options/repository_options.ts";
 const OVERVIEW: HelpNotes = {
   about: [
     "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
-    "integrity: what was read is not what was written; 5 a backup is overdue; 10 no repository there; 11 locked; 12 " +
-    "wrong password; 130 interrupted.",
+    "integrity: what was read is not what was written; 5 a backup is overdue; 6 done in part; 10 no repository there; 11 " +
+    "locked; 12 wrong password; 130 interrupted.",
     "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
     "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
@@ -112,6 +113,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     chainCommand,
     statusCommand,
     verifyCommand,
+    copyCommand,
     checkCommand,
     repairCommand,
     forgetCommand,

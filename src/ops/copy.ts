@@ -16,9 +16,10 @@ import {
 import type { SnapshotId } from "../base/id.ts";
 import { type Backup, backupOf } from "../backup/backup.ts";
 import { packBytesFor, pruneReads } from "../backup/buffers.ts";
-import { KnownCopies, snapshotOfCopy } from "../backup/copies.ts";
+import { KnownCopies, snapshotOfCopy } from "../maintain/copy/known_copies.ts";
 import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { indexPassingOver, passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
+import { GroupedCommits } from "../maintain/copy/grouped_commits.ts";
 import { selectForCopy } from "../maintain/copy/copy_selection.ts";
 import {
   type CopiedBytes,
@@ -222,7 +223,7 @@ class Copy {
     const onRead = () => this.#tell(plan, target);
     const readsAtOnce = pruneReads(world);
     const target: PackTarget = new PackTarget({ source, index, writer, threads, readsAtOnce, signal, onRead });
-    const commits = new Commits(writer, { packBytes, commit: (backup) => this.#commit(backup) });
+    const commits = new GroupedCommits(writer, { packBytes, commit: (backup) => this.#commit(backup) });
     try {
       await this.#forEach(plan, target, (backup) => commits.add(backup));
       await commits.finish();
@@ -292,38 +293,4 @@ class Copy {
 function formFor(source: Repository, other: Repository): ResealedForm {
   if (other.config.version === 1) return "uncompressed";
   return source.config.version === 1 ? "compressed" : "kept";
-}
-
-interface CommitRules {
-  /** So many bytes make a full pack. */
-  readonly packBytes: number;
-  readonly commit: (backup: Backup) => Promise<void>;
-}
-
-/** Commits several small backups together, so that not each of them leaves small packs. */
-class Commits {
-  readonly #writer: PackWriter;
-  readonly #rules: CommitRules;
-  #waiting: Backup[] = [];
-  #doneBytes = 0;
-
-  constructor(writer: PackWriter, rules: CommitRules) {
-    this.#writer = writer;
-    this.#rules = rules;
-  }
-
-  /** Commits this backup and the ones before it, unless they are small. */
-  async add(backup: Backup): Promise<void> {
-    this.#waiting.push(backup);
-    if (this.#writer.blobBytes - this.#doneBytes >= this.#rules.packBytes) await this.finish();
-  }
-
-  /** Commits all that wait, oldest first, after their content became durable. */
-  async finish(): Promise<void> {
-    await this.#writer.finish();
-    this.#doneBytes = this.#writer.blobBytes;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const backup of waiting) await this.#rules.commit(backup);
-  }
 }

@@ -14,7 +14,7 @@ export interface InitResult {
 }
 
 /** Options of `init`. */
-interface InitOptions extends UseCaseOptions {
+export interface InitOptions extends UseCaseOptions {
   /** How to cut, as `readChunking` returns it; by default no other repository cuts alike. */
   readonly chunking?: SharedChunking | undefined;
 }

@@ -109,7 +109,9 @@ export function underLock({ store, ...repository }: UnlockedRepository, lock: He
 }
 
 /** What repositories share that cut the same content at the same places. */
-export interface SharedChunking extends Pick<RepositoryConfig, "chunkerPolynomial"> {
+export interface SharedChunking {
+  /** The polynomial of restic's chunker, in lower-case hex digits. */
+  readonly chunkerPolynomial: string;
   /** The secret behind the gear table, 1024 bytes. */
   readonly gearSecret: Uint8Array;
 }

@@ -154,6 +154,16 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
   await agent.run("put prod/both --also DIR/nowhere", print("more words"));
 }
 
+const INTO = "-r DIR/copies -p DIR/of-copies";
+const FROM = "--from DIR/repo --from-password-file DIR/password";
+
+/** Another repository, and copies in it. */
+async function copies(agent: Transcript): Promise<void> {
+  await agent.run(`init ${INTO.replace("-p", "--new-password-file")} --copy-chunker-params ${FROM}`);
+  await agent.run(`copy ${INTO} ${FROM} --dry-run`);
+  await agent.run(`copy ${INTO} ${FROM}`);
+}
+
 async function keysLocksAndCache(agent: Transcript, directory: string, world: FakeWorld): Promise<void> {
   await agent.run("key list");
   const [added] = await agent.run("key add --new-password-file DIR/second");
@@ -195,6 +205,8 @@ async function damage(agent: Transcript, directory: string): Promise<void> {
   }
   await agent.run("verify prod/shop");
   await agent.run("check --read-data");
+  await agent.run("init -r DIR/rest --new-password-file DIR/of-rest");
+  await agent.run(`copy -r DIR/rest -p DIR/of-rest ${FROM}`);
   await agent.run("repair index --read-all-packs --dry-run");
   await agent.run("repair packs");
   await agent.run("repair snapshots --forget");
@@ -218,6 +230,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     const world: FakeWorld & { readonly kdf: typeof CHEAP_KDF } = { ...fakeWorld("json"), kdf: CHEAP_KDF };
     const agent = new Transcript(directory, world);
     await everyday(agent, directory);
+    await copies(agent);
     await keysLocksAndCache(agent, directory, world);
     await damage(agent, directory);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);

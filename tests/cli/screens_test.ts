@@ -25,7 +25,12 @@ const HOUR_MS = 3_600_000;
 
 /** What a command shows on a terminal of so many columns, the prompt included. */
 async function screenOf(args: readonly string[], width: number, world: FakeWorld, repository: string): Promise<string> {
-  const env = { AGENT_REPOSITORY: repository, AGENT_PASSWORD: PASSWORD };
+  const env = {
+    AGENT_REPOSITORY: repository,
+    AGENT_PASSWORD: PASSWORD,
+    AGENT_FROM_REPOSITORY: repository,
+    AGENT_FROM_PASSWORD: PASSWORD,
+  };
   const { exitCode, stdout, stderr } = await runInProcess(args, {
     env,
     terminal: width,
@@ -73,6 +78,9 @@ async function filledRepository(world: FakeWorld): Promise<string> {
   await put("prod/warehouse/europe/orders-and-invoices", noise(700_000, "b"), { host: "database-17.backup.example" });
   await put("wiki", new Uint8Array(0), { allowEmpty: true, host: "db2", tags: ["a", "b"] });
   await store.close();
+  const empty = await openStore(`${directory}/empty`, { random: world.randomBytes, clock: world.clock });
+  await initRepository(empty, PASSWORD, { ...world, kdf: CHEAP_KDF });
+  await empty.close();
   return directory;
 }
 
@@ -92,6 +100,8 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   "help-hold": ["hold", "--help"],
   "help-forget": ["forget", "--help"],
   "help-prune": ["prune", "--help"],
+  "help-copy": ["copy", "--help"],
+  "copy-plan": ["copy", "-r", "DIR/empty", "--dry-run"],
 };
 
 Deno.test("screens at 80 and 120 columns are what they are to be, and no line is wider", async (test) => {
@@ -102,7 +112,8 @@ Deno.test("screens at 80 and 120 columns are what they are to be, and no line is
     for (const [name, args] of Object.entries(SHOWN)) {
       for (const width of WIDTHS) {
         await test.step(`${args.join(" ")}, ${width} columns`, async () => {
-          const screen = masked(await screenOf(args, width, world, `${directory}/repo`)).replaceAll(
+          const words = args.map((word) => word.replace("DIR", directory));
+          const screen = masked(await screenOf(words, width, world, `${directory}/repo`)).replaceAll(
             directory,
             "/backup",
           );
@@ -129,16 +140,9 @@ Deno.test("every help keeps one order, and to the width", async () => {
   const overview = await screenOf(["--help"], 80, world, "nowhere");
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
   assert.ok(commands.length > 15, overview);
-  const order = [
-    "Usage:",
-    "Arguments:",
-    "Options:",
-    "Pruning:",
-    "Repository to copy from:",
-    "Second repository for the same streams:",
-    "Repository:",
-    "Repositories on other machines:",
-  ];
+  const seconds = ["Repository to copy from:", "Second repository for the same streams:"];
+  const own = ["Usage:", "Arguments:", "Options:", "Pruning:", ...seconds];
+  const order = [...own, "Repository:", "Repositories on other machines:"];
   const last = ["Commands:", "Examples:"];
   for (const command of commands) {
     const page = await screenOf([command, "--help"], 80, world, "nowhere");

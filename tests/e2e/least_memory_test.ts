@@ -54,6 +54,11 @@ Deno.test(`${PROMISED_MIB} MiB and no swap are enough for every command`, async 
   await test.step("ls", async () => match((await done(["ls"])).stdout, /whole/));
   await test.step("check", () => done(["check", "-q"]).then(() => {}));
   await test.step("check --read-data", () => done(["check", "--read-data", "-q"]).then(() => {}));
+  await test.step("copy", async () => {
+    const copies = box.join("copies");
+    await done(["init", "-q", "-r", copies]);
+    await done(["copy", "-q", "-r", copies, "--from", box.repo, "--from-password-file", box.join("password")]);
+  });
   await test.step("forget --prune", async () => {
     const bytes = await sizeOf(box);
     await done(["forget", whole, "--allow-last", "--prune", "--max-unused", "40%", "-q"]);

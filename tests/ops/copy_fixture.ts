@@ -44,8 +44,11 @@ export function copyInto(
   { names = [], ...rest }: Partial<CopyRequest & CopyOptions> = {},
 ): Promise<CopyResult> {
   const request = { from: accessTo(source), names, dryRun: false, fromNoLock: false, packBytes: PACK_BYTES, ...rest };
-  return copy(accessTo(other, OTHER_PASSWORD), request, { world: fakeWorld("copy"), ...rest });
+  return copy(accessTo(other, OTHER_PASSWORD), request, { world: fakeWorld(`copy ${copies++}`), ...rest });
 }
+
+/** How many copies began. Each has random numbers of its own, as processes have. */
+let copies = 0;
 
 /** Checks a repository that took copies, and reads all of it. */
 export function fullCheckOf(other: BlobStore): Promise<CheckReport> {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { AgentError, ExitCode, LockedError } from "../../src/base/errors.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
+import { copy } from "../../src/ops/copy.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { setHold } from "../../src/ops/hold.ts";
 import { keyAdd, keyChange, keyList, keyRemove } from "../../src/ops/keys.ts";
@@ -29,6 +30,8 @@ import {
   noise,
   putBytes,
 } from "../helpers/world.ts";
+
+import { fiveBackups } from "./prune_fixture.ts";
 
 const LIMITS = { ...DEFAULT_PRUNE_LIMITS, maxUnused: { bytes: 0 } };
 const ANOTHER = { newPassword: () => Promise.resolve({ password: "another", isRandom: true }) };
@@ -78,6 +81,13 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
       return await keyRemove(access, { prefix: other.id }, { world });
     },
     decidesBy: [],
+  },
+  copy: {
+    run: async (access, world) => {
+      const request = { from: accessTo(await fiveBackups()), names: [], dryRun: false, fromNoLock: false };
+      return await copy(access, request, { world });
+    },
+    decidesBy: ["snapshot", "index"],
   },
   "key add": { run: (access, world) => keyAdd(access, ANOTHER, { world }), decidesBy: [] },
   "key passwd": { run: (access, world) => keyChange(access, ANOTHER, { world }), decidesBy: [] },

@@ -18,6 +18,8 @@ const RUNNABLE = HELP.filter(({ command, commands }) => command !== "" && comman
 const SHARED_GROUPS = {
   "Repository:": "Repository",
   "Repositories on other machines:": "Repositories on other machines",
+  "Repository to copy from:": "Repository to copy from",
+  "Second repository for the same streams:": "Second repository for the same streams",
   "Pruning:": "Pruning",
 } as const;
 const EVERYWHERE = ["--debug", "--help"];
@@ -196,7 +198,8 @@ const NOT_FOR_USERS = [
 ];
 
 Deno.test("docs/repositories.md has every variable that the program reads, and no other", async () => {
-  const table = tableRows(sectionOf(REPOSITORIES, "Environment variables"), "Variable");
+  const table = ["Environment variables", "One stream, two repositories", "A second repository"]
+    .flatMap((section) => tableRows(sectionOf(REPOSITORIES, section), "Variable"));
   const prose = sectionOf(REPOSITORIES, "S3 credentials");
   const described = new Set([
     ...table.flatMap(([name, , alias]) => [...codeIn(name!), ...codeIn(alias!)]),
@@ -224,7 +227,17 @@ async function variablesAskedFor(): Promise<string[]> {
   const env = new Proxy({}, { get: (_target, name) => void asked.push(String(name)) });
   const nowhere = join(ROOT, "no such folder");
   for (
-    const args of [["ls"], ["ls", "-r", "rest:http://127.0.0.1/", "--option", "rest.no=1"], ["init", "-r", nowhere]]
+    const args of [
+      ["ls"],
+      ["ls", "-r", "rest:http://127.0.0.1/", "--option", "rest.no=1"],
+      ["init", "-r", nowhere],
+      ["init", "--copy-chunker-params", "--from", "rest:http://127.0.0.1/", "--option", "rest.no=1"],
+      ["init", "--copy-chunker-params"],
+      ["put", "s", "-r", nowhere, "--also", "rest:http://127.0.0.1/", "--option", "rest.no=1"],
+      ["put", "s", "-r", nowhere, "--also-password-command", "false"],
+      ["put", "s", "-r", nowhere, "--also", `${nowhere}/other`],
+      ["init", "--copy-chunker-params", "--from", nowhere],
+    ]
   ) {
     const { exitCode } = await runInProcess(args, { env });
     assert.notEqual(exitCode, errors.ExitCode.done, args.join(" "));

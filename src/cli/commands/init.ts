@@ -16,7 +16,7 @@ const NOTE: HelpNotes = {
   about: ["The password cannot be recovered: without it the backups are lost. Keep a copy somewhere else."],
   examples: [
     ["agent init -r /backup/repo --new-password-file /etc/agent.password"],
-    ["agent init -r /away/repo --new-password-file /etc/agent.away --copy-chunker-params --from /backup/repo"],
+    ["agent init -r /away/repo --copy-chunker-params --from /backup/repo"],
   ],
 };
 

@@ -2,9 +2,9 @@
  * Copies of backups in another repository: which backups it has already, and what the snapshot of a copy says. As in
  * restic, a copy names the very first snapshot of the backup as its original.
  */
-import type { SnapshotId } from "../base/id.ts";
-import type { Snapshot } from "../format/snapshot.ts";
-import { type Backup, startedMsOf } from "./backup.ts";
+import type { SnapshotId } from "../../base/id.ts";
+import type { Snapshot } from "../../format/snapshot.ts";
+import { type Backup, startedMsOf } from "../../backup/backup.ts";
 
 /** Finds copies in one repository of the backups of another one. */
 export class KnownCopies {
