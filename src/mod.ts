@@ -142,6 +142,7 @@ export {
   type PutRequest,
   type PutResult,
   type PutStream,
+  type RepositoryOutcome,
 } from "./ops/put.ts";
 export {
   type Engine,

@@ -2,30 +2,30 @@
  * Put: turns streams into a backup. Streams that are at hand are read from the first moment; an engine's source is
  * opened once the backup to continue is known. Whether anything is committed is decided at the end of all of them.
  */
-import { interruption, onAbort, unlessAborted } from "../base/abort.ts";
+import { interruption, onAbort } from "../base/abort.ts";
 import { formatSize } from "../base/text/size.ts";
 import { SourceError, UsageError } from "../base/errors.ts";
-import type { EngineItem, EngineSource, OpenSource, SourceParent, SourceRequest } from "../engine/engine.ts";
+import type { EngineItem, EngineSource } from "../engine/engine.ts";
 import type { Driven } from "../engine/engine_urls.ts";
-import type { JsonObject } from "../format/json/json_text.ts";
-import { DEFAULT_FILE_NAME, METADATA_FILE_NAME } from "../format/manifest/series.ts";
+import { DEFAULT_FILE_NAME } from "../format/manifest/series.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
-import { startThreads } from "../pipeline/threads.ts";
+import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { withoutEmptyRules } from "../policy/level/level.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts";
 import { refuseColliding, refuseKeptNames } from "./session/claimed_paths.ts";
-import type { SessionSource } from "./session/continue_chain.ts";
+import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
+import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 import {
   type BackupEngine,
   type BackupRequest,
   refuseIncomplete,
-  type Session,
   withSession,
   type WriteOptions,
   type WrittenBackup,
 } from "./session/session.ts";
-import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 
+export type { RepositoryOutcome } from "./put_also.ts";
 export type { PutStream } from "./session/item_reader.ts";
 
 /** What a put reads: streams that are at hand, or the source of an engine. */
@@ -60,6 +60,11 @@ export interface PutRequest extends Omit<BackupRequest, "engine"> {
   readonly minSize: number;
   /** Whether a source of which something could not be read is refused, and not committed with `problems`. */
   readonly isStrict?: boolean;
+  /**
+   * A second repository that gets the same streams as another backup. If one of the two fails, the other one still gets
+   * its backup; `PutResult.repositories` tells. Engines with levels cannot serve two chains and are refused.
+   */
+  readonly also?: RepositoryAccess | undefined;
 }
 
 /** The progress of a put, which waits for the first byte, stores streams, or commits the backup. */
@@ -77,10 +82,15 @@ export interface PutProgress {
   readonly bytesBefore: number | null;
 }
 
-/** The result of a put. */
+/**
+ * The result of a put. With a second repository it describes the backup in the main one; if only the second one has the
+ * backup, the one there.
+ */
 export interface PutResult extends WrittenBackup {
   /** What the source could not read, or what changed while it was read: one line each. The rest is committed. */
   readonly problems: readonly string[];
+  /** With a second repository: what became of the backup in the main one and in the second one; one of them has it. */
+  readonly repositories?: readonly [RepositoryOutcome, RepositoryOutcome];
 }
 
 /** Options of `put`. */
@@ -96,39 +106,87 @@ export interface PutOptions extends UseCaseOptions, WriteOptions {
  * or if its command failed; then nothing is committed, but stored chunks remain for the next try. Throws
  * `InterruptedError` if the signal stops it. Throws `UsageError` before anything is read if two streams have one path,
  * or if there are rules for levels and the engine has none.
+ *
+ * With a second repository, all this holds for both: nothing is committed in either. Throws the error of the main one
+ * if both fail, and `UsageError` if they are the same repository.
  */
 export async function put(
   access: RepositoryAccess,
   request: PutRequest,
   options: PutOptions,
 ): Promise<PutResult> {
-  const { world } = options;
+  if (request.also !== undefined) refuseLevels(request);
   const { input } = request;
   const jobs = checkedJobs(request);
   const told = new ToldProgress(options);
-  await using reader = new ItemReader({ jobs, budget: world, onProgress: (read) => told.tell(read) });
+  using digests = request.also && new DigestThread();
+  const judge = new Judge(request);
+  await using reader = new ItemReader({
+    jobs,
+    budget: options.world,
+    judge: (item, summary) => judge.judge(item, summary, source?.isIncrement ?? false),
+    onProgress: (read) => told.tell(read),
+    digests,
+  });
+  const source: EngineOpening | undefined = "streams" in input
+    ? undefined
+    : new EngineOpening(input.driven, reader, { ...options, request });
   if ("streams" in input) reader.start(atHand(input.streams));
   return await useCase(options, async (signal) => {
-    using _stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
-    using threads = startThreads(world.blobThreads);
-    await using repository = await openAccess(access, options);
-    await using lock = await repository.lock({ exclusive: false, signal });
-    // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
-    lock.confirmed.catch((reason) => reader.cancel(reason));
-    const engine = engineOf(input);
-    const source = "streams" in input
-      ? undefined
-      : new EngineOpening(input.driven, reader, { signal, onStderr: options.onStderr });
-    const tools = { ...options, repository, threads, lock, signal, ...source && { source } };
-    return await withSession({ ...tools, request: { ...request, engine } }, async (session) => {
-      const judge = new Judge(request, { isIncrement: session.level > 0 && (source?.replays ?? false) });
-      await reader.storeAll(session, (item, summary) => judge.judge(item, summary));
+    using stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
+    const write = (writing: Writing) => writeBackup(writing, { request, options, reader, source, judge, told });
+    if (request.also !== undefined) {
+      const accesses = [access, request.also] as const;
+      const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
+      return { ...outcomes.written, problems: (await source?.finish())?.problems ?? [], repositories: outcomes.each };
+    }
+    const written = await write({ access, recipient: reader.recipients[0]!, world: options.world, signal });
+    return { ...written, problems: (await source?.finish())?.problems ?? [] };
+  });
+}
+
+/** What all repositories of a put have in common. */
+interface CommonToAll {
+  readonly request: PutRequest;
+  readonly options: PutOptions;
+  readonly reader: ItemReader;
+  readonly source: EngineOpening | undefined;
+  readonly judge: Judge;
+  readonly told: ToldProgress;
+}
+
+/** Writes the backup into one repository. */
+async function writeBackup(
+  { access, recipient, world, signal, onOpen, confirm }: Writing,
+  { request, options, reader, source, judge, told }: CommonToAll,
+): Promise<WrittenBackup> {
+  using threads = startThreads(world.blobThreads, { digest: request.also === undefined });
+  await using repository = await openAccess(access, { world, signal });
+  onOpen?.(repository);
+  await using lock = await repository.lock({ exclusive: false, signal });
+  // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
+  lock.confirmed.catch((reason) => recipient.fail(reason));
+  const tools = { ...options, world, repository, threads, lock, signal, ...source && { source } };
+  return await withSession({ ...tools, request: { ...request, engine: engineOf(request.input) } }, async (session) => {
+    return await recipient.finishing(async () => {
+      reader.tellSizesBefore(recipient, session);
+      await recipient.storeAll(session);
       judge.refuseNothing(reader.items);
-      const { position, problems } = await source?.finish(session, request) ?? NOTHING_LEFT;
+      const { position } = await source?.finish() ?? NOTHING_LEFT;
+      await recipient.settle();
       told.tell({ phase: "commit" });
-      return { ...await session.commit({ position }), problems };
+      return await session.commit({ position, ...confirm && { confirm } });
     });
   });
+}
+
+/** Refuses sources that go on from the level before: it differs between two repositories. */
+function refuseLevels({ input, series }: PutRequest): void {
+  if ("streams" in input || !input.driven.engine.replays) return;
+  throw new UsageError(
+    `Refusing to back up "${series}" into two repositories at once: what ${input.driven.name} reads depends on the level ` +
+      'before, which may differ between them; put it into one of them, and bring it into the other with "agent copy"',
+  );
 }
 
 /** How many items are read side by side. Throws `UsageError` for a request that makes no sense. */
@@ -171,58 +229,6 @@ function atHand(streams: readonly PutStream[]) {
   };
 }
 
-/** What a source left, for the commit. */
-interface Left {
-  readonly position: JsonObject;
-  readonly problems: readonly string[];
-}
-
-const NOTHING_LEFT: Left = { position: {}, problems: [] };
-
-/** The source of an engine: opened by the session, read by a reader. */
-class EngineOpening implements SessionSource {
-  readonly replays: boolean;
-  readonly chunkAverage: number | undefined;
-  readonly #driver: EngineSource;
-  readonly #reader: ItemReader;
-  readonly #tools: Omit<SourceRequest, "parent">;
-  #open: OpenSource | undefined;
-
-  constructor({ engine, driver }: Driven<EngineSource>, reader: ItemReader, tools: Omit<SourceRequest, "parent">) {
-    this.replays = engine.replays;
-    this.chunkAverage = engine.chunkAverage;
-    this.#driver = driver;
-    this.#reader = reader;
-    this.#tools = tools;
-  }
-
-  async open(parent: SourceParent | null): Promise<void> {
-    const open = await this.#driver.open({ ...this.#tools, parent });
-    this.#open = open;
-    this.#reader.start({ items: open.items(), cancel: () => open.cancel(), keptNames: [METADATA_FILE_NAME] });
-  }
-
-  /** Takes the end of the source and stores its metadata. Throws `SourceError` if it must be refused. */
-  async finish(session: Session, { isStrict, series }: PutRequest): Promise<Left> {
-    const { signal } = this.#tools;
-    const { position, problems, metadata } = await unlessAborted(signal, this.#open!.finish());
-    if (isStrict && problems.length > 0) {
-      await metadata?.cancel();
-      throw strictError(series, problems);
-    }
-    if (metadata !== null) await this.#reader.storeMetadata(session, METADATA_FILE_NAME, metadata);
-    // The manifest must tell that the backup does not hold everything.
-    return { position: problems.length === 0 ? position : { ...position, problems: problems.length }, problems };
-  }
-}
-
-function strictError(series: string, problems: readonly string[]): SourceError {
-  const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
-  return new SourceError(
-    `Refusing to back up "${series}": ${problems[0]}${more}; nothing was committed; without --strict the rest would be`,
-  );
-}
-
 /** Reports the progress of a put whenever it changes. */
 class ToldProgress {
   readonly #onProgress: PutOptions["onProgress"];
@@ -241,26 +247,26 @@ class ToldProgress {
 /** Decides which streams may be committed. */
 class Judge {
   readonly #request: PutRequest;
-  readonly #minSize: number;
 
-  /** `isIncrement`: whether the backup is a level that is replayed on top of others. */
-  constructor(request: PutRequest, { isIncrement }: { readonly isIncrement: boolean }) {
+  constructor(request: PutRequest) {
     this.#request = request;
-    this.#minSize = isIncrement ? 0 : request.minSize;
   }
 
-  /** Throws `SourceError` if a stream, or a file of a tree, must not be committed. */
-  async judge({ kind, path, source }: ItemWithContent, summary: StreamSummary): Promise<void> {
+  /**
+   * Throws `SourceError` if a stream, or a file of a tree, must not be committed. `isIncrement`: whether the backup is a
+   * level that is replayed on top of others.
+   */
+  async judge({ kind, path, source }: ItemWithContent, summary: StreamSummary, isIncrement: boolean): Promise<void> {
     await source.ended();
     if (kind === "entry") return;
-    const { series, allowEmpty } = this.#request;
+    const { series, allowEmpty, minSize } = this.#request;
     const { size } = summary;
     const what = path === DEFAULT_FILE_NAME ? series : `${series}/${path}`;
     if (size === 0 && !allowEmpty) {
       throw new SourceError(`Refusing to back up "${what}": the stream is empty; --allow-empty permits that`);
     }
-    if (size < this.#minSize) {
-      const sizes = `${formatSize(size)}, but at least ${formatSize(this.#minSize)} were expected`;
+    if (size < minSize && !isIncrement) {
+      const sizes = `${formatSize(size)}, but at least ${formatSize(minSize)} were expected`;
       throw new SourceError(
         `Refusing to back up "${what}": the stream has ${sizes}; nothing was committed; see what its program said`,
       );

@@ -8,7 +8,17 @@ import type { Thread } from "../base/thread.ts";
  * The digests and the guard of one stream. Call `take` for every piece in order, then `finish`. To give up before the
  * end, call `drop` instead.
  */
-export class Inspection {
+export interface StreamInspection {
+  /** Takes the next piece. Owns: the segment is released in the end. */
+  take(filled: FilledSegment): void;
+  /** The digests and the verdict of the whole stream. Throws if it could not be digested or judged. */
+  finish(): Promise<StreamSummary>;
+  /** Gives the stream up. May be called more than once, and after `finish`. */
+  drop(): void;
+}
+
+/** An inspection in a digesting thread. */
+export class Inspection implements StreamInspection {
   readonly #thread: Thread<DigestCalls>;
   readonly #stream: number;
 
@@ -32,10 +42,34 @@ export class Inspection {
     return await this.#thread.call("finish", { stream: this.#stream });
   }
 
-  /** Gives the stream up and disposes of its guard. May be called more than once, and after `finish`. */
+  /** Gives the stream up and disposes of its guard. */
   drop(): void {
     quiet(this.#thread.call("drop", { stream: this.#stream }));
   }
+}
+
+/**
+ * The view of one inspection for those who share its stream: the pieces go to the inspection by another way, once, and
+ * each sharer gets the same summary. Whoever began the inspection drops it.
+ */
+export class SharedInspection implements StreamInspection {
+  readonly #inspection: StreamInspection;
+  #summary: Promise<StreamSummary> | undefined;
+
+  /** `inspection` gets every piece before the first call of `finish`. */
+  constructor(inspection: StreamInspection) {
+    this.#inspection = inspection;
+  }
+
+  take({ segment }: FilledSegment): void {
+    segment.release();
+  }
+
+  finish(): Promise<StreamSummary> {
+    return this.#summary ??= this.#inspection.finish();
+  }
+
+  drop(): void {}
 }
 
 /** Keeps a rejection from counting as unhandled; the stream's `finish` throws it. */

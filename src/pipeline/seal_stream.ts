@@ -8,7 +8,7 @@ import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
-import type { Inspection } from "./inspection.ts";
+import type { StreamInspection } from "./inspection.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` needs. */
@@ -17,7 +17,7 @@ interface SealStreamOptions {
   readonly chunker: Chunker;
   readonly threads: PipelineThreads;
   /** Receives every piece; the caller finishes or drops it at the end. */
-  readonly inspection: Inspection;
+  readonly inspection: StreamInspection;
   /** The blobs that the repository holds. The consumer of the batches adds the blobs that it stores. */
   readonly known: IdTable;
 }

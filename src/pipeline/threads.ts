@@ -27,14 +27,28 @@ export function startThreads(blobThreads: number, options?: { digest?: boolean }
   return PipelineThreads.start(blobThreads, options);
 }
 
+/** A thread that digests any number of streams side by side. Disposing of it ends it. */
+export class DigestThread implements Disposable {
+  readonly #thread = new Thread<DigestCalls>(startWorker());
+  #streams = 0;
+
+  /** Begins to digest a stream. */
+  inspect(guard: GuardChoice): Inspection {
+    return new Inspection(this.#thread, this.#streams++, guard);
+  }
+
+  [Symbol.dispose](): void {
+    this.#thread.terminate();
+  }
+}
+
 /** Configured worker threads; disposing of their `StartingThreads` ends them all. */
 export class PipelineThreads {
-  #digest: Thread<DigestCalls> | undefined;
+  #digest: DigestThread | undefined;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   /** One slot for every batch from its first call until it is stored, whichever stream it belongs to. */
   readonly batchSlots: Semaphore;
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
-  #streams = 0;
 
   /** Called by `startThreads`. */
   static start(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
@@ -48,7 +62,7 @@ export class PipelineThreads {
   private constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
     this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
     try {
-      if (digest) this.#digest = new Thread(startWorker());
+      if (digest) this.#digest = new DigestThread();
       while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });
     } catch (error) {
       this.#terminate();
@@ -63,8 +77,8 @@ export class PipelineThreads {
 
   /** Begins to digest a stream; any number of streams may be under way. */
   inspect(guard: GuardChoice): Inspection {
-    this.#digest ??= new Thread(startWorker());
-    return new Inspection(this.#digest, this.#streams++, guard);
+    this.#digest ??= new DigestThread();
+    return this.#digest.inspect(guard);
   }
 
   async #configure(keys: SealingKeys, compression: CompressionLevel): Promise<this> {
@@ -127,7 +141,7 @@ export class PipelineThreads {
   }
 
   #terminate(): void {
-    this.#digest?.terminate();
+    this.#digest?.[Symbol.dispose]();
     for (const { thread } of this.#blobs) thread.terminate();
   }
 }

@@ -73,6 +73,7 @@ class Transcript {
     this.#env = {
       AGENT_REPOSITORY: join(directory, "repo"),
       AGENT_PASSWORD_FILE: join(directory, "password"),
+      AGENT_ALSO_PASSWORD_FILE: join(directory, "password"),
       AGENT_CACHE_DIR: join(directory, "cache"),
     };
   }
@@ -163,6 +164,9 @@ async function everyday(agent: Transcript, directory: string): Promise<void> {
   await agent.run(`forget --host db2 --keep-tag none --allow-last --prune`);
   await agent.run("prune --dry-run --max-unused 0");
   await agent.run("prune --max-unused 0");
+  await agent.run("init -r DIR/also");
+  await agent.run("put prod/both --also DIR/also", print("words"));
+  await agent.run("put prod/both --also DIR/nowhere", print("more words"));
 }
 
 const INTO = "-r DIR/copies -p DIR/of-copies";

@@ -146,7 +146,8 @@ Deno.test("every help keeps one order, and to the width", async () => {
   const overview = await screenOf(["--help"], 80, world, "nowhere");
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
   assert.ok(commands.length > 15, overview);
-  const own = ["Usage:", "Arguments:", "Options:", "Pruning:", "Repository to copy from:"];
+  const seconds = ["Repository to copy from:", "Second repository for the same streams:"];
+  const own = ["Usage:", "Arguments:", "Options:", "Pruning:", ...seconds];
   const order = [...own, "Repository:", "Repositories on other machines:"];
   const last = ["Commands:", "Examples:"];
   for (const command of commands) {

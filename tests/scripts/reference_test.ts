@@ -19,6 +19,7 @@ const SHARED_GROUPS = {
   "Repository:": "Repository",
   "Repositories on other machines:": "Repositories on other machines",
   "Repository to copy from:": "Repository to copy from",
+  "Second repository for the same streams:": "Second repository for the same streams",
   "Pruning:": "Pruning",
 } as const;
 const EVERYWHERE = ["--debug", "--help"];
@@ -197,7 +198,7 @@ const NOT_FOR_USERS = [
 ];
 
 Deno.test("docs/repositories.md has every variable that the program reads, and no other", async () => {
-  const table = ["Environment variables", "A second repository"]
+  const table = ["Environment variables", "One stream, two repositories", "A second repository"]
     .flatMap((section) => tableRows(sectionOf(REPOSITORIES, section), "Variable"));
   const prose = sectionOf(REPOSITORIES, "S3 credentials");
   const described = new Set([
@@ -232,6 +233,9 @@ async function variablesAskedFor(): Promise<string[]> {
       ["init", "-r", nowhere],
       ["init", "--copy-chunker-params", "--from", "rest:http://127.0.0.1/", "--option", "rest.no=1"],
       ["init", "--copy-chunker-params"],
+      ["put", "s", "-r", nowhere, "--also", "rest:http://127.0.0.1/", "--option", "rest.no=1"],
+      ["put", "s", "-r", nowhere, "--also-password-command", "false"],
+      ["put", "s", "-r", nowhere, "--also", `${nowhere}/other`],
       ["init", "--copy-chunker-params", "--from", nowhere],
     ]
   ) {

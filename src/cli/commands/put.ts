@@ -22,8 +22,11 @@ import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/wr
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
+import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
 import { DEFAULT_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { withSecondRepository } from "../options/second_repository.ts";
+import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
 import { refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
@@ -43,6 +46,8 @@ const EXAMPLES: HelpNotes = {
     "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
     "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
     "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
+    "--also writes the same stream into a second repository. If one of the two fails, the other one still gets its " +
+    "backup, and the exit code is 6. A stream that is refused is committed in neither.",
     'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
     "headers, and so chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not " +
     "counted.",
@@ -51,6 +56,7 @@ const EXAMPLES: HelpNotes = {
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
+    ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
     [
@@ -99,7 +105,7 @@ function specification() {
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(command);
+  return withSecondRepository(withRepositoryOptions(command), "also");
 }
 
 type PutOptions = OptionsOf<typeof specification>;
@@ -139,6 +145,7 @@ function check(
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),
+    also: alsoRepositoryAccess(options, context),
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, input, options, access: repositoryAccess(options, context) };
@@ -161,6 +168,7 @@ function levelRules(options: PutOptions): LevelRules {
 async function run({ request, input, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
   const { stdout, stderr, world, signal } = context;
   await warnOfFuture(request, options, context);
+  if (request.also !== undefined) await refuseWrongPlaces(access, request.also);
   const how = commandOptions(options, context);
   const opened = openInput(input, how, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
@@ -168,15 +176,23 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
     const result = await put(access, { ...request, input: opened }, { world, signal, onProgress, onStderr: how.tell });
     await progress.end();
+    // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
+    const warnings = putWarnings(result);
+    for (const warning of warnings) await writeWarning(warning, options, stderr);
     await writeDecision(result.decision, options, stderr);
-    for (const warning of result.warnings) await writeWarning(warning, options, stderr);
     await tellId(result, () => {
-      if (options.json) return writeJson(stdout, putJson(result, progress.seconds));
+      if (options.json) return writeJson(stdout, putJson(result, { seconds: progress.seconds, warnings }));
       return writeLine(stdout, result.backup.id);
     });
     if (!options.quiet && !options.json) {
       for (const note of result.notes) await writeNote(note, stderr);
-      for (const line of summaryLines(result, progress.seconds)) await writeParagraph(stderr, line);
+      const lines = [...summaryLines(result, progress.seconds), ...outcomeLines(result)];
+      for (const line of lines) await writeParagraph(stderr, line);
+    }
+    const missing = oneIsMissing(result);
+    if (missing !== undefined) {
+      for (const problem of result.problems) await writeWarning(problem, options, stderr);
+      throw missing;
     }
     refuseToCallWhole(result);
   });
@@ -218,10 +234,9 @@ function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-/** Writes warnings, even with --quiet, because a problem with the parent does not go away by itself. */
+/** Explains the level, if that is wanted. */
 async function writeDecision(decision: LevelDecision, options: PutOptions, stderr: Output): Promise<void> {
-  const { level, rule, reason, overruled, warnings } = decision;
-  for (const warning of warnings) await writeWarning(warning, options, stderr);
+  const { level, rule, reason, overruled } = decision;
   if (!options.explain || options.json) return;
   await writeLine(stderr, `level ${level} by ${rule}: ${reason}`);
   for (const other of overruled) {

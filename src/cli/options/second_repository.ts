@@ -16,6 +16,12 @@ const GROUPS = {
     .option("--from-repository-file <file>", "file that holds the repository's URL (AGENT_FROM_REPOSITORY_FILE)")
     .option("--from-password-file <file>", "file that holds the password (AGENT_FROM_PASSWORD_FILE)")
     .option("--from-password-command <command>", "command that prints the password (AGENT_FROM_PASSWORD_COMMAND)"),
+  also: new Command()
+    .optionsGroup("Second repository for the same streams:")
+    .option("--also <url>", "repository: a path or a URL (AGENT_ALSO_REPOSITORY)")
+    .option("--also-repository-file <file>", "file that holds the repository's URL (AGENT_ALSO_REPOSITORY_FILE)")
+    .option("--also-password-file <file>", "file that holds the password (AGENT_ALSO_PASSWORD_FILE)")
+    .option("--also-password-command <command>", "command that prints the password (AGENT_ALSO_PASSWORD_COMMAND)"),
 } as const;
 
 type Prefix = keyof typeof GROUPS;
@@ -23,6 +29,7 @@ type Prefix = keyof typeof GROUPS;
 /** What messages call a second repository, and whether restic has variables for it. */
 const KINDS: Readonly<Record<Prefix, { readonly name: string; readonly isKnownToRestic: boolean }>> = {
   from: { name: "repository to copy from", isKnownToRestic: true },
+  also: { name: "second repository", isKnownToRestic: false },
 };
 
 type SecondOptions<Second extends Prefix> = OptionsOf<typeof GROUPS[Second]>;
@@ -32,7 +39,8 @@ export function withSecondRepository<Args extends unknown[], Own extends OptionV
   command: Command<Args, Own>,
   prefix: Second,
 ): Command<Args, Own & SecondOptions<Second>> {
-  return withOptions(command, GROUPS[prefix]) as unknown as Command<Args, Own & SecondOptions<Second>>;
+  const group = GROUPS[prefix] as unknown as Command<[], SecondOptions<Second>>;
+  return withOptions(command, group) as unknown as Command<Args, Own & SecondOptions<Second>>;
 }
 
 /** Whether any option of a second repository is given; its variables do not count, since they hold for every command. */
@@ -61,13 +69,17 @@ export function secondRepositoryAccess<Second extends Prefix>(
   return repositoryAccess({ ...options, ...own }, withVariables(context, variables), wording);
 }
 
+type OwnOptions = Pick<RepositoryOptions, "repo" | "repositoryFile" | "passwordFile" | "passwordCommand">;
+
 /** The options of a second repository under the names of the main one's. */
-function ownOptions<Second extends Prefix>(prefix: Second, options: SecondOptions<Second>) {
+function ownOptions(prefix: Prefix, options: object): OwnOptions {
+  const given = options as Readonly<Record<string, string>>;
+  const own = (name: string) => given[`${prefix}${name}`]!;
   return {
-    repo: options[prefix],
-    repositoryFile: options[`${prefix}RepositoryFile` as const],
-    passwordFile: options[`${prefix}PasswordFile` as const],
-    passwordCommand: options[`${prefix}PasswordCommand` as const],
+    repo: own(""),
+    repositoryFile: own("RepositoryFile"),
+    passwordFile: own("PasswordFile"),
+    passwordCommand: own("PasswordCommand"),
   };
 }
 

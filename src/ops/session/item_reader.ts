@@ -1,10 +1,11 @@
 /**
- * Reads the streams and entries of a source into a session, several side by side. It begins to read before there is a
- * session, as far as its segments allow: a dump does not wait for a password.
+ * Reads the streams and entries of a source into a session, or into two: several side by side. It begins to read before
+ * there is a session, as far as its segments allow: a dump does not wait for a password. A session that fails does not
+ * end the other; what the source says ends both.
  */
 import type { ByteSource, JudgedSource } from "../../base/byte_source.ts";
 import { unlessAborted } from "../../base/abort.ts";
-import { InterruptedError } from "../../base/errors.ts";
+import { BugError, InterruptedError, SourceError } from "../../base/errors.ts";
 import { Turn } from "../../base/limits.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
@@ -13,9 +14,11 @@ import type { StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
-import { SourceFeed } from "../../pipeline/source_feed.ts";
+import type { DigestThread } from "../../pipeline/threads.ts";
 import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
-import type { Session } from "./session.ts";
+import { OpenStream } from "./open_stream.ts";
+import { Recipient } from "./recipient.ts";
+import type { Session, SessionStream } from "./session.ts";
 
 /** A stream to put. */
 export interface PutStream {
@@ -45,7 +48,10 @@ interface ReaderOptions {
   /** How many items are read side by side. */
   readonly jobs: number;
   readonly budget: MemoryBudget;
+  readonly judge: Judge;
   readonly onProgress: (change: ItemProgress) => void;
+  /** Inspects the streams for two sessions together; absent if there is one session, which inspects them itself. */
+  readonly digests?: DigestThread | undefined;
 }
 
 /** Where items come from. */
@@ -61,17 +67,26 @@ interface ItemSource {
 
 type ItemIterator = Iterator<EngineItem> | AsyncIterator<EngineItem>;
 
+/** What is stored of an item with content. */
+interface ItemContent extends Pick<SessionStream, "path" | "guard" | "isGuardMeant" | "properties"> {
+  /** First names that its path must not have; absent if it may have any. */
+  readonly keptNames?: readonly string[];
+  readonly source: ByteSource;
+  readonly judge: (summary: StreamSummary) => void | Promise<void>;
+}
+
 /** For each further job: one segment that it fills, and one that is being stored. */
 const SEGMENTS_PER_JOB = 2;
 
 /** Disposal cancels what still runs and waits for its end. */
 export class ItemReader implements AsyncDisposable {
+  /** Those who receive the items: the session of the main repository first. */
+  readonly recipients: readonly Recipient[];
   readonly #options: ReaderOptions;
   readonly #pool: SegmentPool;
   readonly #paths = new ClaimedPaths();
-  readonly #feeds = new Set<SourceFeed>();
-  readonly #ready = Promise.withResolvers<{ readonly session: Session; readonly judge: Judge }>();
-  /** Aborted by the first failure, which is its reason. */
+  readonly #open = new Set<OpenStream>();
+  /** Aborted by the first failure of all, which is its reason. */
   readonly #end = new AbortController();
   readonly #turn = new Turn();
   #source: ItemSource | undefined;
@@ -83,9 +98,24 @@ export class ItemReader implements AsyncDisposable {
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    const { budget, jobs } = options;
+    const { budget, jobs, digests } = options;
     const count = segmentCount(budget) + SEGMENTS_PER_JOB * (jobs - 1);
     this.#pool = new SegmentPool({ count, segmentBytes: SEGMENT_BYTES });
+    const ended = () => Promise.all(this.#runners);
+    this.recipients = Array.from({ length: digests ? 2 : 1 }, (_, i) => {
+      return new Recipient({ ended, onFailure: (error) => this.#leave(i, error) });
+    });
+  }
+
+  /** Aborted when everything ends before its time. */
+  get signal(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  /** Why everything ended: what the source said, an interruption, or the failure of all recipients. */
+  get failure(): { readonly error: unknown } | undefined {
+    const { aborted, reason } = this.signal;
+    return aborted ? { error: reason } : undefined;
   }
 
   /** How many items came so far. */
@@ -99,40 +129,42 @@ export class ItemReader implements AsyncDisposable {
     const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     this.#iterator = iterator;
     this.#runners = Array.from({ length: this.#options.jobs }, () => this.#run(iterator));
-    if (this.#end.signal.aborted) void this.cancel(this.#end.signal.reason);
+    if (this.signal.aborted) void this.cancel(this.signal.reason);
   }
 
-  /**
-   * Stores all items in the session. Resolves when every stream was stored and judged; throws the first failure when
-   * all others have ended, too.
-   */
-  async storeAll(session: Session, judge: Judge): Promise<void> {
+  /** Tells how large the items were before, as far as their paths are known, once a recipient has a session. */
+  tellSizesBefore(recipient: Recipient, session: Session): void {
+    if (!this.#isShown(this.recipients.indexOf(recipient))) return;
     for (const path of this.#source?.paths ?? []) this.#tellBefore(session.sizeBefore(path));
-    this.#ready.resolve({ session, judge });
-    await Promise.all(this.#runners);
-    this.#end.signal.throwIfAborted();
   }
 
-  /** Stores what an engine left for the next level, after all items. */
-  async storeMetadata(session: Session, path: StreamPath, source: ByteSource): Promise<void> {
-    await this.#read(source, async (feed) => {
-      this.#paths.claimFile(path);
-      await session.store({ path, feed, guard: null, isGuardMeant: false, judge: () => {} });
-    });
+  /** Stores what an engine left for the next level, after all items. Throws what ended everything. */
+  async storeMetadata(path: StreamPath, source: ByteSource): Promise<void> {
+    await this.#storeContent({ path, source, guard: null, isGuardMeant: false, judge: () => {} });
+    this.signal.throwIfAborted();
   }
 
   /** Ends everything. Whoever waits for an item gets the first reason. Never throws, and may be called again. */
   async cancel(reason: unknown): Promise<void> {
-    if (!this.#end.signal.aborted) this.#end.abort(reason);
-    const first = this.#end.signal.reason;
+    if (!this.signal.aborted) this.#end.abort(reason);
+    const first = this.signal.reason;
+    for (const recipient of this.recipients) recipient.fail(first);
     // A generator that waits for something runs its last lines when that has come, so nobody waits for it.
     void quietly(() => this.#iterator?.return?.());
-    await Promise.all([...[...this.#feeds].map((feed) => feed.cancel(first)), quietly(() => this.#source?.cancel())]);
+    const streams = [...this.#open].map((stream) => stream.cancel(first));
+    await Promise.all([...streams, quietly(() => this.#source?.cancel())]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cancel(new InterruptedError("The backup ended before its source"));
     await Promise.all(this.#runners);
+  }
+
+  /** Goes on without a recipient; ends everything when it was the last one. */
+  #leave(i: number, error: unknown): void {
+    for (const { takers } of this.#open) takers[i]!.leave(error);
+    if (this.signal.aborted || this.recipients.some(({ failure }) => failure === undefined)) return;
+    void this.cancel(this.recipients[0]!.failure!.error);
   }
 
   /** Reads one item after the other. Never throws: a failure ends all other runners, too. */
@@ -149,7 +181,7 @@ export class ItemReader implements AsyncDisposable {
 
   /** The next item; undefined if there is none. Does not wait for an iterator that does not notice the end. */
   async #next(iterator: ItemIterator): Promise<EngineItem | undefined> {
-    const { signal } = this.#end;
+    const { signal } = this;
     return await this.#turn.take(async () => {
       signal.throwIfAborted();
       const asked = Promise.resolve(iterator.next());
@@ -164,48 +196,87 @@ export class ItemReader implements AsyncDisposable {
 
   async #store(item: EngineItem): Promise<void> {
     if (!hasContent(item)) return await this.#addEntry(item.path, item.properties);
-    await this.#read(item.source, async (feed) => {
-      if (item.kind === "stream") refuseKeptNames(item.path, this.#source!.keptNames ?? []);
-      this.#paths.claimFile(item.path);
-      const { session, judge } = await unlessAborted(this.#end.signal, this.#ready.promise);
-      if (this.#source!.paths === undefined) this.#tellBefore(session.sizeBefore(item.path));
-      await session.store({
-        path: item.path,
-        feed,
-        ...item.kind === "stream"
-          ? { guard: item.guard, isGuardMeant: item.guard !== "auto" }
-          : { guard: null, isGuardMeant: false, properties: item.properties },
-        // What was cancelled may never say how it ended.
-        judge: (summary) => unlessAborted(this.#end.signal, judge(item, summary)),
-        onStored: () => this.#options.onProgress({ bytesAdded: session.bytesAdded }),
-      });
+    const { path, source } = item;
+    const how = item.kind === "stream"
+      ? { guard: item.guard, isGuardMeant: item.guard !== "auto", keptNames: this.#source!.keptNames ?? [] }
+      : { guard: null, isGuardMeant: false, properties: item.properties };
+    // What was cancelled may never say how it ended.
+    const judge = (summary: StreamSummary) => unlessAborted(this.signal, this.#options.judge(item, summary));
+    await this.#storeContent({ path, source, ...how, judge }, { isCounted: this.#source!.paths === undefined });
+  }
+
+  /**
+   * Stores a stream in every session. What ended well is left alone; `cancel` ends what did not. `isCounted`: whether
+   * its size before is still to be told.
+   */
+  async #storeContent(content: ItemContent, { isCounted = false } = {}): Promise<void> {
+    const { path, guard, isGuardMeant, properties, keptNames } = content;
+    const stream = this.#openStream(content);
+    if (keptNames !== undefined) refuseKeptNames(path, keptNames);
+    this.#paths.claimFile(path);
+    await this.#inEach(stream, async (session, i) => {
+      if (isCounted && this.#isShown(i)) this.#tellBefore(session.sizeBefore(path));
+      const { inspection } = stream;
+      const judge = (summary: StreamSummary) => stream.judge(summary);
+      const onStored = () => {
+        if (this.#isShown(i)) this.#options.onProgress({ bytesAdded: session.bytesAdded });
+      };
+      const feed = stream.takers[i]!;
+      await session.store({ path, feed, guard, isGuardMeant, properties, inspection, judge, onStored });
     });
+    stream.end();
+    this.#open.delete(stream);
   }
 
   async #addEntry(path: string, properties: EntryProperties): Promise<void> {
     if (properties.type === "dir") this.#paths.claimDirectory(path);
     else this.#paths.claimFile(path);
-    const { session } = await unlessAborted(this.#end.signal, this.#ready.promise);
-    session.addEntry(path, properties);
+    await this.#inEach(undefined, (session) => session.addEntry(path, properties));
   }
 
-  /** Reads a source while it is stored. What ended well is left alone; `cancel` ends what did not. */
-  async #read(source: ByteSource, store: (feed: SourceFeed) => Promise<void>): Promise<void> {
-    const feed = this.#open(source);
-    await store(feed);
-    this.#feeds.delete(feed);
+  /**
+   * Does the work in every session. What is wrong with the source is thrown and ends all; any other failure is that of
+   * one recipient. A refusal by comparison with the earlier backups of one repository is a verdict about the source.
+   */
+  async #inEach(
+    stream: OpenStream | undefined,
+    work: (session: Session, i: number) => void | Promise<void>,
+  ): Promise<void> {
+    await Promise.all(this.recipients.map(async (recipient, i) => {
+      try {
+        await recipient.work((session) => work(session, i));
+      } catch (error) {
+        const isOfSource = error instanceof SourceError || error instanceof BugError || stream?.isFailure(error);
+        if (isOfSource) await this.cancel(error);
+        else recipient.fail(error);
+      }
+    }));
+    this.signal.throwIfAborted();
   }
 
-  #open(source: ByteSource): SourceFeed {
+  /** Whether the progress is that of this recipient: of the first one that has not failed. */
+  #isShown(i: number): boolean {
+    return this.recipients.findIndex(({ failure }) => failure === undefined) === i;
+  }
+
+  #openStream({ source, guard, judge }: ItemContent): OpenStream {
     let before = 0;
-    const feed = new SourceFeed(source, this.#pool, (bytesRead) => {
-      this.#bytesRead += bytesRead - before;
-      before = bytesRead;
-      this.#options.onProgress({ phase: "stream", bytesRead: this.#bytesRead });
+    const stream = new OpenStream({
+      source,
+      pool: this.#pool,
+      takers: this.recipients.length,
+      inspection: this.#options.digests?.inspect(guard ?? "none"),
+      judge,
+      onRead: (bytesRead) => {
+        this.#bytesRead += bytesRead - before;
+        before = bytesRead;
+        this.#options.onProgress({ phase: "stream", bytesRead: this.#bytesRead });
+      },
     });
-    this.#feeds.add(feed);
-    if (this.#end.signal.aborted) void feed.cancel(this.#end.signal.reason);
-    return feed;
+    this.#open.add(stream);
+    this.recipients.forEach(({ failure }, i) => failure && stream.takers[i]!.leave(failure.error));
+    if (this.signal.aborted) void stream.cancel(this.signal.reason);
+    return stream;
   }
 
   /** `bytesBefore`: the size of one more stream in an earlier backup. */

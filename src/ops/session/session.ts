@@ -28,7 +28,7 @@ import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
-import type { Inspection } from "../../pipeline/inspection.ts";
+import type { StreamInspection } from "../../pipeline/inspection.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
@@ -119,6 +119,8 @@ export interface SessionStream {
   readonly feed: Feed;
   /** Null if there is nothing to judge and nothing to compare with earlier backups. */
   readonly guard: GuardChoice | null;
+  /** The inspection of a stream that goes into another session, too; absent if this session inspects it. */
+  readonly inspection?: StreamInspection | undefined;
   /** Whether the user chose this guard. It may then recognise less than earlier backups did. */
   readonly isGuardMeant: boolean;
   /** The properties of a file of a tree; absent for a stream. */
@@ -292,7 +294,7 @@ export class Session {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
     const { guard, judge } = stream;
     const path = this.#placeOf(stream.path);
-    const inspection = this.#start.threads.inspect(guard ?? "none");
+    const inspection = stream.inspection ?? this.#start.threads.inspect(guard ?? "none");
     this.#underWay++;
     try {
       const content = await this.#storeContent(path, stream, inspection);
@@ -321,7 +323,11 @@ export class Session {
     this.#items.push({ ...entry, file: null, notes: [], warnings: [] });
   }
 
-  async #storeContent(path: string, { feed, onStored }: SessionStream, inspection: Inspection): Promise<StreamContent> {
+  async #storeContent(
+    path: string,
+    { feed, onStored }: SessionStream,
+    inspection: StreamInspection,
+  ): Promise<StreamContent> {
     const { threads } = this.#start;
     const list = this.#chunks.newList(path.split("/").at(-1)!);
     const chunker = new Chunker(this.#gear, this.#parameters);

@@ -3,6 +3,7 @@ import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { passwordBytes } from "../../../src/crypto/kdf.ts";
 import { NotFoundError, UsageError } from "../../../src/base/errors.ts";
 import type { CliContext } from "../../../src/cli/context.ts";
+import { alsoRepositoryAccess } from "../../../src/cli/options/also_repository.ts";
 import { secondRepositoryAccess } from "../../../src/cli/options/second_repository.ts";
 import { CONFIG_FILE } from "../../../src/store/store.ts";
 import { Collected, contextWith } from "../../helpers/command_line.ts";
@@ -95,4 +96,20 @@ Deno.test("keys of S3 are the main repository's unless a variable of the second 
   } finally {
     await Deno.remove(profiles);
   }
+});
+
+Deno.test("a put has a second repository if an option or a variable names one, which restic does not know", async () => {
+  const access = (options: { also?: string; alsoPasswordFile?: string }, variables: Variables, questions?: string[]) =>
+    alsoRepositoryAccess(options, contextOf(variables, questions));
+  equal(access({}, { AGENT_REPOSITORY: "/main", RESTIC_ALSO_REPOSITORY: "/no" }), undefined);
+  for (const name of ["AGENT_ALSO_REPOSITORY", "AGENT_ALSO_REPOSITORY_FILE"]) {
+    equal(!!access({}, { [name]: "/a" }), true);
+  }
+  await rejects(access({ alsoPasswordFile: "/p" }, { AGENT_REPOSITORY: "/main" })!.openStore(), {
+    message: "No second repository given: use --also or set AGENT_ALSO_REPOSITORY",
+  });
+  const questions: string[] = [];
+  const others = { AGENT_PASSWORD: "main", AGENT_FROM_PASSWORD: "from", RESTIC_ALSO_PASSWORD: "restic's" };
+  await rejects(async () => await access({ also: "/a" }, others, questions)!.password(), UsageError);
+  deepEqual(questions, ["Password of the second repository: "]);
 });

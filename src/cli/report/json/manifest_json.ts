@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/get.ts";
-import type { PutResult } from "../../../ops/put.ts";
+import type { PutResult, RepositoryOutcome } from "../../../ops/put.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import {
   anyObject,
@@ -131,6 +131,34 @@ export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeo
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
+const NO_BACKUP = "it has no backup";
+
+const repositoryOutcome = v.strictObject({
+  location: orNull(text("Where the repository is."), "its store could not be opened"),
+  id: orNull(hex("The backup there."), NO_BACKUP),
+  level: orNull(count("Its level there."), NO_BACKUP),
+  bytesStored: orNull(bytes("What it added to this repository."), NO_BACKUP),
+  error: orNull(
+    object({
+      code: count("The exit code of a put into this repository alone."),
+      kind: text("What went wrong, as one word."),
+      message: text("What failed, for people."),
+    }, "Why there is no backup."),
+    "it has the backup",
+  ),
+});
+
+function outcomeJson({ location, written, error }: RepositoryOutcome): v.InferOutput<typeof repositoryOutcome> {
+  const { id, info } = written?.backup ?? { id: null, info: null };
+  return {
+    location,
+    id,
+    level: info?.level ?? null,
+    bytesStored: info?.stored ?? null,
+    error: error === undefined ? null : { code: error.exitCode, kind: error.code, message: error.message },
+  };
+}
+
 /** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
@@ -156,11 +184,18 @@ export const putMessage = v.strictObject({
   notes: list(v.string(), "Remarks."),
   problems: list(v.string(), "What could not be read of the source or changed meanwhile; then the exit code is 6."),
   files,
+  repositories: orAbsent(
+    list(repositoryOutcome, "With `--also`: the main one, then the second one."),
+    "there is one repository",
+  ),
 });
 
-/** Its JSON object. `tookSeconds` is the duration of the put. */
-export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<typeof putMessage> {
-  const { backup, decision, notes, warnings, problems } = result;
+/** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
+export function putJson(
+  result: PutResult,
+  { seconds, warnings }: { readonly seconds: number; readonly warnings: readonly string[] },
+): v.InferOutput<typeof putMessage> {
+  const { backup, decision, notes, problems, repositories } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
   return {
     ...backupJson(backup),
@@ -169,15 +204,16 @@ export function putJson(result: PutResult, tookSeconds: number): v.InferOutput<t
     bytesStored: backup.info!.stored,
     blobsNew,
     blobsReused,
-    seconds: Math.round(tookSeconds * 1000) / 1000,
+    seconds: Math.round(seconds * 1000) / 1000,
     levelDecision: {
       rule: decision.rule,
       reason: decision.reason,
       overruled: decision.overruled.map(({ rule, level, reason }) => ({ rule, level, reason })),
     },
-    warnings: [...decision.warnings, ...warnings],
+    warnings,
     notes,
     problems,
     files: result.manifest.files.map(manifestFileJson),
+    ...repositories && { repositories: repositories.map(outcomeJson) },
   };
 }

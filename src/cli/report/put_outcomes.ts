@@ -1,0 +1,37 @@
+/** How the result of a put into two repositories is told: whose warning it is, and which one has no backup. */
+import { PartialError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import { formatSize } from "../../base/text/size.ts";
+import type { PutResult } from "../../ops/put.ts";
+
+/** The warnings of a put, those about its level first. With two repositories each names its own. */
+export function putWarnings({ decision, warnings, repositories }: PutResult): string[] {
+  if (repositories === undefined) return [...decision.warnings, ...warnings];
+  return repositories.flatMap(({ location, written }) => {
+    if (written === undefined) return [];
+    return [...written.decision.warnings, ...written.warnings].map((warning) => `${location}: ${warning}`);
+  });
+}
+
+/** The error to end with if only one of two repositories has the backup; undefined otherwise. */
+export function oneIsMissing({ repositories }: PutResult): PartialError | undefined {
+  const failed = repositories?.find(({ error }) => error !== undefined);
+  const has = repositories?.find(({ written }) => written !== undefined);
+  if (failed?.error === undefined || has?.written === undefined) return undefined;
+  const { series, id } = has.written.backup;
+  const isMain = failed === repositories![0];
+  const missing = failed.location ?? `the ${isMain ? "main" : "second"} repository`;
+  const message = `The backup ${series}@${shortId(id)} is in ${has.location}, but none is in ${missing}: ` +
+    failed.error.message;
+  const advice = `once that works, "agent copy" brings it there`;
+  return new PartialError(`${message}; ${advice}`, { cause: failed.error });
+}
+
+/** For people: what each of two repositories got, one line each; nothing if there is one. */
+export function outcomeLines({ repositories }: PutResult): string[] {
+  return (repositories ?? []).flatMap(({ location, written }) => {
+    if (written === undefined) return [];
+    const { manifest: { level }, backup: { id, info } } = written;
+    return [`  ${location}: level ${level} ${shortId(id)}, ${formatSize(info!.stored)} stored`];
+  });
+}
