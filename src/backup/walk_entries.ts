@@ -10,7 +10,7 @@ import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";
 import type { BackupFile } from "./contents.ts";
 
 /** An entry of a backed up tree. */
-export interface WalkedEntry {
+interface WalkedEntry {
   /** Below the root of the walk, as a byte string. */
   readonly path: string;
   readonly properties: EntryProperties;

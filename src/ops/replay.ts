@@ -37,7 +37,7 @@ export interface ReplayResult {
 }
 
 /** An open backup, and what reads it. */
-export interface ReplaySource {
+interface ReplaySource {
   readonly backup: Backup;
   readonly manifest: Manifest | null;
   readonly files: readonly BackupFile[];

@@ -26,14 +26,14 @@ import { BytesSource, concat, type PutOverrides, putRequest } from "../helpers/w
 export type Streams = Readonly<Record<string, Uint8Array>>;
 
 /** An entry of a tree: what it is, and the content of a file. */
-export interface Entry extends Partial<Omit<Node, "content">> {
+interface Entry extends Partial<Omit<Node, "content">> {
   readonly path: string;
   readonly type: Node["type"];
   readonly bytes?: Uint8Array;
 }
 
 /** Called before every step of a target; what it throws is the target's failure. */
-export type At = (step: string, request: TargetRequest) => void | Promise<void>;
+type At = (step: string, request: TargetRequest) => void | Promise<void>;
 
 /** What a target noted. */
 export class Shelf {

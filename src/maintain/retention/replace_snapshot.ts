@@ -12,7 +12,7 @@ import { loadSnapshot } from "../../repository/snapshots.ts";
 import { withFreshReads } from "../../store/fresh.ts";
 
 /** Which snapshots are replaced, and by what. */
-export interface SnapshotReplacement {
+interface SnapshotReplacement {
   /** The snapshot that stays: one that is stored already, or one that is to be written. */
   readonly by: Backup | Snapshot;
   /** The snapshots that it replaces. */

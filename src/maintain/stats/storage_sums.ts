@@ -25,7 +25,7 @@ export type StorageSums = Readonly<Record<BlobType, BlobSums>>;
 export const NO_BLOBS: BlobSums = { blobs: 0, plainBytes: 0, sealedBytes: 0, headerBytes: 0 };
 
 /** Both together. */
-export function addBlobs(a: BlobSums, b: BlobSums): BlobSums {
+function addBlobs(a: BlobSums, b: BlobSums): BlobSums {
   return {
     blobs: a.blobs + b.blobs,
     plainBytes: a.plainBytes + b.plainBytes,
@@ -90,7 +90,7 @@ export function storedBytesOf(sums: StorageSums): number {
 }
 
 /** How many bytes were read for each byte that is stored. Null if nothing is stored, so that there is no ratio. */
-export interface Ratios {
+interface Ratios {
   /** Bytes read for each distinct byte. */
   readonly deduplication: number | null;
   /** Distinct bytes for each stored byte. */

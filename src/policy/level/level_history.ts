@@ -35,7 +35,7 @@ export type LevelRuleName =
   | "other-engine";
 
 /** What places a backup among the chains of its series and host; the fields are those of `LevelRecord`. */
-export type PlacedLevel = Pick<LevelRecord, "id" | "level" | "base" | "startedMs">;
+type PlacedLevel = Pick<LevelRecord, "id" | "level" | "base" | "startedMs">;
 
 /** The verdict of one rule. */
 export interface LevelVerdict {
