@@ -93,7 +93,7 @@ export {
 export type { Rfc3339 } from "./format/time.ts";
 export type { JsonObject, JsonValue } from "./format/json/json_text.ts";
 export { type Backup, sizeOf } from "./backup/backup.ts";
-export type { BackupFile } from "./backup/contents.ts";
+export type { BackupFile } from "./backup/content/contents.ts";
 export type { Snapshot, SnapshotSummary } from "./format/snapshot.ts";
 export type { AgentSnapshotInfo, StreamFacts } from "./format/manifest/agent_info.ts";
 export type {
@@ -168,7 +168,7 @@ export {
 export type { ExtendedAttribute, Node, NodeType } from "./format/tree/node.ts";
 export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
-export type { PartLimits } from "./backup/content_list.ts";
+export type { PartLimits } from "./backup/content/content_list.ts";
 export type { CompressionLevel } from "./codec/compression.ts";
 export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
 export {
@@ -190,9 +190,9 @@ export {
   type OpenRequest,
   type ReadOptions,
   withBackup,
-} from "./ops/get.ts";
-export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/replay.ts";
-export type { VerifiedStream } from "./backup/read_verified.ts";
+} from "./ops/restore/get.ts";
+export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/restore/replay.ts";
+export type { VerifiedStream } from "./backup/content/read_verified.ts";
 export {
   archive,
   ARCHIVE_FORMATS,
@@ -202,7 +202,7 @@ export {
   type ArchiveRequest,
   type ArchiveResult,
   type LeftOutEntry,
-} from "./ops/archive.ts";
+} from "./ops/restore/archive.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
 // Copies of backups in another repository.

@@ -28,7 +28,13 @@ const OTHER_FILES = "*";
 /** The folders that have rooms, or files on separate steps. A name is a room, a file, or `OTHER_FILES`. */
 const ROOMS: Readonly<Record<string, Steps>> = {
   base: [[OTHER_FILES], ["text"]],
-  backup: [["backup.ts"], ["naming"], [OTHER_FILES], ["archive", "chain"], ["health.ts", "series_status.ts"]],
+  backup: [
+    ["backup.ts", "buffers.ts"],
+    ["content", "naming"],
+    [OTHER_FILES],
+    ["archive", "chain"],
+    ["health.ts", "series_status.ts"],
+  ],
   cli: [
     ["terminal"],
     [OTHER_FILES],
@@ -52,7 +58,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "stats", "storage", "tags"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags"]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],

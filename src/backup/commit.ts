@@ -19,7 +19,7 @@ import type { PackWriter } from "../repository/pack/pack_writer.ts";
 import type { LockedRepository } from "../repository/repository.ts";
 import { agentInfo } from "./snapshot_info.ts";
 import { type Backup, backupOf } from "./backup.ts";
-import { blobIdOf, type StreamContent } from "./content_list.ts";
+import { blobIdOf, type StreamContent } from "./content/content_list.ts";
 
 /** One stream, or entry of a tree, that was written. */
 export interface WrittenItem {

@@ -14,9 +14,9 @@ import type { IndexedRepository } from "../repository/repository.ts";
 import { findNode } from "../repository/tree/trees.ts";
 import { agentInfo } from "./snapshot_info.ts";
 import { type Backup, parentFor, withoutDamagedCopies } from "./backup.ts";
-import { readManifest } from "./contents.ts";
+import { readManifest } from "./content/contents.ts";
 import { summaryProblem } from "./summary.ts";
-import { treeProblem } from "./tree_contents.ts";
+import { treeProblem } from "./content/tree_contents.ts";
 
 /** Gives the repository with the places of its data blobs. Called only if a manifest must be read. */
 export type OpenIndex = () => Promise<IndexedRepository>;

@@ -3,7 +3,7 @@ import { PartialError, UsageError } from "../base/errors.ts";
 import { shortId } from "../base/id.ts";
 import { formatDuration } from "../base/text/duration.ts";
 import { formatSize } from "../base/text/size.ts";
-import { archive, type ArchiveFormat, type ArchiveProgress, type ArchiveResult } from "../ops/archive.ts";
+import { archive, type ArchiveFormat, type ArchiveProgress, type ArchiveResult } from "../ops/restore/archive.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
 import type { StreamSink } from "../base/byte_source.ts";
 import type { CliContext } from "./context.ts";

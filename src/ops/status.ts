@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { mapConcurrently } from "../base/concurrency.ts";
 import { parseRunType, type RunType } from "../base/run_type.ts";
 import type { Backup } from "../backup/backup.ts";
-import { readManifest } from "../backup/contents.ts";
+import { readManifest } from "../backup/content/contents.ts";
 import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";

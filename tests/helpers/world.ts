@@ -2,12 +2,12 @@
 import { createCipheriv, hash } from "node:crypto";
 import type { JudgedSource } from "../../src/base/byte_source.ts";
 import type { Clock } from "../../src/base/clock.ts";
-import { listFiles, readManifest } from "../../src/backup/contents.ts";
+import { listFiles, readManifest } from "../../src/backup/content/contents.ts";
 import { type Backup, backupOf } from "../../src/backup/backup.ts";
 import { DEFAULT_FILE_NAME, parseSeries, type StreamFileName } from "../../src/format/manifest/series.ts";
 import type { GuardChoice } from "../../src/guard/guard.ts";
 import type { Manifest } from "../../src/format/manifest/manifest.ts";
-import { chooseFile, withBackup } from "../../src/ops/get.ts";
+import { chooseFile, withBackup } from "../../src/ops/restore/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { readBlob } from "../../src/repository/pack/pack_reader.ts";

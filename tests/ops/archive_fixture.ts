@@ -5,7 +5,12 @@ import { encodeTree } from "../../src/format/tree/tree.ts";
 import { DIR_MODE_0755 } from "../../src/format/tree/file_mode.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { formatNanoseconds } from "../../src/format/time.ts";
-import { archive, type ArchiveOptions, type ArchiveRequest, type ArchiveResult } from "../../src/ops/archive.ts";
+import {
+  archive,
+  type ArchiveOptions,
+  type ArchiveRequest,
+  type ArchiveResult,
+} from "../../src/ops/restore/archive.ts";
 import type { PackWriter } from "../../src/repository/pack/pack_writer.ts";
 import { accessTo, concat, fakeWorld } from "../helpers/world.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";

@@ -4,7 +4,7 @@ import { formatTimestamp } from "../../src/format/time.ts";
 import { type RepositoryAccess, withoutCache } from "../../src/ops/access.ts";
 import { drawChains } from "../../src/ops/chain.ts";
 import { clearCache, listCache, tidyCache } from "../../src/ops/cache.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import { listBackups, listChain } from "../../src/ops/list.ts";
 import { status } from "../../src/ops/status.ts";
 import { openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";

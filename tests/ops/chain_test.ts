@@ -10,7 +10,7 @@ import type { Node } from "../../src/format/tree/node.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import { drawChains } from "../../src/ops/chain.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import type { PutRequest } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { BlobSet } from "../../src/repository/index/blob_index.ts";

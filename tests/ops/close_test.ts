@@ -5,7 +5,7 @@ import { openStorage } from "../../src/mod.ts";
 import { openAccess, type RepositoryAccess, type World } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { forget } from "../../src/ops/forget.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import { setHold } from "../../src/ops/tags/hold.ts";
 import { init } from "../../src/ops/init.ts";
 import { keyList } from "../../src/ops/keys.ts";

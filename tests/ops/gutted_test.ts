@@ -12,7 +12,7 @@ import type { Node } from "../../src/format/tree/node.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import { forget } from "../../src/ops/forget.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import type { PutOptions } from "../../src/ops/put.ts";
 import { setHold } from "../../src/ops/tags/hold.ts";

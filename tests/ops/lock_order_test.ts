@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
-import { chooseFile, withBackup } from "../../src/ops/get.ts";
+import { chooseFile, withBackup } from "../../src/ops/restore/get.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { openStorage } from "../../src/ops/storage/storage.ts";
 import { type FaultyStore, type StoreCall, withFaults } from "../helpers/fault_store.ts";

@@ -1,6 +1,6 @@
 /** Long streams: a directory of parts in the tree, one stream again when they are read. */
 import assert from "node:assert/strict";
-import { listFiles } from "../../src/backup/contents.ts";
+import { listFiles } from "../../src/backup/content/contents.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { findNode, readTree } from "../../src/repository/tree/trees.ts";
 import { concat, fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";

@@ -1,6 +1,6 @@
 /** What put, get and verify tell of how far they are. */
 import { strict as assert } from "node:assert";
-import { chooseFile, type GetProgress, withBackup } from "../../src/ops/get.ts";
+import { chooseFile, type GetProgress, withBackup } from "../../src/ops/restore/get.ts";
 import type { PutProgress } from "../../src/ops/put.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 

@@ -8,7 +8,7 @@ import { backupOf } from "../../src/backup/backup.ts";
 import type { Node } from "../../src/format/tree/node.ts";
 import type { EngineItem } from "../../src/engine/engine.ts";
 import { check } from "../../src/ops/check.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import { put, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { openRepository } from "../../src/repository/repository.ts";

@@ -7,7 +7,7 @@ import { deferredSource } from "../../src/engine/stream/deferred.ts";
 import { parseStreamPath } from "../../src/format/manifest/series.ts";
 import { put, type PutRequest, type PutResult, type PutStream } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import {
   accessTo,

@@ -18,8 +18,8 @@ import type { StreamPath } from "../../src/format/manifest/series.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { put, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { withBackup } from "../../src/ops/get.ts";
-import type { ReplayOptions, ReplayResult } from "../../src/ops/replay.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
+import type { ReplayOptions, ReplayResult } from "../../src/ops/restore/replay.ts";
 import { BytesSource, concat, type PutOverrides, putRequest } from "../helpers/world.ts";
 
 /** The streams of a level by path. */

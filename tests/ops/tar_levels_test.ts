@@ -1,7 +1,7 @@
 /** Levels of the engine tar in a repository: what they hold, what they cost, and that a replay gives the directory. */
 import assert from "node:assert/strict";
 import { put, type PutResult } from "../../src/ops/put.ts";
-import { withBackup } from "../../src/ops/get.ts";
+import { withBackup } from "../../src/ops/restore/get.ts";
 import type { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { restore, type StoredLevel } from "../conformance/engine_frame.ts";

@@ -18,7 +18,7 @@ import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import type { Backup } from "../backup.ts";
-import { contentsOf } from "../contents.ts";
+import { contentsOf } from "../content/contents.ts";
 
 /** A member of an archive, and where its content comes from. */
 export interface ArchiveEntry {

@@ -11,7 +11,7 @@ import type { FilledSegment } from "../../pipeline/feed.ts";
 import type { Segment } from "../../pipeline/segments.ts";
 import { placeOf } from "../../repository/pack/pack_reader.ts";
 import { BATCH_BYTES } from "../buffers.ts";
-import { readStream, type ReadStreamOptions } from "../read_stream.ts";
+import { readStream, type ReadStreamOptions } from "../content/read_stream.ts";
 import type { ArchiveEntry } from "./archive_entries.ts";
 
 /** A piece of a file: the bytes of a segment from `from` up to `to`. */

@@ -13,7 +13,7 @@ import { sidecarPath } from "../../format/manifest/series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { Backup } from "../backup.ts";
 import { type ChainMember, chainOfAnyLevels } from "./chain_links.ts";
-import { findSeriesNodes, readSidecar } from "../contents.ts";
+import { findSeriesNodes, readSidecar } from "../content/contents.ts";
 import { summaryProblem } from "../summary.ts";
 
 /**

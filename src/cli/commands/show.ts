@@ -7,7 +7,7 @@ import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { type OpenBackup, withBackup } from "../../ops/get.ts";
+import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";

@@ -1,5 +1,5 @@
 /** The progress of get and verify: first indexes, then streams, counted together. */
-import type { GetProgress, OpenBackup } from "../../ops/get.ts";
+import type { GetProgress, OpenBackup } from "../../ops/restore/get.ts";
 import { type Progress, READING_INDEXES } from "./progress.ts";
 
 /** Counts the streams of one command. */

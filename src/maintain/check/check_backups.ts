@@ -5,9 +5,9 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { findSeriesNodes, readManifest } from "../../backup/contents.ts";
+import { findSeriesNodes, readManifest } from "../../backup/content/contents.ts";
 import { snapshotDifferences, wordsOf } from "../../backup/summary.ts";
-import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../../backup/tree_contents.ts";
+import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../../backup/content/tree_contents.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { compareTimestamps, type Rfc3339 } from "../../format/time.ts";

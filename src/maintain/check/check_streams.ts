@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { IntegrityError } from "../../base/errors.ts";
 import { shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { contentsOf } from "../../backup/contents.ts";
-import type { NodeReader } from "../../backup/tree_contents.ts";
+import { contentsOf } from "../../backup/content/contents.ts";
+import type { NodeReader } from "../../backup/content/tree_contents.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
@@ -16,7 +16,7 @@ import type { TreeCheckContext } from "./check_trees.ts";
 import { findNode, subtreeOf } from "../../repository/tree/trees.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
-import { readStream } from "../../backup/read_stream.ts";
+import { readStream } from "../../backup/content/read_stream.ts";
 
 /** A stream with its entry in one manifest. */
 interface ClaimedStream {

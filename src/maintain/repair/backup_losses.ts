@@ -1,7 +1,7 @@
 /** What a damaged backup has lost, in terms of its files and streams and their byte ranges. */
 import { IntegrityError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { readManifest } from "../../backup/contents.ts";
+import { readManifest } from "../../backup/content/contents.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { joinRanges, type LostRange, lostRanges, PieceBorders, shiftRange } from "./lost_ranges.ts";

@@ -10,7 +10,7 @@ import { IntegrityError, NotFoundError, StoreError } from "../../base/errors.ts"
 import { type ManifestId, shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { saveTree } from "../../backup/commit.ts";
-import { blobIdOf } from "../../backup/content_list.ts";
+import { blobIdOf } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { withRewritten } from "../../backup/rewritten.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";

@@ -5,10 +5,10 @@
 import { IntegrityError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import type { ParentChoice, PlannedParent } from "../../backup/chain/parent.ts";
-import { findSeriesNodes, listFiles, readManifest } from "../../backup/contents.ts";
-import { readVerified } from "../../backup/read_verified.ts";
+import { findSeriesNodes, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { readVerified } from "../../backup/content/read_verified.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
-import { treeProblem } from "../../backup/tree_contents.ts";
+import { treeProblem } from "../../backup/content/tree_contents.ts";
 import type { SourceParent } from "../../engine/engine.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";

@@ -7,7 +7,7 @@ import { parseRunType } from "../../base/run_type.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
-import { PART_LIMITS, type PartLimits, type StreamContent } from "../../backup/content_list.ts";
+import { PART_LIMITS, type PartLimits, type StreamContent } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";

@@ -3,7 +3,7 @@ import { Turn } from "../../base/limits.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { saveTree } from "../../backup/commit.ts";
-import { ContentListWriter, type PartLimits, type StreamContent } from "../../backup/content_list.ts";
+import { ContentListWriter, type PartLimits, type StreamContent } from "../../backup/content/content_list.ts";
 import type { SealedBatch } from "../../pipeline/calls.ts";
 import type { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { SharedPartLimits } from "./session_limits.ts";

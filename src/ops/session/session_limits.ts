@@ -1,5 +1,5 @@
 /** Limits for the content lists of a session's open streams, beyond which lists are stored in parts. */
-import type { PartLimits } from "../../backup/content_list.ts";
+import type { PartLimits } from "../../backup/content/content_list.ts";
 
 /** The limit of all lists together, as a multiple of the limit of one list. */
 const SHARE = 3;

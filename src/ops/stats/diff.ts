@@ -2,7 +2,7 @@
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { type Backup, compareAge, withoutCopies, withoutDamagedCopies } from "../../backup/backup.ts";
 import { ContentComparer, type ContentComparison, type ContentLists } from "../../maintain/stats/content_comparison.ts";
-import { type BackupFile, listFiles, readManifest } from "../../backup/contents.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";

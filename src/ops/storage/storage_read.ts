@@ -1,7 +1,7 @@
 /** The read-only handle of the storage interface. */
 import { UsageError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import type { BackupFile } from "../../backup/contents.ts";
+import type { BackupFile } from "../../backup/content/contents.ts";
 import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import type { NamedBackup } from "./storage_list.ts";
 import type { Reader } from "./storage_reader.ts";

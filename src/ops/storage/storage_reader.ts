@@ -2,12 +2,12 @@
 import { InterruptedError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { type BackupFile, listFiles, readManifest } from "../../backup/contents.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
-import { readVerified } from "../../backup/read_verified.ts";
+import { readVerified } from "../../backup/content/read_verified.ts";
 import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Reads packs: any range, single blobs, the header, or the whole to verify it. Streams are read in batches
- * (backup/read_stream.ts), by the ranges that `pack_ranges.ts` plans.
+ * (backup/content/read_stream.ts), by the ranges that `pack_ranges.ts` plans.
  */
 import { createHash } from "node:crypto";
 import { concatBytes, freeBuffer } from "../../base/bytes.ts";

@@ -7,7 +7,7 @@ import { makeNode, type Node } from "../../../src/format/tree/node.ts";
 import { encodeTree } from "../../../src/format/tree/tree.ts";
 import { encodeHex } from "../../../src/base/hex.ts";
 import { check } from "../../../src/ops/check.ts";
-import { chooseFile, withBackup } from "../../../src/ops/get.ts";
+import { chooseFile, withBackup } from "../../../src/ops/restore/get.ts";
 import { listBackups } from "../../../src/ops/list.ts";
 import { describeLoss, ToldLosses } from "../../../src/maintain/repair/backup_losses.ts";
 import type { DamagedBackup } from "../../../src/ops/repair/repair_snapshots.ts";

@@ -1,6 +1,6 @@
 /** Content lists of many open streams: together they stay within bounds, and a few long ones are cut as if alone. */
 import assert from "node:assert/strict";
-import { PART_LIMITS } from "../../../src/backup/content_list.ts";
+import { PART_LIMITS } from "../../../src/backup/content/content_list.ts";
 import { SharedPartLimits } from "../../../src/ops/session/session_limits.ts";
 
 function limitsWith({ lists, chunks }: { lists: number; chunks: number }): SharedPartLimits {

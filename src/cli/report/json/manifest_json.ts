@@ -1,7 +1,7 @@
 /** A manifest in `--json` output, and the result of `put`. */
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
-import type { OpenBackup } from "../../../ops/get.ts";
+import type { OpenBackup } from "../../../ops/restore/get.ts";
 import type { PutResult, RepositoryOutcome } from "../../../ops/put.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import {

@@ -2,11 +2,11 @@
 import * as v from "valibot";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
-import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../../ops/archive.ts";
+import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../../ops/restore/archive.ts";
 import type { DrawnMember } from "../../../ops/chain.ts";
-import type { OpenBackup } from "../../../ops/get.ts";
-import type { ReplayResult } from "../../../ops/replay.ts";
-import type { VerifiedStream } from "../../../backup/read_verified.ts";
+import type { OpenBackup } from "../../../ops/restore/get.ts";
+import type { ReplayResult } from "../../../ops/restore/replay.ts";
+import type { VerifiedStream } from "../../../backup/content/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
 

@@ -1,19 +1,28 @@
 /** Archives of whole backups, ours and those of other tools. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { IntegrityError, UsageError } from "../../src/base/errors.ts";
-import { sha256, sha256Hex } from "../../src/crypto/digest.ts";
-import { byteStringOf } from "../../src/format/byte_string.ts";
-import { GoFileMode } from "../../src/format/tree/file_mode.ts";
-import { archive } from "../../src/ops/archive.ts";
-import { withFaults } from "../helpers/fault_store.ts";
-import { accessTo, allFiles, concat, copyOf, fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
-import { textOf, utf8 } from "../format/codec_checks.ts";
-import { looksWhole, readTar } from "../format/archive/tar_reader.ts";
-import { readZip } from "../format/archive/zip_reader.ts";
-import { archived, type Attempt, attemptArchive, plant, type Planted } from "./archive_fixture.ts";
-import { rewriteManifest } from "./check_forging.ts";
-import { type Checked, flipBit, indexed, replace, threeBackups } from "./check_fixture.ts";
+import { IntegrityError, UsageError } from "../../../src/base/errors.ts";
+import { sha256, sha256Hex } from "../../../src/crypto/digest.ts";
+import { byteStringOf } from "../../../src/format/byte_string.ts";
+import { GoFileMode } from "../../../src/format/tree/file_mode.ts";
+import { archive } from "../../../src/ops/restore/archive.ts";
+import { withFaults } from "../../helpers/fault_store.ts";
+import {
+  accessTo,
+  allFiles,
+  concat,
+  copyOf,
+  fakeWorld,
+  memoryRepository,
+  noise,
+  putBytes,
+} from "../../helpers/world.ts";
+import { textOf, utf8 } from "../../format/codec_checks.ts";
+import { looksWhole, readTar } from "../../format/archive/tar_reader.ts";
+import { readZip } from "../../format/archive/zip_reader.ts";
+import { archived, type Attempt, attemptArchive, plant, type Planted } from "../archive_fixture.ts";
+import { rewriteManifest } from "../check_forging.ts";
+import { type Checked, flipBit, indexed, replace, threeBackups } from "../check_fixture.ts";
 
 const BIG = [noise(700_000, "big 1"), utf8("tail ".repeat(100_000))];
 const RAW_NAME = byteStringOf(Uint8Array.of(0x78, 0xff));

@@ -1,10 +1,15 @@
 /** Content lists and where long ones are divided. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ContentListWriter, PART_LIMITS, type PartLimits, type StreamContent } from "../../src/backup/content_list.ts";
-import type { BlobId } from "../../src/base/id.ts";
-import { decodeTree } from "../../src/format/tree/tree.ts";
-import { concat, noise } from "../helpers/world.ts";
+import {
+  ContentListWriter,
+  PART_LIMITS,
+  type PartLimits,
+  type StreamContent,
+} from "../../../src/backup/content/content_list.ts";
+import type { BlobId } from "../../../src/base/id.ts";
+import { decodeTree } from "../../../src/format/tree/tree.ts";
+import { concat, noise } from "../../helpers/world.ts";
 
 /** Keeps trees under names that follow from nothing but their order. */
 class Trees {

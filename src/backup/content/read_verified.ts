@@ -1,10 +1,10 @@
 /** Reads a whole file of a backup and compares it with every digest that is known of it. */
-import type { StreamSink } from "../base/byte_source.ts";
-import { IntegrityError } from "../base/errors.ts";
-import type { GuardChoice } from "../guard/guard.ts";
-import type { StreamSummary } from "../pipeline/calls.ts";
-import type { PipelineThreads } from "../pipeline/threads.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { IntegrityError } from "../../base/errors.ts";
+import type { GuardChoice } from "../../guard/guard.ts";
+import type { StreamSummary } from "../../pipeline/calls.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
 import type { BackupFile } from "./contents.ts";
 import { readStream } from "./read_stream.ts";
 

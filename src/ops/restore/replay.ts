@@ -2,20 +2,20 @@
  * Replay: brings a backup back through the target of the engine that made it, level 0 first. Nothing of the target is
  * touched before the backup was found to be whole as far as its trees and the index tell, and its first chunk was read.
  */
-import { IntegrityError, invariant, UsageError } from "../base/errors.ts";
-import { shortId } from "../base/id.ts";
-import type { Backup } from "../backup/backup.ts";
-import type { BackupFile } from "../backup/contents.ts";
-import { readVerified, type StreamProgress, type VerifiedStream } from "../backup/read_verified.ts";
-import { treeProblem } from "../backup/tree_contents.ts";
-import { walkEntries } from "../backup/walk_entries.ts";
-import type { Engine, EngineTarget, TargetRequest } from "../engine/engine.ts";
-import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
-import type { Manifest } from "../format/manifest/manifest.ts";
-import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../format/manifest/series.ts";
-import type { PipelineThreads } from "../pipeline/threads.ts";
-import { readBlob } from "../repository/pack/pack_reader.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
+import { IntegrityError, invariant, UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import type { Backup } from "../../backup/backup.ts";
+import type { BackupFile } from "../../backup/content/contents.ts";
+import { readVerified, type StreamProgress, type VerifiedStream } from "../../backup/content/read_verified.ts";
+import { treeProblem } from "../../backup/content/tree_contents.ts";
+import { walkEntries } from "../../backup/content/walk_entries.ts";
+import type { Engine, EngineTarget, TargetRequest } from "../../engine/engine.ts";
+import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
+import type { Manifest } from "../../format/manifest/manifest.ts";
+import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import { readBlob } from "../../repository/pack/pack_reader.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
 import { ReplayTarget } from "./replay_target.ts";
 
 /** How a backup is replayed. */

@@ -1,12 +1,12 @@
 /** Lists the entries of a tree that an engine backed up, each directory before what it holds. */
-import { IntegrityError } from "../base/errors.ts";
-import type { BlobId } from "../base/id.ts";
-import type { EntryProperties } from "../engine/engine.ts";
-import { MOST_TREE_DEPTH } from "../format/bounds.ts";
-import { FILE_MODE_0644 } from "../format/tree/file_mode.ts";
-import type { Node } from "../format/tree/node.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";
+import { IntegrityError } from "../../base/errors.ts";
+import type { BlobId } from "../../base/id.ts";
+import type { EntryProperties } from "../../engine/engine.ts";
+import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
+import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
+import type { Node } from "../../format/tree/node.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { findNode, readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import type { BackupFile } from "./contents.ts";
 
 /** An entry of a backed up tree. */

@@ -1,17 +1,17 @@
 /** Get: what it promises besides the right bytes. */
 import assert from "node:assert/strict";
-import { IntegrityError, InterruptedError, UsageError } from "../../src/base/errors.ts";
-import { commitBackup } from "../../src/backup/commit.ts";
-import { DEFAULT_FILE_NAME } from "../../src/format/manifest/series.ts";
-import { formatTimestamp } from "../../src/format/time.ts";
-import { loadIndex } from "../../src/repository/index/index_files.ts";
-import { BlobSet } from "../../src/repository/index/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { findNode } from "../../src/repository/tree/trees.ts";
-import type { StreamSink } from "../../src/base/byte_source.ts";
-import { chooseFile, withBackup } from "../../src/ops/get.ts";
-import { withFaults } from "../helpers/fault_store.ts";
-import type { BlobStore } from "../../src/store/store.ts";
+import { IntegrityError, InterruptedError, UsageError } from "../../../src/base/errors.ts";
+import { commitBackup } from "../../../src/backup/commit.ts";
+import { DEFAULT_FILE_NAME } from "../../../src/format/manifest/series.ts";
+import { formatTimestamp } from "../../../src/format/time.ts";
+import { loadIndex } from "../../../src/repository/index/index_files.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
+import { findNode } from "../../../src/repository/tree/trees.ts";
+import type { StreamSink } from "../../../src/base/byte_source.ts";
+import { chooseFile, withBackup } from "../../../src/ops/restore/get.ts";
+import { withFaults } from "../../helpers/fault_store.ts";
+import type { BlobStore } from "../../../src/store/store.ts";
 import {
   accessTo,
   concat,
@@ -25,8 +25,8 @@ import {
   readAllBackups,
   type ReadBackup,
   sqlDump,
-} from "../helpers/world.ts";
-import { locked } from "../helpers/locked.ts";
+} from "../../helpers/world.ts";
+import { locked } from "../../helpers/locked.ts";
 
 const DATA = concat([noise(3_000_000, "get"), new Uint8Array(1_000_000), noise(500_000, "get")]);
 

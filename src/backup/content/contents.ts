@@ -1,18 +1,18 @@
 /** What a backup holds: streams and files, content lists, manifest. */
-import { concatBytes } from "../base/bytes.ts";
-import { IntegrityError } from "../base/errors.ts";
-import { ID_BYTES } from "../base/id.ts";
-import { sha256Hex } from "../crypto/digest.ts";
-import { decodeManifest, type Manifest, type ManifestFile } from "../format/manifest/manifest.ts";
-import { MOST_MANIFEST_BYTES } from "../format/bounds.ts";
-import type { Node } from "../format/tree/node.ts";
-import { plaintextLength } from "../format/pack_header.ts";
-import { sidecarPath } from "../format/manifest/series.ts";
-import { readBlob } from "../repository/pack/pack_reader.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { walkFiles } from "../repository/tree/file_walk.ts";
-import { findNode, readTree, subtreeOf } from "../repository/tree/trees.ts";
-import type { Backup } from "./backup.ts";
+import { concatBytes } from "../../base/bytes.ts";
+import { IntegrityError } from "../../base/errors.ts";
+import { ID_BYTES } from "../../base/id.ts";
+import { sha256Hex } from "../../crypto/digest.ts";
+import { decodeManifest, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
+import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
+import type { Node } from "../../format/tree/node.ts";
+import { plaintextLength } from "../../format/pack_header.ts";
+import { sidecarPath } from "../../format/manifest/series.ts";
+import { readBlob } from "../../repository/pack/pack_reader.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { walkFiles } from "../../repository/tree/file_walk.ts";
+import { findNode, readTree, subtreeOf } from "../../repository/tree/trees.ts";
+import type { Backup } from "../backup.ts";
 
 /** A file of a backup that can be restored as a stream. */
 export interface BackupFile {

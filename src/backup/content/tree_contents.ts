@@ -2,13 +2,13 @@
  * Compares the streams in the tree of a backup with its manifest. Other tools can remove content from a snapshot and
  * leave the manifest unchanged.
  */
-import { IntegrityError } from "../base/errors.ts";
-import { type BlobId, ID_BYTES } from "../base/id.ts";
-import type { Manifest, ManifestFile } from "../format/manifest/manifest.ts";
-import type { Node } from "../format/tree/node.ts";
-import { sidecarPath } from "../format/manifest/series.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { readTree, subtreeOf } from "../repository/tree/trees.ts";
+import { IntegrityError } from "../../base/errors.ts";
+import { type BlobId, ID_BYTES } from "../../base/id.ts";
+import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
+import type { Node } from "../../format/tree/node.ts";
+import { sidecarPath } from "../../format/manifest/series.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 
 /** What a tree holds of one stream. */
 interface StreamContents {

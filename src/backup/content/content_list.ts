@@ -5,13 +5,13 @@
  * own subtree, which are written while the stream is read. The content decides where parts end, not fixed counts, so
  * that an insertion early in the stream leaves the later parts unchanged.
  */
-import { encodeHex } from "../base/hex.ts";
-import { type BlobId, ID_BYTES } from "../base/id.ts";
-import { freeBuffer } from "../base/bytes.ts";
-import { FILE_MODE_0644 } from "../format/tree/file_mode.ts";
-import { makeNode } from "../format/tree/node.ts";
-import { parseTimestamp } from "../format/time.ts";
-import { encodeTree } from "../format/tree/tree.ts";
+import { encodeHex } from "../../base/hex.ts";
+import { type BlobId, ID_BYTES } from "../../base/id.ts";
+import { freeBuffer } from "../../base/bytes.ts";
+import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
+import { makeNode } from "../../format/tree/node.ts";
+import { parseTimestamp } from "../../format/time.ts";
+import { encodeTree } from "../../format/tree/tree.ts";
 
 /** How long parts get, in chunks. */
 export interface PartLimits {

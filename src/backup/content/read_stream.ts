@@ -2,17 +2,17 @@
  * Turns a content list back into the stream: reads ahead across packs, opens and verifies in other threads, and yields
  * the plaintext in order.
  */
-import { mapConcurrently } from "../base/concurrency.ts";
-import { ID_BYTES } from "../base/id.ts";
-import { openTable } from "../pipeline/calls.ts";
-import type { FilledSegment } from "../pipeline/feed.ts";
-import { SegmentPool } from "../pipeline/segments.ts";
-import type { PipelineThreads } from "../pipeline/threads.ts";
-import { GAP_BYTES, type PackRange } from "../repository/pack/pack_ranges.ts";
-import { readRange } from "../repository/pack/pack_reader.ts";
-import { planRead, type ReadPlan } from "../repository/pack/read_plan.ts";
-import type { IndexedRepository } from "../repository/repository.ts";
-import { BATCH_BYTES, batchesAhead } from "./buffers.ts";
+import { mapConcurrently } from "../../base/concurrency.ts";
+import { ID_BYTES } from "../../base/id.ts";
+import { openTable } from "../../pipeline/calls.ts";
+import type { FilledSegment } from "../../pipeline/feed.ts";
+import { SegmentPool } from "../../pipeline/segments.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import { GAP_BYTES, type PackRange } from "../../repository/pack/pack_ranges.ts";
+import { readRange } from "../../repository/pack/pack_reader.ts";
+import { planRead, type ReadPlan } from "../../repository/pack/read_plan.ts";
+import type { IndexedRepository } from "../../repository/repository.ts";
+import { BATCH_BYTES, batchesAhead } from "../buffers.ts";
 
 /** What `readStream` needs. The threads must be configured. */
 export interface ReadStreamOptions {

@@ -1,17 +1,17 @@
 /** Archive: writes a whole backup as a tar or zip archive, and checks every blob and every stream of a manifest. */
-import { archiveEntries, type ArchiveEntry } from "../backup/archive/archive_entries.ts";
-import { ArchiveOutput } from "../backup/archive/archive_output.ts";
-import type { ArchiveWriter } from "../backup/archive/archive_writer.ts";
-import { type EntryVisitor, readEntries } from "../backup/archive/read_entries.ts";
-import { TarArchive } from "../backup/archive/tar_archive.ts";
-import { ZipArchive } from "../backup/archive/zip_archive.ts";
-import { type Backup, sizeOf } from "../backup/backup.ts";
-import type { StreamSink } from "../base/byte_source.ts";
-import { listFiles } from "../backup/contents.ts";
-import { assertExpected } from "../backup/read_verified.ts";
-import type { Inspection } from "../pipeline/inspection.ts";
-import type { PipelineThreads } from "../pipeline/threads.ts";
-import type { RepositoryAccess, UseCaseOptions } from "./access.ts";
+import { archiveEntries, type ArchiveEntry } from "../../backup/archive/archive_entries.ts";
+import { ArchiveOutput } from "../../backup/archive/archive_output.ts";
+import type { ArchiveWriter } from "../../backup/archive/archive_writer.ts";
+import { type EntryVisitor, readEntries } from "../../backup/archive/read_entries.ts";
+import { TarArchive } from "../../backup/archive/tar_archive.ts";
+import { ZipArchive } from "../../backup/archive/zip_archive.ts";
+import { type Backup, sizeOf } from "../../backup/backup.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { listFiles } from "../../backup/content/contents.ts";
+import { assertExpected } from "../../backup/content/read_verified.ts";
+import type { Inspection } from "../../pipeline/inspection.ts";
+import type { PipelineThreads } from "../../pipeline/threads.ts";
+import type { RepositoryAccess, UseCaseOptions } from "../access.ts";
 import { chooseFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
 
 /** The formats of archives. */

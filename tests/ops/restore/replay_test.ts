@@ -1,19 +1,19 @@
 /** Replays: which levels a target gets in which order, and what it holds when either side fails. */
 import assert from "node:assert/strict";
-import { AgentError, IntegrityError, InterruptedError, StoreError, UsageError } from "../../src/base/errors.ts";
-import { EngineRegistry } from "../../src/engine/engine_urls.ts";
-import { forget } from "../../src/ops/forget.ts";
-import { withBackup } from "../../src/ops/get.ts";
-import { prune } from "../../src/ops/prune.ts";
-import { targetInDirectory } from "../../src/ops/replay.ts";
-import { openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
-import { loadIndex } from "../../src/repository/index/index_files.ts";
-import { loadSnapshots } from "../../src/repository/snapshots.ts";
-import { findNode } from "../../src/repository/tree/trees.ts";
-import type { BlobStore } from "../../src/store/store.ts";
-import type { PutResult } from "../../src/ops/put.ts";
-import { withFaults } from "../helpers/fault_store.ts";
-import { saveSnapshot } from "../helpers/snapshots.ts";
+import { AgentError, IntegrityError, InterruptedError, StoreError, UsageError } from "../../../src/base/errors.ts";
+import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
+import { forget } from "../../../src/ops/forget.ts";
+import { withBackup } from "../../../src/ops/restore/get.ts";
+import { prune } from "../../../src/ops/prune.ts";
+import { targetInDirectory } from "../../../src/ops/restore/replay.ts";
+import { openRepository, type UnlockedRepository } from "../../../src/repository/repository.ts";
+import { loadIndex } from "../../../src/repository/index/index_files.ts";
+import { loadSnapshots } from "../../../src/repository/snapshots.ts";
+import { findNode } from "../../../src/repository/tree/trees.ts";
+import type { BlobStore } from "../../../src/store/store.ts";
+import type { PutResult } from "../../../src/ops/put.ts";
+import { withFaults } from "../../helpers/fault_store.ts";
+import { saveSnapshot } from "../../helpers/snapshots.ts";
 import {
   accessTo,
   copyOf,
@@ -25,9 +25,9 @@ import {
   noise,
   PASSWORD,
   putBytes,
-} from "../helpers/world.ts";
-import { checkStore, packsOf, rewriteIndexOf } from "./check_fixture.ts";
-import { STRICT } from "./prune_fixture.ts";
+} from "../../helpers/world.ts";
+import { checkStore, packsOf, rewriteIndexOf } from "../check_fixture.ts";
+import { STRICT } from "../prune_fixture.ts";
 import {
   entryItems,
   propertiesOf,
@@ -37,7 +37,7 @@ import {
   ShelfEngine,
   streamItems,
   type Streams,
-} from "./replay_fixture.ts";
+} from "../replay_fixture.ts";
 
 const DAY_MS = 86_400_000;
 

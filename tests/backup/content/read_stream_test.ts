@@ -1,14 +1,14 @@
 /** Reading a stream that nobody wants to its end. */
 import assert from "node:assert/strict";
-import { IntegrityError } from "../../src/base/errors.ts";
-import { BATCH_BYTES } from "../../src/backup/buffers.ts";
-import { readStream } from "../../src/backup/read_stream.ts";
-import { SegmentPool } from "../../src/pipeline/segments.ts";
-import { startThreads } from "../../src/pipeline/threads.ts";
-import { loadIndex } from "../../src/repository/index/index_files.ts";
-import { findNode } from "../../src/repository/tree/trees.ts";
-import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
-import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
+import { IntegrityError } from "../../../src/base/errors.ts";
+import { BATCH_BYTES } from "../../../src/backup/buffers.ts";
+import { readStream } from "../../../src/backup/content/read_stream.ts";
+import { SegmentPool } from "../../../src/pipeline/segments.ts";
+import { startThreads } from "../../../src/pipeline/threads.ts";
+import { loadIndex } from "../../../src/repository/index/index_files.ts";
+import { findNode } from "../../../src/repository/tree/trees.ts";
+import { type FaultPlan, withFaults } from "../../helpers/fault_store.ts";
+import { fakeWorld, memoryRepository, noise, putBytes } from "../../helpers/world.ts";
 
 const BATCHES = 6;
 

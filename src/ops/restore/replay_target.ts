@@ -1,6 +1,6 @@
 /** The target of a replay while it takes a backup: which side failed, and how both sides end. */
-import { interruption, onAbort } from "../base/abort.ts";
-import { AgentError, IntegrityError, InterruptedError, messageOf } from "../base/errors.ts";
+import { interruption, onAbort } from "../../base/abort.ts";
+import { AgentError, IntegrityError, InterruptedError, messageOf } from "../../base/errors.ts";
 import type {
   EngineTarget,
   OpenTarget,
@@ -9,8 +9,8 @@ import type {
   TargetEnd,
   TargetRequest,
   TargetStream,
-} from "../engine/engine.ts";
-import type { Driven } from "../engine/engine_urls.ts";
+} from "../../engine/engine.ts";
+import type { Driven } from "../../engine/engine_urls.ts";
 
 /** What every error says of a target that was opened, unless the target says it itself. */
 const HOLDS_PART = "the target holds a part of the backup";

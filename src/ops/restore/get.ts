@@ -1,35 +1,35 @@
 /** Get and verify: read a backup's streams, and check every blob and every whole stream. */
-import type { StreamSink } from "../base/byte_source.ts";
-import { formatLocalTime } from "../base/text/local_time.ts";
-import { timestampToDate } from "../format/time.ts";
-import { AgentError, IntegrityError, UsageError } from "../base/errors.ts";
-import { shortId } from "../base/id.ts";
-import { type Backup, compareAge, replaysLevels, startedMsOf } from "../backup/backup.ts";
-import { checkChain, type CheckedMember } from "../backup/chain/chain_check.ts";
-import { type BackupFile, listFiles, readManifest } from "../backup/contents.ts";
-import { LENIENT, loadBackups, type LoadedBackups } from "../backup/load_backups.ts";
-import { type OpenIndex, recoverBackup, withRewritten } from "../backup/rewritten.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { formatLocalTime } from "../../base/text/local_time.ts";
+import { timestampToDate } from "../../format/time.ts";
+import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
+import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
+import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
   newestOnOlderChain,
   parseSelector,
   selectDespiteDamage,
   type SelectorRequest,
-} from "../backup/naming/selector.ts";
-import type { EngineTarget } from "../engine/engine.ts";
-import type { Driven } from "../engine/engine_urls.ts";
-import type { Manifest } from "../format/manifest/manifest.ts";
-import type { GuardChoice } from "../guard/guard.ts";
-import { startThreads } from "../pipeline/threads.ts";
-import { isInFuture } from "../base/clock.ts";
-import type { IndexedRepository, Repository } from "../repository/repository.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
+} from "../../backup/naming/selector.ts";
+import type { EngineTarget } from "../../engine/engine.ts";
+import type { Driven } from "../../engine/engine_urls.ts";
+import type { Manifest } from "../../format/manifest/manifest.ts";
+import type { GuardChoice } from "../../guard/guard.ts";
+import { startThreads } from "../../pipeline/threads.ts";
+import { isInFuture } from "../../base/clock.ts";
+import type { IndexedRepository, Repository } from "../../repository/repository.ts";
+import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "../access.ts";
 import {
   type ContentReading,
   readVerified,
   type StreamProgress,
   type VerifiedStream,
-} from "../backup/read_verified.ts";
-import { loadWholeIndex, passingOver } from "../backup/whole_index.ts";
+} from "../../backup/content/read_verified.ts";
+import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
