@@ -167,7 +167,7 @@ export {
 } from "./engine/engine.ts";
 export type { ExtendedAttribute, Node, NodeType } from "./format/tree/node.ts";
 export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
-export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/session.ts";
+export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
 export type { CompressionLevel } from "./codec/compression.ts";
 export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";

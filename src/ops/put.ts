@@ -16,14 +16,8 @@ import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts
 import { refuseColliding, refuseKeptNames } from "./session/claimed_paths.ts";
 import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
-import {
-  type BackupEngine,
-  type BackupRequest,
-  refuseIncomplete,
-  withSession,
-  type WriteOptions,
-  type WrittenBackup,
-} from "./session/session.ts";
+import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
+import { refuseIncomplete, withSession } from "./session/session.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
 export type { PutStream } from "./session/item_reader.ts";

@@ -11,7 +11,7 @@ import type { Repository } from "../repository/repository.ts";
 import type { RepositoryAccess, World } from "./access.ts";
 import type { ItemReader } from "./session/item_reader.ts";
 import type { Recipient } from "./session/recipient.ts";
-import type { WrittenBackup } from "./session/session.ts";
+import type { WrittenBackup } from "./session/backup_request.ts";
 
 /** What became of a backup in one of two repositories. */
 export type RepositoryOutcome =

@@ -12,7 +12,7 @@ import { put, type PutOptions, type PutRequest, type PutResult } from "../../src
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
-import type { BackupEngine } from "../../src/ops/session/session.ts";
+import type { BackupEngine } from "../../src/ops/session/backup_request.ts";
 import type { Identity } from "../../src/repository/key_files.ts";
 import { initRepository, openRepository, type UnlockedRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";

@@ -2,27 +2,20 @@
  * A session writes one backup: any number of streams at a time, committed together or not at all. A put writes one
  * stream in it, the storage interface as many as a program opens.
  */
-import { invariant, SourceError, UsageError } from "../../base/errors.ts";
-import { parseRunType } from "../../base/run_type.ts";
+import { invariant, SourceError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
-import { PART_LIMITS, type PartLimits, type StreamContent } from "../../backup/content/content_list.ts";
+import { PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
 import type { ChunkerParameters } from "../../chunker/parameters.ts";
-import type { CompressionLevel } from "../../codec/compression.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
-import {
-  DAMAGED_SERIES_PREFIX,
-  levelDirectory,
-  parseNewSeries,
-  type SeriesName,
-} from "../../format/manifest/series.ts";
+import { levelDirectory } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
@@ -31,13 +24,13 @@ import type { Feed } from "../../pipeline/feed.ts";
 import type { StreamInspection } from "../../pipeline/inspection.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
-import { type LevelDecision, type LevelRules, withoutEmptyRules } from "../../policy/level/level.ts";
-import type { MinOfParent } from "../../policy/shrinkage.ts";
+import { withoutEmptyRules } from "../../policy/level/level.ts";
 import { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
+import { type BackupRequest, checkBackupRequest, type WriteOptions, type WrittenBackup } from "./backup_request.ts";
 import { chunkerParameters, gearSecret } from "./chunking.ts";
 import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
 import { lookBack } from "./look_back.ts";
@@ -45,71 +38,12 @@ import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
-/** What made the streams of a backup. */
-export interface BackupEngine {
-  /** The name, for the manifest. A backup continues only backups of the same engine. */
-  readonly name: string;
-  /** The version of what it produces. */
-  readonly version: string;
-  /** How it read its source, for the manifest; no secrets. */
-  readonly options: JsonObject;
-}
-
-/** The properties of a backup, independent of its streams. */
-export interface BackupRequest {
-  /** The series that it continues or begins. */
-  readonly series: SeriesName;
-  /** What made the streams, for the manifest: `{ name: "stream", version: "1.0.0", options: {} }`. */
-  readonly engine: BackupEngine;
-  /** Mean size of chunks in bytes; without it the series keeps its size. */
-  readonly chunkAverage?: number | undefined;
-  /** How hard to compress. */
-  readonly compression: CompressionLevel;
-  /** Its tags. */
-  readonly tags: readonly string[];
-  /** The host it belongs to. */
-  readonly host: string;
-  /** One of `RUN_TYPES`, or null. Any other text is refused with `UsageError`. */
-  readonly runType: string | null;
-  /** When the backup counts as started; the current time by default. */
-  readonly time?: Date | undefined;
-  /** The rules for its level. Without rules it continues the newest backup. */
-  readonly levelRules?: LevelRules;
-  /**
-   * The least size of a stream, in percent of its newest predecessor; a smaller one is refused. `off`: sizes are not
-   * compared. Absent: a stream below half is marked, with a warning.
-   */
-  readonly minOfParent?: MinOfParent;
-}
-
-/** How a backup is written. */
-export interface WriteOptions {
-  /** The size from which a pack is full, in bytes; restic's 16 MiB by default, or less if memory is short. */
-  readonly packBytes?: number;
-  /** Length limits for the parts of a long content list; `PART_LIMITS` by default. */
-  readonly partLimits?: PartLimits;
-}
-
 /** How `Session.commit` commits. */
 interface CommitOptions {
   /** Called last; throws if the backup must not exist. */
   readonly confirm?: () => Promise<void>;
   /** The position of the source at its end, for the manifest. */
   readonly position?: JsonObject;
-}
-
-/** A committed backup, and what its writing showed. */
-export interface WrittenBackup {
-  /** The backup as it is listed. */
-  readonly backup: Backup;
-  /** Its manifest. */
-  readonly manifest: Manifest;
-  /** Why it has its level, and what was wrong with other possible parents. */
-  readonly decision: LevelDecision;
-  /** Remarks on its streams, one line each. */
-  readonly notes: readonly string[];
-  /** Warnings about its name and its streams, one line each. Warnings about its level are in `decision`. */
-  readonly warnings: readonly string[];
 }
 
 /** One stream, or file of a tree, for a session. */
@@ -129,22 +63,6 @@ export interface SessionStream {
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
   /** Called whenever more of the stream is stored. */
   readonly onStored?: () => void;
-}
-
-/** Refuses series below "damaged". They hold the remains of damaged backups, which must not be mistaken for backups. */
-function refuseReservedSeries(series: SeriesName): void {
-  if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
-  throw new UsageError(
-    `The series "${series}" is reserved: repairs keep what is left of damaged backups below "damaged"; choose another name`,
-  );
-}
-
-/**
- * Refuses unknown run types, since a program may pass any text. Rules ignore an unknown type, and retention would keep
- * its backups for ever.
- */
-function refuseUnknownRunTypes({ runType, levelRules }: BackupRequest): void {
-  for (const type of [runType, levelRules?.fullBackup ?? null]) if (type !== null) parseRunType(type);
 }
 
 /**
@@ -168,9 +86,7 @@ interface SessionTools extends WriteOptions {
 export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
   const { repository, request, world, signal } = tools;
   const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
-  parseNewSeries(request.series); // A program may pass a name that is valid only for reading.
-  refuseReservedSeries(request.series);
-  refuseUnknownRunTypes(request);
+  checkBackupRequest(request);
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   const compression = repository.config.version === 2 ? request.compression : "off";
   const threads = await tools.threads.configure(repository.keys, compression);

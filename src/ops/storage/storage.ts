@@ -12,7 +12,7 @@ import { type BackupName, parseBackupName, parseNewSeries, type SeriesName } fro
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 import type { RepositoryAccess, World } from "../access.ts";
 import { forget } from "../forget.ts";
-import type { BackupRequest, WriteOptions } from "../session/session.ts";
+import type { BackupRequest, WriteOptions } from "../session/backup_request.ts";
 import type { BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { loadNamed } from "./storage_list.ts";
 import { OpenedStorage } from "./storage_opened.ts";

@@ -1,6 +1,6 @@
 /** The handle of a backup in the storage interface, with the rules of Vitess's `BackupHandle`. */
 import type { GuardChoice } from "../../guard/guard.ts";
-import type { WrittenBackup } from "../session/session.ts";
+import type { WrittenBackup } from "../session/backup_request.ts";
 
 /** Options of calls that can be stopped. */
 export interface StorageCallOptions {

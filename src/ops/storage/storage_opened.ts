@@ -5,7 +5,7 @@
 import { InterruptedError } from "../../base/errors.ts";
 import type { BackupName } from "../../format/manifest/series.ts";
 import { openAccess, type OpenedRepository, type RepositoryAccess, type World } from "../access.ts";
-import type { BackupRequest, WriteOptions } from "../session/session.ts";
+import type { BackupRequest, WriteOptions } from "../session/backup_request.ts";
 import { interruptible, unlessAborted } from "../../base/abort.ts";
 import type { StorageCallOptions } from "./storage_handle.ts";
 import { nameTaken } from "./storage_list.ts";

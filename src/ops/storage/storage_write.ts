@@ -11,14 +11,8 @@ import { startThreads } from "../../pipeline/threads.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
 import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
-import {
-  type BackupRequest,
-  refuseIncomplete,
-  type Session,
-  withSession,
-  type WriteOptions,
-  type WrittenBackup,
-} from "../session/session.ts";
+import type { BackupRequest, WriteOptions, WrittenBackup } from "../session/backup_request.ts";
+import { refuseIncomplete, type Session, withSession } from "../session/session.ts";
 import { interruption } from "../../base/abort.ts";
 import { ClaimedPaths } from "../session/claimed_paths.ts";
 import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
