@@ -36,6 +36,7 @@ export {
   StoreFullError,
   TemporaryError,
   TooLargeError,
+  UnfitParentError,
   UsageError,
   WrongPasswordError,
 } from "./base/errors.ts";

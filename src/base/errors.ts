@@ -133,6 +133,12 @@ export class PartialError extends AgentError {
   }
 }
 
+/**
+ * The backup that a source was to continue is whole, but was read in another way, so that the source cannot go on from
+ * it.
+ */
+export class UnfitParentError extends AgentError {}
+
 /** There is no repository at the given place. */
 export class NoRepositoryError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */

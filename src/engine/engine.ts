@@ -76,8 +76,9 @@ export interface EngineSource {
   readonly options: JsonObject;
   /**
    * Begins to read. Throws `SourceError` if the source cannot be read, and what `readMetadata` of the parent throws.
-   * After an `IntegrityError`, which means that the parent's metadata is damaged, or that the parent was read in a way
-   * that cannot be continued, it is called again without a parent. A warning shows the message.
+   * Throws `UnfitParentError` if the parent was read in a way that cannot be continued. After that error, and after an
+   * `IntegrityError`, which means that the parent's metadata is damaged, it is called again without a parent. A warning
+   * shows the message.
    */
   open(request: SourceRequest): Promise<OpenSource>;
 }

@@ -48,6 +48,8 @@ export interface ParentChoice {
 export interface PlannedParent extends ParentChoice {
   /** The choice to make instead if this parent has a problem. */
   readonly without: (problem: string) => ParentChoice;
+  /** The choice to make instead if this parent is whole, but the source cannot go on from it for this reason. */
+  readonly withoutFit: (misfit: string) => ParentChoice;
 }
 
 /**
@@ -65,16 +67,20 @@ export async function planParent(
   const records = candidates.map(recordOf);
   const unreadable = [...unreadableOf(backups, request), ...lostOf(own)];
   const predecessor = byId.get(newestOf(records)?.id ?? "");
-  const choose = (problemOf: (record: LevelRecord) => string | null): ParentChoice => {
-    const history = records.map((record) => ({ ...record, problem: record.problem ?? problemOf(record) }));
+  const choose = (findings: (record: LevelRecord) => Pick<LevelRecord, "misfit"> & { problem?: string }) => {
+    const history = records.map((record) => {
+      const { problem = null, ...others } = findings(record);
+      return { ...record, ...others, problem: record.problem ?? problem };
+    });
     const decision = decideLevel(history, levelRequest(request, unreadable));
     return { decision, parent: byId.get(decision.parent ?? ""), predecessor };
   };
-  const choice = choose(() => null);
+  const choice = choose(() => ({}));
   const { parent } = choice;
-  const without = (problem: string) => choose(({ id }) => id === parent?.id ? problem : null);
+  const without = (problem: string) => choose(({ id }) => id === parent?.id ? { problem } : {});
+  const withoutFit = (misfit: string) => choose(({ id }) => id === parent?.id ? { misfit } : {});
   const problem = parent === undefined ? null : chainProblem(candidates, parent);
-  return { ...(problem === null ? choice : without(problem)), without };
+  return { ...(problem === null ? choice : without(problem)), without, withoutFit };
 }
 
 /** Reads the parent's manifest. Chooses a level 0 instead if the manifest is damaged or disagrees with its snapshot. */

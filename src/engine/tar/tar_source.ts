@@ -4,7 +4,7 @@
  */
 import { interruptible } from "../../base/abort.ts";
 import type { JudgedSource } from "../../base/byte_source.ts";
-import { AgentError, IntegrityError, SourceError, systemReason } from "../../base/errors.ts";
+import { AgentError, SourceError, systemReason, UnfitParentError } from "../../base/errors.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { parseStreamPath } from "../../format/manifest/series.ts";
 import type { Child } from "../child.ts";
@@ -78,7 +78,7 @@ export class TarSource implements EngineSource {
     if (parent === null) return;
     const names = differences(this.#options, parent.options);
     if (names.length === 0) return;
-    throw new IntegrityError(`tar cannot continue a backup that was read with another ${names.join(" and ")}`);
+    throw new UnfitParentError(`the parent was read with another ${names.join(" and ")}`);
   }
 }
 

@@ -2,7 +2,7 @@
  * Opens a source with what the backup to continue left behind, and finds what the new level inherits: the streams of
  * all lower levels, which its own tree lists again, so that no removal of other backups can break its chain.
  */
-import { IntegrityError } from "../../base/errors.ts";
+import { IntegrityError, UnfitParentError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import type { ParentChoice, PlannedParent } from "../../backup/chain/parent.ts";
 import { findSeriesNodes, listFiles, readManifest } from "../../backup/content/contents.ts";
@@ -25,8 +25,8 @@ export interface SessionSource {
   /** The mean size of chunks that suits it; undefined for that of dumps. */
   readonly chunkAverage?: number | undefined;
   /**
-   * Opens the source. If it throws `IntegrityError` for a parent, that parent cannot be continued, and it is called
-   * again without one.
+   * Opens the source. If it throws `IntegrityError` or `UnfitParentError` for a parent, that parent cannot be
+   * continued, and it is called again without one.
    */
   open(parent: SourceParent | null): Promise<void>;
 }
@@ -43,7 +43,8 @@ export interface Inherited {
 export const NOTHING_INHERITED: Inherited = { files: [], nodes: [] };
 
 /** What `continueChain` needs. */
-interface ChainTools extends Pick<PlannedParent, "without"> {
+interface ChainTools {
+  readonly planned: PlannedParent;
   readonly source: SessionSource;
   readonly openIndex: OpenIndex;
   readonly threads: PipelineThreads;
@@ -59,7 +60,7 @@ export async function continueChain(
   choice: ParentChoice,
   tools: ChainTools,
 ): Promise<{ readonly choice: ParentChoice; readonly inherited: Inherited }> {
-  const { source, without } = tools;
+  const { source, planned } = tools;
   const { parent } = choice;
   if (parent !== undefined && source.replays) {
     try {
@@ -67,9 +68,11 @@ export async function continueChain(
       await source.open(found);
       return { choice, inherited };
     } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
+      if (!(error instanceof IntegrityError || error instanceof UnfitParentError)) throw error;
       await source.open(null);
-      return { choice: without(error.message), inherited: NOTHING_INHERITED };
+      const { message } = error;
+      const instead = error instanceof UnfitParentError ? planned.withoutFit(message) : planned.without(message);
+      return { choice: instead, inherited: NOTHING_INHERITED };
     }
   }
   await source.open(null);

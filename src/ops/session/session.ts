@@ -116,7 +116,14 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { source } = tools;
   const { choice, inherited } = source === undefined
     ? { choice: readable, inherited: NOTHING_INHERITED }
-    : await continueChain(readable, { source, without: planned.without, openIndex, threads, world, signal });
+    : await continueChain(readable, {
+      source,
+      planned,
+      openIndex,
+      threads,
+      world,
+      signal,
+    });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
   try {

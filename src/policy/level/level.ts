@@ -162,13 +162,16 @@ function withUsableParent(verdict: LevelVerdict, { engine, replaysChains }: Leve
     const reason = `the parent ${shortId(parent.id)} was made by the engine "${parent.engine}", not by "${engine}"`;
     return { rule: "other-engine", parent: null, reason };
   }
+  if (parent.misfit !== undefined) return { rule: "unfit-parent", parent: null, reason: parent.misfit };
   if (parent.problem === null) return verdict;
   const reason = `the parent ${shortId(parent.id)} cannot be continued: ${parent.problem}`;
   return { rule: "damaged-parent", parent: null, reason };
 }
 
 function levelZeroWarnings({ rule, reason }: LevelVerdict): string[] {
-  if (rule === "gone-parent" || rule === "other-engine") return [`${reason}; this backup is a level 0`];
+  if (rule === "gone-parent" || rule === "other-engine" || rule === "unfit-parent") {
+    return [`${reason}; this backup is a level 0`];
+  }
   if (rule !== "damaged-parent") return [];
   return [`${reason}; this backup is a level 0; run "agent check --read-data"`];
 }

@@ -14,13 +14,15 @@ export interface LevelRecord {
   readonly engine: string;
   /** Whether a restore of it replays the levels of its chain. */
   readonly replays: boolean;
-  /** Why it must not be continued, or null if no reason is known. */
+  /** What is damaged, so that it must not be continued, or null if nothing is known to be. */
   readonly problem: string | null;
+  /** Why it cannot be continued although it is whole; absent if no reason is known. */
+  readonly misfit?: string;
 }
 
 /**
- * The rules that can decide a level. `damaged-parent`, `gone-parent` and `other-engine` overrule the choice of another
- * rule.
+ * The rules that can decide a level. `damaged-parent`, `gone-parent`, `other-engine` and `unfit-parent` overrule the
+ * choice of another rule.
  */
 export type LevelRuleName =
   | "level"
@@ -32,7 +34,8 @@ export type LevelRuleName =
   | "first"
   | "damaged-parent"
   | "gone-parent"
-  | "other-engine";
+  | "other-engine"
+  | "unfit-parent";
 
 /** What places a backup among the chains of its series and host; the fields are those of `LevelRecord`. */
 type PlacedLevel = Pick<LevelRecord, "id" | "level" | "base" | "startedMs">;

@@ -322,6 +322,13 @@ Deno.test("where levels are replayed, the backup of another engine is not contin
   assert.equal(decide(of("stream", false)).level, 2, "streams that restore alone continue each other");
 });
 
+Deno.test("a whole parent that the source cannot go on from is a level 0, without a word of damage", () => {
+  const records = history(0, 1).map((record) => ({ ...record, misfit: "the parent was read with another exclude" }));
+  const { level, rule, warnings } = decide(records, {}, { replaysChains: true });
+  assert.deepEqual([level, rule], [0, "unfit-parent"]);
+  assert.deepEqual(warnings, ["the parent was read with another exclude; this backup is a level 0"]);
+});
+
 Deno.test("of backups begun at one moment the highest level is the newest", () => {
   const records = history(0, 1, 2).map((record) => ({ ...record, startedMs: NOW_MS }));
   assert.deepEqual(outcome(records.toReversed()), [3, "c2", "newest"]);
