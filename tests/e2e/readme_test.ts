@@ -42,7 +42,10 @@ key_id() { agent key list --json | sed -n 's/^{"id":"\\([0-9a-f]\\{8\\}\\).*"cur
 function placed(line: string, box: Sandbox, day: string): string {
   const id = line.startsWith("agent key ") ? "$(key_id)" : "$(backup_id)";
   return line.replaceAll("/etc/agent", box.join("etc/agent")).replaceAll("/backup/repo", box.repo)
-    .replaceAll("/restore", box.join("restore")).replaceAll("1f2e3d4c", id).replaceAll("2026-08-30", day);
+    .replaceAll("/backup/other", box.join("other")).replaceAll("/restore", box.join("restore")).replaceAll(
+      "1f2e3d4c",
+      id,
+    ).replaceAll("2026-08-30", day);
 }
 
 programTest({

@@ -113,7 +113,7 @@ programTest({
     match(stderr, /\/tree\/caf\ufffd" has a name that is not UTF-8, which zip cannot hold\n/);
     match(stderr, /agent: The archive is whole but for \d entries that zip cannot hold, named above\n$/);
     // unzip leaves control characters out of names unless it is told not to.
-    const compared = await box.shell(`set -e; unzip -tq one.zip; unzip -^ -q -K one.zip -d out
+    const compared = await box.shell(`set -e; export LC_ALL=C.UTF-8; unzip -tq one.zip; unzip -^ -q -K one.zip -d out
       describe() {
         (cd "$1"; find . -not -path './raw*' -not -name 'caf*' -not -name old ! -type b ! -type c ! -type p \\
           \\( -type l -printf '%P %l\\0' -o -type d -printf '%P %y %m\\0' -o -printf '%P %y %m %s %Ts\\0' \\) |

@@ -10,6 +10,7 @@ import { check } from "../../src/ops/check.ts";
 import { forget, type RetentionRequest } from "../../src/ops/forget.ts";
 import { unlock } from "../../src/ops/unlock.ts";
 import { prune } from "../../src/ops/prune.ts";
+import { put } from "../../src/ops/put.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
@@ -23,7 +24,7 @@ import {
   namesOf,
   noise,
   PASSWORD,
-  putBytes,
+  putRequest,
   readAllBackups,
 } from "../helpers/world.ts";
 import { Draws } from "./draws.ts";
@@ -190,10 +191,9 @@ export class Year {
       series: parseSeries(client.series),
       host: client.host,
       runType,
-      source,
       levelRules: { fullBackup: "daily" },
     } as const;
-    const error = await thrownBy(() => putBytes(accessTo(store), world, stream, overrides, { signal }));
+    const error = await thrownBy(() => put(accessTo(store), putRequest(source, overrides), { world, signal }));
     const isCommitted = await this.#enter(client, runType, hash("md5", stream));
     if (error === undefined) assert.ok(isCommitted && !isBroken, this.#label(client));
     else if (error instanceof LockedError) await this.#unlock(client.host);
