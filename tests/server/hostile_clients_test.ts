@@ -63,7 +63,8 @@ for (const [name, text, status] of REFUSED) {
     assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
     assert.match(answer, /connection: close/i);
     assert.equal(answer.match(/HTTP\/1\.1 /g)!.length, 1);
-    assert.equal((await box.files()).length, 1);
+    // The file of an upload that broke off is removed beside the answer, so it may outlast the connection.
+    await until(async () => (await box.files()).length === 1);
     assert.deepEqual(box.problems, []);
   });
 }
@@ -191,7 +192,7 @@ Deno.test("whatever comes, the server goes on and stays in its folder", async ()
     { seed: 10, numRuns: 15 },
   );
   assert.deepEqual(box.problems, []);
-  const unknown = (await box.files()).filter((path) => !/^(r\/)?(config|data\/[0-9a-f]{2}\/[0-9a-f]{64})$/.test(path));
-  assert.deepEqual(unknown, []);
   await until(async () => await box.metric("agent_requests_in_flight") === 1);
+  const expected = /^(r\/)?(config|data\/[0-9a-f]{2}\/[0-9a-f]{64})$/;
+  await until(async () => (await box.files()).every((path) => expected.test(path)));
 });
