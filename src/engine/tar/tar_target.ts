@@ -78,7 +78,7 @@ class OpenTarTarget implements OpenTarget {
     invariant(level === this.#level + 1 && this.#hasArchive, "Levels come in order, and are whole");
     this.#level = level;
     this.#hasArchive = false;
-    if (level > 0 && Deno.uid() !== 0) await this.#makeWritable();
+    if (Deno.uid() !== 0) await this.#makeWritable();
   }
 
   async take({ kind, path }: RestoredItem): Promise<TargetStream | null> {
@@ -111,8 +111,8 @@ class OpenTarTarget implements OpenTarget {
   }
 
   /**
-   * A level puts files into directories that an earlier one closed, even for their owner; only root may do that. The
-   * level has all its directories, and gives them their modes again.
+   * A level puts files into directories that an earlier one closed, or an earlier restore, even for their owner; only
+   * root may do that. The level has all its directories, and gives them their modes again.
    */
   async #makeWritable(): Promise<void> {
     const closed = [this.#run.path, "-xdev", "-type", "d", "!", "-perm", "-700"];
