@@ -242,7 +242,7 @@ class Copy {
     const trees = new TreeCopier({ source: plan.source, other, target, signal });
     for (const backup of plan.backups) {
       signal.throwIfAborted();
-      const problem = await this.#problemOf(() => trees.copy(backup.snapshot.tree));
+      const problem = knownDamage(backup) ?? await this.#problemOf(() => trees.copy(backup.snapshot.tree));
       if (problem === null) await done(backup);
       else this.#failed.push({ backup, snapshotId: backup.snapshotId, problem });
       this.#done++;
@@ -287,6 +287,11 @@ class Copy {
   #tell(plan: CopyPlan, { bytes }: CopyTarget): void {
     this.#run.onProgress?.({ done: this.#done, total: plan.backups.length, bytesRead: bytes.read });
   }
+}
+
+/** Blobs may all be whole, and still not be what the manifest lists, because another tool took some out. */
+function knownDamage({ damage }: Backup): IntegrityError | null {
+  return damage === null ? null : new IntegrityError(damage);
 }
 
 /** How blobs of one repository are stored in another one. Format version 1 knows no compression. */
