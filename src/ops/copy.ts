@@ -32,6 +32,7 @@ import { TreeCopier } from "../maintain/copy/copy_tree.ts";
 import type { ResealedForm } from "../pipeline/resealing.ts";
 import { startThreads } from "../pipeline/threads.ts";
 import { ExistenceIndex } from "../repository/index/blob_index.ts";
+import type { HeldLock } from "../repository/lock/held_lock.ts";
 import { PackWriter } from "../repository/pack/pack_writer.ts";
 import type { IndexedRepository, LockedRepository, Repository } from "../repository/repository.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
@@ -119,8 +120,9 @@ export function copy(access: RepositoryAccess, request: CopyRequest, options: Co
     await using sourceLock = request.fromNoLock
       ? undefined
       : await source.lock({ exclusive: false, canDoWithout: "--from-no-lock", signal });
-    const locked = { source: await sourceLock?.confirmed ?? source, other: await lock.confirmed };
-    return await new Copy(locked, { ...request, ...options, signal }).run();
+    const locked = await sourceLock?.confirmed ?? null;
+    const both = { source: locked ?? source, sourceLock: locked?.lock ?? null, other: await lock.confirmed };
+    return await new Copy(both, { ...request, ...options, signal }).run();
   });
 }
 
@@ -134,7 +136,9 @@ function refuseSame(source: Repository, other: Repository): void {
 
 /** Both repositories, under their locks. */
 interface Repositories {
-  readonly source: Repository | LockedRepository;
+  readonly source: Repository;
+  /** Null if the source is read without one. */
+  readonly sourceLock: HeldLock | null;
   readonly other: LockedRepository;
 }
 
@@ -154,7 +158,8 @@ interface CopyPlan {
 
 /** One copy. */
 class Copy {
-  readonly #source: Repository | LockedRepository;
+  readonly #source: Repository;
+  readonly #sourceLock: HeldLock | null;
   readonly #other: LockedRepository;
   readonly #run: CopyRun;
   readonly #copied: CopiedBackup[] = [];
@@ -164,8 +169,9 @@ class Copy {
   /** All backups of the source, by their snapshots. */
   #bySnapshot: ReadonlyMap<SnapshotId, Backup> = new Map();
 
-  constructor({ source, other }: Repositories, run: CopyRun) {
+  constructor({ source, sourceLock, other }: Repositories, run: CopyRun) {
     this.#source = source;
+    this.#sourceLock = sourceLock;
     this.#other = other;
     this.#run = run;
   }
@@ -242,7 +248,7 @@ class Copy {
     const trees = new TreeCopier({ source: plan.source, other, target, signal });
     for (const backup of plan.backups) {
       signal.throwIfAborted();
-      const problem = await this.#problemOf(() => trees.copy(backup.snapshot.tree));
+      const problem = knownDamage(backup) ?? await this.#problemOf(() => trees.copy(backup.snapshot.tree));
       if (problem === null) await done(backup);
       else this.#failed.push({ backup, snapshotId: backup.snapshotId, problem });
       this.#done++;
@@ -260,7 +266,7 @@ class Copy {
       if (error instanceof TargetFailure) throw error.cause;
       signal.throwIfAborted();
       // Without its lock, packs may have been removed from the source, which is no damage.
-      if ("lock" in this.#source) this.#source.lock.assertHeld();
+      this.#sourceLock?.assertHeld();
       if (error instanceof IntegrityError) return error;
       if (!(error instanceof StoreError) || error instanceof TemporaryError || error instanceof DeniedError) {
         throw error;
@@ -287,6 +293,11 @@ class Copy {
   #tell(plan: CopyPlan, { bytes }: CopyTarget): void {
     this.#run.onProgress?.({ done: this.#done, total: plan.backups.length, bytesRead: bytes.read });
   }
+}
+
+/** Blobs may all be whole, and still not be what the manifest lists, because another tool took some out. */
+function knownDamage({ damage }: Backup): IntegrityError | null {
+  return damage === null ? null : new IntegrityError(damage);
 }
 
 /** How blobs of one repository are stored in another one. Format version 1 knows no compression. */

@@ -72,7 +72,14 @@ COMMIT;
 
 /** One 512-byte tar header. */
 export function tarHeader(
-  fields: { name?: string; size?: number | Uint8Array; type?: string; magic?: string; signedChecksum?: boolean },
+  fields: {
+    name?: string;
+    size?: number | Uint8Array;
+    type?: string;
+    linkName?: string;
+    magic?: string;
+    signedChecksum?: boolean;
+  },
 ): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(512);
   const put = (offset: number, value: string | Uint8Array) =>
@@ -82,6 +89,7 @@ export function tarHeader(
   put(100, "0000644\0" + "0000000\0" + "0000000\0");
   put(124, typeof size === "number" ? size.toString(8).padStart(11, "0") + " " : size);
   put(136, "14573333333\0" + " ".repeat(8) + (fields.type ?? "0"));
+  put(157, fields.linkName ?? "");
   put(257, fields.magic ?? "ustar\x0000");
   const sum = header.reduce((total, byte) => total + (fields.signedChecksum && byte > 127 ? byte - 256 : byte), 0);
   put(148, sum.toString(8).padStart(6, "0") + "\0 ");

@@ -85,6 +85,8 @@ Deno.test("of a repository with a damaged or missing pack, every backup that is 
     const damaged = await copyOf(whole);
     await replace(damaged, fileOf(pack), flipBit(20));
     const { failed } = await assertCopiesTheRest(damaged, `damaged ${pack.name}`);
+    const unlocked = await copyInto(await otherRepository(), damaged, { fromNoLock: true });
+    deepEqual(unlocked.failed.map(({ snapshotId }) => snapshotId), failed.map(({ snapshotId }) => snapshotId));
     lost.add(failed.length);
     for (const { problem } of failed) match(problem.message, /blob [0-9a-f]{64} in pack [0-9a-f]{64}/);
   });

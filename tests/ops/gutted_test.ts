@@ -25,6 +25,7 @@ import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import { fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 import { locked } from "../helpers/locked.ts";
+import { copyInto, fullCheckOf, otherRepository } from "./copy_fixture.ts";
 
 const HOUR_MS = 3_600_000;
 const SERIES = parseSeries("shop");
@@ -229,4 +230,15 @@ Deno.test("only what was rewritten is compared: a list of others reads no pack",
   for await (const { name } of repository.files.list("index")) await repository.files.remove("index", name as never);
   const { backups } = await listBackups(access, {}, { world });
   assert.deepEqual(backups.map(({ damage }) => damage), [null, null]);
+});
+
+Deno.test("what was taken from stays behind when backups are copied, and is named", async () => {
+  const { gut, store, backups: [first, second] } = await scene("copied");
+  const { snapshotId } = await gut(second!, ["shop"], noData);
+  const other = await otherRepository();
+  const { copied, failed } = await copyInto(other, store);
+  assert.deepEqual(copied.map(({ backup }) => backup.id), [first!.id]);
+  assert.deepEqual(failed.map((one) => one.snapshotId), [snapshotId]);
+  assert.match(failed[0]!.problem.message, /its manifest says that "shop\/data" is there; the tree does not hold it/);
+  assert.deepEqual((await fullCheckOf(other)).errors, []);
 });

@@ -13,6 +13,7 @@ import type {
 } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
 import { findGnuTar, startTar, type TarMachine } from "./gnu_tar.ts";
+import { MemberPlaces } from "./member_places.ts";
 import { Remarks } from "./remarks.ts";
 import type { TarTargetOptions } from "./tar_options.ts";
 import { ARCHIVE } from "./tar_source.ts";
@@ -135,15 +136,18 @@ interface SinkParts {
 class ArchiveSink implements TargetStream {
   readonly #child: Child;
   readonly #parts: SinkParts;
+  readonly #places: MemberPlaces;
   #hasReadAll = false;
 
   constructor(child: Child, parts: SinkParts) {
     this.#child = child;
     this.#parts = parts;
+    this.#places = new MemberPlaces(parts.where);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#parts.remarks.isFull) await this.#fail();
+    await this.#places.check(bytes);
     if (!this.#hasReadAll && await this.#child.write(bytes)) return;
     // tar stops at the end of an archive. When it was stored, the guard saw to it that only zeros follow there.
     const exit = await this.#child.exit();

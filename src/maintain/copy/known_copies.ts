@@ -36,15 +36,14 @@ export class KnownCopies {
   }
 }
 
-/** The snapshot of a copy, with this snapshot of its own repository as its parent. */
+/** The snapshot of a copy of a backup without known damage, with this snapshot of its own repository as its parent. */
 export function snapshotOfCopy(backup: Backup, parent: SnapshotId | null): Snapshot {
-  const { snapshot, info, damage } = backup;
+  const { snapshot, info } = backup;
   return {
     ...snapshot,
     parent,
     original: originalOf(backup),
-    // A backup with known damage gets no new summary, because that would make it look whole.
-    agent: info === null || damage !== null ? snapshot.agent : { ...info, tree: snapshot.tree },
+    agent: info === null ? snapshot.agent : { ...info, tree: snapshot.tree },
   };
 }
 

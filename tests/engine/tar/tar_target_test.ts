@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AgentError, UsageError } from "../../../src/base/errors.ts";
-import { backUp, restore, type StoredLevel } from "../../conformance/engine_frame.ts";
+import { backUp, parentOf, restore, type StoredLevel } from "../../conformance/engine_frame.ts";
 import { concat } from "../../helpers/world.ts";
 import { programTest } from "../../helpers/programs.ts";
+import { bytesOf } from "../../guard/judging.ts";
+import { paxRecord, TAR_END, tarMember } from "../../guard/samples.ts";
 import { TarFixture } from "./tar_fixture.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** A test with a fixture, and a level 0 of its directory. */
 function targetTest(name: string, fn: (fixture: TarFixture, zero: StoredLevel) => Promise<void>): void {
@@ -105,3 +109,64 @@ targetTest("owners come back by number or by name", async (fixture, zero) => {
     /tar: owner cannot be "ids"; it is one of numbers, names/,
   );
 });
+
+/** Archives for level 1, made by nobody's tar. Level 0 left a file `f` and a link `out` to a directory beside. */
+const HOSTILE: Readonly<Record<string, readonly Uint8Array[]>> = {
+  "a file": [file("./out/planted")],
+  "a file with a long name": [records({ path: "./out/planted" }), file("f")],
+  "a file with a hole": [records({ path: "f", "GNU.sparse.name": "./out/planted" }), file("f")],
+  "a file below a name that is not UTF-8": [file("\xff/out/planted")],
+  "a deletion": [records({ "GNU.dumpdir": "Yother\0\0" }), directory("./out/sub/")],
+  "a hard link": [tarMember(NOTHING, { name: "hard", type: "1", linkName: "out/sub/file" })],
+  "a name that leads up": [file("../outside/planted")],
+  "a name with a NUL": [records({ path: "f\0/x" }), file("f")],
+  "a move from outside": [records({ "GNU.dumpdir": "Rout/sub/file\0Tmoved\0Nout\0\0" }), directory("./")],
+  "a move to outside": [records({ "GNU.dumpdir": "Rf\0Tout/moved\0Nout\0\0" }), directory("./")],
+  "a temporary directory": [records({ "GNU.dumpdir": "Xout\0R\0Tx\0Nout\0\0" }), directory("./")],
+  "a link in the place of a directory": [
+    directory("./one/"),
+    tarMember(NOTHING, { name: "./one", type: "2", linkName: "out" }),
+    file("./one/planted"),
+  ],
+  "GNU's long name": [tarMember(bytesOf("./out/planted\0"), { name: "././@LongLink", type: "L" }), file("f")],
+  "half a header": [file("f").map((byte) => byte ^ 1)],
+};
+
+targetTest("no level gets out through a link that an earlier one left", async (fixture) => {
+  const outside = "../outside";
+  await fixture.script(`mkdir -p ${outside}/sub; echo kept >${outside}/sub/file; ln -s $PWD/${outside} out; echo f >f`);
+  const zero = await backUp(fixture.registry.source(fixture.source).driver, null);
+  for (const [what, members] of Object.entries(HOSTILE)) {
+    const hostile = withArchive({ ...zero, level: 1 }, concat([...members, TAR_END]));
+    const target = fixture.registry.target(await fixture.target()).driver;
+    await assert.rejects(restore(target, [zero, hostile]), /leads out of the directory/, what);
+    assert.equal(
+      await fixture.script(`cd ${outside}; find . -type f -exec cat {} +; find . | wc -l`),
+      "kept\n3\n",
+      what,
+    );
+  }
+});
+
+targetTest("a directory may take the place of a link, and a link that of a directory", async (fixture) => {
+  await fixture.script("mkdir ../outside 1; echo kept >../outside/file; echo 1 >1/file; ln -s ../outside 2");
+  const zero = await backUp(fixture.registry.source(fixture.source).driver, null);
+  await fixture.script("mv 1 3; rm 2; ln -s ../outside 1; mkdir -p 2/deep; echo 2 >2/deep/file");
+  const one = await backUp(fixture.registry.source(fixture.source).driver, parentOf(zero));
+  const assertSame = await fixture.keep();
+  const target = await fixture.target();
+  assert.deepEqual(await restore(fixture.registry.target(target).driver, [zero, one]), []);
+  await assertSame(target);
+});
+
+function file(name: string): Uint8Array<ArrayBuffer> {
+  return tarMember(bytesOf("foreign"), { name });
+}
+
+function directory(name: string): Uint8Array<ArrayBuffer> {
+  return tarMember(NOTHING, { name, type: "5" });
+}
+
+function records(of: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
+  return tarMember(concat(Object.entries(of).map((one) => paxRecord(...one))), { name: "x", type: "x" });
+}
