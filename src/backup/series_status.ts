@@ -30,6 +30,8 @@ export interface StatusEntry {
   readonly size: number | null;
   /** Whether one of its streams is marked as shrunk; absent if the streams were not compared. */
   readonly isShrunk?: boolean;
+  /** How much of its source could not be read or changed meanwhile, in problems; absent if that was not recorded. */
+  readonly problems?: number;
   /** Whether it can be relied on; evaluated on demand. */
   readonly health: () => Health;
 }
@@ -180,7 +182,7 @@ export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
       startedMs: startedMsOf(backup),
       level: backup.info?.level ?? null,
       size: sizeOf(backup),
-      ...(backup.info !== null && { isShrunk: backup.info.shrunk ?? false }),
+      ...(backup.info !== null && { isShrunk: backup.info.shrunk ?? false, problems: backup.info.problems ?? 0 }),
       health: () => healths.get(backup)!,
     }));
   });

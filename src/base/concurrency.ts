@@ -32,12 +32,17 @@ export async function mapConcurrently<T, R>(
 /** Work in the background, a limited number of pieces at a time. A failure is thrown by a later call. */
 export class BackgroundWork {
   readonly #places: Semaphore;
+  readonly #onFailure: ((error: unknown) => void) | undefined;
   readonly #running = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
 
-  /** `limit`: how many pieces of work may run at once, at least 1. */
-  constructor(limit: number) {
+  /**
+   * `limit`: how many pieces of work may run at once, at least 1. `onFailure`: called with the first failure as soon as
+   * it happens, for those who may not call again for long.
+   */
+  constructor(limit: number, onFailure?: (error: unknown) => void) {
     this.#places = new Semaphore(limit);
+    this.#onFailure = onFailure;
   }
 
   /** Begins the work as soon as there is room, and resolves then. Throws the first failure of earlier work instead. */
@@ -62,7 +67,9 @@ export class BackgroundWork {
     try {
       await work();
     } catch (error) {
-      this.#failure ??= { error };
+      if (this.#failure) return;
+      this.#failure = { error };
+      this.#onFailure?.(error);
     }
   }
 }

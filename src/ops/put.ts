@@ -160,7 +160,8 @@ async function writeBackup(
   await using lock = await repository.lock({ exclusive: false, signal });
   // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
   lock.confirmed.catch((reason) => recipient.fail(reason));
-  const tools = { ...options, world, repository, threads, lock, signal, ...source && { source } };
+  const onStoreFailure = (error: unknown) => recipient.fail(error);
+  const tools = { ...options, world, repository, threads, lock, signal, onStoreFailure, ...source && { source } };
   return await withSession({ ...tools, request: { ...request, engine: engineOf(request.input) } }, async (session) => {
     return await recipient.finishing(async () => {
       reader.tellSizesBefore(recipient, session);

@@ -1,6 +1,7 @@
 /** Finds the store that a repository URL means. */
 import { invariant, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { didYouMean } from "../base/text/nearest_name.ts";
 import type { NetworkOptions } from "./http/client.ts";
 import type { Retry } from "./retry.ts";
 import type { BlobStore } from "./store.ts";
@@ -79,9 +80,8 @@ export class StoreRegistry {
   }
 
   #unknownScheme(scheme: string): UsageError {
+    const what = `Unknown kind of repository ${JSON.stringify(scheme)}${didYouMean(scheme, this.schemes)}`;
     const known = `use ${this.schemes.map((name) => `${name}:`).join(", ")} or a path`;
-    return new UsageError(
-      `Unknown kind of repository ${JSON.stringify(scheme)}; ${known}; write a relative path with a colon as ./PATH`,
-    );
+    return new UsageError(`${what}; ${known}; write a relative path with a colon as ./PATH`);
   }
 }

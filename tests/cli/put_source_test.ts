@@ -45,6 +45,12 @@ class Desk {
   }
 }
 
+/** What `status --json` says of the newest good backup of each run type. */
+async function problemsInStatus(desk: Desk): Promise<unknown[]> {
+  const rows = await desk.json("status");
+  return rows.flatMap(({ runs }) => (runs as { problems: unknown }[]).map(({ problems }) => problems));
+}
+
 Deno.test("the source of an engine is backed up level upon level, and --explain says why", async () => {
   await Desk.with({}, async (desk) => {
     const first = await desk.run("put", "prod/log", "journal:here", "--explain");
@@ -91,12 +97,16 @@ Deno.test("what is in part is committed with exit code 6, and marked; --strict r
     assert.deepEqual(row!["problems"], problems);
     assert.match((await desk.run("show", "prod/log")).stdout, /^in part +4 problems while its source was read$/m);
     assert.match((await desk.run("ls")).stdout, /none, in part/);
+    assert.match((await desk.run("chain", "prod/log")).stdout, /none, in part +fit$/m);
+    assert.match((await desk.run("status")).stdout, /not judged, in part$/m);
+    assert.deepEqual(await problemsInStatus(desk), [4]);
     assert.deepEqual((await desk.json("ls")).map(({ problems }) => problems), [4, 4]);
 
     desk.engine.script = {};
     assert.equal((await desk.run("put", "prod/log", "journal:here", "--strict")).exitCode, ExitCode.done);
     assert.deepEqual((await desk.json("ls")).map(({ problems }) => problems), [4, 4, 0]);
     assert.doesNotMatch((await desk.run("show", "prod/log")).stdout, /in part/);
+    assert.deepEqual(await problemsInStatus(desk), [0]);
     assert.equal((await desk.run("check")).exitCode, ExitCode.done);
   });
 });

@@ -342,6 +342,19 @@ Deno.test("whichever call to the store fails, nothing is committed, and every so
   });
 });
 
+Deno.test("a store that fails ends streams that give nothing more, and its error is what is thrown", async () => {
+  const world = fakeWorld();
+  const { store } = await memoryRepository(world);
+  const full = new StoreFullError("no space, on purpose");
+  const faulty = withFaults(store, ({ method, kind }) => {
+    return method === "put" && kind === "pack" ? { type: "fail", error: full } : undefined;
+  });
+  const silent = new HangingSource(noise(100, "silent"));
+  const streams = [stream("much", noise(200_000, "much")), stream("silent", silent)];
+  assert.equal(await thrownBy(putStreams(accessTo(faulty), world, { streams, jobs: 2 })), full);
+  assert.ok(silent.cancelled > 0);
+});
+
 Deno.test("interrupted at any call to the store or while streams run, a put ends, and commits nothing or all", async (test) => {
   const before = await (async () => {
     const world = fakeWorld();

@@ -73,6 +73,11 @@ Deno.test("an unknown scheme is refused without showing what follows it", async 
   });
 });
 
+Deno.test("the scheme that is nearest to an unknown one is named", async () => {
+  await assert.rejects(openStore("rets:http://host/", dependencies), /"rets"; did you mean "rest"\?; use local:/);
+  await assert.rejects(openStore("ftp:host", dependencies), /"ftp"; use local:/);
+});
+
 Deno.test("a program adds stores of its own", async () => {
   const registry = builtInStores();
   registry.register("xyz", (place) => openMemoryStore(place));

@@ -83,7 +83,7 @@ function cells({ backup, fit, reason }: DrawnMember): string[] {
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", reason ?? "made by another tool"];
   const whole = info.complete === null ? info.guard : `${info.guard} ${describeWholeness(info.guard, info.complete)}`;
-  const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}`;
+  const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}${info.problems ? ", in part" : ""}`;
   const health = fit ? "fit" : `not fit for restore: ${reason}`;
   const sizes = [info.size, info.added, info.stored].map(formatSize);
   return [time, info.runType ?? "-", ...sizes, verdict, health];

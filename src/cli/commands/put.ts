@@ -23,7 +23,7 @@ import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
 import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
-import { DEFAULT_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
+import { DEFAULT_JOBS, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { withSecondRepository } from "../options/second_repository.ts";
 import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
@@ -37,8 +37,10 @@ const EXAMPLES: HelpNotes = {
     "The stream is committed only if it is whole. Exit code 3: it was not whole, and nothing was committed.",
     "With --stream, each command is run by sh -c, and standard input is not read. All streams are committed together " +
     "if all commands exit with 0 and all guards find them whole. If one fails, the others are ended.",
-    "A SOURCE such as tar:/srv/files is read by the engine that its scheme names. Exit code 6: committed, but some of " +
-    "the source could not be read or changed meanwhile.",
+    "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
+    "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
+    "the levels of a source go to 6 and then begin again. Exit code 6: committed, but some of the source could not be " +
+    "read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
     "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
     "than half the size of the newest of its format is committed with a warning and marked as shrunk; " +
@@ -56,6 +58,7 @@ const EXAMPLES: HelpNotes = {
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
+    ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
@@ -74,7 +77,7 @@ function specification() {
     .argument("<series>", "name under which backups follow each other, such as prod/shop")
     .argument("[source...]", "URL of what an engine reads, such as tar:/srv/files")
     .option("--stream <name=command>", "a stream, and the command for sh -c that writes it; may be repeated", collect)
-    .option("--jobs <n>", `how many streams are read at once (${DEFAULT_JOBS})`)
+    .option("--jobs <n>", `how many streams are read at once, 1 to ${MOST_JOBS} (${DEFAULT_JOBS})`)
     .option("--filename <name>", `file name of the only stream in the backup (${DEFAULT_FILE_NAME})`)
     .option("--tag <tag>", "tag of the backup; may be repeated", collectTags)
     .option("--host <name>", "host the backup belongs to (this one)")

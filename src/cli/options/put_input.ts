@@ -14,7 +14,8 @@ import type { CliContext } from "../context.ts";
 
 /** How many streams are read at once by default: each is a dump that its server has to produce. */
 export const DEFAULT_JOBS = 2;
-const MOST_JOBS = 64;
+/** The most streams that `--jobs` reads at once. */
+export const MOST_JOBS = 64;
 
 /** The options that say what is read. */
 interface InputOptions {

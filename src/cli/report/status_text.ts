@@ -50,6 +50,7 @@ function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunSt
     // "ok" is left out for an overdue run, because the newest backup is too old.
     ...(overdue && health === "ok" ? [] : [health === "unjudged" ? "not judged" : health]),
     ...(latest?.isShrunk ? ["shrunk"] : []),
+    ...(latest?.problems ? ["in part"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),
     ...(latest !== null && empty > 0 ? [`${empty} newer empty`] : []),
     ...(latest !== null && unjudged > 0 ? [`${unjudged} newer not judged`] : []),

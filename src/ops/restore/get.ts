@@ -241,9 +241,14 @@ function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { o
   );
 }
 
-/** The selected file of a backup: the only one, or the one with this path or end of a path. */
+/**
+ * The selected file of a backup: the only one, or the one with this path or end of a path. A slash at the beginning
+ * says that the path is a whole one, as restic writes it.
+ */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const fitting = name === undefined ? files : files.filter(({ path }) => path === name || path.endsWith(`/${name}`));
+  const fitting = name === undefined
+    ? files
+    : files.filter(({ path }) => `/${path}` === name || path === name || path.endsWith(`/${name}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {

@@ -75,6 +75,11 @@ interface SessionTools extends WriteOptions {
   readonly lock: TakenLock;
   readonly request: BackupRequest;
   readonly signal: AbortSignal;
+  /**
+   * Called at once when a pack cannot be stored, since streams that give nothing for long would not notice it. Absent:
+   * the next chunk or the commit throws it.
+   */
+  readonly onStoreFailure?: (error: unknown) => void;
   /** How the streams come from an engine with levels; absent for streams that restore alone. */
   readonly source?: SessionSource;
 }
@@ -125,7 +130,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
       signal,
     });
   const { clock, randomBytes } = world;
-  const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
+  const onFailure = tools.onStoreFailure;
+  const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal, onFailure });
   try {
     return await work(
       new Session(tools, { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex }),

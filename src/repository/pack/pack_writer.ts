@@ -35,6 +35,8 @@ export interface PackWriterOptions {
   readonly packBytes?: number;
   /** Aborts the upload of packs. */
   readonly signal?: AbortSignal;
+  /** Called at once when a pack cannot be stored in the background. The next call that adds to a pack throws it, too. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 /** What was written so far. */
@@ -87,7 +89,7 @@ export class PackWriter {
     this.#clock = options.clock;
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
-    this.#uploads = new BackgroundWork(options.repository.store.uploads);
+    this.#uploads = new BackgroundWork(options.repository.store.uploads, options.onFailure);
     this.#uploadOptions = { signal: options.signal };
   }
 

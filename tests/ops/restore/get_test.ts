@@ -45,6 +45,14 @@ function readTo(sink: StreamSink, { on = store, signal = new AbortController().s
   });
 }
 
+Deno.test("a file is chosen by its path, also as restic writes it, or by the end of its path", () => {
+  const content = { size: 0, expected: null, contents: async function* () {} };
+  const files = ["srv/a", "srv/shop.sql", "tmp/srv/a"].map((path) => ({ path, ...content }));
+  const chosen = (name: string) => chooseFile(files, name).path;
+  assert.deepEqual(["/srv/a", "srv/shop.sql", "shop.sql"].map(chosen), ["srv/a", "srv/shop.sql", "srv/shop.sql"]);
+  for (const name of ["/shop.sql", "a", "hop.sql"]) assert.throws(() => chosen(name), UsageError, name);
+});
+
 Deno.test("a slow sink gets everything in order, and what was read is told", async () => {
   const pieces: Uint8Array[] = [];
   const { summary, file } = await readTo({

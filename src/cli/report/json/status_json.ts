@@ -24,6 +24,10 @@ const run = v.strictObject({
   level: orNull(count("Its level."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
   size: orNull(bytes("The size of all its streams together."), `${NO_LATEST}, or ${NOT_WRITTEN}`),
   shrunk: orNull(flag("Whether a stream of it shrank."), `${NO_LATEST}, or it was not compared`),
+  problems: orNull(
+    count("How much of its source could not be read or changed meanwhile, in problems."),
+    `${NO_LATEST}, or ${NOT_WRITTEN}`,
+  ),
   next: oneOf(["full", "incremental"], "The kind of backup that the next run has to make."),
   health: oneOf(
     ["ok", "unjudged", "unknown", "empty", "broken"],
@@ -90,6 +94,7 @@ function runJson(given: RunStatus): v.InferOutput<typeof run> {
     level: latest?.level ?? null,
     size: latest?.size ?? null,
     shrunk: latest?.isShrunk ?? null,
+    problems: latest?.problems ?? null,
     next: given.next,
     health: given.health,
     backups: given.backups,
