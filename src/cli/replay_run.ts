@@ -1,6 +1,5 @@
 /** The run of `agent get` if the engine that made the backup restores it: replay, and report. */
 import { PartialError } from "../base/errors.ts";
-import { shortId } from "../base/id.ts";
 import { formatDuration } from "../base/text/duration.ts";
 import { formatSize } from "../base/text/size.ts";
 import type { EngineTarget } from "../engine/engine.ts";
@@ -10,8 +9,9 @@ import type { ReplayResult } from "../ops/restore/replay.ts";
 import type { CliContext } from "./context.ts";
 import { replayedJson, restoredJson } from "./report/json/streams_json.ts";
 import type { Progress } from "./report/progress.ts";
+import { restoredBackupLine } from "./report/restored_backup.ts";
 import { writeWarning } from "./report/warning.ts";
-import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./terminal/write.ts";
+import { formatCount, formatRate, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The most problems that are named one by one. */
 const MOST_PROBLEMS = 20;
@@ -58,7 +58,7 @@ function summary(
   const counted = engine.hasEntries ? entries : formatCount(items, "stream");
   const rate = `${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${formatRate(size, seconds)}`;
   return [
-    `Backup ${shortId(backup.id)} of ${backup.host}, begun ${formatTime(new Date(backup.started))}`,
+    restoredBackupLine(backup),
     `Replayed by ${name}: ${levels}${counted}, ${rate}; MD5 and SHA-256 as in the manifest`,
   ];
 }

@@ -99,6 +99,8 @@ Deno.test("what is in part is committed with exit code 6, and marked; --strict r
     assert.match((await desk.run("ls")).stdout, /none, in part/);
     assert.match((await desk.run("chain", "prod/log")).stdout, /none, in part +fit$/m);
     assert.match((await desk.run("status")).stdout, /not judged, in part$/m);
+    const restored = await desk.run("get", "prod/log", "--file", "level-1/count", "-o", "/dev/null");
+    assert.match(restored.stderr, /^Backup .* in part: 4 parts of its source could not/m);
     assert.deepEqual(await problemsInStatus(desk), [4]);
     assert.deepEqual((await desk.json("ls")).map(({ problems }) => problems), [4, 4]);
 

@@ -65,7 +65,10 @@ Deno.test("the second repository's password is wrong: the backup is in the main 
   assert.equal(stdout.trim(), (await main.json(["ls"]))[0]!.id);
   const lines = stderr.trim().split("\n");
   assert.match(lines[0]!, /^agent: warning: The backup does not get into .*: .*password.*; it goes on into /);
-  assert.match(lines.at(-1)!, /^agent: The backup s@[0-9a-f]+ is in .*, but none is in .*: .*password.*"agent copy"/);
+  assert.match(
+    lines.at(-1)!,
+    /^agent: The backup s@[0-9a-f]+ is in .*, but none is in .*: .*password.*"agent copy --from \S+ s@[0-9a-f]+" there/,
+  );
   const asJson = await main.agent(["put", "s", "--json"], { stdin: "stream", env });
   const [has, lacks] = repositoriesOf(asJson.stdout);
   assert.equal(has!.error, null);

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
 import { formatDuration } from "../../base/text/duration.ts";
-import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
@@ -24,9 +23,10 @@ import {
   type OutputFileOptions,
   writeToReader,
 } from "../output_file.ts";
-import { formatRate, formatTime, writeJson, writeLine } from "../terminal/write.ts";
+import { formatRate, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { runReplay } from "../replay_run.ts";
@@ -219,11 +219,7 @@ async function report(
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const toStdout = options.output === undefined && options.target === undefined;
-  // "latest" may be of any host, so people must see the host and the time.
-  if (!options.json && !options.quiet) {
-    const when = formatTime(new Date(backup.started));
-    await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
-  }
+  if (!options.json && !options.quiet) await writeLine(stderr, restoredBackupLine(backup));
   for (const stream of restored) {
     const { file, summary: { size } } = stream;
     if (options.json) await writeJson(toStdout ? stderr : stdout, restoredJson(stream, backup));

@@ -21,9 +21,10 @@ export function oneIsMissing({ repositories }: PutResult): PartialError | undefi
   const { series, id } = has.written.backup;
   const isMain = failed === repositories![0];
   const missing = failed.location ?? `the ${isMain ? "main" : "second"} repository`;
-  const message = `The backup ${series}@${shortId(id)} is in ${has.location}, but none is in ${missing}: ` +
-    failed.error.message;
-  const advice = `once that works, "agent copy" brings it there`;
+  const selector = `${series}@${shortId(id)}`;
+  const message = `The backup ${selector} is in ${has.location}, but none is in ${missing}: ${failed.error.message}`;
+  // Without the selector, a copy would also bring what the other repository has of the same streams under other ids.
+  const advice = `once that works, "agent copy --from ${has.location} ${selector}" there brings it`;
   return new PartialError(`${message}; ${advice}`, { cause: failed.error });
 }
 
