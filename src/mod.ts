@@ -87,11 +87,13 @@ export {
   DEFAULT_FILE_NAME,
   parseFileName,
   parseSeries,
+  parseStreamPath,
   type SeriesName,
   type StreamFileName,
   type StreamPath,
 } from "./format/manifest/series.ts";
-export type { Rfc3339 } from "./format/time.ts";
+export { formatNanoseconds, formatTimestamp, type Rfc3339 } from "./format/time.ts";
+export { bytesOfByteString, byteStringOf } from "./format/byte_string.ts";
 export type { JsonObject, JsonValue } from "./format/json/json_text.ts";
 export { type Backup, sizeOf } from "./backup/backup.ts";
 export type { BackupFile } from "./backup/content/contents.ts";
@@ -154,7 +156,6 @@ export {
   type EngineTarget,
   type EngineTools,
   type EngineUrl,
-  type EntryProperties,
   type OpenSource,
   type OpenTarget,
   type RestoredItem,
@@ -166,7 +167,16 @@ export {
   type TargetRequest,
   type TargetStream,
 } from "./engine/engine.ts";
-export type { ExtendedAttribute, Node, NodeType } from "./format/tree/node.ts";
+export {
+  type EntryProperties,
+  entryProperties,
+  type ExtendedAttribute,
+  type Node,
+  type NodeType,
+} from "./format/tree/node.ts";
+export { GoFileMode } from "./format/tree/file_mode.ts";
+export { Child, type ChildExit, type ChildRequest } from "./engine/child.ts";
+export type { TakeWords } from "./engine/words.ts";
 export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";

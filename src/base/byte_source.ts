@@ -1,5 +1,5 @@
 /** Where the bytes of a stream come from: standard input, a command, a program. And where they go. */
-import { AgentError, messageOf, SourceError } from "./errors.ts";
+import { AgentError, InterruptedError, messageOf, SourceError } from "./errors.ts";
 
 /** A source that is read once, front to back. Standard input is one without any wrapper. */
 export interface ByteSource {
@@ -13,7 +13,10 @@ export interface ByteSource {
 
 /** A source that can still fail at its end: a command's output counts only if the command succeeded. */
 export interface JudgedSource extends ByteSource {
-  /** Called after the last byte. Throws `SourceError` if the producer of the stream failed. */
+  /**
+   * Called after the last byte. Throws `SourceError` if the producer of the stream failed, and any `AgentError` if the
+   * source was cancelled.
+   */
   ended(): Promise<void>;
 }
 
@@ -35,7 +38,8 @@ export interface StreamSourceOptions {
 /**
  * A source for `put` from a web stream or an async iterable, such as a generator or a Node.js stream. A piece must not
  * change until the next one is asked for. If the stream or `ended` fails, or a piece is no `Uint8Array`, the calls
- * throw `SourceError`, with the original error as its cause; an `AgentError` is passed on as it is.
+ * throw `SourceError`, with the original error as its cause; an `AgentError` is passed on as it is. After `cancel`,
+ * `ended` throws `InterruptedError`.
  */
 export function sourceOfStream(
   stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -45,6 +49,7 @@ export function sourceOfStream(
   const reader = (isStream ? stream : ReadableStream.from(stream)).getReader();
   let rest = new Uint8Array(0);
   let isReading = false;
+  let isCancelled = false;
   const nextPiece = async () => {
     isReading = true;
     const { done, value } = await reader.read().catch(refuse);
@@ -64,11 +69,14 @@ export function sourceOfStream(
       return count;
     },
     async cancel() {
+      isCancelled = true;
       const cancelled = reader.cancel().catch(() => {});
       // A generator that waits for its next piece may wait for ever, and `cancel` would wait for it.
       if (isStream || !isReading) await cancelled;
     },
     async ended() {
+      // A cancelled stream ends as a whole one does.
+      if (isCancelled) throw new InterruptedError();
       try {
         await ended();
       } catch (error) {

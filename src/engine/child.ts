@@ -14,11 +14,13 @@ const PAUSE_MS = { first: 5, longest: 80 };
 
 /** What to run. */
 export interface ChildRequest {
+  /** Its name or path. */
   readonly program: string;
+  /** Its arguments. */
   readonly args: readonly string[];
   /** Variables that it gets besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** `inherit`: that of this process. */
+  /** What it reads as standard input. `inherit`: that of this process. */
   readonly stdin: "null" | "piped" | "inherit";
   /**
    * Whether the program leads a session, and so a process group, of its own, which is ended as a whole. Such a program
@@ -36,9 +38,11 @@ export interface ChildRequest {
 
 /** How a program ended. */
 export interface ChildExit {
+  /** Whether its exit code was 0. */
   readonly success: boolean;
   /** As the shell has it: 128 and the signal's number if a signal ended it. */
   readonly code: number;
+  /** The signal that ended it; null if none did. */
   readonly signal: Deno.Signal | null;
 }
 
@@ -89,6 +93,7 @@ export class Child {
     }
   }
 
+  /** The number of its process. */
   get pid(): number {
     return this.#process.pid;
   }

@@ -21,7 +21,7 @@
  * OpenStack Freezer's engines.
  */
 import type { ByteSource, JudgedSource, StreamSink } from "../base/byte_source.ts";
-import type { Node } from "../format/tree/node.ts";
+import type { EntryProperties } from "../format/tree/node.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import type { StreamPath } from "../format/manifest/series.ts";
 import type { GuardChoice } from "../guard/guard.ts";
@@ -45,7 +45,10 @@ export interface Engine {
    * every backup restores alone.
    */
   readonly replays: boolean;
-  /** Whether its items are entries of a tree, and none is a stream. */
+  /**
+   * Whether its items are entries of a tree, and none is a stream. Without it, a target gets the files of a tree as
+   * streams, without properties and directories.
+   */
   readonly hasEntries?: boolean;
   /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
   readonly chunkAverage?: number;
@@ -62,7 +65,10 @@ export interface Engine {
 
 /** What engines get from outside, for sources and targets alike. */
 export interface EngineTools {
-  /** Aborted when the work is to end. Afterwards `cancel` is called, too. */
+  /**
+   * Aborted when the work is to end. Afterwards `cancel` is called, too, but only on what `open` returned. An `open`
+   * that is under way, or comes too late, throws the signal's reason and leaves nothing behind.
+   */
   readonly signal: AbortSignal;
   /**
    * Receives what programs write to standard error, piece by piece. Errors quote the last lines of it in any case.
@@ -108,15 +114,18 @@ export interface SourceParent {
 export interface OpenSource {
   /**
    * The items of the backup. The next one is asked for when there is room to read it, and several may be read side by
-   * side. A source that was cancelled before its end never ends well: `read` may then return null, but `ended` throws.
-   * Every source is cancelled after its end as well, when it has nothing left to release.
+   * side. A source that was cancelled never ends well: `read` may then return null, but `ended` throws. A source that
+   * ended well may be cancelled or not, so at its end it releases what it holds.
    */
   items(): AsyncIterable<EngineItem>;
   /**
    * Called once, after every item was stored. Throws `SourceError` if the backup must not be committed after all.
    */
   finish(): Promise<SourceEnd>;
-  /** Ends whatever still runs and removes what it left behind. Never throws, and may be called at any time and again. */
+  /**
+   * Ends whatever still runs and removes what it left behind. Called in the end in any case. Never throws, and may be
+   * called at any time and again. Afterwards `finish` throws.
+   */
   cancel(): Promise<void>;
 }
 
@@ -135,14 +144,13 @@ export interface EngineStream {
   readonly guard: GuardChoice;
 }
 
-/** The properties of an entry of a tree. */
-export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree">;
+export type { EntryProperties };
 
 /** A file, directory or other entry of a tree, as it is in a file system. */
 export interface EngineEntry {
   /** Tells it from a stream. */
   readonly kind: "entry";
-  /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
+  /** Its path below the series, names joined by slashes, as a byte string (`byteStringOf`). */
   readonly path: string;
   /** Everything but its content. */
   readonly properties: EntryProperties;
@@ -152,7 +160,10 @@ export interface EngineEntry {
 
 /** What a source leaves at its end. */
 export interface SourceEnd {
-  /** Where the source is now, for the manifest: a log position, a time. */
+  /**
+   * Where the source is now, for the manifest: a log position, a time. If there are problems, `put` adds their number
+   * as `problems`.
+   */
   readonly position: JsonObject;
   /** What the next level needs; null if nothing. It is read to its end and stored last, as a file of the backup. */
   readonly metadata: ByteSource | null;
@@ -176,7 +187,10 @@ export interface TargetRequest extends EngineTools {
 export interface OpenTarget {
   /** Takes the beginning of a level, 0 first. */
   beginLevel(level: RestoredLevel): Promise<void>;
-  /** Takes the next item of the level. Returns where its bytes go; null if it has none. */
+  /**
+   * Takes the next item of the level. Returns where its bytes go; null for an entry that has none. The streams of a
+   * level come in any order, the entries of a tree in that of its directories: what leads to an entry comes before it.
+   */
   take(item: RestoredItem): Promise<TargetStream | null>;
   /** Takes the end of a level: all its items were taken and verified. */
   endLevel(): Promise<void>;

@@ -32,6 +32,16 @@ Deno.test("a cancelled source cancels its stream, twice does no harm", async () 
   assert.equal(cancelled, 1);
 });
 
+Deno.test("what was cancelled does not count as whole, whether it was read to its end or not", async () => {
+  for (const reads of [0, 2]) {
+    const source = sourceOfStream(new Blob(["rows"]).stream());
+    for (let i = 0; i < reads; i++) await source.read(new Uint8Array(8));
+    await source.cancel();
+    assert.equal(await source.read(new Uint8Array(8)), null);
+    await assert.rejects(source.ended(), InterruptedError);
+  }
+});
+
 Deno.test("cancelling never throws", async () => {
   const stream = new ReadableStream({ cancel: () => Promise.reject(new RangeError("stuck")) });
   await sourceOfStream(stream).cancel();

@@ -81,7 +81,7 @@ export async function restore(
   await between();
   const open = await target.open({ signal, overwrite, onStderr: () => Promise.resolve() });
   try {
-    for (const level of levels) await restoreLevel(open, level, between);
+    for (const level of levels) await restoreLevel(open, level, { isHighest: level === levels.at(-1), between });
     await between();
     return (await open.finish()).problems;
   } finally {
@@ -90,9 +90,16 @@ export async function restore(
   }
 }
 
-async function restoreLevel(open: OpenTarget, stored: StoredLevel, between: Between): Promise<void> {
-  await open.beginLevel(stored);
-  for (const { item, bytes } of stored.items) {
+async function restoreLevel(
+  open: OpenTarget,
+  { level, position, options, items }: StoredLevel,
+  { isHighest, between }: { isHighest: boolean; between: Between },
+): Promise<void> {
+  // The manifests of lower levels may be gone.
+  await open.beginLevel(isHighest ? { level, position, options } : { level, position: null, options: null });
+  // Streams come in any order. The entries of a tree keep theirs.
+  const isTree = items.some(({ item }) => item.kind === "entry");
+  for (const { item, bytes } of isTree ? items : items.toReversed()) {
     const sink = await open.take(item);
     assert.ok(sink !== null || bytes.length === 0, `${item.path} has bytes, and nobody takes them`);
     for (let start = 0; start < bytes.length; start += READ_BYTES) {

@@ -70,7 +70,10 @@ export interface Node {
   readonly error: string;
 }
 
-const EMPTY: Omit<Node, "name" | "type"> = {
+/** The properties of an entry of a tree: everything but its name and its content. `entryProperties` makes them. */
+export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree">;
+
+const EMPTY_PROPERTIES: Omit<EntryProperties, "type"> = {
   mode: 0,
   mtime: ZERO_TIME,
   atime: ZERO_TIME,
@@ -81,20 +84,22 @@ const EMPTY: Omit<Node, "name" | "type"> = {
   group: "",
   inode: 0n,
   deviceId: 0n,
-  size: 0,
   links: 0,
   linkTarget: "",
   extendedAttributes: [],
   genericAttributes: new Map(),
   device: 0n,
-  content: null,
-  subtree: null,
   error: "",
 };
 
+/** The properties of an entry of a tree with the given fields, and zero values for all others. */
+export function entryProperties(fields: Pick<EntryProperties, "type"> & Partial<EntryProperties>): EntryProperties {
+  return { ...EMPTY_PROPERTIES, ...fields };
+}
+
 /** A node with the given fields and zero values for all others. */
 export function makeNode(fields: Pick<Node, "name" | "type"> & Partial<Node>): Node {
-  return { ...EMPTY, ...fields };
+  return { ...EMPTY_PROPERTIES, size: 0, content: null, subtree: null, ...fields };
 }
 
 /** Whether a tree may contain the name: joined to a path during a restore, it must not lead out of the target. */
