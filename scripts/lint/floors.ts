@@ -12,7 +12,7 @@ type Steps = readonly (readonly string[])[];
  */
 const FLOORS: Readonly<Record<number, Steps>> = {
   0: [["base"]],
-  1: [["codec"], ["store", "format", "chunker", "crypto", "guard", "policy"]],
+  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "policy"]],
   2: [["repository", "pipeline", "engine", "server"]],
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
