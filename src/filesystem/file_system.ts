@@ -7,25 +7,8 @@
  * `FileSystemError`: `errno` tells what the kernel said, and `path` where; `BugError` for names that no caller may pass.
  */
 import type { Accounts } from "./accounts.ts";
-import type { FileStatus } from "./status.ts";
+import type { EntryType, FileStatus, Name } from "./status.ts";
 import type { ExtendedAttribute, OpenFile, OwnerChange, TimesChange } from "./open_file.ts";
-
-/**
- * The name of an entry of a folder, as the file system stores it: bytes, in any encoding or none. Never empty, `.` or
- * `..`, and without `/` and NUL.
- */
-export type Name = Uint8Array;
-
-/** What an entry is. `unknown` occurs in lists only: some file systems do not tell, and the status of the name does. */
-export type EntryType =
-  | "file"
-  | "folder"
-  | "link"
-  | "block-device"
-  | "character-device"
-  | "fifo"
-  | "socket"
-  | "unknown";
 
 /** An entry in the list of a folder. */
 export interface FolderEntry {
@@ -51,6 +34,7 @@ export interface FileSystem {
   readonly accounts: Accounts;
   /**
    * Opens the folder at an absolute or relative path, following links: the user named it. Only here are links followed.
+   * As for `openFolder`, the folder need not be readable.
    * Throws `ENOTDIR` if it is no folder, `ENOENT`, `EACCES` and others.
    */
   openRoot(path: Uint8Array): Folder;
@@ -67,7 +51,7 @@ export interface Folder extends Disposable {
   /** Where it was when it was opened, for messages: text, and not to be opened again. */
   readonly path: string;
 
-  /** Opens a folder beneath this one. Needs no permission but those for reading it. */
+  /** Opens a folder beneath this one. A folder that may be passed through but not read opens, too; its list throws `EACCES`. */
   openFolder(path: Uint8Array): Folder;
   /**
    * Opens a file for reading, without changing its access time where that is permitted. Never waits: a fifo opens even

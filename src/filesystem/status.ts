@@ -1,5 +1,21 @@
-/** The status of a file, folder or other entry. */
-import type { EntryType } from "./file_system.ts";
+/** What entries of folders are called, what they are, and their status. */
+
+/**
+ * The name of an entry of a folder, as the file system stores it: bytes, in any encoding or none. Never empty, `.` or
+ * `..`, and without `/` and NUL.
+ */
+export type Name = Uint8Array;
+
+/** What an entry is. `unknown` occurs in lists only: some file systems do not tell, and the status of the name does. */
+export type EntryType =
+  | "file"
+  | "folder"
+  | "link"
+  | "block-device"
+  | "character-device"
+  | "fifo"
+  | "socket"
+  | "unknown";
 
 /** All that the kernel keeps about an entry besides its names, content, target and attributes. */
 export interface FileStatus {
