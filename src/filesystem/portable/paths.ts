@@ -45,5 +45,6 @@ function asFileSystemError(error: unknown, operation: string, path: string): Fil
   if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
     return kernelError(Errno.EACCES, operation, path, error);
   }
+  if (error instanceof Deno.errors.InvalidData) return kernelError(Errno.EILSEQ, operation, path, error);
   return new FileSystemError({ operation, path, errno: "UNKNOWN", reason: messageOf(error) }, { cause: error });
 }
