@@ -12,7 +12,7 @@ type Steps = readonly (readonly string[])[];
  */
 const FLOORS: Readonly<Record<number, Steps>> = {
   0: [["base"]],
-  1: [["codec"], ["store", "format", "chunker", "crypto", "guard", "policy"]],
+  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "policy"]],
   2: [["repository", "pipeline", "engine", "server"]],
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
@@ -49,6 +49,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report": [["progress_wording.ts"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
   engine: [[OTHER_FILES], ["engine_urls.ts", "stream", "tar"], ["built_in.ts"]],
+  filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],
     ["json"],

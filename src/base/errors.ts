@@ -36,6 +36,7 @@ export type ErrorCode =
   | "locked"
   | "wrong-password"
   | "interrupted"
+  | "file-system"
   | "store-not-found"
   | "store-exists"
   | "store-denied"
@@ -168,6 +169,27 @@ export class InterruptedError extends AgentError {
   /** `message`: one line. */
   constructor(message = "Interrupted", options: ErrorDetails = {}) {
     super(message, { ...options, code: "interrupted", exitCode: ExitCode.interrupted });
+  }
+}
+
+/** The operating system could not do something to a file, folder or other entry. */
+export class FileSystemError extends AgentError {
+  /** What was to be done, as in "Cannot OPERATION PATH": `open the folder`. */
+  readonly operation: string;
+  /** Where, for people: bytes that are not UTF-8 are escaped. */
+  readonly path: string;
+  /** The name of the kernel's error number, such as `ENOENT`; `UNKNOWN` if it has none here. */
+  readonly errno: string;
+
+  /** `reason`: what `errno` means, in a few words. */
+  constructor(
+    what: { readonly operation: string; readonly path: string; readonly errno: string; readonly reason: string },
+    options: ErrorDetails = {},
+  ) {
+    super(`Cannot ${what.operation} "${what.path}": ${what.reason}`, { ...options, code: "file-system" });
+    this.operation = what.operation;
+    this.path = what.path;
+    this.errno = what.errno;
   }
 }
 
