@@ -34,16 +34,18 @@ const ATOMS = fc.constantFrom(
   " ",
   "#",
 );
+const QUOTED = [...NAMES, "a", "b", "ab", "a", "b"].map((name) => name.replaceAll(/[\\[\]*!#]/g, "\\$&"));
 const SEGMENT = fc.oneof(
-  { weight: 6, arbitrary: fc.array(ATOMS, { minLength: 1, maxLength: 3 }).map((atoms) => atoms.join("")) },
-  { weight: 1, arbitrary: fc.constant("**") },
-  { weight: 2, arbitrary: fc.constantFrom(...NAMES.map((name) => name.replaceAll(/[\\[\]*!#]/g, "\\$&"))) },
+  { weight: 5, arbitrary: fc.constantFrom(...QUOTED) },
+  { weight: 3, arbitrary: fc.constantFrom("*", "?", "a*", "*b", "[ab]", "[!a]*", "[[:alpha:]]", "*.tmp", "[a-c]?") },
+  { weight: 2, arbitrary: fc.constant("**") },
+  { weight: 1, arbitrary: fc.array(ATOMS, { minLength: 1, maxLength: 3 }).map((atoms) => atoms.join("")) },
 );
 const PATTERN: fc.Arbitrary<Pair> = fc.record({
   segments: fc.array(SEGMENT, { minLength: 1, maxLength: 3 }).filter((segments) =>
     segments.at(-1)!.trim() !== "" && !segments[0]!.startsWith("#")
   ),
-  isNegated: fc.boolean(),
+  isNegated: fc.nat(2).map((n) => n === 0),
   isAnchored: fc.boolean(),
   isForDirectories: fc.boolean(),
 }).map(({ segments, isNegated, isAnchored, isForDirectories }) => {
