@@ -60,7 +60,8 @@ export class EngineRegistry {
     const engine = this.#engines.get(scheme);
     if (engine === undefined) {
       const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
-      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
+      const path = what === "source" ? "; a path with a colon is written ./NAME or as an absolute one" : "";
+      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}${path}`);
     }
     for (const name of parameters.keys()) {
       if (engine.parameters.includes(name)) continue;
