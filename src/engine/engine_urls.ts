@@ -60,8 +60,7 @@ export class EngineRegistry {
     const engine = this.#engines.get(scheme);
     if (engine === undefined) {
       const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
-      const path = what === "source" ? "; a path with a colon is written ./NAME or as an absolute one" : "";
-      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}${path}`);
+      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
     }
     for (const name of parameters.keys()) {
       if (engine.parameters.includes(name)) continue;

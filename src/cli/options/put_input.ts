@@ -125,7 +125,14 @@ function engineSource(
   if (guard.some((text) => text !== "auto")) {
     throw new UsageError("The engine of a source says who judges its streams: leave --guard out");
   }
-  return engines.source(sources[0]!);
+  try {
+    return engines.source(sources[0]!);
+  } catch (error) {
+    if (!(error instanceof UsageError) || engines.get(parseEngineUrl(sources[0]!)!.scheme) !== undefined) throw error;
+    throw new UsageError(`${error.message}; write ${JSON.stringify(`./${sources[0]}`)} for a file of that name`, {
+      cause: error,
+    });
+  }
 }
 
 /** Looks at the PATHs, tells what was decided about them, and hands them to the engine. */

@@ -9,6 +9,7 @@ import {
   parseDirectoryMarker,
 } from "../../engine/files/selection/directory_marker.ts";
 import { type Rule, ruleOfArgument } from "../../engine/files/selection/pattern.ts";
+import type { TakesBytes } from "../byte_arguments.ts";
 import type { OptionsOf } from "../specification.ts";
 import { collect } from "./repeated_options.ts";
 
@@ -39,6 +40,9 @@ export const PATH_OPTIONS = new Command()
   .option("--force", "read every file again")
   .option("--with-atime", "keep times of access")
   .option("--dry-run", "store nothing, and tell what a backup would hold");
+
+/** What of `put` may be any bytes: PATHs and patterns, as names of files are. */
+export const PATH_BYTES: TakesBytes = { argumentsFrom: 1, options: ["exclude", "iexclude", "excludeIfPresent"] };
 
 /** Their values, and those of other options that make no sense with PATHs. */
 export type PathOptions = OptionsOf<typeof PATH_OPTIONS> & {
