@@ -64,7 +64,14 @@ export class EngineOpening implements SessionSource {
 
   async #open(parent: SourceParent | null): Promise<OpenSource> {
     const { onStderr } = this.#tools;
-    const open = await this.#driver.open({ signal: this.#reader.signal, onStderr, parent });
+    const open = await this.#driver.open({
+      signal: this.#reader.signal,
+      onStderr,
+      parent,
+      earlier: null,
+      smallFileBytes: 256 * 1024,
+      takeBuffer: () => this.#reader.takeBuffer(),
+    });
     this.#opening = Promise.resolve(open);
     this.#isIncrement = parent !== null;
     this.#reader.start({ items: open.items(), cancel: () => open.cancel(), keptNames: [METADATA_FILE_NAME] });

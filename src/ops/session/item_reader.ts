@@ -8,13 +8,14 @@ import { unlessAborted } from "../../base/abort.ts";
 import { BugError, InterruptedError, SourceError } from "../../base/errors.ts";
 import { Turn } from "../../base/limits.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
-import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
-import type { EngineItem, EntryProperties } from "../../engine/engine.ts";
+import { bufferCount, SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
+import type { EngineBuffer, EngineEntry, EngineItem, EngineStream, EntryProperties } from "../../engine/engine.ts";
 import type { StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
 import type { DigestThread } from "../../pipeline/threads.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
 import { OpenStream } from "./open_stream.ts";
 import { Recipient } from "./recipient.ts";
@@ -39,7 +40,7 @@ interface ItemProgress {
 }
 
 /** An item that has content. */
-export type ItemWithContent = EngineItem & { readonly source: JudgedSource };
+export type ItemWithContent = (EngineStream | EngineEntry) & { readonly source: JudgedSource };
 
 /** Judges a stream, or a file of a tree, after its last byte; throws if it must not be committed. */
 type Judge = (item: ItemWithContent, summary: StreamSummary) => Promise<void>;
@@ -84,6 +85,7 @@ export class ItemReader implements AsyncDisposable {
   readonly recipients: readonly Recipient[];
   readonly #options: ReaderOptions;
   readonly #pool: SegmentPool;
+  readonly #buffers: BufferPool;
   readonly #paths = new ClaimedPaths();
   readonly #open = new Set<OpenStream>();
   /** Aborted by the first failure of all, which is its reason. */
@@ -101,6 +103,7 @@ export class ItemReader implements AsyncDisposable {
     const { budget, jobs, digests } = options;
     const count = segmentCount(budget) + SEGMENTS_PER_JOB * (jobs - 1);
     this.#pool = new SegmentPool({ count, segmentBytes: SEGMENT_BYTES });
+    this.#buffers = new BufferPool(bufferCount(budget), this.#end.signal);
     const ended = () => Promise.all(this.#runners);
     this.recipients = Array.from({ length: digests ? 2 : 1 }, (_, i) => {
       return new Recipient({ ended, onFailure: (error) => this.#leave(i, error) });
@@ -116,6 +119,11 @@ export class ItemReader implements AsyncDisposable {
   get failure(): { readonly error: unknown } | undefined {
     const { aborted, reason } = this.signal;
     return aborted ? { error: reason } : undefined;
+  }
+
+  /** A buffer for small files. Waits until one is free; throws what ended everything. */
+  async takeBuffer(): Promise<EngineBuffer> {
+    return await this.#buffers.take();
   }
 
   /** How many items came so far. */
@@ -186,7 +194,7 @@ export class ItemReader implements AsyncDisposable {
       signal.throwIfAborted();
       const asked = Promise.resolve(iterator.next());
       const cancelLate = ({ done, value }: IteratorResult<EngineItem>) => {
-        if (!done && signal.aborted) void quietly(() => value.source?.cancel());
+        if (!done && signal.aborted) void quietly(() => dropItem(value));
       };
       asked.then(cancelLate, () => {});
       const next = await unlessAborted(signal, asked);
@@ -195,6 +203,7 @@ export class ItemReader implements AsyncDisposable {
   }
 
   async #store(item: EngineItem): Promise<void> {
+    if (item.kind === "entries") throw new BugError("An engine gave a run of entries, which are not taken yet");
     if (!hasContent(item)) return await this.#addEntry(item.path, item.properties);
     const { path, source } = item;
     const how = item.kind === "stream"
@@ -286,8 +295,14 @@ export class ItemReader implements AsyncDisposable {
   }
 }
 
-function hasContent(item: EngineItem): item is ItemWithContent {
+function hasContent(item: EngineStream | EngineEntry): item is ItemWithContent {
   return item.source !== null;
+}
+
+/** Gives up an item that came too late. */
+async function dropItem(item: EngineItem): Promise<void> {
+  if (item.kind === "entries") item.buffer?.release();
+  else await item.source?.cancel();
 }
 
 /** Does what may not fail, but is code of an engine or a program. */
