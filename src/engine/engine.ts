@@ -80,6 +80,11 @@ export interface EngineSource {
   /** How it is read, for manifests. Passwords never get there. */
   readonly options: JsonObject;
   /**
+   * The absolute paths that are read, as byte strings without a slash at the end, if it reads files and directories. A
+   * snapshot of restic that has them all can stand in for an earlier backup.
+   */
+  readonly roots?: readonly string[];
+  /**
    * Begins to read. Throws `SourceError` if the source cannot be read, and what `readMetadata` of the parent throws.
    * Throws `UnfitParentError` if the parent was read in a way that cannot be continued. After that error, and after an
    * `IntegrityError`, which means that the parent's metadata is damaged, it is called again without a parent. A warning

@@ -113,7 +113,10 @@ export const manifestSchema = v.pipe(
     tags: v.array(text),
   }),
   v.check((manifest) => hasFittingLinks(manifest), "level, parent and base do not fit together"),
-  v.check((manifest) => describesOneKind(manifest), "a backup of files has a tree and no streams, any other has no tree"),
+  v.check(
+    (manifest) => describesOneKind(manifest),
+    "a backup of files has a tree and no streams, any other has no tree",
+  ),
 );
 
 /** The engine that backs up files and directories. Its backups hold a tree and no streams. */
