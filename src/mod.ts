@@ -148,7 +148,10 @@ export {
   type RepositoryOutcome,
 } from "./ops/put.ts";
 export {
+  type EarlierTree,
   type Engine,
+  type EngineBuffer,
+  type EngineEntries,
   type EngineEntry,
   type EngineItem,
   type EngineSource,
@@ -160,6 +163,8 @@ export {
   type OpenTarget,
   type RestoredItem,
   type RestoredLevel,
+  type RunContent,
+  type RunEntry,
   type SourceEnd,
   type SourceParent,
   type SourceRequest,
