@@ -50,6 +50,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   compat: [["twindb"]],
   engine: [[OTHER_FILES], ["engine_urls.ts", "files", "stream", "tar"], ["built_in.ts"]],
   "engine/files": [["selection"], ["roots"], [OTHER_FILES]],
+  filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],
     ["json"],
