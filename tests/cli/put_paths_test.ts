@@ -139,7 +139,7 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       [["/srv", "--guard", "sql"], ExitCode.usage, /--guard is for streams/],
       [["/srv", "--min-size", "1"], ExitCode.usage, /--min-size is for streams/],
       [["/srv", "--min-of-parent", "50%"], ExitCode.usage, /--min-of-parent is for streams/],
-      [["/srv", "--also", "/other"], ExitCode.usage, /--also is for streams.*agent copy/],
+      [["/srv", "--also", "/other"], ExitCode.usage, /go into one repository.*agent copy/],
       [["/srv", "journal:here"], ExitCode.usage, /does not go with PATHs.*"\.\/journal:here"/],
       [["jurnal:here"], ExitCode.usage, /did you mean "journal"\?; write "\.\/jurnal:here"/],
       [["/srv", "--exclude", "../x"], ExitCode.usage, /Not a pattern/],
