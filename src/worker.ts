@@ -1,8 +1,14 @@
-/** Entry of every worker thread: answers the calls of the pipeline and, in the server, verifies passwords. */
+/** Entry of every worker thread: answers the calls of the pipeline, reads files, and, in the server, verifies passwords. */
 import { serveCalls } from "./base/thread.ts";
+import { type FilesCalls, filesCalls } from "./engine/files/files_calls.ts";
 import { blobCalls } from "./pipeline/blob_calls.ts";
 import type { BlobCalls, DigestCalls } from "./pipeline/calls.ts";
 import { digestCalls } from "./pipeline/digest_calls.ts";
 import { type PasswordCalls, passwordCalls } from "./server/access/password_calls.ts";
 
-serveCalls<BlobCalls & DigestCalls & PasswordCalls>({ ...blobCalls(), ...digestCalls(), ...passwordCalls() });
+serveCalls<BlobCalls & DigestCalls & PasswordCalls & FilesCalls>({
+  ...blobCalls(),
+  ...digestCalls(),
+  ...passwordCalls(),
+  ...filesCalls(),
+});

@@ -200,6 +200,8 @@ export interface RunEntry {
   readonly properties: EntryProperties;
   /** The content of a file; null for everything else. */
   readonly content: RunContent | null;
+  /** Whether entries to come may be `same` as this one: it is a file with several names. */
+  readonly isShared?: boolean;
 }
 
 /** The content of a file within a run. */
@@ -207,7 +209,12 @@ export type RunContent =
   /** That of an unchanged file: of its node in the earlier tree, whose content and size are taken. */
   | { readonly kind: "kept"; readonly node: Node }
   /** The next bytes of the buffer; a length of 0 is an empty file. */
-  | { readonly kind: "inline"; readonly length: number };
+  | { readonly kind: "inline"; readonly length: number }
+  /**
+   * That of a shared file that came before under this path, as all names of a file have one content. `isLast`: no more
+   * entries are the same as that one.
+   */
+  | { readonly kind: "same"; readonly path: string; readonly isLast: boolean };
 
 /** A file, directory or other entry of a tree, as it is in a file system. */
 export interface EngineEntry {
@@ -219,6 +226,8 @@ export interface EngineEntry {
   readonly properties: EntryProperties;
   /** The content of a file; null for everything else. */
   readonly source: JudgedSource | null;
+  /** As in `RunEntry`. */
+  readonly isShared?: boolean;
 }
 
 /** What a source leaves at its end. */

@@ -5,10 +5,12 @@ import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { builtInEngines } from "../../engine/built_in.ts";
+import { filesSource } from "../../engine/files/files_source.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
+import { localFiles } from "./local_files.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { writeLine } from "../terminal/write.ts";
@@ -75,6 +77,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     commandLine: undefined,
     version,
     engines: builtInEngines(),
+    files: localFiles((request) => filesSource(request)),
     askSecret: (question) => askBelow(line, question),
   };
 }

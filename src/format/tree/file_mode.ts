@@ -1,4 +1,5 @@
 /** File modes in trees: Go's `FileMode`, whose type and special bits are not those of Unix's `st_mode`. */
+import type { NodeType } from "./node.ts";
 
 /** Bits of a Go file mode; the low nine are the permissions of Unix. Source: Go's `io/fs`, restic's design document. */
 export const GoFileMode = {
@@ -28,3 +29,21 @@ export function unixPermissions(mode: number): number {
   return (mode & 0o777) | (mode & GoFileMode.setuid ? UNIX_SETUID : 0) | (mode & GoFileMode.setgid ? UNIX_SETGID : 0) |
     (mode & GoFileMode.sticky ? UNIX_STICKY : 0);
 }
+
+/** The mode of a node of this type whose low twelve bits of Unix's `st_mode` are these. */
+export function goFileMode(type: NodeType, permissions: number): number {
+  const special = (permissions & UNIX_SETUID ? GoFileMode.setuid : 0) +
+    (permissions & UNIX_SETGID ? GoFileMode.setgid : 0) + (permissions & UNIX_STICKY ? GoFileMode.sticky : 0);
+  return (permissions & 0o777) + special + TYPE_BITS[type];
+}
+
+const TYPE_BITS: Readonly<Record<NodeType, number>> = {
+  file: 0,
+  dir: GoFileMode.dir,
+  symlink: GoFileMode.symlink,
+  dev: GoFileMode.device,
+  chardev: GoFileMode.device + GoFileMode.charDevice,
+  fifo: GoFileMode.namedPipe,
+  socket: GoFileMode.socket,
+  irregular: 0,
+};

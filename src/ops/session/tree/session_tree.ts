@@ -10,6 +10,7 @@ import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
 import type { SessionChunks } from "../session_chunks.ts";
 import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
 import type { EarlierBackup } from "./earlier_backup.ts";
+import { SharedContents } from "./shared_contents.ts";
 import type { TreeCounts } from "./tree_counts.ts";
 import { type FileContent, type TreeSlot, TreeWriter, type WrittenTree } from "./tree_writer.ts";
 
@@ -46,6 +47,7 @@ export class SessionTree {
   readonly #tools: SessionTreeTools;
   readonly #list: DigestListWriter;
   readonly #writer: TreeWriter;
+  readonly #shared = new SharedContents();
   #bytesRead = 0;
   /** Called with the counts now and then. */
   onCounted: ((counts: TreeCounts) => void) | undefined;
@@ -80,21 +82,28 @@ export class SessionTree {
         (source !== null) === (properties.type === "file"),
         `Only files have a content: ${JSON.stringify(path)}`,
       );
-      return [this.#writer.add(path, properties, source === null ? null : "pending")];
+      const slot = this.#writer.add(path, properties, source === null ? null : "pending");
+      return [item.isShared ? this.#shared.add(path, slot) : slot];
     }
     return item.entries.map((entry) => this.#registerEntry(entry));
   }
 
-  #registerEntry({ path, properties, content }: RunEntry): TreeSlot {
+  #registerEntry({ path, properties, content, isShared }: RunEntry): TreeSlot {
     invariant(
       (content !== null) === (properties.type === "file"),
       `Only files have a content: ${JSON.stringify(path)}`,
     );
-    return this.#writer.add(path, properties, content === null ? null : this.#known(path, content));
+    if (content?.kind === "same") {
+      const slot = this.#writer.add(path, properties, "pending");
+      this.#shared.take(content, slot);
+      return slot;
+    }
+    const slot = this.#writer.add(path, properties, content === null ? null : this.#known(path, content));
+    return isShared ? this.#shared.add(path, slot) : slot;
   }
 
   /** The content of a file if it needs no reading. */
-  #known(path: string, content: RunContent): FileContent | "pending" {
+  #known(path: string, content: Exclude<RunContent, { kind: "same" }>): FileContent | "pending" {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
     const { size, content: ids } = content.node;
     const { index } = this.#tools;

@@ -1,0 +1,63 @@
+/** Files to be read, and what came of it: plain data that is sent between threads. */
+import type { EntryRecord, FileState } from "../walk/entry_record.ts";
+import type { FolderPlace } from "../walk/open_below.ts";
+
+/** A file as it was found. */
+export interface FileToRead {
+  /** The place of its folder in the list of folders of the request. */
+  readonly folder: number;
+  /** Its name, as a byte string. */
+  readonly name: string;
+  /** What it was when it was found. */
+  readonly state: FileState;
+}
+
+/** Small files to be read into a buffer. */
+export interface SmallFilesRequest {
+  readonly folders: readonly FolderPlace[];
+  readonly files: readonly FileToRead[];
+  readonly memory: SharedArrayBuffer;
+  /** The most bytes of a file. */
+  readonly mostBytes: number;
+  readonly withAtime: boolean;
+}
+
+/** What was read of small files. The bytes of those that are there lie back to back. */
+export interface SmallFilesResult {
+  /** For each file its length; -1 for one that is left out. */
+  readonly lengths: Int32Array<ArrayBuffer>;
+  /** What is told of files by their place in the request. */
+  readonly remarks: readonly FileRemark[];
+}
+
+/** What is told of a file. */
+export interface FileRemark {
+  readonly file: number;
+  /** What it is, if that is not what it was when it was found. */
+  readonly record?: EntryRecord;
+  /** What is wrong with it, as one line. */
+  readonly problem?: string;
+}
+
+/** A file that is to be read by itself. */
+export interface LargeFileRequest {
+  readonly folder: FolderPlace;
+  readonly file: Omit<FileToRead, "folder">;
+  readonly withAtime: boolean;
+}
+
+/** A file that is open. */
+export interface OpenedLargeFile {
+  /** By which number it is asked for; null if it is left out, for the reason in `problem`. */
+  readonly number: number | null;
+  readonly record?: EntryRecord;
+  readonly problem?: string;
+}
+
+/** Reads the next bytes of an open file into memory. */
+export interface LargeReadRequest {
+  readonly number: number;
+  readonly memory: SharedArrayBuffer;
+  readonly start: number;
+  readonly end: number;
+}

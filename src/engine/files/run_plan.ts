@@ -1,0 +1,104 @@
+/** A run of entries before its small files are read. */
+import type { EntryProperties } from "../../format/tree/node.ts";
+import type { EngineBuffer, EngineEntries, RunEntry } from "../engine.ts";
+import type { FileToRead, SmallFilesResult } from "./read/file_to_read.ts";
+import type { EntryRecord, FileState } from "./walk/entry_record.ts";
+import type { FolderPlace } from "./walk/open_below.ts";
+
+/** So many entries are one run at most. */
+const MOST_ENTRIES = 1000;
+/** What files that grow meanwhile may need: an eighth of the buffer. */
+const SPARE = 1 / 8;
+
+/** What a run needs to be made whole. */
+interface RunTools {
+  readonly propertiesOf: (record: EntryRecord) => EntryProperties;
+  readonly onProblem: (order: number, text: string) => void;
+  /** Paths of files with several names that were left out. */
+  readonly missing: Set<string>;
+}
+
+/** An entry of which something is still to be known. */
+interface PlannedEntry {
+  /** Its place among the entries. */
+  readonly entry: number;
+  /** Its number in the walk. */
+  readonly order: number;
+}
+
+/** Collects entries. */
+export class RunPlan {
+  readonly folders: FolderPlace[] = [];
+  readonly files: FileToRead[] = [];
+  readonly #entries: RunEntry[] = [];
+  readonly #planned: PlannedEntry[] = [];
+  /** Entries that have the content of others. */
+  readonly #same: PlannedEntry[] = [];
+  #bytes = 0;
+
+  /** Whether it has entries. */
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** Whether a further file of that size, or an entry without content, would be too much. */
+  isFull(bufferBytes: number, fileBytes: number): boolean {
+    if (this.#entries.length >= MOST_ENTRIES) return true;
+    return this.#bytes > 0 && this.#bytes + fileBytes > bufferBytes * (1 - SPARE);
+  }
+
+  /** Adds an entry that is whole. `order`: its number in the walk. */
+  add(entry: RunEntry, order: number): void {
+    if (entry.content?.kind === "same") this.#same.push({ entry: this.#entries.length, order });
+    this.#entries.push(entry);
+  }
+
+  /** Adds a file that is to be read. `order`: its number in the walk. */
+  addFile(
+    { order, ...entry }: Omit<RunEntry, "content"> & { readonly order: number },
+    { place, name, state }: { place: FolderPlace; name: string; state: FileState },
+  ): void {
+    // Files of one folder follow each other.
+    if (this.folders.at(-1) !== place) this.folders.push(place);
+    this.#planned.push({ entry: this.#entries.length, order });
+    this.files.push({ folder: this.folders.length - 1, name, state });
+    this.#bytes += state.size;
+    this.#entries.push({ ...entry, content: { kind: "inline", length: state.size } });
+  }
+
+  /**
+   * The run once its files were read; null if nothing of it is left. Owns the buffer, which the run holds or which is
+   * given back.
+   */
+  finish(
+    { lengths, remarks }: SmallFilesResult,
+    buffer: EngineBuffer | null,
+    { propertiesOf, onProblem, missing }: RunTools,
+  ): EngineEntries | null {
+    const entries: (RunEntry | null)[] = [...this.#entries];
+    this.#planned.forEach(({ entry }, i) => {
+      const length = lengths[i]!;
+      const planned = this.#entries[entry]!;
+      if (length < 0 && planned.isShared) missing.add(planned.path);
+      entries[entry] = length < 0 ? null : { ...planned, content: { kind: "inline", length } };
+    });
+    for (const { entry, order } of this.#same) {
+      const { path, content } = this.#entries[entry]!;
+      if (content?.kind !== "same" || !missing.has(content.path)) continue;
+      onProblem(order, `"/${path}" is another name of "/${content.path}", which could not be read`);
+      entries[entry] = null;
+    }
+    for (const { file, record, problem } of remarks) {
+      const { entry, order } = this.#planned[file]!;
+      if (problem !== undefined) onProblem(order, problem);
+      if (record !== undefined && entries[entry] !== null) {
+        entries[entry] = { ...entries[entry]!, properties: propertiesOf(record) };
+      }
+    }
+    const left = entries.filter((entry) => entry !== null);
+    const needsBuffer = lengths.some((length) => length > 0);
+    if (!needsBuffer || left.length === 0) buffer?.release();
+    if (left.length === 0) return null;
+    return { kind: "entries", entries: left, buffer: needsBuffer ? buffer : null };
+  }
+}

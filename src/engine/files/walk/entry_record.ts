@@ -1,0 +1,173 @@
+/** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
+import { bytesOfByteString, byteStringOf } from "../../../format/byte_string.ts";
+import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
+import {
+  type EntryProperties,
+  entryProperties,
+  type ExtendedAttribute,
+  type NodeType,
+} from "../../../format/tree/node.ts";
+import { goFileMode } from "../../../format/tree/file_mode.ts";
+import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
+import type { FileStatus } from "../../../filesystem/status.ts";
+
+/** What tells a state of a file from all others. */
+export interface FileState {
+  readonly inode: bigint;
+  readonly device: bigint;
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/** What is rare, and left out where it is empty. */
+export interface RareProperties {
+  /** The target of a link, as a byte string. */
+  readonly linkTarget?: string;
+  /** Extended attributes. */
+  readonly attributes?: readonly ExtendedAttribute[];
+  /** The number of a device. */
+  readonly specialDevice?: bigint;
+}
+
+/** An entry. */
+export interface EntryRecord extends FileState, RareProperties {
+  readonly type: NodeType;
+  /** A Go file mode. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  readonly mtime: Rfc3339;
+  readonly ctime: Rfc3339;
+  readonly atime: Rfc3339;
+}
+
+/** The types of nodes by those of entries. */
+export const NODE_TYPE_OF: Readonly<Record<FileStatus["type"], NodeType>> = {
+  "file": "file",
+  "folder": "dir",
+  "link": "symlink",
+  "block-device": "dev",
+  "character-device": "chardev",
+  "fifo": "fifo",
+  "socket": "socket",
+};
+
+/** The state of what has this status. */
+export function stateOf(status: FileStatus): FileState {
+  const { inode, device, size, modifiedNs, changedNs } = status;
+  return { inode, device, size, mtimeNs: modifiedNs, ctimeNs: changedNs };
+}
+
+/** Whether two states are of one file that did not change. */
+export function isSameState(a: FileState, b: FileState): boolean {
+  return isSameFile(a, b) && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+/** Whether two states are of one file. */
+export function isSameFile(a: FileState, b: FileState): boolean {
+  return a.inode === b.inode && a.device === b.device;
+}
+
+/** The record of an entry of this status. */
+export function recordOf(status: FileStatus, times: TimeTexts, rare: RareProperties = {}): EntryRecord {
+  const type = NODE_TYPE_OF[status.type];
+  const isDevice = type === "dev" || type === "chardev";
+  return {
+    type,
+    mode: goFileMode(type, status.mode),
+    uid: status.userId,
+    gid: status.groupId,
+    links: status.links,
+    ...stateOf(status),
+    mtime: times.of(status.modifiedNs),
+    ctime: times.of(status.changedNs),
+    atime: times.of(times.keepsAccess ? status.accessedNs : status.modifiedNs),
+    ...rare,
+    ...isDevice && { specialDevice: status.specialDevice },
+  };
+}
+
+/** Names of users and groups by their numbers. */
+export interface AccountNames {
+  readonly users: ReadonlyMap<number, string>;
+  readonly groups: ReadonlyMap<number, string>;
+}
+
+/** The properties as restic writes them: links of files alone count, and the device of files with several links. */
+export function propertiesOf(record: EntryRecord, { users, groups }: AccountNames): EntryProperties {
+  const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
+  const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
+  const countsLinks = type !== "dir" && type !== "fifo";
+  return entryProperties({
+    type,
+    mode,
+    mtime,
+    atime,
+    ctime,
+    uid,
+    gid,
+    user: users.get(uid) ?? "",
+    group: groups.get(gid) ?? "",
+    inode,
+    deviceId: countsLinks && links > 1 ? device : 0n,
+    links: countsLinks ? links : 0,
+    linkTarget,
+    extendedAttributes: attributes,
+    device: specialDevice,
+  });
+}
+
+const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
+
+/** Attributes as nodes have them: names are byte strings. */
+export function nodeAttributes(attributes: readonly RawAttribute[]): readonly ExtendedAttribute[] {
+  return attributes.map(({ name, value }) => ({ name: byteStringOf(latin1(name)), value }));
+}
+
+function latin1(name: string): Uint8Array {
+  return Uint8Array.from(name, (character) => character.charCodeAt(0));
+}
+
+const SECOND_NS = 1_000_000_000n;
+const FIRST_YEAR_NS = -62_135_596_800n * SECOND_NS;
+const LAST_YEAR_NS = 253_402_300_800n * SECOND_NS - 1n;
+
+/** Texts of times. Files of one directory often have times of the same second, whose text is made once. */
+export class TimeTexts {
+  /** Whether times of access are kept. */
+  readonly keepsAccess: boolean;
+  #second: bigint | undefined;
+  #text = "";
+
+  constructor({ keepsAccess }: { readonly keepsAccess: boolean }) {
+    this.keepsAccess = keepsAccess;
+  }
+
+  /** The text of nanoseconds since 1970. What no time of a tree can be becomes the nearest that can. */
+  of(ns: bigint): Rfc3339 {
+    const within = ns < FIRST_YEAR_NS ? FIRST_YEAR_NS : ns > LAST_YEAR_NS ? LAST_YEAR_NS : ns;
+    const fraction = ((within % SECOND_NS) + SECOND_NS) % SECOND_NS;
+    const second = within - fraction;
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = formatNanoseconds(second).slice(0, -1);
+    }
+    if (fraction === 0n) return `${this.#text}Z` as Rfc3339;
+    return `${this.#text}.${fractionText(Number(fraction))}Z` as Rfc3339;
+  }
+}
+
+/** Nine digits without the zeros at their end. */
+function fractionText(nanoseconds: number): string {
+  const text = String(nanoseconds).padStart(9, "0");
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === 0x30) end--;
+  return text.slice(0, end);
+}
+
+/** A path that leads on from another one by a name. */
+export function joined(path: string, name: string): string {
+  return path === "" ? name : `${path}/${name}`;
+}
