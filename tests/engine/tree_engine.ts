@@ -105,7 +105,7 @@ export class TreeEngine implements Engine {
     };
     const own = { ...request, takeBuffer: lend };
     return {
-      items: () => asAsync(this.script.items?.(own) ?? this.#items(own)),
+      items: () => asAsync(() => this.script.items?.(own) ?? this.#items(own)),
       finish: () => {
         this.script.finish?.();
         return Promise.resolve({ position: {}, metadata: null, problems: [] });
@@ -119,6 +119,14 @@ export class TreeEngine implements Engine {
 
   async *#items(request: SourceRequest): AsyncGenerator<EngineItem> {
     const run = new Run(request, this.entriesPerRun);
+    try {
+      yield* this.#runs(request, run);
+    } finally {
+      run.giveUp();
+    }
+  }
+
+  async *#runs(request: SourceRequest, run: Run): AsyncGenerator<EngineItem> {
     for await (const { path, node, earlier } of this.#walk(request, this.tree, "")) {
       if (!(node instanceof Uint8Array)) {
         const properties = this.properties(path, typeof node === "string" ? "symlink" : "dir", textOf(node));
@@ -190,6 +198,11 @@ class Run {
     if (this.#entries.length >= this.#most) yield* this.end();
   }
 
+  /** Gives the buffer of a run that nobody gets any more back. */
+  giveUp(): void {
+    this.#buffer?.release();
+  }
+
   *end(): Generator<EngineItem> {
     if (this.#entries.length === 0) return;
     const item = { kind: "entries", entries: this.#entries, buffer: this.#buffer } as const;
@@ -205,6 +218,8 @@ export function failing(): never {
   throw new SourceError("the source broke; nothing was committed");
 }
 
-async function* asAsync(items: AsyncIterable<EngineItem> | Iterable<EngineItem>): AsyncGenerator<EngineItem> {
-  yield* items;
+async function* asAsync(
+  items: () => AsyncIterable<EngineItem> | Iterable<EngineItem>,
+): AsyncGenerator<EngineItem> {
+  yield* items();
 }
