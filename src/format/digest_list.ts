@@ -29,7 +29,6 @@ export function digestListPath(series: string): string {
 }
 
 const UNKNOWN = "-";
-// deno-lint-ignore no-control-regex -- these characters are what it is about
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 

@@ -19,7 +19,8 @@ import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
-import { refuseIncomplete, withSession } from "./session/session.ts";
+import { withSession } from "./session/session.ts";
+import { refuseIncomplete } from "./session/stream_remarks.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
 export type { EntryChanges, TreeCounts } from "./session/tree/tree_counts.ts";

@@ -16,6 +16,7 @@ import { failing, type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import {
   accessTo,
+  allFiles,
   BytesSource,
   concat,
   type FakeWorld,
@@ -36,6 +37,7 @@ class Scene {
   readonly store: BlobStore;
   readonly world: FakeWorld;
   readonly problems: string[] = [];
+  isDry = false;
 
   constructor(engine: TreeEngine, store: BlobStore, world: FakeWorld) {
     this.engine = engine;
@@ -51,7 +53,7 @@ class Scene {
   async put(overrides: Partial<PutRequest> = {}, signal?: AbortSignal, store = this.store): Promise<PutResult> {
     this.world.clock.jump(HOUR_MS);
     const request = { ...putRequest(new BytesSource(new Uint8Array(0)), overrides), input: this.engine.input() };
-    return await put(accessTo(store), request, { world: this.world, signal });
+    return await put(accessTo(store), request, { world: this.world, signal, isDry: this.isDry });
   }
 
   /** Asserts that nothing is wrong, not even with what is read in full. */
@@ -393,4 +395,18 @@ Deno.test("of many problems the first hundred and their number are kept", async 
   };
   const result = await scene.put();
   assert.deepEqual([result.problems.length, result.problemCount, result.backup.info!.problems], [100, 250, 250]);
+});
+
+Deno.test("a dry run counts what a put would add, and stores nothing", async () => {
+  const scene = await Scene.make();
+  const before = await allFiles(scene.store);
+  scene.isDry = true;
+  const dry = await scene.put();
+  assert.deepEqual(await allFiles(scene.store), before);
+  scene.isDry = false;
+  const real = await scene.put();
+  assert.deepEqual(dry.tree, real.tree);
+  assert.deepEqual(dry.manifest.tree, real.manifest.tree);
+  assert.equal(dry.manifest.stats.bytesAdded, real.manifest.stats.bytesAdded);
+  assert.ok(dry.backup.info!.stored > 1_500_000 && dry.backup.info!.stored <= real.backup.info!.stored);
 });

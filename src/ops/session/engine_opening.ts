@@ -7,8 +7,9 @@ import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { METADATA_FILE_NAME, type SeriesName } from "../../format/manifest/series.ts";
-import type { SessionSource, SourceGround } from "./continue_chain.ts";
+import type { SessionSource } from "./continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
+import type { SourceGround } from "./source_ground.ts";
 
 /** What a source left, for the commit. */
 interface Left {
