@@ -7,7 +7,7 @@ import { DigestCursor, readDigestList } from "../../../backup/content/read_diges
 import { StoredTree } from "../../../backup/content/stored_tree.ts";
 import { indexPassingOver } from "../../../backup/whole_index.ts";
 import type { ChunkerParameters } from "../../../chunker/parameters.ts";
-import { digestListPath } from "../../../format/digest_list.ts";
+import { digestListPath } from "../../../format/manifest/series.ts";
 import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
