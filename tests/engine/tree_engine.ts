@@ -31,7 +31,7 @@ export interface TreeScript {
   readonly force?: boolean;
 }
 
-const MTIME = "2026-01-02T03:04:05.000000006Z" as Node["mtime"];
+const MTIME = "2026-01-02T03:04:05.000000006Z";
 const S_IFDIR = 2 ** 31;
 
 /** The engine, and what was done with it. */
@@ -50,6 +50,8 @@ export class TreeEngine implements Engine {
   lent = 0;
   cancelled = 0;
   roots: readonly string[] | undefined;
+  /** The modification time of what was not touched. */
+  mtime: string = MTIME;
   /** The modification times of what was changed by `touch`. */
   readonly #times = new Map<string, Node["mtime"]>();
 
@@ -83,7 +85,7 @@ export class TreeEngine implements Engine {
   }
 
   properties(path: string, type: Node["type"], linkTarget = ""): EntryProperties {
-    const mtime = this.#times.get(path) ?? MTIME;
+    const mtime = this.#times.get(path) ?? this.mtime as Node["mtime"];
     const mode = type === "dir" ? S_IFDIR + 0o755 : type === "symlink" ? 2 ** 27 + 0o777 : 0o644;
     const node = makeNode({ name: "x", type, mode, mtime, atime: mtime, ctime: mtime, uid: 7, links: 1, linkTarget });
     const { name: _name, size: _size, content: _content, subtree: _subtree, ...properties } = node;
