@@ -4,15 +4,20 @@ import { BugError, InterruptedError, SourceError, StoreError } from "../../src/b
 import { decodeHex } from "../../src/base/hex.ts";
 import { md5Hex, sha256Hex } from "../../src/crypto/digest.ts";
 import type { EngineItem } from "../../src/engine/engine.ts";
+import { verifyFiles } from "../../src/backup/files/verify_files.ts";
 import { check } from "../../src/ops/check.ts";
+import { copy } from "../../src/ops/copy.ts";
+import { prune } from "../../src/ops/prune.ts";
 import { put, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import { withBackup } from "../../src/ops/restore/get.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { findNode } from "../../src/repository/tree/trees.ts";
 import { readBlob } from "../../src/repository/pack/pack_reader.ts";
+import { startThreads } from "../../src/pipeline/threads.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { failing, type Tree, TreeEngine } from "../engine/tree_engine.ts";
+import { STRICT } from "./prune_fixture.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import {
   accessTo,
@@ -409,4 +414,47 @@ Deno.test("a dry run counts what a put would add, and stores nothing", async () 
   assert.deepEqual(dry.manifest.tree, real.manifest.tree);
   assert.equal(dry.manifest.stats.bytesAdded, real.manifest.stats.bytesAdded);
   assert.ok(dry.backup.info!.stored > 1_500_000 && dry.backup.info!.stored <= real.backup.info!.stored);
+});
+
+Deno.test("what differs between a tree and its list is found, file by file", async () => {
+  const scene = await Scene.make();
+  const first = await scene.put();
+  const etc = scene.engine.tree.etc as Tree;
+  etc.hosts = noise(5000, "changed");
+  scene.engine.touch("etc/hosts", 1);
+  etc.new = noise(10, "new");
+  delete etc.same;
+  const second = await scene.put();
+  using starting = startThreads(1, { digest: false });
+  const repository = await scene.repository();
+  const threads = await starting.configure(repository.keys, "off");
+  const reading = { repository, threads, signal: new AbortController().signal, bufferBytes: undefined };
+  const found: string[] = [];
+  const onDifference = (path: string, words: string) => found.push(`${path} ${words.split(",")[0]}`);
+  const manifest = { ...first.manifest, tree: { ...first.manifest.tree!, root: second.manifest.tree!.root } };
+  const { files, compared } = await verifyFiles({ backup: first.backup, manifest }, reading, { onDifference });
+  assert.deepEqual([files, compared], [7, 6]);
+  const changed = noise(5000, "changed");
+  assert.deepEqual(found.sort(), [
+    `prod/shop/etc/hosts has the MD5 ${md5Hex(changed)}`,
+    `prod/shop/etc/hosts has the SHA-256 ${sha256Hex(changed)}`,
+    "prod/shop/etc/new is not in the list of digests",
+    "prod/shop/etc/same is in the list of digests and not in the tree",
+  ]);
+});
+
+Deno.test("a copy has all of it, and so has what is left after a removal", async () => {
+  const scene = await Scene.make();
+  const first = await scene.put();
+  (scene.engine.tree.etc as Tree).more = noise(40_000, "more");
+  await scene.put();
+  const other = await Scene.make({}, "second repository");
+  const from = accessTo(scene.store);
+  await copy(accessTo(other.store), { from, names: [], dryRun: false, fromNoLock: false }, { world: scene.world });
+  assert.equal((await namesOf(other.store, "snapshot")).length, 2);
+  await other.assertSound();
+  await scene.store.remove({ kind: "snapshot", name: first.backup.snapshotId });
+  await prune(from, { limits: STRICT, dryRun: false }, { world: scene.world });
+  await scene.assertSound();
+  assert.deepEqual((await scene.put()).tree!.files.unmodified, 8);
 });
