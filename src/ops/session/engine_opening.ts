@@ -10,6 +10,7 @@ import { METADATA_FILE_NAME, type SeriesName } from "../../format/manifest/serie
 import type { SessionSource } from "./continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
 import type { SourceGround } from "./source_ground.ts";
+import { isSame } from "./tree/tree_counts.ts";
 
 /** What a source left, for the commit. */
 interface Left {
@@ -157,8 +158,20 @@ class CommonTree implements EarlierTree {
   async children(path: string): Promise<ReadonlyMap<string, Node> | null> {
     const nodes = await this.#tree.children(path);
     if (nodes === null) return null;
-    return new Map([...nodes].filter(([, { content }]) => this.#others.every(({ holds }) => holds(content ?? EMPTY))));
+    const others = await Promise.all(this.#others.map(async (ground) => {
+      return { ground, nodes: await ground.earlier?.children(path) ?? null };
+    }));
+    const isHeld = (node: Node) => others.every(({ ground, nodes }) => isHeldIn(ground, node, nodes?.get(node.name)));
+    return new Map([...nodes].filter(([, node]) => isHeld(node)));
   }
+}
+
+/** Whether a repository holds a file: its chunks, or the same file cut otherwise. */
+function isHeldIn({ holds, counterparts }: SourceGround, node: Node, own: Node | undefined): boolean {
+  if (node.type !== "file" || holds(node.content ?? EMPTY)) return true;
+  if (own === undefined || !isSame({ ...node, content: null }, { ...own, content: null })) return false;
+  counterparts.set(node, own);
+  return true;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -25,6 +25,8 @@ export interface EarlierBackup {
   readonly digests: DigestCursor | null;
   /** If it is of the series itself: it, and the tree of its directory. */
   readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
+  /** As in `SourceGround`. */
+  readonly counterparts: WeakMap<Node, Node>;
 }
 
 /** What it is looked for with. */
@@ -63,6 +65,7 @@ export async function groundOf(
     compared,
     earlier: compared?.tree ?? null,
     holds: (content) => holdsAll(index, content),
+    counterparts: compared?.counterparts ?? new WeakMap(),
     smallFileBytes: parameters.min,
   };
 }
@@ -78,7 +81,12 @@ async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup
   if (predecessor?.info?.engine === FILES_ENGINE) return await ownBackup(request, predecessor);
   const foreign = resticSnapshot(request);
   if (foreign === undefined) return null;
-  return { tree: storedTree(request, foreign.snapshot.tree, foreign), digests: null, own: null };
+  return {
+    tree: storedTree(request, foreign.snapshot.tree, foreign),
+    digests: null,
+    own: null,
+    counterparts: new WeakMap(),
+  };
 }
 
 async function ownBackup(request: EarlierRequest, backup: Backup): Promise<EarlierBackup | null> {
@@ -88,7 +96,12 @@ async function ownBackup(request: EarlierRequest, backup: Backup): Promise<Earli
     if (streams?.type !== "dir") return null;
     const root = subtreeOf(streams);
     const cursor = digests === undefined ? null : await openDigests(request, backup, digests);
-    return { tree: storedTree(request, root, backup), digests: cursor, own: { backup, root } };
+    return {
+      tree: storedTree(request, root, backup),
+      digests: cursor,
+      own: { backup, root },
+      counterparts: new WeakMap(),
+    };
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     tell(request, backup, error);

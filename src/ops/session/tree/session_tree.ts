@@ -97,8 +97,8 @@ export class SessionTree {
   /** The content of a file if it needs no reading. */
   #known(path: string, content: RunContent): FileContent | "pending" {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
-    const { size, content: ids } = content.node;
-    const { index } = this.#tools;
+    const { index, earlier } = this.#tools;
+    const { size, content: ids } = earlier?.counterparts.get(content.node) ?? content.node;
     invariant(ids !== null, `The earlier node of ${JSON.stringify(path)} is no file`);
     for (let at = 0; at < ids.length; at += ID_BYTES) {
       invariant(index.has("data", ids, at), `A chunk of ${JSON.stringify(path)} is not stored any more`);
