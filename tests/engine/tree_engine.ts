@@ -23,7 +23,7 @@ export interface Tree {
 }
 
 /** Where a test may disturb the engine. */
-export interface TreeScript {
+interface TreeScript {
   /** The items in place of those of the tree. */
   readonly items?: (request: SourceRequest) => AsyncIterable<EngineItem> | Iterable<EngineItem>;
   readonly finish?: () => void;
@@ -39,7 +39,6 @@ export class TreeEngine implements Engine {
   readonly version = "1.0";
   readonly replays = false;
   readonly hasEntries = true;
-  readonly chunkAverage: number = 1024 * 1024;
   readonly parameters: string[] = [];
   tree: Tree;
   script: TreeScript = {};
