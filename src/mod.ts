@@ -106,6 +106,7 @@ export type {
   ManifestFile,
   ManifestGuard,
   ManifestStats,
+  ManifestTree,
 } from "./format/manifest/manifest.ts";
 export type { DamagedSnapshot } from "./repository/snapshots.ts";
 
@@ -138,6 +139,7 @@ export { type CommandOptions, commandSource, type ShellOptions, shellSource } fr
 export { deferredSource } from "./engine/stream/deferred.ts";
 export { inputSource, type ReadableInput } from "./engine/stream/input.ts";
 export {
+  type EntryChanges,
   put,
   type PutInput,
   type PutOptions,
@@ -146,6 +148,7 @@ export {
   type PutResult,
   type PutStream,
   type RepositoryOutcome,
+  type TreeCounts,
 } from "./ops/put.ts";
 export {
   type EarlierTree,
@@ -208,6 +211,7 @@ export {
   withBackup,
 } from "./ops/restore/get.ts";
 export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/restore/replay.ts";
+export type { VerifiedFiles } from "./backup/files/verify_files.ts";
 export type { VerifiedStream } from "./backup/content/read_verified.ts";
 export {
   archive,

@@ -1,7 +1,14 @@
 /** How the streams of a series are cut in one repository: the chunk sizes, and a secret gear table. */
 import type { Backup } from "../../backup/backup.ts";
 import { GEAR_TABLE_BYTES } from "../../chunker/gear.ts";
-import { canCutAs, type ChunkerParameters, parametersFor, STREAM_AVERAGE_BYTES } from "../../chunker/parameters.ts";
+import {
+  canCutAs,
+  type ChunkerParameters,
+  FILES_AVERAGE_BYTES,
+  parametersFor,
+  STREAM_AVERAGE_BYTES,
+} from "../../chunker/parameters.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import { hkdf } from "../../crypto/kdf.ts";
 import type { Repository } from "../../repository/repository.ts";
 
@@ -21,9 +28,10 @@ export function chunkerParameters(
   predecessor: Backup | undefined,
 ): ChunkerParameters {
   const info = predecessor?.info;
-  const isOfItsKind = chunkAverage === undefined || info?.engine === name;
+  const suited = chunkAverage ?? (name === FILES_ENGINE ? FILES_AVERAGE_BYTES : undefined);
+  const isOfItsKind = suited === undefined || info?.engine === name;
   const inherited = info && isOfItsKind && canCutAs(info.chunker) ? info.chunker.average : undefined;
-  return parametersFor(requested ?? inherited ?? chunkAverage ?? STREAM_AVERAGE_BYTES);
+  return parametersFor(requested ?? inherited ?? suited ?? STREAM_AVERAGE_BYTES);
 }
 
 /**
