@@ -23,8 +23,8 @@ export type SpecialFile =
   | { readonly type: "fifo" | "socket" }
   | { readonly type: "block-device" | "character-device"; readonly device: bigint };
 
-/** The file systems of a machine. */
-export interface FileSystem {
+/** The file systems of a machine. Whoever opened it disposes of it after all of its folders and files. */
+export interface FileSystem extends Disposable {
   /**
    * What is not kept, one phrase each, such as `extended attributes`: a backup or restore names it once. Empty if all
    * is kept. Calls for what is lacking read as if there were none, and throw `ENOTSUP` if they are to write.
@@ -60,7 +60,10 @@ export interface Folder extends Disposable {
   openFile(path: Uint8Array): OpenFile;
   /** Opens an existing regular file for reading and writing, its content kept. Throws `EINVAL` if it is of another type. */
   openFileToRepair(path: Uint8Array): OpenFile;
-  /** Makes an empty file and opens it for reading and writing. `mode` as in `setMode`. Throws `EEXIST` for any entry. */
+  /**
+   * Makes an empty file and opens it for reading and writing. It has at most the bits of `mode`: the umask takes some.
+   * Throws `EEXIST` if there is any entry of this name.
+   */
   createFile(name: Name, mode: number): OpenFile;
 
   /**
@@ -78,7 +81,7 @@ export interface Folder extends Disposable {
    */
   attributes(name: Name): readonly ExtendedAttribute[];
 
-  /** Makes a folder; it is opened separately. `mode` as in `setMode`. */
+  /** Makes a folder with at most the bits of `mode`, as `createFile`; it is opened separately. */
   makeFolder(name: Name, mode: number): void;
   /** Makes a symbolic link with any target of 1 to 4,095 bytes without NUL. */
   makeLink(name: Name, target: Uint8Array): void;
