@@ -8,7 +8,7 @@ import type { FileStatus, Name } from "../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
 import { folderOf, nameOf } from "./entry.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
-import type { OutcomeBuilder, PendingEntry } from "./pending.ts";
+import { needsOnlyMetadata, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
 import type { TargetFolders } from "./target_folders.ts";
 
 /** Until a directory is complete, only its owner may enter it. */
@@ -36,7 +36,7 @@ export class EntryMaker {
   make(pending: PendingEntry, outcome: OutcomeBuilder): void {
     if (pending.isGivenUp) return;
     const { entry: { path, type }, decision: { action } } = pending;
-    if (type === "file" && action !== "update") return;
+    if (type === "file" && !needsOnlyMetadata(pending)) return;
     const isMade = outcome.attempt(path, () => {
       if (type === "dir") this.#makeDirectory(pending);
       else if (action === "update") this.#setMetadata(pending, outcome);

@@ -26,6 +26,11 @@ export interface PendingEntry {
   isGivenUp: boolean;
 }
 
+/** Whether only the metadata of an existing file are to be set. */
+export function needsOnlyMetadata({ entry, decision, found, bytesLeft }: PendingEntry): boolean {
+  return decision.action === "update" && bytesLeft === 0 && found?.size === entry.size;
+}
+
 /** A window under way. */
 export interface PendingWindow {
   readonly entries: PendingEntry[];
