@@ -1,5 +1,8 @@
 /** What a command gets from its process: everything that a test may want to replace. */
-import type { EngineRegistry } from "../engine/engine_urls.ts";
+import type { EngineSource } from "../engine/engine.ts";
+import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
+import type { FilesRequest } from "../engine/files/files_request.ts";
+import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
@@ -36,8 +39,22 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** The engines that sources and targets may name. */
   readonly engines: EngineRegistry;
+  /** The files and directories of this machine; absent if they cannot be backed up here. */
+  readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
+}
+
+/** The files and directories of a machine. */
+export interface LocalFiles {
+  /** The working directory, an absolute path as a byte string. */
+  readonly directory: string;
+  /** Looks at PATHs before anything is read. */
+  readonly look: PathLook;
+  /** What /proc/self/mountinfo holds; undefined without /proc. */
+  readonly mountInfo: () => Uint8Array | undefined;
+  /** What the engine reads. */
+  readonly source: (request: FilesRequest) => Driven<EngineSource>;
 }
 
 /** What `agent version` reports. */

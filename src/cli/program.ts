@@ -26,10 +26,12 @@ import { tagCommand } from "./commands/tag.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand, versionLine } from "./commands/version.ts";
+import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
+import { PATH_BYTES } from "./options/put_paths.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -48,6 +50,9 @@ const OVERVIEW: HelpNotes = {
     ["agent get prod/shop | mysql shop"],
   ],
 };
+
+/** The commands that take names which need not be UTF-8. */
+const TAKE_BYTES: Readonly<Record<string, TakesBytes>> = { put: PATH_BYTES };
 
 /** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -106,6 +111,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     .version(versionLine(context.version), "-V, --version", "show the version")
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
+    .hook("preAction", (_, command) => refuseBytes(command, context.commandLine, TAKE_BYTES[command.name()]))
     .showSuggestionAfterError();
   const commands = [
     initCommand,

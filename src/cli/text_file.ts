@@ -1,4 +1,5 @@
 /** Files that options and variables name. */
+import { concatBytes } from "../base/bytes.ts";
 import { AgentError, NotFoundError, systemReason, UsageError } from "../base/errors.ts";
 import type { CliContext } from "./context.ts";
 
@@ -26,16 +27,21 @@ export async function readFileBytes(path: string, what: string): Promise<Uint8Ar
 }
 
 /** The text of a file or, if `path` is `-`, of standard input. Throws `UsageError` if standard input is a terminal. */
-export async function readTextFileOrInput(path: string, what: string, { stdin }: CliContext): Promise<string> {
+export async function readTextFileOrInput(path: string, what: string, context: CliContext): Promise<string> {
   if (path !== "-") return await readTextFile(path, what);
+  return new TextDecoder().decode(await readFileBytesOrInput(path, what, context));
+}
+
+/** The bytes of a file or, if `path` is `-`, of standard input. Throws what `readTextFileOrInput` throws. */
+export async function readFileBytesOrInput(path: string, what: string, { stdin }: CliContext): Promise<Uint8Array> {
+  if (path !== "-") return await readFileBytes(path, what);
   if (stdin.isTerminal) {
     throw new UsageError(`Standard input is a terminal: pipe the ${what} file into the command, or name it`);
   }
-  const decoder = new TextDecoder();
+  const pieces: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
-  let text = "";
   for (let size = await stdin.read(buffer); size !== null; size = await stdin.read(buffer)) {
-    text += decoder.decode(buffer.subarray(0, size), { stream: true });
+    pieces.push(buffer.slice(0, size));
   }
-  return text + decoder.decode();
+  return concatBytes(pieces);
 }

@@ -96,7 +96,7 @@ Deno.test({
     await using box = await sandbox();
     for (const args of [`ls -p $(printf 'p\\344ss')`, `put s -- echo $(printf 'p\\344ss')`]) {
       const outcome = await box.shell(`"$AGENT" ${args}`);
-      assertFails(outcome, ExitCode.usage, /^agent: Argument \d, "[^"]*", is not UTF-8: .*a password in a file\n$/);
+      assertFails(outcome, ExitCode.usage, /^agent: The argument "[^"]*" is not UTF-8: .*a password in a file\n$/);
     }
     const { exitCode } = await box.shell(`"$AGENT" put s --guard none -q -- echo 'p\ufffdss größe'`);
     assert.equal(exitCode, ExitCode.done);

@@ -16,6 +16,7 @@ const RUNNABLE = HELP.filter(({ command, commands }) => command !== "" && comman
 
 /** Groups of options that many commands have, by the section that has them. */
 const SHARED_GROUPS = {
+  "Files and directories:": "Files and directories",
   "Repository:": "Repository",
   "Repositories on other machines:": "Repositories on other machines",
   "Repository to copy from:": "Repository to copy from",

@@ -1,4 +1,4 @@
-/** `agent put`: backs up standard input, the output of commands, or what an engine reads. */
+/** `agent put`: backs up standard input, the output of commands, files and directories, or what an engine reads. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { parseLocalTime } from "../../base/text/local_time.ts";
@@ -14,7 +14,7 @@ import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { putJson } from "../report/json/manifest_json.ts";
-import { allOptions, type OptionsOf } from "../specification.ts";
+import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -24,6 +24,8 @@ import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
 import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
 import { DEFAULT_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
+import { ownDirectories } from "../options/own_directories.ts";
+import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { withSecondRepository } from "../options/second_repository.ts";
 import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
@@ -37,6 +39,9 @@ const EXAMPLES: HelpNotes = {
     "The stream is committed only if it is whole. Exit code 3: it was not whole, and nothing was committed.",
     "With --stream, each command is run by sh -c, and standard input is not read. All streams are committed together " +
     "if all commands exit with 0 and all guards find them whole. If one fails, the others are ended.",
+    "A PATH is a file or a directory with everything in it. It is kept below the series by its absolute path, with all " +
+    "metadata; links are kept and not followed. What did not change since the backup before is not read again. A " +
+    "pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins with a slash.",
     "A SOURCE such as tar:/srv/files is read by the engine that its scheme names. Exit code 6: committed, but some of " +
     "the source could not be read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
@@ -56,6 +61,7 @@ const EXAMPLES: HelpNotes = {
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
+    ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
@@ -69,10 +75,10 @@ const EXAMPLES: HelpNotes = {
 /** The command's specification. */
 function specification() {
   const command = new Command("put")
-    .description("back up standard input, the output of commands, or what an engine reads")
-    .usage("[options] SERIES [SOURCE | -- COMMAND ARG...]")
+    .description("back up standard input, the output of commands, or files and directories")
+    .usage("[options] SERIES [PATH... | SOURCE | -- COMMAND ARG...]")
     .argument("<series>", "name under which backups follow each other, such as prod/shop")
-    .argument("[source...]", "URL of what an engine reads, such as tar:/srv/files")
+    .argument("[source...]", "files and directories, or the URL of what an engine reads, such as tar:/srv/files")
     .option("--stream <name=command>", "a stream, and the command for sh -c that writes it; may be repeated", collect)
     .option("--jobs <n>", `how many streams are read at once (${DEFAULT_JOBS})`)
     .option("--filename <name>", `file name of the only stream in the backup (${DEFAULT_FILE_NAME})`)
@@ -105,7 +111,7 @@ function specification() {
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withSecondRepository(withRepositoryOptions(command), "also");
+  return withSecondRepository(withRepositoryOptions(withOptions(command, PATH_OPTIONS)), "also");
 }
 
 type PutOptions = OptionsOf<typeof specification>;
@@ -170,7 +176,7 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
   await warnOfFuture(request, options, context);
   if (request.also !== undefined) await refuseWrongPlaces(access, request.also);
   const how = commandOptions(options, context);
-  const opened = openInput(input, how, context);
+  const opened = await openInput(input, { ...how, own: () => ownDirectories(access, options, context) }, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
@@ -212,11 +218,13 @@ async function tellId({ backup: { series, id } }: PutResult, tell: () => Promise
  * What commands get. What they say goes through the terminal line, so that it does not mix with the progress. The only
  * command of a backup keeps this process's standard error where no progress is shown there.
  */
-function commandOptions({ quiet, json }: PutOptions, { terminal, stderr, withheldSecrets = [] }: CliContext) {
+function commandOptions({ quiet, json, strict }: PutOptions, { terminal, stderr, withheldSecrets = [] }: CliContext) {
   const shown = quiet || json ? undefined : terminal;
   return {
     onStderr: shown && ((bytes: Uint8Array) => shown.write(bytes)),
     tell: (bytes: Uint8Array) => (shown ?? stderr).write(bytes),
+    note: (line: string) => quiet || json ? Promise.resolve() : writeNote(line, stderr),
+    isStrict: strict ?? false,
     // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
   };

@@ -1,6 +1,6 @@
 /** What a put reads, from the command line: standard input, a command, several streams, or the source of an engine. */
 import { concatBytes } from "../../base/bytes.ts";
-import { UsageError } from "../../base/errors.ts";
+import { SourceError, UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { EngineSource } from "../../engine/engine.ts";
 import { type Driven, parseEngineUrl } from "../../engine/engine_urls.ts";
@@ -11,16 +11,17 @@ import { DEFAULT_FILE_NAME, parseFileName, parseStreamPath, type StreamPath } fr
 import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
 import type { PutInput } from "../../ops/put.ts";
 import type { CliContext } from "../context.ts";
+import { type OwnDirectory, planFiles } from "./put_files.ts";
+import { type GivenPaths, namesLists, parsePaths, type PathOptions, refusePathOptions } from "./put_paths.ts";
 
 /** How many streams are read at once by default: each is a dump that its server has to produce. */
 export const DEFAULT_JOBS = 2;
 const MOST_JOBS = 64;
 
 /** The options that say what is read. */
-interface InputOptions {
+interface InputOptions extends PathOptions {
   readonly stream?: readonly string[];
   readonly filename?: string;
-  readonly guard?: readonly string[];
   readonly jobs?: string;
 }
 
@@ -35,7 +36,8 @@ interface NamedCommand {
 type PlannedInput =
   | { readonly kind: "stdin" | "command"; readonly path: StreamPath; readonly guard: GuardChoice }
   | { readonly kind: "streams"; readonly commands: readonly NamedCommand[] }
-  | { readonly kind: "engine"; readonly driven: Driven<EngineSource> };
+  | { readonly kind: "engine"; readonly driven: Driven<EngineSource> }
+  | { readonly kind: "files"; readonly given: GivenPaths };
 
 /** Says what is to be read. Throws `UsageError` if the arguments and options contradict each other. */
 export function planInput(
@@ -48,7 +50,7 @@ export function planInput(
     throw new UsageError("There is no command after --; write for example -- mysqldump shop");
   }
   const given = [
-    ...sources.length > 0 ? ["a source"] : [],
+    ...sources.length > 0 || namesLists(options) ? ["a source"] : [],
     ...streams.length > 0 ? ["--stream"] : [],
     ...commandLine === undefined ? [] : ["a command after --"],
   ];
@@ -56,6 +58,9 @@ export function planInput(
   if (filename !== undefined && given.length > 0 && commandLine === undefined) {
     throw new UsageError(`--filename names the only stream of a backup; it does not go with ${given[0]}`);
   }
+  const paths = sources.filter((source) => parseEngineUrl(source) === undefined);
+  if (paths.length > 0 || namesLists(options)) return { kind: "files", given: givenPaths(paths, sources, options) };
+  refusePathOptions(options);
   if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, engines) };
   if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? []) };
   if (commandLine === undefined && stdin.isTerminal) {
@@ -74,13 +79,25 @@ export function parseJobs(text: string | undefined): number {
   throw new UsageError(`Not a number of jobs: ${JSON.stringify(text)}; write a number from 1 to ${MOST_JOBS}`);
 }
 
-/** Starts the command, or lets the commands of streams be started when it is their turn. */
-export function openInput(
-  input: PlannedInput,
-  how: CommandOptions & { readonly tell: (bytes: Uint8Array) => Promise<void> },
-  { stdin, commandLine, version }: CliContext,
-): PutInput {
+/** How what is read is opened. */
+interface Opening extends CommandOptions {
+  /** Takes what commands write to standard error. */
+  readonly tell: (bytes: Uint8Array) => Promise<void>;
+  /** Directories that no backup of files holds: the repository and this program's own. */
+  readonly own: () => Promise<readonly OwnDirectory[]>;
+  /** Takes what was decided about PATHs, a line each. */
+  readonly note: (line: string) => Promise<void>;
+  readonly isStrict: boolean;
+}
+
+/**
+ * Starts the command, lets the commands of streams be started when it is their turn, or looks at the PATHs. Throws what
+ * `planFiles` throws.
+ */
+export async function openInput(input: PlannedInput, how: Opening, context: CliContext): Promise<PutInput> {
   if (input.kind === "engine") return { driven: input.driven };
+  if (input.kind === "files") return { driven: await filesSource(input.given, how, context) };
+  const { stdin, commandLine, version } = context;
   const engine = { name: "stream", version: version.version, options: {} };
   if (input.kind !== "streams") {
     const source = input.kind === "stdin" ? inputSource(stdin) : commandSource(commandLine!, how);
@@ -108,14 +125,42 @@ function engineSource(
   if (guard.some((text) => text !== "auto")) {
     throw new UsageError("The engine of a source says who judges its streams: leave --guard out");
   }
-  const [source] = sources;
-  if (parseEngineUrl(source!) === undefined) {
-    throw new UsageError(
-      `Not a source: ${JSON.stringify(source)}: a path needs the engine that reads it; write for example ` +
-        "tar:/srv/files; a command to run goes after --",
+  try {
+    return engines.source(sources[0]!);
+  } catch (error) {
+    if (!(error instanceof UsageError) || engines.get(parseEngineUrl(sources[0]!)!.scheme) !== undefined) throw error;
+    throw new UsageError(`${error.message}; write ${JSON.stringify(`./${sources[0]}`)} for a file of that name`, {
+      cause: error,
+    });
+  }
+}
+
+/** Looks at the PATHs, tells what was decided about them, and hands them to the engine. */
+async function filesSource(given: GivenPaths, how: Opening, context: CliContext): Promise<Driven<EngineSource>> {
+  const { files } = context;
+  if (files === undefined) {
+    throw new UsageError("Files and directories cannot be backed up by this program; name an engine: tar:/srv/files");
+  }
+  if (given.dryRun) throw new UsageError("--dry-run of a backup is not possible yet; leave it out");
+  const { request, notes } = await planFiles(given, await how.own(), context, files);
+  for (const line of notes) await how.note(line);
+  const [problem] = request.problems;
+  if (how.isStrict && problem !== undefined) {
+    const more = request.problems.length - 1;
+    throw new SourceError(
+      `Nothing was backed up, because --strict is given: ${problem}${more > 0 ? `, and ${more} more` : ""}`,
     );
   }
-  return engines.source(source!);
+  return files.source(request);
+}
+
+function givenPaths(paths: readonly string[], sources: readonly string[], options: InputOptions): GivenPaths {
+  const url = sources.find((source) => !paths.includes(source));
+  if (url === undefined) return parsePaths(paths, options);
+  throw new UsageError(
+    `${JSON.stringify(url)} names an engine, which does not go with PATHs: use a series for each; write ` +
+      `${JSON.stringify(`./${url}`)} for a file of that name`,
+  );
 }
 
 /** No message shows a command: it may contain a password. */

@@ -1,5 +1,6 @@
 /** Arguments and environment of this process as bytes. The runtime's texts differ from them if they are not UTF-8. */
-import { UsageError } from "../../base/errors.ts";
+import { byteStringOf } from "../../format/byte_string.ts";
+import { notUtf8 } from "../byte_arguments.ts";
 
 const REPLACEMENT = "\ufffd";
 
@@ -13,22 +14,20 @@ export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefi
 }
 
 /**
- * Why the arguments cannot be used; undefined if they can. The runtime replaces what is not UTF-8 with U+FFFD, so that
- * a path would mean another file. `commandLine` returns the bytes of all arguments, each followed by a NUL.
+ * The arguments as byte strings (`format/byte_string.ts`). The runtime replaces what is not UTF-8 with U+FFFD, so that a
+ * path would mean another file. `commandLine` returns the bytes of all arguments, each followed by a NUL. Throws
+ * `UsageError` where the system does not tell them and an argument may not be UTF-8.
  */
-export function unreadableArgument(
+export function byteStringArguments(
   args: readonly string[],
   commandLine: () => Uint8Array | undefined,
-): UsageError | undefined {
+): readonly string[] {
   const suspect = args.findIndex((arg) => arg.includes(REPLACEMENT));
-  if (suspect < 0) return undefined;
+  if (suspect < 0) return args;
   const bytes = commandLine();
   const given = bytes === undefined ? [] : splitAtNul(bytes).slice(-args.length);
-  const at = given.length === args.length ? given.findIndex((arg) => !isUtf8(arg)) : suspect;
-  if (at < 0) return undefined; // the argument itself contains U+FFFD
-  return new UsageError(
-    `Argument ${at + 1}, "${args[at]!}", is not UTF-8: give names and commands in UTF-8, and a password in a file`,
-  );
+  if (given.length === args.length) return given.map(byteStringOf);
+  throw notUtf8(args[suspect]!);
 }
 
 function splitAtNul(bytes: Uint8Array): Uint8Array[] {
@@ -39,13 +38,4 @@ function splitAtNul(bytes: Uint8Array): Uint8Array[] {
     start = end + 1;
   }
   return parts;
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -12,7 +12,7 @@ import { reportFailure } from "../report/failure_report.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { writeLine } from "../terminal/write.ts";
-import { readOwnProcess, unreadableArgument } from "./process_bytes.ts";
+import { byteStringArguments, readOwnProcess } from "./process_bytes.ts";
 import { isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "../program.ts";
 import { Environment } from "./secrets.ts";
@@ -28,17 +28,15 @@ export async function main(): Promise<never> {
   const interrupt = interruptOnSignals(line);
   if (line !== undefined) clearBeforeStops(line);
   const context = processContext(interrupt, terminal, line);
-  const code = await lookAround(context) ?? await runCommandLine(Deno.args, context);
-  Deno.exit(code);
+  const args = await lookAround(context);
+  Deno.exit(typeof args === "number" ? args : await runCommandLine(args, context));
 }
 
-/** Reports what makes it impossible to run, and returns its exit code; undefined if nothing does. */
-async function lookAround(context: CliContext): Promise<ExitCode | undefined> {
+/** The arguments. Reports what makes it impossible to run, and returns its exit code instead. */
+async function lookAround(context: CliContext): Promise<readonly string[] | ExitCode> {
   try {
     assertOpenFiles(textOf("/proc/self/limits") ?? "");
-    const unreadable = unreadableArgument(Deno.args, () => readOwnProcess("cmdline"));
-    if (unreadable !== undefined) throw unreadable;
-    return undefined;
+    return byteStringArguments(Deno.args, () => readOwnProcess("cmdline"));
   } catch (error) {
     return await reportFailure(error, context, { json: asksForJson(Deno.args), debug: false });
   }

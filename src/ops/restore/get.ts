@@ -1,12 +1,13 @@
 /** Get and verify: read a backup's streams, and check every blob and every whole stream. */
 import type { StreamSink } from "../../base/byte_source.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
 import { formatLocalTime } from "../../base/text/local_time.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
-import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { type BackupFile, findTreeFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
@@ -48,6 +49,8 @@ export interface OpenRequest {
   readonly selector: string;
   /** Read without a lock, for read-only stores. */
   readonly noLock: boolean;
+  /** The only file that is wanted, by its path or the end of it; the others need not be listed then. */
+  readonly file?: string | undefined;
 }
 
 /** Options of use cases that read streams. */
@@ -89,7 +92,7 @@ export async function withBackup<T>(
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
   return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
-    const files = await listFiles(reading.repository, found.backup, found.manifest);
+    const files = await filesFor(request, found, reading.repository);
     const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
     const open = { ...found, files };
     return await work({
@@ -98,6 +101,16 @@ export async function withBackup<T>(
       replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
     });
   });
+}
+
+/** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
+async function filesFor(
+  { file }: OpenRequest,
+  { backup, manifest }: Omit<FoundBackup, "reading">,
+  repository: IndexedRepository<"tree">,
+): Promise<readonly BackupFile[]> {
+  const exact = file === undefined ? null : await findTreeFile(repository, { backup, manifest }, file);
+  return exact === null ? await listFiles(repository, backup, manifest) : [exact];
 }
 
 /** A backup that was found, before its files are listed. */
@@ -243,13 +256,19 @@ function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { o
 
 /** The selected file of a backup: the only one, or the one with this path or end of a path. */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const fitting = name === undefined ? files : files.filter(({ path }) => path === name || path.endsWith(`/${name}`));
+  const meant = name?.replace(/^\/+/, "");
+  const fitting = meant === undefined
+    ? files
+    : files.filter(({ path }) => path === meant || path.endsWith(`/${meant}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {
     throw new UsageError('The backup holds no file, so there is nothing to restore; "agent ls" shows others');
   }
-  if (fitting.length === 0) throw new UsageError(`The backup holds no file "${name}"; it holds ${shown}`);
+  if (fitting.length === 0) {
+    const nearest = didYouMean(meant!, files.map(({ path }) => path));
+    throw new UsageError(`The backup holds no file "${name}"${nearest || `; it holds ${shown}`}`);
+  }
   throw new UsageError(
     `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,
   );
