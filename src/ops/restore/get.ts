@@ -91,21 +91,33 @@ export async function withBackup<T>(
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
-  return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
-    const files = await filesFor(request, found, reading.repository);
-    const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
-    const open = { ...found, files };
-    return await work({
-      ...open,
-      read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
-      replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
-    });
-  });
+  return await withFoundBackup(
+    access,
+    request,
+    options,
+    async (found) => await work(await openFound(found, request, options)),
+  );
+}
+
+/** Makes a backup that was found readable: lists its files. Throws `IntegrityError` if its trees are damaged. */
+export async function openFound(
+  { reading, ...found }: FoundBackup,
+  request: Pick<OpenRequest, "file">,
+  options: Pick<ReadOptions, "onProgress">,
+): Promise<OpenBackup> {
+  const files = await filesFor(request, found, reading.repository);
+  const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
+  const open = { ...found, files };
+  return {
+    ...open,
+    read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
+    replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
+  };
 }
 
 /** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
 async function filesFor(
-  { file }: OpenRequest,
+  { file }: Pick<OpenRequest, "file">,
   { backup, manifest }: Omit<FoundBackup, "reading">,
   repository: IndexedRepository<"tree">,
 ): Promise<readonly BackupFile[]> {

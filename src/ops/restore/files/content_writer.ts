@@ -126,7 +126,9 @@ interface ContentBatch {
  * not be read at all.
  */
 function chooseChunks(window: Window, entries: readonly RestoreEntry[], needed: Uint8Array) {
-  const files = entries.map((entry) => ({ entry, first: firstNeeded(entry, needed) })).filter(({ first }) => first >= 0);
+  const files = entries.map((entry) => ({ entry, first: firstNeeded(entry, needed) })).filter(({ first }) =>
+    first >= 0
+  );
   const { packs, offsets } = window;
   files.sort((a, b) => packs[a.first]! - packs[b.first]! || offsets[a.first]! - offsets[b.first]!);
   const chosen = { entries: [] as RestoreEntry[], offsets: [] as number[], lengths: [] as number[] };

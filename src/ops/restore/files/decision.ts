@@ -54,9 +54,15 @@ export interface FoundEntry {
 export const COMPARE = "compare";
 
 /** The decision for an entry; `COMPARE` if `planContent` decides. */
-export function planEntry(wanted: WantedEntry, found: FoundEntry | null, ifExists: IfExists): Decision | typeof COMPARE {
+export function planEntry(
+  wanted: WantedEntry,
+  found: FoundEntry | null,
+  ifExists: IfExists,
+): Decision | typeof COMPARE {
   if (found === null) {
-    return wanted.linkTo === null ? decide("create", "is not there", true) : decide("link", linked(wanted.linkTo), false);
+    return wanted.linkTo === null
+      ? decide("create", "is not there", true)
+      : decide("link", linked(wanted.linkTo), false);
   }
   const isFolder = wanted.type === "dir" && found.type === "dir";
   if (isFolder && wanted.isParent) return decide("keep", "is there, on the way to what is restored", false);

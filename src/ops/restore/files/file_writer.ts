@@ -119,7 +119,9 @@ const ZEROS = new Uint8Array(1024 * 1024);
 /** Makes bytes of an existing file zeros. */
 function makeHole(file: OpenFile, start: number, end: number): void {
   if (file.punchHole(start, end - start)) return;
-  for (let at = start; at < end; at += ZEROS.length) file.write(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)), at);
+  for (let at = start; at < end; at += ZEROS.length) {
+    file.write(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)), at);
+  }
 }
 
 /** Opens a file if it is still the one that was planned for. */

@@ -237,4 +237,3 @@ type RestoreHandlers = {
     request: RestoreCalls[Name]["request"],
   ) => { readonly response: RestoreCalls[Name]["response"] };
 };
-
