@@ -11,6 +11,7 @@ export const Errno = {
   EAGAIN: 11,
   EACCES: 13,
   ENOTDIR: 20,
+  EISDIR: 21,
   EINVAL: 22,
   ERANGE: 34,
   ENOSYS: 38,
@@ -36,7 +37,7 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, reason: string]>
   18: ["EXDEV", "the other place is on another file system"],
   19: ["ENODEV", "there is no such device"],
   [Errno.ENOTDIR]: ["ENOTDIR", "it is not a folder"],
-  21: ["EISDIR", "it is a folder"],
+  [Errno.EISDIR]: ["EISDIR", "it is a folder"],
   [Errno.EINVAL]: ["EINVAL", "the file system does not accept that"],
   23: ["ENFILE", "the system has too many open files"],
   24: ["EMFILE", "this process has too many open files"],
@@ -66,4 +67,9 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, reason: string]>
 export function kernelError(errno: number, operation: string, path: string, cause?: unknown): FileSystemError {
   const [name, reason] = MEANINGS[errno] ?? ["UNKNOWN", `error ${errno} of the kernel`];
   return new FileSystemError({ operation, path, errno: name, reason }, { cause });
+}
+
+/** The error number of a name such as `ENOENT`; 0 if the name is not known here. */
+export function errnoNamed(name: unknown): number {
+  return Number(Object.entries(MEANINGS).find(([, [known]]) => known === name)?.[0] ?? 0);
 }

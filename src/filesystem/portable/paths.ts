@@ -2,7 +2,7 @@
  * Paths for Deno's own calls. They take text, so names that are not UTF-8 cannot be passed. What lies in an open folder
  * is reached by `/proc/self/fd/N/NAME`: the kernel resolves N to the open folder, whatever its path means by then.
  */
-import { Errno, kernelError } from "../kernel_errors.ts";
+import { Errno, errnoNamed, kernelError } from "../kernel_errors.ts";
 import { FileSystemError, messageOf } from "../../base/errors.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -30,7 +30,11 @@ export function attempt<T>(operation: string, place: () => string, call: () => T
 
 /** The kernel's error number in an error of `node:fs`; 0 if it has none. */
 export function errnoOf(error: unknown): number {
-  return error instanceof Error && "errno" in error && typeof error.errno === "number" ? Math.abs(error.errno) : 0;
+  if (!(error instanceof Error)) return 0;
+  // Some of its errors have the name alone.
+  return "errno" in error && typeof error.errno === "number"
+    ? Math.abs(error.errno)
+    : errnoNamed("code" in error && error.code);
 }
 
 function asFileSystemError(error: unknown, operation: string, path: string): FileSystemError {
@@ -41,5 +45,6 @@ function asFileSystemError(error: unknown, operation: string, path: string): Fil
   if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
     return kernelError(Errno.EACCES, operation, path, error);
   }
+  if (error instanceof Deno.errors.InvalidData) return kernelError(Errno.EILSEQ, operation, path, error);
   return new FileSystemError({ operation, path, errno: "UNKNOWN", reason: messageOf(error) }, { cause: error });
 }

@@ -17,8 +17,6 @@ import type { FileStatus } from "../status.ts";
 import { attempt } from "./paths.ts";
 import { statusOf } from "./portable_status.ts";
 
-const NS_PER_SECOND = 1e9;
-
 /** An open file. */
 export class PortableFile implements OpenFile {
   readonly #number: number;
@@ -91,7 +89,7 @@ export class PortableFile implements OpenFile {
   }
 
   setTimes(times: TimesChange): void {
-    const { accessed, modified } = secondsOf(times, this.status());
+    const { accessed, modified } = datesOf(times, this.status());
     this.#attempt("set the times of", (number) => futimesSync(number, accessed, modified));
   }
 
@@ -126,16 +124,16 @@ export class PortableFile implements OpenFile {
 }
 
 /**
- * Times in seconds as `node:fs` takes them. Before 1970 it would set the time of the call instead, so such times become
- * 1970.
+ * Times as `node:fs` takes them, to the millisecond. Before 1970 it would set the time of the call instead, so such times
+ * become 1970.
  */
-export function secondsOf(
+export function datesOf(
   times: TimesChange,
   before: FileStatus,
-): { readonly accessed: number; readonly modified: number } {
-  const seconds = (ns: bigint) => Math.max(0, Number(ns) / NS_PER_SECOND);
+): { readonly accessed: Date; readonly modified: Date } {
+  const date = (ns: bigint) => new Date(Math.max(0, Number(ns / 1_000_000n)));
   return {
-    accessed: seconds(times.accessedNs ?? before.accessedNs),
-    modified: seconds(times.modifiedNs ?? before.modifiedNs),
+    accessed: date(times.accessedNs ?? before.accessedNs),
+    modified: date(times.modifiedNs ?? before.modifiedNs),
   };
 }

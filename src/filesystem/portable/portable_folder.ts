@@ -26,7 +26,7 @@ import { HERE, isHere, joinReadable, requireName, requireNameOrHere, splitPath }
 import type { ExtendedAttribute, OpenFile, OwnerChange, TimesChange } from "../open_file.ts";
 import type { FileStatus, Name } from "../status.ts";
 import { attempt, DESCRIPTORS, errnoOf, textOf } from "./paths.ts";
-import { PortableFile, secondsOf } from "./portable_file.ts";
+import { datesOf, PortableFile } from "./portable_file.ts";
 import { statusOf, typeOf } from "./portable_status.ts";
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -107,11 +107,7 @@ export class PortableFolder implements Folder {
   }
 
   readLink(name: Name): Uint8Array {
-    return this.#attempt("read the link", name, (path) => {
-      const target = readlinkSync(path);
-      refuseMangled(target, "read the link", this.#placeOf(name));
-      return encoder.encode(target);
-    });
+    return this.#attempt("read the link", name, (path) => encoder.encode(readlinkSync(path)));
   }
 
   attributes(name: Name): readonly ExtendedAttribute[] {
@@ -143,7 +139,11 @@ export class PortableFolder implements Folder {
   }
 
   removeFile(name: Name): void {
-    this.#attempt("remove", name, (path) => unlinkSync(path));
+    this.#attempt("remove", name, (path) => {
+      // The runtime's `unlink` would remove an empty folder.
+      if (lstatSync(path).isDirectory()) throw kernelError(Errno.EISDIR, "remove", this.#placeOf(name)());
+      unlinkSync(path);
+    });
   }
 
   removeFolder(name: Name): void {
@@ -173,7 +173,7 @@ export class PortableFolder implements Folder {
   }
 
   setTimes(name: Name, times: TimesChange): void {
-    const { accessed, modified } = secondsOf(times, this.#existing(name));
+    const { accessed, modified } = datesOf(times, this.#existing(name));
     // The path of the folder itself ends with `/.`, as `lutimes` would set the times of the link in `/proc`.
     this.#attempt("set the times of", name, (path) => lutimesSync(path, accessed, modified));
   }
