@@ -1,12 +1,10 @@
 /** Brings the contents of a window's files to the thread that writes: packs are read several batches ahead. */
-import { decodeHex, encodeHex } from "../../../base/hex.ts";
 import { BackgroundWork } from "../../../base/concurrency.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { BATCH_BYTES, batchesAhead } from "../../../backup/buffers.ts";
 import { readBatch } from "../../../backup/content/read_stream.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
-import { sha256Hex } from "../../../crypto/digest.ts";
 import { SegmentPool } from "../../../pipeline/segments.ts";
 import { GAP_BYTES } from "../../../repository/pack/pack_ranges.ts";
 import { readBlob } from "../../../repository/pack/pack_reader.ts";
@@ -14,6 +12,7 @@ import { planRead, type ReadPlan } from "../../../repository/pack/read_plan.ts";
 import type { RestoreEntry } from "./entry.ts";
 import type { FileWrite, Outcome, RestoreThread } from "./target_calls.ts";
 import type { Window } from "./window_source.ts";
+import { equalIds, isZeroId } from "./zero_ids.ts";
 
 /** Batches that the writing thread may hold in addition to those that are read. */
 const BATCHES_WRITTEN = 2;
@@ -163,10 +162,6 @@ function firstNeeded({ firstChunk, chunks }: RestoreEntry, needed: Uint8Array): 
   return at < 0 ? -1 : firstChunk + at;
 }
 
-/** The ids of chunks of zeros, by their length: those that were asked for. */
-const ZERO_IDS = new Map<number, Uint8Array>();
-const MOST_ZERO_IDS = 64;
-
 /** Whether a chunk has only zeros: in a file with long holes, one such chunk follows the other. */
 function isZeros({ ids, lengths }: Window, chunk: number): boolean {
   const length = lengths[chunk]!;
@@ -174,21 +169,11 @@ function isZeros({ ids, lengths }: Window, chunk: number): boolean {
   const repeats = [chunk - 1, chunk + 1].some((other) =>
     other >= 0 && other < lengths.length && lengths[other] === length && equalIds(idAt(ids, other), id)
   );
-  if (!repeats) return false;
-  let zeroId = ZERO_IDS.get(length);
-  if (zeroId === undefined) {
-    if (ZERO_IDS.size >= MOST_ZERO_IDS) ZERO_IDS.clear();
-    ZERO_IDS.set(length, zeroId = decodeHex(sha256Hex(new Uint8Array(length))));
-  }
-  return equalIds(zeroId, id);
+  return repeats && isZeroId(id, length);
 }
 
 function idAt(ids: Uint8Array, chunk: number): Uint8Array {
   return ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES);
-}
-
-function equalIds(a: Uint8Array, b: Uint8Array): boolean {
-  return a[0] === b[0] && encodeHex(a) === encodeHex(b);
 }
 
 /** The writes for the chunks `from` to `to` of a batch. Neighbours in a file become one piece. */

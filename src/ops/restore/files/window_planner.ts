@@ -18,6 +18,8 @@ import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
 import type { Problem, WindowPlan, WindowRequest } from "./target_calls.ts";
 import type { TargetFolders } from "./target_folders.ts";
+import { isZeroId } from "./zero_ids.ts";
+import { HOLE_BYTES } from "./zero_runs.ts";
 
 /** How much is compared before a plan answers, so that its caller can go on, be stopped, and tell its user. */
 const COMPARED_AT_ONCE = 64 * 1024 * 1024;
@@ -176,6 +178,7 @@ export class WindowPlanner {
   }
 
   #isThere(file: OpenFile, offset: number, length: number, id: Uint8Array): boolean {
+    if (length >= HOLE_BYTES && isHole(file, offset, length)) return isZeroId(id, length);
     if (this.#chunk.length < length) this.#chunk = new Uint8Array(length);
     const bytes = this.#chunk.subarray(0, length);
     if (file.read(bytes, offset) < length) return false;
@@ -239,6 +242,11 @@ const TYPES: Readonly<Record<FileStatus["type"], NodeType>> = {
   "fifo": "fifo",
   "socket": "socket",
 };
+
+function isHole(file: OpenFile, offset: number, length: number): boolean {
+  const data = file.nextData(offset);
+  return data === null ? file.status().size >= offset + length : data.offset >= offset + length;
+}
 
 const DIGEST = new Uint8Array(ID_BYTES);
 
