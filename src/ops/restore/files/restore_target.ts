@@ -32,6 +32,7 @@ export class RestoreTarget implements Disposable {
   readonly #mark: Uint8Array;
   readonly #folders: TargetFolders;
   readonly #metadata: MetadataSetter;
+  readonly #blocked = new BlockedPaths();
   readonly #planner: WindowPlanner;
   readonly #maker: EntryMaker;
   readonly #writer: FileWriter;
@@ -47,7 +48,7 @@ export class RestoreTarget implements Disposable {
     this.#folders = new TargetFolders(this.#root);
     const { accounts } = files;
     const tools = { folders: this.#folders, metadata: new MetadataSetter(accounts), accounts };
-    const blocked = new BlockedPaths();
+    const blocked = this.#blocked;
     this.#metadata = tools.metadata;
     this.#planner = new WindowPlanner({ ...tools, blocked, ifExists });
     this.#maker = new EntryMaker({ ...tools, blocked });
@@ -93,6 +94,7 @@ export class RestoreTarget implements Disposable {
   make(window: number): Outcome {
     const outcome = new OutcomeBuilder();
     for (const pending of this.#window(window).entries) {
+      pending.isGivenUp ||= this.#blocked.covers(pending.entry.path);
       this.#maker.make(pending, outcome);
       const { entry, decision: { action }, bytesLeft, isGivenUp } = pending;
       if (isGivenUp || entry.type !== "file" || action === "link" || action === "keep") continue;
