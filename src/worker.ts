@@ -4,7 +4,7 @@
  */
 import { serveCalls } from "./base/thread.ts";
 import { openFileSystem } from "./filesystem/open_file_system.ts";
-import { restoreHandlers } from "./ops/restore/files/restore_target.ts";
+import { restoreHandlers } from "./ops/restore/files/target/restore_target.ts";
 import type { RestoreCalls } from "./ops/restore/files/target_calls.ts";
 import { blobCalls } from "./pipeline/blob_calls.ts";
 import type { BlobCalls, DigestCalls } from "./pipeline/calls.ts";

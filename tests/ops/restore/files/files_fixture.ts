@@ -13,7 +13,7 @@ import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { DIR_MODE_0755, GoFileMode } from "../../../../src/format/tree/file_mode.ts";
 import { getFiles, type GetFilesRequest } from "../../../../src/ops/restore/files/get_files.ts";
 import type { RestoreResult } from "../../../../src/ops/restore/files/restore_files.ts";
-import { restoreHandlers } from "../../../../src/ops/restore/files/restore_target.ts";
+import { restoreHandlers } from "../../../../src/ops/restore/files/target/restore_target.ts";
 import type { RestoreCalls, RestoreThread } from "../../../../src/ops/restore/files/target_calls.ts";
 import { withFoundBackup } from "../../../../src/ops/restore/get.ts";
 import { accessTo, fakeWorld } from "../../../helpers/world.ts";

@@ -1,6 +1,15 @@
 /** Restores that meet trouble: damage, full disks, refused rights, changes meanwhile, and interruptions. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { AgentError, ExitCode, InterruptedError } from "../../../../src/base/errors.ts";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { concat, noise } from "../../../helpers/world.ts";
@@ -139,7 +148,7 @@ Deno.test("an unfinished file that others could write to is not continued", asyn
   };
   await restoreInto(place.path, backup, { beforeCall, signal: abort.signal });
   const [part] = readdirSync(place.path);
-  Deno.chmodSync(place.at(part!), 0o666);
+  chmodSync(place.at(part!), 0o666);
   const { result } = await restored(place.path, backup, { ifExists: "always" });
   assert.equal(result.bytesWritten, 9_000_000);
   assert.deepEqual(readdirSync(place.path), ["big"]);

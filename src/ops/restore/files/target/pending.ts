@@ -1,10 +1,10 @@
 /** Entries that are planned and not restored yet, in the thread that writes. */
-import { FileSystemError } from "../../../base/errors.ts";
-import type { OpenFile } from "../../../filesystem/open_file.ts";
-import type { FileStatus } from "../../../filesystem/status.ts";
-import type { Decision } from "./decision.ts";
-import type { RestoreEntry } from "./entry.ts";
-import type { Leave, Outcome, Problem } from "./target_calls.ts";
+import { FileSystemError } from "../../../../base/errors.ts";
+import type { OpenFile } from "../../../../filesystem/open_file.ts";
+import type { FileStatus } from "../../../../filesystem/status.ts";
+import type { Decision } from "../decision.ts";
+import type { RestoreEntry } from "../entry.ts";
+import type { Leave, Outcome, Problem } from "../target_calls.ts";
 
 /** An entry that is planned. */
 export interface PendingEntry {

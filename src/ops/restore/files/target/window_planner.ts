@@ -1,24 +1,24 @@
 /** Plans a window in the thread that writes: looks at what is there, and compares files chunk by chunk. */
-import { FileSystemError, invariant } from "../../../base/errors.ts";
-import { decodeHexInto } from "../../../base/hex.ts";
-import { ID_BYTES } from "../../../base/id.ts";
-import { sha256Hex } from "../../../crypto/digest.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import type { NodeType } from "../../../format/tree/node.ts";
-import type { Accounts } from "../../../filesystem/accounts.ts";
-import type { Folder } from "../../../filesystem/file_system.ts";
-import type { OpenFile } from "../../../filesystem/open_file.ts";
-import type { FileStatus, Name } from "../../../filesystem/status.ts";
+import { FileSystemError, invariant } from "../../../../base/errors.ts";
+import { decodeHexInto } from "../../../../base/hex.ts";
+import { ID_BYTES } from "../../../../base/id.ts";
+import { sha256Hex } from "../../../../crypto/digest.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import type { NodeType } from "../../../../format/tree/node.ts";
+import type { Accounts } from "../../../../filesystem/accounts.ts";
+import type { Folder } from "../../../../filesystem/file_system.ts";
+import type { OpenFile } from "../../../../filesystem/open_file.ts";
+import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
-import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "./decision.ts";
-import { folderOf, nameOf, type RestoreEntry } from "./entry.ts";
+import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "../decision.ts";
+import { folderOf, nameOf, type RestoreEntry } from "../entry.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
-import type { Problem, WindowPlan, WindowRequest } from "./target_calls.ts";
+import type { Problem, WindowPlan, WindowRequest } from "../target_calls.ts";
 import type { TargetFolders } from "./target_folders.ts";
-import { isZeroId } from "./zero_ids.ts";
+import { isZeroId } from "../zero_ids.ts";
 import { HOLE_BYTES } from "./zero_runs.ts";
 
 /** How much is compared before a plan answers, so that its caller can go on, be stopped, and tell its user. */

@@ -1,10 +1,10 @@
 /** Writes the contents of files in the thread that restores. A file gets its name when all of it is there. */
-import { FileSystemError } from "../../../base/errors.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import type { Folder } from "../../../filesystem/file_system.ts";
-import type { OpenFile } from "../../../filesystem/open_file.ts";
-import type { FileStatus } from "../../../filesystem/status.ts";
-import { folderOf, nameOf } from "./entry.ts";
+import { FileSystemError } from "../../../../base/errors.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import type { Folder } from "../../../../filesystem/file_system.ts";
+import type { OpenFile } from "../../../../filesystem/open_file.ts";
+import type { FileStatus } from "../../../../filesystem/status.ts";
+import { folderOf, nameOf } from "../entry.ts";
 import type { MetadataSetter } from "./metadata.ts";
 import { partName } from "./part_name.ts";
 import type { OutcomeBuilder, PendingEntry } from "./pending.ts";

@@ -1,12 +1,12 @@
 /** Makes what has no content in the thread that restores: directories, links and special files. */
-import { FileSystemError } from "../../../base/errors.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import type { Accounts } from "../../../filesystem/accounts.ts";
-import type { Folder } from "../../../filesystem/file_system.ts";
-import { HERE } from "../../../filesystem/names.ts";
-import type { FileStatus, Name } from "../../../filesystem/status.ts";
+import { FileSystemError } from "../../../../base/errors.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import type { Accounts } from "../../../../filesystem/accounts.ts";
+import type { Folder } from "../../../../filesystem/file_system.ts";
+import { HERE } from "../../../../filesystem/names.ts";
+import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
-import { folderOf, nameOf } from "./entry.ts";
+import { folderOf, nameOf } from "../entry.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { needsOnlyMetadata, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
 import type { TargetFolders } from "./target_folders.ts";

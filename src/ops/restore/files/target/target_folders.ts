@@ -1,8 +1,8 @@
 /** The open folders below a target. Every step is beneath a descriptor, so that no symbolic link leads out of it. */
-import { FileSystemError } from "../../../base/errors.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import type { Folder } from "../../../filesystem/file_system.ts";
-import { folderOf, nameOf } from "./entry.ts";
+import { FileSystemError } from "../../../../base/errors.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import type { Folder } from "../../../../filesystem/file_system.ts";
+import { folderOf, nameOf } from "../entry.ts";
 
 /** Descriptors kept open; a process often may have 1,024. */
 const MOST_OPEN = 128;

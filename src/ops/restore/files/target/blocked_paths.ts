@@ -1,5 +1,5 @@
 /** Directories that could not be restored, or are left as they are: nothing below them is restored. */
-import { folderOf } from "./entry.ts";
+import { folderOf } from "../entry.ts";
 
 /** A set of directories, by path. */
 export class BlockedPaths {

@@ -1,11 +1,11 @@
 /** Owners, modes, attributes and times of restored entries. */
-import { FileSystemError } from "../../../base/errors.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import type { Folder } from "../../../filesystem/file_system.ts";
-import type { ExtendedAttribute, OpenFile } from "../../../filesystem/open_file.ts";
-import type { Accounts } from "../../../filesystem/accounts.ts";
-import type { FileStatus, Name } from "../../../filesystem/status.ts";
-import type { RestoreEntry } from "./entry.ts";
+import { FileSystemError } from "../../../../base/errors.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import type { Folder } from "../../../../filesystem/file_system.ts";
+import type { ExtendedAttribute, OpenFile } from "../../../../filesystem/open_file.ts";
+import type { Accounts } from "../../../../filesystem/accounts.ts";
+import type { FileStatus, Name } from "../../../../filesystem/status.ts";
+import type { RestoreEntry } from "../entry.ts";
 
 /** What metadata are set on: an open file, or a name in a folder. */
 export type Bearer = Pick<

@@ -1,7 +1,7 @@
 /** The name of a file until all of it is there. It depends on the file's name only, so that a restore can be resumed. */
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import { sha256Hex } from "../../../crypto/digest.ts";
-import { nameOf } from "./entry.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import { sha256Hex } from "../../../../crypto/digest.ts";
+import { nameOf } from "../entry.ts";
 
 /** Smaller files are not resumed. */
 export const RESUMED_BYTES = 2 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Files with several names: the first that is restored gets the content, the others become links to it. */
-import { ID_BYTES } from "../../../base/id.ts";
-import { sha256Hex } from "../../../crypto/digest.ts";
-import type { RestoreEntry } from "./entry.ts";
+import { ID_BYTES } from "../../../../base/id.ts";
+import { sha256Hex } from "../../../../crypto/digest.ts";
+import type { RestoreEntry } from "../entry.ts";
 
 /** The first restored name of a file. */
 interface FirstName {

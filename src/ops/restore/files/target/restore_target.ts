@@ -1,11 +1,11 @@
 /** A target in the thread that restores: answers `RestoreCalls`. */
-import { FileSystemError, invariant } from "../../../base/errors.ts";
-import { bytesOfByteString, byteStringOf } from "../../../format/byte_string.ts";
-import type { FileSystem, Folder } from "../../../filesystem/file_system.ts";
-import { HERE } from "../../../filesystem/names.ts";
+import { FileSystemError, invariant } from "../../../../base/errors.ts";
+import { bytesOfByteString, byteStringOf } from "../../../../format/byte_string.ts";
+import type { FileSystem, Folder } from "../../../../filesystem/file_system.ts";
+import { HERE } from "../../../../filesystem/names.ts";
 import { BlockedPaths } from "./blocked_paths.ts";
 import { EntryMaker } from "./entry_maker.ts";
-import { folderOf, nameOf } from "./entry.ts";
+import { folderOf, nameOf } from "../entry.ts";
 import { FileWriter } from "./file_writer.ts";
 import { MetadataSetter } from "./metadata.ts";
 import { needsOnlyMetadata, OutcomeBuilder, type PendingEntry, type PendingWindow } from "./pending.ts";
@@ -17,7 +17,7 @@ import type {
   TargetEntry,
   WindowPlan,
   WindowRequest,
-} from "./target_calls.ts";
+} from "../target_calls.ts";
 import { TargetFolders } from "./target_folders.ts";
 import { WindowPlanner } from "./window_planner.ts";
 
