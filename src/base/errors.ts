@@ -172,24 +172,32 @@ export class InterruptedError extends AgentError {
   }
 }
 
-/** The operating system could not do something to a file, folder or other entry. */
-export class FileSystemError extends AgentError {
+/** What the operating system could not do, where, and why. */
+export interface FileSystemFailure {
   /** What was to be done, as in "Cannot OPERATION PATH": `open the folder`. */
   readonly operation: string;
   /** Where, for people: bytes that are not UTF-8 are escaped. */
   readonly path: string;
   /** The name of the kernel's error number, such as `ENOENT`; `UNKNOWN` if it has none here. */
   readonly errno: string;
+  /** What `errno` means, in a few words. */
+  readonly reason: string;
+}
 
-  /** `reason`: what `errno` means, in a few words. */
-  constructor(
-    what: { readonly operation: string; readonly path: string; readonly errno: string; readonly reason: string },
-    options: ErrorDetails = {},
-  ) {
-    super(`Cannot ${what.operation} "${what.path}": ${what.reason}`, { ...options, code: "file-system" });
-    this.operation = what.operation;
-    this.path = what.path;
-    this.errno = what.errno;
+/** The operating system could not do something to a file, folder or other entry. */
+export class FileSystemError extends AgentError implements FileSystemFailure {
+  readonly operation: string;
+  readonly path: string;
+  readonly errno: string;
+  readonly reason: string;
+
+  /** The message is made of the failure. */
+  constructor({ operation, path, errno, reason }: FileSystemFailure, options: ErrorDetails = {}) {
+    super(`Cannot ${operation} "${path}": ${reason}`, { ...options, code: "file-system" });
+    this.operation = operation;
+    this.path = path;
+    this.errno = errno;
+    this.reason = reason;
   }
 }
 

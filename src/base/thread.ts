@@ -1,5 +1,14 @@
 /** Calls between threads: one side asks, the other answers. Errors keep their class on the way. */
-import { AgentError, BugError, type ErrorCode, IntegrityError, messageOf, SourceError } from "./errors.ts";
+import {
+  AgentError,
+  BugError,
+  type ErrorCode,
+  FileSystemError,
+  type FileSystemFailure,
+  IntegrityError,
+  messageOf,
+  SourceError,
+} from "./errors.ts";
 
 /** The calls that a thread answers: for each name, the types of the request and the response. */
 type Calls = Record<string, { request: unknown; response: unknown }>;
@@ -28,7 +37,14 @@ interface CallMessage {
 
 type AnswerMessage =
   | { readonly call: number; readonly response: unknown }
-  | { readonly call: number; readonly failure: { readonly code: ErrorCode; readonly message: string } };
+  | { readonly call: number; readonly failure: Failure };
+
+interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The fields of a `FileSystemError`. */
+  readonly fileSystem?: FileSystemFailure;
+}
 
 /** A worker thread, seen from the thread that owns it. */
 export class Thread<C extends Calls> {
@@ -104,13 +120,18 @@ export function serveCalls<C extends Calls>(handlers: Handlers<C>): void {
   };
 }
 
-function describeError(error: unknown): { code: ErrorCode; message: string } {
+function describeError(error: unknown): Failure {
+  if (error instanceof FileSystemError) {
+    const { operation, path, errno, reason } = error;
+    return { code: error.code, message: error.message, fileSystem: { operation, path, errno, reason } };
+  }
   if (error instanceof AgentError) return { code: error.code, message: error.message };
   return { code: "bug", message: error instanceof Error ? error.stack ?? error.message : messageOf(error) };
 }
 
 /** Threads throw only these classes on purpose; anything else is a bug. */
-function rebuildError({ code, message }: { code: ErrorCode; message: string }): AgentError {
+function rebuildError({ code, message, fileSystem }: Failure): AgentError {
+  if (fileSystem !== undefined) return new FileSystemError(fileSystem);
   if (code === "integrity") return new IntegrityError(message);
   if (code === "source-incomplete") return new SourceError(message);
   return new BugError(message);

@@ -1,6 +1,6 @@
 /** Calls between threads: answers find their askers, and errors keep their class. */
 import assert from "node:assert/strict";
-import { BugError, IntegrityError, SourceError } from "../../src/base/errors.ts";
+import { BugError, FileSystemError, IntegrityError, SourceError } from "../../src/base/errors.ts";
 import { Thread } from "../../src/base/thread.ts";
 import type { TestCalls } from "./thread_worker.ts";
 
@@ -48,6 +48,16 @@ Deno.test("errors keep class and message; foreign ones are faults of the program
     assert.match(foreignMessage, /RangeError: out of range/);
     assert.equal((await thrown("unclonable"))[0], BugError);
     assert.deepEqual(await thread.call("echo", { bytes: Uint8Array.of(1), turns: 0 }), Uint8Array.of(1));
+  }));
+
+Deno.test("an error of the file system keeps what callers decide by", () =>
+  withThread(async (thread) => {
+    const failure = { operation: "open", path: "/a", errno: "ENOENT", reason: "there is no such file or folder" };
+    const message = 'Cannot open "/a": there is no such file or folder';
+    const error = await thread.call("fail", "file-system").then(() => assert.fail(), (error: Error) => error);
+    assert.ok(error instanceof FileSystemError);
+    const { operation, path, errno, reason } = error;
+    assert.deepEqual({ operation, path, errno, reason, message: error.message }, { ...failure, message });
   }));
 
 Deno.test("a call of an unknown name fails", () =>

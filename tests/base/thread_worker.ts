@@ -1,11 +1,11 @@
 /** The inside of a worker for thread_test.ts. */
-import { AgentError, BugError, IntegrityError, SourceError } from "../../src/base/errors.ts";
+import { AgentError, BugError, FileSystemError, IntegrityError, SourceError } from "../../src/base/errors.ts";
 import { serveCalls } from "../../src/base/thread.ts";
 
 /** What thread_test.ts asks. */
 export type TestCalls = {
   echo: { request: { bytes: Uint8Array<ArrayBuffer>; turns: number }; response: Uint8Array<ArrayBuffer> };
-  fail: { request: "integrity" | "source" | "bug" | "foreign" | "unclonable"; response: unknown };
+  fail: { request: "integrity" | "source" | "file-system" | "bug" | "foreign" | "unclonable"; response: unknown };
   crash: { request: null; response: null };
   never: { request: null; response: null };
 };
@@ -21,6 +21,10 @@ serveCalls<TestCalls>({
         throw new IntegrityError("damaged blob 1234");
       case "source":
         return Promise.reject(new SourceError("half a dump"));
+      case "file-system": {
+        const reason = "there is no such file or folder";
+        throw new FileSystemError({ operation: "open", path: "/a", errno: "ENOENT", reason });
+      }
       case "bug":
         throw new BugError("cannot be");
       case "foreign":

@@ -9,7 +9,7 @@ import type { FileSystem, Folder } from "../../src/filesystem/file_system.ts";
 import { HERE } from "../../src/filesystem/names.ts";
 
 /** What an implementation keeps beyond what all do. */
-export interface Keeps {
+interface Keeps {
   /** Names and targets that are not UTF-8. */
   readonly anyBytes: boolean;
   /** Times to the nanosecond, also before 1970. */
@@ -26,7 +26,7 @@ const PROPERTY = { seed: 13, numRuns: 200 };
 const IS_ROOT = Deno.uid() === 0;
 
 /** A file system, an empty folder that is open, and its path. */
-export interface Bench extends Disposable {
+interface Bench extends Disposable {
   readonly files: FileSystem;
   readonly folder: Folder;
   readonly path: string;

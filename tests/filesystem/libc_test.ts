@@ -43,7 +43,7 @@ programTest({
     const places = [
       ...["file", "link", "fifo"].map((name) => [folder, name, join(path, name)] as const),
       [dev, "null", "/dev/null"] as const,
-      [root, "proc", "/proc"] as const,
+      [root, "sys", "/sys"] as const,
     ];
     for (const [holder, name, place] of places) {
       const format = "%a|%u|%g|%s|%b|%h|%i|%d|%t|%T|%.9X|%.9Y|%.9Z|%.9W";

@@ -4,6 +4,7 @@
  * `/proc`, files and folders are opened, and links have no attributes.
  */
 import { Errno, kernelError } from "../kernel_errors.ts";
+import { readableBytes } from "../names.ts";
 import type { ExtendedAttribute } from "../open_file.ts";
 import { foreign, type Libc } from "./libc.ts";
 
@@ -35,7 +36,7 @@ function readValue(libc: Libc, target: AttributeTarget, name: string, place: () 
     : libc.calls.lgetxattr(libc.text(target), text, buffer, buffer.length);
   if (length >= 0) return buffer.slice(0, length);
   if (libc.errno === Errno.ENODATA) return null;
-  throw libc.failure(`read the extended attribute ${name} of`, place());
+  throw libc.failure(`read the extended attribute ${readableBytes(latin1(name))} of`, place());
 }
 
 /** Sets an attribute, whether or not it is there. */
@@ -49,7 +50,7 @@ export function writeAttribute(
   const result = typeof target === "number"
     ? libc.calls.fsetxattr(target, text, foreign(value), value.length, 0)
     : libc.calls.lsetxattr(libc.text(target), text, foreign(value), value.length, 0);
-  if (result < 0) throw libc.failure(`set the extended attribute ${name} of`, place());
+  if (result < 0) throw libc.failure(`set the extended attribute ${readableBytes(latin1(name))} of`, place());
 }
 
 /** Removes an attribute. */
@@ -58,7 +59,7 @@ export function deleteAttribute(libc: Libc, target: AttributeTarget, name: strin
   const result = typeof target === "number"
     ? libc.calls.fremovexattr(target, text)
     : libc.calls.lremovexattr(libc.text(target), text);
-  if (result < 0) throw libc.failure(`remove the extended attribute ${name} of`, place());
+  if (result < 0) throw libc.failure(`remove the extended attribute ${readableBytes(latin1(name))} of`, place());
 }
 
 /** The error of a call for a link's attributes where no `/proc` leads to it. */

@@ -11,7 +11,7 @@ import { Opener } from "./opening.ts";
 import { callStatx, decodeStatus } from "./statx.ts";
 
 /** What a machine can be taken to lack, for tests. */
-export interface LibcLimits {
+interface LibcLimits {
   /** Whether to try `openat2`; without it each name of a path is opened alone. */
   readonly hasOpenat2?: boolean;
   /** Whether `/proc` leads to descriptors. */

@@ -28,7 +28,7 @@ export interface FolderTools {
 }
 
 /** A descriptor of a folder. */
-export interface OpenedFolder {
+interface OpenedFolder {
   readonly number: number;
   /** Whether it can be listed; otherwise it is open with `O_PATH`, for looking up names only. */
   readonly isReadable: boolean;

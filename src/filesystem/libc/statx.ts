@@ -34,7 +34,7 @@ const AT = {
 /** The type bits of a mode, from include/uapi/linux/stat.h. */
 const TYPE_BITS = 0o170000;
 /** The types of entries by their bits. */
-export const TYPE_BY_BITS: Readonly<Record<number, FileStatus["type"]>> = {
+const TYPE_BY_BITS: Readonly<Record<number, FileStatus["type"]>> = {
   0o010000: "fifo",
   0o020000: "character-device",
   0o040000: "folder",
