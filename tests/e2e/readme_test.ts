@@ -29,19 +29,22 @@ async function standIns(box: Sandbox): Promise<void> {
   };
   await Deno.mkdir(box.join("bin"));
   await Deno.mkdir(box.join("etc"));
+  await Deno.mkdir(box.join("srv/www/cache"), { recursive: true });
+  await Deno.writeTextFile(box.join("srv/www/site.conf"), "listen 80\n");
   for (const [name, script] of Object.entries(scripts)) {
     await Deno.writeTextFile(box.join(`bin/${name}`), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
   }
 }
 
-/** Ids are those of another repository, days those of another year, and nobody's /etc is touched. */
+/** Ids are those of another repository, days those of another year, and nobody's /etc and /srv are touched. */
 const PRELUDE = `set -o pipefail
 backup_id() { agent ls --json | sed -n 's/.*"id":"\\([0-9a-f]\\{8\\}\\).*/\\1/p' | tail -n 1; }
 key_id() { agent key list --json | sed -n 's/^{"id":"\\([0-9a-f]\\{8\\}\\).*"current":false.*/\\1/p' | tail -n 1; }`;
 
 function placed(line: string, box: Sandbox, day: string): string {
   const id = line.startsWith("agent key ") ? "$(key_id)" : "$(backup_id)";
-  return line.replaceAll("/etc/agent", box.join("etc/agent")).replaceAll("/backup/repo", box.repo)
+  return line.replaceAll(/(?<= )\/(etc|srv)\b/g, (path) => box.join(path.slice(1)))
+    .replaceAll(/(?<==)\/etc\b/g, box.join("etc")).replaceAll("/backup/repo", box.repo)
     .replaceAll("/backup/other", box.join("other")).replaceAll("/restore", box.join("restore")).replaceAll(
       "1f2e3d4c",
       id,

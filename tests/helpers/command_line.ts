@@ -1,7 +1,7 @@
 /** Runs the command line in this process, with given surroundings and without starting an executable. */
 import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { CliContext } from "../../src/cli/context.ts";
+import type { CliContext, LocalFiles } from "../../src/cli/context.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import type { Input, Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
@@ -25,6 +25,8 @@ interface Surroundings {
   readonly world?: World;
   /** By default there are none. */
   readonly engines?: EngineRegistry;
+  /** By default files and directories cannot be backed up. */
+  readonly files?: LocalFiles;
 }
 
 /** How a command ended, and the questions it asked on the terminal. */
@@ -55,6 +57,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     ...around.engines && { engines: around.engines },
+    ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);
       return Promise.resolve(typed.shift());

@@ -22,7 +22,7 @@ import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/wr
 import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
-import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
+import { alsoRepositoryAccess, refuseSecondForPaths, refuseWrongPlaces } from "../options/also_repository.ts";
 import { DEFAULT_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
@@ -138,6 +138,8 @@ function check(
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
+  const also = alsoRepositoryAccess(options, context);
+  if (input.kind === "files") refuseSecondForPaths(also);
   const request: Omit<PutRequest, "input"> = {
     series,
     jobs: parseJobs(options.jobs),
@@ -151,7 +153,7 @@ function check(
     runType: options.runType ?? null,
     time: options.time === undefined ? undefined : parseTime(options.time),
     levelRules: levelRules(options),
-    also: alsoRepositoryAccess(options, context),
+    also,
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, input, options, access: repositoryAccess(options, context) };
@@ -176,7 +178,13 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
   await warnOfFuture(request, options, context);
   if (request.also !== undefined) await refuseWrongPlaces(access, request.also);
   const how = commandOptions(options, context);
-  const opened = await openInput(input, { ...how, own: () => ownDirectories(access, options, context) }, context);
+  const decided: string[] = [];
+  const note = async (line: string) => {
+    decided.push(line);
+    if (!options.quiet && !options.json) await writeNote(line, stderr);
+  };
+  const own = () => ownDirectories(access, options, context);
+  const opened = await openInput(input, { ...how, own, note }, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
@@ -187,7 +195,8 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     for (const warning of warnings) await writeWarning(warning, options, stderr);
     await writeDecision(result.decision, options, stderr);
     await tellId(result, () => {
-      if (options.json) return writeJson(stdout, putJson(result, { seconds: progress.seconds, warnings }));
+      const told = { ...result, notes: [...decided, ...result.notes] };
+      if (options.json) return writeJson(stdout, putJson(told, { seconds: progress.seconds, warnings }));
       return writeLine(stdout, result.backup.id);
     });
     if (!options.quiet && !options.json) {
@@ -223,7 +232,6 @@ function commandOptions({ quiet, json, strict }: PutOptions, { terminal, stderr,
   return {
     onStderr: shown && ((bytes: Uint8Array) => shown.write(bytes)),
     tell: (bytes: Uint8Array) => (shown ?? stderr).write(bytes),
-    note: (line: string) => quiet || json ? Promise.resolve() : writeNote(line, stderr),
     isStrict: strict ?? false,
     // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),

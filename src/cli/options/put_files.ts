@@ -40,7 +40,9 @@ export async function planFiles(
   const rules = { excluded, excludedIgnoringCase, markers, largestFileBytes, oneFileSystem };
   const { paths, notes } = await pathsOf(given, context, files);
   const pseudo = pseudoFileSystems(files.mountInfo());
-  const plan = rootsOrAdvice(() => planRoots(paths, rules, { ...files, pseudo, own }));
+  const plan = rootsOrAdvice(() =>
+    planRoots(paths, rules, { directory: files.directory, look: files.look, pseudo, own })
+  );
   const { selection, problems } = plan;
   return { request: { selection, changes, withAtime, dryRun, problems }, notes: [...notes, ...plan.notes] };
 }

@@ -50,7 +50,6 @@ export type PathOptions = OptionsOf<typeof PATH_OPTIONS> & {
   readonly minSize?: string;
   readonly minOfParent?: string;
   readonly allowEmpty?: boolean;
-  readonly also?: string;
 };
 
 /** The forms of lists of PATHs, by the option that names one. */
@@ -124,13 +123,7 @@ export function parsePaths(paths: readonly string[], options: PathOptions): Give
   };
 }
 
-function refuseOptionsOfStreams({ guard = [], minSize, minOfParent, allowEmpty, also }: PathOptions): void {
-  if (also !== undefined) {
-    throw new UsageError(
-      "--also is for streams: what is read of files depends on the backup before, which may differ between two " +
-        'repositories; put them into one, and bring the backup into the other with "agent copy"',
-    );
-  }
+function refuseOptionsOfStreams({ guard = [], minSize, minOfParent, allowEmpty }: PathOptions): void {
   const given = [
     ...guard.some((text) => text !== "auto") ? ["--guard"] : [],
     ...minSize === undefined ? [] : ["--min-size"],

@@ -5,7 +5,7 @@ import { notUtf8 } from "../byte_arguments.ts";
 const REPLACEMENT = "\ufffd";
 
 /** The system's information about this process, such as `environ`; undefined without /proc. */
-export function readOwnProcess(name: "cmdline" | "environ"): Uint8Array | undefined {
+export function readOwnProcess(name: "cmdline" | "environ" | "mountinfo"): Uint8Array | undefined {
   try {
     return Deno.readFileSync(`/proc/self/${name}`);
   } catch {

@@ -5,7 +5,7 @@ import { UsageError } from "../../../base/errors.ts";
 const MOST_LINKS = 40;
 
 /** Tells where a symbolic link leads, as a byte string; null for what is no link or not there. */
-export type LinkTarget = (path: string) => string | null;
+type LinkTarget = (path: string) => string | null;
 
 /**
  * The path below the root of the file system, names joined by slashes, "" for the root itself. Relative paths are

@@ -53,7 +53,7 @@ export class DirectoryMarkers {
       if (!names.has(name)) return false;
       if (header === null) return true;
       const head = readHead(name, header.length);
-      return head !== null && head.length >= header.length && header.every((byte, i) => head[i] === byte);
+      return head !== null && header.every((byte, i) => head[i] === byte);
     });
     return found?.name;
   }
