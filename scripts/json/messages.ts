@@ -32,6 +32,7 @@ import {
   snapshotRepairMessage,
 } from "../../src/cli/report/json/repair_json.ts";
 import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention_json.ts";
+import { plannedMessage, restoredFilesMessage } from "../../src/cli/report/json/files_json.ts";
 import {
   failureMessage,
   progressMessage,
@@ -108,6 +109,19 @@ export const RESULTS: readonly Message[] = [
     commands: ["get --target", "get --into"],
     about: "One, after the objects of its streams, if the engine that made the backup restored it.",
     schema: replayedMessage,
+  },
+  {
+    title: "Restored files",
+    commands: ["get --target"],
+    about: "One, at the end, if the backup holds files and directories.",
+    schema: restoredFilesMessage,
+  },
+  {
+    title: "A planned entry",
+    commands: ["get --dry-run"],
+    about:
+      "One for each entry of the backup, and for each that would be deleted; the object of restored files follows.",
+    schema: plannedMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
   {

@@ -32,6 +32,7 @@ import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
 import { PATH_BYTES } from "./options/put_paths.ts";
+import { RESTORE_BYTES } from "./options/restore_options.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -52,7 +53,7 @@ const OVERVIEW: HelpNotes = {
 };
 
 /** The commands that take names which need not be UTF-8. */
-const TAKE_BYTES: Readonly<Record<string, TakesBytes>> = { put: PATH_BYTES };
+const TAKE_BYTES: Readonly<Record<string, TakesBytes>> = { get: RESTORE_BYTES, put: PATH_BYTES };
 
 /** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {

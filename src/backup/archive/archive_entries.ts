@@ -12,9 +12,9 @@ import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { EntryWalk, type FoundNode } from "../../repository/tree/entry_walk.ts";
 import type { Backup } from "../backup.ts";
 import { contentsOf } from "../content/contents.ts";
-import { type FoundNode, TreeWalk } from "../content/node_walk.ts";
 
 /** A member of an archive, and where its content comes from. */
 export interface ArchiveEntry {
@@ -44,7 +44,7 @@ export async function* archiveEntries(
   const links = hardLinks ? new HardLinks() : null;
   const listed = new Map(manifest?.files.map((file) => [`${manifest.series}/${file.path}`, file]));
   const isWanted = (path: string) => only === null || path === only || only.startsWith(`${path}/`);
-  const walk = new TreeWalk(repository, backup.snapshot.tree);
+  const walk = new EntryWalk(repository, backup.snapshot.tree);
   for (let found = await walk.next(); found !== null; found = await walk.next()) {
     const { path, node } = found;
     if (!isWanted(path)) continue;

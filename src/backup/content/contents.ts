@@ -1,7 +1,7 @@
 /** What a backup holds: streams and files, content lists, manifest. */
 import { concatBytes } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
-import { ID_BYTES } from "../../base/id.ts";
+import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
 import { decodeManifest, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
@@ -87,7 +87,11 @@ export async function listFiles(
   backup: Backup,
   manifest: Manifest | null,
 ): Promise<BackupFile[]> {
-  if (manifest === null) return await filesOfTree(repository, backup);
+  if (manifest === null) return await filesOfTree(repository, backup.snapshot.tree, "");
+  if (isFilesBackup(manifest)) {
+    const root = await findNode(repository, backup.snapshot.tree, manifest.series);
+    return root?.type === "dir" ? await filesOfTree(repository, subtreeOf(root), `${manifest.series}/`) : [];
+  }
   const files: BackupFile[] = [];
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
@@ -100,13 +104,55 @@ export async function listFiles(
   return files;
 }
 
-async function filesOfTree(repository: IndexedRepository<"tree">, backup: Backup): Promise<BackupFile[]> {
+/** The engine that backs up files and directories: a tree below the series, which the manifest does not list. */
+const FILES_ENGINE = "files";
+
+/** Whether the backup holds a tree of files with their metadata, made by this program. */
+export function isFilesBackup({ engine }: Manifest): boolean {
+  return engine.name === FILES_ENGINE;
+}
+
+/**
+ * The tree that a backup of files holds, ours or another tool's: of ours, what lies below the series. Null if the
+ * backup holds streams. Throws `IntegrityError` if the tree is not there.
+ */
+export async function treeOfFiles(
+  repository: IndexedRepository<"tree">,
+  { backup, manifest }: { readonly backup: Backup; readonly manifest: Manifest | null },
+): Promise<BlobId | null> {
+  if (manifest === null) return backup.snapshot.tree;
+  if (!isFilesBackup(manifest)) return null;
+  const root = await findNode(repository, backup.snapshot.tree, manifest.series);
+  if (root?.type === "dir") return subtreeOf(root);
+  throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${manifest.series}; run "agent check"`);
+}
+
+/** The file at a whole path of a backup of files; null if there is none, or the backup holds streams. */
+export async function findTreeFile(
+  repository: IndexedRepository<"tree">,
+  backup: { readonly backup: Backup; readonly manifest: Manifest | null },
+  path: string,
+): Promise<BackupFile | null> {
+  const tree = await treeOfFiles(repository, backup);
+  const inTree = path.split("/").filter((name) => name !== "" && name !== ".").join("/");
+  const node = tree === null || inTree === "" ? undefined : await findNode(repository, tree, inTree);
+  return node?.type === "file" ? fileOf(inTree, node) : null;
+}
+
+async function filesOfTree(
+  repository: IndexedRepository<"tree">,
+  tree: BlobId,
+  prefix: string,
+): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
-  for await (const { path, type, size, content } of walkFiles(repository, backup.snapshot.tree)) {
-    if (type !== "file") continue;
-    files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
+  for await (const node of walkFiles(repository, tree)) {
+    if (node.type === "file") files.push(fileOf(prefix + node.path, node));
   }
   return files;
+}
+
+function fileOf(path: string, { size, content }: Pick<Node, "size" | "content">): BackupFile {
+  return { path, size, expected: null, contents: () => onlyList(content, path) };
 }
 
 async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerator<Uint8Array> {

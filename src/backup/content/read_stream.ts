@@ -65,13 +65,15 @@ async function* plans(contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   }
 }
 
-interface Batch {
+/** Chunks that are read together. */
+export interface Batch {
   readonly plan: ReadPlan;
   /** The content list from the plan's first chunk on. */
   readonly ids: Uint8Array;
 }
 
-async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
+/** Reads, opens and verifies a batch. Owns: the caller releases the segment. Throws as `readStream` does. */
+export async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
   const { plan } = batch;
   const segment = await pool.acquire(plan.bytes);
   try {

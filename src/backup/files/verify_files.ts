@@ -12,10 +12,10 @@ import type { DigestLine } from "../../format/digest_list.ts";
 import { digestListPath } from "../../format/manifest/series.ts";
 import type { Manifest, ManifestTree } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
+import { EntryWalk } from "../../repository/tree/entry_walk.ts";
 import { readEntries } from "../archive/read_entries.ts";
 import type { Backup } from "../backup.ts";
 import { contentsOf, findSeriesNodes } from "../content/contents.ts";
-import { TreeWalk } from "../content/node_walk.ts";
 import type { ContentReading } from "../content/read_verified.ts";
 import { readDigestList } from "../content/read_digests.ts";
 
@@ -90,7 +90,7 @@ async function* filesToVerify(
   };
   const contents = contentsOf(reading.repository, list, listPath);
   const lines = new LineReader(readDigestList(contents, JSON.stringify(listPath), { ...reading, onBytes }));
-  const walk = new TreeWalk(reading.repository, root);
+  const walk = new EntryWalk(reading.repository, root);
   const unlisted = (line: DigestLine) =>
     onDifference(`${series}/${line.path}`, "is in the list of digests and not in the tree");
   try {

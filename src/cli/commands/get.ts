@@ -1,18 +1,18 @@
 /** `agent get`: restores a backup to standard output, a file or a directory. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
-import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
+import { AgentError, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
-import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
+import { holdsFiles } from "../../ops/restore/files/get_files.ts";
+import { type FoundBackup, type OpenBackup, openFound, withFoundBackup } from "../../ops/restore/get.ts";
 import { targetInDirectory } from "../../ops/restore/replay.ts";
-import { makeDurableFolders } from "../../store/local/local_folder.ts";
 import { ARCHIVE_FORMATS } from "../../ops/restore/archive.ts";
 import { runArchive } from "../archive_run.ts";
-import { allOptions, type OptionsOf } from "../specification.ts";
+import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { looksBinary } from "../terminal/binary.ts";
@@ -29,6 +29,9 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
+import { runFiles } from "../files_run.ts";
+import { makeFolders } from "../target_folders.ts";
+import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
 
 const EXAMPLES: HelpNotes = {
@@ -40,6 +43,9 @@ const EXAMPLES: HelpNotes = {
     "another host by its id, which agent ls --host shows.",
     "What an engine with levels backed up, as tar:PATH, is replayed from level 0 on with --target or --into; then a " +
     "time, and @latest, mean the newest member of the chain whose level 0 is the newest.",
+    "Files and directories, also those of restic's snapshots, come back with owners, modes, times, links and attributes. " +
+    "A target that is not empty needs --overwrite or --if-exists: files there keep the chunks that are right, and only " +
+    "the others are written. Exit code 6: what is named could not be restored, everything else was.",
     "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
     "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
@@ -48,24 +54,24 @@ const EXAMPLES: HelpNotes = {
     ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
-    ["agent get srv/files@2026-08-30 --target /restore", "a directory as it was, if tar:PATH was backed up"],
+    ["agent get srv/files@2026-08-30 --target /restore", "files and directories as they were"],
+    ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
+    ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
-
-/** The mode of directories that --target creates, before the process's umask. */
-const FOLDER_MODE = 0o777;
 
 /** The command's specification. */
 function specification() {
   const command = new Command("get")
     .description("restore a backup to standard output, a file or a directory")
-    .usage("[options] SERIES[@SELECTOR]")
+    .usage("[options] SERIES[@SELECTOR] [PATH...]")
     .argument("<backup>", "which backup")
+    .argument("[path...]", "with --target, what of a backup of files to restore: each PATH with all below it")
     .option("--file <path>", "which file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option(
       "--target <dir>",
-      "restore into this directory: by the engine that made the backup, else every file below it",
+      "restore into this directory: files with all metadata, streams by the engine that made them or as files",
     )
     .option("--into <target>", "restore into this target of the engine that made the backup, such as tar:/restore")
     .option("--raw", "with --target, write the streams of an engine as files, those of all levels")
@@ -73,20 +79,21 @@ function specification() {
     .option("--overwrite", "replace existing files, or what the target holds")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withOptions(command, RESTORE_OPTIONS));
 }
 
 type GetOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function getCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, options, self) =>
-    run(check(selector, allOptions(self, options), context), context)
+  return specification().action((selector, paths, options, self) =>
+    run(check(selector, paths, allOptions(self, options), context), context)
   );
 }
 
-function check(selector: string, options: GetOptions, context: CliContext) {
+function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
   refuseTogether(options);
+  const choices = restoreChoices(paths, options);
   const { output, ...others } = options;
   const hasPlace = options.target !== undefined || options.into !== undefined;
   const toStandardOutput = output === undefined ? !hasPlace : isStandardOutput(output);
@@ -95,7 +102,7 @@ function check(selector: string, options: GetOptions, context: CliContext) {
   }
   const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
   const into = options.into === undefined ? undefined : context.engines.target(options.into);
-  return { selector, into, options: chosen, access: repositoryAccess(options, context) };
+  return { selector, into, choices, options: chosen, access: repositoryAccess(options, context) };
 }
 
 /** Refuses options that exclude each other. */
@@ -112,15 +119,21 @@ function refuseTogether({ output, target, into, archive, raw, file }: GetOptions
   }
 }
 
-async function run({ selector, into, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+async function run(checked: ReturnType<typeof check>, context: CliContext): Promise<void> {
+  const { selector, into, choices, options, access } = checked;
   if (options.archive !== undefined) {
     return await runArchive({ selector, format: options.archive }, access, options, context);
   }
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
-    const request = { selector, noLock: !options.lock };
-    await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
+    const request = { selector, noLock: !options.lock, file: options.file };
+    const reading = { world, signal, onProgress: streams.take };
+    await withFoundBackup(access, request, reading, async (found) => {
+      const directory = await treeTarget(found, options);
+      if (directory !== null) return await runFiles(found, { ...choices, directory }, { options, progress }, context);
+      refuseForStreams(choices);
+      const open = await openFound(found, request, reading);
       const target = into ?? engineTarget(open, options, context);
       if (target !== null) return await runReplay(open, target, { options, progress }, context);
       const files = await chosenFiles(open, options);
@@ -130,6 +143,12 @@ async function run({ selector, into, options, access }: ReturnType<typeof check>
       await report(restored, open, progress.seconds, options, context);
     });
   });
+}
+
+/** The directory into which the tree of the backup is restored; null if it holds streams, or goes elsewhere. */
+async function treeTarget(found: FoundBackup, { target, raw, file }: GetOptions): Promise<string | null> {
+  if (target === undefined || raw || file !== undefined) return null;
+  return await holdsFiles(found) ? target : null;
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */
@@ -162,14 +181,6 @@ async function restore(
     restored.push(await intoFile(path, { overwrite }, (sink) => open.read(file, sink)));
   }
   return restored;
-}
-
-async function makeFolders(path: string): Promise<void> {
-  try {
-    await makeDurableFolders(path, FOLDER_MODE);
-  } catch (error) {
-    throw new AgentError(`Cannot create the folder "${path}": ${systemReason(error)}`, { cause: error });
-  }
 }
 
 /** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */

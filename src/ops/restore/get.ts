@@ -1,12 +1,13 @@
 /** Get and verify: read a backup's streams, and check every blob and every whole stream. */
 import type { StreamSink } from "../../base/byte_source.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
 import { formatLocalTime } from "../../base/text/local_time.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
-import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { type BackupFile, findTreeFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
 import { findFile } from "../../backup/files/find_file.ts";
 import { isOfFiles, type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
@@ -51,6 +52,8 @@ export interface OpenRequest {
   readonly selector: string;
   /** Read without a lock, for read-only stores. */
   readonly noLock: boolean;
+  /** The only file that is wanted, by its path or the end of it; the others need not be listed then. */
+  readonly file?: string | undefined;
 }
 
 /** Options of use cases that read streams. */
@@ -101,18 +104,40 @@ export async function withBackup<T>(
   options: ReadOptions,
   work: (open: OpenBackup) => Promise<T>,
 ): Promise<T> {
-  return await withFoundBackup(access, request, options, async ({ reading, ...found }) => {
-    const files = await listFiles(reading.repository, found.backup, found.manifest);
-    const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
-    const open = { ...found, files };
-    return await work({
-      ...open,
-      find: (name) => findOneFile(found, files, name, reading),
-      verifyFiles: () => verifyAllFiles(found, reading, options),
-      read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
-      replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
-    });
-  });
+  return await withFoundBackup(
+    access,
+    request,
+    options,
+    async (found) => await work(await openFound(found, request, options)),
+  );
+}
+
+/** Makes a backup that was found readable: lists its files. Throws `IntegrityError` if its trees are damaged. */
+export async function openFound(
+  { reading, ...found }: FoundBackup,
+  request: Pick<OpenRequest, "file">,
+  options: Pick<ReadOptions, "onProgress">,
+): Promise<OpenBackup> {
+  const files = await filesFor(request, found, reading.repository);
+  const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
+  const open = { ...found, files };
+  return {
+    ...open,
+    find: (name) => findOneFile(found, files, name, reading),
+    verifyFiles: () => verifyAllFiles(found, reading, options),
+    read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
+    replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
+  };
+}
+
+/** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
+async function filesFor(
+  { file }: Pick<OpenRequest, "file">,
+  { backup, manifest }: Omit<FoundBackup, "reading">,
+  repository: IndexedRepository<"tree">,
+): Promise<readonly BackupFile[]> {
+  const exact = file === undefined ? null : await findTreeFile(repository, { backup, manifest }, file);
+  return exact === null ? await listFiles(repository, backup, manifest) : [exact];
 }
 
 /** A backup that was found, before its files are listed. */
@@ -271,7 +296,7 @@ export async function findOneFile(
 async function verifyAllFiles(
   { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
   reading: ContentReading,
-  { onProgress }: ReadOptions,
+  { onProgress }: Pick<ReadOptions, "onProgress">,
 ): Promise<VerifiedFiles | null> {
   if (!isOfFiles(manifest)) return null;
   const problem = await filesProblem(reading.repository, backup, manifest);
@@ -290,15 +315,19 @@ async function verifyAllFiles(
  * says that the path is a whole one, as restic writes it.
  */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const fitting = name === undefined
+  const meant = name?.replace(/^\/+/, "");
+  const fitting = meant === undefined
     ? files
-    : files.filter(({ path }) => `/${path}` === name || path === name || path.endsWith(`/${name}`));
+    : files.filter(({ path }) => path === meant || path.endsWith(`/${meant}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {
     throw new UsageError('The backup holds no file, so there is nothing to restore; "agent ls" shows others');
   }
-  if (fitting.length === 0) throw new UsageError(`The backup holds no file "${name}"; it holds ${shown}`);
+  if (fitting.length === 0) {
+    const nearest = didYouMean(meant!, files.map(({ path }) => path));
+    throw new UsageError(`The backup holds no file "${name}"${nearest || `; it holds ${shown}`}`);
+  }
   throw new UsageError(
     `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,
   );

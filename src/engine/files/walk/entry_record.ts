@@ -1,5 +1,5 @@
 /** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
-import { bytesOfByteString, byteStringOf } from "../../../format/byte_string.ts";
+import { byteStringOf } from "../../../format/byte_string.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
 import {
   type EntryProperties,

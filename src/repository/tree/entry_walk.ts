@@ -1,12 +1,12 @@
-/** A walk over the nodes of a tree, which reads a few trees ahead. Memory: the trees on the way to the current node. */
+/** Walks over the entries of a tree one by one, each directory before its entries, and reads a few trees ahead. */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { Node } from "../../format/tree/node.ts";
-import type { IndexedRepository } from "../../repository/repository.ts";
-import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
+import type { IndexedRepository } from "../repository.ts";
+import { readTree, subtreeOf } from "./trees.ts";
 
 /** A node and its path from the root. */
 export interface FoundNode {
@@ -29,12 +29,13 @@ const TREES_AHEAD = 4;
 const MOST_BYTES_AHEAD = 256 * 1024;
 
 /** Walks over a tree, depth first. A directory's entries follow if it is entered. */
-export class TreeWalk {
+export class EntryWalk {
   readonly #repository: IndexedRepository<"tree">;
   readonly #root: BlobId;
   readonly #way: Step[] = [];
   #entering: { readonly tree: BlobId; readonly prefix: string } | null;
 
+  /** `root`: the tree to begin with. */
   constructor(repository: IndexedRepository<"tree">, root: BlobId) {
     this.#repository = repository;
     this.#root = root;
@@ -46,7 +47,10 @@ export class TreeWalk {
     this.#entering = { tree: subtreeOf(node), prefix: `${path}/` };
   }
 
-  /** The next node, or null at the end. */
+  /**
+   * The next node, or null at the end. Throws `IntegrityError` if the tree of the directory that was entered cannot be
+   * read; the next call goes on behind that directory.
+   */
   async next(): Promise<FoundNode | null> {
     if (this.#entering !== null) await this.#descend(this.#entering);
     for (let step = this.#way.at(-1); step !== undefined; step = this.#way.at(-1)) {

@@ -1,0 +1,84 @@
+/** The options of `get --target` for backups of files: what is restored, and what happens to what is there. */
+import { Command, Option } from "@commander-js/extra-typings";
+import { UsageError } from "../../base/errors.ts";
+import { restoreRules, RestoreSelection } from "../../engine/files/selection/restore_selection.ts";
+import { IF_EXISTS, type IfExists } from "../../ops/restore/files/decision.ts";
+import type { RestoreFilter } from "../../ops/restore/files/restore_filter.ts";
+import type { TakesBytes } from "../byte_arguments.ts";
+import type { OptionsOf } from "../specification.ts";
+import { collect } from "./repeated_options.ts";
+
+/** The options to add to `get`. */
+export const RESTORE_OPTIONS = new Command()
+  .optionsGroup("Files and directories, with --target:")
+  .option("--include <pattern>", "restore only what matches this rule of gitignore; may be repeated", collect)
+  .option("-e, --exclude <pattern>", "leave out what matches this rule; may be repeated", collect)
+  .addOption(
+    new Option(
+      "--if-exists <when>",
+      "when to replace what is there: always, as --overwrite; if its size or time differs; if it is older; never",
+    ).choices(IF_EXISTS),
+  )
+  .option("--delete", "delete what the backup does not have: with --include, or in a target that agent made")
+  .option("--dry-run", "change nothing, and tell what would be done and why");
+
+/** What of `get` may be any bytes. */
+export const RESTORE_BYTES: TakesBytes = { argumentsFrom: 1, options: ["target", "include", "exclude", "file"] };
+
+/** What the command line says of the restore of a tree. */
+export interface RestoreChoices {
+  readonly paths: readonly string[];
+  /** Null if everything is to be restored. */
+  readonly filter: RestoreFilter | null;
+  /** Null if nothing was said. */
+  readonly ifExists: IfExists | null;
+  readonly deletes: boolean;
+  readonly hasInclude: boolean;
+  readonly dryRun: boolean;
+  /** What of these was given, for messages. */
+  readonly given: readonly string[];
+}
+
+type RestoreOptionValues = OptionsOf<typeof RESTORE_OPTIONS> & {
+  readonly target?: string;
+  readonly overwrite?: boolean;
+  readonly file?: string;
+  readonly raw?: boolean;
+};
+
+/** Reads the options. Throws `UsageError` for those that exclude each other, or that make no sense without `--target`. */
+export function restoreChoices(paths: readonly string[], options: RestoreOptionValues): RestoreChoices {
+  const { include = [], exclude = [], ifExists, overwrite = false, delete: deletes = false, dryRun = false } = options;
+  const given = [
+    paths.length > 0 && "PATHs",
+    include.length > 0 && "--include",
+    exclude.length > 0 && "--exclude",
+    ifExists !== undefined && "--if-exists",
+    deletes === true && "--delete",
+    dryRun === true && "--dry-run",
+  ].filter((name) => typeof name === "string");
+  if (given.length > 0 && (options.target === undefined || options.file !== undefined || options.raw)) {
+    throw new UsageError(
+      `${given[0]} is for restoring files and directories: use it with --target DIR, and no --file or --raw`,
+    );
+  }
+  if (overwrite && ifExists !== undefined && ifExists !== "always") {
+    throw new UsageError(`--overwrite means --if-exists always: give it, or --if-exists ${ifExists}`);
+  }
+  const isAll = include.length + exclude.length === 0;
+  return {
+    paths,
+    filter: isAll ? null : new RestoreSelection(restoreRules({ include, exclude })),
+    ifExists: ifExists ?? (overwrite ? "always" : null),
+    deletes,
+    hasInclude: include.length > 0,
+    dryRun,
+    given,
+  };
+}
+
+/** Throws `UsageError` if something was given that a backup of streams has no use for. */
+export function refuseForStreams({ given }: RestoreChoices): void {
+  if (given.length === 0) return;
+  throw new UsageError(`${given[0]} is for backups of files and directories; this one holds streams: leave it out`);
+}

@@ -1,0 +1,241 @@
+/** A target in the thread that restores: answers `RestoreCalls`. */
+import { FileSystemError, invariant } from "../../../../base/errors.ts";
+import { bytesOfByteString, byteStringOf } from "../../../../format/byte_string.ts";
+import type { FileSystem, Folder } from "../../../../filesystem/file_system.ts";
+import { HERE } from "../../../../filesystem/names.ts";
+import { BlockedPaths } from "./blocked_paths.ts";
+import { EntryMaker } from "./entry_maker.ts";
+import { folderOf, nameOf } from "../entry.ts";
+import { FileWriter } from "./file_writer.ts";
+import { MetadataSetter } from "./metadata.ts";
+import { needsOnlyMetadata, OutcomeBuilder, type PendingEntry, type PendingWindow } from "./pending.ts";
+import type {
+  FileWrite,
+  OpenedTarget,
+  Outcome,
+  RestoreCalls,
+  TargetEntry,
+  WindowPlan,
+  WindowRequest,
+} from "../target_calls.ts";
+import { TargetFolders } from "./target_folders.ts";
+import { WindowPlanner } from "./window_planner.ts";
+
+/** The attribute by which a target is known as one that agent made. Its value names the backups. */
+const MARK = "user.agent.target";
+const NO_BYTES = new Uint8Array(0);
+
+/** An open target. */
+export class RestoreTarget implements Disposable {
+  readonly #files: FileSystem;
+  readonly #root: Folder;
+  readonly #mark: Uint8Array;
+  readonly #folders: TargetFolders;
+  readonly #metadata: MetadataSetter;
+  readonly #blocked = new BlockedPaths();
+  readonly #planner: WindowPlanner;
+  readonly #maker: EntryMaker;
+  readonly #writer: FileWriter;
+  readonly #windows = new Map<number, PendingWindow>();
+  /** The files whose contents are awaited, by number. */
+  readonly #awaited = new Map<number, PendingEntry>();
+
+  /** Opens the folder at `path`. Throws `FileSystemError`. */
+  constructor(files: FileSystem, { path, mark, ifExists }: RestoreCalls["openTarget"]["request"]) {
+    this.#files = files;
+    this.#mark = new TextEncoder().encode(mark);
+    this.#root = files.openRoot(path);
+    this.#folders = new TargetFolders(this.#root);
+    const { accounts } = files;
+    const tools = { folders: this.#folders, metadata: new MetadataSetter(accounts), accounts };
+    const blocked = this.#blocked;
+    this.#metadata = tools.metadata;
+    this.#planner = new WindowPlanner({ ...tools, blocked, ifExists });
+    this.#maker = new EntryMaker({ ...tools, blocked });
+    this.#writer = new FileWriter(tools.folders, tools.metadata);
+  }
+
+  /** What the target is. Throws `FileSystemError`. */
+  get state(): OpenedTarget {
+    using machine = this.#files.openRoot(new TextEncoder().encode("/"));
+    const [own, root] = [this.#root.status(HERE)!, machine.status(HERE)!];
+    const isEmpty = [...this.#root.list()].every((entries) => entries.length === 0);
+    return {
+      lacks: this.#files.lacks,
+      isRoot: own.inode === root.inode && own.device === root.device,
+      isEmpty,
+      isMarked: this.#isMarked(),
+    };
+  }
+
+  /** See `RestoreCalls`. */
+  mark(): void {
+    try {
+      this.#root.setAttribute(HERE, { name: MARK, value: this.#mark });
+    } catch (error) {
+      // Without a mark, nothing is ever deleted here unless the user says what.
+      if (!(error instanceof FileSystemError)) throw error;
+    }
+  }
+
+  /** See `RestoreCalls`. */
+  plan(request: WindowRequest): WindowPlan {
+    const entries: PendingEntry[] = [];
+    this.#windows.set(request.window, { entries, leaves: request.leaves });
+    return this.#planner.begin(request, entries);
+  }
+
+  /** See `RestoreCalls`. */
+  planMore(): WindowPlan {
+    return this.#planner.more();
+  }
+
+  /** See `RestoreCalls`. */
+  make(window: number): Outcome {
+    const outcome = new OutcomeBuilder();
+    for (const pending of this.#window(window).entries) {
+      pending.isGivenUp ||= this.#blocked.covers(pending.entry.path);
+      this.#maker.make(pending, outcome);
+      const { entry, decision: { action }, bytesLeft, isGivenUp } = pending;
+      if (isGivenUp || entry.type !== "file" || action === "link" || action === "keep") continue;
+      if (bytesLeft > 0) this.#awaited.set(entry.number, pending);
+      else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, [], NO_BYTES, outcome);
+    }
+    return outcome.outcome;
+  }
+
+  /** See `RestoreCalls`. */
+  write({ segment, writes }: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }): Outcome {
+    const outcome = new OutcomeBuilder();
+    const bytes = segment === null ? NO_BYTES : new Uint8Array(segment);
+    for (const { number, pieces } of writes) {
+      const pending = this.#awaited.get(number);
+      if (pending === undefined) continue;
+      this.#writer.write(pending, pieces, bytes, outcome);
+      if (pending.bytesLeft === 0 || pending.isGivenUp) this.#awaited.delete(number);
+    }
+    return outcome.outcome;
+  }
+
+  /** See `RestoreCalls`. */
+  drop(number: number): void {
+    const pending = this.#awaited.get(number);
+    this.#awaited.delete(number);
+    if (pending !== undefined) this.#writer.giveUp(pending, { keepsPart: false });
+  }
+
+  /** See `RestoreCalls`. */
+  finish(window: number): Outcome {
+    const outcome = new OutcomeBuilder();
+    const { entries, leaves } = this.#window(window);
+    for (const pending of entries) this.#maker.link(pending, outcome);
+    for (const { path } of leaves) this.#maker.leave(path, outcome);
+    this.#windows.delete(window);
+    return outcome.outcome;
+  }
+
+  /** See `RestoreCalls`. */
+  list(path: string): TargetEntry[] {
+    const found: TargetEntry[] = [];
+    const prefix = path === "" ? "" : `${path}/`;
+    const folder = this.#folders.find(path);
+    if (folder === null) return found;
+    for (const entries of folder.list()) {
+      for (const { name, type } of entries) {
+        const isFolder = (type === "unknown" ? folder.status(name)?.type : type) === "folder";
+        found.push({ path: prefix + byteStringOf(name), isFolder });
+      }
+    }
+    return found;
+  }
+
+  /** See `RestoreCalls`. */
+  remove(entries: readonly TargetEntry[]): Outcome {
+    const outcome = new OutcomeBuilder();
+    for (const { path, isFolder } of entries) {
+      outcome.attempt(path, () => {
+        const folder = this.#folders.open(folderOf(path));
+        const name = bytesOfByteString(nameOf(path));
+        if (isFolder) folder.removeFolder(name);
+        else folder.removeFile(name);
+        this.#folders.forget(path);
+      });
+    }
+    return outcome.outcome;
+  }
+
+  /** How many entries have an owner that is not the backup's. */
+  get foreignOwners(): number {
+    return this.#metadata.foreignOwners;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { file } of this.#awaited.values()) file?.[Symbol.dispose]();
+    this.#folders[Symbol.dispose]();
+  }
+
+  #isMarked(): boolean {
+    try {
+      const found = this.#root.attributes(HERE).find(({ name }) => name === MARK);
+      return found !== undefined && found.value.length === this.#mark.length &&
+        found.value.every((byte, i) => byte === this.#mark[i]);
+    } catch (error) {
+      if (!(error instanceof FileSystemError)) throw error;
+      return false;
+    }
+  }
+
+  #window(window: number): PendingWindow {
+    const pending = this.#windows.get(window);
+    invariant(pending !== undefined, `There is no window ${window}`);
+    return pending;
+  }
+}
+
+/** The handlers of `RestoreCalls`, on the file systems that `openFiles` opens. */
+export function restoreHandlers(openFiles: () => FileSystem): RestoreHandlers {
+  let target: RestoreTarget | null = null;
+  const open = () => {
+    invariant(target !== null, "There is no open target");
+    return target;
+  };
+  return {
+    openTarget: (request) => {
+      try {
+        target = new RestoreTarget(openFiles(), request);
+        return { response: target.state };
+      } catch (error) {
+        if (!(error instanceof FileSystemError)) throw error;
+        return { response: { failure: error.message } };
+      }
+    },
+    markTarget: () => {
+      open().mark();
+      return { response: null };
+    },
+    planWindow: (request) => ({ response: open().plan(request) }),
+    planMore: () => ({ response: open().planMore() }),
+    makeEntries: ({ window }) => ({ response: open().make(window) }),
+    writeContent: (request) => ({ response: open().write(request) }),
+    dropFile: ({ number }) => {
+      open().drop(number);
+      return { response: null };
+    },
+    finishWindow: ({ window }) => ({ response: open().finish(window) }),
+    listFolder: ({ path }) => ({ response: open().list(path) }),
+    removeEntries: ({ entries }) => ({ response: open().remove(entries) }),
+    closeTarget: () => {
+      const { foreignOwners } = open();
+      open()[Symbol.dispose]();
+      target = null;
+      return { response: { foreignOwners } };
+    },
+  };
+}
+
+/** One synchronous function for each call. */
+type RestoreHandlers = {
+  readonly [Name in keyof RestoreCalls]: (
+    request: RestoreCalls[Name]["request"],
+  ) => { readonly response: RestoreCalls[Name]["response"] };
+};
