@@ -31,6 +31,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   backup: [
     ["backup.ts", "buffers.ts"],
     ["content", "naming"],
+    ["trees"],
     [OTHER_FILES],
     ["archive", "chain"],
     ["health.ts", "series_status.ts"],
@@ -46,7 +47,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report": [["progress_wording.ts"], ["json"], [OTHER_FILES]],
+  "cli/report": [["mode_text.ts", "progress_wording.ts"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
   engine: [[OTHER_FILES], ["engine_urls.ts", "stream", "tar"], ["built_in.ts"]],
   format: [
@@ -58,7 +59,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],
