@@ -146,7 +146,10 @@ export {
   type RepositoryOutcome,
 } from "./ops/put.ts";
 export {
+  type EarlierTree,
   type Engine,
+  type EngineBuffer,
+  type EngineEntries,
   type EngineEntry,
   type EngineItem,
   type EngineSource,
@@ -159,6 +162,8 @@ export {
   type OpenTarget,
   type RestoredItem,
   type RestoredLevel,
+  type RunContent,
+  type RunEntry,
   type SourceEnd,
   type SourceParent,
   type SourceRequest,

@@ -37,6 +37,18 @@ export function segmentCount({ bufferBytes = Infinity }: MemoryBudget): number {
   return Math.max(LEAST_SEGMENTS, Math.min(MOST_SEGMENTS, fitting));
 }
 
+/** The size of a buffer for small files, in bytes. */
+export const SMALL_FILES_BYTES = 1024 * 1024;
+/** For each sealing thread, one buffer that is sealed and one that waits; and what the engine fills meanwhile. */
+const BUFFERS_PER_THREAD = 2;
+const FILLED_BUFFERS = 2;
+
+/** How many buffers for small files the source of a backup may fill at a time. */
+export function bufferCount({ blobThreads, bufferBytes = Infinity }: MemoryBudget): number {
+  const fitting = Math.floor(bufferBytes * SHARE_OF_SEGMENTS / (2 * SMALL_FILES_BYTES));
+  return Math.max(2, Math.min(blobThreads * BUFFERS_PER_THREAD + FILLED_BUFFERS, fitting));
+}
+
 /** restic makes no smaller packs, and a prune would merge smaller ones (maintain/prune/prune_plan.ts). */
 const LEAST_PACK_BYTES = 4 * MIB;
 const OPEN_PACKS = 2;

@@ -6,6 +6,7 @@ import { freeBuffer } from "../base/bytes.ts";
 import type { BlobId, ManifestId } from "../base/id.ts";
 import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
+import { digestListPath } from "../format/digest_list.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { makeNode, type Node } from "../format/tree/node.ts";
 import { partName, sidecarPath } from "../format/manifest/series.ts";
@@ -32,6 +33,20 @@ export interface WrittenItem {
   readonly properties?: EntryProperties | undefined;
 }
 
+/** The tree of a files backup, which is stored already. */
+interface WrittenFiles {
+  readonly root: BlobId;
+  /** Counts of its entries, compared with an earlier backup. */
+  readonly counts: {
+    readonly files: { readonly new: number; readonly changed: number; readonly unmodified: number };
+    readonly directories: { readonly new: number; readonly changed: number; readonly unmodified: number };
+  };
+  /** The list of digests. */
+  readonly list: { readonly content: StreamContent; readonly summary: { readonly size: number } };
+  /** The earlier backup of the series, and its tree. */
+  readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
+}
+
 /** Everything that a commit needs. */
 interface CommitRequest {
   readonly repository: LockedRepository;
@@ -42,6 +57,8 @@ interface CommitRequest {
   readonly items: readonly WrittenItem[];
   /** The directories of lower levels, as they are in the tree of the parent. */
   readonly inherited?: readonly Node[];
+  /** The tree of a files backup, which has no items. */
+  readonly tree?: WrittenFiles;
   /** The commit fills in its `bytesStored`. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
@@ -83,6 +100,7 @@ function withBytesStored(manifest: Manifest, bytesStored: number): Manifest {
  * modification time, so that their trees stay identical and are not stored again; they may be megabytes.
  */
 async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
+  if (request.tree !== undefined) return { tree: request.tree.root, modified: modifiedOf(request, request.tree) };
   const earlier = request.predecessor?.info?.modified;
   const started = request.manifest.started;
   if (earlier !== undefined && request.manifest.stats.blobsNew === 0) {
@@ -96,6 +114,11 @@ async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; m
     freeBuffer(tree);
   }
   return { tree: blobIdOf(planned.at(-1)!.id), modified: started };
+}
+
+/** When the tree of files last changed. */
+function modifiedOf({ manifest }: CommitRequest, { root, own }: WrittenFiles): Rfc3339 {
+  return own?.root === root ? own.backup.info?.modified ?? manifest.started : manifest.started;
 }
 
 /** A tree that is not stored yet, and its id. */
@@ -126,12 +149,16 @@ function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[
       if ("content" in content) {
         return fileNode(request, { name, modified, size, content: content.content, properties });
       }
-      const parts = content.parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
-      return dirNode(request, { name, modified, subtree: plan(parts) });
+      return dirNode(request, { name, modified, subtree: plan(partNodes(request, content.parts, modified)) });
     });
   const own = nodesOf(request.items.map((item) => ({ names: item.path.split("/"), item })));
   plan([...request.inherited ?? [], ...own]);
   return planned;
+}
+
+/** The directories of the parts of a long stream. */
+function partNodes(request: CommitRequest, parts: readonly BlobId[], modified: Rfc3339): Node[] {
+  return parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
 }
 
 /** A stream or entry and the rest of its path, from the current directory on. */
@@ -152,11 +179,21 @@ async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rf
     size: manifest.length,
     content,
   };
-  let nodes = [dirNode(request, { name: last, modified, subtree: seriesTree }), fileNode(request, sidecar)];
+  const own = [dirNode(request, { name: last, modified, subtree: seriesTree }), fileNode(request, sidecar)];
+  let nodes = request.tree === undefined ? own : [...own, await digestListNode(request, last, request.tree)];
   for (const name of names.reverse()) {
     nodes = [dirNode(request, { name, modified, subtree: await saveTree(writer, encodeTree(nodes)) })];
   }
   return await saveTree(writer, encodeTree(nodes));
+}
+
+/** The node of the list of digests. It changes with the list alone, and a long one is stored in parts like a stream. */
+async function digestListNode(request: CommitRequest, name: string, { list }: WrittenFiles): Promise<Node> {
+  const { content: stored, summary: { size } } = list;
+  const fields = { name: digestListPath(name), modified: request.manifest.started };
+  if ("content" in stored) return fileNode(request, { ...fields, size, content: stored.content });
+  const parts = partNodes(request, stored.parts, fields.modified);
+  return dirNode(request, { ...fields, subtree: await saveTree(request.writer, encodeTree(parts)) });
 }
 
 interface NodeFields {
@@ -221,19 +258,51 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
     summary: {
       backupStart: manifest.started,
       backupEnd: manifest.finished,
-      filesNew: parent ? 0 : manifest.files.length,
-      filesChanged: parent && modified === manifest.started ? manifest.files.length : 0,
-      filesUnmodified: parent && modified !== manifest.started ? manifest.files.length : 0,
-      dirsNew: 0,
-      dirsChanged: 0,
-      dirsUnmodified: 0,
+      ...changesOf(request, modified),
       dataBlobs: stats.blobsNew,
       treeBlobs: 0,
       dataAdded: stats.bytesAdded,
       dataAddedPacked: writer.storedBytes,
-      totalFilesProcessed: manifest.files.reduce((sum, { parts = 1 }) => sum + parts, 1),
-      totalBytesProcessed: manifest.files.reduce((sum, { size }) => sum + size, manifestBytes),
+      ...totalsOf(request, manifestBytes),
     },
     agent: { ...agentInfo(manifest, manifestId, modified, writer.storedBytes), tree: root },
+  };
+}
+
+/** Counts of files and directories as restic keeps them. Those of streams tell only whether any changed. */
+function changesOf({ manifest, parent, tree }: CommitRequest, modified: Rfc3339) {
+  if (tree !== undefined) {
+    const { files, directories } = tree.counts;
+    return {
+      filesNew: files.new,
+      filesChanged: files.changed,
+      filesUnmodified: files.unmodified,
+      dirsNew: directories.new,
+      dirsChanged: directories.changed,
+      dirsUnmodified: directories.unmodified,
+    };
+  }
+  const count = manifest.files.length;
+  const isChanged = modified === manifest.started;
+  return {
+    filesNew: parent ? 0 : count,
+    filesChanged: parent && isChanged ? count : 0,
+    filesUnmodified: parent && !isChanged ? count : 0,
+    dirsNew: 0,
+    dirsChanged: 0,
+    dirsUnmodified: 0,
+  };
+}
+
+/** All files in the tree of the snapshot, those beside the series' directory included. */
+function totalsOf({ manifest: { files, tree }, tree: written }: CommitRequest, manifestBytes: number) {
+  const list = written?.list.content;
+  const listFiles = list === undefined ? 0 : "parts" in list ? list.parts.length : 1;
+  return {
+    totalFilesProcessed: files.reduce((sum, { parts = 1 }) => sum + parts, 1 + listFiles + (tree?.files ?? 0)),
+    totalBytesProcessed: files.reduce(
+      (sum, { size }) => sum + size,
+      manifestBytes + (tree?.bytes ?? 0) + (tree?.digests.size ?? 0),
+    ),
   };
 }

@@ -11,6 +11,14 @@ export function sha256Hex(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
 
+/** The length of an MD5 in bytes. */
+export const MD5_BYTES = 16;
+
+/** MD5 of `bytes` (shared memory is allowed) as 32 lower-case hex digits. */
+export function md5Hex(bytes: Uint8Array): string {
+  return hash("md5", bytes, "hex");
+}
+
 /** The digests of a stream as lower-case hex, as `md5sum` and `sha256sum` print them. */
 interface StreamDigests {
   readonly md5: string;

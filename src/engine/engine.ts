@@ -13,6 +13,11 @@
  * A restore opens a target (`Engine.target`) and gives it the levels of the chain in order, level 0 first, and in each
  * level one item after the other.
  *
+ * Engines with entries (`Engine.hasEntries`) give them in walk order: depth first, siblings sorted by the bytes of their
+ * names, and a directory right after everything below it. Small files come many at a time with their bytes
+ * (`EngineEntries`), larger ones each with a source (`EngineEntry`). An engine asks the tree of the earlier backup
+ * (`SourceRequest.earlier`) which files did not change, and does not read them again.
+ *
  * Nothing is buffered without a bound. A source may produce as fast as it can: its streams are read only as fast as
  * they are stored, and the next item is asked for only when there is room for it. Whoever makes a process must end it,
  * with everything that it started, when it is cancelled.
@@ -75,6 +80,11 @@ export interface EngineSource {
   /** How it is read, for manifests. Passwords never get there. */
   readonly options: JsonObject;
   /**
+   * The absolute paths that are read, as byte strings without a slash at the end, if it reads files and directories. A
+   * snapshot of restic that has them all can stand in for an earlier backup.
+   */
+  readonly roots?: readonly string[];
+  /**
    * Begins to read. Throws `SourceError` if the source cannot be read, and what `readMetadata` of the parent throws.
    * Throws `UnfitParentError` if the parent was read in a way that cannot be continued. After that error, and after an
    * `IntegrityError`, which means that the parent's metadata is damaged, it is called again without a parent. A warning
@@ -87,6 +97,30 @@ export interface EngineSource {
 export interface SourceRequest extends EngineTools {
   /** The backup that is continued; null for a level 0. Always null for engines without levels. */
   readonly parent: SourceParent | null;
+  /** For engines with entries: the tree of the newest backup of the same host; null if there is none. */
+  readonly earlier: EarlierTree | null;
+  /** Files of up to this size in bytes are one chunk, and may come within `EngineEntries`. */
+  readonly smallFileBytes: number;
+  /** A buffer for small files. Waits until one is free; throws the reason when everything ends. */
+  takeBuffer(): Promise<EngineBuffer>;
+}
+
+/** A buffer lent by the use case. It is back in its pool after `release`. */
+export interface EngineBuffer {
+  /** Its memory, which several threads may share. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** Gives it back. May be called again. */
+  release(): void;
+}
+
+/** What an earlier backup holds of a tree, directory by directory. */
+export interface EarlierTree {
+  /**
+   * The nodes in a directory, by name; null if it holds no such directory. The path is a byte string below the series,
+   * empty for the top. A file of which a chunk is no longer stored is left out. A damaged tree is as if it were not
+   * there, with a warning.
+   */
+  children(path: string): Promise<ReadonlyMap<string, Node> | null>;
 }
 
 /** What the parent left. It was made by the same engine. */
@@ -121,7 +155,7 @@ export interface OpenSource {
 }
 
 /** One part of a backup. */
-export type EngineItem = EngineStream | EngineEntry;
+export type EngineItem = EngineStream | EngineEntry | EngineEntries;
 
 /** A named stream. */
 export interface EngineStream {
@@ -137,6 +171,35 @@ export interface EngineStream {
 
 /** The properties of an entry of a tree. */
 export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree">;
+
+/**
+ * A run of entries in walk order, with the bytes of small files. Owns: whoever gets the item releases the buffer.
+ */
+export interface EngineEntries {
+  /** Tells it from a stream and from a single entry. */
+  readonly kind: "entries";
+  /** At least one. */
+  readonly entries: readonly RunEntry[];
+  /** The content of the files that are `inline`, back to back from its beginning; null if there is none. */
+  readonly buffer: EngineBuffer | null;
+}
+
+/** An entry within a run. */
+export interface RunEntry {
+  /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
+  readonly path: string;
+  /** Everything but its content. */
+  readonly properties: EntryProperties;
+  /** The content of a file; null for everything else. */
+  readonly content: RunContent | null;
+}
+
+/** The content of a file within a run. */
+export type RunContent =
+  /** That of an unchanged file: of its node in the earlier tree, whose content and size are taken. */
+  | { readonly kind: "kept"; readonly node: Node }
+  /** The next bytes of the buffer; a length of 0 is an empty file. */
+  | { readonly kind: "inline"; readonly length: number };
 
 /** A file, directory or other entry of a tree, as it is in a file system. */
 export interface EngineEntry {

@@ -42,7 +42,7 @@ export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: numbe
 }
 
 /** Most plaintext bytes of any blob: a directory of 100,000 files takes 35 MB. */
-const MOST_BLOB_BYTES = 64 * MIB;
+export const MOST_BLOB_BYTES = 64 * MIB;
 
 /**
  * Most plaintext bytes of a chunk. Several chunks are in memory together; restic and this program cut at 8 MiB at most.

@@ -53,6 +53,36 @@ export function compareByteStrings(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/**
+ * Orders paths (names joined by slashes) name by name, as a walk over a tree meets files: depth first, siblings sorted by
+ * the bytes of their names. A path that leads on from another one comes after it.
+ */
+export function comparePaths(a: string, b: string): number {
+  const end = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < end && a.charCodeAt(i) === b.charCodeAt(i)) i++;
+  const [left, right] = [rankAt(a, i), rankAt(b, i)];
+  if (left < LEAST_SURROGATE && right < LEAST_SURROGATE) return left - right;
+  const start = a.lastIndexOf("/", i - 1) + 1;
+  return compareByteStrings(nameFrom(a, start), nameFrom(b, start));
+}
+
+const LEAST_SURROGATE = 0xd800;
+
+/** A path ends before it leads on, and leads on before a longer name. */
+function rankAt(path: string, i: number): number {
+  if (i >= path.length) return -2;
+  const code = path.charCodeAt(i);
+  return code === SLASH ? -1 : code;
+}
+
+const SLASH = 0x2f;
+
+function nameFrom(path: string, start: number): string {
+  const slash = path.indexOf("/", start);
+  return path.slice(start, slash < 0 ? path.length : slash);
+}
+
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const end = Math.min(a.length, b.length);
   for (let i = 0; i < end; i++) {

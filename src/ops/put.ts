@@ -8,6 +8,7 @@ import { SourceError, UsageError } from "../base/errors.ts";
 import type { EngineItem, EngineSource } from "../engine/engine.ts";
 import type { Driven } from "../engine/engine_urls.ts";
 import { DEFAULT_FILE_NAME } from "../format/manifest/series.ts";
+import { FILES_ENGINE } from "../format/manifest/manifest.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { withoutEmptyRules } from "../policy/level/level.ts";
@@ -17,9 +18,11 @@ import { refuseColliding, refuseKeptNames } from "./session/claimed_paths.ts";
 import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
+import type { TreeCounts } from "./session/tree/tree_counts.ts";
 import { refuseIncomplete, withSession } from "./session/session.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
+export type { EntryChanges, TreeCounts } from "./session/tree/tree_counts.ts";
 export type { PutStream } from "./session/item_reader.ts";
 
 /** What a put reads: streams that are at hand, or the source of an engine. */
@@ -74,6 +77,8 @@ export interface PutProgress {
    * known yet. Of an engine's source, of the streams that have begun.
    */
   readonly bytesBefore: number | null;
+  /** What of a tree of files is done, compared with the backup before; null for streams. */
+  readonly tree: TreeCounts | null;
 }
 
 /**
@@ -197,7 +202,7 @@ function checkedJobs({ input, jobs = 1, levelRules = {} }: PutRequest): number {
   }
   const { name, engine } = input.driven;
   const { mode = "auto", ...rules } = withoutEmptyRules(levelRules);
-  if (engine.replays || mode === "auto" && Object.keys(rules).length === 0) return jobs;
+  if (engine.replays || name === FILES_ENGINE || mode === "auto" && Object.keys(rules).length === 0) return jobs;
   throw new UsageError(`${name}: has no levels, so that options for levels mean nothing to it; leave them out`);
 }
 
@@ -226,7 +231,7 @@ function atHand(streams: readonly PutStream[]) {
 /** Reports the progress of a put whenever it changes. */
 class ToldProgress {
   readonly #onProgress: PutOptions["onProgress"];
-  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
+  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null, tree: null };
 
   constructor({ onProgress }: PutOptions) {
     this.#onProgress = onProgress;

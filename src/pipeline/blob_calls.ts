@@ -5,7 +5,7 @@ import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { wholeBlocks } from "../crypto/counter.ts";
-import { sha256Hex } from "../crypto/digest.ts";
+import { MD5_BYTES, md5Hex, sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
 import { createSealer, type Sealer } from "../crypto/seal.ts";
 import { BlobCompressor, BlobDecompressor } from "../codec/compression.ts";
@@ -42,7 +42,7 @@ export function blobCalls(): Handlers<BlobCalls> {
     seal(request) {
       invariant(sealer && compressor && known, "A thread was asked to seal before it was configured");
       const batch = sealBatch(request, { sealer, compressor, known, scratch });
-      const transfer = [batch.ids, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
+      const transfer = [batch.ids, batch.md5s, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
       return { response: batch, transfer: transfer.map(({ buffer }) => buffer) };
     },
     open(request) {
@@ -96,6 +96,7 @@ class Scratch {
 function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }: SealTools): SealedBatch {
   const chunks = chunksOf(request);
   const ids = new Uint8Array(chunks.length * ID_BYTES);
+  const md5s = new Uint8Array(request.wantsMd5 ? chunks.length * MD5_BYTES : 0);
   const lengths = Uint32Array.from(chunks, (chunk) => chunk.length);
   const sealedLengths = new Uint32Array(chunks.length);
   const compressed = new Uint8Array(chunks.length);
@@ -103,6 +104,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
   const seen = new Set<number>();
   chunks.forEach((chunk, i) => {
     decodeHexInto(sha256Hex(chunk), ids, i * ID_BYTES);
+    if (request.wantsMd5) decodeHexInto(md5Hex(chunk), md5s, i * MD5_BYTES);
     if (known.find(ids, i * ID_BYTES) >= 0 || repeats(ids, i, seen)) return;
     fresh.push(i);
   });
@@ -121,7 +123,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
   }
   const sealed = sealer.sealBatch(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
-  return { ids, lengths, sealedLengths, compressed, sealed: sealed.bytes };
+  return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
 
 /** The chunks of a request as views; only a first chunk with a carry is copied. */

@@ -17,12 +17,16 @@ export interface SealRequest {
    * the last one ends.
    */
   readonly cuts: Uint32Array<ArrayBuffer>;
+  /** Whether each chunk is a whole file, whose MD5 is asked for. */
+  readonly wantsMd5?: boolean;
 }
 
 /** The chunks of a request, in order. */
 export interface SealedBatch {
   /** 32 bytes for each chunk: the SHA-256 of its plaintext. */
   readonly ids: Uint8Array<ArrayBuffer>;
+  /** 16 bytes for each chunk: the MD5 of its plaintext; empty unless it was asked for. */
+  readonly md5s: Uint8Array<ArrayBuffer>;
   /** The length of each chunk's plaintext. */
   readonly lengths: Uint32Array<ArrayBuffer>;
   /** How many bytes of `sealed` each chunk takes, in the same order; 0 for a known chunk, which is not in it. */

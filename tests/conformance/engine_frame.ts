@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { ByteSource } from "../../src/base/byte_source.ts";
 import { SourceError } from "../../src/base/errors.ts";
 import type {
-  EngineItem,
+  EngineEntry,
   EngineSource,
+  EngineStream,
   EngineTarget,
   OpenSource,
   OpenTarget,
@@ -13,6 +14,7 @@ import type {
 } from "../../src/engine/engine.ts";
 import type { JsonObject } from "../../src/format/json/json_text.ts";
 import { createGuard } from "../../src/guard/formats.ts";
+import { sourceRequest } from "../helpers/source_request.ts";
 import { concat } from "../helpers/world.ts";
 
 /** How many items are read side by side. */
@@ -46,11 +48,13 @@ export async function backUp(
 ): Promise<StoredLevel> {
   const controller = new AbortController();
   await between();
-  const open = await source.open({ parent, signal: controller.signal, onStderr: () => Promise.resolve() });
+  const open = await source.open(
+    sourceRequest({ parent, signal: controller.signal, onStderr: () => Promise.resolve() }),
+  );
   const reading = new Set<Promise<void>>();
   try {
     const items: { item: RestoredItem; bytes: Uint8Array }[] = [];
-    for await (const item of open.items()) {
+    for await (const item of singleItems(open)) {
       const read = readItem(item, between).then((stored) => void items.push(stored));
       reading.add(read);
       void read.finally(() => reading.delete(read)).catch(() => {});
@@ -114,7 +118,15 @@ async function endOf(open: OpenSource, between: Between) {
   return { position, metadata: bytes, problems };
 }
 
-async function readItem(item: EngineItem, between: Between) {
+/** The items of a source that gives no runs of entries: no engine with levels does. */
+export async function* singleItems(open: OpenSource): AsyncGenerator<EngineStream | EngineEntry> {
+  for await (const item of open.items()) {
+    assert.ok(item.kind !== "entries", "engines with levels give single entries");
+    yield item;
+  }
+}
+
+async function readItem(item: EngineStream | EngineEntry, between: Between) {
   const bytes = item.source === null ? new Uint8Array(0) : await readAll(item.source, between);
   await between();
   await item.source?.ended();

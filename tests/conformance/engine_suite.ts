@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { AgentError, IntegrityError, InterruptedError, SourceError, UsageError } from "../../src/base/errors.ts";
 import type { EngineSource, EngineTarget, OpenSource } from "../../src/engine/engine.ts";
 import type { EngineRegistry } from "../../src/engine/engine_urls.ts";
+import { sourceRequest } from "../helpers/source_request.ts";
 import { macrotask } from "../helpers/world.ts";
-import { backUp, type Between, parentOf, readAll, restore, type StoredLevel } from "./engine_frame.ts";
+import { backUp, type Between, parentOf, readAll, restore, singleItems, type StoredLevel } from "./engine_frame.ts";
 
 const NIGHTS = 4;
 const HUGE_BYTES = 64 * 2 ** 20;
@@ -107,7 +108,7 @@ export function engineConformance(name: string, { register, create }: EngineTria
   test("a source or target that is opened too late is not opened", async (fixture) => {
     await fixture.change(0);
     const signal = AbortSignal.abort(new InterruptedError());
-    await assert.rejects(sourceOf(fixture).open({ parent: null, signal }), InterruptedError);
+    await assert.rejects(sourceOf(fixture).open(sourceRequest({ signal })), InterruptedError);
     const target = targetAt(fixture, await fixture.target());
     await assert.rejects(target.open({ overwrite: false, signal }), InterruptedError);
   });
@@ -115,7 +116,7 @@ export function engineConformance(name: string, { register, create }: EngineTria
   test("what was cancelled does not count as whole, even if it had been read to its end", async (fixture) => {
     await fixture.change(0);
     const open = await begin(fixture);
-    for await (const { source } of open.items()) {
+    for await (const { source } of singleItems(open)) {
       if (source === null) continue;
       await readAll(source);
       await source.cancel();
@@ -129,7 +130,7 @@ export function engineConformance(name: string, { register, create }: EngineTria
   test("a cancelled end leaves nothing behind", async (fixture) => {
     await fixture.change(0);
     const open = await begin(fixture);
-    for await (const { source } of open.items()) {
+    for await (const { source } of singleItems(open)) {
       if (source === null) continue;
       await readAll(source);
       await source.ended();
@@ -183,7 +184,7 @@ export function engineConformance(name: string, { register, create }: EngineTria
   test("a huge stream comes back, and is read no further ahead than a consumer follows", async (fixture) => {
     await fixture.swell(HUGE_BYTES);
     const open = await begin(fixture);
-    for await (const { source } of open.items()) {
+    for await (const { source } of singleItems(open)) {
       if (source === null) continue;
       const count = await source.read(new Uint8Array(2 ** 16));
       await turns();
@@ -207,7 +208,7 @@ export function engineConformance(name: string, { register, create }: EngineTria
       const open = await begin(fixture);
       let goOn: (() => void) | undefined;
       let length = 0;
-      for await (const { source } of open.items()) {
+      for await (const { source } of singleItems(open)) {
         if (source === null) continue;
         length += await source.read(new Uint8Array(1)) ?? 0;
         const isFirst = goOn === undefined;
@@ -304,7 +305,7 @@ function targetAt({ registry }: EngineFixture, target: string): EngineTarget {
 }
 
 function begin(fixture: EngineFixture): Promise<OpenSource> {
-  return sourceOf(fixture).open({ parent: null, signal: new AbortController().signal });
+  return sourceOf(fixture).open(sourceRequest());
 }
 
 async function turns(): Promise<undefined> {

@@ -64,7 +64,8 @@ function memoryFixture(): EngineFixture {
         if (where === "finish") return { ...open, finish: fail };
         const items = async function* () {
           for await (const item of open.items()) {
-            yield item.source === null ? item : { ...item, source: { ...item.source, [where]: fail } } as typeof item;
+            const hasSource = item.kind !== "entries" && item.source !== null;
+            yield !hasSource ? item : { ...item, source: { ...item.source, [where]: fail } } as typeof item;
           }
         };
         return { ...open, items };

@@ -9,7 +9,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { SnapshotId } from "../../base/id.ts";
 import { isRunType } from "../../base/run_type.ts";
-import { decodeManifest } from "../../format/manifest/manifest.ts";
+import { decodeManifest, FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import { decideLevel, type LevelDecision, type LevelRecord, type LevelRules } from "../../policy/level/level.ts";
 import { newestOf } from "../../policy/level/level_history.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
@@ -135,6 +135,7 @@ function recordOf(backup: Backup): LevelRecord {
     runType,
     engine,
     replays,
+    holdsTree: engine === FILES_ENGINE,
     problem,
   };
 }
@@ -159,6 +160,7 @@ function levelRequest(request: ParentRequest, unreadable: readonly SnapshotId[])
     rules,
     replaysChains,
     engine: engine.name,
+    holdsTree: engine.name === FILES_ENGINE,
     runType: runType !== null && isRunType(runType) ? runType : null,
     nowMs: started.getTime(),
     unreadable,

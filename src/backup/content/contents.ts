@@ -7,6 +7,7 @@ import { decodeManifest, type Manifest, type ManifestFile } from "../../format/m
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
+import { digestListPath } from "../../format/digest_list.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
@@ -52,6 +53,8 @@ interface SeriesNodes {
   readonly streams: Node | undefined;
   /** The manifest's file beside that directory. */
   readonly sidecar: Node | undefined;
+  /** The list of digests beside it; only backups of files have one. */
+  readonly digests: Node | undefined;
 }
 
 /** Finds both nodes in one directory and reads each tree on the way once. Throws `IntegrityError` for damaged trees. */
@@ -59,10 +62,12 @@ export async function findSeriesNodes(repository: IndexedRepository<"tree">, bac
   const { series, snapshot: { tree } } = backup;
   const [parent, name] = splitPath(series);
   const directory = parent === null ? undefined : await findNode(repository, tree, parent);
-  if (parent !== null && directory?.type !== "dir") return { streams: undefined, sidecar: undefined };
+  if (parent !== null && directory?.type !== "dir") {
+    return { streams: undefined, sidecar: undefined, digests: undefined };
+  }
   const nodes = await readTree(repository, directory === undefined ? tree : subtreeOf(directory));
   const find = (wanted: string) => nodes.find((node) => node.name === wanted);
-  return { streams: find(name), sidecar: find(sidecarPath(name)) };
+  return { streams: find(name), sidecar: find(sidecarPath(name)), digests: find(digestListPath(name)) };
 }
 
 /** Splits a path into its directory (null for the root) and its name. */

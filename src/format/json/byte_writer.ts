@@ -15,6 +15,11 @@ export class ByteWriter {
     this.#bytes = new Uint8Array(expectedBytes);
   }
 
+  /** How many bytes were written. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Appends text that is all ASCII. */
   ascii(text: string): void {
     this.#reserve(text.length);

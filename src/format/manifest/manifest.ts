@@ -5,16 +5,16 @@
 import canonicalize from "canonicalize";
 import type * as v from "valibot";
 import { BugError, IntegrityError, invariant } from "../../base/errors.ts";
-import type { ManifestId } from "../../base/id.ts";
+import type { BlobId, ManifestId } from "../../base/id.ts";
 import { decodeBase64, encodeBase64 } from "../json/base64.ts";
 import { bytesOfByteString, byteStringOf } from "../byte_string.ts";
 import { damaged } from "../damage.ts";
 import { decodeUtf8, type JsonObject, parseJson, validate } from "../json/json_text.ts";
-import { MANIFEST_FORMAT, manifestSchema } from "./manifest_schema.ts";
+import { FILES_ENGINE, MANIFEST_FORMAT, manifestSchema } from "./manifest_schema.ts";
 import type { SeriesName } from "./series.ts";
 import type { Rfc3339 } from "../time.ts";
 
-export { MANIFEST_FORMAT };
+export { FILES_ENGINE, MANIFEST_FORMAT };
 
 /** What a guard found out about a stream. */
 export interface ManifestGuard {
@@ -50,6 +50,22 @@ export interface ManifestFile {
   readonly shrunk?: { readonly from: number; readonly of: ManifestId };
 }
 
+/** The tree of a backup of files and directories. */
+export interface ManifestTree {
+  /** The directory that holds it, which is that of the series. */
+  readonly root: BlobId;
+  /** Regular files. */
+  readonly files: number;
+  /** Directories, without the one that holds the tree. */
+  readonly directories: number;
+  /** Links, devices and whatever else there is. */
+  readonly others: number;
+  /** Bytes of all files. */
+  readonly bytes: number;
+  /** The list of digests (`digest_list.ts`) as a file: bytes, MD5 and SHA-256. */
+  readonly digests: { readonly size: number; readonly md5: string; readonly sha256: string };
+}
+
 /** How the streams were cut; sizes in bytes. */
 export interface ManifestChunker {
   /** Name of the algorithm. */
@@ -64,7 +80,7 @@ export interface ManifestChunker {
 
 /** What the backup did. */
 export interface ManifestStats {
-  /** Bytes of all streams. */
+  /** Bytes that were read: of all streams, or of the files that were not taken over from an earlier backup. */
   readonly bytesRead: number;
   /** Plaintext bytes of the chunks that were not stored before. */
   readonly bytesAdded: number;
@@ -105,6 +121,8 @@ export interface Manifest {
   readonly engine: { readonly name: string; readonly version: string; readonly options: JsonObject };
   /** The streams of the backup. */
   readonly files: readonly ManifestFile[];
+  /** The tree of a backup of the engine `FILES_ENGINE`, which has no streams; absent for any other. */
+  readonly tree?: ManifestTree;
   /** How the streams were cut. */
   readonly chunker: ManifestChunker;
   /** The engine's own position in its source. */

@@ -1,6 +1,6 @@
 /** The schema of a stored manifest (`manifest.ts`). It is strict, since only this program writes manifests. */
 import * as v from "valibot";
-import type { ManifestId } from "../../base/id.ts";
+import type { BlobId, ManifestId } from "../../base/id.ts";
 import { decodeBase64, encodeBase64 } from "../json/base64.ts";
 import { byteStringOf } from "../byte_string.ts";
 import type { JsonObject, JsonValue } from "../json/json_text.ts";
@@ -71,6 +71,15 @@ function isReadingOf(path: string, base64: string): boolean {
   return !exact.isWellFormed() && exact.toWellFormed() === path;
 }
 
+const tree = v.strictObject({
+  root: id<BlobId>(),
+  files: count,
+  directories: count,
+  others: count,
+  bytes: count,
+  digests: v.strictObject({ size: count, md5: digest(32), sha256: digest(64) }),
+});
+
 const chunker = v.pipe(
   v.strictObject({ algorithm: name, min: count, average: count, max: count }),
   v.check(({ min, average, max }) => min <= average && average <= max, "chunk sizes out of order"),
@@ -90,6 +99,7 @@ export const manifestSchema = v.pipe(
     base: v.nullable(id<ManifestId>()),
     engine: v.strictObject({ name, version: text, options: jsonObject }),
     files: v.array(file),
+    tree: v.exactOptional(tree),
     chunker,
     source: jsonObject,
     stats: v.strictObject({
@@ -103,7 +113,24 @@ export const manifestSchema = v.pipe(
     tags: v.array(text),
   }),
   v.check((manifest) => hasFittingLinks(manifest), "level, parent and base do not fit together"),
+  v.check(
+    (manifest) => describesOneKind(manifest),
+    "a backup of files has a tree and no streams, any other has no tree",
+  ),
 );
+
+/** The engine that backs up files and directories. Its backups hold a tree and no streams. */
+export const FILES_ENGINE = "files";
+
+interface Described {
+  readonly engine: { readonly name: string };
+  readonly files: readonly unknown[];
+  readonly tree?: unknown;
+}
+
+function describesOneKind({ engine, files, tree }: Described): boolean {
+  return engine.name === FILES_ENGINE ? tree !== undefined && files.length === 0 : tree === undefined;
+}
 
 interface Links {
   readonly level: number;

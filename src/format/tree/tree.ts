@@ -28,19 +28,52 @@ const NODE_TEXT_BYTES = 400;
  */
 export function encodeTree(nodes: readonly Node[]): Uint8Array<ArrayBuffer> {
   const sorted = nodes.toSorted((a, b) => compareByteStrings(a.name, b.name));
-  const writer = new ByteWriter(sorted.reduce((sum, node) => sum + expectedTextBytes(node), NODE_TEXT_BYTES));
-  writer.ascii('{"nodes":[');
-  sorted.forEach((node, position) => {
+  const encoder = new TreeEncoder(sorted.reduce((sum, node) => sum + expectedTextBytes(node), NODE_TEXT_BYTES));
+  for (const node of sorted) encoder.add(node);
+  return encoder.finish();
+}
+
+/** Writes the plaintext of a tree blob node after node, so that only their text is kept. */
+export class TreeEncoder {
+  readonly #writer: ByteWriter;
+  #nodes = 0;
+  #lastName: string | undefined;
+
+  /** `expectedBytes` is a guess at the length of the text. */
+  constructor(expectedBytes = 4 * NODE_TEXT_BYTES) {
+    this.#writer = new ByteWriter(expectedBytes);
+    this.#writer.ascii('{"nodes":[');
+  }
+
+  /** How many nodes there are so far. */
+  get nodes(): number {
+    return this.#nodes;
+  }
+
+  /** How many bytes of text there are so far. */
+  get bytes(): number {
+    return this.#writer.length;
+  }
+
+  /**
+   * Appends a node. Throws `BugError` for names out of order or twice, a name that no directory can hold, and a content
+   * list that is not made of whole ids.
+   */
+  add(node: Node): void {
+    const last = this.#lastName;
     invariant(isNodeName(node.name), `A tree cannot hold the name ${goJson(node.name)}`);
-    invariant(
-      position === 0 || sorted[position - 1]!.name !== node.name,
-      `Two nodes have the name ${goJson(node.name)}`,
-    );
-    if (position > 0) writer.ascii(",");
-    writeNode(writer, node);
-  });
-  writer.ascii("]}\n");
-  return writer.finish();
+    invariant(node.name !== last, `Two nodes have the name ${goJson(node.name)}`);
+    invariant(last === undefined || compareByteStrings(last, node.name) < 0, "The nodes of a tree are out of order");
+    if (this.#nodes++ > 0) this.#writer.ascii(",");
+    this.#lastName = node.name;
+    writeNode(this.#writer, node);
+  }
+
+  /** The text with its final line feed. The encoder cannot be used afterwards. */
+  finish(): Uint8Array<ArrayBuffer> {
+    this.#writer.ascii("]}\n");
+    return this.#writer.finish();
+  }
 }
 
 function expectedTextBytes(node: Node): number {

@@ -8,6 +8,7 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { DAMAGED_SERIES_PREFIX, parseNewSeries, type SeriesName } from "../../format/manifest/series.ts";
 import type { LevelDecision, LevelRules } from "../../policy/level/level.ts";
+import type { TreeCounts } from "./tree/tree_counts.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
 
 /** What made the streams of a backup. */
@@ -67,6 +68,8 @@ export interface WrittenBackup {
   readonly notes: readonly string[];
   /** Warnings about its name and its streams, one line each. Warnings about its level are in `decision`. */
   readonly warnings: readonly string[];
+  /** What a backup of files holds, compared with the one before; absent for streams. */
+  readonly tree?: TreeCounts;
 }
 
 /** Refuses series below "damaged". They hold the remains of damaged backups, which must not be mistaken for backups. */

@@ -9,7 +9,7 @@ import { findSeriesNodes, listFiles, readManifest } from "../../backup/content/c
 import { readVerified } from "../../backup/content/read_verified.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { treeProblem } from "../../backup/content/tree_contents.ts";
-import type { SourceParent } from "../../engine/engine.ts";
+import type { EarlierTree, SourceParent } from "../../engine/engine.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
 import type { Node } from "../../format/tree/node.ts";
@@ -24,11 +24,23 @@ export interface SessionSource {
   readonly replays: boolean;
   /** The mean size of chunks that suits it; undefined for that of dumps. */
   readonly chunkAverage?: number | undefined;
+  /** The absolute paths that it reads, if it reads files. */
+  readonly roots?: readonly string[] | undefined;
   /**
    * Opens the source. If it throws `IntegrityError` or `UnfitParentError` for a parent, that parent cannot be
    * continued, and it is called again without one.
    */
-  open(parent: SourceParent | null): Promise<void>;
+  open(parent: SourceParent | null, ground: SourceGround): Promise<void>;
+}
+
+/** What a session has for a source besides the parent. */
+export interface SourceGround {
+  /** The tree of the earlier backup; null if there is none, or if the source has no entries. */
+  readonly earlier: EarlierTree | null;
+  /** Whether the repository holds all chunks of a content list. */
+  readonly holds: (content: Uint8Array) => boolean;
+  /** Files of up to this size are one chunk, in bytes. */
+  readonly smallFileBytes: number;
 }
 
 /** What a level has of the levels below it. */
@@ -46,6 +58,7 @@ export const NOTHING_INHERITED: Inherited = { files: [], nodes: [] };
 interface ChainTools {
   readonly planned: PlannedParent;
   readonly source: SessionSource;
+  readonly ground: SourceGround;
   readonly openIndex: OpenIndex;
   readonly threads: PipelineThreads;
   readonly world: World;
@@ -60,22 +73,22 @@ export async function continueChain(
   choice: ParentChoice,
   tools: ChainTools,
 ): Promise<{ readonly choice: ParentChoice; readonly inherited: Inherited }> {
-  const { source, planned } = tools;
+  const { source, planned, ground } = tools;
   const { parent } = choice;
   if (parent !== undefined && source.replays) {
     try {
       const { found, inherited } = await readParent(parent, tools);
-      await source.open(found);
+      await source.open(found, ground);
       return { choice, inherited };
     } catch (error) {
       if (!(error instanceof IntegrityError || error instanceof UnfitParentError)) throw error;
-      await source.open(null);
+      await source.open(null, ground);
       const { message } = error;
       const instead = error instanceof UnfitParentError ? planned.withoutFit(message) : planned.without(message);
       return { choice: instead, inherited: NOTHING_INHERITED };
     }
   }
-  await source.open(null);
+  await source.open(null, ground);
   return { choice, inherited: NOTHING_INHERITED };
 }
 

@@ -1,11 +1,13 @@
 /** The source of an engine in a put: opened by a session, read by a reader, and asked for its end once. */
-import { unlessAborted } from "../../base/abort.ts";
+import { onAbort, unlessAborted } from "../../base/abort.ts";
 import { SourceError } from "../../base/errors.ts";
-import type { EngineSource, OpenSource, SourceParent, SourceRequest } from "../../engine/engine.ts";
+import type { EarlierTree, EngineSource, OpenSource, SourceParent, SourceRequest } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
+import type { Node } from "../../format/tree/node.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { METADATA_FILE_NAME, type SeriesName } from "../../format/manifest/series.ts";
-import type { SessionSource } from "./continue_chain.ts";
+import type { SessionSource, SourceGround } from "./continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
 
 /** What a source left, for the commit. */
@@ -27,16 +29,24 @@ interface OpeningTools extends Pick<SourceRequest, "onStderr"> {
 export class EngineOpening implements SessionSource {
   readonly replays: boolean;
   readonly chunkAverage: number | undefined;
+  readonly roots: readonly string[] | undefined;
+  /** Whether its items are the entries of one tree. */
+  readonly #holdsTree: boolean;
   readonly #driver: EngineSource;
   readonly #reader: ItemReader;
   readonly #tools: OpeningTools;
   #opening: Promise<OpenSource> | undefined;
   #isIncrement = false;
   #finished: Promise<Left> | undefined;
+  /** What the sessions have for it, in the order in which they came. */
+  readonly #grounds: SourceGround[] = [];
+  readonly #allGrounds = Promise.withResolvers<void>();
 
-  constructor({ engine, driver }: Driven<EngineSource>, reader: ItemReader, tools: OpeningTools) {
+  constructor({ name, engine, driver }: Driven<EngineSource>, reader: ItemReader, tools: OpeningTools) {
     this.replays = engine.replays;
     this.chunkAverage = engine.chunkAverage;
+    this.roots = driver.roots;
+    this.#holdsTree = name === FILES_ENGINE;
     this.#driver = driver;
     this.#reader = reader;
     this.#tools = tools;
@@ -48,10 +58,10 @@ export class EngineOpening implements SessionSource {
   }
 
   /** Opens the source, for the first session that asks. */
-  async open(parent: SourceParent | null): Promise<void> {
+  async open(parent: SourceParent | null, ground: SourceGround): Promise<void> {
     // A source with levels belongs to one session, which asks again without the parent if that is damaged.
-    if (this.replays) await this.#open(parent);
-    else await (this.#opening ??= this.#openForAll());
+    if (this.replays) await this.#open(parent, ground);
+    else await this.#openForAll(ground);
   }
 
   /**
@@ -62,17 +72,41 @@ export class EngineOpening implements SessionSource {
     return this.#finished ??= this.#forAll(() => this.#finish());
   }
 
-  async #open(parent: SourceParent | null): Promise<OpenSource> {
+  async #open(parent: SourceParent | null, { earlier, smallFileBytes }: SourceGround): Promise<OpenSource> {
     const { onStderr } = this.#tools;
-    const open = await this.#driver.open({ signal: this.#reader.signal, onStderr, parent });
+    const reader = this.#reader;
+    const takeBuffer = () => reader.takeBuffer();
+    const { signal } = reader;
+    const open = await this.#driver.open({ signal, onStderr, parent, earlier, smallFileBytes, takeBuffer });
     this.#opening = Promise.resolve(open);
     this.#isIncrement = parent !== null;
-    this.#reader.start({ items: open.items(), cancel: () => open.cancel(), keptNames: [METADATA_FILE_NAME] });
+    const holdsTree = this.#holdsTree;
+    reader.start({ items: open.items(), cancel: () => open.cancel(), keptNames: [METADATA_FILE_NAME], holdsTree });
     return open;
   }
 
-  #openForAll(): Promise<OpenSource> {
-    return this.#forAll(() => this.#open(null));
+  async #openForAll(ground: SourceGround): Promise<void> {
+    this.#grounds.push(ground);
+    if (this.#grounds.length === this.#reader.recipients.length) this.#allGrounds.resolve();
+    this.#opening ??= this.#forAll(async () => await this.#open(null, await this.#commonGround()));
+    await this.#opening;
+  }
+
+  /**
+   * What all sessions have: an unchanged file is taken over only if each repository holds its content. A session that
+   * fails before it comes so far is not waited for.
+   */
+  async #commonGround(): Promise<SourceGround> {
+    const grounds = this.#grounds;
+    if (!this.#holdsTree) return grounds[0]!;
+    const failures = this.#reader.recipients.map(({ signal }) =>
+      new Promise<void>((resolve) => onAbort(signal, () => resolve()))
+    );
+    await Promise.race([this.#allGrounds.promise, ...failures]);
+    const first = grounds.find(({ earlier }) => earlier !== null) ?? grounds[0]!;
+    const { earlier } = first;
+    const others = grounds.filter((ground) => ground !== first);
+    return { ...first, earlier: earlier && (others.length === 0 ? earlier : new CommonTree(earlier, others)) };
   }
 
   async #finish(): Promise<Left> {
@@ -98,6 +132,25 @@ export class EngineOpening implements SessionSource {
     }
   }
 }
+
+/** An earlier tree without the files that some other repository does not hold. */
+class CommonTree implements EarlierTree {
+  readonly #tree: EarlierTree;
+  readonly #others: readonly SourceGround[];
+
+  constructor(tree: EarlierTree, others: readonly SourceGround[]) {
+    this.#tree = tree;
+    this.#others = others;
+  }
+
+  async children(path: string): Promise<ReadonlyMap<string, Node> | null> {
+    const nodes = await this.#tree.children(path);
+    if (nodes === null) return null;
+    return new Map([...nodes].filter(([, { content }]) => this.#others.every(({ holds }) => holds(content ?? EMPTY))));
+  }
+}
+
+const EMPTY = new Uint8Array(0);
 
 function strictError(series: string, problems: readonly string[]): SourceError {
   const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";

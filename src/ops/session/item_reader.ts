@@ -8,17 +8,27 @@ import { unlessAborted } from "../../base/abort.ts";
 import { BugError, InterruptedError, SourceError } from "../../base/errors.ts";
 import { Turn } from "../../base/limits.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
-import { SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
-import type { EngineItem, EntryProperties } from "../../engine/engine.ts";
+import { bufferCount, SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
+import type {
+  EngineBuffer,
+  EngineEntries,
+  EngineEntry,
+  EngineItem,
+  EngineStream,
+  EntryProperties,
+} from "../../engine/engine.ts";
 import type { StreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
 import type { DigestThread } from "../../pipeline/threads.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
 import { OpenStream } from "./open_stream.ts";
 import { Recipient } from "./recipient.ts";
 import type { Session, SessionStream } from "./session.ts";
+import type { TreeCounts } from "./tree/tree_counts.ts";
+import type { TreeSlot } from "./tree/tree_writer.ts";
 
 /** A stream to put. */
 export interface PutStream {
@@ -36,10 +46,11 @@ interface ItemProgress {
   readonly bytesRead?: number;
   readonly bytesAdded?: number;
   readonly bytesBefore?: number | null;
+  readonly tree?: TreeCounts;
 }
 
 /** An item that has content. */
-export type ItemWithContent = EngineItem & { readonly source: JudgedSource };
+export type ItemWithContent = (EngineStream | EngineEntry) & { readonly source: JudgedSource };
 
 /** Judges a stream, or a file of a tree, after its last byte; throws if it must not be committed. */
 type Judge = (item: ItemWithContent, summary: StreamSummary) => Promise<void>;
@@ -63,6 +74,17 @@ interface ItemSource {
   readonly paths?: readonly string[];
   /** First names that no stream may have, besides those of levels. */
   readonly keptNames?: readonly string[];
+  /** Whether the items are the entries of one tree, in walk order. */
+  readonly holdsTree?: boolean;
+}
+
+/** The places of the entries of an item in the tree of each session; undefined for one that failed. */
+type Registered = readonly Promise<readonly TreeSlot[] | undefined>[];
+
+/** An item that was asked for, registered if it is an entry of a tree. */
+interface NextItem {
+  readonly item: EngineItem;
+  readonly registered: Registered | null;
 }
 
 type ItemIterator = Iterator<EngineItem> | AsyncIterator<EngineItem>;
@@ -71,6 +93,8 @@ type ItemIterator = Iterator<EngineItem> | AsyncIterator<EngineItem>;
 interface ItemContent extends Pick<SessionStream, "path" | "guard" | "isGuardMeant" | "properties"> {
   /** First names that its path must not have; absent if it may have any. */
   readonly keptNames?: readonly string[];
+  /** Its place in the tree of every session, for a file of a files backup. */
+  readonly registered?: Registered;
   readonly source: ByteSource;
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
 }
@@ -84,6 +108,7 @@ export class ItemReader implements AsyncDisposable {
   readonly recipients: readonly Recipient[];
   readonly #options: ReaderOptions;
   readonly #pool: SegmentPool;
+  readonly #buffers: BufferPool;
   readonly #paths = new ClaimedPaths();
   readonly #open = new Set<OpenStream>();
   /** Aborted by the first failure of all, which is its reason. */
@@ -92,6 +117,8 @@ export class ItemReader implements AsyncDisposable {
   #source: ItemSource | undefined;
   #iterator: ItemIterator | undefined;
   #runners: Promise<void>[] = [];
+  /** Runs that are being stored. */
+  readonly #accepted = new Set<Promise<void>>();
   #items = 0;
   #bytesRead = 0;
   #bytesBefore: number | null = 0;
@@ -101,6 +128,7 @@ export class ItemReader implements AsyncDisposable {
     const { budget, jobs, digests } = options;
     const count = segmentCount(budget) + SEGMENTS_PER_JOB * (jobs - 1);
     this.#pool = new SegmentPool({ count, segmentBytes: SEGMENT_BYTES });
+    this.#buffers = new BufferPool(bufferCount(budget), this.#end.signal);
     const ended = () => Promise.all(this.#runners);
     this.recipients = Array.from({ length: digests ? 2 : 1 }, (_, i) => {
       return new Recipient({ ended, onFailure: (error) => this.#leave(i, error) });
@@ -116,6 +144,11 @@ export class ItemReader implements AsyncDisposable {
   get failure(): { readonly error: unknown } | undefined {
     const { aborted, reason } = this.signal;
     return aborted ? { error: reason } : undefined;
+  }
+
+  /** A buffer for small files. Waits until one is free; throws what ended everything. */
+  async takeBuffer(): Promise<EngineBuffer> {
+    return await this.#buffers.take();
   }
 
   /** How many items came so far. */
@@ -136,6 +169,9 @@ export class ItemReader implements AsyncDisposable {
   tellSizesBefore(recipient: Recipient, session: Session): void {
     if (!this.#isShown(this.recipients.indexOf(recipient))) return;
     for (const path of this.#source?.paths ?? []) this.#tellBefore(session.sizeBefore(path));
+    if (session.tree === null) return;
+    this.#tellBefore(session.tree.bytesBefore);
+    session.tree.onCounted = (tree) => this.#options.onProgress({ tree });
   }
 
   /** Stores what an engine left for the next level, after all items. Throws what ended everything. */
@@ -170,31 +206,83 @@ export class ItemReader implements AsyncDisposable {
   /** Reads one item after the other. Never throws: a failure ends all other runners, too. */
   async #run(iterator: ItemIterator): Promise<void> {
     try {
-      for (let item = await this.#next(iterator); item !== undefined; item = await this.#next(iterator)) {
+      for (let next = await this.#next(iterator); next !== undefined; next = await this.#next(iterator)) {
         this.#items++;
-        await this.#store(item);
+        await (next.registered === null ? this.#store(next.item) : this.#storeRegistered(next.item, next.registered));
       }
+      await Promise.all(this.#accepted);
     } catch (error) {
       await this.cancel(error);
+      await Promise.allSettled(this.#accepted);
     }
   }
 
-  /** The next item; undefined if there is none. Does not wait for an iterator that does not notice the end. */
-  async #next(iterator: ItemIterator): Promise<EngineItem | undefined> {
+  /**
+   * The next item; undefined if there is none. Does not wait for an iterator that does not notice the end. Entries of a
+   * tree are registered in the order in which they come.
+   */
+  async #next(iterator: ItemIterator): Promise<NextItem | undefined> {
     const { signal } = this;
     return await this.#turn.take(async () => {
       signal.throwIfAborted();
+      const { holdsTree = false } = this.#source!;
+      if (holdsTree) await this.#inEach(undefined, (session) => session.tree!.room());
       const asked = Promise.resolve(iterator.next());
       const cancelLate = ({ done, value }: IteratorResult<EngineItem>) => {
-        if (!done && signal.aborted) void quietly(() => value.source?.cancel());
+        if (!done && signal.aborted) void quietly(() => dropItem(value));
       };
       asked.then(cancelLate, () => {});
-      const next = await unlessAborted(signal, asked);
-      return next.done ? undefined : next.value;
+      const { done, value } = await unlessAborted(signal, asked);
+      return done ? undefined : { item: value, registered: holdsTree ? this.#register(value) : null };
     });
   }
 
+  /** Registers an item in the tree of every session. What fails there is thrown when the item is stored. */
+  #register(item: EngineItem): Registered {
+    return this.recipients.map((recipient) => {
+      const registered = recipient.work((session) => session.tree!.register(item));
+      registered.catch(() => {});
+      return registered;
+    });
+  }
+
+  /** Stores an entry of a tree. A run counts as stored at once; what fails is thrown at the end. */
+  async #storeRegistered(item: EngineItem, registered: Registered): Promise<void> {
+    if (item.kind === "entries") return this.#accept(this.#storeRun(item, registered));
+    await this.#inEach(undefined, async (_session, i) => void await registered[i]);
+    if (item.kind === "stream" || item.source === null) return;
+    const { path, source } = item;
+    const judge = (summary: StreamSummary) =>
+      unlessAborted(this.signal, this.#options.judge({ ...item, source }, summary));
+    await this.#storeContent({ path, source, guard: null, isGuardMeant: false, judge, registered });
+  }
+
+  async #storeRun(run: EngineEntries, registered: Registered): Promise<void> {
+    try {
+      await this.#inEach(undefined, async (session, i) => {
+        const slots = await registered[i];
+        if (slots !== undefined) await session.tree!.storeRun(run, slots);
+        if (this.#isShown(i)) this.#options.onProgress({ bytesAdded: session.bytesAdded });
+      });
+      const bytes = run.entries.reduce(
+        (sum, { content }) => sum + (content?.kind === "inline" ? content.length : 0),
+        0,
+      );
+      this.#bytesRead += bytes;
+      this.#options.onProgress({ phase: "stream", bytesRead: this.#bytesRead });
+    } finally {
+      run.buffer?.release();
+    }
+  }
+
+  /** Lets work go on beside the runners, which wait for it at their end. */
+  #accept(work: Promise<void>): void {
+    const accepted = work.catch((error) => this.cancel(error)).finally(() => this.#accepted.delete(accepted));
+    this.#accepted.add(accepted);
+  }
+
   async #store(item: EngineItem): Promise<void> {
+    if (item.kind === "entries") throw new BugError("Only backups of files are made of runs of entries");
     if (!hasContent(item)) return await this.#addEntry(item.path, item.properties);
     const { path, source } = item;
     const how = item.kind === "stream"
@@ -210,10 +298,11 @@ export class ItemReader implements AsyncDisposable {
    * its size before is still to be told.
    */
   async #storeContent(content: ItemContent, { isCounted = false } = {}): Promise<void> {
-    const { path, guard, isGuardMeant, properties, keptNames } = content;
+    const { path, guard, isGuardMeant, properties, keptNames, registered } = content;
     const stream = this.#openStream(content);
     if (keptNames !== undefined) refuseKeptNames(path, keptNames);
-    this.#paths.claimFile(path);
+    // The walk order of a tree keeps its paths apart, without a list of them all.
+    if (registered === undefined) this.#paths.claimFile(path);
     await this.#inEach(stream, async (session, i) => {
       if (isCounted && this.#isShown(i)) this.#tellBefore(session.sizeBefore(path));
       const { inspection } = stream;
@@ -222,7 +311,8 @@ export class ItemReader implements AsyncDisposable {
         if (this.#isShown(i)) this.#options.onProgress({ bytesAdded: session.bytesAdded });
       };
       const feed = stream.takers[i]!;
-      await session.store({ path, feed, guard, isGuardMeant, properties, inspection, judge, onStored });
+      const slot = (await registered?.[i])?.[0];
+      await session.store({ path, feed, slot, guard, isGuardMeant, properties, inspection, judge, onStored });
     });
     stream.end();
     this.#open.delete(stream);
@@ -286,8 +376,14 @@ export class ItemReader implements AsyncDisposable {
   }
 }
 
-function hasContent(item: EngineItem): item is ItemWithContent {
+function hasContent(item: EngineStream | EngineEntry): item is ItemWithContent {
   return item.source !== null;
+}
+
+/** Gives up an item that came too late. */
+async function dropItem(item: EngineItem): Promise<void> {
+  if (item.kind === "entries") item.buffer?.release();
+  else await item.source?.cancel();
 }
 
 /** Does what may not fail, but is code of an engine or a program. */

@@ -2,7 +2,7 @@
 import type { Session } from "./session.ts";
 
 /** Work that a session does for an item. */
-type SessionWork = (session: Session) => void | Promise<void>;
+type SessionWork<T> = (session: Session) => T | Promise<T>;
 
 /** What a recipient needs of the reader of the items. */
 interface ReaderOfItems {
@@ -17,7 +17,7 @@ export class Recipient {
   readonly #reader: ReaderOfItems;
   readonly #session = Promise.withResolvers<Session>();
   readonly #stop = new AbortController();
-  readonly #working = new Set<Promise<void>>();
+  readonly #working = new Set<Promise<unknown>>();
   #failure: { readonly error: unknown } | undefined;
 
   /** Made by `ItemReader`. */
@@ -54,15 +54,21 @@ export class Recipient {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Does work in the session as soon as there is one; nothing if the recipient has failed. Throws what the work throws. */
-  async work(work: SessionWork): Promise<void> {
-    if (this.#failure) return;
+  /**
+   * Does work in the session as soon as there is one, and returns what came of it; does nothing and returns undefined if
+   * the recipient has failed. Throws what the work throws. Work begins in the order of the calls.
+   */
+  async work<T>(work: SessionWork<T>): Promise<T | undefined> {
+    if (this.#failure) return undefined;
     const working = this.#session.promise.then(work);
     this.#working.add(working);
-    await working.finally(() => this.#working.delete(working)).catch((error) => {
+    try {
+      return await working.finally(() => this.#working.delete(working));
+    } catch (error) {
       // Work that a failure ended has nothing to add to it.
       if (!this.#failure) throw error;
-    });
+      return undefined;
+    }
   }
 
   /** Runs what brings its session to the commit. If it throws, the recipient fails at once, before anything is tidied up. */

@@ -3,6 +3,7 @@
  * stream in it, the storage interface as many as a program opens.
  */
 import { invariant, SourceError } from "../../base/errors.ts";
+import { ID_BYTES } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
@@ -11,10 +12,17 @@ import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
-import type { ChunkerParameters } from "../../chunker/parameters.ts";
+import { type ChunkerParameters, DIGEST_LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
-import { type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
+import { digestListPath } from "../../format/digest_list.ts";
+import {
+  FILES_ENGINE,
+  type Manifest,
+  MANIFEST_FORMAT,
+  type ManifestFile,
+  type ManifestTree,
+} from "../../format/manifest/manifest.ts";
 import { levelDirectory } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
@@ -36,6 +44,11 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
+import type { StoredList } from "./tree/digest_list_writer.ts";
+import { type EarlierBackup, findEarlierBackup } from "./tree/earlier_backup.ts";
+import { SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
+import { totalOf } from "./tree/tree_counts.ts";
+import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
@@ -59,6 +72,8 @@ export interface SessionStream {
   readonly isGuardMeant: boolean;
   /** The properties of a file of a tree; absent for a stream. */
   readonly properties?: EntryProperties | undefined;
+  /** Where its content goes, for a file of a files backup. */
+  readonly slot?: TreeSlot | undefined;
   /** Called after the last byte; throws if the stream must not be committed. */
   readonly judge: (summary: StreamSummary) => void | Promise<void>;
   /** Called whenever more of the stream is stored. */
@@ -114,10 +129,30 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const { source } = tools;
+  const { predecessor } = readable;
+  const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
+  const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
+  const compared = engine.name !== FILES_ENGINE ? null : await findEarlierBackup({
+    predecessor,
+    backups: earlier,
+    host: request.host,
+    roots: source?.roots ?? [],
+    repository: locked,
+    index,
+    threads,
+    signal,
+    onProblem: world.onProblem,
+  });
+  const ground = {
+    earlier: compared?.tree ?? null,
+    holds: (content: Uint8Array) => holdsAll(index, content),
+    smallFileBytes: parameters.min,
+  };
   const { choice, inherited } = source === undefined
     ? { choice: readable, inherited: NOTHING_INHERITED }
     : await continueChain(readable, {
       source,
+      ground,
       planned,
       openIndex,
       threads,
@@ -126,11 +161,12 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
+  const start = { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex, parameters };
+  const session = new Session(tools, { ...start, compared });
   try {
-    return await work(
-      new Session(tools, { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex }),
-    );
+    return await work(session);
   } catch (error) {
+    await session.tree?.fail(error);
     // The cause of the failure must be reported, not a failure here. The index only saves the next try some work.
     await writer.abandon().catch(() => {});
     throw error;
@@ -149,6 +185,9 @@ interface SessionStart {
   readonly memory: StreamMemory;
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
+  readonly parameters: ChunkerParameters;
+  /** The backup that a tree of files is compared with. */
+  readonly compared: EarlierBackup | null;
 }
 
 /** A stored stream or entry with its manifest entry, if it has content, and remarks. */
@@ -162,10 +201,11 @@ interface JudgedItem extends WrittenItem {
 export class Session {
   readonly #tools: SessionTools;
   readonly #start: SessionStart;
-  readonly #parameters: ChunkerParameters;
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
   readonly #items: JudgedItem[] = [];
+  /** The tree of a files backup; null for a backup of streams. */
+  readonly tree: SessionTree | null;
   #underWay = 0;
   /** Whether a stream failed to be stored. */
   #isBroken = false;
@@ -175,13 +215,13 @@ export class Session {
   constructor(tools: SessionTools, start: SessionStart) {
     this.#tools = tools;
     this.#start = start;
-    const engine = { name: tools.request.engine.name, chunkAverage: tools.source?.chunkAverage };
-    this.#parameters = chunkerParameters(
-      { requested: tools.request.chunkAverage, engine },
-      start.choice.predecessor,
-    );
     this.#gear = gearTable(gearSecret(tools.repository));
-    this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
+    const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
+    const { threads, index, compared } = start;
+    const storeList = (feed: Feed) => this.#storeList(feed);
+    this.tree = tools.request.engine.name === FILES_ENGINE
+      ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
+      : null;
   }
 
   /** The backups at the start, oldest first. */
@@ -223,6 +263,7 @@ export class Session {
       const content = await this.#storeContent(path, stream, inspection);
       const summary = await inspection.finish();
       await judge(summary);
+      if (stream.slot !== undefined) return this.#settle(stream.slot, content, summary);
       const { size, md5, sha256, verdict: { format, complete } } = summary;
       const { notes, warnings, shrunk } = guard === null ? NO_REMARKS : this.#compare(path, stream, summary);
       const parts = "parts" in content ? { parts: content.parts.length } : {};
@@ -239,6 +280,11 @@ export class Session {
     }
   }
 
+  #settle(slot: TreeSlot, content: StreamContent, { size, md5, sha256 }: StreamSummary): void {
+    invariant("content" in content, "A file of a tree has no parts");
+    this.tree!.settle(slot, { size, content: content.content, digests: { md5, sha256 } });
+  }
+
   /** Adds an entry of a tree that has no content. */
   addEntry(path: string, properties: EntryProperties): void {
     invariant(!this.#isCommitting, "An entry came after the commit of its backup");
@@ -248,18 +294,33 @@ export class Session {
 
   async #storeContent(
     path: string,
-    { feed, onStored }: SessionStream,
+    { feed, onStored, slot }: Pick<SessionStream, "feed" | "onStored" | "slot">,
     inspection: StreamInspection,
+    parameters = this.#start.parameters,
   ): Promise<StreamContent> {
     const { threads } = this.#start;
-    const list = this.#chunks.newList(path.split("/").at(-1)!);
-    const chunker = new Chunker(this.#gear, this.#parameters);
+    const name = path.split("/").at(-1)!;
+    const list = slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
+    const chunker = new Chunker(this.#gear, parameters);
     const known = this.#start.index.dataBlobs;
     for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
       await this.#chunks.add(batch, list);
       onStored?.();
     }
     return await this.#chunks.finish(list);
+  }
+
+  /** Stores the list of digests of a tree, cut small. */
+  async #storeList(feed: Feed): Promise<StoredList> {
+    const inspection = this.#start.threads.inspect("none");
+    try {
+      const parameters = parametersFor(DIGEST_LIST_AVERAGE_BYTES);
+      const path = digestListPath(this.#tools.request.series);
+      const content = await this.#storeContent(path, { feed }, inspection, parameters);
+      return { content, summary: await inspection.finish() };
+    } finally {
+      inspection.drop();
+    }
   }
 
   /** Increments are as large as the changes were, so only full backups are compared by size. */
@@ -287,6 +348,7 @@ export class Session {
     invariant(!this.#isCommitting, "A backup was committed twice");
     this.#isCommitting = true;
     this.#assertWhole();
+    const stored = await this.tree?.finish();
     const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,
@@ -298,7 +360,8 @@ export class Session {
       programVersion: world.programVersion,
       items,
       inherited: inherited.nodes,
-      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position),
+      ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
+      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
@@ -310,7 +373,7 @@ export class Session {
     const { decision } = choice;
     const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
     const warnings = [...similar === undefined ? [] : [similar], ...items.flatMap((item) => item.warnings)];
-    return { backup, manifest, decision, notes: notesOf(items), warnings };
+    return { backup, manifest, decision, notes: notesOf(items), warnings, ...stored && { tree: stored.counts } };
   }
 
   #assertWhole(): void {
@@ -319,11 +382,11 @@ export class Session {
   }
 
   /** `files`: those of this level. */
-  #manifest(files: readonly ManifestFile[], position: JsonObject): Manifest {
+  #manifest(files: readonly ManifestFile[], position: JsonObject, tree: StoredSessionTree | undefined): Manifest {
     const { request, world } = this.#tools;
     const { begun, choice: { parent }, inherited } = this.#start;
     const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
-    const bytesRead = files.reduce((sum, { size }) => sum + size, 0);
+    const bytesRead = tree?.bytesRead ?? files.reduce((sum, { size }) => sum + size, 0);
     return {
       format: MANIFEST_FORMAT,
       series: request.series,
@@ -336,13 +399,26 @@ export class Session {
       base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
       engine: request.engine,
       files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
-      chunker: this.#parameters,
+      ...tree && { tree: manifestTree(tree) },
+      chunker: this.#start.parameters,
       source: position,
       // `bytesStored` is counted at the commit.
       stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
       tags: request.tags,
     };
   }
+}
+
+/** What the manifest says of a tree. */
+function manifestTree({ root, counts, list: { summary } }: StoredSessionTree): ManifestTree {
+  const { files, directories, others, bytes } = counts;
+  const digests = { size: summary.size, md5: summary.md5, sha256: summary.sha256 };
+  return { root, files: totalOf(files), directories: totalOf(directories), others, bytes, digests };
+}
+
+function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
+  for (let at = 0; at < content.length; at += ID_BYTES) if (!index.has("data", content, at)) return false;
+  return true;
 }
 
 const NO_REMARKS = { notes: [], warnings: [], shrunk: {} };

@@ -1,6 +1,6 @@
 /** Writes the sealed chunks of all streams of a session into the same packs, one batch at a time. */
 import { Turn } from "../../base/limits.ts";
-import { ID_BYTES } from "../../base/id.ts";
+import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { saveTree } from "../../backup/commit.ts";
 import { ContentListWriter, type PartLimits, type StreamContent } from "../../backup/content/content_list.ts";
@@ -21,6 +21,8 @@ interface ChunkCounts {
  */
 const FEW_CHUNKS = 100;
 
+const NO_PARTS: PartLimits = { single: Infinity, least: Infinity, most: Infinity };
+
 /** Stores the chunks of all streams of a session and counts them. */
 export class SessionChunks {
   readonly #writer: PackWriter;
@@ -31,6 +33,7 @@ export class SessionChunks {
    * Lets one stream write at a time, so that at most one full pack waits to be written, however many streams there are.
    */
   readonly #turn = new Turn();
+  readonly #wholeLists = new WeakSet<ContentListWriter>();
   /** How many more chunks may be listed in the tree of the series, which is held in memory until the commit. */
   #listable: number;
 
@@ -60,13 +63,32 @@ export class SessionChunks {
     await this.#turn.take(async () => {
       const heldBefore = list.heldChunks;
       await this.#add(batch, list);
-      this.#sharedLimits.countHeld(list.heldChunks - heldBefore);
+      if (!this.#wholeLists.has(list)) this.#sharedLimits.countHeld(list.heldChunks - heldBefore);
     });
     freeBuffer(batch.sealed);
   }
 
+  /** Stores the new chunks of a batch. Owns: its sealed bytes must not be used afterwards. */
+  async addAll(batch: SealedBatch): Promise<void> {
+    await this.#turn.take(() => this.#add(batch, null));
+    freeBuffer(batch.sealed);
+  }
+
+  /** Stores a tree unless it is stored. */
+  async saveTree(tree: Uint8Array): Promise<BlobId> {
+    return await this.#turn.take(() => saveTree(this.#writer, tree));
+  }
+
+  /** A content list for a file of a tree, which has no parts, however many chunks it has. */
+  newWholeList(fileName: string): ContentListWriter {
+    const list = new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), NO_PARTS);
+    this.#wholeLists.add(list);
+    return list;
+  }
+
   /** The list of a stream that has ended. */
   async finish(list: ContentListWriter): Promise<StreamContent> {
+    if (this.#wholeLists.has(list)) return await list.finish(Infinity);
     return await this.#turn.take(async () => {
       this.#sharedLimits.countHeld(-list.heldChunks);
       const content = await list.finish(Math.max(this.#listable, Math.min(FEW_CHUNKS, this.#limits.single)));
@@ -76,7 +98,10 @@ export class SessionChunks {
     });
   }
 
-  async #add({ ids, lengths, sealedLengths, compressed, sealed }: SealedBatch, list: ContentListWriter): Promise<void> {
+  async #add(
+    { ids, lengths, sealedLengths, compressed, sealed }: SealedBatch,
+    list: ContentListWriter | null,
+  ): Promise<void> {
     const counts = this.#counts;
     for (let i = 0, offset = 0; i < lengths.length; i++) {
       const length = lengths[i]!;
@@ -95,7 +120,7 @@ export class SessionChunks {
         counts.blobsNew++;
         counts.bytesAdded += length;
       } else counts.blobsReused++;
-      const written = list.add(ids, i * ID_BYTES, length);
+      const written = list?.add(ids, i * ID_BYTES, length);
       if (written) await written;
     }
   }

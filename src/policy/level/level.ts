@@ -55,6 +55,8 @@ export interface LevelRequest {
    * engine, and only those continue them.
    */
   readonly engine: string;
+  /** Whether the backup holds a tree of files. Such backups continue only such backups, and streams only streams. */
+  readonly holdsTree?: boolean;
   /** When the run begins, in milliseconds since 1970 UTC. */
   readonly nowMs: number;
   /** Snapshots that cannot be read. Any of them may be the backup to continue. */
@@ -155,10 +157,12 @@ function unreadableVerdict(unreadable: readonly SnapshotId[]): LevelVerdict {
   return { rule: "damaged-parent", parent: null, reason: `${which} may be the backup to continue` };
 }
 
-function withUsableParent(verdict: LevelVerdict, { engine, replaysChains }: LevelRequest): LevelVerdict {
+function withUsableParent(verdict: LevelVerdict, request: LevelRequest): LevelVerdict {
+  const { engine, replaysChains, holdsTree = false } = request;
   const { parent } = verdict;
   if (parent === null) return verdict;
-  if (parent.engine !== engine && (replaysChains || parent.replays)) {
+  const isOtherKind = (parent.holdsTree ?? false) !== holdsTree;
+  if (parent.engine !== engine && (replaysChains || parent.replays || isOtherKind)) {
     const reason = `the parent ${shortId(parent.id)} was made by the engine "${parent.engine}", not by "${engine}"`;
     return { rule: "other-engine", parent: null, reason };
   }

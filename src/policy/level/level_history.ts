@@ -14,6 +14,8 @@ export interface LevelRecord {
   readonly engine: string;
   /** Whether a restore of it replays the levels of its chain. */
   readonly replays: boolean;
+  /** Whether it holds a tree of files, and no streams. */
+  readonly holdsTree?: boolean;
   /** What is damaged, so that it must not be continued, or null if nothing is known to be. */
   readonly problem: string | null;
   /** Why it cannot be continued although it is whole; absent if no reason is known. */

@@ -6,6 +6,7 @@ import type { OpenSource } from "../../../src/engine/engine.ts";
 import { assertWhole, backUp, parentOf, readAll, restore, type StoredLevel } from "../../conformance/engine_frame.ts";
 import { boundByModes } from "../../helpers/bound_by_modes.ts";
 import { programTest } from "../../helpers/programs.ts";
+import { sourceRequest } from "../../helpers/source_request.ts";
 import { registryOf, TarFixture } from "./tar_fixture.ts";
 
 const NEEDS = ["tar", "rsync", "bash", "find"] as const;
@@ -44,13 +45,12 @@ async function assertRestores(fixture: TarFixture, levels: readonly StoredLevel[
 
 /** The archive's source of a backup that has begun. */
 async function begun(open: OpenSource) {
-  for await (const { source } of open.items()) return source!;
+  for await (const item of open.items()) if (item.kind !== "entries") return item.source!;
   assert.fail("there is an archive");
 }
 
 function start(fixture: TarFixture): Promise<OpenSource> {
-  const { signal } = new AbortController();
-  return fixture.registry.source(fixture.source).driver.open({ parent: null, signal });
+  return fixture.registry.source(fixture.source).driver.open(sourceRequest());
 }
 
 /** Names as members of the archive of a level. */
@@ -123,7 +123,7 @@ tarTest(
       await fixture.script("head -c 3000000 /dev/zero >a; echo b >b; echo c >c");
       const registry = registryOf({ programs: ["tar"], temporaryDirectory: fixture.temporary });
       const { driver } = registry.source(fixture.source);
-      const open = await driver.open({ parent: null, signal: new AbortController().signal });
+      const open = await driver.open(sourceRequest());
       const source = await begun(open);
       await source.read(new Uint8Array(4096));
       await fixture.script(script);

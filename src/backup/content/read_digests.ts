@@ -1,0 +1,84 @@
+/** Reads the list of digests of a files backup, line after line. */
+import { IntegrityError } from "../../base/errors.ts";
+import { comparePaths } from "../../format/byte_string.ts";
+import { type DigestLine, DigestListDecoder, type FileDigests } from "../../format/digest_list.ts";
+import { readStream, type ReadStreamOptions } from "./read_stream.ts";
+
+/** A list is read far ahead of nothing: its lines are compared with a walk that takes its time. */
+const BUFFER_BYTES = 12 * 1024 * 1024;
+
+/**
+ * The lines of a list, as many at a time as were read together. `contents` are its content lists, `what` names it in
+ * errors. Throws `IntegrityError` for damage.
+ */
+export async function* readDigestList(
+  contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  what: string,
+  options: ReadStreamOptions,
+): AsyncGenerator<DigestLine[]> {
+  const decoder = new DigestListDecoder(what);
+  for await (const { segment, length } of readStream(contents, { ...options, bufferBytes: BUFFER_BYTES })) {
+    let lines: DigestLine[];
+    try {
+      lines = [...decoder.push(segment.bytes.subarray(0, length))];
+    } finally {
+      segment.release();
+    }
+    yield lines;
+  }
+  decoder.end();
+}
+
+const UNKNOWN: FileDigests = { md5: null, sha256: null };
+
+/** Looks files up in a list in walk order, so that it is read once and never held. */
+export class DigestCursor {
+  readonly #batches: AsyncIterator<DigestLine[]>;
+  readonly #onDamage: (error: IntegrityError) => void;
+  #lines: readonly DigestLine[] = [];
+  #at = 0;
+  #hasEnded = false;
+
+  /** `onDamage` is called if the list cannot be read on; what follows is then unknown. */
+  constructor(batches: AsyncIterable<DigestLine[]>, onDamage: (error: IntegrityError) => void) {
+    this.#batches = batches[Symbol.asyncIterator]();
+    this.#onDamage = onDamage;
+  }
+
+  /** The digests of a file; null if the list does not have it. Each path must come after those asked for before. */
+  find(path: string): FileDigests | null | Promise<FileDigests | null> {
+    for (; this.#at < this.#lines.length; this.#at++) {
+      const line = this.#lines[this.#at]!;
+      const order = comparePaths(line.path, path);
+      if (order >= 0) return order === 0 ? line : null;
+    }
+    return this.#hasEnded ? null : this.#findFurther(path);
+  }
+
+  /** As `find`, with unknown digests for a file that is not listed. */
+  async digestsOf(path: string): Promise<FileDigests> {
+    return await this.find(path) ?? UNKNOWN;
+  }
+
+  /** Stops reading. */
+  async close(): Promise<void> {
+    this.#hasEnded = true;
+    this.#lines = [];
+    await this.#batches.return?.();
+  }
+
+  async #findFurther(path: string): Promise<FileDigests | null> {
+    try {
+      const { done, value } = await this.#batches.next();
+      this.#hasEnded ||= done === true;
+      this.#lines = done ? [] : value;
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      this.#hasEnded = true;
+      this.#lines = [];
+      this.#onDamage(error);
+    }
+    this.#at = 0;
+    return this.find(path);
+  }
+}

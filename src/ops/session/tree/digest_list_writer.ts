@@ -1,0 +1,76 @@
+/** Writes the list of digests of a files backup while its entries come. */
+import { concatBytes, totalLength } from "../../../base/bytes.ts";
+import { SEGMENT_BYTES } from "../../../backup/buffers.ts";
+import type { StreamContent } from "../../../backup/content/content_list.ts";
+import type { DigestCursor } from "../../../backup/content/read_digests.ts";
+import { encodeDigestLine, type FileDigests } from "../../../format/digest_list.ts";
+import type { StreamSummary } from "../../../pipeline/calls.ts";
+import type { Feed } from "../../../pipeline/feed.ts";
+import { SegmentPool } from "../../../pipeline/segments.ts";
+import { FeedGroup, type WritableFeed } from "../../../pipeline/writable_feed.ts";
+
+/** A list that was stored. */
+export interface StoredList {
+  readonly content: StreamContent;
+  readonly summary: StreamSummary;
+}
+
+/** Lines are handed on by so many bytes. */
+const PIECE_BYTES = 64 * 1024;
+/** One that is filled, and one that is stored. */
+const SEGMENTS = 2;
+const UNKNOWN: FileDigests = { md5: null, sha256: null };
+
+/** Takes lines in walk order. */
+export class DigestListWriter {
+  readonly #feed: WritableFeed;
+  readonly #stored: Promise<StoredList>;
+  readonly #earlier: DigestCursor | null;
+  #lines: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** `earlier` is the list of the earlier backup; `store` stores the stream of the lines. */
+  constructor(earlier: DigestCursor | null, store: (feed: Feed) => Promise<StoredList>) {
+    this.#earlier = earlier;
+    this.#feed = new FeedGroup(new SegmentPool({ count: SEGMENTS, segmentBytes: SEGMENT_BYTES })).open();
+    this.#stored = store(this.#feed);
+    // If it cannot be stored, the next write says so.
+    this.#stored.catch((error) => this.#feed.fail(error));
+  }
+
+  /** Adds a file. Without digests those of the earlier list are taken, if it has the file. */
+  add(path: string, digests: FileDigests | null): void | Promise<void> {
+    if (digests !== null) return this.#write(path, digests);
+    const found = this.#earlier?.find(path) ?? null;
+    if (!(found instanceof Promise)) return this.#write(path, found ?? UNKNOWN);
+    return found.then((known) => this.#write(path, known ?? UNKNOWN));
+  }
+
+  /** Ends the list, and returns it when it is stored. */
+  async finish(): Promise<StoredList> {
+    await this.#flush();
+    this.#feed.end();
+    await this.#earlier?.close();
+    return await this.#stored;
+  }
+
+  /** Gives the list up, and waits until nothing of it is under way. */
+  async fail(error: unknown): Promise<void> {
+    this.#feed.fail(error);
+    await Promise.allSettled([this.#stored, this.#earlier?.close()]);
+  }
+
+  #write(path: string, { md5, sha256 }: FileDigests): void | Promise<void> {
+    const line = encodeDigestLine({ path, md5, sha256 });
+    this.#lines.push(line);
+    this.#bytes += line.length;
+    if (this.#bytes >= PIECE_BYTES) return this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const piece = concatBytes(this.#lines);
+    this.#lines = [];
+    this.#bytes = totalLength(this.#lines);
+    await this.#feed.write(piece);
+  }
+}

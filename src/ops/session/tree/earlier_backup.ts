@@ -1,0 +1,119 @@
+/** Finds what a files backup goes on from: the newest one of its series and host, or a snapshot of restic. */
+import { type AgentError, IntegrityError } from "../../../base/errors.ts";
+import { type BlobId, ID_BYTES } from "../../../base/id.ts";
+import { type Backup, compareAge } from "../../../backup/backup.ts";
+import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
+import { DigestCursor, readDigestList } from "../../../backup/content/read_digests.ts";
+import { StoredTree } from "../../../backup/content/stored_tree.ts";
+import { indexPassingOver } from "../../../backup/whole_index.ts";
+import { digestListPath } from "../../../format/digest_list.ts";
+import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
+import type { Node } from "../../../format/tree/node.ts";
+import type { PipelineThreads } from "../../../pipeline/threads.ts";
+import { type ExistenceIndex, NamedIndex } from "../../../repository/index/blob_index.ts";
+import type { LockedRepository } from "../../../repository/repository.ts";
+import { subtreeOf } from "../../../repository/tree/trees.ts";
+
+/** What a new backup is compared with. */
+export interface EarlierBackup {
+  readonly tree: StoredTree;
+  /** Its list of digests; null if it has none. */
+  readonly digests: DigestCursor | null;
+  /** If it is of the series itself: it, and the tree of its directory. */
+  readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
+}
+
+/** What it is looked for with. */
+interface EarlierRequest {
+  /** The newest backup of the series and host. */
+  readonly predecessor: Backup | undefined;
+  /** All backups of the repository. */
+  readonly backups: readonly Backup[];
+  readonly host: string;
+  /** The absolute paths that are backed up. */
+  readonly roots: readonly string[];
+  readonly repository: LockedRepository;
+  readonly index: ExistenceIndex;
+  readonly threads: PipelineThreads;
+  readonly signal: AbortSignal;
+  readonly onProblem: ((problem: AgentError) => void) | undefined;
+}
+
+/** The earlier backup; null if there is none, or if the way to its tree is damaged. Throws what the store throws. */
+export async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | null> {
+  const { predecessor } = request;
+  if (predecessor?.info?.engine === FILES_ENGINE) return await ownBackup(request, predecessor);
+  const foreign = resticSnapshot(request);
+  if (foreign === undefined) return null;
+  return { tree: storedTree(request, foreign.snapshot.tree, foreign), digests: null, own: null };
+}
+
+async function ownBackup(request: EarlierRequest, backup: Backup): Promise<EarlierBackup | null> {
+  const repository = { ...request.repository, index: request.index.named };
+  try {
+    const { streams, digests } = await findSeriesNodes(repository, backup);
+    if (streams?.type !== "dir") return null;
+    const root = subtreeOf(streams);
+    const cursor = digests === undefined ? null : await openDigests(request, backup, digests);
+    return { tree: storedTree(request, root, backup), digests: cursor, own: { backup, root } };
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    tell(request, backup, error);
+    return null;
+  }
+}
+
+/** The newest snapshot of another tool on the same host that holds everything that is backed up. */
+function resticSnapshot({ backups, host, roots }: EarlierRequest): Backup | undefined {
+  if (roots.length === 0) return undefined;
+  const fitting = backups.filter((backup) =>
+    backup.info === null && backup.damage === null && backup.host === host &&
+    !backup.snapshot.programVersion.startsWith("agent ") &&
+    roots.every((root) => backup.snapshot.paths.some((path) => isWithin(root, path)))
+  );
+  return fitting.toSorted(compareAge).at(-1);
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
+}
+
+function storedTree(request: EarlierRequest, root: BlobId, backup: Backup): StoredTree {
+  const { repository, index } = request;
+  return new StoredTree({
+    repository: { ...repository, index: index.named },
+    root,
+    hasData: (ids, offset) => index.has("data", ids, offset),
+    onDamage: (error) => tell(request, backup, error),
+  });
+}
+
+/**
+ * The index of a session has no places of data blobs. Those of the list are few, so that the index files are read once
+ * more for them alone.
+ */
+async function openDigests(request: EarlierRequest, backup: Backup, node: Node): Promise<DigestCursor> {
+  const { repository, index, threads, signal } = request;
+  const path = digestListPath(backup.series);
+  const lists: Uint8Array[] = [];
+  for await (const list of contentsOf({ ...repository, index: index.named }, node, path)) lists.push(list);
+  const ids = lists.flatMap((list) =>
+    Array.from({ length: list.length / ID_BYTES }, (_, i) => list.subarray(i * ID_BYTES, (i + 1) * ID_BYTES))
+  );
+  const places = await indexPassingOver(() => new NamedIndex(ids), repository, { signal, onUnreadable: () => {} });
+  const reading = { repository: { ...repository, index: places }, threads, signal };
+  return new DigestCursor(
+    readDigestList(lists, JSON.stringify(path), reading),
+    (error) => tell(request, backup, error),
+  );
+}
+
+function tell({ onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  onProblem?.(
+    new IntegrityError(
+      `Part of the backup ${series}@${id.slice(0, 8)} cannot be compared with, so that its files are read again: ` +
+        `${error.message}; run "agent check --read-data"`,
+      { cause: error },
+    ),
+  );
+}

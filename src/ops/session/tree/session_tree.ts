@@ -1,0 +1,149 @@
+/** The tree of a files backup within its session: entries come in, contents and trees and the list of digests go out. */
+import { BugError, invariant } from "../../../base/errors.ts";
+import { encodeHex } from "../../../base/hex.ts";
+import { ID_BYTES } from "../../../base/id.ts";
+import { MD5_BYTES } from "../../../crypto/digest.ts";
+import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
+import type { Feed } from "../../../pipeline/feed.ts";
+import type { PipelineThreads } from "../../../pipeline/threads.ts";
+import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
+import type { SessionChunks } from "../session_chunks.ts";
+import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
+import type { EarlierBackup } from "./earlier_backup.ts";
+import type { TreeCounts } from "./tree_counts.ts";
+import { type FileContent, type TreeSlot, TreeWriter, type WrittenTree } from "./tree_writer.ts";
+
+/** What the tree of a session is written with. */
+interface SessionTreeTools {
+  readonly threads: PipelineThreads;
+  readonly index: ExistenceIndex;
+  readonly chunks: SessionChunks;
+  /** What it is compared with. */
+  readonly earlier: EarlierBackup | null;
+  readonly signal: AbortSignal;
+  /** Stores the stream of the list of digests. */
+  readonly storeList: (feed: Feed) => Promise<StoredList>;
+}
+
+/** A tree and its list of digests, stored. */
+export interface StoredSessionTree extends WrittenTree {
+  readonly list: StoredList;
+  /** Bytes of the files that were read. */
+  readonly bytesRead: number;
+}
+
+const EMPTY_FILE: FileContent = {
+  size: 0,
+  content: new Uint8Array(0),
+  digests: {
+    md5: "d41d8cd98f00b204e9800998ecf8427e",
+    sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+  },
+};
+
+/** Writes one tree. Everything throws what failed first. */
+export class SessionTree {
+  readonly #tools: SessionTreeTools;
+  readonly #list: DigestListWriter;
+  readonly #writer: TreeWriter;
+  #bytesRead = 0;
+  /** Called with the counts now and then. */
+  onCounted: ((counts: TreeCounts) => void) | undefined;
+
+  constructor(tools: SessionTreeTools) {
+    const { earlier, chunks, storeList } = this.#tools = tools;
+    this.#list = new DigestListWriter(earlier?.digests ?? null, storeList);
+    this.#writer = new TreeWriter({
+      save: (tree) => chunks.saveTree(tree),
+      earlier: earlier?.tree ?? null,
+      list: (path, digests) => this.#list.add(path, digests),
+      onCounted: (counts) => this.onCounted?.(counts),
+    });
+  }
+
+  /** Bytes of all files of the backup that this one is compared with; null if that is not known. */
+  get bytesBefore(): number | null {
+    return this.#tools.earlier?.own?.backup.info?.size ?? null;
+  }
+
+  /** Waits until there is room for more entries. */
+  room(): Promise<void> {
+    return this.#writer.room();
+  }
+
+  /** Registers the entries of the next item, in order. Throws `BugError` if they are none, or out of order. */
+  register(item: EngineItem): readonly TreeSlot[] {
+    if (item.kind === "stream") throw new BugError(`The stream "${item.path}" is no entry of a tree`);
+    if (item.kind === "entry") {
+      const { path, properties, source } = item;
+      invariant(
+        (source !== null) === (properties.type === "file"),
+        `Only files have a content: ${JSON.stringify(path)}`,
+      );
+      return [this.#writer.add(path, properties, source === null ? null : "pending")];
+    }
+    return item.entries.map((entry) => this.#registerEntry(entry));
+  }
+
+  #registerEntry({ path, properties, content }: RunEntry): TreeSlot {
+    invariant(
+      (content !== null) === (properties.type === "file"),
+      `Only files have a content: ${JSON.stringify(path)}`,
+    );
+    return this.#writer.add(path, properties, content === null ? null : this.#known(path, content));
+  }
+
+  /** The content of a file if it needs no reading. */
+  #known(path: string, content: RunContent): FileContent | "pending" {
+    if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
+    const { size, content: ids } = content.node;
+    const { index } = this.#tools;
+    invariant(ids !== null, `The earlier node of ${JSON.stringify(path)} is no file`);
+    for (let at = 0; at < ids.length; at += ID_BYTES) {
+      invariant(index.has("data", ids, at), `A chunk of ${JSON.stringify(path)} is not stored any more`);
+    }
+    return { size, content: ids, digests: null };
+  }
+
+  /** Stores the files whose bytes came with a run. The buffer may be used again afterwards. */
+  async storeRun({ entries, buffer }: EngineEntries, slots: readonly TreeSlot[]): Promise<void> {
+    const files = entries.flatMap(({ content }, i) =>
+      content?.kind === "inline" && content.length > 0 ? [{ slot: slots[i]!, length: content.length }] : []
+    );
+    if (files.length === 0) return;
+    let end = 0;
+    const cuts = Uint32Array.from(files, ({ length }) => end += length);
+    invariant(buffer !== null && end <= buffer.bytes.length, "A run of entries lacks the bytes of its files");
+    const { threads, index, chunks, signal } = this.#tools;
+    using _slot = await threads.batchSlots.take({ signal });
+    threads.shareKnown(index.dataBlobs);
+    const request = { carry: new Uint8Array(0), segment: buffer.bytes.buffer, cuts, wantsMd5: true };
+    const batch = await threads.seal(request);
+    await chunks.addAll(batch);
+    const { ids, md5s } = batch;
+    files.forEach(({ slot, length }, i) => {
+      const content = ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES);
+      const digests = { sha256: encodeHex(content), md5: encodeHex(md5s, i * MD5_BYTES, MD5_BYTES) };
+      slot.settle({ size: length, content, digests });
+    });
+    this.#bytesRead += end;
+  }
+
+  /** Sets the content of a file that was read by itself. */
+  settle(slot: TreeSlot, content: FileContent): void {
+    this.#bytesRead += content.size;
+    slot.settle(content);
+  }
+
+  /** Waits until everything is stored. */
+  async finish(): Promise<StoredSessionTree> {
+    const written = await this.#writer.finish();
+    return { ...written, list: await this.#list.finish(), bytesRead: this.#bytesRead };
+  }
+
+  /** Ends everything, and waits until nothing is under way. */
+  async fail(error: unknown): Promise<void> {
+    this.#writer.fail(error);
+    await this.#list.fail(error);
+  }
+}

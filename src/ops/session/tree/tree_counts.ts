@@ -1,0 +1,98 @@
+/** Counts of the entries of a tree, compared with those of an earlier backup as restic counts them. */
+import type { Node } from "../../../format/tree/node.ts";
+
+/** How many entries are new, differ in anything from the earlier ones, or do not. */
+export interface EntryChanges {
+  /** Not in the earlier backup. */
+  readonly new: number;
+  /** Different content or different properties. */
+  readonly changed: number;
+  /** The same in everything. */
+  readonly unmodified: number;
+}
+
+/** What a tree holds so far or in all. */
+export interface TreeCounts {
+  /** Regular files. */
+  readonly files: EntryChanges;
+  /** Directories, each counted when it ends. */
+  readonly directories: EntryChanges;
+  /** Links, devices and whatever else there is. */
+  readonly others: number;
+  /** Bytes of all files. */
+  readonly bytes: number;
+}
+
+/** All changes together. */
+export function totalOf(changes: EntryChanges): number {
+  return changes.new + changes.changed + changes.unmodified;
+}
+
+/** Counts entries one after the other. */
+export class TreeCounter {
+  readonly #files = { new: 0, changed: 0, unmodified: 0 };
+  readonly #directories = { new: 0, changed: 0, unmodified: 0 };
+  #others = 0;
+  #bytes = 0;
+
+  /** The counts so far. */
+  get counts(): TreeCounts {
+    return {
+      files: { ...this.#files },
+      directories: { ...this.#directories },
+      others: this.#others,
+      bytes: this.#bytes,
+    };
+  }
+
+  /** Counts a node; `earlier` is the one of the same name in the earlier backup. */
+  add(node: Node, earlier: Node | undefined): void {
+    const { type, size } = node;
+    if (type !== "file" && type !== "dir") {
+      this.#others++;
+      return;
+    }
+    const changes = type === "file" ? this.#files : this.#directories;
+    if (earlier === undefined) changes.new++;
+    else if (isSame(node, earlier)) changes.unmodified++;
+    else changes.changed++;
+    this.#bytes += type === "file" ? size : 0;
+  }
+}
+
+const SCALARS = [
+  "type",
+  "mode",
+  "mtime",
+  "atime",
+  "ctime",
+  "uid",
+  "gid",
+  "user",
+  "group",
+  "inode",
+  "deviceId",
+  "size",
+  "links",
+  "linkTarget",
+  "device",
+  "subtree",
+  "error",
+] as const satisfies readonly (keyof Node)[];
+
+/** Whether two nodes of one name are the same in everything. */
+export function isSame(a: Node, b: Node): boolean {
+  return SCALARS.every((field) => a[field] === b[field]) && areSameBytes(a.content, b.content) &&
+    a.extendedAttributes.length === b.extendedAttributes.length &&
+    a.extendedAttributes.every(({ name, value }, i) => {
+      const other = b.extendedAttributes[i]!;
+      return name === other.name && areSameBytes(value, other.value);
+    }) &&
+    a.genericAttributes.size === b.genericAttributes.size &&
+    [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
+}
+
+function areSameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === b || a === null || b === null) return a === b;
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

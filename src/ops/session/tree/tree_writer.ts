@@ -1,0 +1,251 @@
+/**
+ * Writes the trees of a files backup while its entries come. Entries are registered in walk order; the contents of files
+ * may follow later and in any order. A directory is written as soon as it has ended and all its contents are known.
+ *
+ * Memory: the text of the directories that are open, and the entries that wait for a content.
+ */
+import { freeBuffer } from "../../../base/bytes.ts";
+import { SourceError } from "../../../base/errors.ts";
+import type { BlobId } from "../../../base/id.ts";
+import type { EarlierTree, EntryProperties } from "../../../engine/engine.ts";
+import { MOST_BLOB_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import type { DigestLine } from "../../../format/digest_list.ts";
+import { makeNode, type Node } from "../../../format/tree/node.ts";
+import { TreeEncoder } from "../../../format/tree/tree.ts";
+import { TreeCounter, type TreeCounts } from "./tree_counts.ts";
+import { WalkOrder, type WalkStep } from "./walk_order.ts";
+
+/** The content of a file as a node holds it. */
+export interface FileContent {
+  /** Bytes. */
+  readonly size: number;
+  /** The ids of its chunks. */
+  readonly content: Uint8Array;
+  /** Its digests in hex; null if they stand in the earlier list or nowhere. */
+  readonly digests: { readonly md5: string; readonly sha256: string } | null;
+}
+
+/** What a tree is written with. */
+interface TreeWriterTools {
+  /** Stores a tree unless it is stored. */
+  readonly save: (tree: Uint8Array) => Promise<BlobId>;
+  /** The tree to compare with. */
+  readonly earlier: EarlierTree | null;
+  /** Takes the line of each file in walk order, with the digests if they are known. */
+  readonly list: (path: string, digests: Omit<DigestLine, "path"> | null) => void | Promise<void>;
+  /** Called with the counts now and then. */
+  readonly onCounted: (counts: TreeCounts) => void;
+}
+
+/** A whole tree. */
+export interface WrittenTree {
+  readonly root: BlobId;
+  readonly counts: TreeCounts;
+}
+
+/** An entry that is registered. */
+export interface TreeSlot {
+  /** Sets the content of a file. */
+  settle(content: FileContent): void;
+}
+
+interface Waiting extends TreeSlot {
+  readonly path: string;
+  readonly properties: EntryProperties;
+  readonly step: WalkStep;
+  /** Undefined as long as it is not known; null for what is no file. */
+  content: FileContent | null | undefined;
+}
+
+/** From so many waiting entries on, no more are taken. An engine with entries gives them by the hundred. */
+const MOST_WAITING = 16_384;
+const ENTRIES_PER_COUNT = 512;
+const EMPTY_CONTENT = new Uint8Array(0);
+
+/** Writes one tree. Everything throws what failed first. */
+export class TreeWriter {
+  readonly #tools: TreeWriterTools;
+  readonly #order = new WalkOrder();
+  readonly #counter = new TreeCounter();
+  readonly #directories: OpenDirectory[];
+  readonly #queue: Waiting[] = [];
+  #taken = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #running: Promise<void> | undefined;
+  /** Called when the entry that is waited for has its content, or there is nothing to wait for any more. */
+  #wake: (() => void) | undefined;
+  #roomMade: PromiseWithResolvers<void> | undefined;
+
+  constructor(tools: TreeWriterTools) {
+    this.#tools = tools;
+    this.#directories = [new OpenDirectory("", "", tools.earlier)];
+  }
+
+  /** The counts so far. */
+  get counts(): TreeCounts {
+    return this.#counter.counts;
+  }
+
+  /**
+   * Registers the next entry. The content of a file is `pending` until its slot is settled. Throws `BugError` for an
+   * entry out of order.
+   */
+  add(path: string, properties: EntryProperties, content: FileContent | "pending" | null): TreeSlot {
+    this.#throwFailure();
+    const step = this.#order.next(path, properties.type === "dir");
+    const slot: Waiting = {
+      path,
+      properties,
+      step,
+      content: content === "pending" ? undefined : content,
+      settle: (settled) => {
+        slot.content = settled;
+        if (this.#queue[this.#taken] === slot) this.#wake?.();
+      },
+    };
+    this.#queue.push(slot);
+    this.#running ??= this.#run();
+    return slot;
+  }
+
+  /** Waits until few enough entries wait. */
+  async room(): Promise<void> {
+    this.#throwFailure();
+    if (this.#waiting < MOST_WAITING) return;
+    this.#roomMade ??= Promise.withResolvers();
+    await this.#roomMade.promise;
+    this.#throwFailure();
+  }
+
+  /** Waits until all entries are written, and writes the top. */
+  async finish(): Promise<WrittenTree> {
+    this.#throwFailure();
+    this.#order.end();
+    await this.#running;
+    this.#throwFailure();
+    const root = await this.#save(this.#directories[0]!);
+    this.#tools.onCounted(this.counts);
+    return { root, counts: this.counts };
+  }
+
+  /** Ends everything; whoever waits gets the reason. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake?.();
+    this.#roomMade?.resolve();
+  }
+
+  get #waiting(): number {
+    return this.#queue.length - this.#taken;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Takes entries in order until none is left. Never throws. */
+  async #run(): Promise<void> {
+    try {
+      await Promise.resolve();
+      for (let slot = this.#queue[this.#taken]; slot !== undefined; slot = this.#queue[this.#taken]) {
+        while (slot.content === undefined && !this.#failure) await this.#settled();
+        if (this.#failure) return;
+        await this.#take(slot, slot.content ?? null);
+        this.#forgetTaken();
+      }
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #settled(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
+    this.#wake = undefined;
+  }
+
+  #forgetTaken(): void {
+    this.#taken++;
+    if (this.#taken < ENTRIES_PER_COUNT && this.#taken < this.#queue.length) return;
+    this.#queue.splice(0, this.#taken);
+    this.#taken = 0;
+    this.#tools.onCounted(this.counts);
+    if (this.#roomMade === undefined || this.#waiting >= MOST_WAITING / 2) return;
+    this.#roomMade.resolve();
+    this.#roomMade = undefined;
+  }
+
+  async #take({ path, properties, step }: Waiting, content: FileContent | null): Promise<void> {
+    const { name, opens, isEnd } = step;
+    for (const opened of opens) this.#directories.push(this.#directories.at(-1)!.below(opened, this.#tools.earlier));
+    const subtree = properties.type === "dir" ? await this.#endDirectory(isEnd) : null;
+    const directory = this.#directories.at(-1)!;
+    const isFile = properties.type === "file";
+    const node = makeNode({
+      ...properties,
+      name,
+      size: content?.size ?? 0,
+      content: isFile ? content?.content ?? EMPTY_CONTENT : null,
+      subtree,
+    });
+    this.#counter.add(node, (await directory.earlier())?.get(name));
+    directory.add(node);
+    if (!isFile) return;
+    const listed = this.#tools.list(path, content?.digests ?? null);
+    if (listed) await listed;
+  }
+
+  /** The tree of the directory that ends, or an empty one. */
+  async #endDirectory(isEnd: boolean): Promise<BlobId> {
+    return await this.#save(isEnd ? this.#directories.pop()! : new OpenDirectory("", "", null));
+  }
+
+  async #save(directory: OpenDirectory): Promise<BlobId> {
+    const tree = directory.finish();
+    try {
+      return await this.#tools.save(tree);
+    } finally {
+      freeBuffer(tree);
+    }
+  }
+}
+
+/** A directory whose entries come. */
+class OpenDirectory {
+  readonly #path: string;
+  readonly #encoder = new TreeEncoder();
+  readonly #earlierTree: EarlierTree | null;
+  #earlier: ReadonlyMap<string, Node> | null | undefined;
+
+  constructor(above: string, name: string, earlier: EarlierTree | null) {
+    this.#path = above === "" ? name : `${above}/${name}`;
+    this.#earlierTree = earlier;
+  }
+
+  /** A directory in this one. */
+  below(name: string, earlier: EarlierTree | null): OpenDirectory {
+    return new OpenDirectory(this.#path, name, earlier);
+  }
+
+  /** The nodes that the earlier tree has here. */
+  async earlier(): Promise<ReadonlyMap<string, Node> | null> {
+    if (this.#earlier === undefined) this.#earlier = await this.#earlierTree?.children(this.#path) ?? null;
+    return this.#earlier;
+  }
+
+  add(node: Node): void {
+    this.#encoder.add(node);
+    if (this.#encoder.nodes <= MOST_TREE_NODES && this.#encoder.bytes <= MOST_BLOB_BYTES) return;
+    throw new SourceError(
+      `Cannot back up the directory ${JSON.stringify(this.#path)}: it has more entries than a tree may hold ` +
+        `(${MOST_TREE_NODES} entries, ${MOST_BLOB_BYTES} bytes); leave it out, or put its files into several directories`,
+    );
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#encoder.finish();
+  }
+}
