@@ -60,7 +60,7 @@ function holdsBlob(content: Uint8Array, blobs: readonly string[]): boolean {
 function globExpression(glob: string, ignoreCase: boolean): RegExp {
   const path = glob.replace(/\/+$/, "");
   const isEnd = glob.includes("/") && !glob.startsWith("/");
-  const source = `^${isEnd ? "(?:.*/)?" : ""}${isEnd ? sourceOf(path, glob) : sourceOf(path, glob)}$`;
+  const source = `^${isEnd ? "(?:.*/)?" : ""}${sourceOf(path, glob)}$`;
   try {
     return new RegExp(source, ignoreCase ? "isu" : "su");
   } catch (cause) {
@@ -69,7 +69,7 @@ function globExpression(glob: string, ignoreCase: boolean): RegExp {
 }
 
 /** Characters with a meaning in regular expressions. */
-const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g;
+const SPECIAL = /[\\^$.*+?()[\]{}|/]/g;
 const PARTS = /\*\*\/|\*\*|\*|\?|\[(!|\^)?(\]?[^\]]*)\]|\\(.)|[^*?[\\]+|\[|\\/gsu;
 
 /** The source of an expression for a glob. `**` and a slash also stand for no directory at all. */

@@ -1,15 +1,13 @@
 /** What a backup holds as its source had it: the tree without the series, and a long stream as one file. */
 import { IntegrityError } from "../../base/errors.ts";
 import type { BlobId } from "../../base/id.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 import type { Backup } from "../backup.ts";
 import { findSeriesNodes } from "../content/contents.ts";
-
-/** The engine of files and directories. */
-const FILES_ENGINE = "files";
 
 /** The tree of a backup as its source had it. */
 export interface TreeView {

@@ -11,6 +11,7 @@ import { type Node, NODE_TYPES } from "../../../format/tree/node.ts";
 import type { DiffResult } from "../../../ops/stats/diff.ts";
 import type { EntrySums, TreeSums } from "../../../ops/stats/tree_summer.ts";
 import { modeText } from "../mode_text.ts";
+import { pathJson } from "./path_json.ts";
 import {
   always,
   bytes,
@@ -77,11 +78,6 @@ export function entryJson({ path, node }: ViewedEntry): v.InferOutput<typeof ent
     ...node.subtree !== null && { tree: node.subtree },
     ...node.error !== "" && { error: node.error },
   };
-}
-
-function pathJson(path: string): { readonly path: string; readonly pathBytes?: string } {
-  if (path.isWellFormed()) return { path };
-  return { path: path.toWellFormed(), pathBytes: encodeBase64(bytesOfByteString(path)) };
 }
 
 function propertiesJson(path: string, node: Node) {
