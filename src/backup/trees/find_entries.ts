@@ -46,6 +46,9 @@ interface FoundTree {
 /** More would be no answer that anybody reads, and take a gigabyte. */
 const MOST_VERSIONS = 1_000_000;
 
+/** How many nodes behind the current one are looked at for trees to read. */
+const NODES_AHEAD = 64;
+
 /** Finds entries in the backups of one series and host, which are searched oldest first. */
 export class EntryFinder {
   readonly #reader: TreeReader;
@@ -79,7 +82,7 @@ export class EntryFinder {
 
   async #searchTree(view: TreeView, tree: BlobId, path: string, depth: number): Promise<FoundTree | null> {
     if (this.#without.has(tree, path)) return null;
-    const key = `${tree}${path}`;
+    const key = keyOf(tree, path);
     const known = this.#found.get(key);
     if (known !== undefined) {
       touch(known, view.backup);
@@ -89,12 +92,13 @@ export class EntryFinder {
     const versions: GrowingVersion[] = [];
     const below: FoundTree[] = [];
     const nodes = await this.#reader.read(tree);
+    const isUnknown = ({ name, subtree }: Node) => subtree !== null && !this.#isKnown(subtree, `${path}/${name}`);
     for (const [i, stored] of nodes.entries()) {
       const own = `${path}/${stored.name}`;
       const entry = { path: own, node: nodeInView(view, own, stored) };
       if (this.#matcher.matches(entry)) versions.push(this.#note(entry, view.backup));
       if (entry.node.type !== "dir") continue;
-      readSubtreesAhead(this.#reader, nodes, i + 1);
+      readSubtreesAhead(this.#reader, nodes.slice(i + 1, i + 1 + NODES_AHEAD).filter(isUnknown), 0);
       const found = await this.#searchTree(view, subtreeOf(stored), own, depth + 1);
       if (found !== null) below.push(found);
     }
@@ -105,6 +109,10 @@ export class EntryFinder {
     const found = { versions, below };
     this.#found.set(key, found);
     return found;
+  }
+
+  #isKnown(tree: BlobId, path: string): boolean {
+    return this.#without.has(tree, path) || this.#found.has(keyOf(tree, path));
   }
 
   #note({ path, node }: ViewedEntry, backup: Backup): GrowingVersion {
@@ -148,6 +156,10 @@ export class TreesWithout {
   #key(tree: BlobId, path: string): Uint8Array {
     return this.#dependsOnPath ? sha256(new TextEncoder().encode(`${tree}${JSON.stringify(path)}`)) : decodeHex(tree);
   }
+}
+
+function keyOf(tree: BlobId, path: string): string {
+  return `${tree}${path}`;
 }
 
 function touch({ versions, below }: FoundTree, backup: Backup): void {

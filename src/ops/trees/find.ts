@@ -113,7 +113,8 @@ async function searchAll(
         unreadable.push({ backup, error });
         world.onProblem?.(error);
       }
-      onProgress?.(++searched, total);
+      searched++;
+      onProgress?.(searched, total);
     }
     for (const version of finder.versions) versions.push(version);
   }
