@@ -50,6 +50,7 @@ import {
   restoredMessage,
   sha256Message,
   verifiedChainMessage,
+  verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
@@ -110,6 +111,12 @@ export const RESULTS: readonly Message[] = [
     schema: replayedMessage,
   },
   { title: "A verified stream", commands: ["verify"], about: "One for each stream.", schema: verifiedMessage },
+  {
+    title: "The verified files of a files backup",
+    commands: ["verify"],
+    about: "One in place of the streams.",
+    schema: verifiedFilesMessage,
+  },
   {
     title: "A verified chain",
     commands: ["verify"],

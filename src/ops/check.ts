@@ -29,6 +29,7 @@ import { GIVE_UP_SNAPSHOT } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, withoutCache, type World } from "./access.ts";
 import { checkBackups } from "../maintain/check/check_backups.ts";
 import { checkPackData } from "../maintain/check/check_data.ts";
+import { checkFiles, FilesToRead } from "../maintain/check/check_files.ts";
 import { checkStreams, StreamsToRead } from "../maintain/check/check_streams.ts";
 
 /** The phases of a check, in order. */
@@ -112,6 +113,10 @@ export interface CheckReport {
   readonly streamsRead: number;
   /** Bytes of streams that were read. */
   readonly streamBytesRead: number;
+  /** How many files of files backups were read, each different content once. */
+  readonly filesRead: number;
+  /** Bytes of files that were read. */
+  readonly fileBytesRead: number;
   /** Packs in no index. */
   readonly unreferencedPacks: number;
   /** What is damaged. */
@@ -174,8 +179,11 @@ class CheckRun {
     const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, all);
     const backups = await withRewritten(all, () => Promise.resolve(indexed));
     const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
-    await checkBackups({ ...this.#context("backups"), repository: indexed, streams }, backups, trees);
-    const read = await checkStreams({ ...this.#context("streams"), repository: indexed, budget: this.#world }, streams);
+    const files = this.#options.readData === true ? new FilesToRead() : undefined;
+    await checkBackups({ ...this.#context("backups"), repository: indexed, streams, files }, backups, trees);
+    const reading = { ...this.#context("streams"), repository: indexed, budget: this.#world };
+    const read = await checkStreams(reading, streams);
+    const filesRead = await checkFiles(reading, files);
     return {
       snapshots: all.length,
       trees: trees.count,
@@ -186,6 +194,8 @@ class CheckRun {
       packBytesRead: chosen.reduce((sum, { bytes }) => sum + bytes, 0),
       streamsRead: read.count,
       streamBytesRead: read.bytes,
+      filesRead: filesRead.count,
+      fileBytesRead: filesRead.bytes,
       unreferencedPacks: unindexed.length,
       errors: this.#findings.errors.map((finding) => reported(finding, backups)),
       notes: this.#findings.notes.map((finding) => reported(finding, backups)),

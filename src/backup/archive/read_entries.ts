@@ -21,14 +21,17 @@ interface ContentPiece {
   readonly to: number;
 }
 
+/** What is read of an entry. */
+type ReadableEntry = Pick<ArchiveEntry, "member" | "contents">;
+
 /** Receives entries in order. Each call is awaited before the next. */
-export interface EntryVisitor {
+export interface EntryVisitor<Entry extends ReadableEntry = ArchiveEntry> {
   /** An entry begins. */
-  begin(entry: ArchiveEntry): void | Promise<void>;
+  begin(entry: Entry): void | Promise<void>;
   /** The next bytes of its content, which were compared with their ids. Who keeps the segment retains it. */
   content(piece: ContentPiece): void | Promise<void>;
   /** The entry is complete: as many bytes came as its size says. */
-  end(entry: ArchiveEntry): void | Promise<void>;
+  end(entry: Entry): void | Promise<void>;
 }
 
 /** Contents are joined up to this many bytes, chunks or entries; then they are read. */
@@ -40,9 +43,9 @@ const JOINED_ENTRIES = 4096;
  * Reads all entries. Throws `IntegrityError` for blobs that are missing or damaged, and for a file whose content is
  * longer or shorter than its size; and what the visitor and the entries throw.
  */
-export async function readEntries(
-  entries: AsyncIterable<ArchiveEntry>,
-  visitor: EntryVisitor,
+export async function readEntries<Entry extends ReadableEntry>(
+  entries: AsyncIterable<Entry>,
+  visitor: EntryVisitor<Entry>,
   options: ReadStreamOptions,
 ): Promise<void> {
   const queue = new EntryQueue(entries, options);
@@ -56,10 +59,10 @@ export async function readEntries(
 }
 
 /** Entries whose contents are being read. */
-class EntryQueue {
-  readonly #entries: AsyncIterable<ArchiveEntry>;
+class EntryQueue<Entry extends ReadableEntry> {
+  readonly #entries: AsyncIterable<Entry>;
   readonly #options: ReadStreamOptions;
-  readonly #waiting: ArchiveEntry[] = [];
+  readonly #waiting: Entry[] = [];
   /** Bytes that the first waiting entry has still to get; undefined if it has not begun. */
   #left: number | undefined;
   #joined: Uint8Array[] = [];
@@ -67,7 +70,7 @@ class EntryQueue {
   #joinedChunks = 0;
   #joinedEntries = 0;
 
-  constructor(entries: AsyncIterable<ArchiveEntry>, options: ReadStreamOptions) {
+  constructor(entries: AsyncIterable<Entry>, options: ReadStreamOptions) {
     this.#entries = entries;
     this.#options = options;
   }
@@ -95,7 +98,7 @@ class EntryQueue {
   }
 
   /** Hands out a piece of the stream, and all entries that begin or end with it. */
-  async handOut({ segment, length }: FilledSegment, visitor: EntryVisitor): Promise<void> {
+  async handOut({ segment, length }: FilledSegment, visitor: EntryVisitor<Entry>): Promise<void> {
     let from = 0;
     for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
       if (this.#left === undefined) await visitor.begin(entry);
@@ -113,7 +116,7 @@ class EntryQueue {
   }
 
   /** The length of the content according to the index; what is read is compared with that. */
-  #measure(content: Uint8Array, entry: ArchiveEntry): number {
+  #measure(content: Uint8Array, entry: Entry): number {
     const { index } = this.#options.repository;
     let bytes = 0;
     try {
@@ -147,10 +150,10 @@ class EntryQueue {
 }
 
 /** Bytes of the content that belongs to the entry itself. */
-function sizeOf({ contents, member }: ArchiveEntry): number {
+function sizeOf({ contents, member }: ReadableEntry): number {
   return contents === null ? 0 : member.node.size;
 }
 
-function wrongSize({ member: { path, node } }: ArchiveEntry, how: "longer" | "shorter"): IntegrityError {
+function wrongSize({ member: { path, node } }: ReadableEntry, how: "longer" | "shorter"): IntegrityError {
   return new IntegrityError(`Damaged "${path}": it is ${how} than the ${node.size} bytes it must have`);
 }

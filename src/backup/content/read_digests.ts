@@ -9,18 +9,20 @@ const BUFFER_BYTES = 12 * 1024 * 1024;
 
 /**
  * The lines of a list, as many at a time as were read together. `contents` are its content lists, `what` names it in
- * errors. Throws `IntegrityError` for damage.
+ * errors; `onBytes` gets its bytes piece by piece. Throws `IntegrityError` for damage.
  */
 export async function* readDigestList(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   what: string,
-  options: ReadStreamOptions,
+  options: ReadStreamOptions & { readonly onBytes?: (bytes: Uint8Array) => void },
 ): AsyncGenerator<DigestLine[]> {
   const decoder = new DigestListDecoder(what);
   for await (const { segment, length } of readStream(contents, { ...options, bufferBytes: BUFFER_BYTES })) {
     let lines: DigestLine[];
     try {
-      lines = [...decoder.push(segment.bytes.subarray(0, length))];
+      const bytes = segment.bytes.subarray(0, length);
+      options.onBytes?.(bytes);
+      lines = [...decoder.push(bytes)];
     } finally {
       segment.release();
     }
@@ -28,8 +30,6 @@ export async function* readDigestList(
   }
   decoder.end();
 }
-
-const UNKNOWN: FileDigests = { md5: null, sha256: null };
 
 /** Looks files up in a list in walk order, so that it is read once and never held. */
 export class DigestCursor {
@@ -53,11 +53,6 @@ export class DigestCursor {
       if (order >= 0) return order === 0 ? line : null;
     }
     return this.#hasEnded ? null : this.#findFurther(path);
-  }
-
-  /** As `find`, with unknown digests for a file that is not listed. */
-  async digestsOf(path: string): Promise<FileDigests> {
-    return await this.find(path) ?? UNKNOWN;
   }
 
   /** Stops reading. */

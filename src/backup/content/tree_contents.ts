@@ -4,8 +4,11 @@
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
-import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
+import type { Backup } from "../backup.ts";
+import type { Manifest, ManifestFile, ManifestTree } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
+import { decodeHex } from "../../base/hex.ts";
+import { digestListPath } from "../../format/digest_list.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
@@ -37,6 +40,7 @@ export async function treeProblem(
   manifest: Manifest,
 ): Promise<string | null> {
   const reader = new NodeReader(repository, root);
+  if (manifest.tree !== undefined) return await problemOfTree(repository, reader, { ...manifest, tree: manifest.tree });
   let missing = 0;
   const countFiles = async (tree: BlobId) => {
     const nodes = await reader.read(tree);
@@ -51,6 +55,40 @@ export async function treeProblem(
     if (missing > 0) return `${missing} blobs of ${JSON.stringify(path)} are in no index`;
   }
   return null;
+}
+
+/**
+ * How the tree of a backup of files differs from its manifest; null if it is the very tree that was committed, beside a
+ * list of digests of the right size. What is below the tree follows from its id.
+ */
+export async function filesProblem(
+  repository: IndexedRepository<"tree">,
+  { snapshot }: Backup,
+  manifest: FilesManifest,
+): Promise<string | null> {
+  return await problemOfTree(repository, new NodeReader(repository, snapshot.tree), manifest);
+}
+
+type FilesManifest = Manifest & { readonly tree: ManifestTree };
+
+async function problemOfTree(
+  repository: IndexedRepository<"tree">,
+  reader: NodeReader,
+  { series, tree: { root, digests } }: FilesManifest,
+): Promise<string | null> {
+  const found = await reader.find(series);
+  if (found?.type !== "dir") return `its tree holds no directory ${JSON.stringify(series)}`;
+  if (found.subtree !== root) return `its manifest says that its files are tree ${root}; they are ${found.subtree}`;
+  if (!repository.index.has("tree", decodeHex(root))) return `tree ${root} of its files is in no index`;
+  const path = digestListPath(series);
+  const list = await contentsAt(
+    reader,
+    path,
+    async (tree) => (await reader.read(tree)).reduce((sum, node) => addFile(sum, node), { bytes: 0, blobs: 0 }),
+  );
+  if (list === "missing") return `its tree does not hold ${JSON.stringify(path)}`;
+  if (list === "unreadable" || list.bytes === digests.size) return null;
+  return `its manifest says that ${JSON.stringify(path)} has ${digests.size} bytes; the tree holds ${list.bytes}`;
 }
 
 function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): FileCounts {
@@ -109,9 +147,11 @@ export async function contentsAt(
 export async function* unlistedPaths(
   repository: IndexedRepository<"tree">,
   root: BlobId,
-  { series, files }: Manifest,
+  { series, files, tree: filesTree }: Manifest,
 ): AsyncGenerator<string> {
   const listed = new Set([sidecarPath(series), ...files.map(({ path }) => `${series}/${path}`)]);
+  // What is in the tree of files follows from its id, which the manifest has.
+  if (filesTree !== undefined) listed.add(series).add(digestListPath(series));
   const directories = new Set([series, ...listed].flatMap(pathsAbove)).add(series);
   const holdsEntries = files.every(({ guard }) => guard === null);
   const walk = async function* (tree: BlobId, prefix: string): AsyncGenerator<string> {

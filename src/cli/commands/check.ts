@@ -125,12 +125,13 @@ function okLine({ snapshots, packs, packBytes, blobs, ...report }: CheckReport, 
     `${formatSize(packBytes)}; ${formatDuration(seconds * 1000)}; ${readText({ packs, ...report })}`;
 }
 
-type ReadCounts = Pick<CheckReport, "packs" | "packsRead" | "packBytesRead" | "streamsRead">;
+type ReadCounts = Pick<CheckReport, "packs" | "packsRead" | "packBytesRead" | "streamsRead" | "filesRead">;
 
-function readText({ packs, packsRead, packBytesRead, streamsRead }: ReadCounts): string {
+function readText({ packs, packsRead, packBytesRead, streamsRead, filesRead }: ReadCounts): string {
   if (packsRead === 0) return "pack contents not read, --read-data does that";
   const streams = streamsRead === 0 ? "" : `, ${formatCount(streamsRead, "stream")} as the manifests say`;
-  if (packsRead === packs) return `every blob read and verified${streams}`;
+  const files = filesRead === 0 ? "" : `, ${formatCount(filesRead, "file")} as their lists of digests say`;
+  if (packsRead === packs) return `every blob read and verified${streams}${files}`;
   return `every blob in ${packsRead} of the packs, ${formatSize(packBytesRead)}, read and verified`;
 }
 

@@ -8,7 +8,7 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
-import { chooseFile, type OpenBackup, withBackup } from "../../ops/restore/get.ts";
+import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
 import { targetInDirectory } from "../../ops/restore/replay.ts";
 import { makeDurableFolders } from "../../store/local/local_folder.ts";
 import { ARCHIVE_FORMATS } from "../../ops/restore/archive.ts";
@@ -123,7 +123,7 @@ async function run({ selector, into, options, access }: ReturnType<typeof check>
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       const target = into ?? engineTarget(open, options, context);
       if (target !== null) return await runReplay(open, target, { options, progress }, context);
-      const files = chosenFiles(open, options);
+      const files = await chosenFiles(open, options);
       streams.expect(files);
       const restored = await restore({ open, files }, options, context, progress);
       await progress.end();
@@ -139,8 +139,8 @@ function engineTarget({ manifest }: OpenBackup, { target, raw, file }: GetOption
 }
 
 /** With `--target`, all files unless one is named. */
-function chosenFiles({ files }: OpenBackup, { target, file }: GetOptions): readonly BackupFile[] {
-  return target !== undefined && file === undefined ? files : [chooseFile(files, file)];
+async function chosenFiles(open: OpenBackup, { target, file }: GetOptions): Promise<readonly BackupFile[]> {
+  return target !== undefined && file === undefined ? open.files : [await open.find(file)];
 }
 
 async function restore(

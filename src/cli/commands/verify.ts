@@ -8,6 +8,7 @@ import { shortId } from "../../base/id.ts";
 import type { CheckedMember } from "../../backup/chain/chain_check.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
+import type { VerifiedFiles } from "../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
@@ -16,7 +17,7 @@ import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { verifiedChainJson, verifiedJson } from "../report/json/streams_json.ts";
+import { verifiedChainJson, verifiedFilesJson, verifiedJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
@@ -53,18 +54,39 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
         if (options.json) await writeJson(stdout, verifiedJson(verified, open.backup));
         else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
       }
+      const verifiedTree = options.chain ? null : await open.verifyFiles();
+      if (verifiedTree !== null) await tellFiles(open, verifiedTree, progress.seconds, options, context);
       await verifyChain(open, options, context);
     });
   });
 }
 
 /** Refuses an empty backup, whose restore would succeed but produce nothing. */
-function refuseEmpty({ backup: { series, id }, files }: OpenBackup): void {
-  if (files.length === 0) {
+function refuseEmpty({ backup: { series, id }, files, manifest }: OpenBackup): void {
+  if (files.length === 0 && (manifest?.tree?.files ?? 0) === 0) {
     throw new IntegrityError(
       `The backup ${series}@${shortId(id)} holds no file, so it restores to nothing; "agent ls" shows others`,
     );
   }
+}
+
+/** Tells what was read of a backup of files. */
+async function tellFiles(
+  { backup }: OpenBackup,
+  verified: VerifiedFiles,
+  seconds: number,
+  options: VerifyOptions,
+  { stdout }: CliContext,
+): Promise<void> {
+  const { files, bytes, compared } = verified;
+  if (options.json) return await writeJson(stdout, verifiedFilesJson(verified, backup));
+  if (options.quiet) return;
+  const unknown = compared === files ? "" : `; no digests are known of ${formatCount(files - compared, "file")}`;
+  await writeLine(
+    stdout,
+    `OK ${backup.series}: ${formatCount(files, "file")}, ${formatSize(bytes)} in ${formatDuration(seconds * 1000)}; ` +
+      `MD5 and SHA-256 as in the list of digests${unknown}`,
+  );
 }
 
 /** Reports the state of the chain. Throws `IntegrityError` if any member is not intact. */

@@ -8,12 +8,14 @@ import type { Backup } from "../../backup/backup.ts";
 import { findSeriesNodes, readManifest } from "../../backup/content/contents.ts";
 import { snapshotDifferences, wordsOf } from "../../backup/summary.ts";
 import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../../backup/content/tree_contents.ts";
+import { isOfFiles } from "../../backup/files/verify_files.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { compareTimestamps, type Rfc3339 } from "../../format/time.ts";
 import type { CheckedTrees, TreeCheckContext } from "./check_trees.ts";
 import { addPath, type Finding } from "./findings.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
+import { checkFilesBackup, type FilesToRead } from "./check_files.ts";
 import type { StreamsToRead } from "./check_streams.ts";
 
 const REPLACE_BACKUP = "its streams may restore, but no digest vouches for them: make a new backup and forget this one";
@@ -24,6 +26,8 @@ const FORGET_BACKUP = "its streams restore as the manifest says; make a new back
 interface BackupCheckContext extends TreeCheckContext {
   /** Collects the streams that agree with their manifests so far; undefined if streams are not to be read. */
   readonly streams: StreamsToRead | undefined;
+  /** The same for backups of files. */
+  readonly files: FilesToRead | undefined;
 }
 
 /** Checks every backup. Skips a backup with damaged trees if that damage is all there is to report. */
@@ -49,11 +53,12 @@ export async function checkBackups(
 }
 
 async function checkBackup(context: BackupCheckContext, backup: Backup, trees: CheckedTrees): Promise<void> {
-  const { repository, findings, streams } = context;
+  const { repository, findings, streams, files } = context;
   const manifest = await readManifest(repository, backup);
   if (manifest === null || !isOf(manifest, backup)) return;
   for (const difference of snapshotDifferences(backup, manifest)) addSaying(context, backup, wordsOf(difference));
   if (backup.info !== null) await checkModified(context, backup, backup.info.modified);
+  if (isOfFiles(manifest) && await checkFilesBackup(context, { backup, manifest })) files?.add({ backup, manifest });
   const reader = new NodeReader(repository, backup.snapshot.tree);
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;

@@ -12,7 +12,7 @@ import { assertExpected } from "../../backup/content/read_verified.ts";
 import type { Inspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { RepositoryAccess, UseCaseOptions } from "../access.ts";
-import { chooseFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
+import { findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
 
 /** The formats of archives. */
 export const ARCHIVE_FORMATS = ["tar", "zip"] as const;
@@ -117,7 +117,8 @@ async function chosenPath(
   { file }: ArchiveRequest,
 ): Promise<string | null> {
   if (file === undefined) return null;
-  return chooseFile(await listFiles(reading.repository, backup, manifest), file).path;
+  const files = await listFiles(reading.repository, backup, manifest);
+  return (await findOneFile({ backup, manifest }, files, file, reading)).path;
 }
 
 /** The entries that the format can hold. */

@@ -7,6 +7,9 @@ import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { filesProblem } from "../../backup/content/tree_contents.ts";
+import { findFile } from "../../backup/files/find_file.ts";
+import { isOfFiles, type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
@@ -62,8 +65,18 @@ export interface OpenBackup {
   readonly backup: Backup;
   /** Its manifest; null if another tool made the backup. */
   readonly manifest: Manifest | null;
-  /** Its streams and files. */
+  /** Its streams and files; none for a backup of files, which may hold millions. */
   readonly files: readonly BackupFile[];
+  /**
+   * The only file, or the one with this path or end of a path; for a backup of files, the one with this whole path.
+   * Throws `UsageError` if there is none or no other choice.
+   */
+  find(name: string | undefined): Promise<BackupFile>;
+  /**
+   * Reads every file of a backup of files and compares it with the list of digests. Null for any other backup. Throws
+   * `IntegrityError` for the first difference.
+   */
+  verifyFiles(): Promise<VerifiedFiles | null>;
   /**
    * Writes a file to a sink. Resolves when all of it was written and every digest matches. Otherwise rejects with
    * `IntegrityError`; the sink may have received part of the file by then.
@@ -94,6 +107,8 @@ export async function withBackup<T>(
     const open = { ...found, files };
     return await work({
       ...open,
+      find: (name) => findOneFile(found, files, name, reading),
+      verifyFiles: () => verifyAllFiles(found, reading, options),
       read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
       replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
     });
@@ -101,7 +116,7 @@ export async function withBackup<T>(
 }
 
 /** A backup that was found, before its files are listed. */
-export interface FoundBackup extends Omit<OpenBackup, "read" | "replay" | "files"> {
+export interface FoundBackup extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "verifyFiles"> {
   readonly reading: ContentReading;
 }
 
@@ -239,6 +254,35 @@ function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { o
         `newer: name it by its id if you mean it`,
     ),
   );
+}
+
+/** The selected file of a backup, as `OpenBackup.find` says. */
+export async function findOneFile(
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  files: readonly BackupFile[],
+  name: string | undefined,
+  reading: ContentReading,
+): Promise<BackupFile> {
+  if (!isOfFiles(manifest)) return chooseFile(files, name);
+  if (name !== undefined) return await findFile({ backup, manifest }, name, reading);
+  throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
+}
+
+async function verifyAllFiles(
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  reading: ContentReading,
+  { onProgress }: ReadOptions,
+): Promise<VerifiedFiles | null> {
+  if (!isOfFiles(manifest)) return null;
+  const problem = await filesProblem(reading.repository, backup, manifest);
+  if (problem !== null) throw new IntegrityError(`Damaged backup ${backup.id}: ${problem}`);
+  const bytesTotal = manifest.tree.bytes;
+  return await verifyFiles({ backup, manifest }, reading, {
+    onDifference: (path, words) => {
+      throw new IntegrityError(`Damaged ${JSON.stringify(path)}: it ${words}; do not use it`);
+    },
+    onProgress: (bytesWritten) => onProgress?.({ phase: "stream", bytesWritten, bytesTotal }),
+  });
 }
 
 /** The selected file of a backup: the only one, or the one with this path or end of a path. */

@@ -6,6 +6,7 @@ import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../.
 import type { DrawnMember } from "../../../ops/chain.ts";
 import type { OpenBackup } from "../../../ops/restore/get.ts";
 import type { ReplayResult } from "../../../ops/restore/replay.ts";
+import type { VerifiedFiles } from "../../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../../backup/content/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { pathJson } from "./path_json.ts";
@@ -83,6 +84,22 @@ export const verifiedMessage = v.strictObject({
 export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
   const { format, complete, reason, notes } = stream.summary.verdict;
   return { ...restoredJson(stream, backup), guard: { format, complete, reason, notes } };
+}
+
+/** The files of a files backup that were verified. */
+export const verifiedFilesMessage = v.strictObject({
+  id: hex("The backup."),
+  files: count("Files that were read."),
+  size: count("Their bytes."),
+  compared: count("How many of them have both digests in the list of the backup, and match them."),
+});
+
+/** Its JSON object. */
+export function verifiedFilesJson(
+  { files, bytes, compared }: VerifiedFiles,
+  { id }: Backup,
+): v.InferOutput<typeof verifiedFilesMessage> {
+  return { id, files, size: bytes, compared };
 }
 
 /** A line of a checksum list. */
