@@ -34,6 +34,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["trees"],
     [OTHER_FILES],
     ["archive", "chain"],
+    ["files"],
     ["health.ts", "series_status.ts"],
   ],
   cli: [
@@ -60,6 +61,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
   ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"]],
+  "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],

@@ -3,13 +3,12 @@
  * after everything it refers to is durable. Until then the backup does not exist.
  */
 import { freeBuffer } from "../base/bytes.ts";
-import type { BlobId, ManifestId } from "../base/id.ts";
+import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
 import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
-import { digestListPath } from "../format/digest_list.ts";
+import { digestListPath, partName, sidecarPath } from "../format/manifest/series.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { makeNode, type Node } from "../format/tree/node.ts";
-import { partName, sidecarPath } from "../format/manifest/series.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import type { Rfc3339 } from "../format/time.ts";
 import { encodeTree } from "../format/tree/tree.ts";
@@ -67,7 +66,12 @@ interface CommitRequest {
   readonly predecessor?: Backup | undefined;
   /** Called just before the snapshot is written. Throws if there must be no backup after all. */
   readonly confirm: () => Promise<void>;
+  /** Whether everything is done but the writing of the snapshot: there is no backup afterwards. */
+  readonly isDry?: boolean;
 }
+
+/** The id of the snapshot that a dry run does not write. */
+const NO_SNAPSHOT = "0".repeat(64) as SnapshotId;
 
 /** The committed backup. */
 interface Committed {
@@ -86,7 +90,7 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   await writer.finish();
   await request.confirm();
   const snapshot = snapshotOf({ ...request, manifest }, { manifestId, manifestBytes: text.length, root, modified });
-  const id = await repository.files.saveSnapshot(snapshot);
+  const id = request.isDry ? NO_SNAPSHOT : await repository.files.saveSnapshot(snapshot);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 

@@ -105,7 +105,7 @@ export interface SourceRequest extends EngineTools {
   takeBuffer(): Promise<EngineBuffer>;
 }
 
-/** A buffer lent by the use case. It is back in its pool after `release`. */
+/** A buffer lent by the use case. It is back in its pool after `release`. Who takes one and gives it to nobody releases it. */
 export interface EngineBuffer {
   /** Its memory, which several threads may share. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
@@ -178,7 +178,7 @@ export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree"
 export interface EngineEntries {
   /** Tells it from a stream and from a single entry. */
   readonly kind: "entries";
-  /** At least one. */
+  /** At least one, and at most some thousand: they are in memory together. */
   readonly entries: readonly RunEntry[];
   /** The content of the files that are `inline`, back to back from its beginning; null if there is none. */
   readonly buffer: EngineBuffer | null;

@@ -23,13 +23,7 @@ export interface DigestLine extends FileDigests {
   readonly path: string;
 }
 
-/** The name of the list beside the directory of its series. */
-export function digestListPath(series: string): string {
-  return `${series}.digests`;
-}
-
 const UNKNOWN = "-";
-// deno-lint-ignore no-control-regex -- these characters are what it is about
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 

@@ -19,7 +19,8 @@ import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
-import { refuseIncomplete, withSession } from "./session/session.ts";
+import { withSession } from "./session/session.ts";
+import { refuseIncomplete } from "./session/stream_remarks.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
 export type { EntryChanges, TreeCounts } from "./session/tree/tree_counts.ts";
@@ -77,8 +78,8 @@ export interface PutProgress {
    * known yet. Of an engine's source, of the streams that have begun.
    */
   readonly bytesBefore: number | null;
-  /** What of a tree of files is done, compared with the backup before; null for streams. */
-  readonly tree: TreeCounts | null;
+  /** What of a tree of files is done, compared with the backup before; absent for streams. */
+  readonly tree?: TreeCounts;
 }
 
 /**
@@ -86,8 +87,13 @@ export interface PutProgress {
  * backup, the one there.
  */
 export interface PutResult extends WrittenBackup {
-  /** What the source could not read, or what changed while it was read: one line each. The rest is committed. */
+  /**
+   * What the source could not read, or what changed while it was read: one line each, of the first hundred. The rest is
+   * committed.
+   */
   readonly problems: readonly string[];
+  /** How many problems there were. */
+  readonly problemCount: number;
   /** With a second repository: what became of the backup in the main one and in the second one; one of them has it. */
   readonly repositories?: readonly [RepositoryOutcome, RepositoryOutcome];
 }
@@ -137,11 +143,17 @@ export async function put(
     if (request.also !== undefined) {
       const accesses = [access, request.also] as const;
       const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
-      return { ...outcomes.written, problems: (await source?.finish())?.problems ?? [], repositories: outcomes.each };
+      return { ...outcomes.written, ...await problemsOf(source), repositories: outcomes.each };
     }
     const written = await write({ access, recipient: reader.recipients[0]!, world: options.world, signal });
-    return { ...written, problems: (await source?.finish())?.problems ?? [] };
+    return { ...written, ...await problemsOf(source) };
   });
+}
+
+/** What the source could not read, after its end. */
+async function problemsOf(source: EngineOpening | undefined): Promise<Pick<PutResult, "problems" | "problemCount">> {
+  const { problems, problemCount } = await source?.finish() ?? NOTHING_LEFT;
+  return { problems, problemCount };
 }
 
 /** What all repositories of a put have in common. */
@@ -231,7 +243,7 @@ function atHand(streams: readonly PutStream[]) {
 /** Reports the progress of a put whenever it changes. */
 class ToldProgress {
   readonly #onProgress: PutOptions["onProgress"];
-  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null, tree: null };
+  #progress: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
 
   constructor({ onProgress }: PutOptions) {
     this.#onProgress = onProgress;

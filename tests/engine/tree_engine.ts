@@ -31,7 +31,7 @@ export interface TreeScript {
   readonly force?: boolean;
 }
 
-const MTIME = "2026-01-02T03:04:05.000000006Z" as Node["mtime"];
+const MTIME = "2026-01-02T03:04:05.000000006Z";
 const S_IFDIR = 2 ** 31;
 
 /** The engine, and what was done with it. */
@@ -50,6 +50,8 @@ export class TreeEngine implements Engine {
   lent = 0;
   cancelled = 0;
   roots: readonly string[] | undefined;
+  /** The modification time of what was not touched. */
+  mtime: string = MTIME;
   /** The modification times of what was changed by `touch`. */
   readonly #times = new Map<string, Node["mtime"]>();
 
@@ -83,7 +85,7 @@ export class TreeEngine implements Engine {
   }
 
   properties(path: string, type: Node["type"], linkTarget = ""): EntryProperties {
-    const mtime = this.#times.get(path) ?? MTIME;
+    const mtime = this.#times.get(path) ?? this.mtime as Node["mtime"];
     const mode = type === "dir" ? S_IFDIR + 0o755 : type === "symlink" ? 2 ** 27 + 0o777 : 0o644;
     const node = makeNode({ name: "x", type, mode, mtime, atime: mtime, ctime: mtime, uid: 7, links: 1, linkTarget });
     const { name: _name, size: _size, content: _content, subtree: _subtree, ...properties } = node;
@@ -105,7 +107,7 @@ export class TreeEngine implements Engine {
     };
     const own = { ...request, takeBuffer: lend };
     return {
-      items: () => asAsync(this.script.items?.(own) ?? this.#items(own)),
+      items: () => asAsync(() => this.script.items?.(own) ?? this.#items(own)),
       finish: () => {
         this.script.finish?.();
         return Promise.resolve({ position: {}, metadata: null, problems: [] });
@@ -119,6 +121,14 @@ export class TreeEngine implements Engine {
 
   async *#items(request: SourceRequest): AsyncGenerator<EngineItem> {
     const run = new Run(request, this.entriesPerRun);
+    try {
+      yield* this.#runs(request, run);
+    } finally {
+      run.giveUp();
+    }
+  }
+
+  async *#runs(request: SourceRequest, run: Run): AsyncGenerator<EngineItem> {
     for await (const { path, node, earlier } of this.#walk(request, this.tree, "")) {
       if (!(node instanceof Uint8Array)) {
         const properties = this.properties(path, typeof node === "string" ? "symlink" : "dir", textOf(node));
@@ -190,6 +200,11 @@ class Run {
     if (this.#entries.length >= this.#most) yield* this.end();
   }
 
+  /** Gives the buffer of a run that nobody gets any more back. */
+  giveUp(): void {
+    this.#buffer?.release();
+  }
+
   *end(): Generator<EngineItem> {
     if (this.#entries.length === 0) return;
     const item = { kind: "entries", entries: this.#entries, buffer: this.#buffer } as const;
@@ -205,6 +220,8 @@ export function failing(): never {
   throw new SourceError("the source broke; nothing was committed");
 }
 
-async function* asAsync(items: AsyncIterable<EngineItem> | Iterable<EngineItem>): AsyncGenerator<EngineItem> {
-  yield* items;
+async function* asAsync(
+  items: () => AsyncIterable<EngineItem> | Iterable<EngineItem>,
+): AsyncGenerator<EngineItem> {
+  yield* items();
 }

@@ -5,7 +5,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { put, type PutResult } from "../../src/ops/put.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
-import { TreeEngine } from "../engine/tree_engine.ts";
+import { type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { type Sandbox, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
@@ -14,6 +14,8 @@ import { accessTo, BytesSource, type FakeWorld, fakeWorld, noise, putRequest } f
 runAgentHere();
 
 const ETC = parseSeries("etc/host");
+/** The host of the puts. */
+const HOST = putRequest(new BytesSource(new Uint8Array(0))).host;
 const LARGE = noise(9_000_000, "large");
 
 /** A box with an engine that is put into it. */
@@ -82,3 +84,47 @@ everyResticTest("restic checks and restores what a backup of files wrote", async
     equal((await restic.snapshots()).length, before);
   });
 });
+
+everyResticTest(
+  "a series begins with what the newest snapshot of restic has, and notices what restic removed",
+  async (program, test) => {
+    await using box = await sandbox();
+    const restic = await Restic.in(box, program);
+    const top = box.join("source");
+    await Deno.mkdir(join(top, "sub"), { recursive: true });
+    const files: Record<string, Uint8Array> = { one: noise(3000, "one"), two: noise(2_000_000, "two") };
+    const time = new Date("2026-01-02T03:04:05Z");
+    for (const [name, bytes] of Object.entries(files)) {
+      await Deno.writeFile(join(top, "sub", name), bytes);
+      await Deno.utime(join(top, "sub", name), time, time);
+    }
+    await restic.ok(["backup", top, "--host", HOST]);
+    // The same tree by absolute path, with one file that restic does not have.
+    const sub: Tree = { ...files, three: noise(40, "three") };
+    const tree = top.split("/").filter((name) => name !== "").reduceRight<Tree>((below, name) => ({ [name]: below }), {
+      sub,
+    });
+    const engine = new TreeEngine(tree);
+    engine.mtime = "2026-01-02T03:04:05Z";
+    engine.roots = [top];
+    const putNight = putter(box, engine);
+    const first = await putNight();
+    const below = join(top, "sub").slice(1);
+    await test.step("only what restic lacks is read", () => {
+      deepEqual(engine.read, [`${below}/three`]);
+      equal(first.manifest.level, 0);
+    });
+    await test.step("digests that nobody computed are not known", async () => {
+      const list = await restic.ok(["dump", "latest", "/etc/host.digests", "--path", "/etc/host"]);
+      deepEqual(list.split("\n").filter((line) => line.startsWith("- - ")), [`- - ${below}/one`, `- - ${below}/two`]);
+      match(await box.ok(["verify", "etc/host"]), /no digests are known of 2 files/);
+    });
+    if ((await restic.ok(["version"])).startsWith("restic 0.14")) return; // It does not know rewrite.
+    await test.step("a snapshot from which restic removed a file is damaged", async () => {
+      await restic.ok(["rewrite", "--exclude", "three", "--forget", "--path", "/etc/host"]);
+      const { exitCode, stderr } = await box.agent(["verify", "etc/host"]);
+      equal(exitCode, 4);
+      match(stderr, /is damaged: its manifest says that its files are tree/);
+    });
+  },
+);

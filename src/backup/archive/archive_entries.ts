@@ -6,7 +6,6 @@
  * other names.
  */
 import { IntegrityError } from "../../base/errors.ts";
-import type { BlobId } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
 import type { ArchiveMember } from "../../format/archive/member.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";

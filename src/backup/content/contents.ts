@@ -7,8 +7,7 @@ import { decodeManifest, type Manifest, type ManifestFile } from "../../format/m
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
-import { digestListPath } from "../../format/digest_list.ts";
-import { sidecarPath } from "../../format/manifest/series.ts";
+import { digestListPath, sidecarPath } from "../../format/manifest/series.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { walkFiles } from "../../repository/tree/file_walk.ts";

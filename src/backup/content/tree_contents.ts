@@ -8,8 +8,7 @@ import type { Backup } from "../backup.ts";
 import type { Manifest, ManifestFile, ManifestTree } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { decodeHex } from "../../base/hex.ts";
-import { digestListPath } from "../../format/digest_list.ts";
-import { sidecarPath } from "../../format/manifest/series.ts";
+import { digestListPath, sidecarPath } from "../../format/manifest/series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 

@@ -1,7 +1,7 @@
 /** Finds one file of a files backup by its path, with its digests. */
 import { UsageError } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
-import { digestListPath } from "../../format/digest_list.ts";
+import { digestListPath } from "../../format/manifest/series.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import { findNode } from "../../repository/tree/trees.ts";
 import { type BackupFile, contentsOf, findSeriesNodes } from "../content/contents.ts";

@@ -19,6 +19,7 @@ const MAX_PATH_BYTES = 1024;
 export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 
 const SIDECAR_SUFFIX = ".manifest.json";
+const DIGESTS_SUFFIX = ".digests";
 /** Longest last part of a series. With it, the name of the manifest is still short enough for filesystems. */
 const MAX_LAST_BYTES = MAX_NAME_BYTES - SIDECAR_SUFFIX.length;
 const PART_DIGITS = 5;
@@ -40,6 +41,11 @@ export function parseSeries(text: string): SeriesName {
  */
 export function parseNewSeries(text: string): SeriesName {
   const series = parseSeries(text);
+  if (series.split("/").some((segment) => segment.endsWith(DIGESTS_SUFFIX))) {
+    throw new UsageError(
+      `Not a series name: ${JSON.stringify(text)}: names ending in ${DIGESTS_SUFFIX} are kept for lists`,
+    );
+  }
   if (byteLength(sidecarPath(series.split("/").at(-1)!)) <= MAX_NAME_BYTES) return series;
   throw new UsageError(
     `Not a series name: ${JSON.stringify(text)}: its last part is longer than ${MAX_LAST_BYTES} bytes, ` +
@@ -118,6 +124,11 @@ function byteLength(text: string): number {
  */
 export function sidecarPath(series: string): string {
   return series + SIDECAR_SUFFIX;
+}
+
+/** The path of the list of digests of a files backup, in the same way. */
+export function digestListPath(series: string): string {
+  return series + DIGESTS_SUFFIX;
 }
 
 /** The directory of a level's streams in a backup whose levels are replayed, below that of the series. */

@@ -54,11 +54,13 @@ export interface WriteOptions {
   readonly packBytes?: number;
   /** Length limits for the parts of a long content list; `PART_LIMITS` by default. */
   readonly partLimits?: PartLimits;
+  /** Whether everything is read and counted, but nothing is stored and no backup is made. */
+  readonly isDry?: boolean;
 }
 
 /** A committed backup, and what its writing showed. */
 export interface WrittenBackup {
-  /** The backup as it is listed. */
+  /** The backup as it is listed. After a dry run there is none: the id of its snapshot is all zeros. */
   readonly backup: Backup;
   /** Its manifest. */
   readonly manifest: Manifest;

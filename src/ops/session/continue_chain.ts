@@ -9,7 +9,7 @@ import { findSeriesNodes, listFiles, readManifest } from "../../backup/content/c
 import { readVerified } from "../../backup/content/read_verified.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { treeProblem } from "../../backup/content/tree_contents.ts";
-import type { EarlierTree, SourceParent } from "../../engine/engine.ts";
+import type { SourceParent } from "../../engine/engine.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
 import type { Node } from "../../format/tree/node.ts";
@@ -17,6 +17,7 @@ import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import type { World } from "../access.ts";
+import type { SourceGround } from "./source_ground.ts";
 
 /** A source that is opened once the backup to continue is known. */
 export interface SessionSource {
@@ -31,16 +32,6 @@ export interface SessionSource {
    * continued, and it is called again without one.
    */
   open(parent: SourceParent | null, ground: SourceGround): Promise<void>;
-}
-
-/** What a session has for a source besides the parent. */
-export interface SourceGround {
-  /** The tree of the earlier backup; null if there is none, or if the source has no entries. */
-  readonly earlier: EarlierTree | null;
-  /** Whether the repository holds all chunks of a content list. */
-  readonly holds: (content: Uint8Array) => boolean;
-  /** Files of up to this size are one chunk, in bytes. */
-  readonly smallFileBytes: number;
 }
 
 /** What a level has of the levels below it. */

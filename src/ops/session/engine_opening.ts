@@ -7,18 +7,24 @@ import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { METADATA_FILE_NAME, type SeriesName } from "../../format/manifest/series.ts";
-import type { SessionSource, SourceGround } from "./continue_chain.ts";
+import type { SessionSource } from "./continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
+import type { SourceGround } from "./source_ground.ts";
 
 /** What a source left, for the commit. */
 interface Left {
   readonly position: JsonObject;
-  /** What it could not read: one line each. */
+  /** What it could not read: one line each, of the first `MOST_PROBLEMS`. */
   readonly problems: readonly string[];
+  /** How many problems there were. */
+  readonly problemCount: number;
 }
 
+/** A tree may have a problem for each of its files. */
+const MOST_PROBLEMS = 100;
+
 /** What streams without an engine leave. */
-export const NOTHING_LEFT: Left = { position: {}, problems: [] };
+export const NOTHING_LEFT: Left = { position: {}, problems: [], problemCount: 0 };
 
 /** What an opening needs besides its source. */
 interface OpeningTools extends Pick<SourceRequest, "onStderr"> {
@@ -119,7 +125,12 @@ export class EngineOpening implements SessionSource {
     }
     if (metadata !== null) await this.#reader.storeMetadata(METADATA_FILE_NAME, metadata);
     // The manifest must tell that the backup does not hold everything.
-    return { position: problems.length === 0 ? position : { ...position, problems: problems.length }, problems };
+    const problemCount = problems.length;
+    return {
+      position: problemCount === 0 ? position : { ...position, problems: problemCount },
+      problems: problems.slice(0, MOST_PROBLEMS),
+      problemCount,
+    };
   }
 
   /** Does what concerns the source and not a session: its failure ends every session. */

@@ -26,7 +26,8 @@ import { BufferPool } from "./buffer_pool.ts";
 import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
 import { OpenStream } from "./open_stream.ts";
 import { Recipient } from "./recipient.ts";
-import type { Session, SessionStream } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionStream } from "./session_stream.ts";
 import type { TreeCounts } from "./tree/tree_counts.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 

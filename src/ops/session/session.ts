@@ -2,8 +2,7 @@
  * A session writes one backup: any number of streams at a time, committed together or not at all. A put writes one
  * stream in it, the storage interface as many as a program opens.
  */
-import { invariant, SourceError } from "../../base/errors.ts";
-import { ID_BYTES } from "../../base/id.ts";
+import { invariant } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
@@ -15,17 +14,9 @@ import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
 import { type ChunkerParameters, DIGEST_LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
-import { digestListPath } from "../../format/digest_list.ts";
-import {
-  FILES_ENGINE,
-  type Manifest,
-  MANIFEST_FORMAT,
-  type ManifestFile,
-  type ManifestTree,
-} from "../../format/manifest/manifest.ts";
-import { levelDirectory } from "../../format/manifest/series.ts";
+import { digestListPath, levelDirectory } from "../../format/manifest/series.ts";
+import { FILES_ENGINE, type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { formatTimestamp } from "../../format/time.ts";
-import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
@@ -42,12 +33,13 @@ import { type BackupRequest, checkBackupRequest, type WriteOptions, type Written
 import { chunkerParameters, gearSecret } from "./chunking.ts";
 import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
 import { lookBack } from "./look_back.ts";
+import { notesOf } from "./stream_remarks.ts";
+import type { SessionStream } from "./session_stream.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
-import { type EarlierBackup, findEarlierBackup } from "./tree/earlier_backup.ts";
-import { SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
-import { totalOf } from "./tree/tree_counts.ts";
+import { type EarlierBackup, groundOf } from "./tree/earlier_backup.ts";
+import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
@@ -57,27 +49,6 @@ interface CommitOptions {
   readonly confirm?: () => Promise<void>;
   /** The position of the source at its end, for the manifest. */
   readonly position?: JsonObject;
-}
-
-/** One stream, or file of a tree, for a session. */
-export interface SessionStream {
-  /** The path below the directory of the level. Paths must differ, and none may lie below another. */
-  readonly path: string;
-  readonly feed: Feed;
-  /** Null if there is nothing to judge and nothing to compare with earlier backups. */
-  readonly guard: GuardChoice | null;
-  /** The inspection of a stream that goes into another session, too; absent if this session inspects it. */
-  readonly inspection?: StreamInspection | undefined;
-  /** Whether the user chose this guard. It may then recognise less than earlier backups did. */
-  readonly isGuardMeant: boolean;
-  /** The properties of a file of a tree; absent for a stream. */
-  readonly properties?: EntryProperties | undefined;
-  /** Where its content goes, for a file of a files backup. */
-  readonly slot?: TreeSlot | undefined;
-  /** Called after the last byte; throws if the stream must not be committed. */
-  readonly judge: (summary: StreamSummary) => void | Promise<void>;
-  /** Called whenever more of the stream is stored. */
-  readonly onStored?: () => void;
 }
 
 /**
@@ -132,22 +103,16 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { predecessor } = readable;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
   const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
-  const compared = engine.name !== FILES_ENGINE ? null : await findEarlierBackup({
-    predecessor,
-    backups: earlier,
-    host: request.host,
-    roots: source?.roots ?? [],
+  const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
+  const ground = await groundOf(engine, {
+    ...lookedFor,
     repository: locked,
     index,
     threads,
     signal,
-    onProblem: world.onProblem,
+    world,
+    parameters,
   });
-  const ground = {
-    earlier: compared?.tree ?? null,
-    holds: (content: Uint8Array) => holdsAll(index, content),
-    smallFileBytes: parameters.min,
-  };
   const { choice, inherited } = source === undefined
     ? { choice: readable, inherited: NOTHING_INHERITED }
     : await continueChain(readable, {
@@ -160,9 +125,17 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
       signal,
     });
   const { clock, randomBytes } = world;
-  const writer = new PackWriter({ repository: locked, index, clock, randomBytes, packBytes, signal });
+  const writer = new PackWriter({
+    repository: locked,
+    index,
+    clock,
+    randomBytes,
+    packBytes,
+    signal,
+    isDry: tools.isDry ?? false,
+  });
   const start = { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex, parameters };
-  const session = new Session(tools, { ...start, compared });
+  const session = new Session(tools, { ...start, compared: ground.compared });
   try {
     return await work(session);
   } catch (error) {
@@ -360,6 +333,7 @@ export class Session {
       programVersion: world.programVersion,
       items,
       inherited: inherited.nodes,
+      isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
       manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
       confirm: async () => {
@@ -409,29 +383,4 @@ export class Session {
   }
 }
 
-/** What the manifest says of a tree. */
-function manifestTree({ root, counts, list: { summary } }: StoredSessionTree): ManifestTree {
-  const { files, directories, others, bytes } = counts;
-  const digests = { size: summary.size, md5: summary.md5, sha256: summary.sha256 };
-  return { root, files: totalOf(files), directories: totalOf(directories), others, bytes, digests };
-}
-
-function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
-  for (let at = 0; at < content.length; at += ID_BYTES) if (!index.has("data", content, at)) return false;
-  return true;
-}
-
 const NO_REMARKS = { notes: [], warnings: [], shrunk: {} };
-
-/** The notes on all streams. If there are several streams, each note names its stream. */
-function notesOf(items: readonly JudgedItem[]): string[] {
-  return items.flatMap(({ path, notes }) => notes.map((note) => items.length === 1 ? note : `${path}: ${note}`));
-}
-
-/** Throws `SourceError` if a guard found that a stream is not whole. `what` names it. */
-export function refuseIncomplete(what: string, { verdict }: StreamSummary): void {
-  if (verdict.complete !== false) return;
-  const stream = verdict.format === "none" ? "stream" : `${verdict.format} stream`;
-  const reason = `the ${stream} is not whole: ${verdict.reason}`;
-  throw new SourceError(`Refusing to back up "${what}": ${reason}; nothing was committed; see what its program said`);
-}

@@ -35,6 +35,8 @@ export interface PackWriterOptions {
   readonly packBytes?: number;
   /** Aborts the upload of packs. */
   readonly signal?: AbortSignal;
+  /** Whether blobs are only counted: no pack and no index is written. */
+  readonly isDry?: boolean;
 }
 
 /** What was written so far. */
@@ -79,6 +81,7 @@ export class PackWriter {
   #totals = { packs: 0, blobs: 0, bytes: 0 };
   #blobBytes = 0;
   #indexBytes = 0;
+  readonly #isDry: boolean;
 
   constructor(options: PackWriterOptions) {
     this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
@@ -89,6 +92,7 @@ export class PackWriter {
     this.#indexedAt = options.clock.monotonicMs();
     this.#uploads = new BackgroundWork(options.repository.store.uploads);
     this.#uploadOptions = { signal: options.signal };
+    this.#isDry = options.isDry ?? false;
   }
 
   get totals(): WrittenTotals {
@@ -100,8 +104,9 @@ export class PackWriter {
     return this.#blobBytes;
   }
 
-  /** The bytes added to the store so far: finished packs and index files. */
+  /** The bytes added to the store so far: finished packs and index files; of a dry run, the blobs of such packs. */
   get storedBytes(): number {
+    if (this.#isDry) return this.#blobBytes;
     return this.#totals.bytes + this.#indexBytes;
   }
 
@@ -117,10 +122,11 @@ export class PackWriter {
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
     if (!this.#index.note("data", blob.id)) return false;
+    this.#count(blob);
+    if (this.#isDry) return true;
     const slot = this.#coins.toss();
     const pack = this.#dataPacks[slot];
     pack.add(blob);
-    this.#count(blob);
     const fullBytes = this.#isFirstTurn ? this.#packBytes / 2 : this.#packBytes;
     return pack.length >= fullBytes ? this.#turnOver(slot) : true;
   }
@@ -189,8 +195,9 @@ export class PackWriter {
 
   async #addTree(blob: SealedBlob): Promise<void> {
     this.#index.note("tree", blob.id);
-    this.#treePack.add(blob);
     this.#count(blob);
+    if (this.#isDry) return;
+    this.#treePack.add(blob);
     if (this.#treePack.length < TREE_PACK_BYTES) return;
     const full = this.#treePack;
     this.#treePack = new Pack("tree", this.#memory);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../../src/base/errors.ts";
+import type { BlobId } from "../../../src/base/id.ts";
 import { decodeManifest, encodeManifest, type Manifest } from "../../../src/format/manifest/manifest.ts";
 import { manifest } from "../arbitraries.ts";
 import {
@@ -138,5 +139,34 @@ Deno.test("a path that is not UTF-8 is written readable and exactly", () => {
   assert.equal(decode(bytes).files[0]!.path, "a\udcff/b");
   for (const [path, pathBytes] of [["a", "YQ=="], ["b\ufffd/b", "Yf8vYg=="], ["a\ufffd/b", "Yf8v Yg=="], ["a", "*"]]) {
     assert.throws(() => decodeChanged({ files: [{ ...file, path, pathBytes }] }), integrityError(WHAT, /path/));
+  }
+});
+
+Deno.test("a manifest of files has a tree and no streams, and no other has one", () => {
+  const tree = {
+    root: "1".repeat(64) as BlobId,
+    files: 2,
+    directories: 1,
+    others: 0,
+    bytes: 30,
+    digests: { size: 12, md5: "2".repeat(32), sha256: "3".repeat(64) },
+  };
+  const engine = { name: "files", version: "1", options: {} };
+  const files = [SAMPLE_MANIFEST.files[0]!];
+  const whole: Manifest = { ...SAMPLE_MANIFEST, engine, files: [], tree };
+  assert.deepEqual(decode(encodeManifest(whole)), whole);
+  const refused: [object, RegExp][] = [
+    [{ tree }, /a tree and no streams/],
+    [{ engine, files: [] }, /a tree and no streams/],
+    [{ engine, tree, files }, /a tree and no streams/],
+    [{ engine, files: [], tree: { ...tree, files: -1 } }, /"tree.files"/],
+    [{ engine, files: [], tree: { ...tree, root: "x" } }, /"tree.root"/],
+    [{ engine, files: [], tree: { ...tree, more: 1 } }, /"tree.more": unknown/],
+    [{ engine, files: [], tree: { ...tree, digests: { size: 12, md5: tree.digests.md5 } } }, /"tree.digests/],
+    [{ engine, files: [], tree: null }, /"tree"/],
+  ];
+  for (const [fields, expected] of refused) {
+    assert.throws(() => decodeChanged(fields), integrityError(WHAT, expected), JSON.stringify(fields));
+    assert.throws(() => encodeManifest({ ...SAMPLE_MANIFEST, ...fields } as Manifest), BugError);
   }
 });

@@ -6,13 +6,17 @@ import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts
 import { DigestCursor, readDigestList } from "../../../backup/content/read_digests.ts";
 import { StoredTree } from "../../../backup/content/stored_tree.ts";
 import { indexPassingOver } from "../../../backup/whole_index.ts";
-import { digestListPath } from "../../../format/digest_list.ts";
+import type { ChunkerParameters } from "../../../chunker/parameters.ts";
+import { digestListPath } from "../../../format/manifest/series.ts";
 import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import { type ExistenceIndex, NamedIndex } from "../../../repository/index/blob_index.ts";
 import type { LockedRepository } from "../../../repository/repository.ts";
 import { subtreeOf } from "../../../repository/tree/trees.ts";
+
+import type { World } from "../../access.ts";
+import type { SourceGround } from "../source_ground.ts";
 
 /** What a new backup is compared with. */
 export interface EarlierBackup {
@@ -39,8 +43,37 @@ interface EarlierRequest {
   readonly onProblem: ((problem: AgentError) => void) | undefined;
 }
 
+/** What a session has for a source, and the backup that a tree is compared with. */
+interface Ground extends SourceGround {
+  readonly compared: EarlierBackup | null;
+}
+
+/** Finds what a source of this engine gets; only one of files gets an earlier tree. Throws what the store throws. */
+export async function groundOf(
+  engine: { readonly name: string },
+  { parameters, world, ...request }: Omit<EarlierRequest, "onProblem"> & {
+    readonly parameters: ChunkerParameters;
+    readonly world: World;
+  },
+): Promise<Ground> {
+  const { index } = request;
+  const isOfFiles = engine.name === FILES_ENGINE;
+  const compared = isOfFiles ? await findEarlierBackup({ ...request, onProblem: world.onProblem }) : null;
+  return {
+    compared,
+    earlier: compared?.tree ?? null,
+    holds: (content) => holdsAll(index, content),
+    smallFileBytes: parameters.min,
+  };
+}
+
+function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
+  for (let at = 0; at < content.length; at += ID_BYTES) if (!index.has("data", content, at)) return false;
+  return true;
+}
+
 /** The earlier backup; null if there is none, or if the way to its tree is damaged. Throws what the store throws. */
-export async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | null> {
+async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | null> {
   const { predecessor } = request;
   if (predecessor?.info?.engine === FILES_ENGINE) return await ownBackup(request, predecessor);
   const foreign = resticSnapshot(request);

@@ -4,13 +4,14 @@ import { encodeHex } from "../../../base/hex.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { MD5_BYTES } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
+import type { ManifestTree } from "../../../format/manifest/manifest.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
 import type { SessionChunks } from "../session_chunks.ts";
 import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
 import type { EarlierBackup } from "./earlier_backup.ts";
-import type { TreeCounts } from "./tree_counts.ts";
+import { totalOf, type TreeCounts } from "./tree_counts.ts";
 import { type FileContent, type TreeSlot, TreeWriter, type WrittenTree } from "./tree_writer.ts";
 
 /** What the tree of a session is written with. */
@@ -146,4 +147,11 @@ export class SessionTree {
     this.#writer.fail(error);
     await this.#list.fail(error);
   }
+}
+
+/** What the manifest says of a tree. */
+export function manifestTree({ root, counts, list: { summary } }: StoredSessionTree): ManifestTree {
+  const { files, directories, others, bytes } = counts;
+  const digests = { size: summary.size, md5: summary.md5, sha256: summary.sha256 };
+  return { root, files: totalOf(files), directories: totalOf(directories), others, bytes, digests };
 }
