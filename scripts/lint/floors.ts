@@ -48,7 +48,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report": [["mode_text.ts", "progress_wording.ts"], ["json"], [OTHER_FILES]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
   engine: [[OTHER_FILES], ["engine_urls.ts", "stream", "tar"], ["built_in.ts"]],
   format: [

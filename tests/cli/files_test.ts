@@ -1,9 +1,9 @@
 /** What people and programs see of backups of files: listing, finding, comparing, and checksums that prove a restore. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { checksumLine } from "../../src/cli/report/checksum_lines.ts";
-import { LongFormat } from "../../src/cli/report/entry_text.ts";
-import { modeText } from "../../src/cli/report/mode_text.ts";
+import { checksumLine } from "../../src/cli/report/files/checksum_lines.ts";
+import { LongFormat } from "../../src/cli/report/files/entry_text.ts";
+import { modeText } from "../../src/cli/report/files/mode_text.ts";
 import { GoFileMode } from "../../src/format/tree/file_mode.ts";
 import { makeNode } from "../../src/format/tree/node.ts";
 import { bytesOfByteString } from "../../src/format/byte_string.ts";

@@ -10,7 +10,7 @@ import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { diffSummaryJson, streamDifferenceJson } from "../report/json/diff_json.ts";
 import { changeJson, treeSummaryJson } from "../report/json/entry_json.ts";
-import { DIFFERENCE_TITLES, differenceLine, sumLines } from "../report/tree_diff_report.ts";
+import { DIFFERENCE_TITLES, differenceLine, sumLines } from "../report/files/tree_diff_report.ts";
 import type { TreeSums } from "../../ops/stats/tree_summer.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import { writeWarning } from "../report/warning.ts";

@@ -9,7 +9,7 @@ import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { digestLines } from "../../ops/restore/digest_lines.ts";
 import { type FoundBackup, type OpenBackup, withBackup, withFoundBackup } from "../../ops/restore/get.ts";
-import { type Checksum, writeChecksums } from "../report/checksum_lines.ts";
+import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
 import { writeWarning } from "../report/warning.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";

@@ -2,7 +2,8 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { contentsOf, findSeriesNodes } from "../../backup/content/contents.ts";
 import { readDigestList } from "../../backup/content/read_digests.ts";
-import { type DigestLine, digestListPath } from "../../format/digest_list.ts";
+import type { DigestLine } from "../../format/digest_list.ts";
+import { digestListPath } from "../../format/manifest/series.ts";
 import type { FoundBackup } from "./get.ts";
 
 /**

@@ -3,14 +3,13 @@ import { encodeHex } from "../../../src/base/hex.ts";
 import type { BlobId, SnapshotId } from "../../../src/base/id.ts";
 import { parseSeries } from "../../../src/format/manifest/series.ts";
 import { formatTimestamp } from "../../../src/format/time.ts";
-import { noise } from "../../helpers/world.ts";
 import { saveSnapshot } from "../../helpers/snapshots.ts";
 import { type Planted, writeTree } from "../archive_fixture.ts";
 import { backupsOf, type Checked, threeBackups } from "../check_fixture.ts";
 import { write } from "../check_forging.ts";
 
 /** The series of the snapshots. */
-export const PLANTED = parseSeries("planted");
+const PLANTED = parseSeries("planted");
 
 /** A file with this content, which is one chunk. */
 export function file(name: string, text: string, fields: Partial<Planted> = {}): Planted {
@@ -47,4 +46,4 @@ export async function plantNights(
   return ids;
 }
 
-export { noise, threeBackups };
+export { threeBackups };

@@ -10,8 +10,7 @@ import { unixPermissions } from "../../../format/tree/file_mode.ts";
 import { type Node, NODE_TYPES } from "../../../format/tree/node.ts";
 import type { DiffResult } from "../../../ops/stats/diff.ts";
 import type { EntrySums, TreeSums } from "../../../ops/stats/tree_summer.ts";
-import { modeText } from "../mode_text.ts";
-import { pathJson } from "./path_json.ts";
+import { modeText } from "../files/mode_text.ts";
 import {
   always,
   bytes,
@@ -78,6 +77,12 @@ export function entryJson({ path, node }: ViewedEntry): v.InferOutput<typeof ent
     ...node.subtree !== null && { tree: node.subtree },
     ...node.error !== "" && { error: node.error },
   };
+}
+
+/** The fields of a path, a byte string (`byte_string.ts`): readable, and exactly if it is not UTF-8. */
+export function pathJson(path: string): { readonly path: string; readonly pathBytes?: string } {
+  if (path.isWellFormed()) return { path };
+  return { path: path.toWellFormed(), pathBytes: encodeBase64(bytesOfByteString(path)) };
 }
 
 function propertiesJson(path: string, node: Node) {

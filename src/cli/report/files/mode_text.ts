@@ -1,6 +1,6 @@
 /** Modes of entries as people read them. */
-import { unixPermissions } from "../../format/tree/file_mode.ts";
-import type { Node, NodeType } from "../../format/tree/node.ts";
+import { unixPermissions } from "../../../format/tree/file_mode.ts";
+import type { Node, NodeType } from "../../../format/tree/node.ts";
 
 const TYPE_LETTERS: Readonly<Record<NodeType, string>> = {
   file: "-",

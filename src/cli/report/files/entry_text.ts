@@ -1,8 +1,8 @@
 /** Entries of backups as `ls -l` shows files: mode, owner, size, time, path and target of a link. */
-import type { ViewedEntry } from "../../backup/trees/walk_view.ts";
-import type { Node } from "../../format/tree/node.ts";
-import { timestampToDate } from "../../format/time.ts";
-import { formatTime } from "../terminal/write.ts";
+import type { ViewedEntry } from "../../../backup/trees/walk_view.ts";
+import type { Node } from "../../../format/tree/node.ts";
+import { timestampToDate } from "../../../format/time.ts";
+import { formatTime } from "../../terminal/write.ts";
 import { modeText } from "./mode_text.ts";
 
 /** Lays out entries in columns. Widths only grow, because entries come while earlier ones are already shown. */

@@ -1,9 +1,9 @@
 /** How two trees differ, as people read it: a line for each entry, and the sums. */
-import type { EntryDifference } from "../../backup/trees/compare_views.ts";
-import { formatSize } from "../../base/text/size.ts";
-import type { Node } from "../../format/tree/node.ts";
-import type { EntrySums, TreeSums } from "../../ops/stats/tree_summer.ts";
-import { formatCount } from "../terminal/write.ts";
+import type { EntryDifference } from "../../../backup/trees/compare_views.ts";
+import { formatSize } from "../../../base/text/size.ts";
+import type { Node } from "../../../format/tree/node.ts";
+import type { EntrySums, TreeSums } from "../../../ops/stats/tree_summer.ts";
+import { formatCount } from "../../terminal/write.ts";
 
 /** The most columns that a size takes, such as `1023 KiB`. */
 const SIZE_COLUMNS = 8;

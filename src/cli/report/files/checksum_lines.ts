@@ -1,7 +1,7 @@
 /** Checksum lists as `md5sum -c` and `sha256sum -c` of GNU coreutils read them. */
-import { bytesOfByteString } from "../../format/byte_string.ts";
-import type { Output } from "../terminal/input_output.ts";
-import { writePrintableLines } from "../terminal/write.ts";
+import { bytesOfByteString } from "../../../format/byte_string.ts";
+import type { Output } from "../../terminal/input_output.ts";
+import { writePrintableLines } from "../../terminal/write.ts";
 
 /** A file and its digest in hex. */
 export interface Checksum {
