@@ -7,6 +7,14 @@ import { modeText } from "../../src/cli/report/files/mode_text.ts";
 import { GoFileMode } from "../../src/format/tree/file_mode.ts";
 import { makeNode } from "../../src/format/tree/node.ts";
 import { bytesOfByteString } from "../../src/format/byte_string.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import { loadIndex } from "../../src/repository/index/index_files.ts";
+import { openRepository } from "../../src/repository/repository.ts";
+import { loadSnapshots, type StoredSnapshot } from "../../src/repository/snapshots.ts";
+import { findNode, subtreeOf } from "../../src/repository/tree/trees.ts";
+import { openStore } from "../../src/store/built_in.ts";
+import { saveSnapshot } from "../helpers/snapshots.ts";
 import { type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { programTest } from "../helpers/programs.ts";
@@ -107,6 +115,34 @@ programTest({
       await Deno.writeFile(join(target, "etc/conf/a.conf"), text("a"));
     }
   },
+});
+
+/** Makes the only backup look as if restic had made it: the tree without the series and the lists beside it. */
+async function giveToRestic({ directory }: Scene): Promise<void> {
+  const dependencies = { random: systemRandomBytes, clock: systemClock, env: () => undefined };
+  const store = await openStore(join(directory, "repo"), dependencies);
+  const repository = await openRepository(store, { password: "x", randomBytes: systemRandomBytes });
+  const [{ id, snapshot }] = (await loadSnapshots(repository.files)).snapshots as [StoredSnapshot];
+  const indexed = { ...repository, index: await loadIndex(repository.files) };
+  const tree = subtreeOf((await findNode(indexed, snapshot.tree, "etc/host"))!);
+  const programVersion = "restic 0.17.3";
+  await saveSnapshot(repository.files, { ...snapshot, agent: null, parent: null, paths: ["/"], programVersion, tree });
+  await store.remove({ kind: "snapshot", name: id });
+  await store.close();
+}
+
+Deno.test("files of which nobody knows the digest are left out of the lists, and counted", async () => {
+  await using scene = await Scene.make();
+  await giveToRestic(scene);
+  scene.engine.roots = ["/"];
+  scene.engine.tree = { ...FIRST, "-": text("another dash") };
+  await scene.put();
+  for (const [option, digits] of [["--md5sums", 32], ["--sha256sums", 64]] as const) {
+    const { exitCode, stdout, stderr } = await scene.run("show", "etc/host", option);
+    assert.equal(exitCode, 0);
+    assert.match(stdout, new RegExp(`^[0-9a-f]{${digits}}  \\./-\n$`));
+    assert.match(stderr, /^agent: warning: 7 files are left out, because nobody knows the digest/);
+  }
 });
 
 Deno.test("files lists paths of the source, finds the nearest name and gives every property as JSON", async () => {

@@ -103,6 +103,13 @@ Deno.test("a tree that was seen at its path is not read again", async () => {
   }
 });
 
+Deno.test("a tree in which nothing is found at one path is searched at another", async () => {
+  const checked = await threeBackups();
+  const inside = [file("x", "1")];
+  await plantNights(checked, [[directory("a", inside), directory("b", inside)]]);
+  assert.deepEqual(shown(await findIn(checked.store, { globs: ["/b/x"] })), ["/b/x 1 1-1 1"]);
+});
+
 Deno.test("what cannot be read is told, and the rest is found", async () => {
   const checked = await fourNights();
   const { store, repository, ids } = checked;
