@@ -255,6 +255,13 @@ export type { Health, NextType, RunStatus, SeriesStatus, StatusEntry } from "./b
 export { type Expectation, type ExpectationVerdict, parseExpectation } from "./policy/expectation.ts";
 
 export { diff, type DiffOptions, type DiffRequest, type DiffResult, type StreamDifference } from "./ops/stats/diff.ts";
+export type { EntrySums, TreeSums } from "./ops/stats/tree_summer.ts";
+export type { EntryDifference, Modifier } from "./backup/trees/compare_views.ts";
+export { listEntries, type ListEntriesOptions, type ListEntriesRequest } from "./ops/trees/list_entries.ts";
+export type { ViewedEntry } from "./backup/trees/walk_view.ts";
+export { find, type FindOptions, type FindRequest, type FindResult } from "./ops/trees/find.ts";
+export type { EntryPatterns } from "./backup/trees/entry_pattern.ts";
+export type { FoundVersion } from "./backup/trees/find_entries.ts";
 export type { ContentComparison } from "./maintain/stats/content_comparison.ts";
 export {
   type RepositoryTotals,

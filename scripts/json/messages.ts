@@ -22,6 +22,7 @@ import {
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
 import { diffSummaryMessage, streamDifferenceMessage } from "../../src/cli/report/json/diff_json.ts";
+import { changeMessage, entryMessage, foundMessage, treeSummaryMessage } from "../../src/cli/report/json/entry_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -170,6 +171,30 @@ export const RESULTS: readonly Message[] = [
     schema: streamDifferenceMessage,
   },
   { title: "A comparison", commands: ["diff"], about: "One, at the end.", schema: diffSummaryMessage },
+  {
+    title: "A difference between trees",
+    commands: ["diff"],
+    about: "One for each entry that differs, in the order of the paths, if backups of files are compared.",
+    schema: changeMessage,
+  },
+  {
+    title: "A comparison of trees",
+    commands: ["diff"],
+    about: "One, at the end, if backups of files are compared.",
+    schema: treeSummaryMessage,
+  },
+  {
+    title: "An entry of a backup",
+    commands: ["files"],
+    about: "One for each file, directory or other entry, each directory before what it holds.",
+    schema: entryMessage,
+  },
+  {
+    title: "A version that was found",
+    commands: ["find"],
+    about: "One for each version of each entry, by series, host and path; older versions first.",
+    schema: foundMessage,
+  },
   {
     title: "The status of a series on a host",
     commands: ["status"],

@@ -7,6 +7,8 @@ import { chainCommand } from "./commands/chain.ts";
 import { checkCommand } from "./commands/check.ts";
 import { copyCommand } from "./commands/copy.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { filesCommand } from "./commands/files.ts";
+import { findCommand } from "./commands/find.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { getCommand } from "./commands/get.ts";
 import { holdCommand, releaseCommand } from "./commands/hold.ts";
@@ -121,6 +123,8 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     lsCommand,
     showCommand,
     chainCommand,
+    filesCommand,
+    findCommand,
     diffCommand,
     statusCommand,
     statsCommand,

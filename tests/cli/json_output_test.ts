@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { type Message, REMARKS, RESULTS } from "../../scripts/json/messages.ts";
 import { encodeLock } from "../../src/format/lock.ts";
 import { formatTimestamp } from "../../src/format/time.ts";
+import type { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import { TwinDbBinlogStatus, TwinDbStatus } from "../../src/compat/twindb/status_file.ts";
 import { twinDbBinlogCopy, twinDbCopy } from "../../src/compat/twindb/copy.ts";
 import { openRepository } from "../../src/repository/repository.ts";
@@ -17,6 +18,7 @@ import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { bytesOf, fileOf } from "../conformance/store_suite.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
+import { TreeEngine } from "../engine/tree_engine.ts";
 import { ShelfEngine, streamItems } from "../ops/replay_fixture.ts";
 
 const GOLDEN = new URL("json_output.txt", import.meta.url);
@@ -79,14 +81,18 @@ class Transcript {
   }
 
   /** Runs `agent ARGS --json`; `command` goes behind `--`. Gives its objects. */
-  async run(args: string, command?: readonly string[]): Promise<Record<string, unknown>[]> {
+  async run(
+    args: string,
+    command?: readonly string[],
+    engines: EngineRegistry = this.engine.engines,
+  ): Promise<Record<string, unknown>[]> {
     this.#world.clock.jump(HOUR_MS);
     const words = args.split(" ").map((word) => word.replace("DIR", this.#directory));
     const all = [...words, "--json", ...command ? ["--", ...command] : []];
     const { exitCode, stdout, stderr } = await runInProcess(all, {
       env: this.#env,
       world: this.#world,
-      engines: this.engine.engines,
+      engines,
     });
     const shown = args.replaceAll(/\b[0-9a-f]{8,64}\b/g, "ID");
     const objects = { out: objectsOf(stdout), err: objectsOf(stderr) };
@@ -239,6 +245,29 @@ async function replay(agent: Transcript): Promise<void> {
   await agent.run("get files --target DIR/files");
 }
 
+/** A tree of files, in which one changes. */
+async function trees(agent: Transcript): Promise<void> {
+  const engine = new TreeEngine({ etc: { passwd: bytesOf(10), link: "passwd", "raw\udcff": bytesOf(1) } });
+  for (const bytes of [bytesOf(20), bytesOf(30)]) {
+    engine.tree = { ...engine.tree, changed: bytes };
+    await agent.run("put etc/host files:/", undefined, engine.registry());
+  }
+  for (const command of ["files etc/host", "files etc/host /etc/pasword", "find changed /etc/*", "find nothing"]) {
+    await agent.run(command);
+  }
+  for (
+    const command of [
+      "diff etc/host",
+      "diff etc/host --metadata",
+      "show etc/host",
+      "show etc/host --md5sums",
+      "verify etc/host",
+    ]
+  ) {
+    await agent.run(command);
+  }
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -259,6 +288,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await keysLocksAndCache(agent, directory, world);
     await damage(agent, directory);
     await replay(agent);
+    await trees(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

@@ -39,7 +39,7 @@ export async function plant(checked: Checked, entries: readonly Planted[]): Prom
   });
 }
 
-async function writeTree(writer: PackWriter, planted: readonly Planted[]): Promise<Uint8Array> {
+export async function writeTree(writer: PackWriter, planted: readonly Planted[]): Promise<Uint8Array> {
   const nodes: Node[] = [];
   for (const one of planted) nodes.push(await nodeOf(writer, one));
   return await writer.addPlaintext("tree", encodeTree(nodes));

@@ -1,4 +1,4 @@
-/** `agent diff`: how the streams of two backups differ. */
+/** `agent diff`: how the streams or the trees of two backups differ. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -9,32 +9,47 @@ import { diff, type DiffRequest, type DiffResult, type StreamDifference } from "
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { diffSummaryJson, streamDifferenceJson } from "../report/json/diff_json.ts";
+import { changeJson, treeSummaryJson } from "../report/json/entry_json.ts";
+import { DIFFERENCE_TITLES, differenceLine, sumLines } from "../report/files/tree_diff_report.ts";
+import type { TreeSums } from "../../ops/stats/tree_summer.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import { writeWarning } from "../report/warning.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { type Column, formatCount, formatTime, writeJsonLines, writeParagraph, writeTable } from "../terminal/write.ts";
+import {
+  type Column,
+  formatCount,
+  formatTime,
+  writeJsonLines,
+  writeParagraph,
+  writePrintableLines,
+  writeTable,
+} from "../terminal/write.ts";
 
 const NOTES: HelpNotes = {
   about: [
     "With one backup, it is compared with the one before it of the same series and host. Lists every stream that " +
     "differs, the bytes of the chunks that both have or only one has, and in how many places they differ. A chunk is " +
     "the least that is compared: one changed byte counts as one chunk.",
+    "Backups of files are compared entry by entry: + only in B, - only in A, T another type, M other content, U only " +
+    "other metadata. Directories that are the same are not read.",
     "No data is read, only content lists. The exit code is 0 whether the backups differ or not.",
   ],
   examples: [
     ["agent diff prod/shop", "what the newest backup changed"],
     ["agent diff prod/shop@2026-08-30 prod/shop"],
+    ["agent diff etc/host --metadata", "which files the newest backup changed, owners and modes included"],
   ],
 };
 
 /** The command's specification. */
 function specification() {
   const command = new Command("diff")
-    .description("show how the streams of two backups differ")
+    .description("show how the streams or the files of two backups differ")
     .usage("[options] SERIES[@SELECTOR] [SERIES[@SELECTOR]]")
     .argument("<backups...>", "the backups A and B, or only B; see agent get --help")
+    .option("--metadata", "also list files and directories of which only the metadata differ")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
@@ -54,7 +69,8 @@ function selectorsOf([a, b, ...more]: readonly string[]): DiffRequest["selectors
 
 async function run(names: readonly string[], options: DiffCommandOptions, context: CliContext): Promise<void> {
   const { stdout, stderr, world, signal } = context;
-  const request = { selectors: selectorsOf(names), noLock: !options.lock };
+  const request = { selectors: selectorsOf(names), metadata: options.metadata === true, noLock: !options.lock };
+  let hasTitles = false;
   await withProgress({ command: "diff" }, options, context, async (progress) => {
     const result = await diff(repositoryAccess(options, context), request, {
       world,
@@ -63,13 +79,33 @@ async function run(names: readonly string[], options: DiffCommandOptions, contex
         progress.update(
           total === 0 ? READING_INDEXES : { phase: "streams", unit: "files", done, total },
         ),
+      onEntries: async (entries) => {
+        await progress.end();
+        if (options.json) return await writeJsonLines(stdout, entries.map(changeJson));
+        const titles = hasTitles || entries.length === 0 ? [] : [DIFFERENCE_TITLES];
+        hasTitles ||= entries.length > 0;
+        await writePrintableLines(stdout, [...titles, ...entries.map(differenceLine)]);
+      },
     });
     await progress.end();
+    if (result.trees !== null) return await reportTrees(result, result.trees, options, stdout);
     if (result.isCutAlike === false) await writeWarning(CUT_DIFFERENTLY, options, stderr);
     if (options.json) {
       await writeJsonLines(stdout, [...result.streams.map(streamDifferenceJson), diffSummaryJson(result)]);
     } else await report(result, stdout);
   });
+}
+
+async function reportTrees(
+  result: DiffResult,
+  sums: TreeSums,
+  { json }: DiffCommandOptions,
+  stdout: Output,
+): Promise<void> {
+  if (json) return await writeJsonLines(stdout, [treeSummaryJson(result, sums)]);
+  await writeParagraph(stdout, `A: ${described(result.a)}`);
+  await writeParagraph(stdout, `B: ${described(result.b)}`);
+  for (const line of sumLines(sums)) await writeParagraph(stdout, line);
 }
 
 const CUT_DIFFERENTLY =

@@ -7,22 +7,25 @@ import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
-import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
+import { digestLines } from "../../ops/restore/digest_lines.ts";
+import { type FoundBackup, type OpenBackup, withBackup, withFoundBackup } from "../../ops/restore/get.ts";
+import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
+import { writeWarning } from "../report/warning.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
-import { formatCount, formatTime, writeExact, writeJson, writeParagraph } from "../terminal/write.ts";
+import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 /** The command's specification. */
 function specification() {
   const command = new Command("show")
-    .description("show one backup, or checksum lists of its streams")
+    .description("show one backup, or checksum lists of its streams or files")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
-    .option("--md5sums", "print what md5sum -c reads, for files restored with agent get --target or restic restore")
+    .option("--md5sums", "print what md5sum -c reads, run where agent get --target or restic restored the files")
     .option("--sha256sums", "print what sha256sum -c reads");
   return withRepositoryOptions(command);
 }
@@ -37,33 +40,47 @@ export function showCommand(context: CliContext): CommandUnknownOpts {
 async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {
   const { stdout } = context;
   if (options.md5sums && options.sha256sums) throw new UsageError("Give --md5sums or --sha256sums, not both");
-  await withBackup(repositoryAccess(options, context), { selector, noLock: true }, context, async (open) => {
-    if (options.md5sums) return await printSums(open, "md5", options, context);
-    if (options.sha256sums) return await printSums(open, "sha256", options, context);
+  const request = { selector, noLock: true };
+  if (options.md5sums || options.sha256sums) {
+    const print = printSums(options.md5sums ? "md5" : "sha256", options, context);
+    return await withFoundBackup(repositoryAccess(options, context), request, context, print);
+  }
+  await withBackup(repositoryAccess(options, context), request, context, async (open) => {
     if (options.json) return await writeJson(stdout, shownJson(open));
     const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
 
-/** Writes lines of `md5sum`: digest, two spaces, path. Special characters are escaped as GNU coreutils does it. */
-async function printSums(
-  { files }: OpenBackup,
-  digest: "md5" | "sha256",
-  options: ShowOptions,
-  { stdout }: CliContext,
-): Promise<void> {
-  for (const { path, expected } of files) {
-    if (expected === null) {
+/** Prints the digests of all streams or files of a backup. */
+function printSums(digest: "md5" | "sha256", { json }: ShowOptions, { stdout, stderr }: CliContext) {
+  const write = (sums: readonly Checksum[]) =>
+    json
+      ? writeJsonLines(stdout, sums.map(({ path, sum }) => sumJson(path, digest, sum)))
+      : writeChecksums(stdout, sums);
+  return async (found: FoundBackup): Promise<void> => {
+    const { manifest } = found;
+    if (manifest === null) {
       throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
     }
-    if (options.json) {
-      await writeJson(stdout, sumJson(path, digest, expected[digest]));
-      continue;
+    if (manifest.tree === undefined) {
+      return await write(
+        manifest.files.map((file) => ({ path: `${manifest.series}/${file.path}`, sum: file[digest] })),
+      );
     }
-    const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-    await writeExact(stdout, `${escaped === path ? "" : "\\"}${expected[digest]}  ${escaped}\n`);
-  }
+    let unknown = 0;
+    for await (const lines of digestLines(found)) {
+      const known = lines.flatMap(({ path, [digest]: sum }) => sum === null ? [] : [{ path, sum }]);
+      unknown += lines.length - known.length;
+      await write(known);
+    }
+    if (unknown > 0) await writeWarning(unknownSums(unknown), { json: json === true }, stderr);
+  };
+}
+
+function unknownSums(files: number): string {
+  const what = files === 1 ? "1 file is" : `${files} files are`;
+  return `${what} left out, because nobody knows the digest: restic read it last; "agent put --force" reads all again`;
 }
 
 /** The width of the column of property names, including the gap. */
@@ -87,6 +104,7 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
+    ...manifest.tree === undefined ? [] : [["tree", treeText(manifest.tree)] as [string, string]],
     ["read", formatSize(stats.bytesRead)],
     ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
     ["reused", formatCount(stats.blobsReused, "chunk")],
@@ -108,6 +126,11 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
   return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
+}
+
+function treeText({ files, directories, others, bytes }: NonNullable<Manifest["tree"]>): string {
+  const counts = [formatCount(files, "file"), directories === 1 ? "1 directory" : `${directories} directories`];
+  return `${counts.join(", ")}, ${formatCount(others, "other")}; ${formatSize(bytes)}`;
 }
 
 function describeForeign({ backup, files }: OpenBackup): string[] {

@@ -11,17 +11,17 @@ const encoder = new TextEncoder();
 
 /** Writes one printable line of text or JSON. Line breaks and other control characters in it are escaped. */
 export function writeLine(output: Output, line: string): Promise<void> {
-  return writeLines(output, [line]);
+  return writePrintableLines(output, [line]);
 }
 
-/** Writes many lines at once, because a thousand calls would take longer than their content. */
-function writeLines(output: Output, lines: readonly string[]): Promise<void> {
+/** Writes many printable lines at once, because a thousand calls would take longer than their content. */
+export function writePrintableLines(output: Output, lines: readonly string[]): Promise<void> {
   return output.write(encoder.encode(lines.map((line) => `${printable(line)}\n`).join("")));
 }
 
 /** Writes several lines of text, each printable. */
 export function writeText(output: Output, text: string): Promise<void> {
-  return writeLines(output, text.split("\n"));
+  return writePrintableLines(output, text.split("\n"));
 }
 
 /** Writes text that programs compare to the byte, unchanged. On a terminal, its lines are made printable. */
@@ -36,7 +36,7 @@ export function writeJson(output: Output, value: unknown): Promise<void> {
 
 /** Writes JSON objects, each on its own line. */
 export function writeJsonLines(output: Output, values: readonly unknown[]): Promise<void> {
-  return writeLines(output, values.map((value) => JSON.stringify(value)));
+  return writePrintableLines(output, values.map((value) => JSON.stringify(value)));
 }
 
 /** Writes rows as aligned text below titles, as wide as the terminal. Writes nothing if there are no rows. */
@@ -45,7 +45,7 @@ export async function writeTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
 ): Promise<void> {
-  if (rows.length > 0) await writeLines(output, formatTable(columns, rows, widthLimit(output)));
+  if (rows.length > 0) await writePrintableLines(output, formatTable(columns, rows, widthLimit(output)));
 }
 
 /** Writes a paragraph. On a terminal it is wrapped between words, and the lines after the first are indented. */
@@ -55,7 +55,7 @@ export async function writeParagraph(output: Output, text: string, indent = "  "
   const [, margin, words] = /^( *)(.*)$/s.exec(printable(text))!;
   const below = `${margin}${indent}`;
   const lines = wrapText(words!, Math.max(1, limit - below.length), Math.max(1, limit - margin!.length));
-  await writeLines(output, lines.map((line, i) => `${i === 0 ? margin : below}${line}`));
+  await writePrintableLines(output, lines.map((line, i) => `${i === 0 ? margin : below}${line}`));
 }
 
 /** The greatest width of a line; undefined if the output is not a terminal. */

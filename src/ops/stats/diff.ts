@@ -1,14 +1,18 @@
-/** Diff: how the streams of two backups differ, by their content lists; no data is read. */
+/** Diff: how the streams or the trees of two backups differ, by their content lists; no data is read. */
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { type Backup, compareAge, withoutCopies, withoutDamagedCopies } from "../../backup/backup.ts";
 import { ContentComparer, type ContentComparison, type ContentLists } from "../../maintain/stats/content_comparison.ts";
 import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
+import { compareViews, type EntryDifference } from "../../backup/trees/compare_views.ts";
+import { holdsFiles, viewOf } from "../../backup/trees/tree_view.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { readTree } from "../../repository/tree/trees.ts";
+import { TreeSummer, type TreeSums } from "./tree_summer.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
 
 /** Which backups to compare. */
@@ -18,6 +22,8 @@ export interface DiffRequest {
    * same series and host.
    */
   readonly selectors: readonly [a: string, b: string] | readonly [b: string];
+  /** For trees: whether entries are listed of which only the metadata differ. */
+  readonly metadata?: boolean;
   /** Read without a lock, for read-only stores. */
   readonly noLock: boolean;
 }
@@ -26,6 +32,11 @@ export interface DiffRequest {
 export interface DiffOptions extends UseCaseOptions {
   /** Called with the number of streams that were compared, and of all; with 0 and 0 while indexes are read. */
   readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Receives the entries of trees that differ, some hundreds at once, in the order of their paths, each directory before
+   * what it holds. The next ones are read when it resolves.
+   */
+  readonly onEntries?: (entries: readonly EntryDifference[]) => Promise<void>;
 }
 
 /** How one stream of two backups differs. */
@@ -46,7 +57,9 @@ export interface DiffResult {
   readonly a: Backup;
   /** The second backup. */
   readonly b: Backup;
-  /** All streams that either of them has, by path. */
+  /** The sums of the entries that differ if trees were compared; null if streams were. */
+  readonly trees: TreeSums | null;
+  /** All streams that either of them has, by path; empty if trees were compared. */
   readonly streams: readonly StreamDifference[];
   /**
    * Whether both were cut by the same rules. Otherwise they have hardly any chunk in common, even where their streams
@@ -73,7 +86,8 @@ export async function diff(access: RepositoryAccess, request: DiffRequest, optio
     const [first, second] = selectors.map((selector) => selectDespiteDamage(backups, damaged, selector));
     const [a, b] = second === undefined ? [before(first!, backups), first!] : [first!, second];
     const indexed = await openIndex();
-    return await compareBackups(indexed, { a, b }, { ...options, signal });
+    const compare = await areTrees(indexed, { a, b }) ? compareTrees : compareBackups;
+    return await compare(indexed, { a, b }, { ...options, metadata: request.metadata === true, signal });
   });
 }
 
@@ -93,10 +107,47 @@ interface Pair<T> {
   readonly b: T;
 }
 
+interface Comparing extends DiffOptions {
+  readonly metadata: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Whether trees are compared: one backup was made of files, or both hold files. A single file at the top of a snapshot
+ * of another tool came through a pipe, and is compared as a stream.
+ */
+async function areTrees(repository: IndexedRepository, { a, b }: Pair<Backup>): Promise<boolean> {
+  const backups = [a, b];
+  if (backups.some((backup) => backup.info !== null && holdsFiles(backup))) return true;
+  if (backups.some(({ info }) => info !== null)) return false;
+  const nodes = await Promise.all(backups.map(({ snapshot }) => readTree(repository, snapshot.tree)));
+  return !nodes.every((top) => top.length === 1 && top[0]!.type === "file");
+}
+
+const ENTRIES_AT_ONCE = 512;
+
+async function compareTrees(
+  repository: IndexedRepository,
+  { a, b }: Pair<Backup>,
+  { metadata, signal, onEntries }: Comparing,
+): Promise<DiffResult> {
+  const views = { a: await viewOf(repository, a), b: await viewOf(repository, b) };
+  const sums = new TreeSummer();
+  let entries: EntryDifference[] = [];
+  for await (const entry of compareViews(repository, { ...views, metadata, signal })) {
+    sums.add(entry);
+    if (entries.push(entry) < ENTRIES_AT_ONCE) continue;
+    await onEntries?.(entries);
+    entries = [];
+  }
+  await onEntries?.(entries);
+  return { a, b, trees: sums, streams: [], isCutAlike: null };
+}
+
 async function compareBackups(
   repository: IndexedRepository,
   { a, b }: Pair<Backup>,
-  { signal, onProgress }: DiffOptions & { readonly signal: AbortSignal },
+  { signal, onProgress }: Comparing,
 ): Promise<DiffResult> {
   const manifests = { a: await readManifest(repository, a), b: await readManifest(repository, b) };
   const isBelowSeries = manifests.a !== null && manifests.b !== null;
@@ -115,7 +166,7 @@ async function compareBackups(
     streams.push(differenceOf(path, pair, compared));
     onProgress?.(streams.length, paths.length);
   }
-  return { a, b, streams, isCutAlike };
+  return { a, b, trees: null, streams, isCutAlike };
 }
 
 function byPath(files: readonly BackupFile[], isBelowSeries: boolean): ReadonlyMap<string, BackupFile> {

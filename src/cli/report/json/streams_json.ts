@@ -9,7 +9,8 @@ import type { ReplayResult } from "../../../ops/restore/replay.ts";
 import type { VerifiedFiles } from "../../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../../backup/content/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
-import { bytes, count, flag, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
+import { pathJson } from "./entry_json.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orAbsent, orNull, text } from "./json_fields.ts";
 
 const readFields = {
   id: hex("The backup."),
@@ -103,23 +104,25 @@ export function verifiedFilesJson(
 
 /** A line of a checksum list. */
 export const md5Message = v.strictObject({
-  path: text("Its path in the snapshot."),
-  md5: hex("MD5 of the whole stream."),
+  path: text("Its path in the snapshot; of files, the path in the source without the leading slash."),
+  pathBytes: orAbsent(text("The exact path, in base64."), "the path is UTF-8"),
+  md5: hex("MD5 of the whole stream or file."),
 });
 
 /** As `md5Message`. */
 export const sha256Message = v.strictObject({
-  path: text("Its path in the snapshot."),
-  sha256: hex("SHA-256 of the whole stream."),
+  path: text("Its path in the snapshot; of files, the path in the source without the leading slash."),
+  pathBytes: orAbsent(text("The exact path, in base64."), "the path is UTF-8"),
+  sha256: hex("SHA-256 of the whole stream or file."),
 });
 
-/** The JSON object of a stream's checksum. */
+/** The JSON object of a stream's or file's checksum. */
 export function sumJson(
   path: string,
   digest: "md5" | "sha256",
   sum: string,
 ): v.InferOutput<typeof md5Message> | v.InferOutput<typeof sha256Message> {
-  return digest === "md5" ? { path, md5: sum } : { path, sha256: sum };
+  return digest === "md5" ? { ...pathJson(path), md5: sum } : { ...pathJson(path), sha256: sum };
 }
 
 const MEMBER_STATES = [
