@@ -23,7 +23,7 @@ import { WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
 import { alsoRepositoryAccess, refuseSecondForPaths, refuseWrongPlaces } from "../options/also_repository.ts";
-import { DEFAULT_JOBS, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
+import { DEFAULT_JOBS, isDryRun, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
@@ -187,11 +187,13 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
   const own = () => ownDirectories(access, options, context);
+  const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
   const subject = { command: "put", name: request.series, first: WAITING_STEP };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(progressStep(step));
-    const result = await put(access, { ...request, input: opened }, { world, signal, onProgress, onStderr: how.tell });
+    const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
+    const result = await put(access, { ...request, input: opened }, tools);
     await progress.end();
     // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
     const warnings = putWarnings(result);
@@ -199,12 +201,12 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     await writeDecision(result.decision, options, stderr);
     await tellId(result, () => {
       const told = { ...result, notes: [...decided, ...result.notes] };
-      if (options.json) return writeJson(stdout, putJson(told, { seconds: progress.seconds, warnings }));
-      return writeLine(stdout, result.backup.id);
+      if (options.json) return writeJson(stdout, putJson(told, { seconds: progress.seconds, warnings, isDry }));
+      return isDry ? Promise.resolve() : writeLine(stdout, result.backup.id);
     });
     if (!options.quiet && !options.json) {
       for (const note of result.notes) await writeNote(note, stderr);
-      const lines = [...summaryLines(result, progress.seconds), ...outcomeLines(result)];
+      const lines = [...summaryLines(result, { seconds: progress.seconds, isDry }), ...outcomeLines(result)];
       for (const line of lines) await writeParagraph(stderr, line);
     }
     const missing = oneIsMissing(result);
@@ -212,7 +214,7 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
       for (const problem of result.problems) await writeWarning(problem, options, stderr);
       throw missing;
     }
-    refuseToCallWhole(result);
+    refuseToCallWhole(result, isDry);
   });
 }
 

@@ -40,6 +40,11 @@ type PlannedInput =
   | { readonly kind: "engine"; readonly driven: Driven<EngineSource> }
   | { readonly kind: "files"; readonly given: GivenPaths };
 
+/** Whether everything is looked at and nothing is stored. */
+export function isDryRun(input: PlannedInput): boolean {
+  return input.kind === "files" && input.given.dryRun;
+}
+
 /** Says what is to be read. Throws `UsageError` if the arguments and options contradict each other. */
 export function planInput(
   sources: readonly string[],
@@ -142,7 +147,6 @@ async function filesSource(given: GivenPaths, how: Opening, context: CliContext)
   if (files === undefined) {
     throw new UsageError("Files and directories cannot be backed up by this program; name an engine: tar:/srv/files");
   }
-  if (given.dryRun) throw new UsageError("--dry-run of a backup is not possible yet; leave it out");
   const { request, notes } = await planFiles(given, await how.own(), context, files);
   for (const line of notes) await how.note(line);
   const [problem] = request.problems;

@@ -5,7 +5,7 @@ import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelOfPath } from "../../format/manifest/series.ts";
-import type { PutResult } from "../../ops/put.ts";
+import type { EntryChanges, PutResult, TreeCounts } from "../../ops/put.ts";
 import { formatCount, formatRate } from "../terminal/write.ts";
 import { describeWholeness } from "./wholeness.ts";
 
@@ -18,8 +18,14 @@ const MOST_STREAMS = 10;
 /** How many problems an error names. */
 const MOST_PROBLEMS = 3;
 
+/** How long a put took, and whether it was a dry run. */
+interface PutRun {
+  readonly seconds: number;
+  readonly isDry: boolean;
+}
+
 /** A summary of the backup. Each line fits a terminal, unless names are long. */
-export function summaryLines(result: PutResult, seconds: number): string[] {
+export function summaryLines(result: PutResult, { seconds, isDry }: PutRun): string[] {
   const { backup, manifest } = result;
   const { bytesRead, bytesAdded } = manifest.stats;
   const bytesStored = backup.info!.stored;
@@ -29,12 +35,36 @@ export function summaryLines(result: PutResult, seconds: number): string[] {
   const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
   const own = ownStreams(result);
   const only = own.length === 1 ? own[0] : undefined;
-  const what = only === undefined ? counted(own.length, manifest.files.length) : verdictOf(only);
+  const what = result.tree !== undefined
+    ? treeText(result.tree)
+    : only === undefined
+    ? counted(own.length, manifest.files.length)
+    : verdictOf(only);
+  const id = isDry ? "would be" : shortId(backup.id);
   return [
-    `${manifest.series} level ${manifest.level} ${shortId(backup.id)}: ${what}; ${formatDuration(seconds * 1000)}`,
+    `${manifest.series} level ${manifest.level} ${id}: ${what}; ${formatDuration(seconds * 1000)}`,
+    ...result.tree === undefined ? [] : [changesLine(result.tree)],
     ...only === undefined ? streamLines(own) : [],
     `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
   ];
+}
+
+function treeText({ files, directories, others, bytes }: TreeCounts): string {
+  const count = (changes: EntryChanges) => changes.new + changes.changed + changes.unmodified;
+  const rest = others === 0 ? "" : `, ${formatCount(others, "other")}`;
+  return `${formatCount(count(files), "file")} in ${formatDirectories(count(directories))}${rest}, ${
+    formatSize(bytes)
+  }`;
+}
+
+function formatDirectories(count: number): string {
+  return count === 1 ? "1 directory" : `${count} directories`;
+}
+
+function changesLine({ files, directories }: TreeCounts): string {
+  const text = (changes: EntryChanges) =>
+    `${changes.new} new, ${changes.changed} changed, ${changes.unmodified} unmodified`;
+  return `  files: ${text(files)}; directories: ${text(directories)}`;
 }
 
 /** The streams of this level: without those of lower levels, and without what no guard judges. */
@@ -61,13 +91,16 @@ function verdictOf({ guard }: ManifestFile): string {
 }
 
 /** Throws `PartialError` if the source had problems, after the backup was reported. */
-export function refuseToCallWhole({ backup, problems }: PutResult): void {
-  if (problems.length === 0) return;
+export function refuseToCallWhole({ backup, problems, problemCount }: PutResult, isDry: boolean): void {
+  if (problemCount === 0) return;
   const first = problems.slice(0, MOST_PROBLEMS).join(" / ");
-  const more = problems.length > MOST_PROBLEMS ? ` / and ${problems.length - MOST_PROBLEMS} more` : "";
+  const more = problemCount > MOST_PROBLEMS ? ` / and ${problemCount - MOST_PROBLEMS} more` : "";
+  const parts = `${formatCount(problemCount, "part")} of its source`;
+  const verb = problemCount === 1 ? "is" : "are";
   throw new PartialError(
-    `The backup ${backup.series}@${shortId(backup.id)} is committed, but ` +
-      `${formatCount(problems.length, "part")} of its source ${problems.length === 1 ? "is" : "are"} ` +
-      `not in it as it was: ${first}${more}; --strict refuses such a backup`,
+    isDry
+      ? `${parts} would not be in the backup of "${backup.series}" as it ${verb}: ${first}${more}`
+      : `The backup ${backup.series}@${shortId(backup.id)} is committed, but ${parts} ${verb} ` +
+        `not in it as it was: ${first}${more}; --strict refuses such a backup`,
   );
 }

@@ -184,6 +184,7 @@ export const putMessage = v.strictObject({
   notes: list(v.string(), "Remarks."),
   problems: list(v.string(), "What could not be read of the source or changed meanwhile; then the exit code is 6."),
   files,
+  dryRun: orAbsent(flag("True: nothing was stored, and the id is that of no backup."), "it is none"),
   repositories: orAbsent(
     list(repositoryOutcome, "With `--also`: the main one, then the second one."),
     "there is one repository",
@@ -193,7 +194,11 @@ export const putMessage = v.strictObject({
 /** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
 export function putJson(
   result: PutResult,
-  { seconds, warnings }: { readonly seconds: number; readonly warnings: readonly string[] },
+  { seconds, warnings, isDry }: {
+    readonly seconds: number;
+    readonly warnings: readonly string[];
+    readonly isDry: boolean;
+  },
 ): v.InferOutput<typeof putMessage> {
   const { backup, decision, notes, problems, repositories } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
@@ -214,6 +219,7 @@ export function putJson(
     notes,
     problems,
     files: result.manifest.files.map(manifestFileJson),
+    ...isDry && { dryRun: true },
     ...repositories && { repositories: repositories.map(outcomeJson) },
   };
 }
