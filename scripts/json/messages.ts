@@ -21,8 +21,13 @@ import {
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
-import { diffSummaryMessage, streamDifferenceMessage } from "../../src/cli/report/json/diff_json.ts";
-import { changeMessage, entryMessage, foundMessage, treeSummaryMessage } from "../../src/cli/report/json/entry_json.ts";
+import { diffSummaryMessage, streamDifferenceMessage } from "../../src/cli/report/json/files/diff_json.ts";
+import {
+  changeMessage,
+  entryMessage,
+  foundMessage,
+  treeSummaryMessage,
+} from "../../src/cli/report/json/files/entry_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -33,7 +38,7 @@ import {
   snapshotRepairMessage,
 } from "../../src/cli/report/json/repair_json.ts";
 import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention_json.ts";
-import { plannedMessage, restoredFilesMessage } from "../../src/cli/report/json/files_json.ts";
+import { plannedMessage, restoredFilesMessage } from "../../src/cli/report/json/files/files_json.ts";
 import {
   failureMessage,
   progressMessage,

@@ -9,7 +9,7 @@ import type { RestoreResult } from "../ops/restore/files/restore_files.ts";
 import type { FoundBackup } from "../ops/restore/get.ts";
 import type { CliContext } from "./context.ts";
 import type { RestoreChoices } from "./options/restore_options.ts";
-import { plannedJson, restoredFilesJson } from "./report/json/files_json.ts";
+import { plannedJson, restoredFilesJson } from "./report/json/files/files_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { writeNote, writeWarning } from "./report/warning.ts";
 import { makeFolders } from "./target_folders.ts";

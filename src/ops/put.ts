@@ -14,9 +14,9 @@ import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { withoutEmptyRules } from "../policy/level/level.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
 import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts";
-import { refuseColliding, refuseKeptNames } from "./session/claimed_paths.ts";
-import { EngineOpening, NOTHING_LEFT } from "./session/engine_opening.ts";
-import { ItemReader, type ItemWithContent, type PutStream } from "./session/item_reader.ts";
+import { refuseColliding, refuseKeptNames } from "./session/reader/claimed_paths.ts";
+import { EngineOpening, NOTHING_LEFT } from "./session/reader/engine_opening.ts";
+import { ItemReader, type ItemWithContent, type PutStream } from "./session/reader/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
 import { withSession } from "./session/session.ts";
@@ -24,7 +24,7 @@ import { refuseIncomplete } from "./session/stream_remarks.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
 export type { EntryChanges, TreeCounts } from "./session/tree/tree_counts.ts";
-export type { PutStream } from "./session/item_reader.ts";
+export type { PutStream } from "./session/reader/item_reader.ts";
 
 /** What a put reads: streams that are at hand, or the source of an engine. */
 export type PutInput =

@@ -9,8 +9,8 @@ import { onAbort, unlessAborted } from "../base/abort.ts";
 import { Turn } from "../base/limits.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { RepositoryAccess, World } from "./access.ts";
-import type { ItemReader } from "./session/item_reader.ts";
-import type { Recipient } from "./session/recipient.ts";
+import type { ItemReader } from "./session/reader/item_reader.ts";
+import type { Recipient } from "./session/reader/recipient.ts";
 import type { WrittenBackup } from "./session/backup_request.ts";
 
 /** What became of a backup in one of two repositories. */

@@ -108,7 +108,7 @@ export async function listFiles(
 const FILES_ENGINE = "files";
 
 /** Whether the backup holds a tree of files with their metadata, made by this program. */
-export function isFilesBackup({ engine }: Manifest): boolean {
+function isFilesBackup({ engine }: Manifest): boolean {
   return engine.name === FILES_ENGINE;
 }
 

@@ -66,7 +66,7 @@ async function* plans(contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }
 
 /** Chunks that are read together. */
-export interface Batch {
+interface Batch {
   readonly plan: ReadPlan;
   /** The content list from the plan's first chunk on. */
   readonly ids: Uint8Array;

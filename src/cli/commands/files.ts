@@ -7,7 +7,7 @@ import { listEntries } from "../../ops/trees/list_entries.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { LongFormat } from "../report/files/entry_text.ts";
-import { entryJson } from "../report/json/entry_json.ts";
+import { entryJson } from "../report/json/files/entry_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJsonLines, writePrintableLines } from "../terminal/write.ts";

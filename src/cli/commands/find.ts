@@ -10,7 +10,7 @@ import { find, type FindResult } from "../../ops/trees/find.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
-import { foundJson } from "../report/json/entry_json.ts";
+import { foundJson } from "../report/json/files/entry_json.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -15,7 +15,7 @@ import type { BackupRequest, WriteOptions, WrittenBackup } from "../session/back
 import { type Session, withSession } from "../session/session.ts";
 import { refuseIncomplete } from "../session/stream_remarks.ts";
 import { interruption } from "../../base/abort.ts";
-import { ClaimedPaths } from "../session/claimed_paths.ts";
+import { ClaimedPaths } from "../session/reader/claimed_paths.ts";
 import type { AddFileOptions, BackupHandle, StorageCallOptions } from "./storage_handle.ts";
 import { hasOthers, loadNamed, namedOf, refuseTaken } from "./storage_list.ts";
 

@@ -9,7 +9,7 @@ import type { ReplayResult } from "../../../ops/restore/replay.ts";
 import type { VerifiedFiles } from "../../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../../backup/content/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
-import { pathJson } from "./entry_json.ts";
+import { pathJson } from "./files/entry_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orAbsent, orNull, text } from "./json_fields.ts";
 
 const readFields = {

@@ -1,6 +1,6 @@
 /** The paths that the streams and entries of one backup have taken. */
-import { UsageError } from "../../base/errors.ts";
-import { levelOfPath } from "../../format/manifest/series.ts";
+import { UsageError } from "../../../base/errors.ts";
+import { levelOfPath } from "../../../format/manifest/series.ts";
 
 /** Keeps two items of a backup from having one path, and a file from having others below it. */
 export class ClaimedPaths {

@@ -1,5 +1,5 @@
 /** A session as one of those that the items of a source go into. It may fail while the others go on. */
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** Work that a session does for an item. */
 type SessionWork<T> = (session: Session) => T | Promise<T>;

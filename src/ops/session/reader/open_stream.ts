@@ -1,10 +1,10 @@
 /** A stream while it is read, for all sessions that it goes into: one read, and one verdict about it. */
-import type { ByteSource } from "../../base/byte_source.ts";
-import type { StreamSummary } from "../../pipeline/calls.ts";
-import { SharedInspection, type StreamInspection } from "../../pipeline/inspection.ts";
-import type { SegmentPool } from "../../pipeline/segments.ts";
-import { SharedFeed, type TakerFeed } from "../../pipeline/shared_feed.ts";
-import { SourceFeed } from "../../pipeline/source_feed.ts";
+import type { ByteSource } from "../../../base/byte_source.ts";
+import type { StreamSummary } from "../../../pipeline/calls.ts";
+import { SharedInspection, type StreamInspection } from "../../../pipeline/inspection.ts";
+import type { SegmentPool } from "../../../pipeline/segments.ts";
+import { SharedFeed, type TakerFeed } from "../../../pipeline/shared_feed.ts";
+import { SourceFeed } from "../../../pipeline/source_feed.ts";
 
 /** What the stream is read with. */
 interface OpenStreamOptions {

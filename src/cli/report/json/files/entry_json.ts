@@ -1,16 +1,16 @@
 /** Entries of backups, as `files`, `find` and `diff` give them in `--json` output. */
 import * as v from "valibot";
-import type { EntryDifference } from "../../../backup/trees/compare_views.ts";
-import type { FoundVersion } from "../../../backup/trees/find_entries.ts";
-import type { ViewedEntry } from "../../../backup/trees/walk_view.ts";
-import { ID_BYTES } from "../../../base/id.ts";
-import { bytesOfByteString } from "../../../format/byte_string.ts";
-import { encodeBase64 } from "../../../format/json/base64.ts";
-import { unixPermissions } from "../../../format/tree/file_mode.ts";
-import { type Node, NODE_TYPES } from "../../../format/tree/node.ts";
-import type { DiffResult } from "../../../ops/stats/diff.ts";
-import type { EntrySums, TreeSums } from "../../../ops/stats/tree_summer.ts";
-import { modeText } from "../files/mode_text.ts";
+import type { EntryDifference } from "../../../../backup/trees/compare_views.ts";
+import type { FoundVersion } from "../../../../backup/trees/find_entries.ts";
+import type { ViewedEntry } from "../../../../backup/trees/walk_view.ts";
+import { ID_BYTES } from "../../../../base/id.ts";
+import { bytesOfByteString } from "../../../../format/byte_string.ts";
+import { encodeBase64 } from "../../../../format/json/base64.ts";
+import { unixPermissions } from "../../../../format/tree/file_mode.ts";
+import { type Node, NODE_TYPES } from "../../../../format/tree/node.ts";
+import type { DiffResult } from "../../../../ops/stats/diff.ts";
+import type { EntrySums, TreeSums } from "../../../../ops/stats/tree_summer.ts";
+import { modeText } from "../../files/mode_text.ts";
 import {
   always,
   bytes,
@@ -24,7 +24,7 @@ import {
   orNull,
   text,
   time,
-} from "./json_fields.ts";
+} from "../json_fields.ts";
 
 const WELL_FORMED = "the path is UTF-8";
 

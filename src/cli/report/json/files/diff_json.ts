@@ -1,7 +1,7 @@
 /** How two backups differ, in `--json` output. */
 import * as v from "valibot";
-import type { DiffResult, StreamDifference } from "../../../ops/stats/diff.ts";
-import { always, bytes, count, flag, hex, oneOf, orNull, text } from "./json_fields.ts";
+import type { DiffResult, StreamDifference } from "../../../../ops/stats/diff.ts";
+import { always, bytes, count, flag, hex, oneOf, orNull, text } from "../json_fields.ts";
 
 /** A stream that either backup has. */
 export const streamDifferenceMessage = v.strictObject({

@@ -1,7 +1,7 @@
 /** The buffers that a put lends to its engine for small files. Their number limits the memory. */
-import { Semaphore } from "../../base/limits.ts";
-import { SMALL_FILES_BYTES } from "../../backup/buffers.ts";
-import type { EngineBuffer } from "../../engine/engine.ts";
+import { Semaphore } from "../../../base/limits.ts";
+import { SMALL_FILES_BYTES } from "../../../backup/buffers.ts";
+import type { EngineBuffer } from "../../../engine/engine.ts";
 
 /** Lends buffers of `SMALL_FILES_BYTES`. They are allocated when they are first needed. */
 export class BufferPool {

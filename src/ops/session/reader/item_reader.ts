@@ -3,12 +3,12 @@
  * there is a session, as far as its segments allow: a dump does not wait for a password. A session that fails does not
  * end the other; what the source says ends both.
  */
-import type { ByteSource, JudgedSource } from "../../base/byte_source.ts";
-import { unlessAborted } from "../../base/abort.ts";
-import { BugError, InterruptedError, SourceError } from "../../base/errors.ts";
-import { Turn } from "../../base/limits.ts";
-import type { MemoryBudget } from "../../base/memory_budget.ts";
-import { bufferCount, SEGMENT_BYTES, segmentCount } from "../../backup/buffers.ts";
+import type { ByteSource, JudgedSource } from "../../../base/byte_source.ts";
+import { unlessAborted } from "../../../base/abort.ts";
+import { BugError, InterruptedError, SourceError } from "../../../base/errors.ts";
+import { Turn } from "../../../base/limits.ts";
+import type { MemoryBudget } from "../../../base/memory_budget.ts";
+import { bufferCount, SEGMENT_BYTES, segmentCount } from "../../../backup/buffers.ts";
 import type {
   EngineBuffer,
   EngineEntries,
@@ -16,20 +16,20 @@ import type {
   EngineItem,
   EngineStream,
   EntryProperties,
-} from "../../engine/engine.ts";
-import type { StreamPath } from "../../format/manifest/series.ts";
-import type { GuardChoice } from "../../guard/guard.ts";
-import type { StreamSummary } from "../../pipeline/calls.ts";
-import { SegmentPool } from "../../pipeline/segments.ts";
-import type { DigestThread } from "../../pipeline/threads.ts";
+} from "../../../engine/engine.ts";
+import type { StreamPath } from "../../../format/manifest/series.ts";
+import type { GuardChoice } from "../../../guard/guard.ts";
+import type { StreamSummary } from "../../../pipeline/calls.ts";
+import { SegmentPool } from "../../../pipeline/segments.ts";
+import type { DigestThread } from "../../../pipeline/threads.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { ClaimedPaths, refuseKeptNames } from "./claimed_paths.ts";
 import { OpenStream } from "./open_stream.ts";
 import { Recipient } from "./recipient.ts";
-import type { Session } from "./session.ts";
-import type { SessionStream } from "./session_stream.ts";
-import type { TreeCounts } from "./tree/tree_counts.ts";
-import type { TreeSlot } from "./tree/tree_writer.ts";
+import type { Session } from "../session.ts";
+import type { SessionStream } from "../session_stream.ts";
+import type { TreeCounts } from "../tree/tree_counts.ts";
+import type { TreeSlot } from "../tree/tree_writer.ts";
 
 /** A stream to put. */
 export interface PutStream {

@@ -1,16 +1,16 @@
 /** The source of an engine in a put: opened by a session, read by a reader, and asked for its end once. */
-import { onAbort, unlessAborted } from "../../base/abort.ts";
-import { SourceError } from "../../base/errors.ts";
-import type { EarlierTree, EngineSource, OpenSource, SourceParent, SourceRequest } from "../../engine/engine.ts";
-import type { Driven } from "../../engine/engine_urls.ts";
-import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
-import type { Node } from "../../format/tree/node.ts";
-import type { JsonObject } from "../../format/json/json_text.ts";
-import { METADATA_FILE_NAME, type SeriesName } from "../../format/manifest/series.ts";
-import type { SessionSource } from "./continue_chain.ts";
+import { onAbort, unlessAborted } from "../../../base/abort.ts";
+import { SourceError } from "../../../base/errors.ts";
+import type { EarlierTree, EngineSource, OpenSource, SourceParent, SourceRequest } from "../../../engine/engine.ts";
+import type { Driven } from "../../../engine/engine_urls.ts";
+import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
+import type { Node } from "../../../format/tree/node.ts";
+import type { JsonObject } from "../../../format/json/json_text.ts";
+import { METADATA_FILE_NAME, type SeriesName } from "../../../format/manifest/series.ts";
+import type { SessionSource } from "../continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
-import type { SourceGround } from "./source_ground.ts";
-import { isSame } from "./tree/tree_counts.ts";
+import type { SourceGround } from "../source_ground.ts";
+import { isSame } from "../tree/tree_counts.ts";
 
 /** What a source left, for the commit. */
 interface Left {

@@ -1,9 +1,9 @@
 /** Restored trees, and plans to restore them, in `--json` output. */
 import * as v from "valibot";
-import type { Backup } from "../../../backup/backup.ts";
-import type { Decision } from "../../../ops/restore/files/decision.ts";
-import type { RestoreResult } from "../../../ops/restore/files/restore_files.ts";
-import { bytes, count, flag, hex, list, object, oneOf, text } from "./json_fields.ts";
+import type { Backup } from "../../../../backup/backup.ts";
+import type { Decision } from "../../../../ops/restore/files/decision.ts";
+import type { RestoreResult } from "../../../../ops/restore/files/restore_files.ts";
+import { bytes, count, flag, hex, list, object, oneOf, text } from "../json_fields.ts";
 
 const ACTIONS = ["create", "update", "keep", "replace", "link", "skip", "delete"] as const;
 
