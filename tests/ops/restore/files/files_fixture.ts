@@ -21,7 +21,7 @@ import { plant, type Planted } from "../../archive_fixture.ts";
 import { backupsOf, type Checked, threeBackups } from "../../check_fixture.ts";
 
 /** Opened once: a library that a test opens must be closed by it. */
-const FILES = openFileSystem();
+export const FILES = openFileSystem();
 
 /** A directory for one test. */
 export class Place implements Disposable {

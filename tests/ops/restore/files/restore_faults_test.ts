@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -118,6 +119,7 @@ Deno.test("what appears in the target meanwhile is not overwritten unseen", asyn
   };
   await restored(place.path, backup, { ifExists: "never", beforeCall });
   assert.equal(readFileSync(place.at("f"), "utf8"), "appeared");
+  assert.equal(readlinkSync(place.at("big")), "elsewhere");
   assert.ok(!existsSync(place.at("elsewhere")));
 });
 

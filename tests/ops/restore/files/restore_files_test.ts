@@ -17,7 +17,17 @@ import { UsageError } from "../../../../src/base/errors.ts";
 import { GoFileMode } from "../../../../src/format/tree/file_mode.ts";
 import { concat, noise } from "../../../helpers/world.ts";
 import type { Planted } from "../../archive_fixture.ts";
-import { backupOf, backupWithTwins, directory, file, link, Place, restored, restoreInto } from "./files_fixture.ts";
+import {
+  backupOf,
+  backupWithTwins,
+  directory,
+  file,
+  FILES,
+  link,
+  Place,
+  restored,
+  restoreInto,
+} from "./files_fixture.ts";
 
 const CHUNKS = [noise(300_000, "a"), noise(200_000, "b"), noise(100_000, "c")];
 const text = (bytes: string) => new TextEncoder().encode(bytes);
@@ -214,6 +224,7 @@ Deno.test("delete removes what the backup does not have, in a target that agent 
 
   mkdirSync(place.at("foreign"));
   writeFileSync(place.at("foreign/precious"), "");
+  await restored(place.at("foreign"), backup, { ifExists: "never", paths: ["d"] });
   const refused = await restoreInto(place.at("foreign"), backup, { ifExists: "always", deletes: true });
   assert.ok(refused.error instanceof UsageError);
   const root = await restoreInto("/", backup, {
@@ -227,7 +238,7 @@ Deno.test("delete removes what the backup does not have, in a target that agent 
   const filter = { judge: (path: string) => path.startsWith("pre") ? "restore" : "skip" } as const;
   const chosen = { ifExists: "always", deletes: true, mayDeleteAnywhere: true, filter } as const;
   await restored(place.at("foreign"), backup, chosen);
-  assert.deepEqual(readdirSync(place.at("foreign")), []);
+  assert.deepEqual(readdirSync(place.at("foreign")), ["d"]);
 });
 
 Deno.test("a hostile tree does no harm: a name twice, a link and a folder of one name, rights of devices", async () => {
@@ -244,4 +255,22 @@ Deno.test("a hostile tree does no harm: a name twice, a link and a folder of one
   const device = await backupOf([{ name: "null", type: "chardev", mode, device: 0x103n }]);
   await restored(place.at("u"), device);
   assert.equal(statSync(place.at("u/null")).mode & 0o7777, 0o666);
+});
+
+Deno.test("what is made in a folder with a default access control list gets only the backup's attributes", async () => {
+  const backup = await backupOf([directory("d", file("f", text("f")), directory("e"))]);
+  using place = new Place();
+  mkdirSync(place.at("d"));
+  const entries = "01000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff";
+  const value = Uint8Array.from(`02000000${entries}`.match(/../g)!, (digits) => parseInt(digits, 16));
+  const bytes = (path: string) => text(place.at(path));
+  const attributesOf = (path: string, name: string) => {
+    using folder = FILES.openRoot(bytes(path));
+    return folder.attributes(text(name)).map((attribute) => attribute.name);
+  };
+  using folder = FILES.openRoot(bytes("d"));
+  folder.setAttribute(text("."), { name: "system.posix_acl_default", value });
+  await restored(place.path, backup, { ifExists: "if-newer" });
+  assert.deepEqual(attributesOf("d", "."), ["system.posix_acl_default"]);
+  assert.deepEqual([...attributesOf("d", "f"), ...attributesOf("d/e", ".")], []);
 });

@@ -68,8 +68,7 @@ export class EntryMaker {
     outcome.attempt(path, () => {
       const folder = this.#tools.folders.open(path);
       if (decision.metadata) {
-        const removesOthers = found !== null;
-        outcome.add(path, this.#tools.metadata.set(entry, bearerOf(folder, HERE), { removesOthers }));
+        outcome.add(path, this.#tools.metadata.set(entry, bearerOf(folder, HERE), { removesOthers: true }));
       } else if (found !== null) restoreStatus(folder, found, entry.mtimeNs);
     });
   }
@@ -129,7 +128,8 @@ export class EntryMaker {
       default:
         return outcome.add(entry.path, [`Cannot restore "${entry.path.toWellFormed()}": its type is ${entry.type}`]);
     }
-    outcome.add(entry.path, this.#tools.metadata.set(entry, bearerOf(folder, name), { removesOthers: false }));
+    const removesOthers = entry.type !== "symlink" && this.#tools.folders.givesLists(folderOf(entry.path));
+    outcome.add(entry.path, this.#tools.metadata.set(entry, bearerOf(folder, name), { removesOthers }));
   }
 
   /** Removes what is in the place of an entry of another kind. A folder must be empty. */

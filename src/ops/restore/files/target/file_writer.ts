@@ -97,7 +97,8 @@ export class FileWriter {
     const { entry, decision: { action }, continues, found, writtenEnd } = pending;
     const file = pending.file!;
     if (writtenEnd < entry.size || action === "update" || continues) file.resize(entry.size);
-    const problems = this.#metadata.set(entry, file, { removesOthers: action === "update" || continues });
+    const removesOthers = action === "update" || continues || this.#folders.givesLists(folderOf(entry.path));
+    const problems = this.#metadata.set(entry, file, { removesOthers });
     file.close();
     if (pending.isPart) {
       const folder = this.#folders.open(folderOf(entry.path));

@@ -2,6 +2,7 @@
 import { FileSystemError } from "../../../../base/errors.ts";
 import { bytesOfByteString } from "../../../../format/byte_string.ts";
 import type { Folder } from "../../../../filesystem/file_system.ts";
+import { HERE } from "../../../../filesystem/names.ts";
 import { folderOf, nameOf } from "../entry.ts";
 
 /** Descriptors kept open; a process often may have 1,024. */
@@ -17,6 +18,7 @@ export class TargetFolders implements Disposable {
   /** The least recently used first. */
   readonly #open = new Map<string, Folder>();
   readonly #absent = new Set<string>();
+  readonly #givesLists = new WeakMap<Folder, boolean>();
 
   /** Owns: `root`. */
   constructor(root: Folder) {
@@ -56,6 +58,14 @@ export class TargetFolders implements Disposable {
     }
   }
 
+  /** Whether entries that are made in the folder at a path get an access control list from it. */
+  givesLists(path: string): boolean {
+    const folder = this.open(path);
+    let gives = this.#givesLists.get(folder);
+    if (gives === undefined) this.#givesLists.set(folder, gives = hasDefaultList(folder));
+    return gives;
+  }
+
   /** Forgets what was known of absent folders: one was made. */
   forgetAbsent(): void {
     this.#absent.clear();
@@ -91,3 +101,13 @@ export class TargetFolders implements Disposable {
 
 /** What the kernel says if there is no folder, or a link that must not be followed. */
 const NO_FOLDER: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
+
+/** Whether a folder has a default access control list. One that cannot be read may have. */
+function hasDefaultList(folder: Folder): boolean {
+  try {
+    return folder.attributes(HERE).some(({ name }) => name === "system.posix_acl_default");
+  } catch (error) {
+    if (!(error instanceof FileSystemError)) throw error;
+    return true;
+  }
+}
