@@ -1,5 +1,5 @@
 /** Calls to the threads that read file systems, and their handlers. */
-import { invariant } from "../../base/errors.ts";
+import { InterruptedError, invariant } from "../../base/errors.ts";
 import type { Handlers } from "../../base/thread.ts";
 import type { FileSystem } from "../../filesystem/file_system.ts";
 import { openFileSystem } from "../../filesystem/open_file_system.ts";
@@ -28,14 +28,18 @@ export type FilesCalls = {
   /** What is wrong with the file, in one line. */
   closeLargeFile: { request: number; response: string | null };
   dropLargeFile: { request: number; response: null };
-  /** Closes everything. */
+  /** Closes everything. Later calls throw. */
   endFiles: { request: null; response: null };
 };
 
 /** The handlers. `open` opens the file systems with the first call. */
 export function filesCalls(open: () => FileSystem = openFileSystem): Handlers<FilesCalls> {
   let state: ThreadState | undefined;
-  const inUse = () => state ??= new ThreadState(open());
+  let isEnded = false;
+  const inUse = () => {
+    if (isEnded) throw new InterruptedError();
+    return state ??= new ThreadState(open());
+  };
   return {
     beginWalk(request) {
       return { response: inUse().beginWalk(request) };
@@ -61,6 +65,7 @@ export function filesCalls(open: () => FileSystem = openFileSystem): Handlers<Fi
       return { response: null };
     },
     endFiles() {
+      isEnded = true;
       state?.[Symbol.dispose]();
       state = undefined;
       return { response: null };

@@ -95,9 +95,10 @@ class OpenFilesSource implements OpenSource {
   }
 
   async finish(): Promise<SourceEnd> {
-    await this.#made;
     if (this.#isCancelled) throw new InterruptedError();
+    await this.#made;
     await this.#threads.end();
+    if (this.#isCancelled) throw new InterruptedError();
     const problems = [...this.#told, ...this.#problems.lines];
     if (!this.#maker.foundAny) {
       throw new SourceError(`Nothing could be read: ${problems[0] ?? "no PATH is there"}; nothing was committed`);
@@ -106,11 +107,10 @@ class OpenFilesSource implements OpenSource {
   }
 
   async cancel(): Promise<void> {
-    if (!this.#isCancelled) {
-      this.#isCancelled = true;
-      void this.#queue.fail(new InterruptedError(), dropItem);
-    }
+    this.#isCancelled = true;
+    const dropped = this.#queue.fail(new InterruptedError(), dropItem);
     await this.#threads.end();
+    await dropped;
   }
 
   /** Never rejects: whoever takes items gets the failure. */

@@ -35,9 +35,6 @@ interface Directory {
 type Entering = Extract<WalkStep, { kind: "enter" }>;
 type Found = Extract<WalkStep, { kind: "entry" }>;
 
-/** What buffers for small files hold, until the first one is there. */
-const EXPECTED_BUFFER_BYTES = 1024 * 1024;
-
 /** Makes items once. */
 export class ItemMaker {
   readonly #tools: MakerTools;
@@ -53,7 +50,6 @@ export class ItemMaker {
   readonly #missing = new Set<string>();
   readonly #roots: ReadonlySet<string>;
   #run = new RunPlan();
-  #bufferBytes = EXPECTED_BUFFER_BYTES;
   /** Runs are made whole in order, since files of one may be those of an earlier one under other names. */
   #lastRun: Promise<unknown> = Promise.resolve();
   #order = 0;
@@ -71,6 +67,14 @@ export class ItemMaker {
 
   /** Makes all items. Throws what ends the backup. */
   async make(): Promise<void> {
+    try {
+      await this.#makeAll();
+    } finally {
+      this.#run.buffer?.release();
+    }
+  }
+
+  async #makeAll(): Promise<void> {
     const { walker } = this.#tools.threads;
     let next = walker.call("walk", null);
     for (;;) {
@@ -126,7 +130,8 @@ export class ItemMaker {
     if (record.size > this.#tools.source.smallFileBytes) {
       return await this.#addLarge(entry, directory.place, name, record);
     }
-    await this.#makeRoom(record.size);
+    if (this.#run.isFull(record.size)) await this.#endRun();
+    this.#run.buffer ??= await this.#takeBuffer();
     this.#run.addFile({ ...entry, order: this.#order }, { place: directory.place, name, state: record });
   }
 
@@ -149,12 +154,20 @@ export class ItemMaker {
   }
 
   async #addWhole(path: string, properties: EntryProperties, content: RunContent | null): Promise<void> {
-    if (this.#run.isFull(this.#bufferBytes, 0)) await this.#endRun();
+    if (this.#run.isFull(0)) await this.#endRun();
     this.#run.add({ path, properties, content }, this.#order);
   }
 
-  async #makeRoom(fileBytes: number): Promise<void> {
-    if (this.#run.isFull(this.#bufferBytes, fileBytes)) await this.#endRun();
+  /** What comes after the end goes back. */
+  async #takeBuffer(): Promise<EngineBuffer> {
+    const buffer = await this.#tools.source.takeBuffer();
+    try {
+      this.#tools.queue.throwFailure();
+      return buffer;
+    } catch (error) {
+      buffer.release();
+      throw error;
+    }
   }
 
   /** A large file is opened now, and read when the session asks for it. */
@@ -192,19 +205,15 @@ export class ItemMaker {
 
   async #makeRun(run: RunPlan, before: Promise<unknown>): Promise<EngineItem | null> {
     const { source, threads, request: { withAtime }, problems } = this.#tools;
-    let buffer: EngineBuffer | null = null;
+    const { folders, files, buffer } = run;
     try {
-      let result: SmallFilesResult = NOTHING_READ;
-      if (run.files.length > 0) {
-        buffer = await source.takeBuffer();
-        this.#bufferBytes = buffer.bytes.length;
-        const { folders, files } = run;
-        const memory = buffer.bytes.buffer;
-        const mostBytes = source.smallFileBytes;
-        result = await threads.reader.call("readSmallFiles", { folders, files, memory, mostBytes, withAtime });
-      }
+      const memory = buffer?.bytes.buffer;
+      const mostBytes = source.smallFileBytes;
+      const result = memory === undefined
+        ? NOTHING_READ
+        : await threads.reader.call("readSmallFiles", { folders, files, memory, mostBytes, withAtime });
       await before;
-      return run.finish(result, buffer, {
+      return run.finish(result, {
         propertiesOf: (record) => this.#propertiesOf(record),
         onProblem: (order, text) => problems.add(order, text),
         missing: this.#missing,
@@ -224,4 +233,4 @@ export class ItemMaker {
   }
 }
 
-const NOTHING_READ = { lengths: new Int32Array(0), remarks: [] };
+const NOTHING_READ: SmallFilesResult = { lengths: new Int32Array(0), remarks: [] };

@@ -20,6 +20,11 @@ export class ItemQueue {
     this.#items.push(item);
     this.#wake();
     while (this.#items.length >= this.#most && this.#failure === undefined) await this.#changed.promise;
+    this.throwFailure();
+  }
+
+  /** Throws what `fail` was called with. */
+  throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -43,7 +48,7 @@ export class ItemQueue {
   /** The next item; undefined at the end. Throws what failed while it was made. */
   async take(): Promise<EngineItem | undefined> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure.error;
+      this.throwFailure();
       const next = this.#items.shift();
       if (next !== undefined) {
         this.#wake();

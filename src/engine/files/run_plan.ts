@@ -34,6 +34,8 @@ export class RunPlan {
   readonly #planned: PlannedEntry[] = [];
   /** Entries that have the content of others. */
   readonly #same: PlannedEntry[] = [];
+  /** Where the bytes of its files go; null as long as it has none. */
+  buffer: EngineBuffer | null = null;
   #bytes = 0;
 
   /** Whether it has entries. */
@@ -42,9 +44,10 @@ export class RunPlan {
   }
 
   /** Whether a further file of that size, or an entry without content, would be too much. */
-  isFull(bufferBytes: number, fileBytes: number): boolean {
+  isFull(fileBytes: number): boolean {
     if (this.#entries.length >= MOST_ENTRIES) return true;
-    return this.#bytes > 0 && this.#bytes + fileBytes > bufferBytes * (1 - SPARE);
+    if (this.buffer === null || this.#bytes === 0) return false;
+    return this.#bytes + fileBytes > this.buffer.bytes.length * (1 - SPARE);
   }
 
   /** Adds an entry that is whole. `order`: its number in the walk. */
@@ -66,13 +69,9 @@ export class RunPlan {
     this.#entries.push({ ...entry, content: { kind: "inline", length: state.size } });
   }
 
-  /**
-   * The run once its files were read; null if nothing of it is left. Owns the buffer, which the run holds or which is
-   * given back.
-   */
+  /** The run once its files were read; null if nothing of it is left. Its buffer is given back unless it is needed. */
   finish(
     { lengths, remarks }: SmallFilesResult,
-    buffer: EngineBuffer | null,
     { propertiesOf, onProblem, missing }: RunTools,
   ): EngineEntries | null {
     const entries: (RunEntry | null)[] = [...this.#entries];
@@ -97,8 +96,8 @@ export class RunPlan {
     }
     const left = entries.filter((entry) => entry !== null);
     const needsBuffer = lengths.some((length) => length > 0);
-    if (!needsBuffer || left.length === 0) buffer?.release();
+    if (!needsBuffer) this.buffer?.release();
     if (left.length === 0) return null;
-    return { kind: "entries", entries: left, buffer: needsBuffer ? buffer : null };
+    return { kind: "entries", entries: left, buffer: needsBuffer ? this.buffer : null };
   }
 }
