@@ -207,7 +207,7 @@ function readField(scanner: JsonScanner, key: string, partial: PartialNode): voi
     case "mtime":
     case "atime":
     case "ctime":
-      fields[key] = readTime(scanner);
+      fields[key] = readTime(scanner, fields.mtime);
       break;
     case "user":
     case "group":
@@ -262,8 +262,10 @@ function readNodeType(scanner: JsonScanner): NodeType {
   return type;
 }
 
-function readTime(scanner: JsonScanner): Rfc3339 {
+/** Times of one node are often the same: `known` is one that was checked. */
+function readTime(scanner: JsonScanner, known: Rfc3339): Rfc3339 {
   const text = scanner.readString();
+  if (text === known) return known;
   if (!isRfc3339(text)) throw scanner.failure("not an RFC 3339 time");
   return text;
 }
