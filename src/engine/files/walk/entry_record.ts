@@ -1,7 +1,7 @@
 /** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
-import { bytesOfByteString, byteStringOf } from "../../../format/byte_string.ts";
+import { byteStringOf } from "../../../format/byte_string.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
-import { type EntryProperties, type ExtendedAttribute, type NodeType } from "../../../format/tree/node.ts";
+import type { EntryProperties, ExtendedAttribute, NodeType } from "../../../format/tree/node.ts";
 import { goFileMode } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../filesystem/status.ts";
