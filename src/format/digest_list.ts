@@ -6,7 +6,7 @@
  * `\\`, `\n` and `\r`, and the line begins with a backslash, as md5sum does it.
  */
 import { concatBytes } from "../base/bytes.ts";
-import { bytesOfByteString, byteStringOf, comparePaths } from "./byte_string.ts";
+import { byteStringOf, comparePaths } from "./byte_string.ts";
 import { damaged } from "./damage.ts";
 
 /** What is known of the content of a file: digests in lower-case hex, or null. */
@@ -26,11 +26,6 @@ export interface DigestLine extends FileDigests {
 const UNKNOWN = "-";
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
-
-/** The bytes of a line, with its line feed. */
-export function encodeDigestLine(line: DigestLine): Uint8Array<ArrayBuffer> {
-  return bytesOfByteString(digestLineText(line));
-}
 
 /** A line as a byte string, with its line feed. Many of them are made into bytes at once. */
 export function digestLineText({ path, md5, sha256 }: DigestLine): string {

@@ -43,5 +43,7 @@ Deno.test("put backs up files and directories, keeps what did not change, and na
     equal(exitCode, 0);
     match(result.notes.join(), /repo/);
   });
-  await test.step("check finds nothing", () => box.ok(["check", "--read-data"]));
+  await test.step("check finds nothing", async () => {
+    await box.ok(["check", "--read-data"]);
+  });
 });

@@ -13,7 +13,7 @@ export interface FileToRead {
 }
 
 /** Files to be read as one message: numbers in columns, since copying thousands of objects takes long. */
-export interface FileColumns {
+interface FileColumns {
   /** The names, joined by slashes. */
   readonly names: string;
   readonly folders: Uint32Array<ArrayBuffer>;

@@ -39,7 +39,7 @@ export interface EntryRecord extends FileState, RareProperties {
 }
 
 /** The types of nodes by those of entries. */
-export const NODE_TYPE_OF: Readonly<Record<FileStatus["type"], NodeType>> = {
+const NODE_TYPE_OF: Readonly<Record<FileStatus["type"], NodeType>> = {
   "file": "file",
   "folder": "dir",
   "link": "symlink",
@@ -85,7 +85,7 @@ export function recordOf(status: FileStatus, times: TimeTexts, rare: RarePropert
 }
 
 /** Names of users and groups by their numbers. */
-export interface AccountNames {
+interface AccountNames {
   readonly users: ReadonlyMap<number, string>;
   readonly groups: ReadonlyMap<number, string>;
 }

@@ -14,10 +14,10 @@ export type WalkStep =
   | { readonly kind: "entry"; readonly name: string; readonly record: EntryRecord };
 
 /** A number and the name that belongs to it. */
-export type NamedNumber = readonly [id: number, name: string];
+type NamedNumber = readonly [id: number, name: string];
 
 /** Something that could not be read. */
-export interface WalkProblem {
+interface WalkProblem {
   /** It comes before the step of this number in the batch. */
   readonly step: number;
   /** One line. */
