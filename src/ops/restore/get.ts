@@ -7,10 +7,10 @@ import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
-import { type BackupFile, findTreeFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
-import { findFile } from "../../backup/files/find_file.ts";
-import { isOfFiles, type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
+import { findTreeFile } from "../../backup/files/find_file.ts";
+import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
@@ -21,11 +21,12 @@ import {
 } from "../../backup/naming/selector.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
-import type { Manifest } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import { startThreads } from "../../pipeline/threads.ts";
 import { isInFuture } from "../../base/clock.ts";
 import type { IndexedRepository, Repository } from "../../repository/repository.ts";
+import { pathInTree } from "../../repository/tree/trees.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "../access.ts";
 import {
   type ContentReading,
@@ -114,16 +115,17 @@ export async function withBackup<T>(
 
 /** Makes a backup that was found readable: lists its files. Throws `IntegrityError` if its trees are damaged. */
 export async function openFound(
-  { reading, ...found }: FoundBackup,
+  found: FoundBackup,
   request: Pick<OpenRequest, "file">,
   options: Pick<ReadOptions, "onProgress">,
 ): Promise<OpenBackup> {
-  const files = await filesFor(request, found, reading.repository);
+  const { reading, ...known } = found;
+  const files = await filesFor(found, request.file);
   const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
-  const open = { ...found, files };
+  const open = { ...known, files };
   return {
     ...open,
-    find: (name) => findOneFile(found, files, name, reading),
+    find: (name) => findOneFile(found, files, name),
     verifyFiles: () => verifyAllFiles(found, reading, options),
     read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
     replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
@@ -131,13 +133,10 @@ export async function openFound(
 }
 
 /** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
-async function filesFor(
-  { file }: Pick<OpenRequest, "file">,
-  { backup, manifest }: Omit<FoundBackup, "reading">,
-  repository: IndexedRepository<"tree">,
-): Promise<readonly BackupFile[]> {
-  const exact = file === undefined ? null : await findTreeFile(repository, { backup, manifest }, file);
-  return exact === null ? await listFiles(repository, backup, manifest) : [exact];
+export async function filesFor(found: FoundBackup, file: string | undefined): Promise<readonly BackupFile[]> {
+  const { backup, manifest, reading } = found;
+  const exact = file === undefined ? null : await findTreeFile(found, file, reading);
+  return exact === null ? await listFiles(reading.repository, backup, manifest) : [exact];
 }
 
 /** A backup that was found, before its files are listed. */
@@ -281,16 +280,21 @@ function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { o
   );
 }
 
-/** The selected file of a backup, as `OpenBackup.find` says. */
+/** The selected file of a backup, as `OpenBackup.find` says. `files` are those that `filesFor` gave. */
 export async function findOneFile(
-  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  found: FoundBackup,
   files: readonly BackupFile[],
   name: string | undefined,
-  reading: ContentReading,
 ): Promise<BackupFile> {
-  if (!isOfFiles(manifest)) return chooseFile(files, name);
-  if (name !== undefined) return await findFile({ backup, manifest }, name, reading);
-  throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
+  if (!isOfFiles(found.manifest)) return chooseFile(files, name);
+  if (name === undefined) {
+    throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
+  }
+  const file = await findTreeFile(found, name, found.reading);
+  if (file !== null) return file;
+  throw new UsageError(
+    `The backup holds no file ${JSON.stringify(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
+  );
 }
 
 async function verifyAllFiles(
@@ -315,10 +319,10 @@ async function verifyAllFiles(
  * says that the path is a whole one, as restic writes it.
  */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const meant = name?.replace(/^\/+/, "");
+  const meant = name === undefined ? undefined : pathInTree(name);
   const fitting = meant === undefined
     ? files
-    : files.filter(({ path }) => path === meant || path.endsWith(`/${meant}`));
+    : files.filter(({ path }) => path === meant || !name!.startsWith("/") && path.endsWith(`/${meant}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {

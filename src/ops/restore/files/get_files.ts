@@ -3,8 +3,9 @@ import type { Backup } from "../../../backup/backup.ts";
 import { treeOfFiles } from "../../../backup/content/contents.ts";
 import { startWorker, Thread } from "../../../base/thread.ts";
 import { bytesOfByteString } from "../../../format/byte_string.ts";
+import { pathInTree } from "../../../repository/tree/trees.ts";
 import type { FoundBackup } from "../get.ts";
-import { assertHolds, filterByPaths, pathInTree, type RestoreFilter } from "./restore_filter.ts";
+import { assertHolds, filterByPaths, type RestoreFilter } from "./restore_filter.ts";
 import { restoreFiles, type RestoreOptions, type RestoreResult } from "./restore_files.ts";
 import type { RestoreCalls, RestoreThread } from "./target_calls.ts";
 
@@ -25,11 +26,6 @@ export interface GetFilesRequest extends Omit<RestoreOptions, "target" | "mark">
 /** The totals that a backup records, for progress; null if it does not. */
 export function totalBytesOf({ snapshot }: Backup): number | null {
   return snapshot.summary?.totalBytesProcessed ?? null;
-}
-
-/** Whether a backup is restored by `getFiles`. */
-export async function holdsFiles({ backup, manifest, reading }: FoundBackup): Promise<boolean> {
-  return await treeOfFiles(reading.repository, { backup, manifest }) !== null;
 }
 
 /**
