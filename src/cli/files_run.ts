@@ -12,7 +12,6 @@ import type { RestoreChoices } from "./options/restore_options.ts";
 import { plannedJson, restoredFilesJson } from "./report/json/files/files_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { writeNote, writeWarning } from "./report/warning.ts";
-import { makeFolders } from "./target_folders.ts";
 import { printable } from "./terminal/terminal_text.ts";
 import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./terminal/write.ts";
 
@@ -40,16 +39,12 @@ export async function runFiles(
 ): Promise<void> {
   const { stdout, stderr } = context;
   const { json = false, quiet = false } = options;
-  const isPartial = request.paths.length > 0 || request.filter !== null;
+  const isPartial = request.paths.length + request.include.length + request.exclude.length > 0;
   const bytesTotal = isPartial ? null : totalBytesOf(found.backup);
   let named = 0;
   const result = await getFiles(found, {
     ...request,
     target: request.directory,
-    mayDeleteAnywhere: request.hasInclude,
-    makeTarget: async () => {
-      if (!request.dryRun) await makeFolders(request.directory);
-    },
     onDecision: (path, decision) =>
       json ? writeJson(stdout, plannedJson(path, decision)) : tellDecision(path, decision, context),
     onProblem: ({ message }) => {

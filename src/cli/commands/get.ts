@@ -30,7 +30,7 @@ import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { runFiles } from "../files_run.ts";
-import { makeFolders } from "../target_folders.ts";
+import { makeFolders } from "../../ops/restore/make_folders.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
 

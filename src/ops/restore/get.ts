@@ -35,6 +35,8 @@ import {
   type VerifiedStream,
 } from "../../backup/content/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { getFiles, type RestoreRequest } from "./files/get_files.ts";
+import type { RestoreResult } from "./files/restore_files.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -91,6 +93,12 @@ export interface OpenBackup {
    * `UsageError` if another engine made it, and `IntegrityError` for damage, if possible before the target is touched.
    */
   replay(target: Driven<EngineTarget>, options: ReplayOptions): Promise<ReplayResult>;
+  /**
+   * Restores the tree of a backup of files, or some of it, into a directory. What could not be restored is told and
+   * counted; the rest is restored. Throws `UsageError`, before anything is touched, for a backup of streams, a path that
+   * the backup does not hold, and a target that may not be used so.
+   */
+  restoreFiles(request: RestoreRequest): Promise<RestoreResult>;
   /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` if parents form a circle. */
   checkChain(): Promise<CheckedMember[]>;
 }
@@ -126,6 +134,7 @@ export async function openFound(
   return {
     ...open,
     find: (name) => findOneFile(found, files, name),
+    restoreFiles: (request) => getFiles(found, request),
     verifyFiles: () => verifyAllFiles(found, reading, options),
     read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
     replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
@@ -140,7 +149,8 @@ export async function filesFor(found: FoundBackup, file: string | undefined): Pr
 }
 
 /** A backup that was found, before its files are listed. */
-export interface FoundBackup extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "verifyFiles"> {
+export interface FoundBackup
+  extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles"> {
   readonly reading: ContentReading;
 }
 

@@ -91,7 +91,7 @@ Deno.test("a file, several PATHs, and a PATH behind a link that was named", asyn
   await using directory = new TestDirectory();
   directory.write("real/deep/file", "f");
   directory.write("other", "o");
-  Deno.symlinkSync("real", directory.at("via"));
+  await Deno.symlink("real", directory.at("via"));
   const gave = await readTrial([directory.at("other"), directory.at("via/deep")]);
   assert.deepEqual(gave.problems, []);
   assert.deepEqual(outline(gave, directory.path), {
@@ -105,7 +105,7 @@ Deno.test("a file, several PATHs, and a PATH behind a link that was named", asyn
 Deno.test("links are not followed, and sockets are left out", async () => {
   await using directory = new TestDirectory();
   directory.write("in/file", "f");
-  Deno.symlinkSync("in", directory.at("to"));
+  await Deno.symlink("in", directory.at("to"));
   const listener = Deno.listen({ transport: "unix", path: directory.at("socket") });
   const gave = await readTrial([directory.path]);
   listener.close();
@@ -193,10 +193,10 @@ Deno.test("a file with several names is read once", async () => {
   await using directory = new TestDirectory();
   directory.write("a/small", "content");
   directory.write("a/large", noise(100_000, "large"));
-  Deno.mkdirSync(directory.at("b"));
+  await Deno.mkdir(directory.at("b"));
   for (const name of ["small", "large"]) {
-    Deno.linkSync(directory.at(`a/${name}`), directory.at(`b/${name}`));
-    Deno.linkSync(directory.at(`a/${name}`), directory.at(name));
+    await Deno.link(directory.at(`a/${name}`), directory.at(`b/${name}`));
+    await Deno.link(directory.at(`a/${name}`), directory.at(name));
   }
   const opened: string[] = [];
   const before = (method: string, path: string) => void (method === "openFile" && opened.push(path));
@@ -299,9 +299,9 @@ Deno.test("nothing is read ahead without bound", async () => {
 Deno.test("modes, times before 1970 and odd names are those of the file system", async () => {
   await using directory = new TestDirectory();
   directory.write("suid", "s");
-  Deno.chmodSync(directory.at("suid"), 0o6755);
-  Deno.mkdirSync(directory.at("sticky"));
-  Deno.chmodSync(directory.at("sticky"), 0o1777);
+  await Deno.chmod(directory.at("suid"), 0o6755);
+  await Deno.mkdir(directory.at("sticky"));
+  await Deno.chmod(directory.at("sticky"), 0o1777);
   execFileSync("touch", ["-d", "1960-05-06 07:08:09.123456789 UTC", directory.at("old")]);
   execFileSync("mkfifo", [directory.at("fifo")]);
   directory.write("new\nline", "n");

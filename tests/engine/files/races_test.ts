@@ -169,7 +169,7 @@ Deno.test("a replaced file has the properties of what was read", async () => {
   const gave = await readTrial([directory.path], { before });
   const { properties } = gave.entries.find(({ path }) => path.endsWith("/file"))!;
   assert.equal(properties.mode, 0o600);
-  assert.equal(Number(properties.inode), Deno.lstatSync(directory.at("file")).ino);
+  assert.equal(Number(properties.inode), (await Deno.lstat(directory.at("file"))).ino);
 });
 
 Deno.test("directories that vanish, or become links, before they are opened", async () => {
@@ -240,14 +240,14 @@ Deno.test("a PATH that vanishes is named; if nothing is left of any, nothing is 
   });
   assert.deepEqual(outline(gave, directory.path), { "a": "a" });
   assert.match(gave.problems.join(), /b" vanished before it was read/);
-  Deno.removeSync(directory.at("a"));
+  await Deno.remove(directory.at("a"));
   await assert.rejects(readTrial([directory.at("a"), directory.at("b")]), SourceError);
 });
 
 Deno.test("names of a file of which the first could not be read are named, too", async () => {
   await using directory = new TestDirectory();
   directory.write("a", "content");
-  Deno.linkSync(directory.at("a"), directory.at("b"));
+  await Deno.link(directory.at("a"), directory.at("b"));
   const gave = await readTrial([directory.path], {
     before: once("openFile", "a", (path) => {
       throw kernelError(13, "open", path);

@@ -14,6 +14,7 @@ export type Action = "create" | "update" | "keep" | "replace" | "link" | "skip" 
 
 /** What is done for an entry, and why. */
 export interface Decision {
+  /** What is done. */
   readonly action: Action;
   /** Why, as the rest of a sentence that begins with the path. */
   readonly reason: string;

@@ -34,13 +34,14 @@ export interface RestoreOptions {
 
 /** How far a restore is. */
 export interface RestoreProgress {
+  /** Regular files that are in the target as the backup has them. */
   readonly files: number;
   /** Bytes of files that were written, or found to be right. */
   readonly bytes: number;
 }
 
 /** What is restored from where. */
-export interface RestoreSource {
+interface RestoreSource {
   readonly reading: ContentReading;
   /** The tree whose entries go into the target. */
   readonly root: BlobId;

@@ -201,10 +201,7 @@ Deno.test("PATHs and filters restrict what is restored, and unknown PATHs are to
   assert.ok(!existsSync(place.at("t")));
   await restored(place.at("t"), backup, { paths: ["/etc/ssh"] });
   assert.deepEqual(readdirSync(place.at("t"), { recursive: true }).sort(), ["etc", "etc/ssh", "etc/ssh/key"]);
-  const onlyLogs = {
-    judge: (path: string) => path === "var/log" ? "restore" : path.includes("/") ? "skip" : "way",
-  } as const;
-  await restored(place.at("f"), backup, { filter: onlyLogs });
+  await restored(place.at("f"), backup, { include: ["/var/log"] });
   assert.deepEqual(readdirSync(place.at("f"), { recursive: true }).sort(), ["var", "var/log"]);
 });
 
@@ -230,14 +227,12 @@ Deno.test("delete removes what the backup does not have, in a target that agent 
   const root = await restoreInto("/", backup, {
     ifExists: "never",
     deletes: true,
-    mayDeleteAnywhere: true,
+    include: ["*"],
     dryRun: true,
   });
   assert.ok(root.error instanceof UsageError);
   assert.match(root.error.message, /root directory/);
-  const filter = { judge: (path: string) => path.startsWith("pre") ? "restore" : "skip" } as const;
-  const chosen = { ifExists: "always", deletes: true, mayDeleteAnywhere: true, filter } as const;
-  await restored(place.at("foreign"), backup, chosen);
+  await restored(place.at("foreign"), backup, { ifExists: "always", deletes: true, include: ["/pre*"] });
   assert.deepEqual(readdirSync(place.at("foreign")), ["d"]);
 });
 
