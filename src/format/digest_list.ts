@@ -103,3 +103,8 @@ function unescape(text: string): string | null {
 function known(digest: string): string | null {
   return digest === UNKNOWN ? null : digest;
 }
+
+/** A path as md5sum writes it. If it differs from the path, the line begins with a backslash. */
+export function escapedPath(path: string): string {
+  return ESCAPED.test(path) ? path.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!) : path;
+}

@@ -2,6 +2,7 @@
  * Compares what two backups hold, entry by entry. Equal trees are passed over by their ids. Memory: the directories on
  * the way.
  */
+import { equalBytes } from "../../base/bytes.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { BlobId } from "../../base/id.ts";
 import type { Node } from "../../format/tree/node.ts";
@@ -128,7 +129,7 @@ function modifierOf(a: Node | null, b: Node | null, metadata: boolean): Modifier
 function haveSameContent(a: Node, b: Node): boolean {
   switch (a.type) {
     case "file":
-      return a.size === b.size && areSameBytes(a.content, b.content);
+      return a.size === b.size && equalBytes(a.content, b.content);
     case "symlink":
       return a.linkTarget === b.linkTarget;
     case "dev":
@@ -151,12 +152,7 @@ function haveSameAttributes(a: Node, b: Node): boolean {
   return a.extendedAttributes.length === b.extendedAttributes.length &&
     b.extendedAttributes.every(({ name, value }) => {
       const other = values.get(name);
-      return other !== undefined && areSameBytes(other, value);
+      return other !== undefined && equalBytes(other, value);
     }) && a.genericAttributes.size === b.genericAttributes.size &&
     [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
-}
-
-function areSameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -146,7 +146,7 @@ Deno.test("excludes, markers, sizes and directories that stay empty", async () =
 });
 
 /** An earlier backup that has what came. */
-export function earlierOf(
+function earlierOf(
   { entries }: Pick<Gave, "entries">,
   change: (node: Node) => Node = (node) => node,
 ): EarlierTree {

@@ -25,7 +25,7 @@ import { readAll } from "../../conformance/engine_frame.ts";
 export type BeforeCall = (method: string, path: string) => void;
 
 /** A file system that tells of each call. */
-export function watched(system: FileSystem, before: BeforeCall): FileSystem {
+function watched(system: FileSystem, before: BeforeCall): FileSystem {
   return proxied(system, (method, args, result) => {
     if (method === "openRoot") before(method, readableBytes(args[0] as Uint8Array));
     return method === "openRoot" ? watchedFolder(result() as Folder, before) : result();
@@ -62,7 +62,7 @@ function proxied<T extends object>(target: T, around: Around): T {
 }
 
 /** A thread that is none: its calls are answered here, and what it sends is copied as between threads. */
-export function threadHere(open: () => FileSystem): FilesThread {
+function threadHere(open: () => FileSystem): FilesThread {
   const handlers = filesCalls(open);
   const answer = async <Name extends keyof FilesCalls & string>(name: Name, request: FilesCalls[Name]["request"]) => {
     await Promise.resolve();
@@ -73,7 +73,7 @@ export function threadHere(open: () => FileSystem): FilesThread {
 }
 
 /** A file, directory or other entry as it came, with its content. */
-export interface Came {
+interface Came {
   readonly path: string;
   readonly properties: RunEntry["properties"];
   /** Bytes that were read; `kept`; `same as` another path; null for what is no file. */
@@ -89,7 +89,7 @@ export interface Gave {
 }
 
 /** How a trial reads. */
-export interface TrialOptions {
+interface TrialOptions {
   readonly rules?: Partial<FilesRequest["selection"]>;
   readonly request?: Partial<Omit<FilesRequest, "selection">>;
   readonly source?: Partial<SourceRequest>;

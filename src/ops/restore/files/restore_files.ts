@@ -13,7 +13,7 @@ import type { OpenedTarget, Outcome, Problem, RestoreThread, WindowPlan } from "
 import { type LeftDirectory, type Window, WindowReader } from "./window_source.ts";
 
 /** How a tree is restored. */
-export interface RestoreOptions {
+interface RestoreOptions {
   /** The target, an existing directory. */
   readonly target: Uint8Array;
   /** Names the backups whose restores may delete in the target. */

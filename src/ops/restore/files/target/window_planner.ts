@@ -1,4 +1,6 @@
 /** Plans a window in the thread that writes: looks at what is there, and compares files chunk by chunk. */
+import { NODE_TYPE_OF } from "../../../../engine/files/walk/entry_record.ts";
+import { equalBytes } from "../../../../base/bytes.ts";
 import { FileSystemError, invariant } from "../../../../base/errors.ts";
 import { decodeHexInto } from "../../../../base/hex.ts";
 import { ID_BYTES } from "../../../../base/id.ts";
@@ -113,7 +115,7 @@ export class WindowPlanner {
   /** Everything that the decision depends on, except for content. */
   #look(entry: RestoreEntry, { folder, name, status }: Place, linkTo: string | null): FoundEntry {
     const { metadata } = this.#tools;
-    const type = TYPES[status.type];
+    const type = NODE_TYPE_OF[status.type];
     const isSame = type !== entry.type ||
       (type === "symlink" ? equalBytes(folder.readLink(name), bytesOfByteString(entry.linkTarget)) : !isDevice(type) ||
         status.specialDevice === entry.device);
@@ -233,16 +235,6 @@ interface Place {
   readonly status: FileStatus;
 }
 
-const TYPES: Readonly<Record<FileStatus["type"], NodeType>> = {
-  "file": "file",
-  "folder": "dir",
-  "link": "symlink",
-  "block-device": "dev",
-  "character-device": "chardev",
-  "fifo": "fifo",
-  "socket": "socket",
-};
-
 function isHole(file: OpenFile, offset: number, length: number): boolean {
   const data = file.nextData(offset);
   return data === null ? file.status().size >= offset + length : data.offset >= offset + length;
@@ -252,10 +244,4 @@ const DIGEST = new Uint8Array(ID_BYTES);
 
 function isDevice(type: NodeType): boolean {
   return type === "dev" || type === "chardev";
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
