@@ -109,11 +109,8 @@ async function tellLosses(
 function refuseToCallWhole({ problems, damaged, lacks }: RestoreResult, dryRun: boolean): void {
   const done = dryRun ? "The backup can be restored in part" : "The backup was restored in part";
   if (damaged > 0) {
-    throw new IntegrityError(
-      `${done}: ${formatCount(damaged, "file or folder").replace("folders", "folders")} of it ${
-        damaged === 1 ? "is" : "are"
-      } damaged, named above; run "agent check"`,
-    );
+    const what = damaged === 1 ? "1 entry of it is" : `${damaged} entries of it are`;
+    throw new IntegrityError(`${done}: ${what} damaged, named above; run "agent check"`);
   }
   if (problems === 0 && lacks.length === 0) return;
   const what = problems > 0

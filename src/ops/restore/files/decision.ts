@@ -126,7 +126,7 @@ function linked(path: string): string {
 
 const NAMES: Readonly<Record<NodeType, string>> = {
   file: "a file",
-  dir: "a folder",
+  dir: "a directory",
   symlink: "a symbolic link",
   dev: "a block device",
   chardev: "a character device",
