@@ -158,7 +158,12 @@ function engineTarget({ manifest }: OpenBackup, { target, raw, file }: GetOption
 }
 
 /** With `--target`, all files unless one is named. */
-async function chosenFiles(open: OpenBackup, { target, file }: GetOptions): Promise<readonly BackupFile[]> {
+async function chosenFiles(open: OpenBackup, { target, file, raw }: GetOptions): Promise<readonly BackupFile[]> {
+  if (raw && open.manifest?.tree !== undefined) {
+    throw new UsageError(
+      "--raw is for the streams of an engine; this backup holds files and directories: leave it out",
+    );
+  }
   return target !== undefined && file === undefined ? open.files : [await open.find(file)];
 }
 

@@ -130,12 +130,16 @@ export async function openFound(
   };
 }
 
-/** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
+/**
+ * The streams and files of a backup, or only the one that is wanted if its whole path is given: a tree may have
+ * millions. None for a backup of files, whose files are found and verified one by one.
+ */
 async function filesFor(
   { file }: Pick<OpenRequest, "file">,
   { backup, manifest }: Omit<FoundBackup, "reading">,
   repository: IndexedRepository<"tree">,
 ): Promise<readonly BackupFile[]> {
+  if (isOfFiles(manifest)) return [];
   const exact = file === undefined ? null : await findTreeFile(repository, { backup, manifest }, file);
   return exact === null ? await listFiles(repository, backup, manifest) : [exact];
 }
