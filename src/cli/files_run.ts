@@ -55,8 +55,14 @@ export async function runFiles(
     onProblem: ({ message }) => {
       if (++named <= MOST_PROBLEMS) void writeWarning(`Not restored: ${printable(message)}`, options, stderr);
     },
-    onProgress: ({ bytes }) =>
-      progress.update({ phase: "files", unit: "bytes", done: bytes, ...bytesTotal !== null && { total: bytesTotal } }),
+    onProgress: ({ bytes, files }) =>
+      progress.update({
+        phase: "files",
+        unit: "bytes",
+        done: bytes,
+        files,
+        ...bytesTotal !== null && { total: bytesTotal },
+      }),
   });
   await progress.end();
   if (json) await writeJson(stdout, restoredFilesJson(found.backup, result, request.dryRun));
