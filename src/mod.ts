@@ -215,8 +215,8 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/restore/get.ts";
-export type { RestoreRequest } from "./ops/restore/files/get_files.ts";
-export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_files.ts";
+export type { RestoreRequest } from "./ops/restore/files/restore_files.ts";
+export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_tree.ts";
 export { type Action, type Decision, IF_EXISTS, type IfExists } from "./ops/restore/files/decision.ts";
 export type { Problem } from "./ops/restore/files/target_calls.ts";
 export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/restore/replay.ts";

@@ -29,7 +29,7 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
-import { runFiles } from "../files_run.ts";
+import { runRestore } from "../restore_run.ts";
 import { makeFolders } from "../../ops/restore/make_folders.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
@@ -131,7 +131,7 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
       const directory = treeTarget(found, options);
-      if (directory !== null) return await runFiles(found, { ...choices, directory }, { options, progress }, context);
+      if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);
       const open = await openFound(found, request, reading);
       const target = into ?? engineTarget(open, options, context);
@@ -149,7 +149,9 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
 function treeTarget({ manifest }: FoundBackup, { target, raw, file }: GetOptions): string | null {
   if (target === undefined || file !== undefined) return null;
   if (raw && isOfFiles(manifest)) {
-    throw new UsageError("--raw writes streams as files, and this backup holds files and no streams: leave it out");
+    throw new UsageError(
+      "--raw is for the streams of an engine; this backup holds files and directories: leave it out",
+    );
   }
   return !raw && (manifest === null || isOfFiles(manifest)) ? target : null;
 }

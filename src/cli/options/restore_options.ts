@@ -19,7 +19,7 @@ export const RESTORE_OPTIONS = new Command()
     ).choices(IF_EXISTS),
   )
   .option("--delete", "delete what the backup does not have: with --include, or in a target that agent made")
-  .option("--dry-run", "change nothing, and tell what would be done and why");
+  .option("-n, --dry-run", "change nothing, and tell what would be done and why");
 
 /** What of `get` may be any bytes. */
 export const RESTORE_BYTES: TakesBytes = { argumentsFrom: 1, options: ["target", "include", "exclude", "file"] };

@@ -35,8 +35,8 @@ import {
   type VerifiedStream,
 } from "../../backup/content/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
-import { getFiles, type RestoreRequest } from "./files/get_files.ts";
-import type { RestoreResult } from "./files/restore_files.ts";
+import { restoreFiles, type RestoreRequest } from "./files/restore_files.ts";
+import type { RestoreResult } from "./files/restore_tree.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -134,16 +134,20 @@ export async function openFound(
   return {
     ...open,
     find: (name) => findOneFile(found, files, name),
-    restoreFiles: (request) => getFiles(found, request),
+    restoreFiles: (request) => restoreFiles(found, request),
     verifyFiles: () => verifyAllFiles(found, reading, options),
     read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
     replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
   };
 }
 
-/** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
+/**
+ * The streams and files of a backup, or only the one that is wanted if its whole path is given: a tree may have
+ * millions. None for a backup of files, whose files are found and verified one by one.
+ */
 export async function filesFor(found: FoundBackup, file: string | undefined): Promise<readonly BackupFile[]> {
   const { backup, manifest, reading } = found;
+  if (isOfFiles(manifest)) return [];
   const exact = file === undefined ? null : await findTreeFile(found, file, reading);
   return exact === null ? await listFiles(reading.repository, backup, manifest) : [exact];
 }

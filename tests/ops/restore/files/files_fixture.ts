@@ -12,8 +12,8 @@ import type { FileSystem } from "../../../../src/filesystem/file_system.ts";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { DIR_MODE_0755, GoFileMode } from "../../../../src/format/tree/file_mode.ts";
 import type { Decision } from "../../../../src/ops/restore/files/decision.ts";
-import { getFiles, type RestoreRequest } from "../../../../src/ops/restore/files/get_files.ts";
-import type { RestoreResult } from "../../../../src/ops/restore/files/restore_files.ts";
+import { restoreFiles, type RestoreRequest } from "../../../../src/ops/restore/files/restore_files.ts";
+import type { RestoreResult } from "../../../../src/ops/restore/files/restore_tree.ts";
 import { restoreHandlers } from "../../../../src/ops/restore/files/target/restore_target.ts";
 import type { Problem, RestoreCalls, RestoreThread } from "../../../../src/ops/restore/files/target_calls.ts";
 import { withFoundBackup } from "../../../../src/ops/restore/get.ts";
@@ -129,7 +129,7 @@ export async function restoreInto(
           onDecision: (path: string, { action, reason }: Decision) => void plan.push(`${action} ${path}: ${reason}`),
           onProblem: ({ message }: Problem, isDamage: boolean) => void (isDamage ? damages : problems).push(message),
         };
-        return getFiles(found, { target, ...told, ...request }, thread);
+        return restoreFiles(found, { target, ...told, ...request }, thread);
       },
     );
   } catch (thrown) {

@@ -189,6 +189,21 @@ Deno.test("hard links are linked across folders, from the first name that is res
   assert.deepEqual(readdirSync(place.at("some")), ["b"]);
 });
 
+Deno.test("all names of a file are right again after one of them was written to", async () => {
+  const content = noise(1000, "linked");
+  const names = ["first", "second", "third"];
+  const backup = await backupOf(names.map((name) => named(name, content)));
+  for (const ifExists of ["always", "if-changed"] as const) {
+    using place = new Place();
+    await restored(place.path, backup);
+    writeFileSync(place.at("second"), "written to since");
+    const { result } = await restored(place.path, backup, { ifExists });
+    assert.deepEqual([result.counts.replace, result.counts.link, result.counts.keep], [1, 2, 0]);
+    for (const name of names) assert.deepEqual(new Uint8Array(readFileSync(place.at(name))), content, name);
+    assert.equal(new Set(names.map((name) => statSync(place.at(name)).ino)).size, 1);
+  }
+});
+
 Deno.test("PATHs and filters restrict what is restored, and unknown PATHs are told with the nearest name", async () => {
   const backup = await backupOf([
     directory("etc", directory("ssh", file("key", text("k"))), file("fstab", text("f"))),
