@@ -273,9 +273,9 @@ export class TemporaryError extends StoreError {
   }
 }
 
-/** Throws `BugError` unless `condition` holds. */
-export function invariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new BugError(message);
+/** Throws `BugError` unless `condition` holds. A message that takes time to make comes as a function. */
+export function invariant(condition: unknown, message: string | (() => string)): asserts condition {
+  if (!condition) throw new BugError(typeof message === "string" ? message : message());
 }
 
 /** The message of any thrown value, for use inside another message. */

@@ -10,7 +10,7 @@ export const HERE: Uint8Array = Uint8Array.of(DOT);
 
 /** Throws `BugError` unless `name` is one that an entry of a folder can have. */
 export function requireName(name: Uint8Array): void {
-  invariant(isEntryName(name), `Not the name of an entry: "${readableBytes(name)}"`);
+  invariant(isEntryName(name), () => `Not the name of an entry: "${readableBytes(name)}"`);
 }
 
 /** Like `requireName`, but also accepts `HERE`. */

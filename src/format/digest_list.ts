@@ -6,7 +6,7 @@
  * `\\`, `\n` and `\r`, and the line begins with a backslash, as md5sum does it.
  */
 import { concatBytes } from "../base/bytes.ts";
-import { bytesOfByteString, byteStringOf, comparePaths } from "./byte_string.ts";
+import { byteStringOf, comparePaths } from "./byte_string.ts";
 import { damaged } from "./damage.ts";
 
 /** What is known of the content of a file: digests in lower-case hex, or null. */
@@ -27,11 +27,10 @@ const UNKNOWN = "-";
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 
-/** The bytes of a line, with its line feed. */
-export function encodeDigestLine({ path, md5, sha256 }: DigestLine): Uint8Array<ArrayBuffer> {
-  const isEscaped = ESCAPED.test(path);
-  const escaped = isEscaped ? path.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!) : path;
-  return bytesOfByteString(`${isEscaped ? "\\" : ""}${md5 ?? UNKNOWN} ${sha256 ?? UNKNOWN} ${escaped}\n`);
+/** A line as a byte string, with its line feed. Many of them are made into bytes at once. */
+export function digestLineText({ path, md5, sha256 }: DigestLine): string {
+  const escaped = escapedPath(path);
+  return `${escaped === path ? "" : "\\"}${md5 ?? UNKNOWN} ${sha256 ?? UNKNOWN} ${escaped}\n`;
 }
 
 /** A line without its path's text: far longer than any path that a system permits. */

@@ -15,7 +15,7 @@ import { optionsOf } from "./options_json.ts";
 import { ProblemList } from "./problem_list.ts";
 
 /** What tests replace. */
-export interface FilesTools {
+interface FilesTools {
   readonly startThread?: () => FilesThread;
 }
 

@@ -8,7 +8,7 @@ import type { ItemQueue } from "./item_queue.ts";
 import { LargeFileSource } from "./large_file.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import type { ProblemList } from "./problem_list.ts";
-import type { SmallFilesResult } from "./read/file_to_read.ts";
+import { columnsOf, type SmallFilesResult } from "./read/file_to_read.ts";
 import { RunPlan } from "./run_plan.ts";
 import { nodeToKeep } from "./unchanged.ts";
 import { type EntryRecord, joined, propertiesOf } from "./walk/entry_record.ts";
@@ -205,13 +205,17 @@ export class ItemMaker {
 
   async #makeRun(run: RunPlan, before: Promise<unknown>): Promise<EngineItem | null> {
     const { source, threads, request: { withAtime }, problems } = this.#tools;
-    const { folders, files, buffer } = run;
+    const { folders, buffer } = run;
     try {
       const memory = buffer?.bytes.buffer;
       const mostBytes = source.smallFileBytes;
-      const result = memory === undefined
-        ? NOTHING_READ
-        : await threads.reader.call("readSmallFiles", { folders, files, memory, mostBytes, withAtime });
+      const result = memory === undefined ? NOTHING_READ : await threads.reader.call("readSmallFiles", {
+        folders,
+        files: columnsOf(run.files),
+        memory,
+        mostBytes,
+        withAtime,
+      });
       await before;
       return run.finish(result, {
         propertiesOf: (record) => this.#propertiesOf(record),

@@ -3,7 +3,7 @@ import type { Node } from "../../format/tree/node.ts";
 import { type FileState, isSameState } from "./walk/entry_record.ts";
 
 /** Where the content of a file is taken from that came under another name. */
-export type LinkedContent =
+type LinkedContent =
   /** It did not change since the earlier backup. */
   | { readonly kind: "kept"; readonly node: Node }
   /** It was read under this path. */

@@ -122,7 +122,7 @@ export class Entry {
   }
 
   get #procPath(): Uint8Array {
-    const folder = encoder.encode(`/proc/self/fd/${this.#folder}/`);
+    const folder = procPrefix(this.#folder);
     const path = new Uint8Array(folder.length + this.#name.length);
     path.set(folder);
     path.set(this.#name, folder.length);
@@ -139,3 +139,11 @@ export class Entry {
 }
 
 const CHANGE_MODE = "change the mode of";
+
+let lastPrefix: { readonly folder: number; readonly bytes: Uint8Array } | undefined;
+
+/** The path to what lies in a folder. Entries of one folder mostly follow each other. */
+function procPrefix(folder: number): Uint8Array {
+  if (lastPrefix?.folder !== folder) lastPrefix = { folder, bytes: encoder.encode(`/proc/self/fd/${folder}/`) };
+  return lastPrefix.bytes;
+}

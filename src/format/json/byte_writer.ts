@@ -23,7 +23,10 @@ export class ByteWriter {
   /** Appends text that is all ASCII. */
   ascii(text: string): void {
     this.#reserve(text.length);
-    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    for (let i = 0; i < text.length; i++) bytes[position++] = text.charCodeAt(i);
+    this.#length = position;
   }
 
   /** Appends text in UTF-8. */

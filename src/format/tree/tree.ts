@@ -61,8 +61,8 @@ export class TreeEncoder {
    */
   add(node: Node): void {
     const last = this.#lastName;
-    invariant(isNodeName(node.name), `A tree cannot hold the name ${goJson(node.name)}`);
-    invariant(node.name !== last, `Two nodes have the name ${goJson(node.name)}`);
+    invariant(isNodeName(node.name), () => `A tree cannot hold the name ${goJson(node.name)}`);
+    invariant(node.name !== last, () => `Two nodes have the name ${goJson(node.name)}`);
     invariant(last === undefined || compareByteStrings(last, node.name) < 0, "The nodes of a tree are out of order");
     if (this.#nodes++ > 0) this.#writer.ascii(",");
     this.#lastName = node.name;
@@ -80,43 +80,48 @@ function expectedTextBytes(node: Node): number {
   return NODE_TEXT_BYTES + ((node.content?.length ?? 0) / ID_BYTES) * CONTENT_ID_TEXT_BYTES;
 }
 
+/** A node is written as one text except for its content list, since each piece that is written takes time. */
 function writeNode(writer: ByteWriter, node: Node): void {
-  writer.utf8(`{"name":${goJson(quoteName(node.name))},"type":"${node.type}"`);
-  if (node.mode !== 0) writer.ascii(`,"mode":${node.mode}`);
-  writer.ascii(`,"mtime":"${node.mtime}","atime":"${node.atime}","ctime":"${node.ctime}"`);
-  writer.ascii(`,"uid":${node.uid},"gid":${node.gid}`);
-  if (node.user !== "") writer.utf8(`,"user":${goJson(node.user)}`);
-  if (node.group !== "") writer.utf8(`,"group":${goJson(node.group)}`);
-  if (node.inode !== 0n) writer.ascii(`,"inode":${node.inode}`);
-  if (node.deviceId !== 0n) writer.ascii(`,"device_id":${node.deviceId}`);
-  if (node.size !== 0) writer.ascii(`,"size":${node.size}`);
-  if (node.links !== 0) writer.ascii(`,"links":${node.links}`);
-  if (node.linkTarget !== "") writeLinkTarget(writer, node.linkTarget);
-  if (node.extendedAttributes.length > 0) writeExtendedAttributes(writer, node.extendedAttributes);
-  if (node.genericAttributes.size > 0) writeGenericAttributes(writer, node.genericAttributes);
-  if (node.device !== 0n) writer.ascii(`,"device":${node.device}`);
+  writer.utf8(textBeforeContent(node));
   writeContent(writer, node.content);
   if (node.subtree !== null) writer.ascii(`,"subtree":"${node.subtree}"`);
   if (node.error !== "") writer.utf8(`,"error":${goJson(node.error)}`);
   writer.ascii("}");
 }
 
-/** A target that is not UTF-8 is stored twice: readable, and exactly. */
-function writeLinkTarget(writer: ByteWriter, target: string): void {
-  writer.utf8(`,"linktarget":${goJson(target)}`);
-  if (!target.isWellFormed()) writer.ascii(`,"linktarget_raw":"${encodeBase64(bytesOfByteString(target))}"`);
+function textBeforeContent(node: Node): string {
+  let text = `{"name":${goJson(quoteName(node.name))},"type":"${node.type}"`;
+  if (node.mode !== 0) text += `,"mode":${node.mode}`;
+  text +=
+    `,"mtime":"${node.mtime}","atime":"${node.atime}","ctime":"${node.ctime}","uid":${node.uid},"gid":${node.gid}`;
+  if (node.user !== "") text += `,"user":${goJson(node.user)}`;
+  if (node.group !== "") text += `,"group":${goJson(node.group)}`;
+  if (node.inode !== 0n) text += `,"inode":${node.inode}`;
+  if (node.deviceId !== 0n) text += `,"device_id":${node.deviceId}`;
+  if (node.size !== 0) text += `,"size":${node.size}`;
+  if (node.links !== 0) text += `,"links":${node.links}`;
+  if (node.linkTarget !== "") text += linkTargetText(node.linkTarget);
+  if (node.extendedAttributes.length > 0) text += extendedAttributesText(node.extendedAttributes);
+  if (node.genericAttributes.size > 0) text += genericAttributesText(node.genericAttributes);
+  return node.device === 0n ? text : `${text},"device":${node.device}`;
 }
 
-function writeExtendedAttributes(writer: ByteWriter, attributes: readonly ExtendedAttribute[]): void {
+/** A target that is not UTF-8 is stored twice: readable, and exactly. */
+function linkTargetText(target: string): string {
+  const text = `,"linktarget":${goJson(target)}`;
+  return target.isWellFormed() ? text : `${text},"linktarget_raw":"${encodeBase64(bytesOfByteString(target))}"`;
+}
+
+function extendedAttributesText(attributes: readonly ExtendedAttribute[]): string {
   const values = attributes.map(({ name, value }) => ({ name, value: value === null ? null : encodeBase64(value) }));
-  writer.utf8(`,"extended_attributes":${goJson(values)}`);
+  return `,"extended_attributes":${goJson(values)}`;
 }
 
 /** Go writes maps sorted by key. */
-function writeGenericAttributes(writer: ByteWriter, attributes: ReadonlyMap<string, string>): void {
+function genericAttributesText(attributes: ReadonlyMap<string, string>): string {
   const names = [...attributes.keys()].sort(compareByteStrings);
   const members = names.map((name) => `${goJson(name)}:${attributes.get(name)}`);
-  writer.utf8(`,"generic_attributes":{${members.join(",")}}`);
+  return `,"generic_attributes":{${members.join(",")}}`;
 }
 
 function writeContent(writer: ByteWriter, content: Uint8Array | null): void {
@@ -202,7 +207,7 @@ function readField(scanner: JsonScanner, key: string, partial: PartialNode): voi
     case "mtime":
     case "atime":
     case "ctime":
-      fields[key] = readTime(scanner);
+      fields[key] = readTime(scanner, fields.mtime);
       break;
     case "user":
     case "group":
@@ -257,8 +262,10 @@ function readNodeType(scanner: JsonScanner): NodeType {
   return type;
 }
 
-function readTime(scanner: JsonScanner): Rfc3339 {
+/** Times of one node are often the same: `known` is one that was checked. */
+function readTime(scanner: JsonScanner, known: Rfc3339): Rfc3339 {
   const text = scanner.readString();
+  if (text === known) return known;
   if (!isRfc3339(text)) throw scanner.failure("not an RFC 3339 time");
   return text;
 }

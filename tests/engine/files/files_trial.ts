@@ -62,7 +62,7 @@ function proxied<T extends object>(target: T, around: Around): T {
 }
 
 /** A thread that is none: its calls are answered here, and what it sends is copied as between threads. */
-function threadHere(open: () => FileSystem): FilesThread {
+export function threadHere(open: () => FileSystem): FilesThread {
   const handlers = filesCalls(open);
   const answer = async <Name extends keyof FilesCalls & string>(name: Name, request: FilesCalls[Name]["request"]) => {
     await Promise.resolve();

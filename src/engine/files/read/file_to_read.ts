@@ -12,10 +12,57 @@ export interface FileToRead {
   readonly state: FileState;
 }
 
+/** Files to be read as one message: numbers in columns, since copying thousands of objects takes long. */
+interface FileColumns {
+  /** The names, joined by slashes. */
+  readonly names: string;
+  readonly folders: Uint32Array<ArrayBuffer>;
+  readonly sizes: Float64Array<ArrayBuffer>;
+  /** Inode, device and both times of each file. */
+  readonly wide: BigInt64Array<ArrayBuffer>;
+}
+
+const WIDE = 4;
+
+/** Files as columns. */
+export function columnsOf(files: readonly FileToRead[]): FileColumns {
+  const wide = new BigInt64Array(WIDE * files.length);
+  files.forEach(({ state: { inode, device, mtimeNs, ctimeNs } }, i) => {
+    const at = WIDE * i;
+    wide[at] = inode;
+    wide[at + 1] = device;
+    wide[at + 2] = mtimeNs;
+    wide[at + 3] = ctimeNs;
+  });
+  return {
+    names: files.map(({ name }) => name).join("/"),
+    folders: Uint32Array.from(files, ({ folder }) => folder),
+    sizes: Float64Array.from(files, ({ state }) => state.size),
+    wide,
+  };
+}
+
+/** Files from columns. */
+export function filesIn({ names, folders, sizes, wide }: FileColumns): FileToRead[] {
+  if (folders.length === 0) return [];
+  const unsigned = new BigUint64Array(wide.buffer);
+  return names.split("/").map((name, i) => {
+    const at = WIDE * i;
+    const state = {
+      inode: unsigned[at]!,
+      device: unsigned[at + 1]!,
+      size: sizes[i]!,
+      mtimeNs: wide[at + 2]!,
+      ctimeNs: wide[at + 3]!,
+    };
+    return { folder: folders[i]!, name, state };
+  });
+}
+
 /** Small files to be read into a buffer. */
 export interface SmallFilesRequest {
   readonly folders: readonly FolderPlace[];
-  readonly files: readonly FileToRead[];
+  readonly files: FileColumns;
   readonly memory: SharedArrayBuffer;
   /** The most bytes of a file. */
   readonly mostBytes: number;

@@ -1,7 +1,13 @@
 /** Reads small files into a buffer, one after the other. */
 import { FileSystemError } from "../../../base/errors.ts";
 import { TimeTexts } from "../walk/entry_record.ts";
-import type { FileRemark, FileToRead, SmallFilesRequest, SmallFilesResult } from "./file_to_read.ts";
+import {
+  type FileRemark,
+  filesIn,
+  type FileToRead,
+  type SmallFilesRequest,
+  type SmallFilesResult,
+} from "./file_to_read.ts";
 import { changeOf, openFound, type RecentFolders } from "./opened_file.ts";
 
 /** Reads them. Together they fit into the memory as they were found; more of one that grew is read as far as it fits. */
@@ -12,6 +18,7 @@ export function readSmallFiles(folders: RecentFolders, request: SmallFilesReques
 class SmallFilesReader {
   readonly #folders: RecentFolders;
   readonly #request: SmallFilesRequest;
+  readonly #files: readonly FileToRead[];
   readonly #memory: Uint8Array<SharedArrayBuffer>;
   readonly #times: TimeTexts;
   readonly #remarks: FileRemark[] = [];
@@ -22,13 +29,14 @@ class SmallFilesReader {
   constructor(folders: RecentFolders, request: SmallFilesRequest) {
     this.#folders = folders;
     this.#request = request;
+    this.#files = filesIn(request.files);
     this.#memory = new Uint8Array(request.memory);
     this.#times = new TimeTexts({ keepsAccess: request.withAtime });
-    this.#spare = request.files.reduce((rest, { state }) => rest - state.size, this.#memory.length);
+    this.#spare = this.#files.reduce((rest, { state }) => rest - state.size, this.#memory.length);
   }
 
   read(): SmallFilesResult {
-    const lengths = Int32Array.from(this.#request.files, (file, i) => this.#read(file, i));
+    const lengths = Int32Array.from(this.#files, (file, i) => this.#read(file, i));
     return { lengths, remarks: this.#remarks };
   }
 

@@ -23,7 +23,7 @@ export interface RootsContext {
 export type RulesBesideRoots = Omit<SelectionRules, "roots" | "emptied">;
 
 /** The PATHs that are read. */
-export interface RootsPlan {
+interface RootsPlan {
   /** All rules, the PATHs in walk order. */
   readonly selection: SelectionRules;
   /** What was decided and may surprise, one line each. */

@@ -1,12 +1,7 @@
 /** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
 import { byteStringOf } from "../../../format/byte_string.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
-import {
-  type EntryProperties,
-  entryProperties,
-  type ExtendedAttribute,
-  type NodeType,
-} from "../../../format/tree/node.ts";
+import type { EntryProperties, ExtendedAttribute, NodeType } from "../../../format/tree/node.ts";
 import { goFileMode } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../filesystem/status.ts";
@@ -90,7 +85,7 @@ export function recordOf(status: FileStatus, times: TimeTexts, rare: RarePropert
 }
 
 /** Names of users and groups by their numbers. */
-export interface AccountNames {
+interface AccountNames {
   readonly users: ReadonlyMap<number, string>;
   readonly groups: ReadonlyMap<number, string>;
 }
@@ -100,7 +95,7 @@ export function propertiesOf(record: EntryRecord, { users, groups }: AccountName
   const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
   const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
   const countsLinks = type !== "dir" && type !== "fifo";
-  return entryProperties({
+  return {
     type,
     mode,
     mtime,
@@ -115,9 +110,13 @@ export function propertiesOf(record: EntryRecord, { users, groups }: AccountName
     links: countsLinks ? links : 0,
     linkTarget,
     extendedAttributes: attributes,
+    genericAttributes: NO_GENERIC_ATTRIBUTES,
     device: specialDevice,
-  });
+    error: "",
+  };
 }
+
+const NO_GENERIC_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
 

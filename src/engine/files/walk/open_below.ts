@@ -22,7 +22,7 @@ export function openPlace(system: FileSystem, { anchor, below }: FolderPlace): F
 }
 
 /** Opens a folder beneath an open one, however long the path is. Throws `FileSystemError`. */
-export function openBelow(folder: Folder, path: string): Folder {
+function openBelow(folder: Folder, path: string): Folder {
   const bytes = bytesOfByteString(path);
   let above: Folder | undefined;
   for (let start = 0;;) {

@@ -13,7 +13,15 @@ import type { FileSystem, Folder } from "../../../filesystem/file_system.ts";
 import { HERE } from "../../../filesystem/names.ts";
 import type { EntryType, FileStatus } from "../../../filesystem/status.ts";
 import { Selection, type SelectionRules } from "../selection/selection.ts";
-import { joined, nodeAttributes, type RareProperties, recordOf, stateOf, TimeTexts } from "./entry_record.ts";
+import {
+  type EntryRecord,
+  joined,
+  nodeAttributes,
+  type RareProperties,
+  recordOf,
+  stateOf,
+  TimeTexts,
+} from "./entry_record.ts";
 import { OpenFolders } from "./open_folders.ts";
 import { BatchWriter, type WalkBatch } from "./walk_batch.ts";
 
@@ -155,7 +163,7 @@ export class Walk implements Disposable {
       if (status.type !== "folder") return this.#add(level, name, status);
       this.#batch.problem(error.message);
       const record = recordOf(status, this.#times, this.#attributes(above, bytes));
-      if (!this.#hasRoom(level, name, 0)) return;
+      if (!this.#hasRoom(level, name, record)) return;
       this.#batch.enter(name, record, false);
       return this.#batch.leave();
     }
@@ -167,7 +175,7 @@ export class Walk implements Disposable {
     try {
       const status = folder.status(HERE)!;
       const record = recordOf(status, this.#times, this.#attributes(folder, HERE));
-      if (!this.#hasRoom(level, to.name, 0)) return folder[Symbol.dispose]();
+      if (!this.#hasRoom(level, to.name, record)) return folder[Symbol.dispose]();
       this.#batch.enter(to.name, record, to.anchor !== undefined);
       this.#goInto(folder, status, { ...to, fileSystem: level.fileSystem });
     } catch (error) {
@@ -233,12 +241,12 @@ export class Walk implements Disposable {
     const { type, size } = status;
     if (type === "socket") return;
     if (type === "file" && !this.#selection.includesFile(size)) return;
-    if (!this.#hasRoom(level, name, type === "file" ? size : 0)) return;
     const folder = this.#folders.current;
     const bytes = bytesOfByteString(name);
     try {
       const target = type === "link" ? { linkTarget: byteStringOf(folder.readLink(bytes)) } : {};
-      this.#batch.entry(name, recordOf(status, this.#times, { ...target, ...this.#attributes(folder, bytes) }));
+      const record = recordOf(status, this.#times, { ...target, ...this.#attributes(folder, bytes) });
+      if (this.#hasRoom(level, name, record)) this.#batch.entry(name, record);
     } catch (error) {
       // A link that is gone, or none any more, is looked at once more: it vanished, or it is what it is meanwhile.
       if (!(error instanceof FileSystemError) || !["ENOENT", "EINVAL"].includes(error.errno)) throw error;
@@ -261,9 +269,11 @@ export class Walk implements Disposable {
   }
 
   /** Whether the text of a tree has room for one more entry. A backup without those that have none is better than none. */
-  #hasRoom(level: Level, name: string, size: number): boolean {
+  #hasRoom(level: Level, name: string, { type, size, linkTarget = "", attributes = NONE }: EntryRecord): boolean {
     if (level.path === "") return true;
-    level.textBytes += ENTRY_TEXT_BYTES + 2 * name.length + CHUNK_TEXT_BYTES * Math.ceil(size / CHUNK_BYTES);
+    const chunks = type === "file" ? Math.ceil(size / CHUNK_BYTES) : 0;
+    const rare = attributes.reduce((sum, { name, value }) => sum + 30 + name.length + 2 * value!.length, 0);
+    level.textBytes += ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
     if (level.entries < MOST_TREE_NODES && level.textBytes <= MOST_BLOB_BYTES) {
       level.entries++;
       return true;
@@ -273,7 +283,8 @@ export class Walk implements Disposable {
   }
 }
 
-const NO_ATTRIBUTES: { readonly attributes?: readonly ExtendedAttribute[] } = {};
+const NONE: readonly ExtendedAttribute[] = [];
+const NO_ATTRIBUTES: Pick<RareProperties, "attributes"> = {};
 
 const BEYOND_ORDER = /[\ud800-\uffff]/;
 

@@ -14,10 +14,10 @@ export type WalkStep =
   | { readonly kind: "entry"; readonly name: string; readonly record: EntryRecord };
 
 /** A number and the name that belongs to it. */
-export type NamedNumber = readonly [id: number, name: string];
+type NamedNumber = readonly [id: number, name: string];
 
 /** Something that could not be read. */
-export interface WalkProblem {
+interface WalkProblem {
   /** It comes before the step of this number in the batch. */
   readonly step: number;
   /** One line. */
@@ -52,6 +52,8 @@ const ENTER_ANCHOR = 2;
 const FIRST_TYPE = 3;
 const TYPES: readonly NodeType[] = ["file", "dir", "symlink", "dev", "chardev", "fifo"];
 
+/** A batch mostly has no more; more room is made if it does. */
+const EXPECTED_ENTRIES = 2048;
 const NUMBERS = 5;
 const WIDE = 4;
 
@@ -69,8 +71,8 @@ export class BatchWriter {
   #codes: number[] = [];
   #names: string[] = [];
   #times: string[] = [];
-  #numbers: number[] = [];
-  #wide: bigint[] = [];
+  #numbers = new Float64Array(NUMBERS * EXPECTED_ENTRIES);
+  #wide = new BigInt64Array(WIDE * EXPECTED_ENTRIES);
   #rare: (RareProperties & { place: number })[] = [];
   #newUsers: NamedNumber[] = [];
   #newGroups: NamedNumber[] = [];
@@ -109,8 +111,8 @@ export class BatchWriter {
       codes: Uint8Array.from(this.#codes),
       names: this.#names.join("/"),
       times: this.#times.join(","),
-      numbers: Float64Array.from(this.#numbers),
-      wide: BigInt64Array.from(this.#wide),
+      numbers: this.#numbers.slice(0, NUMBERS * this.#names.length),
+      wide: this.#wide.slice(0, WIDE * this.#names.length),
       rare: this.#rare,
       users: this.#newUsers,
       groups: this.#newGroups,
@@ -120,8 +122,6 @@ export class BatchWriter {
     this.#codes = [];
     this.#names = [];
     this.#times = [];
-    this.#numbers = [];
-    this.#wide = [];
     this.#rare = [];
     this.#newUsers = [];
     this.#newGroups = [];
@@ -130,7 +130,7 @@ export class BatchWriter {
   }
 
   #add(name: string, record: EntryRecord): void {
-    const { mode, uid, gid, links, size, mtime, ctime, atime, linkTarget, attributes, specialDevice } = record;
+    const { uid, gid, mtime, ctime, atime, linkTarget, attributes, specialDevice } = record;
     const hasRare = linkTarget !== undefined || attributes !== undefined || specialDevice !== undefined;
     if (hasRare) {
       this.#rare.push({
@@ -140,14 +140,37 @@ export class BatchWriter {
         ...specialDevice !== undefined && { specialDevice },
       });
     }
+    this.#addNumbers(this.#names.length, record);
     this.#names.push(name);
     this.#times.push(mtime, ctime, atime === mtime ? "" : atime);
-    this.#numbers.push(mode, uid, gid, links, size);
-    this.#wide.push(record.inode, record.device, record.mtimeNs, record.ctimeNs);
     if (!this.#users.has(uid)) this.#newUsers.push([uid, this.#accounts.userName(uid)]);
     if (!this.#groups.has(gid)) this.#newGroups.push([gid, this.#accounts.groupName(gid)]);
     this.#users.add(uid);
     this.#groups.add(gid);
+  }
+
+  #addNumbers(place: number, { mode, uid, gid, links, size, inode, device, mtimeNs, ctimeNs }: EntryRecord): void {
+    if (NUMBERS * (place + 1) > this.#numbers.length) this.#grow();
+    const [numbers, wide] = [this.#numbers, this.#wide];
+    const number = NUMBERS * place;
+    numbers[number] = mode;
+    numbers[number + 1] = uid;
+    numbers[number + 2] = gid;
+    numbers[number + 3] = links;
+    numbers[number + 4] = size;
+    const big = WIDE * place;
+    wide[big] = inode;
+    wide[big + 1] = device;
+    wide[big + 2] = mtimeNs;
+    wide[big + 3] = ctimeNs;
+  }
+
+  #grow(): void {
+    const [numbers, wide] = [this.#numbers, this.#wide];
+    this.#numbers = new Float64Array(2 * numbers.length);
+    this.#numbers.set(numbers);
+    this.#wide = new BigInt64Array(2 * wide.length);
+    this.#wide.set(wide);
   }
 }
 

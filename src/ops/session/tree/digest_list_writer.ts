@@ -1,9 +1,9 @@
 /** Writes the list of digests of a files backup while its entries come. */
-import { concatBytes, totalLength } from "../../../base/bytes.ts";
 import { SEGMENT_BYTES } from "../../../backup/buffers.ts";
 import type { StreamContent } from "../../../backup/content/content_list.ts";
 import type { DigestCursor } from "../../../backup/content/read_digests.ts";
-import { encodeDigestLine, type FileDigests } from "../../../format/digest_list.ts";
+import { bytesOfByteString } from "../../../format/byte_string.ts";
+import { digestLineText, type FileDigests } from "../../../format/digest_list.ts";
 import type { StreamSummary } from "../../../pipeline/calls.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import { SegmentPool } from "../../../pipeline/segments.ts";
@@ -15,8 +15,8 @@ export interface StoredList {
   readonly summary: StreamSummary;
 }
 
-/** Lines are handed on by so many bytes. */
-const PIECE_BYTES = 64 * 1024;
+/** Lines are handed on by so many characters. */
+const PIECE_LENGTH = 64 * 1024;
 /** One that is filled, and one that is stored. */
 const SEGMENTS = 2;
 const UNKNOWN: FileDigests = { md5: null, sha256: null };
@@ -26,8 +26,7 @@ export class DigestListWriter {
   readonly #feed: WritableFeed;
   readonly #stored: Promise<StoredList>;
   readonly #earlier: DigestCursor | null;
-  #lines: Uint8Array[] = [];
-  #bytes = 0;
+  #lines = "";
 
   /** `earlier` is the list of the earlier backup; `store` stores the stream of the lines. */
   constructor(earlier: DigestCursor | null, store: (feed: Feed) => Promise<StoredList>) {
@@ -61,16 +60,13 @@ export class DigestListWriter {
   }
 
   #write(path: string, { md5, sha256 }: FileDigests): void | Promise<void> {
-    const line = encodeDigestLine({ path, md5, sha256 });
-    this.#lines.push(line);
-    this.#bytes += line.length;
-    if (this.#bytes >= PIECE_BYTES) return this.#flush();
+    this.#lines += digestLineText({ path, md5, sha256 });
+    if (this.#lines.length >= PIECE_LENGTH) return this.#flush();
   }
 
   async #flush(): Promise<void> {
-    const piece = concatBytes(this.#lines);
-    this.#lines = [];
-    this.#bytes = totalLength(this.#lines);
+    const piece = bytesOfByteString(this.#lines);
+    this.#lines = "";
     await this.#feed.write(piece);
   }
 }

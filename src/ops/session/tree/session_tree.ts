@@ -81,7 +81,7 @@ export class SessionTree {
       const { path, properties, source } = item;
       invariant(
         (source !== null) === (properties.type === "file"),
-        `Only files have a content: ${JSON.stringify(path)}`,
+        () => `Only files have a content: ${JSON.stringify(path)}`,
       );
       const slot = this.#writer.add(path, properties, source === null ? null : "pending");
       return [item.isShared ? this.#shared.add(path, slot) : slot];
@@ -92,7 +92,7 @@ export class SessionTree {
   #registerEntry({ path, properties, content, isShared }: RunEntry): TreeSlot {
     invariant(
       (content !== null) === (properties.type === "file"),
-      `Only files have a content: ${JSON.stringify(path)}`,
+      () => `Only files have a content: ${JSON.stringify(path)}`,
     );
     if (content?.kind === "same") {
       const slot = this.#writer.add(path, properties, "pending");
@@ -108,9 +108,9 @@ export class SessionTree {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
     const { index, earlier } = this.#tools;
     const { size, content: ids } = earlier?.counterparts.get(content.node) ?? content.node;
-    invariant(ids !== null, `The earlier node of ${JSON.stringify(path)} is no file`);
+    invariant(ids !== null, () => `The earlier node of ${JSON.stringify(path)} is no file`);
     for (let at = 0; at < ids.length; at += ID_BYTES) {
-      invariant(index.has("data", ids, at), `A chunk of ${JSON.stringify(path)} is not stored any more`);
+      invariant(index.has("data", ids, at), () => `A chunk of ${JSON.stringify(path)} is not stored any more`);
     }
     return { size, content: ids, digests: null };
   }

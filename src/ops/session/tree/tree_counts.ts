@@ -1,4 +1,5 @@
 /** Counts of the entries of a tree, compared with those of an earlier backup as restic counts them. */
+import { equalBytes } from "../../../base/bytes.ts";
 import type { Node } from "../../../format/tree/node.ts";
 
 /** How many entries are new, differ in anything from the earlier ones, or do not. */
@@ -60,39 +61,22 @@ export class TreeCounter {
   }
 }
 
-const SCALARS = [
-  "type",
-  "mode",
-  "mtime",
-  "atime",
-  "ctime",
-  "uid",
-  "gid",
-  "user",
-  "group",
-  "inode",
-  "deviceId",
-  "size",
-  "links",
-  "linkTarget",
-  "device",
-  "subtree",
-  "error",
-] as const satisfies readonly (keyof Node)[];
-
 /** Whether two nodes of one name are the same in everything. */
 export function isSame(a: Node, b: Node): boolean {
-  return SCALARS.every((field) => a[field] === b[field]) && areSameBytes(a.content, b.content) &&
+  return haveSameScalars(a, b) && equalBytes(a.content, b.content) &&
     a.extendedAttributes.length === b.extendedAttributes.length &&
     a.extendedAttributes.every(({ name, value }, i) => {
       const other = b.extendedAttributes[i]!;
-      return name === other.name && areSameBytes(value, other.value);
+      return name === other.name && equalBytes(value, other.value);
     }) &&
     a.genericAttributes.size === b.genericAttributes.size &&
     [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
 }
 
-function areSameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  if (a === b || a === null || b === null) return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+/** Field by field, what changes most often first: a loop over names of fields would take several times as long. */
+function haveSameScalars(a: Node, b: Node): boolean {
+  return a.mtime === b.mtime && a.ctime === b.ctime && a.size === b.size && a.inode === b.inode && a.type === b.type &&
+    a.mode === b.mode && a.atime === b.atime && a.uid === b.uid && a.gid === b.gid && a.user === b.user &&
+    a.group === b.group && a.deviceId === b.deviceId && a.links === b.links && a.linkTarget === b.linkTarget &&
+    a.device === b.device && a.subtree === b.subtree && a.error === b.error;
 }

@@ -10,7 +10,7 @@ import type { BlobId } from "../../../base/id.ts";
 import type { EarlierTree, EntryProperties } from "../../../engine/engine.ts";
 import { MOST_BLOB_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
 import type { DigestLine } from "../../../format/digest_list.ts";
-import { makeNode, type Node } from "../../../format/tree/node.ts";
+import type { Node } from "../../../format/tree/node.ts";
 import { TreeEncoder } from "../../../format/tree/tree.ts";
 import { TreeCounter, type TreeCounts } from "./tree_counts.ts";
 import { WalkOrder, type WalkStep } from "./walk_order.ts";
@@ -184,13 +184,13 @@ export class TreeWriter {
     const subtree = properties.type === "dir" ? await this.#endDirectory(isEnd) : null;
     const directory = this.#directories.at(-1)!;
     const isFile = properties.type === "file";
-    const node = makeNode({
+    const node: Node = {
       ...properties,
       name,
       size: content?.size ?? 0,
       content: isFile ? content?.content ?? EMPTY_CONTENT : null,
       subtree,
-    });
+    };
     this.#counter.add(node, (await directory.earlier())?.get(name));
     directory.add(node);
     if (!isFile) return;
