@@ -21,6 +21,8 @@ export {
   type ErrorDetails,
   ExistsError,
   ExitCode,
+  FileSystemError,
+  type FileSystemFailure,
   IntegrityError,
   InterruptedError,
   LockedError,
@@ -201,6 +203,9 @@ export type { FreezerRules } from "./policy/level/level_freezer.ts";
 export type { LevelRuleName } from "./policy/level/level_history.ts";
 export type { MinOfParent } from "./policy/shrinkage.ts";
 
+// Files and directories for put.
+export { type FilesSelection, type SelectedFiles, selectFiles } from "./ops/select_files.ts";
+
 // Get and verify: open a backup and read its streams, with every digest checked.
 export {
   chooseFile,
@@ -210,6 +215,10 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/restore/get.ts";
+export type { RestoreRequest } from "./ops/restore/files/restore_files.ts";
+export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_tree.ts";
+export { type Action, type Decision, IF_EXISTS, type IfExists } from "./ops/restore/files/decision.ts";
+export type { Problem } from "./ops/restore/files/target_calls.ts";
 export { type ReplayOptions, type ReplayResult, targetInDirectory } from "./ops/restore/replay.ts";
 export type { VerifiedFiles } from "./backup/files/verify_files.ts";
 export type { VerifiedStream } from "./backup/content/read_verified.ts";

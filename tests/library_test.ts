@@ -39,7 +39,7 @@ async function inFolderOfItsOwn(
 
 Deno.test("the documented programs type-check in a folder with the plainest settings", async () => {
   const programs = await documentedPrograms();
-  assert.equal(programs.length, 2);
+  assert.equal(programs.length, 3);
   // As one program, in blocks of their own: the library is checked once.
   const imported = new Set<string>();
   const bodies = programs.map((program) => {
@@ -63,8 +63,16 @@ Deno.test("the documented program puts streams, refuses half of one, and verifie
   });
 });
 
-Deno.test("the documented program writes, lists, reads and removes a backup in a store of its own scheme", async () => {
+Deno.test("the documented program puts a directory without what it excludes, and restores it", async () => {
   const [, program] = await documentedPrograms();
+  await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], (_, { code, stdout, stderr }) => {
+    assert.equal(stdout, "0 problems\n1 files, 0 problems\n<h1>Shop</h1>\n", stderr);
+    assert.equal(code, 0);
+  });
+});
+
+Deno.test("the documented program writes, lists, reads and removes a backup in a store of its own scheme", async () => {
+  const [, , program] = await documentedPrograms();
   await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], async (folder, { code, stdout, stderr }) => {
     assert.equal(stdout, "2026-11-21.075342.zone1-0000000100 row 99\n0 left\n", stderr);
     assert.equal(code, 0);

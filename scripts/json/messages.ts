@@ -38,7 +38,7 @@ import {
   snapshotRepairMessage,
 } from "../../src/cli/report/json/repair_json.ts";
 import { groupMessage, prunedPackMessage, pruneSummaryMessage } from "../../src/cli/report/json/retention_json.ts";
-import { plannedMessage, restoredFilesMessage } from "../../src/cli/report/json/files/files_json.ts";
+import { plannedMessage, restoredFilesMessage } from "../../src/cli/report/json/files/restore_json.ts";
 import {
   failureMessage,
   progressMessage,

@@ -1,4 +1,4 @@
-/** Byte buffers: joining, writing and freeing them. */
+/** Byte buffers: joining, comparing, writing and freeing them. */
 
 /** The total length of all parts. */
 export function totalLength(parts: readonly Uint8Array[]): number {
@@ -14,6 +14,14 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
     at += part.length;
   }
   return whole;
+}
+
+/** Whether two buffers hold the same bytes. Null and undefined equal only themselves. */
+export function equalBytes(a: Uint8Array | null | undefined, b: Uint8Array | null | undefined): boolean {
+  if (a === b) return true;
+  if (!a || !b || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Writes all bytes. Throws the writer's own errors and, between two writes, the reason of an aborted signal. */

@@ -29,9 +29,8 @@ const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "
 
 /** A line as a byte string, with its line feed. Many of them are made into bytes at once. */
 export function digestLineText({ path, md5, sha256 }: DigestLine): string {
-  const isEscaped = ESCAPED.test(path);
-  const escaped = isEscaped ? path.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!) : path;
-  return `${isEscaped ? "\\" : ""}${md5 ?? UNKNOWN} ${sha256 ?? UNKNOWN} ${escaped}\n`;
+  const escaped = escapedPath(path);
+  return `${escaped === path ? "" : "\\"}${md5 ?? UNKNOWN} ${sha256 ?? UNKNOWN} ${escaped}\n`;
 }
 
 /** A line without its path's text: far longer than any path that a system permits. */
@@ -102,4 +101,9 @@ function unescape(text: string): string | null {
 
 function known(digest: string): string | null {
   return digest === UNKNOWN ? null : digest;
+}
+
+/** A path as md5sum writes it. If it differs from the path, the line begins with a backslash. */
+export function escapedPath(path: string): string {
+  return ESCAPED.test(path) ? path.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!) : path;
 }

@@ -140,6 +140,24 @@ export async function openAccess(
   }
 }
 
+/**
+ * Runs a use case that only reads: under a shared lock that is known to hold, or without one if `noLock` says so. Throws
+ * what opening, locking and the work throw.
+ */
+export async function readingUseCase<T>(
+  access: RepositoryAccess,
+  { noLock }: { readonly noLock: boolean },
+  options: UseCaseOptions,
+  work: (repository: OpenedRepository, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return await useCase(options, async (signal) => {
+    await using repository = await openAccess(access, options);
+    await using lock = noLock ? undefined : await repository.lock({ exclusive: false, canDoWithout: true, signal });
+    await lock?.confirmed;
+    return await work(repository, signal);
+  });
+}
+
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
   return {
     ...readingFrom(repository, repository.store),

@@ -290,6 +290,9 @@ class Judge {
   refuseNothing(items: number): void {
     const { series, allowEmpty } = this.#request;
     if (items > 0 || allowEmpty) return;
-    throw new SourceError(`Refusing to back up "${series}": its source gave nothing; --allow-empty permits that`);
+    const advice = engineOf(this.#request.input).name === FILES_ENGINE
+      ? "name more PATHs, or leave out less"
+      : "--allow-empty permits that";
+    throw new SourceError(`Refusing to back up "${series}": its source gave nothing; ${advice}`);
   }
 }

@@ -1,6 +1,7 @@
 /** What people and programs see of backups of files: listing, finding, comparing, and checksums that prove a restore. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ExitCode } from "../../src/base/errors.ts";
 import { checksumLine } from "../../src/cli/report/files/checksum_lines.ts";
 import { LongFormat } from "../../src/cli/report/files/entry_text.ts";
 import { modeText } from "../../src/cli/report/files/mode_text.ts";
@@ -130,6 +131,29 @@ async function giveToRestic({ directory }: Scene): Promise<void> {
   await store.remove({ kind: "snapshot", name: id });
   await store.close();
 }
+
+Deno.test("put --json counts the entries of a tree as its summary does", async () => {
+  await using scene = await Scene.make();
+  scene.engine.tree = { ...FIRST, "-": text("another dash"), fresh: text("!") };
+  const { tree, files } = JSON.parse(await scene.ok("put", "etc/host", "files:/", "--json"));
+  assert.deepEqual(files, []);
+  assert.deepEqual(tree, {
+    files: { new: 1, changed: 1, unmodified: 7 },
+    directories: { new: 0, changed: 0, unmodified: 2 },
+    others: 1,
+    bytes: 22,
+  });
+});
+
+Deno.test("verify tells of the files of a tree together, and --raw is not for them", async () => {
+  await using scene = await Scene.make();
+  const lines = (await scene.ok("verify", "etc/host")).trimEnd().split("\n");
+  assert.equal(lines.length, 2, lines.join("\n"));
+  assert.match(lines[0]!, /^OK etc\/host: 8 files, .*; MD5 and SHA-256 as in the list of digests$/);
+  const { exitCode, stderr } = await scene.run("get", "etc/host", "--target", join(scene.directory, "raw"), "--raw");
+  assert.equal(exitCode, ExitCode.usage);
+  assert.match(stderr, /--raw is for the streams of an engine; this backup holds files and directories: leave it out/);
+});
 
 Deno.test("files of which nobody knows the digest are left out of the lists, and counted", async () => {
   await using scene = await Scene.make();

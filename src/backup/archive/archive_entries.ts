@@ -13,6 +13,7 @@ import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { EntryWalk, type FoundNode } from "../../repository/tree/entry_walk.ts";
+import { TreeReader } from "../../repository/tree/tree_reader.ts";
 import type { Backup } from "../backup.ts";
 import { contentsOf } from "../content/contents.ts";
 
@@ -44,7 +45,8 @@ export async function* archiveEntries(
   const links = hardLinks ? new HardLinks() : null;
   const listed = new Map(manifest?.files.map((file) => [`${manifest.series}/${file.path}`, file]));
   const isWanted = (path: string) => only === null || path === only || only.startsWith(`${path}/`);
-  const walk = new EntryWalk(repository, backup.snapshot.tree);
+  await using reader = new TreeReader(repository);
+  const walk = new EntryWalk(reader, backup.snapshot.tree);
   for (let found = await walk.next(); found !== null; found = await walk.next()) {
     const { path, node } = found;
     if (!isWanted(path)) continue;

@@ -3,7 +3,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
-import { decodeManifest, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
+import { decodeManifest, isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
@@ -81,17 +81,16 @@ export async function readSidecar(repository: IndexedRepository, node: Node | un
   return await readWhole(repository, node.content);
 }
 
-/** The streams that the manifest lists or, without a manifest, every file of the tree. */
+/**
+ * The streams that the manifest lists (none, for a backup of files) or, without a manifest, every file of the tree.
+ * Throws `IntegrityError` for damaged trees, and if a tree without a manifest expands to more than 200,000 files.
+ */
 export async function listFiles(
   repository: IndexedRepository<"tree">,
   backup: Backup,
   manifest: Manifest | null,
 ): Promise<BackupFile[]> {
-  if (manifest === null) return await filesOfTree(repository, backup.snapshot.tree, "");
-  if (isFilesBackup(manifest)) {
-    const root = await findNode(repository, backup.snapshot.tree, manifest.series);
-    return root?.type === "dir" ? await filesOfTree(repository, subtreeOf(root), `${manifest.series}/`) : [];
-  }
+  if (manifest === null) return await filesOfTree(repository, backup.snapshot.tree);
   const files: BackupFile[] = [];
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
@@ -104,14 +103,6 @@ export async function listFiles(
   return files;
 }
 
-/** The engine that backs up files and directories: a tree below the series, which the manifest does not list. */
-const FILES_ENGINE = "files";
-
-/** Whether the backup holds a tree of files with their metadata, made by this program. */
-function isFilesBackup({ engine }: Manifest): boolean {
-  return engine.name === FILES_ENGINE;
-}
-
 /**
  * The tree that a backup of files holds, ours or another tool's: of ours, what lies below the series. Null if the
  * backup holds streams. Throws `IntegrityError` if the tree is not there.
@@ -121,38 +112,18 @@ export async function treeOfFiles(
   { backup, manifest }: { readonly backup: Backup; readonly manifest: Manifest | null },
 ): Promise<BlobId | null> {
   if (manifest === null) return backup.snapshot.tree;
-  if (!isFilesBackup(manifest)) return null;
+  if (!isOfFiles(manifest)) return null;
   const root = await findNode(repository, backup.snapshot.tree, manifest.series);
   if (root?.type === "dir") return subtreeOf(root);
   throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${manifest.series}; run "agent check"`);
 }
 
-/** The file at a whole path of a backup of files; null if there is none, or the backup holds streams. */
-export async function findTreeFile(
-  repository: IndexedRepository<"tree">,
-  backup: { readonly backup: Backup; readonly manifest: Manifest | null },
-  path: string,
-): Promise<BackupFile | null> {
-  const tree = await treeOfFiles(repository, backup);
-  const inTree = path.split("/").filter((name) => name !== "" && name !== ".").join("/");
-  const node = tree === null || inTree === "" ? undefined : await findNode(repository, tree, inTree);
-  return node?.type === "file" ? fileOf(inTree, node) : null;
-}
-
-async function filesOfTree(
-  repository: IndexedRepository<"tree">,
-  tree: BlobId,
-  prefix: string,
-): Promise<BackupFile[]> {
+async function filesOfTree(repository: IndexedRepository<"tree">, tree: BlobId): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
-  for await (const node of walkFiles(repository, tree)) {
-    if (node.type === "file") files.push(fileOf(prefix + node.path, node));
+  for await (const { path, type, size, content } of walkFiles(repository, tree)) {
+    if (type === "file") files.push({ path, size, expected: null, contents: () => onlyList(content, path) });
   }
   return files;
-}
-
-function fileOf(path: string, { size, content }: Pick<Node, "size" | "content">): BackupFile {
-  return { path, size, expected: null, contents: () => onlyList(content, path) };
 }
 
 async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { Backup } from "../backup.ts";
-import type { Manifest, ManifestFile, ManifestTree } from "../../format/manifest/manifest.ts";
+import { type FilesManifest, isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { digestListPath, sidecarPath } from "../../format/manifest/series.ts";
@@ -39,7 +39,7 @@ export async function treeProblem(
   manifest: Manifest,
 ): Promise<string | null> {
   const reader = new NodeReader(repository, root);
-  if (manifest.tree !== undefined) return await problemOfTree(repository, reader, { ...manifest, tree: manifest.tree });
+  if (isOfFiles(manifest)) return await problemOfTree(repository, reader, manifest);
   let missing = 0;
   const countFiles = async (tree: BlobId) => {
     const nodes = await reader.read(tree);
@@ -67,8 +67,6 @@ export async function filesProblem(
 ): Promise<string | null> {
   return await problemOfTree(repository, new NodeReader(repository, snapshot.tree), manifest);
 }
-
-type FilesManifest = Manifest & { readonly tree: ManifestTree };
 
 async function problemOfTree(
   repository: IndexedRepository<"tree">,

@@ -1,39 +1,44 @@
-/** Finds one file of a files backup by its path, with its digests. */
-import { UsageError } from "../../base/errors.ts";
+/** Finds one file in the tree of a backup, ours or another tool's, by its path. */
 import { ID_BYTES } from "../../base/id.ts";
 import { digestListPath } from "../../format/manifest/series.ts";
-import type { ManifestFile } from "../../format/manifest/manifest.ts";
-import { findNode } from "../../repository/tree/trees.ts";
-import { type BackupFile, contentsOf, findSeriesNodes } from "../content/contents.ts";
+import { isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
+import { findNode, pathInTree } from "../../repository/tree/trees.ts";
+import type { Backup } from "../backup.ts";
+import { type BackupFile, contentsOf, findSeriesNodes, treeOfFiles } from "../content/contents.ts";
 import { DigestCursor, readDigestList } from "../content/read_digests.ts";
 import type { ContentReading } from "../content/read_verified.ts";
 import type { FilesBackup } from "./verify_files.ts";
 
 /**
- * The file at a path, which begins at the root of the source or of the snapshot. Throws `UsageError` if there is none,
- * and `IntegrityError` for damage.
+ * The file at a whole path of a tree, which begins at the root of the source or of the snapshot; ours with its digests.
+ * Null if there is none, or if the backup holds streams. Throws `IntegrityError` for damage.
  */
-export async function findFile(files: FilesBackup, name: string, reading: ContentReading): Promise<BackupFile> {
-  const { series, tree: { root } } = files.manifest;
-  const wanted = name.replace(/^\/+/, "");
-  const paths = wanted.startsWith(`${series}/`) ? [wanted, wanted.slice(series.length + 1)] : [wanted];
+export async function findTreeFile(
+  { backup, manifest }: { readonly backup: Backup; readonly manifest: Manifest | null },
+  name: string,
+  reading: ContentReading,
+): Promise<BackupFile | null> {
+  const { repository } = reading;
+  const root = await treeOfFiles(repository, { backup, manifest });
+  const wanted = pathInTree(name);
+  if (root === null || wanted === "") return null;
+  const prefix = isOfFiles(manifest) ? `${manifest.series}/` : "";
+  const paths = prefix !== "" && wanted.startsWith(prefix) ? [wanted, wanted.slice(prefix.length)] : [wanted];
   for (const path of paths) {
-    const node = await findNode(reading.repository, root, path);
+    const node = await findNode(repository, root, path);
     if (node?.type !== "file" || node.content === null) continue;
     const { size, content } = node;
-    const expected = await expectedAt(files, path, { size, blobs: content.length / ID_BYTES }, reading);
-    return { path: `${series}/${path}`, size, expected, contents: () => contentsOf(reading.repository, node, path) };
+    const found = { path, size, blobs: content.length / ID_BYTES };
+    const expected = isOfFiles(manifest) ? await expectedOf(found, { backup, manifest }, reading) : null;
+    return { path: prefix + path, size, expected, contents: () => contentsOf(repository, node, path) };
   }
-  throw new UsageError(
-    `The backup holds no file ${JSON.stringify(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
-  );
+  return null;
 }
 
 /** What the list of digests says of a file; null if it does not have both digests. */
-async function expectedAt(
+async function expectedOf(
+  { path, size, blobs }: Pick<ManifestFile, "path" | "size" | "blobs">,
   { backup, manifest: { series } }: FilesBackup,
-  path: string,
-  { size, blobs }: Pick<ManifestFile, "size" | "blobs">,
   reading: ContentReading,
 ): Promise<ManifestFile | null> {
   const { digests: list } = await findSeriesNodes(reading.repository, backup);

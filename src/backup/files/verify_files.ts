@@ -10,9 +10,10 @@ import { StreamDigest } from "../../crypto/digest.ts";
 import { comparePaths } from "../../format/byte_string.ts";
 import type { DigestLine } from "../../format/digest_list.ts";
 import { digestListPath } from "../../format/manifest/series.ts";
-import type { Manifest, ManifestTree } from "../../format/manifest/manifest.ts";
+import type { FilesManifest } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { EntryWalk } from "../../repository/tree/entry_walk.ts";
+import { TreeReader } from "../../repository/tree/tree_reader.ts";
 import { readEntries } from "../archive/read_entries.ts";
 import type { Backup } from "../backup.ts";
 import { contentsOf, findSeriesNodes } from "../content/contents.ts";
@@ -22,12 +23,7 @@ import { readDigestList } from "../content/read_digests.ts";
 /** A backup of files with its manifest. */
 export interface FilesBackup {
   readonly backup: Backup;
-  readonly manifest: Manifest & { readonly tree: ManifestTree };
-}
-
-/** Whether a manifest describes a backup of files. */
-export function isOfFiles(manifest: Manifest | null): manifest is FilesBackup["manifest"] {
-  return manifest?.tree !== undefined;
+  readonly manifest: FilesManifest;
 }
 
 /** How files are verified. */
@@ -90,7 +86,8 @@ async function* filesToVerify(
   };
   const contents = contentsOf(reading.repository, list, listPath);
   const lines = new LineReader(readDigestList(contents, JSON.stringify(listPath), { ...reading, onBytes }));
-  const walk = new EntryWalk(reading.repository, root);
+  await using reader = new TreeReader(reading.repository, reading.signal);
+  const walk = new EntryWalk(reader, root);
   const unlisted = (line: DigestLine) =>
     onDifference(`${series}/${line.path}`, "is in the list of digests and not in the tree");
   try {

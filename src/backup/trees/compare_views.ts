@@ -2,15 +2,16 @@
  * Compares what two backups hold, entry by entry. Equal trees are passed over by their ids. Memory: the directories on
  * the way.
  */
+import { equalBytes } from "../../base/bytes.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { BlobId } from "../../base/id.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { timestampToNanoseconds } from "../../format/time.ts";
+import { assertNotTooDeep } from "../../repository/tree/entry_walk.ts";
 import { TreeReader } from "../../repository/tree/tree_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 import { nodeInView, type TreeView } from "./tree_view.ts";
-import { assertNotTooDeep, readSubtreesAhead } from "./walk_view.ts";
 
 /**
  * How an entry differs, in restic's letters: it is only in B (`+`) or only in A (`-`), it has another type (`T`), other
@@ -81,7 +82,7 @@ export async function* compareViews(
     if (modifier !== null) yield { path, modifier, a: nodeA, b: nodeB };
     const trees = { a: treeOf(nodeA), b: treeOf(nodeB) };
     if (trees.a === trees.b) continue;
-    assertNotTooDeep(way.length, trees.a === null ? b : a);
+    assertNotTooDeep(way.length, (trees.a === null ? b : a).root);
     readAhead(reader, step);
     way.push(await enter(`${path}/`, trees));
   }
@@ -97,16 +98,19 @@ function takeNext(step: Step): { readonly a: Node | null; readonly b: Node | nul
   return { a: order <= 0 ? a : null, b: order >= 0 ? b : null };
 }
 
-/** How many nodes behind the current ones are looked at for trees to read. */
+/** How many nodes behind the current ones are compared. */
 const NODES_AHEAD = 64;
 
 /** Trees that both directories have are not read, so they are not read ahead either. */
 function readAhead(reader: TreeReader, { a, b, nextA, nextB }: Step): void {
-  const ahead = { a: a.slice(nextA, nextA + NODES_AHEAD), b: b.slice(nextB, nextB + NODES_AHEAD) };
-  const inA = new Set(ahead.a.map(({ subtree }) => subtree));
-  const inB = new Set(ahead.b.map(({ subtree }) => subtree));
-  readSubtreesAhead(reader, ahead.a.filter(({ subtree }) => !inB.has(subtree)), 0);
-  readSubtreesAhead(reader, ahead.b.filter(({ subtree }) => !inA.has(subtree)), 0);
+  const inA = treesAmong(a, nextA);
+  const inB = treesAmong(b, nextB);
+  reader.readSubtreesAhead(a, nextA, ({ subtree }) => !inB.has(subtree));
+  reader.readSubtreesAhead(b, nextB, ({ subtree }) => !inA.has(subtree));
+}
+
+function treesAmong(nodes: readonly Node[], next: number): ReadonlySet<BlobId | null> {
+  return new Set(nodes.slice(next, next + NODES_AHEAD).map(({ subtree }) => subtree));
 }
 
 function treeOf(node: Node | null): BlobId | null {
@@ -125,7 +129,7 @@ function modifierOf(a: Node | null, b: Node | null, metadata: boolean): Modifier
 function haveSameContent(a: Node, b: Node): boolean {
   switch (a.type) {
     case "file":
-      return a.size === b.size && areSameBytes(a.content, b.content);
+      return a.size === b.size && equalBytes(a.content, b.content);
     case "symlink":
       return a.linkTarget === b.linkTarget;
     case "dev":
@@ -148,12 +152,7 @@ function haveSameAttributes(a: Node, b: Node): boolean {
   return a.extendedAttributes.length === b.extendedAttributes.length &&
     b.extendedAttributes.every(({ name, value }) => {
       const other = values.get(name);
-      return other !== undefined && areSameBytes(other, value);
+      return other !== undefined && equalBytes(other, value);
     }) && a.genericAttributes.size === b.genericAttributes.size &&
     [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
-}
-
-function areSameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -10,11 +10,12 @@ import { compareByteStrings } from "../../format/byte_string.ts";
 import { sha256 } from "../../crypto/digest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
+import { assertNotTooDeep } from "../../repository/tree/entry_walk.ts";
 import type { TreeReader } from "../../repository/tree/tree_reader.ts";
 import type { Backup } from "../backup.ts";
 import type { EntryMatcher } from "./entry_pattern.ts";
 import { nodeInView, type TreeView } from "./tree_view.ts";
-import { assertNotTooDeep, readSubtreesAhead, type ViewedEntry } from "./walk_view.ts";
+import type { ViewedEntry } from "./walk_view.ts";
 
 /** One version of an entry: the same in every backup of a series and host that has it, between the first and the last. */
 export interface FoundVersion {
@@ -45,9 +46,6 @@ interface FoundTree {
 
 /** More would be no answer that anybody reads, and take a gigabyte. */
 const MOST_VERSIONS = 1_000_000;
-
-/** How many nodes behind the current one are looked at for trees to read. */
-const NODES_AHEAD = 64;
 
 /** Finds entries in the backups of one series and host, which are searched oldest first. */
 export class EntryFinder {
@@ -88,7 +86,7 @@ export class EntryFinder {
       touch(known, view.backup);
       return known;
     }
-    assertNotTooDeep(depth, view);
+    assertNotTooDeep(depth, view.root);
     const versions: GrowingVersion[] = [];
     const below: FoundTree[] = [];
     const nodes = await this.#reader.read(tree);
@@ -98,7 +96,7 @@ export class EntryFinder {
       const entry = { path: own, node: nodeInView(view, own, stored) };
       if (this.#matcher.matches(entry)) versions.push(this.#note(entry, view.backup));
       if (entry.node.type !== "dir") continue;
-      readSubtreesAhead(this.#reader, nodes.slice(i + 1, i + 1 + NODES_AHEAD).filter(isUnknown), 0);
+      this.#reader.readSubtreesAhead(nodes, i + 1, isUnknown);
       const found = await this.#searchTree(view, subtreeOf(stored), own, depth + 1);
       if (found !== null) below.push(found);
     }

@@ -1,26 +1,14 @@
 /** Walks over what a backup holds, depth first, each directory before what it holds. Memory: the directories on the way. */
-import { IntegrityError, UsageError } from "../../base/errors.ts";
+import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
-import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
+import { EntryWalk, type FoundNode } from "../../repository/tree/entry_walk.ts";
 import type { TreeReader } from "../../repository/tree/tree_reader.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 import { nodeInView, type TreeView } from "./tree_view.ts";
 
-/** An entry of a backup. */
-export interface ViewedEntry {
-  /** Its absolute path, as a byte string (`byte_string.ts`). */
-  readonly path: string;
-  /** What the backup holds there. */
-  readonly node: Node;
-}
-
-/** A directory on the current path, and the entry that comes next. */
-interface Step {
-  readonly prefix: string;
-  readonly nodes: readonly Node[];
-  next: number;
-}
+/** An entry of a backup. Its path is absolute. */
+export type ViewedEntry = FoundNode;
 
 /**
  * The entries of a directory, and those below them if `isRecursive`. Throws `IntegrityError` if a tree is damaged or
@@ -32,36 +20,12 @@ export async function* walkView(
   { directory, isRecursive }: { readonly directory: ViewedEntry | null; readonly isRecursive: boolean },
 ): AsyncGenerator<ViewedEntry> {
   const top = directory === null ? view.root : subtreeOf(directory.node);
-  const way: Step[] = [{ prefix: `${directory?.path ?? ""}/`, nodes: await reader.read(top), next: 0 }];
-  for (let step = way.at(-1); step !== undefined; step = way.at(-1)) {
-    const stored = step.nodes[step.next++];
-    if (stored === undefined) {
-      way.pop();
-      continue;
-    }
-    const path = step.prefix + stored.name;
-    const node = nodeInView(view, path, stored);
-    yield { path, node };
-    if (!isRecursive || node.type !== "dir") continue;
-    assertNotTooDeep(way.length, view);
-    readSubtreesAhead(reader, step.nodes, step.next);
-    way.push({ prefix: `${path}/`, nodes: await reader.read(subtreeOf(node)), next: 0 });
+  const walk = new EntryWalk(reader, top, `${directory?.path ?? ""}/`);
+  for (let found = await walk.next(); found !== null; found = await walk.next()) {
+    const entry = { path: found.path, node: nodeInView(view, found.path, found.node) };
+    yield entry;
+    if (isRecursive && entry.node.type === "dir") walk.enter(entry);
   }
-}
-
-/** How many nodes behind the current one are looked at for directories. */
-const NODES_AHEAD = 64;
-
-/** Begins to read the directories among the nodes from `next` on. */
-export function readSubtreesAhead(reader: TreeReader, nodes: readonly Node[], next: number): void {
-  const ahead = nodes.slice(next, next + NODES_AHEAD);
-  reader.readAhead(ahead.flatMap(({ type, subtree }) => type === "dir" && subtree !== null ? [subtree] : []));
-}
-
-/** Throws `IntegrityError` for a directory this many levels below the root. */
-export function assertNotTooDeep(depth: number, { root }: Pick<TreeView, "root">): void {
-  if (depth < MOST_TREE_DEPTH) return;
-  throw new IntegrityError(`Refusing to walk tree ${root}: it has directories more than ${MOST_TREE_DEPTH} deep`);
 }
 
 /**

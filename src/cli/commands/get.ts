@@ -3,11 +3,11 @@ import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-ty
 import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
+import { isOfFiles } from "../../format/manifest/manifest.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
-import { holdsFiles } from "../../ops/restore/files/get_files.ts";
 import { type FoundBackup, type OpenBackup, openFound, withFoundBackup } from "../../ops/restore/get.ts";
 import { targetInDirectory } from "../../ops/restore/replay.ts";
 import { ARCHIVE_FORMATS } from "../../ops/restore/archive.ts";
@@ -29,8 +29,8 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
-import { runFiles } from "../files_run.ts";
-import { makeFolders } from "../target_folders.ts";
+import { runRestore } from "../restore_run.ts";
+import { makeFolders } from "../../ops/restore/make_folders.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
 
@@ -130,8 +130,8 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const request = { selector, noLock: !options.lock, file: options.file };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
-      const directory = await treeTarget(found, options);
-      if (directory !== null) return await runFiles(found, { ...choices, directory }, { options, progress }, context);
+      const directory = treeTarget(found, options);
+      if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);
       const open = await openFound(found, request, reading);
       const target = into ?? engineTarget(open, options, context);
@@ -146,9 +146,14 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
 }
 
 /** The directory into which the tree of the backup is restored; null if it holds streams, or goes elsewhere. */
-async function treeTarget(found: FoundBackup, { target, raw, file }: GetOptions): Promise<string | null> {
-  if (target === undefined || raw || file !== undefined) return null;
-  return await holdsFiles(found) ? target : null;
+function treeTarget({ manifest }: FoundBackup, { target, raw, file }: GetOptions): string | null {
+  if (target === undefined || file !== undefined) return null;
+  if (raw && isOfFiles(manifest)) {
+    throw new UsageError(
+      "--raw is for the streams of an engine; this backup holds files and directories: leave it out",
+    );
+  }
+  return !raw && (manifest === null || isOfFiles(manifest)) ? target : null;
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */

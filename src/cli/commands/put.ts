@@ -12,7 +12,7 @@ import { GUARD_FORMATS } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
-import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
+import { put, type PutProgress, type PutRequest, type PutResult, type TreeCounts } from "../../ops/put.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
@@ -248,11 +248,17 @@ const WAITING_STEP: ProgressStep = {
   label: { long: "waiting for the first byte", short: "waiting" },
 };
 
-function progressStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress): ProgressStep {
+function progressStep({ phase, bytesRead, bytesAdded, bytesBefore, tree }: PutProgress): ProgressStep {
   if (phase === "waiting") return WAITING_STEP;
-  const counted = { phase, unit: "bytes", done: bytesRead, bytesAdded } as const;
+  // What is unchanged is done without being read. Of a large file, what was read counts before it is whole.
+  const done = Math.max(bytesRead, tree?.bytes ?? 0);
+  const counted = { phase, unit: "bytes", done, bytesAdded, ...tree && { files: countOf(tree) } } as const;
   if (phase === "commit") return { ...counted, label: { long: "writing the backup", short: "writing" } };
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
+}
+
+function countOf({ files }: TreeCounts): number {
+  return files.new + files.changed + files.unmodified;
 }
 
 /** Explains the level, if that is wanted. */

@@ -102,7 +102,7 @@ interface Opening extends CommandOptions {
  */
 export async function openInput(input: PlannedInput, how: Opening, context: CliContext): Promise<PutInput> {
   if (input.kind === "engine") return { driven: input.driven };
-  if (input.kind === "files") return { driven: await filesSource(input.given, how, context) };
+  if (input.kind === "files") return { driven: await plannedSource(input.given, how, context) };
   const { stdin, commandLine, version } = context;
   const engine = { name: "stream", version: version.version, options: {} };
   if (input.kind !== "streams") {
@@ -142,7 +142,7 @@ function engineSource(
 }
 
 /** Looks at the PATHs, tells what was decided about them, and hands them to the engine. */
-async function filesSource(given: GivenPaths, how: Opening, context: CliContext): Promise<Driven<EngineSource>> {
+async function plannedSource(given: GivenPaths, how: Opening, context: CliContext): Promise<Driven<EngineSource>> {
   const { files } = context;
   if (files === undefined) {
     throw new UsageError("Files and directories cannot be backed up by this program; name an engine: tar:/srv/files");

@@ -39,7 +39,7 @@ export const PATH_OPTIONS = new Command()
   .option("--ignore-inode", "do not read a file again because its inode or ctime is another one")
   .option("--force", "read every file again")
   .option("--with-atime", "keep times of access")
-  .option("--dry-run", "store nothing, and tell what a backup would hold");
+  .option("-n, --dry-run", "store nothing, and tell what a backup would hold");
 
 /** What of `put` may be any bytes: PATHs and patterns, as names of files are. */
 export const PATH_BYTES: TakesBytes = { argumentsFrom: 1, options: ["exclude", "iexclude", "excludeIfPresent"] };

@@ -1,9 +1,8 @@
 /** The options of `get --target` for backups of files: what is restored, and what happens to what is there. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
-import { restoreRules, RestoreSelection } from "../../engine/files/selection/restore_selection.ts";
+import { restoreRules } from "../../engine/files/selection/restore_selection.ts";
 import { IF_EXISTS, type IfExists } from "../../ops/restore/files/decision.ts";
-import type { RestoreFilter } from "../../ops/restore/files/restore_filter.ts";
 import type { TakesBytes } from "../byte_arguments.ts";
 import type { OptionsOf } from "../specification.ts";
 import { collect } from "./repeated_options.ts";
@@ -20,7 +19,7 @@ export const RESTORE_OPTIONS = new Command()
     ).choices(IF_EXISTS),
   )
   .option("--delete", "delete what the backup does not have: with --include, or in a target that agent made")
-  .option("--dry-run", "change nothing, and tell what would be done and why");
+  .option("-n, --dry-run", "change nothing, and tell what would be done and why");
 
 /** What of `get` may be any bytes. */
 export const RESTORE_BYTES: TakesBytes = { argumentsFrom: 1, options: ["target", "include", "exclude", "file"] };
@@ -28,12 +27,11 @@ export const RESTORE_BYTES: TakesBytes = { argumentsFrom: 1, options: ["target",
 /** What the command line says of the restore of a tree. */
 export interface RestoreChoices {
   readonly paths: readonly string[];
-  /** Null if everything is to be restored. */
-  readonly filter: RestoreFilter | null;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
   /** Null if nothing was said. */
   readonly ifExists: IfExists | null;
   readonly deletes: boolean;
-  readonly hasInclude: boolean;
   readonly dryRun: boolean;
   /** What of these was given, for messages. */
   readonly given: readonly string[];
@@ -65,13 +63,13 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
   if (overwrite && ifExists !== undefined && ifExists !== "always") {
     throw new UsageError(`--overwrite means --if-exists always: give it, or --if-exists ${ifExists}`);
   }
-  const isAll = include.length + exclude.length === 0;
+  restoreRules({ include, exclude }); // Malformed patterns are refused before anything is opened.
   return {
     paths,
-    filter: isAll ? null : new RestoreSelection(restoreRules({ include, exclude })),
+    include,
+    exclude,
     ifExists: ifExists ?? (overwrite ? "always" : null),
     deletes,
-    hasInclude: include.length > 0,
     dryRun,
     given,
   };

@@ -1,5 +1,6 @@
 /** The progress of a command as a line for people that fits a terminal. */
 import { formatSize } from "../../base/text/size.ts";
+import { formatCount } from "../terminal/write.ts";
 import { cutToWidth, printable, shortenName, widthOf } from "../terminal/terminal_text.ts";
 
 /** What is counted. */
@@ -19,6 +20,8 @@ export interface ProgressStep {
   readonly isEstimate?: boolean;
   /** How many of the bytes read are new. */
   readonly bytesAdded?: number;
+  /** How many files these bytes are, if bytes of files are counted. */
+  readonly files?: number;
 }
 
 /** A step, and the time until then. */
@@ -54,7 +57,7 @@ export function progressText(state: ProgressState, columns: number): string {
 }
 
 function fieldsOf(state: ProgressState): Field[] {
-  const { label, unit, done, bytesAdded, seconds, perSecond } = state;
+  const { label, unit, done, bytesAdded, files, seconds, perSecond } = state;
   const eta = etaSecondsOf(state);
   const share = shareOf(state);
   const word = (text: string, weight: number): Wording => ({ text, weight });
@@ -64,6 +67,7 @@ function fieldsOf(state: ProgressState): Field[] {
     ...unit !== undefined && done !== undefined
       ? [amountOf(state, done).map(([text, weight]) => word(text, weight))]
       : [],
+    ...files !== undefined ? [[word(formatCount(files, "file"), 4.5)]] : [],
     ...bytesAdded !== undefined ? [[word(`${formatSize(bytesAdded)} new`, 1)]] : [],
     ...unit === "bytes" && perSecond !== null ? [[word(`${formatSize(Math.round(perSecond))}/s`, 4)]] : [],
     [word(formatClock(seconds), label?.short === "waiting" ? 8 : 2)],

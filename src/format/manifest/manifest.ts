@@ -133,6 +133,14 @@ export interface Manifest {
   readonly tags: readonly string[];
 }
 
+/** The manifest of a backup of files. */
+export type FilesManifest = Manifest & { readonly tree: ManifestTree };
+
+/** Whether a manifest describes a backup of files. */
+export function isOfFiles(manifest: Manifest | null): manifest is FilesManifest {
+  return manifest?.tree !== undefined;
+}
+
 type ManifestAtRest = v.InferOutput<typeof manifestSchema>;
 type FileAtRest = ManifestAtRest["files"][number];
 

@@ -7,12 +7,11 @@ import { TarArchive } from "../../backup/archive/tar_archive.ts";
 import { ZipArchive } from "../../backup/archive/zip_archive.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
-import { listFiles } from "../../backup/content/contents.ts";
 import { assertExpected } from "../../backup/content/read_verified.ts";
 import type { Inspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { RepositoryAccess, UseCaseOptions } from "../access.ts";
-import { findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
+import { filesFor, findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
 
 /** The formats of archives. */
 export const ARCHIVE_FORMATS = ["tar", "zip"] as const;
@@ -112,13 +111,8 @@ export async function archive(
 }
 
 /** The path of the only file that is wanted; null for everything. */
-async function chosenPath(
-  { backup, manifest, reading }: FoundBackup,
-  { file }: ArchiveRequest,
-): Promise<string | null> {
-  if (file === undefined) return null;
-  const files = await listFiles(reading.repository, backup, manifest);
-  return (await findOneFile({ backup, manifest }, files, file, reading)).path;
+async function chosenPath(found: FoundBackup, { file }: ArchiveRequest): Promise<string | null> {
+  return file === undefined ? null : (await findOneFile(found, await filesFor(found, file), file)).path;
 }
 
 /** The entries that the format can hold. */

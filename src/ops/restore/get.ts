@@ -7,10 +7,10 @@ import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
-import { type BackupFile, findTreeFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
-import { findFile } from "../../backup/files/find_file.ts";
-import { isOfFiles, type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
+import { findTreeFile } from "../../backup/files/find_file.ts";
+import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
@@ -21,11 +21,12 @@ import {
 } from "../../backup/naming/selector.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
-import type { Manifest } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import { startThreads } from "../../pipeline/threads.ts";
 import { isInFuture } from "../../base/clock.ts";
 import type { IndexedRepository, Repository } from "../../repository/repository.ts";
+import { pathInTree } from "../../repository/tree/trees.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "../access.ts";
 import {
   type ContentReading,
@@ -34,6 +35,8 @@ import {
   type VerifiedStream,
 } from "../../backup/content/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { restoreFiles, type RestoreRequest } from "./files/restore_files.ts";
+import type { RestoreResult } from "./files/restore_tree.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -90,6 +93,12 @@ export interface OpenBackup {
    * `UsageError` if another engine made it, and `IntegrityError` for damage, if possible before the target is touched.
    */
   replay(target: Driven<EngineTarget>, options: ReplayOptions): Promise<ReplayResult>;
+  /**
+   * Restores the tree of a backup of files, or some of it, into a directory. What could not be restored is told and
+   * counted; the rest is restored. Throws `UsageError`, before anything is touched, for a backup of streams, a path that
+   * the backup does not hold, and a target that may not be used so.
+   */
+  restoreFiles(request: RestoreRequest): Promise<RestoreResult>;
   /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` if parents form a circle. */
   checkChain(): Promise<CheckedMember[]>;
 }
@@ -114,34 +123,38 @@ export async function withBackup<T>(
 
 /** Makes a backup that was found readable: lists its files. Throws `IntegrityError` if its trees are damaged. */
 export async function openFound(
-  { reading, ...found }: FoundBackup,
+  found: FoundBackup,
   request: Pick<OpenRequest, "file">,
   options: Pick<ReadOptions, "onProgress">,
 ): Promise<OpenBackup> {
-  const files = await filesFor(request, found, reading.repository);
+  const { reading, ...known } = found;
+  const files = await filesFor(found, request.file);
   const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
-  const open = { ...found, files };
+  const open = { ...known, files };
   return {
     ...open,
-    find: (name) => findOneFile(found, files, name, reading),
+    find: (name) => findOneFile(found, files, name),
+    restoreFiles: (request) => restoreFiles(found, request),
     verifyFiles: () => verifyAllFiles(found, reading, options),
     read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
     replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
   };
 }
 
-/** The files of a backup, or only the one that is wanted if its whole path is given: a tree may have millions. */
-async function filesFor(
-  { file }: Pick<OpenRequest, "file">,
-  { backup, manifest }: Omit<FoundBackup, "reading">,
-  repository: IndexedRepository<"tree">,
-): Promise<readonly BackupFile[]> {
-  const exact = file === undefined ? null : await findTreeFile(repository, { backup, manifest }, file);
-  return exact === null ? await listFiles(repository, backup, manifest) : [exact];
+/**
+ * The streams and files of a backup, or only the one that is wanted if its whole path is given: a tree may have
+ * millions. None for a backup of files, whose files are found and verified one by one.
+ */
+export async function filesFor(found: FoundBackup, file: string | undefined): Promise<readonly BackupFile[]> {
+  const { backup, manifest, reading } = found;
+  if (isOfFiles(manifest)) return [];
+  const exact = file === undefined ? null : await findTreeFile(found, file, reading);
+  return exact === null ? await listFiles(reading.repository, backup, manifest) : [exact];
 }
 
 /** A backup that was found, before its files are listed. */
-export interface FoundBackup extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "verifyFiles"> {
+export interface FoundBackup
+  extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles"> {
   readonly reading: ContentReading;
 }
 
@@ -281,16 +294,21 @@ function tellOfOlderChain(newer: Backup | undefined, { series, id }: Backup, { o
   );
 }
 
-/** The selected file of a backup, as `OpenBackup.find` says. */
+/** The selected file of a backup, as `OpenBackup.find` says. `files` are those that `filesFor` gave. */
 export async function findOneFile(
-  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  found: FoundBackup,
   files: readonly BackupFile[],
   name: string | undefined,
-  reading: ContentReading,
 ): Promise<BackupFile> {
-  if (!isOfFiles(manifest)) return chooseFile(files, name);
-  if (name !== undefined) return await findFile({ backup, manifest }, name, reading);
-  throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
+  if (!isOfFiles(found.manifest)) return chooseFile(files, name);
+  if (name === undefined) {
+    throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
+  }
+  const file = await findTreeFile(found, name, found.reading);
+  if (file !== null) return file;
+  throw new UsageError(
+    `The backup holds no file ${JSON.stringify(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
+  );
 }
 
 async function verifyAllFiles(
@@ -315,10 +333,10 @@ async function verifyAllFiles(
  * says that the path is a whole one, as restic writes it.
  */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const meant = name?.replace(/^\/+/, "");
+  const meant = name === undefined ? undefined : pathInTree(name);
   const fitting = meant === undefined
     ? files
-    : files.filter(({ path }) => path === meant || path.endsWith(`/${meant}`));
+    : files.filter(({ path }) => path === meant || !name!.startsWith("/") && path.endsWith(`/${meant}`));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {

@@ -13,7 +13,7 @@ import { haveSameSeriesAndHost } from "../../policy/series_and_host.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree } from "../../repository/tree/trees.ts";
 import { TreeSummer, type TreeSums } from "./tree_summer.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
+import { readingUseCase, type RepositoryAccess, type UseCaseOptions } from "../access.ts";
 
 /** Which backups to compare. */
 export interface DiffRequest {
@@ -74,12 +74,7 @@ export interface DiffResult {
  */
 export async function diff(access: RepositoryAccess, request: DiffRequest, options: DiffOptions): Promise<DiffResult> {
   const selectors = request.selectors.map((text) => ({ selector: parseSelector(text), text }));
-  return await useCase(options, async (signal) => {
-    await using repository = await openAccess(access, options);
-    await using lock = request.noLock
-      ? undefined
-      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
-    await lock?.confirmed;
+  return await readingUseCase(access, request, options, async (repository, signal) => {
     options.onProgress?.(0, 0);
     const openIndex = wholeIndexOnDemand(repository, passingOver(options.world, signal));
     const { backups, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: openIndex, signal });

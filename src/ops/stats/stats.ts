@@ -13,7 +13,7 @@ import { TreeSizes } from "../../maintain/stats/tree_sizes.ts";
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
+import { readingUseCase, type RepositoryAccess, type UseCaseOptions } from "../access.ts";
 
 /** Whose numbers are asked for. */
 export interface StatsRequest {
@@ -108,12 +108,7 @@ export async function stats(
   options: StatsOptions,
 ): Promise<StatsReport> {
   const select = selectionOf(request);
-  return await useCase(options, async (signal) => {
-    await using repository = await openAccess(access, options);
-    await using lock = request.noLock
-      ? undefined
-      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
-    await lock?.confirmed;
+  return await readingUseCase(access, request, options, async (repository, signal) => {
     const loaded = await load(repository, { ...options, signal });
     return await measure(repository, loaded, { ...options, selected: select(loaded), signal });
   });

@@ -11,7 +11,7 @@ import { groupBySeriesAndHost } from "../../policy/series_and_host.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 import { TreeReader } from "../../repository/tree/tree_reader.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
+import { readingUseCase, type RepositoryAccess, type UseCaseOptions } from "../access.ts";
 
 /** What to find, and in which backups. Absent fields match everything. */
 export interface FindRequest extends EntryPatterns {
@@ -56,12 +56,7 @@ export async function find(
   options: FindOptions,
 ): Promise<FindResult> {
   const matcher = entryMatcher(request);
-  return await useCase(options, async (signal) => {
-    await using repository = await openAccess(access, options);
-    await using lock = request.noLock
-      ? undefined
-      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
-    await lock?.confirmed;
+  return await readingUseCase(access, request, options, async (repository, signal) => {
     options.onProgress?.(0, 0);
     const openIndex = wholeIndexOnDemand(repository, passingOver(options.world, signal));
     const { backups, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: openIndex, signal });

@@ -6,7 +6,7 @@ import { viewOf } from "../../backup/trees/tree_view.ts";
 import { findInView, type ViewedEntry, walkView } from "../../backup/trees/walk_view.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
 import { TreeReader } from "../../repository/tree/tree_reader.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../access.ts";
+import { readingUseCase, type RepositoryAccess, type UseCaseOptions } from "../access.ts";
 
 /** What to list. */
 export interface ListEntriesRequest {
@@ -41,12 +41,7 @@ export async function listEntries(
   options: ListEntriesOptions,
 ): Promise<{ readonly backup: Backup }> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
-  return await useCase(options, async (signal) => {
-    await using repository = await openAccess(access, options);
-    await using lock = request.noLock
-      ? undefined
-      : await repository.lock({ exclusive: false, canDoWithout: true, signal });
-    await lock?.confirmed;
+  return await readingUseCase(access, request, options, async (repository, signal) => {
     const openIndex = wholeIndexOnDemand(repository, passingOver(options.world, signal));
     const { backups, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: openIndex, signal });
     const backup = selectDespiteDamage(backups, damaged, selector);

@@ -1,16 +1,16 @@
-/** Walks over the entries of a tree one by one, each directory before its entries, and reads a few trees ahead. */
+/** Walks over the entries of a tree one by one, each directory before what it holds. Memory: the directories on the way. */
 import { IntegrityError } from "../../base/errors.ts";
-import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
-import { plaintextLength } from "../../format/pack_header.ts";
 import type { Node } from "../../format/tree/node.ts";
-import type { IndexedRepository } from "../repository.ts";
-import { readTree, subtreeOf } from "./trees.ts";
+import type { TreeReader } from "./tree_reader.ts";
+import { subtreeOf } from "./trees.ts";
 
-/** A node and its path from the root. */
+/** A node and its path. */
 export interface FoundNode {
+  /** From the root of the walk, as a byte string (`byte_string.ts`). */
   readonly path: string;
+  /** What the tree holds there. */
   readonly node: Node;
 }
 
@@ -19,27 +19,20 @@ interface Step {
   readonly prefix: string;
   readonly nodes: readonly Node[];
   next: number;
-  /** The trees of the next directories, which are being read. */
-  readonly ahead: Map<BlobId, Promise<readonly Node[]>>;
 }
-
-/** How many trees are requested before they are needed, since a distant store takes its time for each. */
-const TREES_AHEAD = 4;
-/** A larger tree is not read before it is needed. */
-const MOST_BYTES_AHEAD = 256 * 1024;
 
 /** Walks over a tree, depth first. A directory's entries follow if it is entered. */
 export class EntryWalk {
-  readonly #repository: IndexedRepository<"tree">;
+  readonly #reader: TreeReader;
   readonly #root: BlobId;
   readonly #way: Step[] = [];
   #entering: { readonly tree: BlobId; readonly prefix: string } | null;
 
-  /** `root`: the tree to begin with. */
-  constructor(repository: IndexedRepository<"tree">, root: BlobId) {
-    this.#repository = repository;
+  /** `root`: the tree to begin with. `prefix`: what the paths of its entries begin with. */
+  constructor(reader: TreeReader, root: BlobId, prefix = "") {
+    this.#reader = reader;
     this.#root = root;
-    this.#entering = { tree: root, prefix: "" };
+    this.#entering = { tree: root, prefix };
   }
 
   /** Makes the entries of a directory, which `next` has just returned, the next ones. */
@@ -63,31 +56,15 @@ export class EntryWalk {
 
   async #descend({ tree, prefix }: { readonly tree: BlobId; readonly prefix: string }): Promise<void> {
     this.#entering = null;
+    assertNotTooDeep(this.#way.length, this.#root);
     const above = this.#way.at(-1);
-    if (above !== undefined) this.#readAhead(above);
-    const reading = above?.ahead.get(tree) ?? readTree(this.#repository, tree);
-    above?.ahead.delete(tree);
-    const nodes = await reading;
-    if (this.#way.length === MOST_TREE_DEPTH) {
-      throw new IntegrityError(
-        `Refusing to walk tree ${this.#root}: it has directories more than ${MOST_TREE_DEPTH} deep`,
-      );
-    }
-    this.#way.push({ prefix, nodes, next: 0, ahead: new Map() });
+    if (above !== undefined) this.#reader.readSubtreesAhead(above.nodes, above.next);
+    this.#way.push({ prefix, nodes: await this.#reader.read(tree), next: 0 });
   }
+}
 
-  #readAhead({ nodes, next, ahead }: Step): void {
-    for (let at = next; at < nodes.length && at < next + TREES_AHEAD && ahead.size < TREES_AHEAD; at++) {
-      const { type, subtree } = nodes[at]!;
-      if (type !== "dir" || subtree === null || ahead.has(subtree) || !this.#isSmall(subtree)) continue;
-      const reading = readTree(this.#repository, subtree);
-      reading.catch(() => {}); // Thrown when the walk comes to it.
-      ahead.set(subtree, reading);
-    }
-  }
-
-  #isSmall(tree: BlobId): boolean {
-    const place = this.#repository.index.locate("tree", decodeHex(tree));
-    return place !== undefined && plaintextLength(place) <= MOST_BYTES_AHEAD;
-  }
+/** Throws `IntegrityError` for a directory this many levels below the root of a walk. */
+export function assertNotTooDeep(depth: number, root: BlobId): void {
+  if (depth < MOST_TREE_DEPTH) return;
+  throw new IntegrityError(`Refusing to walk tree ${root}: it has directories more than ${MOST_TREE_DEPTH} deep`);
 }

@@ -7,6 +7,8 @@ import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../repository.ts";
 import { readTree } from "./trees.ts";
 
+/** How many nodes behind the current one are looked at for directories. */
+const NODES_AHEAD = 64;
 /** How many trees of one directory are read ahead, at most. */
 const MOST_AHEAD_OF_ONE = 8;
 /** How many trees are read ahead in all. A walk needs some of them much later, and holds them until then. */
@@ -28,14 +30,22 @@ export class TreeReader implements AsyncDisposable {
     this.#signal = signal;
   }
 
-  /** Begins to read the first few of these trees. Failures are thrown by `read`. */
-  readAhead(trees: readonly BlobId[]): void {
-    for (const tree of trees.slice(0, Math.min(MOST_AHEAD_OF_ONE, this.#repository.store.connections))) {
-      if (this.#ahead.size >= MOST_AHEAD) return;
-      if (this.#ahead.has(tree) || this.#isLarge(tree)) continue;
-      const reading = this.#read(tree);
+  /**
+   * Begins to read the trees of the first few directories among the nodes from `next` on, or among those that are
+   * wanted. Failures are thrown by `read`.
+   */
+  readSubtreesAhead(nodes: readonly Node[], next: number, isWanted: (node: Node) => boolean = () => true): void {
+    const { connections } = this.#repository.store;
+    let left = Math.min(MOST_AHEAD_OF_ONE, connections);
+    for (const node of nodes.slice(next, next + NODES_AHEAD)) {
+      if (left === 0 || this.#ahead.size >= MOST_AHEAD) return;
+      const { type, subtree } = node;
+      if (type !== "dir" || subtree === null || !isWanted(node)) continue;
+      left--;
+      if (this.#ahead.has(subtree) || this.#isLarge(subtree)) continue;
+      const reading = this.#read(subtree);
       reading.catch(() => {});
-      this.#ahead.set(tree, reading);
+      this.#ahead.set(subtree, reading);
     }
   }
 

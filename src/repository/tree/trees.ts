@@ -50,6 +50,11 @@ export async function findNode(
   return undefined;
 }
 
+/** The path in a tree that a user means: `/etc/`, `etc` and `./etc` are the same. Empty for the root. */
+export function pathInTree(written: string): string {
+  return written.split("/").filter((name) => name !== "" && name !== ".").join("/");
+}
+
 /** The tree of a directory node. Throws `IntegrityError` if the node names none. */
 export function subtreeOf(node: Pick<Node, "name" | "subtree">): BlobId {
   if (node.subtree === null) {

@@ -44,6 +44,16 @@ Deno.test("names are shortened before numbers, and numbers that matter least go 
   assert.equal(progressText(WAITING, 39), "prod/custome…u-west/shop: waiting, 0:03");
 });
 
+Deno.test("files are counted beside their bytes, and left out before what tells how far the work is", () => {
+  const state: ProgressState = { ...PUT, name: "etc/host", files: 51_204 };
+  assert.equal(
+    progressText(state, 119),
+    "etc/host: 30 %, 1.17 GiB of about 3.91 GiB, 51204 files, 120 MiB new, 20.0 MiB/s, 1:12, 2:20 left",
+  );
+  assert.equal(progressText(state, 59), "etc/host: 30 %, 1.17 GiB, 51204 files, 2:20 left");
+  assert.deepEqual(v.parse(progressMessage, progressJson(state)).files, 51_204);
+});
+
 Deno.test("a stream that outgrew the one before has no share and no end", () => {
   const text = progressText({ ...PUT, done: 5000 * MiB }, 119);
   assert.equal(text, "prod/customers/eu-west/shop: 4.88 GiB read, 120 MiB new, 20.0 MiB/s, 1:12");

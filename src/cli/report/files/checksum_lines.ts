@@ -1,5 +1,6 @@
 /** Checksum lists as `md5sum -c` and `sha256sum -c` of GNU coreutils read them. */
 import { bytesOfByteString } from "../../../format/byte_string.ts";
+import { escapedPath } from "../../../format/digest_list.ts";
 import type { Output } from "../../terminal/input_output.ts";
 import { writePrintableLines } from "../../terminal/write.ts";
 
@@ -10,13 +11,11 @@ export interface Checksum {
   readonly sum: string;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
-
 /** Digest, two spaces, path. A line whose path is escaped begins with a backslash. */
 export function checksumLine({ path, sum }: Checksum): string {
   // A dash alone would mean standard input.
   const named = path === "-" ? "./-" : path;
-  const escaped = named.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!);
+  const escaped = escapedPath(named);
   return `${escaped === named ? "" : "\\"}${sum}  ${escaped}`;
 }
 

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
 import type { OpenBackup } from "../../../ops/restore/get.ts";
-import type { PutResult, RepositoryOutcome } from "../../../ops/put.ts";
+import type { PutResult, RepositoryOutcome, TreeCounts } from "../../../ops/put.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import {
   anyObject,
@@ -159,6 +159,13 @@ function outcomeJson({ location, written, error }: RepositoryOutcome): v.InferOu
   };
 }
 
+const changes = (about: string) =>
+  object({
+    new: count("Not in the backup before."),
+    changed: count("With other content or other properties."),
+    unmodified: count("The same in everything."),
+  }, about);
+
 /** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
@@ -184,12 +191,25 @@ export const putMessage = v.strictObject({
   notes: list(v.string(), "Remarks."),
   problems: list(v.string(), "What could not be read of the source or changed meanwhile; then the exit code is 6."),
   files,
+  tree: orAbsent(
+    object({
+      files: changes("Regular files."),
+      directories: changes("Directories."),
+      others: count("Links, devices and whatever else there is."),
+      bytes: bytes("Bytes of all files."),
+    }, "What its tree holds."),
+    "it holds streams",
+  ),
   dryRun: orAbsent(flag("True: nothing was stored, and the id is that of no backup."), "it is none"),
   repositories: orAbsent(
     list(repositoryOutcome, "With `--also`: the main one, then the second one."),
     "there is one repository",
   ),
 });
+
+function treeJson({ files, directories, others, bytes }: TreeCounts) {
+  return { files: { ...files }, directories: { ...directories }, others, bytes };
+}
 
 /** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
 export function putJson(
@@ -219,6 +239,7 @@ export function putJson(
     notes,
     problems,
     files: result.manifest.files.map(manifestFileJson),
+    ...result.tree && { tree: treeJson(result.tree) },
     ...isDry && { dryRun: true },
     ...repositories && { repositories: repositories.map(outcomeJson) },
   };

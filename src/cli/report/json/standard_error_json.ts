@@ -58,7 +58,7 @@ export const progressMessage = v.strictObject({
   packs: orAbsent(count("Packs done so far."), OTHER_UNIT),
   trees: orAbsent(count("Trees done so far."), OTHER_UNIT),
   backups: orAbsent(count("Backups done so far."), OTHER_UNIT),
-  files: orAbsent(count("Files done so far."), OTHER_UNIT),
+  files: orAbsent(count("Files done so far, also beside `bytes`."), OTHER_UNIT),
   totalBytes: orAbsent(bytes("All there is."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   totalIndexes: orAbsent(count("All index files."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   totalPacks: orAbsent(count("All packs."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
@@ -75,7 +75,7 @@ type ProgressMessage = v.InferOutput<typeof progressMessage>;
 
 /** Its JSON object. */
 export function progressJson(state: ProgressState): ProgressMessage {
-  const { command, phase, seconds, unit, bytesAdded, isEstimate, perSecond } = state;
+  const { command, phase, seconds, unit, bytesAdded, files, isEstimate, perSecond } = state;
   const share = shareOf(state);
   const eta = etaSecondsOf(state);
   return {
@@ -84,6 +84,7 @@ export function progressJson(state: ProgressState): ProgressMessage {
     phase,
     seconds: rounded(seconds),
     ...doneJson(state),
+    ...files !== undefined && { files },
     ...totalJson(state),
     ...unit !== undefined && share !== undefined && {
       percent: rounded(share * 100),

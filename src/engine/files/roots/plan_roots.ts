@@ -23,7 +23,7 @@ export interface RootsContext {
 export type RulesBesideRoots = Omit<SelectionRules, "roots" | "emptied">;
 
 /** The PATHs that are read. */
-export interface RootsPlan {
+interface RootsPlan {
   /** All rules, the PATHs in walk order. */
   readonly selection: SelectionRules;
   /** What was decided and may surprise, one line each. */
@@ -147,10 +147,10 @@ class Planning {
     if (at.kind !== "there") return;
     if (at.type === "link") {
       const target = this.#context.look.linkTarget(`/${path}`) ?? "";
+      const folder = path.slice(0, path.lastIndexOf("/") + 1);
+      const wanted = target.startsWith("/") ? shown(target, "") : shown(folder + target);
       this.#notes.push(
-        `${shown(path)} is a symbolic link and backed up as one; to back up what it leads to, name ${
-          shown(target, "")
-        }`,
+        `${shown(path)} is a symbolic link and backed up as one; to back up what it leads to, name ${wanted}`,
       );
     } else if (at.type === "file" && !this.#selection.includesFile(at.sizeBytes)) {
       this.#notes.push(`left out, because it is larger than --exclude-larger-than allows: ${shown(path)}`);

@@ -4,7 +4,7 @@ import { PathRules } from "./path_rules.ts";
 import { type Rule, ruleOfArgument } from "./pattern.ts";
 
 /** What is restored: the paths that a rule of `included` matches, and none that a rule of `excluded` matches. */
-export interface RestoreRules {
+interface RestoreRules {
   /** Empty if everything is. */
   readonly included: readonly Rule[];
   /** What is left out, even if it is included. */
@@ -15,7 +15,7 @@ export interface RestoreRules {
  * What becomes of an entry: it is restored, or it is a directory that is looked through and restored only if something
  * in it is, or it is passed over with everything below it.
  */
-export type RestoreVerdict = "restore" | "way" | "skip";
+type RestoreVerdict = "restore" | "way" | "skip";
 
 /**
  * The rules of `--include` and `--exclude` of a restore, as given. Throws `UsageError` for a pattern that no path can

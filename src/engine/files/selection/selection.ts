@@ -44,7 +44,7 @@ export interface FileIdentity {
 }
 
 /** What of the content of a directory is read. */
-export type DirectoryContent =
+type DirectoryContent =
   /** Everything that is included. `fileSystem` is handed on to `contentOf` of the directories in it. */
   | { readonly kind: "all"; readonly fileSystem: bigint | null }
   /** Only these names, because PATHs lie there: no marker counts. `fileSystem` as above. */

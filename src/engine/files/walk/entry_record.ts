@@ -39,7 +39,7 @@ export interface EntryRecord extends FileState, RareProperties {
 }
 
 /** The types of nodes by those of entries. */
-const NODE_TYPE_OF: Readonly<Record<FileStatus["type"], NodeType>> = {
+export const NODE_TYPE_OF: Readonly<Record<FileStatus["type"], NodeType>> = {
   "file": "file",
   "folder": "dir",
   "link": "symlink",

@@ -14,6 +14,7 @@ export type Action = "create" | "update" | "keep" | "replace" | "link" | "skip" 
 
 /** What is done for an entry, and why. */
 export interface Decision {
+  /** What is done. */
   readonly action: Action;
   /** Why, as the rest of a sentence that begins with the path. */
   readonly reason: string;
@@ -125,7 +126,7 @@ function linked(path: string): string {
 
 const NAMES: Readonly<Record<NodeType, string>> = {
   file: "a file",
-  dir: "a folder",
+  dir: "a directory",
   symlink: "a symbolic link",
   dev: "a block device",
   chardev: "a character device",

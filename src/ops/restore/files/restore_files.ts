@@ -1,342 +1,97 @@
-/** Restores the tree of a backup into a directory: plans it, window by window, and applies the plan. */
-import { interruption } from "../../../base/abort.ts";
-import { AgentError, IntegrityError, InterruptedError, UsageError } from "../../../base/errors.ts";
-import { Turn } from "../../../base/limits.ts";
-import type { BlobId } from "../../../base/id.ts";
+/** Get of a backup that holds a tree: restores it, or some paths of it, into a directory. */
+import { UsageError } from "../../../base/errors.ts";
+import type { Backup } from "../../../backup/backup.ts";
+import { treeOfFiles } from "../../../backup/content/contents.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
-import { ContentWriter } from "./content_writer.ts";
-import type { Action, Decision, IfExists } from "./decision.ts";
-import type { RestoreEntry } from "./entry.ts";
-import { ExtraRemoval } from "./extra_removal.ts";
-import type { RestoreFilter } from "./restore_filter.ts";
-import type { OpenedTarget, Outcome, Problem, RestoreThread, WindowPlan } from "./target_calls.ts";
-import { type LeftDirectory, type Window, WindowReader } from "./window_source.ts";
+import { startWorker, Thread } from "../../../base/thread.ts";
+import { restoreRules, RestoreSelection } from "../../../engine/files/selection/restore_selection.ts";
+import { bytesOfByteString } from "../../../format/byte_string.ts";
+import type { Manifest } from "../../../format/manifest/manifest.ts";
+import { pathInTree } from "../../../repository/tree/trees.ts";
+import { makeFolders } from "../make_folders.ts";
+import type { Decision, IfExists } from "./decision.ts";
+import { assertHolds, filterByPaths, type RestoreFilter } from "./restore_filter.ts";
+import { type RestoreProgress, type RestoreResult, restoreTree } from "./restore_tree.ts";
+import type { Problem, RestoreCalls, RestoreThread } from "./target_calls.ts";
 
-/** How a tree is restored. */
-export interface RestoreOptions {
-  /** The target, an existing directory. */
-  readonly target: Uint8Array;
-  /** Names the backups whose restores may delete in the target. */
-  readonly mark: string;
-  /** What to do with what is there; null refuses a target that is not empty. */
-  readonly ifExists: IfExists | null;
-  /** Whether entries are deleted that the backup does not have. */
-  readonly deletes: boolean;
-  /** Whether deletion is allowed in any target but `/`, because the user said what it may concern. */
-  readonly mayDeleteAnywhere: boolean;
-  readonly dryRun: boolean;
+/** What is restored of a backup of files, and where. */
+export interface RestoreRequest {
+  /** The target directory, a byte string (`byte_string.ts`). It is made if it is absent, except for a dry run. */
+  readonly target: string;
+  /** The paths that are wanted, each with all below it; everything if there are none. */
+  readonly paths?: readonly string[];
+  /** Rules of gitignore, as of `--include`: only what one of them matches is restored. */
+  readonly include?: readonly string[];
+  /** Rules of gitignore, as of `--exclude`: what one of them matches is left out. */
+  readonly exclude?: readonly string[];
+  /** What to do with what is there; by default, a target that is not empty is refused. */
+  readonly ifExists?: IfExists | null;
+  /**
+   * Whether entries are deleted that the backup does not have. It needs `include`, or a target that an earlier restore
+   * of the series made.
+   */
+  readonly deletes?: boolean;
+  /** Whether nothing is changed; `onDecision` tells what would be. */
+  readonly dryRun?: boolean;
   /** Called with each decision of a dry run. */
-  readonly onDecision?: ((path: string, decision: Decision) => void | Promise<void>) | undefined;
+  readonly onDecision?: (path: string, decision: Decision) => void | Promise<void>;
   /** Called with everything that could not be restored; `isDamage` if the backup is to blame. */
   readonly onProblem: (problem: Problem, isDamage: boolean) => void;
-  readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
+  /** Called as the work proceeds. */
+  readonly onProgress?: (progress: RestoreProgress) => void;
 }
 
-/** How far a restore is. */
-export interface RestoreProgress {
-  readonly files: number;
-  /** Bytes of files that were written, or found to be right. */
-  readonly bytes: number;
-}
-
-/** What is restored from where. */
-export interface RestoreSource {
+/** A backup to restore, and what reads it. */
+interface ReadableBackup {
+  readonly backup: Backup;
+  readonly manifest: Manifest | null;
   readonly reading: ContentReading;
-  /** The tree whose entries go into the target. */
-  readonly root: BlobId;
-  readonly filter: RestoreFilter;
 }
 
-/** What was restored. */
-export interface RestoreResult {
-  /** How many entries each action concerned. */
-  readonly counts: Readonly<Record<Action, number>>;
-  /** Regular files that are in the target as the backup has them. */
-  readonly files: number;
-  /** Bytes of content that were written. */
-  readonly bytesWritten: number;
-  /** Bytes of content of all files that were asked for. */
-  readonly bytesTotal: number;
-  /** Problems of the target. */
-  readonly problems: number;
-  /** Problems of the backup. */
-  readonly damaged: number;
-  /** What this machine cannot keep. */
-  readonly lacks: readonly string[];
-  /** How many entries kept another owner than the backup's. */
-  readonly foreignOwners: number;
+/** The totals that a backup records, for progress; null if it does not. */
+export function totalBytesOf({ snapshot }: Backup): number | null {
+  return snapshot.summary?.totalBytesProcessed ?? null;
 }
 
 /**
- * Restores a tree. What could not be restored is named; the rest is restored. Throws `UsageError` for a target that may
- * not be used so, and `AgentError` if nothing more can be written.
+ * Restores a tree. `thread` does so instead of a thread of this program. Throws what `restoreTree` throws, and
+ * `UsageError` for a backup of streams, for malformed patterns and for a path that the backup does not hold; then
+ * nothing was touched.
  */
 export async function restoreFiles(
-  source: RestoreSource,
-  thread: RestoreThread,
-  options: RestoreOptions,
+  { backup, manifest, reading }: ReadableBackup,
+  request: RestoreRequest,
+  thread?: RestoreThread,
 ): Promise<RestoreResult> {
-  const { target: path, mark, ifExists } = options;
-  const opened = await thread.call("openTarget", { path, mark, ifExists: ifExists ?? "always" });
-  if ("failure" in opened) throw new AgentError(opened.failure);
-  refuseTarget(opened, options);
-  if (opened.isEmpty && !options.dryRun) await thread.call("markTarget", null);
-  const restore = new FilesRestore(source, thread, options);
-  try {
-    await restore.run();
-  } catch (error) {
-    throw restore.described(error);
-  }
-  const { foreignOwners } = await thread.call("closeTarget", null);
-  return { ...restore.result, lacks: opened.lacks, foreignOwners };
-}
-
-function refuseTarget(target: OpenedTarget, { ifExists, deletes, mayDeleteAnywhere }: RestoreOptions): void {
-  if (!target.isEmpty && ifExists === null) {
-    throw new UsageError(
-      "The target is not empty: name an empty directory, or say with --overwrite or --if-exists what to do with what is there",
-    );
-  }
-  if (!deletes) return;
-  if (target.isRoot) throw new UsageError("--delete never works on the root directory of the machine");
-  if (mayDeleteAnywhere || target.isEmpty || target.isMarked) return;
-  throw new UsageError(
-    "Refusing to delete in this target, because agent did not make it from this series: say with --include what may be " +
-      "deleted",
-  );
-}
-
-/** A window that is planned. */
-interface PlannedWindow {
-  readonly number: number;
-  readonly window: Window;
-  readonly decisions: readonly Decision[];
-  readonly needed: Uint8Array;
-}
-
-class FilesRestore {
-  readonly #source: RestoreSource;
-  readonly #thread: RestoreThread;
-  readonly #options: RestoreOptions;
-  readonly #content: ContentWriter;
-  readonly #removal: ExtraRemoval;
-  readonly #counts: Record<Action, number> = {
-    create: 0,
-    update: 0,
-    keep: 0,
-    replace: 0,
-    link: 0,
-    skip: 0,
-    delete: 0,
+  const { ifExists = null, deletes = false, dryRun = false, include = [] } = request;
+  const filter = filterOf(request);
+  const root = await treeOfFiles(reading.repository, { backup, manifest });
+  if (root === null) throw new UsageError("The backup holds streams and no tree of files: read them one by one");
+  const given = request.paths ?? [];
+  const paths = given.map(pathInTree).filter((path) => path !== "");
+  await assertHolds(reading.repository, root, paths);
+  if (!dryRun) await makeFolders(request.target);
+  const wanted = given.length > paths.length ? [] : paths;
+  const options = {
+    ...request,
+    target: bytesOfByteString(request.target),
+    mark: `${reading.repository.config.id} ${backup.series}`,
+    ifExists,
+    deletes,
+    mayDeleteAnywhere: include.length > 0,
+    dryRun,
   };
-  readonly #changed = new Set<number>();
-  /** The thread plans one window at a time. */
-  readonly #planTurn = new Turn();
-  #windows = 0;
-  #files = 0;
-  #bytesDone = 0;
-  #bytesWritten = 0;
-  #bytesTotal = 0;
-  #problems = 0;
-  #damaged = 0;
-  #hasBegun = false;
-
-  constructor(source: RestoreSource, thread: RestoreThread, options: RestoreOptions) {
-    this.#source = source;
-    this.#thread = thread;
-    this.#options = options;
-    this.#content = new ContentWriter(source.reading, thread, {
-      onOutcome: (outcome, bytes) => {
-        this.#bytesWritten += bytes;
-        this.#bytesDone += bytes;
-        this.#take(outcome);
-      },
-      onDamage: (path, error) => this.#tellDamage(path, error),
-    });
-    this.#removal = new ExtraRemoval(thread, source.filter);
-  }
-
-  get result(): Omit<RestoreResult, "lacks" | "foreignOwners"> {
-    return {
-      counts: this.#counts,
-      files: this.#files,
-      bytesWritten: this.#bytesWritten,
-      bytesTotal: this.#bytesTotal,
-      problems: this.#problems,
-      damaged: this.#damaged,
-    };
-  }
-
-  async run(): Promise<void> {
-    const { dryRun, deletes } = this.#options;
-    const { signal } = this.#source.reading;
-    const reader = new WindowReader({
-      ...this.#source,
-      repository: this.#source.reading.repository,
-      onDamage: (path, error) => this.#tellDamage(path, error),
-    });
-    const windows = reader.windows();
-    let planning = this.#planNext(windows);
-    planning.catch(() => {});
-    let finishing: Promise<void> = Promise.resolve();
-    try {
-      for (let planned = await planning; planned !== null; planned = await planning) {
-        signal.throwIfAborted();
-        planning = this.#planNext(windows);
-        planning.catch(() => {});
-        if (dryRun) await this.#tellPlan(planned);
-        else {
-          // The entries of a window are made while contents of the one before are still written.
-          await this.#make(planned);
-          const before = finishing;
-          finishing = this.#finish(planned, before);
-          finishing.catch(() => {});
-          await before;
-        }
-      }
-      await finishing;
-    } finally {
-      await Promise.allSettled([planning, finishing]);
-    }
-    if (deletes) await this.#removeExtra([{ after: 0, path: "", names: reader.rootNames }]);
-  }
-
-  /** An error that ends the restore, with what it means for the target. */
-  described(error: unknown): unknown {
-    const { signal } = this.#source.reading;
-    if (!this.#hasBegun) return signal.aborted ? interruption(signal) : error;
-    const remains = `the target holds a part of the backup, ${this.#files} whole files of it: the same command with ` +
-      "--overwrite goes on";
-    if (signal.aborted) return new InterruptedError(`${interruption(signal).message}; ${remains}`);
-    if (!(error instanceof AgentError) || error.code === "bug") return error;
-    const { code, exitCode } = error;
-    return new AgentError(`${error.message}; ${remains}`, { cause: error, code, exitCode });
-  }
-
-  async #planNext(windows: AsyncGenerator<Window, void, void>): Promise<PlannedWindow | null> {
-    const { value: window } = await windows.next();
-    return window === undefined ? null : await this.#plan(window, window.entries, window.leaves);
-  }
-
-  async #plan(
-    window: Window,
-    entries: readonly RestoreEntry[],
-    leaves: readonly LeftDirectory[],
-  ): Promise<PlannedWindow> {
-    return await this.#planTurn.take(() => this.#planInTurn(window, entries, leaves));
-  }
-
-  async #planInTurn(
-    window: Window,
-    entries: readonly RestoreEntry[],
-    leaves: readonly LeftDirectory[],
-  ): Promise<PlannedWindow> {
-    const { ids, lengths } = window;
-    const number = this.#windows++;
-    const decisions: Decision[] = [];
-    const told = leaves.map(({ after, path }) => ({ after, path }));
-    let plan = await this.#thread.call("planWindow", { window: number, entries, leaves: told, ids, lengths });
-    for (;;) {
-      this.#takePlan(plan);
-      decisions.push(...plan.decisions);
-      if (plan.isDone) return { number, window: { ...window, entries, leaves }, decisions, needed: plan.needed! };
-      this.#source.reading.signal.throwIfAborted();
-      plan = await this.#thread.call("planMore", null);
-    }
-  }
-
-  #takePlan({ problems }: WindowPlan): void {
-    for (const problem of problems) this.#tellProblem(problem);
-  }
-
-  async #tellPlan({ window, decisions, needed }: PlannedWindow): Promise<void> {
-    for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
-      await this.#options.onDecision?.(entry.path, decisions[i]!);
-    }
-    if (this.#options.deletes) await this.#removeExtra(window.leaves);
-  }
-
-  #count(entry: RestoreEntry, { action }: Decision, needed: number): void {
-    this.#counts[action]++;
-    if (entry.type !== "file" || action === "skip") return;
-    if (action !== "link") this.#bytesTotal += entry.size;
-    if (needed === 0 && action !== "link" && entry.size > 0) this.#files++;
-    if (action !== "link") this.#bytesDone += entry.size - needed;
-  }
-
-  async #make({ number, window, decisions, needed }: PlannedWindow): Promise<void> {
-    this.#hasBegun = true;
-    for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
-    }
-    this.#take(await this.#thread.call("makeEntries", { window: number }));
-  }
-
-  async #finish(planned: PlannedWindow, before: Promise<void>): Promise<void> {
-    const { number, window } = planned;
-    await this.#content.write(window, window.entries, planned.needed);
-    await before;
-    await this.#repeatChanged(window);
-    if (this.#options.deletes) await this.#removeExtra(window.leaves);
-    this.#take(await this.#thread.call("finishWindow", { window: number }));
-  }
-
-  /** Plans and writes files once more that somebody changed after they were planned. */
-  async #repeatChanged(window: Window): Promise<void> {
-    const entries = window.entries.filter(({ number }) => this.#changed.delete(number));
-    if (entries.length === 0) return;
-    const { number, needed } = await this.#plan(window, entries, []);
-    this.#take(await this.#thread.call("makeEntries", { window: number }));
-    await this.#content.write(window, entries, needed);
-    this.#take(await this.#thread.call("finishWindow", { window: number }));
-    for (const { path } of entries.filter((entry) => this.#changed.delete(entry.number))) {
-      const message = `Cannot restore "${path.toWellFormed()}": something else changes it at the same time`;
-      this.#tellProblem({ path, message });
-    }
-  }
-
-  async #removeExtra(leaves: readonly LeftDirectory[]): Promise<void> {
-    for (const { path, names } of leaves) {
-      if (names === null) continue;
-      const extra = await this.#removal.find(path, names);
-      this.#counts.delete += extra.length;
-      if (this.#options.dryRun) {
-        for (const entry of extra) {
-          await this.#options.onDecision?.(entry.path, {
-            action: "delete",
-            reason: "is not in the backup",
-            metadata: false,
-          });
-        }
-      } else if (extra.length > 0) this.#take(await this.#thread.call("removeEntries", { entries: extra }));
-    }
-  }
-
-  #take({ problems, wholeFiles, changed, fatal }: Outcome): void {
-    for (const problem of problems) this.#tellProblem(problem);
-    for (const number of changed) this.#changed.add(number);
-    this.#files += wholeFiles;
-    if (fatal !== null) throw new AgentError(fatal);
-    this.#options.onProgress?.({ files: this.#files, bytes: this.#bytesDone });
-  }
-
-  #tellProblem(problem: Problem): void {
-    this.#problems++;
-    this.#options.onProblem(problem, false);
-  }
-
-  #tellDamage(path: string, error: AgentError): void {
-    this.#damaged++;
-    const message = error instanceof IntegrityError && !error.message.includes(path)
-      ? `Damaged "${path.toWellFormed()}": ${error.message}`
-      : error.message;
-    this.#options.onProblem({ path, message }, true);
+  const source = { reading, root, filter: filterByPaths(wanted, filter) };
+  if (thread !== undefined) return await restoreTree(source, thread, options);
+  const own = new Thread<RestoreCalls>(startWorker());
+  try {
+    return await restoreTree(source, own, options);
+  } finally {
+    own.terminate();
   }
 }
 
-function neededBytes({ firstChunk, chunks }: RestoreEntry, lengths: Uint32Array, needed: Uint8Array): number {
-  let bytes = 0;
-  for (let chunk = firstChunk; chunk < firstChunk + chunks; chunk++) if (needed[chunk] === 1) bytes += lengths[chunk]!;
-  return bytes;
+/** What the patterns let through; null for everything. */
+function filterOf({ include = [], exclude = [] }: RestoreRequest): RestoreFilter | null {
+  return include.length + exclude.length === 0 ? null : new RestoreSelection(restoreRules({ include, exclude }));
 }

@@ -27,11 +27,6 @@ export function filterByPaths(paths: readonly string[], next: RestoreFilter | nu
   };
 }
 
-/** The path in a tree that a user means: `/etc/`, `etc` and `./etc` are the same. */
-export function pathInTree(written: string): string {
-  return written.split("/").filter((name) => name !== "" && name !== ".").join("/");
-}
-
 /** Throws `UsageError`, with the most similar name that is there, for a path that the tree does not hold. */
 export async function assertHolds(
   repository: IndexedRepository<"tree">,

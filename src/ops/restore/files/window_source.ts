@@ -8,6 +8,7 @@ import type { Node } from "../../../format/tree/node.ts";
 import { placeOf } from "../../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../../repository/repository.ts";
 import { EntryWalk, type FoundNode } from "../../../repository/tree/entry_walk.ts";
+import { TreeReader } from "../../../repository/tree/tree_reader.ts";
 import { entryOf, type RestoreEntry } from "./entry.ts";
 import type { RestoreFilter } from "./restore_filter.ts";
 import type { Leave } from "./target_calls.ts";
@@ -75,7 +76,8 @@ export class WindowReader {
 
   /** The windows. */
   async *windows(): AsyncGenerator<Window, void, void> {
-    const walk = new EntryWalk(this.#source.repository, this.#source.root);
+    await using reader = new TreeReader(this.#source.repository);
+    const walk = new EntryWalk(reader, this.#source.root);
     for (let found = await this.#next(walk); found !== null; found = await this.#next(walk)) {
       this.#leaveUpTo(found.path);
       if (this.#window.isFull) yield this.#take();

@@ -1,4 +1,5 @@
 /** Counts of the entries of a tree, compared with those of an earlier backup as restic counts them. */
+import { equalBytes } from "../../../base/bytes.ts";
 import type { Node } from "../../../format/tree/node.ts";
 
 /** How many entries are new, differ in anything from the earlier ones, or do not. */
@@ -62,11 +63,11 @@ export class TreeCounter {
 
 /** Whether two nodes of one name are the same in everything. */
 export function isSame(a: Node, b: Node): boolean {
-  return haveSameScalars(a, b) && areSameBytes(a.content, b.content) &&
+  return haveSameScalars(a, b) && equalBytes(a.content, b.content) &&
     a.extendedAttributes.length === b.extendedAttributes.length &&
     a.extendedAttributes.every(({ name, value }, i) => {
       const other = b.extendedAttributes[i]!;
-      return name === other.name && areSameBytes(value, other.value);
+      return name === other.name && equalBytes(value, other.value);
     }) &&
     a.genericAttributes.size === b.genericAttributes.size &&
     [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
@@ -78,9 +79,4 @@ function haveSameScalars(a: Node, b: Node): boolean {
     a.mode === b.mode && a.atime === b.atime && a.uid === b.uid && a.gid === b.gid && a.user === b.user &&
     a.group === b.group && a.deviceId === b.deviceId && a.links === b.links && a.linkTarget === b.linkTarget &&
     a.device === b.device && a.subtree === b.subtree && a.error === b.error;
-}
-
-function areSameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  if (a === b || a === null || b === null) return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -11,10 +11,11 @@ import { join } from "node:path";
 import type { FileSystem } from "../../../../src/filesystem/file_system.ts";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { DIR_MODE_0755, GoFileMode } from "../../../../src/format/tree/file_mode.ts";
-import { getFiles, type GetFilesRequest } from "../../../../src/ops/restore/files/get_files.ts";
-import type { RestoreResult } from "../../../../src/ops/restore/files/restore_files.ts";
+import type { Decision } from "../../../../src/ops/restore/files/decision.ts";
+import { restoreFiles, type RestoreRequest } from "../../../../src/ops/restore/files/restore_files.ts";
+import type { RestoreResult } from "../../../../src/ops/restore/files/restore_tree.ts";
 import { restoreHandlers } from "../../../../src/ops/restore/files/target/restore_target.ts";
-import type { RestoreCalls, RestoreThread } from "../../../../src/ops/restore/files/target_calls.ts";
+import type { Problem, RestoreCalls, RestoreThread } from "../../../../src/ops/restore/files/target_calls.ts";
 import { withFoundBackup } from "../../../../src/ops/restore/get.ts";
 import { accessTo, fakeWorld } from "../../../helpers/world.ts";
 import { plant, type Planted } from "../../archive_fixture.ts";
@@ -39,7 +40,7 @@ export class Place implements Disposable {
 }
 
 /** What came of a restore. */
-export interface Restored {
+interface Restored {
   /** Null after a failure. */
   readonly result: RestoreResult | null;
   readonly error: unknown;
@@ -50,7 +51,7 @@ export interface Restored {
 }
 
 /** How a restore is run. */
-export interface RestoreSetup extends Partial<GetFilesRequest> {
+interface RestoreSetup extends Partial<RestoreRequest> {
   readonly files?: () => FileSystem;
   /** Called before each call to the thread. */
   readonly beforeCall?: (name: keyof RestoreCalls) => void;
@@ -123,21 +124,13 @@ export async function restoreInto(
       accessTo(checked.store),
       { selector: `@${id}`, noLock: true },
       options,
-      (found) =>
-        getFiles(found, {
-          target,
-          paths: [],
-          filter: null,
-          ifExists: null,
-          deletes: false,
-          mayDeleteAnywhere: false,
-          dryRun: false,
-          makeTarget: () => Promise.resolve(Deno.mkdirSync(target, { recursive: true })),
-          onDecision: (path, { action, reason }) => void plan.push(`${action} ${path}: ${reason}`),
-          onProblem: ({ message }, isDamage) => void (isDamage ? damages : problems).push(message),
-          thread,
-          ...request,
-        }),
+      (found) => {
+        const told = {
+          onDecision: (path: string, { action, reason }: Decision) => void plan.push(`${action} ${path}: ${reason}`),
+          onProblem: ({ message }: Problem, isDamage: boolean) => void (isDamage ? damages : problems).push(message),
+        };
+        return restoreFiles(found, { target, ...told, ...request }, thread);
+      },
     );
   } catch (thrown) {
     error = thrown;

@@ -189,6 +189,21 @@ Deno.test("hard links are linked across folders, from the first name that is res
   assert.deepEqual(readdirSync(place.at("some")), ["b"]);
 });
 
+Deno.test("all names of a file are right again after one of them was written to", async () => {
+  const content = noise(1000, "linked");
+  const names = ["first", "second", "third"];
+  const backup = await backupOf(names.map((name) => named(name, content)));
+  for (const ifExists of ["always", "if-changed"] as const) {
+    using place = new Place();
+    await restored(place.path, backup);
+    writeFileSync(place.at("second"), "written to since");
+    const { result } = await restored(place.path, backup, { ifExists });
+    assert.deepEqual([result.counts.replace, result.counts.link, result.counts.keep], [1, 2, 0]);
+    for (const name of names) assert.deepEqual(new Uint8Array(readFileSync(place.at(name))), content, name);
+    assert.equal(new Set(names.map((name) => statSync(place.at(name)).ino)).size, 1);
+  }
+});
+
 Deno.test("PATHs and filters restrict what is restored, and unknown PATHs are told with the nearest name", async () => {
   const backup = await backupOf([
     directory("etc", directory("ssh", file("key", text("k"))), file("fstab", text("f"))),
@@ -201,10 +216,7 @@ Deno.test("PATHs and filters restrict what is restored, and unknown PATHs are to
   assert.ok(!existsSync(place.at("t")));
   await restored(place.at("t"), backup, { paths: ["/etc/ssh"] });
   assert.deepEqual(readdirSync(place.at("t"), { recursive: true }).sort(), ["etc", "etc/ssh", "etc/ssh/key"]);
-  const onlyLogs = {
-    judge: (path: string) => path === "var/log" ? "restore" : path.includes("/") ? "skip" : "way",
-  } as const;
-  await restored(place.at("f"), backup, { filter: onlyLogs });
+  await restored(place.at("f"), backup, { include: ["/var/log"] });
   assert.deepEqual(readdirSync(place.at("f"), { recursive: true }).sort(), ["var", "var/log"]);
 });
 
@@ -230,14 +242,12 @@ Deno.test("delete removes what the backup does not have, in a target that agent 
   const root = await restoreInto("/", backup, {
     ifExists: "never",
     deletes: true,
-    mayDeleteAnywhere: true,
+    include: ["*"],
     dryRun: true,
   });
   assert.ok(root.error instanceof UsageError);
   assert.match(root.error.message, /root directory/);
-  const filter = { judge: (path: string) => path.startsWith("pre") ? "restore" : "skip" } as const;
-  const chosen = { ifExists: "always", deletes: true, mayDeleteAnywhere: true, filter } as const;
-  await restored(place.at("foreign"), backup, chosen);
+  await restored(place.at("foreign"), backup, { ifExists: "always", deletes: true, include: ["/pre*"] });
   assert.deepEqual(readdirSync(place.at("foreign")), ["d"]);
 });
 

@@ -1,4 +1,5 @@
 /** Owners, modes, attributes and times of restored entries. */
+import { equalBytes } from "../../../../base/bytes.ts";
 import { FileSystemError } from "../../../../base/errors.ts";
 import { bytesOfByteString } from "../../../../format/byte_string.ts";
 import type { Folder } from "../../../../filesystem/file_system.ts";
@@ -8,7 +9,7 @@ import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { RestoreEntry } from "../entry.ts";
 
 /** What metadata are set on: an open file, or a name in a folder. */
-export type Bearer = Pick<
+type Bearer = Pick<
   OpenFile,
   "attributes" | "setOwner" | "setMode" | "setTimes" | "setAttribute" | "removeAttribute"
 >;
@@ -145,8 +146,4 @@ function isOfUser({ name }: { readonly name: string }): boolean {
 /** Whether an attribute may be removed if the backup does not have it: labels of security modules are the machine's. */
 function isOurs({ name }: { readonly name: string }): boolean {
   return /^(user\.|trusted\.|system\.posix_acl_|security\.capability$)/.test(name);
-}
-
-function equalBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -26,7 +26,7 @@ const MARK = "user.agent.target";
 const NO_BYTES = new Uint8Array(0);
 
 /** An open target. */
-export class RestoreTarget implements Disposable {
+class RestoreTarget implements Disposable {
   readonly #files: FileSystem;
   readonly #root: Folder;
   readonly #mark: Uint8Array;

@@ -1,4 +1,6 @@
 /** Plans a window in the thread that writes: looks at what is there, and compares files chunk by chunk. */
+import { NODE_TYPE_OF } from "../../../../engine/files/walk/entry_record.ts";
+import { equalBytes } from "../../../../base/bytes.ts";
 import { FileSystemError, invariant } from "../../../../base/errors.ts";
 import { decodeHexInto } from "../../../../base/hex.ts";
 import { ID_BYTES } from "../../../../base/id.ts";
@@ -12,7 +14,7 @@ import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
 import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "../decision.ts";
 import { folderOf, nameOf, type RestoreEntry } from "../entry.ts";
-import { LinkedFiles } from "./linked_files.ts";
+import { type FirstName, RestoredLinks } from "./restored_links.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
@@ -36,7 +38,7 @@ interface PlannerTools {
 /** Plans windows, one after the other. */
 export class WindowPlanner {
   readonly #tools: PlannerTools;
-  readonly #links = new LinkedFiles();
+  readonly #links = new RestoredLinks();
   #chunk = new Uint8Array(1024 * 1024);
   #comparedBytes = 0;
   #running: Generator<null, void, void> | null = null;
@@ -89,7 +91,7 @@ export class WindowPlanner {
     const name = bytesOfByteString(nameOf(entry.path));
     const status = folder?.status(name) ?? null;
     const link = this.#links.firstName(entry, request);
-    const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link?.path ?? null);
+    const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link);
     const wanted = { ...entry, linkTo: link?.path ?? null };
     let decision = planEntry(wanted, found, ifExists);
     if (decision === COMPARE) {
@@ -100,7 +102,7 @@ export class WindowPlanner {
     }
     if (decision.action === "skip") return this.#passOver(entry, decision);
     const linkTo = decision.action === "link" || link !== null && found?.isLinked ? link?.path ?? null : null;
-    if (linkTo === null) this.#links.register(entry, request);
+    if (linkTo === null) this.#links.register(entry, request, decision.action === "replace");
     let continues = false;
     if (entry.type === "file" && (decision.action === "create" || decision.action === "replace")) {
       continues = yield* this.#comparePart(folder, entry, request);
@@ -111,13 +113,13 @@ export class WindowPlanner {
   }
 
   /** Everything that the decision depends on, except for content. */
-  #look(entry: RestoreEntry, { folder, name, status }: Place, linkTo: string | null): FoundEntry {
+  #look(entry: RestoreEntry, { folder, name, status }: Place, link: FirstName | null): FoundEntry {
     const { metadata } = this.#tools;
-    const type = TYPES[status.type];
+    const type = NODE_TYPE_OF[status.type];
     const isSame = type !== entry.type ||
       (type === "symlink" ? equalBytes(folder.readLink(name), bytesOfByteString(entry.linkTarget)) : !isDevice(type) ||
         status.specialDevice === entry.device);
-    const first = linkTo === null ? null : this.#statusOf(linkTo);
+    const first = link === null || link.isReplaced ? null : this.#statusOf(link.path);
     return {
       type,
       size: status.size,
@@ -233,16 +235,6 @@ interface Place {
   readonly status: FileStatus;
 }
 
-const TYPES: Readonly<Record<FileStatus["type"], NodeType>> = {
-  "file": "file",
-  "folder": "dir",
-  "link": "symlink",
-  "block-device": "dev",
-  "character-device": "chardev",
-  "fifo": "fifo",
-  "socket": "socket",
-};
-
 function isHole(file: OpenFile, offset: number, length: number): boolean {
   const data = file.nextData(offset);
   return data === null ? file.status().size >= offset + length : data.offset >= offset + length;
@@ -252,10 +244,4 @@ const DIGEST = new Uint8Array(ID_BYTES);
 
 function isDevice(type: NodeType): boolean {
   return type === "dev" || type === "chardev";
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

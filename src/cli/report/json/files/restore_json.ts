@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Backup } from "../../../../backup/backup.ts";
 import type { Decision } from "../../../../ops/restore/files/decision.ts";
-import type { RestoreResult } from "../../../../ops/restore/files/restore_files.ts";
+import type { RestoreResult } from "../../../../ops/restore/files/restore_tree.ts";
 import { bytes, count, flag, hex, list, object, oneOf, text } from "../json_fields.ts";
 
 const ACTIONS = ["create", "update", "keep", "replace", "link", "skip", "delete"] as const;

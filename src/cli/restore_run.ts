@@ -4,15 +4,14 @@ import { shortId } from "../base/id.ts";
 import { formatDuration } from "../base/text/duration.ts";
 import { formatSize } from "../base/text/size.ts";
 import type { Decision } from "../ops/restore/files/decision.ts";
-import { getFiles, totalBytesOf } from "../ops/restore/files/get_files.ts";
-import type { RestoreResult } from "../ops/restore/files/restore_files.ts";
+import { restoreFiles, totalBytesOf } from "../ops/restore/files/restore_files.ts";
+import type { RestoreResult } from "../ops/restore/files/restore_tree.ts";
 import type { FoundBackup } from "../ops/restore/get.ts";
 import type { CliContext } from "./context.ts";
 import type { RestoreChoices } from "./options/restore_options.ts";
-import { plannedJson, restoredFilesJson } from "./report/json/files/files_json.ts";
+import { plannedJson, restoredFilesJson } from "./report/json/files/restore_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { writeNote, writeWarning } from "./report/warning.ts";
-import { makeFolders } from "./target_folders.ts";
 import { printable } from "./terminal/terminal_text.ts";
 import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./terminal/write.ts";
 
@@ -20,43 +19,45 @@ import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./ter
 const MOST_PROBLEMS = 1_000;
 
 /** What is restored, and where. */
-interface FilesRequest extends RestoreChoices {
+interface TreeRequest extends RestoreChoices {
   /** The target, a byte string. */
   readonly directory: string;
 }
 
 /** How a run is reported. */
-interface FilesRun {
+interface RestoreRun {
   readonly options: { readonly json?: boolean; readonly quiet?: boolean };
   readonly progress: Progress;
 }
 
 /** Restores the tree, or prints the plan. Throws `IntegrityError` or `PartialError` if some of it was not restored. */
-export async function runFiles(
+export async function runRestore(
   found: FoundBackup,
-  request: FilesRequest,
-  { options, progress }: FilesRun,
+  request: TreeRequest,
+  { options, progress }: RestoreRun,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr } = context;
   const { json = false, quiet = false } = options;
-  const isPartial = request.paths.length > 0 || request.filter !== null;
+  const isPartial = request.paths.length + request.include.length + request.exclude.length > 0;
   const bytesTotal = isPartial ? null : totalBytesOf(found.backup);
   let named = 0;
-  const result = await getFiles(found, {
+  const result = await restoreFiles(found, {
     ...request,
     target: request.directory,
-    mayDeleteAnywhere: request.hasInclude,
-    makeTarget: async () => {
-      if (!request.dryRun) await makeFolders(request.directory);
-    },
     onDecision: (path, decision) =>
       json ? writeJson(stdout, plannedJson(path, decision)) : tellDecision(path, decision, context),
     onProblem: ({ message }) => {
       if (++named <= MOST_PROBLEMS) void writeWarning(`Not restored: ${printable(message)}`, options, stderr);
     },
-    onProgress: ({ bytes }) =>
-      progress.update({ phase: "files", unit: "bytes", done: bytes, ...bytesTotal !== null && { total: bytesTotal } }),
+    onProgress: ({ bytes, files }) =>
+      progress.update({
+        phase: "files",
+        unit: "bytes",
+        done: bytes,
+        files,
+        ...bytesTotal !== null && { total: bytesTotal },
+      }),
   });
   await progress.end();
   if (json) await writeJson(stdout, restoredFilesJson(found.backup, result, request.dryRun));
@@ -76,7 +77,7 @@ async function tellDecision(path: string, { action, reason }: Decision, { stdout
 
 function summary(
   { backup }: FoundBackup,
-  { dryRun }: FilesRequest,
+  { dryRun }: TreeRequest,
   { counts, files, bytesTotal, bytesWritten }: RestoreResult,
   seconds: number,
 ): string[] {
@@ -114,11 +115,8 @@ async function tellLosses(
 function refuseToCallWhole({ problems, damaged, lacks }: RestoreResult, dryRun: boolean): void {
   const done = dryRun ? "The backup can be restored in part" : "The backup was restored in part";
   if (damaged > 0) {
-    throw new IntegrityError(
-      `${done}: ${formatCount(damaged, "file or folder").replace("folders", "folders")} of it ${
-        damaged === 1 ? "is" : "are"
-      } damaged, named above; run "agent check"`,
-    );
+    const what = damaged === 1 ? "1 entry of it is" : `${damaged} entries of it are`;
+    throw new IntegrityError(`${done}: ${what} damaged, named above; run "agent check"`);
   }
   if (problems === 0 && lacks.length === 0) return;
   const what = problems > 0

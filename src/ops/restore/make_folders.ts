@@ -1,6 +1,6 @@
-/** The directories that `get --target` makes. */
-import { AgentError, systemReason } from "../base/errors.ts";
-import { makeDurableFolders } from "../store/local/local_folder.ts";
+/** Makes the directory into which a backup is restored. */
+import { AgentError, systemReason } from "../../base/errors.ts";
+import { makeDurableFolders } from "../../store/local/local_folder.ts";
 
 /** The mode of directories that are not in the backup, before the process's umask. */
 const FOLDER_MODE = 0o777;

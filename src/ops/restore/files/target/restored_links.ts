@@ -4,10 +4,12 @@ import { sha256Hex } from "../../../../crypto/digest.ts";
 import type { RestoreEntry } from "../entry.ts";
 
 /** The first restored name of a file. */
-interface FirstName {
+export interface FirstName {
   readonly path: string;
   /** A digest of its content list. */
   readonly content: string;
+  /** Whether a new file takes its place, so that what is linked to the old one is not linked to it. */
+  isReplaced: boolean;
   /** How many names have not been met. */
   left: number;
 }
@@ -18,7 +20,7 @@ interface Contents {
 }
 
 /** Remembers files until all of their names were met. Takes some 200 bytes for each of them. */
-export class LinkedFiles {
+export class RestoredLinks {
   readonly #files = new Map<string, FirstName>();
 
   /**
@@ -28,15 +30,19 @@ export class LinkedFiles {
   firstName({ linkKey, ...entry }: RestoreEntry, contents: Contents): FirstName | null {
     if (linkKey === null) return null;
     const first = this.#files.get(linkKey);
-    if (first === undefined || first.content !== digestOf(entry, contents)) return null;
+    // The first name itself comes again if its file changed after it was planned.
+    if (first === undefined || first.path === entry.path || first.content !== digestOf(entry, contents)) return null;
     if (--first.left === 0) this.#files.delete(linkKey);
     return first;
   }
 
   /** Makes this the first name of its file, if there is none. */
-  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents): void {
-    if (linkKey === null || this.#files.has(linkKey)) return;
-    this.#files.set(linkKey, { path, content: digestOf(entry, contents), left: links - 1 });
+  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents, isReplaced: boolean): void {
+    if (linkKey === null) return;
+    const first = this.#files.get(linkKey);
+    if (first === undefined) {
+      this.#files.set(linkKey, { path, content: digestOf(entry, contents), isReplaced, left: links - 1 });
+    } else if (first.path === path) first.isReplaced ||= isReplaced;
   }
 }
 
