@@ -77,11 +77,12 @@ export async function restoreTree(
   thread: RestoreThread,
   options: RestoreOptions,
 ): Promise<RestoreResult> {
-  const { target: path, mark, ifExists } = options;
-  const opened = await thread.call("openTarget", { path, mark, ifExists: ifExists ?? "always" });
+  const { target: path, mark, ifExists, dryRun } = options;
+  const request = { path, mark, ifExists: ifExists ?? "always", mayBeAbsent: dryRun };
+  const opened = await thread.call("openTarget", request);
   if ("failure" in opened) throw new AgentError(opened.failure);
   refuseTarget(opened, options);
-  if (opened.isEmpty && !options.dryRun) await thread.call("markTarget", null);
+  if (opened.isEmpty && !dryRun) await thread.call("markTarget", null);
   const restore = new TreeRestore(source, thread, options);
   try {
     await restore.run();

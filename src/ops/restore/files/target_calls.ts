@@ -85,7 +85,13 @@ export interface TargetEntry {
 export type RestoreCalls = {
   /** Opens an existing folder. `mark` names the backups whose restores may delete here. */
   openTarget: {
-    request: { path: Uint8Array; mark: string; ifExists: IfExists };
+    request: {
+      path: Uint8Array;
+      mark: string;
+      ifExists: IfExists;
+      /** Whether a folder that is not there is taken for an empty one, in which nothing is made. */
+      mayBeAbsent: boolean;
+    };
     response: OpenedTarget | { failure: string };
   };
   /** Remembers at the target that agent made it, if the file system can. */

@@ -189,6 +189,17 @@ Deno.test("hard links are linked across folders, from the first name that is res
   assert.deepEqual(readdirSync(place.at("some")), ["b"]);
 });
 
+Deno.test("a plan for a target that is not there creates everything in it, and makes nothing", async () => {
+  const backup = await backupOf([directory("d", file("f", text("f"))), link("l", "d")]);
+  using place = new Place();
+  const { result, plan } = await restored(place.at("absent"), backup, {
+    dryRun: true,
+    deletes: true,
+  });
+  assert.deepEqual([result.counts.create, plan.length], [3, 3]);
+  assert.ok(!existsSync(place.at("absent")));
+});
+
 Deno.test("all names of a file are right again after one of them was written to", async () => {
   const content = noise(1000, "linked");
   const names = ["first", "second", "third"];

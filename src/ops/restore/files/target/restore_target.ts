@@ -28,7 +28,8 @@ const NO_BYTES = new Uint8Array(0);
 /** An open target. */
 class RestoreTarget implements Disposable {
   readonly #files: FileSystem;
-  readonly #root: Folder;
+  /** Null if it is absent, which only a plan permits. */
+  readonly #root: Folder | null;
   readonly #mark: Uint8Array;
   readonly #folders: TargetFolders;
   readonly #metadata: MetadataSetter;
@@ -41,10 +42,10 @@ class RestoreTarget implements Disposable {
   readonly #awaited = new Map<number, PendingEntry>();
 
   /** Opens the folder at `path`. Throws `FileSystemError`. */
-  constructor(files: FileSystem, { path, mark, ifExists }: RestoreCalls["openTarget"]["request"]) {
+  constructor(files: FileSystem, { path, mark, ifExists, mayBeAbsent }: RestoreCalls["openTarget"]["request"]) {
     this.#files = files;
     this.#mark = new TextEncoder().encode(mark);
-    this.#root = files.openRoot(path);
+    this.#root = mayBeAbsent ? openIfThere(files, path) : files.openRoot(path);
     this.#folders = new TargetFolders(this.#root);
     const { accounts } = files;
     const tools = { folders: this.#folders, metadata: new MetadataSetter(accounts), accounts };
@@ -58,20 +59,21 @@ class RestoreTarget implements Disposable {
   /** What the target is. Throws `FileSystemError`. */
   get state(): OpenedTarget {
     using machine = this.#files.openRoot(new TextEncoder().encode("/"));
+    if (this.#root === null) return { lacks: this.#files.lacks, isRoot: false, isEmpty: true, isMarked: false };
     const [own, root] = [this.#root.status(HERE)!, machine.status(HERE)!];
     const isEmpty = [...this.#root.list()].every((entries) => entries.length === 0);
     return {
       lacks: this.#files.lacks,
       isRoot: own.inode === root.inode && own.device === root.device,
       isEmpty,
-      isMarked: this.#isMarked(),
+      isMarked: this.#isMarked(this.#root),
     };
   }
 
   /** See `RestoreCalls`. */
   mark(): void {
     try {
-      this.#root.setAttribute(HERE, { name: MARK, value: this.#mark });
+      this.#folders.open("").setAttribute(HERE, { name: MARK, value: this.#mark });
     } catch (error) {
       // Without a mark, nothing is ever deleted here unless the user says what.
       if (!(error instanceof FileSystemError)) throw error;
@@ -174,9 +176,9 @@ class RestoreTarget implements Disposable {
     this.#folders[Symbol.dispose]();
   }
 
-  #isMarked(): boolean {
+  #isMarked(root: Folder): boolean {
     try {
-      const found = this.#root.attributes(HERE).find(({ name }) => name === MARK);
+      const found = root.attributes(HERE).find(({ name }) => name === MARK);
       return found !== undefined && found.value.length === this.#mark.length &&
         found.value.every((byte, i) => byte === this.#mark[i]);
     } catch (error) {
@@ -189,6 +191,15 @@ class RestoreTarget implements Disposable {
     const pending = this.#windows.get(window);
     invariant(pending !== undefined, `There is no window ${window}`);
     return pending;
+  }
+}
+
+function openIfThere(files: FileSystem, path: Uint8Array): Folder | null {
+  try {
+    return files.openRoot(path);
+  } catch (error) {
+    if (error instanceof FileSystemError && error.errno === "ENOENT") return null;
+    throw error;
   }
 }
 

@@ -14,14 +14,14 @@ const MOST_ABSENT = 10_000;
 
 /** Opens folders by their paths below the target (byte strings), and keeps those last used. */
 export class TargetFolders implements Disposable {
-  readonly #root: Folder;
+  readonly #root: Folder | null;
   /** The least recently used first. */
   readonly #open = new Map<string, Folder>();
   readonly #absent = new Set<string>();
   readonly #givesLists = new WeakMap<Folder, boolean>();
 
-  /** Owns: `root`. */
-  constructor(root: Folder) {
+  /** Owns: `root`, which is null if the target is absent: then nothing is found in it. */
+  constructor(root: Folder | null) {
     this.#root = root;
   }
 
@@ -30,6 +30,7 @@ export class TargetFolders implements Disposable {
    * `MOST_OPEN` more calls.
    */
   open(path: string): Folder {
+    if (this.#root === null) throw new FileSystemError({ operation: "open the folder", path, ...ABSENT });
     if (path === "") return this.#root;
     const known = this.#open.get(path);
     if (known !== undefined) {
@@ -83,7 +84,7 @@ export class TargetFolders implements Disposable {
   [Symbol.dispose](): void {
     for (const folder of this.#open.values()) folder[Symbol.dispose]();
     this.#open.clear();
-    this.#root[Symbol.dispose]();
+    this.#root?.[Symbol.dispose]();
   }
 
   /** Whether the folder, or one above it, is known to be absent. */
@@ -98,6 +99,8 @@ export class TargetFolders implements Disposable {
     folder[Symbol.dispose]();
   }
 }
+
+const ABSENT = { errno: "ENOENT", reason: "there is no such file or folder" };
 
 /** What the kernel says if there is no folder, or a link that must not be followed. */
 const NO_FOLDER: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
