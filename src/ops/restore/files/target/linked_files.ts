@@ -4,8 +4,10 @@ import { sha256Hex } from "../../../../crypto/digest.ts";
 import type { RestoreEntry } from "../entry.ts";
 
 /** The first restored name of a file. */
-interface FirstName {
+export interface FirstName {
   readonly path: string;
+  /** Whether it gets another file than the one that has this name so far. */
+  readonly isMade: boolean;
   /** A digest of its content list. */
   readonly content: string;
   /** How many names have not been met. */
@@ -33,10 +35,10 @@ export class LinkedFiles {
     return first;
   }
 
-  /** Makes this the first name of its file, if there is none. */
-  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents): void {
+  /** Makes this the first name of its file, if there is none. `isMade`: whether it gets another file than it has. */
+  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents, isMade: boolean): void {
     if (linkKey === null || this.#files.has(linkKey)) return;
-    this.#files.set(linkKey, { path, content: digestOf(entry, contents), left: links - 1 });
+    this.#files.set(linkKey, { path, isMade, content: digestOf(entry, contents), left: links - 1 });
   }
 }
 

@@ -12,7 +12,7 @@ import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
 import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "../decision.ts";
 import { folderOf, nameOf, type RestoreEntry } from "../entry.ts";
-import { LinkedFiles } from "./linked_files.ts";
+import { type FirstName, LinkedFiles } from "./linked_files.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
@@ -89,7 +89,7 @@ export class WindowPlanner {
     const name = bytesOfByteString(nameOf(entry.path));
     const status = folder?.status(name) ?? null;
     const link = this.#links.firstName(entry, request);
-    const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link?.path ?? null);
+    const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, keptPath(link));
     const wanted = { ...entry, linkTo: link?.path ?? null };
     let decision = planEntry(wanted, found, ifExists);
     if (decision === COMPARE) {
@@ -100,9 +100,10 @@ export class WindowPlanner {
     }
     if (decision.action === "skip") return this.#passOver(entry, decision);
     const linkTo = decision.action === "link" || link !== null && found?.isLinked ? link?.path ?? null : null;
-    if (linkTo === null) this.#links.register(entry, request);
+    const isMade = decision.action === "create" || decision.action === "replace";
+    if (linkTo === null) this.#links.register(entry, request, isMade);
     let continues = false;
-    if (entry.type === "file" && (decision.action === "create" || decision.action === "replace")) {
+    if (entry.type === "file" && isMade) {
       continues = yield* this.#comparePart(folder, entry, request);
     }
     const bytesLeft = this.#bytesNeeded(entry, request.lengths);
@@ -111,13 +112,13 @@ export class WindowPlanner {
   }
 
   /** Everything that the decision depends on, except for content. */
-  #look(entry: RestoreEntry, { folder, name, status }: Place, linkTo: string | null): FoundEntry {
+  #look(entry: RestoreEntry, { folder, name, status }: Place, linkedPath: string | null): FoundEntry {
     const { metadata } = this.#tools;
     const type = TYPES[status.type];
     const isSame = type !== entry.type ||
       (type === "symlink" ? equalBytes(folder.readLink(name), bytesOfByteString(entry.linkTarget)) : !isDevice(type) ||
         status.specialDevice === entry.device);
-    const first = linkTo === null ? null : this.#statusOf(linkTo);
+    const first = linkedPath === null ? null : this.#statusOf(linkedPath);
     return {
       type,
       size: status.size,
@@ -224,6 +225,11 @@ export class WindowPlanner {
       isGivenUp: true,
     });
   }
+}
+
+/** The path of the first name of a file if it keeps the file that it has: only then another name may keep it, too. */
+function keptPath(first: FirstName | null): string | null {
+  return first === null || first.isMade ? null : first.path;
 }
 
 /** Where something was found. */
