@@ -263,8 +263,9 @@ export class Walk implements Disposable {
   /** Whether the text of a tree has room for one more entry. A backup without those that have none is better than none. */
   #hasRoom(level: Level, name: string, size: number): boolean {
     if (level.path === "") return true;
-    level.textBytes += ENTRY_TEXT_BYTES + 2 * name.length + CHUNK_TEXT_BYTES * Math.ceil(size / CHUNK_BYTES);
-    if (level.entries < MOST_TREE_NODES && level.textBytes <= MOST_BLOB_BYTES) {
+    const textBytes = ENTRY_TEXT_BYTES + 2 * name.length + CHUNK_TEXT_BYTES * Math.ceil(size / CHUNK_BYTES);
+    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_BLOB_BYTES) {
+      level.textBytes += textBytes;
       level.entries++;
       return true;
     }
