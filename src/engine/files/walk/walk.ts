@@ -273,8 +273,9 @@ export class Walk implements Disposable {
     if (level.path === "") return true;
     const chunks = type === "file" ? Math.ceil(size / CHUNK_BYTES) : 0;
     const rare = attributes.reduce((sum, { name, value }) => sum + 30 + name.length + 2 * value!.length, 0);
-    level.textBytes += ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
-    if (level.entries < MOST_TREE_NODES && level.textBytes <= MOST_BLOB_BYTES) {
+    const textBytes = ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
+    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_BLOB_BYTES) {
+      level.textBytes += textBytes;
       level.entries++;
       return true;
     }

@@ -43,7 +43,7 @@ export interface FoundEntry {
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly links: number;
-  /** Whether it is a name of the file that `linkTo` means. */
+  /** Whether it is a name of the file that `linkTo` means, and that file stays the one that it is. */
   readonly isLinked: boolean;
   /** Whether a link leads where it should, or a device has the right number; true for all other types. */
   readonly isSame: boolean;
@@ -81,7 +81,7 @@ export function planEntry(
   // Writing to a file with other names would change these, too.
   if (found.links > Math.max(1, wanted.links)) return decide("replace", "has other names, which are left alone", true);
   if (ifExists === "if-changed" && found.size === wanted.size && found.mtimeNs === wanted.mtimeNs) {
-    return kept(found, "has the same size and time");
+    return keptAlone(found, "has the same size and time");
   }
   return COMPARE;
 }
@@ -92,20 +92,27 @@ export function planContent(
   found: Pick<FoundEntry, "size" | "links" | "metadataDiffers">,
   { differing, chunks }: { readonly differing: number; readonly chunks: number },
 ): Decision {
-  if (differing === 0 && found.size === wanted.size) return kept(found, "has the same content");
+  if (differing === 0 && found.size === wanted.size) return keptAlone(found, "has the same content");
   if (found.links > 1) return decide("replace", "differs and has other names, which are left alone", true);
   if (differing > 0) return decide("update", `differs in ${differing} of ${chunks} chunks`, true);
   return decide("update", `has ${found.size} bytes instead of ${wanted.size}`, true);
 }
 
 function planSpecial(wanted: WantedEntry, found: FoundEntry): Decision {
-  if (wanted.type === "dir" || found.isSame) return kept(found, "is there");
+  if (wanted.type === "dir") return kept(found, "is there");
+  if (found.isSame) return keptAlone(found, "is there");
   return decide("replace", wanted.type === "symlink" ? "leads elsewhere" : "is another device", true);
 }
 
 function kept({ metadataDiffers }: Pick<FoundEntry, "metadataDiffers">, reason: string): Decision {
   if (metadataDiffers) return decide("update", `${reason}; its metadata differ`, true);
   return decide("keep", reason, false);
+}
+
+/** The same for what may have other names: setting its metadata would change these, too. */
+function keptAlone(found: Pick<FoundEntry, "links" | "metadataDiffers">, reason: string): Decision {
+  if (!found.metadataDiffers || found.links <= 1) return kept(found, reason);
+  return decide("replace", `${reason}; its metadata differ, and it has other names, which are left alone`, true);
 }
 
 function reasonToSkip(wanted: WantedEntry, found: FoundEntry, ifExists: IfExists): string | null {

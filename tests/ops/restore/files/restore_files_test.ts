@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -162,6 +163,37 @@ Deno.test("a file with other names is replaced, so that these keep what they hav
   await restored(place.path, backup, { ifExists: "always" });
   assert.equal(readFileSync(place.at("f"), "utf8"), "backup");
   assert.equal(readFileSync(place.at("kept"), "utf8"), "before");
+});
+
+Deno.test("a file with other names outside the target is replaced, even if only its metadata differ", async () => {
+  const backup = await backupOf([named("f", text("same"))]);
+  using place = new Place();
+  mkdirSync(place.at("target"));
+  writeFileSync(place.at("outside"), "same");
+  linkSync(place.at("outside"), place.at("target/f"));
+  const before = statSync(place.at("outside"));
+  await restored(place.at("target"), backup, { ifExists: "always" });
+  const after = statSync(place.at("outside"));
+  assert.deepEqual([after.mode, after.mtimeMs], [before.mode, before.mtimeMs]);
+  assert.notEqual(statSync(place.at("target/f")).mtimeMs, before.mtimeMs);
+});
+
+Deno.test("all names of a file get the content of the backup, also where they are names of another one", async () => {
+  const content = noise(1000, "linked");
+  const backup = await backupOf([named("a", content), named("b", content), named("c", content)]);
+  using place = new Place();
+  for (const change of ["content", "mtime"]) {
+    writeFileSync(place.at("a"), change === "content" ? "what somebody wrote" : content);
+    for (const name of ["b", "c"]) {
+      rmSync(place.at(name), { force: true });
+      linkSync(place.at("a"), place.at(name));
+    }
+    await restored(place.path, backup, { ifExists: "always" });
+    for (const name of ["a", "b", "c"]) {
+      assert.deepEqual(new Uint8Array(readFileSync(place.at(name))), content, `${change} of ${name}`);
+      assert.equal(statSync(place.at(name)).ino, statSync(place.at("a")).ino, `${change} of ${name}`);
+    }
+  }
 });
 
 /** A name of a file with several. */

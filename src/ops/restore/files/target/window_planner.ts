@@ -102,9 +102,10 @@ export class WindowPlanner {
     }
     if (decision.action === "skip") return this.#passOver(entry, decision);
     const linkTo = decision.action === "link" || link !== null && found?.isLinked ? link?.path ?? null : null;
+    const isMade = decision.action === "create" || decision.action === "replace";
     if (linkTo === null) this.#links.register(entry, request, decision.action === "replace");
     let continues = false;
-    if (entry.type === "file" && (decision.action === "create" || decision.action === "replace")) {
+    if (entry.type === "file" && isMade) {
       continues = yield* this.#comparePart(folder, entry, request);
     }
     const bytesLeft = this.#bytesNeeded(entry, request.lengths);
