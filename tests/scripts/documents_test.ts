@@ -17,6 +17,7 @@ const FOREIGN_OPTIONS = [
   "--new-time",
   "--new-host",
   "--keep-tag hold",
+  ...["--parent", "--skip-if-unchanged", "--verify"],
   ...["--format=posix", "--pax-option", "--sort=name", "--sparse", "--xattrs", "--acls"],
   ...["--no-check-device", "--ignore-failed-read", "--ignore-zeros"],
 ];

@@ -1,6 +1,6 @@
 /** Writes the members of an archive, in the order of the calls; the formats are in files of their own. */
 import type { ArchiveMember } from "../../format/archive/member.ts";
-import type { NodeType } from "../../format/tree/node.ts";
+import { type NodeType, TYPE_NAMES } from "../../format/tree/node.ts";
 
 /** An archive of one format that is being written. */
 export interface ArchiveWriter {
@@ -20,18 +20,7 @@ export interface ArchiveWriter {
   close(): void;
 }
 
-const NAMES: Readonly<Record<NodeType, string>> = {
-  file: "a file",
-  dir: "a directory",
-  symlink: "a symbolic link",
-  dev: "a block device",
-  chardev: "a character device",
-  fifo: "a named pipe",
-  socket: "a socket",
-  irregular: "neither a file nor anything else that is known",
-};
-
 /** Why a format cannot hold a node of this type, for `problem`. */
 export function typeProblem(type: NodeType, format: string): string {
-  return `is ${NAMES[type]}, which ${format} cannot hold`;
+  return `is ${TYPE_NAMES[type]}, which ${format} cannot hold`;
 }

@@ -4,6 +4,18 @@ import { type Rfc3339, ZERO_TIME } from "../time.ts";
 
 /** The type of a node. restic's own `check` complains about `irregular`. */
 export type NodeType = "file" | "dir" | "symlink" | "dev" | "chardev" | "fifo" | "socket" | "irregular";
+
+/** What entries of each type are called in messages, such as `is a directory`. */
+export const TYPE_NAMES: Readonly<Record<NodeType, string>> = {
+  file: "a file",
+  dir: "a directory",
+  symlink: "a symbolic link",
+  dev: "a block device",
+  chardev: "a character device",
+  fifo: "a named pipe",
+  socket: "a socket",
+  irregular: "something of an unknown type",
+};
 /** All types of nodes. */
 export const NODE_TYPES = [
   "file",

@@ -2,7 +2,7 @@
  * The plan of a restore: what is to be done for one entry, and why. Pure decisions from what the backup holds and what
  * lies in the target.
  */
-import type { NodeType } from "../../../format/tree/node.ts";
+import { type NodeType, TYPE_NAMES } from "../../../format/tree/node.ts";
 
 /** What to do with entries that exist. */
 export const IF_EXISTS = ["always", "if-changed", "if-newer", "never"] as const;
@@ -70,7 +70,7 @@ export function planEntry(
   const skipped = reasonToSkip(wanted, found, ifExists);
   if (skipped !== null) return decide(isFolder ? "keep" : "skip", skipped, false);
   if (found.type !== wanted.type) {
-    return decide("replace", `is ${NAMES[wanted.type]}; ${NAMES[found.type]} is there`, true);
+    return decide("replace", `is ${TYPE_NAMES[wanted.type]}; ${TYPE_NAMES[found.type]} is there`, true);
   }
   if (wanted.linkTo !== null) {
     return found.isLinked
@@ -130,14 +130,3 @@ function decide(action: Action, reason: string, metadata: boolean): Decision {
 function linked(path: string): string {
   return `is another name of "${path}"`;
 }
-
-const NAMES: Readonly<Record<NodeType, string>> = {
-  file: "a file",
-  dir: "a directory",
-  symlink: "a symbolic link",
-  dev: "a block device",
-  chardev: "a character device",
-  fifo: "a fifo",
-  socket: "a socket",
-  irregular: "something of an unknown type",
-};
