@@ -25,7 +25,8 @@ export class LinkedFiles {
    * The first name of this file; null if there is none yet. A file that changed while it was backed up has two
    * contents, and then is not one file any more.
    */
-  firstName({ linkKey, ...entry }: RestoreEntry, contents: Contents): FirstName | null {
+  firstName(entry: RestoreEntry, contents: Contents): FirstName | null {
+    const { linkKey } = entry;
     if (linkKey === null) return null;
     const first = this.#files.get(linkKey);
     if (first === undefined || first.content !== digestOf(entry, contents)) return null;
@@ -34,7 +35,8 @@ export class LinkedFiles {
   }
 
   /** Makes this the first name of its file, if there is none. */
-  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents): void {
+  register(entry: RestoreEntry, contents: Contents): void {
+    const { linkKey, path, links } = entry;
     if (linkKey === null || this.#files.has(linkKey)) return;
     this.#files.set(linkKey, { path, content: digestOf(entry, contents), left: links - 1 });
   }
