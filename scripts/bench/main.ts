@@ -5,6 +5,8 @@ import { Argument, Command, InvalidArgumentError, Option } from "@commander-js/e
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
+import { TREES } from "./file_trees.ts";
+import { formatFiles, judgeFiles, measureFiles } from "./files.ts";
 import { findPeers } from "./find_peers.ts";
 import { formatLoad, judgeLoad, measureLoad } from "./load.ts";
 import { formatGuards, judgeGuards, measureGuards } from "./guard.ts";
@@ -24,7 +26,7 @@ import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
 /** The parts that can be measured separately. */
-const PARTS = ["local", "remote", "load", "prune", "list", "guard", "streams"] as const;
+const PARTS = ["local", "remote", "load", "prune", "list", "guard", "streams", "files"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -36,7 +38,7 @@ function parseCommandLine() {
     .addArgument(
       new Argument(
         "[parts...]",
-        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards, several streams; all by default",
+        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards, several streams, trees of files; all by default",
       )
         .choices(PARTS).default(PARTS),
     )
@@ -171,6 +173,18 @@ async function severalStreams(options: Options, peers: readonly Peer[], director
   if (json) await writeJson({ megabytes, samples, verdicts });
 }
 
+/** Backups and restores of trees. */
+async function trees({ rounds, json }: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  say(`Generating trees in ${directory}`);
+  const request = { peers, trees: TREES, rounds, directory };
+  const samples = await measureFiles(request, (round, { tree, step, peer, wallSeconds }) => {
+    say(`round ${round}  ${tree}, ${step.padEnd(11)}  ${peer.padEnd(22)} ${wallSeconds.toFixed(2)} s`);
+  });
+  const verdicts = judgeFiles(samples);
+  print(`\n${formatFiles(samples)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -226,6 +240,7 @@ async function main(): Promise<void> {
   if (parts.has("list")) await inScratch((directory) => listings(options, peers, directory));
   if (parts.has("guard")) await guards(options);
   if (parts.has("streams")) await inScratch((directory) => severalStreams(options, peers, directory));
+  if (parts.has("files")) await inScratch((directory) => trees(options, peers, directory));
 }
 
 try {

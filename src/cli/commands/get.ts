@@ -127,7 +127,9 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
   const { world, signal } = context;
   await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
-    const request = { selector, noLock: !options.lock, file: options.file };
+    // Most backups that are restored into a directory are trees, whose files need no digests but those of their chunks.
+    const readsStreams = options.target === undefined || options.file !== undefined;
+    const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
       const directory = treeTarget(found, options);

@@ -78,17 +78,25 @@ export function statusInAnswer(libc: Libc, place: () => string): FileStatus {
   return status;
 }
 
-/** Two `struct timespec` for `utimensat`: seconds and nanoseconds, 8 bytes each, of the access and of the change. */
+/**
+ * Two `struct timespec` for `utimensat`: seconds and nanoseconds, 8 bytes each, of the access and of the change. They are
+ * valid until the next call.
+ */
 export function encodeTimes({ accessedNs, modifiedNs }: TimesChange): Uint8Array<ArrayBuffer> {
-  const times = new BigInt64Array(4);
-  [accessedNs, modifiedNs].forEach((time, i) => {
-    // Nanoseconds count forward from the second, before 1970 as well.
-    const fraction = time === null ? UTIME_OMIT : ((time % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
-    times[2 * i] = time === null ? 0n : (time - fraction) / NANOSECONDS;
-    times[2 * i + 1] = fraction;
-  });
-  return new Uint8Array(times.buffer);
+  encodeTime(accessedNs, 0);
+  encodeTime(modifiedNs, 2);
+  return TIMES_BYTES;
 }
+
+function encodeTime(time: bigint | null, at: number): void {
+  // Nanoseconds count forward from the second, before 1970 as well.
+  const fraction = time === null ? UTIME_OMIT : ((time % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
+  TIMES[at] = time === null ? 0n : (time - fraction) / NANOSECONDS;
+  TIMES[at + 1] = fraction;
+}
+
+const TIMES = new BigInt64Array(4);
+const TIMES_BYTES = new Uint8Array(TIMES.buffer);
 
 /** The error of a use after closing. */
 export function closedError(path: string): BugError {

@@ -54,6 +54,9 @@ export interface FoundEntry {
 /** A decision that depends on the content of the file that is there. */
 export const COMPARE = "compare";
 
+/** One object for all entries: a thread that tells many of them sends it once. */
+const CREATE: Decision = { action: "create", reason: "is not there", metadata: true };
+
 /** The decision for an entry; `COMPARE` if `planContent` decides. */
 export function planEntry(
   wanted: WantedEntry,
@@ -61,9 +64,7 @@ export function planEntry(
   ifExists: IfExists,
 ): Decision | typeof COMPARE {
   if (found === null) {
-    return wanted.linkTo === null
-      ? decide("create", "is not there", true)
-      : decide("link", linked(wanted.linkTo), false);
+    return wanted.linkTo === null ? CREATE : decide("link", linked(wanted.linkTo), false);
   }
   const isFolder = wanted.type === "dir" && found.type === "dir";
   if (isFolder && wanted.isParent) return decide("keep", "is there, on the way to what is restored", false);

@@ -51,7 +51,12 @@ export function entryOf(node: Node, place: EntryPlace): RestoreEntry {
   const { type, uid, gid, user, group, links, linkTarget, device, extendedAttributes } = node;
   const mtimeNs = timestampToNanoseconds(node.mtime);
   return {
-    ...place,
+    number: place.number,
+    path: place.path,
+    isParent: place.isParent,
+    firstChunk: place.firstChunk,
+    chunks: place.chunks,
+    size: place.size,
     type,
     // A device or fifo that runs with its owner's rights makes no sense.
     mode: type === "file" || type === "dir" ? unixPermissions(node.mode) : unixPermissions(node.mode) & 0o1777,

@@ -140,8 +140,9 @@ export class WindowReader {
   #add(path: string, node: Node, isParent: boolean): void {
     const chunks = node.type === "file" ? this.#chunksOf(node) : NO_CHUNKS;
     this.#emitWay();
-    const place = { firstChunk: this.#window.chunks, chunks: chunks.lengths.length, size: chunks.bytes };
-    this.#window.add(entryOf(node, { number: this.#number++, path, isParent, ...place }), chunks);
+    const [firstChunk, number] = [this.#window.chunks, this.#number++];
+    const place = { number, path, isParent, firstChunk, chunks: chunks.lengths.length, size: chunks.bytes };
+    this.#window.add(entryOf(node, place), chunks);
   }
 
   /** Throws `IntegrityError` if no index lists a chunk, or if the file would not have its size. */

@@ -26,6 +26,7 @@ export function bearerOf(folder: Folder, name: Name): Bearer {
   };
 }
 
+const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
 const SETUID = 0o4000;
 const SETGID = 0o2000;
 
@@ -76,7 +77,9 @@ export class MetadataSetter {
     };
     let mode = entry.mode;
     attempt(() => mode &= ~this.#setOwner(entry, bearer));
-    const attributes = entry.attributes.filter(({ value }) => value !== null).map(attributeOf);
+    const attributes = entry.attributes.length === 0
+      ? NO_ATTRIBUTES
+      : entry.attributes.filter(({ value }) => value !== null).map(attributeOf);
     if (removesOthers) attempt(() => removeOthers(attributes, bearer));
     // Writing a user's attribute takes the right to write, which the mode may take away.
     for (const attribute of attributes) if (isOfUser(attribute)) attempt(() => bearer.setAttribute(attribute));

@@ -27,7 +27,8 @@ export class RestoredLinks {
    * The first name of this file; null if there is none yet. A file that changed while it was backed up has two
    * contents, and then is not one file any more.
    */
-  firstName({ linkKey, ...entry }: RestoreEntry, contents: Contents): FirstName | null {
+  firstName(entry: RestoreEntry, contents: Contents): FirstName | null {
+    const { linkKey } = entry;
     if (linkKey === null) return null;
     const first = this.#files.get(linkKey);
     // The first name itself comes again if its file changed after it was planned.
@@ -37,7 +38,8 @@ export class RestoredLinks {
   }
 
   /** Makes this the first name of its file, if there is none. */
-  register({ linkKey, path, links, ...entry }: RestoreEntry, contents: Contents, isReplaced: boolean): void {
+  register(entry: RestoreEntry, contents: Contents, isReplaced: boolean): void {
+    const { linkKey, path, links } = entry;
     if (linkKey === null) return;
     const first = this.#files.get(linkKey);
     if (first === undefined) {

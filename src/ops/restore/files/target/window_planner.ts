@@ -92,7 +92,8 @@ export class WindowPlanner {
     const status = folder?.status(name) ?? null;
     const link = this.#links.firstName(entry, request);
     const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link);
-    const wanted = { ...entry, linkTo: link?.path ?? null };
+    const { type, size, mtimeNs, links, isParent } = entry;
+    const wanted = { type, size, mtimeNs, links, isParent, linkTo: link?.path ?? null };
     let decision = planEntry(wanted, found, ifExists);
     if (decision === COMPARE) {
       const differing = yield* this.#compare(() => folder!.openFile(name), entry, request);
@@ -109,8 +110,18 @@ export class WindowPlanner {
       continues = yield* this.#comparePart(folder, entry, request);
     }
     const bytesLeft = this.#bytesNeeded(entry, request.lengths);
-    const pending = { entry, decision, found: status, bytesLeft, continues, linkTo };
-    this.#planned.push({ ...pending, file: null, isPart: false, writtenEnd: 0, isGivenUp: false });
+    this.#planned.push({
+      entry,
+      decision,
+      found: status,
+      bytesLeft,
+      continues,
+      linkTo,
+      file: null,
+      isPart: false,
+      writtenEnd: 0,
+      isGivenUp: false,
+    });
   }
 
   /** Everything that the decision depends on, except for content. */
