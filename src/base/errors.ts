@@ -165,7 +165,7 @@ export class WrongPasswordError extends AgentError {
 
 /** The user or the system asked to stop. */
 export class InterruptedError extends AgentError {
-  /** `message`: one line. */
+  /** `message`: one line; it may be left out. */
   constructor(message = "Interrupted", options?: ErrorDetails) {
     super(message, { ...options, code: "interrupted", exitCode: ExitCode.interrupted });
   }
