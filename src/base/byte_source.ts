@@ -1,7 +1,10 @@
 /** Where the bytes of a stream come from: standard input, a command, a program. And where they go. */
 import { AgentError, InterruptedError, messageOf, SourceError } from "./errors.ts";
 
-/** A source that is read once, front to back. Standard input is one without any wrapper. */
+/**
+ * A source that is read once, front to back. Standard input is one without any wrapper. If its bytes end too early,
+ * `read` has to throw: nobody asks it afterwards, as `JudgedSource.ended` is asked.
+ */
 export interface ByteSource {
   /**
    * Fills the beginning of `target` and returns the number of bytes, or null at the end. `target` may be shared memory.
@@ -15,7 +18,7 @@ export interface ByteSource {
 export interface JudgedSource extends ByteSource {
   /**
    * Called after the last byte. Throws `SourceError` if the producer of the stream failed, and any `AgentError` if the
-   * source was cancelled.
+   * source was cancelled, even if it had been read to its end before.
    */
   ended(): Promise<void>;
 }
@@ -43,8 +46,9 @@ export interface StreamSourceOptions {
  */
 export function sourceOfStream(
   stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
-  { ended = () => {} }: StreamSourceOptions = {},
+  options?: StreamSourceOptions,
 ): JudgedSource {
+  const ended = options?.ended ?? (() => {});
   const isStream = stream instanceof ReadableStream;
   const reader = (isStream ? stream : ReadableStream.from(stream)).getReader();
   let rest = new Uint8Array(0);

@@ -59,18 +59,18 @@ export class AgentError extends Error {
   readonly exitCode: ExitCode;
 
   /** `message`: one line. `code` and `exitCode` default to `failed`. */
-  constructor(message: string, options: ErrorDetails & { code?: ErrorCode; exitCode?: ExitCode } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(message: string, options?: ErrorDetails & { code?: ErrorCode; exitCode?: ExitCode }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    this.code = options.code ?? "failed";
-    this.exitCode = options.exitCode ?? ExitCode.failed;
+    this.code = options?.code ?? "failed";
+    this.exitCode = options?.exitCode ?? ExitCode.failed;
   }
 }
 
 /** The program itself is wrong; never caught except at the entry. */
 export class BugError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "bug" });
   }
 }
@@ -78,7 +78,7 @@ export class BugError extends AgentError {
 /** The caller asked for something that makes no sense: an unknown option, a malformed series name. */
 export class UsageError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
   }
 }
@@ -86,7 +86,7 @@ export class UsageError extends AgentError {
 /** The source was incomplete, empty, or its command failed; nothing was committed. */
 export class SourceError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "source-incomplete", exitCode: ExitCode.source });
   }
 }
@@ -94,7 +94,7 @@ export class SourceError extends AgentError {
 /** What was read is not what was written: damage, truncation, a wrong checksum. */
 export class IntegrityError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
   }
 }
@@ -105,7 +105,7 @@ export class StatusError extends AgentError {}
 /** A status file does not have the form that the other tool writes. */
 export class CorruptedStatus extends StatusError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "integrity", exitCode: ExitCode.integrity });
   }
 }
@@ -113,7 +113,7 @@ export class CorruptedStatus extends StatusError {
 /** A status has no copy with this key or at this place. */
 export class StatusKeyNotFound extends StatusError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "usage", exitCode: ExitCode.usage });
   }
 }
@@ -121,7 +121,7 @@ export class StatusKeyNotFound extends StatusError {
 /** A backup that was expected has not been made in time. */
 export class OverdueError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "overdue", exitCode: ExitCode.overdue });
   }
 }
@@ -129,21 +129,21 @@ export class OverdueError extends AgentError {
 /** The work is done in part: it is committed or restored, except for what was named before. */
 export class PartialError extends AgentError {
   /** `message`: one line, what is missing, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "partial", exitCode: ExitCode.partial });
   }
 }
 
 /**
  * The backup that a source was to continue is whole, but was read in another way, so that the source cannot go on from
- * it.
+ * it. Its constructor is that of `AgentError`.
  */
 export class UnfitParentError extends AgentError {}
 
 /** There is no repository at the given place. */
 export class NoRepositoryError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "no-repository", exitCode: ExitCode.noRepository });
   }
 }
@@ -151,7 +151,7 @@ export class NoRepositoryError extends AgentError {
 /** Another process holds a lock that excludes this one. A later attempt may succeed. */
 export class LockedError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "locked", exitCode: ExitCode.locked });
   }
 }
@@ -159,15 +159,15 @@ export class LockedError extends AgentError {
 /** No key file of the repository opens with the given password. */
 export class WrongPasswordError extends AgentError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "wrong-password", exitCode: ExitCode.wrongPassword });
   }
 }
 
 /** The user or the system asked to stop. */
 export class InterruptedError extends AgentError {
-  /** `message`: one line. */
-  constructor(message = "Interrupted", options: ErrorDetails = {}) {
+  /** `message`: one line; it may be left out. */
+  constructor(message = "Interrupted", options?: ErrorDetails) {
     super(message, { ...options, code: "interrupted", exitCode: ExitCode.interrupted });
   }
 }
@@ -216,7 +216,7 @@ export class StoreError extends AgentError {
 /** The named file is not in the store. */
 export class NotFoundError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-not-found" });
   }
 }
@@ -224,7 +224,7 @@ export class NotFoundError extends StoreError {
 /** A file of that name is there already; a store never overwrites. */
 export class ExistsError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-exists" });
   }
 }
@@ -232,7 +232,7 @@ export class ExistsError extends StoreError {
 /** A file ends before the end of the requested part. */
 export class ShortFileError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-short" });
   }
 }
@@ -240,7 +240,7 @@ export class ShortFileError extends StoreError {
 /** A file has more bytes than its reader accepts. It was not read, or only in part. */
 export class TooLargeError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-too-large" });
   }
 }
@@ -248,7 +248,7 @@ export class TooLargeError extends StoreError {
 /** The store refuses: permissions, credentials, append-only mode. */
 export class DeniedError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-denied" });
   }
 }
@@ -256,7 +256,7 @@ export class DeniedError extends StoreError {
 /** No space or quota is left. */
 export class StoreFullError extends StoreError {
   /** `message`: one line, what failed, on what, and what to do. */
-  constructor(message: string, options: ErrorDetails = {}) {
+  constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "store-full" });
   }
 }

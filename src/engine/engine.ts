@@ -72,7 +72,7 @@ export interface Engine {
 export interface EngineTools {
   /**
    * Aborted when the work is to end. Afterwards `cancel` is called, too, but only on what `open` returned. An `open`
-   * that is under way, or comes too late, throws the signal's reason and leaves nothing behind.
+   * that is under way, or comes too late, throws the signal's reason and leaves no process or temporary file behind.
    */
   readonly signal: AbortSignal;
   /**
@@ -133,7 +133,7 @@ export interface EarlierTree {
 export interface SourceParent {
   /** Its level, one below that of the new backup. */
   readonly level: number;
-  /** The position that its source had at the end. */
+  /** The position that its source had at the end, with `problems` if it had any. */
   readonly position: JsonObject;
   /** How its source was read (`EngineSource.options`). */
   readonly options: JsonObject;
@@ -170,11 +170,14 @@ export type EngineItem = EngineStream | EngineEntry | EngineEntries;
 export interface EngineStream {
   /** Tells it from an entry. */
   readonly kind: "stream";
-  /** Its path in the backup (of its level). Paths differ, and none lies below another; `metadata` is reserved. */
+  /**
+   * Its path in the backup (of its level). Paths differ, and none lies below another. The first name of a path is not
+   * `metadata` or `level-N` with a number. Whatever breaks these rules fails the backup with `UsageError`.
+   */
   readonly path: StreamPath;
   /** Its bytes, and whether its producer succeeded. */
   readonly source: JudgedSource;
-  /** Who judges whether it is whole. */
+  /** Who judges whether it is whole; `none` for bytes without a format of their own. */
   readonly guard: GuardChoice;
 }
 
@@ -237,7 +240,10 @@ export interface SourceEnd {
    * as `problems`.
    */
   readonly position: JsonObject;
-  /** What the next level needs; null if nothing. It is read to its end and stored last, as a file of the backup. */
+  /**
+   * What the next level needs; null if nothing. It is read to its end and stored last, as a file of the backup. Targets
+   * do not get it.
+   */
   readonly metadata: ByteSource | null;
   /** What could not be read, or changed while it was read: one line each. The rest is committed, with exit code 6. */
   readonly problems: readonly string[];
@@ -251,24 +257,28 @@ export interface EngineTarget {
 
 /** What a target is opened with. */
 export interface TargetRequest extends EngineTools {
-  /** Whether what the target holds may be overwritten. */
+  /** Whether what the target holds may be overwritten. The target then becomes what the backup is; all else is gone. */
   readonly overwrite: boolean;
 }
 
 /** A target that takes the levels of a chain. Calls come one after the other. */
 export interface OpenTarget {
-  /** Takes the beginning of a level, 0 first. */
+  /** Takes the beginning of a level, 0 first. The level may have no items. */
   beginLevel(level: RestoredLevel): Promise<void>;
   /**
-   * Takes the next item of the level. Returns where its bytes go; null for an entry that has none. The streams of a
-   * level come in any order, the entries of a tree in that of its directories: what leads to an entry comes before it.
+   * Takes the next item of the level, after the end of the last one. Returns where its bytes go; null for an entry that
+   * has none. The streams of a level come in any order, the entries of a tree in that of its directories: what leads to
+   * an entry comes before it.
    */
   take(item: RestoredItem): Promise<TargetStream | null>;
   /** Takes the end of a level: all its items were taken and verified. */
   endLevel(): Promise<void>;
   /** Takes the end of the restore. */
   finish(): Promise<TargetEnd>;
-  /** Ends whatever still runs. What was restored so far stays. Never throws, and may be called again. */
+  /**
+   * Ends whatever still runs. What was restored so far stays. A call that is under way, such as a `write` that waits,
+   * fails with an `AgentError`; no call but `cancel` comes afterwards. Never throws, and may be called again.
+   */
   cancel(): Promise<void>;
 }
 
@@ -282,7 +292,7 @@ export interface RestoredLevel {
   readonly options: JsonObject | null;
 }
 
-/** An item of a level as it comes back. */
+/** An item of a level as it comes back. Its path is the one that the source gave, without a level. */
 export type RestoredItem =
   | { readonly kind: "stream"; readonly path: string; readonly size: number }
   | { readonly kind: "entry"; readonly path: string; readonly size: number; readonly properties: EntryProperties };

@@ -52,15 +52,18 @@ export async function backUp(
     sourceRequest({ parent, signal: controller.signal, onStderr: () => Promise.resolve() }),
   );
   const reading = new Set<Promise<void>>();
+  // Also those that have ended: one may fail while the next item is asked for.
+  const reads: Promise<void>[] = [];
   try {
     const items: { item: RestoredItem; bytes: Uint8Array }[] = [];
     for await (const item of singleItems(open)) {
       const read = readItem(item, between).then((stored) => void items.push(stored));
       reading.add(read);
+      reads.push(read);
       void read.finally(() => reading.delete(read)).catch(() => {});
       if (reading.size >= READERS) await Promise.race(reading);
     }
-    await Promise.all(reading);
+    await Promise.all(reads);
     return {
       level: parent === null ? 0 : parent.level + 1,
       options: source.options,
@@ -70,7 +73,7 @@ export async function backUp(
   } finally {
     controller.abort();
     await open.cancel();
-    await Promise.allSettled(reading);
+    await Promise.allSettled(reads);
     await open.cancel();
   }
 }

@@ -16,7 +16,7 @@ const TURNS = 100;
 /** The most points at which one test interrupts. They are spread over the whole. */
 const MOST_POINTS = 24;
 
-/** One engine to be tried, with a source of its own that is empty at first. */
+/** One engine to be tried, with a source of its own that is empty at first (docs/engines.md). */
 export interface EngineFixture {
   readonly registry: EngineRegistry;
   /** The URL of the source. */
@@ -25,19 +25,22 @@ export interface EngineFixture {
   target(): Promise<string>;
   /** Changes the source as in the night of that number, 0 to 3: adds, changes, renames, deletes. */
   change(night: number): Promise<void>;
-  /** Makes the source so large. */
+  /** Makes the source hold a stream of at least so many bytes. */
   swell(bytes: number): Promise<void>;
-  /** Remembers what the source is at the moment. What it returns asserts that a target is the same. */
+  /** Remembers what the source holds. The function that it returns asserts that the target at a URL holds the same. */
   keep(): Promise<(target: string) => Promise<void>>;
   /** Processes and temporary files of the engine that are still there, a line each. */
   leftovers(): Promise<readonly string[]>;
-  /** Stops whatever produces or consumes at the other end of a stream. What it returns lets it go on. */
+  /**
+   * Stops whatever produces or consumes at the other end of a stream: reads of items, and writes, wait from now on. The
+   * function that it returns lets them go on; it may never be called.
+   */
   stall(): Promise<() => void>;
-  /** How many bytes of streams have been produced in all by what runs at the moment. */
+  /** How many bytes of streams have been read from the source, at least since it was last opened. */
   produced(): Promise<number>;
-  /** A source that fails in the middle of a stream, and one that fails at its end. */
+  /** Sources whose backup must fail with `SourceError`: in the middle of a stream, and at its end. */
   failingSources(): Promise<readonly EngineSource[]>;
-  /** Targets that fail while they take a level. */
+  /** Targets that fail with `AgentError` while they take a level of a megabyte. */
   failingTargets(): Promise<readonly EngineTarget[]>;
   /** Removes everything. */
   dispose(): Promise<void>;
@@ -47,6 +50,7 @@ export interface EngineFixture {
 interface EngineTrial {
   /** Registers a test; `programTest` for engines that need programs. */
   readonly register: (name: string, fn: () => Promise<void>) => void;
+  /** Makes the fixture of one test. */
   readonly create: () => Promise<EngineFixture>;
 }
 

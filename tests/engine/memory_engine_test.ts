@@ -1,4 +1,4 @@
-/** The engine of docs/engines.md against the contract of all engines. */
+/** An engine in memory that gives entries and levels, against the contract of all engines. */
 import assert from "node:assert/strict";
 import { AgentError, SourceError } from "../../src/base/errors.ts";
 import type { EngineSource, EngineTarget } from "../../src/engine/engine.ts";

@@ -6,7 +6,10 @@ import { UsageError } from "../../base/errors.ts";
 export type SeriesName = string & Brand<"SeriesName">;
 /** A valid name of a backup in its series, such as `2026-11-21.075342.zone1-0000000100`. */
 export type BackupName = string & Brand<"BackupName">;
-/** A valid path of a stream in a series: names joined by slashes. */
+/**
+ * A valid path of a stream in a series: names joined by slashes. A name has at most 255 bytes of UTF-8, a path 1024. Names
+ * are not empty, `.` or `..`, and have no control characters, backslashes and double quotes.
+ */
 export type StreamPath = string & Brand<"StreamPath" | "StreamFileName">;
 /** A valid name of a stream in a series: one path segment. */
 export type StreamFileName = StreamPath & Brand<"StreamFileName">;

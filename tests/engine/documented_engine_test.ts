@@ -1,0 +1,55 @@
+/** The engine of docs/engines.md, in a project of its own: it passes the suite as the page calls it, a put and a replay. */
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+const LOG = "order 1\norder 2\n";
+
+/** The blocks of code of a page in this language. */
+async function blocksOf(page: string, language: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(ROOT, "docs", page));
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => code!);
+}
+
+/** Makes the project as the pages tell, does the work in it, and removes it. */
+async function inProject(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [engine, fixture] = await blocksOf("engines.md", "ts");
+    const [settings] = await blocksOf("engines.md", "json");
+    const [program] = await blocksOf("library.md", "ts");
+    const [withEngine] = await blocksOf("library.md", "text");
+    const files = {
+      "deno.json": settings!.replaceAll("/path/to/agent", ROOT),
+      "log_engine.ts": engine!,
+      "log_engine_test.ts": fixture!,
+      "program.ts": program! + withEngine!,
+      "orders.log": LOG,
+    };
+    for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(folder, name), text);
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function deno(folder: string, ...args: string[]): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: folder, env: { NO_COLOR: "1" } });
+  const { code, stdout, stderr } = await command.output();
+  assert.equal(code, 0, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+}
+
+Deno.test("the documented engine, its fixture and the program that uses it type-check", async () => {
+  await inProject((folder) => deno(folder, "check", "log_engine.ts", "log_engine_test.ts", "program.ts"));
+});
+
+Deno.test("the documented engine passes the suite, called as documented", async () => {
+  await inProject((folder) => deno(folder, "test", "--allow-all", "--no-check", "log_engine_test.ts"));
+});
+
+Deno.test("the documented engine is put and replayed by the documented program", async () => {
+  await inProject(async (folder) => {
+    await deno(folder, "run", "--allow-all", "--no-check", "program.ts");
+    assert.equal(await Deno.readTextFile(join(folder, "copy.log")), LOG);
+  });
+});
