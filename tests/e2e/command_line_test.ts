@@ -77,7 +77,6 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["put", "prod/shop", "--gaurd", "none"], /--gaurd.*Did you mean --guard\?/],
   [["put"], /Missing required argument 'series'; see "agent put --help"/],
   [["put", "a", "--frobnicate"], /--frobnicate'; see "agent put --help"/],
-  [["put", "prod/shop", "mysqldump", "shop"], /one source, but 2.*after --/],
   [["put", "prod/shop", "--"], /no command after --/],
   [["ls", "a", "b"], /Too many arguments/],
   [["get", "prod/shop", "--file"], /--file.*argument missing/],
