@@ -37,6 +37,8 @@ export interface EngineUrl {
   readonly scheme: string;
   /** What follows the scheme up to the parameters, decoded: a path, or an address that may contain a password. */
   readonly place: string;
+  /** What follows the scheme, parameters included, as it was written, for engines whose URLs have rules of their own. */
+  readonly text: string;
   /** The parameters behind the `?`, decoded, each with its values in order. */
   readonly parameters: ReadonlyMap<string, readonly string[]>;
 }
@@ -57,8 +59,8 @@ export interface Engine {
   readonly hasEntries?: boolean;
   /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
   readonly chunkAverage?: number;
-  /** The names of the parameters that its URLs may have. The registry refuses all others. */
-  readonly parameters: readonly string[];
+  /** The names of the parameters that its URLs may have. The registry refuses all others. `any`: the engine does. */
+  readonly parameters: readonly string[] | "any";
   /** The source at a URL. Nothing is opened yet. Throws `UsageError` for a URL that makes no sense. */
   source?(url: EngineUrl): EngineSource;
   /**

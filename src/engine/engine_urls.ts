@@ -62,17 +62,21 @@ export class EngineRegistry {
       const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
       throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
     }
-    for (const name of parameters.keys()) {
-      if (engine.parameters.includes(name)) continue;
-      const hint = didYouMean(name, engine.parameters) || `; it has ${engine.parameters.join(", ") || "none"}`;
-      throw new UsageError(`${scheme}: has no parameter ${JSON.stringify(name)}${hint}`);
-    }
+    if (engine.parameters !== "any") requireKnown(scheme, [...parameters.keys()], engine.parameters);
     return engine;
   }
 
   get #known(): string {
     return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ") || "none";
   }
+}
+
+/** Throws a `UsageError` that names the first of the parameters of a URL that is not known, and the nearest that is. */
+export function requireKnown(scheme: string, given: readonly string[], known: readonly string[]): void {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const hint = didYouMean(unknown, known) || `; it has ${known.join(", ") || "none"}`;
+  throw new UsageError(`${scheme}: has no parameter ${JSON.stringify(unknown)}${hint}`);
 }
 
 /**
@@ -82,20 +86,24 @@ export class EngineRegistry {
  * `UsageError` if bytes are not valid UTF-8 once they are decoded.
  */
 export function parseEngineUrl(text: string): EngineUrl | undefined {
-  const match = /^([A-Za-z][A-Za-z0-9+.-]+):([^?]*)(?:\?(.*))?$/s.exec(text);
+  const match = /^([A-Za-z][A-Za-z0-9+.-]+):(([^?]*)(?:\?(.*))?)$/s.exec(text);
   if (match === null) return undefined;
+  const [, scheme, rest, place, query = ""] = match;
   const parameters = new Map<string, string[]>();
-  for (const parameter of (match[3] ?? "").split("&")) {
+  for (const parameter of query.split("&")) {
     if (parameter === "") continue;
     const [name, ...value] = parameter.split("=");
     const decoded = decodePercent(name!);
     parameters.set(decoded, [...parameters.get(decoded) ?? [], decodePercent(value.join("="))]);
   }
-  return { scheme: match[1]!.toLowerCase(), place: decodePercent(match[2]!), parameters };
+  return { scheme: scheme!.toLowerCase(), place: decodePercent(place!), text: rest!, parameters };
 }
 
-/** Leaves a percent sign alone that is not followed by two hexadecimal digits. */
-function decodePercent(text: string): string {
+/**
+ * Decodes the percent signs of a URL, but leaves one alone that is not followed by two hexadecimal digits. Throws
+ * `UsageError` if bytes are not valid UTF-8 once they are decoded.
+ */
+export function decodePercent(text: string): string {
   try {
     return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, decodeURIComponent);
   } catch (error) {

@@ -15,10 +15,11 @@ Deno.test("what is encoded comes back, whatever place and parameters contain", (
   fc.assert(
     fc.property(scheme, text, parameters, (scheme, place, pairs) => {
       const query = pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
-      const url = parseEngineUrl(`${scheme.toUpperCase()}:${encodeURIComponent(place)}${query && `?${query}`}`)!;
+      const text = `${encodeURIComponent(place)}${query && `?${query}`}`;
+      const url = parseEngineUrl(`${scheme.toUpperCase()}:${text}`)!;
       const expected = new Map<string, string[]>();
       for (const [name, value] of pairs) expected.set(name, [...expected.get(name) ?? [], value]);
-      assert.deepEqual(url, { scheme, place, parameters: expected });
+      assert.deepEqual(url, { scheme, place, text, parameters: expected });
     }),
     { seed: 1 },
   );
@@ -28,7 +29,7 @@ Deno.test("a path needs no encoding unless it has a question mark or a percent s
   const path = fc.stringMatching(/^\/[^?%]{0,30}$/).filter((one) => one.isWellFormed());
   fc.assert(
     fc.property(path, (place) => {
-      assert.deepEqual(parseEngineUrl(`tar:${place}`), { scheme: "tar", place, parameters: new Map() });
+      assert.deepEqual(parseEngineUrl(`tar:${place}`), { scheme: "tar", place, text: place, parameters: new Map() });
     }),
     { seed: 2 },
   );
@@ -51,7 +52,7 @@ Deno.test("a path has no scheme, and bytes that are no UTF-8 are refused", () =>
 });
 
 Deno.test("an unknown scheme and an unknown parameter are refused, the nearest named", () => {
-  const registry = builtInEngines();
+  const registry = builtInEngines({ environment: {} });
   const cases = [
     ["tra:/srv", /^Unknown kind of source "tra"; did you mean "tar"\?$/],
     ["postgresql://x", /^Unknown kind of source "postgresql"; known are tar:$/],
@@ -77,7 +78,7 @@ Deno.test("an unknown scheme and an unknown parameter are refused, the nearest n
 });
 
 Deno.test("the options of tar are in the manifest, the path absolute", () => {
-  const { driver, name } = builtInEngines().source(
+  const { driver, name } = builtInEngines({ environment: {} }).source(
     "TAR:/srv/../etc?exclude=b&exclude=a&dereference=all&one-file-system",
   );
   assert.equal(name, "tar");
@@ -100,6 +101,12 @@ Deno.test("a program can register an engine, once, and one that reads or writes 
   assert.throws(() => registry.source("writes:x"), /it is a target only$/);
 });
 
+Deno.test("an engine that knows its parameters itself gets all of them", () => {
+  const registry = new EngineRegistry();
+  registry.register("any", { ...memoryEngine(new Memory()), parameters: "any" });
+  assert.doesNotThrow(() => registry.source("any:x?surprise=1"));
+});
+
 Deno.test("an engine gets its URL as it was written", () => {
   const seen: EngineUrl[] = [];
   const registry = new EngineRegistry();
@@ -112,5 +119,6 @@ Deno.test("an engine gets its URL as it was written", () => {
     },
   });
   registry.source("spy://user:p%40ss@host/db?p=1");
-  assert.deepEqual(seen, [{ scheme: "spy", place: "//user:p@ss@host/db", parameters: new Map([["p", ["1"]]]) }]);
+  const text = "//user:p%40ss@host/db?p=1";
+  assert.deepEqual(seen, [{ scheme: "spy", place: "//user:p@ss@host/db", text, parameters: new Map([["p", ["1"]]]) }]);
 });

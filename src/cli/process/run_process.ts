@@ -76,7 +76,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
-    engines: builtInEngines(),
+    engines: builtInEngines({ environment: environment.forChildren }),
     files: localFiles((request) => filesSource(request)),
     askSecret: (question) => askBelow(line, question),
   };

@@ -64,6 +64,11 @@ export class Environment {
     return [...this.#taken.keys()].sort();
   }
 
+  /** The variables that child processes get. */
+  get forChildren(): Readonly<Record<string, string>> {
+    return this.#system.toObject();
+  }
+
   /** A variable as text. Throws `UsageError` if it is not UTF-8. */
   get(name: string): string | undefined {
     const value = this.#read(name);

@@ -92,7 +92,8 @@ export function targetInDirectory(
   const { engine: { name }, files } = manifest;
   const engine = engines.get(name);
   if (engine?.target) {
-    return { name, engine, driver: engine.target({ scheme: name, place: directory, parameters: new Map() }) };
+    const url = { scheme: name, place: directory, text: directory, parameters: new Map() };
+    return { name, engine, driver: engine.target(url) };
   }
   const hasLevels = files.some(({ path }) => levelOfPath(path) !== undefined);
   const isTree = files.length > 0 && files.every(({ guard }) => guard === null);

@@ -12,16 +12,8 @@ import { makeNode, type Node } from "../../../src/format/tree/node.ts";
 import { PortableFileSystem } from "../../../src/filesystem/portable/portable_file_system.ts";
 import { macrotask, noise } from "../../helpers/world.ts";
 import { sourceRequest } from "../../helpers/source_request.ts";
-import {
-  Buffers,
-  filesRequest,
-  type Gave,
-  openDescriptors,
-  openTrial,
-  outline,
-  readTrial,
-  TestDirectory,
-} from "./files_trial.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
+import { Buffers, filesRequest, type Gave, openDescriptors, openTrial, outline, readTrial } from "./files_trial.ts";
 
 function someFiles(directory: TestDirectory): void {
   directory.write("a/one", "1");

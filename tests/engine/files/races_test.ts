@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { SourceError } from "../../../src/base/errors.ts";
 import { kernelError } from "../../../src/filesystem/kernel_errors.ts";
 import { noise } from "../../helpers/world.ts";
-import { type BeforeCall, outline, readTrial, TestDirectory } from "./files_trial.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
+import { type BeforeCall, outline, readTrial } from "./files_trial.ts";
 
 /** Does something once, before the n-th call of a method on what has this name. */
 function once(method: string, name: string, action: (path: string) => void, nth = 1): BeforeCall {
