@@ -31,8 +31,15 @@ export class MariaDbServer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts a server on a data directory; by default, makes an empty one. */
-  static async start(programs: MariaDbPrograms, data?: string): Promise<MariaDbServer> {
+  /**
+   * Starts a server on a data directory; by default, makes an empty one. `options` are more arguments of the server; the
+   * last of two contrary ones counts.
+   */
+  static async start(
+    programs: MariaDbPrograms,
+    data?: string,
+    options: readonly string[] = [],
+  ): Promise<MariaDbServer> {
     const folder = await Deno.makeTempDir({ prefix: "agent-mariadb-" });
     try {
       const dataFolder = data ?? await makeData(programs, join(folder, "data"));
@@ -40,7 +47,7 @@ export class MariaDbServer implements AsyncDisposable {
       const memory = ["--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--skip-networking"];
       const files = [`--pid-file=${join(folder, "pid")}`, `--log-error=${join(folder, "log")}`, `--tmpdir=${folder}`];
       const process = new Deno.Command(programs.mariadbd, {
-        args: [...args, ...memory, ...files, ...FAST],
+        args: [...args, ...memory, ...files, ...FAST, ...options],
         stdin: "null",
         stdout: "null",
         stderr: "null",
@@ -54,9 +61,19 @@ export class MariaDbServer implements AsyncDisposable {
     }
   }
 
+  /** The path of its socket. */
+  get socket(): string {
+    return join(this.#folder, "socket");
+  }
+
+  /** The number of its process. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** The arguments that connect MariaDB's own programs to this server; they must come first. */
   get connection(): string[] {
-    return ["--no-defaults", `--socket=${join(this.#folder, "socket")}`, "--user=root"];
+    return ["--no-defaults", `--socket=${this.socket}`, "--user=root"];
   }
 
   /** Runs statements; returns the rows of their results as text. */
