@@ -29,7 +29,7 @@ import type { ByteSource, JudgedSource, StreamSink } from "../base/byte_source.t
 import type { EntryProperties, Node } from "../format/tree/node.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import type { StreamPath } from "../format/manifest/series.ts";
-import type { GuardChoice } from "../guard/guard.ts";
+import type { GuardChoice, GuardFormat } from "../guard/guard.ts";
 
 /** The URL of a source or a target, taken apart. The registry (`engine_urls.ts`) makes it. */
 export interface EngineUrl {
@@ -57,6 +57,11 @@ export interface Engine {
    * streams, without properties and directories.
    */
   readonly hasEntries?: boolean;
+  /**
+   * The formats of its streams, if they are dumps that stand alone. Its target then takes dumps of these formats that no
+   * engine made (`mysqldump | agent put`) as well, and `--target DIR` writes its streams as files.
+   */
+  readonly dumpFormats?: readonly GuardFormat[];
   /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
   readonly chunkAverage?: number;
   /** The names of the parameters that its URLs may have. The registry refuses all others. `any`: the engine does. */
@@ -249,6 +254,8 @@ export interface SourceEnd {
   readonly metadata: ByteSource | null;
   /** What could not be read, or changed while it was read: one line each. The rest is committed, with exit code 6. */
   readonly problems: readonly string[];
+  /** What people should know about the backup, though it holds all that was asked for: one line each. */
+  readonly notes?: readonly string[];
 }
 
 /** A target that can be opened. */
@@ -288,9 +295,12 @@ export interface OpenTarget {
 export interface RestoredLevel {
   /** Its number, from 0. */
   readonly level: number;
-  /** The position of its source. Null below the highest level: the manifests of lower levels may be gone. */
+  /**
+   * The position of its source. Null below the highest level: the manifests of lower levels may be gone. Null for dumps
+   * that no engine made, too.
+   */
   readonly position: JsonObject | null;
-  /** How its source was read (`EngineSource.options`). Null below the highest level, too. */
+  /** How its source was read (`EngineSource.options`). Null where the position is. */
   readonly options: JsonObject | null;
 }
 

@@ -15,60 +15,70 @@ export interface Driven<T> {
 
 /** The engines that a program knows, by scheme. */
 export class EngineRegistry {
-  readonly #engines = new Map<string, Engine>();
+  readonly #engines = new Map<string, { readonly name: string; readonly engine: Engine }>();
 
   /**
-   * Adds an engine. Throws `BugError` if the scheme is taken, or is one letter long or contains anything but lower-case
-   * letters, digits, `+`, `.` and `-`.
+   * Adds an engine, whose name is the scheme. `aliases` are other schemes of its URLs. Throws `BugError` if a scheme is
+   * taken, or is one letter long or contains anything but lower-case letters, digits, `+`, `.` and `-`.
    */
-  register(scheme: string, engine: Engine): void {
-    invariant(/^[a-z][a-z0-9+.-]+$/.test(scheme), `Not a scheme: "${scheme}"`);
-    invariant(!this.#engines.has(scheme), `The scheme "${scheme}" is registered already`);
-    this.#engines.set(scheme, engine);
+  register(name: string, engine: Engine, aliases: readonly string[] = []): void {
+    for (const scheme of [name, ...aliases]) {
+      invariant(/^[a-z][a-z0-9+.-]+$/.test(scheme), `Not a scheme: "${scheme}"`);
+      invariant(!this.#engines.has(scheme), `The scheme "${scheme}" is registered already`);
+      this.#engines.set(scheme, { name, engine });
+    }
   }
 
-  /** The engine of this name; undefined if there is none. */
+  /** The engine of this name, or with URLs of this scheme; undefined if there is none. */
   get(name: string): Engine | undefined {
-    return this.#engines.get(name);
+    return this.#engines.get(name)?.engine;
   }
 
   /** The source at a URL. Throws `UsageError` if no engine reads it, and what its engine throws. */
   source(text: string): Driven<EngineSource> {
     const url = this.#parse(text, "source");
-    const engine = this.#engineFor(url, "source");
+    const { name, engine } = this.#engineFor(url, "source");
     if (engine.source === undefined) throw new UsageError(`${url.scheme}: cannot be read from; it is a target only`);
-    return { name: url.scheme, engine, driver: engine.source(url) };
+    return { name, engine, driver: engine.source(url) };
   }
 
   /** The target at a URL. Throws `UsageError` if no engine writes it, and what its engine throws. */
   target(text: string): Driven<EngineTarget> {
     const url = this.#parse(text, "target");
-    const engine = this.#engineFor(url, "target");
+    const { name, engine } = this.#engineFor(url, "target");
     if (engine.target === undefined) throw new UsageError(`${url.scheme}: cannot be written to; it is a source only`);
-    return { name: url.scheme, engine, driver: engine.target(url) };
+    return { name, engine, driver: engine.target(url) };
   }
 
   #parse(text: string, what: string): EngineUrl {
     const url = parseEngineUrl(text);
     if (url !== undefined) return url;
     throw new UsageError(
-      `Not a ${what}: ${JSON.stringify(text)}: it does not begin with the engine for it, as tar:/srv/files does`,
+      `Not a ${what}: ${
+        JSON.stringify(withoutPassword(text))
+      }: it does not begin with the engine for it, as tar:/srv/files does`,
     );
   }
 
-  #engineFor({ scheme, parameters }: EngineUrl, what: string): Engine {
-    const engine = this.#engines.get(scheme);
-    if (engine === undefined) {
+  #engineFor({ scheme, parameters }: EngineUrl, what: string): { readonly name: string; readonly engine: Engine } {
+    const found = this.#engines.get(scheme);
+    if (found === undefined) {
       const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
       throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
     }
-    if (engine.parameters !== "any") requireKnown(scheme, [...parameters.keys()], engine.parameters);
-    return engine;
+    const known = found.engine.parameters;
+    if (known !== "any") requireKnown(scheme, [...parameters.keys()], known);
+    return found;
   }
 
   get #known(): string {
     return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ") || "none";
   }
+}
+
+/** A URL for messages: three asterisks stand for what may be a password. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\/\/[^:/?@]*):.*@/s, "$1:***@");
 }
 
 /** Throws a `UsageError` that names the first of the parameters of a URL that is not known, and the nearest that is. */

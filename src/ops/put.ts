@@ -143,17 +143,17 @@ export async function put(
     if (request.also !== undefined) {
       const accesses = [access, request.also] as const;
       const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
-      return { ...outcomes.written, ...await problemsOf(source), repositories: outcomes.each };
+      return { ...await withRemarks(outcomes.written, source), repositories: outcomes.each };
     }
     const written = await write({ access, recipient: reader.recipients[0]!, world: options.world, signal });
-    return { ...written, ...await problemsOf(source) };
+    return await withRemarks(written, source);
   });
 }
 
-/** What the source could not read, after its end. */
-async function problemsOf(source: EngineOpening | undefined): Promise<Pick<PutResult, "problems" | "problemCount">> {
-  const { problems, problemCount } = await source?.finish() ?? NOTHING_LEFT;
-  return { problems, problemCount };
+/** Adds what the source says after its end. */
+async function withRemarks(written: WrittenBackup, source: EngineOpening | undefined): Promise<PutResult> {
+  const { problems, problemCount, notes } = await source?.finish() ?? NOTHING_LEFT;
+  return { ...written, problems, problemCount, notes: [...written.notes, ...notes] };
 }
 
 /** What all repositories of a put have in common. */

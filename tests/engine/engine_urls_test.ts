@@ -101,6 +101,27 @@ Deno.test("a program can register an engine, once, and one that reads or writes 
   assert.throws(() => registry.source("writes:x"), /it is a target only$/);
 });
 
+Deno.test("an engine may have several schemes, and one name", () => {
+  const registry = new EngineRegistry();
+  const engine = memoryEngine(new Memory());
+  registry.register("one", engine, ["uno", "eins"]);
+  assert.equal(registry.source("eins:x").name, "one");
+  assert.equal(registry.target("UNO:x").name, "one");
+  assert.equal(registry.get("uno"), engine);
+  assert.throws(() => registry.register("two", engine, ["eins"]), BugError);
+});
+
+Deno.test("a URL in a message has no password", () => {
+  const registry = builtInEngines({ environment: {} });
+  for (const url of ["//root:SECRET@h/x", "//r:SECRET/SECRET@h", "//r:SECRET@SECRET@h/"]) {
+    assert.throws(() => registry.source(url), (error: Error) => {
+      assert.match(error.message, /^Not a source: "\/\/r(?:oot)?:\*\*\*@h/);
+      assert.doesNotMatch(error.message, /SECRET/);
+      return true;
+    });
+  }
+});
+
 Deno.test("an engine that knows its parameters itself gets all of them", () => {
   const registry = new EngineRegistry();
   registry.register("any", { ...memoryEngine(new Memory()), parameters: "any" });

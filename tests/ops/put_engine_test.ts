@@ -427,9 +427,10 @@ Deno.test("problems are told and counted in the manifest; a strict put is refuse
   assert.ok(error instanceof SourceError && /a: cannot be read, and 1 more/.test(error.message), String(error));
   assert.deepEqual(await namesOf(scene.store, "snapshot"), []);
   assert.ok(metadata.cancelled > 0);
-  scene.engine.script = { finish: (end) => ({ ...end, problems }) };
+  scene.engine.script = { finish: (end) => ({ ...end, problems, notes: ["c is elsewhere"] }) };
   const result = await scene.night();
   assert.deepEqual(result.problems, problems);
+  assert.deepEqual(result.notes, ["c is elsewhere"]);
   assert.deepEqual(result.manifest.source, { lines: 100, problems: 2 });
   assert.equal(result.backup.info!.problems, 2);
   scene.engine.script = {};

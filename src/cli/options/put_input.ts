@@ -3,7 +3,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { SourceError, UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { EngineSource } from "../../engine/engine.ts";
-import { type Driven, parseEngineUrl } from "../../engine/engine_urls.ts";
+import { type Driven, parseEngineUrl, withoutPassword } from "../../engine/engine_urls.ts";
 import { type CommandOptions, commandSource, shellSource } from "../../engine/stream/command.ts";
 import { deferredSource } from "../../engine/stream/deferred.ts";
 import { inputSource } from "../../engine/stream/input.ts";
@@ -135,7 +135,8 @@ function engineSource(
     return engines.source(sources[0]!);
   } catch (error) {
     if (!(error instanceof UsageError) || engines.get(parseEngineUrl(sources[0]!)!.scheme) !== undefined) throw error;
-    throw new UsageError(`${error.message}; write ${JSON.stringify(`./${sources[0]}`)} for a file of that name`, {
+    const path = JSON.stringify(`./${withoutPassword(sources[0]!)}`);
+    throw new UsageError(`${error.message}; write ${path} for a file of that name`, {
       cause: error,
     });
   }
@@ -160,8 +161,9 @@ async function plannedSource(given: GivenPaths, how: Opening, context: CliContex
 }
 
 function givenPaths(paths: readonly string[], sources: readonly string[], options: InputOptions): GivenPaths {
-  const url = sources.find((source) => !paths.includes(source));
-  if (url === undefined) return parsePaths(paths, options);
+  const given = sources.find((source) => !paths.includes(source));
+  if (given === undefined) return parsePaths(paths, options);
+  const url = withoutPassword(given);
   throw new UsageError(
     `${JSON.stringify(url)} names an engine, which does not go with PATHs: use a series for each; write ` +
       `${JSON.stringify(`./${url}`)} for a file of that name`,

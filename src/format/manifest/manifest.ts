@@ -10,11 +10,11 @@ import { decodeBase64, encodeBase64 } from "../json/base64.ts";
 import { bytesOfByteString, byteStringOf } from "../byte_string.ts";
 import { damaged } from "../damage.ts";
 import { decodeUtf8, type JsonObject, parseJson, validate } from "../json/json_text.ts";
-import { FILES_ENGINE, MANIFEST_FORMAT, manifestSchema } from "./manifest_schema.ts";
+import { FILES_ENGINE, MANIFEST_FORMAT, manifestSchema, STREAM_ENGINE } from "./manifest_schema.ts";
 import type { SeriesName } from "./series.ts";
 import type { Rfc3339 } from "../time.ts";
 
-export { FILES_ENGINE, MANIFEST_FORMAT };
+export { FILES_ENGINE, MANIFEST_FORMAT, STREAM_ENGINE };
 
 /** What a guard found out about a stream. */
 export interface ManifestGuard {

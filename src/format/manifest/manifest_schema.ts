@@ -122,6 +122,9 @@ export const manifestSchema = v.pipe(
 /** The engine that backs up files and directories. Its backups hold a tree and no streams. */
 export const FILES_ENGINE = "files";
 
+/** What stands for an engine in backups of standard input and of commands. */
+export const STREAM_ENGINE = "stream";
+
 interface Described {
   readonly engine: { readonly name: string };
   readonly files: readonly unknown[];

@@ -11,7 +11,7 @@ import { treeProblem } from "../../backup/content/tree_contents.ts";
 import { walkEntries } from "../../backup/content/walk_entries.ts";
 import type { Engine, EngineTarget, TargetRequest } from "../../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
-import type { Manifest } from "../../format/manifest/manifest.ts";
+import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
@@ -91,7 +91,7 @@ export function targetInDirectory(
   if (manifest === null) return null;
   const { engine: { name }, files } = manifest;
   const engine = engines.get(name);
-  if (engine?.target) {
+  if (engine?.target && engine.dumpFormats === undefined) {
     const url = { scheme: name, place: directory, text: directory, parameters: new Map() };
     return { name, engine, driver: engine.target(url) };
   }
@@ -113,14 +113,36 @@ interface Level {
   readonly files: readonly BackupFile[];
 }
 
-function manifestFor({ backup, manifest }: ReplaySource, { name }: Driven<EngineTarget>): Manifest {
+function manifestFor({ backup, manifest }: ReplaySource, { name, engine }: Driven<EngineTarget>): Manifest {
   const which = `The backup ${backup.series}@${shortId(backup.id)}`;
   if (manifest === null) {
     throw new UsageError(`${which} was made by another tool, not by the engine "${name}"; restore it with --target`);
   }
   if (manifest.engine.name === name) return manifest;
+  if (manifest.engine.name === STREAM_ENGINE && engine.dumpFormats !== undefined) {
+    refuseForeignDumps(manifest, which, { name, formats: engine.dumpFormats });
+    return manifest;
+  }
   throw new UsageError(
     `${which} was made by the engine "${manifest.engine.name}", not by "${name}"; name a target of its engine`,
+  );
+}
+
+/** Throws `UsageError` if a stream that no engine made is no dump for this target. */
+function refuseForeignDumps(
+  { files }: Manifest,
+  which: string,
+  { name, formats }: { readonly name: string; readonly formats: readonly string[] },
+): void {
+  const takes = (format: string) => format.split(",").every((dialect) => formats.includes(dialect));
+  const foreign = files.find(({ guard }) => guard === null || guard.complete === false || !takes(guard.format));
+  if (foreign === undefined) return;
+  const { path, guard } = foreign;
+  const format = guard === null ? "none" : guard.format;
+  const what = format === "none" ? "of no known format" : guard!.complete === false ? "not whole" : `${format}`;
+  throw new UsageError(
+    `${which} cannot be loaded by "${name}": its stream "${path}" is ${what}, not ${formats.join(" or ")}; pipe it ` +
+      "through what turns it into that, as in agent get SERIES | gunzip | mariadb",
   );
 }
 
@@ -204,7 +226,7 @@ class Replay {
   async restore(level: Level): Promise<void> {
     const { open, manifest, levels, hasEntries } = this.#parts;
     // Only the manifest of the highest level is sure to be there.
-    const own = level === levels.at(-1);
+    const own = level === levels.at(-1) && manifest.engine.name !== STREAM_ENGINE;
     const position = own ? manifest.source : null;
     await open.beginLevel({ level: level.number, position, options: own ? manifest.engine.options : null });
     await (hasEntries ? this.#restoreEntries(level) : this.#restoreStreams(level));

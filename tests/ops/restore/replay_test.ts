@@ -394,6 +394,41 @@ Deno.test("another engine's target is refused, and both engines are named", asyn
   );
 });
 
+/** A whole dump of mariadb-dump, and the same one cut. */
+const DUMP = "-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n--\n-- Host: h    Database: shop\n" +
+  "-- ------------------------------------------------------\n-- Dump completed on 2026-11-29 11:06:45\n";
+
+Deno.test("dumps that no engine made go to the target of an engine that takes their format, and to files", async () => {
+  const world = fakeWorld("dumps");
+  const { access } = await memoryRepository(world);
+  const put = (text: string, series: string) =>
+    putBytes(access, world, new TextEncoder().encode(text), { guard: "auto", series: series as never });
+  await put(DUMP, "dump");
+  await put("of no format", "text");
+  const engine = Object.assign(new ShelfEngine({ replays: false }), { dumpFormats: ["mysqldump", "mariadb-dump"] });
+  const { engines } = engine;
+  const load = (selector: string) =>
+    withBackup(
+      access,
+      { selector, noLock: false },
+      { world },
+      ({ replay }) => replay(engines.target("shelf:/x"), { overwrite: false }),
+    );
+  await load("dump");
+  assert.deepEqual(engine.shelf.contents.get("0/data"), new TextEncoder().encode(DUMP));
+  assert.deepEqual(engine.shelf.levels, [{ level: 0, position: null, options: null }]);
+  engine.shelf = new Shelf();
+  await assert.rejects(load("text"), {
+    code: "usage",
+    message:
+      /^The backup text@\w+ cannot be loaded by "shelf": its stream "data" is of no known format, not mysqldump or/,
+  });
+  assert.deepEqual(engine.shelf.steps, []);
+  engine.next = streamItems({ "dump.sql": new TextEncoder().encode(DUMP) });
+  const { manifest } = await putNext(access, world, engine);
+  assert.equal(targetInDirectory(manifest, "/dir", engines), null);
+});
+
 Deno.test("a directory: known engines replay, streams are files, and levels of an unknown engine need --raw", async () => {
   const { world, store, engine, puts } = await scene();
   const access = accessTo(store);

@@ -19,13 +19,14 @@ interface Left {
   readonly problems: readonly string[];
   /** How many problems there were. */
   readonly problemCount: number;
+  readonly notes: readonly string[];
 }
 
 /** A tree may have a problem for each of its files. */
 const MOST_PROBLEMS = 100;
 
 /** What streams without an engine leave. */
-export const NOTHING_LEFT: Left = { position: {}, problems: [], problemCount: 0 };
+export const NOTHING_LEFT: Left = { position: {}, problems: [], problemCount: 0, notes: [] };
 
 /** What an opening needs besides its source. */
 interface OpeningTools extends Pick<SourceRequest, "onStderr"> {
@@ -119,7 +120,7 @@ export class EngineOpening implements SessionSource {
   async #finish(): Promise<Left> {
     const { isStrict, series } = this.#tools.request;
     const open = await this.#opening!;
-    const { position, problems, metadata } = await unlessAborted(this.#reader.signal, open.finish());
+    const { position, problems, metadata, notes = [] } = await unlessAborted(this.#reader.signal, open.finish());
     if (isStrict && problems.length > 0) {
       await metadata?.cancel();
       throw strictError(series, problems);
@@ -131,6 +132,7 @@ export class EngineOpening implements SessionSource {
       position: problemCount === 0 ? position : { ...position, problems: problemCount },
       problems: problems.slice(0, MOST_PROBLEMS),
       problemCount,
+      notes,
     };
   }
 
