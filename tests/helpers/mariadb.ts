@@ -61,6 +61,11 @@ export class MariaDbServer implements AsyncDisposable {
     }
   }
 
+  /** The directory of its files; the data are in `data` unless they lie elsewhere. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** The path of its socket. */
   get socket(): string {
     return join(this.#folder, "socket");
@@ -88,7 +93,7 @@ export class MariaDbServer implements AsyncDisposable {
     const tables = (await this.query(`SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'`, database)).map(([name]) =>
       name!
     );
-    const list = tables.map((name) => `\`${name}\``).join(", ");
+    const list = tables.map((name) => `\`${name.replaceAll("`", "``")}\``).join(", ");
     const rows = await this.query(`CHECKSUM TABLE ${list} EXTENDED`, database);
     return Object.fromEntries(rows.map(([name, checksum]) => [name!.slice(database.length + 1), checksum!]));
   }
