@@ -5,9 +5,19 @@ import type { RepositoryAccess } from "../../../src/ops/access.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import type { ReplayOptions, ReplayResult } from "../../../src/ops/restore/replay.ts";
+import { openRepository, type UnlockedRepository } from "../../../src/repository/repository.ts";
+import type { BlobStore } from "../../../src/store/store.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { BytesSource, type FakeWorld, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
+import {
+  accessTo,
+  BytesSource,
+  type FakeWorld,
+  fakeWorld,
+  memoryRepository,
+  PASSWORD,
+  putRequest,
+} from "../../helpers/world.ts";
 
 /** The programs that a scene needs. */
 export const SCENE_PROGRAMS = [...MARIADB_PROGRAMS, "mariadb-dump"] as const;
@@ -23,11 +33,14 @@ export class MysqlScene implements AsyncDisposable {
   readonly world: FakeWorld;
   readonly access: RepositoryAccess;
 
-  private constructor(server: MariaDbServer, directory: TestDirectory, world: FakeWorld, access: RepositoryAccess) {
+  readonly #store: BlobStore;
+
+  private constructor(server: MariaDbServer, directory: TestDirectory, world: FakeWorld, store: BlobStore) {
     this.server = server;
+    this.#store = store;
     this.directory = directory;
     this.world = world;
-    this.access = access;
+    this.access = accessTo(store);
     const environment = { ...Deno.env.toObject(), HOME: directory.path };
     const machine = { environment, temporaryFolder: directory.path };
     this.registry.register("mysql", createMysqlEngine(machine), ["mariadb"]);
@@ -36,8 +49,8 @@ export class MysqlScene implements AsyncDisposable {
   /** Starts the server, by default with a binary log. */
   static async make(programs: Programs, options: readonly string[] = ["--log-bin=binlog", "--server-id=7"]) {
     const world = fakeWorld();
-    const { access } = await memoryRepository(world);
-    return new MysqlScene(await MariaDbServer.start(programs, undefined, options), new TestDirectory(), world, access);
+    const { store } = await memoryRepository(world);
+    return new MysqlScene(await MariaDbServer.start(programs, undefined, options), new TestDirectory(), world, store);
   }
 
   /** The URL of the server; `rest` is what follows the host: `/shop?users=no`. */
@@ -86,6 +99,11 @@ export class MysqlScene implements AsyncDisposable {
       await read(await find(path), { write: (bytes) => Promise.resolve(void pieces.push(bytes.slice())) });
       return await new Blob(pieces).text();
     });
+  }
+
+  /** The repository, opened. */
+  async open(): Promise<UnlockedRepository> {
+    return await openRepository(this.#store, { password: PASSWORD, randomBytes: this.world.randomBytes });
   }
 
   /** What is left in the folder for private files. */
