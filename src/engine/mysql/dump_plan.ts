@@ -68,12 +68,11 @@ export function planDump(content: DumpContent, server: MysqlServer, options: Cli
     "--", // A name may begin with a dash.
     ...databases,
   ];
-  const missing = lacked.join(" and ");
   const notes = server.hasBinaryLog && lacked.length > 0
     ? [
-      `The manifest has no position of the binary log: GRANT ${
-        lacked.join(", ")
-      } ON *.* to the user, who lacks ${missing}`,
+      `The manifest has no position of the binary log: GRANT ${lacked.join(", ")} ON *.* to the user, who lacks ${
+        lacked.length > 1 ? "them" : "it"
+      }`,
     ]
     : [];
   return { args, hasPosition, notes };

@@ -1,5 +1,5 @@
 /** The position of the binary log that a dump tells in its comments, read as the dump passes. */
-import { concatBytes } from "../../base/bytes.ts";
+import { Head, Tail } from "../../guard/window.ts";
 
 /** Where the server's log was at the moment of the dump. */
 export interface BinlogPosition {
@@ -22,35 +22,24 @@ const GTID_OF_MYSQL = /SET @@GLOBAL\.GTID_PURGED=(?:\/\*!80000 '\+'\*\/ )?'([^']
 
 /** Keeps the head and the tail of a dump. */
 export class DumpPositionReader {
-  readonly #head: Uint8Array[] = [];
-  #headBytes = 0;
-  #tail: Uint8Array = new Uint8Array(0);
+  readonly #head = new Head(HEAD_BYTES);
+  readonly #tail = new Tail(TAIL_BYTES);
 
   /** Takes the next bytes, and keeps no view of them. */
   push(bytes: Uint8Array): void {
-    const forHead = bytes.slice(0, HEAD_BYTES - this.#headBytes);
-    if (forHead.length > 0) {
-      this.#head.push(forHead);
-      this.#headBytes += forHead.length;
-    }
-    this.#tail = bytes.length >= TAIL_BYTES
-      ? bytes.slice(-TAIL_BYTES)
-      : concatBytes([this.#tail.subarray(Math.max(0, this.#tail.length + bytes.length - TAIL_BYTES)), bytes]);
+    this.#head.push(bytes);
+    this.#tail.push(bytes);
   }
 
   /** What the dump told, once all of it has passed. */
   position(): BinlogPosition {
-    const head = textOf(concatBytes(this.#head));
+    const head = new TextDecoder().decode(this.#head.bytes);
     const named = FILE_AND_POSITION.exec(head);
-    const gtid = [...textOf(this.#tail).matchAll(GTID_OF_MARIADB)].at(-1)?.[1] ??
+    const gtid = [...new TextDecoder().decode(this.#tail.bytes).matchAll(GTID_OF_MARIADB)].at(-1)?.[1] ??
       GTID_OF_MYSQL.exec(head)?.[1]?.replaceAll(/\s/g, "");
     return {
       gtid: gtid || null,
       binlog: named && { file: named[1]!, position: Number(named[2]) },
     };
   }
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }

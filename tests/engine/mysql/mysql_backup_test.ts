@@ -1,5 +1,9 @@
 /** Backups of a real MariaDB server, brought back: under load, whatever names and objects there are, and who may read. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { readAccounts } from "../../../src/engine/mysql/accounts.ts";
+import { parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
+import { MysqlClient } from "../../../src/engine/mysql/mysql_client.ts";
+import { askServer } from "../../../src/engine/mysql/server_facts.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { macrotask } from "../../helpers/world.ts";
 import { MysqlScene, SCENE_PROGRAMS } from "./mysql_scene.ts";
@@ -213,5 +217,28 @@ programTest({
     equal(partial.backup.info!.problems, 1);
     const without = await scene.put("/shop?users=no", { user: "low" });
     deepEqual([without.problems, without.manifest.files.length], [[], 1]);
+  },
+});
+
+programTest({
+  name: "accounts can be read without a dump program that knows them, as those of MySQL",
+  needs: SCENE_PROGRAMS,
+  async fn(programs) {
+    await using scene = await MysqlScene.make(programs, []);
+    const { server } = scene;
+    await server.query(`CREATE DATABASE shop; CREATE ROLE readers; GRANT SELECT ON shop.* TO readers;
+      CREATE USER 'o''dd\\\\'@localhost IDENTIFIED BY 'pw'; GRANT readers TO 'o''dd\\\\'@localhost;`);
+    const { address } = parseMysqlUrl({ scheme: "mysql", text: scene.url("/").slice("mysql:".length) });
+    await using client = await MysqlClient.prepare(address, { environment: Deno.env.toObject() });
+    const options = { has: () => false, words: () => false };
+    const { signal } = new AbortController();
+    const facts = await askServer(client);
+    const accounts = await readAccounts({ client, server: facts, program: "mariadb-dump", options, signal });
+    ok("text" in accounts && accounts.guard === "none");
+    const text = new TextDecoder().decode(accounts.text);
+    const before = await server.query("SHOW GRANTS FOR 'o''dd\\\\'@localhost");
+    await server.query("DROP USER 'o''dd\\\\'@localhost; DROP ROLE readers");
+    await server.query(text);
+    deepEqual(await server.query("SHOW GRANTS FOR 'o''dd\\\\'@localhost"), before);
   },
 });
