@@ -72,6 +72,7 @@ class OpenMysqlTarget implements OpenTarget {
   /** How many dumps came that go into the one database. */
   #dumps = 0;
   #running: MysqlLoad | undefined;
+  #hasLeftAccounts = false;
 
   constructor(client: MysqlClient, run: Run) {
     this.#client = client;
@@ -120,7 +121,10 @@ class OpenMysqlTarget implements OpenTarget {
       throw new AgentError(`The backup is not one of databases: it has "${path}"; restore it with --target DIR --raw`);
     }
     const isAccounts = this.#isOwn && path === ACCOUNTS;
-    if (isAccounts && !this.#run.users) return NOWHERE;
+    if (isAccounts && !this.#run.users) {
+      this.#hasLeftAccounts = true;
+      return NOWHERE;
+    }
     const { database } = this.#client.address;
     if (database !== null && !isAccounts && ++this.#dumps > 1) {
       throw new UsageError(
@@ -139,7 +143,9 @@ class OpenMysqlTarget implements OpenTarget {
 
   async finish(): Promise<TargetEnd> {
     await this.#client[Symbol.asyncDispose]();
-    return { problems: [] };
+    const note =
+      `The accounts of the backup (${ACCOUNTS}) were not loaded: add users=yes to the target if you want them`;
+    return { problems: [], notes: this.#hasLeftAccounts ? [note] : [] };
   }
 
   async cancel(): Promise<void> {

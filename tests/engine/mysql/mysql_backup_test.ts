@@ -202,7 +202,8 @@ programTest({
     ]);
     deepEqual([whole.manifest.source.binlog, whole.manifest.source.gtid], [null, null]);
     await server.query("DROP USER 'o''dd'@localhost; DROP ROLE readers; DROP DATABASE shop");
-    await scene.get("/shop");
+    const { notes } = await scene.get("/shop");
+    match(notes.join(), /^The accounts of the backup \(users\.sql\) were not loaded: add users=yes/);
     match(await grants().then(() => "there", String), /There is no such grant/);
     await scene.get("/shop?users=yes", { overwrite: true });
     deepEqual(await grants(), before);

@@ -70,9 +70,9 @@ programTest({
       ["mysql://h/?users=maybe", /^mysql: "users" is one of yes, no$/],
       ["mysql:shop", /two slashes/],
     ] as const;
-    for (const [url, message] of urls) await failed((async () => scene.registry.source(url))(), UsageError, message);
+    for (const [url, message] of urls) await failed(Promise.try(() => scene.registry.source(url)), UsageError, message);
     await failed(
-      (async () => scene.registry.target("mysql://h/?ignore=a.b"))(),
+      Promise.try(() => scene.registry.target("mysql://h/?ignore=a.b")),
       UsageError,
       /"ignore" is only for put/,
     );
