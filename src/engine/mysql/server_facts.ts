@@ -15,7 +15,7 @@ export interface MysqlDatabase {
 }
 
 /** A table or view. */
-export interface MysqlTable {
+interface MysqlTable {
   /** Its name, without that of the database. */
   readonly name: string;
   /** What it is. */
