@@ -1,7 +1,7 @@
 /**
- * Proves that the library's public face suffices for an engine, as `docs/engines.md` tells: `keys:` has levels, several
- * streams, metadata and a position, and passes the suite of all engines; `shelf:` gives a tree. Both go through `put` and
- * `replay`.
+ * Proves that the library's public face suffices for an engine, as `docs/engines.md` tells: `keys:` has levels,
+ * several streams, metadata and a position, and passes the suite of all engines; `shelf:` gives a tree. Both go
+ * through `put` and `replay`.
  */
 import assert from "node:assert/strict";
 import {
@@ -17,7 +17,6 @@ import {
   put,
   type RepositoryAccess,
   type RestoredItem,
-  type RestoredLevel,
   sourceOfStream,
   systemClock,
   systemRandomBytes,
