@@ -5,7 +5,7 @@ import type { CacheOptions } from "../../../src/store/cache/folder.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
 import { openMemoryStore } from "../../../src/store/memory_store.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
-import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../../conformance/stored_files.ts";
 import { seededRandom } from "../../helpers/world.ts";
 import { filesBelow } from "../local_fixture.ts";
 import { InstantClock } from "../instant_clock.ts";

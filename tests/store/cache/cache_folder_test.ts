@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 import type { BlobStore, FileName } from "../../../src/store/store.ts";
-import { bytesOf, fileOf, listing } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf, listing } from "../../conformance/stored_files.ts";
 import { filesBelow } from "../local_fixture.ts";
 import type { InstantClock } from "../instant_clock.ts";
 import { cacheFixture, CONTENT, keptFiles, PACK, PART, RANGE, REPOSITORY, SNAPSHOT } from "./cache_fixture.ts";

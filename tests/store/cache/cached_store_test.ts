@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
 import { openMemoryStore } from "../../../src/store/memory_store.ts";
-import { bytesOf, fileOf, listing, storeConformance } from "../../conformance/store_suite.ts";
+import { storeConformance } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf, listing } from "../../conformance/stored_files.ts";
 import { filesBelow } from "../local_fixture.ts";
 import { cacheFixture, CONTENT, PACK, PART, RANGE, SNAPSHOT } from "./cache_fixture.ts";
 

@@ -1,7 +1,7 @@
 /** Copies in the cache that are damaged, or are not what their names say: none is ever given. */
 import assert from "node:assert/strict";
 import type { BlobStore } from "../../../src/store/store.ts";
-import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../../conformance/stored_files.ts";
 import { filesBelow } from "../local_fixture.ts";
 import { cacheFixture, CONTENT, keptFiles, PACK, PART, RANGE, SNAPSHOT } from "./cache_fixture.ts";
 

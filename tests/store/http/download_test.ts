@@ -6,7 +6,7 @@ import { StoreError, TemporaryError } from "../../../src/base/errors.ts";
 import type { HttpAnswer, HttpRequest } from "../../../src/store/http/client.ts";
 import { download, type DownloadLine } from "../../../src/store/http/download.ts";
 import { RateLimiter } from "../../../src/store/http/rate_limit.ts";
-import { bytesOf } from "../../conformance/store_suite.ts";
+import { bytesOf } from "../../conformance/stored_files.ts";
 import { HttpServer, RawTcpServer } from "./servers.ts";
 
 const MOST_BYTES = 1000;

@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { StoreError, TemporaryError } from "../../../src/base/errors.ts";
 import { openHttpClient } from "../../../src/store/http/http_client.ts";
 import { FakeClock } from "../../helpers/world.ts";
-import { bytesOf } from "../../conformance/store_suite.ts";
+import { bytesOf } from "../../conformance/stored_files.ts";
 import { HttpServer, lengthOf, RawTcpServer } from "./servers.ts";
 import { get, MIB, put, textOf, withClient } from "./requests.ts";
 
