@@ -11,7 +11,7 @@ import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
-import { A_MONTH_MS, day, LAST, policy, repositoryWith, type SavedShape } from "./forget_fixture.ts";
+import { A_MONTH_MS, day, LAST, named, policy, repositoryWith, type SavedShape } from "./forget_fixture.ts";
 
 Deno.test("forget removes what no rule keeps, and the lock afterwards", async () => {
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: { ...day(1), host: "db2" } });
@@ -116,7 +116,7 @@ Deno.test("by age everything old goes but the last good backup, also of a series
     young: { time: "2025-12-31T00:00:00Z", host: "db2" },
     tooOld: { time: "2025-01-01T00:00:00Z", host: "db2" },
     future: { time: "2030-01-01T00:00:00Z", host: "db2" },
-  }, 0);
+  }, { aheadMs: 0 });
   const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
   const { groups } = await forget(access, byAge, { world });
   assert.deepEqual(await left(), ["old", "young", "future"]);
@@ -149,7 +149,6 @@ Deno.test("the last good one is judged whole, or not judged, or of another tool,
 
 Deno.test("backups that are named go, by any selector, but not the last good one", async () => {
   const { access, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
-  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
   await assert.rejects(forget(access, named("@ffffffff"), { world }), UsageError);
   await assert.rejects(forget(access, named(`@${ids["a"]}`, "prod/shop@ffffffff"), { world }), UsageError);
   assert.deepEqual(await left(), ["a", "b", "c"]);
@@ -187,15 +186,15 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     "newer future further otherFuture",
     "2 1",
   ]);
-  assert.deepEqual(await after({ kind: "backups", selectors: ["prod/shop@latest"] }), [
+  assert.deepEqual(await after(named("prod/shop@latest")), [
     "older newer future otherFuture",
     "1",
   ]);
   const { access, world, ids } = await repositoryWith(shapes);
-  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, { world }), {
+  await assert.rejects(forget(access, named(`@${ids["otherFuture"]}`), { world }), {
     message: /last good backup of "prod\/shop" on db2: --allow-last/,
   });
-  const real = { kind: "backups", selectors: ["prod/shop@2026-01-01", "prod/shop@2026-01-02"] } as const;
+  const real = named("prod/shop@2026-01-01", "prod/shop@2026-01-02");
   await assert.rejects(after(real), (error) => {
     return error instanceof UsageError &&
       /last good backup.* on db1, apart from backups that claim.*future/.test(error.message);
@@ -232,7 +231,7 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
     other: { time: "2026-01-02T02:00:00Z", host: "db2" },
     below: { time: "2025-01-02T03:00:00Z", series: "prod/shop/eu" },
     ancient: { time: "2024-01-02T03:00:00Z" },
-  }, 0);
+  }, { aheadMs: 0 });
   const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
   await forget(access, rotate("prod/shop"), { world });
   assert.deepEqual(await left(), ["first", "second", "other", "below"], "the first of the day, and the newest");

@@ -1,14 +1,14 @@
 /** Forget beside snapshots that cannot be read: what it removes all the same, and what it refuses. */
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../src/base/errors.ts";
-import { forget, type RetentionRequest } from "../../src/ops/forget.ts";
+import { forget } from "../../src/ops/forget.ts";
 import { openRepository } from "../../src/repository/repository.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import type { SnapshotId } from "../../src/base/id.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { backup } from "../backup/backups.ts";
 import { namesOf, noise, PASSWORD } from "../helpers/world.ts";
-import { day, LAST, policy, repositoryWith } from "./forget_fixture.ts";
+import { day, LAST, named, policy, repositoryWith } from "./forget_fixture.ts";
 
 Deno.test("a damaged snapshot is told of and never removed, also where it is named", async () => {
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2) });
@@ -24,8 +24,7 @@ Deno.test("a damaged snapshot is told of and never removed, also where it is nam
   const { damaged, refusal } = await forget(access, LAST, { world, skipUnreadable: true });
   assert.deepEqual([damaged.map(({ id }) => id as string), refusal], [[junk], null]);
   assert.deepEqual(await left(), ["b"]);
-  const named: RetentionRequest = { kind: "backups", selectors: [`@${junk.slice(0, 8)}`] };
-  await assert.rejects(forget(access, named, { world }), IntegrityError);
+  await assert.rejects(forget(access, named(`@${junk.slice(0, 8)}`), { world }), IntegrityError);
   assert.ok((await namesOf(store, "snapshot")).includes(junk));
 });
 
@@ -58,7 +57,6 @@ Deno.test("what may mean a snapshot that cannot be read is refused; an id is not
     otherNew: { ...day(2), series: "dev" },
   });
   await replaceWithNoise(store, ids["c"]!);
-  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
   for (const selector of ["prod/shop@latest", "prod/shop", "prod/shop@2026-01-02", "dev@latest"]) {
     await assert.rejects(forget(access, named(selector), { world, allowLast: true }), (error) => {
       return error instanceof IntegrityError &&

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import type { BlobId } from "../../src/base/id.ts";
 import type { Node } from "../../src/format/tree/node.ts";
 import { check } from "../../src/ops/check.ts";
-import { withBackup } from "../../src/ops/restore/get.ts";
 import { put, type PutRequest, type PutResult } from "../../src/ops/put.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { openRepository } from "../../src/repository/repository.ts";
@@ -12,7 +11,6 @@ import type { BlobStore } from "../../src/store/store.ts";
 import {
   accessTo,
   BytesSource,
-  concat,
   type FakeWorld,
   fakeWorld,
   memoryRepository,
@@ -20,6 +18,7 @@ import {
   PASSWORD,
   putRequest,
 } from "../helpers/world.ts";
+import { readFiles } from "../helpers/read_files.ts";
 import { JournalEngine } from "../helpers/journal_engine.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -60,27 +59,12 @@ export class Scene {
 
   /** Asserts that the levels of a backup hold all lines so far. */
   async assertReplays({ backup, manifest }: PutResult): Promise<void> {
-    const files = await this.files(backup.id);
-    const texts = Array.from(
+    const files = await readFiles(accessTo(this.store), this.world, `@${backup.id}`);
+    const journals = Array.from(
       { length: manifest.level + 1 },
-      (_, level) => files.get(`prod/shop/level-${level}/lines/journal`),
+      (_, level) => files.get(`prod/shop/level-${level}/lines/journal`)!,
     );
-    assert.equal(texts.join(""), this.engine.lines.join(""));
-  }
-
-  /** The files of a backup as texts. */
-  files(id: string): Promise<Map<string, string>> {
-    const request = { selector: `@${id}`, noLock: true };
-    return withBackup(accessTo(this.store), request, { world: this.world }, async ({ files, read }) => {
-      const texts = new Map<string, string>();
-      for (const file of files) {
-        const pieces: Uint8Array[] = [];
-        // deno-lint-ignore require-await -- a sink gives a promise
-        await read(file, { write: async (bytes) => void pieces.push(new Uint8Array(bytes)) });
-        texts.set(file.path, new TextDecoder().decode(concat(pieces)));
-      }
-      return texts;
-    });
+    assert.equal(await new Blob(journals).text(), this.engine.lines.join(""));
   }
 
   async repository() {

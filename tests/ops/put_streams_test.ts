@@ -4,34 +4,10 @@ import type { JudgedSource } from "../../src/base/byte_source.ts";
 import { SourceError, UsageError } from "../../src/base/errors.ts";
 import { deferredSource } from "../../src/engine/stream/deferred.ts";
 import { put } from "../../src/ops/put.ts";
-import type { RepositoryAccess, World } from "../../src/ops/access.ts";
-import { withBackup } from "../../src/ops/restore/get.ts";
+import { readFiles } from "../helpers/read_files.ts";
 import { thrownBy } from "../helpers/thrown.ts";
-import {
-  BytesSource,
-  concat,
-  ENGINE,
-  fakeWorld,
-  memoryRepository,
-  noise,
-  putRequest,
-  sqlDump,
-} from "../helpers/world.ts";
+import { BytesSource, ENGINE, fakeWorld, memoryRepository, noise, putRequest, sqlDump } from "../helpers/world.ts";
 import { putStreams, stream, type Streams } from "./put_streams_fixture.ts";
-
-/** The files of the newest backup by path. */
-function readFiles(access: RepositoryAccess, world: World): Promise<Map<string, Uint8Array>> {
-  return withBackup(access, { selector: "prod/shop", noLock: true }, { world }, async ({ files, read }) => {
-    const contents = new Map<string, Uint8Array>();
-    for (const file of files) {
-      const pieces: Uint8Array[] = [];
-      // deno-lint-ignore require-await -- a sink gives a promise
-      await read(file, { write: async (bytes) => void pieces.push(new Uint8Array(bytes)) });
-      contents.set(file.path, concat(pieces));
-    }
-    return contents;
-  });
-}
 
 Deno.test("streams of all sizes become one backup, however many are read at once", async (test) => {
   const contents = new Map([
@@ -51,7 +27,7 @@ Deno.test("streams of all sizes become one backup, however many are read at once
       assert.deepEqual(manifest.files.map(({ guard }) => guard?.complete), [true, true, null, null, true]);
       assert.deepEqual([problems, decision.level, manifest.source], [[], 0, {}]);
       assert.equal(manifest.stats.bytesRead, [...contents.values()].reduce((sum, { length }) => sum + length, 0));
-      const read = await readFiles(access, world);
+      const read = await readFiles(access, world, "prod/shop");
       assert.deepEqual(read, new Map([...contents].map(([path, bytes]) => [`prod/shop/${path}`, bytes])));
     });
   }

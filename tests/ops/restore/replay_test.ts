@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
 import { forget } from "../../../src/ops/forget.ts";
+import { entryProperties } from "../../../src/format/tree/node.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import { prune } from "../../../src/ops/prune.ts";
 import { targetInDirectory } from "../../../src/ops/restore/replay.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
 import { accessTo, fakeWorld, macrotask, memoryRepository, namesOf, noise, putBytes } from "../../helpers/world.ts";
 import { STRICT } from "../prune_fixture.ts";
-import { entryItems, propertiesOf, putNext, replayed, Shelf, ShelfEngine, streamItems } from "../replay_fixture.ts";
+import { entryItems, putNext, replayed, Shelf, ShelfEngine, streamItems } from "../replay_fixture.ts";
 import { assertRestored, chainOf, DAY_MS, rewriteAll, scene, stepsOf } from "./replay_chain.ts";
 
 Deno.test("a target gets the levels in order, each stream whole before its end, and no metadata", async () => {
@@ -204,7 +205,7 @@ Deno.test("a tree comes back entry by entry, each directory before what it holds
     taken,
     entries.map((entry) => {
       const { path, bytes = new Uint8Array(0), ...properties } = { bytes: undefined, ...entry };
-      return { kind: "entry", path, size: bytes.length, properties: propertiesOf(properties) };
+      return { kind: "entry", path, size: bytes.length, properties: entryProperties(properties) };
     }),
   );
   assert.deepEqual(engine.shelf.contents.get("0/b/file"), noise(30_000, "file"));

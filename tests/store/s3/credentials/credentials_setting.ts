@@ -61,7 +61,7 @@ aws_session_token=team-token
 [half]
 aws_access_key_id = alone
 `;
-/** The files of whoever has that one. */
+/** A home directory with it. */
 export const FILES = { "/home/dba/.aws/credentials": CREDENTIALS_FILE };
 
 export const HOUR_MS = 3_600_000;
