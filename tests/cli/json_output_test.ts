@@ -15,7 +15,7 @@ import { openRepository } from "../../src/repository/repository.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
-import { bytesOf, fileOf } from "../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../conformance/stored_files.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
 import { TreeEngine } from "../engine/tree_engine.ts";

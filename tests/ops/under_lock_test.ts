@@ -31,6 +31,7 @@ import {
   noise,
   putBytes,
 } from "../helpers/world.ts";
+import { LAST } from "./forget_fixture.ts";
 
 import { fiveBackups } from "./prune_fixture.ts";
 
@@ -53,7 +54,7 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
     decidesBy: ["index"],
   },
   forget: {
-    run: (access, world) => forget(access, { kind: "policy", rules: { counts: { last: 1 } }, filter: {} }, { world }),
+    run: (access, world) => forget(access, LAST, { world }),
     decidesBy: ["snapshot", "index"],
   },
   prune: {
