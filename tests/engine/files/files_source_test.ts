@@ -11,17 +11,9 @@ import { GoFileMode } from "../../../src/format/tree/file_mode.ts";
 import { makeNode, type Node } from "../../../src/format/tree/node.ts";
 import { PortableFileSystem } from "../../../src/filesystem/portable/portable_file_system.ts";
 import { macrotask, noise } from "../../helpers/world.ts";
+import { descriptorsBelow } from "../../helpers/descriptors.ts";
 import { sourceRequest } from "../../helpers/source_request.ts";
-import {
-  Buffers,
-  filesRequest,
-  type Gave,
-  openDescriptors,
-  openTrial,
-  outline,
-  readTrial,
-  TestDirectory,
-} from "./files_trial.ts";
+import { Buffers, filesRequest, type Gave, openTrial, outline, readTrial, TestDirectory } from "./files_trial.ts";
 
 function someFiles(directory: TestDirectory): void {
   directory.write("a/one", "1");
@@ -237,15 +229,14 @@ for name in sys.argv[2].split("/"):
     "",
     deep.join("/"),
   ], { cwd: directory.path });
-  const before = openDescriptors();
   let most = 0;
-  const count = (method: string) => void (method === "list" && (most = Math.max(most, openDescriptors())));
+  const count = (method: string) => void (method === "list" && (most = Math.max(most(directory.path))));
   const gave = await readTrial([directory.path], { before: count });
   assert.deepEqual(gave.problems, []);
   assert.equal(gave.entries.filter(({ content }) => content !== null).length, 600);
   assert.equal(outline(gave, directory.path)[[...deep, "file"].join("/")], "level-599");
-  assert.ok(most - before < 100, `${most - before} descriptors`);
-  assert.equal(openDescriptors(), before);
+  assert.ok(most < 100, `${most} descriptors`);
+  assert.equal(descriptorsBelow(directory.path), 0);
   execFileSync("rm", ["-rf", directory.at("level-0")]);
 });
 
@@ -253,7 +244,6 @@ Deno.test("an interruption at any point leaves nothing open and no buffer lent",
   await using directory = new TestDirectory();
   someFiles(directory);
   for (let i = 0; i < 50; i++) directory.write(`many/${i}`, noise(9000, `many ${i}`));
-  const before = openDescriptors();
   for (let point = 0;; point++) {
     let left = point;
     const between = () => {
@@ -263,7 +253,7 @@ Deno.test("an interruption at any point leaves nothing open and no buffer lent",
       assert.ok(error instanceof InterruptedError, String(error));
       return false;
     });
-    assert.equal(openDescriptors(), before, `after point ${point}`);
+    assert.equal(descriptorsBelow(directory.path), 0, `after point ${point}`);
     if (ended) break;
   }
 });

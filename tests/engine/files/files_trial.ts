@@ -251,8 +251,3 @@ export class TestDirectory implements AsyncDisposable {
     await Deno.remove(this.path, { recursive: true });
   }
 }
-
-/** How many descriptors this process has. */
-export function openDescriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
-}
