@@ -1,5 +1,5 @@
 /** `put SERIES PATH...` on the command line: what the engine is asked to read, and what is refused before. */
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import type { FilesRequest } from "../../src/engine/files/files_request.ts";
@@ -121,6 +121,19 @@ Deno.test("the repository is left out and told, and cannot be backed up itself",
   });
 });
 
+Deno.test("a second repository is left out, too, and no business of a dry run", async () => {
+  await Desk.with(async (desk) => {
+    const second = join(desk.directory, "second");
+    const also = ["--also", second, "--also-password-file", join(desk.directory, "password")];
+    await desk.run(["init", "-r", second]);
+    const { stderr } = await desk.put(["/", ...also]);
+    match(stderr, /left out what is in .*repo \(the repository\), .*second \(the second repository\)/);
+    const dry = await desk.put(["/", "--dry-run", ...also]);
+    equal(dry.exitCode, ExitCode.done, dry.stderr);
+    doesNotMatch(dry.stderr, /second/);
+  });
+});
+
 Deno.test("names that are not UTF-8 and names like URLs are PATHs", async () => {
   await Desk.with(async (desk) => {
     await desk.put(["/srv/\udcff", "./tar:x", "--exclude", "\udcfe"]);
@@ -139,7 +152,6 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       [["/srv", "--guard", "sql"], ExitCode.usage, /--guard is for streams/],
       [["/srv", "--min-size", "1"], ExitCode.usage, /--min-size is for streams/],
       [["/srv", "--min-of-parent", "50%"], ExitCode.usage, /--min-of-parent is for streams/],
-      [["/srv", "--also", "/other"], ExitCode.usage, /go into one repository.*agent copy/],
       [["/srv", "journal:here"], ExitCode.usage, /does not go with PATHs.*"\.\/journal:here"/],
       [["jurnal:here"], ExitCode.usage, /did you mean "journal"\?; write "\.\/jurnal:here"/],
       [["/srv", "--exclude", "../x"], ExitCode.usage, /Not a pattern/],

@@ -12,17 +12,18 @@ import { GUARD_FORMATS } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
-import { put, type PutProgress, type PutRequest, type PutResult, type TreeCounts } from "../../ops/put.ts";
+import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
-import { WAITING, withProgress } from "../report/progress.ts";
+import { TreeProgress } from "../report/files/tree_progress.ts";
+import { OPENING, WAITING, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
-import { alsoRepositoryAccess, refuseSecondForPaths, refuseWrongPlaces } from "../options/also_repository.ts";
+import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
 import { DEFAULT_JOBS, isDryRun, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
 import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
@@ -141,8 +142,8 @@ function check(
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
-  const also = alsoRepositoryAccess(options, context);
-  if (input.kind === "files") refuseSecondForPaths(also);
+  // A dry run tells what the main repository would get.
+  const also = isDryRun(input) ? undefined : alsoRepositoryAccess(options, context);
   const request: Omit<PutRequest, "input"> = {
     series,
     jobs: parseJobs(options.jobs),
@@ -186,12 +187,13 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     decided.push(line);
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
-  const own = () => ownDirectories(access, options, context);
+  const own = () => ownDirectories([access, ...request.also ? [request.also] : []], options, context);
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
-  const subject = { command: "put", name: request.series, first: WAITING_STEP };
+  const stepOf = input.kind === "files" ? filesSteps() : streamStep;
+  const subject = { command: "put", name: request.series, first: stepOf(NOTHING_YET) };
   await withProgress(subject, options, context, async (progress) => {
-    const onProgress = (step: PutProgress) => progress.update(progressStep(step));
+    const onProgress = (step: PutProgress) => progress.update(stepOf(step));
     const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
     const result = await put(access, { ...request, input: opened }, tools);
     await progress.end();
@@ -248,17 +250,19 @@ const WAITING_STEP: ProgressStep = {
   label: { long: "waiting for the first byte", short: "waiting" },
 };
 
-function progressStep({ phase, bytesRead, bytesAdded, bytesBefore, tree }: PutProgress): ProgressStep {
+const NOTHING_YET: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
+
+function streamStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress): ProgressStep {
   if (phase === "waiting") return WAITING_STEP;
-  // What is unchanged is done without being read. Of a large file, what was read counts before it is whole.
-  const done = Math.max(bytesRead, tree?.bytes ?? 0);
-  const counted = { phase, unit: "bytes", done, bytesAdded, ...tree && { files: countOf(tree) } } as const;
+  const counted = { phase, unit: "bytes", done: bytesRead, bytesAdded } as const;
   if (phase === "commit") return { ...counted, label: { long: "writing the backup", short: "writing" } };
   return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
 }
 
-function countOf({ files }: TreeCounts): number {
-  return files.new + files.changed + files.unmodified;
+/** Files give no first byte to wait for: until there is a tree, the repository is being opened. */
+function filesSteps(): (progress: PutProgress) => ProgressStep {
+  const files = new TreeProgress();
+  return (progress) => progress.tree === undefined ? OPENING : files.step(progress, progress.tree);
 }
 
 /** Explains the level, if that is wanted. */

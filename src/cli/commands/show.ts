@@ -5,11 +5,12 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
-import type { Manifest } from "../../format/manifest/manifest.ts";
+import type { Manifest, ManifestTree } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { digestLines } from "../../ops/restore/digest_lines.ts";
 import { type FoundBackup, type OpenBackup, withBackup, withFoundBackup } from "../../ops/restore/get.ts";
 import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
+import { entriesText } from "../report/files/entry_counts.ts";
 import { writeWarning } from "../report/warning.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
@@ -89,7 +90,6 @@ const NAME_COLUMNS = 10;
 function describe(backup: Backup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
-  const { problems } = problemsOf(manifest);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
   const rows: [string, string][] = [
     ["backup", backup.id],
@@ -104,14 +104,9 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
-    ...manifest.tree === undefined ? [] : [["tree", treeText(manifest.tree)] as [string, string]],
-    ["read", formatSize(stats.bytesRead)],
-    ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
-    ["reused", formatCount(stats.blobsReused, "chunk")],
+    ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
-    ...problems === undefined
-      ? []
-      : [["in part", `${formatCount(problems, "problem")} while its source was read`] as [string, string]],
+    ...partRows(manifest),
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
@@ -128,9 +123,34 @@ function describe(backup: Backup, manifest: Manifest): string[] {
   return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
 }
 
-function treeText({ files, directories, others, bytes }: NonNullable<Manifest["tree"]>): string {
-  const counts = [formatCount(files, "file"), directories === 1 ? "1 directory" : `${directories} directories`];
-  return `${counts.join(", ")}, ${formatCount(others, "other")}; ${formatSize(bytes)}`;
+function streamRows(stats: Manifest["stats"]): [string, string][] {
+  return [
+    ["read", formatSize(stats.bytesRead)],
+    ["new", newText(stats)],
+    ["reused", formatCount(stats.blobsReused, "chunk")],
+  ];
+}
+
+/** What a tree holds, and how much of that was read: what is unchanged was not. */
+function treeRows({ files, directories, others, bytes }: ManifestTree, stats: Manifest["stats"]): [string, string][] {
+  const isRead = stats.bytesRead > 0;
+  return [
+    ["tree", entriesText({ files, directories, others, bytes })],
+    ["read", `${isRead ? formatSize(stats.bytesRead) : "nothing"} of ${formatSize(bytes)}`],
+    ...isRead ? [["new", newText(stats)] as [string, string]] : [],
+    ...stats.blobsReused > 0 ? [["reused", formatCount(stats.blobsReused, "chunk")] as [string, string]] : [],
+  ];
+}
+
+/** Whether all of the source was read. Guards tell that of streams, in the rows of each. */
+function partRows(manifest: Manifest): [string, string][] {
+  const { problems } = problemsOf(manifest);
+  if (problems !== undefined) return [["in part", `${formatCount(problems, "problem")} while its source was read`]];
+  return manifest.tree === undefined ? [] : [["source", "all read"]];
+}
+
+function newText({ bytesAdded, blobsNew }: Manifest["stats"]): string {
+  return `${formatSize(bytesAdded)} in ${formatCount(blobsNew, "chunk")}`;
 }
 
 function describeForeign({ backup, files }: OpenBackup): string[] {
