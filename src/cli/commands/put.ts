@@ -19,9 +19,8 @@ import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
-import { TreeProgress } from "../report/files/tree_progress.ts";
-import { OPENING, WAITING, withProgress } from "../report/progress.ts";
-import type { ProgressStep } from "../report/progress_wording.ts";
+import { FileSteps, NOTHING_YET, streamStep } from "../put_steps.ts";
+import { withProgress } from "../report/progress.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
 import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
 import { DEFAULT_JOBS, isDryRun, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
@@ -190,7 +189,8 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
   const own = () => ownDirectories([access, ...request.also ? [request.also] : []], options, context);
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
-  const stepOf = input.kind === "files" ? filesSteps() : streamStep;
+  const files = input.kind === "files" ? new FileSteps() : undefined;
+  const stepOf = (step: PutProgress) => files === undefined ? streamStep(step) : files.step(step);
   const subject = { command: "put", name: request.series, first: stepOf(NOTHING_YET) };
   await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => progress.update(stepOf(step));
@@ -243,26 +243,6 @@ function commandOptions({ quiet, json, strict }: PutOptions, { terminal, stderr,
     // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
   };
-}
-
-const WAITING_STEP: ProgressStep = {
-  phase: WAITING,
-  label: { long: "waiting for the first byte", short: "waiting" },
-};
-
-const NOTHING_YET: PutProgress = { phase: "waiting", bytesRead: 0, bytesAdded: 0, bytesBefore: null };
-
-function streamStep({ phase, bytesRead, bytesAdded, bytesBefore }: PutProgress): ProgressStep {
-  if (phase === "waiting") return WAITING_STEP;
-  const counted = { phase, unit: "bytes", done: bytesRead, bytesAdded } as const;
-  if (phase === "commit") return { ...counted, label: { long: "writing the backup", short: "writing" } };
-  return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
-}
-
-/** Files give no first byte to wait for: until there is a tree, the repository is being opened. */
-function filesSteps(): (progress: PutProgress) => ProgressStep {
-  const files = new TreeProgress();
-  return (progress) => progress.tree === undefined ? OPENING : files.step(progress, progress.tree);
 }
 
 /** Explains the level, if that is wanted. */

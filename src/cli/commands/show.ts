@@ -6,9 +6,11 @@ import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
 import type { Manifest, ManifestTree } from "../../format/manifest/manifest.ts";
+import type { SnapshotSummary } from "../../format/snapshot.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { digestLines } from "../../ops/restore/digest_lines.ts";
-import { type FoundBackup, type OpenBackup, withBackup, withFoundBackup } from "../../ops/restore/get.ts";
+import { type FoundBackup, withFoundBackup } from "../../ops/restore/get.ts";
+import { type FirstFiles, firstFiles } from "../../ops/trees/first_files.ts";
 import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
 import { entriesText } from "../report/files/entry_counts.ts";
 import { writeWarning } from "../report/warning.ts";
@@ -46,9 +48,10 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
     const print = printSums(options.md5sums ? "md5" : "sha256", options, context);
     return await withFoundBackup(repositoryAccess(options, context), request, context, print);
   }
-  await withBackup(repositoryAccess(options, context), request, context, async (open) => {
-    if (options.json) return await writeJson(stdout, shownJson(open));
-    const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
+  await withFoundBackup(repositoryAccess(options, context), request, context, async (found) => {
+    if (options.json) return await writeJson(stdout, shownJson(found));
+    const { backup, manifest } = found;
+    const lines = manifest ? describe(backup, manifest) : describeForeign(backup, await firstFiles(found, MOST_FILES));
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
@@ -120,7 +123,7 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
-  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
+  return asLines(rows);
 }
 
 function streamRows(stats: Manifest["stats"]): [string, string][] {
@@ -153,13 +156,35 @@ function newText({ bytesAdded, blobsNew }: Manifest["stats"]): string {
   return `${formatSize(bytesAdded)} in ${formatCount(blobsNew, "chunk")}`;
 }
 
-function describeForeign({ backup, files }: OpenBackup): string[] {
-  return [
-    `${"snapshot".padEnd(NAME_COLUMNS)}${backup.snapshotId}`,
-    `${"series".padEnd(NAME_COLUMNS)}${backup.series}`,
-    `${"host".padEnd(NAME_COLUMNS)}${backup.host}`,
-    `${"started".padEnd(NAME_COLUMNS)}${formatTime(timestampToDate(backup.started))}`,
-    `${"made by".padEnd(NAME_COLUMNS)}${backup.snapshot.programVersion || "another tool"}, no manifest`,
-    ...files.map(({ path, size }) => `${"file".padEnd(NAME_COLUMNS)}${path}  ${formatSize(size)}`),
+/** The most files of a snapshot that are shown. */
+const MOST_FILES = 10;
+
+function describeForeign(backup: Backup, { files, hasMore }: FirstFiles): string[] {
+  const { snapshotId, series, host, started, snapshot: { programVersion, summary } } = backup;
+  const rows: [string, string][] = [
+    ["snapshot", snapshotId],
+    ["series", series],
+    ["host", host],
+    ["started", formatTime(timestampToDate(started))],
+    ["made by", `${programVersion || "another tool"}, no manifest`],
+    ...summary === null ? [] : [["size", recordedText(summary)] as [string, string]],
+    ...files.map(({ path, node }): [string, string] => ["file", `${path}  ${formatSize(node.size)}`]),
+    ...hasMore
+      ? [["", `${moreText(summary)}; "agent files @${shortId(backup.id)}" lists all`] as [string, string]]
+      : [],
   ];
+  return asLines(rows);
+}
+
+function moreText(summary: SnapshotSummary | null): string {
+  const more = (summary?.totalFilesProcessed ?? 0) - MOST_FILES;
+  return more > 0 ? `and ${more} more` : "and more";
+}
+
+function recordedText({ totalFilesProcessed, totalBytesProcessed }: SnapshotSummary): string {
+  return `${formatSize(totalBytesProcessed)} in ${formatCount(totalFilesProcessed, "file")}`;
+}
+
+function asLines(rows: readonly (readonly [string, string])[]): string[] {
+  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
 }

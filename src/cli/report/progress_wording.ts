@@ -72,7 +72,9 @@ function fieldsOf(state: ProgressState): Field[] {
     ...files !== undefined ? [[word(formatCount(files, "file"), 4.5)]] : [],
     ...bytesRead ? [[word(`${formatSize(bytesRead)} read`, 1.5)]] : [],
     ...bytesAdded !== undefined && bytesRead !== 0 ? [[word(`${formatSize(bytesAdded)} new`, 1)]] : [],
-    ...unit === "bytes" && bytesRead === undefined && perSecond !== null ? [[word(`${formatSize(Math.round(perSecond))}/s`, 4)]] : [],
+    ...unit === "bytes" && bytesRead === undefined && perSecond !== null
+      ? [[word(`${formatSize(Math.round(perSecond))}/s`, 4)]]
+      : [],
     [word(formatClock(seconds), label?.short === "waiting" ? 8 : 2)],
     ...eta !== null ? [[word(`${formatClock(eta)} left`, 7)]] : [],
   ];

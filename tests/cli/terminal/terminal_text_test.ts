@@ -1,7 +1,14 @@
 /** Text for terminals: what is escaped, how many cells it takes, where it is cut. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { cutToWidth, padToWidth, printable, shortenName, shortenPaths, widthOf } from "../../../src/cli/terminal/terminal_text.ts";
+import {
+  cutToWidth,
+  padToWidth,
+  printable,
+  shortenName,
+  shortenPaths,
+  widthOf,
+} from "../../../src/cli/terminal/terminal_text.ts";
 
 /** Every kind that plays with a terminal, or with the reader. */
 const HOSTILE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;

@@ -143,7 +143,9 @@ export const shownMessage = v.strictObject({
 });
 
 /** Its JSON object. */
-export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeof shownMessage> {
+export function shownJson(
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+): v.InferOutput<typeof shownMessage> {
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
