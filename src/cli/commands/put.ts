@@ -23,7 +23,15 @@ import { FileSteps, NOTHING_YET, streamStep } from "../put_steps.ts";
 import { withProgress } from "../report/progress.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
 import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
-import { DEFAULT_JOBS, isDryRun, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
+import {
+  DEFAULT_JOBS,
+  isDryRun,
+  MOST_JOBS,
+  openInput,
+  parseJobs,
+  planInput,
+  withAdviceOnPath,
+} from "../options/put_input.ts";
 import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
@@ -132,7 +140,7 @@ function check(
   options: PutOptions,
   context: CliContext,
 ) {
-  const series = parseNewSeries(given.series);
+  const series = parseSeriesOfPut(given.series);
   const input = planInput(given.sources, options, context);
   const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
@@ -160,6 +168,17 @@ function check(
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, input, options, access: repositoryAccess(options, context) };
+}
+
+/** Throws `UsageError`. Who is used to other programs names the PATHs at once. */
+function parseSeriesOfPut(text: string) {
+  if (/^(\.{0,2}\/|\.{1,2}$)/.test(text)) {
+    const example = `agent put etc/host ${text}`;
+    throw new UsageError(
+      `Not a series name: ${JSON.stringify(text)}: it is a path; name a series before it: ${example}`,
+    );
+  }
+  return parseNewSeries(text);
 }
 
 function levelRules(options: PutOptions): LevelRules {
@@ -190,12 +209,18 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
   const files = input.kind === "files" ? new FileSteps() : undefined;
+  let bytesRead = 0;
   const stepOf = (step: PutProgress) => files === undefined ? streamStep(step) : files.step(step);
   const subject = { command: "put", name: request.series, first: stepOf(NOTHING_YET) };
   await withProgress(subject, options, context, async (progress) => {
-    const onProgress = (step: PutProgress) => progress.update(stepOf(step));
+    const onProgress = (step: PutProgress) => {
+      bytesRead = step.bytesRead;
+      progress.update(stepOf(step));
+    };
     const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
-    const result = await put(access, { ...request, input: opened }, tools);
+    const result = await put(access, { ...request, input: opened }, tools).catch((error) => {
+      throw bytesRead > 0 || input.kind !== "stdin" ? error : withAdviceOnPath(error, request.series, context);
+    });
     await progress.end();
     // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
     const warnings = putWarnings(result);
