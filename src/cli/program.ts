@@ -51,6 +51,8 @@ const OVERVIEW: HelpNotes = {
     ["agent init --new-password-file /etc/agent.password"],
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent get prod/shop | mysql shop"],
+    ["agent put etc/host /etc"],
+    ["agent get etc/host --target /restore"],
   ],
 };
 
@@ -108,7 +110,7 @@ async function runProgram(program: CommandUnknownOpts, args: readonly string[]):
 /** `writeHelp` gets help and version texts. */
 function buildProgram(context: CliContext, writeHelp: (text: string) => void): CommandUnknownOpts {
   const program = withRepositoryOptions(new Command("agent"))
-    .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
+    .description("Backs up streams and files: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
     .optionsGroup("Options:")
     .version(versionLine(context.version), "-V, --version", "show the version")

@@ -48,8 +48,9 @@ const EXAMPLES: HelpNotes = {
     "With --stream, each command is run by sh -c, and standard input is not read. All streams are committed together " +
     "if all commands exit with 0 and all guards find them whole. If one fails, the others are ended.",
     "A PATH is a file or a directory with everything in it. It is kept below the series by its absolute path, with all " +
-    "metadata; links are kept and not followed. What did not change since the backup before is not read again. A " +
-    "pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins with a slash.",
+    "metadata; links are kept and not followed. A file whose size, times and inode are those of the backup before is not " +
+    "read again. A pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins " +
+    "with a slash. Exit code 6: committed, but what is named could not be read or changed meanwhile.",
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "the levels of a source go to 6 and then begin again. Exit code 6: committed, but some of the source could not be " +
@@ -61,7 +62,7 @@ const EXAMPLES: HelpNotes = {
     "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
     "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
     "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
-    "--also writes the same stream into a second repository. If one of the two fails, the other one still gets its " +
+    "--also writes what is read into a second repository, too. If one of the two fails, the other one still gets its " +
     "backup, and the exit code is 6. A stream that is refused is committed in neither.",
     'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
     "headers, and so chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not " +
@@ -73,6 +74,8 @@ const EXAMPLES: HelpNotes = {
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
     ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
     ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
+    ["agent put etc/host /etc /srv --dry-run", "what that would read and store"],
+    ["find /srv -name '*.conf' -print0 | agent put conf/host --files-from-raw -", "the files that a command names"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],

@@ -18,9 +18,22 @@ import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
+
+const NOTES: HelpNotes = {
+  about: [
+    "Of a stream, guard, digests and chunks are shown; of files and directories how many there are, how much of them was " +
+    "read because it may have changed, and whether all of it could be. Of a snapshot that another tool made, the first " +
+    "files are listed.",
+  ],
+  examples: [
+    ["agent show prod/shop@2026-08-30"],
+    ["agent show etc/host --md5sums | (cd /restore && md5sum -c)", "prove what was restored there"],
+  ],
+};
 
 /** The command's specification. */
 function specification() {
@@ -29,7 +42,8 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--md5sums", "print what md5sum -c reads, run where agent get --target or restic restored the files")
-    .option("--sha256sums", "print what sha256sum -c reads");
+    .option("--sha256sums", "print what sha256sum -c reads")
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 

@@ -77,8 +77,10 @@ function treeText({ files, directories, others, bytes }: TreeCounts): string {
 }
 
 function changesLine({ files, directories }: TreeCounts): string {
-  const text = (changes: EntryChanges) =>
-    `${changes.new} new, ${changes.changed} changed, ${changes.unmodified} unmodified`;
+  const text = (changes: EntryChanges) => {
+    const told = (["new", "changed", "unmodified"] as const).filter((kind) => changes[kind] > 0);
+    return told.map((kind) => `${changes[kind]} ${kind}`).join(", ") || "none";
+  };
   return `  files: ${text(files)}; directories: ${text(directories)}`;
 }
 
