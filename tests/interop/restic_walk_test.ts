@@ -146,6 +146,9 @@ programTest({
     await restic.ok(["restore", "latest", "--target", target]);
     const restored = join(target, "etc/host", top);
     assert.equal(rsyncDifferences(top, restored), "");
+    const bare = box.join("bare");
+    await restic.ok(["restore", `latest:/${SERIES}`, "--target", bare]);
+    assert.equal(rsyncDifferences(top, join(bare, top)), "", "without the series in front");
     await restic.check();
   },
 });
