@@ -146,8 +146,8 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
   await Desk.with(async (desk) => {
     const none = desk.file("empty", "\n# nothing\n");
     const refused: [string[], ExitCode, RegExp][] = [
-      [["/srv", "--stream", "a=b"], ExitCode.usage, /a source or --stream/],
-      [["/srv", "--", "date"], ExitCode.usage, /a source or a command after --/],
+      [["/srv", "--stream", "a=b"], ExitCode.usage, /Give PATHs or --stream: a backup holds files or streams/],
+      [["/srv", "--", "date"], ExitCode.usage, /Give PATHs or a command after --: a backup holds files or streams/],
       [["/srv", "--filename", "x"], ExitCode.usage, /--filename names the only stream/],
       [["/srv", "--guard", "sql"], ExitCode.usage, /--guard is for streams/],
       [["/srv", "--min-size", "1"], ExitCode.usage, /--min-size is for streams/],
@@ -163,6 +163,15 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       [["", "/srv"], ExitCode.usage, /A PATH is empty/],
       [["--exclude", "x"], ExitCode.usage, /--exclude is for files and directories/],
       [["journal:here", "--force"], ExitCode.usage, /--force is for files and directories/],
+      [["-"], ExitCode.usage, /leave - out, or write \.\/- for a file/],
+      [["/nowhere/x"], ExitCode.source, /\/nowhere\/x: there is no such file or directory$/m],
+      [["/srv/a*"], ExitCode.source, /the shell replaces a pattern that is not in quotes/],
+      [["/srv", "--files-from", "/nowhere"], ExitCode.failed, /There is no --files-from file "\/nowhere"/],
+      [
+        ["/srv", "--parent", "1f2e3d4c"],
+        ExitCode.usage,
+        /There is no option --parent: the parent is the newest backup/,
+      ],
       [["mysqldump", "shop"], ExitCode.source, /no such file or directory.*a command to run goes after --/],
       [["/srv", "/nowhere", "--strict"], ExitCode.source, /because --strict is given: \/nowhere/],
       [["journal:here", "--dry-run"], ExitCode.usage, /--dry-run is for files and directories/],
@@ -175,5 +184,22 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       });
     }
     deepEqual(desk.requests, []);
+  });
+});
+
+Deno.test("a path in the place of the series is told what comes first", async () => {
+  await Desk.with(async (desk) => {
+    for (const path of ["/srv", "./srv", "..", "."]) {
+      const { exitCode, stderr } = await desk.run(["put", path]);
+      equal(exitCode, ExitCode.usage);
+      match(stderr, /it is a path; name a series before it: agent put etc\/host /);
+    }
+    const { exitCode, stderr } = await desk.run(["put", "passwd"]);
+    equal(exitCode, ExitCode.source);
+    match(stderr, /the stream is empty; .*to back up the file or directory of that name: agent put etc\/host passwd$/m);
+    const plain = await desk.run(["put", "nowhere"]);
+    match(plain.stderr, /the stream is empty; --allow-empty permits that$/m);
+    const cut = await desk.run(["put", "passwd", "--min-size", "1K"], "short");
+    match(cut.stderr, /at least 1\.00 KiB were expected; nothing was committed; see what its program said$/m);
   });
 });

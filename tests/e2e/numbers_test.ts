@@ -30,7 +30,7 @@ Deno.test("what series take, how backups differ, and which tags they have", asyn
       "(shared)",
       "(in all)",
     ]);
-    assert.match(months!, /^MONTH +BACKUPS +READ +NEW +STORED\n2026-02 +1 .*\n2026-03 +3 .*$/);
+    assert.match(months!, /^MONTH +BACKUPS +SIZE +NEW +STORED\n2026-02 +1 .*\n2026-03 +3 .*$/);
     assert.match(
       text!,
       /^Deduplication [\d.]+ times compression [\d.]+: [\d.]+ bytes read .*\nThe repository has 4 backups/,

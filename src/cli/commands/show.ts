@@ -153,10 +153,15 @@ function treeRows({ files, directories, others, bytes }: ManifestTree, stats: Ma
   const isRead = stats.bytesRead > 0;
   return [
     ["tree", entriesText({ files, directories, others, bytes })],
-    ["read", `${isRead ? formatSize(stats.bytesRead) : "nothing"} of ${formatSize(bytes)}`],
+    ["read", readText(stats.bytesRead, bytes)],
     ...isRead ? [["new", newText(stats)] as [string, string]] : [],
     ...stats.blobsReused > 0 ? [["reused", formatCount(stats.blobsReused, "chunk")] as [string, string]] : [],
   ];
+}
+
+function readText(bytesRead: number, bytes: number): string {
+  if (bytesRead === bytes) return formatSize(bytes);
+  return `${bytesRead > 0 ? formatSize(bytesRead) : "nothing"} of ${formatSize(bytes)}`;
 }
 
 /** Whether all of the source was read. Guards tell that of streams, in the rows of each. */
