@@ -51,6 +51,8 @@ const OVERVIEW: HelpNotes = {
     ["agent init --new-password-file /etc/agent.password"],
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent get prod/shop | mysql shop"],
+    ["agent put etc/host /etc"],
+    ["agent get etc/host --target /restore"],
   ],
 };
 
@@ -108,7 +110,7 @@ async function runProgram(program: CommandUnknownOpts, args: readonly string[]):
 /** `writeHelp` gets help and version texts. */
 function buildProgram(context: CliContext, writeHelp: (text: string) => void): CommandUnknownOpts {
   const program = withRepositoryOptions(new Command("agent"))
-    .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
+    .description("Backs up streams and files: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
     .optionsGroup("Options:")
     .version(versionLine(context.version), "-V, --version", "show the version")
@@ -204,6 +206,10 @@ function mistakeError({ command, reason }: CommandMistake): UsageError {
     return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
   }
   const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  const unknown = command.name() === "put" ? /^unknown option '([^'=]+)/.exec(text)?.[1] : undefined;
+  if (unknown !== undefined && Object.hasOwn(OPTIONS_OF_OTHERS, unknown)) {
+    return new UsageError(`There is no option ${unknown}: ${OPTIONS_OF_OTHERS[unknown]}`, { cause: reason });
+  }
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
   });
@@ -225,6 +231,17 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   remove: "rm",
   restore: "get",
   snapshots: "ls",
+};
+
+/** What other programs, above all restic, have as options of a backup. */
+const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
+  "--group-by": "a backup continues the newest one of its series and host",
+  "--parent": "the parent is the newest backup of the series and host",
+  "--read-concurrency": "here it is --jobs",
+  "--skip-if-unchanged": "each put makes a backup, and an unchanged one takes next to nothing",
+  "--stdin": "standard input is read if no PATH is named",
+  "--stdin-filename": "here it is --filename",
+  "--stdin-from-command": "the command goes after --",
 };
 
 /** Advice for errors for which commander has none. */

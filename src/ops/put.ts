@@ -65,7 +65,7 @@ export interface PutRequest extends Omit<BackupRequest, "engine"> {
   readonly also?: RepositoryAccess | undefined;
 }
 
-/** The progress of a put, which waits for the first byte, stores streams, or commits the backup. */
+/** The progress of a put, which waits for the first byte, stores streams or a tree, or commits the backup. */
 export interface PutProgress {
   /** The current phase. */
   readonly phase: "waiting" | "stream" | "commit";
@@ -78,8 +78,10 @@ export interface PutProgress {
    * known yet. Of an engine's source, of the streams that have begun.
    */
   readonly bytesBefore: number | null;
-  /** What of a tree of files is done, compared with the backup before; absent for streams. */
+  /** What of a tree of files is done, compared with the backup before; absent for streams, and before the walk begins. */
   readonly tree?: TreeCounts;
+  /** How many files the backup before has; null if that is not known. Absent where `tree` is. */
+  readonly filesBefore?: number | null;
 }
 
 /**

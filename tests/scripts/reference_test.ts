@@ -20,7 +20,7 @@ const SHARED_GROUPS = {
   "Repository:": "Repository",
   "Repositories on other machines:": "Repositories on other machines",
   "Repository to copy from:": "Repository to copy from",
-  "Second repository for the same streams:": "Second repository for the same streams",
+  "Second repository:": "Second repository",
   "Pruning:": "Pruning",
 } as const;
 const EVERYWHERE = ["--debug", "--help"];

@@ -54,8 +54,9 @@ const EXAMPLES: HelpNotes = {
     ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
-    ["agent get srv/files@2026-08-30 --target /restore", "files and directories as they were"],
+    ["agent get etc/host@2026-08-30 --target /restore", "files and directories as they were, below /restore/etc"],
     ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
+    ["agent get etc/host --target / --if-exists if-changed --dry-run", "what a restore would do, and why"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
@@ -67,7 +68,7 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR] [PATH...]")
     .argument("<backup>", "which backup")
     .argument("[path...]", "with --target, what of a backup of files to restore: each PATH with all below it")
-    .option("--file <path>", "which file of the backup, if it holds several")
+    .option("--file <path>", "which stream or file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option(
       "--target <dir>",

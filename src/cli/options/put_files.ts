@@ -40,8 +40,9 @@ export async function planFiles(
   const rules = { excluded, excludedIgnoringCase, markers, largestFileBytes, oneFileSystem };
   const { paths, notes } = await pathsOf(given, context, files);
   const pseudo = pseudoFileSystems(files.mountInfo());
-  const plan = rootsOrAdvice(() =>
-    planRoots(paths, rules, { directory: files.directory, look: files.look, pseudo, own })
+  const plan = rootsOrAdvice(
+    given.paths,
+    () => planRoots(paths, rules, { directory: files.directory, look: files.look, pseudo, own }),
   );
   const { selection, problems } = plan;
   return { request: { selection, changes, withAtime, dryRun, problems }, notes: [...notes, ...plan.notes] };
@@ -53,7 +54,7 @@ async function pathsOf({ paths, lists }: GivenPaths, context: CliContext, { look
   const notes: string[] = [];
   for (const { form, file } of lists) {
     const what = `the list ${JSON.stringify(file)} of ${form}`;
-    for (const entry of entriesIn(form, await readFileBytesOrInput(file, form.slice(2), context), what)) {
+    for (const entry of entriesIn(form, await readFileBytesOrInput(file, form, context), what)) {
       const found = form === "--files-from" ? expandPattern(entry, directory, look) : [entry];
       if (found.length === 0) notes.push(`nothing matches ${JSON.stringify(entry)} in ${what}`);
       for (const path of found) all.push(path);
@@ -82,12 +83,20 @@ async function rulesIn(files: readonly string[], context: CliContext): Promise<R
   return rules;
 }
 
-/** A command without `--` before it looks like PATHs that are not there. */
-function rootsOrAdvice<T>(plan: () => T): T {
+/** Says what to do about PATHs of which none is there. */
+function rootsOrAdvice<T>(paths: readonly string[], plan: () => T): T {
   try {
     return plan();
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    throw new SourceError(`${error.message}; a command to run goes after --`, { cause: error });
+    throw new SourceError(`${error.message}${adviceAbout(paths)}`, { cause: error });
   }
+}
+
+/** A command without `--` before it looks like PATHs, and so does a pattern that the shell left as it is. */
+function adviceAbout(paths: readonly string[]): string {
+  if (paths.some((path) => /[*?[]/.test(path))) {
+    return "; the shell replaces a pattern that is not in quotes, and --files-from takes patterns, too";
+  }
+  return paths[0]?.includes("/") === false ? "; a command to run goes after --" : "";
 }

@@ -72,6 +72,18 @@ export function shortenName(name: string, columns: number): string {
   return cutToWidth(name, columns - widthOf(tail)) + tail;
 }
 
+/** The most columns that a path takes in a message. Most paths have fewer, and none of them has to be copied by hand. */
+const MOST_PATH_COLUMNS = 200;
+
+/** An absolute path in quotes, or anything without a space: a command line in quotes stays whole, to be copied. */
+const LONG_PATH = new RegExp(`(?<=")/[^"]{${MOST_PATH_COLUMNS},}(?=")|[^\\s"]{${MOST_PATH_COLUMNS},}`, "gu");
+
+/** Shortens long paths in a message in the middle. A path may have thousands of bytes, and would hide what is said of it. */
+export function shortenPaths(message: string): string {
+  if (message.length < MOST_PATH_COLUMNS) return message;
+  return message.replace(LONG_PATH, (path) => shortenName(printable(path), MOST_PATH_COLUMNS));
+}
+
 /** The end of a longer text in at most `columns` cells. No character is split. */
 function endOf(text: string, columns: number): string {
   const end = text.slice(-columns * MOST_UNITS_PER_CELL);

@@ -6,7 +6,7 @@ import { invariant } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
-import { PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
+import { type ContentListWriter, PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
@@ -239,7 +239,9 @@ export class Session {
     const inspection = stream.inspection ?? this.#start.threads.inspect(guard ?? "none");
     this.#underWay++;
     try {
-      const content = await this.#storeContent(path, stream, inspection);
+      const name = path.split("/").at(-1)!;
+      const list = stream.slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
+      const content = await this.#storeContent(list, stream, inspection);
       const summary = await inspection.finish();
       await judge(summary);
       if (stream.slot !== undefined) return this.#settle(stream.slot, content, summary);
@@ -272,14 +274,12 @@ export class Session {
   }
 
   async #storeContent(
-    path: string,
-    { feed, onStored, slot }: Pick<SessionStream, "feed" | "onStored" | "slot">,
+    list: ContentListWriter,
+    { feed, onStored }: Pick<SessionStream, "feed" | "onStored">,
     inspection: StreamInspection,
     parameters = this.#start.parameters,
   ): Promise<StreamContent> {
     const { threads } = this.#start;
-    const name = path.split("/").at(-1)!;
-    const list = slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
     const chunker = new Chunker(this.#gear, parameters);
     const known = this.#start.index.dataBlobs;
     for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
@@ -294,8 +294,8 @@ export class Session {
     const inspection = this.#start.threads.inspect("none");
     try {
       const parameters = parametersFor(DIGEST_LIST_AVERAGE_BYTES);
-      const path = digestListPath(this.#tools.request.series);
-      const content = await this.#storeContent(path, { feed }, inspection, parameters);
+      const list = this.#chunks.newUncountedList(digestListPath(this.#tools.request.series).split("/").at(-1)!);
+      const content = await this.#storeContent(list, { feed }, inspection, parameters);
       return { content, summary: await inspection.finish() };
     } finally {
       inspection.drop();

@@ -1,7 +1,14 @@
 /** Text for terminals: what is escaped, how many cells it takes, where it is cut. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "../../../src/cli/terminal/terminal_text.ts";
+import {
+  cutToWidth,
+  padToWidth,
+  printable,
+  shortenName,
+  shortenPaths,
+  widthOf,
+} from "../../../src/cli/terminal/terminal_text.ts";
 
 /** Every kind that plays with a terminal, or with the reader. */
 const HOSTILE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -126,6 +133,17 @@ Deno.test("a shortened name takes at most the cells there are, and both ends are
     }),
     { seed: 20261128, numRuns: 1000 },
   );
+});
+
+Deno.test("a long path in a message gives way in the middle, and command lines to copy stay whole", () => {
+  const deep = "/d".repeat(1888);
+  const kept = `${"/d".repeat(50)}…${"d/".repeat(49)}d`;
+  assert.equal(shortenPaths(`"${deep}" lies deep / and ${deep} is gone`), `"${kept}" lies deep / and ${kept} is gone`);
+  const spaced = `"/a b${"/c d".repeat(200)}" is gone`;
+  assert.ok(widthOf(shortenPaths(spaced)) < 220 && shortenPaths(spaced).startsWith('"/a b/c d'));
+  const command = `once that works, "agent copy --from rest:http://host/${"x ".repeat(200)} prod/shop" brings it`;
+  assert.equal(shortenPaths(command), command);
+  assert.equal(shortenPaths("short"), "short");
 });
 
 Deno.test("padding counts cells", () => {

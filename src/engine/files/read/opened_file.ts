@@ -100,10 +100,14 @@ function judge(file: OpenFile, status: FileStatus, found: FileState, times: Time
   }
 }
 
-/** What happened to a file while it was read; undefined if nothing. `length`: how much of it was read. */
-export function changeOf({ file, state }: OpenedFile, length: number): string | undefined {
+/**
+ * What happened to a file while it was read; undefined if nothing. `length`: how much of it was read; `most`: how much
+ * there was room for, which is less than all of it if it grew after it was found.
+ */
+export function changeOf({ file, state }: OpenedFile, length: number, most = state.size): string | undefined {
   const after = stateOf(file.status());
   if (length === state.size && isSameState(after, state)) return undefined;
-  const what = after.size < state.size || length < state.size ? "shrank" : after.size > state.size ? "grew" : "changed";
+  const hasGrown = after.size > state.size || most < state.size && length === most;
+  const what = after.size < state.size ? "shrank" : hasGrown ? "grew" : "changed";
   return `"${file.path}" ${what} while it was read; ${length} bytes of it are kept`;
 }

@@ -53,7 +53,7 @@ class SmallFilesReader {
     try {
       const most = Math.min(state.size, this.#request.mostBytes, this.#spare);
       const length = file.read(this.#memory.subarray(this.#end, this.#end + most), 0);
-      const change = changeOf(opened, length);
+      const change = changeOf(opened, length, most);
       if (change !== undefined) this.#remarks.push({ file: i, problem: change });
       this.#end += length;
       this.#spare -= length;

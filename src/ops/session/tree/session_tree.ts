@@ -69,6 +69,16 @@ export class SessionTree {
     return this.#tools.earlier?.own?.backup.info?.size ?? null;
   }
 
+  /** How many files that backup has; null if that is not known. */
+  get filesBefore(): number | null {
+    return this.#tools.earlier?.own?.backup.info?.files ?? null;
+  }
+
+  /** What of the tree is done. */
+  get counts(): TreeCounts {
+    return this.#writer.counts;
+  }
+
   /** Waits until there is room for more entries. */
   room(): Promise<void> {
     return this.#writer.room();
