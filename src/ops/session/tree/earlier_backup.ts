@@ -17,6 +17,7 @@ import { subtreeOf } from "../../../repository/tree/trees.ts";
 
 import type { World } from "../../access.ts";
 import type { SourceGround } from "../source_ground.ts";
+import type { DoubtedTrees } from "./doubted_trees.ts";
 
 /** What a new backup is compared with. */
 export interface EarlierBackup {
@@ -42,6 +43,8 @@ interface EarlierRequest {
   readonly index: ExistenceIndex;
   readonly threads: PipelineThreads;
   readonly signal: AbortSignal;
+  /** Told of damage that is met. */
+  readonly doubts: DoubtedTrees;
   readonly onProblem: ((problem: AgentError) => void) | undefined;
 }
 
@@ -150,15 +153,29 @@ async function openDigests(request: EarlierRequest, backup: Backup, node: Node):
   const reading = { repository: { ...repository, index: places }, threads, signal };
   return new DigestCursor(
     readDigestList(lists, JSON.stringify(path), reading),
-    (error) => tell(request, backup, error),
+    (error) => tellOfDigests(request, backup, error),
   );
 }
 
-function tell({ onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+function tell({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  doubts.begin();
   onProblem?.(
     new IntegrityError(
       `Part of the backup ${series}@${id.slice(0, 8)} cannot be compared with, so that its files are read again: ` +
         `${error.message}; run "agent check --read-data"`,
+      { cause: error },
+    ),
+  );
+}
+
+/** Chunks are not stored once more as long as an index lists them, so a repair must come first. */
+function tellOfDigests({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  doubts.begin();
+  onProblem?.(
+    new IntegrityError(
+      `The list of digests of the backup ${series}@${id.slice(0, 8)} cannot be read, so that unchanged files have no ` +
+        `digests in this one: ${error.message}; run "agent check --read-data", repair what it names, and then ` +
+        `"agent put --force", which computes them`,
       { cause: error },
     ),
   );
