@@ -40,7 +40,7 @@ export async function readRange(
 
 /**
  * Where the blob is whose id is in `id` at `offset`. Throws `IntegrityError` if no index lists it, or if its
- * description is impossible for a blob. `mostBytes` limits its plaintext; by default the limit is that of any blob.
+ * description is impossible for a blob. `mostBytes` limits its plaintext; by default the limit is that of its type.
  */
 export function placeOf<Type extends BlobType>(
   index: BlobIndex<Type>,
@@ -53,7 +53,7 @@ export function placeOf<Type extends BlobType>(
   if (place === undefined) {
     throw new IntegrityError(`Missing ${nameOf(type, id, offset)}: no index lists it; run "agent check"`);
   }
-  const problem = blobSizeProblem(place, mostBytes);
+  const problem = blobSizeProblem({ ...place, type }, mostBytes);
   if (problem === null) return place;
   const pack = index.packId(place.pack);
   throw new IntegrityError(`Damaged index: according to it, ${nameOf(type, id, offset)} in pack ${pack} ${problem}`);
@@ -103,7 +103,7 @@ async function readCopyIfWhole<Type extends BlobType>(
   copy: BlobCopy<Type>,
   options: Pick<GetOptions, "fresh">,
 ): Promise<Uint8Array | null> {
-  if (blobSizeProblem(copy.place) !== null) return null;
+  if (blobSizeProblem({ ...copy.place, type: copy.type }) !== null) return null;
   try {
     return await readCopy(repository, copy, options);
   } catch (error) {
