@@ -51,6 +51,9 @@ for (const path of ["", "prod", "prod/shop", "prod/shop/etc", "prod/shop/srv", "
     await flipTree(scene, first, path);
     const second = await scene.put();
     assert.equal(warningsOf(scene).length, 1);
+    const isChainDamaged = !path.startsWith("prod/shop");
+    assert.equal(second.manifest.level, isChainDamaged ? 0 : 1);
+    assert.equal(second.decision.warnings.length, isChainDamaged ? 1 : 0);
     await assertSecondIsWhole(scene, first, second);
     assert.equal((await scene.check()).errors.length > 0, true, "the damaged pack is named");
     await repairPacks(accessTo(scene.store), { packs: [], dryRun: false }, { world: scene.world, signal });

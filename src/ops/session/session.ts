@@ -39,7 +39,7 @@ import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
 import { DoubtedTrees } from "./tree/doubted_trees.ts";
-import { type EarlierBackup, groundOf } from "./tree/earlier_backup.ts";
+import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
@@ -121,9 +121,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     world,
     parameters,
   });
+  const fitting = withoutDamagedParent(readable, planned, ground);
   const { choice, inherited } = source === undefined
-    ? { choice: readable, inherited: NOTHING_INHERITED }
-    : await continueChain(readable, {
+    ? { choice: fitting, inherited: NOTHING_INHERITED }
+    : await continueChain(fitting, {
       source,
       ground,
       planned,

@@ -2,6 +2,7 @@
 import { type AgentError, IntegrityError } from "../../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { type Backup, compareAge } from "../../../backup/backup.ts";
+import type { ParentChoice, PlannedParent } from "../../../backup/chain/parent.ts";
 import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
 import { DigestCursor, readDigestList } from "../../../backup/content/read_digests.ts";
 import { StoredTree } from "../../../backup/content/stored_tree.ts";
@@ -51,6 +52,18 @@ interface EarlierRequest {
 /** What a session has for a source, and the backup that a tree is compared with. */
 interface Ground extends SourceGround {
   readonly compared: EarlierBackup | null;
+  /** Why the way to the tree of the newest backup cannot be read; null if it can, or if there is none. */
+  readonly problem: string | null;
+}
+
+/** The choice of a parent, unless it is the newest backup and the way to its tree is damaged. */
+export function withoutDamagedParent(
+  readable: ParentChoice,
+  planned: PlannedParent,
+  { problem }: Pick<Ground, "problem">,
+): ParentChoice {
+  const { parent, predecessor } = readable;
+  return problem !== null && parent?.id === predecessor?.id ? planned.without(problem) : readable;
 }
 
 /** Finds what a source of this engine gets; only one of files gets an earlier tree. Throws what the store throws. */
@@ -63,9 +76,11 @@ export async function groundOf(
 ): Promise<Ground> {
   const { index } = request;
   const isOfFiles = engine.name === FILES_ENGINE;
-  const compared = isOfFiles ? await findEarlierBackup({ ...request, onProblem: world.onProblem }) : null;
+  const found = isOfFiles ? await findEarlierBackup({ ...request, onProblem: world.onProblem }) : null;
+  const compared = found instanceof IntegrityError ? null : found;
   return {
     compared,
+    problem: found instanceof IntegrityError ? found.message : null,
     earlier: compared?.tree ?? null,
     holds: (content) => holdsAll(index, content),
     counterparts: compared?.counterparts ?? new WeakMap(),
@@ -78,8 +93,8 @@ function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
   return true;
 }
 
-/** The earlier backup; null if there is none, or if the way to its tree is damaged. Throws what the store throws. */
-async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | null> {
+/** The earlier backup; null if there is none, an error if the way to its tree is damaged. Throws what the store throws. */
+async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | IntegrityError | null> {
   const { predecessor } = request;
   if (predecessor?.info?.engine === FILES_ENGINE) return await ownBackup(request, predecessor);
   const foreign = resticSnapshot(request);
@@ -92,7 +107,10 @@ async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup
   };
 }
 
-async function ownBackup(request: EarlierRequest, backup: Backup): Promise<EarlierBackup | null> {
+async function ownBackup(
+  request: EarlierRequest,
+  backup: Backup,
+): Promise<EarlierBackup | IntegrityError | null> {
   const repository = { ...request.repository, index: request.index.named };
   try {
     const { streams, digests } = await findSeriesNodes(repository, backup);
@@ -108,7 +126,7 @@ async function ownBackup(request: EarlierRequest, backup: Backup): Promise<Earli
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     tell(request, backup, error);
-    return null;
+    return error;
   }
 }
 
