@@ -68,7 +68,8 @@ export interface LoadableIndex {
   readonly wantedData?: Uint8Array;
 }
 
-/** Whoever writes to a repository may list any number of copies. These take some 10 MB. */
+/** Whoever writes to a repository may list any number of copies. So many of each tree, and of all, take some 10 MB. */
+const MOST_FURTHER_PLACES_OF_ONE = 3;
 const MOST_FURTHER_PLACES = 1 << 16;
 const NO_PLACES: readonly BlobPlace[] = [];
 
@@ -127,8 +128,9 @@ export class TreeIndex implements BlobIndex<"tree"> {
   #addFurther(place: BlobPlace, id: Uint8Array, offset: number): void {
     const number = this.#trees.find(id, offset);
     const places = this.#furtherPlaces.get(number) ?? [];
+    if (places.length >= MOST_FURTHER_PLACES_OF_ONE || this.#furtherCount >= MOST_FURTHER_PLACES) return;
     const isSame = ({ pack, offset }: BlobPlace) => pack === place.pack && offset === place.offset;
-    if (isSame(this.#trees.at(number)) || places.some(isSame) || this.#furtherCount >= MOST_FURTHER_PLACES) return;
+    if (isSame(this.#trees.at(number)) || places.some(isSame)) return;
     this.#furtherPlaces.set(number, [...places, { ...place }]);
     this.#furtherCount++;
   }
