@@ -5,6 +5,7 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
 import { assertFails, bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Draws } from "../stress/draws.ts";
+import { KillMoments } from "../stress/kill_moments.ts";
 
 const KILLS = 10;
 const MEBIBYTE = 1024 * 1024;
@@ -36,20 +37,18 @@ Deno.test("a put of files that is killed at any moment leaves a sound repository
   await using box = await sandbox();
   const directory = box.join("source");
   await fill(directory, 0);
-  const began = performance.now();
   await box.ok(["put", "host", directory, "-q"]);
-  const lastsMs = performance.now() - began;
-  const draws = new Draws("killed put of files");
+  const moments = new KillMoments(box.repo, new Draws("killed put of files"));
+  await using _watching = moments;
   let killed = 0;
   for (let kill = 1; kill <= KILLS; kill++) {
     await fill(directory, kill);
     await using running = box.start(["put", "host", directory, "-q"]);
     await running.closeInput();
-    const timer = setTimeout(() => running.kill("SIGKILL"), draws.fraction() * lastsMs);
-    const { exitCode } = await running.outcome();
-    clearTimeout(timer);
-    if (exitCode !== ExitCode.done) killed++;
-    await box.ok(["check", "--no-lock"]);
+    const { isKilled, exitCode, stderr } = await moments.end("put", running);
+    if (isKilled) killed++;
+    else assert.equal(exitCode, ExitCode.done, stderr);
+    await box.ok(["check", "--no-lock", "-q"]);
   }
   assert.ok(killed > 0, "some were killed");
   await box.ok(["put", "host", directory, "-q"]);
