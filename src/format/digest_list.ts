@@ -54,6 +54,7 @@ export class DigestListDecoder {
     for (let end = piece.indexOf(LINE_FEED); end >= 0; end = piece.indexOf(LINE_FEED, start)) {
       const own = piece.subarray(start, end);
       const line = this.#rest.length === 0 ? own : concatBytes([this.#rest, own]);
+      if (line.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
       this.#rest = new Uint8Array(0);
       start = end + 1;
       yield this.#inOrder(parseLine(line, this.#what));

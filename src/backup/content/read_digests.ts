@@ -1,7 +1,9 @@
 /** Reads the list of digests of a files backup, line after line. */
 import { IntegrityError } from "../../base/errors.ts";
+import { StreamDigest } from "../../crypto/digest.ts";
 import { comparePaths } from "../../format/byte_string.ts";
 import { type DigestLine, DigestListDecoder, type FileDigests } from "../../format/digest_list.ts";
+import type { ManifestTree } from "../../format/manifest/manifest.ts";
 import { readStream, type ReadStreamOptions } from "./read_stream.ts";
 
 /** A list is read far ahead of nothing: its lines are compared with a walk that takes its time. */
@@ -29,6 +31,26 @@ export async function* readDigestList(
     yield lines;
   }
   decoder.end();
+}
+
+/** Digests a list while it is read, to be compared with what its manifest says. */
+export class ListDigest {
+  readonly #hash = new StreamDigest();
+  #size = 0;
+
+  /** Takes the next bytes of the list. */
+  readonly take = (bytes: Uint8Array): void => {
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+  };
+
+  /** After the last byte: how the list differs, as in `has 3 bytes …`; null if it does not. May be called once. */
+  difference({ digests }: ManifestTree): string | null {
+    const { md5, sha256 } = this.#hash.digest();
+    const size = this.#size;
+    if (size === digests.size && md5 === digests.md5 && sha256 === digests.sha256) return null;
+    return `has ${size} bytes with the MD5 ${md5}; its manifest says ${digests.size}, ${digests.md5}`;
+  }
 }
 
 /** Looks files up in a list in walk order, so that it is read once and never held. */

@@ -5,7 +5,7 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
-import type { Manifest, ManifestTree } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest, type ManifestTree } from "../../format/manifest/manifest.ts";
 import type { SnapshotSummary } from "../../format/snapshot.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { digestLines } from "../../ops/restore/digest_lines.ts";
@@ -81,13 +81,13 @@ function printSums(digest: "md5" | "sha256", { json }: ShowOptions, { stdout, st
     if (manifest === null) {
       throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
     }
-    if (manifest.tree === undefined) {
+    if (!isOfFiles(manifest)) {
       return await write(
         manifest.files.map((file) => ({ path: `${manifest.series}/${file.path}`, sum: file[digest] })),
       );
     }
     let unknown = 0;
-    for await (const lines of digestLines(found)) {
+    for await (const lines of digestLines({ backup: found.backup, manifest }, found)) {
       const known = lines.flatMap(({ path, [digest]: sum }) => sum === null ? [] : [{ path, sum }]);
       unknown += lines.length - known.length;
       await write(known);

@@ -32,10 +32,9 @@ export class FilesToRead {
   readonly #backups: FilesBackup[] = [];
   readonly #known = new Set<string>();
 
-  /** Adds a backup, unless one with the same tree and the same list is to be read already. */
+  /** Adds a backup, unless one whose manifest says the same of its tree is to be read already. */
   add(backup: FilesBackup): void {
-    const { root, digests } = backup.manifest.tree;
-    const key = `${root} ${digests.sha256}`;
+    const key = JSON.stringify(backup.manifest.tree);
     if (!this.#known.has(key)) this.#backups.push(backup);
     this.#known.add(key);
   }

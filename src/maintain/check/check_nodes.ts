@@ -125,7 +125,9 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
       firstMissing ??= encodeHex(content, at, ID_BYTES);
       continue;
     }
-    const problem: string | null = impossible === null ? blobSizeProblem(place, MOST_CHUNK_BYTES) : null;
+    const problem: string | null = impossible === null
+      ? blobSizeProblem({ ...place, type: "data" }, MOST_CHUNK_BYTES)
+      : null;
     if (problem !== null) impossible = `blob ${encodeHex(content, at, ID_BYTES)}, which ${problem}`;
     bytes += plaintextLength(place);
     if (suspectPacks.isEmpty) continue;

@@ -167,10 +167,7 @@ class TreesCheck implements CheckedTrees {
   /** The findings that put the tree itself in doubt because of its pack. */
   #doubtsAbout({ tree }: Visit): readonly Finding[] {
     const { repository: { index }, suspects } = this.#context;
-    if (suspects.isEmpty) return [];
-    const id = decodeHex(tree);
-    const place = index.locate("tree", id);
-    return place === undefined ? [] : suspects.reasons(place.pack, id);
+    return suspects.isEmpty ? [] : suspects.reasonsOfTree(index, decodeHex(tree));
   }
 
   #unreadable({ tree, prefix }: Visit, failure: IntegrityError) {

@@ -38,7 +38,8 @@ import type { SessionStream } from "./session_stream.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
-import { type EarlierBackup, groundOf } from "./tree/earlier_backup.ts";
+import { DoubtedTrees } from "./tree/doubted_trees.ts";
+import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
@@ -108,6 +109,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { predecessor } = readable;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
   const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
+  const doubts = new DoubtedTrees({ ...locked, index: index.named });
   const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
   const ground = await groundOf(engine, {
     ...lookedFor,
@@ -115,12 +117,14 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     index,
     threads,
     signal,
+    doubts,
     world,
     parameters,
   });
+  const fitting = withoutDamagedParent(readable, planned, ground);
   const { choice, inherited } = source === undefined
-    ? { choice: readable, inherited: NOTHING_INHERITED }
-    : await continueChain(readable, {
+    ? { choice: fitting, inherited: NOTHING_INHERITED }
+    : await continueChain(fitting, {
       source,
       ground,
       planned,
@@ -139,9 +143,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     signal,
     isDry: tools.isDry ?? false,
     onFailure: tools.onStoreFailure,
+    isReliable: (tree) => doubts.isReliable(tree),
   });
   const start = { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex, parameters };
-  const session = new Session(tools, { ...start, compared: ground.compared });
+  const session = new Session(tools, { ...start, doubts, compared: ground.compared });
   try {
     return await work(session);
   } catch (error) {
@@ -165,6 +170,7 @@ interface SessionStart {
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
   readonly parameters: ChunkerParameters;
+  readonly doubts: DoubtedTrees;
   /** The backup that a tree of files is compared with. */
   readonly compared: EarlierBackup | null;
 }
@@ -196,10 +202,10 @@ export class Session {
     this.#start = start;
     this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
-    const { threads, index, compared } = start;
+    const { threads, index, compared, doubts } = start;
     const storeList = (feed: Feed) => this.#storeList(feed);
     this.tree = tools.request.engine.name === FILES_ENGINE
-      ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
+      ? new SessionTree({ threads, index, chunks, doubts, earlier: compared, signal: tools.signal, storeList })
       : null;
   }
 

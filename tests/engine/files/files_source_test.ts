@@ -230,7 +230,8 @@ for name in sys.argv[2].split("/"):
     deep.join("/"),
   ], { cwd: directory.path });
   let most = 0;
-  const count = (method: string) => void (method === "list" && (most = Math.max(most, descriptorsBelow(directory.path))));
+  const count = (method: string) =>
+    void (method === "list" && (most = Math.max(most, descriptorsBelow(directory.path))));
   const gave = await readTrial([directory.path], { before: count });
   assert.deepEqual(gave.problems, []);
   assert.equal(gave.entries.filter(({ content }) => content !== null).length, 600);

@@ -7,7 +7,7 @@
  */
 import { FileSystemError } from "../../../base/errors.ts";
 import { bytesOfByteString, byteStringOf, compareByteStrings } from "../../../format/byte_string.ts";
-import { MOST_BLOB_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import { MOST_TREE_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../format/bounds.ts";
 import type { ExtendedAttribute } from "../../../format/tree/node.ts";
 import type { FileSystem, Folder } from "../../../filesystem/file_system.ts";
 import { HERE } from "../../../filesystem/names.ts";
@@ -29,6 +29,8 @@ import { BatchWriter, type WalkBatch } from "./walk_batch.ts";
 export interface WalkRequest {
   readonly selection: SelectionRules;
   readonly withAtime: boolean;
+  /** Files of up to this size are one chunk: the least size of chunks, in bytes. */
+  readonly smallFileBytes: number;
 }
 
 /** So many steps are one message. */
@@ -37,9 +39,10 @@ const BATCH_STEPS = 2000;
 const MOST_DEPTH = MOST_TREE_DEPTH - 160;
 /** About what an entry takes in the text of a tree besides its name and its chunks, in bytes. */
 const ENTRY_TEXT_BYTES = 400;
-/** A chunk in the text of a tree, and the least mean size of chunks. */
+/** A chunk in the text of a tree. */
 const CHUNK_TEXT_BYTES = 67;
-const CHUNK_BYTES = 512 * 1024;
+/** Chunks are four times as large as the smallest ones on average; those of a file may be a quarter smaller. */
+const MEAN_PER_SMALLEST = 3;
 
 /** A folder under way. */
 interface Level {
@@ -67,9 +70,11 @@ export class Walk implements Disposable {
   readonly #folders: OpenFolders;
   readonly #levels: Level[] = [];
   readonly #batch: BatchWriter;
+  /** How long chunks are expected to be, at least on average. */
+  readonly #chunkBytes: number;
   #isBegun = false;
 
-  constructor(system: FileSystem, { selection, withAtime }: WalkRequest) {
+  constructor(system: FileSystem, { selection, withAtime, smallFileBytes }: WalkRequest) {
     this.#system = system;
     this.#selection = new Selection(selection);
     this.#hasMarkers = selection.markers.length > 0;
@@ -77,6 +82,7 @@ export class Walk implements Disposable {
     this.#times = new TimeTexts({ keepsAccess: withAtime });
     this.#folders = new OpenFolders(system);
     this.#batch = new BatchWriter(system.accounts);
+    this.#chunkBytes = MEAN_PER_SMALLEST * smallFileBytes;
   }
 
   /** The next steps. Throws `FileSystemError` if the root of the file system cannot be opened. */
@@ -271,10 +277,10 @@ export class Walk implements Disposable {
   /** Whether the text of a tree has room for one more entry. A backup without those that have none is better than none. */
   #hasRoom(level: Level, name: string, { type, size, linkTarget = "", attributes = NONE }: EntryRecord): boolean {
     if (level.path === "") return true;
-    const chunks = type === "file" ? Math.ceil(size / CHUNK_BYTES) : 0;
+    const chunks = type === "file" ? Math.ceil(size / this.#chunkBytes) : 0;
     const rare = attributes.reduce((sum, { name, value }) => sum + 30 + name.length + 2 * value!.length, 0);
     const textBytes = ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
-    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_BLOB_BYTES) {
+    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_TREE_BYTES) {
       level.textBytes += textBytes;
       level.entries++;
       return true;

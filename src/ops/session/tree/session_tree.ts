@@ -2,13 +2,15 @@
 import { BugError, invariant } from "../../../base/errors.ts";
 import { encodeHex } from "../../../base/hex.ts";
 import { ID_BYTES } from "../../../base/id.ts";
-import { MD5_BYTES } from "../../../crypto/digest.ts";
+import { MD5_BYTES, sha256 } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
 import type { ManifestTree } from "../../../format/manifest/manifest.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
+import { encodeTree } from "../../../format/tree/tree.ts";
 import type { SessionChunks } from "../session_chunks.ts";
+import type { DoubtedTrees } from "./doubted_trees.ts";
 import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
 import type { EarlierBackup } from "./earlier_backup.ts";
 import { SharedContents } from "./shared_contents.ts";
@@ -20,6 +22,8 @@ interface SessionTreeTools {
   readonly threads: PipelineThreads;
   readonly index: ExistenceIndex;
   readonly chunks: SessionChunks;
+  /** Which of the trees that are stored can be relied on. */
+  readonly doubts: DoubtedTrees;
   /** What it is compared with. */
   readonly earlier: EarlierBackup | null;
   readonly signal: AbortSignal;
@@ -42,6 +46,8 @@ const EMPTY_FILE: FileContent = {
     sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
   },
 };
+
+const EMPTY_TREE = encodeTree([]);
 
 /** Writes one tree. Everything throws what failed first. */
 export class SessionTree {
@@ -158,6 +164,9 @@ export class SessionTree {
   /** Waits until everything is stored. */
   async finish(): Promise<StoredSessionTree> {
     const written = await this.#writer.finish();
+    const { doubts, index, chunks } = this.#tools;
+    // A tree without entries is never read, so no damage of it is met.
+    if (doubts.isInDoubt && index.has("tree", sha256(EMPTY_TREE))) await chunks.saveTree(EMPTY_TREE);
     return { ...written, list: await this.#list.finish(), bytesRead: this.#bytesRead };
   }
 

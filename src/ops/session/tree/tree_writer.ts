@@ -8,7 +8,7 @@ import { freeBuffer } from "../../../base/bytes.ts";
 import { SourceError } from "../../../base/errors.ts";
 import type { BlobId } from "../../../base/id.ts";
 import type { EarlierTree, EntryProperties } from "../../../engine/engine.ts";
-import { MOST_BLOB_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import { MOST_TREE_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
 import type { DigestLine } from "../../../format/digest_list.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import { TreeEncoder } from "../../../format/tree/tree.ts";
@@ -238,10 +238,10 @@ class OpenDirectory {
 
   add(node: Node): void {
     this.#encoder.add(node);
-    if (this.#encoder.nodes <= MOST_TREE_NODES && this.#encoder.bytes <= MOST_BLOB_BYTES) return;
+    if (this.#encoder.nodes <= MOST_TREE_NODES && this.#encoder.bytes <= MOST_TREE_BYTES) return;
     throw new SourceError(
       `Cannot back up the directory ${JSON.stringify(this.#path)}: it has more entries than a tree may hold ` +
-        `(${MOST_TREE_NODES} entries, ${MOST_BLOB_BYTES} bytes); leave it out, or put its files into several directories`,
+        `(${MOST_TREE_NODES} entries, ${MOST_TREE_BYTES} bytes); leave it out, or put its files into several directories`,
     );
   }
 
