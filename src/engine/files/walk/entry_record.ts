@@ -1,7 +1,8 @@
-/** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
+/** What a walk or a read finds of an entry, and the head of a node that is made of it. */
 import { byteStringOf } from "../../../format/byte_string.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
 import type { EntryProperties, ExtendedAttribute, NodeType } from "../../../format/tree/node.ts";
+import { headText } from "../../../format/tree/node_head.ts";
 import { goFileMode } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../filesystem/status.ts";
@@ -84,36 +85,64 @@ export function recordOf(status: FileStatus, times: TimeTexts, rare: RarePropert
   };
 }
 
-/** Names of users and groups by their numbers. */
+/** Tells names of users and groups. */
 interface AccountNames {
-  readonly users: ReadonlyMap<number, string>;
-  readonly groups: ReadonlyMap<number, string>;
+  userName(userId: number): string;
+  groupName(groupId: number): string;
 }
 
-/** The properties as restic writes them: links of files alone count, and the device of files with several links. */
-export function propertiesOf(record: EntryRecord, { users, groups }: AccountNames): EntryProperties {
-  const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
-  const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
-  const countsLinks = type !== "dir" && type !== "fifo";
-  return {
-    type,
-    mode,
-    mtime,
-    atime,
-    ctime,
-    uid,
-    gid,
-    user: users.get(uid) ?? "",
-    group: groups.get(gid) ?? "",
-    inode,
-    deviceId: countsLinks && links > 1 ? device : 0n,
-    links: countsLinks ? links : 0,
-    linkTarget,
-    extendedAttributes: attributes,
-    genericAttributes: NO_GENERIC_ATTRIBUTES,
-    device: specialDevice,
-    error: "",
-  };
+/** Makes the heads of nodes from records. */
+export class HeadTexts {
+  readonly #accounts: AccountNames;
+  readonly #users = new Map<number, string>();
+  readonly #groups = new Map<number, string>();
+
+  constructor(accounts: AccountNames) {
+    this.#accounts = accounts;
+  }
+
+  /** The text of the head of an entry of this name. */
+  of(name: string, record: EntryRecord): string {
+    const size = record.type === "file" ? record.size : 0;
+    return headText({ name, size, ...this.#propertiesOf(record) });
+  }
+
+  /** The properties as restic writes them: links of files alone count, and the device of files with several links. */
+  #propertiesOf(record: EntryRecord): Omit<EntryProperties, "error"> {
+    const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
+    const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
+    const countsLinks = type !== "dir" && type !== "fifo";
+    return {
+      type,
+      mode,
+      mtime,
+      atime,
+      ctime,
+      uid,
+      gid,
+      user: this.#userName(uid),
+      group: this.#groupName(gid),
+      inode,
+      deviceId: countsLinks && links > 1 ? device : 0n,
+      links: countsLinks ? links : 0,
+      linkTarget,
+      extendedAttributes: attributes,
+      genericAttributes: NO_GENERIC_ATTRIBUTES,
+      device: specialDevice,
+    };
+  }
+
+  #userName(id: number): string {
+    let name = this.#users.get(id);
+    if (name === undefined) this.#users.set(id, name = this.#accounts.userName(id));
+    return name;
+  }
+
+  #groupName(id: number): string {
+    let name = this.#groups.get(id);
+    if (name === undefined) this.#groups.set(id, name = this.#accounts.groupName(id));
+    return name;
+  }
 }
 
 const NO_GENERIC_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
