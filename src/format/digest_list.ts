@@ -50,15 +50,11 @@ export class DigestListDecoder {
 
   /** The lines that end in the next piece. Throws `IntegrityError` for anything but lines in order. */
   *push(piece: Uint8Array): Generator<DigestLine> {
-    let start = 0;
-    for (let end = piece.indexOf(LINE_FEED); end >= 0; end = piece.indexOf(LINE_FEED, start)) {
-      const own = piece.subarray(start, end);
-      const line = this.#rest.length === 0 ? own : concatBytes([this.#rest, own]);
-      this.#rest = new Uint8Array(0);
-      start = end + 1;
-      yield this.#inOrder(parseLine(line, this.#what));
-    }
-    this.#rest = concatBytes([this.#rest, piece.subarray(start)]);
+    const end = piece.lastIndexOf(LINE_FEED) + 1;
+    const lines = this.#rest.length === 0 ? piece.subarray(0, end) : concatBytes([this.#rest, piece.subarray(0, end)]);
+    const rest = piece.slice(end);
+    this.#rest = end === 0 ? concatBytes([this.#rest, rest]) : rest;
+    if (end > 0) for (const line of textsOf(lines)) yield this.#inOrder(parseLine(line, this.#what));
     if (this.#rest.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
   }
 
@@ -76,16 +72,42 @@ export class DigestListDecoder {
   }
 }
 
-const LINE = /^(\\?)(-|[0-9a-f]{32}) (-|[0-9a-f]{64}) (.+)$/s;
+/** Whole lines as byte strings, without their line feeds. They are decoded together, which takes far less time. */
+function textsOf(lines: Uint8Array): string[] {
+  const text = byteStringOf(lines);
+  const texts = text.split("\n");
+  texts.pop();
+  return texts;
+}
+
+const BACKSLASH = 0x5c;
+const DASH = 0x2d;
+const SPACE = 0x20;
+const MD5_DIGITS = 32;
+const SHA256_DIGITS = 64;
 const UNESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", "\\n": "\n", "\\r": "\r" };
 
-function parseLine(bytes: Uint8Array, what: string): DigestLine {
-  const match = LINE.exec(byteStringOf(bytes));
-  if (match === null) throw damaged(what, "not a line of digests");
-  const [, mark, md5, sha256, text] = match as unknown as [string, string, string, string, string];
-  const path = mark === "" ? text : unescape(text);
-  if (path === null || (mark !== "") !== ESCAPED.test(path)) throw damaged(what, "a path is not escaped as it should");
-  return { path, md5: known(md5), sha256: known(sha256) };
+function parseLine(line: string, what: string): DigestLine {
+  const start = line.charCodeAt(0) === BACKSLASH ? 1 : 0;
+  const md5End = digestEnd(line, start, MD5_DIGITS);
+  const sha256End = digestEnd(line, md5End + 1, SHA256_DIGITS);
+  if (md5End < 0 || sha256End < 0 || line.length <= sha256End + 1) throw damaged(what, "not a line of digests");
+  const text = line.slice(sha256End + 1);
+  const path = start === 0 ? text : unescape(text);
+  if (path === null || (start > 0) !== ESCAPED.test(path)) throw damaged(what, "a path is not escaped as it should");
+  return { path, md5: known(line.slice(start, md5End)), sha256: known(line.slice(md5End + 1, sha256End)) };
+}
+
+/** The position of the space behind a digest in lower-case hex, or behind a dash; -1 if it is neither. */
+function digestEnd(line: string, start: number, digits: number): number {
+  const end = start + (line.charCodeAt(start) === DASH ? 1 : digits);
+  if (line.charCodeAt(end) !== SPACE) return -1;
+  if (end - start === 1) return end;
+  for (let i = start; i < end; i++) {
+    const code = line.charCodeAt(i);
+    if (!(code >= 0x30 && code <= 0x39 || code >= 0x61 && code <= 0x66)) return -1;
+  }
+  return end;
 }
 
 /** Null for an escape that does not exist. */
