@@ -31,7 +31,9 @@ export function byteStringOf(bytes: Uint8Array): string {
 /** The bytes of a byte string. Throws `BugError` if it contains a lone surrogate that represents no byte. */
 export function bytesOfByteString(text: string): Uint8Array<ArrayBuffer> {
   if (text.isWellFormed()) return encoder.encode(text);
-  return concatBytes(text.split(LONE_SURROGATES).map((part, i) => i % 2 === 0 ? encoder.encode(part) : escapedBytes(part)));
+  return concatBytes(
+    text.split(LONE_SURROGATES).map((part, i) => i % 2 === 0 ? encoder.encode(part) : escapedBytes(part)),
+  );
 }
 
 const LONE_SURROGATES = /([\ud800-\udfff]+)/u;

@@ -27,6 +27,32 @@ const UNKNOWN = "-";
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 
+/** A line of a list that was read. Its digests are made when they are asked for: most lines are only passed on. */
+export class StoredDigestLine implements DigestLine {
+  readonly path: string;
+  /** The line as it stands in the list, as a byte string with its line feed. */
+  readonly text: string;
+
+  /** `DigestListDecoder` makes it from a line that it has checked. */
+  constructor(path: string, text: string) {
+    this.path = path;
+    this.text = text;
+  }
+
+  get md5(): string | null {
+    return this.#digests[0]!;
+  }
+
+  get sha256(): string | null {
+    return this.#digests[1]!;
+  }
+
+  get #digests(): (string | null)[] {
+    const start = this.text.charCodeAt(0) === BACKSLASH ? 1 : 0;
+    return this.text.slice(start).split(" ", 2).map((digest) => digest === UNKNOWN ? null : digest);
+  }
+}
+
 /** A line as a byte string, with its line feed. Many of them are made into bytes at once. */
 export function digestLineText({ path, md5, sha256 }: DigestLine): string {
   const escaped = escapedPath(path);
@@ -49,13 +75,26 @@ export class DigestListDecoder {
   }
 
   /** The lines that end in the next piece. Throws `IntegrityError` for anything but lines in order. */
-  *push(piece: Uint8Array): Generator<DigestLine> {
+  push(piece: Uint8Array): StoredDigestLine[] {
     const end = piece.lastIndexOf(LINE_FEED) + 1;
-    const lines = this.#rest.length === 0 ? piece.subarray(0, end) : concatBytes([this.#rest, piece.subarray(0, end)]);
+    const whole = piece.subarray(0, end);
+    const lines = end === 0 ? [] : this.#linesIn(this.#rest.length === 0 ? whole : concatBytes([this.#rest, whole]));
     const rest = piece.slice(end);
-    this.#rest = end === 0 ? concatBytes([this.#rest, rest]) : rest;
-    if (end > 0) for (const line of textsOf(lines)) yield this.#inOrder(parseLine(line, this.#what));
+    this.#rest = end === 0 ? concatBytes([this.#rest, rest]) : concatBytes([rest]);
     if (this.#rest.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
+    return lines;
+  }
+
+  /** Decodes lines together, which takes far less time than each alone. */
+  #linesIn(whole: Uint8Array): StoredDigestLine[] {
+    const text = byteStringOf(whole);
+    const lines: StoredDigestLine[] = [];
+    for (let start = 0; start < text.length;) {
+      const end = text.indexOf("\n", start) + 1;
+      lines.push(this.#inOrder(parseLine(text.slice(start, end), this.#what)));
+      start = end;
+    }
+    return lines;
   }
 
   /** Takes the end. Throws `IntegrityError` if the last line is not whole. */
@@ -63,21 +102,13 @@ export class DigestListDecoder {
     if (this.#rest.length > 0) throw damaged(this.#what, "its last line is not whole");
   }
 
-  #inOrder(line: DigestLine): DigestLine {
+  #inOrder(line: StoredDigestLine): StoredDigestLine {
     if (this.#last !== undefined && comparePaths(this.#last, line.path) >= 0) {
       throw damaged(this.#what, `its lines are not in order at ${JSON.stringify(line.path)}`);
     }
     this.#last = line.path;
     return line;
   }
-}
-
-/** Whole lines as byte strings, without their line feeds. They are decoded together, which takes far less time. */
-function textsOf(lines: Uint8Array): string[] {
-  const text = byteStringOf(lines);
-  const texts = text.split("\n");
-  texts.pop();
-  return texts;
 }
 
 const BACKSLASH = 0x5c;
@@ -87,15 +118,16 @@ const MD5_DIGITS = 32;
 const SHA256_DIGITS = 64;
 const UNESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", "\\n": "\n", "\\r": "\r" };
 
-function parseLine(line: string, what: string): DigestLine {
+/** Takes a line with its line feed apart. */
+function parseLine(line: string, what: string): StoredDigestLine {
   const start = line.charCodeAt(0) === BACKSLASH ? 1 : 0;
   const md5End = digestEnd(line, start, MD5_DIGITS);
   const sha256End = digestEnd(line, md5End + 1, SHA256_DIGITS);
-  if (md5End < 0 || sha256End < 0 || line.length <= sha256End + 1) throw damaged(what, "not a line of digests");
-  const text = line.slice(sha256End + 1);
+  if (md5End < 0 || sha256End < 0 || line.length <= sha256End + 2) throw damaged(what, "not a line of digests");
+  const text = line.slice(sha256End + 1, -1);
   const path = start === 0 ? text : unescape(text);
   if (path === null || (start > 0) !== ESCAPED.test(path)) throw damaged(what, "a path is not escaped as it should");
-  return { path, md5: known(line.slice(start, md5End)), sha256: known(line.slice(md5End + 1, sha256End)) };
+  return new StoredDigestLine(path, line);
 }
 
 /** The position of the space behind a digest in lower-case hex, or behind a dash; -1 if it is neither. */
@@ -119,10 +151,6 @@ function unescape(text: string): string | null {
     return character ?? "";
   });
   return isValid ? path : null;
-}
-
-function known(digest: string): string | null {
-  return digest === UNKNOWN ? null : digest;
 }
 
 /** A path as md5sum writes it. If it differs from the path, the line begins with a backslash. */

@@ -1,5 +1,4 @@
 /** The tree of an earlier backup as an engine asks for it: directory by directory, read when it is first wanted. */
-import { equalBytes } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { EarlierDirectory, EarlierTree } from "../../engine/engine.ts";
@@ -99,39 +98,39 @@ export class StoredDirectory implements EarlierDirectory {
   }
 
   find(name: string, head: Uint8Array): StoredEntry | undefined {
-    return this.#undamaged(() => {
+    try {
       const entry = this.#cursor.find(name, head);
       return entry === undefined || entry.content === null || this.#tree.holds(entry.content) ? entry : undefined;
-    });
+    } catch (error) {
+      return this.#tellDamage(error);
+    }
   }
 
   /** Whether the entry of a name has this head, content and tree; undefined if there is none. */
-  hasSame(
-    name: string,
-    head: Uint8Array,
-    { content, subtree }: Pick<StoredEntry, "content" | "subtree">,
-  ): boolean | undefined {
-    return this.#undamaged(() => {
-      const entry = this.#cursor.find(name, head);
-      return entry && entry.hasSameHead && entry.subtree === subtree && equalBytes(entry.content, content);
-    });
+  hasSame(name: string, head: Uint8Array, listed: Pick<StoredEntry, "content" | "subtree">): boolean | undefined {
+    try {
+      return this.#cursor.isSame(name, head, listed);
+    } catch (error) {
+      return this.#tellDamage(error);
+    }
   }
 
   async below(name: string): Promise<StoredDirectory | null> {
-    const tree = this.#undamaged(() => {
-      const node = this.#cursor.find(name, null)?.node;
-      return node?.type === "dir" ? subtreeOf(node) : undefined;
-    });
+    const tree = this.#treeOf(name);
     return tree === undefined ? null : await this.#tree.directoryOf(tree);
   }
 
-  /** What is damaged is as if it were not there. */
-  #undamaged<T>(look: () => T): T | undefined {
+  #treeOf(name: string): BlobId | undefined {
     try {
-      return look();
+      const node = this.#cursor.find(name, null)?.node;
+      return node?.type === "dir" ? subtreeOf(node) : undefined;
     } catch (error) {
-      this.#tree.tellDamage(error);
-      return undefined;
+      return this.#tellDamage(error);
     }
+  }
+
+  /** What is damaged is as if it were not there. */
+  #tellDamage(error: unknown): undefined {
+    this.#tree.tellDamage(error);
   }
 }

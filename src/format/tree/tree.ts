@@ -14,7 +14,15 @@ import { JsonScanner } from "../json/json_scanner.ts";
 import { KnownWords } from "../json/known_words.ts";
 import { MOST_TREE_NODES } from "../bounds.ts";
 import { headText, type NodeHead } from "./node_head.ts";
-import { type EntryProperties, type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, type NodeType } from "./node.ts";
+import {
+  type EntryProperties,
+  type ExtendedAttribute,
+  isNodeName,
+  makeNode,
+  type Node,
+  NODE_TYPES,
+  type NodeType,
+} from "./node.ts";
 import { isRfc3339, type Rfc3339 } from "../time.ts";
 
 const UINT32_MAX = 2 ** 32 - 1;
@@ -66,7 +74,11 @@ export class TreeEncoder {
   }
 
   /** Appends a node of which the head is made: that of this name. Throws as `add` does. */
-  addHead(name: string, { text }: Pick<NodeHead, "text">, { content, subtree }: Pick<Node, "content" | "subtree">): void {
+  addHead(
+    name: string,
+    { text }: Pick<NodeHead, "text">,
+    { content, subtree }: Pick<Node, "content" | "subtree">,
+  ): void {
     this.#begin(name);
     this.#writer.bytes(text);
     writeContent(this.#writer, content);
@@ -153,14 +165,6 @@ export function propertiesOfHead({ text }: Pick<NodeHead, "text">): EntryPropert
   bytes[text.length] = 0x7d; // A brace makes it a whole node.
   const { name: _name, size: _size, content: _content, subtree: _subtree, ...properties } = decodeNode(bytes, "a head");
   return properties;
-}
-
-/** The ids in the text of a content list, 32 bytes each. Throws an `IntegrityError` that names `what`. */
-export function decodeContent(bytes: Uint8Array, what: string): Uint8Array {
-  const scanner = new JsonScanner(bytes, what, WORDS);
-  const content = readContent(scanner);
-  scanner.end();
-  return content;
 }
 
 function readNodes(scanner: JsonScanner): Node[] {

@@ -2,12 +2,12 @@
  * Looks entries up in the text of a stored tree. Whoever asks gives the head that the entry has by now, so that an entry
  * that did not change is compared and not decoded, and what nobody asks for is passed over.
  */
-import { asId, type BlobId } from "../../base/id.ts";
+import { asId, type BlobId, ID_BYTES } from "../../base/id.ts";
 import { compareByteStrings } from "../byte_string.ts";
 import { damaged } from "../damage.ts";
 import { unquoteName } from "../json/go_json.ts";
 import type { Node } from "./node.ts";
-import { decodeContent, decodeNode, decodeTree, encodeTree } from "./tree.ts";
+import { decodeNode, decodeTree, encodeTree } from "./tree.ts";
 
 /** An entry of a stored tree. What is asked of it is decoded then, and throws `IntegrityError` if it is damaged. */
 export interface StoredEntry {
@@ -19,6 +19,18 @@ export interface StoredEntry {
   readonly subtree: BlobId | null;
   /** All of it. */
   readonly node: Node;
+}
+
+/** What a tree lists of an entry besides its head. */
+type Listed = Pick<StoredEntry, "content" | "subtree">;
+
+/** Where the parts of a node are in the text of its tree. */
+interface Parts {
+  readonly contentAt: number;
+  readonly contentEnd: number;
+  /** The first digit of the subtree; -1 without one. */
+  readonly subtreeAt: number;
+  readonly end: number;
 }
 
 const encoder = new TextEncoder();
@@ -48,6 +60,9 @@ export class TreeCursor {
   /** Its end and its name, as far as they are known. */
   #end: number | undefined;
   #name: string | undefined;
+  /** Whether the current node has the head that was asked with, and its parts if it has. */
+  #hasHead = false;
+  #parts: Parts = { contentAt: 0, contentEnd: 0, subtreeAt: -1, end: 0 };
 
   /** `what` names the tree in errors. Throws `IntegrityError` for what is no tree. */
   constructor(text: Uint8Array, what: string) {
@@ -60,34 +75,52 @@ export class TreeCursor {
 
   /** The entry of a name; undefined if there is none. `head` is its head by now, if it is known. */
   find(name: string, head: Uint8Array | null): StoredEntry | undefined {
-    while (this.#at < this.#bytes.length) {
-      const same = head === null ? null : this.#entryOfHead(head);
-      if (same !== null) {
-        this.#name = name;
-        return same;
-      }
-      const order = compareByteStrings(this.#name ??= this.#readName(), name);
-      if (order >= 0) return order === 0 ? this.#entry() : undefined;
-      this.#goOn();
-    }
-    return undefined;
+    if (!this.#goTo(name, head)) return undefined;
+    return this.#hasHead ? new SameEntry(this.#what, this.#bytes, this.#at, this.#parts) : this.#entry();
   }
 
-  /** The current node, if it has that head and the usual end. */
-  #entryOfHead(head: Uint8Array): StoredEntry | null {
+  /** Whether the entry of a name has this head, content and subtree; undefined if there is none. */
+  isSame(name: string, head: Uint8Array, { content, subtree }: Listed): boolean | undefined {
+    if (!this.#goTo(name, head)) return undefined;
+    if (!this.#hasHead) return false;
+    const { contentAt, contentEnd, subtreeAt } = this.#parts;
     const bytes = this.#bytes;
-    const start = this.#at;
-    if (!holdsAt(bytes, start, head) || !holdsAt(bytes, start + head.length, CONTENT)) return null;
-    const contentAt = start + head.length + CONTENT.length;
+    if (subtree === null ? subtreeAt >= 0 : subtreeAt < 0 || textAt(bytes, subtreeAt) !== subtree) return false;
+    if (content === null || bytes[contentAt] !== OPEN_BRACKET) {
+      return content === null && bytes[contentAt] !== OPEN_BRACKET;
+    }
+    return isContentAt(bytes, contentAt, contentEnd, content);
+  }
+
+  /** Goes to the node of a name, if there is one; `#hasHead` tells whether it has that head. */
+  #goTo(name: string, head: Uint8Array | null): boolean {
+    while (this.#at < this.#bytes.length) {
+      this.#hasHead = head !== null && this.#takeParts(head);
+      if (this.#hasHead) {
+        this.#name = name;
+        return true;
+      }
+      const order = compareByteStrings(this.#name ??= this.#readName(), name);
+      if (order >= 0) return order === 0;
+      this.#goOn();
+    }
+    return false;
+  }
+
+  /** Finds the parts of the current node, if it has that head and the usual end. */
+  #takeParts(head: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    const headEnd = this.#at + head.length;
+    if (!holdsAt(bytes, this.#at, head) || !holdsAt(bytes, headEnd, CONTENT)) return false;
+    const contentAt = headEnd + CONTENT.length;
     const contentEnd = endOfContent(bytes, contentAt);
     const hasSubtree = holdsAt(bytes, contentEnd, SUBTREE);
-    const last = hasSubtree ? contentEnd + SUBTREE.length + ID_DIGITS + 1 : contentEnd;
-    if (bytes[last] !== CLOSE_BRACE) return null;
-    this.#end = last + 1;
-    return new SameEntry(this.#what, bytes.subarray(start, last + 1), {
-      content: bytes[contentAt] === OPEN_BRACKET ? bytes.subarray(contentAt, contentEnd) : null,
-      subtree: hasSubtree ? bytes.subarray(contentEnd + SUBTREE.length, last - 1) : null,
-    });
+    const subtreeAt = hasSubtree ? contentEnd + SUBTREE.length : -1;
+    const end = hasSubtree ? subtreeAt + ID_DIGITS + 1 : contentEnd;
+    if (bytes[end] !== CLOSE_BRACE) return false;
+    this.#parts = { contentAt, contentEnd, subtreeAt, end: end + 1 };
+    this.#end = end + 1;
+    return true;
   }
 
   /** The current node, whatever its head is. */
@@ -131,35 +164,34 @@ export class TreeCursor {
 class SameEntry implements StoredEntry {
   readonly hasSameHead = true;
   readonly #what: string;
-  readonly #text: Uint8Array;
-  readonly #parts: { readonly content: Uint8Array | null; readonly subtree: Uint8Array | null };
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #parts: Parts;
   #content: Uint8Array | undefined;
 
-  constructor(
-    what: string,
-    text: Uint8Array,
-    parts: { readonly content: Uint8Array | null; readonly subtree: Uint8Array | null },
-  ) {
+  constructor(what: string, bytes: Uint8Array, start: number, parts: Parts) {
     this.#what = what;
-    this.#text = text;
+    this.#bytes = bytes;
+    this.#start = start;
     this.#parts = parts;
   }
 
   get content(): Uint8Array | null {
-    const { content } = this.#parts;
-    return content && (this.#content ??= decodeContent(content, this.#what));
+    const { contentAt, contentEnd } = this.#parts;
+    if (this.#bytes[contentAt] !== OPEN_BRACKET) return null;
+    return this.#content ??= contentIn(this.#bytes, contentAt, contentEnd, this.#what);
   }
 
   get subtree(): BlobId | null {
-    const { subtree } = this.#parts;
-    if (subtree === null) return null;
-    const id = String.fromCharCode(...subtree);
+    const { subtreeAt } = this.#parts;
+    if (subtreeAt < 0) return null;
+    const id = textAt(this.#bytes, subtreeAt);
     if (!/^[0-9a-f]{64}$/.test(id)) throw damaged(this.#what, "expected an id");
     return asId<BlobId>(id);
   }
 
   get node(): Node {
-    return decodeNode(this.#text, this.#what);
+    return decodeNode(this.#bytes.subarray(this.#start, this.#parts.end), this.#what);
   }
 }
 
@@ -214,6 +246,55 @@ function endOfContent(bytes: Uint8Array, at: number): number {
     if (bytes[position] === COMMA) position++;
   }
   return bytes[position] === CLOSE_BRACKET ? position + 1 : -1;
+}
+
+/** The ids in a content list, whose form `endOfContent` has checked but for the digits. */
+function contentIn(bytes: Uint8Array, at: number, end: number, what: string): Uint8Array {
+  const content = new Uint8Array(idsIn(at, end) * ID_BYTES);
+  let position = at + FIRST_DIGIT;
+  for (let i = 0; i < content.length; i++) {
+    if (i > 0 && i % ID_BYTES === 0) position += BETWEEN_IDS;
+    const byte = byteAt(bytes, position);
+    if (byte < 0) throw damaged(what, "expected an id in hex");
+    content[i] = byte;
+    position += 2;
+  }
+  return content;
+}
+
+/** Whether a content list, whose form `endOfContent` has checked, has exactly these ids. */
+function isContentAt(bytes: Uint8Array, at: number, end: number, content: Uint8Array): boolean {
+  if (content.length !== idsIn(at, end) * ID_BYTES) return false;
+  let position = at + FIRST_DIGIT;
+  for (let i = 0; i < content.length; i++) {
+    if (i > 0 && i % ID_BYTES === 0) position += BETWEEN_IDS;
+    if (byteAt(bytes, position) !== content[i]) return false;
+    position += 2;
+  }
+  return true;
+}
+
+/** Before the first digit there are a bracket and a quote, and between two ids a quote, a comma and a quote. */
+const FIRST_DIGIT = 2;
+const BETWEEN_IDS = 3;
+
+function idsIn(at: number, end: number): number {
+  return Math.floor((end - at - 1) / (ID_DIGITS + BETWEEN_IDS));
+}
+
+/** The byte that two lower-case hex digits mean; negative for anything else. */
+function byteAt(bytes: Uint8Array, at: number): number {
+  return digitAt(bytes, at) << 4 | digitAt(bytes, at + 1);
+}
+
+function digitAt(bytes: Uint8Array, at: number): number {
+  const code = bytes[at]!;
+  return code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -16;
+}
+
+/** The digits of an id. */
+function textAt(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + ID_DIGITS));
 }
 
 /** The position behind an object that begins there; the end of the text if it does not end. */

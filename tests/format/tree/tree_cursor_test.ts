@@ -47,7 +47,9 @@ Deno.test("entries are found as among the decoded nodes: the same, changed, miss
     ) => {
       const kept = stored.filter((_, i) => fates[i] !== "removed");
       const others = added.filter(({ name }) => !stored.some((node) => node.name === name));
-      const asked = [...kept, ...others].map((node, i) => fates[i] === "changed" ? { ...node, uid: node.uid ^ 1 } : node);
+      const asked = [...kept, ...others].map((node, i) =>
+        fates[i] === "changed" ? { ...node, uid: node.uid ^ 1 } : node
+      );
       assert.deepEqual(foundBy(new TreeCursor(encodeTree(stored), WHAT), asked), expectedOf(stored, asked));
     }),
     500,

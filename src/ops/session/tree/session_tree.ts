@@ -92,7 +92,10 @@ export class SessionTree {
   }
 
   #registerEntry({ path, head, content, isShared }: RunEntry): TreeSlot {
-    invariant((content !== null) === (head.type === "file"), () => `Only files have a content: ${JSON.stringify(path)}`);
+    invariant(
+      (content !== null) === (head.type === "file"),
+      () => `Only files have a content: ${JSON.stringify(path)}`,
+    );
     if (content?.kind === "same") {
       const slot = this.#writer.add(path, head, "pending");
       this.#shared.take(content, slot);

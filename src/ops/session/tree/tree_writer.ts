@@ -49,12 +49,27 @@ export interface TreeSlot {
   settle(content: FileContent): void;
 }
 
-interface Waiting extends TreeSlot {
-  readonly path: string;
-  readonly head: NodeHead;
-  readonly step: WalkStep;
+/** An entry that waits for its turn, and maybe for its content. */
+class Waiting implements TreeSlot {
+  readonly entry: { readonly path: string; readonly head: NodeHead; readonly step: WalkStep };
   /** Undefined as long as it is not known; null for what is no file. */
   content: FileContent | null | undefined;
+  readonly #onSettled: (slot: Waiting) => void;
+
+  constructor(
+    entry: Waiting["entry"],
+    content: FileContent | null | undefined,
+    onSettled: (slot: Waiting) => void,
+  ) {
+    this.entry = entry;
+    this.content = content;
+    this.#onSettled = onSettled;
+  }
+
+  settle(content: FileContent): void {
+    this.content = content;
+    this.#onSettled(this);
+  }
 }
 
 /** From so many waiting entries on, no more are taken. An engine with entries gives them by the hundred. */
@@ -75,6 +90,9 @@ export class TreeWriter {
   /** Called when the entry that is waited for has its content, or there is nothing to wait for any more. */
   #wake: (() => void) | undefined;
   #roomMade: PromiseWithResolvers<void> | undefined;
+  readonly #onSettled = (slot: Waiting) => {
+    if (this.#queue[this.#taken] === slot) this.#wake?.();
+  };
 
   constructor(tools: TreeWriterTools) {
     this.#tools = tools;
@@ -93,16 +111,7 @@ export class TreeWriter {
   add(path: string, head: NodeHead, content: FileContent | "pending" | null): TreeSlot {
     this.#throwFailure();
     const step = this.#order.next(path, head.type === "dir");
-    const slot: Waiting = {
-      path,
-      head,
-      step,
-      content: content === "pending" ? undefined : content,
-      settle: (settled) => {
-        slot.content = settled;
-        if (this.#queue[this.#taken] === slot) this.#wake?.();
-      },
-    };
+    const slot = new Waiting({ path, head, step }, content === "pending" ? undefined : content, this.#onSettled);
     this.#queue.push(slot);
     this.#running ??= this.#run();
     return slot;
@@ -150,7 +159,7 @@ export class TreeWriter {
       for (let slot = this.#queue[this.#taken]; slot !== undefined; slot = this.#queue[this.#taken]) {
         while (slot.content === undefined && !this.#failure) await this.#settled();
         if (this.#failure) return;
-        const taking = this.#take(slot, slot.content ?? null);
+        const taking = this.#take(slot.entry, slot.content ?? null);
         if (taking) await taking;
         this.#forgetTaken();
       }
@@ -180,9 +189,11 @@ export class TreeWriter {
   }
 
   /** Takes an entry. What must be waited for is rare: a wait for each of a million files would take long. */
-  #take({ path, head, step }: Waiting, content: FileContent | null): void | Promise<void> {
+  #take({ path, head, step }: Waiting["entry"], content: FileContent | null): void | Promise<void> {
     const directory = this.#directories.at(-1)!;
-    if (head.type !== "dir" && step.opens.length === 0 && directory.isOpen) return this.#addEntry(path, head, step, content);
+    if (head.type !== "dir" && step.opens.length === 0 && directory.isOpen) {
+      return this.#addEntry(path, head, step, content);
+    }
     return this.#open(step).then(async () => {
       const subtree = head.type === "dir" ? await this.#endDirectory(step) : null;
       await this.#directories.at(-1)!.open();
