@@ -49,8 +49,8 @@ export class DigestCursor {
   find(path: string): StoredDigestLine | null | Promise<StoredDigestLine | null> {
     for (; this.#at < this.#lines.length; this.#at++) {
       const line = this.#lines[this.#at]!;
-      const order = comparePaths(line.path, path);
-      if (order >= 0) return order === 0 ? line : null;
+      if (line.path === path) return line;
+      if (comparePaths(line.path, path) > 0) return null;
     }
     return this.#hasEnded ? null : this.#findFurther(path);
   }

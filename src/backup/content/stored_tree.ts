@@ -4,7 +4,8 @@ import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { EarlierDirectory, EarlierTree } from "../../engine/engine.ts";
 import { type StoredEntry, TreeCursor } from "../../format/tree/tree_cursor.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import { readTreeText, subtreeOf } from "../../repository/tree/trees.ts";
+import { TreeTexts } from "../../repository/tree/tree_texts.ts";
+import { subtreeOf } from "../../repository/tree/trees.ts";
 
 /** What a tree is read with. */
 interface StoredTreeOptions {
@@ -25,6 +26,7 @@ const LEAST_KEPT_TREES = 2;
 /** Reads each tree once, as long as those who ask for it stay near each other. */
 export class StoredTree implements EarlierTree {
   readonly #options: StoredTreeOptions;
+  readonly #texts: TreeTexts;
   /** The texts of the trees that were asked for, the last one asked for last. */
   readonly #kept = new Map<BlobId, { readonly text: Promise<Uint8Array>; bytes: number }>();
   #keptBytes = 0;
@@ -32,6 +34,7 @@ export class StoredTree implements EarlierTree {
 
   constructor(options: StoredTreeOptions) {
     this.#options = options;
+    this.#texts = new TreeTexts(options.repository);
   }
 
   /** As in `EarlierTree`. Throws what the store throws. */
@@ -63,7 +66,7 @@ export class StoredTree implements EarlierTree {
   }
 
   #text(tree: BlobId): Promise<Uint8Array> {
-    const kept = this.#kept.get(tree) ?? { text: readTreeText(this.#options.repository, tree), bytes: 0 };
+    const kept = this.#kept.get(tree) ?? { text: this.#texts.read(tree), bytes: 0 };
     const isFirst = !this.#kept.delete(tree);
     this.#kept.set(tree, kept);
     if (isFirst) {

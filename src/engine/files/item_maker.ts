@@ -162,9 +162,8 @@ export class ItemMaker {
   }
 
   #addWhole(path: string, head: NodeHead, content: RunContent | null): void | Promise<void> {
-    const add = () => this.#run.add({ path, head, content }, this.#order);
-    if (this.#run.isFull(0)) return this.#endRun().then(add);
-    add();
+    if (this.#run.isFull(0)) return this.#endRun().then(() => this.#run.add({ path, head, content }, this.#order));
+    this.#run.add({ path, head, content }, this.#order);
   }
 
   /** What comes after the end goes back. */

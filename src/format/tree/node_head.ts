@@ -6,7 +6,7 @@
 import { bytesOfByteString, compareByteStrings } from "../byte_string.ts";
 import { encodeBase64 } from "../json/base64.ts";
 import { goJson, quoteName } from "../json/go_json.ts";
-import type { EntryProperties, ExtendedAttribute, Node, NodeType } from "./node.ts";
+import type { EntryProperties, ExtendedAttribute, NodeType } from "./node.ts";
 
 /** A head, and what of it is needed most. */
 export interface NodeHead {
@@ -22,12 +22,12 @@ const encoder = new TextEncoder();
 
 /** The head of a node of this name and size. What went wrong when an entry was read is no part of it. */
 export function nodeHead(name: string, properties: EntryProperties, size = 0): NodeHead {
-  return { type: properties.type, size, text: encoder.encode(headText({ ...properties, name, size })) };
+  return { type: properties.type, size, text: encoder.encode(headText(name, properties, size)) };
 }
 
 /** The text of the head of a node. */
-export function headText(node: Omit<Node, "content" | "subtree" | "error">): string {
-  let text = `{"name":${goJson(quoteName(node.name))},"type":"${node.type}"`;
+export function headText(name: string, node: Omit<EntryProperties, "error">, size: number): string {
+  let text = `{"name":${goJson(quoteName(name))},"type":"${node.type}"`;
   if (node.mode !== 0) text += `,"mode":${node.mode}`;
   text +=
     `,"mtime":"${node.mtime}","atime":"${node.atime}","ctime":"${node.ctime}","uid":${node.uid},"gid":${node.gid}`;
@@ -35,7 +35,7 @@ export function headText(node: Omit<Node, "content" | "subtree" | "error">): str
   if (node.group !== "") text += `,"group":${goJson(node.group)}`;
   if (node.inode !== 0n) text += `,"inode":${node.inode}`;
   if (node.deviceId !== 0n) text += `,"device_id":${node.deviceId}`;
-  if (node.size !== 0) text += `,"size":${node.size}`;
+  if (size !== 0) text += `,"size":${size}`;
   if (node.links !== 0) text += `,"links":${node.links}`;
   if (node.linkTarget !== "") text += linkTargetText(node.linkTarget);
   if (node.extendedAttributes.length > 0) text += extendedAttributesText(node.extendedAttributes);

@@ -108,7 +108,7 @@ function expectedTextBytes(node: Node): number {
 
 /** A node is written as one text except for its content list, since each piece that is written takes time. */
 function writeNode(writer: ByteWriter, node: Node): void {
-  writer.utf8(headText(node));
+  writer.utf8(headText(node.name, node, node.size));
   writeContent(writer, node.content);
   if (node.subtree !== null) writer.ascii(`,"subtree":"${node.subtree}"`);
   if (node.error !== "") writer.utf8(`,"error":${goJson(node.error)}`);

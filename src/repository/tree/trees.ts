@@ -33,11 +33,6 @@ export async function readTree(
   return await (isLarge ? largeTrees.take(read) : read());
 }
 
-/** The verified text of a tree. Throws `IntegrityError`. */
-export function readTreeText(repository: IndexedRepository<"tree">, id: BlobId): Promise<Uint8Array> {
-  return readBlob(repository, "tree", decodeHex(id));
-}
-
 /** The node at a path in a tree; undefined if there is none. `path` has no leading slash. */
 export async function findNode(
   repository: IndexedRepository<"tree">,

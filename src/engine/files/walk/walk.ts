@@ -137,11 +137,12 @@ export class Walk implements Disposable {
       if (this.#selection.includesName(path, true)) this.#visitFolder(level, name, path);
       return;
     }
-    const status = this.#folders.current.status(bytesOfByteString(name));
+    const bytes = bytesOfByteString(name);
+    const status = this.#folders.current.status(bytes);
     if (status === null) return this.#vanished(level, path);
     if (!this.#selection.includesName(path, status.type === "folder")) return;
     if (status.type === "folder") this.#visitFolder(level, name, path);
-    else this.#add(level, name, status);
+    else this.#add(level, { name, bytes }, status);
   }
 
   /** What vanishes is left out without a word, unless it was named. */
@@ -160,7 +161,7 @@ export class Walk implements Disposable {
       // It may be something else meanwhile.
       const status = above.status(bytes);
       if (status === null) return this.#vanished(level, path);
-      if (status.type !== "folder") return this.#add(level, name, status);
+      if (status.type !== "folder") return this.#add(level, { name, bytes }, status);
       this.#batch.problem(error.message);
       const record = recordOf(status, this.#times, this.#attributes(above, bytes));
       if (!this.#hasRoom(level, name, record)) return;
@@ -237,15 +238,19 @@ export class Walk implements Disposable {
     return sortedByBytes([...types.keys()]);
   }
 
-  #add(level: Level, name: string, status: FileStatus): void {
+  #add(level: Level, { name, bytes }: { readonly name: string; readonly bytes: Uint8Array }, status: FileStatus): void {
     const { type, size } = status;
     if (type === "socket") return;
     if (type === "file" && !this.#selection.includesFile(size)) return;
     const folder = this.#folders.current;
-    const bytes = bytesOfByteString(name);
     try {
-      const target = type === "link" ? { linkTarget: byteStringOf(folder.readLink(bytes)) } : {};
-      const record = recordOf(status, this.#times, { ...target, ...this.#attributes(folder, bytes) });
+      const target = type === "link" ? byteStringOf(folder.readLink(bytes)) : undefined;
+      const attributes = this.#attributes(folder, bytes);
+      const record = recordOf(
+        status,
+        this.#times,
+        target === undefined ? attributes : { linkTarget: target, ...attributes },
+      );
       if (this.#hasRoom(level, name, record)) this.#batch.entry(name, record);
     } catch (error) {
       // A link that is gone, or none any more, is looked at once more: it vanished, or it is what it is meanwhile.
