@@ -62,6 +62,8 @@ export function digestLineText({ path, md5, sha256 }: DigestLine): string {
 /** A line without its path's text: far longer than any path that a system permits. */
 const MOST_LINE_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
+/** So many lines are taken apart before they are needed. */
+const LINES_AT_ONCE = 256;
 
 /** Takes a list apart that comes in pieces. Memory: one line. */
 export class DigestListDecoder {
@@ -74,27 +76,28 @@ export class DigestListDecoder {
     this.#what = what;
   }
 
-  /** The lines that end in the next piece. Throws `IntegrityError` for anything but lines in order. */
-  push(piece: Uint8Array): StoredDigestLine[] {
+  /**
+   * The lines that end in the next piece, some hundred at a time. The piece is not needed any more once this returns; the
+   * lines are taken apart when they are asked for. Throws `IntegrityError` for anything but lines in order.
+   */
+  push(piece: Uint8Array): Iterable<StoredDigestLine[]> {
     const end = piece.lastIndexOf(LINE_FEED) + 1;
-    const whole = piece.subarray(0, end);
-    const lines = end === 0 ? [] : this.#linesIn(this.#rest.length === 0 ? whole : concatBytes([this.#rest, whole]));
-    const rest = piece.slice(end);
-    this.#rest = end === 0 ? concatBytes([this.#rest, rest]) : concatBytes([rest]);
+    const whole = concatBytes([this.#rest, piece.subarray(0, end)]);
+    this.#rest = end === 0 ? concatBytes([whole, piece]) : concatBytes([piece.subarray(end)]);
     if (this.#rest.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
-    return lines;
+    return end === 0 ? [] : this.#linesIn(byteStringOf(whole));
   }
 
-  /** Decodes lines together, which takes far less time than each alone. */
-  #linesIn(whole: Uint8Array): StoredDigestLine[] {
-    const text = byteStringOf(whole);
-    const lines: StoredDigestLine[] = [];
+  *#linesIn(text: string): Generator<StoredDigestLine[]> {
     for (let start = 0; start < text.length;) {
-      const end = text.indexOf("\n", start) + 1;
-      lines.push(this.#inOrder(parseLine(text.slice(start, end), this.#what)));
-      start = end;
+      const lines: StoredDigestLine[] = [];
+      while (start < text.length && lines.length < LINES_AT_ONCE) {
+        const end = text.indexOf("\n", start) + 1;
+        lines.push(this.#inOrder(parseLine(text.slice(start, end), this.#what)));
+        start = end;
+      }
+      yield lines;
     }
-    return lines;
   }
 
   /** Takes the end. Throws `IntegrityError` if the last line is not whole. */

@@ -21,7 +21,7 @@ function decode(bytes: Uint8Array, pieceBytes: number): DigestLine[] {
   const decoder = new DigestListDecoder(WHAT);
   const lines: DigestLine[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes) {
-    for (const { path, md5, sha256 } of decoder.push(bytes.slice(at, at + pieceBytes))) {
+    for (const { path, md5, sha256 } of [...decoder.push(bytes.slice(at, at + pieceBytes))].flat()) {
       lines.push({ path, md5, sha256 });
     }
   }

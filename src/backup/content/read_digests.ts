@@ -8,7 +8,7 @@ import { readStream, type ReadStreamOptions } from "./read_stream.ts";
 const BUFFER_BYTES = 12 * 1024 * 1024;
 
 /**
- * The lines of a list, as many at a time as were read together. `contents` are its content lists, `what` names it in
+ * The lines of a list, some hundred at a time. `contents` are its content lists, `what` names it in
  * errors; `onBytes` gets its bytes piece by piece. Throws `IntegrityError` for damage.
  */
 export async function* readDigestList(
@@ -18,7 +18,7 @@ export async function* readDigestList(
 ): AsyncGenerator<StoredDigestLine[]> {
   const decoder = new DigestListDecoder(what);
   for await (const { segment, length } of readStream(contents, { ...options, bufferBytes: BUFFER_BYTES })) {
-    let lines: StoredDigestLine[];
+    let lines: Iterable<StoredDigestLine[]>;
     try {
       const bytes = segment.bytes.subarray(0, length);
       options.onBytes?.(bytes);
@@ -26,7 +26,7 @@ export async function* readDigestList(
     } finally {
       segment.release();
     }
-    yield lines;
+    yield* lines;
   }
   decoder.end();
 }

@@ -6,6 +6,8 @@ import type { FolderPlace } from "./walk/open_below.ts";
 
 /** So many entries are one run at most. */
 const MOST_ENTRIES = 1000;
+/** So many if nothing of them is read: what is only passed on should be garbage before the next collection of it. */
+const MOST_UNREAD_ENTRIES = 256;
 /** What files that grow meanwhile may need: an eighth of the buffer. */
 const SPARE = 1 / 8;
 
@@ -43,7 +45,7 @@ export class RunPlan {
 
   /** Whether a further file of that size, or an entry without content, would be too much. */
   isFull(fileBytes: number): boolean {
-    if (this.#entries.length >= MOST_ENTRIES) return true;
+    if (this.#entries.length >= (this.buffer === null ? MOST_UNREAD_ENTRIES : MOST_ENTRIES)) return true;
     if (this.buffer === null || this.#bytes === 0) return false;
     return this.#bytes + fileBytes > this.buffer.bytes.length * (1 - SPARE);
   }

@@ -57,7 +57,7 @@ const FIRST_TYPE = 3;
 const TYPES: readonly NodeType[] = ["file", "dir", "symlink", "dev", "chardev", "fifo"];
 
 /** A batch mostly has no more; more room is made if it does. */
-const EXPECTED_ENTRIES = 2048;
+const EXPECTED_ENTRIES = 256;
 const EXPECTED_HEAD_BYTES = 400;
 const NUMBERS = 2;
 const WIDE = 4;

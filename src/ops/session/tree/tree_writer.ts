@@ -75,6 +75,7 @@ class Waiting implements TreeSlot {
 /** From so many waiting entries on, no more are taken. An engine with entries gives them by the hundred. */
 const MOST_WAITING = 16_384;
 const ENTRIES_PER_COUNT = 512;
+const ENTRIES_PER_SPLICE = 128;
 const EMPTY_CONTENT = new Uint8Array(0);
 
 /** Writes one tree. Everything throws what failed first. */
@@ -85,6 +86,8 @@ export class TreeWriter {
   readonly #directories: OpenDirectory[];
   readonly #queue: Waiting[] = [];
   #taken = 0;
+  /** Entries taken since the counts were last told. */
+  #uncounted = 0;
   #failure: { readonly error: unknown } | undefined;
   #running: Promise<void> | undefined;
   /** Called when the entry that is waited for has its content, or there is nothing to wait for any more. */
@@ -179,13 +182,18 @@ export class TreeWriter {
 
   #forgetTaken(): void {
     this.#taken++;
-    if (this.#taken < ENTRIES_PER_COUNT && this.#taken < this.#queue.length) return;
+    if (++this.#uncounted >= ENTRIES_PER_COUNT) this.#tellCounts();
+    if (this.#taken < ENTRIES_PER_SPLICE && this.#taken < this.#queue.length) return;
     this.#queue.splice(0, this.#taken);
     this.#taken = 0;
-    this.#tools.onCounted(this.counts);
     if (this.#roomMade === undefined || this.#waiting >= MOST_WAITING / 2) return;
     this.#roomMade.resolve();
     this.#roomMade = undefined;
+  }
+
+  #tellCounts(): void {
+    this.#uncounted = 0;
+    this.#tools.onCounted(this.counts);
   }
 
   /** Takes an entry. What must be waited for is rare: a wait for each of a million files would take long. */
