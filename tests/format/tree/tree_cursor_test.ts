@@ -19,8 +19,16 @@ function headOf({ name, size, content: _content, subtree: _subtree, error: _erro
 
 /** All that a cursor tells of nodes in order. */
 function foundBy(cursor: TreeCursor, asked: readonly Node[]): unknown[] {
-  return asked.toSorted((a, b) => compareByteStrings(a.name, b.name)).map((node) => {
-    const found = cursor.find(node.name, headOf(node).text);
+  return foundWith(cursor, asked.toSorted((a, b) => compareByteStrings(a.name, b.name)).map(headed));
+}
+
+function headed(node: Node) {
+  return { name: node.name, head: headOf(node).text };
+}
+
+function foundWith(cursor: TreeCursor, asked: readonly ReturnType<typeof headed>[]): unknown[] {
+  return asked.map(({ name, head }) => {
+    const found = cursor.find(name, head);
     if (found === undefined) return undefined;
     const { hasSameHead, content, subtree } = found;
     return { hasSameHead, content, subtree, node: found.node };
@@ -93,8 +101,8 @@ Deno.test("an entry of which something could not be read is not the same", () =>
 });
 
 Deno.test("damage is noticed or handled", () => {
-  const asked = SAMPLE_TREE.toSorted((a, b) => compareByteStrings(a.name, b.name));
-  const read = (bytes: Uint8Array) => foundBy(new TreeCursor(bytes, WHAT), asked);
+  const asked = SAMPLE_TREE.toSorted((a, b) => compareByteStrings(a.name, b.name)).map(headed);
+  const read = (bytes: Uint8Array) => foundWith(new TreeCursor(bytes, WHAT), asked);
   assertFlipsHandled(encodeTree(SAMPLE_TREE), read);
   for (const text of ["", "{", "[]", '{"nodes":[{}]}', '{"nodes":[{"name":"\\x"}]}']) {
     assert.throws(() => read(utf8(text)), integrityError(WHAT, /./), text);
