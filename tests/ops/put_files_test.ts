@@ -80,9 +80,9 @@ Deno.test("equal files are stored once, within a run and over several runs", asy
 
 Deno.test("entries out of order are refused, and every buffer comes back", async (test) => {
   const engine = new TreeEngine({});
-  const file = (path: string) => ({ path, properties: engine.properties(path, "file"), content: EMPTY });
-  const dir = (path: string) => ({ path, properties: engine.properties(path, "dir"), content: null });
-  const link = (path: string) => ({ path, properties: engine.properties(path, "symlink", "x"), content: null });
+  const file = (path: string) => ({ path, head: engine.head(path, "file"), content: EMPTY });
+  const dir = (path: string) => ({ path, head: engine.head(path, "dir"), content: null });
+  const link = (path: string) => ({ path, head: engine.head(path, "symlink", { linkTarget: "x" }), content: null });
   const refused: [string, ReturnType<typeof file | typeof dir>[], RegExp][] = [
     ["a name before the last one", [file("b"), file("a")], /"a" is out of order: it comes after "b"/],
     ["a name twice", [file("a"), link("a")], /"a" is out of order/],
@@ -131,7 +131,7 @@ Deno.test("deep, wide and empty trees are stored", async (test) => {
   await test.step("deeper than can be read back", async () => {
     const scene = await Scene.make();
     const path = Array.from({ length: 2100 }, () => "d").join("/");
-    const entry = { path, properties: scene.engine.properties(path, "dir"), content: null };
+    const entry = { path, head: scene.engine.head(path, "dir"), content: null };
     scene.engine.script = { items: () => [{ kind: "entries", entries: [entry], buffer: null }] };
     const error = await thrownBy(scene.put());
     assert.ok(error instanceof SourceError && /directories deep/.test(error.message), String(error));
@@ -219,7 +219,7 @@ Deno.test("a source that breaks off commits nothing", async (test) => {
         const content = { kind: "inline", length: 10 } as const;
         yield {
           kind: "entries",
-          entries: [{ path: "a", properties: engine.properties("a", "file"), content }],
+          entries: [{ path: "a", head: engine.head("a", "file"), content }],
           buffer,
         };
         failing();

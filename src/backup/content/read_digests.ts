@@ -2,7 +2,7 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { StreamDigest } from "../../crypto/digest.ts";
 import { comparePaths } from "../../format/byte_string.ts";
-import { type DigestLine, DigestListDecoder, type FileDigests } from "../../format/digest_list.ts";
+import { DigestListDecoder, type StoredDigestLine } from "../../format/digest_list.ts";
 import type { ManifestTree } from "../../format/manifest/manifest.ts";
 import { readStream, type ReadStreamOptions } from "./read_stream.ts";
 
@@ -10,25 +10,25 @@ import { readStream, type ReadStreamOptions } from "./read_stream.ts";
 const BUFFER_BYTES = 12 * 1024 * 1024;
 
 /**
- * The lines of a list, as many at a time as were read together. `contents` are its content lists, `what` names it in
+ * The lines of a list, some hundred at a time. `contents` are its content lists, `what` names it in
  * errors; `onBytes` gets its bytes piece by piece. Throws `IntegrityError` for damage.
  */
 export async function* readDigestList(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   what: string,
   options: ReadStreamOptions & { readonly onBytes?: (bytes: Uint8Array) => void },
-): AsyncGenerator<DigestLine[]> {
+): AsyncGenerator<StoredDigestLine[]> {
   const decoder = new DigestListDecoder(what);
   for await (const { segment, length } of readStream(contents, { ...options, bufferBytes: BUFFER_BYTES })) {
-    let lines: DigestLine[];
+    let lines: Iterable<StoredDigestLine[]>;
     try {
       const bytes = segment.bytes.subarray(0, length);
       options.onBytes?.(bytes);
-      lines = [...decoder.push(bytes)];
+      lines = decoder.push(bytes);
     } finally {
       segment.release();
     }
-    yield lines;
+    yield* lines;
   }
   decoder.end();
 }
@@ -55,24 +55,24 @@ export class ListDigest {
 
 /** Looks files up in a list in walk order, so that it is read once and never held. */
 export class DigestCursor {
-  readonly #batches: AsyncIterator<DigestLine[]>;
+  readonly #batches: AsyncIterator<StoredDigestLine[]>;
   readonly #onDamage: (error: IntegrityError) => void;
-  #lines: readonly DigestLine[] = [];
+  #lines: readonly StoredDigestLine[] = [];
   #at = 0;
   #hasEnded = false;
 
   /** `onDamage` is called if the list cannot be read on; what follows is then unknown. */
-  constructor(batches: AsyncIterable<DigestLine[]>, onDamage: (error: IntegrityError) => void) {
+  constructor(batches: AsyncIterable<StoredDigestLine[]>, onDamage: (error: IntegrityError) => void) {
     this.#batches = batches[Symbol.asyncIterator]();
     this.#onDamage = onDamage;
   }
 
-  /** The digests of a file; null if the list does not have it. Each path must come after those asked for before. */
-  find(path: string): FileDigests | null | Promise<FileDigests | null> {
+  /** The line of a file; null if the list does not have it. Each path must come after those asked for before. */
+  find(path: string): StoredDigestLine | null | Promise<StoredDigestLine | null> {
     for (; this.#at < this.#lines.length; this.#at++) {
       const line = this.#lines[this.#at]!;
-      const order = comparePaths(line.path, path);
-      if (order >= 0) return order === 0 ? line : null;
+      if (line.path === path) return line;
+      if (comparePaths(line.path, path) > 0) return null;
     }
     return this.#hasEnded ? null : this.#findFurther(path);
   }
@@ -84,7 +84,7 @@ export class DigestCursor {
     await this.#batches.return?.();
   }
 
-  async #findFurther(path: string): Promise<FileDigests | null> {
+  async #findFurther(path: string): Promise<StoredDigestLine | null> {
     try {
       const { done, value } = await this.#batches.next();
       this.#hasEnded ||= done === true;

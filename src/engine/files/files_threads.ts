@@ -1,4 +1,4 @@
-/** The threads of a files backup: one walks, one reads small files, and one reads large files once there are any. */
+/** The threads of a files backup: one walks, one reads small files and one large files, once there are any to be read. */
 import { startWorker, Thread } from "../../base/thread.ts";
 import type { FilesCalls } from "./files_calls.ts";
 
@@ -14,14 +14,18 @@ export function startFilesThread(): FilesThread {
 export class FilesThreads {
   readonly #start: () => FilesThread;
   readonly walker: FilesThread;
-  readonly reader: FilesThread;
+  #reader: FilesThread | undefined;
   #largeReader: FilesThread | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(start: () => FilesThread) {
     this.#start = start;
     this.walker = start();
-    this.reader = start();
+  }
+
+  /** The thread for small files. */
+  get reader(): FilesThread {
+    return this.#reader ??= this.#start();
   }
 
   /** The thread for large files. */
@@ -35,7 +39,7 @@ export class FilesThreads {
   }
 
   async #end(): Promise<void> {
-    const threads = [this.walker, this.reader, ...this.#largeReader ? [this.#largeReader] : []];
+    const threads = [this.walker, this.#reader, this.#largeReader].filter((thread) => thread !== undefined);
     await Promise.all(threads.map(async (thread) => {
       await thread.call("endFiles", null).catch(() => {}); // A thread that failed has nothing open any more.
       thread.terminate();

@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { InterruptedError } from "../../../src/base/errors.ts";
-import type { EarlierTree } from "../../../src/engine/engine.ts";
+import type { EarlierDirectory, EarlierTree } from "../../../src/engine/engine.ts";
 import { startFilesThread } from "../../../src/engine/files/files_threads.ts";
 import { filesSource } from "../../../src/engine/files/files_source.ts";
 import { CACHE_DIRECTORY_TAG } from "../../../src/engine/files/selection/directory_marker.ts";
 import { compareByteStrings, comparePaths } from "../../../src/format/byte_string.ts";
 import { GoFileMode } from "../../../src/format/tree/file_mode.ts";
 import { makeNode, type Node } from "../../../src/format/tree/node.ts";
+import { encodeTree } from "../../../src/format/tree/tree.ts";
+import { TreeCursor } from "../../../src/format/tree/tree_cursor.ts";
 import { PortableFileSystem } from "../../../src/filesystem/portable/portable_file_system.ts";
 import { macrotask, noise } from "../../helpers/world.ts";
 import { descriptorsBelow } from "../../helpers/descriptors.ts";
@@ -142,7 +144,7 @@ function earlierOf(
   { entries }: Pick<Gave, "entries">,
   change: (node: Node) => Node = (node) => node,
 ): EarlierTree {
-  const directories = new Map<string, Map<string, Node>>();
+  const directories = new Map<string, Node[]>();
   for (const { path, properties, content } of entries) {
     const slash = path.lastIndexOf("/");
     const above = path.slice(0, Math.max(0, slash));
@@ -153,10 +155,18 @@ function earlierOf(
       size,
       content: content === null ? null : new Uint8Array(32),
     });
-    if (!directories.has(above)) directories.set(above, new Map());
-    directories.get(above)!.set(node.name, change(node));
+    directories.set(above, [...directories.get(above) ?? [], change(node)]);
   }
-  return { children: (path) => Promise.resolve(directories.get(path) ?? null) };
+  const directoryAt = (path: string): EarlierDirectory | null => {
+    const isThere = [...directories.keys()].some((other) => path === "" || `${other}/`.startsWith(`${path}/`));
+    if (!isThere) return null;
+    const cursor = new TreeCursor(encodeTree(directories.get(path) ?? []), path);
+    return {
+      find: (name, head) => cursor.find(name, head),
+      below: (name) => Promise.resolve(directoryAt(path === "" ? name : `${path}/${name}`)),
+    };
+  };
+  return { top: () => Promise.resolve(directoryAt("")) };
 }
 
 Deno.test("what did not change is kept and not opened", async () => {

@@ -28,7 +28,7 @@ export interface EarlierBackup {
   /** If it is of the series itself: it, and the tree of its directory. */
   readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
   /** As in `SourceGround`. */
-  readonly counterparts: WeakMap<Node, Node>;
+  readonly counterparts: SourceGround["counterparts"];
 }
 
 /** What it is looked for with. */

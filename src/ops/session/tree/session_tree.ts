@@ -5,6 +5,7 @@ import { ID_BYTES } from "../../../base/id.ts";
 import { MD5_BYTES, sha256 } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
 import type { ManifestTree } from "../../../format/manifest/manifest.ts";
+import { nodeHead } from "../../../format/tree/node_head.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
@@ -99,23 +100,24 @@ export class SessionTree {
         (source !== null) === (properties.type === "file"),
         () => `Only files have a content: ${JSON.stringify(path)}`,
       );
-      const slot = this.#writer.add(path, properties, source === null ? null : "pending");
+      const head = nodeHead(path.slice(path.lastIndexOf("/") + 1), properties);
+      const slot = this.#writer.add(path, head, source === null ? null : "pending");
       return [item.isShared ? this.#shared.add(path, slot) : slot];
     }
     return item.entries.map((entry) => this.#registerEntry(entry));
   }
 
-  #registerEntry({ path, properties, content, isShared }: RunEntry): TreeSlot {
+  #registerEntry({ path, head, content, isShared }: RunEntry): TreeSlot {
     invariant(
-      (content !== null) === (properties.type === "file"),
+      (content !== null) === (head.type === "file"),
       () => `Only files have a content: ${JSON.stringify(path)}`,
     );
     if (content?.kind === "same") {
-      const slot = this.#writer.add(path, properties, "pending");
+      const slot = this.#writer.add(path, head, "pending");
       this.#shared.take(content, slot);
       return slot;
     }
-    const slot = this.#writer.add(path, properties, content === null ? null : this.#known(path, content));
+    const slot = this.#writer.add(path, head, content === null ? null : this.#known(path, content));
     return isShared ? this.#shared.add(path, slot) : slot;
   }
 
@@ -123,8 +125,7 @@ export class SessionTree {
   #known(path: string, content: Exclude<RunContent, { kind: "same" }>): FileContent | "pending" {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
     const { index, earlier } = this.#tools;
-    const { size, content: ids } = earlier?.counterparts.get(content.node) ?? content.node;
-    invariant(ids !== null, () => `The earlier node of ${JSON.stringify(path)} is no file`);
+    const { size, content: ids } = earlier?.counterparts.get(content.content) ?? content;
     for (let at = 0; at < ids.length; at += ID_BYTES) {
       invariant(index.has("data", ids, at), () => `A chunk of ${JSON.stringify(path)} is not stored any more`);
     }

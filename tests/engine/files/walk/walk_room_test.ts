@@ -30,7 +30,7 @@ Deno.test("a huge file for which a tree has no room does not leave out the small
     };
     using walk = new Walk(FILES, { selection, withAtime: false, smallFileBytes: 256 });
     const steps = [...stepsOf(walk.next())];
-    const names = steps.flatMap(({ step }) => step?.kind === "entry" ? [step.name] : []);
+    const names = steps.flatMap(({ step }) => step?.kind === "entry" ? [step.found.name] : []);
     assert.deepEqual(names, ["a", "c"]);
     assert.match(steps.flatMap(({ problems }) => problems).join("\n"), /: 1 are left out/);
   } finally {
