@@ -11,7 +11,7 @@ import {
 } from "./errors.ts";
 
 /** The calls that a thread answers: for each name, the types of the request and the response. */
-type Calls = Record<string, { request: unknown; response: unknown }>;
+export type Calls = Record<string, { request: unknown; response: unknown }>;
 
 /** An answer, and the buffers in it that are transferred instead of copied. */
 interface Answer<T> {
@@ -46,8 +46,38 @@ interface Failure {
   readonly fileSystem?: FileSystemFailure;
 }
 
+/** Somebody who answers calls. */
+export interface Caller<C extends Calls> {
+  /** Makes a call and waits for the answer. The caller loses the buffers in `transfer`. */
+  call<Name extends keyof C & string>(
+    name: Name,
+    request: C[Name]["request"],
+    transfer?: Transferable[],
+  ): Promise<C[Name]["response"]>;
+}
+
+/**
+ * Answers calls in this thread, for work that is over before a worker thread would have started. What `load` loads is
+ * needed for the first call.
+ */
+export class CallsHere<C extends Calls> implements Caller<C> {
+  readonly #load: () => Promise<Handlers<C>>;
+  #handlers: Promise<Handlers<C>> | undefined;
+
+  constructor(load: () => Promise<Handlers<C>>) {
+    this.#load = load;
+  }
+
+  /** Throws what the handler throws. */
+  async call<Name extends keyof C & string>(name: Name, request: C[Name]["request"]): Promise<C[Name]["response"]> {
+    const handlers = await (this.#handlers ??= this.#load());
+    const { response } = await handlers[name](request);
+    return response;
+  }
+}
+
 /** A worker thread, seen from the thread that owns it. */
-export class Thread<C extends Calls> {
+export class Thread<C extends Calls> implements Caller<C> {
   readonly #worker: Worker;
   readonly #open = new Map<number, { resolve: (response: unknown) => void; reject: (error: unknown) => void }>();
   #nextCall = 0;
@@ -62,7 +92,7 @@ export class Thread<C extends Calls> {
     };
   }
 
-  /** Calls the thread and waits for the answer. The caller loses the buffers in `transfer`. */
+  /** Throws the answer's error, and `BugError` if the thread failed. */
   call<Name extends keyof C & string>(
     name: Name,
     request: C[Name]["request"],
