@@ -126,21 +126,24 @@ export class Thread<C extends Calls> implements Caller<C> {
   }
 }
 
-/** Starts a worker thread of this program. In a build, `worker.js` lies beside the single bundled file. */
-export function startWorker(): Worker {
-  const name = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
-  return new Worker(new URL(name, import.meta.url).href, { type: "module" });
+/** What a worker thread is for: `src/worker.ts` has the calls that it answers. */
+export type ThreadPurpose = "blobs" | "digest" | "files" | "passwords" | "restore";
+
+/** Starts a worker thread of this program. In a build, `worker.js` lies beside the bundled files. */
+export function startWorker(purpose: ThreadPurpose): Worker {
+  const entry = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
+  return new Worker(new URL(entry, import.meta.url).href, { type: "module", name: purpose });
 }
 
-/** Answers the calls of the owning thread. Called inside a worker. */
-export function serveCalls<C extends Calls>(handlers: Handlers<C>): void {
+/** Answers the calls of the owning thread, as soon as the handlers are loaded. Called inside a worker. */
+export function serveCalls<C extends Calls>(loading: Handlers<C> | Promise<Handlers<C>>): void {
   const scope = self as unknown as {
     onmessage: ((event: MessageEvent<CallMessage>) => void) | null;
     postMessage(message: AnswerMessage, transfer: Transferable[]): void;
   };
   scope.onmessage = async ({ data: { call, name, request } }) => {
     try {
-      const handler = handlers[name];
+      const handler = (await loading)[name];
       if (handler === undefined) throw new BugError(`A worker thread was asked for "${name}", which it does not know`);
       const { response, transfer } = await handler(request);
       scope.postMessage({ call, response }, transfer ?? []);

@@ -57,7 +57,7 @@ export class DigestThread implements DigestPlace, Disposable {
   }
 
   start(): Thread<DigestCalls> {
-    return this.#worker ??= new Thread(startWorker());
+    return this.#worker ??= new Thread(startWorker("digest"));
   }
 
   /** Begins to digest a stream. */
@@ -133,7 +133,7 @@ export class PipelineThreads {
   }
 
   #startBlobThread(): void {
-    const thread = new Thread<BlobCalls>(startWorker());
+    const thread = new Thread<BlobCalls>(startWorker("blobs"));
     for (const [name, request] of this.#settings) thread.call(name, request).catch(() => {});
     this.#blobs.push({ thread, load: 0 });
   }

@@ -156,7 +156,7 @@ async function plannedSource(given: GivenPaths, how: Opening, context: CliContex
       `Nothing was backed up, because --strict is given: ${problem}${more > 0 ? `, and ${more} more` : ""}`,
     );
   }
-  return files.source(request);
+  return await files.source(request);
 }
 
 function givenPaths(paths: readonly string[], sources: readonly string[], options: InputOptions): GivenPaths {

@@ -7,7 +7,7 @@ export type FilesThread = Pick<Thread<FilesCalls>, "call" | "terminate">;
 
 /** Starts a thread of this program. */
 export function startFilesThread(): FilesThread {
-  return new Thread<FilesCalls>(startWorker());
+  return new Thread<FilesCalls>(startWorker("files"));
 }
 
 /** The threads of one source. */
