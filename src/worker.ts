@@ -9,8 +9,7 @@ const SERVE: Readonly<Record<ThreadPurpose, () => void>> = {
   blobs: () => serveCalls(import("./pipeline/blob_calls.ts").then(({ blobCalls }) => blobCalls())),
   digest: () => serveCalls(import("./pipeline/digest_calls.ts").then(({ digestCalls }) => digestCalls())),
   files: () => serveCalls(import("./engine/files/files_calls.ts").then(({ filesCalls }) => filesCalls())),
-  passwords: () =>
-    serveCalls(import("./server/access/password_calls.ts").then(({ passwordCalls }) => passwordCalls())),
+  passwords: () => serveCalls(import("./server/access/password_calls.ts").then(({ passwordCalls }) => passwordCalls())),
   restore: () => serveCalls<RestoreCalls>(restoreHandlersOfThisMachine()),
 };
 

@@ -42,9 +42,7 @@ export async function planFiles(
   const look = await files.look();
   const { paths, notes } = await pathsOf(given, context, { look, directory: files.directory });
   const pseudo = pseudoFileSystems(files.mountInfo());
-  const plan = rootsOrAdvice(() =>
-    planRoots(paths, rules, { directory: files.directory, look, pseudo, own })
-  );
+  const plan = rootsOrAdvice(() => planRoots(paths, rules, { directory: files.directory, look, pseudo, own }));
   const { selection, problems } = plan;
   return { request: { selection, changes, withAtime, dryRun, problems }, notes: [...notes, ...plan.notes] };
 }
