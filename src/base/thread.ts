@@ -68,11 +68,20 @@ export class CallsHere<C extends Calls> implements Caller<C> {
     this.#load = load;
   }
 
+  /** Loads the handlers, if they are not loaded yet, while there is time. */
+  prepare(): void {
+    this.#loaded().catch(() => {}); // The next call throws it.
+  }
+
   /** Throws what the handler throws. */
   async call<Name extends keyof C & string>(name: Name, request: C[Name]["request"]): Promise<C[Name]["response"]> {
-    const handlers = await (this.#handlers ??= this.#load());
+    const handlers = await this.#loaded();
     const { response } = await handlers[name](request);
     return response;
+  }
+
+  #loaded(): Promise<Handlers<C>> {
+    return this.#handlers ??= this.#load();
   }
 }
 

@@ -140,6 +140,11 @@ export class PipelineThreads {
 
   async #configure(keys: SealingKeys, compression: CompressionLevel): Promise<this> {
     await this.#tell("configure", { keys, compression });
+    if (this.#startsLate && this.#blobs.length === 0) {
+      // The lock settles meanwhile.
+      this.#here.prepare();
+      this.#digest?.here.prepare();
+    }
     return this;
   }
 
