@@ -11,7 +11,7 @@ import {
 } from "./errors.ts";
 
 /** The calls that a thread answers: for each name, the types of the request and the response. */
-export type Calls = Record<string, { request: unknown; response: unknown }>;
+type Calls = Record<string, { request: unknown; response: unknown }>;
 
 /** An answer, and the buffers in it that are transferred instead of copied. */
 interface Answer<T> {
