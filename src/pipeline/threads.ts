@@ -31,7 +31,7 @@ interface ThreadOptions {
   readonly digest?: boolean;
   /**
    * Resolves when there is much to do. The threads start then, or with the first call that is more than a little work;
-   * until then this thread does it. Absent: they start at once, for example while the user types the password.
+   * until then this thread does it. Without it, they start at once, for example while the user types the password.
    */
   readonly needed?: Promise<unknown>;
 }
