@@ -45,6 +45,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["options"],
     ["archive_run.ts", "put_steps.ts", "replay_run.ts", "restore_run.ts", "retention_run.ts"],
     ["commands"],
+    ["command_list.ts"],
     ["program.ts"],
     ["process"],
   ],

@@ -258,9 +258,9 @@ async function trees(agent: Transcript): Promise<void> {
   }
   const files = {
     directory: "/",
-    look: new MadePaths({ "/etc/passwd": "file" }),
+    look: () => Promise.resolve(new MadePaths({ "/etc/passwd": "file" })),
     mountInfo: () => undefined,
-    source: () => engine.registry().source("files:/"),
+    source: () => Promise.resolve(engine.registry().source("files:/")),
   };
   await agent.run("put etc/host /etc --dry-run", undefined, engine.registry(), files);
   for (const command of ["files etc/host", "files etc/host /etc/pasword", "find changed /etc/*", "find nothing"]) {

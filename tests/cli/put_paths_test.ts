@@ -56,11 +56,11 @@ class Desk {
     const engines = this.#engine.as();
     const files = {
       directory: "/etc",
-      look,
+      look: () => Promise.resolve(look),
       mountInfo: () => undefined,
       source: (request: FilesRequest) => {
         this.requests.push(request);
-        return engines.source("journal:here");
+        return Promise.resolve(engines.source("journal:here"));
       },
     };
     return await runInProcess(args, {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { localFiles } from "../../src/cli/process/local_files.ts";
-import { filesSource } from "../../src/engine/files/files_source.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { BlobId } from "../../src/base/id.ts";
 import type { Node } from "../../src/format/tree/node.ts";
@@ -13,8 +12,8 @@ import { CHEAP_KDF, fakeWorld, noise, PASSWORD } from "../helpers/world.ts";
 import { type Forged, FORGED_TIME, TreeForger } from "./forged_trees.ts";
 
 /** Opened once: a library that a test opens must be closed by it. */
-const LOCAL = localFiles(filesSource);
-void LOCAL.look;
+const LOCAL = localFiles();
+await LOCAL.look();
 
 const text = (content: string) => new TextEncoder().encode(content);
 

@@ -221,8 +221,8 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
       progress.update(stepOf(step));
     };
     const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
-    const result = await put(access, { ...request, input: opened }, tools).catch((error) => {
-      throw bytesRead > 0 || input.kind !== "stdin" ? error : withAdviceOnPath(error, request.series, context);
+    const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
+      throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
     });
     await progress.end();
     // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.

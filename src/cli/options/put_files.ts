@@ -2,6 +2,7 @@
 import { SourceError, UsageError } from "../../base/errors.ts";
 import type { FilesRequest } from "../../engine/files/files_request.ts";
 import { expandPattern } from "../../engine/files/roots/path_glob.ts";
+import type { PathLook } from "../../engine/files/roots/path_look.ts";
 import { pathsInLines, pathsInRawList, patternsInList } from "../../engine/files/roots/path_list.ts";
 import { planRoots, type RootsContext } from "../../engine/files/roots/plan_roots.ts";
 import { pseudoFileSystems } from "../../engine/files/roots/pseudo_file_systems.ts";
@@ -38,18 +39,25 @@ export async function planFiles(
   ];
   const { markers, largestFileBytes, oneFileSystem, changes, withAtime, dryRun } = given;
   const rules = { excluded, excludedIgnoringCase, markers, largestFileBytes, oneFileSystem };
-  const { paths, notes } = await pathsOf(given, context, files);
+  const look = await files.look();
+  const { paths, notes } = await pathsOf(given, context, { look, directory: files.directory });
   const pseudo = pseudoFileSystems(files.mountInfo());
   const plan = rootsOrAdvice(
     given.paths,
-    () => planRoots(paths, rules, { directory: files.directory, look: files.look, pseudo, own }),
+    () => planRoots(paths, rules, { directory: files.directory, look, pseudo, own }),
   );
   const { selection, problems } = plan;
   return { request: { selection, changes, withAtime, dryRun, problems }, notes: [...notes, ...plan.notes] };
 }
 
+/** Where PATHs are looked for. */
+interface Place {
+  readonly look: PathLook;
+  readonly directory: string;
+}
+
 /** The PATHs of the command line, then those of lists. A pattern that nothing matches is told. */
-async function pathsOf({ paths, lists }: GivenPaths, context: CliContext, { look, directory }: LocalFiles) {
+async function pathsOf({ paths, lists }: GivenPaths, context: CliContext, { look, directory }: Place) {
   const all = [...paths];
   const notes: string[] = [];
   for (const { form, file } of lists) {

@@ -85,8 +85,9 @@ export function planInput(
 }
 
 /** An error for an empty standard input, with advice if the series is the name of a file: it was meant as a PATH. */
-export function withAdviceOnPath(error: unknown, series: string, { files }: CliContext): unknown {
-  if (!(error instanceof SourceError) || files?.look.at(`${files.directory}/${series}`).kind !== "there") return error;
+export async function withAdviceOnPath(error: unknown, series: string, { files }: CliContext): Promise<unknown> {
+  if (!(error instanceof SourceError) || files === undefined) return error;
+  if ((await files.look()).at(`${files.directory}/${series}`).kind !== "there") return error;
   const message = `${error.message}; to back up the file or directory of that name: agent put etc/host ${series}`;
   return new SourceError(message, { cause: error });
 }
@@ -170,7 +171,7 @@ async function plannedSource(given: GivenPaths, how: Opening, context: CliContex
       `Nothing was backed up, because --strict is given: ${problem}${more > 0 ? `, and ${more} more` : ""}`,
     );
   }
-  return files.source(request);
+  return await files.source(request);
 }
 
 function givenPaths(paths: readonly string[], sources: readonly string[], options: InputOptions): GivenPaths {

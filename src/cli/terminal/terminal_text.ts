@@ -2,7 +2,7 @@
  * Makes text of unknown origin safe for a terminal. Names from repositories, stores, servers and the environment must
  * not control the terminal or imitate other names, and must have the width that they are counted with.
  */
-import stringWidth from "string-width";
+import { cellsOf } from "./cells.ts";
 
 /**
  * Control characters (C0, DEL, C1), format characters (bidirectional marks, embeddings, overrides and isolates,
@@ -25,7 +25,12 @@ const ELLIPSIS = "…";
 /** An ellipsis with one character on either side. */
 const LEAST_SHORTENED_COLUMNS = 3;
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
+
+/** The characters as a reader sees them. */
+function graphemesOf(text: string): Intl.Segments {
+  return (segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" })).segment(text);
+}
 
 /**
  * Escapes unprintable characters: as `\x1b` for those that JSON has already escaped, otherwise as in JSON, `\u202e`. So
@@ -43,7 +48,10 @@ export function printable(text: string): string {
 
 /** The width of printable text in terminal cells. */
 export function widthOf(text: string): number {
-  return PLAIN.test(text) ? text.length : stringWidth(text);
+  if (PLAIN.test(text)) return text.length;
+  let cells = 0;
+  for (const { segment } of graphemesOf(text)) cells += PLAIN.test(segment) ? segment.length : cellsOf(segment);
+  return cells;
 }
 
 /** Cuts printable text to at most `columns` cells (1 or more). An ellipsis replaces the rest; no character is split. */
@@ -53,7 +61,7 @@ export function cutToWidth(text: string, columns: number): string {
   if (head.length === text.length && widthOf(text) <= columns) return text;
   let kept = "";
   let cells = widthOf(ELLIPSIS);
-  for (const { segment, index } of graphemes.segment(head)) {
+  for (const { segment, index } of graphemesOf(head)) {
     cells += widthOf(segment);
     const mayBeHalf = index + segment.length === head.length && head.length < text.length;
     if (cells > columns || mayBeHalf) break;
@@ -89,7 +97,7 @@ function endOf(text: string, columns: number): string {
   const end = text.slice(-columns * MOST_UNITS_PER_CELL);
   let start = end.length;
   let cells = 0;
-  for (const { segment, index } of [...graphemes.segment(end)].reverse()) {
+  for (const { segment, index } of [...graphemesOf(end)].reverse()) {
     cells += widthOf(segment);
     const mayBeHalf = index === 0 && end.length < text.length;
     if (cells > columns || mayBeHalf) break;

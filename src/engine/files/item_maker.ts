@@ -211,7 +211,7 @@ export class ItemMaker {
     try {
       const memory = buffer?.bytes.buffer;
       const mostBytes = source.smallFileBytes;
-      const result = memory === undefined ? NOTHING_READ : await threads.reader.call("readSmallFiles", {
+      const result = memory === undefined ? NOTHING_READ : await threads.nextReader().call("readSmallFiles", {
         folders,
         files: columnsOf(run.files),
         memory,

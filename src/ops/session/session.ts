@@ -42,7 +42,7 @@ import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
-import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { indexAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
 interface CommitOptions {
@@ -100,10 +100,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     unreadable: damaged.map(({ id }) => id),
   };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
-  // The lock must be confirmed before the index is loaded: an index read earlier may list packs that a prune is
-  // removing.
-  const locked = await tools.lock.confirmed;
-  const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
+  // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
+  const { confirmed } = tools.lock;
+  const index = await indexAhead(() => new ExistenceIndex(blobsToConfirm(planned)), repository, confirmed, passing);
+  const locked = await confirmed;
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const { source } = tools;
   const { predecessor } = readable;

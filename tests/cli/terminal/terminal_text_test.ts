@@ -1,6 +1,7 @@
 /** Text for terminals: what is escaped, how many cells it takes, where it is cut. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
+import stringWidth from "string-width";
 import {
   cutToWidth,
   padToWidth,
@@ -76,6 +77,20 @@ Deno.test("widths are those of graphemes", () => {
       ["", 0],
     ] as const
   ) assert.equal(widthOf(text), cells, text);
+});
+
+Deno.test("widths agree with those of string-width", () => {
+  const uncommon = fc.constantFrom(
+    ..."漢ｱＡ가각ᄒ\u1161\u11a8한e\u0301ä\u20dd\u0e33\u0e01न\u093f\ufe0e\ufe0f\u20e31#*©❤⌚☝✊🏽🏿👍👩🚀🇩🇪…—α\u{1f1e6}",
+    ...["👍🏽", "1\ufe0f\u20e3", "❤️", "⌚\ufe0e", "🏴"],
+  );
+  const text = fc.array(fc.oneof(uncommon, fc.string({ unit: "binary", maxLength: 2 })), { maxLength: 8 });
+  fc.assert(
+    fc.property(text.map((parts) => printable(parts.join(""))), (shown) => {
+      assert.equal(widthOf(shown), stringWidth(shown), JSON.stringify(shown));
+    }),
+    { seed: 20261129, numRuns: 20_000 },
+  );
 });
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });

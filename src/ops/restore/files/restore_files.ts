@@ -83,7 +83,7 @@ export async function restoreFiles(
   };
   const source = { reading, root, filter: filterByPaths(wanted, filter) };
   if (thread !== undefined) return await restoreTree(source, thread, options);
-  const own = new Thread<RestoreCalls>(startWorker());
+  const own = new Thread<RestoreCalls>(startWorker("restore"));
   try {
     return await restoreTree(source, own, options);
   } finally {
