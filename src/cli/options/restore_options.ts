@@ -60,6 +60,9 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
       `${given[0]} is for restoring files and directories: use it with --target DIR, and no --file or --raw`,
     );
   }
+  if (options.target === "") {
+    throw new UsageError("--target names no directory: write for example /restore, or . for the current one");
+  }
   if (overwrite && ifExists !== undefined && ifExists !== "always") {
     throw new UsageError(`--overwrite means --if-exists always: give it, or --if-exists ${ifExists}`);
   }

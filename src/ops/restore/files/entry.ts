@@ -1,4 +1,5 @@
 /** What a restoring thread is told about an entry of a backup. All of it is sent with `postMessage`. */
+import { quoteByteString } from "../../../format/byte_string.ts";
 import { timestampToNanoseconds } from "../../../format/time.ts";
 import { unixPermissions } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute, Node, NodeType } from "../../../format/tree/node.ts";
@@ -72,6 +73,11 @@ export function entryOf(node: Node, place: EntryPlace): RestoreEntry {
     device,
     attributes: extendedAttributes,
   };
+}
+
+/** A path below the target for messages: in quotes, and with a slash at its beginning, as `files` lists it. */
+export function shownPath(path: string): string {
+  return quoteByteString(`/${path}`);
 }
 
 /** The directory of a path; empty for one directly below the target. */

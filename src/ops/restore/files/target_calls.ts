@@ -1,6 +1,7 @@
 /**
  * The calls to the thread that writes below a target, and their answers. All of it is sent with `postMessage`. A window
- * is a run of entries in walk order: it is planned, its entries are made, contents are written, and it is finished.
+ * is a run of entries in walk order: it is planned, its entries are made, contents are written, further names are linked,
+ * and it is finished.
  */
 import type { Decision, IfExists } from "./decision.ts";
 import type { RestoreEntry } from "./entry.ts";
@@ -70,7 +71,7 @@ export interface OpenedTarget {
   /** Whether it is the root directory of the machine. */
   readonly isRoot: boolean;
   readonly isEmpty: boolean;
-  /** Whether an earlier restore of the same mark made it. */
+  /** Whether an earlier restore of the same backups made it. */
   readonly isMarked: boolean;
 }
 
@@ -79,11 +80,13 @@ export interface TargetEntry {
   /** Its path below the target. */
   readonly path: string;
   readonly isFolder: boolean;
+  /** Whether something is mounted there. */
+  readonly isMount: boolean;
 }
 
 /** Calls of a thread that restores files. It has one target. */
 export type RestoreCalls = {
-  /** Opens an existing folder. `mark` names the backups whose restores may delete here. */
+  /** Opens an existing folder. `mark` names the backups whose restores may delete here, and is known to nobody else. */
   openTarget: {
     request: {
       path: Uint8Array;
@@ -103,6 +106,12 @@ export type RestoreCalls = {
   writeContent: { request: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }; response: Outcome };
   /** A file that must not appear, because its content is damaged. */
   dropFile: { request: { number: number }; response: null };
+  /**
+   * Makes further names of files, after the contents. `changed` are names whose turn it is to get the content, because
+   * the first name could not be restored; when they were planned and written again, the call is to be repeated.
+   */
+  linkEntries: { request: { window: number }; response: Outcome };
+  /** Sets what directories have of metadata that everything was restored of. */
   finishWindow: { request: { window: number }; response: Outcome };
   /** The entries of a folder; empty if there is none. */
   listFolder: { request: { path: string }; response: readonly TargetEntry[] };

@@ -9,7 +9,7 @@ import { placeOf } from "../../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../../repository/repository.ts";
 import { EntryWalk, type FoundNode } from "../../../repository/tree/entry_walk.ts";
 import { TreeReader } from "../../../repository/tree/tree_reader.ts";
-import { entryOf, type RestoreEntry } from "./entry.ts";
+import { entryOf, type RestoreEntry, shownPath } from "./entry.ts";
 import type { RestoreFilter } from "./restore_filter.ts";
 import type { Leave } from "./target_calls.ts";
 
@@ -95,7 +95,7 @@ export class WindowReader {
         const step = this.#way.at(-1);
         if (!(error instanceof IntegrityError) || step === undefined) throw error;
         step.isComplete = false;
-        this.#source.onDamage(step.path, new IntegrityError(`Damaged "${step.path.toWellFormed()}": ${error.message}`));
+        this.#source.onDamage(step.path, new IntegrityError(`Damaged ${shownPath(step.path)}: ${error.message}`));
       }
     }
   }
@@ -104,7 +104,7 @@ export class WindowReader {
     const { filter, onDamage } = this.#source;
     const { names } = this.#way.at(-1) ?? this.#top;
     if (names.has(node.name)) {
-      return onDamage(path, new IntegrityError(`Damaged tree: it holds "${path.toWellFormed()}" twice`));
+      return onDamage(path, new IntegrityError(`Damaged tree: it holds ${shownPath(path)} twice`));
     }
     names.add(node.name);
     const verdict = filter.judge(path, node.type === "dir");
@@ -115,7 +115,7 @@ export class WindowReader {
       else if (verdict === "restore") this.#add(path, node, false);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      onDamage(path, new IntegrityError(`Damaged "${path.toWellFormed()}": ${error.message}`, { cause: error }));
+      onDamage(path, new IntegrityError(`Damaged ${shownPath(path)}: ${error.message}`, { cause: error }));
     }
   }
 

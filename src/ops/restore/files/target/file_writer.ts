@@ -6,8 +6,8 @@ import type { OpenFile } from "../../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../../filesystem/status.ts";
 import { folderOf, nameOf } from "../entry.ts";
 import type { MetadataSetter } from "./metadata.ts";
-import { partName } from "./part_name.ts";
-import type { OutcomeBuilder, PendingEntry } from "./pending.ts";
+import { makePart, partName } from "./part_name.ts";
+import { giveUp, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
 import type { TargetFolders } from "./target_folders.ts";
 import { eachRun } from "./zero_runs.ts";
 
@@ -49,7 +49,7 @@ export class FileWriter {
 
   /** Ends a file that will not become whole. Nothing of it stays, unless it is to be resumed. */
   giveUp(pending: PendingEntry, { keepsPart }: { readonly keepsPart: boolean }): void {
-    pending.isGivenUp = true;
+    giveUp(pending);
     const { file, isPart, decision, entry } = pending;
     if (file === null) return;
     file[Symbol.dispose]();
@@ -154,16 +154,8 @@ function createAbsent(folder: Folder, path: string): OpenFile {
   }
 }
 
-/** Makes the unfinished file. One that is there is of no use, or it would be continued. */
 function createPart(folder: Folder, path: string): OpenFile {
-  const name = partName(path);
-  try {
-    return folder.createFile(name, UNFINISHED_MODE);
-  } catch (error) {
-    if (!(error instanceof FileSystemError) || error.errno !== "EEXIST") throw error;
-    folder.removeFile(name);
-    return folder.createFile(name, UNFINISHED_MODE);
-  }
+  return makePart(folder, partName(path), (name) => folder.createFile(name, UNFINISHED_MODE));
 }
 
 function openPart(folder: Folder, path: string): OpenFile {
