@@ -227,3 +227,36 @@ Deno.test("modes, sizes and devices look as ls -l shows them, and checksum lines
   assert.equal(checksumLine({ path: "a\\b\nc\rd", sum: "ab" }), "\\ab  a\\\\b\\nc\\rd");
   assert.deepEqual([...bytesOfByteString(checksumLine({ path: "\udcff", sum: "a" }))], [97, 32, 32, 255]);
 });
+
+Deno.test("get of files: what matches nothing, what is no file, and names that are not UTF-8 are told in words", async () => {
+  await using scene = await Scene.make();
+  const target = join(scene.directory, "t");
+  const refused: readonly (readonly [arguments_: readonly string[], words: RegExp])[] = [
+    [
+      ["--target", target, "--include", "paswd"],
+      /^agent: Nothing .*--include "paswd"; did you mean "passwd"\?\n$/,
+    ],
+    [["--target", target, "--include", "*.iso"], /"\*\.iso"; "agent files" lists what it holds\n$/],
+    [["/etc/conf", "--target", target, "--include", "passwd"], /matches --include "passwd"/],
+    [["--target", ""], /--target names no directory/],
+    [["--file", "/etc/conf"], /"\/etc\/conf" is a directory: restore it with "\/etc\/conf" --target DIR/],
+    [["--file", "etc/link"], /"etc\/link" is a symbolic link to "passwd": choose the file that it leads to/],
+    [["--file", "/etc/none"], /The backup holds no file "\/etc\/none"/],
+    [["--file", "/etc/raw\udcfe"], /no file "\/etc\/raw\\xfe"/],
+    [["/etc/raw\udcfe", "--target", target], /not hold "\/etc\/raw\\xfe"/],
+  ];
+  for (const [rest, words] of refused) {
+    const { exitCode, stderr, stdout } = await scene.run("get", "etc/host", ...rest);
+    assert.deepEqual([exitCode, stdout], [ExitCode.usage, ""], stderr);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /udcf/);
+  }
+  await assert.rejects(Deno.lstat(target));
+  const plan = await scene.ok("get", "etc/host", "--target", target, "--dry-run");
+  assert.match(plan, /^create {2}\/etc\/raw\\xff: is not there$/m);
+  assert.match(plan, /^create {2}\/-: is not there$/m);
+  const planned = (await scene.ok("get", "etc/host", "--target", target, "--dry-run", "--json")).split("\n");
+  const raw = JSON.parse(planned.find((line) => line.includes("raw"))!);
+  assert.deepEqual([raw.path, atob(raw.pathBytes)], ["/etc/raw\ufffd", "/etc/raw\xff"]);
+  assert.match(await scene.ok("find", "raw*"), /\/etc\/raw\\xff /);
+});
