@@ -6,7 +6,7 @@ import type { BlobId } from "../../../base/id.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
 import { ContentWriter } from "./content_writer.ts";
 import type { Action, Decision, IfExists } from "./decision.ts";
-import { type RestoreEntry, shownPath } from "./entry.ts";
+import { type ReadEntry, shownPath } from "./entry.ts";
 import { ExtraRemoval } from "./extra_removal.ts";
 import type { RestoreFilter } from "./restore_filter.ts";
 import type { OpenedTarget, Outcome, Problem, RestoreThread, WindowPlan } from "./target_calls.ts";
@@ -222,7 +222,7 @@ class TreeRestore {
 
   async #plan(
     window: Window,
-    entries: readonly RestoreEntry[],
+    entries: readonly ReadEntry[],
     leaves: readonly LeftDirectory[],
   ): Promise<PlannedWindow> {
     return await this.#planTurn.take(() => this.#planInTurn(window, entries, leaves));
@@ -230,14 +230,22 @@ class TreeRestore {
 
   async #planInTurn(
     window: Window,
-    entries: readonly RestoreEntry[],
+    entries: readonly ReadEntry[],
     leaves: readonly LeftDirectory[],
   ): Promise<PlannedWindow> {
-    const { ids, lengths } = window;
+    const { packed, chunks: { ids, lengths } } = window;
     const number = this.#windows++;
+    const only = entries.length === window.entries.length ? null : entries.map((entry) => entry.number);
     const decisions: Decision[] = [];
     const told = leaves.map(({ after, path }) => ({ after, path }));
-    let plan = await this.#thread.call("planWindow", { window: number, entries, leaves: told, ids, lengths });
+    let plan = await this.#thread.call("planWindow", {
+      window: number,
+      entries: packed,
+      only,
+      leaves: told,
+      ids,
+      lengths,
+    });
     for (;;) {
       this.#takePlan(plan);
       decisions.push(...plan.decisions);
@@ -253,13 +261,13 @@ class TreeRestore {
 
   async #tellPlan({ window, decisions, needed }: PlannedWindow): Promise<void> {
     for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
+      this.#count(entry, decisions[i]!, neededBytes(entry, window.chunks.lengths, needed));
       await this.#options.onDecision?.(entry.path, decisions[i]!);
     }
     if (this.#options.deletes) await this.#removeExtra(window.leaves);
   }
 
-  #count(entry: RestoreEntry, { action }: Decision, needed: number): void {
+  #count(entry: ReadEntry, { action }: Decision, needed: number): void {
     this.#counts[action]++;
     if (entry.type !== "file" || action === "skip") return;
     if (action !== "link") this.#bytesTotal += entry.size;
@@ -270,7 +278,7 @@ class TreeRestore {
   async #make({ number, window, decisions, needed }: PlannedWindow): Promise<void> {
     this.#hasBegun = true;
     for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
+      this.#count(entry, decisions[i]!, neededBytes(entry, window.chunks.lengths, needed));
     }
     this.#take(await this.#thread.call("makeEntries", { window: number }));
   }
@@ -301,7 +309,7 @@ class TreeRestore {
     }
   }
 
-  async #writeAgain(window: Window, entries: readonly RestoreEntry[]): Promise<void> {
+  async #writeAgain(window: Window, entries: readonly ReadEntry[]): Promise<void> {
     const { number, needed } = await this.#plan(window, entries, []);
     this.#take(await this.#thread.call("makeEntries", { window: number }));
     await this.#content.write(window, entries, needed);
@@ -312,7 +320,7 @@ class TreeRestore {
     }
   }
 
-  #takeChanged(entries: readonly RestoreEntry[]): RestoreEntry[] {
+  #takeChanged(entries: readonly ReadEntry[]): ReadEntry[] {
     return this.#changed.size === 0 ? [] : entries.filter(({ number }) => this.#changed.delete(number));
   }
 
@@ -356,7 +364,7 @@ class TreeRestore {
   }
 }
 
-function neededBytes({ firstChunk, chunks }: RestoreEntry, lengths: Uint32Array, needed: Uint8Array): number {
+function neededBytes({ firstChunk, chunks }: ReadEntry, lengths: Uint32Array, needed: Uint8Array): number {
   let bytes = 0;
   for (let chunk = firstChunk; chunk < firstChunk + chunks; chunk++) if (needed[chunk] === 1) bytes += lengths[chunk]!;
   return bytes;

@@ -4,7 +4,7 @@
  * and it is finished.
  */
 import type { Decision, IfExists } from "./decision.ts";
-import type { RestoreEntry } from "./entry.ts";
+import type { PackedEntries } from "./packed_entries.ts";
 
 /** A directory of which everything was restored. Its own times come last. */
 export interface Leave {
@@ -17,7 +17,9 @@ export interface Leave {
 /** A run of entries. */
 export interface WindowRequest {
   readonly window: number;
-  readonly entries: readonly RestoreEntry[];
+  readonly entries: PackedEntries;
+  /** The numbers of those of the entries that are meant, in order; null for all. */
+  readonly only: readonly number[] | null;
   readonly leaves: readonly Leave[];
   /** The ids of all chunks of all files, 32 bytes each. */
   readonly ids: Uint8Array<ArrayBuffer>;

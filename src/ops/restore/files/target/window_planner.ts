@@ -18,6 +18,7 @@ import type { FirstName, RestoredLinks } from "./restored_links.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
+import { unpackEntries } from "../packed_entries.ts";
 import type { Problem, WindowPlan, WindowRequest } from "../target_calls.ts";
 import type { TargetFolders } from "./target_folders.ts";
 import { isZeroId } from "../zero_ids.ts";
@@ -73,7 +74,7 @@ export class WindowPlanner {
   }
 
   *#plan(request: WindowRequest): Generator<null, void, void> {
-    for (const entry of request.entries) {
+    for (const entry of unpackEntries(request.entries, request.only)) {
       try {
         yield* this.#planOne(entry, request);
       } catch (error) {
