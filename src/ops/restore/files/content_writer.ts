@@ -10,7 +10,7 @@ import { GAP_BYTES } from "../../../repository/pack/pack_ranges.ts";
 import { readBlob } from "../../../repository/pack/pack_reader.ts";
 import { type BatchPlan, COPY_FIELDS, planBatch } from "./batch_plan.ts";
 import type { ReadEntry } from "./entry.ts";
-import type { FileWrite, Outcome, RestoreThread } from "./target_calls.ts";
+import type { FileWrites, Outcome, RestoreThread } from "./target_calls.ts";
 import type { Window, WindowChunks } from "./window_source.ts";
 import { equalIds, isZeroId } from "./zero_ids.ts";
 
@@ -48,7 +48,7 @@ export class ContentWriter {
   async write({ chunks }: Window, entries: readonly ReadEntry[], needed: Uint8Array): Promise<void> {
     const { wanted, zeros } = chooseChunks(chunks, entries, needed);
     const damaged = new Set<ReadEntry>();
-    if (zeros.length > 0) await this.#send(null, zeros);
+    if (!zeros.isEmpty) await this.#send(null, zeros.collected);
     const { index } = this.#reading.repository;
     const work = new BackgroundWork(this.#batches);
     for (let from = 0; from < wanted.chunks.length;) {
@@ -107,10 +107,10 @@ export class ContentWriter {
     }
   }
 
-  async #send(segment: SharedArrayBuffer | null, writes: readonly FileWrite[]): Promise<void> {
+  async #send(segment: SharedArrayBuffer | null, { writes, bytes }: CollectedWrites): Promise<void> {
     this.#reading.signal.throwIfAborted();
-    const outcome = await this.#thread.call("writeContent", { segment, writes });
-    this.#events.onOutcome(outcome, bytesOf(writes));
+    const outcome = await this.#thread.call("writeContent", { segment, writes }, [writes.buffer]);
+    this.#events.onOutcome(outcome, bytes);
   }
 }
 
@@ -143,14 +143,13 @@ function chooseChunks(table: WindowChunks, entries: readonly ReadEntry[], needed
   const { packs, offsets, lengths } = table;
   files.sort((a, b) => packs[a.first]! - packs[b.first]! || offsets[a.first]! - offsets[b.first]!);
   const chosen = { chunks: [] as number[], entries: [] as ReadEntry[], offsets: [] as number[] };
-  const zeros: FileWrite[] = [];
+  const zeros = new WriteCollector();
   for (const { entry } of files) {
-    const holes: number[] = [];
     let offset = 0;
     for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunks; chunk++) {
       const length = lengths[chunk]!;
       if (needed[chunk] === 1) {
-        if (isZeros(table, chunk)) holes.push(offset, -1, length);
+        if (isZeros(table, chunk)) zeros.add(entry, offset, -1, length);
         else {
           chosen.chunks.push(chunk);
           chosen.entries.push(entry);
@@ -159,7 +158,6 @@ function chooseChunks(table: WindowChunks, entries: readonly ReadEntry[], needed
       }
       offset += length;
     }
-    if (holes.length > 0) zeros.push({ number: entry.number, pieces: holes });
   }
   const wanted: WantedChunks = {
     chunks: Uint32Array.from(chosen.chunks),
@@ -188,28 +186,52 @@ function idAt(ids: Uint8Array, chunk: number): Uint8Array {
   return ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES);
 }
 
-/** The writes for the chunks at the positions `from` to `to`. Neighbours in a file become one piece. */
-function piecesOf({ wanted, chunks }: ContentBatch, from: number, to: number): FileWrite[] {
-  const writes: { readonly number: number; readonly pieces: number[] }[] = [];
+/** The writes for the chunks at the positions `from` to `to`. */
+function piecesOf({ wanted, chunks }: ContentBatch, from: number, to: number): CollectedWrites {
+  const writes = new WriteCollector();
   let at = 0;
   for (let position = from; position < to; position++) {
-    const [entry, offset] = [wanted.entries[position]!, wanted.offsets[position]!];
     const length = chunks.lengths[wanted.chunks[position]!]!;
-    const last = writes.at(-1);
-    if (last?.number !== entry.number) writes.push({ number: entry.number, pieces: [offset, at, length] });
-    else {
-      const { pieces } = last;
-      const end = pieces.length;
-      if (pieces[end - 3]! + pieces[end - 1]! === offset) pieces[end - 1]! += length;
-      else pieces.push(offset, at, length);
-    }
+    writes.add(wanted.entries[position]!, wanted.offsets[position]!, at, length);
     at += length;
   }
-  return writes;
+  return writes.collected;
 }
 
-function bytesOf(writes: readonly FileWrite[]): number {
-  let bytes = 0;
-  for (const { pieces } of writes) for (let i = 2; i < pieces.length; i += 3) bytes += pieces[i]!;
-  return bytes;
+/** Writes, and the bytes of them together. */
+interface CollectedWrites {
+  readonly writes: FileWrites;
+  readonly bytes: number;
+}
+
+/** Collects writes. Neighbours in a file become one piece. */
+class WriteCollector {
+  readonly #numbers: number[] = [];
+  #file = -1;
+  /** Where the number of pieces of this file is. */
+  #countAt = 0;
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#numbers.length === 0;
+  }
+
+  get collected(): CollectedWrites {
+    return { writes: Float64Array.from(this.#numbers), bytes: this.#bytes };
+  }
+
+  /** `from`: the offset in the segment, or -1 for zeros. */
+  add({ number }: ReadEntry, offset: number, from: number, length: number): void {
+    const numbers = this.#numbers;
+    const end = numbers.length;
+    this.#bytes += length;
+    if (number !== this.#file) {
+      this.#file = number;
+      this.#countAt = numbers.push(number, 1) - 1;
+    } else if (numbers[end - 3]! + numbers[end - 1]! === offset && (from < 0) === (numbers[end - 2]! < 0)) {
+      numbers[end - 1]! += length;
+      return;
+    } else numbers[this.#countAt]!++;
+    numbers.push(offset, from, length);
+  }
 }

@@ -49,11 +49,14 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Pieces of a file: the offset in the file, the offset in the segment (-1 for zeros), and the length, of each. */
-export interface FileWrite {
-  readonly number: number;
-  readonly pieces: readonly number[];
-}
+/**
+ * What is written to files, in a row: for each file its number, how many pieces follow, and of each piece the offset in the
+ * file, the offset in the segment (-1 for zeros), and the length.
+ */
+export type FileWrites = Float64Array<ArrayBuffer>;
+
+/** Numbers for each piece of `FileWrites`. */
+export const PIECE_FIELDS = 3;
 
 /** What came of a call. */
 export interface Outcome {
@@ -105,7 +108,7 @@ export type RestoreCalls = {
   /** Goes on with a plan that is not done. */
   planMore: { request: null; response: WindowPlan };
   makeEntries: { request: { window: number }; response: Outcome };
-  writeContent: { request: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }; response: Outcome };
+  writeContent: { request: { segment: SharedArrayBuffer | null; writes: FileWrites }; response: Outcome };
   /** A file that must not appear, because its content is damaged. */
   dropFile: { request: { number: number }; response: null };
   /**

@@ -91,7 +91,10 @@ export class WindowReader {
   async *windows(): AsyncGenerator<Window, void, void> {
     await using reader = new TreeReader(this.#source.repository);
     const walk = new EntryWalk(reader, this.#source.root);
-    for (let found = await this.#next(walk); found !== null; found = await this.#next(walk)) {
+    for (;;) {
+      // Waiting for each of many small files would take longer than looking at it.
+      const found = walk.nextBeside() ?? await this.#next(walk);
+      if (found === null) break;
       this.#leaveUpTo(found.path);
       if (this.#window.isFull) yield this.#take();
       this.#visit(found, walk);

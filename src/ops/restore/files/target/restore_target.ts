@@ -11,20 +11,22 @@ import { FileWriter } from "./file_writer.ts";
 import { MetadataSetter } from "./metadata.ts";
 import { giveUp, needsOnlyMetadata, OutcomeBuilder, type PendingEntry, type PendingWindow } from "./pending.ts";
 import { RestoredLinks } from "./restored_links.ts";
-import type {
-  FileWrite,
-  OpenedTarget,
-  Outcome,
-  RestoreCalls,
-  TargetEntry,
-  WindowPlan,
-  WindowRequest,
+import {
+  type FileWrites,
+  type OpenedTarget,
+  type Outcome,
+  PIECE_FIELDS,
+  type RestoreCalls,
+  type TargetEntry,
+  type WindowPlan,
+  type WindowRequest,
 } from "../target_calls.ts";
 import { TargetFolders } from "./target_folders.ts";
 import { hasMark, markTarget } from "./target_mark.ts";
 import { WindowPlanner } from "./window_planner.ts";
 
 const NO_BYTES = new Uint8Array(0);
+const NO_PIECES = new Float64Array(0);
 
 /** An open target. */
 class RestoreTarget implements Disposable {
@@ -97,19 +99,21 @@ class RestoreTarget implements Disposable {
       const { entry, decision: { action }, bytesLeft, isGivenUp } = pending;
       if (isGivenUp || entry.type !== "file" || action === "link" || action === "keep") continue;
       if (bytesLeft > 0) this.#awaited.set(entry.number, pending);
-      else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, [], NO_BYTES, outcome);
+      else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, NO_PIECES, NO_BYTES, outcome);
     }
     return outcome.outcome;
   }
 
   /** See `RestoreCalls`. */
-  write({ segment, writes }: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }): Outcome {
+  write({ segment, writes }: { segment: SharedArrayBuffer | null; writes: FileWrites }): Outcome {
     const outcome = new OutcomeBuilder();
     const bytes = segment === null ? NO_BYTES : new Uint8Array(segment);
-    for (const { number, pieces } of writes) {
+    for (let at = 0; at < writes.length;) {
+      const [number, start] = [writes[at]!, at + 2];
+      at = start + writes[at + 1]! * PIECE_FIELDS;
       const pending = this.#awaited.get(number);
       if (pending === undefined) continue;
-      this.#writer.write(pending, pieces, bytes, outcome);
+      this.#writer.write(pending, writes.subarray(start, at), bytes, outcome);
       if (pending.bytesLeft === 0 || pending.isGivenUp) this.#awaited.delete(number);
     }
     return outcome.outcome;
