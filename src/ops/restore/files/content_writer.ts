@@ -2,7 +2,7 @@
 import { BackgroundWork } from "../../../base/concurrency.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
-import { batchesAhead } from "../../../backup/buffers.ts";
+import { BATCH_BYTES, batchesAhead } from "../../../backup/buffers.ts";
 import { readParts } from "../../../backup/content/read_stream.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
 import { type Segment, SegmentPool } from "../../../pipeline/segments.ts";
@@ -14,10 +14,10 @@ import type { FileWrites, Outcome, RestoreThread } from "./target_calls.ts";
 import type { Window, WindowChunks } from "./window_source.ts";
 import { equalIds, isZeroId } from "./zero_ids.ts";
 
-/** Batches that the writing thread may hold in addition to those that are read. */
-const BATCHES_WRITTEN = 2;
-/** The most plaintext in a batch, in bytes, except for a single larger chunk. */
-const BATCH_BYTES = 1024 * 1024;
+/** Batches for each opening thread: one is being read, and one is being opened. */
+const BATCHES_PER_THREAD = 2;
+/** Batches that the writing thread may hold in addition. */
+const BATCHES_WRITTEN = 1;
 
 /** What a writer tells. */
 interface ContentEvents {
@@ -39,8 +39,9 @@ export class ContentWriter {
     this.#reading = reading;
     this.#thread = thread;
     this.#events = events;
+    const { threads: { blobThreads }, bufferBytes } = reading;
     this.#batches = BATCHES_WRITTEN +
-      batchesAhead({ blobThreads: reading.threads.blobThreads, bufferBytes: reading.bufferBytes });
+      Math.min(blobThreads * BATCHES_PER_THREAD, batchesAhead({ blobThreads, bufferBytes }));
     this.#pool = new SegmentPool({ count: this.#batches, segmentBytes: BATCH_BYTES });
   }
 

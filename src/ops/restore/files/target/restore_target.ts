@@ -1,6 +1,7 @@
 /** A target in the thread that restores: answers `RestoreCalls`. */
 import { FileSystemError, invariant } from "../../../../base/errors.ts";
 import { bytesOfByteString, byteStringOf } from "../../../../format/byte_string.ts";
+import { returnLargeBuffers } from "../../../../filesystem/allocator.ts";
 import type { FileSystem, Folder } from "../../../../filesystem/file_system.ts";
 import { HERE } from "../../../../filesystem/names.ts";
 import type { FileStatus } from "../../../../filesystem/status.ts";
@@ -217,6 +218,7 @@ export function restoreHandlers(openFiles: () => FileSystem): RestoreHandlers {
   return {
     openTarget: (request) => {
       try {
+        returnLargeBuffers();
         target = new RestoreTarget(openFiles(), request);
         return { response: target.state };
       } catch (error) {
