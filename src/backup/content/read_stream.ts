@@ -73,7 +73,7 @@ interface Batch {
 }
 
 /** Reads, opens and verifies a batch. Owns: the caller releases the segment. Throws as `readStream` does. */
-export async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
+async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
   const { plan } = batch;
   const segment = await pool.acquire(plan.bytes);
   try {
