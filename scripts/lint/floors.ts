@@ -67,7 +67,11 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"]],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],
   "ops/restore": [["make_folders.ts"], ["files"], [OTHER_FILES]],
-  "ops/restore/files": [["decision.ts", "entry.ts", "target_calls.ts", "zero_ids.ts"], ["target"], [OTHER_FILES]],
+  "ops/restore/files": [
+    ["decision.ts", "entry.ts", "packed_entries.ts", "target_calls.ts", "zero_ids.ts"],
+    ["target"],
+    [OTHER_FILES],
+  ],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],

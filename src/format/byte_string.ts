@@ -46,6 +46,16 @@ function escapedBytes(surrogates: string): Uint8Array {
   });
 }
 
+/** A byte string in quotes for messages: as JSON, but with `\xNN` for each byte that is not UTF-8. */
+export function quoteByteString(text: string): string {
+  if (text.isWellFormed()) return JSON.stringify(text);
+  const quoted = text.replace(/\p{Cs}|\P{Cs}+/gu, (part) => {
+    const byte = part.charCodeAt(0) - ESCAPE_BASE;
+    return part.isWellFormed() ? JSON.stringify(part).slice(1, -1) : `\\x${byte.toString(16).padStart(2, "0")}`;
+  });
+  return `"${quoted}"`;
+}
+
 /** Orders byte strings by their bytes, as restic sorts the names of a tree; negative if `a` comes first. */
 export function compareByteStrings(a: string, b: string): number {
   const end = Math.min(a.length, b.length);

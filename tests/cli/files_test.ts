@@ -240,7 +240,7 @@ Deno.test("files lists paths of the source, finds the nearest name and gives eve
   assert.equal(
     await scene.ok("files", "etc/host"),
     ["/-", "/etc", "/etc/back\\slash", "/etc/conf", "/etc/conf/a.conf", "/etc/empty", "/etc/line\\x0abreak"]
-      .concat(["/etc/link", "/etc/passwd", "/etc/raw\\udcff", "/etc/return\\x0d", ""]).join("\n"),
+      .concat(["/etc/link", "/etc/passwd", "/etc/raw\\xff", "/etc/return\\x0d", ""]).join("\n"),
   );
   assert.equal(await scene.ok("files", "etc/host", "/etc/conf", "--null"), "/etc/conf\0/etc/conf/a.conf\0");
   const long = await scene.ok("files", "etc/host", "/etc/link", "-l");
@@ -292,4 +292,37 @@ Deno.test("modes, sizes and devices look as ls -l shows them, and checksum lines
   assert.equal(checksumLine({ path: "-", sum: "ab" }), "ab  ./-");
   assert.equal(checksumLine({ path: "a\\b\nc\rd", sum: "ab" }), "\\ab  a\\\\b\\nc\\rd");
   assert.deepEqual([...bytesOfByteString(checksumLine({ path: "\udcff", sum: "a" }))], [97, 32, 32, 255]);
+});
+
+Deno.test("get of files: what matches nothing, what is no file, and names that are not UTF-8 are told in words", async () => {
+  await using scene = await Scene.make();
+  const target = join(scene.directory, "t");
+  const refused: readonly (readonly [arguments_: readonly string[], words: RegExp])[] = [
+    [
+      ["--target", target, "--include", "paswd"],
+      /^agent: Nothing .*--include "paswd"; did you mean "passwd"\?\n$/,
+    ],
+    [["--target", target, "--include", "*.iso"], /"\*\.iso"; "agent files" lists what it holds\n$/],
+    [["/etc/conf", "--target", target, "--include", "passwd"], /matches --include "passwd"/],
+    [["--target", ""], /--target names no directory/],
+    [["--file", "/etc/conf"], /"\/etc\/conf" is a directory: restore it with "\/etc\/conf" --target DIR/],
+    [["--file", "etc/link"], /"etc\/link" is a symbolic link to "passwd": choose the file that it leads to/],
+    [["--file", "/etc/none"], /The backup holds no file "\/etc\/none"/],
+    [["--file", "/etc/raw\udcfe"], /no file "\/etc\/raw\\xfe"/],
+    [["/etc/raw\udcfe", "--target", target], /not hold "\/etc\/raw\\xfe"/],
+  ];
+  for (const [rest, words] of refused) {
+    const { exitCode, stderr, stdout } = await scene.run("get", "etc/host", ...rest);
+    assert.deepEqual([exitCode, stdout], [ExitCode.usage, ""], stderr);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /udcf/);
+  }
+  await assert.rejects(Deno.lstat(target));
+  const plan = await scene.ok("get", "etc/host", "--target", target, "--dry-run");
+  assert.match(plan, /^create {2}\/etc\/raw\\xff: is not there$/m);
+  assert.match(plan, /^create {2}\/-: is not there$/m);
+  const planned = (await scene.ok("get", "etc/host", "--target", target, "--dry-run", "--json")).split("\n");
+  const raw = JSON.parse(planned.find((line) => line.includes("raw"))!);
+  assert.deepEqual([raw.path, atob(raw.pathBytes)], ["/etc/raw\ufffd", "/etc/raw\xff"]);
+  assert.match(await scene.ok("find", "raw*"), /\/etc\/raw\\xff /);
 });

@@ -3,6 +3,7 @@ import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-ty
 import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { isOfFiles } from "../../format/manifest/manifest.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -194,7 +195,7 @@ async function restore(
 /** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */
 function writablePath(path: string): string {
   if (path.isWellFormed()) return path;
-  throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
+  throw new AgentError(`Cannot restore ${quoteByteString(path)} here: its name is not valid UTF-8; restic restores it`);
 }
 
 /**

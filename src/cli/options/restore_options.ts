@@ -66,6 +66,9 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
       `--overwrite takes no value: write --if-exists ${value}, or ./${value} for a PATH of that name`,
     );
   }
+  if (options.target === "") {
+    throw new UsageError("--target names no directory: write for example /restore, or . for the current one");
+  }
   if (overwrite && ifExists !== undefined && ifExists !== "always") {
     throw new UsageError(`--overwrite means --if-exists always: give it, or --if-exists ${ifExists}`);
   }

@@ -14,6 +14,10 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 /** A space is the first character after the C0 control characters. */
 const FIRST_BEYOND_C0 = " ";
 
+/** Lone surrogates from one to the other stand for bytes that are not UTF-8. */
+const FIRST_BYTE = 0xdc00;
+const LAST_BYTE = 0xdcff;
+
 /** Most text: each character takes one cell. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
@@ -33,17 +37,17 @@ function graphemesOf(text: string): Intl.Segments {
 }
 
 /**
- * Escapes unprintable characters: as `\x1b` for those that JSON has already escaped, otherwise as in JSON, `\u202e`. So
- * JSON text remains JSON with the same meaning. Applying it twice changes nothing more.
+ * Escapes unprintable characters: as `\x1b` for those that JSON has already escaped, and for bytes of names that are not
+ * UTF-8 (`byte_string.ts`); otherwise as in JSON, `\u202e`. So JSON text remains JSON with the same meaning. Applying it
+ * twice changes nothing more.
  */
 export function printable(text: string): string {
-  return text.replace(
-    UNPRINTABLE,
-    (character) =>
-      character < FIRST_BEYOND_C0
-        ? `\\x${hexOf(character.charCodeAt(0), 2)}`
-        : Array.from({ length: character.length }, (_, i) => `\\u${hexOf(character.charCodeAt(i), 4)}`).join(""),
-  );
+  return text.replace(UNPRINTABLE, (character) => {
+    const unit = character.charCodeAt(0);
+    if (character < FIRST_BEYOND_C0) return `\\x${hexOf(unit, 2)}`;
+    if (unit > FIRST_BYTE && unit <= LAST_BYTE) return `\\x${hexOf(unit - FIRST_BYTE, 2)}`;
+    return Array.from({ length: character.length }, (_, i) => `\\u${hexOf(character.charCodeAt(i), 4)}`).join("");
+  });
 }
 
 /** The width of printable text in terminal cells. */

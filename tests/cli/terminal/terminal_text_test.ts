@@ -59,7 +59,7 @@ Deno.test("escapes tell which character it is", () => {
       ["moc.\u202egnp.exe", "moc.\\u202egnp.exe"],
       ["pay\u200bpal", "pay\\u200bpal"],
       ["\u{e0041}", "\\udb40\\udc41"],
-      ["\udc80", "\\udc80"],
+      ["a\udc80\udcff\ud800", "a\\x80\\xff\\ud800"],
       ["größe 漢字 👍 \\x1b", "größe 漢字 👍 \\x1b"],
     ] as const
   ) assert.equal(printable(text), shown);
