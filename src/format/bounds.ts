@@ -42,7 +42,7 @@ export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: numbe
 }
 
 /** Most plaintext bytes of any data blob. */
-export const MOST_BLOB_BYTES = 64 * MIB;
+const MOST_BLOB_BYTES = 64 * MIB;
 
 /**
  * Most plaintext bytes of a tree. A directory of 100,000 files takes 35 MB. A file is one content list, as in restic: 67

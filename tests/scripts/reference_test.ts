@@ -119,6 +119,7 @@ Deno.test("docs/output.md has every field of progress", async () => {
     seconds: 1,
     perSecond: 1,
     bytesAdded: 1,
+    bytesRead: 1,
     isEstimate: true,
   };
   const units = ["bytes", "packs", "indexes", "trees", "backups", "files"] as const;

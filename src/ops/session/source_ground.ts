@@ -2,7 +2,7 @@
 import type { EarlierTree } from "../../engine/engine.ts";
 
 /** What a repository holds of a file. */
-export interface HeldContent {
+interface HeldContent {
   /** Bytes. */
   readonly size: number;
   /** The ids of its chunks, 32 bytes each. */
