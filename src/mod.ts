@@ -153,6 +153,7 @@ export {
   type TreeCounts,
 } from "./ops/put.ts";
 export {
+  type EarlierDirectory,
   type EarlierTree,
   type Engine,
   type EngineBuffer,
@@ -184,6 +185,8 @@ export {
   type Node,
   type NodeType,
 } from "./format/tree/node.ts";
+export { type NodeHead, nodeHead } from "./format/tree/node_head.ts";
+export type { StoredEntry } from "./format/tree/tree_cursor.ts";
 export { GoFileMode } from "./format/tree/file_mode.ts";
 export { Child, type ChildExit, type ChildRequest } from "./engine/child.ts";
 export type { TakeWords } from "./engine/words.ts";

@@ -1,21 +1,22 @@
 /**
- * Entry of every worker thread: answers the calls of the pipeline, reads and restores files and, in the server, verifies
- * passwords.
+ * Entry of every worker thread. Its name says what it is for, and only that is loaded: each thread has a copy of its own
+ * of all that it loads.
  */
-import { serveCalls } from "./base/thread.ts";
-import { type FilesCalls, filesCalls } from "./engine/files/files_calls.ts";
-import { openFileSystem } from "./filesystem/open_file_system.ts";
-import { restoreHandlers } from "./ops/restore/files/target/restore_target.ts";
+import { serveCalls, type ThreadPurpose } from "./base/thread.ts";
 import type { RestoreCalls } from "./ops/restore/files/target_calls.ts";
-import { blobCalls } from "./pipeline/blob_calls.ts";
-import type { BlobCalls, DigestCalls } from "./pipeline/calls.ts";
-import { digestCalls } from "./pipeline/digest_calls.ts";
-import { type PasswordCalls, passwordCalls } from "./server/access/password_calls.ts";
 
-serveCalls<BlobCalls & DigestCalls & PasswordCalls & FilesCalls & RestoreCalls>({
-  ...blobCalls(),
-  ...digestCalls(),
-  ...passwordCalls(),
-  ...filesCalls(),
-  ...restoreHandlers(openFileSystem),
-});
+const SERVE: Readonly<Record<ThreadPurpose, () => void>> = {
+  blobs: () => serveCalls(import("./pipeline/blob_calls.ts").then(({ blobCalls }) => blobCalls())),
+  digest: () => serveCalls(import("./pipeline/digest_calls.ts").then(({ digestCalls }) => digestCalls())),
+  files: () => serveCalls(import("./engine/files/files_calls.ts").then(({ filesCalls }) => filesCalls())),
+  passwords: () => serveCalls(import("./server/access/password_calls.ts").then(({ passwordCalls }) => passwordCalls())),
+  restore: () => serveCalls<RestoreCalls>(restoreHandlersOfThisMachine()),
+};
+
+async function restoreHandlersOfThisMachine() {
+  const { restoreHandlers } = await import("./ops/restore/files/target/restore_target.ts");
+  const { openFileSystem } = await import("./filesystem/open_file_system.ts");
+  return restoreHandlers(openFileSystem);
+}
+
+SERVE[self.name as ThreadPurpose]();

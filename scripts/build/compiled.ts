@@ -1,7 +1,7 @@
 /** The compiled form: `deno compile` appends the program to the runtime `denort`. */
 import { join } from "node:path";
 import { runDeno, runProgram } from "./deno_process.ts";
-import { type Program, V8_FLAGS } from "./program.ts";
+import { MAIN_FILE, type Program, V8_FLAGS, WORKER_FILE, writeProgram } from "./program.ts";
 
 /** Long enough for 40 MB over a slow line, short enough for a network that drops packets. */
 const COMPILE_TIMEOUT_MS = 180_000;
@@ -13,13 +13,12 @@ const START_TIMEOUT_MS = 30_000;
  * is linked without an error).
  */
 export async function buildCompiled(program: Program, scratch: string): Promise<string> {
-  const main = join(scratch, "main.js");
-  const worker = join(scratch, "worker.js");
+  const folder = join(scratch, "program");
   const output = join(scratch, "agent");
-  await Deno.writeTextFile(main, program.main);
-  await Deno.writeTextFile(worker, program.worker);
+  await Deno.mkdir(folder);
+  await writeProgram(program, folder);
   const flags = [...PERMISSIONS, ...CLOSED_WORLD, V8_FLAGS, "--quiet", "--no-check"];
-  const files = [`--include=${worker}`, `--output=${output}`, main];
+  const files = [`--include=${join(folder, WORKER_FILE)}`, `--output=${output}`, join(folder, MAIN_FILE)];
   await runDeno(["compile", ...flags, ...files], { cwd: scratch, timeoutMs: COMPILE_TIMEOUT_MS });
   await runProgram(output, ["version"], { cwd: scratch, timeoutMs: START_TIMEOUT_MS });
   return output;

@@ -74,7 +74,14 @@ settle() {
   cache=$1/agent-runtime/deno-dir
   runtime=$1/agent-runtime/deno-@RUNTIME_ID@
   program=$1/agent-runtime/program-@PROGRAM_ID@
-  [ -x "$runtime" ] && [ -f "$program/main.js" ] && [ -f "$program/worker.js" ] || unpack "$1/agent-runtime"
+  [ -x "$runtime" ] && is_complete || unpack "$1/agent-runtime"
+}
+
+# Whether no file of the program is missing: what cleans up caches takes one file and leaves another.
+is_complete() {
+  for file in @NAMES@; do
+    [ -f "$program/$file" ] || return 1
+  done
 }
 
 # Unpacks below $1. A rename gives each complete file its name, so starts that unpack at the same time do no harm.
@@ -88,7 +95,7 @@ unpack() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   write_files "$1" && mkdir -p -- "$program" &&
-    mv -f -- "$work/worker.js" "$work/main.js" "$program/" && mv -f -- "$work/deno" "$runtime"
+    mv -f -- "$work/program/"* "$program/" && mv -f -- "$work/deno" "$runtime"
   settled=$?
   rm -rf -- "$work"
   trap - EXIT HUP INT TERM
@@ -101,27 +108,39 @@ write_files() {
     why="$why; $1 does not allow execution"
     return 1
   }
-  dd if="$self" of="$work/main.js" bs=@BLOCK@ skip=@MAIN_BLOCK@ count=@MAIN_BLOCKS@ 2>/dev/null &&
-    dd if="$self" of="$work/worker.js" bs=@BLOCK@ skip=@WORKER_BLOCK@ count=@WORKER_BLOCKS@ 2>/dev/null &&
+  mkdir -- "$work/program" && write_program &&
     tail -c +@RUNTIME_POSITION@ "$self" 2>/dev/null | gzip -dc 2>/dev/null >"$work/deno" && intact || {
     why="$why; $1 is full, or $self is damaged"
     return 1
   }
   # A crash of the machine must not leave a name without its content. A sync that takes no file names is ignored.
-  sync "$work/deno" "$work/main.js" "$work/worker.js" 2>/dev/null || :
+  sync "$work/deno" "$work/program/"* 2>/dev/null || :
+}
+
+# Writes the files of the program, which follow this header. Each line has the number of blocks of one, and its name.
+write_program() {
+  block=@HEADER_BLOCKS@
+  while read -r blocks file; do
+    dd if="$self" of="$work/program/$file" bs=@BLOCK@ skip="$block" count="$blocks" 2>/dev/null || return 1
+    block=$((block + blocks))
+  done <<TABLE
+@TABLE@
+TABLE
 }
 
 # Whether the unpacked files are intact: checked by digest, or by size if there is no sha256sum.
 intact() {
   if command -v sha256sum >/dev/null 2>&1; then
-    (cd -- "$work" && sha256sum -c - >/dev/null 2>&1) <<SUMS
-@RUNTIME_SHA256@  deno
-@MAIN_SHA256@  main.js
-@WORKER_SHA256@  worker.js
-SUMS
+    [ "$(sha256sum <"$work/deno")" = "@RUNTIME_SHA256@  -" ] &&
+      [ "$(program_bytes | sha256sum)" = "@PROGRAM_SHA256@  -" ]
   else
-    [ "$(cat "$work/deno" "$work/main.js" "$work/worker.js" | wc -c)" -eq @UNPACKED_BYTES@ ]
+    [ "$({ cat "$work/deno" && program_bytes; } | wc -c)" -eq @UNPACKED_BYTES@ ]
   fi
+}
+
+# The files of the program one behind the other.
+program_bytes() {
+  (cd -- "$work/program" && cat @NAMES@)
 }
 
 # Uses only AGENT_RUNTIME_DIR if it is set, else the first usable of cache, home and temporary directory. Cache and home

@@ -1,8 +1,8 @@
 /**
  * The self-extracting form: one file with a shell header (`header.sh`), the program, and the gzipped runtime.
  *
- * Layout, in blocks of 4096 bytes: header, padded with newlines · `main.js` · `worker.js`, each padded with newlines
- * (harmless in JavaScript, and included in the digests) · the runtime as one gzip stream up to the end of the file. The
+ * Layout, in blocks of 4096 bytes: header, padded with newlines · the files of the program, each padded with newlines
+ * (harmless in JavaScript, and included in the digest) · the runtime as one gzip stream up to the end of the file. The
  * shell reads whole blocks with `dd` and the end with `tail`, so that no reader of a pipe stops early: under a service
  * manager that ignores SIGPIPE, that would print error messages.
  */
@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { concatBytes } from "../../src/base/bytes.ts";
 import { LEAST_OPEN_FILES } from "../../src/cli/process/open_files.ts";
 import { type Program, V8_FLAGS } from "./program.ts";
 
@@ -64,40 +65,36 @@ export function renderFront(
   program: Program,
   { version, runtime }: { version: string; runtime: Uint8Array },
 ): Uint8Array<ArrayBuffer> {
-  const main = padToBlocks(program.main);
-  const worker = padToBlocks(program.worker);
-  const headerBlocks = Math.ceil((template.length + 512) / BLOCK_BYTES);
-  const mainBlocks = main.length / BLOCK_BYTES;
-  const workerBlocks = worker.length / BLOCK_BYTES;
-  const mainSha256 = sha256(main);
-  const workerSha256 = sha256(worker);
+  const files = [...program].map(([name, text]) => ({ name, bytes: padToBlocks(text) }));
+  const programBytes = concatBytes(files.map(({ bytes }) => bytes));
+  const programSha256 = sha256(programBytes);
   const runtimeSha256 = sha256(runtime);
-  const frontBlocks = headerBlocks + mainBlocks + workerBlocks;
-  const header = fillIn(template, {
-    VERSION: version,
-    FLAGS,
-    PROBE_FLAGS,
-    LEAST_OPEN_FILES,
-    LEAST_ADDRESS_KB,
-    BLOCK: BLOCK_BYTES,
-    MAIN_BLOCK: headerBlocks,
-    MAIN_BLOCKS: mainBlocks,
-    WORKER_BLOCK: headerBlocks + mainBlocks,
-    WORKER_BLOCKS: workerBlocks,
-    RUNTIME_POSITION: frontBlocks * BLOCK_BYTES + 1,
-    RUNTIME_ID: runtimeSha256.slice(0, 16),
-    PROGRAM_ID: sha256(mainSha256 + workerSha256).slice(0, 16),
-    RUNTIME_SHA256: runtimeSha256,
-    MAIN_SHA256: mainSha256,
-    WORKER_SHA256: workerSha256,
-    UNPACKED_BYTES: runtime.length + main.length + worker.length,
-  });
-  const front = new Uint8Array(frontBlocks * BLOCK_BYTES).fill(NEWLINE);
-  front.set(padToBlocks(header, headerBlocks), 0);
-  front.set(main, headerBlocks * BLOCK_BYTES);
-  front.set(worker, (headerBlocks + mainBlocks) * BLOCK_BYTES);
-  return front;
+  const names = files.map(({ name }) => name).join(" ");
+  const table = files.map(({ name, bytes }) => `${bytes.length / BLOCK_BYTES} ${name}`).join("\n");
+  const headerOf = (headerBlocks: number) =>
+    fillIn(template, {
+      VERSION: version,
+      FLAGS,
+      PROBE_FLAGS,
+      LEAST_OPEN_FILES,
+      LEAST_ADDRESS_KB,
+      BLOCK: BLOCK_BYTES,
+      HEADER_BLOCKS: headerBlocks,
+      NAMES: names,
+      TABLE: table,
+      RUNTIME_POSITION: headerBlocks * BLOCK_BYTES + programBytes.length + 1,
+      RUNTIME_ID: runtimeSha256.slice(0, 16),
+      PROGRAM_ID: sha256(names + programSha256).slice(0, 16),
+      RUNTIME_SHA256: runtimeSha256,
+      PROGRAM_SHA256: programSha256,
+      UNPACKED_BYTES: runtime.length + programBytes.length,
+    });
+  const headerBlocks = Math.ceil((headerOf(0).length + DIGITS_OF_POSITIONS) / BLOCK_BYTES);
+  return concatBytes([padToBlocks(headerOf(headerBlocks), headerBlocks), programBytes]);
 }
+
+/** More digits than the positions in a header take, which depend on its length. */
+const DIGITS_OF_POSITIONS = 64;
 
 function fillIn(template: string, values: Readonly<Record<string, string | number>>): string {
   return template.replace(/@([A-Z0-9_]+)@/g, (_, name: string) => {

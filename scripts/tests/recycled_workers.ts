@@ -3,6 +3,9 @@
  * ended first answers its open calls, and is then given to the next code that starts one.
  */
 
+/** The name of threads that refuse all calls once their files were closed. */
+const NOT_REUSED = "files";
+
 /** The receiver of a worker's messages. */
 type WorkerUser = Pick<Worker, "onmessage" | "onerror">;
 
@@ -19,10 +22,11 @@ export function recycleWorkers(): Disposable {
     readonly #hull: Hull;
 
     constructor(url: string | URL, options: WorkerOptions) {
-      const key = String(url);
+      const key = `${url} ${options.name}`;
       const waiting = idle.get(key) ?? [];
       idle.set(key, waiting);
-      this.#hull = waiting.pop() ?? new Hull(new RealWorker(url, options), (hull) => waiting.push(hull));
+      const onIdle = (hull: Hull) => options.name === NOT_REUSED ? hull.worker.terminate() : waiting.push(hull);
+      this.#hull = waiting.pop() ?? new Hull(new RealWorker(url, options), onIdle);
       all.add(this.#hull);
       this.#hull.user = this;
     }
@@ -52,12 +56,12 @@ export function recycleWorkers(): Disposable {
 class Hull {
   readonly worker: Worker;
   user: WorkerUser | undefined;
-  readonly #onIdle: (hull: Hull) => void;
+  readonly #onIdle: (hull: Hull) => unknown;
   /** Messages without an answer. Every message gets one answer. */
   #open = 0;
   #isBroken = false;
 
-  constructor(worker: Worker, onIdle: (hull: Hull) => void) {
+  constructor(worker: Worker, onIdle: (hull: Hull) => unknown) {
     this.worker = worker;
     this.#onIdle = onIdle;
     worker.onmessage = (event) => {

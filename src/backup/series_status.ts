@@ -59,7 +59,7 @@ export interface RunStatus {
   readonly backups: number;
   /** The number of broken backups newer than `latest`. */
   readonly broken: number;
-  /** The number of newer backups without a stream. */
+  /** The number of newer backups without a stream or file. */
   readonly empty: number;
   /** The number of newer backups that could not be judged, if others of the series were judged whole. */
   readonly unjudged: number;

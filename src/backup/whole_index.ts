@@ -4,6 +4,7 @@ import type { OpenIndex } from "./rewritten.ts";
 import type { LoadableIndex } from "../repository/index/blob_index.ts";
 import {
   loadIndex,
+  loadIndexAhead,
   loadIndexInto,
   type UnreadableIndex,
   unreadableIndexProblem,
@@ -54,6 +55,16 @@ export function indexPassingOver<Index extends LoadableIndex>(
   { signal, onUnreadable }: WholeIndexOptions,
 ): Promise<Index> {
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
+}
+
+/** The same, but it begins to load before a lock is confirmed, as `loadIndexAhead` does. */
+export function indexAhead<Index extends LoadableIndex>(
+  make: () => Index,
+  { files }: Repository,
+  confirmed: Promise<unknown>,
+  { signal, onUnreadable }: WholeIndexOptions,
+): Promise<Index> {
+  return loadIndexAhead(make, { files, confirmed }, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
 /** Reports all skipped index files as one problem. */

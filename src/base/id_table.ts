@@ -128,7 +128,7 @@ interface TableParts {
 
 /** The eight words of an id, in a scratch array that is valid until the next call. */
 function wordsOf(bytes: Uint8Array, offset: number): Int32Array {
-  SCRATCH_BYTES.set(bytes.subarray(offset, offset + ID_BYTES));
+  for (let i = 0; i < ID_BYTES; i++) SCRATCH_BYTES[i] = bytes[offset + i]!; // A view would be garbage for each id.
   return SCRATCH_WORDS;
 }
 

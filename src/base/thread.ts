@@ -46,8 +46,47 @@ interface Failure {
   readonly fileSystem?: FileSystemFailure;
 }
 
+/** Somebody who answers calls. */
+export interface Caller<C extends Calls> {
+  /** Makes a call and waits for the answer. The caller loses the buffers in `transfer`. */
+  call<Name extends keyof C & string>(
+    name: Name,
+    request: C[Name]["request"],
+    transfer?: Transferable[],
+  ): Promise<C[Name]["response"]>;
+}
+
+/**
+ * Answers calls in this thread, for work that is over before a worker thread would have started. What `load` loads is
+ * needed for the first call.
+ */
+export class CallsHere<C extends Calls> implements Caller<C> {
+  readonly #load: () => Promise<Handlers<C>>;
+  #handlers: Promise<Handlers<C>> | undefined;
+
+  constructor(load: () => Promise<Handlers<C>>) {
+    this.#load = load;
+  }
+
+  /** Loads the handlers, if they are not loaded yet, while there is time. */
+  prepare(): void {
+    this.#loaded().catch(() => {}); // The next call throws it.
+  }
+
+  /** Throws what the handler throws. */
+  async call<Name extends keyof C & string>(name: Name, request: C[Name]["request"]): Promise<C[Name]["response"]> {
+    const handlers = await this.#loaded();
+    const { response } = await handlers[name](request);
+    return response;
+  }
+
+  #loaded(): Promise<Handlers<C>> {
+    return this.#handlers ??= this.#load();
+  }
+}
+
 /** A worker thread, seen from the thread that owns it. */
-export class Thread<C extends Calls> {
+export class Thread<C extends Calls> implements Caller<C> {
   readonly #worker: Worker;
   readonly #open = new Map<number, { resolve: (response: unknown) => void; reject: (error: unknown) => void }>();
   #nextCall = 0;
@@ -62,7 +101,7 @@ export class Thread<C extends Calls> {
     };
   }
 
-  /** Calls the thread and waits for the answer. The caller loses the buffers in `transfer`. */
+  /** Throws the answer's error, and `BugError` if the thread failed. */
   call<Name extends keyof C & string>(
     name: Name,
     request: C[Name]["request"],
@@ -96,21 +135,24 @@ export class Thread<C extends Calls> {
   }
 }
 
-/** Starts a worker thread of this program. In a build, `worker.js` lies beside the single bundled file. */
-export function startWorker(): Worker {
-  const name = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
-  return new Worker(new URL(name, import.meta.url).href, { type: "module" });
+/** What a worker thread is for: `src/worker.ts` has the calls that it answers. */
+export type ThreadPurpose = "blobs" | "digest" | "files" | "passwords" | "restore";
+
+/** Starts a worker thread of this program. In a build, `worker.js` lies beside the bundled files. */
+export function startWorker(purpose: ThreadPurpose): Worker {
+  const entry = import.meta.url.endsWith(".ts") ? "../worker.ts" : "./worker.js";
+  return new Worker(new URL(entry, import.meta.url).href, { type: "module", name: purpose });
 }
 
-/** Answers the calls of the owning thread. Called inside a worker. */
-export function serveCalls<C extends Calls>(handlers: Handlers<C>): void {
+/** Answers the calls of the owning thread, as soon as the handlers are loaded. Called inside a worker. */
+export function serveCalls<C extends Calls>(loading: Handlers<C> | Promise<Handlers<C>>): void {
   const scope = self as unknown as {
     onmessage: ((event: MessageEvent<CallMessage>) => void) | null;
     postMessage(message: AnswerMessage, transfer: Transferable[]): void;
   };
   scope.onmessage = async ({ data: { call, name, request } }) => {
     try {
-      const handler = handlers[name];
+      const handler = (await loading)[name];
       if (handler === undefined) throw new BugError(`A worker thread was asked for "${name}", which it does not know`);
       const { response, transfer } = await handler(request);
       scope.postMessage({ call, response }, transfer ?? []);

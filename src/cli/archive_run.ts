@@ -13,6 +13,7 @@ import { READING_INDEXES, withProgress } from "./report/progress.ts";
 import type { ProgressStep } from "./report/progress_wording.ts";
 import { writeWarning } from "./report/warning.ts";
 import { formatCount, formatRate, formatTime, writeJson, writeLine } from "./terminal/write.ts";
+import { quoteByteString } from "../format/byte_string.ts";
 
 /** The options that a run uses. */
 interface ArchiveRunOptions {
@@ -54,7 +55,7 @@ export async function runArchive(
         signal,
         onProgress: (state) => progress.update(archiveStep(state)),
         onLeftOut: ({ path, reason }) =>
-          void writeWarning(`Left out: "${path.toWellFormed()}" ${reason}`, options, stderr),
+          void writeWarning(`Left out: ${quoteByteString(path)} ${reason}`, options, stderr),
       }));
     await progress.end();
     await report(result, request.format, progress.seconds, options, context);

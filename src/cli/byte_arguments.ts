@@ -1,6 +1,7 @@
 /** Arguments that need not be UTF-8: they are byte strings, and only names of files may be more than text. */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../base/errors.ts";
+import { quoteByteString } from "../format/byte_string.ts";
 
 /** The arguments and options of a command that may be any bytes. */
 export interface TakesBytes {
@@ -27,6 +28,8 @@ export function refuseBytes(
 /** The error for an argument that is not UTF-8. */
 export function notUtf8(argument: string): UsageError {
   return new UsageError(
-    `The argument "${argument.toWellFormed()}" is not UTF-8: give names and commands in UTF-8, and a password in a file`,
+    `The argument ${
+      quoteByteString(argument)
+    } is not UTF-8: give names and commands in UTF-8, and a password in a file`,
   );
 }

@@ -49,12 +49,12 @@ export interface CliContext {
 export interface LocalFiles {
   /** The working directory, an absolute path as a byte string. */
   readonly directory: string;
-  /** Looks at PATHs before anything is read. */
-  readonly look: PathLook;
+  /** What looks at PATHs before anything is read. */
+  readonly look: () => Promise<PathLook>;
   /** What /proc/self/mountinfo holds; undefined without /proc. */
   readonly mountInfo: () => Uint8Array | undefined;
   /** What the engine reads. */
-  readonly source: (request: FilesRequest) => Driven<EngineSource>;
+  readonly source: (request: FilesRequest) => Promise<Driven<EngineSource>>;
 }
 
 /** What `agent version` reports. */

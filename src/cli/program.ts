@@ -2,39 +2,13 @@
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
-import { cacheCommand } from "./commands/cache.ts";
-import { chainCommand } from "./commands/chain.ts";
-import { checkCommand } from "./commands/check.ts";
-import { copyCommand } from "./commands/copy.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { filesCommand } from "./commands/files.ts";
-import { findCommand } from "./commands/find.ts";
-import { forgetCommand } from "./commands/forget.ts";
-import { getCommand } from "./commands/get.ts";
-import { holdCommand, releaseCommand } from "./commands/hold.ts";
-import { initCommand } from "./commands/init.ts";
-import { keyCommand } from "./commands/key.ts";
-import { lsCommand } from "./commands/ls.ts";
-import { pruneCommand } from "./commands/prune.ts";
-import { putCommand } from "./commands/put.ts";
-import { repairCommand } from "./commands/repair.ts";
-import { rmCommand } from "./commands/rm.ts";
-import { rotateCommand } from "./commands/rotate.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { showCommand } from "./commands/show.ts";
-import { statsCommand } from "./commands/stats.ts";
-import { statusCommand } from "./commands/status.ts";
-import { tagCommand } from "./commands/tag.ts";
-import { unlockCommand } from "./commands/unlock.ts";
-import { verifyCommand } from "./commands/verify.ts";
-import { versionCommand, versionLine } from "./commands/version.ts";
+import { COMMAND_NAMES, loadCommands, type LoadedCommand } from "./command_list.ts";
+import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
 import type { CliContext } from "./context.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
-import { PATH_BYTES } from "./options/put_paths.ts";
-import { RESTORE_BYTES } from "./options/restore_options.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -51,20 +25,19 @@ const OVERVIEW: HelpNotes = {
     ["agent init --new-password-file /etc/agent.password"],
     ["mysqldump --single-transaction shop | agent put prod/shop"],
     ["agent get prod/shop | mysql shop"],
+    ["agent put etc/host /etc"],
+    ["agent get etc/host --target /restore"],
   ],
 };
-
-/** The commands that take names which need not be UTF-8. */
-const TAKE_BYTES: Readonly<Record<string, TakesBytes>> = { get: RESTORE_BYTES, put: PATH_BYTES };
 
 /** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const { own, commandLine } = splitCommandLine(args);
-  const help: string[] = [];
   try {
-    const run = runProgram(buildProgram({ ...context, commandLine }, (text) => help.push(text)), own);
-    await (context.tooLate ? Promise.race([run, context.tooLate]) : run);
-    for (const text of help) await writeText(context.stdout, text.trimEnd());
+    const run = runProgram(own, { ...context, commandLine });
+    for (const text of await (context.tooLate ? Promise.race([run, context.tooLate]) : run)) {
+      await writeText(context.stdout, text.trimEnd());
+    }
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error, context, {
@@ -95,57 +68,56 @@ function splitCommandLine(args: readonly string[]) {
   return at < 0 ? { own: args, commandLine: undefined } : { own: args.slice(0, at), commandLine: args.slice(at + 1) };
 }
 
-/** Runs the command. Commander ends help and version with an error that is not a failure. */
-async function runProgram(program: CommandUnknownOpts, args: readonly string[]): Promise<void> {
+/** Runs the command, and returns the texts of help and version if these were asked for. */
+async function runProgram(args: readonly string[], context: CliContext): Promise<readonly string[]> {
+  const first = await attempt(args, args.includes(HELP) ? COMMAND_NAMES : args, context);
+  // What concerns the program as a whole, such as its help, concerns all commands. None has run then.
+  const isOfAll = first.mistake?.command.parent === null;
+  const { help, mistake } = isOfAll ? await attempt(args, COMMAND_NAMES, context) : first;
+  if (mistake !== undefined && mistake.reason.exitCode !== 0) throw mistakeError(mistake);
+  return help;
+}
+
+/** What an attempt came to. Commander ends help and version with an error that is not a failure. */
+interface Attempt {
+  readonly help: readonly string[];
+  readonly mistake?: CommandMistake;
+}
+
+/** Runs the command if it is one of those named; other names mean nothing. */
+async function attempt(args: readonly string[], names: readonly string[], context: CliContext): Promise<Attempt> {
+  const help: string[] = [];
+  const program = buildProgram(await loadCommands(names), context, (text) => help.push(text));
   try {
     await program.parseAsync(args, { from: "user" });
+    return { help };
   } catch (error) {
-    if (!(error instanceof CommandMistake)) throw error;
-    if (error.reason.exitCode !== 0) throw mistakeError(error);
+    if (error instanceof CommandMistake) return { help, mistake: error };
+    throw error;
   }
 }
 
-/** `writeHelp` gets help and version texts. */
-function buildProgram(context: CliContext, writeHelp: (text: string) => void): CommandUnknownOpts {
+/** A program of these commands. `writeHelp` gets help and version texts. */
+function buildProgram(
+  loaded: readonly LoadedCommand[],
+  context: CliContext,
+  writeHelp: (text: string) => void,
+): CommandUnknownOpts {
   const program = withRepositoryOptions(new Command("agent"))
-    .description("Backs up streams: deduplicated, encrypted, verified, in repositories that restic can read.")
+    .description("Backs up streams and files: deduplicated, encrypted, verified, in repositories that restic can read.")
     .addOption(debugOption())
     .optionsGroup("Options:")
     .version(versionLine(context.version), "-V, --version", "show the version")
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
-    .hook("preAction", (_, command) => refuseBytes(command, context.commandLine, TAKE_BYTES[command.name()]))
     .showSuggestionAfterError();
-  const commands = [
-    initCommand,
-    putCommand,
-    getCommand,
-    lsCommand,
-    showCommand,
-    chainCommand,
-    filesCommand,
-    findCommand,
-    diffCommand,
-    statusCommand,
-    statsCommand,
-    verifyCommand,
-    copyCommand,
-    checkCommand,
-    repairCommand,
-    forgetCommand,
-    rotateCommand,
-    rmCommand,
-    holdCommand,
-    releaseCommand,
-    tagCommand,
-    pruneCommand,
-    keyCommand,
-    unlockCommand,
-    serveCommand,
-    cacheCommand,
-    versionCommand,
-  ];
-  for (const command of commands) program.addCommand(command(context));
+  const bytesOf = new Map<CommandUnknownOpts, TakesBytes | undefined>();
+  for (const { make, bytes } of loaded) {
+    const command = make(context);
+    bytesOf.set(command, bytes);
+    program.addCommand(command);
+  }
+  program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
     command
@@ -167,9 +139,12 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
   return program;
 }
 
+/** The command that shows help. */
+const HELP = "help";
+
 /** `agent help [COMMAND...]`: the same as --help. */
 function helpCommand(program: CommandUnknownOpts): CommandUnknownOpts {
-  return new Command("help")
+  return new Command(HELP)
     .description("show what a command does and which options it has")
     .argument("[command...]", "which one, such as put or key add")
     .action((names: string[]) => names.reduce(subcommandOf, program).outputHelp());
@@ -204,6 +179,10 @@ function mistakeError({ command, reason }: CommandMistake): UsageError {
     return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
   }
   const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
+  const unknown = command.name() === "put" ? /^unknown option '([^'=]+)/.exec(text)?.[1] : undefined;
+  if (unknown !== undefined && Object.hasOwn(OPTIONS_OF_OTHERS, unknown)) {
+    return new UsageError(`There is no option ${unknown}: ${OPTIONS_OF_OTHERS[unknown]}`, { cause: reason });
+  }
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
   });
@@ -225,6 +204,17 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   remove: "rm",
   restore: "get",
   snapshots: "ls",
+};
+
+/** What other programs, above all restic, have as options of a backup. */
+const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
+  "--group-by": "a backup continues the newest one of its series and host",
+  "--parent": "the parent is the newest backup of the series and host",
+  "--read-concurrency": "here it is --jobs",
+  "--skip-if-unchanged": "each put makes a backup, and an unchanged one takes next to nothing",
+  "--stdin": "standard input is read if no PATH is named",
+  "--stdin-filename": "here it is --filename",
+  "--stdin-from-command": "the command goes after --",
 };
 
 /** Advice for errors for which commander has none. */

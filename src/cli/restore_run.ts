@@ -72,7 +72,7 @@ export async function runRestore(
 
 /** A line of the plan. What is only kept needs no line. */
 async function tellDecision(path: string, { action, reason }: Decision, { stdout }: CliContext): Promise<void> {
-  if (action !== "keep") await writeLine(stdout, `${action.padEnd(7)} ${printable(path.toWellFormed())}: ${reason}`);
+  if (action !== "keep") await writeLine(stdout, `${action.padEnd(7)} /${path}: ${reason}`);
 }
 
 function summary(

@@ -26,7 +26,9 @@
  * OpenStack Freezer's engines.
  */
 import type { ByteSource, JudgedSource, StreamSink } from "../base/byte_source.ts";
-import type { EntryProperties, Node } from "../format/tree/node.ts";
+import type { EntryProperties } from "../format/tree/node.ts";
+import type { NodeHead } from "../format/tree/node_head.ts";
+import type { StoredEntry } from "../format/tree/tree_cursor.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import type { StreamPath } from "../format/manifest/series.ts";
 import type { GuardChoice, GuardFormat } from "../guard/guard.ts";
@@ -126,14 +128,20 @@ export interface EngineBuffer {
   release(): void;
 }
 
-/** What an earlier backup holds of a tree, directory by directory. */
+/** What an earlier backup holds of a tree. What is damaged of it is as if it were not there, with a warning. */
 export interface EarlierTree {
+  /** Its top directory; null if there is none. */
+  top(): Promise<EarlierDirectory | null>;
+}
+
+/** A directory of an earlier tree. It may be asked for entries and directories in ascending order of their names only. */
+export interface EarlierDirectory {
   /**
-   * The nodes in a directory, by name; null if it holds no such directory. The path is a byte string below the series,
-   * empty for the top. A file of which a chunk is no longer stored is left out. A damaged tree is as if it were not
-   * there, with a warning.
+   * The entry of a name; `head` is the head that it has by now. A file of which a chunk is no longer stored is left out.
    */
-  children(path: string): Promise<ReadonlyMap<string, Node> | null>;
+  find(name: string, head: Uint8Array): StoredEntry | undefined;
+  /** The directory of a name in it; null if there is none. */
+  below(name: string): Promise<EarlierDirectory | null>;
 }
 
 /** What the parent left. It was made by the same engine. */
@@ -188,7 +196,7 @@ export interface EngineStream {
   readonly guard: GuardChoice;
 }
 
-export type { EntryProperties };
+export type { EntryProperties, NodeHead, StoredEntry };
 
 /**
  * A run of entries in walk order, with the bytes of small files. Owns: whoever gets the item releases the buffer.
@@ -206,8 +214,8 @@ export interface EngineEntries {
 export interface RunEntry {
   /** Its path below the series, names joined by slashes, as a byte string (`byte_string.ts`). */
   readonly path: string;
-  /** Everything but its content. */
-  readonly properties: EntryProperties;
+  /** Everything but its content, with the last name of its path. The size need not be that of the content. */
+  readonly head: NodeHead;
   /** The content of a file; null for everything else. */
   readonly content: RunContent | null;
   /** Whether entries to come may be `same` as this one: it is a file with several names. */
@@ -216,8 +224,8 @@ export interface RunEntry {
 
 /** The content of a file within a run. */
 export type RunContent =
-  /** That of an unchanged file: of its node in the earlier tree, whose content and size are taken. */
-  | { readonly kind: "kept"; readonly node: Node }
+  /** That of an unchanged file in the earlier tree: its size, and the ids of its chunks, which are the tree's own array. */
+  | { readonly kind: "kept"; readonly size: number; readonly content: Uint8Array }
   /** The next bytes of the buffer; a length of 0 is an empty file. */
   | { readonly kind: "inline"; readonly length: number }
   /**

@@ -49,9 +49,27 @@ export function readableBytes(bytes: Uint8Array): string {
     // deno-lint-ignore no-control-regex -- These are the characters to be escaped.
     return strict.decode(bytes).replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, escapeCharacter);
   } catch {
-    return Array.from(bytes, (byte) => byte < 0x20 || byte > 0x7e ? escapeByte(byte) : String.fromCharCode(byte)).join(
-      "",
-    );
+    return Array.from(sequencesIn(bytes), (part) => isUtf8(part) ? readableBytes(part) : escapeByte(part[0]!)).join("");
+  }
+}
+
+/** The characters of UTF-8 in bytes, and each byte that belongs to none. */
+function* sequencesIn(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at]!;
+    const wanted = bytes.subarray(at, at + (first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4));
+    const part = isUtf8(wanted) ? wanted : wanted.subarray(0, 1);
+    yield part;
+    at += part.length;
+  }
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

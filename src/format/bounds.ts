@@ -41,8 +41,15 @@ export function mostJsonBytes({ jsonBytes }: SealedFileLimits, frameBytes: numbe
   return Math.min(jsonBytes, Math.max(FREE_JSON_BYTES, frameBytes * MOST_JSON_RATIO));
 }
 
-/** Most plaintext bytes of any blob: a directory of 100,000 files takes 35 MB. */
-export const MOST_BLOB_BYTES = 64 * MIB;
+/** Most plaintext bytes of any data blob. */
+const MOST_BLOB_BYTES = 64 * MIB;
+
+/**
+ * Most plaintext bytes of a tree. A directory of 100,000 files takes 35 MB. A file is one content list, as in restic: 67
+ * bytes for each chunk, so that one of 4 TB in chunks of 1 MiB has room. restic has no limit but that of a pack's header,
+ * 4 GiB.
+ */
+export const MOST_TREE_BYTES = 256 * MIB;
 
 /**
  * Most plaintext bytes of a chunk. Several chunks are in memory together; restic and this program cut at 8 MiB at most.
@@ -54,11 +61,11 @@ const SLACK_BYTES = 128;
 
 /**
  * Why a blob with these lengths is impossible or too large to read, as the rest of a sentence that begins with its
- * name; null if it is neither. `mostBytes` limits its plaintext.
+ * name; null if it is neither. `mostBytes` limits its plaintext; by default the limit is that of its type.
  */
 export function blobSizeProblem(
-  { length, uncompressedLength }: Pick<PackedBlob, "length" | "uncompressedLength">,
-  mostBytes = MOST_BLOB_BYTES,
+  { type, length, uncompressedLength }: Pick<PackedBlob, "type" | "length" | "uncompressedLength">,
+  mostBytes = type === "tree" ? MOST_TREE_BYTES : MOST_BLOB_BYTES,
 ): string | null {
   const plaintextBytes = plaintextLength({ length, uncompressedLength });
   if (length < SEAL_OVERHEAD_BYTES) return `has ${length} bytes in its pack, fewer than sealing takes`;

@@ -3,6 +3,7 @@
  * of valid UTF-8 becomes the lone surrogate U+DCNN (the idea is Python's, PEP 383). Every byte sequence survives the
  * conversion to a string and back, and a valid name stays as it is.
  */
+import { concatBytes } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
 
 const ESCAPE_BASE = 0xdc00;
@@ -15,6 +16,10 @@ export function byteStringOf(bytes: Uint8Array): string {
   if (text !== null) return text;
   let escaped = "";
   for (let i = 0; i < bytes.length;) {
+    const start = i;
+    while (bytes[i]! < 0x80) i++;
+    if (i > start) escaped += strict.decode(bytes.subarray(start, i));
+    if (i === bytes.length) break;
     const length = sequenceLength(bytes[i]!);
     const character = decodeStrictly(bytes.subarray(i, i + length));
     escaped += character ?? String.fromCharCode(ESCAPE_BASE + bytes[i]!);
@@ -26,17 +31,29 @@ export function byteStringOf(bytes: Uint8Array): string {
 /** The bytes of a byte string. Throws `BugError` if it contains a lone surrogate that represents no byte. */
 export function bytesOfByteString(text: string): Uint8Array<ArrayBuffer> {
   if (text.isWellFormed()) return encoder.encode(text);
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = character.charCodeAt(0);
-    if (character.isWellFormed()) {
-      bytes.push(...encoder.encode(character));
-    } else {
-      invariant(code >= ESCAPE_BASE + 0x80 && code <= ESCAPE_BASE + 0xff, "A name holds a lone surrogate");
-      bytes.push(code - ESCAPE_BASE);
-    }
-  }
-  return Uint8Array.from(bytes);
+  return concatBytes(
+    text.split(LONE_SURROGATES).map((part, i) => i % 2 === 0 ? encoder.encode(part) : escapedBytes(part)),
+  );
+}
+
+const LONE_SURROGATES = /([\ud800-\udfff]+)/u;
+
+function escapedBytes(surrogates: string): Uint8Array {
+  return Uint8Array.from(surrogates, (surrogate) => {
+    const code = surrogate.charCodeAt(0);
+    invariant(code >= ESCAPE_BASE + 0x80 && code <= ESCAPE_BASE + 0xff, "A name holds a lone surrogate");
+    return code - ESCAPE_BASE;
+  });
+}
+
+/** A byte string in quotes for messages: as JSON, but with `\xNN` for each byte that is not UTF-8. */
+export function quoteByteString(text: string): string {
+  if (text.isWellFormed()) return JSON.stringify(text);
+  const quoted = text.replace(/\p{Cs}|\P{Cs}+/gu, (part) => {
+    const byte = part.charCodeAt(0) - ESCAPE_BASE;
+    return part.isWellFormed() ? JSON.stringify(part).slice(1, -1) : `\\x${byte.toString(16).padStart(2, "0")}`;
+  });
+  return `"${quoted}"`;
 }
 
 /** Orders byte strings by their bytes, as restic sorts the names of a tree; negative if `a` comes first. */

@@ -27,6 +27,32 @@ const UNKNOWN = "-";
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 
+/** A line of a list that was read. Its digests are made when they are asked for: most lines are only passed on. */
+export class StoredDigestLine implements DigestLine {
+  readonly path: string;
+  /** The line as it stands in the list, as a byte string with its line feed. */
+  readonly text: string;
+
+  /** `DigestListDecoder` makes it from a line that it has checked. */
+  constructor(path: string, text: string) {
+    this.path = path;
+    this.text = text;
+  }
+
+  get md5(): string | null {
+    return this.#digests[0]!;
+  }
+
+  get sha256(): string | null {
+    return this.#digests[1]!;
+  }
+
+  get #digests(): (string | null)[] {
+    const start = this.text.charCodeAt(0) === BACKSLASH ? 1 : 0;
+    return this.text.slice(start).split(" ", 2).map((digest) => digest === UNKNOWN ? null : digest);
+  }
+}
+
 /** A line as a byte string, with its line feed. Many of them are made into bytes at once. */
 export function digestLineText({ path, md5, sha256 }: DigestLine): string {
   const escaped = escapedPath(path);
@@ -36,6 +62,8 @@ export function digestLineText({ path, md5, sha256 }: DigestLine): string {
 /** A line without its path's text: far longer than any path that a system permits. */
 const MOST_LINE_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
+/** So many lines are taken apart before they are needed. */
+const LINES_AT_ONCE = 256;
 
 /** Takes a list apart that comes in pieces. Memory: one line. */
 export class DigestListDecoder {
@@ -48,18 +76,29 @@ export class DigestListDecoder {
     this.#what = what;
   }
 
-  /** The lines that end in the next piece. Throws `IntegrityError` for anything but lines in order. */
-  *push(piece: Uint8Array): Generator<DigestLine> {
-    let start = 0;
-    for (let end = piece.indexOf(LINE_FEED); end >= 0; end = piece.indexOf(LINE_FEED, start)) {
-      const own = piece.subarray(start, end);
-      const line = this.#rest.length === 0 ? own : concatBytes([this.#rest, own]);
-      this.#rest = new Uint8Array(0);
-      start = end + 1;
-      yield this.#inOrder(parseLine(line, this.#what));
-    }
-    this.#rest = concatBytes([this.#rest, piece.subarray(start)]);
+  /**
+   * The lines that end in the next piece, some hundred at a time. The piece is not needed any more once this returns; the
+   * lines are taken apart when they are asked for. Throws `IntegrityError` for anything but lines in order.
+   */
+  push(piece: Uint8Array): Iterable<StoredDigestLine[]> {
+    const end = piece.lastIndexOf(LINE_FEED) + 1;
+    const whole = concatBytes([this.#rest, piece.subarray(0, end)]);
+    this.#rest = end === 0 ? concatBytes([whole, piece]) : concatBytes([piece.subarray(end)]);
     if (this.#rest.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
+    return end === 0 ? [] : this.#linesIn(byteStringOf(whole));
+  }
+
+  *#linesIn(text: string): Generator<StoredDigestLine[]> {
+    for (let start = 0; start < text.length;) {
+      const lines: StoredDigestLine[] = [];
+      while (start < text.length && lines.length < LINES_AT_ONCE) {
+        const end = text.indexOf("\n", start) + 1;
+        if (end - start > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
+        lines.push(this.#inOrder(parseLine(text.slice(start, end), this.#what)));
+        start = end;
+      }
+      yield lines;
+    }
   }
 
   /** Takes the end. Throws `IntegrityError` if the last line is not whole. */
@@ -67,7 +106,7 @@ export class DigestListDecoder {
     if (this.#rest.length > 0) throw damaged(this.#what, "its last line is not whole");
   }
 
-  #inOrder(line: DigestLine): DigestLine {
+  #inOrder(line: StoredDigestLine): StoredDigestLine {
     if (this.#last !== undefined && comparePaths(this.#last, line.path) >= 0) {
       throw damaged(this.#what, `its lines are not in order at ${JSON.stringify(line.path)}`);
     }
@@ -76,16 +115,35 @@ export class DigestListDecoder {
   }
 }
 
-const LINE = /^(\\?)(-|[0-9a-f]{32}) (-|[0-9a-f]{64}) (.+)$/s;
+const BACKSLASH = 0x5c;
+const DASH = 0x2d;
+const SPACE = 0x20;
+const MD5_DIGITS = 32;
+const SHA256_DIGITS = 64;
 const UNESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", "\\n": "\n", "\\r": "\r" };
 
-function parseLine(bytes: Uint8Array, what: string): DigestLine {
-  const match = LINE.exec(byteStringOf(bytes));
-  if (match === null) throw damaged(what, "not a line of digests");
-  const [, mark, md5, sha256, text] = match as unknown as [string, string, string, string, string];
-  const path = mark === "" ? text : unescape(text);
-  if (path === null || (mark !== "") !== ESCAPED.test(path)) throw damaged(what, "a path is not escaped as it should");
-  return { path, md5: known(md5), sha256: known(sha256) };
+/** Takes a line with its line feed apart. */
+function parseLine(line: string, what: string): StoredDigestLine {
+  const start = line.charCodeAt(0) === BACKSLASH ? 1 : 0;
+  const md5End = digestEnd(line, start, MD5_DIGITS);
+  const sha256End = digestEnd(line, md5End + 1, SHA256_DIGITS);
+  if (md5End < 0 || sha256End < 0 || line.length <= sha256End + 2) throw damaged(what, "not a line of digests");
+  const text = line.slice(sha256End + 1, -1);
+  const path = start === 0 ? text : unescape(text);
+  if (path === null || (start > 0) !== ESCAPED.test(path)) throw damaged(what, "a path is not escaped as it should");
+  return new StoredDigestLine(path, line);
+}
+
+/** The position of the space behind a digest in lower-case hex, or behind a dash; -1 if it is neither. */
+function digestEnd(line: string, start: number, digits: number): number {
+  const end = start + (line.charCodeAt(start) === DASH ? 1 : digits);
+  if (line.charCodeAt(end) !== SPACE) return -1;
+  if (end - start === 1) return end;
+  for (let i = start; i < end; i++) {
+    const code = line.charCodeAt(i);
+    if (!(code >= 0x30 && code <= 0x39 || code >= 0x61 && code <= 0x66)) return -1;
+  }
+  return end;
 }
 
 /** Null for an escape that does not exist. */
@@ -97,10 +155,6 @@ function unescape(text: string): string | null {
     return character ?? "";
   });
   return isValid ? path : null;
-}
-
-function known(digest: string): string | null {
-  return digest === UNKNOWN ? null : digest;
 }
 
 /** A path as md5sum writes it. If it differs from the path, the line begins with a backslash. */

@@ -63,23 +63,29 @@ export function timestampToDate(time: Rfc3339): Date {
 
 /** Nanoseconds since 1970 UTC. Digits after the ninth are dropped, as Go does. */
 export function timestampToNanoseconds(time: Rfc3339): bigint {
-  const { wholeSecondMs, fraction } = instantOf(time);
-  return BigInt(wholeSecondMs) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+  const { seconds, nanoseconds } = timestampParts(time);
+  return BigInt(seconds) * NANOSECONDS + BigInt(nanoseconds);
 }
 
-type Sextuple = [number, number, number, number, number, number];
+/** The same as whole seconds, rounded down, and the nanoseconds behind them: numbers, where there are very many times. */
+export function timestampParts(time: Rfc3339): { readonly seconds: number; readonly nanoseconds: number } {
+  const { wholeSecondMs, fraction } = instantOf(time);
+  return { seconds: wholeSecondMs / 1000, nanoseconds: Number(fraction.slice(0, 9).padEnd(9, "0")) };
+}
 
 /** The whole seconds of a time, in milliseconds since 1970 UTC, and the digits of its fraction. */
 function instantOf(time: Rfc3339): { readonly wholeSecondMs: number; readonly fraction: string } {
-  const match = PATTERN.exec(time);
-  invariant(match, `Not an RFC 3339 time: "${time}"`);
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as Sextuple;
-  // `Date.UTC` would read the years 0 to 99 as 1900 to 1999.
-  const local = new Date(0);
-  local.setUTCFullYear(year, month - 1, day);
-  local.setUTCHours(hour, minute, second);
-  return { wholeSecondMs: local.getTime() - timestampOffsetMinutes(time) * 60_000, fraction: match[7] ?? "" };
+  const [year, month] = [twoDigits(time, 0) * 100 + twoDigits(time, 2), twoDigits(time, 5) - 1];
+  const [hour, minute, second] = [twoDigits(time, 11), twoDigits(time, 14), twoDigits(time, 17)];
+  // `Date.UTC` reads the years 0 to 99 as 1900 to 1999. The calendar repeats after 400 years.
+  const localMs = Date.UTC(year + 400, month, twoDigits(time, 8), hour, minute, second) - MS_OF_400_YEARS;
+  const isUtc = time.endsWith("Z");
+  const zoneAt = time.length - (isUtc ? 1 : "+00:00".length);
+  const wholeSecondMs = isUtc ? localMs : localMs - timestampOffsetMinutes(time) * 60_000;
+  return { wholeSecondMs, fraction: time.slice("0000-00-00T00:00:00.".length, zoneAt) };
 }
+
+const MS_OF_400_YEARS = 146_097 * 86_400_000;
 
 /** How many minutes the time's own zone is ahead of UTC. Retention counts days in this zone. */
 export function timestampOffsetMinutes(time: Rfc3339): number {

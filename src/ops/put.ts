@@ -21,6 +21,7 @@ import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from ".
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
 import { withSession } from "./session/session.ts";
 import { refuseIncomplete } from "./session/stream_remarks.ts";
+import { SEGMENT_BYTES } from "../backup/buffers.ts";
 
 export type { RepositoryOutcome } from "./put_also.ts";
 export type { EntryChanges, TreeCounts } from "./session/tree/tree_counts.ts";
@@ -65,7 +66,7 @@ export interface PutRequest extends Omit<BackupRequest, "engine"> {
   readonly also?: RepositoryAccess | undefined;
 }
 
-/** The progress of a put, which waits for the first byte, stores streams, or commits the backup. */
+/** The progress of a put, which waits for the first byte, stores streams or a tree, or commits the backup. */
 export interface PutProgress {
   /** The current phase. */
   readonly phase: "waiting" | "stream" | "commit";
@@ -78,8 +79,10 @@ export interface PutProgress {
    * known yet. Of an engine's source, of the streams that have begun.
    */
   readonly bytesBefore: number | null;
-  /** What of a tree of files is done, compared with the backup before; absent for streams. */
+  /** What of a tree of files is done, compared with the backup before; absent for streams, and before the walk begins. */
   readonly tree?: TreeCounts;
+  /** How many files the backup before has; null if that is not known. Absent where `tree` is. */
+  readonly filesBefore?: number | null;
 }
 
 /**
@@ -126,11 +129,15 @@ export async function put(
   const told = new ToldProgress(options);
   using digests = request.also && new DigestThread();
   const judge = new Judge(request);
+  const muchToDo = Promise.withResolvers<void>();
   await using reader = new ItemReader({
     jobs,
     budget: options.world,
     judge: (item, summary) => judge.judge(item, summary, source?.isIncrement ?? false),
-    onProgress: (read) => told.tell(read),
+    onProgress: (read) => {
+      told.tell(read);
+      if (read.bytesRead !== undefined && read.bytesRead >= SEGMENT_BYTES) muchToDo.resolve();
+    },
     digests,
   });
   const source: EngineOpening | undefined = "streams" in input
@@ -139,7 +146,8 @@ export async function put(
   if ("streams" in input) reader.start(atHand(input.streams));
   return await useCase(options, async (signal) => {
     using stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
-    const write = (writing: Writing) => writeBackup(writing, { request, options, reader, source, judge, told });
+    const common = { request, options, reader, source, judge, told, muchToDo: muchToDo.promise };
+    const write = (writing: Writing) => writeBackup(writing, common);
     if (request.also !== undefined) {
       const accesses = [access, request.also] as const;
       const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
@@ -164,14 +172,16 @@ interface CommonToAll {
   readonly source: EngineOpening | undefined;
   readonly judge: Judge;
   readonly told: ToldProgress;
+  /** Resolves once more has been read than one thread seals while others start. */
+  readonly muchToDo: Promise<void>;
 }
 
 /** Writes the backup into one repository. */
 async function writeBackup(
   { access, recipient, world, signal, onOpen, confirm }: Writing,
-  { request, options, reader, source, judge, told }: CommonToAll,
+  { request, options, reader, source, judge, told, muchToDo }: CommonToAll,
 ): Promise<WrittenBackup> {
-  using threads = startThreads(world.blobThreads, { digest: request.also === undefined });
+  using threads = startThreads(world.blobThreads, { digest: request.also === undefined, needed: muchToDo });
   await using repository = await openAccess(access, { world, signal });
   onOpen?.(repository);
   await using lock = await repository.lock({ exclusive: false, signal });

@@ -2,7 +2,7 @@
 import type { GuardChoice } from "../guard/guard.ts";
 import type { DigestCalls, StreamSummary } from "./calls.ts";
 import type { FilledSegment } from "./feed.ts";
-import type { Thread } from "../base/thread.ts";
+import type { Caller } from "../base/thread.ts";
 
 /**
  * The digests and the guard of one stream. Call `take` for every piece in order, then `finish`. To give up before the
@@ -17,34 +17,74 @@ export interface StreamInspection {
   drop(): void;
 }
 
-/** An inspection in a digesting thread. */
-export class Inspection implements StreamInspection {
-  readonly #thread: Thread<DigestCalls>;
-  readonly #stream: number;
+/** Who digests streams. */
+export interface DigestPlace {
+  /** The digesting thread; undefined until it is started. */
+  readonly worker: Caller<DigestCalls> | undefined;
+  /** This thread, for streams that are over with their first piece. */
+  readonly here: Caller<DigestCalls>;
+  /** Starts the digesting thread if it is not started yet. */
+  start(): Caller<DigestCalls>;
+}
 
-  /** `stream` is its number in the thread; no other stream there may ever have the same. */
-  constructor(thread: Thread<DigestCalls>, stream: number, guard: GuardChoice) {
-    this.#thread = thread;
+/**
+ * An inspection in the digesting thread; in this thread if the stream ends with its first piece and the other has not
+ * been started by then.
+ */
+export class Inspection implements StreamInspection {
+  readonly #place: DigestPlace;
+  readonly #stream: number;
+  readonly #guard: GuardChoice;
+  /** Who digests this stream, once that is known. */
+  #digester: Caller<DigestCalls> | undefined;
+  /** The first piece, until it is known who digests it. */
+  #held: FilledSegment & { readonly start: number } | undefined;
+
+  /** `stream` is its number in the place; no other stream there may ever have the same. */
+  constructor(place: DigestPlace, stream: number, guard: GuardChoice) {
+    this.#place = place;
     this.#stream = stream;
-    quiet(thread.call("begin", { stream, guard }));
+    this.#guard = guard;
+    if (place.worker !== undefined) this.#beginIn(place.worker);
   }
 
   /**
-   * Sends the next piece, which begins at `start`. Owns: the segment is released when the thread is done with it. Errors are thrown by `finish`.
+   * Sends the next piece, which begins at `start`. Owns: the segment is released when the thread is done with it.
+   * Errors are thrown by `finish`.
    */
   take({ segment, length }: FilledSegment, start = 0): void {
-    const request = { stream: this.#stream, segment: segment.bytes.buffer, start, end: length };
-    quiet(this.#thread.call("update", request).finally(() => segment.release()));
+    const piece = { segment, length, start };
+    const mayBeLast = length < segment.bytes.length;
+    if (this.#digester === undefined && this.#held === undefined && mayBeLast) this.#held = piece;
+    else this.#send(this.#digester ?? this.#beginIn(this.#place.start()), piece);
   }
 
   /** The digests and the verdict of everything taken. Throws if `take` or the constructor failed in the thread. */
   async finish(): Promise<StreamSummary> {
-    return await this.#thread.call("finish", { stream: this.#stream });
+    const digester = this.#digester ?? this.#beginIn(this.#place.worker ?? this.#place.here);
+    return await digester.call("finish", { stream: this.#stream });
   }
 
   /** Gives the stream up and disposes of its guard. */
   drop(): void {
-    quiet(this.#thread.call("drop", { stream: this.#stream }));
+    this.#held?.segment.release();
+    this.#held = undefined;
+    if (this.#digester !== undefined) quiet(this.#digester.call("drop", { stream: this.#stream }));
+    // It never began there, so that `finish` throws.
+    this.#digester ??= this.#place.here;
+  }
+
+  #beginIn(digester: Caller<DigestCalls>): Caller<DigestCalls> {
+    this.#digester = digester;
+    quiet(digester.call("begin", { stream: this.#stream, guard: this.#guard }));
+    if (this.#held !== undefined) this.#send(digester, this.#held);
+    this.#held = undefined;
+    return digester;
+  }
+
+  #send(digester: Caller<DigestCalls>, { segment, length, start }: FilledSegment & { readonly start: number }): void {
+    const request = { stream: this.#stream, segment: segment.bytes.buffer, start, end: length };
+    quiet(digester.call("update", request).finally(() => segment.release()));
   }
 }
 

@@ -5,13 +5,19 @@ import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
-import { Inspection } from "./inspection.ts";
+import { type DigestPlace, Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
-import { startWorker, Thread } from "../base/thread.ts";
+import { type Caller, CallsHere, startWorker, Thread } from "../base/thread.ts";
 
 /** How many batches for each sealing thread may be sealed or wait to be stored at once. */
 const BATCHES_PER_THREAD = 2;
+
+/**
+ * How many bytes of blobs are sealed or opened in this thread before the others start, if these wait for work: as many
+ * as take a fraction of the CPU of their start.
+ */
+const MOST_BYTES_HERE = 512 * 1024;
 
 /** Threads that are starting and not configured yet. Disposing of them ends them, even after they are configured. */
 export interface StartingThreads extends Disposable {
@@ -19,39 +25,71 @@ export interface StartingThreads extends Disposable {
   configure(keys: SealingKeys, compression: CompressionLevel): Promise<PipelineThreads>;
 }
 
-/**
- * Starts `blobThreads` threads that seal and open, and one that digests. If `digest` is false, the digesting thread
- * starts only with the first stream. Starting early costs nothing: the threads start while the user types the password.
- */
-export function startThreads(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
+/** Options of `startThreads`. */
+interface ThreadOptions {
+  /** Whether streams are digested; if not, the digesting thread starts only with the first stream. True by default. */
+  readonly digest?: boolean;
+  /**
+   * Resolves when there is much to do. The threads start then, or with the first call that is more than a little work;
+   * until then this thread does it. Without it, they start at once, for example while the user types the password.
+   */
+  readonly needed?: Promise<unknown>;
+}
+
+/** Starts `blobThreads` threads that seal and open, and one that digests. */
+export function startThreads(blobThreads: number, options?: ThreadOptions): StartingThreads {
   return PipelineThreads.start(blobThreads, options);
 }
 
 /** A thread that digests any number of streams side by side. Disposing of it ends it. */
-export class DigestThread implements Disposable {
-  readonly #thread = new Thread<DigestCalls>(startWorker());
+export class DigestThread implements DigestPlace, Disposable {
+  readonly here = new CallsHere<DigestCalls>(async () => (await import("./digest_calls.ts")).digestCalls());
+  #worker: Thread<DigestCalls> | undefined;
   #streams = 0;
+
+  /** Starts it, unless it is to start only with a stream that does not end with its first piece. */
+  constructor({ startsLate = false }: { startsLate?: boolean } = {}) {
+    if (!startsLate) this.start();
+  }
+
+  get worker(): Thread<DigestCalls> | undefined {
+    return this.#worker;
+  }
+
+  start(): Thread<DigestCalls> {
+    return this.#worker ??= new Thread(startWorker("digest"));
+  }
 
   /** Begins to digest a stream. */
   inspect(guard: GuardChoice): Inspection {
-    return new Inspection(this.#thread, this.#streams++, guard);
+    return new Inspection(this, this.#streams++, guard);
   }
 
   [Symbol.dispose](): void {
-    this.#thread.terminate();
+    this.#worker?.terminate();
   }
 }
 
+/** What each sealing thread is told once; a thread that starts later is told the newest of each. */
+type Setting = "configure" | "known" | "resealFor";
+
 /** Configured worker threads; disposing of their `StartingThreads` ends them all. */
 export class PipelineThreads {
-  #digest: DigestThread | undefined;
-  readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
+  /** How many threads seal and open. */
+  readonly blobThreads: number;
   /** One slot for every batch from its first call until it is stored, whichever stream it belongs to. */
   readonly batchSlots: Semaphore;
+  readonly #startsLate: boolean;
+  #digest: DigestThread | undefined;
+  readonly #here = new CallsHere<BlobCalls>(async () => (await import("./blob_calls.ts")).blobCalls());
+  #bytesHere = 0;
+  readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
+  readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
   #known: { readonly table: IdTable; readonly generation: number } | undefined;
+  #isOver = false;
 
   /** Called by `startThreads`. */
-  static start(blobThreads: number, options?: { digest?: boolean }): StartingThreads {
+  static start(blobThreads: number, options?: ThreadOptions): StartingThreads {
     const threads = new PipelineThreads(blobThreads, options);
     return {
       configure: (keys, compression) => threads.#configure(keys, compression),
@@ -59,31 +97,63 @@ export class PipelineThreads {
     };
   }
 
-  private constructor(blobThreads: number, { digest = true }: { digest?: boolean } = {}) {
+  private constructor(blobThreads: number, { digest = true, needed }: ThreadOptions = {}) {
+    this.blobThreads = blobThreads;
     this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
+    this.#startsLate = needed !== undefined;
     try {
-      if (digest) this.#digest = new DigestThread();
-      while (this.#blobs.length < blobThreads) this.#blobs.push({ thread: new Thread(startWorker()), load: 0 });
+      if (digest) this.#digest = new DigestThread({ startsLate: this.#startsLate });
+      if (needed === undefined) this.#startBlobThreads();
+      else void needed.then(() => this.#startOneByOne()).catch(() => {}); // The next call tries again.
     } catch (error) {
       this.#terminate();
       throw error;
     }
   }
 
-  /** How many threads seal and open. */
-  get blobThreads(): number {
-    return this.#blobs.length;
-  }
-
   /** Begins to digest a stream; any number of streams may be under way. */
   inspect(guard: GuardChoice): Inspection {
-    this.#digest ??= new DigestThread();
+    this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard);
   }
 
+  /** Starts all threads, with pauses, since each start holds this thread up for ten milliseconds. */
+  async #startOneByOne(): Promise<void> {
+    if (this.#isOver) return;
+    this.#digest?.start();
+    while (this.#blobs.length < this.blobThreads) {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (this.#isOver) return;
+      if (this.#blobs.length < this.blobThreads) this.#startBlobThread();
+    }
+  }
+
+  #startBlobThreads(): void {
+    while (this.#blobs.length < this.blobThreads) this.#startBlobThread();
+  }
+
+  #startBlobThread(): void {
+    const thread = new Thread<BlobCalls>(startWorker("blobs"));
+    for (const [name, request] of this.#settings) thread.call(name, request).catch(() => {});
+    this.#blobs.push({ thread, load: 0 });
+  }
+
   async #configure(keys: SealingKeys, compression: CompressionLevel): Promise<this> {
-    await Promise.all(this.#blobs.map(({ thread }) => thread.call("configure", { keys, compression })));
+    await this.#tell("configure", { keys, compression });
+    if (this.#startsLate && this.#blobs.length === 0) {
+      // The lock settles meanwhile.
+      this.#here.prepare();
+      this.#digest?.here.prepare();
+    }
     return this;
+  }
+
+  /** Tells every thread, also those that start later. */
+  async #tell<Name extends Setting>(name: Name, request: BlobCalls[Name]["request"]): Promise<void> {
+    this.#settings.set(name, request);
+    const told: Caller<BlobCalls>[] = this.#blobs.map(({ thread }) => thread);
+    if (this.#bytesHere > 0) told.push(this.#here);
+    await Promise.all(told.map((caller) => caller.call(name, request)));
   }
 
   /** Makes every id of the table visible to the sealing threads, if that takes a new view. */
@@ -91,13 +161,13 @@ export class PipelineThreads {
     const { generation } = table;
     if (this.#known?.table === table && this.#known.generation === generation) return;
     this.#known = { table, generation };
-    const { view } = table;
-    for (const { thread } of this.#blobs) thread.call("known", view).catch(() => {});
+    this.#tell("known", table.view).catch(() => {});
   }
 
   /** Seals the new ones of the chunks. Owns: `carry` and `cuts` of the request are transferred. */
   seal(request: SealRequest): Promise<SealedBatch> {
-    return this.#callBlobs("seal", request, [request.carry, request.cuts]);
+    const { carry, cuts } = request;
+    return this.#callBlobs("seal", request, [carry, cuts], carry.length + (cuts.at(-1) ?? 0));
   }
 
   /**
@@ -116,7 +186,7 @@ export class PipelineThreads {
 
   /** Says for which repository `reseal` seals, and how; the threads open blobs with the keys of `configure`. */
   async resealFor(keys: SealingKeys, form: ResealedForm): Promise<void> {
-    await Promise.all(this.#blobs.map(({ thread }) => thread.call("resealFor", { keys, form })));
+    await this.#tell("resealFor", { keys, form });
   }
 
   /** Opens, verifies and reseals blobs, after `resealFor`. Owns: all buffers of the request are transferred. */
@@ -125,12 +195,20 @@ export class PipelineThreads {
     return this.#callBlobs("reseal", request, [bytes, ids, offsets, lengths, uncompressedLengths]);
   }
 
-  /** Calls the sealing thread with the least work. A broken thread fails every call. */
+  /**
+   * Calls the sealing thread with the least work, or this one if none is started and `bytes` of plaintext are little. A
+   * broken thread fails every call.
+   */
   async #callBlobs<Name extends "seal" | "open" | "verify" | "reseal">(
     name: Name,
     request: BlobCalls[Name]["request"],
     given: readonly { readonly buffer: ArrayBuffer }[],
+    bytes = Infinity,
   ): Promise<BlobCalls[Name]["response"]> {
+    if (this.#blobs.length === 0 && this.#bytesHere + bytes <= MOST_BYTES_HERE) {
+      return await this.#callHere(name, request, bytes);
+    }
+    this.#startBlobThreads();
     const chosen = this.#blobs.reduce((least, other) => other.load < least.load ? other : least);
     chosen.load++;
     try {
@@ -140,7 +218,20 @@ export class PipelineThreads {
     }
   }
 
+  async #callHere<Name extends keyof BlobCalls & string>(
+    name: Name,
+    request: BlobCalls[Name]["request"],
+    bytes: number,
+  ): Promise<BlobCalls[Name]["response"]> {
+    if (this.#bytesHere === 0) {
+      for (const [setting, told] of this.#settings) this.#here.call(setting, told).catch(() => {});
+    }
+    this.#bytesHere += Math.max(1, bytes);
+    return await this.#here.call(name, request);
+  }
+
   #terminate(): void {
+    this.#isOver = true;
     this.#digest?.[Symbol.dispose]();
     for (const { thread } of this.#blobs) thread.terminate();
   }

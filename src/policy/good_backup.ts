@@ -4,8 +4,8 @@
  */
 
 /**
- * The state of a backup. `ok`: its guards found it whole. `unjudged`: no guard could tell. `unknown`: another tool made
- * it and did not record whether it is whole. `empty`: it holds no stream. `broken`: it is known to be incomplete or
+ * The state of a backup. `ok`: its guards found it whole, or it holds files. `unjudged`: no guard could tell. `unknown`: another tool made
+ * it and did not record whether it is whole. `empty`: it holds neither stream nor file. `broken`: it is known to be incomplete or
  * damaged.
  */
 export type Health = "ok" | "unjudged" | "unknown" | "empty" | "broken";

@@ -2,23 +2,27 @@
 import { UsageError } from "../base/errors.ts";
 import { openLocalStore } from "./local/local_store.ts";
 import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store_urls.ts";
-import { openRestStore, type RestStoreOptions } from "./rest/rest_store.ts";
+import type { RestStoreOptions } from "./rest/rest_store.ts";
 import { withRetries } from "./retry.ts";
-import { openS3Store } from "./s3/s3_store.ts";
 import type { BlobStore } from "./store.ts";
 import { withVerification } from "./verified.ts";
 
 /** Schemes of stores on other machines, which are worth a cache on this one. */
 const REMOTE_SCHEMES: readonly string[] = ["rest", "s3"];
 
-/** A registry of the stores that this program comes with: `local`, `rest`, `s3`. */
+/**
+ * A registry of the stores that this program comes with: `local`, `rest`, `s3`. Those on other machines are loaded when
+ * they are opened, with the runtime's HTTP and TLS, which cost each start of a local command ten milliseconds.
+ */
 export function builtInStores(): StoreRegistry {
   const registry = new StoreRegistry();
   registry.register("local", (path, { random }) => openLocalStore(path, { random }));
-  registry.register("rest", (place, dependencies) => {
+  registry.register("rest", async (place, dependencies) => {
+    const { openRestStore } = await import("./rest/rest_store.ts");
     return overNetwork(openRestStore(place, restOptions(dependencies)), dependencies);
   });
-  registry.register("s3", (place, dependencies) => {
+  registry.register("s3", async (place, dependencies) => {
+    const { openS3Store } = await import("./s3/s3_store.ts");
     const { env = () => undefined, network = {}, settings = new Map(), clock } = dependencies;
     return overNetwork(openS3Store(place, { env, network, settings, clock }), dependencies);
   });

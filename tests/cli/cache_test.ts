@@ -4,7 +4,7 @@ import { ExitCode, UsageError } from "../../src/base/errors.ts";
 import { cacheDirectory, cacheLimit } from "../../src/cli/options/cache_directory.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
-import { bytesOf, fileOf } from "../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../conformance/stored_files.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { fakeWorld, seededRandom } from "../helpers/world.ts";
 

@@ -45,8 +45,9 @@ class Scene implements AsyncDisposable {
 
   private constructor(readonly directory: string) {}
 
-  static async make(): Promise<Scene> {
+  static async make(tree = FIRST): Promise<Scene> {
     const scene = new Scene(await Deno.makeTempDir({ prefix: "agent-files-" }));
+    scene.engine.tree = tree;
     await scene.run("init");
     await scene.put();
     return scene;
@@ -59,6 +60,19 @@ class Scene implements AsyncDisposable {
       world: this.#world,
       engines: this.engine.registry(),
     });
+  }
+
+  /** From here on the source has a problem. */
+  lose(problem: string): void {
+    const source = this.engine.source.bind(this.engine);
+    this.engine.source = () => {
+      const plain = source();
+      const open: typeof plain.open = async (request) => {
+        const opened = await plain.open(request);
+        return { ...opened, finish: async () => ({ ...await opened.finish(), problems: [problem] }) };
+      };
+      return { ...plain, open };
+    };
   }
 
   async put(): Promise<void> {
@@ -118,8 +132,14 @@ programTest({
   },
 });
 
+/** What `show` says of the only backup. */
+async function showOnly(scene: Scene): Promise<string[]> {
+  const { id } = JSON.parse(await scene.ok("ls", "--json"));
+  return (await scene.ok("show", `@${id}`)).trimEnd().split("\n");
+}
+
 /** Makes the only backup look as if restic had made it: the tree without the series and the lists beside it. */
-async function giveToRestic({ directory }: Scene): Promise<void> {
+async function giveToRestic({ directory }: Scene, recordedFiles: number | null = null): Promise<void> {
   const dependencies = { random: systemRandomBytes, clock: systemClock, env: () => undefined };
   const store = await openStore(join(directory, "repo"), dependencies);
   const repository = await openRepository(store, { password: "x", randomBytes: systemRandomBytes });
@@ -127,7 +147,9 @@ async function giveToRestic({ directory }: Scene): Promise<void> {
   const indexed = { ...repository, index: await loadIndex(repository.files) };
   const tree = subtreeOf((await findNode(indexed, snapshot.tree, "etc/host"))!);
   const programVersion = "restic 0.17.3";
-  await saveSnapshot(repository.files, { ...snapshot, agent: null, parent: null, paths: ["/"], programVersion, tree });
+  const summary = recordedFiles === null ? null : { ...snapshot.summary!, totalFilesProcessed: recordedFiles };
+  const foreign = { agent: null, parent: null, paths: ["/"], programVersion, tree, summary };
+  await saveSnapshot(repository.files, { ...snapshot, ...foreign });
   await store.remove({ kind: "snapshot", name: id });
   await store.close();
 }
@@ -143,6 +165,50 @@ Deno.test("put --json counts the entries of a tree as its summary does", async (
     others: 1,
     bytes: 22,
   });
+});
+
+Deno.test("files count as good without a guard, in part or not, unless there is none", async () => {
+  await using scene = await Scene.make();
+  const shownBy = async (...args: string[]) => (await scene.ok(...args)).trimEnd().split("\n").at(-1)!;
+  assert.match(await shownBy("ls"), / all read +-$/);
+  assert.match(await shownBy("status"), / ok$/);
+  assert.match(await shownBy("chain", "etc/host"), / all read +fit$/);
+  assert.match(await scene.ok("show", "etc/host"), /^read +15 B$[^]*^source +all read$/m);
+  const unchanged = await scene.run("put", "etc/host", "files:/");
+  assert.match(
+    unchanged.stderr,
+    /^ {2}files: 8 unmodified; directories: 2 unmodified\n {2}nothing had to be read, [^;]*$/m,
+  );
+  const shown = await scene.ok("show", "etc/host");
+  assert.match(shown, /^read +nothing of 15 B\nstored/m);
+  scene.lose("/etc/shadow: permission denied");
+  assert.equal((await scene.run("put", "etc/host", "files:/")).exitCode, ExitCode.partial);
+  assert.match(await shownBy("ls"), / in part +-$/);
+  assert.match(await shownBy("status"), / {2}in part$/);
+  assert.match(await shownBy("chain", "etc/host"), / in part +fit$/);
+  assert.match(await scene.ok("show", "etc/host"), /^in part +1 problem while its source was read$/m);
+  scene.engine.tree = { mnt: {} };
+  const empty = await scene.run("put", "etc/host", "files:/");
+  assert.match(empty.stderr, /^agent: warning: The backup has no file: /m);
+  assert.match(await shownBy("ls"), / no file, in part +-$/);
+  assert.match(await shownBy("status"), / {2}in part, 1 newer empty$/);
+});
+
+Deno.test("of what another tool made, show lists the first files, and says what lists the others", async () => {
+  await using scene = await Scene.make();
+  await giveToRestic(scene);
+  const few = await showOnly(scene);
+  assert.equal(few.filter((line) => line.startsWith("file ")).length, 8);
+  assert.match(few.at(-1)!, /^file +\/etc\/return\\x0d {2}1 B$/);
+  await using other = await Scene.make({
+    ...FIRST,
+    many: Object.fromEntries("abcdefgh".split("").map((x) => [x, text(x)])),
+  });
+  await giveToRestic(other, 16);
+  const many = await showOnly(other);
+  assert.equal(many.filter((line) => line.startsWith("file ")).length, 10);
+  assert.match(many.at(-1)!, /^ +and 6 more; "agent files @[0-9a-f]{8}" lists all$/);
+  assert.match(many.join("\n"), /^size +[\d.]+ KiB in 16 files$/m);
 });
 
 Deno.test("verify tells of the files of a tree together, and --raw is not for them", async () => {
@@ -174,7 +240,7 @@ Deno.test("files lists paths of the source, finds the nearest name and gives eve
   assert.equal(
     await scene.ok("files", "etc/host"),
     ["/-", "/etc", "/etc/back\\slash", "/etc/conf", "/etc/conf/a.conf", "/etc/empty", "/etc/line\\x0abreak"]
-      .concat(["/etc/link", "/etc/passwd", "/etc/raw\\udcff", "/etc/return\\x0d", ""]).join("\n"),
+      .concat(["/etc/link", "/etc/passwd", "/etc/raw\\xff", "/etc/return\\x0d", ""]).join("\n"),
   );
   assert.equal(await scene.ok("files", "etc/host", "/etc/conf", "--null"), "/etc/conf\0/etc/conf/a.conf\0");
   const long = await scene.ok("files", "etc/host", "/etc/link", "-l");
@@ -226,4 +292,37 @@ Deno.test("modes, sizes and devices look as ls -l shows them, and checksum lines
   assert.equal(checksumLine({ path: "-", sum: "ab" }), "ab  ./-");
   assert.equal(checksumLine({ path: "a\\b\nc\rd", sum: "ab" }), "\\ab  a\\\\b\\nc\\rd");
   assert.deepEqual([...bytesOfByteString(checksumLine({ path: "\udcff", sum: "a" }))], [97, 32, 32, 255]);
+});
+
+Deno.test("get of files: what matches nothing, what is no file, and names that are not UTF-8 are told in words", async () => {
+  await using scene = await Scene.make();
+  const target = join(scene.directory, "t");
+  const refused: readonly (readonly [arguments_: readonly string[], words: RegExp])[] = [
+    [
+      ["--target", target, "--include", "paswd"],
+      /^agent: Nothing .*--include "paswd"; did you mean "passwd"\?\n$/,
+    ],
+    [["--target", target, "--include", "*.iso"], /"\*\.iso"; "agent files" lists what it holds\n$/],
+    [["/etc/conf", "--target", target, "--include", "passwd"], /matches --include "passwd"/],
+    [["--target", ""], /--target names no directory/],
+    [["--file", "/etc/conf"], /"\/etc\/conf" is a directory: restore it with "\/etc\/conf" --target DIR/],
+    [["--file", "etc/link"], /"etc\/link" is a symbolic link to "passwd": choose the file that it leads to/],
+    [["--file", "/etc/none"], /The backup holds no file "\/etc\/none"/],
+    [["--file", "/etc/raw\udcfe"], /no file "\/etc\/raw\\xfe"/],
+    [["/etc/raw\udcfe", "--target", target], /not hold "\/etc\/raw\\xfe"/],
+  ];
+  for (const [rest, words] of refused) {
+    const { exitCode, stderr, stdout } = await scene.run("get", "etc/host", ...rest);
+    assert.deepEqual([exitCode, stdout], [ExitCode.usage, ""], stderr);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /udcf/);
+  }
+  await assert.rejects(Deno.lstat(target));
+  const plan = await scene.ok("get", "etc/host", "--target", target, "--dry-run");
+  assert.match(plan, /^create {2}\/etc\/raw\\xff: is not there$/m);
+  assert.match(plan, /^create {2}\/-: is not there$/m);
+  const planned = (await scene.ok("get", "etc/host", "--target", target, "--dry-run", "--json")).split("\n");
+  const raw = JSON.parse(planned.find((line) => line.includes("raw"))!);
+  assert.deepEqual([raw.path, atob(raw.pathBytes)], ["/etc/raw\ufffd", "/etc/raw\xff"]);
+  assert.match(await scene.ok("find", "raw*"), /\/etc\/raw\\xff /);
 });

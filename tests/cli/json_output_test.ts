@@ -15,11 +15,13 @@ import { openRepository } from "../../src/repository/repository.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
-import { bytesOf, fileOf } from "../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../conformance/stored_files.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
 import { TreeEngine } from "../engine/tree_engine.ts";
 import { ShelfEngine, streamItems } from "../ops/replay_fixture.ts";
+import type { LocalFiles } from "../../src/cli/context.ts";
+import { MadePaths } from "../helpers/made_paths.ts";
 
 const GOLDEN = new URL("json_output.txt", import.meta.url);
 /** Messages of servers, of networks and of commands that take long; other tests have them. */
@@ -85,6 +87,7 @@ class Transcript {
     args: string,
     command?: readonly string[],
     engines: EngineRegistry = this.engine.engines,
+    files?: LocalFiles,
   ): Promise<Record<string, unknown>[]> {
     this.#world.clock.jump(HOUR_MS);
     const words = args.split(" ").map((word) => word.replace("DIR", this.#directory));
@@ -93,6 +96,7 @@ class Transcript {
       env: this.#env,
       world: this.#world,
       engines,
+      ...files && { files },
     });
     const shown = args.replaceAll(/\b[0-9a-f]{8,64}\b/g, "ID");
     const objects = { out: objectsOf(stdout), err: objectsOf(stderr) };
@@ -252,6 +256,13 @@ async function trees(agent: Transcript): Promise<void> {
     engine.tree = { ...engine.tree, changed: bytes };
     await agent.run("put etc/host files:/", undefined, engine.registry());
   }
+  const files = {
+    directory: "/",
+    look: () => Promise.resolve(new MadePaths({ "/etc/passwd": "file" })),
+    mountInfo: () => undefined,
+    source: () => Promise.resolve(engine.registry().source("files:/")),
+  };
+  await agent.run("put etc/host /etc --dry-run", undefined, engine.registry(), files);
   for (const command of ["files etc/host", "files etc/host /etc/pasword", "find changed /etc/*", "find nothing"]) {
     await agent.run(command);
   }

@@ -1,5 +1,5 @@
 /** `put SERIES PATH...` on the command line: what the engine is asked to read, and what is refused before. */
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import type { FilesRequest } from "../../src/engine/files/files_request.ts";
@@ -56,11 +56,11 @@ class Desk {
     const engines = this.#engine.as();
     const files = {
       directory: "/etc",
-      look,
+      look: () => Promise.resolve(look),
       mountInfo: () => undefined,
       source: (request: FilesRequest) => {
         this.requests.push(request);
-        return engines.source("journal:here");
+        return Promise.resolve(engines.source("journal:here"));
       },
     };
     return await runInProcess(args, {
@@ -121,6 +121,19 @@ Deno.test("the repository is left out and told, and cannot be backed up itself",
   });
 });
 
+Deno.test("a second repository is left out, too, and no business of a dry run", async () => {
+  await Desk.with(async (desk) => {
+    const second = join(desk.directory, "second");
+    const also = ["--also", second, "--also-password-file", join(desk.directory, "password")];
+    await desk.run(["init", "-r", second]);
+    const { stderr } = await desk.put(["/", ...also]);
+    match(stderr, /left out what is in .*repo \(the repository\), .*second \(the second repository\)/);
+    const dry = await desk.put(["/", "--dry-run", ...also]);
+    equal(dry.exitCode, ExitCode.done, dry.stderr);
+    doesNotMatch(dry.stderr, /second/);
+  });
+});
+
 Deno.test("names that are not UTF-8 and names like URLs are PATHs", async () => {
   await Desk.with(async (desk) => {
     await desk.put(["/srv/\udcff", "./tar:x", "--exclude", "\udcfe"]);
@@ -133,13 +146,12 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
   await Desk.with(async (desk) => {
     const none = desk.file("empty", "\n# nothing\n");
     const refused: [string[], ExitCode, RegExp][] = [
-      [["/srv", "--stream", "a=b"], ExitCode.usage, /a source or --stream/],
-      [["/srv", "--", "date"], ExitCode.usage, /a source or a command after --/],
+      [["/srv", "--stream", "a=b"], ExitCode.usage, /Give PATHs or --stream: a backup holds files or streams/],
+      [["/srv", "--", "date"], ExitCode.usage, /Give PATHs or a command after --: a backup holds files or streams/],
       [["/srv", "--filename", "x"], ExitCode.usage, /--filename names the only stream/],
       [["/srv", "--guard", "sql"], ExitCode.usage, /--guard is for streams/],
       [["/srv", "--min-size", "1"], ExitCode.usage, /--min-size is for streams/],
       [["/srv", "--min-of-parent", "50%"], ExitCode.usage, /--min-of-parent is for streams/],
-      [["/srv", "--also", "/other"], ExitCode.usage, /go into one repository.*agent copy/],
       [["/srv", "journal:here"], ExitCode.usage, /does not go with PATHs.*"\.\/journal:here"/],
       [["jurnal:here"], ExitCode.usage, /did you mean "journal"\?; write "\.\/jurnal:here"/],
       [["/srv", "--exclude", "../x"], ExitCode.usage, /Not a pattern/],
@@ -151,6 +163,15 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       [["", "/srv"], ExitCode.usage, /A PATH is empty/],
       [["--exclude", "x"], ExitCode.usage, /--exclude is for files and directories/],
       [["journal:here", "--force"], ExitCode.usage, /--force is for files and directories/],
+      [["-"], ExitCode.usage, /leave - out, or write \.\/- for a file/],
+      [["/nowhere/x"], ExitCode.source, /\/nowhere\/x: there is no such file or directory$/m],
+      [["/srv/a*"], ExitCode.source, /the shell replaces a pattern that is not in quotes/],
+      [["/srv", "--files-from", "/nowhere"], ExitCode.failed, /There is no --files-from file "\/nowhere"/],
+      [
+        ["/srv", "--parent", "1f2e3d4c"],
+        ExitCode.usage,
+        /There is no option --parent: the parent is the newest backup/,
+      ],
       [["mysqldump", "shop"], ExitCode.source, /no such file or directory.*a command to run goes after --/],
       [["/srv", "/nowhere", "--strict"], ExitCode.source, /because --strict is given: \/nowhere/],
       [["journal:here", "--dry-run"], ExitCode.usage, /--dry-run is for files and directories/],
@@ -163,5 +184,22 @@ Deno.test("what makes no sense with PATHs, or without them, is refused before an
       });
     }
     deepEqual(desk.requests, []);
+  });
+});
+
+Deno.test("a path in the place of the series is told what comes first", async () => {
+  await Desk.with(async (desk) => {
+    for (const path of ["/srv", "./srv", "..", "."]) {
+      const { exitCode, stderr } = await desk.run(["put", path]);
+      equal(exitCode, ExitCode.usage);
+      match(stderr, /it is a path; name a series before it: agent put etc\/host /);
+    }
+    const { exitCode, stderr } = await desk.run(["put", "passwd"]);
+    equal(exitCode, ExitCode.source);
+    match(stderr, /the stream is empty; .*to back up the file or directory of that name: agent put etc\/host passwd$/m);
+    const plain = await desk.run(["put", "nowhere"]);
+    match(plain.stderr, /the stream is empty; --allow-empty permits that$/m);
+    const cut = await desk.run(["put", "passwd", "--min-size", "1K"], "short");
+    match(cut.stderr, /at least 1\.00 KiB were expected; nothing was committed; see what its program said$/m);
   });
 });

@@ -7,21 +7,32 @@ import { parseSeries } from "../../src/format/manifest/series.ts";
 import { widthOf } from "../../src/cli/terminal/terminal_text.ts";
 import { openStore } from "../../src/store/built_in.ts";
 import { initRepository } from "../../src/repository/repository.ts";
+import { put as putItems } from "../../src/ops/put.ts";
+import { type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import {
   accessTo,
+  BytesSource,
   CHEAP_KDF,
   type FakeWorld,
   fakeWorld,
   noise,
   PASSWORD,
   putBytes,
+  putRequest,
   sqlDump,
 } from "../helpers/world.ts";
 
 const SCREENS = new URL("screens/", import.meta.url);
 const WIDTHS = [80, 120] as const;
 const HOUR_MS = 3_600_000;
+
+/** Files and directories, and what one night changes of them. */
+const TREE: Tree = {
+  etc: { passwd: noise(2000, "passwd"), "my.cnf": noise(700, "my.cnf"), localtime: "/usr/share/zoneinfo/UTC" },
+  srv: { www: { "index.html": noise(40_000, "index") } },
+};
+const CHANGED: Tree = { ...TREE, etc: { passwd: noise(2050, "other"), hosts: noise(90, "hosts"), localtime: "UTC" } };
 
 /** What a command shows on a terminal of so many columns, the prompt included. */
 async function screenOf(args: readonly string[], width: number, world: FakeWorld, repository: string): Promise<string> {
@@ -35,6 +46,7 @@ async function screenOf(args: readonly string[], width: number, world: FakeWorld
     env,
     terminal: width,
     world,
+    engines: new TreeEngine(CHANGED).registry(),
     stdin: sqlDump(4100, "b"),
   });
   const shown = `$ agent ${args.join(" ")}\n${stdout}${withoutProgress(stderr)}`;
@@ -77,6 +89,11 @@ async function filledRepository(world: FakeWorld): Promise<string> {
   await put("prod/shop", sqlDump(1000, "a"), { runType: "hourly" });
   await put("prod/warehouse/europe/orders-and-invoices", noise(700_000, "b"), { host: "database-17.backup.example" });
   await put("wiki", new Uint8Array(0), { allowEmpty: true, host: "db2", tags: ["a", "b"] });
+  for (const tree of [TREE, CHANGED]) {
+    world.clock.jump(HOUR_MS);
+    const request = putRequest(new BytesSource(new Uint8Array(0)), { series: parseSeries("etc/host") });
+    await putItems(access, { ...request, input: new TreeEngine(tree).input() }, { world });
+  }
   await store.close();
   const empty = await openStore(`${directory}/empty`, { random: world.randomBytes, clock: world.clock });
   await initRepository(empty, PASSWORD, { ...world, kdf: CHEAP_KDF });
@@ -102,6 +119,13 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   check: ["check"],
   "prune-plan": ["prune", "--dry-run"],
   put: ["put", "prod/customers"],
+  "show-files": ["show", "etc/host"],
+  "diff-files": ["diff", "etc/host"],
+  "files-long": ["files", "etc/host", "/etc", "-l"],
+  "put-files": ["put", "etc/host", "files:/"],
+  "help-put": ["put", "--help"],
+  "help-get": ["get", "--help"],
+  "help-show": ["show", "--help"],
   "help": ["--help"],
   "help-tag": ["tag", "--help"],
   "help-files": ["files", "--help"],
@@ -151,7 +175,7 @@ Deno.test("every help keeps one order, and to the width", async () => {
   const overview = await screenOf(["--help"], 80, world, "nowhere");
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
   assert.ok(commands.length > 15, overview);
-  const seconds = ["Files and directories:", "Repository to copy from:", "Second repository for the same streams:"];
+  const seconds = ["Files and directories:", "Repository to copy from:", "Second repository:"];
   const own = ["Usage:", "Arguments:", "Options:", "Pruning:", ...seconds];
   const order = [...own, "Repository:", "Repositories on other machines:"];
   const last = ["Commands:", "Examples:"];

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { BugError, FileSystemError } from "../../src/base/errors.ts";
 import type { FileSystem, Folder } from "../../src/filesystem/file_system.ts";
 import { HERE } from "../../src/filesystem/names.ts";
+import { descriptorsBelow } from "../helpers/descriptors.ts";
 
 /** What an implementation keeps beyond what all do. */
 interface Keeps {
@@ -385,8 +386,8 @@ export function fileSystemConformance(label: string, open: () => FileSystem, kee
       assert.throws(() => folder.openFileToRepair(bytes("a")), FileSystemError);
     };
     use();
-    const before = readdirSync("/proc/self/fd").length;
+    const before = descriptorsBelow(path);
     for (let i = 0; i < 50; i++) use();
-    assert.equal(readdirSync("/proc/self/fd").length, before);
+    assert.equal(descriptorsBelow(path), before);
   });
 }

@@ -30,10 +30,10 @@ Deno.test("what series take, how backups differ, and which tags they have", asyn
       "(shared)",
       "(in all)",
     ]);
-    assert.match(months!, /^MONTH +BACKUPS +READ +NEW +STORED\n2026-02 +1 .*\n2026-03 +3 .*$/);
+    assert.match(months!, /^MONTH +BACKUPS +SIZE +NEW +STORED\n2026-02 +1 .*\n2026-03 +3 .*$/);
     assert.match(
       text!,
-      /^Deduplication [\d.]+ times compression [\d.]+: [\d.]+ bytes read .*\nThe repository has 4 backups/,
+      /^Deduplication [\d.]+ times compression [\d.]+: [\d.]+ bytes backed up .*\nThe repository has 4 backups/,
     );
     assert.equal(stderr, "");
     const narrow = await box.ok(["stats", "prod/copy"]);

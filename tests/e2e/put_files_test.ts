@@ -1,7 +1,7 @@
 /** `agent put SERIES PATH...` as a black box: what is stored, kept, named and left out. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { join } from "node:path";
-import { sandbox } from "../helpers/executable.ts";
+import { type JsonRow, sandbox } from "../helpers/executable.ts";
 
 Deno.test("put backs up files and directories, keeps what did not change, and names what is not there", async (test) => {
   await using box = await sandbox();
@@ -42,6 +42,36 @@ Deno.test("put backs up files and directories, keeps what did not change, and na
     const { exitCode, result } = await put(box.path);
     equal(exitCode, 0);
     match(result.notes.join(), /repo/);
+  });
+  await test.step("a second repository gets the same files, and what it holds already is not read", async () => {
+    await using second = await sandbox();
+    const also = ["--also", second.repo, "--also-password-file", second.join("password")];
+    const first = await put(top, ...also);
+    deepEqual([first.exitCode, first.result.bytesRead], [0, 3_000_000 + 7 + 9 * 9 + 40 * 10]);
+    const { exitCode, result } = await put(top, ...also);
+    deepEqual([exitCode, result.bytesRead, result.warnings], [0, 0, []]);
+    deepEqual(result.repositories.map(({ level, error }: JsonRow) => [level, error]), [[result.level, null], [
+      1,
+      null,
+    ]]);
+    const target = second.join("restored");
+    await second.ok(["get", "etc/host", "--target", target]);
+    equal(await Deno.readTextFile(join(target, top, "deep/f7")), "changed");
+    match(await second.ok(["show", "etc/host"]), /^source +all read$/m);
+    match(await second.ok(["verify", "etc/host"]), /^OK etc\/host: 51 files/);
+    await second.ok(["check", "--read-data"]);
+  });
+  await test.step("what lies too deep is told with the ends of its path", async () => {
+    const half = "d/".repeat(1000);
+    const { exitCode } = await box.shell(`mkdir -p deep/${half} && cd deep/${half} && mkdir -p ${half}`);
+    equal(exitCode, 0);
+    const { exitCode: partial, stderr } = await box.agent(["put", "deep", box.join("deep")]);
+    equal(partial, 6);
+    const told = stderr.split("\n").find((line) => /directories deep/.test(line))!;
+    equal(told.length < 500, true, told);
+    match(told, /"\/.*\/deep(\/d)+\/?…[d/]+d" lies more than \d+ directories deep/);
+    match(stderr, /^agent: warning: The backup has no file/m);
+    match(await box.ok(["status"]), /^deep .* empty$/m);
   });
   await test.step("check finds nothing", async () => {
     await box.ok(["check", "--read-data"]);

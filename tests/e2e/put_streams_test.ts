@@ -147,8 +147,6 @@ Deno.test("what makes no sense is refused before anything is started", async (te
     ["an unknown guard", [...stream("a"), "--guard", "a=zip"], /No such guard: "zip"/],
     ["no jobs", [...stream("a"), "--jobs", "0"], /Not a number of jobs: "0"/],
     ["too many jobs", [...stream("a"), "--jobs", "1000"], /Not a number of jobs/],
-    ["a path as a source", ["/srv/files"], /"\/srv\/files": a path needs the engine .*tar:\/srv\/files/],
-    ["a drive as a source", ["c:"], /a path needs the engine/],
     ["an unknown engine", ["tra:/srv"], /Unknown kind of source "tra"/],
     ["several sources", ["tar:/a", "tar:/b"], /one source, but 2/],
     ["a source and a command", ["tar:/a", "--", "touch", box.join("started")], /a source or a command after --/],

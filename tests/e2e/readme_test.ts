@@ -30,7 +30,8 @@ async function standIns(box: Sandbox): Promise<void> {
     mariadb: mariadbScript(box),
   };
   await Deno.mkdir(box.join("bin"));
-  await Deno.mkdir(box.join("etc"));
+  await Deno.mkdir(box.join("etc/ssh"), { recursive: true });
+  await Deno.writeTextFile(box.join("etc/fstab"), "/dev/sda1 / ext4\n");
   await Deno.mkdir(box.join("srv/www/cache"), { recursive: true });
   await Deno.writeTextFile(box.join("srv/www/site.conf"), "listen 80\n");
   for (const [name, script] of Object.entries(scripts)) {

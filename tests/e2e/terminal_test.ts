@@ -219,7 +219,10 @@ programTest({
     await using put = onTerminal(script, box, '"$AGENT" put s');
     const { exitCode, stdout } = await put.outcome();
     assert.equal(exitCode, ExitCode.usage);
-    assert.match(stdout, /^agent: Standard input is a terminal: pipe a stream.*after --\r\n$/);
+    assert.match(
+      stdout,
+      /^agent: Standard input is a terminal: pipe a stream.*after --, or name files and directories: .*\r\n$/,
+    );
   },
 });
 

@@ -12,7 +12,6 @@ import type {
   EngineItem,
   EngineSource,
   EngineTarget,
-  EntryProperties,
   OpenSource,
   OpenTarget,
   RestoredItem,
@@ -20,7 +19,7 @@ import type {
   TargetStream,
 } from "../../src/engine/engine.ts";
 import { parseStreamPath } from "../../src/format/manifest/series.ts";
-import { makeNode } from "../../src/format/tree/node.ts";
+import { entryProperties } from "../../src/format/tree/node.ts";
 import { concat } from "../helpers/world.ts";
 
 const PIECE_BYTES = 32 * 1024;
@@ -119,11 +118,16 @@ function openSource(memory: Memory, files: Files, before: ReadonlyMap<string, st
     async *items(): AsyncIterable<EngineItem> {
       const source = bytesSource(memory, work, new TextEncoder().encode(JSON.stringify(removed)));
       yield { kind: "stream", path: parseStreamPath("removed"), source, guard: "none" };
-      yield { kind: "entry", path: "files", properties: propertiesOf("dir"), source: null };
+      yield { kind: "entry", path: "files", properties: entryProperties({ type: "dir", mode: 0o644 }), source: null };
       for (const [name, digest] of now) {
         if (before.get(name) === digest) continue;
         const content = bytesSource(memory, work, files.get(name)!);
-        yield { kind: "entry", path: `files/${name}`, properties: propertiesOf("file"), source: content };
+        yield {
+          kind: "entry",
+          path: `files/${name}`,
+          properties: entryProperties({ type: "file", mode: 0o644 }),
+          source: content,
+        };
       }
     },
     async finish() {
@@ -154,15 +158,6 @@ function bytesSource(memory: Memory, work: Work, bytes: Uint8Array): JudgedSourc
       hasEnded = true;
     },
   };
-}
-
-function propertiesOf(type: "file" | "dir"): EntryProperties {
-  const { name: _name, size: _size, content: _content, subtree: _subtree, ...properties } = makeNode({
-    name: "x",
-    type,
-    mode: 0o644,
-  });
-  return properties;
 }
 
 function memoryTarget(memory: Memory, place: string): EngineTarget {

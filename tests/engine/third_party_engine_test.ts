@@ -1,14 +1,12 @@
 /**
- * Proves that the library's public face suffices for an engine, as `docs/engines.md` tells: `ledger:` has
- * levels, several streams, metadata and a position, and passes the suite of all engines; `shelf:` gives a tree. Both go
+ * Proves that the library's public face suffices for an engine, as `docs/engines.md` tells: `keys:` has levels,
+ * several streams, metadata and a position, and passes the suite of all engines; `shelf:` gives a tree. Both go
  * through `put` and `replay`.
  */
 import assert from "node:assert/strict";
 import {
   byteStringOf,
   EngineRegistry,
-  type EngineSource,
-  type EngineTarget,
   type EntryProperties,
   entryProperties,
   formatTimestamp,
@@ -19,106 +17,16 @@ import {
   put,
   type RepositoryAccess,
   type RestoredItem,
-  type RestoredLevel,
   sourceOfStream,
   systemClock,
   systemRandomBytes,
   withBackup,
   type World,
 } from "../../src/mod.ts";
-import { engineConformance, type EngineFixture } from "../conformance/engine_suite.ts";
-import { Probe, registerLedger } from "./ledger_engine.ts";
+import { engineConformance } from "../conformance/engine_suite.ts";
+import { keyDirectoryFixture } from "./key_directory_fixture.ts";
 
-async function ledgerFixture(): Promise<EngineFixture> {
-  const home = await Deno.makeTempDir();
-  const directory = `${home}/source`;
-  await Deno.mkdir(directory);
-  const probe = new Probe();
-  const registry = new EngineRegistry();
-  registerLedger(registry, probe);
-  const { driver } = registry.source(`ledger:${directory}`);
-  let targets = 0;
-  const target = () => Promise.resolve(`ledger:${home}/target-${targets++}`);
-  const append = (name: string, text: string) => Deno.writeTextFile(`${directory}/${name}`, text, { append: true });
-  return {
-    registry,
-    source: `ledger:${directory}`,
-    target,
-    async change(night) {
-      await append(`night-${night}.log`, `night ${night}\n${"first ".repeat(50_000)}`);
-      await append("all.log", `all\nrecord of night ${night}\n`);
-      await Deno.writeTextFile(`${directory}/state`, `state ${night}`);
-      if (night > 0) await Deno.rename(`${directory}/night-${night - 1}.log`, `${directory}/renamed.log`);
-      if (night === 2) await Deno.remove(`${directory}/state`);
-    },
-    async swell(bytes) {
-      await append("all.log", "all\n");
-      await Deno.truncate(`${directory}/all.log`, bytes);
-    },
-    async keep() {
-      const kept = await contentsOf(directory);
-      return async (url) => assert.deepEqual(await contentsOf(url.slice("ledger:".length)), kept);
-    },
-    leftovers: () => Promise.resolve([...probe.files].map(() => "an open file")),
-    stall() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      probe.gate = promise;
-      return Promise.resolve(resolve);
-    },
-    produced: () => Promise.resolve(probe.bytesRead),
-    async failingSources() {
-      await append("all.log", "all\n".repeat(100_000));
-      await append("state", "as it is");
-      const afterOpening = (work: () => Promise<void>): EngineSource => ({
-        options: driver.options,
-        async open(request) {
-          const open = await driver.open(request);
-          await work();
-          return open;
-        },
-      });
-      return [
-        afterOpening(() => append("state", " and was")),
-        afterOpening(() => Deno.truncate(`${directory}/all.log`, 100_000)),
-      ];
-    },
-    async failingTargets() {
-      const afterOpening = async (work: (directory: string) => Promise<void>): Promise<EngineTarget> => {
-        const url = await target();
-        return {
-          async open(request) {
-            const open = await registry.target(url).driver.open(request);
-            const beginLevel = async (level: RestoredLevel) => {
-              await open.beginLevel(level);
-              await work(url.slice("ledger:".length));
-            };
-            return Object.assign(Object.create(open), {
-              beginLevel,
-              take: open.take.bind(open),
-              cancel: open.cancel.bind(open),
-            });
-          },
-        };
-      };
-      return [
-        await afterOpening((at) => Deno.mkdir(`${at}/all.log`)),
-        await afterOpening((at) => Deno.remove(at)),
-      ];
-    },
-    dispose: () => Deno.remove(home, { recursive: true }),
-  };
-}
-
-async function contentsOf(directory: string): Promise<ReadonlyMap<string, string>> {
-  const contents = new Map<string, string>();
-  for await (const { name } of Deno.readDir(directory)) {
-    const bytes = await Deno.readFile(`${directory}/${name}`);
-    contents.set(name, `${bytes.length} ${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`);
-  }
-  return contents;
-}
-
-engineConformance("a third engine", { register: (name, fn) => Deno.test(name, fn), create: ledgerFixture });
+engineConformance("keys", { register: (name, fn) => Deno.test(name, fn), create: keyDirectoryFixture });
 
 /** The shelves by their places, each with its entries by path. */
 type Shelves = Map<string, Map<string, { readonly properties: EntryProperties; readonly text: string }>>;
@@ -210,7 +118,7 @@ async function openRepository() {
 
 Deno.test("levels of a third engine are put and replayed by the library", async () => {
   const { backUp, restore } = await openRepository();
-  const fixture = await ledgerFixture();
+  const fixture = await keyDirectoryFixture();
   try {
     for (let night = 0; night < 3; night++) {
       await fixture.change(night);

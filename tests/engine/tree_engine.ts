@@ -4,6 +4,7 @@
  */
 import { SourceError } from "../../src/base/errors.ts";
 import type {
+  EarlierDirectory,
   Engine,
   EngineBuffer,
   EngineItem,
@@ -11,10 +12,12 @@ import type {
   OpenSource,
   RunEntry,
   SourceRequest,
+  StoredEntry,
 } from "../../src/engine/engine.ts";
 import { type EngineRegistry, EngineRegistry as Registry } from "../../src/engine/engine_urls.ts";
 import { compareByteStrings } from "../../src/format/byte_string.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { type NodeHead, nodeHead } from "../../src/format/tree/node_head.ts";
 import { BytesSource } from "../helpers/world.ts";
 
 /** A directory: by name, a file (bytes), a symlink (its target), or a directory. */
@@ -91,6 +94,10 @@ export class TreeEngine implements Engine {
     return properties;
   }
 
+  head(path: string, type: Node["type"], { linkTarget = "", size = 0 } = {}): NodeHead {
+    return nodeHead(path.slice(path.lastIndexOf("/") + 1), this.properties(path, type, linkTarget), size);
+  }
+
   #open(request: SourceRequest): OpenSource {
     this.read = [];
     const lend = async () => {
@@ -128,37 +135,40 @@ export class TreeEngine implements Engine {
   }
 
   async *#runs(request: SourceRequest, run: Run): AsyncGenerator<EngineItem> {
-    for await (const { path, node, earlier } of this.#walk(request, this.tree, "")) {
+    const { earlier = null } = request;
+    for await (const { path, node, head, entry } of this.#walk(this.tree, "", await earlier?.top() ?? null)) {
       if (!(node instanceof Uint8Array)) {
-        const properties = this.properties(path, typeof node === "string" ? "symlink" : "dir", textOf(node));
-        yield* run.add({ path, properties, content: null });
+        yield* run.add({ path, head, content: null });
         continue;
       }
-      const properties = this.properties(path, "file");
-      const isKept = !this.script.force && earlier?.type === "file" && earlier.size === node.length &&
-        earlier.mtime === properties.mtime;
+      const before = entry?.node;
+      const isKept = !this.script.force && before?.type === "file" && before.size === node.length &&
+        before.mtime === this.properties(path, "file").mtime;
       if (isKept) {
-        yield* run.add({ path, properties, content: { kind: "kept", node: earlier } });
+        yield* run.add({ path, head, content: { kind: "kept", size: node.length, content: entry!.content! } });
         continue;
       }
       this.read.push(path);
       if (node.length <= request.smallFileBytes) {
-        yield* run.add({ path, properties, content: { kind: "inline", length: node.length } }, node);
+        yield* run.add({ path, head, content: { kind: "inline", length: node.length } }, node);
       } else {
         yield* run.end();
-        yield { kind: "entry", path, properties, source: new BytesSource(node) };
+        yield { kind: "entry", path, properties: this.properties(path, "file"), source: new BytesSource(node) };
       }
     }
     yield* run.end();
   }
 
-  async *#walk(request: SourceRequest, tree: Tree, above: string): AsyncGenerator<Walked> {
-    const nodes = await request.earlier?.children(above) ?? null;
+  async *#walk(tree: Tree, above: string, earlier: EarlierDirectory | null): AsyncGenerator<Walked> {
     for (const name of Object.keys(tree).sort(compareByteStrings)) {
       const path = above === "" ? name : `${above}/${name}`;
       const node = tree[name]!;
-      if (typeof node !== "string" && !(node instanceof Uint8Array)) yield* this.#walk(request, node, path);
-      yield { path, node, earlier: nodes?.get(name) };
+      const isDirectory = typeof node !== "string" && !(node instanceof Uint8Array);
+      if (isDirectory) yield* this.#walk(node, path, await earlier?.below(name) ?? null);
+      const head = node instanceof Uint8Array
+        ? this.head(path, "file", { size: node.length })
+        : this.head(path, typeof node === "string" ? "symlink" : "dir", { linkTarget: textOf(node) });
+      yield { path, node, head, entry: earlier?.find(name, head.text) };
     }
   }
 }
@@ -166,7 +176,9 @@ export class TreeEngine implements Engine {
 interface Walked {
   readonly path: string;
   readonly node: Uint8Array | string | Tree;
-  readonly earlier: Node | undefined;
+  readonly head: NodeHead;
+  /** What the earlier backup has of it. */
+  readonly entry: StoredEntry | undefined;
 }
 
 function textOf(node: string | Tree): string {

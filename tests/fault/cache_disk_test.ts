@@ -7,7 +7,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { FileName } from "../../src/store/store.ts";
-import { bytesOf } from "../conformance/store_suite.ts";
+import { bytesOf } from "../conformance/stored_files.ts";
 import { filesBelow } from "../store/local_fixture.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "./small_disk.ts";
 

@@ -6,7 +6,7 @@ import { openOutputFile } from "../../src/cli/output_file.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { type FileSystem, temporaryBeside, writeNewFile } from "../../src/store/local/local_file.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
-import { pack } from "../conformance/store_suite.ts";
+import { pack } from "../conformance/stored_files.ts";
 import {
   countingRandom,
   filesBelow,

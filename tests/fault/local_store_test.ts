@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 import { DeniedError, NotFoundError, StoreFullError } from "../../src/base/errors.ts";
 import { relativePath } from "../../src/store/layout.ts";
-import { bytesOf, idOf, listing, pack } from "../conformance/store_suite.ts";
+import { bytesOf, idOf, listing, pack } from "../conformance/stored_files.ts";
 import { boundByModes } from "../helpers/bound_by_modes.ts";
 import { programTest } from "../helpers/programs.ts";
 import { filesBelow, localFixture } from "../store/local_fixture.ts";

@@ -5,7 +5,7 @@
  */
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import type { FileSystem } from "../../src/store/local/local_file.ts";
-import { bytesOf, pack } from "../conformance/store_suite.ts";
+import { bytesOf, pack } from "../conformance/stored_files.ts";
 import { fileSystem } from "../store/local_fixture.ts";
 
 const random = (lengthBytes: number) => crypto.getRandomValues(new Uint8Array(lengthBytes));

@@ -9,7 +9,10 @@ const MIB = 2 ** 20;
 
 Deno.test("blobs of all usual sizes pass, and none that claims what cannot be", () => {
   const problem = (kind: "chunk" | "tree", length: number, uncompressedLength: number) =>
-    blobSizeProblem({ length, uncompressedLength }, kind === "chunk" ? MOST_CHUNK_BYTES : undefined);
+    blobSizeProblem(
+      { type: kind === "chunk" ? "data" : "tree", length, uncompressedLength },
+      kind === "chunk" ? MOST_CHUNK_BYTES : undefined,
+    );
   for (const plaintext of [0, 1, 4096, 512 * 1024, 8 * MIB, 16 * MIB]) {
     assert.equal(problem("chunk", plaintext + 32, 0), null);
     if (plaintext > 0) assert.equal(problem("chunk", plaintext + 32 + (plaintext >> 8) + 64, plaintext), null);
@@ -19,7 +22,9 @@ Deno.test("blobs of all usual sizes pass, and none that claims what cannot be", 
   for (const [length, uncompressedLength] of [[31, 0], [0, 100], [100, 16 * MIB + 1], [100, 2 ** 32 - 1], [1000, 1]]) {
     assert.notEqual(problem("chunk", length!, uncompressedLength!), null, `${length} ${uncompressedLength}`);
   }
-  assert.notEqual(problem("tree", 1000, 64 * MIB + 1), null);
+  assert.equal(problem("tree", 140 * MIB, 256 * MIB), null);
+  assert.notEqual(problem("tree", 1000, 256 * MIB + 1), null);
+  assert.notEqual(blobSizeProblem({ type: "data", length: 1000, uncompressedLength: 64 * MIB + 1 }), null);
 });
 
 Deno.test("an index of a million blobs may be that large, a small file may not", () => {

@@ -20,7 +20,11 @@ const digests = fc.record({ md5: fc.constantFrom(MD5, null), sha256: fc.constant
 function decode(bytes: Uint8Array, pieceBytes: number): DigestLine[] {
   const decoder = new DigestListDecoder(WHAT);
   const lines: DigestLine[] = [];
-  for (let at = 0; at < bytes.length; at += pieceBytes) lines.push(...decoder.push(bytes.slice(at, at + pieceBytes)));
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    for (const { path, md5, sha256 } of [...decoder.push(bytes.slice(at, at + pieceBytes))].flat()) {
+      lines.push({ path, md5, sha256 });
+    }
+  }
   decoder.end();
   return lines;
 }

@@ -5,7 +5,8 @@ import { NotFoundError, StoreError, StoreFullError, TemporaryError } from "../..
 import { everyNth, type Fault, firstOf, withFaults } from "./fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
-import { bytesOf, listing, pack, storeConformance } from "../conformance/store_suite.ts";
+import { storeConformance } from "../conformance/store_suite.ts";
+import { bytesOf, listing, pack } from "../conformance/stored_files.ts";
 import { filesBelow, localFixture } from "../store/local_fixture.ts";
 
 storeConformance("store without faults in a fault wrapper", {

@@ -15,7 +15,7 @@ import type {
 } from "../../src/engine/engine.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
-import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { entryProperties, type Node } from "../../src/format/tree/node.ts";
 import { parseStreamPath } from "../../src/format/manifest/series.ts";
 import { BytesSource, concat, noise } from "./world.ts";
 
@@ -120,8 +120,7 @@ async function textOf(parent: SourceParent): Promise<string> {
 const MTIME = "2026-01-02T03:04:05.000000006Z" as Node["mtime"];
 
 function properties(fields: Partial<EntryProperties> & Pick<Node, "type">): EntryProperties {
-  const { name: _name, size: _size, content: _content, subtree: _subtree, ...rest } = makeNode({
-    name: "x",
+  return entryProperties({
     mtime: MTIME,
     atime: MTIME,
     ctime: MTIME,
@@ -133,7 +132,6 @@ function properties(fields: Partial<EntryProperties> & Pick<Node, "type">): Entr
     links: 1,
     ...fields,
   });
-  return rest;
 }
 
 /** An entry of a tree; a file if there are bytes. */

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { TemporaryError } from "../../src/base/errors.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { withPowerCut } from "./power_cut_store.ts";
-import { bytesOf, idOf, listing, pack, storeConformance } from "../conformance/store_suite.ts";
+import { storeConformance } from "../conformance/store_suite.ts";
+import { bytesOf, idOf, listing, pack } from "../conformance/stored_files.ts";
 
 storeConformance("store whose power stays on", {
   create() {

@@ -134,32 +134,57 @@ programTest({
 });
 
 programTest({
-  name: "what restic restores of ours is the source, and what it had before is not read again on either side",
+  name: "what restic restores of ours is the source",
   needs: ["restic-newest", "rsync"],
   fn: async (programs) => {
     await using box = await sandbox();
     const restic = await Restic.in(box, programs["restic-newest"]);
     const top = oddFiles(box);
     const putter = new Putter(box);
-    const first = await putter.put(top);
+    await putter.put(top);
     const target = box.join("restored");
     await restic.ok(["restore", "latest", "--target", target]);
     const restored = join(target, "etc/host", top);
     assert.equal(rsyncDifferences(top, restored), "");
+    const bare = box.join("bare");
+    await restic.ok(["restore", `latest:/${SERIES}`, "--target", bare]);
+    assert.equal(rsyncDifferences(top, join(bare, top)), "", "without the series in front");
     await restic.check();
-    // restic finds the parent's files by their paths, so a copy lies where they are in the backup.
-    const place = box.join("place");
-    const series = parseSeries(place.slice(1));
-    await putter.put(top, series);
-    const parent = (await restic.snapshots()).at(-1)!;
-    const copy = join(place, top);
-    execFileSync("mkdir", ["-p", join(copy, "..")]);
-    execFileSync("cp", ["-a", "--no-target-directory", top, copy]);
-    const args = ["backup", copy, "--parent", parent.id, "--ignore-ctime", "--ignore-inode", "--json"];
-    const summary = (await restic.ok(args)).split("\n").map((line) => line && JSON.parse(line))
-      .find((message) => message.message_type === "summary");
+  },
+});
+
+programTest({
+  name:
+    "restic goes on from our backup through a link named like the series, and we from its snapshot: neither reads a file",
+  needs: ["restic-newest"],
+  fn: async (programs) => {
+    await using box = await sandbox();
+    const restic = await Restic.in(box, programs["restic-newest"]);
+    const top = oddFiles(box);
+    const putter = new Putter(box);
+    const first = await putter.put(top);
+    // restic looks the parent's files up by the paths that it is given, and ours begin with the series. A relative path
+    // is kept as it is given; it begins in the directory of the sandbox.
+    execFileSync("mkdir", ["-p", box.join("etc")]);
+    execFileSync("ln", ["-s", "/", box.join(SERIES)]);
+    const backUp = async (path: string, options: readonly string[]) => {
+      const lines = (await restic.ok(["backup", path, "--host", HOST, "--json", ...options])).split("\n");
+      const { files_new, files_changed, files_unmodified, data_blobs } = lines.flatMap((line) => {
+        const message = line === "" ? {} : JSON.parse(line);
+        return message.message_type === "summary" ? [message] : [];
+      })[0];
+      return { files_new, files_changed, files_unmodified, data_blobs };
+    };
     const files = first.tree!.files.new;
-    assert.deepEqual([summary.files_new, summary.files_changed, summary.files_unmodified], [0, 0, files]);
+    const unread = { files_new: 0, files_changed: 0, files_unmodified: files, data_blobs: 0 };
+    const parent = ["--parent", first.backup.snapshotId];
+    assert.deepEqual(await backUp(`${SERIES}${top}`, parent), unread, "by our paths, with inode and ctime");
+    assert.deepEqual(await backUp(`${SERIES}${top}`, []), unread, "and from then on by itself");
+    const { files_unmodified, ...read } = await backUp(top, parent);
+    assert.deepEqual([files_unmodified, read.files_new], [0, files], "by its own paths it finds nothing in ours");
+    const other = await putter.put(top, parseSeries("other"));
+    assert.equal(other.manifest.stats.bytesRead, 0, "while we find all of its snapshot, which has the PATH itself");
+    await restic.check();
     await box.ok(["check", "--read-data"]);
   },
 });

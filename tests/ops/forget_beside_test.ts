@@ -24,28 +24,17 @@ import {
   putBytes,
   putRequest,
 } from "../helpers/world.ts";
-import { saveBackup, type SavedShape } from "./forget_fixture.ts";
+import { day, named, repositoryWith, saveBackup, type SavedShape } from "./forget_fixture.ts";
 
 const DAY_MS = 86_400_000;
 const RETRY_MS = 600_000;
 
-const day = (number: number): SavedShape => ({ time: `2026-01-0${number}T00:00:00Z` });
-const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
-
-/** A repository in memory with snapshots that have no data, at a time after all of them; gives their ids by name. */
-async function repositoryWith(shapes: Readonly<Record<string, SavedShape>>) {
+/** A repository among whose processes all are alive; gives selectors of its backups by name. */
+async function repositoryBeside(shapes: Readonly<Record<string, SavedShape>>) {
   const world = processOf(fakeWorld("forget beside"), IDENTITY.pid);
-  world.clock.jump(30 * DAY_MS);
-  const made = await memoryRepository(world);
-  const ids: Record<string, string> = {};
-  for (const [name, shape] of Object.entries(shapes)) {
-    ids[name] = `@${(await saveBackup(made.repository, name, shape)).snapshotId}`;
-  }
-  const left = async (store: BlobStore = made.store) => {
-    const names = await namesOf(store, "snapshot");
-    return Object.keys(ids).filter((name) => names.includes(ids[name]!.slice(1)));
-  };
-  return { ...made, world, ids, left };
+  const { ids, ...made } = await repositoryWith(shapes, { world });
+  const selectors = Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, `@${id}`]));
+  return { ...made, ids: selectors };
 }
 
 /** A process of the same machine; all others are alive. */
@@ -65,7 +54,7 @@ async function settled(world: FakeWorld, work: readonly Promise<unknown>[]): Pro
 
 Deno.test("a named backup goes beside who reads or writes, unless it is the newest good one of its series", async () => {
   const shapes = { a: day(1), b: day(2), c: day(3), incomplete: { ...day(4), complete: false } };
-  const { access, repository, world, ids, left } = await repositoryWith({
+  const { access, repository, world, ids, left } = await repositoryBeside({
     ...shapes,
     d: { ...day(1), series: "dev" },
     e: { ...day(1), host: "db2" },
@@ -97,7 +86,7 @@ Deno.test("a named backup goes beside who reads or writes, unless it is the newe
 });
 
 Deno.test("who holds the repository alone keeps every removal out", async () => {
-  const { access, repository, world, ids, left } = await repositoryWith({ a: day(1), b: day(2) });
+  const { access, repository, world, ids, left } = await repositoryBeside({ a: day(1), b: day(2) });
   const lock = await acquireLock(repository.files, processOf(world, 2), { exclusive: true });
   await lock.confirmed;
   await assert.rejects(forget(access, named(ids["a"]!), { world }), LockedError);
@@ -107,7 +96,13 @@ Deno.test("who holds the repository alone keeps every removal out", async () => 
 
 Deno.test("five removals of five different backups at once leave one, whoever comes first", async () => {
   for (const first of [0, 1, 2, 3, 4]) {
-    const { store, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3), d: day(4), e: day(5) });
+    const { store, world, ids, left } = await repositoryBeside({
+      a: day(1),
+      b: day(2),
+      c: day(3),
+      d: day(4),
+      e: day(5),
+    });
     const selectors = Object.values(ids);
     const order = selectors.map((_, i) => selectors[(i + first) % selectors.length]!);
     // Every call takes a turn, so that all of them do everything at once.
@@ -125,7 +120,7 @@ Deno.test("five removals of five different backups at once leave one, whoever co
 });
 
 Deno.test("five removals at once without the newest remove all five, and none has to wait", async () => {
-  const { store, world, ids, left } = await repositoryWith({
+  const { store, world, ids, left } = await repositoryBeside({
     a: day(1),
     b: day(2),
     c: day(3),
@@ -158,7 +153,7 @@ async function codeOf(work: Promise<unknown>): Promise<string | null> {
 const PAIRS: readonly (readonly [one: string, other: string])[] = [["b", "a"], ["a", "b"], ["b", "b"], ["a", "a"]];
 for (const [mine, theirs] of PAIRS) {
   Deno.test(`of a and b one stays, at whatever moment of a removal of ${mine} another one removes ${theirs}`, async () => {
-    const full = await repositoryWith({ a: day(1), b: day(2) });
+    const full = await repositoryBeside({ a: day(1), b: day(2) });
     const outcomes = new Set<string>();
     for (let number = 1;; number++) {
       const inner = await copyOf(full.store);
@@ -184,7 +179,7 @@ for (const [mine, theirs] of PAIRS) {
 }
 
 Deno.test("latest is what was the latest at first: a backup that comes while the lock is waited for stays", async () => {
-  const { store, repository, world, left } = await repositoryWith({ a: day(1), b: day(2) });
+  const { store, repository, world, left } = await repositoryBeside({ a: day(1), b: day(2) });
   const put = await acquireLock(repository.files, processOf(world, 2), { exclusive: false });
   await put.confirmed;
   const waits = Promise.withResolvers<void>();
@@ -200,7 +195,7 @@ Deno.test("latest is what was the latest at first: a backup that comes while the
 });
 
 Deno.test("a snapshot that goes away between listing and reading is no contradiction beside others", async () => {
-  const { store, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
+  const { store, world, ids, left } = await repositoryBeside({ a: day(1), b: day(2), c: day(3) });
   const going = { kind: "snapshot", name: ids["b"]!.slice(1) } as const;
   const vanishing = withFaults(store, ({ method, file }) => {
     return method === "get" && file?.name === going.name ? before(() => store.remove(going)) : undefined;
@@ -210,7 +205,7 @@ Deno.test("a snapshot that goes away between listing and reading is no contradic
 });
 
 Deno.test("where the store stops listing the backup that is to stay, nothing is removed", async () => {
-  const { store, world, ids, left } = await repositoryWith({ a: day(1), b: day(2) });
+  const { store, world, ids, left } = await repositoryBeside({ a: day(1), b: day(2) });
   let lists = 0;
   const forgetful = new Proxy(store, {
     get(target, property) {

@@ -1,54 +1,17 @@
 /** Forget: what is removed from a repository, what is refused before, and what stops it. */
 import assert from "node:assert/strict";
 import { parseAgeSpan } from "../../src/base/text/duration.ts";
-import { DeniedError, IntegrityError, InterruptedError, LockedError, UsageError } from "../../src/base/errors.ts";
+import { DeniedError, InterruptedError, LockedError, UsageError } from "../../src/base/errors.ts";
 import { formatTimestamp, type Rfc3339 } from "../../src/format/time.ts";
 import { forget, type ForgetOptions, type RetentionRequest } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
-import type { KeepRules } from "../../src/policy/retention/retention.ts";
 import { DEFAULT_ROTATION } from "../../src/policy/retention/retention_rotation.ts";
 import { acquireLock } from "../../src/repository/lock/held_lock.ts";
-import { openRepository } from "../../src/repository/repository.ts";
-import { saveSnapshot } from "../helpers/snapshots.ts";
-import type { SnapshotId } from "../../src/base/id.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
-import { backup } from "../backup/backups.ts";
-import {
-  accessTo,
-  fakeWorld,
-  getBytes,
-  memoryRepository,
-  namesOf,
-  noise,
-  PASSWORD,
-  putBytes,
-} from "../helpers/world.ts";
-import { saveBackup, type SavedShape } from "./forget_fixture.ts";
-
-/** The clocks of these tests show 2 January 2026; what `day` makes shall be of the past. */
-const A_MONTH_MS = 30 * 86_400_000;
-
-/** A repository in memory with snapshots that have no data; gives their ids by name. */
-async function repositoryWith(shapes: Readonly<Record<string, SavedShape>>, aheadMs = A_MONTH_MS) {
-  const world = fakeWorld("forget");
-  world.clock.jump(aheadMs);
-  const made = await memoryRepository(world);
-  const ids: Record<string, string> = {};
-  for (const [name, shape] of Object.entries(shapes)) {
-    ids[name] = (await saveBackup(made.repository, name, shape)).snapshotId;
-  }
-  const left = async () => {
-    const names = await namesOf(made.store, "snapshot");
-    return Object.keys(ids).filter((name) => names.includes(ids[name]!));
-  };
-  return { ...made, world, ids, left };
-}
-
-const day = (number: number): SavedShape => ({ time: `2026-01-0${number}T00:00:00Z` });
-const policy = (rules: KeepRules, filter = {}): RetentionRequest => ({ kind: "policy", rules, filter });
-const LAST = policy({ counts: { last: 1 } });
+import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
+import { A_MONTH_MS, day, LAST, named, policy, repositoryWith, type SavedShape } from "./forget_fixture.ts";
 
 Deno.test("forget removes what no rule keeps, and the lock afterwards", async () => {
   const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2), c: { ...day(1), host: "db2" } });
@@ -153,7 +116,7 @@ Deno.test("by age everything old goes but the last good backup, also of a series
     young: { time: "2025-12-31T00:00:00Z", host: "db2" },
     tooOld: { time: "2025-01-01T00:00:00Z", host: "db2" },
     future: { time: "2030-01-01T00:00:00Z", host: "db2" },
-  }, 0);
+  }, { aheadMs: 0 });
   const byAge = policy({ notOlderThan: parseAgeSpan("3M2D") });
   const { groups } = await forget(access, byAge, { world });
   assert.deepEqual(await left(), ["old", "young", "future"]);
@@ -186,7 +149,6 @@ Deno.test("the last good one is judged whole, or not judged, or of another tool,
 
 Deno.test("backups that are named go, by any selector, but not the last good one", async () => {
   const { access, world, ids, left } = await repositoryWith({ a: day(1), b: day(2), c: day(3) });
-  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
   await assert.rejects(forget(access, named("@ffffffff"), { world }), UsageError);
   await assert.rejects(forget(access, named(`@${ids["a"]}`, "prod/shop@ffffffff"), { world }), UsageError);
   assert.deepEqual(await left(), ["a", "b", "c"]);
@@ -224,15 +186,15 @@ Deno.test("backups of the future count for nothing beside real ones, and the res
     "newer future further otherFuture",
     "2 1",
   ]);
-  assert.deepEqual(await after({ kind: "backups", selectors: ["prod/shop@latest"] }), [
+  assert.deepEqual(await after(named("prod/shop@latest")), [
     "older newer future otherFuture",
     "1",
   ]);
   const { access, world, ids } = await repositoryWith(shapes);
-  await assert.rejects(forget(access, { kind: "backups", selectors: [`@${ids["otherFuture"]}`] }, { world }), {
+  await assert.rejects(forget(access, named(`@${ids["otherFuture"]}`), { world }), {
     message: /last good backup of "prod\/shop" on db2: --allow-last/,
   });
-  const real = { kind: "backups", selectors: ["prod/shop@2026-01-01", "prod/shop@2026-01-02"] } as const;
+  const real = named("prod/shop@2026-01-01", "prod/shop@2026-01-02");
   await assert.rejects(after(real), (error) => {
     return error instanceof UsageError &&
       /last good backup.* on db1, apart from backups that claim.*future/.test(error.message);
@@ -269,7 +231,7 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
     other: { time: "2026-01-02T02:00:00Z", host: "db2" },
     below: { time: "2025-01-02T03:00:00Z", series: "prod/shop/eu" },
     ancient: { time: "2024-01-02T03:00:00Z" },
-  }, 0);
+  }, { aheadMs: 0 });
   const rotate = (series: string): RetentionRequest => ({ kind: "rotation", series, rotation: DEFAULT_ROTATION });
   await forget(access, rotate("prod/shop"), { world });
   assert.deepEqual(await left(), ["first", "second", "other", "below"], "the first of the day, and the newest");
@@ -277,72 +239,6 @@ Deno.test("rotation is about exactly one series, each host on its own", async ()
   assert.deepEqual(await left(), ["first", "second", "other", "below"], "the newest one");
   await assert.rejects(forget(access, rotate("prod/none"), { world }), UsageError);
 });
-
-Deno.test("a damaged snapshot is told of and never removed, also where it is named", async () => {
-  const { access, store, world, left } = await repositoryWith({ a: day(1), b: day(2) });
-  const junk = noise(32, "junk").toHex();
-  await store.put({ kind: "snapshot", name: junk }, [noise(100, "junk")]);
-  await assert.rejects(forget(access, LAST, { world, allowLast: true }), (error) => {
-    return error instanceof IntegrityError &&
-      error.message.startsWith(
-        `Nothing was removed: what cannot be read (snapshot ${junk.slice(0, 8)}) may be of these`,
-      );
-  });
-  assert.deepEqual(await left(), ["a", "b"]);
-  const { damaged, refusal } = await forget(access, LAST, { world, skipUnreadable: true });
-  assert.deepEqual([damaged.map(({ id }) => id as string), refusal], [[junk], null]);
-  assert.deepEqual(await left(), ["b"]);
-  const named: RetentionRequest = { kind: "backups", selectors: [`@${junk.slice(0, 8)}`] };
-  await assert.rejects(forget(access, named, { world }), IntegrityError);
-  assert.ok((await namesOf(store, "snapshot")).includes(junk));
-});
-
-Deno.test("a snapshot that cannot be read stops a policy unless a backup that continues it is of another series", async () => {
-  const { access, store, world, ids, left } = await repositoryWith({ a: day(1), lost: day(1), b: day(2) });
-  await replaceWithNoise(store, ids["lost"]!);
-  const child = async (series: string) => {
-    const { snapshot } = backup(`child of ${series}`, { ...day(3), series });
-    const { files } = await openRepository(store, { password: PASSWORD, randomBytes: world.randomBytes });
-    await saveSnapshot(files, { ...snapshot, parent: ids["lost"] as SnapshotId });
-  };
-  const ofShop = policy({ counts: { last: 1 } }, { series: ["prod/shop"] });
-  await assert.rejects(forget(access, ofShop, { world }), IntegrityError, "nobody knows what it is of");
-  await child("dev");
-  assert.equal((await forget(access, ofShop, { world })).groups[0]!.remove.length, 1);
-  assert.deepEqual(await left(), ["lost", "b"]);
-  for (const dryRun of [true, false]) {
-    const everything = forget(access, LAST, { world, dryRun });
-    if (dryRun) assert.ok((await everything).refusal instanceof IntegrityError);
-    else await assert.rejects(everything, IntegrityError);
-  }
-});
-
-Deno.test("what may mean a snapshot that cannot be read is refused; an id is not", async () => {
-  const { access, store, world, ids, left } = await repositoryWith({
-    a: day(1),
-    b: day(2),
-    c: day(3),
-    other: { ...day(1), series: "dev" },
-    otherNew: { ...day(2), series: "dev" },
-  });
-  await replaceWithNoise(store, ids["c"]!);
-  const named = (...selectors: string[]): RetentionRequest => ({ kind: "backups", selectors });
-  for (const selector of ["prod/shop@latest", "prod/shop", "prod/shop@2026-01-02", "dev@latest"]) {
-    await assert.rejects(forget(access, named(selector), { world, allowLast: true }), (error) => {
-      return error instanceof IntegrityError &&
-        /may mean a snapshot that cannot be read.*by its id/.test(error.message);
-    });
-  }
-  assert.deepEqual(await left(), ["a", "b", "c", "other", "otherNew"]);
-  const { damaged } = await forget(access, named(`prod/shop@${ids["b"]!.slice(0, 12)}`), { world });
-  assert.deepEqual(damaged.map(({ id }) => id as string), [ids["c"]]);
-  assert.deepEqual(await left(), ["a", "c", "other", "otherNew"]);
-});
-
-async function replaceWithNoise(store: BlobStore, name: string): Promise<void> {
-  await store.remove({ kind: "snapshot", name });
-  await store.put({ kind: "snapshot", name }, [noise(100, name)]);
-}
 
 /** The same repository, whose removals of snapshots go through `onRemove` first. */
 function watched(store: BlobStore, onRemove: () => Error | undefined): RepositoryAccess {

@@ -25,6 +25,7 @@ import { saveSnapshot } from "../helpers/snapshots.ts";
 import { readTree } from "../../src/repository/tree/trees.ts";
 import { fakeWorld, getBytes, memoryRepository, noise, putBytes } from "../helpers/world.ts";
 import { locked } from "../helpers/locked.ts";
+import { LAST } from "./forget_fixture.ts";
 import { copyInto, fullCheckOf, otherRepository } from "./copy_fixture.ts";
 
 const HOUR_MS = 3_600_000;
@@ -213,8 +214,7 @@ Deno.test("status and retention count a gutted backup for nothing, and a hold do
   await setHold(access, { selector: `@${bare.snapshotId}`, hold: true }, { world });
   await setHold(access, { selector: `@${second!.id}`, hold: false }, { world });
   assert.deepEqual(await health(), [first!.id, 1, "full"]);
-  const last = { kind: "policy", rules: { counts: { last: 1 } }, filter: {} } as const;
-  await forget(access, last, { world });
+  await forget(access, LAST, { world });
   const { backups } = await listBackups(access, {}, { world });
   assert.deepEqual(backups.map(({ id, damage }) => [id, damage !== null]), [[first!.id, false], [second!.id, true]]);
   await assert.rejects(

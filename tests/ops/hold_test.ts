@@ -10,6 +10,7 @@ import { saveSnapshot } from "../helpers/snapshots.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { accessTo, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
+import { LAST } from "./forget_fixture.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -24,8 +25,6 @@ async function nights(count: number) {
   const listed = async () => (await listBackups(access, {}, { world })).backups;
   return { world, store, repository, access, backups, listed };
 }
-
-const LAST = { kind: "policy", rules: { counts: { last: 1 } }, filter: {} } as const;
 
 Deno.test("a backup on hold is the same in all but a tag, and its snapshot is another one", async () => {
   const { world, store, access, backups, listed } = await nights(2);

@@ -17,6 +17,7 @@ import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import type { BlobStore, FileKind } from "../../src/store/store.ts";
 import { accessTo, getBytes, namesOf, noise, PASSWORD, putBytes } from "../helpers/world.ts";
+import { LAST } from "./forget_fixture.ts";
 import { checkStore, threeBackups } from "./check_fixture.ts";
 
 const signal = new AbortController().signal;
@@ -138,7 +139,6 @@ Deno.test("forget decides nothing by an index it cannot read where restic rewrot
   const { id, snapshot } = (await loadSnapshots(files)).snapshots.at(-1)!;
   await saveSnapshot(files, { ...snapshot, agent: null, original: id });
   const before = await namesOf(store, "snapshot");
-  const request = { kind: "policy", rules: { counts: { last: 1 } }, filter: {} } as const;
-  await assert.rejects(forget(access, request, { world, signal }), IntegrityError);
+  await assert.rejects(forget(access, LAST, { world, signal }), IntegrityError);
   assert.deepEqual(await namesOf(store, "snapshot"), before);
 });

@@ -1,8 +1,9 @@
 /** What put, get and verify tell of how far they are. */
 import { strict as assert } from "node:assert";
 import { chooseFile, type GetProgress, withBackup } from "../../src/ops/restore/get.ts";
-import type { PutProgress } from "../../src/ops/put.ts";
-import { fakeWorld, memoryRepository, noise, putBytes } from "../helpers/world.ts";
+import { put, type PutProgress } from "../../src/ops/put.ts";
+import { TreeEngine } from "../engine/tree_engine.ts";
+import { BytesSource, fakeWorld, memoryRepository, noise, putBytes, putRequest } from "../helpers/world.ts";
 
 const SIGNAL = new AbortController().signal;
 
@@ -25,6 +26,27 @@ Deno.test("a put tells of the first byte, of all that it reads, and of the size 
   assert.ok(counts[0]! < 200_000, "told before all was read");
   const third = await tell(noise(100_000, "third"));
   assert.equal(third.at(-1)!.bytesBefore, 200_000, "the newest counts");
+});
+
+Deno.test("a put of files that did not change tells of them from the first moment, and how many there were before", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  const engine = new TreeEngine({ etc: { passwd: noise(1000, "passwd"), group: noise(500, "group") } });
+  const tell = async () => {
+    const steps: PutProgress[] = [];
+    const request = { ...putRequest(new BytesSource(new Uint8Array(0))), input: engine.input() };
+    await put(access, request, { world, signal: SIGNAL, onProgress: (step) => steps.push(step) });
+    return steps.filter(({ tree }) => tree !== undefined);
+  };
+  const first = await tell();
+  assert.deepEqual([first[0]!.phase, first[0]!.bytesBefore, first[0]!.filesBefore], ["stream", null, null]);
+  world.clock.jump(3_600_000);
+  const [begun, ...later] = await tell();
+  assert.deepEqual([begun!.phase, begun!.bytesBefore, begun!.filesBefore], ["stream", 1500, 2]);
+  assert.equal(begun!.tree!.files.unmodified, 0);
+  const end = later.at(-1)!;
+  assert.deepEqual([end.phase, end.bytesRead, end.tree!.bytes], ["commit", 0, 1500]);
+  assert.deepEqual(end.tree!.files, { new: 0, changed: 0, unmodified: 2 });
 });
 
 Deno.test("a get tells of the indexes, then of the stream to its end", async () => {

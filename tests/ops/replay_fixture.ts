@@ -15,7 +15,7 @@ import type {
 } from "../../src/engine/engine.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import type { StreamPath } from "../../src/format/manifest/series.ts";
-import { makeNode, type Node } from "../../src/format/tree/node.ts";
+import { entryProperties } from "../../src/format/tree/node.ts";
 import { put, type PutResult } from "../../src/ops/put.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { withBackup } from "../../src/ops/restore/get.ts";
@@ -26,9 +26,9 @@ import { BytesSource, concat, type PutOverrides, putRequest } from "../helpers/w
 export type Streams = Readonly<Record<string, Uint8Array>>;
 
 /** An entry of a tree: what it is, and the content of a file. */
-interface Entry extends Partial<Omit<Node, "content">> {
+interface Entry extends Partial<EntryProperties> {
   readonly path: string;
-  readonly type: Node["type"];
+  readonly type: EntryProperties["type"];
   readonly bytes?: Uint8Array;
 }
 
@@ -170,15 +170,9 @@ export function entryItems(entries: readonly Entry[]): EngineItem[] {
   return entries.map(({ path, bytes, ...properties }) => ({
     kind: "entry",
     path,
-    properties: propertiesOf(properties),
+    properties: entryProperties(properties),
     source: bytes === undefined ? null : bytesSource(bytes),
   }));
-}
-
-/** All properties of an entry. */
-export function propertiesOf(fields: Omit<Entry, "path" | "bytes">): EntryProperties {
-  const { name: _n, size: _s, content: _c, subtree: _t, ...properties } = makeNode({ ...fields, name: "x" });
-  return properties;
 }
 
 function bytesSource(bytes: Uint8Array): JudgedSource {

@@ -1,14 +1,14 @@
 /** Levels of the engine tar in a repository: what they hold, what they cost, and that a replay gives the directory. */
 import assert from "node:assert/strict";
 import { put, type PutResult } from "../../src/ops/put.ts";
-import { withBackup } from "../../src/ops/restore/get.ts";
 import type { EngineRegistry } from "../../src/engine/engine_urls.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { restore, type StoredLevel } from "../conformance/engine_frame.ts";
 import { TarFixture } from "../engine/tar/tar_fixture.ts";
 import { bulkNoise } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { BytesSource, concat, type FakeWorld, fakeWorld, memoryRepository, putRequest } from "../helpers/world.ts";
+import { readFiles } from "../helpers/read_files.ts";
+import { BytesSource, type FakeWorld, fakeWorld, memoryRepository, putRequest } from "../helpers/world.ts";
 
 const NEEDS = ["tar", "rsync", "bash", "find"] as const;
 const { signal } = new AbortController();
@@ -86,24 +86,12 @@ function putDirectory(
 }
 
 /** The levels that the latest backup lists, read back and verified. */
-function levelsOf(access: RepositoryAccess, world: FakeWorld): Promise<StoredLevel[]> {
-  const options = { signal, noLock: false };
-  return withBackup(
-    access,
-    { selector: "prod/shop@latest", ...options },
-    { world, ...options },
-    async ({ files, read }) => {
-      const archives = files.filter(({ path }) => path.endsWith("/data.tar"));
-      assert.equal(files.length, 2 * archives.length, "each level has an archive and metadata");
-      const levels: StoredLevel[] = [];
-      for (const [level, file] of archives.entries()) {
-        const pieces: Uint8Array[] = [];
-        await read(file, { write: (bytes) => Promise.resolve(void pieces.push(new Uint8Array(bytes))) });
-        const bytes = concat(pieces);
-        const item = { kind: "stream", path: "data.tar", size: bytes.length } as const;
-        levels.push({ level, items: [{ item, bytes }], metadata: null, position: {}, options: {}, problems: [] });
-      }
-      return levels;
-    },
-  );
+async function levelsOf(access: RepositoryAccess, world: FakeWorld): Promise<StoredLevel[]> {
+  const files = [...await readFiles(access, world, "prod/shop@latest")];
+  const archives = files.filter(([path]) => path.endsWith("/data.tar"));
+  assert.equal(files.length, 2 * archives.length, "each level has an archive and metadata");
+  return archives.map(([, bytes], level) => {
+    const item = { kind: "stream", path: "data.tar", size: bytes.length } as const;
+    return { level, items: [{ item, bytes }], metadata: null, position: {}, options: {}, problems: [] };
+  });
 }

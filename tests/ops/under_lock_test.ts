@@ -31,6 +31,7 @@ import {
   noise,
   putBytes,
 } from "../helpers/world.ts";
+import { LAST } from "./forget_fixture.ts";
 
 import { fiveBackups } from "./prune_fixture.ts";
 
@@ -41,10 +42,16 @@ interface UseCase {
   readonly run: (access: RepositoryAccess, world: FakeWorld) => Promise<unknown>;
   /** What must not be listed before the lock is known to hold. */
   readonly decidesBy: readonly FileKind[];
+  /** What may be listed before, and must be listed again then. */
+  readonly looksAgainAt?: FileKind;
 }
 
 const USE_CASES: Readonly<Record<string, UseCase>> = {
-  put: { run: (access, world) => putBytes(access, world, noise(50_000, "another")), decidesBy: ["index"] },
+  put: {
+    run: (access, world) => putBytes(access, world, noise(50_000, "another")),
+    decidesBy: [],
+    looksAgainAt: "index",
+  },
   rm: {
     run: async (access, world) => {
       const [oldest] = (await listBackups(access, {}, { world })).backups;
@@ -53,7 +60,7 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
     decidesBy: ["index"],
   },
   forget: {
-    run: (access, world) => forget(access, { kind: "policy", rules: { counts: { last: 1 } }, filter: {} }, { world }),
+    run: (access, world) => forget(access, LAST, { world }),
     decidesBy: ["snapshot", "index"],
   },
   prune: {
@@ -183,12 +190,12 @@ class LosingStore extends ForwardingStore {
   }
 }
 
-function hasListed({ calls }: FaultyStore, kind: FileKind): boolean {
-  return calls.some((call) => call.method === "list" && call.kind === kind);
+function listings({ calls }: FaultyStore, kind: FileKind): number {
+  return calls.filter((call) => call.method === "list" && call.kind === kind).length;
 }
 
-for (const [name, { run, decidesBy }] of Object.entries(USE_CASES)) {
-  if (decidesBy.length === 0) continue;
+for (const [name, { run, decidesBy, looksAgainAt }] of Object.entries(USE_CASES)) {
+  if (decidesBy.length === 0 && looksAgainAt === undefined) continue;
   Deno.test(`${name} reads what it decides by only when its lock is known to hold`, async () => {
     const confirming = Promise.withResolvers<void>();
     const clock: Clock = { now: () => new Date(0), monotonicMs: () => 0, sleep: () => confirming.promise };
@@ -200,11 +207,13 @@ for (const [name, { run, decidesBy }] of Object.entries(USE_CASES)) {
     const running = run(accessTo(slow), worldOf(name));
     running.catch(() => {});
     // A put reads snapshots meanwhile; threads and all have begun by then.
-    while (!isWritten || name === "put" && !hasListed(slow, "snapshot")) await macrotask();
+    while (!isWritten || name === "put" && listings(slow, "snapshot") === 0) await macrotask();
     for (let turn = 0; turn < 100; turn++) await macrotask();
-    for (const kind of decidesBy) assert.equal(hasListed(slow, kind), false, `${kind} was listed`);
+    for (const kind of decidesBy) assert.equal(listings(slow, kind), 0, `${kind} was listed`);
+    const ahead = looksAgainAt && listings(slow, looksAgainAt);
     confirming.resolve();
     await running;
+    if (looksAgainAt) assert.ok(listings(slow, looksAgainAt) > ahead!, `${looksAgainAt} was not listed again`);
   });
 }
 

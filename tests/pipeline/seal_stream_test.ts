@@ -32,6 +32,8 @@ interface SealingOptions {
   readonly compression?: CompressionLevel;
   readonly known?: IdTable;
   readonly blobThreads?: number;
+  /** Whether the threads start only for more than a little work. */
+  readonly startsLate?: boolean;
   /** Threads that others use, too; else the sealing has its own. */
   readonly threads?: PipelineThreads;
 }
@@ -41,7 +43,8 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const { average = 1024, segmentBytes = 20_000, compression = "auto", known = new IdTable() } = options;
   const pool = new SegmentPool({ count: SEGMENTS, segmentBytes });
   const feed = new SourceFeed(source, pool);
-  using starting = options.threads ? undefined : startThreads(options.blobThreads ?? 1);
+  const late = options.startsLate ? { needed: new Promise(() => {}) } : {};
+  using starting = options.threads ? undefined : startThreads(options.blobThreads ?? 1, late);
   const threads = options.threads ?? await starting!.configure(KEYS, compression);
   const inspection = threads.inspect("auto");
   const chunker = new Chunker(GEAR, parametersFor(average));
@@ -89,10 +92,14 @@ function plaintextOf({ id, length, compressed, sealed }: SealedChunk): Uint8Arra
   return compressed ? decompress(payload, length, length) : payload;
 }
 
-for (const [name, data] of Object.entries({ dump: sqlDump(3000, "seal"), noise: noise(150_000, "seal") })) {
-  for (const segmentBytes of [700, 20_000, 1_000_000]) {
-    Deno.test(`${name} in segments of ${segmentBytes} bytes becomes its chunks, named and sealed`, async () => {
-      const { batches, summary } = await sealed(new BytesSource(data), { segmentBytes, blobThreads: 2 });
+const STREAMS = { dump: sqlDump(3000, "seal"), noise: noise(150_000, "seal"), long: noise(700_000, "long") };
+
+for (const [name, data] of Object.entries(STREAMS)) {
+  for (const [segmentBytes, startsLate] of [[700], [20_000], [1_000_000], [20_000, true], [1_000_000, true]] as const) {
+    const how = startsLate ? ", without threads as long as it is little" : "";
+    Deno.test(`${name} in segments of ${segmentBytes} bytes becomes its chunks, named and sealed${how}`, async () => {
+      const options = { segmentBytes, blobThreads: 2, ...startsLate && { startsLate } };
+      const { batches, summary } = await sealed(new BytesSource(data), options);
       const chunks = sealedChunks(batches);
       const expected = chunksOf(data);
       assert.deepEqual(chunks.map(({ id }) => id), expected.map((chunk) => hash("sha256", chunk)));

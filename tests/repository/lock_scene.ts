@@ -6,7 +6,7 @@ import { SealedFileWriter } from "../../src/repository/sealed_files.ts";
 import { type FaultPlan, type FaultyStore, withFaults } from "../helpers/fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
-import { FakeClock, IDENTITY, noise, seededRandom } from "../helpers/world.ts";
+import { FakeClock, IDENTITY, namesOf, noise, seededRandom } from "../helpers/world.ts";
 
 export const MINUTE = 60_000;
 export const sealer = createSealer(
@@ -59,4 +59,9 @@ export async function foreignLock(
 
 export async function released(...locks: PendingLock[]): Promise<void> {
   for (const lock of locks) await lock.release();
+}
+
+/** As `agent unlock --remove-all` does. */
+export async function removeAll({ store }: Scene): Promise<void> {
+  for (const name of await namesOf(store, "lock")) await store.remove({ kind: "lock", name });
 }

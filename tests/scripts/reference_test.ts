@@ -20,7 +20,7 @@ const SHARED_GROUPS = {
   "Repository:": "Repository",
   "Repositories on other machines:": "Repositories on other machines",
   "Repository to copy from:": "Repository to copy from",
-  "Second repository for the same streams:": "Second repository for the same streams",
+  "Second repository:": "Second repository",
   "Pruning:": "Pruning",
 } as const;
 const EVERYWHERE = ["--debug", "--help"];
@@ -119,6 +119,7 @@ Deno.test("docs/output.md has every field of progress", async () => {
     seconds: 1,
     perSecond: 1,
     bytesAdded: 1,
+    bytesRead: 1,
     isEstimate: true,
   };
   const units = ["bytes", "packs", "indexes", "trees", "backups", "files"] as const;

@@ -6,22 +6,24 @@ import { type BuildInfo, withBuildInfo } from "../../scripts/build/program.ts";
 import { renderFront } from "../../scripts/build/self_extracting.ts";
 
 const BLOCK_BYTES = 4096;
-const PROGRAM = { main: "main".repeat(3000), worker: "worker" };
+const PROGRAM = new Map([["main.js", "main".repeat(3000)], ["chunk-A1.js", "chunk"], ["worker.js", "worker"]]);
 const RUNTIME = new Uint8Array(5000).fill(7);
 
 const TEMPLATE = `#!/bin/sh
-main @MAIN_BLOCK@ @MAIN_BLOCKS@ @MAIN_SHA256@
-worker @WORKER_BLOCK@ @WORKER_BLOCKS@ @WORKER_SHA256@
-runtime @RUNTIME_POSITION@ @RUNTIME_SHA256@ @UNPACKED_BYTES@
+header @HEADER_BLOCKS@
+names @NAMES@
+program @PROGRAM_SHA256@ @UNPACKED_BYTES@
+runtime @RUNTIME_POSITION@ @RUNTIME_SHA256@
+@TABLE@
 `;
 
 function render({ program = PROGRAM, template = TEMPLATE, version = "1.2.3" } = {}): Uint8Array {
   return renderFront(template, program, { version, runtime: RUNTIME });
 }
 
-/** The values that the header gives for one of the three parts. */
-function valuesOf(front: Uint8Array, part: string): string[] {
-  const line = new TextDecoder().decode(front).split("\n").find((line) => line.startsWith(`${part} `));
+/** The values of the line of the header that begins with this word. */
+function valuesOf(front: Uint8Array, word: string): string[] {
+  const line = new TextDecoder().decode(front).split("\n").find((line) => line.startsWith(`${word} `));
   return line!.split(" ").slice(1);
 }
 
@@ -29,22 +31,27 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-Deno.test("the header says where each part lies and what its digest is", () => {
+Deno.test("the header says which files follow it, where the runtime begins, and what their digests are", () => {
   const front = render();
-  let unpackedBytes = RUNTIME.length;
-  for (const part of ["main", "worker"] as const) {
-    const [block, blocks, digest] = valuesOf(front, part);
-    const bytes = front.subarray(Number(block) * BLOCK_BYTES, (Number(block) + Number(blocks)) * BLOCK_BYTES);
-    assert.equal(new TextDecoder().decode(bytes).trimEnd(), PROGRAM[part]);
-    assert.equal(digest, sha256(bytes));
-    unpackedBytes += bytes.length;
+  const program = front.subarray(Number(valuesOf(front, "header")[0]) * BLOCK_BYTES);
+  const lines = new TextDecoder().decode(front).split("\n").filter((line) => /^\d+ \S+$/.test(line));
+  assert.deepEqual(valuesOf(front, "names"), [...PROGRAM.keys()]);
+  assert.deepEqual(lines.map((line) => line.split(" ")[1]), [...PROGRAM.keys()]);
+  let at = 0;
+  for (const line of lines) {
+    const [blocks, name] = line.split(" ") as [string, string];
+    const end = at + Number(blocks) * BLOCK_BYTES;
+    assert.equal(new TextDecoder().decode(program.subarray(at, end)).trimEnd(), PROGRAM.get(name));
+    at = end;
   }
-  assert.deepEqual(valuesOf(front, "runtime"), [`${front.length + 1}`, sha256(RUNTIME), `${unpackedBytes}`]);
+  assert.equal(at, program.length);
+  assert.deepEqual(valuesOf(front, "program"), [sha256(program), `${RUNTIME.length + program.length}`]);
+  assert.deepEqual(valuesOf(front, "runtime"), [`${front.length + 1}`, sha256(RUNTIME)]);
 });
 
 Deno.test("equal builds have equal fronts, a changed program another", () => {
   assert.deepEqual(render(), render());
-  assert.notDeepEqual(render(), render({ program: { ...PROGRAM, worker: "worker!" } }));
+  assert.notDeepEqual(render(), render({ program: new Map([...PROGRAM, ["worker.js", "worker!"]]) }));
   assert.notDeepEqual(render({ template: "@VERSION@" }), render({ template: "@VERSION@", version: "1.2.4" }));
 });
 
@@ -61,12 +68,13 @@ Deno.test("the real header has a value for every name and fits its blocks", asyn
 
 Deno.test("build info stands before everything else in the program", () => {
   const info: BuildInfo = { form: "compiled", version: "1.2.3", commit: "0123456789ab-dirty" };
-  const { main, worker } = withBuildInfo({ main: "use(AGENT_BUILD);", worker: "work();" }, info);
+  const program = withBuildInfo(new Map([["main.js", "use(AGENT_BUILD);"], ["worker.js", "work();"]]), info);
+  const main = program.get("main.js")!;
   const scope = { AGENT_BUILD: undefined };
   new Function("globalThis", main.slice(0, main.indexOf("use(")))(scope);
   assert.deepEqual(scope.AGENT_BUILD, info);
   assert.ok(main.endsWith("use(AGENT_BUILD);"));
-  assert.equal(worker, "work();");
+  assert.equal(program.get("worker.js"), "work();");
 });
 
 Deno.test("one line is picked out of Deno's error report", () => {

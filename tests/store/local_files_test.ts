@@ -11,7 +11,7 @@ import {
 import { relativePath, REPOSITORY_FOLDERS } from "../../src/store/layout.ts";
 import type { FileSystem } from "../../src/store/local/local_file.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
-import { bytesOf, listing, pack } from "../conformance/store_suite.ts";
+import { bytesOf, listing, pack } from "../conformance/stored_files.ts";
 import { countingRandom, filesBelow, fileSystem, localFixture, osError, withoutHardLinks } from "./local_fixture.ts";
 
 const PACK = relativePath(pack(1));

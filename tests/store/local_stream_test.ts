@@ -5,7 +5,7 @@ import { NotFoundError } from "../../src/base/errors.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { type LocalStore, openLocalStore } from "../../src/store/local/local_store.ts";
 import type { FileSystem } from "../../src/store/local/local_file.ts";
-import { bytesOf, pack } from "../conformance/store_suite.ts";
+import { bytesOf, pack } from "../conformance/stored_files.ts";
 import { countingRandom, filesBelow, fileSystem, type LocalFixture, localFixture } from "./local_fixture.ts";
 
 const PACK = relativePath(pack(1));

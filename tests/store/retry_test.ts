@@ -7,7 +7,8 @@ import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { type Retry, withRetries } from "../../src/store/retry.ts";
 import { type FailedCall, RETRY_POLICY, retryDelay } from "../../src/store/retry_decision.ts";
 import type { BlobStore, FileName, ListedFile } from "../../src/store/store.ts";
-import { bytesOf, idOf, storeConformance } from "../conformance/store_suite.ts";
+import { storeConformance } from "../conformance/store_suite.ts";
+import { bytesOf, idOf } from "../conformance/stored_files.ts";
 import { FakeClock, seededRandom } from "../helpers/world.ts";
 import { InstantClock } from "./instant_clock.ts";
 

@@ -5,7 +5,8 @@ import { withFaults } from "../helpers/fault_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
 import { withVerification } from "../../src/store/verified.ts";
-import { bytesOf, storeConformance } from "../conformance/store_suite.ts";
+import { storeConformance } from "../conformance/store_suite.ts";
+import { bytesOf } from "../conformance/stored_files.ts";
 
 storeConformance("verified store", {
   create() {

@@ -7,6 +7,7 @@
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import type { ArchiveMember } from "../../format/archive/member.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
@@ -80,7 +81,7 @@ function streamEntry(
 function plainEntry({ path, node }: FoundNode, links: HardLinks | null): ArchiveEntry {
   const { type, content } = node;
   if (type !== "file") return { member: { path, node, linkTo: null }, contents: null, expected: null };
-  if (content === null) throw new IntegrityError(`Damaged tree: the file "${path}" has no content list`);
+  if (content === null) throw new IntegrityError(`Damaged tree: the file ${quoteByteString(path)} has no content list`);
   const linkTo = links?.earlierName(path, node, content) ?? null;
   return { member: { path, node, linkTo }, contents: linkTo === null ? () => [content] : null, expected: null };
 }

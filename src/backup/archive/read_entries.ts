@@ -5,6 +5,7 @@
 import { concatBytes } from "../../base/bytes.ts";
 import { IntegrityError, invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { FilledSegment } from "../../pipeline/feed.ts";
@@ -125,7 +126,7 @@ class EntryQueue<Entry extends ReadableEntry> {
       }
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      throw new IntegrityError(`Damaged "${entry.member.path}": ${error.message}`, { cause: error });
+      throw new IntegrityError(`Damaged ${quoteByteString(entry.member.path)}: ${error.message}`, { cause: error });
     }
     this.#joinedBytes += bytes;
     return bytes;
@@ -155,5 +156,5 @@ function sizeOf({ contents, member }: ReadableEntry): number {
 }
 
 function wrongSize({ member: { path, node } }: ReadableEntry, how: "longer" | "shorter"): IntegrityError {
-  return new IntegrityError(`Damaged "${path}": it is ${how} than the ${node.size} bytes it must have`);
+  return new IntegrityError(`Damaged ${quoteByteString(path)}: it is ${how} than the ${node.size} bytes it must have`);
 }

@@ -3,6 +3,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { decodeManifest, isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
@@ -127,7 +128,7 @@ async function filesOfTree(repository: IndexedRepository<"tree">, tree: BlobId):
 }
 
 async function* onlyList(content: Uint8Array | null, path: string): AsyncGenerator<Uint8Array> {
-  if (content === null) throw new IntegrityError(`Damaged tree: the file "${path}" has no content list`);
+  if (content === null) throw new IntegrityError(`Damaged tree: the file ${quoteByteString(path)} has no content list`);
   yield content;
 }
 
@@ -144,7 +145,9 @@ export async function* contentsOf(
 ): AsyncGenerator<Uint8Array> {
   let lists = 0;
   for await (const content of partsOf(repository, node, path, PART_DEPTH)) {
-    if (++lists > MOST_PARTS) throw new IntegrityError(`Damaged tree: "${path}" has more than ${MOST_PARTS} parts`);
+    if (++lists > MOST_PARTS) {
+      throw new IntegrityError(`Damaged tree: ${quoteByteString(path)} has more than ${MOST_PARTS} parts`);
+    }
     yield content;
   }
 }
@@ -160,7 +163,7 @@ async function* partsOf(
       yield* partsOf(repository, child, `${path}/${child.name}`, depth - 1);
     }
   } else if (node.type !== "dir" && node.content !== null) yield node.content;
-  else throw new IntegrityError(`Damaged tree: "${path}" is neither a file nor a directory of parts`);
+  else throw new IntegrityError(`Damaged tree: ${quoteByteString(path)} is neither a file nor a directory of parts`);
 }
 
 async function readWhole(repository: IndexedRepository, content: Uint8Array): Promise<Uint8Array> {

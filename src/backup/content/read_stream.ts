@@ -73,11 +73,11 @@ interface Batch {
 }
 
 /** Reads, opens and verifies a batch. Owns: the caller releases the segment. Throws as `readStream` does. */
-export async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
+async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
   const { plan } = batch;
   const segment = await pool.acquire(plan.bytes);
   try {
-    const parts = await readRanges(plan.ranges, options);
+    const parts = await readParts(plan.ranges, options);
     const packs = plan.ranges.map(({ pack }) => pack);
     await options.threads.open({ ...blobsOf(batch), parts, packs, segment: segment.bytes.buffer });
     for (const { from, to, length } of plan.copies) segment.bytes.copyWithin(to, from, from + length);
@@ -88,9 +88,13 @@ export async function readBatch(batch: Batch, pool: SegmentPool, options: ReadSt
   }
 }
 
-function readRanges(ranges: readonly PackRange[], { repository, signal }: ReadStreamOptions) {
+/** Reads ranges of packs, in order. Throws `IntegrityError` if one of them is not there. */
+export async function readParts(
+  ranges: readonly PackRange[],
+  { repository, signal }: Pick<ReadStreamOptions, "repository" | "signal">,
+): Promise<Uint8Array<ArrayBuffer>[]> {
   const { store } = repository;
-  return mapConcurrently(
+  return await mapConcurrently(
     ranges,
     store.connections,
     (range) => readRange(store, range, `data blobs in pack ${range.pack}`, { signal }),

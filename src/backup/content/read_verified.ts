@@ -7,6 +7,7 @@ import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { BackupFile } from "./contents.ts";
 import { readStream } from "./read_stream.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 
 /** A stream that was read from end to end and matched every digest. */
 export interface VerifiedStream {
@@ -56,7 +57,9 @@ export async function readVerified(
       const { segment, length } = filled;
       if (bytesWritten + length > file.size) {
         segment.release();
-        throw new IntegrityError(`Damaged "${file.path}": it is longer than the ${file.size} bytes it must have`);
+        throw new IntegrityError(
+          `Damaged ${quoteByteString(file.path)}: it is longer than the ${file.size} bytes it must have`,
+        );
       }
       segment.retain();
       inspection.take(filled);
@@ -88,6 +91,8 @@ export function assertExpected(
     expected && expected.sha256 !== summary.sha256 && `SHA-256 ${summary.sha256} instead of ${expected.sha256}`,
   ].filter((difference) => typeof difference === "string");
   if (differences.length > 0) {
-    throw new IntegrityError(`Damaged "${path}": what was restored has ${differences.join(", ")}; do not use it`);
+    throw new IntegrityError(
+      `Damaged ${quoteByteString(path)}: what was restored has ${differences.join(", ")}; do not use it`,
+    );
   }
 }

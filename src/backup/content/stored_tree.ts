@@ -1,17 +1,16 @@
 /** The tree of an earlier backup as an engine asks for it: directory by directory, read when it is first wanted. */
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
-import type { EarlierTree } from "../../engine/engine.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { EarlierDirectory, EarlierTree } from "../../engine/engine.ts";
+import { type StoredEntry, TreeCursor } from "../../format/tree/tree_cursor.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
-
-type Directory = ReadonlyMap<string, Node> | null;
+import { TreeTexts } from "../../repository/tree/tree_texts.ts";
+import { subtreeOf } from "../../repository/tree/trees.ts";
 
 /** What a tree is read with. */
 interface StoredTreeOptions {
   readonly repository: IndexedRepository<"tree">;
-  /** The tree whose entries are those of the path "". */
+  /** The tree of the top. */
   readonly root: BlobId;
   /** Whether the repository holds a data blob; its id is in `ids` at `offset`. */
   readonly hasData: (ids: Uint8Array, offset: number) => boolean;
@@ -19,37 +18,38 @@ interface StoredTreeOptions {
   readonly onDamage: (error: IntegrityError) => void;
 }
 
-/** Nodes that are kept of directories that were read: a node takes about a kilobyte. */
-const MOST_KEPT_NODES = 20_000;
-const MOST_KEPT_DIRECTORIES = 64;
-/** So many are kept even if they are large: a walk goes back and forth between a directory and those above it. */
-const LEAST_KEPT_DIRECTORIES = 8;
+/** Texts of trees that are kept: whoever follows a walk asks for each tree soon after the walk did. */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+/** So many are kept even if they are large. */
+const LEAST_KEPT_TREES = 2;
 
-/** Reads each directory once, as long as the walk stays near it. */
+/** Reads each tree once, as long as those who ask for it stay near each other. */
 export class StoredTree implements EarlierTree {
   readonly #options: StoredTreeOptions;
-  /** The directories that were asked for, the last one asked for last. */
-  readonly #kept = new Map<string, { readonly directory: Promise<Directory>; nodes: number }>();
-  #keptNodes = 0;
+  readonly #texts: TreeTexts;
+  /** The texts of the trees that were asked for, the last one asked for last. */
+  readonly #kept = new Map<BlobId, { readonly text: Promise<Uint8Array>; bytes: number }>();
+  #keptBytes = 0;
   #isDamaged = false;
 
   constructor(options: StoredTreeOptions) {
     this.#options = options;
+    this.#texts = new TreeTexts(options.repository);
   }
 
   /** As in `EarlierTree`. Throws what the store throws. */
-  children(path: string): Promise<Directory> {
-    const kept = this.#kept.get(path) ?? { directory: this.#read(path), nodes: 0 };
-    const isFirst = !this.#kept.delete(path);
-    this.#kept.set(path, kept);
-    if (isFirst) {
-      kept.directory.then((directory) => {
-        kept.nodes = directory?.size ?? 0;
-        this.#keptNodes += kept.nodes;
-        this.#dropOldest();
-      }, () => this.#kept.delete(path));
+  top(): Promise<StoredDirectory | null> {
+    return this.directoryOf(this.#options.root);
+  }
+
+  /** The directory of a tree, to be asked from its first name on. Throws what the store throws. */
+  async directoryOf(tree: BlobId): Promise<StoredDirectory | null> {
+    try {
+      return new StoredDirectory(this, new TreeCursor(await this.#text(tree), `tree ${tree}`));
+    } catch (error) {
+      this.tellDamage(error);
+      return null;
     }
-    return kept.directory;
   }
 
   /** Whether the repository holds every chunk of a content list. */
@@ -58,36 +58,82 @@ export class StoredTree implements EarlierTree {
     return true;
   }
 
-  async #read(path: string): Promise<Directory> {
-    try {
-      const tree = await this.#treeAt(path);
-      if (tree === null) return null;
-      const nodes = await readTree(this.#options.repository, tree);
-      const usable = nodes.filter(({ type, content }) => type !== "file" || content !== null && this.holds(content));
-      return new Map(usable.map((node) => [node.name, node]));
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      if (!this.#isDamaged) this.#options.onDamage(error);
-      this.#isDamaged = true;
-      return null;
-    }
+  /** Throws what is no damage. */
+  tellDamage(error: unknown): void {
+    if (!(error instanceof IntegrityError)) throw error;
+    if (!this.#isDamaged) this.#options.onDamage(error);
+    this.#isDamaged = true;
   }
 
-  async #treeAt(path: string): Promise<BlobId | null> {
-    if (path === "") return this.#options.root;
-    const slash = path.lastIndexOf("/");
-    const above = await this.children(path.slice(0, Math.max(slash, 0)));
-    const node = above?.get(path.slice(slash + 1));
-    return node?.type === "dir" ? subtreeOf(node) : null;
+  #text(tree: BlobId): Promise<Uint8Array> {
+    const kept = this.#kept.get(tree) ?? { text: this.#texts.read(tree), bytes: 0 };
+    const isFirst = !this.#kept.delete(tree);
+    this.#kept.set(tree, kept);
+    if (isFirst) {
+      kept.text.then((text) => {
+        if (this.#kept.get(tree) !== kept) return;
+        kept.bytes = text.length;
+        this.#keptBytes += text.length;
+        this.#dropOldest();
+      }, () => this.#kept.delete(tree));
+    }
+    return kept.text;
   }
 
   #dropOldest(): void {
-    for (const [path, { nodes }] of this.#kept) {
-      const { size } = this.#kept;
-      const isTooMuch = size > MOST_KEPT_DIRECTORIES || this.#keptNodes > MOST_KEPT_NODES;
-      if (!isTooMuch || size <= LEAST_KEPT_DIRECTORIES) return;
-      this.#kept.delete(path);
-      this.#keptNodes -= nodes;
+    for (const [tree, { bytes }] of this.#kept) {
+      if (this.#keptBytes <= MOST_KEPT_BYTES || this.#kept.size <= LEAST_KEPT_TREES) return;
+      this.#kept.delete(tree);
+      this.#keptBytes -= bytes;
     }
+  }
+}
+
+/** A directory of a stored tree. */
+export class StoredDirectory implements EarlierDirectory {
+  readonly #tree: StoredTree;
+  readonly #cursor: TreeCursor;
+
+  /** `StoredTree` makes it. */
+  constructor(tree: StoredTree, cursor: TreeCursor) {
+    this.#tree = tree;
+    this.#cursor = cursor;
+  }
+
+  find(name: string, head: Uint8Array): StoredEntry | undefined {
+    try {
+      const entry = this.#cursor.find(name, head);
+      return entry === undefined || entry.content === null || this.#tree.holds(entry.content) ? entry : undefined;
+    } catch (error) {
+      return this.#tellDamage(error);
+    }
+  }
+
+  /** Whether the entry of a name has this head, content and tree; undefined if there is none. */
+  hasSame(name: string, head: Uint8Array, listed: Pick<StoredEntry, "content" | "subtree">): boolean | undefined {
+    try {
+      return this.#cursor.isSame(name, head, listed);
+    } catch (error) {
+      return this.#tellDamage(error);
+    }
+  }
+
+  async below(name: string): Promise<StoredDirectory | null> {
+    const tree = this.#treeOf(name);
+    return tree === undefined ? null : await this.#tree.directoryOf(tree);
+  }
+
+  #treeOf(name: string): BlobId | undefined {
+    try {
+      const node = this.#cursor.find(name, null)?.node;
+      return node?.type === "dir" ? subtreeOf(node) : undefined;
+    } catch (error) {
+      return this.#tellDamage(error);
+    }
+  }
+
+  /** What is damaged is as if it were not there. */
+  #tellDamage(error: unknown): undefined {
+    this.#tree.tellDamage(error);
   }
 }

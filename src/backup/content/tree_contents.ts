@@ -5,6 +5,7 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { Backup } from "../backup.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { type FilesManifest, isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -50,8 +51,8 @@ export async function treeProblem(
     const path = `${manifest.series}/${expected.path}`;
     missing = missingBlobs(await reader.find(path), repository);
     const problem = problemOfFile(expected, await contentsAt(reader, path, countFiles));
-    if (problem !== null) return `its manifest says that ${JSON.stringify(path)} ${problem}`;
-    if (missing > 0) return `${missing} blobs of ${JSON.stringify(path)} are in no index`;
+    if (problem !== null) return `its manifest says that ${quoteByteString(path)} ${problem}`;
+    if (missing > 0) return `${missing} blobs of ${quoteByteString(path)} are in no index`;
   }
   return null;
 }
@@ -83,9 +84,9 @@ async function problemOfTree(
     path,
     async (tree) => (await reader.read(tree)).reduce((sum, node) => addFile(sum, node), { bytes: 0, blobs: 0 }),
   );
-  if (list === "missing") return `its tree does not hold ${JSON.stringify(path)}`;
+  if (list === "missing") return `its tree does not hold ${quoteByteString(path)}`;
   if (list === "unreadable" || list.bytes === digests.size) return null;
-  return `its manifest says that ${JSON.stringify(path)} has ${digests.size} bytes; the tree holds ${list.bytes}`;
+  return `its manifest says that ${quoteByteString(path)} has ${digests.size} bytes; the tree holds ${list.bytes}`;
 }
 
 function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): FileCounts {

@@ -6,11 +6,10 @@ import { createHash, type Hash } from "node:crypto";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { IdTable } from "../../base/id_table.ts";
-import { StreamDigest } from "../../crypto/digest.ts";
 import { comparePaths } from "../../format/byte_string.ts";
 import type { DigestLine } from "../../format/digest_list.ts";
 import { digestListPath } from "../../format/manifest/series.ts";
-import type { FilesManifest } from "../../format/manifest/manifest.ts";
+import type { FilesManifest, ManifestTree } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { EntryWalk } from "../../repository/tree/entry_walk.ts";
 import { TreeReader } from "../../repository/tree/tree_reader.ts";
@@ -18,7 +17,7 @@ import { readEntries } from "../archive/read_entries.ts";
 import type { Backup } from "../backup.ts";
 import { contentsOf, findSeriesNodes } from "../content/contents.ts";
 import type { ContentReading } from "../content/read_verified.ts";
-import { readDigestList } from "../content/read_digests.ts";
+import { ListDigest, readDigestList } from "../content/read_digests.ts";
 
 /** A backup of files with its manifest. */
 export interface FilesBackup {
@@ -74,25 +73,27 @@ async function* filesToVerify(
   reading: ContentReading,
   { onDifference, verified }: VerifyOptions,
 ): AsyncGenerator<ListedFile> {
-  const { series, tree: { root, digests } } = manifest;
+  const { series, tree } = manifest;
   const listPath = digestListPath(series);
   const { digests: list } = await findSeriesNodes(reading.repository, backup);
   if (list === undefined) throw new IntegrityError(`Damaged tree: it does not hold ${JSON.stringify(listPath)}`);
-  const hash = new StreamDigest();
-  let size = 0;
-  const onBytes = (bytes: Uint8Array) => {
-    hash.update(bytes);
-    size += bytes.length;
-  };
+  const listDigest = new ListDigest();
+  const counts = { files: 0, directories: 0, others: 0, bytes: 0 };
   const contents = contentsOf(reading.repository, list, listPath);
-  const lines = new LineReader(readDigestList(contents, JSON.stringify(listPath), { ...reading, onBytes }));
+  const lines = new LineReader(
+    readDigestList(contents, JSON.stringify(listPath), { ...reading, onBytes: listDigest.take }),
+  );
   await using reader = new TreeReader(reading.repository, reading.signal);
-  const walk = new EntryWalk(reader, root);
+  const walk = new EntryWalk(reader, tree.root);
   const unlisted = (line: DigestLine) =>
     onDifference(`${series}/${line.path}`, "is in the list of digests and not in the tree");
   try {
     for (let found = await walk.next(); found !== null; found = await walk.next()) {
       const { path, node } = found;
+      count(counts, node);
+      if (areTooMany(counts, tree)) {
+        return onDifference(series, `holds more than its manifest says, which is ${countsText(tree)}`);
+      }
       if (node.type === "dir") walk.enter(found);
       if (node.type !== "file") continue;
       const full = `${series}/${path}`;
@@ -112,10 +113,28 @@ async function* filesToVerify(
   } finally {
     await lines.close();
   }
-  const { md5, sha256 } = hash.digest();
-  if (size !== digests.size || md5 !== digests.md5 || sha256 !== digests.sha256) {
-    onDifference(listPath, `has ${size} bytes with the MD5 ${md5}; its manifest says ${digests.size}, ${digests.md5}`);
+  const words = listDigest.difference(tree);
+  if (words !== null) onDifference(listPath, words);
+  else if (countsText(counts) !== countsText(tree)) {
+    onDifference(series, `holds ${countsText(counts)}; its manifest says ${countsText(tree)}`);
   }
+}
+
+/** What a tree holds, as its manifest counts it. */
+type Counts = { -readonly [Name in "files" | "directories" | "others" | "bytes"]: number };
+
+function count(counts: Counts, { type, size }: Node): void {
+  counts[type === "file" ? "files" : type === "dir" ? "directories" : "others"]++;
+  if (type === "file") counts.bytes += size;
+}
+
+/** Whether there are more entries than a manifest says. A few trees may stand for so many that a walk never ends. */
+function areTooMany({ files, directories, others }: Counts, tree: ManifestTree): boolean {
+  return files > tree.files || directories > tree.directories || others > tree.others;
+}
+
+function countsText({ files, directories, others, bytes }: Counts | ManifestTree): string {
+  return `${files} files of ${bytes} bytes, ${directories} directories, and ${others} others`;
 }
 
 /** Whether this content was not met with these digests before. */

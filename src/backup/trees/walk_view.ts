@@ -1,6 +1,7 @@
 /** Walks over what a backup holds, depth first, each directory before what it holds. Memory: the directories on the way. */
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { EntryWalk, type FoundNode } from "../../repository/tree/entry_walk.ts";
 import type { TreeReader } from "../../repository/tree/tree_reader.ts";
@@ -51,11 +52,13 @@ export async function findInView(reader: TreeReader, view: TreeView, path: strin
 
 function namesOf(path: string): string[] {
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
-  if (names.includes("..")) throw new UsageError(`Not a path in a backup: "${path}": write it without ".."`);
+  if (names.includes("..")) {
+    throw new UsageError(`Not a path in a backup: ${quoteByteString(path)}: write it without ".."`);
+  }
   return names;
 }
 
 function notADirectory({ path, node: { type, linkTarget } }: ViewedEntry): UsageError {
   const what = type === "symlink" ? `a symbolic link to "${linkTarget}"` : "no directory";
-  return new UsageError(`"${path}" is ${what} in that backup, so nothing lies below it`);
+  return new UsageError(`${quoteByteString(path)} is ${what} in that backup, so nothing lies below it`);
 }

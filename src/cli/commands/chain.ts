@@ -11,7 +11,7 @@ import { throwFirstDamage } from "../report/failure_report.ts";
 import { type Column, formatTime, writeJsonLines, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
-import { describeWholeness } from "../report/wholeness.ts";
+import { describeWholeness, judgedText } from "../report/wholeness.ts";
 
 /** The deepest indent. Deeper members are not indented further, because a chain may have thousands of members. */
 const DEEPEST_INDENT = 8;
@@ -83,7 +83,7 @@ function cells({ backup, fit, reason }: DrawnMember): string[] {
   const time = formatTime(timestampToDate(started));
   if (info === null) return [time, "-", "-", "-", "-", "-", reason ?? "made by another tool"];
   const whole = info.complete === null ? info.guard : `${info.guard} ${describeWholeness(info.guard, info.complete)}`;
-  const verdict = `${whole}${info.shrunk ? ", shrunk" : ""}${info.problems ? ", in part" : ""}`;
+  const verdict = judgedText(info, whole);
   const health = fit ? "fit" : `not fit for restore: ${reason}`;
   const sizes = [info.size, info.added, info.stored].map(formatSize);
   return [time, info.runType ?? "-", ...sizes, verdict, health];

@@ -21,6 +21,7 @@ const NOTES: HelpNotes = {
   ],
   examples: [
     ["agent files etc/host /etc/ssh -l", "a directory, as ls -l shows it"],
+    ["agent files etc/host@2026-08-30 /etc -R", "all that was below it on a day"],
     ["agent files @1f2e3d4c --null", "all names of a backup, for xargs -0"],
   ],
 };

@@ -3,6 +3,7 @@ import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-ty
 import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { isOfFiles } from "../../format/manifest/manifest.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -55,8 +56,9 @@ const EXAMPLES: HelpNotes = {
     ["agent get prod/shop --into mysql://root@localhost/copy", "a dump into a running server"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
-    ["agent get srv/files@2026-08-30 --target /restore", "files and directories as they were"],
+    ["agent get etc/host@2026-08-30 --target /restore", "files and directories as they were, below /restore/etc"],
     ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
+    ["agent get etc/host --target / --if-exists if-changed --dry-run", "what a restore would do, and why"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
@@ -68,7 +70,7 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR] [PATH...]")
     .argument("<backup>", "which backup")
     .argument("[path...]", "with --target, what of a backup of files to restore: each PATH with all below it")
-    .option("--file <path>", "which file of the backup, if it holds several")
+    .option("--file <path>", "which stream or file of the backup, if it holds several")
     .option("-o, --output <file>", "write to this file, device or pipe; - is standard output")
     .option(
       "--target <dir>",
@@ -197,7 +199,7 @@ async function restore(
 /** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */
 function writablePath(path: string): string {
   if (path.isWellFormed()) return path;
-  throw new AgentError(`Cannot restore "${path.toWellFormed()}" here: its name is not valid UTF-8; restic restores it`);
+  throw new AgentError(`Cannot restore ${quoteByteString(path)} here: its name is not valid UTF-8; restic restores it`);
 }
 
 /**

@@ -16,6 +16,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import { collectTags } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
+import { judgedText } from "../report/wholeness.ts";
 
 /** Parses how many backups to list. Throws `UsageError`. */
 function parseLatest(text: string): number {
@@ -97,14 +98,9 @@ function row(backup: Backup): string[] {
   ];
 }
 
-/** The guard's format, and what is wrong with the backup. */
+/** What was judged, and what is wrong with the backup. */
 function marks({ info, damage }: Backup): string[] {
-  return [
-    info?.guard ?? "-",
-    ...info?.shrunk ? ["shrunk"] : [],
-    ...info?.problems ? ["in part"] : [],
-    ...damage === null ? [] : ["damaged"],
-  ];
+  return [info === null ? "-" : judgedText(info), ...damage === null ? [] : ["damaged"]];
 }
 
 /** Warns of damaged backups, because nothing else in the output of `ls` shows them. */

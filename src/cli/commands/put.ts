@@ -12,18 +12,26 @@ import { GUARD_FORMATS } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
 import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
-import { put, type PutProgress, type PutRequest, type PutResult, type TreeCounts } from "../../ops/put.ts";
+import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatTime, writeJson, writeLine, writeParagraph } from "../terminal/write.ts";
-import { WAITING, withProgress } from "../report/progress.ts";
-import type { ProgressStep } from "../report/progress_wording.ts";
+import { FileSteps, NOTHING_YET, streamStep } from "../put_steps.ts";
+import { withProgress } from "../report/progress.ts";
 import { collect, collectTags } from "../options/repeated_options.ts";
-import { alsoRepositoryAccess, refuseSecondForPaths, refuseWrongPlaces } from "../options/also_repository.ts";
-import { DEFAULT_JOBS, isDryRun, MOST_JOBS, openInput, parseJobs, planInput } from "../options/put_input.ts";
+import { alsoRepositoryAccess, refuseWrongPlaces } from "../options/also_repository.ts";
+import {
+  DEFAULT_JOBS,
+  isDryRun,
+  MOST_JOBS,
+  openInput,
+  parseJobs,
+  planInput,
+  withAdviceOnPath,
+} from "../options/put_input.ts";
 import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
@@ -40,8 +48,9 @@ const EXAMPLES: HelpNotes = {
     "With --stream, each command is run by sh -c, and standard input is not read. All streams are committed together " +
     "if all commands exit with 0 and all guards find them whole. If one fails, the others are ended.",
     "A PATH is a file or a directory with everything in it. It is kept below the series by its absolute path, with all " +
-    "metadata; links are kept and not followed. What did not change since the backup before is not read again. A " +
-    "pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins with a slash.",
+    "metadata; links are kept and not followed. A file whose size, times and inode are those of the backup before is not " +
+    "read again. A pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins " +
+    "with a slash. Exit code 6: committed, but what is named could not be read or changed meanwhile.",
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
@@ -54,7 +63,7 @@ const EXAMPLES: HelpNotes = {
     "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
     "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
     "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
-    "--also writes the same stream into a second repository. If one of the two fails, the other one still gets its " +
+    "--also writes what is read into a second repository, too. If one of the two fails, the other one still gets its " +
     "backup, and the exit code is 6. A stream that is refused is committed in neither.",
     'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
     "headers, and so chunks, content lists, trees and the manifest. The snapshot, some hundred bytes, is not " +
@@ -67,6 +76,8 @@ const EXAMPLES: HelpNotes = {
     ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
     ["agent put prod/shop mysql://backup@localhost/shop", "a database of MariaDB or MySQL"],
     ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
+    ["agent put etc/host /etc /srv --dry-run", "what that would read and store"],
+    ["find /srv -name '*.conf' -print0 | agent put conf/host --files-from-raw -", "the files that a command names"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],
     ["agent put prod/shop --always-level 1 --restart-always-level 7", "level 1 on the same full one, for a week"],
@@ -134,7 +145,7 @@ function check(
   options: PutOptions,
   context: CliContext,
 ) {
-  const series = parseNewSeries(given.series);
+  const series = parseSeriesOfPut(given.series);
   const input = planInput(given.sources, options, context);
   const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
@@ -143,8 +154,8 @@ function check(
   }
   const chunkAverage = options.chunkSize === undefined ? undefined : parseSize(options.chunkSize);
   if (chunkAverage !== undefined) parametersFor(chunkAverage);
-  const also = alsoRepositoryAccess(options, context);
-  if (input.kind === "files") refuseSecondForPaths(also);
+  // A dry run tells what the main repository would get.
+  const also = isDryRun(input) ? undefined : alsoRepositoryAccess(options, context);
   const request: Omit<PutRequest, "input"> = {
     series,
     jobs: parseJobs(options.jobs),
@@ -162,6 +173,17 @@ function check(
     ...(options.minOfParent === undefined ? {} : { minOfParent: parseMinOfParent(options.minOfParent) }),
   };
   return { request, input, options, access: repositoryAccess(options, context) };
+}
+
+/** Throws `UsageError`. Who is used to other programs names the PATHs at once. */
+function parseSeriesOfPut(text: string) {
+  if (/^(\.{0,2}\/|\.{1,2}$)/.test(text)) {
+    const example = `agent put etc/host ${text}`;
+    throw new UsageError(
+      `Not a series name: ${JSON.stringify(text)}: it is a path; name a series before it: ${example}`,
+    );
+  }
+  return parseNewSeries(text);
 }
 
 function levelRules(options: PutOptions): LevelRules {
@@ -188,14 +210,22 @@ async function run({ request, input, options, access }: ReturnType<typeof check>
     decided.push(line);
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
-  const own = () => ownDirectories(access, options, context);
+  const own = () => ownDirectories([access, ...request.also ? [request.also] : []], options, context);
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
-  const subject = { command: "put", name: request.series, first: WAITING_STEP };
+  const files = input.kind === "files" ? new FileSteps() : undefined;
+  let bytesRead = 0;
+  const stepOf = (step: PutProgress) => files === undefined ? streamStep(step) : files.step(step);
+  const subject = { command: "put", name: request.series, first: stepOf(NOTHING_YET) };
   await withProgress(subject, options, context, async (progress) => {
-    const onProgress = (step: PutProgress) => progress.update(progressStep(step));
+    const onProgress = (step: PutProgress) => {
+      bytesRead = step.bytesRead;
+      progress.update(stepOf(step));
+    };
     const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
-    const result = await put(access, { ...request, input: opened }, tools);
+    const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
+      throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
+    });
     await progress.end();
     // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
     const warnings = putWarnings(result);
@@ -243,24 +273,6 @@ function commandOptions({ quiet, json, strict }: PutOptions, { terminal, stderr,
     // No dump program needs a repository's password, but it may use AWS credentials to read from S3.
     withheld: withheldSecrets.filter((name) => name.startsWith("AWS_")),
   };
-}
-
-const WAITING_STEP: ProgressStep = {
-  phase: WAITING,
-  label: { long: "waiting for the first byte", short: "waiting" },
-};
-
-function progressStep({ phase, bytesRead, bytesAdded, bytesBefore, tree }: PutProgress): ProgressStep {
-  if (phase === "waiting") return WAITING_STEP;
-  // What is unchanged is done without being read. Of a large file, what was read counts before it is whole.
-  const done = Math.max(bytesRead, tree?.bytes ?? 0);
-  const counted = { phase, unit: "bytes", done, bytesAdded, ...tree && { files: countOf(tree) } } as const;
-  if (phase === "commit") return { ...counted, label: { long: "writing the backup", short: "writing" } };
-  return { ...counted, ...bytesBefore !== null && { total: bytesBefore, isEstimate: true } };
-}
-
-function countOf({ files }: TreeCounts): number {
-  return files.new + files.changed + files.unmodified;
 }
 
 /** Explains the level, if that is wanted. */

@@ -5,19 +5,35 @@ import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type Backup, finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
-import type { Manifest } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest, type ManifestTree } from "../../format/manifest/manifest.ts";
+import type { SnapshotSummary } from "../../format/snapshot.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { digestLines } from "../../ops/restore/digest_lines.ts";
-import { type FoundBackup, type OpenBackup, withBackup, withFoundBackup } from "../../ops/restore/get.ts";
+import { type FoundBackup, withFoundBackup } from "../../ops/restore/get.ts";
+import { type FirstFiles, firstFiles } from "../../ops/trees/first_files.ts";
 import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
+import { entriesText } from "../report/files/entry_counts.ts";
 import { writeWarning } from "../report/warning.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { describeWholeness } from "../report/wholeness.ts";
+
+const NOTES: HelpNotes = {
+  about: [
+    "Of a stream, guard, digests and chunks are shown; of files and directories how many there are, how much of them was " +
+    "read because it may have changed, and whether all of it could be. Of a snapshot that another tool made, the first " +
+    "files are listed.",
+  ],
+  examples: [
+    ["agent show prod/shop@2026-08-30"],
+    ["agent show etc/host --md5sums | (cd /restore && md5sum -c)", "prove what was restored there"],
+  ],
+};
 
 /** The command's specification. */
 function specification() {
@@ -26,7 +42,8 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--md5sums", "print what md5sum -c reads, run where agent get --target or restic restored the files")
-    .option("--sha256sums", "print what sha256sum -c reads");
+    .option("--sha256sums", "print what sha256sum -c reads")
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 
@@ -45,9 +62,10 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
     const print = printSums(options.md5sums ? "md5" : "sha256", options, context);
     return await withFoundBackup(repositoryAccess(options, context), request, context, print);
   }
-  await withBackup(repositoryAccess(options, context), request, context, async (open) => {
-    if (options.json) return await writeJson(stdout, shownJson(open));
-    const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
+  await withFoundBackup(repositoryAccess(options, context), request, context, async (found) => {
+    if (options.json) return await writeJson(stdout, shownJson(found));
+    const { backup, manifest } = found;
+    const lines = manifest ? describe(backup, manifest) : describeForeign(backup, await firstFiles(found, MOST_FILES));
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
@@ -63,13 +81,13 @@ function printSums(digest: "md5" | "sha256", { json }: ShowOptions, { stdout, st
     if (manifest === null) {
       throw new UsageError("This backup has no manifest, so nobody knows its checksums: agent verify computes them");
     }
-    if (manifest.tree === undefined) {
+    if (!isOfFiles(manifest)) {
       return await write(
         manifest.files.map((file) => ({ path: `${manifest.series}/${file.path}`, sum: file[digest] })),
       );
     }
     let unknown = 0;
-    for await (const lines of digestLines(found)) {
+    for await (const lines of digestLines({ backup: found.backup, manifest }, found)) {
       const known = lines.flatMap(({ path, [digest]: sum }) => sum === null ? [] : [{ path, sum }]);
       unknown += lines.length - known.length;
       await write(known);
@@ -89,7 +107,6 @@ const NAME_COLUMNS = 10;
 function describe(backup: Backup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
-  const { problems } = problemsOf(manifest);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
   const rows: [string, string][] = [
     ["backup", backup.id],
@@ -104,14 +121,9 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
-    ...manifest.tree === undefined ? [] : [["tree", treeText(manifest.tree)] as [string, string]],
-    ["read", formatSize(stats.bytesRead)],
-    ["new", `${formatSize(stats.bytesAdded)} in ${formatCount(stats.blobsNew, "chunk")}`],
-    ["reused", formatCount(stats.blobsReused, "chunk")],
+    ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
-    ...problems === undefined
-      ? []
-      : [["in part", `${formatCount(problems, "problem")} while its source was read`] as [string, string]],
+    ...partRows(manifest),
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
@@ -125,21 +137,73 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ]);
     rows.push(["  md5", md5], ["  sha256", sha256]);
   }
-  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
+  return asLines(rows);
 }
 
-function treeText({ files, directories, others, bytes }: NonNullable<Manifest["tree"]>): string {
-  const counts = [formatCount(files, "file"), directories === 1 ? "1 directory" : `${directories} directories`];
-  return `${counts.join(", ")}, ${formatCount(others, "other")}; ${formatSize(bytes)}`;
-}
-
-function describeForeign({ backup, files }: OpenBackup): string[] {
+function streamRows(stats: Manifest["stats"]): [string, string][] {
   return [
-    `${"snapshot".padEnd(NAME_COLUMNS)}${backup.snapshotId}`,
-    `${"series".padEnd(NAME_COLUMNS)}${backup.series}`,
-    `${"host".padEnd(NAME_COLUMNS)}${backup.host}`,
-    `${"started".padEnd(NAME_COLUMNS)}${formatTime(timestampToDate(backup.started))}`,
-    `${"made by".padEnd(NAME_COLUMNS)}${backup.snapshot.programVersion || "another tool"}, no manifest`,
-    ...files.map(({ path, size }) => `${"file".padEnd(NAME_COLUMNS)}${path}  ${formatSize(size)}`),
+    ["read", formatSize(stats.bytesRead)],
+    ["new", newText(stats)],
+    ["reused", formatCount(stats.blobsReused, "chunk")],
   ];
+}
+
+/** What a tree holds, and how much of that was read: what is unchanged was not. */
+function treeRows({ files, directories, others, bytes }: ManifestTree, stats: Manifest["stats"]): [string, string][] {
+  const isRead = stats.bytesRead > 0;
+  return [
+    ["tree", entriesText({ files, directories, others, bytes })],
+    ["read", readText(stats.bytesRead, bytes)],
+    ...isRead ? [["new", newText(stats)] as [string, string]] : [],
+    ...stats.blobsReused > 0 ? [["reused", formatCount(stats.blobsReused, "chunk")] as [string, string]] : [],
+  ];
+}
+
+function readText(bytesRead: number, bytes: number): string {
+  if (bytesRead === bytes) return formatSize(bytes);
+  return `${bytesRead > 0 ? formatSize(bytesRead) : "nothing"} of ${formatSize(bytes)}`;
+}
+
+/** Whether all of the source was read. Guards tell that of streams, in the rows of each. */
+function partRows(manifest: Manifest): [string, string][] {
+  const { problems } = problemsOf(manifest);
+  if (problems !== undefined) return [["in part", `${formatCount(problems, "problem")} while its source was read`]];
+  return manifest.tree === undefined ? [] : [["source", "all read"]];
+}
+
+function newText({ bytesAdded, blobsNew }: Manifest["stats"]): string {
+  return `${formatSize(bytesAdded)} in ${formatCount(blobsNew, "chunk")}`;
+}
+
+/** The most files of a snapshot that are shown. */
+const MOST_FILES = 10;
+
+function describeForeign(backup: Backup, { files, hasMore }: FirstFiles): string[] {
+  const { snapshotId, series, host, started, snapshot: { programVersion, summary } } = backup;
+  const rows: [string, string][] = [
+    ["snapshot", snapshotId],
+    ["series", series],
+    ["host", host],
+    ["started", formatTime(timestampToDate(started))],
+    ["made by", `${programVersion || "another tool"}, no manifest`],
+    ...summary === null ? [] : [["size", recordedText(summary)] as [string, string]],
+    ...files.map(({ path, node }): [string, string] => ["file", `${path}  ${formatSize(node.size)}`]),
+    ...hasMore
+      ? [["", `${moreText(summary)}; "agent files @${shortId(backup.id)}" lists all`] as [string, string]]
+      : [],
+  ];
+  return asLines(rows);
+}
+
+function moreText(summary: SnapshotSummary | null): string {
+  const more = (summary?.totalFilesProcessed ?? 0) - MOST_FILES;
+  return more > 0 ? `and ${more} more` : "and more";
+}
+
+function recordedText({ totalFilesProcessed, totalBytesProcessed }: SnapshotSummary): string {
+  return `${formatSize(totalBytesProcessed)} in ${formatCount(totalFilesProcessed, "file")}`;
+}
+
+function asLines(rows: readonly (readonly [string, string])[]): string[] {
+  return rows.map(([name, value]) => `${name.padEnd(NAME_COLUMNS)}${value}`);
 }

@@ -14,7 +14,7 @@ import { writeJsonLines, writeLine } from "../terminal/write.ts";
 
 const NOTES: HelpNotes = {
   about: [
-    "READ is what the backups restore. UNIQUE is plaintext that is counted once however often it occurs, and STORED " +
+    "SIZE is what the backups restore. UNIQUE is plaintext that is counted once however often it occurs, and STORED " +
     "what that takes in packs. The row of a series has only what no other series uses: its own, which removing the " +
     'whole series and a prune would free. "(shared)" is what several of these series use; "(shared with others)" is ' +
     "what other backups use, too.",

@@ -16,15 +16,6 @@ export function alsoRepositoryAccess(options: Options, context: CliContext): Rep
   return secondRepositoryAccess("also", options, context);
 }
 
-/** Throws `UsageError` if there is a second repository for files and directories. */
-export function refuseSecondForPaths(also: RepositoryAccess | undefined): void {
-  if (also === undefined) return;
-  throw new UsageError(
-    "Files and directories go into one repository: which of them are read depends on the backup before, which may " +
-      'differ between two; leave out --also (AGENT_ALSO_REPOSITORY), and bring the backup there with "agent copy"',
-  );
-}
-
 /**
  * Throws `UsageError` for places that make no sense and for one place twice. Any other failure is left to the put,
  * which then still has the other repository.

@@ -2,6 +2,7 @@
 import { SourceError, UsageError } from "../../base/errors.ts";
 import type { FilesRequest } from "../../engine/files/files_request.ts";
 import { expandPattern } from "../../engine/files/roots/path_glob.ts";
+import type { PathLook } from "../../engine/files/roots/path_look.ts";
 import { pathsInLines, pathsInRawList, patternsInList } from "../../engine/files/roots/path_list.ts";
 import { planRoots, type RootsContext } from "../../engine/files/roots/plan_roots.ts";
 import { pseudoFileSystems } from "../../engine/files/roots/pseudo_file_systems.ts";
@@ -38,22 +39,30 @@ export async function planFiles(
   ];
   const { markers, largestFileBytes, oneFileSystem, changes, withAtime, dryRun } = given;
   const rules = { excluded, excludedIgnoringCase, markers, largestFileBytes, oneFileSystem };
-  const { paths, notes } = await pathsOf(given, context, files);
+  const look = await files.look();
+  const { paths, notes } = await pathsOf(given, context, { look, directory: files.directory });
   const pseudo = pseudoFileSystems(files.mountInfo());
-  const plan = rootsOrAdvice(() =>
-    planRoots(paths, rules, { directory: files.directory, look: files.look, pseudo, own })
+  const plan = rootsOrAdvice(
+    given.paths,
+    () => planRoots(paths, rules, { directory: files.directory, look, pseudo, own }),
   );
   const { selection, problems } = plan;
   return { request: { selection, changes, withAtime, dryRun, problems }, notes: [...notes, ...plan.notes] };
 }
 
+/** Where PATHs are looked for. */
+interface Place {
+  readonly look: PathLook;
+  readonly directory: string;
+}
+
 /** The PATHs of the command line, then those of lists. A pattern that nothing matches is told. */
-async function pathsOf({ paths, lists }: GivenPaths, context: CliContext, { look, directory }: LocalFiles) {
+async function pathsOf({ paths, lists }: GivenPaths, context: CliContext, { look, directory }: Place) {
   const all = [...paths];
   const notes: string[] = [];
   for (const { form, file } of lists) {
     const what = `the list ${JSON.stringify(file)} of ${form}`;
-    for (const entry of entriesIn(form, await readFileBytesOrInput(file, form.slice(2), context), what)) {
+    for (const entry of entriesIn(form, await readFileBytesOrInput(file, form, context), what)) {
       const found = form === "--files-from" ? expandPattern(entry, directory, look) : [entry];
       if (found.length === 0) notes.push(`nothing matches ${JSON.stringify(entry)} in ${what}`);
       for (const path of found) all.push(path);
@@ -82,12 +91,20 @@ async function rulesIn(files: readonly string[], context: CliContext): Promise<R
   return rules;
 }
 
-/** A command without `--` before it looks like PATHs that are not there. */
-function rootsOrAdvice<T>(plan: () => T): T {
+/** Says what to do about PATHs of which none is there. */
+function rootsOrAdvice<T>(paths: readonly string[], plan: () => T): T {
   try {
     return plan();
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    throw new SourceError(`${error.message}; a command to run goes after --`, { cause: error });
+    throw new SourceError(`${error.message}${adviceAbout(paths)}`, { cause: error });
   }
+}
+
+/** A command without `--` before it looks like PATHs, and so does a pattern that the shell left as it is. */
+function adviceAbout(paths: readonly string[]): string {
+  if (paths.some((path) => /[*?[]/.test(path))) {
+    return "; the shell replaces a pattern that is not in quotes, and --files-from takes patterns, too";
+  }
+  return paths[0]?.includes("/") === false ? "; a command to run goes after --" : "";
 }

@@ -55,26 +55,41 @@ export function planInput(
   if (commandLine?.length === 0) {
     throw new UsageError("There is no command after --; write for example -- mysqldump shop");
   }
+  const paths = sources.filter((source) => parseEngineUrl(source) === undefined);
+  const hasPaths = paths.length > 0 || namesLists(options);
   const given = [
-    ...sources.length > 0 || namesLists(options) ? ["a source"] : [],
+    ...hasPaths ? ["PATHs"] : sources.length > 0 ? ["a source"] : [],
     ...streams.length > 0 ? ["--stream"] : [],
     ...commandLine === undefined ? [] : ["a command after --"],
   ];
-  if (given.length > 1) throw new UsageError(`Give ${given.join(" or ")}: one backup reads one of them`);
+  if (given.length > 1) {
+    const why = hasPaths ? "a backup holds files or streams: use a series for each" : "one backup reads one of them";
+    throw new UsageError(`Give ${given.join(" or ")}: ${why}`);
+  }
   if (filename !== undefined && given.length > 0 && commandLine === undefined) {
     throw new UsageError(`--filename names the only stream of a backup; it does not go with ${given[0]}`);
   }
-  const paths = sources.filter((source) => parseEngineUrl(source) === undefined);
-  if (paths.length > 0 || namesLists(options)) return { kind: "files", given: givenPaths(paths, sources, options) };
+  if (hasPaths) return { kind: "files", given: givenPaths(paths, sources, options) };
   refusePathOptions(options);
   if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, engines) };
   if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? []) };
   if (commandLine === undefined && stdin.isTerminal) {
-    throw new UsageError("Standard input is a terminal: pipe a stream into agent put, or name a command after --");
+    throw new UsageError(
+      "Standard input is a terminal: pipe a stream into agent put, name a command after --, or name files and " +
+        "directories: agent put etc/host /etc",
+    );
   }
   const path = parseFileName(filename ?? DEFAULT_FILE_NAME);
   const { all } = parseGuards(options.guard ?? [], []);
   return { kind: commandLine === undefined ? "stdin" : "command", path, guard: all };
+}
+
+/** An error for an empty standard input, with advice if the series is the name of a file: it was meant as a PATH. */
+export async function withAdviceOnPath(error: unknown, series: string, { files }: CliContext): Promise<unknown> {
+  if (!(error instanceof SourceError) || files === undefined) return error;
+  if ((await files.look()).at(`${files.directory}/${series}`).kind !== "there") return error;
+  const message = `${error.message}; to back up the file or directory of that name: agent put etc/host ${series}`;
+  return new SourceError(message, { cause: error });
 }
 
 /** The number of streams that are read at once. Throws `UsageError`. */
@@ -157,10 +172,15 @@ async function plannedSource(given: GivenPaths, how: Opening, context: CliContex
       `Nothing was backed up, because --strict is given: ${problem}${more > 0 ? `, and ${more} more` : ""}`,
     );
   }
-  return files.source(request);
+  return await files.source(request);
 }
 
 function givenPaths(paths: readonly string[], sources: readonly string[], options: InputOptions): GivenPaths {
+  if (paths.includes("-")) {
+    throw new UsageError(
+      "Standard input is read if no PATH is named: leave - out, or write ./- for a file of that name",
+    );
+  }
   const given = sources.find((source) => !paths.includes(source));
   if (given === undefined) return parsePaths(paths, options);
   const url = withoutPassword(given);

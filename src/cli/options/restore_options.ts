@@ -60,6 +60,15 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
       `${given[0]} is for restoring files and directories: use it with --target DIR, and no --file or --raw`,
     );
   }
+  const value = paths.find((path) => IF_EXISTS.some((when) => when === path));
+  if (overwrite && value !== undefined) {
+    throw new UsageError(
+      `--overwrite takes no value: write --if-exists ${value}, or ./${value} for a PATH of that name`,
+    );
+  }
+  if (options.target === "") {
+    throw new UsageError("--target names no directory: write for example /restore, or . for the current one");
+  }
   if (overwrite && ifExists !== undefined && ifExists !== "always") {
     throw new UsageError(`--overwrite means --if-exists always: give it, or --if-exists ${ifExists}`);
   }

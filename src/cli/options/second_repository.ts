@@ -17,7 +17,7 @@ const GROUPS = {
     .option("--from-password-file <file>", "file that holds the password (AGENT_FROM_PASSWORD_FILE)")
     .option("--from-password-command <command>", "command that prints the password (AGENT_FROM_PASSWORD_COMMAND)"),
   also: new Command()
-    .optionsGroup("Second repository for the same streams:")
+    .optionsGroup("Second repository:")
     .option("--also <url>", "repository: a path or a URL (AGENT_ALSO_REPOSITORY)")
     .option("--also-repository-file <file>", "file that holds the repository's URL (AGENT_ALSO_REPOSITORY_FILE)")
     .option("--also-password-file <file>", "file that holds the password (AGENT_ALSO_PASSWORD_FILE)")

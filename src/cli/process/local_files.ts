@@ -1,24 +1,27 @@
 /** The files and directories of this machine, as `put` looks at them. */
 import { systemReason, UsageError } from "../../base/errors.ts";
-import { FileSystemLook } from "../../engine/files/roots/path_look.ts";
-import { openFileSystem } from "../../filesystem/open_file_system.ts";
+import type { PathLook } from "../../engine/files/roots/path_look.ts";
 import type { LocalFiles } from "../context.ts";
 import { readOwnProcess } from "./process_bytes.ts";
 
-/** Those of this process; `source` makes what the engine reads. Nothing is opened before it is needed. */
-export function localFiles(source: LocalFiles["source"]): LocalFiles {
-  let look: FileSystemLook | undefined;
+/** Those of this process. What looks at them and reads them is loaded and opened when it is needed. */
+export function localFiles(): LocalFiles {
+  let look: Promise<PathLook> | undefined;
   return {
     get directory() {
       return workingDirectory();
     },
     // It stays open until the process ends.
-    get look() {
-      return look ??= new FileSystemLook(openFileSystem());
-    },
+    look: () => look ??= openLook(),
     mountInfo: () => readOwnProcess("mountinfo"),
-    source,
+    source: async (request) => (await import("../../engine/files/files_source.ts")).filesSource(request),
   };
+}
+
+async function openLook(): Promise<PathLook> {
+  const { FileSystemLook } = await import("../../engine/files/roots/path_look.ts");
+  const { openFileSystem } = await import("../../filesystem/open_file_system.ts");
+  return new FileSystemLook(openFileSystem());
 }
 
 function workingDirectory(): string {

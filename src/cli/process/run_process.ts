@@ -5,7 +5,6 @@ import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { builtInEngines } from "../../engine/built_in.ts";
-import { filesSource } from "../../engine/files/files_source.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -80,7 +79,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     commandLine: undefined,
     version,
     engines: builtInEngines({ environment: environment.forChildren }),
-    files: localFiles((request) => filesSource(request)),
+    files: localFiles(),
     askSecret: (question) => askBelow(line, question),
   };
 }

@@ -75,12 +75,17 @@ function failureText({ backup, snapshotId, problem }: UncopiedBackup): string {
 function doneText({ copied, present, bytesRead, bytesAdded, bytesStored }: CopyResult, seconds: number): string {
   const there = present === 0 ? "" : `, ${present} ${present === 1 ? "was" : "were"} there already`;
   if (copied.length === 0) return `Copied no backup${there}`;
-  return `Copied ${formatCount(copied.length, "backup")}${there}: read ${formatSize(bytesRead)}, ` +
-    `${formatSize(bytesAdded)} new, stored as ${formatSize(bytesStored)}; ${formatDuration(seconds * 1000)}`;
+  const amounts = `${amountsText(bytesAdded, bytesRead)}, stored as ${formatSize(bytesStored)}`;
+  return `Copied ${formatCount(copied.length, "backup")}${there}: ${amounts}; ${formatDuration(seconds * 1000)}`;
 }
 
 function plannedText({ copied, present, bytesRead, bytesAdded }: CopyResult): string {
   const there = present === 0 ? "" : `, ${present} ${present === 1 ? "is" : "are"} there already`;
-  return `Would copy ${formatCount(copied.length, "backup")}${there}: read ${formatSize(bytesRead)}, ` +
-    `${formatSize(bytesAdded)} new; nothing was changed`;
+  const amounts = amountsText(bytesAdded, bytesRead);
+  return `Would copy ${formatCount(copied.length, "backup")}${there}: ${amounts}; nothing was changed`;
+}
+
+/** What is new here is read as it lies there, compressed, so that it may take less. */
+function amountsText(bytesAdded: number, bytesRead: number): string {
+  return `${formatSize(bytesAdded)} new, read as ${formatSize(bytesRead)}`;
 }

@@ -12,6 +12,7 @@ import { osCode } from "../../store/local/local_errors.ts";
 import type { CliContext } from "../context.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 import { failureJson } from "./json/standard_error_json.ts";
+import { shortenPaths } from "../terminal/terminal_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** The form of the report. */
@@ -36,7 +37,7 @@ export async function reportFailure(
   if (style.json) {
     await writeJson(stderr, failureJson(error));
   } else if (!(error instanceof OverdueError)) {
-    await writeLine(stderr, `agent: ${error.message.replaceAll("\n", " ")}`);
+    await writeLine(stderr, `agent: ${shortenPaths(error.message.replaceAll("\n", " "))}`);
   }
   if (style.debug) { for (const line of stackLines(error)) await writeLine(stderr, line); }
   return error.exitCode;

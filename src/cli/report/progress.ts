@@ -11,7 +11,7 @@ const OBJECT_MS = 1000;
 const LEAST_RATE_SECONDS = 0.5;
 
 /** The first step, before anything can be counted. */
-const OPENING: ProgressStep = {
+export const OPENING: ProgressStep = {
   phase: "opening",
   label: { long: "opening the repository", short: "opening" },
 };

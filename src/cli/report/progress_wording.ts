@@ -22,6 +22,8 @@ export interface ProgressStep {
   readonly bytesAdded?: number;
   /** How many files these bytes are, if bytes of files are counted. */
   readonly files?: number;
+  /** How many of the bytes were read, if files that did not change count without being read. */
+  readonly bytesRead?: number;
 }
 
 /** A step, and the time until then. */
@@ -57,7 +59,7 @@ export function progressText(state: ProgressState, columns: number): string {
 }
 
 function fieldsOf(state: ProgressState): Field[] {
-  const { label, unit, done, bytesAdded, files, seconds, perSecond } = state;
+  const { label, unit, done, bytesAdded, files, bytesRead, seconds, perSecond } = state;
   const eta = etaSecondsOf(state);
   const share = shareOf(state);
   const word = (text: string, weight: number): Wording => ({ text, weight });
@@ -68,8 +70,11 @@ function fieldsOf(state: ProgressState): Field[] {
       ? [amountOf(state, done).map(([text, weight]) => word(text, weight))]
       : [],
     ...files !== undefined ? [[word(formatCount(files, "file"), 4.5)]] : [],
-    ...bytesAdded !== undefined ? [[word(`${formatSize(bytesAdded)} new`, 1)]] : [],
-    ...unit === "bytes" && perSecond !== null ? [[word(`${formatSize(Math.round(perSecond))}/s`, 4)]] : [],
+    ...bytesRead ? [[word(`${formatSize(bytesRead)} read`, 1.5)]] : [],
+    ...bytesAdded !== undefined && bytesRead !== 0 ? [[word(`${formatSize(bytesAdded)} new`, 1)]] : [],
+    ...unit === "bytes" && bytesRead === undefined && perSecond !== null
+      ? [[word(`${formatSize(Math.round(perSecond))}/s`, 4)]]
+      : [],
     [word(formatClock(seconds), label?.short === "waiting" ? 8 : 2)],
     ...eta !== null ? [[word(`${formatClock(eta)} left`, 7)]] : [],
   ];
@@ -78,7 +83,8 @@ function fieldsOf(state: ProgressState): Field[] {
 function amountOf(state: ProgressState, done: number): (readonly [text: string, weight: number])[] {
   const total = totalOf(state);
   const text = (count: number) => state.unit === "bytes" ? formatSize(count) : String(count);
-  if (total === undefined) return [[state.unit === "bytes" ? `${text(done)} read` : text(done), 6]];
+  const isRead = state.unit === "bytes" && state.bytesRead === undefined;
+  if (total === undefined) return [[isRead ? `${text(done)} read` : text(done), 6]];
   return [[`${text(done)} of ${state.isEstimate ? "about " : ""}${text(total)}`, 3], [text(done), 5]];
 }
 

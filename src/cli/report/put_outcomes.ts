@@ -5,13 +5,17 @@ import { formatSize } from "../../base/text/size.ts";
 import type { PutResult } from "../../ops/put.ts";
 
 /** The warnings of a put, those about its level first. With two repositories each names its own. */
-export function putWarnings({ decision, warnings, repositories }: PutResult): string[] {
-  if (repositories === undefined) return [...decision.warnings, ...warnings];
-  return repositories.flatMap(({ location, written }) => {
+export function putWarnings({ decision, warnings, repositories, manifest: { tree } }: PutResult): string[] {
+  const ofSource = tree?.files === 0 ? [NO_FILE] : [];
+  if (repositories === undefined) return [...decision.warnings, ...warnings, ...ofSource];
+  const ofEach = repositories.flatMap(({ location, written }) => {
     if (written === undefined) return [];
     return [...written.decision.warnings, ...written.warnings].map((warning) => `${location}: ${warning}`);
   });
+  return [...ofEach, ...ofSource];
 }
+
+const NO_FILE = "The backup has no file: all are left out, or a file system is not mounted; it does not count as good";
 
 /** The error to end with if only one of two repositories has the backup; undefined otherwise. */
 export function oneIsMissing({ repositories }: PutResult): PartialError | undefined {

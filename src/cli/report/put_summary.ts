@@ -7,12 +7,15 @@ import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelOfPath } from "../../format/manifest/series.ts";
 import type { EntryChanges, PutResult, TreeCounts } from "../../ops/put.ts";
 import { formatCount, formatRate } from "../terminal/write.ts";
+import { entriesText } from "./files/entry_counts.ts";
 import { describeWholeness } from "./wholeness.ts";
 
 /**
  * With less new data, trees and indexes are a large part of what is stored, and a ratio says little about compression.
  */
 const LEAST_BYTES_OF_RATIO = 1024 * 1024;
+/** The smallest share that one decimal can tell. */
+const LEAST_PERCENT = 0.1;
 /** If there are more streams, the others are counted. */
 const MOST_STREAMS = 10;
 /** How many problems an error names. */
@@ -27,12 +30,6 @@ interface PutRun {
 /** A summary of the backup. Each line fits a terminal, unless names are long. */
 export function summaryLines(result: PutResult, { seconds, isDry }: PutRun): string[] {
   const { backup, manifest } = result;
-  const { bytesRead, bytesAdded } = manifest.stats;
-  const bytesStored = backup.info!.stored;
-  const share = bytesRead > 0 ? ` (${(bytesAdded / bytesRead * 100).toFixed(1)} %)` : "";
-  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
-  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
-  const [read, added, stored] = [bytesRead, bytesAdded, bytesStored].map(formatSize);
   const own = ownStreams(result);
   const only = own.length === 1 ? own[0] : undefined;
   const what = result.tree !== undefined
@@ -45,25 +42,45 @@ export function summaryLines(result: PutResult, { seconds, isDry }: PutRun): str
     `${manifest.series} level ${manifest.level} ${id}: ${what}; ${formatDuration(seconds * 1000)}`,
     ...result.tree === undefined ? [] : [changesLine(result.tree)],
     ...only === undefined ? streamLines(own) : [],
-    `  ${read} read, ${added} new${share}, ${stored} stored${ratio}; ${formatRate(bytesRead, seconds)}`,
+    `  ${amountsText(result, { seconds, isDry })}`,
   ];
+}
+
+/** What was read, what of it is new, and what that takes in the repository. */
+function amountsText({ backup, manifest: { stats }, tree }: PutResult, { seconds, isDry }: PutRun): string {
+  const { bytesRead, bytesAdded } = stats;
+  const bytesStored = backup.info!.stored;
+  const hasRatio = bytesAdded >= LEAST_BYTES_OF_RATIO && bytesAdded > bytesStored;
+  const ratio = hasRatio ? `, ${(bytesAdded / bytesStored).toFixed(2)}:1` : "";
+  const stored = `${formatSize(bytesStored)} ${isDry ? "would be stored" : "stored"}${ratio}`;
+  if (tree !== undefined && bytesRead === 0) return `nothing had to be read, ${stored}`;
+  const added = `${formatSize(bytesAdded)} new${shareText(bytesAdded, bytesRead)}`;
+  // Most of the time of a tree goes into looking at it, so that the rate of a few bytes says nothing.
+  const hasRate = tree === undefined || bytesRead >= LEAST_BYTES_OF_RATIO;
+  const rate = hasRate ? `; ${formatRate(bytesRead, seconds)}` : "";
+  return `${formatSize(bytesRead)} read, ${added}, ${stored}${rate}`;
+}
+
+/**
+ * Which part of what was read is new. Nothing is said of no part, nor of more than all of it: files that could not be
+ * read to their end leave chunks, too.
+ */
+function shareText(bytesAdded: number, bytesRead: number): string {
+  if (bytesAdded === 0 || bytesAdded > bytesRead) return "";
+  const percent = bytesAdded / bytesRead * 100;
+  return percent < LEAST_PERCENT ? ` (less than ${LEAST_PERCENT} %)` : ` (${percent.toFixed(1)} %)`;
 }
 
 function treeText({ files, directories, others, bytes }: TreeCounts): string {
   const count = (changes: EntryChanges) => changes.new + changes.changed + changes.unmodified;
-  const rest = others === 0 ? "" : `, ${formatCount(others, "other")}`;
-  return `${formatCount(count(files), "file")} in ${formatDirectories(count(directories))}${rest}, ${
-    formatSize(bytes)
-  }`;
-}
-
-function formatDirectories(count: number): string {
-  return count === 1 ? "1 directory" : `${count} directories`;
+  return entriesText({ files: count(files), directories: count(directories), others, bytes });
 }
 
 function changesLine({ files, directories }: TreeCounts): string {
-  const text = (changes: EntryChanges) =>
-    `${changes.new} new, ${changes.changed} changed, ${changes.unmodified} unmodified`;
+  const text = (changes: EntryChanges) => {
+    const told = (["new", "changed", "unmodified"] as const).filter((kind) => changes[kind] > 0);
+    return told.map((kind) => `${changes[kind]} ${kind}`).join(", ") || "none";
+  };
   return `  files: ${text(files)}; directories: ${text(directories)}`;
 }
 

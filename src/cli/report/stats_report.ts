@@ -9,7 +9,7 @@ import { selectedIn } from "./json/stats_json.ts";
 const SERIES_COLUMNS: readonly Column[] = [
   { title: "SERIES", align: "left", kind: "name" },
   { title: "BACKUPS", align: "right" },
-  { title: "READ", align: "right" },
+  { title: "SIZE", align: "right" },
   { title: "UNIQUE", align: "right" },
   { title: "STORED", align: "right" },
 ];
@@ -17,7 +17,7 @@ const SERIES_COLUMNS: readonly Column[] = [
 const MONTH_COLUMNS: readonly Column[] = [
   { title: "MONTH", align: "left" },
   { title: "BACKUPS", align: "right" },
-  { title: "READ", align: "right" },
+  { title: "SIZE", align: "right" },
   { title: "NEW", align: "right" },
   { title: "STORED", align: "right" },
 ];
@@ -73,7 +73,7 @@ function seriesRows(report: StatsReport): string[][] {
 function ratioText({ total, ...report }: StatsReport): string {
   const { deduplication, compression, both } = ratiosOf(selectedIn({ total, ...report }).readBytes, total);
   const shown = [deduplication, compression, both].map((ratio) => ratio === null ? "-" : ratio.toFixed(2));
-  return `Deduplication ${shown[0]} times compression ${shown[1]}: ${shown[2]} bytes read for each byte stored.`;
+  return `Deduplication ${shown[0]} times compression ${shown[1]}: ${shown[2]} bytes backed up for each byte stored.`;
 }
 
 function repositoryText({ repository, backupsInAll }: StatsReport): string {

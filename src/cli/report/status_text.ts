@@ -47,8 +47,8 @@ function formatAge(ageMs: number): string {
 function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunStatus, overdue: boolean): string {
   const remarks = [
     ...(overdue ? ["overdue"] : []),
-    // "ok" is left out for an overdue run, because the newest backup is too old.
-    ...(overdue && health === "ok" ? [] : [health === "unjudged" ? "not judged" : health]),
+    // "ok" is left out for an overdue run, because the newest backup is too old, and for a backup in part.
+    ...(health === "ok" && (overdue || latest?.problems) ? [] : [health === "unjudged" ? "not judged" : health]),
     ...(latest?.isShrunk ? ["shrunk"] : []),
     ...(latest?.problems ? ["in part"] : []),
     ...(latest !== null && broken > 0 ? [`${broken} newer broken`] : []),

@@ -1,4 +1,6 @@
-/** A guard's verdict in the words that all commands use. */
+/** What is known of a backup being whole, in the words that all commands use. */
+import type { AgentSnapshotInfo } from "../../format/manifest/agent_info.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import { recognitionOf } from "../../guard/recognition.ts";
 
 /**
@@ -9,4 +11,12 @@ export function describeWholeness(format: string, complete: boolean | null): str
   if (complete === null) return "not judged";
   if (!complete) return "not whole";
   return recognitionOf(format) === "container" ? "whole, content not judged" : "whole";
+}
+
+/** What is judged of a backup in a few words: its format or, since files have none, whether all of them were read. */
+export function judgedText({ engine, guard, files, shrunk, problems = 0 }: AgentSnapshotInfo, verdict = guard): string {
+  const remarks = [...shrunk ? ["shrunk"] : [], ...problems > 0 ? ["in part"] : []];
+  if (engine !== FILES_ENGINE) return [verdict, ...remarks].join(", ");
+  if (files === 0) return ["no file", ...remarks].join(", ");
+  return problems > 0 ? remarks.join(", ") : "all read";
 }

@@ -10,6 +10,7 @@
 import { shortId } from "../../base/id.ts";
 import { countedRunType, RUN_TYPES } from "../../base/run_type.ts";
 import type { JsonObject, JsonValue } from "../../format/json/json_text.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import { type TwinDbCopy, twinDbCopy } from "./copy.ts";
 import { growingLsns } from "./loadable.ts";
 import { type TwinDbBinlogStatus, TwinDbStatus } from "./status_file.ts";
@@ -30,7 +31,7 @@ export interface TwinDbSelection {
 
 /** Backups that a TwinDB status cannot hold. */
 export interface LeftOut {
-  /** The format of their streams, `not judged`, or `broken`. */
+  /** The format of their streams, `files`, `not judged`, or `broken`. */
   readonly reason: string;
   /** The number of backups. */
   readonly backups: number;
@@ -76,6 +77,7 @@ function reasonToLeaveOut(backup: Backup, health: () => Health): string | null {
   const outer = formats.slice(0, -1);
   const isMysql = Object.hasOwn(MYSQL_ENDINGS, formats.at(-1)!) &&
     outer.every((format) => Object.hasOwn(CONTAINER_ENDINGS, format));
+  if (backup.info?.engine === FILES_ENGINE) return FILES_ENGINE;
   if (!isMysql) return formats[0] === "none" ? NOT_JUDGED : formats.join("+");
   if (health() === "broken") return "broken";
   return backup.info?.complete === true ? null : NOT_JUDGED;

@@ -52,7 +52,11 @@ class FilesSource implements EngineSource {
       const threads = new FilesThreads(this.#start);
       try {
         const { selection, withAtime } = this.#request;
-        const lacks = await threads.walker.call("beginWalk", { selection, withAtime });
+        const lacks = await threads.walker.call("beginWalk", {
+          selection,
+          withAtime,
+          smallFileBytes: source.smallFileBytes,
+        });
         source.signal.throwIfAborted();
         return new OpenFilesSource({ request: this.#request, source, threads, lacks });
       } catch (error) {

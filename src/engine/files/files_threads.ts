@@ -1,4 +1,7 @@
-/** The threads of a files backup: one walks, one reads small files, and one reads large files once there are any. */
+/**
+ * The threads of a files backup: one walks, one reads small files, and one reads large files once there are any. A small
+ * tree needs only the first, and each start costs some 40 ms of CPU.
+ */
 import { startWorker, Thread } from "../../base/thread.ts";
 import type { FilesCalls } from "./files_calls.ts";
 
@@ -7,26 +10,40 @@ export type FilesThread = Pick<Thread<FilesCalls>, "call" | "terminate">;
 
 /** Starts a thread of this program. */
 export function startFilesThread(): FilesThread {
-  return new Thread<FilesCalls>(startWorker());
+  return new Thread<FilesCalls>(startWorker("files"));
 }
+
+/** How many times the walking thread reads small files before another thread starts for them. */
+const READS_OF_WALKER = 1;
 
 /** The threads of one source. */
 export class FilesThreads {
   readonly #start: () => FilesThread;
   readonly walker: FilesThread;
-  readonly reader: FilesThread;
+  #reader: FilesThread | undefined;
+  #reads = 0;
   #largeReader: FilesThread | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(start: () => FilesThread) {
     this.#start = start;
     this.walker = start();
-    this.reader = start();
+  }
+
+  /** The thread for the next call that reads small files. */
+  nextReader(): FilesThread {
+    if (this.#reads++ < READS_OF_WALKER) return this.walker;
+    return this.#reader ??= this.#startUnlessEnded();
   }
 
   /** The thread for large files. */
   get largeReader(): FilesThread {
-    return this.#largeReader ??= this.#start();
+    return this.#largeReader ??= this.#startUnlessEnded();
+  }
+
+  /** After the end, calls go to a thread that refuses them: nobody would end one that starts then. */
+  #startUnlessEnded(): FilesThread {
+    return this.#ended === undefined ? this.#start() : this.walker;
   }
 
   /** Closes what is open and ends all threads. Calls under way come to their end. Never throws. */
@@ -35,10 +52,12 @@ export class FilesThreads {
   }
 
   async #end(): Promise<void> {
-    const threads = [this.walker, this.reader, ...this.#largeReader ? [this.#largeReader] : []];
-    await Promise.all(threads.map(async (thread) => {
-      await thread.call("endFiles", null).catch(() => {}); // A thread that failed has nothing open any more.
-      thread.terminate();
-    }));
+    const threads = [this.walker, this.#reader, this.#largeReader];
+    await Promise.all(
+      threads.filter((thread) => thread !== undefined).map(async (thread) => {
+        await thread.call("endFiles", null).catch(() => {}); // A thread that failed has nothing open any more.
+        thread.terminate();
+      }),
+    );
   }
 }

@@ -1,19 +1,19 @@
 /** Makes the items of a files backup from the steps of its walk: decides for each file whether and how it is read. */
 import { invariant } from "../../base/errors.ts";
-import type { EntryProperties, Node } from "../../format/tree/node.ts";
-import type { EngineBuffer, EngineItem, RunContent, SourceRequest } from "../engine.ts";
+import { propertiesOfHead } from "../../format/tree/tree.ts";
+import type { EarlierDirectory, EngineBuffer, EngineItem, NodeHead, RunContent, SourceRequest } from "../engine.ts";
 import type { FilesRequest } from "./files_request.ts";
 import type { FilesThreads } from "./files_threads.ts";
 import type { ItemQueue } from "./item_queue.ts";
 import { LargeFileSource } from "./large_file.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import type { ProblemList } from "./problem_list.ts";
-import { columnsOf, type SmallFilesResult } from "./read/file_to_read.ts";
+import { columnsOf, type FileToRead, type SmallFilesResult } from "./read/file_to_read.ts";
 import { RunPlan } from "./run_plan.ts";
-import { nodeToKeep } from "./unchanged.ts";
-import { type EntryRecord, joined, propertiesOf } from "./walk/entry_record.ts";
+import { isUnchanged } from "./unchanged.ts";
+import { joined } from "./walk/entry_record.ts";
 import type { FolderPlace } from "./walk/open_below.ts";
-import { stepsOf, type WalkBatch, type WalkStep } from "./walk/walk_batch.ts";
+import { type FoundEntry, stepsOf, type WalkBatch, type WalkStep } from "./walk/walk_batch.ts";
 
 interface MakerTools {
   readonly request: FilesRequest;
@@ -27,25 +27,25 @@ interface MakerTools {
 interface Directory {
   readonly path: string;
   readonly place: FolderPlace;
-  readonly properties: EntryProperties | null;
-  /** Its nodes in the earlier backup; undefined as long as nobody asked. */
-  earlier: ReadonlyMap<string, Node> | null | undefined;
+  /** Null for the root of the file system. */
+  readonly head: NodeHead | null;
+  /** What the earlier backup holds of it. */
+  readonly earlier: EarlierDirectory | null;
 }
 
 type Entering = Extract<WalkStep, { kind: "enter" }>;
-type Found = Extract<WalkStep, { kind: "entry" }>;
+
+/** A file that comes with its content, and whether entries to come may have it, too. */
+interface FileEntry {
+  readonly path: string;
+  readonly head: NodeHead;
+  readonly isShared?: boolean;
+}
 
 /** Makes items once. */
 export class ItemMaker {
   readonly #tools: MakerTools;
-  readonly #users = new Map<number, string>();
-  readonly #groups = new Map<number, string>();
-  readonly #directories: Directory[] = [{
-    path: "",
-    place: { anchor: "/", below: "" },
-    properties: null,
-    earlier: undefined,
-  }];
+  readonly #directories: Directory[] = [];
   readonly #links = new LinkedFiles();
   readonly #missing = new Set<string>();
   readonly #roots: ReadonlySet<string>;
@@ -75,7 +75,9 @@ export class ItemMaker {
   }
 
   async #makeAll(): Promise<void> {
-    const { walker } = this.#tools.threads;
+    const { threads: { walker }, source, request: { changes } } = this.#tools;
+    const earlier = changes.readAll ? null : await source.earlier?.top() ?? null;
+    this.#directories.push({ path: "", place: { anchor: "/", below: "" }, head: null, earlier });
     let next = walker.call("walk", null);
     for (;;) {
       const batch = await next;
@@ -89,73 +91,79 @@ export class ItemMaker {
   }
 
   async #take(batch: WalkBatch): Promise<void> {
-    for (const [id, name] of batch.users) this.#users.set(id, name);
-    for (const [id, name] of batch.groups) this.#groups.set(id, name);
     for (const { step, problems } of stepsOf(batch)) {
       for (const problem of problems) this.#tools.problems.add(this.#order, problem);
       this.#order++;
       if (step === null) continue;
-      if (step.kind === "enter") this.#enter(step);
-      else if (step.kind === "leave") await this.#leave();
-      else await this.#add(step);
+      // What must be waited for is rare: a wait for each of a million files would take long.
+      const making = step.kind === "entry"
+        ? this.#add(step.found)
+        : step.kind === "enter"
+        ? this.#enter(step)
+        : this.#leave();
+      if (making) await making;
     }
   }
 
-  #enter({ name, record, isAnchor }: Entering): void {
+  async #enter({ found: { name, head }, isAnchor }: Entering): Promise<void> {
     const above = this.#directories.at(-1)!;
     const path = joined(above.path, name);
     const { anchor, below } = above.place;
     const place = isAnchor ? { anchor: `/${path}`, below: "" } : { anchor, below: joined(below, name) };
-    this.#directories.push({ path, place, properties: this.#propertiesOf(record), earlier: undefined });
+    this.#directories.push({ path, place, head, earlier: await above.earlier?.below(name) ?? null });
     this.#note(path);
   }
 
-  async #leave(): Promise<void> {
-    const { path, properties } = this.#directories.pop()!;
-    invariant(properties !== null, "The walk left the root of the file system");
-    await this.#addWhole(path, properties, null);
+  #leave(): void | Promise<void> {
+    const { path, head } = this.#directories.pop()!;
+    invariant(head !== null, "The walk left the root of the file system");
+    return this.#addWhole(path, head, null);
   }
 
-  async #add({ name, record }: Found): Promise<void> {
+  #add(found: FoundEntry): void | Promise<void> {
+    const { name, head } = found;
     const directory = this.#directories.at(-1)!;
     const path = joined(directory.path, name);
     this.#note(path);
-    const properties = this.#propertiesOf(record);
-    if (record.type !== "file") return await this.#addWhole(path, properties, null);
-    const content = await this.#knownContent(directory, name, record);
-    if (content !== null) return await this.#addWhole(path, properties, content);
-    const isShared = record.links > 1;
-    if (isShared) this.#links.remember(record, record.links, { kind: "same", path, isLast: false });
-    const entry = { path, properties, ...isShared && { isShared } };
-    if (record.size > this.#tools.source.smallFileBytes) {
-      return await this.#addLarge(entry, directory.place, name, record);
-    }
-    if (this.#run.isFull(record.size)) await this.#endRun();
-    this.#run.buffer ??= await this.#takeBuffer();
-    this.#run.addFile({ ...entry, order: this.#order }, { place: directory.place, name, state: record });
+    if (head.type !== "file") return this.#addWhole(path, head, null);
+    const content = this.#knownContent(directory, found);
+    return content === null ? this.#addToRead(path, directory, found) : this.#addWhole(path, head, content);
   }
 
   /** The content of a file that needs no reading; null for others. */
-  async #knownContent(directory: Directory, name: string, record: EntryRecord): Promise<RunContent | null> {
-    if (record.size === 0) return { kind: "inline", length: 0 };
-    const linked = record.links > 1 ? this.#links.take(record) : undefined;
-    const node = await this.#nodeToKeep(directory, name, record);
-    if (node === null) return linked ?? null;
-    const kept = { kind: "kept", node } as const;
-    if (linked === undefined) this.#links.remember(record, record.links, kept);
+  #knownContent({ earlier }: Directory, found: FoundEntry): RunContent | null {
+    const { name, head, links } = found;
+    if (head.size === 0) return EMPTY;
+    const linked = links > 1 ? this.#links.take(found.state) : undefined;
+    const content = earlier && this.#contentToKeep(earlier, name, head);
+    if (content === null) return linked ?? null;
+    const kept = { kind: "kept", size: head.size, content } as const;
+    if (links > 1 && linked === undefined) this.#links.remember(found.state, links, kept);
     return kept;
   }
 
-  async #nodeToKeep(directory: Directory, name: string, record: EntryRecord): Promise<Node | null> {
-    const { request: { changes }, source: { earlier } } = this.#tools;
-    if (earlier === null || changes.readAll) return null;
-    if (directory.earlier === undefined) directory.earlier = await earlier.children(directory.path);
-    return nodeToKeep(record, directory.earlier?.get(name), changes);
+  /** The content of a file in the earlier backup, if it did not change since. */
+  #contentToKeep(earlier: EarlierDirectory, name: string, head: NodeHead): Uint8Array | null {
+    const entry = earlier.find(name, head.text);
+    if (entry === undefined) return null;
+    if (entry.hasSameHead) return entry.content;
+    const found = { ...propertiesOfHead(head), size: head.size };
+    return isUnchanged(found, entry.node, this.#tools.request.changes) ? entry.content : null;
   }
 
-  async #addWhole(path: string, properties: EntryProperties, content: RunContent | null): Promise<void> {
-    if (this.#run.isFull(0)) await this.#endRun();
-    this.#run.add({ path, properties, content }, this.#order);
+  async #addToRead(path: string, { place }: Directory, { name, head, links, state }: FoundEntry): Promise<void> {
+    const isShared = links > 1;
+    if (isShared) this.#links.remember(state, links, { kind: "same", path, isLast: false });
+    const entry = { path, head, ...isShared && { isShared } };
+    if (head.size > this.#tools.source.smallFileBytes) return await this.#addLarge(entry, place, { name, state });
+    if (this.#run.isFull(head.size)) await this.#endRun();
+    this.#run.buffer ??= await this.#takeBuffer();
+    this.#run.addFile({ ...entry, order: this.#order }, { place, name, state });
+  }
+
+  #addWhole(path: string, head: NodeHead, content: RunContent | null): void | Promise<void> {
+    if (this.#run.isFull(0)) return this.#endRun().then(() => this.#run.add({ path, head, content }, this.#order));
+    this.#run.add({ path, head, content }, this.#order);
   }
 
   /** What comes after the end goes back. */
@@ -171,27 +179,21 @@ export class ItemMaker {
   }
 
   /** A large file is opened now, and read when the session asks for it. */
-  async #addLarge(
-    entry: { readonly path: string; readonly properties: EntryProperties; readonly isShared?: boolean },
-    folder: FolderPlace,
-    name: string,
-    { inode, device, size, mtimeNs, ctimeNs }: EntryRecord,
-  ): Promise<void> {
+  async #addLarge(entry: FileEntry, folder: FolderPlace, file: Omit<FileToRead, "folder">): Promise<void> {
     await this.#endRun();
     const { threads, queue, request: { withAtime }, problems } = this.#tools;
     const { largeReader } = threads;
     const order = this.#order;
-    const file = { name, state: { inode, device, size, mtimeNs, ctimeNs } };
-    const opened = await largeReader.call("openLargeFile", { folder, file, withAtime });
-    const { number, record, problem } = opened;
+    const { number, head, problem } = await largeReader.call("openLargeFile", { folder, file, withAtime });
     if (problem !== undefined) problems.add(order, problem);
     if (number === null) {
       if (entry.isShared) this.#missing.add(entry.path);
       return;
     }
-    const properties = record === undefined ? entry.properties : this.#propertiesOf(record);
+    const { path, isShared = false } = entry;
+    const properties = propertiesOfHead(head ?? entry.head);
     const source = new LargeFileSource(largeReader, number, (text) => problems.add(order, text));
-    await queue.push(Promise.resolve({ kind: "entry", ...entry, properties, source }));
+    await queue.push(Promise.resolve({ kind: "entry", path, isShared, properties, source }));
   }
 
   async #endRun(): Promise<void> {
@@ -209,7 +211,7 @@ export class ItemMaker {
     try {
       const memory = buffer?.bytes.buffer;
       const mostBytes = source.smallFileBytes;
-      const result = memory === undefined ? NOTHING_READ : await threads.reader.call("readSmallFiles", {
+      const result = memory === undefined ? NOTHING_READ : await threads.nextReader().call("readSmallFiles", {
         folders,
         files: columnsOf(run.files),
         memory,
@@ -218,7 +220,6 @@ export class ItemMaker {
       });
       await before;
       return run.finish(result, {
-        propertiesOf: (record) => this.#propertiesOf(record),
         onProblem: (order, text) => problems.add(order, text),
         missing: this.#missing,
       });
@@ -228,13 +229,11 @@ export class ItemMaker {
     }
   }
 
-  #propertiesOf(record: EntryRecord): EntryProperties {
-    return propertiesOf(record, { users: this.#users, groups: this.#groups });
-  }
-
   #note(path: string): void {
     this.#foundAny ||= this.#roots.has(path);
   }
 }
 
+/** An empty file. */
+const EMPTY: RunContent = { kind: "inline", length: 0 };
 const NOTHING_READ: SmallFilesResult = { lengths: new Int32Array(0), remarks: [] };

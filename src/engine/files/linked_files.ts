@@ -1,11 +1,10 @@
 /** Files with several names: under the second name, a file is not read again. */
-import type { Node } from "../../format/tree/node.ts";
 import { type FileState, isSameState } from "./walk/entry_record.ts";
 
 /** Where the content of a file is taken from that came under another name. */
 type LinkedContent =
   /** It did not change since the earlier backup. */
-  | { readonly kind: "kept"; readonly node: Node }
+  | { readonly kind: "kept"; readonly size: number; readonly content: Uint8Array }
   /** It was read under this path. */
   | { readonly kind: "same"; readonly path: string; readonly isLast: boolean };
 

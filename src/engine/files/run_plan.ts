@@ -1,18 +1,18 @@
 /** A run of entries before its small files are read. */
-import type { EntryProperties } from "../../format/tree/node.ts";
 import type { EngineBuffer, EngineEntries, RunEntry } from "../engine.ts";
 import type { FileToRead, SmallFilesResult } from "./read/file_to_read.ts";
-import type { EntryRecord, FileState } from "./walk/entry_record.ts";
+import type { FileState } from "./walk/entry_record.ts";
 import type { FolderPlace } from "./walk/open_below.ts";
 
 /** So many entries are one run at most. */
 const MOST_ENTRIES = 1000;
+/** So many if nothing of them is read: what is only passed on should be garbage before the next collection of it. */
+const MOST_UNREAD_ENTRIES = 256;
 /** What files that grow meanwhile may need: an eighth of the buffer. */
 const SPARE = 1 / 8;
 
 /** What a run needs to be made whole. */
 interface RunTools {
-  readonly propertiesOf: (record: EntryRecord) => EntryProperties;
   readonly onProblem: (order: number, text: string) => void;
   /** Paths of files with several names that were left out. */
   readonly missing: Set<string>;
@@ -45,7 +45,7 @@ export class RunPlan {
 
   /** Whether a further file of that size, or an entry without content, would be too much. */
   isFull(fileBytes: number): boolean {
-    if (this.#entries.length >= MOST_ENTRIES) return true;
+    if (this.#entries.length >= (this.buffer === null ? MOST_UNREAD_ENTRIES : MOST_ENTRIES)) return true;
     if (this.buffer === null || this.#bytes === 0) return false;
     return this.#bytes + fileBytes > this.buffer.bytes.length * (1 - SPARE);
   }
@@ -72,7 +72,7 @@ export class RunPlan {
   /** The run once its files were read; null if nothing of it is left. Its buffer is given back unless it is needed. */
   finish(
     { lengths, remarks }: SmallFilesResult,
-    { propertiesOf, onProblem, missing }: RunTools,
+    { onProblem, missing }: RunTools,
   ): EngineEntries | null {
     const entries: (RunEntry | null)[] = [...this.#entries];
     this.#planned.forEach(({ entry }, i) => {
@@ -87,12 +87,10 @@ export class RunPlan {
       onProblem(order, `"/${path}" is another name of "/${content.path}", which could not be read`);
       entries[entry] = null;
     }
-    for (const { file, record, problem } of remarks) {
+    for (const { file, head, problem } of remarks) {
       const { entry, order } = this.#planned[file]!;
       if (problem !== undefined) onProblem(order, problem);
-      if (record !== undefined && entries[entry] !== null) {
-        entries[entry] = { ...entries[entry]!, properties: propertiesOf(record) };
-      }
+      if (head !== undefined && entries[entry] !== null) entries[entry] = { ...entries[entry]!, head };
     }
     const left = entries.filter((entry) => entry !== null);
     const needsBuffer = lengths.some((length) => length > 0);

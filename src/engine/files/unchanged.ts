@@ -2,22 +2,19 @@
 import { type Rfc3339, timestampToNanoseconds } from "../../format/time.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { ChangeRules } from "./files_request.ts";
-import type { EntryRecord } from "./walk/entry_record.ts";
 
 /** What is known of a file without reading it. */
-export type FoundFile = Pick<EntryRecord, "size" | "inode" | "mtime" | "ctime">;
+export type FoundFile = Pick<Node, "size" | "inode" | "mtime" | "ctime">;
 
 /**
- * The node of the earlier backup whose content a file still has; null if it must be read. Size and time of modification
- * must be the same; the time of change and the inode as the rules say.
+ * Whether a file still has the content that it has in the earlier backup; otherwise it must be read. Size and time of
+ * modification must be the same; the time of change and the inode as the rules say.
  */
-export function nodeToKeep(found: FoundFile, earlier: Node | undefined, rules: ChangeRules): Node | null {
-  if (earlier === undefined || rules.readAll) return null;
-  if (earlier.type !== "file" || earlier.content === null || earlier.size !== found.size) return null;
-  if (!isSameTime(found.mtime, earlier.mtime)) return null;
-  if (rules.compareCtime && !isSameTime(found.ctime, earlier.ctime)) return null;
-  if (rules.compareInode && found.inode !== earlier.inode) return null;
-  return earlier;
+export function isUnchanged(found: FoundFile, earlier: Node, rules: ChangeRules): boolean {
+  if (rules.readAll || earlier.type !== "file" || earlier.content === null || earlier.size !== found.size) return false;
+  if (!isSameTime(found.mtime, earlier.mtime)) return false;
+  if (rules.compareCtime && !isSameTime(found.ctime, earlier.ctime)) return false;
+  return !rules.compareInode || found.inode === earlier.inode;
 }
 
 /** Whether two texts name one moment. Those of restic have the zone of its machine. */

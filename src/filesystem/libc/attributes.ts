@@ -11,6 +11,11 @@ import { foreign, type Libc } from "./libc.ts";
 /** Whose attributes: an open descriptor, or a path as above. */
 export type AttributeTarget = number | Uint8Array;
 
+/** Whether the target at a path of two parts has no attributes. Most have none, and then nothing needs to be made. */
+export function hasNoAttributes(libc: Libc, first: Uint8Array, second: Uint8Array): boolean {
+  return libc.calls.llistxattr(libc.joinedText(first, second), libc.listBuffer, libc.listBuffer.length) === 0;
+}
+
 /** The attributes of a target, sorted by name; empty if the file system has none. `place`: for messages. */
 export function readAttributes(libc: Libc, target: AttributeTarget, place: () => string): readonly ExtendedAttribute[] {
   const length = callList(libc, target);

@@ -83,16 +83,22 @@ export function statusInAnswer(libc: Libc, place: () => string): FileStatus {
  * valid until the next call.
  */
 export function encodeTimes({ accessedNs, modifiedNs }: TimesChange): Uint8Array<ArrayBuffer> {
-  encodeTime(accessedNs, 0);
   encodeTime(modifiedNs, 2);
+  if (accessedNs === modifiedNs) TIMES.copyWithin(0, 2, 4);
+  else encodeTime(accessedNs, 0);
   return TIMES_BYTES;
 }
 
 function encodeTime(time: bigint | null, at: number): void {
+  if (time === null) {
+    TIMES[at] = 0n;
+    TIMES[at + 1] = UTIME_OMIT;
+    return;
+  }
+  const [seconds, rest] = [time / NANOSECONDS, time % NANOSECONDS];
   // Nanoseconds count forward from the second, before 1970 as well.
-  const fraction = time === null ? UTIME_OMIT : ((time % NANOSECONDS) + NANOSECONDS) % NANOSECONDS;
-  TIMES[at] = time === null ? 0n : (time - fraction) / NANOSECONDS;
-  TIMES[at + 1] = fraction;
+  TIMES[at] = rest < 0n ? seconds - 1n : seconds;
+  TIMES[at + 1] = rest < 0n ? rest + NANOSECONDS : rest;
 }
 
 const TIMES = new BigInt64Array(4);

@@ -5,6 +5,7 @@ import {
   attributesOutOfReach,
   type AttributeTarget,
   deleteAttribute,
+  hasNoAttributes,
   readAttributes,
   writeAttribute,
 } from "./attributes.ts";
@@ -42,6 +43,7 @@ export class Entry {
 
   /** The extended attributes. */
   attributes(): readonly ExtendedAttribute[] {
+    if (this.#hasProc && hasNoAttributes(this.#libc, procPrefix(this.#folder), this.#name)) return NO_ATTRIBUTES;
     return this.#withTarget([], (target) => readAttributes(this.#libc, target, this.#place));
   }
 
@@ -137,6 +139,8 @@ export class Entry {
     if (result < 0) throw this.#libc.failure(operation, this.#place());
   }
 }
+
+const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
 
 const CHANGE_MODE = "change the mode of";
 

@@ -66,6 +66,16 @@ export class Libc implements Disposable {
     return withNul(bytes, this.#firstText);
   }
 
+  /** Like `text`, of two parts one behind the other. */
+  joinedText(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+    const length = first.length + second.length;
+    const text = length < TEXT_BYTES ? this.#firstText : new Uint8Array(length + 1);
+    text.set(first);
+    text.set(second, first.length);
+    text[length] = 0;
+    return text;
+  }
+
   /** Like `text`, in other memory, for the second text of a call. */
   secondText(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     return withNul(bytes, this.#secondText);

@@ -69,7 +69,8 @@ export class LibcFile implements OpenFile {
     for (let written = 0; written < bytes.length;) {
       const rest = foreign(bytes.subarray(written));
       const size = Math.min(rest.length, CALL_BYTES);
-      const step = this.#libc.persist(() => this.#libc.calls.pwrite(this.#number, rest, size, offset + written));
+      const step = this.#libc.calls.pwrite(this.#number, rest, size, offset + written);
+      if (step < 0 && this.#libc.errno === Errno.EINTR) continue;
       this.#require(step, "write");
       written += step;
     }

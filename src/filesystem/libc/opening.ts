@@ -35,7 +35,10 @@ export class Opener {
   openName(folder: number, name: Uint8Array, flags: number, mode = 0): number {
     const { noFollow, closeOnExec } = this.#libc.machine.open;
     const text = this.#libc.text(name);
-    return this.#libc.persist(() => this.#libc.calls.openat(folder, text, flags | noFollow | closeOnExec, mode));
+    for (;;) {
+      const opened = this.#libc.calls.openat(folder, text, flags | noFollow | closeOnExec, mode);
+      if (opened >= 0 || this.#libc.errno !== Errno.EINTR) return opened;
+    }
   }
 
   /** `null` if the kernel cannot. */

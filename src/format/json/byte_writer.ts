@@ -35,6 +35,13 @@ export class ByteWriter {
     this.#length += encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
   }
 
+  /** Appends bytes. */
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   /** Appends `length` bytes of `source` from `offset` as lower-case hex digits. */
   hex(source: Uint8Array, offset = 0, length = source.length - offset): void {
     this.#reserve(2 * length);

@@ -6,14 +6,23 @@
 import { invariant } from "../../base/errors.ts";
 import { asId, type BlobId, ID_BYTES } from "../../base/id.ts";
 import { encodeHex } from "../../base/hex.ts";
-import { decodeBase64, encodeBase64 } from "../json/base64.ts";
-import { bytesOfByteString, byteStringOf, compareByteStrings } from "../byte_string.ts";
+import { decodeBase64 } from "../json/base64.ts";
+import { byteStringOf, compareByteStrings } from "../byte_string.ts";
 import { ByteWriter } from "../json/byte_writer.ts";
-import { goJson, quoteName, unquoteName } from "../json/go_json.ts";
+import { goJson, unquoteName } from "../json/go_json.ts";
 import { JsonScanner } from "../json/json_scanner.ts";
 import { KnownWords } from "../json/known_words.ts";
 import { MOST_TREE_NODES } from "../bounds.ts";
-import { type ExtendedAttribute, isNodeName, makeNode, type Node, NODE_TYPES, type NodeType } from "./node.ts";
+import { headText, type NodeHead } from "./node_head.ts";
+import {
+  type EntryProperties,
+  type ExtendedAttribute,
+  isNodeName,
+  makeNode,
+  type Node,
+  NODE_TYPES,
+  type NodeType,
+} from "./node.ts";
 import { isRfc3339, type Rfc3339 } from "../time.ts";
 
 const UINT32_MAX = 2 ** 32 - 1;
@@ -60,13 +69,30 @@ export class TreeEncoder {
    * list that is not made of whole ids.
    */
   add(node: Node): void {
-    const last = this.#lastName;
-    invariant(isNodeName(node.name), () => `A tree cannot hold the name ${goJson(node.name)}`);
-    invariant(node.name !== last, () => `Two nodes have the name ${goJson(node.name)}`);
-    invariant(last === undefined || compareByteStrings(last, node.name) < 0, "The nodes of a tree are out of order");
-    if (this.#nodes++ > 0) this.#writer.ascii(",");
-    this.#lastName = node.name;
+    this.#begin(node.name);
     writeNode(this.#writer, node);
+  }
+
+  /** Appends a node of which the head is made: that of this name. Throws as `add` does. */
+  addHead(
+    name: string,
+    { text }: Pick<NodeHead, "text">,
+    { content, subtree }: Pick<Node, "content" | "subtree">,
+  ): void {
+    this.#begin(name);
+    this.#writer.bytes(text);
+    writeContent(this.#writer, content);
+    if (subtree !== null) this.#writer.ascii(`,"subtree":"${subtree}"`);
+    this.#writer.ascii("}");
+  }
+
+  #begin(name: string): void {
+    const last = this.#lastName;
+    invariant(isNodeName(name), () => `A tree cannot hold the name ${goJson(name)}`);
+    invariant(name !== last, () => `Two nodes have the name ${goJson(name)}`);
+    invariant(last === undefined || compareByteStrings(last, name) < 0, "The nodes of a tree are out of order");
+    if (this.#nodes++ > 0) this.#writer.ascii(",");
+    this.#lastName = name;
   }
 
   /** The text with its final line feed. The encoder cannot be used afterwards. */
@@ -82,46 +108,11 @@ function expectedTextBytes(node: Node): number {
 
 /** A node is written as one text except for its content list, since each piece that is written takes time. */
 function writeNode(writer: ByteWriter, node: Node): void {
-  writer.utf8(textBeforeContent(node));
+  writer.utf8(headText(node.name, node, node.size));
   writeContent(writer, node.content);
   if (node.subtree !== null) writer.ascii(`,"subtree":"${node.subtree}"`);
   if (node.error !== "") writer.utf8(`,"error":${goJson(node.error)}`);
   writer.ascii("}");
-}
-
-function textBeforeContent(node: Node): string {
-  let text = `{"name":${goJson(quoteName(node.name))},"type":"${node.type}"`;
-  if (node.mode !== 0) text += `,"mode":${node.mode}`;
-  text +=
-    `,"mtime":"${node.mtime}","atime":"${node.atime}","ctime":"${node.ctime}","uid":${node.uid},"gid":${node.gid}`;
-  if (node.user !== "") text += `,"user":${goJson(node.user)}`;
-  if (node.group !== "") text += `,"group":${goJson(node.group)}`;
-  if (node.inode !== 0n) text += `,"inode":${node.inode}`;
-  if (node.deviceId !== 0n) text += `,"device_id":${node.deviceId}`;
-  if (node.size !== 0) text += `,"size":${node.size}`;
-  if (node.links !== 0) text += `,"links":${node.links}`;
-  if (node.linkTarget !== "") text += linkTargetText(node.linkTarget);
-  if (node.extendedAttributes.length > 0) text += extendedAttributesText(node.extendedAttributes);
-  if (node.genericAttributes.size > 0) text += genericAttributesText(node.genericAttributes);
-  return node.device === 0n ? text : `${text},"device":${node.device}`;
-}
-
-/** A target that is not UTF-8 is stored twice: readable, and exactly. */
-function linkTargetText(target: string): string {
-  const text = `,"linktarget":${goJson(target)}`;
-  return target.isWellFormed() ? text : `${text},"linktarget_raw":"${encodeBase64(bytesOfByteString(target))}"`;
-}
-
-function extendedAttributesText(attributes: readonly ExtendedAttribute[]): string {
-  const values = attributes.map(({ name, value }) => ({ name, value: value === null ? null : encodeBase64(value) }));
-  return `,"extended_attributes":${goJson(values)}`;
-}
-
-/** Go writes maps sorted by key. */
-function genericAttributesText(attributes: ReadonlyMap<string, string>): string {
-  const names = [...attributes.keys()].sort(compareByteStrings);
-  const members = names.map((name) => `${goJson(name)}:${attributes.get(name)}`);
-  return `,"generic_attributes":{${members.join(",")}}`;
 }
 
 function writeContent(writer: ByteWriter, content: Uint8Array | null): void {
@@ -157,6 +148,23 @@ export function decodeTree(bytes: Uint8Array, what: string): Node[] {
   }
   scanner.end();
   return nodes;
+}
+
+/** The node in a part of a tree's text. As lenient as `decodeTree`, and throws as it does. */
+export function decodeNode(bytes: Uint8Array, what: string): Node {
+  const scanner = new JsonScanner(bytes, what, WORDS);
+  const node = readNode(scanner);
+  scanner.end();
+  return node;
+}
+
+/** All properties in a head. */
+export function propertiesOfHead({ text }: Pick<NodeHead, "text">): EntryProperties {
+  const bytes = new Uint8Array(text.length + 1);
+  bytes.set(text);
+  bytes[text.length] = 0x7d; // A brace makes it a whole node.
+  const { name: _name, size: _size, content: _content, subtree: _subtree, ...properties } = decodeNode(bytes, "a head");
+  return properties;
 }
 
 function readNodes(scanner: JsonScanner): Node[] {

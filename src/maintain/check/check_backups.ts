@@ -8,6 +8,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { findSeriesNodes, readManifest } from "../../backup/content/contents.ts";
 import { snapshotDifferences, wordsOf } from "../../backup/summary.ts";
 import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../../backup/content/tree_contents.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
 import { sidecarPath } from "../../format/manifest/series.ts";
 import { compareTimestamps, type Rfc3339 } from "../../format/time.ts";
@@ -71,7 +72,7 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
     findings.error({
       ...fieldsOf(backup),
       path,
-      text: `The manifest of ${nameOfBackup(backup)} says that ${JSON.stringify(path)} ${problem}`,
+      text: `The manifest of ${nameOfBackup(backup)} says that ${quoteByteString(path)} ${problem}`,
     });
   }
   if (backup.info !== null) await checkUnlisted(context, backup, manifest);
@@ -103,7 +104,7 @@ async function checkUnlisted({ repository, findings }: TreeCheckContext, backup:
   for await (const path of unlistedPaths(repository, tree, manifest)) {
     finding ??= findings.error({
       ...fieldsOf(backup),
-      text: `The tree of snapshot ${snapshotId} of ${nameOfBackup(backup)} holds ${JSON.stringify(path)}, ` +
+      text: `The tree of snapshot ${snapshotId} of ${nameOfBackup(backup)} holds ${quoteByteString(path)}, ` +
         `which is not among the ${manifest.files.length} files of its manifest`,
       advice: "find out who put that there; the streams that the manifest lists restore",
     });

@@ -12,6 +12,7 @@ import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 import type { TreeCheckContext } from "./check_trees.ts";
 import { addPath, type Finding } from "./findings.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 
 /** Compares a backup with its manifest. Returns whether they agree. */
 export async function checkFilesBackup(context: TreeCheckContext, { backup, manifest }: FilesBackup): Promise<boolean> {
@@ -32,10 +33,9 @@ export class FilesToRead {
   readonly #backups: FilesBackup[] = [];
   readonly #known = new Set<string>();
 
-  /** Adds a backup, unless one with the same tree and the same list is to be read already. */
+  /** Adds a backup, unless one whose manifest says the same of its tree is to be read already. */
   add(backup: FilesBackup): void {
-    const { root, digests } = backup.manifest.tree;
-    const key = `${root} ${digests.sha256}`;
+    const key = JSON.stringify(backup.manifest.tree);
     if (!this.#known.has(key)) this.#backups.push(backup);
     this.#known.add(key);
   }
@@ -92,7 +92,7 @@ async function checkOne(reading: FilesReading, files: FilesBackup): Promise<File
       kind: "manifest",
       id: backup.id,
       snapshots: [backup.snapshotId],
-      text: `The file ${JSON.stringify(path)} of ${nameOf(backup)} ${words}`,
+      text: `The file ${quoteByteString(path)} of ${nameOf(backup)} ${words}`,
       advice: "its blobs are whole, but they are not what was backed up: make a new backup",
     });
     addPath(finding, path);

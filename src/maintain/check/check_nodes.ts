@@ -1,7 +1,7 @@
 /** The rules for the nodes of one tree, checked with nothing but the nodes and the index. */
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
-import { compareByteStrings } from "../../format/byte_string.ts";
+import { compareByteStrings, quoteByteString } from "../../format/byte_string.ts";
 import { blobSizeProblem, MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
@@ -83,7 +83,7 @@ function orderProblems(nodes: readonly Node[]): NodeProblem[] {
     const name = nodes[i]!.name;
     const order = compareByteStrings(nodes[i - 1]!.name, name);
     if (order === 0) return [{ name, text: "is there twice" }];
-    if (order > 0) return [{ name: null, text: `is not sorted: ${JSON.stringify(name)} comes too late` }];
+    if (order > 0) return [{ name: null, text: `is not sorted: ${quoteByteString(name)} comes too late` }];
   }
   return [];
 }
@@ -125,7 +125,9 @@ function scanContent(content: Uint8Array, index: BlobIndex, suspectPacks: Suspec
       firstMissing ??= encodeHex(content, at, ID_BYTES);
       continue;
     }
-    const problem: string | null = impossible === null ? blobSizeProblem(place, MOST_CHUNK_BYTES) : null;
+    const problem: string | null = impossible === null
+      ? blobSizeProblem({ ...place, type: "data" }, MOST_CHUNK_BYTES)
+      : null;
     if (problem !== null) impossible = `blob ${encodeHex(content, at, ID_BYTES)}, which ${problem}`;
     bytes += plaintextLength(place);
     if (suspectPacks.isEmpty) continue;

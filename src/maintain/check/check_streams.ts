@@ -8,6 +8,7 @@ import { shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { contentsOf } from "../../backup/content/contents.ts";
 import type { NodeReader } from "../../backup/content/tree_contents.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
@@ -132,7 +133,7 @@ async function checkStream(reading: StreamReading, stream: StreamToRead, damaged
 async function digestsOf(reading: StreamReading, { root, path }: StreamToRead): Promise<StreamSummary> {
   const { repository, threads, budget, signal, onBytes } = reading;
   const node = await findNode(repository, root, path);
-  if (node === undefined) throw new IntegrityError(`Damaged tree: it does not hold ${JSON.stringify(path)} any more`);
+  if (node === undefined) throw new IntegrityError(`Damaged tree: it does not hold ${quoteByteString(path)} any more`);
   const inspection = threads.inspect("none");
   let bytes = 0;
   try {
@@ -173,7 +174,7 @@ function compare(
     id,
     path,
     snapshots: backups.map((backup) => backup.snapshotId),
-    text: `The stream ${JSON.stringify(path)} in snapshot ${snapshotId} of ${series}@${shortId(id)} has ` +
+    text: `The stream ${quoteByteString(path)} in snapshot ${snapshotId} of ${series}@${shortId(id)} has ` +
       differences.join("; "),
     advice: "its blobs are whole, but together they are not the stream that was backed up: make a new backup",
   });
@@ -195,7 +196,7 @@ async function addUnreadable(
     id: unknown[0]!.id,
     path,
     snapshots: unknown.map(({ snapshotId }) => snapshotId),
-    text: `The stream ${JSON.stringify(path)} cannot be read: ${error.message}`,
+    text: `The stream ${quoteByteString(path)} cannot be read: ${error.message}`,
     advice: `check again; see to the disk or the server that holds the pack`,
   });
 }

@@ -4,6 +4,7 @@
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { Backup } from "../../backup/backup.ts";
@@ -147,7 +148,7 @@ class TreesCheck implements CheckedTrees {
   #takeNodes({ tree, prefix }: Visit, { problems, suspects }: CheckedNodes): void {
     for (const { name, text } of problems) {
       const path = name === null ? prefix.slice(0, -1) : prefix + name;
-      const subject = name === null ? `Tree ${tree}` : `${JSON.stringify(path)} in tree ${tree}`;
+      const subject = name === null ? `Tree ${tree}` : `${quoteByteString(path)} in tree ${tree}`;
       const kind = name === null ? "tree" : "file";
       const fields = {
         kind,
@@ -167,17 +168,14 @@ class TreesCheck implements CheckedTrees {
   /** The findings that put the tree itself in doubt because of its pack. */
   #doubtsAbout({ tree }: Visit): readonly Finding[] {
     const { repository: { index }, suspects } = this.#context;
-    if (suspects.isEmpty) return [];
-    const id = decodeHex(tree);
-    const place = index.locate("tree", id);
-    return place === undefined ? [] : suspects.reasons(place.pack, id);
+    return suspects.isEmpty ? [] : suspects.reasonsOfTree(index, decodeHex(tree));
   }
 
   #unreadable({ tree, prefix }: Visit, failure: IntegrityError) {
     const { repository: { index } } = this.#context;
     const isIndexed = index.has("tree", decodeHex(tree));
     const path = prefix.slice(0, -1);
-    const where = path === "" ? "a root" : JSON.stringify(path);
+    const where = path === "" ? "a root" : quoteByteString(path);
     const how = isIndexed
       ? { text: failure.message, advice: REPLACE_DAMAGED_TREE, repair: "packs" } as const
       : { text: `Tree ${tree}, ${where}, is in no index`, advice: REPLACE_UNLISTED_TREE, repair: "snapshots" } as const;

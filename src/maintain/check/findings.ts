@@ -4,6 +4,7 @@
  */
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type SnapshotId } from "../../base/id.ts";
+import type { BlobIndex } from "../../repository/index/blob_index.ts";
 
 /** What a finding is about. `file` is a file in a tree, `chain` the link from a backup to its parent. */
 export type FindingKind = "index" | "pack" | "tree" | "file" | "snapshot" | "manifest" | "chain" | "lock" | "key";
@@ -105,6 +106,14 @@ export class SuspectPacks {
     if (suspicions === undefined) return [];
     const id = encodeHex(ids, offset, ID_BYTES);
     return suspicions.filter(({ blobs }) => blobs === null || blobs.has(id)).map(({ finding }) => finding);
+  }
+
+  /** Why a tree is in doubt; empty as long as one of its copies is not. Its id has 32 bytes. */
+  reasonsOfTree(index: BlobIndex<"tree">, tree: Uint8Array): readonly Finding[] {
+    const place = index.locate("tree", tree);
+    if (this.isEmpty || place === undefined) return [];
+    const ofCopies = [place, ...index.furtherPlaces("tree", tree)].map(({ pack }) => this.reasons(pack, tree));
+    return ofCopies.every((reasons) => reasons.length > 0) ? ofCopies.flat() : [];
   }
 }
 

@@ -95,7 +95,7 @@ export function plaintextOf(
   sealer: Sealer,
 ): Uint8Array | null {
   const digest = encodeHex(id);
-  const problem = blobSizeProblem({ length: sealed.length, uncompressedLength });
+  const problem = blobSizeProblem({ type, length: sealed.length, uncompressedLength });
   if (problem !== null) throw new IntegrityError(`Cannot verify ${type} blob ${digest}: it ${problem}`);
   try {
     return openSealed(sealer, { digest, uncompressedLength }, sealed, digest);

@@ -149,12 +149,11 @@ export class TreeRepair {
     return { nodes: damage.listed.length > 0 ? withDistinctNames(left) : left, damage };
   }
 
-  /** Whether a tree is in a pack that is not suspect. */
+  /** Whether one of the copies of a tree is in a pack that is not suspect. */
   #isTrusted(tree: BlobId): boolean {
     const { repository, suspects } = this.#options;
     const id = decodeHex(tree);
-    const place = repository.index.locate("tree", id);
-    return place !== undefined && suspects.reasons(place.pack, id).length === 0;
+    return repository.index.has("tree", id) && suspects.reasonsOfTree(repository.index, id).length === 0;
   }
 
   /** Whether nothing of the node itself is lost. */

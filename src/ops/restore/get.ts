@@ -2,6 +2,7 @@
 import type { StreamSink } from "../../base/byte_source.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { formatLocalTime } from "../../base/text/local_time.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -9,7 +10,7 @@ import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backu
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
-import { findTreeFile } from "../../backup/files/find_file.ts";
+import { describeOther, findTreeFile } from "../../backup/files/find_file.ts";
 import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
@@ -151,7 +152,16 @@ export async function filesFor(found: FoundBackup, file: string | undefined): Pr
   const { backup, manifest, reading } = found;
   if (isOfFiles(manifest)) return [];
   const exact = file === undefined ? null : await findTreeFile(found, file, reading);
-  return exact === null ? await listFiles(reading.repository, backup, manifest) : [exact];
+  if (exact !== null) return [exact];
+  // A tree has too many files to look for the end of a path that can only be a whole one.
+  if (manifest === null && file?.startsWith("/")) await refuseOther(found, file);
+  return await listFiles(reading.repository, backup, manifest);
+}
+
+/** Throws `UsageError` if a whole path means what is no file. */
+async function refuseOther(found: FoundBackup, name: string): Promise<void> {
+  const other = await describeOther(found, name, found.reading.repository);
+  if (other !== null) throw new UsageError(`${quoteByteString(name)} ${other}`);
 }
 
 /** A backup that was found, before its files are listed. */
@@ -302,14 +312,18 @@ export async function findOneFile(
   files: readonly BackupFile[],
   name: string | undefined,
 ): Promise<BackupFile> {
-  if (!isOfFiles(found.manifest)) return chooseFile(files, name);
+  if (!isOfFiles(found.manifest)) {
+    if (name !== undefined && found.manifest === null && !files.some(isMeantBy(name))) await refuseOther(found, name);
+    return chooseFile(files, name);
+  }
   if (name === undefined) {
     throw new UsageError("The backup holds a tree of files: restore it with --target, or choose one file with --file");
   }
   const file = await findTreeFile(found, name, found.reading);
   if (file !== null) return file;
+  await refuseOther(found, name);
   throw new UsageError(
-    `The backup holds no file ${JSON.stringify(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
+    `The backup holds no file ${quoteByteString(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
   );
 }
 
@@ -324,7 +338,7 @@ async function verifyAllFiles(
   const bytesTotal = manifest.tree.bytes;
   return await verifyFiles({ backup, manifest }, reading, {
     onDifference: (path, words) => {
-      throw new IntegrityError(`Damaged ${JSON.stringify(path)}: it ${words}; do not use it`);
+      throw new IntegrityError(`Damaged ${quoteByteString(path)}: it ${words}; do not use it`);
     },
     onProgress: (bytesWritten) => onProgress?.({ phase: "stream", bytesWritten, bytesTotal }),
   });
@@ -335,20 +349,23 @@ async function verifyAllFiles(
  * says that the path is a whole one, as restic writes it.
  */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const meant = name === undefined ? undefined : pathInTree(name);
-  const fitting = meant === undefined
-    ? files
-    : files.filter(({ path }) => path === meant || !name!.startsWith("/") && path.endsWith(`/${meant}`));
+  const fitting = name === undefined ? files : files.filter(isMeantBy(name));
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {
     throw new UsageError('The backup holds no file, so there is nothing to restore; "agent ls" shows others');
   }
   if (fitting.length === 0) {
-    const nearest = didYouMean(meant!, files.map(({ path }) => path));
+    const nearest = didYouMean(pathInTree(name!), files.map(({ path }) => path));
     throw new UsageError(`The backup holds no file "${name}"${nearest || `; it holds ${shown}`}`);
   }
   throw new UsageError(
     `The backup holds ${files.length} files: choose one with --file, or use --target; it holds ${shown}`,
   );
+}
+
+/** Whether a file has the path, or one with this end. */
+function isMeantBy(name: string): (file: BackupFile) => boolean {
+  const meant = pathInTree(name);
+  return ({ path }) => path === meant || !name.startsWith("/") && path.endsWith(`/${meant}`);
 }

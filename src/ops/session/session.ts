@@ -6,7 +6,7 @@ import { invariant } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
-import { PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
+import { type ContentListWriter, PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
@@ -38,10 +38,11 @@ import type { SessionStream } from "./session_stream.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
-import { type EarlierBackup, groundOf } from "./tree/earlier_backup.ts";
+import { DoubtedTrees } from "./tree/doubted_trees.ts";
+import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
-import { indexPassingOver, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { indexAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
 interface CommitOptions {
@@ -99,15 +100,16 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     unreadable: damaged.map(({ id }) => id),
   };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
-  // The lock must be confirmed before the index is loaded: an index read earlier may list packs that a prune is
-  // removing.
-  const locked = await tools.lock.confirmed;
-  const index = await indexPassingOver(() => new ExistenceIndex(blobsToConfirm(planned)), locked, passing);
+  // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
+  const { confirmed } = tools.lock;
+  const index = await indexAhead(() => new ExistenceIndex(blobsToConfirm(planned)), repository, confirmed, passing);
+  const locked = await confirmed;
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const { source } = tools;
   const { predecessor } = readable;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
   const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
+  const doubts = new DoubtedTrees({ ...locked, index: index.named });
   const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
   const ground = await groundOf(engine, {
     ...lookedFor,
@@ -115,12 +117,14 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     index,
     threads,
     signal,
+    doubts,
     world,
     parameters,
   });
+  const fitting = withoutDamagedParent(readable, planned, ground);
   const { choice, inherited } = source === undefined
-    ? { choice: readable, inherited: NOTHING_INHERITED }
-    : await continueChain(readable, {
+    ? { choice: fitting, inherited: NOTHING_INHERITED }
+    : await continueChain(fitting, {
       source,
       ground,
       planned,
@@ -139,9 +143,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     signal,
     isDry: tools.isDry ?? false,
     onFailure: tools.onStoreFailure,
+    isReliable: (tree) => doubts.isReliable(tree),
   });
   const start = { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex, parameters };
-  const session = new Session(tools, { ...start, compared: ground.compared });
+  const session = new Session(tools, { ...start, doubts, compared: ground.compared });
   try {
     return await work(session);
   } catch (error) {
@@ -165,6 +170,7 @@ interface SessionStart {
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
   readonly parameters: ChunkerParameters;
+  readonly doubts: DoubtedTrees;
   /** The backup that a tree of files is compared with. */
   readonly compared: EarlierBackup | null;
 }
@@ -196,10 +202,10 @@ export class Session {
     this.#start = start;
     this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
-    const { threads, index, compared } = start;
+    const { threads, index, compared, doubts } = start;
     const storeList = (feed: Feed) => this.#storeList(feed);
     this.tree = tools.request.engine.name === FILES_ENGINE
-      ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
+      ? new SessionTree({ threads, index, chunks, doubts, earlier: compared, signal: tools.signal, storeList })
       : null;
   }
 
@@ -239,7 +245,9 @@ export class Session {
     const inspection = stream.inspection ?? this.#start.threads.inspect(guard ?? "none");
     this.#underWay++;
     try {
-      const content = await this.#storeContent(path, stream, inspection);
+      const name = path.split("/").at(-1)!;
+      const list = stream.slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
+      const content = await this.#storeContent(list, stream, inspection);
       const summary = await inspection.finish();
       await judge(summary);
       if (stream.slot !== undefined) return this.#settle(stream.slot, content, summary);
@@ -272,14 +280,12 @@ export class Session {
   }
 
   async #storeContent(
-    path: string,
-    { feed, onStored, slot }: Pick<SessionStream, "feed" | "onStored" | "slot">,
+    list: ContentListWriter,
+    { feed, onStored }: Pick<SessionStream, "feed" | "onStored">,
     inspection: StreamInspection,
     parameters = this.#start.parameters,
   ): Promise<StreamContent> {
     const { threads } = this.#start;
-    const name = path.split("/").at(-1)!;
-    const list = slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
     const chunker = new Chunker(this.#gear, parameters);
     const known = this.#start.index.dataBlobs;
     for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
@@ -294,8 +300,8 @@ export class Session {
     const inspection = this.#start.threads.inspect("none");
     try {
       const parameters = parametersFor(DIGEST_LIST_AVERAGE_BYTES);
-      const path = digestListPath(this.#tools.request.series);
-      const content = await this.#storeContent(path, { feed }, inspection, parameters);
+      const list = this.#chunks.newUncountedList(digestListPath(this.#tools.request.series).split("/").at(-1)!);
+      const content = await this.#storeContent(list, { feed }, inspection, parameters);
       return { content, summary: await inspection.finish() };
     } finally {
       inspection.drop();

@@ -21,19 +21,24 @@ interface ChunkCounts {
  */
 const FEW_CHUNKS = 100;
 
+function noCounts() {
+  return { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
+}
+
 const NO_PARTS: PartLimits = { single: Infinity, least: Infinity, most: Infinity };
 
-/** Stores the chunks of all streams of a session and counts them. */
+/** Stores the chunks of all streams of a session and counts them, without those of uncounted lists. */
 export class SessionChunks {
   readonly #writer: PackWriter;
   readonly #limits: PartLimits;
   readonly #sharedLimits: SharedPartLimits;
-  readonly #counts = { bytesAdded: 0, blobsNew: 0, blobsReused: 0 };
+  readonly #counts = noCounts();
   /**
    * Lets one stream write at a time, so that at most one full pack waits to be written, however many streams there are.
    */
   readonly #turn = new Turn();
   readonly #wholeLists = new WeakSet<ContentListWriter>();
+  readonly #uncounted = new WeakSet<ContentListWriter>();
   /** How many more chunks may be listed in the tree of the series, which is held in memory until the commit. */
   #listable: number;
 
@@ -53,6 +58,13 @@ export class SessionChunks {
   newList(fileName: string): ContentListWriter {
     this.#sharedLimits.countLists(1);
     return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#sharedLimits);
+  }
+
+  /** A content list for what the source did not give, such as a list of digests: its chunks are stored and not counted. */
+  newUncountedList(fileName: string): ContentListWriter {
+    const list = this.newList(fileName);
+    this.#uncounted.add(list);
+    return list;
   }
 
   /**
@@ -102,7 +114,7 @@ export class SessionChunks {
     { ids, lengths, sealedLengths, compressed, sealed }: SealedBatch,
     list: ContentListWriter | null,
   ): Promise<void> {
-    const counts = this.#counts;
+    const counts = list !== null && this.#uncounted.has(list) ? noCounts() : this.#counts;
     for (let i = 0, offset = 0; i < lengths.length; i++) {
       const length = lengths[i]!;
       const sealedLength = sealedLengths[i]!;

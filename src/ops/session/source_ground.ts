@@ -1,6 +1,13 @@
 /** What a session has for the source of an engine besides the parent. */
 import type { EarlierTree } from "../../engine/engine.ts";
-import type { Node } from "../../format/tree/node.ts";
+
+/** What a repository holds of a file. */
+interface HeldContent {
+  /** Bytes. */
+  readonly size: number;
+  /** The ids of its chunks, 32 bytes each. */
+  readonly content: Uint8Array;
+}
 
 /** What a source is opened with on behalf of one session. */
 export interface SourceGround {
@@ -9,10 +16,10 @@ export interface SourceGround {
   /** Whether the repository holds all chunks of a content list. */
   readonly holds: (content: Uint8Array) => boolean;
   /**
-   * For nodes of another repository's tree: the same files in this one, where they may be cut otherwise. The opening of
-   * the source fills it, and the session looks kept files up in it.
+   * For content lists of another repository's tree: the same files in this one, where they may be cut otherwise. The
+   * opening of the source fills it, and the session looks kept files up in it.
    */
-  readonly counterparts: WeakMap<Node, Node>;
+  readonly counterparts: WeakMap<Uint8Array, HeldContent>;
   /** Files of up to this size are one chunk, in bytes. */
   readonly smallFileBytes: number;
 }

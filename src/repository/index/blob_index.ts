@@ -45,13 +45,18 @@ export interface BlobRegister extends KnownBlobs {
 export interface BlobIndex<Located extends BlobType = BlobType> extends KnownBlobs<Located> {
   /** Where a blob is stored; undefined if no index file lists it. */
   readonly locate: (type: Located, id: Uint8Array, offset?: number) => BlobPlace | undefined;
+  /** Where further copies of a blob are stored, as far as they are known: those of trees. */
+  readonly furtherPlaces: (type: Located, id: Uint8Array, offset?: number) => readonly BlobPlace[];
   /** The name of the pack with that number. */
   readonly packId: (pack: number) => PackId;
   /** How many distinct trees there are. */
   readonly treeCount: number;
 }
 
-/** An index that can be loaded from index files. If a blob has several copies, the first one added counts. */
+/**
+ * An index that can be loaded from index files. If a blob has several copies, the first one added counts; those of a tree
+ * are further places.
+ */
 export interface LoadableIndex {
   /** Adds a pack, or finds it if it was added before; returns its number. `id` is 32 bytes. */
   addPack(id: Uint8Array): number;
@@ -63,10 +68,21 @@ export interface LoadableIndex {
   readonly wantedData?: Uint8Array;
 }
 
+/** Whoever writes to a repository may list any number of copies. So many of each tree, and of all, take some 10 MB. */
+const MOST_FURTHER_PLACES_OF_ONE = 3;
+const MOST_FURTHER_PLACES = 1 << 16;
+const NO_PLACES: readonly BlobPlace[] = [];
+
 /** The trees and their places; knows nothing about data blobs. */
 export class TreeIndex implements BlobIndex<"tree"> {
   readonly #packs = new IdTable();
   readonly #trees = new PlacedIds();
+  /**
+   * By the number of a tree. A backup that finds a tree damaged stores it once more, and both copies are listed until a
+   * repair or a prune removes one.
+   */
+  readonly #furtherPlaces = new Map<number, BlobPlace[]>();
+  #furtherCount = 0;
 
   /** How many packs were added. */
   get packCount(): number {
@@ -90,7 +106,9 @@ export class TreeIndex implements BlobIndex<"tree"> {
 
   /** Adds a tree, as `LoadableIndex` adds blobs. */
   addTree(place: BlobPlace, id: Uint8Array, offset = 0): boolean {
-    return this.#trees.add(place, id, offset);
+    const isNew = this.#trees.add(place, id, offset);
+    if (!isNew) this.#addFurther(place, id, offset);
+    return isNew;
   }
 
   has(_type: "tree", id: Uint8Array, offset = 0): boolean {
@@ -99,6 +117,22 @@ export class TreeIndex implements BlobIndex<"tree"> {
 
   locate(_type: "tree", id: Uint8Array, offset = 0): BlobPlace | undefined {
     return this.#trees.locate(id, offset);
+  }
+
+  furtherPlaces(type: BlobType, id: Uint8Array, offset = 0): readonly BlobPlace[] {
+    if (type !== "tree" || this.#furtherCount === 0) return NO_PLACES;
+    return this.#furtherPlaces.get(this.#trees.find(id, offset)) ?? NO_PLACES;
+  }
+
+  /** Two index files may list the same pack. */
+  #addFurther(place: BlobPlace, id: Uint8Array, offset: number): void {
+    const number = this.#trees.find(id, offset);
+    const places = this.#furtherPlaces.get(number) ?? [];
+    if (places.length >= MOST_FURTHER_PLACES_OF_ONE || this.#furtherCount >= MOST_FURTHER_PLACES) return;
+    const isSame = ({ pack, offset }: BlobPlace) => pack === place.pack && offset === place.offset;
+    if (isSame(this.#trees.at(number)) || places.some(isSame)) return;
+    this.#furtherPlaces.set(number, [...places, { ...place }]);
+    this.#furtherCount++;
   }
 }
 
@@ -227,12 +261,22 @@ class PlacedIds {
   }
 
   has(id: Uint8Array, offset: number): boolean {
-    return this.#ids.find(id, offset) >= 0;
+    return this.find(id, offset) >= 0;
+  }
+
+  /** The number of an id, or -1. */
+  find(id: Uint8Array, offset: number): number {
+    return this.#ids.find(id, offset);
+  }
+
+  /** The place of an id by its number. */
+  at(number: number): BlobPlace {
+    return this.#places.at(number);
   }
 
   locate(id: Uint8Array, offset: number): BlobPlace | undefined {
-    const entry = this.#ids.find(id, offset);
-    return entry < 0 ? undefined : this.#places.at(entry);
+    const entry = this.find(id, offset);
+    return entry < 0 ? undefined : this.at(entry);
   }
 }
 

@@ -40,7 +40,7 @@ export async function readRange(
 
 /**
  * Where the blob is whose id is in `id` at `offset`. Throws `IntegrityError` if no index lists it, or if its
- * description is impossible for a blob. `mostBytes` limits its plaintext; by default the limit is that of any blob.
+ * description is impossible for a blob. `mostBytes` limits its plaintext; by default the limit is that of its type.
  */
 export function placeOf<Type extends BlobType>(
   index: BlobIndex<Type>,
@@ -53,7 +53,7 @@ export function placeOf<Type extends BlobType>(
   if (place === undefined) {
     throw new IntegrityError(`Missing ${nameOf(type, id, offset)}: no index lists it; run "agent check"`);
   }
-  const problem = blobSizeProblem(place, mostBytes);
+  const problem = blobSizeProblem({ ...place, type }, mostBytes);
   if (problem === null) return place;
   const pack = index.packId(place.pack);
   throw new IntegrityError(`Damaged index: according to it, ${nameOf(type, id, offset)} in pack ${pack} ${problem}`);
@@ -64,22 +64,64 @@ function nameOf(type: BlobType, id: Uint8Array, offset: number): string {
 }
 
 /**
- * The verified plaintext of the blob whose id is in `id` at `offset`. If it does not open, it is read once more from
- * the store itself, because a copy in a cache may be damaged. Throws `IntegrityError` if the blob is not in the index,
- * its pack is gone, or its content does not match its id.
+ * The verified plaintext of the blob whose id is in `id` at `offset`. With `fresh` no cache is asked. If it does not open, it is read once more from
+ * the store itself, because a copy in a cache may be damaged; then further copies of a tree are tried. Throws
+ * `IntegrityError` if the blob is not in the index, its pack is gone, or its content does not match its id.
  */
 export async function readBlob<Type extends BlobType>(
-  { store, sealer, index }: IndexedRepository<Type>,
+  repository: IndexedRepository<Type>,
   type: Type,
   id: Uint8Array,
   offset = 0,
+  options: Pick<GetOptions, "fresh"> = {},
 ): Promise<Uint8Array> {
-  const place = placeOf(index, type, id, offset);
+  const { index } = repository;
+  try {
+    return await readCopy(repository, { type, id, offset, place: placeOf(index, type, id, offset) }, options);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    for (const place of index.furtherPlaces(type, id, offset)) {
+      const bytes = await readCopyIfWhole(repository, { type, id, offset, place }, options);
+      if (bytes !== null) return bytes;
+    }
+    throw error;
+  }
+}
+
+/** One of the copies of a blob. */
+interface BlobCopy<Type extends BlobType> {
+  readonly type: Type;
+  /** Its id is in `id` at `offset`. */
+  readonly id: Uint8Array;
+  readonly offset: number;
+  readonly place: BlobPlace;
+}
+
+/** Null for a copy that is damaged or gone. */
+async function readCopyIfWhole<Type extends BlobType>(
+  repository: IndexedRepository<Type>,
+  copy: BlobCopy<Type>,
+  options: Pick<GetOptions, "fresh">,
+): Promise<Uint8Array | null> {
+  if (blobSizeProblem({ ...copy.place, type: copy.type }) !== null) return null;
+  try {
+    return await readCopy(repository, copy, options);
+  } catch (error) {
+    if (error instanceof IntegrityError) return null;
+    throw error;
+  }
+}
+
+async function readCopy<Type extends BlobType>(
+  { store, sealer, index }: IndexedRepository<Type>,
+  { type, id, offset, place }: BlobCopy<Type>,
+  options: Pick<GetOptions, "fresh">,
+): Promise<Uint8Array> {
   const pack = index.packId(place.pack);
   const what = `${nameOf(type, id, offset)} in pack ${pack}`;
   const expected = { digest: encodeHex(id, offset, ID_BYTES), uncompressedLength: place.uncompressedLength };
   const range = { pack, offset: place.offset, length: place.length };
-  const sealed = await readRange(store, range, what, { keep: true });
+  const sealed = await readRange(store, range, what, { ...options, keep: true });
   try {
     return openSealed(sealer, expected, sealed, what);
   } catch (error) {

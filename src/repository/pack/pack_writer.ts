@@ -39,6 +39,8 @@ export interface PackWriterOptions {
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Whether blobs are only counted: no pack and no index is written. */
   readonly isDry?: boolean;
+  /** Whether a tree that is known can be relied on; one that cannot is stored once more. By default all can. */
+  readonly isReliable?: (tree: Uint8Array) => boolean | Promise<boolean>;
 }
 
 /** What was written so far. */
@@ -84,6 +86,7 @@ export class PackWriter {
   #blobBytes = 0;
   #indexBytes = 0;
   readonly #isDry: boolean;
+  readonly #isReliable: (tree: Uint8Array) => boolean | Promise<boolean>;
 
   constructor(options: PackWriterOptions) {
     this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
@@ -95,6 +98,7 @@ export class PackWriter {
     this.#uploads = new BackgroundWork(options.repository.store.uploads, options.onFailure);
     this.#uploadOptions = { signal: options.signal };
     this.#isDry = options.isDry ?? false;
+    this.#isReliable = options.isReliable ?? (() => true);
   }
 
   get totals(): WrittenTotals {
@@ -136,7 +140,7 @@ export class PackWriter {
   /** Stores a blob that is not sealed yet, unless it is known; returns its id, 32 bytes. */
   async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
     const id = sha256(plaintext);
-    if (this.#index.has(type, id)) return id;
+    if (this.#index.has(type, id) && (type === "data" || await this.#isReliable(id))) return id;
     const blob = { id, ...this.#seal(plaintext) };
     if (type === "data") await this.addData(blob);
     else await this.#addTree(blob);

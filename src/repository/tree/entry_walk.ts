@@ -40,6 +40,15 @@ export class EntryWalk {
     this.#entering = { tree: subtreeOf(node), prefix: `${path}/` };
   }
 
+  /** The next node, if it is one of the directory of the last one, so that nothing must be read; otherwise null. */
+  nextBeside(): FoundNode | null {
+    const step = this.#entering === null ? this.#way.at(-1) : undefined;
+    const node = step?.nodes[step.next];
+    if (step === undefined || node === undefined) return null;
+    step.next++;
+    return { path: step.prefix + node.name, node };
+  }
+
   /**
    * The next node, or null at the end. Throws `IntegrityError` if the tree of the directory that was entered cannot be
    * read; the next call goes on behind that directory.

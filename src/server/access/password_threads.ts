@@ -53,7 +53,9 @@ export class PasswordThreads {
 
   /** Calls the thread with the least work. */
   async #call(request: VerificationRequest): Promise<boolean> {
-    while (this.#threads.length < this.#threadCount) this.#threads.push({ thread: new Thread(startWorker()), load: 0 });
+    while (this.#threads.length < this.#threadCount) {
+      this.#threads.push({ thread: new Thread(startWorker("passwords")), load: 0 });
+    }
     const chosen = this.#threads.reduce((least, other) => other.load < least.load ? other : least);
     chosen.load++;
     try {

@@ -41,6 +41,6 @@ Deno.test("a command refuses what is not UTF-8 where only text makes sense", asy
   for (const args of refused) {
     const { exitCode, stderr } = await runInProcess(args);
     deepEqual(exitCode, ExitCode.usage, args.join(" "));
-    match(stderr, /The argument "p\ufffd" is not UTF-8/, args.join(" "));
+    match(stderr, /The argument "p\\xe4" is not UTF-8/, args.join(" "));
   }
 });

@@ -1,7 +1,15 @@
 /** Text for terminals: what is escaped, how many cells it takes, where it is cut. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { cutToWidth, padToWidth, printable, shortenName, widthOf } from "../../../src/cli/terminal/terminal_text.ts";
+import stringWidth from "string-width";
+import {
+  cutToWidth,
+  padToWidth,
+  printable,
+  shortenName,
+  shortenPaths,
+  widthOf,
+} from "../../../src/cli/terminal/terminal_text.ts";
 
 /** Every kind that plays with a terminal, or with the reader. */
 const HOSTILE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -51,7 +59,7 @@ Deno.test("escapes tell which character it is", () => {
       ["moc.\u202egnp.exe", "moc.\\u202egnp.exe"],
       ["pay\u200bpal", "pay\\u200bpal"],
       ["\u{e0041}", "\\udb40\\udc41"],
-      ["\udc80", "\\udc80"],
+      ["a\udc80\udcff\ud800", "a\\x80\\xff\\ud800"],
       ["größe 漢字 👍 \\x1b", "größe 漢字 👍 \\x1b"],
     ] as const
   ) assert.equal(printable(text), shown);
@@ -69,6 +77,20 @@ Deno.test("widths are those of graphemes", () => {
       ["", 0],
     ] as const
   ) assert.equal(widthOf(text), cells, text);
+});
+
+Deno.test("widths agree with those of string-width", () => {
+  const uncommon = fc.constantFrom(
+    ..."漢ｱＡ가각ᄒ\u1161\u11a8한e\u0301ä\u20dd\u0e33\u0e01न\u093f\ufe0e\ufe0f\u20e31#*©❤⌚☝✊🏽🏿👍👩🚀🇩🇪…—α\u{1f1e6}",
+    ...["👍🏽", "1\ufe0f\u20e3", "❤️", "⌚\ufe0e", "🏴"],
+  );
+  const text = fc.array(fc.oneof(uncommon, fc.string({ unit: "binary", maxLength: 2 })), { maxLength: 8 });
+  fc.assert(
+    fc.property(text.map((parts) => printable(parts.join(""))), (shown) => {
+      assert.equal(widthOf(shown), stringWidth(shown), JSON.stringify(shown));
+    }),
+    { seed: 20261129, numRuns: 20_000 },
+  );
 });
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -126,6 +148,17 @@ Deno.test("a shortened name takes at most the cells there are, and both ends are
     }),
     { seed: 20261128, numRuns: 1000 },
   );
+});
+
+Deno.test("a long path in a message gives way in the middle, and command lines to copy stay whole", () => {
+  const deep = "/d".repeat(1888);
+  const kept = `${"/d".repeat(50)}…${"d/".repeat(49)}d`;
+  assert.equal(shortenPaths(`"${deep}" lies deep / and ${deep} is gone`), `"${kept}" lies deep / and ${kept} is gone`);
+  const spaced = `"/a b${"/c d".repeat(200)}" is gone`;
+  assert.ok(widthOf(shortenPaths(spaced)) < 220 && shortenPaths(spaced).startsWith('"/a b/c d'));
+  const command = `once that works, "agent copy --from rest:http://host/${"x ".repeat(200)} prod/shop" brings it`;
+  assert.equal(shortenPaths(command), command);
+  assert.equal(shortenPaths("short"), "short");
 });
 
 Deno.test("padding counts cells", () => {

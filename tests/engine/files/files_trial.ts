@@ -5,8 +5,8 @@ import type {
   EngineBuffer,
   EngineEntry,
   EngineItem,
+  EntryProperties,
   OpenSource,
-  RunEntry,
   SourceRequest,
 } from "../../../src/engine/engine.ts";
 import { type FilesCalls, filesCalls } from "../../../src/engine/files/files_calls.ts";
@@ -14,6 +14,7 @@ import type { FilesRequest } from "../../../src/engine/files/files_request.ts";
 import { filesSource } from "../../../src/engine/files/files_source.ts";
 import type { FilesThread } from "../../../src/engine/files/files_threads.ts";
 import type { FileSystem, Folder } from "../../../src/filesystem/file_system.ts";
+import { propertiesOfHead } from "../../../src/format/tree/tree.ts";
 import { openFileSystem } from "../../../src/filesystem/open_file_system.ts";
 import { readableBytes } from "../../../src/filesystem/names.ts";
 import type { OpenFile } from "../../../src/filesystem/open_file.ts";
@@ -75,7 +76,7 @@ export function threadHere(open: () => FileSystem): FilesThread {
 /** A file, directory or other entry as it came, with its content. */
 interface Came {
   readonly path: string;
-  readonly properties: RunEntry["properties"];
+  readonly properties: EntryProperties;
   /** Bytes that were read; `kept`; `same as` another path; null for what is no file. */
   readonly content: Uint8Array | string | null;
 }
@@ -187,7 +188,8 @@ async function taken(item: EngineItem, between: () => void | Promise<void>): Pro
     throw error;
   }
   let end = 0;
-  const came = entries.map(({ path, properties, content }): Came => {
+  const came = entries.map(({ path, head, content }): Came => {
+    const properties = propertiesOfHead(head);
     if (content?.kind !== "inline") {
       return {
         path,
@@ -228,9 +230,4 @@ export function outline({ entries }: Pick<Gave, "entries">, root: string): Recor
       : new TextDecoder().decode(content);
     return [path.slice(prefix.length + 1), text];
   }));
-}
-
-/** How many descriptors this process has. */
-export function openDescriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
 }

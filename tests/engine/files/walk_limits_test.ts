@@ -4,7 +4,7 @@ import { Walk } from "../../../src/engine/files/walk/walk.ts";
 import { stepsOf } from "../../../src/engine/files/walk/walk_batch.ts";
 import type { FileSystem, Folder, FolderEntry } from "../../../src/filesystem/file_system.ts";
 import type { FileStatus } from "../../../src/filesystem/status.ts";
-import { MOST_BLOB_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../src/format/bounds.ts";
+import { MOST_TREE_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../src/format/bounds.ts";
 import { filesRequest } from "./files_trial.ts";
 
 const STATUS: FileStatus = {
@@ -24,6 +24,24 @@ const STATUS: FileStatus = {
   changedNs: 0n,
   createdNs: null,
 };
+
+/** `size`: that of files, in bytes. */
+function folderOfFiles(names: readonly string[], size: number): EndlessSystem {
+  const system = new EndlessSystem([entry("only", "folder")]);
+  const openRoot = system.openRoot.bind(system);
+  system.openRoot = () => {
+    const folder = openRoot() as { -readonly [Name in keyof Folder]: Folder[Name] };
+    folder.openFolder = () => {
+      const inner = openRoot() as { -readonly [Name in keyof Folder]: Folder[Name] };
+      inner.list = () => [names.map((name) => entry(name, "file"))];
+      const status = inner.status;
+      inner.status = (name) => name.length === 1 ? status(name) : { ...STATUS, size };
+      return inner;
+    };
+    return folder;
+  };
+  return system;
+}
 
 /** A file system in which each folder has the same entries; a folder in it has them, too. */
 class EndlessSystem {
@@ -67,7 +85,7 @@ class EndlessSystem {
 
 function walkThrough(system: EndlessSystem) {
   const { selection, withAtime } = filesRequest(["/"]);
-  using walk = new Walk(system.asSystem(), { selection, withAtime });
+  using walk = new Walk(system.asSystem(), { selection, withAtime, smallFileBytes: 256 * 1024 });
   const problems: string[] = [];
   let entries = 0;
   let depth = 0;
@@ -116,10 +134,18 @@ Deno.test("of a directory with half a million names, as many come as a tree can 
     return folder;
   };
   const { problems, entries } = walkThrough(system);
-  assert.ok(entries <= MOST_TREE_NODES && entries * 400 <= MOST_BLOB_BYTES && entries > 100_000, `${entries} came`);
+  assert.ok(entries <= MOST_TREE_NODES && entries * 400 <= MOST_TREE_BYTES && entries > 100_000, `${entries} came`);
   assert.equal(problems.length, 1);
   assert.match(
     problems[0]!,
     new RegExp(`more entries than a directory of a backup may have: ${500_000 - entries} are`),
   );
+});
+
+Deno.test("a file of three terabytes has room in a tree, and what no tree can hold is left out and counted", () => {
+  const one = walkThrough(folderOfFiles(["disk.img"], 3 * 10 ** 12));
+  assert.deepEqual([one.entries, one.problems], [1, []]);
+  const { entries, problems } = walkThrough(folderOfFiles(["aa", "bb", "cc"], 1.5 * 10 ** 12));
+  assert.equal(entries, 2);
+  assert.match(problems.join(), /: 1 are left out/);
 });

@@ -1,130 +1,17 @@
-/** Replays: which levels a target gets in which order, and what it holds when either side fails. */
+/** Replays: which levels a target gets in which order, and which chain a selector means. */
 import assert from "node:assert/strict";
-import { AgentError, IntegrityError, InterruptedError, StoreError, UsageError } from "../../../src/base/errors.ts";
+import { UsageError } from "../../../src/base/errors.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
 import { forget } from "../../../src/ops/forget.ts";
+import { entryProperties } from "../../../src/format/tree/node.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import { prune } from "../../../src/ops/prune.ts";
 import { targetInDirectory } from "../../../src/ops/restore/replay.ts";
-import { openRepository, type UnlockedRepository } from "../../../src/repository/repository.ts";
-import { loadIndex } from "../../../src/repository/index/index_files.ts";
-import { loadSnapshots } from "../../../src/repository/snapshots.ts";
-import { findNode } from "../../../src/repository/tree/trees.ts";
-import type { BlobStore } from "../../../src/store/store.ts";
-import type { PutResult } from "../../../src/ops/put.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
-import { saveSnapshot } from "../../helpers/snapshots.ts";
-import {
-  accessTo,
-  copyOf,
-  type FakeWorld,
-  fakeWorld,
-  macrotask,
-  memoryRepository,
-  namesOf,
-  noise,
-  PASSWORD,
-  putBytes,
-} from "../../helpers/world.ts";
-import { checkStore, packsOf, rewriteIndexOf } from "../check_fixture.ts";
+import { accessTo, fakeWorld, macrotask, memoryRepository, namesOf, noise, putBytes } from "../../helpers/world.ts";
 import { STRICT } from "../prune_fixture.ts";
-import {
-  entryItems,
-  propertiesOf,
-  putNext,
-  replayed,
-  Shelf,
-  ShelfEngine,
-  streamItems,
-  type Streams,
-} from "../replay_fixture.ts";
-
-const DAY_MS = 86_400_000;
-
-interface Chain {
-  readonly world: FakeWorld;
-  readonly store: BlobStore;
-  readonly repository: UnlockedRepository;
-  readonly engine: ShelfEngine;
-  readonly levels: readonly Streams[];
-  readonly puts: readonly PutResult[];
-}
-
-/** The streams of one level: one that comes later by name has more to read. */
-function streamsOf(level: number): Streams {
-  return { b: noise(40_000 + level, `b ${level}`), a: noise(3_000, `a ${level}`), "deep/empty": new Uint8Array(0) };
-}
-
-/** A chain of so many levels, a day apart. */
-async function chainOf(count: number, levelOf = streamsOf): Promise<Chain> {
-  const world = fakeWorld("replay");
-  const { store, repository, access } = await memoryRepository(world);
-  const engine = new ShelfEngine();
-  const levels = Array.from({ length: count }, (_, level) => levelOf(level));
-  const puts: PutResult[] = [];
-  for (const streams of levels) {
-    engine.next = streamItems(streams);
-    puts.push(await putNext(access, world, engine, { levelRules: { maxLevel: 100 } }));
-    world.clock.jump(DAY_MS);
-  }
-  return { world, store, repository, engine, levels, puts };
-}
-
-/** The chain of most tests, level 0 to 3; each test gets a store of its own. */
-const CHAIN = await chainOf(4);
-
-async function scene(): Promise<Chain & { readonly shelf: Shelf }> {
-  const engine = new ShelfEngine();
-  return { ...CHAIN, store: await copyOf(CHAIN.store), engine, shelf: engine.shelf };
-}
-
-function stepsOf(levels: number): string[] {
-  const own = (level: number) => [
-    `level ${level}`,
-    ...["a", "b", "deep/empty"].flatMap((path) => [`take ${path}`, `end ${path}`]),
-    "end level",
-  ];
-  return ["open", ...Array.from({ length: levels }, (_, level) => own(level)).flat(), "finish"];
-}
-
-function assertRestored(shelf: Shelf, levels: readonly Streams[]): void {
-  const expected = levels.flatMap((streams, level) =>
-    Object.entries(streams).map(([path, bytes]) => [`${level}/${path}`, bytes] as const)
-  );
-  assert.deepEqual([...shelf.contents.keys()].sort(), expected.map(([path]) => path).sort());
-  for (const [path, bytes] of expected) assert.deepEqual(shelf.contents.get(path), bytes, path);
-}
-
-/** The pack that holds the first chunk of a file of the newest backup. */
-async function packOf({ repository, puts }: Chain, path: string): Promise<string> {
-  const index = await loadIndex(repository.files);
-  const node = await findNode({ ...repository, index }, puts.at(-1)!.backup.snapshot.tree, `prod/shop/${path}`);
-  return index.packId(index.locate("data", node!.content!, 0)!.pack);
-}
-
-/** The store with one pack whose bytes are wrong. */
-function withDamagedPack(store: BlobStore, pack: string): BlobStore {
-  const damaged = withFaults(store, () => undefined);
-  const get = damaged.get.bind(damaged);
-  damaged.get = async (file, range, options) => {
-    const bytes = await get(file, range, options);
-    return file.name === pack ? bytes.map((byte) => byte ^ 1) : bytes;
-  };
-  return damaged;
-}
-
-function opened(store: BlobStore, world: FakeWorld): Promise<UnlockedRepository> {
-  return openRepository(store, { password: PASSWORD, randomBytes: world.randomBytes });
-}
-
-/** Writes all snapshots again as restic does, without our summaries. */
-async function rewriteAll(store: BlobStore, world: FakeWorld): Promise<void> {
-  const { files } = await opened(store, world);
-  for (const { id, snapshot } of (await loadSnapshots(files)).snapshots) {
-    await saveSnapshot(files, { ...snapshot, agent: null, original: id, tags: ["tagged"] });
-    await store.remove({ kind: "snapshot", name: id });
-  }
-}
+import { entryItems, putNext, replayed, Shelf, ShelfEngine, streamItems } from "../replay_fixture.ts";
+import { assertRestored, chainOf, DAY_MS, rewriteAll, scene, stepsOf } from "./replay_chain.ts";
 
 Deno.test("a target gets the levels in order, each stream whole before its end, and no metadata", async () => {
   const { world, store, engine, shelf, levels } = await scene();
@@ -171,125 +58,6 @@ Deno.test("the progress counts all levels", async () => {
   );
   assert.deepEqual([told[0], told.at(-1)], [[0, size], [size, size]]);
   assert.ok(told.every(([written], i) => i === 0 || written >= told[i - 1]![0]));
-});
-
-Deno.test("damage in level 1 ends the target before the end of its stream", async () => {
-  const chain = await scene();
-  const { world, engine, shelf } = chain;
-  const damaged = withDamagedPack(chain.store, await packOf(chain, "level-1/b"));
-  await assert.rejects(
-    replayed(accessTo(damaged), world, engine),
-    (error) => error instanceof IntegrityError && /the target holds a part of the backup/.test(error.message),
-  );
-  const whole = stepsOf(4);
-  const last = whole.indexOf("level 1") + 1;
-  assert.deepEqual(shelf.steps, [...whole.slice(0, last), "take a", "cancel"]);
-});
-
-Deno.test("a blob that the index does not know is found before the target is touched", async () => {
-  const chain = await scene();
-  const { world, store, engine, shelf } = chain;
-  const pack = await packOf(chain, "level-1/b");
-  const repository = await opened(store, world);
-  const [found] = (await packsOf(store, "data")).filter(({ name }) => name === pack);
-  await rewriteIndexOf({ store, repository, world }, found!, (packs) => packs.filter(({ name }) => name !== pack));
-  await assert.rejects(replayed(accessTo(store), world, engine), IntegrityError);
-  assert.deepEqual(shelf.steps, []);
-});
-
-Deno.test("a first chunk that cannot be read is found before the target is touched", async () => {
-  const chain = await scene();
-  const damaged = withDamagedPack(chain.store, await packOf(chain, "level-0/a"));
-  await assert.rejects(replayed(accessTo(damaged), chain.world, chain.engine), IntegrityError);
-  assert.deepEqual(chain.shelf.steps, []);
-});
-
-Deno.test("a target may fail at any step: then it gets nothing more, and the error says what it holds", async () => {
-  const whole = stepsOf(2);
-  for (const [at, failing] of [...whole.entries()]) {
-    const { world, store, engine, shelf, puts } = await scene();
-    shelf.at = (step) => {
-      if (step !== "write" && shelf.steps.length === at) throw new Error(`no ${step}`);
-    };
-    const selector = `@${puts[1]!.backup.id}`;
-    await assert.rejects(replayed(accessTo(store), world, engine, { selector }), (error) => {
-      assert.ok(error instanceof AgentError && error.message.includes(`no ${failing}; the target holds a part`));
-      return true;
-    });
-    assert.deepEqual(shelf.steps, at === 0 ? [] : [...whole.slice(0, at), "cancel"]);
-    assert.deepEqual(await namesOf(store, "lock"), []);
-  }
-});
-
-Deno.test("an error of a target's own is thrown as it is, also where it comes with a write", async () => {
-  const { world, store, engine, shelf } = await scene();
-  const own = new AgentError("the disk is full; it holds half");
-  shelf.at = (step) => {
-    if (step === "write" && shelf.levels.length === 3) throw own;
-  };
-  await assert.rejects(replayed(accessTo(store), world, engine), (error) => error === own);
-  assert.equal(shelf.steps.at(-1), "cancel");
-  assert.ok(!shelf.steps.includes("finish"));
-});
-
-Deno.test("the store may fail at any call: either nothing was touched, or the target is ended without its end", async () => {
-  const { world, store, puts } = await scene();
-  const selector = `@${puts[1]!.backup.id}`;
-  const clean = withFaults(await copyOf(store), () => undefined);
-  await replayed(accessTo(clean), world, new ShelfEngine(), { selector });
-  let failures = 0;
-  for (let at = 1; at <= clean.calls.length; at++) {
-    const engine = new ShelfEngine();
-    const failing = withFaults(
-      await copyOf(store),
-      ({ number }) => number === at ? { type: "fail", error: new StoreError("no answer") } : undefined,
-    );
-    try {
-      await replayed(accessTo(failing), world, engine, { selector });
-    } catch (error) {
-      failures++;
-      assert.ok(error instanceof AgentError);
-      const { steps } = engine.shelf;
-      assert.ok(!steps.includes("finish"));
-      if (steps.length > 0) assert.equal(steps.at(-1), "cancel");
-      assert.equal(error.message.includes("the target holds a part"), steps.length > 0);
-    }
-  }
-  assert.ok(failures > clean.calls.length / 2);
-});
-
-Deno.test("an interruption at any step ends the target, and says what it holds", async () => {
-  const whole = stepsOf(2);
-  for (let at = 1; at < whole.length; at++) {
-    const { world, store, engine, shelf, puts } = await scene();
-    const stop = new AbortController();
-    shelf.at = () => {
-      if (shelf.steps.length === at) stop.abort(new InterruptedError());
-    };
-    const selector = `@${puts[1]!.backup.id}`;
-    const replaying = replayed(accessTo(store), world, engine, { selector, signal: stop.signal });
-    if (at === whole.length - 1) await replaying; // The last step was done.
-    else {
-      await assert.rejects(
-        replaying,
-        (error) => error instanceof InterruptedError && /the target holds a part/.test(error.message),
-      );
-    }
-    assert.ok(shelf.steps.includes("cancel"));
-    assert.deepEqual(await namesOf(store, "lock"), []);
-  }
-});
-
-Deno.test("an interruption ends a target that takes nothing more", async () => {
-  const { world, store, engine, shelf } = await scene();
-  const stop = new AbortController();
-  shelf.at = (step) => {
-    if (step !== "write") return;
-    void macrotask().then(() => stop.abort());
-    return shelf.cancelled.promise;
-  };
-  await assert.rejects(replayed(accessTo(store), world, engine, { signal: stop.signal }), InterruptedError);
-  assert.deepEqual(shelf.steps.filter((step) => step.startsWith("end")), []);
 });
 
 Deno.test("a target that refuses is asked once, before level 0", async () => {
@@ -451,15 +219,6 @@ Deno.test("a directory: known engines replay, streams are files, and levels of a
   });
 });
 
-Deno.test("a check finds a level whose lower level is damaged", async () => {
-  const chain = await scene();
-  const damaged = withDamagedPack(chain.store, await packOf(chain, "level-1/b"));
-  const { errors } = await checkStore({ store: damaged, world: chain.world }, { readData: true });
-  const hit = new Set(errors.flatMap(({ backups }) => backups.map(({ id }) => id)));
-  for (const { backup } of chain.puts.slice(1)) assert.ok(hit.has(backup.id), `level ${backup.info!.level} is not hit`);
-  assert.ok(!hit.has(chain.puts[0]!.backup.id));
-});
-
 Deno.test("a tree comes back entry by entry, each directory before what it holds", async () => {
   const world = fakeWorld("tree");
   const { access } = await memoryRepository(world);
@@ -481,7 +240,7 @@ Deno.test("a tree comes back entry by entry, each directory before what it holds
     taken,
     entries.map((entry) => {
       const { path, bytes = new Uint8Array(0), ...properties } = { bytes: undefined, ...entry };
-      return { kind: "entry", path, size: bytes.length, properties: propertiesOf(properties) };
+      return { kind: "entry", path, size: bytes.length, properties: entryProperties(properties) };
     }),
   );
   assert.deepEqual(engine.shelf.contents.get("0/b/file"), noise(30_000, "file"));

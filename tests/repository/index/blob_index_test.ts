@@ -43,6 +43,36 @@ Deno.test("the index finds what a Map finds; of several copies the first one cou
   );
 });
 
+Deno.test("further copies of a tree are known, but for those of the same place, and those of data are not", () => {
+  const index = new PlacedIndex();
+  const [tree, other] = [noise(32, "tree"), noise(32, "other")];
+  const places = [0, 1, 2].map((pack) => ({ pack, offset: 40 * pack, length: 40, uncompressedLength: 0 }));
+  for (const place of [...places, ...places]) index.add("tree", place, tree);
+  for (const place of places) index.add("data", place, other);
+  index.add("tree", places[0]!, other);
+  assert.deepEqual(index.locate("tree", tree), places[0]);
+  assert.deepEqual(index.furtherPlaces("tree", tree), places.slice(1));
+  assert.deepEqual(index.furtherPlaces("tree", other), []);
+  assert.deepEqual(index.furtherPlaces("data", other), []);
+  assert.deepEqual(index.furtherPlaces("tree", noise(32, "unknown")), []);
+});
+
+Deno.test("whoever lists trees a million times takes little memory and time", () => {
+  const index = new PlacedIndex();
+  const ids = noise(32 * 30_000, "trees");
+  for (let copy = 0; copy < 33; copy++) {
+    const place = { pack: 0, offset: 100 * copy, length: 40, uncompressedLength: 0 };
+    for (let at = 0; at < ids.length; at += 32) index.add("tree", place, ids, at);
+  }
+  let further = 0;
+  for (let at = 0; at < ids.length; at += 32) {
+    const places = index.furtherPlaces("tree", ids, at);
+    assert.ok(places.length <= 3);
+    further += places.length;
+  }
+  assert.equal(further, 65_536);
+});
+
 Deno.test("packs are numbered and named", () => {
   const index = new PlacedIndex();
   assert.deepEqual([1, 2, 1, 3].map((n) => index.addPack(noise(32, `pack ${n}`))), [0, 1, 0, 2]);

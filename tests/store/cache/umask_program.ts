@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
 import { withCache } from "../../../src/store/cache/cached_store.ts";
 import { openMemoryStore } from "../../../src/store/memory_store.ts";
-import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../../conformance/stored_files.ts";
 import { seededRandom } from "../../helpers/world.ts";
 
 const CONTENT = bytesOf(1000);

@@ -6,8 +6,9 @@ import { StoreError, TemporaryError } from "../../../src/base/errors.ts";
 import type { HttpAnswer, HttpRequest } from "../../../src/store/http/client.ts";
 import { download, type DownloadLine } from "../../../src/store/http/download.ts";
 import { RateLimiter } from "../../../src/store/http/rate_limit.ts";
-import { bytesOf } from "../../conformance/store_suite.ts";
+import { bytesOf } from "../../conformance/stored_files.ts";
 import { HttpServer, RawTcpServer } from "./servers.ts";
+import { textOf } from "./requests.ts";
 
 const MOST_BYTES = 1000;
 const HEAD = "HTTP/1.1 200 OK\r\n";
@@ -36,8 +37,6 @@ async function answered(text: string): Promise<HttpAnswer> {
   assert.ok(answer, "an answer began");
   return answer;
 }
-
-const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 Deno.test("bodies of every framing come whole", async () => {
   const whole: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 /** Temporary files of killed writers in a local store. */
 import assert from "node:assert/strict";
 import { relativePath } from "../../../src/store/layout.ts";
-import { bytesOf, pack } from "../../conformance/store_suite.ts";
+import { bytesOf, pack } from "../../conformance/stored_files.ts";
 import { filesBelow, type LocalFixture, localFixture, osError } from "../local_fixture.ts";
 
 const PACK = relativePath(pack(1));

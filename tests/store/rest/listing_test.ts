@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { StoreError } from "../../../src/base/errors.ts";
 import { parseListing } from "../../../src/store/rest/listing.ts";
-import { idOf } from "../../conformance/store_suite.ts";
+import { idOf } from "../../conformance/stored_files.ts";
 
 function rowsOf(listing: unknown) {
   return parseListing(new TextEncoder().encode(JSON.stringify(listing)), "pack", "place");

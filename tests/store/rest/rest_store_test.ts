@@ -15,7 +15,7 @@ import {
 } from "../../../src/base/errors.ts";
 import { openRestStore, type RestStoreOptions } from "../../../src/store/rest/rest_store.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
-import { bytesOf, idOf, listing, pack } from "../../conformance/store_suite.ts";
+import { bytesOf, idOf, listing, pack } from "../../conformance/stored_files.ts";
 import { RestServerDouble } from "./rest_server_double.ts";
 
 const PACK_PATH = `/repo/data/${idOf(1)}`;

@@ -10,7 +10,7 @@ import {
   TemporaryError,
 } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/base/clock.ts";
-import { bytesOf, fileOf } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf } from "../../conformance/stored_files.ts";
 import { answer, ENDPOINT, KEYS, refusal, S3Double, type S3DoubleOptions, storeOn } from "./s3_double.ts";
 
 const CONFIG = { kind: "config", name: "config" } as const;

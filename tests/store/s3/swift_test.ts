@@ -1,7 +1,8 @@
 /** The S3 store on OpenStack Swift, which knows no conditional puts. */
 import { deepEqual, ok, rejects } from "node:assert/strict";
 import { ExistsError } from "../../../src/base/errors.ts";
-import { bytesOf, fileOf, listing, storeConformance } from "../../conformance/store_suite.ts";
+import { storeConformance } from "../../conformance/store_suite.ts";
+import { bytesOf, fileOf, listing } from "../../conformance/stored_files.ts";
 import { findProgram, programTest } from "../../helpers/programs.ts";
 import { RealS3 } from "./real_server.ts";
 

@@ -4,6 +4,7 @@ import { formatSize } from "../../../base/text/size.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import type { EntrySums, TreeSums } from "../../../ops/stats/tree_summer.ts";
 import { formatCount } from "../../terminal/write.ts";
+import { formatDirectories } from "./entry_counts.ts";
 
 /** The most columns that a size takes, such as `1023 KiB`. */
 const SIZE_COLUMNS = 8;
@@ -45,10 +46,9 @@ function sizesText(a: EntrySums, b: EntrySums): string {
 }
 
 function countText({ files, directories, others }: EntrySums): string {
-  const directoriesText = directories === 1 ? "1 directory" : `${directories} directories`;
   return [
     formatCount(files, "file"),
-    ...directories === 0 ? [] : [directoriesText],
+    ...directories === 0 ? [] : [formatDirectories(directories)],
     ...others === 0 ? [] : [formatCount(others, "other")],
   ].join(", ");
 }

@@ -1,6 +1,7 @@
 /** A manifest in `--json` output, and the result of `put`. */
 import * as v from "valibot";
-import type { Manifest, ManifestFile } from "../../../format/manifest/manifest.ts";
+import type { Manifest, ManifestFile, ManifestTree } from "../../../format/manifest/manifest.ts";
+import type { Backup } from "../../../backup/backup.ts";
 import type { OpenBackup } from "../../../ops/restore/get.ts";
 import type { PutResult, RepositoryOutcome, TreeCounts } from "../../../ops/put.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
@@ -56,7 +57,8 @@ function manifestFileJson(file: ManifestFile): v.InferOutput<typeof manifestFile
   };
 }
 
-const files = list(manifestFile, "Its streams.");
+const files = list(manifestFile, "Its streams; none if it holds files and directories.");
+const STREAMS = "it holds streams";
 
 const manifest = object({
   format: text("Name and version of the format."),
@@ -74,6 +76,15 @@ const manifest = object({
     options: anyObject("Its options."),
   }, "What made the streams."),
   files,
+  tree: orAbsent(
+    object({
+      files: count("Regular files."),
+      directories: count("Directories."),
+      others: count("Links, devices and whatever else there is."),
+      bytes: bytes("Bytes of all files."),
+    }, "What its tree holds."),
+    STREAMS,
+  ),
   chunker: object({
     algorithm: text("The algorithm."),
     min: bytes("The shortest chunk but the last."),
@@ -82,7 +93,7 @@ const manifest = object({
   }, "How the streams were cut."),
   source: anyObject("The position of the engine in its source."),
   stats: object({
-    bytesRead: bytes("All streams."),
+    bytesRead: bytes("All streams, or the files that were read because they may have changed."),
     bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
     bytesStored: bytes("What was stored of them when the manifest was written."),
     blobsNew: count("Chunks that no earlier backup had."),
@@ -91,6 +102,10 @@ const manifest = object({
   }, "What the backup did."),
   tags: list(v.string(), "Its tags."),
 }, "Its manifest.");
+
+function manifestTreeJson({ files, directories, others, bytes }: ManifestTree) {
+  return { files, directories, others, bytes };
+}
 
 function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
   const { engine, chunker, stats } = given;
@@ -106,6 +121,7 @@ function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
     base: given.base,
     engine: { name: engine.name, version: engine.version, options: engine.options },
     files: given.files.map(manifestFileJson),
+    ...given.tree && { tree: manifestTreeJson(given.tree) },
     chunker: { algorithm: chunker.algorithm, min: chunker.min, average: chunker.average, max: chunker.max },
     source: given.source,
     stats: {
@@ -127,7 +143,9 @@ export const shownMessage = v.strictObject({
 });
 
 /** Its JSON object. */
-export function shownJson({ backup, manifest }: OpenBackup): v.InferOutput<typeof shownMessage> {
+export function shownJson(
+  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+): v.InferOutput<typeof shownMessage> {
   return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
 }
 
@@ -166,10 +184,15 @@ const changes = (about: string) =>
     unmodified: count("The same in everything."),
   }, about);
 
+const DRY_RUN = "it was a dry run";
+
 /** The output of `put`. */
 export const putMessage = v.strictObject({
   ...backupFields,
-  bytesRead: bytes("All streams together."),
+  id: orAbsent(backupFields.id, DRY_RUN),
+  snapshot: orAbsent(backupFields.snapshot, DRY_RUN),
+  finished: orAbsent(backupFields.finished, DRY_RUN),
+  bytesRead: bytes("All streams together, or the files that were read because they may have changed."),
   bytesAdded: bytes("Plaintext of the chunks that no earlier backup had."),
   bytesStored: bytes("What it added to the repository, the same as `stored`."),
   blobsNew: count("Chunks that no earlier backup had."),
@@ -198,9 +221,9 @@ export const putMessage = v.strictObject({
       others: count("Links, devices and whatever else there is."),
       bytes: bytes("Bytes of all files."),
     }, "What its tree holds."),
-    "it holds streams",
+    STREAMS,
   ),
-  dryRun: orAbsent(flag("True: nothing was stored, and the id is that of no backup."), "it is none"),
+  dryRun: orAbsent(flag("True: nothing was stored."), "it is none"),
   repositories: orAbsent(
     list(repositoryOutcome, "With `--also`: the main one, then the second one."),
     "there is one repository",
@@ -209,6 +232,12 @@ export const putMessage = v.strictObject({
 
 function treeJson({ files, directories, others, bytes }: TreeCounts) {
   return { files: { ...files }, directories: { ...directories }, others, bytes };
+}
+
+/** What a dry run knows of the backup that would be made. */
+function plannedBackupJson(backup: Backup) {
+  const { id: _id, snapshot: _snapshot, finished: _finished, ...known } = backupJson(backup);
+  return known;
 }
 
 /** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
@@ -223,7 +252,7 @@ export function putJson(
   const { backup, decision, notes, problems, repositories } = result;
   const { bytesRead, bytesAdded, blobsNew, blobsReused } = result.manifest.stats;
   return {
-    ...backupJson(backup),
+    ...isDry ? plannedBackupJson(backup) : backupJson(backup),
     bytesRead,
     bytesAdded,
     bytesStored: backup.info!.stored,

@@ -67,6 +67,7 @@ export const progressMessage = v.strictObject({
   totalFiles: orAbsent(count("All files."), `${OTHER_UNIT}, or ${NO_TOTAL}`),
   percent: orAbsent(count("The share that is done, to a tenth."), NO_TOTAL),
   estimated: orAbsent(flag("True: the total is an estimate from the last time."), "the total is known"),
+  bytesRead: orAbsent(bytes("How many of `bytes` were read."), "all were, or other things are counted"),
   bytesAdded: orAbsent(bytes("How many of the bytes read are new."), "the command is not `put`"),
   bytesPerSecond: orAbsent(count("Bytes a second."), "no bytes are counted, or it is too early to tell"),
   etaSeconds: orAbsent(seconds("The estimated remaining time."), `${NO_TOTAL}, or it is too early to tell`),
@@ -75,7 +76,7 @@ type ProgressMessage = v.InferOutput<typeof progressMessage>;
 
 /** Its JSON object. */
 export function progressJson(state: ProgressState): ProgressMessage {
-  const { command, phase, seconds, unit, bytesAdded, files, isEstimate, perSecond } = state;
+  const { command, phase, seconds, unit, bytesRead, bytesAdded, files, isEstimate, perSecond } = state;
   const share = shareOf(state);
   const eta = etaSecondsOf(state);
   return {
@@ -90,6 +91,7 @@ export function progressJson(state: ProgressState): ProgressMessage {
       percent: rounded(share * 100),
       ...isEstimate && { estimated: true },
     },
+    ...bytesRead !== undefined && { bytesRead },
     ...bytesAdded !== undefined && { bytesAdded },
     ...unit === "bytes" && perSecond !== null && { bytesPerSecond: Math.round(perSecond) },
     ...eta !== null && { etaSeconds: Math.round(eta) },

@@ -32,7 +32,7 @@ export const seriesStatsMessage = v.strictObject({
   message_type: always("series", "The kind of message."),
   series: text("The series."),
   backups: count("How many of its backups are selected."),
-  readBytes: bytes("All their streams."),
+  readBytes: bytes("All their streams and files, as they are restored."),
   own: storage("What only these backups use: removing them all and a prune would free that."),
 });
 
@@ -48,7 +48,7 @@ export const monthStatsMessage = v.strictObject({
   message_type: always("month", "The kind of message."),
   month: text("The month in which they began, in UTC, as `2026-08`."),
   backups: count("How many."),
-  readBytes: bytes("All their streams."),
+  readBytes: bytes("All their streams and files, as they are restored."),
   addedBytes: bytes("Plaintext of the chunks that no earlier backup had."),
   storedBytes: bytes("What they added to the repository: packs and index files."),
   unrecorded: count("Backups of other tools that did not record some of these numbers, which lack them."),
@@ -65,7 +65,7 @@ const EMPTY = "nothing is stored";
 export const statsSummaryMessage = v.strictObject({
   message_type: always("summary", "The kind of message."),
   backups: count("How many backups are selected."),
-  readBytes: bytes("All their streams."),
+  readBytes: bytes("All their streams and files, as they are restored."),
   total: storage("What they use in all: every `own`, `shared` and `sharedWithOthers` together."),
   shared: storage("What several of the series use, and no backup that is not selected."),
   sharedWithOthers: storage("What they use and backups that are not selected use, too."),

@@ -35,7 +35,7 @@ const run = v.strictObject({
   ),
   backups: count("The number of backups."),
   broken: count("How many broken backups are newer than the newest good one."),
-  empty: count("How many newer backups hold no stream."),
+  empty: count("How many newer backups hold no stream and no file."),
   unjudged: count("How many newer backups could not be judged, if others were judged whole."),
   inFuture: count("How many backups claim to have begun in the future."),
 });

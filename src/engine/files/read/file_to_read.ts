@@ -1,5 +1,6 @@
 /** Files to be read, and what came of it: plain data that is sent between threads. */
-import type { EntryRecord, FileState } from "../walk/entry_record.ts";
+import type { NodeHead } from "../../../format/tree/node_head.ts";
+import type { FileState } from "../walk/entry_record.ts";
 import type { FolderPlace } from "../walk/open_below.ts";
 
 /** A file as it was found. */
@@ -81,7 +82,7 @@ export interface SmallFilesResult {
 export interface FileRemark {
   readonly file: number;
   /** What it is, if that is not what it was when it was found. */
-  readonly record?: EntryRecord;
+  readonly head?: NodeHead;
   /** What is wrong with it, as one line. */
   readonly problem?: string;
 }
@@ -97,7 +98,8 @@ export interface LargeFileRequest {
 export interface OpenedLargeFile {
   /** By which number it is asked for; null if it is left out, for the reason in `problem`. */
   readonly number: number | null;
-  readonly record?: EntryRecord;
+  /** What it is, if that is not what it was when it was found. */
+  readonly head?: NodeHead;
   readonly problem?: string;
 }
 

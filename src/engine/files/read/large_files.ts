@@ -24,9 +24,9 @@ export class LargeFiles implements Disposable {
   open({ folder, file, withAtime }: LargeFileRequest): OpenedLargeFile {
     const opened = openFound(this.#folders, folder, file, new TimeTexts({ keepsAccess: withAtime }));
     if (typeof opened === "string") return { number: null, problem: opened };
-    const { record, problem } = opened;
+    const { head, problem } = opened;
     this.#files.set(++this.#last, { opened, offset: 0, failure: undefined });
-    return { number: this.#last, ...record && { record }, ...problem !== undefined && { problem } };
+    return { number: this.#last, ...head && { head }, ...problem !== undefined && { problem } };
   }
 
   /**

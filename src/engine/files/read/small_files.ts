@@ -48,12 +48,12 @@ class SmallFilesReader {
       return -1;
     }
     using file = opened.file;
-    const { record, state, problem } = opened;
-    if (record !== undefined) this.#remarks.push({ file: i, record, ...problem !== undefined && { problem } });
+    const { head, state, problem } = opened;
+    if (head !== undefined) this.#remarks.push({ file: i, head, ...problem !== undefined && { problem } });
     try {
       const most = Math.min(state.size, this.#request.mostBytes, this.#spare);
       const length = file.read(this.#memory.subarray(this.#end, this.#end + most), 0);
-      const change = changeOf(opened, length);
+      const change = changeOf(opened, length, most);
       if (change !== undefined) this.#remarks.push({ file: i, problem: change });
       this.#end += length;
       this.#spare -= length;

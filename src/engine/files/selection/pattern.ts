@@ -4,6 +4,7 @@
  * beginning anchors it at the root. In a `.gitignore`, both anchor it where the file lies, and here no file lies anywhere.
  */
 import { UsageError } from "../../../base/errors.ts";
+import { quoteByteString } from "../../../format/byte_string.ts";
 
 /** A line of gitignore(5) as the library `ignore` takes it, relative to the root of the file system. */
 export type Rule = string;
@@ -40,7 +41,7 @@ function rule(pattern: string, shown: string, where = ""): Rule {
   const isNegated = pattern.startsWith("!");
   const body = cleaned(isNegated ? pattern.slice(1) : pattern);
   const problem = problemOf(body);
-  if (problem !== undefined) throw new UsageError(`Not a pattern: ${where}${JSON.stringify(shown)}: ${problem}`);
+  if (problem !== undefined) throw new UsageError(`Not a pattern: ${where}${quoteByteString(shown)}: ${problem}`);
   const hasSlashInside = body.slice(0, -1).includes("/");
   const anchored = hasSlashInside && !body.startsWith("/") && !body.startsWith(ANY_DEPTH) ? ANY_DEPTH + body : body;
   return isNegated ? `!${anchored}` : anchored;

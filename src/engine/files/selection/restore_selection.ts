@@ -2,6 +2,7 @@
 import { UsageError } from "../../../base/errors.ts";
 import { PathRules } from "./path_rules.ts";
 import { type Rule, ruleOfArgument } from "./pattern.ts";
+import { quoteByteString } from "../../../format/byte_string.ts";
 
 /** What is restored: the paths that a rule of `included` matches, and none that a rule of `excluded` matches. */
 interface RestoreRules {
@@ -28,7 +29,7 @@ export function restoreRules(given: {
   const negated = given.include.find((pattern) => pattern.startsWith("!"));
   if (negated !== undefined) {
     throw new UsageError(
-      `--include ${JSON.stringify(negated)}: what is not to be restored is named by --exclude; write \\! for a name ` +
+      `--include ${quoteByteString(negated)}: what is not to be restored is named by --exclude; write \\! for a name ` +
         "that begins with !",
     );
   }

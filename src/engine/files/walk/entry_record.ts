@@ -1,7 +1,8 @@
-/** What a walk or a read tells of an entry, as plain data that is sent between threads, and the properties made of it. */
+/** What a walk or a read finds of an entry, and the head of a node that is made of it. */
 import { byteStringOf } from "../../../format/byte_string.ts";
 import { formatNanoseconds, type Rfc3339 } from "../../../format/time.ts";
 import type { EntryProperties, ExtendedAttribute, NodeType } from "../../../format/tree/node.ts";
+import { headText } from "../../../format/tree/node_head.ts";
 import { goFileMode } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../filesystem/status.ts";
@@ -65,55 +66,89 @@ export function isSameFile(a: FileState, b: FileState): boolean {
   return a.inode === b.inode && a.device === b.device;
 }
 
-/** The record of an entry of this status. */
-export function recordOf(status: FileStatus, times: TimeTexts, rare: RareProperties = {}): EntryRecord {
+/** The record of an entry of this status. Field by field: a walk makes millions, and copies of objects take long. */
+export function recordOf(status: FileStatus, times: TimeTexts, rare: RareProperties = NOTHING_RARE): EntryRecord {
+  const { inode, device, size, modifiedNs, changedNs, links, userId, groupId } = status;
   const type = NODE_TYPE_OF[status.type];
-  const isDevice = type === "dev" || type === "chardev";
+  const mtime = times.of(modifiedNs);
   return {
     type,
     mode: goFileMode(type, status.mode),
-    uid: status.userId,
-    gid: status.groupId,
-    links: status.links,
-    ...stateOf(status),
-    mtime: times.of(status.modifiedNs),
-    ctime: times.of(status.changedNs),
-    atime: times.of(times.keepsAccess ? status.accessedNs : status.modifiedNs),
-    ...rare,
-    ...isDevice && { specialDevice: status.specialDevice },
-  };
-}
-
-/** Names of users and groups by their numbers. */
-interface AccountNames {
-  readonly users: ReadonlyMap<number, string>;
-  readonly groups: ReadonlyMap<number, string>;
-}
-
-/** The properties as restic writes them: links of files alone count, and the device of files with several links. */
-export function propertiesOf(record: EntryRecord, { users, groups }: AccountNames): EntryProperties {
-  const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
-  const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
-  const countsLinks = type !== "dir" && type !== "fifo";
-  return {
-    type,
-    mode,
-    mtime,
-    atime,
-    ctime,
-    uid,
-    gid,
-    user: users.get(uid) ?? "",
-    group: groups.get(gid) ?? "",
+    uid: userId,
+    gid: groupId,
+    links,
     inode,
-    deviceId: countsLinks && links > 1 ? device : 0n,
-    links: countsLinks ? links : 0,
-    linkTarget,
-    extendedAttributes: attributes,
-    genericAttributes: NO_GENERIC_ATTRIBUTES,
-    device: specialDevice,
-    error: "",
+    device,
+    size,
+    mtimeNs: modifiedNs,
+    ctimeNs: changedNs,
+    mtime,
+    ctime: changedNs === modifiedNs ? mtime : times.of(changedNs),
+    atime: times.keepsAccess ? times.of(status.accessedNs) : mtime,
+    ...rare !== NOTHING_RARE && rare,
+    ...(type === "dev" || type === "chardev") && { specialDevice: status.specialDevice },
   };
+}
+
+const NOTHING_RARE: RareProperties = {};
+
+/** Tells names of users and groups. */
+interface AccountNames {
+  userName(userId: number): string;
+  groupName(groupId: number): string;
+}
+
+/** Makes the heads of nodes from records. */
+export class HeadTexts {
+  readonly #accounts: AccountNames;
+  readonly #users = new Map<number, string>();
+  readonly #groups = new Map<number, string>();
+
+  constructor(accounts: AccountNames) {
+    this.#accounts = accounts;
+  }
+
+  /** The text of the head of an entry of this name. */
+  of(name: string, record: EntryRecord): string {
+    return headText(name, this.#propertiesOf(record), record.type === "file" ? record.size : 0);
+  }
+
+  /** The properties as restic writes them: links of files alone count, and the device of files with several links. */
+  #propertiesOf(record: EntryRecord): Omit<EntryProperties, "error"> {
+    const { type, mode, mtime, atime, ctime, uid, gid, inode, device, links } = record;
+    const { linkTarget = "", attributes = NO_ATTRIBUTES, specialDevice = 0n } = record;
+    const countsLinks = type !== "dir" && type !== "fifo";
+    return {
+      type,
+      mode,
+      mtime,
+      atime,
+      ctime,
+      uid,
+      gid,
+      user: this.#userName(uid),
+      group: this.#groupName(gid),
+      inode,
+      deviceId: countsLinks && links > 1 ? device : 0n,
+      links: countsLinks ? links : 0,
+      linkTarget,
+      extendedAttributes: attributes,
+      genericAttributes: NO_GENERIC_ATTRIBUTES,
+      device: specialDevice,
+    };
+  }
+
+  #userName(id: number): string {
+    let name = this.#users.get(id);
+    if (name === undefined) this.#users.set(id, name = this.#accounts.userName(id));
+    return name;
+  }
+
+  #groupName(id: number): string {
+    let name = this.#groups.get(id);
+    if (name === undefined) this.#groups.set(id, name = this.#accounts.groupName(id));
+    return name;
+  }
 }
 
 const NO_GENERIC_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
@@ -137,7 +172,7 @@ const LAST_YEAR_NS = 253_402_300_800n * SECOND_NS - 1n;
 export class TimeTexts {
   /** Whether times of access are kept. */
   readonly keepsAccess: boolean;
-  #second: bigint | undefined;
+  #second: number | undefined;
   #text = "";
 
   constructor({ keepsAccess }: { readonly keepsAccess: boolean }) {
@@ -147,14 +182,17 @@ export class TimeTexts {
   /** The text of nanoseconds since 1970. What no time of a tree can be becomes the nearest that can. */
   of(ns: bigint): Rfc3339 {
     const within = ns < FIRST_YEAR_NS ? FIRST_YEAR_NS : ns > LAST_YEAR_NS ? LAST_YEAR_NS : ns;
-    const fraction = ((within % SECOND_NS) + SECOND_NS) % SECOND_NS;
-    const second = within - fraction;
+    let second = Number(within / SECOND_NS);
+    let fraction = Number(within % SECOND_NS);
+    if (fraction < 0) {
+      fraction += 1e9;
+      second--;
+    }
     if (second !== this.#second) {
       this.#second = second;
-      this.#text = formatNanoseconds(second).slice(0, -1);
+      this.#text = formatNanoseconds(BigInt(second) * SECOND_NS).slice(0, -1);
     }
-    if (fraction === 0n) return `${this.#text}Z` as Rfc3339;
-    return `${this.#text}.${fractionText(Number(fraction))}Z` as Rfc3339;
+    return (fraction === 0 ? `${this.#text}Z` : `${this.#text}.${fractionText(fraction)}Z`) as Rfc3339;
   }
 }
 

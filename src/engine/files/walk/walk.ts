@@ -7,7 +7,7 @@
  */
 import { FileSystemError } from "../../../base/errors.ts";
 import { bytesOfByteString, byteStringOf, compareByteStrings } from "../../../format/byte_string.ts";
-import { MOST_BLOB_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import { MOST_TREE_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../format/bounds.ts";
 import type { ExtendedAttribute } from "../../../format/tree/node.ts";
 import type { FileSystem, Folder } from "../../../filesystem/file_system.ts";
 import { HERE } from "../../../filesystem/names.ts";
@@ -29,17 +29,20 @@ import { BatchWriter, type WalkBatch } from "./walk_batch.ts";
 export interface WalkRequest {
   readonly selection: SelectionRules;
   readonly withAtime: boolean;
+  /** Files of up to this size are one chunk: the least size of chunks, in bytes. */
+  readonly smallFileBytes: number;
 }
 
-/** So many steps are one message. */
-const BATCH_STEPS = 2000;
+/** So many steps are one message. What comes of them should be garbage before the next collection of it. */
+const BATCH_STEPS = 256;
 /** As deep as trees may be, without what a backup may have above its directory. */
 const MOST_DEPTH = MOST_TREE_DEPTH - 160;
 /** About what an entry takes in the text of a tree besides its name and its chunks, in bytes. */
 const ENTRY_TEXT_BYTES = 400;
-/** A chunk in the text of a tree, and the least mean size of chunks. */
+/** A chunk in the text of a tree. */
 const CHUNK_TEXT_BYTES = 67;
-const CHUNK_BYTES = 512 * 1024;
+/** Chunks are four times as large as the smallest ones on average; those of a file may be a quarter smaller. */
+const MEAN_PER_SMALLEST = 3;
 
 /** A folder under way. */
 interface Level {
@@ -47,7 +50,7 @@ interface Level {
   readonly path: string;
   /** The names to be read, in order, with their types as far as the list told. */
   readonly names: readonly string[];
-  readonly types: ReadonlyMap<string, EntryType> | null;
+  readonly types: readonly EntryType[] | null;
   /** Whether it is only on the way to PATHs: each name is a PATH or leads to one. */
   readonly isWay: boolean;
   readonly fileSystem: bigint | null;
@@ -67,9 +70,11 @@ export class Walk implements Disposable {
   readonly #folders: OpenFolders;
   readonly #levels: Level[] = [];
   readonly #batch: BatchWriter;
+  /** How long chunks are expected to be, at least on average. */
+  readonly #chunkBytes: number;
   #isBegun = false;
 
-  constructor(system: FileSystem, { selection, withAtime }: WalkRequest) {
+  constructor(system: FileSystem, { selection, withAtime, smallFileBytes }: WalkRequest) {
     this.#system = system;
     this.#selection = new Selection(selection);
     this.#hasMarkers = selection.markers.length > 0;
@@ -77,6 +82,7 @@ export class Walk implements Disposable {
     this.#times = new TimeTexts({ keepsAccess: withAtime });
     this.#folders = new OpenFolders(system);
     this.#batch = new BatchWriter(system.accounts);
+    this.#chunkBytes = MEAN_PER_SMALLEST * smallFileBytes;
   }
 
   /** The next steps. Throws `FileSystemError` if the root of the file system cannot be opened. */
@@ -131,17 +137,18 @@ export class Walk implements Disposable {
 
   /** Looks at a name. */
   #visit(level: Level, name: string, path: string): void {
-    const listed = level.types?.get(name) ?? "unknown";
+    const listed = level.types?.[level.next - 1] ?? "unknown";
     if (listed === "socket") return;
     if (listed === "folder") {
       if (this.#selection.includesName(path, true)) this.#visitFolder(level, name, path);
       return;
     }
-    const status = this.#folders.current.status(bytesOfByteString(name));
+    const bytes = bytesOfByteString(name);
+    const status = this.#folders.current.status(bytes);
     if (status === null) return this.#vanished(level, path);
     if (!this.#selection.includesName(path, status.type === "folder")) return;
     if (status.type === "folder") this.#visitFolder(level, name, path);
-    else this.#add(level, name, status);
+    else this.#add(level, { name, bytes }, status);
   }
 
   /** What vanishes is left out without a word, unless it was named. */
@@ -160,7 +167,7 @@ export class Walk implements Disposable {
       // It may be something else meanwhile.
       const status = above.status(bytes);
       if (status === null) return this.#vanished(level, path);
-      if (status.type !== "folder") return this.#add(level, name, status);
+      if (status.type !== "folder") return this.#add(level, { name, bytes }, status);
       this.#batch.problem(error.message);
       const record = recordOf(status, this.#times, this.#attributes(above, bytes));
       if (!this.#hasRoom(level, name, record)) return;
@@ -208,44 +215,49 @@ export class Walk implements Disposable {
     if (content.kind === "only") {
       return { ...begun, names: content.names.toSorted(compareByteStrings), types: null, isWay: true, fileSystem };
     }
-    const types = this.#list(folder, path);
-    const names = this.#namesIn(folder, types);
+    const entries = this.#wantedOf(folder, this.#list(folder, path));
+    const [names, types] = [entries.map(({ name }) => name), entries.map(({ type }) => type)];
     return { ...begun, names, types, isWay: false, fileSystem };
   }
 
-  /** What is in a folder. What was listed before a failure counts. */
-  #list(folder: Folder, path: string): ReadonlyMap<string, EntryType> {
-    const types = new Map<string, EntryType>();
+  /** What is in a folder, in order. What was listed before a failure counts. */
+  #list(folder: Folder, path: string): readonly ListedEntry[] {
+    const entries: ListedEntry[] = [];
     if (this.#levels.length >= MOST_DEPTH) {
       this.#batch.problem(`"/${path}" lies more than ${MOST_DEPTH} directories deep: what is in it is left out`);
-      return types;
+      return entries;
     }
     try {
-      for (const piece of folder.list()) for (const { name, type } of piece) types.set(byteStringOf(name), type);
+      for (const piece of folder.list()) {
+        for (const { name, type } of piece) entries.push({ name: byteStringOf(name), type });
+      }
     } catch (error) {
       if (!(error instanceof FileSystemError)) throw error;
       this.#batch.problem(error.message);
     }
-    return types;
+    return sortedByBytes(entries);
   }
 
-  #namesIn(folder: Folder, types: ReadonlyMap<string, EntryType>): readonly string[] {
-    if (this.#hasMarkers) {
-      const marker = this.#selection.markerAmong(types, (name, bytes) => readHead(folder, name, bytes));
-      if (marker !== undefined) return [marker];
-    }
-    return sortedByBytes([...types.keys()]);
+  #wantedOf(folder: Folder, entries: readonly ListedEntry[]): readonly ListedEntry[] {
+    if (!this.#hasMarkers) return entries;
+    const names = new Set(entries.map(({ name }) => name));
+    const marker = this.#selection.markerAmong(names, (name, bytes) => readHead(folder, name, bytes));
+    return marker === undefined ? entries : entries.filter(({ name }) => name === marker);
   }
 
-  #add(level: Level, name: string, status: FileStatus): void {
+  #add(level: Level, { name, bytes }: { readonly name: string; readonly bytes: Uint8Array }, status: FileStatus): void {
     const { type, size } = status;
     if (type === "socket") return;
     if (type === "file" && !this.#selection.includesFile(size)) return;
     const folder = this.#folders.current;
-    const bytes = bytesOfByteString(name);
     try {
-      const target = type === "link" ? { linkTarget: byteStringOf(folder.readLink(bytes)) } : {};
-      const record = recordOf(status, this.#times, { ...target, ...this.#attributes(folder, bytes) });
+      const target = type === "link" ? byteStringOf(folder.readLink(bytes)) : undefined;
+      const attributes = this.#attributes(folder, bytes);
+      const record = recordOf(
+        status,
+        this.#times,
+        target === undefined ? attributes : { linkTarget: target, ...attributes },
+      );
       if (this.#hasRoom(level, name, record)) this.#batch.entry(name, record);
     } catch (error) {
       // A link that is gone, or none any more, is looked at once more: it vanished, or it is what it is meanwhile.
@@ -271,10 +283,10 @@ export class Walk implements Disposable {
   /** Whether the text of a tree has room for one more entry. A backup without those that have none is better than none. */
   #hasRoom(level: Level, name: string, { type, size, linkTarget = "", attributes = NONE }: EntryRecord): boolean {
     if (level.path === "") return true;
-    const chunks = type === "file" ? Math.ceil(size / CHUNK_BYTES) : 0;
+    const chunks = type === "file" ? Math.ceil(size / this.#chunkBytes) : 0;
     const rare = attributes.reduce((sum, { name, value }) => sum + 30 + name.length + 2 * value!.length, 0);
     const textBytes = ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
-    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_BLOB_BYTES) {
+    if (level.entries < MOST_TREE_NODES && level.textBytes + textBytes <= MOST_TREE_BYTES) {
       level.textBytes += textBytes;
       level.entries++;
       return true;
@@ -289,9 +301,20 @@ const NO_ATTRIBUTES: Pick<RareProperties, "attributes"> = {};
 
 const BEYOND_ORDER = /[\ud800-\uffff]/;
 
-/** Sorts byte strings by their bytes; below the surrogates, that is the order of their UTF-16 units. */
-function sortedByBytes(names: string[]): string[] {
-  return names.some((name) => BEYOND_ORDER.test(name)) ? names.sort(compareByteStrings) : names.sort();
+/** An entry in the list of a folder. */
+interface ListedEntry {
+  readonly name: string;
+  readonly type: EntryType;
+}
+
+/**
+ * Sorts entries by the bytes of their names; below the surrogates, that is the order of their UTF-16 units. A name that a
+ * changing folder listed twice is there once.
+ */
+function sortedByBytes(entries: ListedEntry[]): readonly ListedEntry[] {
+  if (entries.some(({ name }) => BEYOND_ORDER.test(name))) entries.sort((a, b) => compareByteStrings(a.name, b.name));
+  else entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return entries.filter(({ name }, i) => i === 0 || name !== entries[i - 1]!.name);
 }
 
 /** The beginning of a regular file; null for everything else. */

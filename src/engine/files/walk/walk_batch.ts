@@ -2,19 +2,27 @@
  * What a walk finds, some thousand entries in one message. Numbers lie in columns and texts are joined, since copying an
  * object for each entry between threads takes longer than asking the kernel about it.
  */
-import type { Rfc3339 } from "../../../format/time.ts";
+import { ByteWriter } from "../../../format/json/byte_writer.ts";
 import type { NodeType } from "../../../format/tree/node.ts";
-import type { EntryRecord, RareProperties } from "./entry_record.ts";
+import type { NodeHead } from "../../../format/tree/node_head.ts";
+import { type EntryRecord, type FileState, HeadTexts } from "./entry_record.ts";
 
 /** The steps of a walk. Entering a directory tells of it, and leaving it ends it. */
 export type WalkStep =
   /** `isAnchor`: whether links were followed on the way to it, because it only leads to a PATH. */
-  | { readonly kind: "enter"; readonly name: string; readonly record: EntryRecord; readonly isAnchor: boolean }
+  | { readonly kind: "enter"; readonly found: FoundEntry; readonly isAnchor: boolean }
   | { readonly kind: "leave" }
-  | { readonly kind: "entry"; readonly name: string; readonly record: EntryRecord };
+  | { readonly kind: "entry"; readonly found: FoundEntry };
 
-/** A number and the name that belongs to it. */
-type NamedNumber = readonly [id: number, name: string];
+/** An entry as the walk found it. */
+export interface FoundEntry {
+  /** Its name, as a byte string. */
+  readonly name: string;
+  readonly head: NodeHead;
+  /** How many names it has. */
+  readonly links: number;
+  readonly state: FileState;
+}
 
 /** Something that could not be read. */
 interface WalkProblem {
@@ -30,17 +38,13 @@ export interface WalkBatch {
   readonly codes: Uint8Array<ArrayBuffer>;
   /** The names of entered directories and of entries, in order, joined by slashes. */
   readonly names: string;
-  /** Their times, each followed by a comma: modified, changed, accessed; empty if it is that of the modification. */
-  readonly times: string;
-  /** Their numbers: mode, user, group, links, size. */
+  /** The texts of their heads, one behind the other, and where each ends. */
+  readonly heads: Uint8Array<ArrayBuffer>;
+  readonly headEnds: Uint32Array<ArrayBuffer>;
+  /** Their numbers: links, size. */
   readonly numbers: Float64Array<ArrayBuffer>;
   /** Their inodes, devices and two times in nanoseconds. */
   readonly wide: BigInt64Array<ArrayBuffer>;
-  /** What few of them have, by their place among them. */
-  readonly rare: readonly (RareProperties & { readonly place: number })[];
-  /** Names of users and groups that no earlier batch has. */
-  readonly users: readonly NamedNumber[];
-  readonly groups: readonly NamedNumber[];
   readonly problems: readonly WalkProblem[];
   /** Whether the walk is over. */
   readonly isLast: boolean;
@@ -53,33 +57,24 @@ const FIRST_TYPE = 3;
 const TYPES: readonly NodeType[] = ["file", "dir", "symlink", "dev", "chardev", "fifo"];
 
 /** A batch mostly has no more; more room is made if it does. */
-const EXPECTED_ENTRIES = 2048;
-const NUMBERS = 5;
+const EXPECTED_ENTRIES = 256;
+const EXPECTED_HEAD_BYTES = 400;
+const NUMBERS = 2;
 const WIDE = 4;
-
-/** Tells names of users and groups. */
-interface Accounts {
-  userName(userId: number): string;
-  groupName(groupId: number): string;
-}
 
 /** Collects steps for one message after the other. */
 export class BatchWriter {
-  readonly #accounts: Accounts;
-  readonly #users = new Set<number>();
-  readonly #groups = new Set<number>();
+  readonly #texts: HeadTexts;
   #codes: number[] = [];
   #names: string[] = [];
-  #times: string[] = [];
+  #heads = new ByteWriter(EXPECTED_ENTRIES * EXPECTED_HEAD_BYTES);
+  #headEnds: number[] = [];
   #numbers = new Float64Array(NUMBERS * EXPECTED_ENTRIES);
   #wide = new BigInt64Array(WIDE * EXPECTED_ENTRIES);
-  #rare: (RareProperties & { place: number })[] = [];
-  #newUsers: NamedNumber[] = [];
-  #newGroups: NamedNumber[] = [];
   #problems: WalkProblem[] = [];
 
-  constructor(accounts: Accounts) {
-    this.#accounts = accounts;
+  constructor(accounts: ConstructorParameters<typeof HeadTexts>[0]) {
+    this.#texts = new HeadTexts(accounts);
   }
 
   /** How many steps and problems there are. */
@@ -110,54 +105,33 @@ export class BatchWriter {
     const batch: WalkBatch = {
       codes: Uint8Array.from(this.#codes),
       names: this.#names.join("/"),
-      times: this.#times.join(","),
+      heads: this.#heads.finish(),
+      headEnds: Uint32Array.from(this.#headEnds),
       numbers: this.#numbers.slice(0, NUMBERS * this.#names.length),
       wide: this.#wide.slice(0, WIDE * this.#names.length),
-      rare: this.#rare,
-      users: this.#newUsers,
-      groups: this.#newGroups,
       problems: this.#problems,
       isLast,
     };
     this.#codes = [];
     this.#names = [];
-    this.#times = [];
-    this.#rare = [];
-    this.#newUsers = [];
-    this.#newGroups = [];
+    this.#heads = new ByteWriter(isLast ? 0 : EXPECTED_ENTRIES * EXPECTED_HEAD_BYTES);
+    this.#headEnds = [];
     this.#problems = [];
     return batch;
   }
 
   #add(name: string, record: EntryRecord): void {
-    const { uid, gid, mtime, ctime, atime, linkTarget, attributes, specialDevice } = record;
-    const hasRare = linkTarget !== undefined || attributes !== undefined || specialDevice !== undefined;
-    if (hasRare) {
-      this.#rare.push({
-        place: this.#names.length,
-        ...linkTarget !== undefined && { linkTarget },
-        ...attributes !== undefined && { attributes },
-        ...specialDevice !== undefined && { specialDevice },
-      });
-    }
     this.#addNumbers(this.#names.length, record);
     this.#names.push(name);
-    this.#times.push(mtime, ctime, atime === mtime ? "" : atime);
-    if (!this.#users.has(uid)) this.#newUsers.push([uid, this.#accounts.userName(uid)]);
-    if (!this.#groups.has(gid)) this.#newGroups.push([gid, this.#accounts.groupName(gid)]);
-    this.#users.add(uid);
-    this.#groups.add(gid);
+    this.#heads.utf8(this.#texts.of(name, record));
+    this.#headEnds.push(this.#heads.length);
   }
 
-  #addNumbers(place: number, { mode, uid, gid, links, size, inode, device, mtimeNs, ctimeNs }: EntryRecord): void {
+  #addNumbers(place: number, { links, size, inode, device, mtimeNs, ctimeNs }: EntryRecord): void {
     if (NUMBERS * (place + 1) > this.#numbers.length) this.#grow();
     const [numbers, wide] = [this.#numbers, this.#wide];
-    const number = NUMBERS * place;
-    numbers[number] = mode;
-    numbers[number + 1] = uid;
-    numbers[number + 2] = gid;
-    numbers[number + 3] = links;
-    numbers[number + 4] = size;
+    numbers[NUMBERS * place] = links;
+    numbers[NUMBERS * place + 1] = size;
     const big = WIDE * place;
     wide[big] = inode;
     wide[big + 1] = device;
@@ -177,7 +151,7 @@ export class BatchWriter {
 /** The steps of a batch, each with the problems that come before it; `null` for those at the end. */
 export function* stepsOf(batch: WalkBatch): Generator<{ readonly step: WalkStep | null; readonly problems: string[] }> {
   const { codes, problems } = batch;
-  const records = new RecordReader(batch);
+  const entries = new EntryReader(batch);
   let told = 0;
   const problemsBefore = (step: number) => {
     const texts: string[] = [];
@@ -189,8 +163,8 @@ export function* stepsOf(batch: WalkBatch): Generator<{ readonly step: WalkStep 
     const code = codes[i]!;
     if (code === LEAVE) yield { step: LEAVING, problems: before };
     else if (code < FIRST_TYPE) {
-      yield { step: { kind: "enter", ...records.next("dir"), isAnchor: code === ENTER_ANCHOR }, problems: before };
-    } else yield { step: { kind: "entry", ...records.next(TYPES[code - FIRST_TYPE]!) }, problems: before };
+      yield { step: { kind: "enter", found: entries.next("dir"), isAnchor: code === ENTER_ANCHOR }, problems: before };
+    } else yield { step: { kind: "entry", found: entries.next(TYPES[code - FIRST_TYPE]!) }, problems: before };
   }
   if (told < problems.length) yield { step: null, problems: problemsBefore(codes.length) };
 }
@@ -199,49 +173,58 @@ const NONE: string[] = [];
 const LEAVING: WalkStep = { kind: "leave" };
 
 /** Reads the columns of a batch entry by entry. */
-class RecordReader {
+class EntryReader {
   readonly #batch: WalkBatch;
   readonly #names: readonly string[];
-  readonly #times: readonly string[];
-  readonly #inodes: BigUint64Array;
   #place = 0;
-  #rare = 0;
 
   constructor(batch: WalkBatch) {
     this.#batch = batch;
     this.#names = batch.names.split("/");
-    this.#times = batch.times.split(",");
-    this.#inodes = new BigUint64Array(batch.wide.buffer);
   }
 
-  next(type: NodeType): { readonly name: string; readonly record: EntryRecord } {
-    const { numbers, wide, rare } = this.#batch;
+  next(type: NodeType): FoundEntry {
+    const { heads, headEnds, numbers } = this.#batch;
     const place = this.#place++;
-    const [number, big, time] = [place * NUMBERS, place * WIDE, place * 3];
-    const mtime = this.#times[time]! as Rfc3339;
-    const record: EntryRecord = {
-      type,
-      mode: numbers[number]!,
-      uid: numbers[number + 1]!,
-      gid: numbers[number + 2]!,
-      links: numbers[number + 3]!,
-      size: numbers[number + 4]!,
-      inode: this.#inodes[big]!,
-      device: this.#inodes[big + 1]!,
-      mtimeNs: wide[big + 2]!,
-      ctimeNs: wide[big + 3]!,
-      mtime,
-      ctime: this.#times[time + 1]! as Rfc3339,
-      atime: (this.#times[time + 2]! || mtime) as Rfc3339,
+    const text = heads.subarray(place === 0 ? 0 : headEnds[place - 1], headEnds[place]);
+    const size = numbers[NUMBERS * place + 1]!;
+    const head: NodeHead = { type, size: type === "file" ? size : 0, text };
+    return new BatchEntry(this.#names[place]!, head, this.#batch, place);
+  }
+}
+
+/** An entry whose numbers stay in their columns: the state of most entries is never asked for. */
+class BatchEntry implements FoundEntry {
+  readonly name: string;
+  readonly head: NodeHead;
+  readonly #batch: WalkBatch;
+  readonly #place: number;
+
+  constructor(name: string, head: NodeHead, batch: WalkBatch, place: number) {
+    this.name = name;
+    this.head = head;
+    this.#batch = batch;
+    this.#place = place;
+  }
+
+  get links(): number {
+    return this.#batch.numbers[NUMBERS * this.#place]!;
+  }
+
+  get state(): FileState {
+    const { wide, numbers } = this.#batch;
+    const at = WIDE * this.#place;
+    return {
+      inode: BigInt.asUintN(64, wide[at]!),
+      device: BigInt.asUintN(64, wide[at + 1]!),
+      size: numbers[NUMBERS * this.#place + 1]!,
+      mtimeNs: wide[at + 2]!,
+      ctimeNs: wide[at + 3]!,
     };
-    const name = this.#names[place]!;
-    if (rare[this.#rare]?.place !== place) return { name, record };
-    const { place: _place, ...properties } = rare[this.#rare++]!;
-    return { name, record: { ...record, ...properties } };
   }
 }
 
 /** The memory of a batch that is handed over instead of copied. */
-export function transferOf({ codes, numbers, wide }: WalkBatch): Transferable[] {
-  return [codes.buffer, numbers.buffer, wide.buffer];
+export function transferOf({ codes, heads, headEnds, numbers, wide }: WalkBatch): Transferable[] {
+  return [codes.buffer, heads.buffer, headEnds.buffer, numbers.buffer, wide.buffer];
 }

@@ -3,19 +3,21 @@ import { BackgroundWork } from "../../../base/concurrency.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { BATCH_BYTES, batchesAhead } from "../../../backup/buffers.ts";
-import { readBatch } from "../../../backup/content/read_stream.ts";
+import { readParts } from "../../../backup/content/read_stream.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
-import { SegmentPool } from "../../../pipeline/segments.ts";
+import { type Segment, SegmentPool } from "../../../pipeline/segments.ts";
 import { GAP_BYTES } from "../../../repository/pack/pack_ranges.ts";
 import { readBlob } from "../../../repository/pack/pack_reader.ts";
-import { planRead, type ReadPlan } from "../../../repository/pack/read_plan.ts";
-import type { RestoreEntry } from "./entry.ts";
-import type { FileWrite, Outcome, RestoreThread } from "./target_calls.ts";
-import type { Window } from "./window_source.ts";
+import { type BatchPlan, COPY_FIELDS, planBatch } from "./batch_plan.ts";
+import type { ReadEntry } from "./entry.ts";
+import type { FileWrites, Outcome, RestoreThread } from "./target_calls.ts";
+import type { Window, WindowChunks } from "./window_source.ts";
 import { equalIds, isZeroId } from "./zero_ids.ts";
 
-/** Batches that the writing thread may hold in addition to those that are read. */
-const BATCHES_WRITTEN = 2;
+/** Batches for each opening thread: one is being read, and one is being opened. */
+const BATCHES_PER_THREAD = 2;
+/** Batches that the writing thread may hold in addition. */
+const BATCHES_WRITTEN = 1;
 
 /** What a writer tells. */
 interface ContentEvents {
@@ -37,22 +39,24 @@ export class ContentWriter {
     this.#reading = reading;
     this.#thread = thread;
     this.#events = events;
+    const { threads: { blobThreads }, bufferBytes } = reading;
     this.#batches = BATCHES_WRITTEN +
-      batchesAhead({ blobThreads: reading.threads.blobThreads, bufferBytes: reading.bufferBytes });
+      Math.min(blobThreads * BATCHES_PER_THREAD, batchesAhead({ blobThreads, bufferBytes }));
     this.#pool = new SegmentPool({ count: this.#batches, segmentBytes: BATCH_BYTES });
   }
 
   /** Writes the chunks of a window that `needed` marks with 1. Damaged files are named; throws all other failures. */
-  async write(window: Window, entries: readonly RestoreEntry[], needed: Uint8Array): Promise<void> {
-    const { wanted, zeros } = chooseChunks(window, entries, needed);
-    const damaged = new Set<RestoreEntry>();
-    if (zeros.length > 0) await this.#send(null, zeros);
+  async write({ chunks }: Window, entries: readonly ReadEntry[], needed: Uint8Array): Promise<void> {
+    const { wanted, zeros } = chooseChunks(chunks, entries, needed);
+    const damaged = new Set<ReadEntry>();
+    if (!zeros.isEmpty) await this.#send(null, zeros.collected);
     const { index } = this.#reading.repository;
     const work = new BackgroundWork(this.#batches);
-    for (let from = 0; from < wanted.count;) {
+    for (let from = 0; from < wanted.chunks.length;) {
       this.#reading.signal.throwIfAborted();
-      const plan = planRead(index, wanted.ids, from, { batchBytes: BATCH_BYTES, gapBytes: GAP_BYTES });
-      const batch = { plan, wanted, from, damaged };
+      const limits = { batchBytes: BATCH_BYTES, gapBytes: GAP_BYTES };
+      const plan = planBatch(chunks, (pack) => index.packId(pack), { ...limits, wanted: wanted.chunks, from });
+      const batch = { plan, chunks, wanted, from, damaged };
       await work.begin(() => this.#writeBatch(batch));
       from += plan.count;
     }
@@ -60,32 +64,41 @@ export class ContentWriter {
   }
 
   async #writeBatch(batch: ContentBatch): Promise<void> {
-    const { plan, wanted, from } = batch;
+    const { plan, from } = batch;
+    const segment = await this.#pool.acquire(plan.bytes);
     try {
-      const ids = wanted.ids.subarray(from * ID_BYTES);
-      const { segment } = await readBatch({ plan, ids }, this.#pool, this.#reading);
-      try {
-        await this.#send(segment.bytes.buffer, piecesOf(batch, from, from + plan.count));
-      } finally {
-        segment.release();
-      }
+      await this.#fill(segment, plan);
+      await this.#send(segment.bytes.buffer, piecesOf(batch, from, from + plan.count));
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
       await this.#rescue(batch);
+    } finally {
+      segment.release();
+    }
+  }
+
+  /** Reads, opens and verifies the chunks of a batch. */
+  async #fill({ bytes }: Segment, { ranges, ids, table, copies }: BatchPlan): Promise<void> {
+    const parts = await readParts(ranges, this.#reading);
+    const packs = ranges.map(({ pack }) => pack);
+    await this.#reading.threads.open({ ids, table, parts, packs, segment: bytes.buffer });
+    for (let i = 0; i < copies.length; i += COPY_FIELDS) {
+      bytes.copyWithin(copies[i + 1]!, copies[i]!, copies[i]! + copies[i + 2]!);
     }
   }
 
   /** Writes the chunks of a batch one by one, because one of them is damaged. */
   async #rescue(batch: ContentBatch): Promise<void> {
-    const { plan, wanted, from, damaged } = batch;
-    for (let chunk = from; chunk < from + plan.count; chunk++) {
-      const entry = wanted.entries[chunk]!;
+    const { plan, chunks, wanted, from, damaged } = batch;
+    for (let position = from; position < from + plan.count; position++) {
+      const entry = wanted.entries[position]!;
       if (damaged.has(entry)) continue;
       try {
-        const bytes = await readBlob(this.#reading.repository, "data", wanted.ids, chunk * ID_BYTES);
+        const at = wanted.chunks[position]! * ID_BYTES;
+        const bytes = await readBlob(this.#reading.repository, "data", chunks.ids, at);
         const segment = new SharedArrayBuffer(bytes.length);
         new Uint8Array(segment).set(bytes);
-        await this.#send(segment, piecesOf(batch, chunk, chunk + 1));
+        await this.#send(segment, piecesOf(batch, position, position + 1));
       } catch (error) {
         if (!(error instanceof IntegrityError)) throw error;
         damaged.add(entry);
@@ -95,75 +108,73 @@ export class ContentWriter {
     }
   }
 
-  async #send(segment: SharedArrayBuffer | null, writes: readonly FileWrite[]): Promise<void> {
+  async #send(segment: SharedArrayBuffer | null, { writes, bytes }: CollectedWrites): Promise<void> {
     this.#reading.signal.throwIfAborted();
-    const outcome = await this.#thread.call("writeContent", { segment, writes });
-    this.#events.onOutcome(outcome, bytesOf(writes));
+    const outcome = await this.#thread.call("writeContent", { segment, writes }, [writes.buffer]);
+    this.#events.onOutcome(outcome, bytes);
   }
 }
 
 /** The wanted chunks of a window, in the order in which they are read. */
 interface WantedChunks {
-  readonly count: number;
-  readonly ids: Uint8Array;
-  readonly entries: readonly RestoreEntry[];
+  /** Their numbers in the tables of the window. */
+  readonly chunks: Uint32Array;
+  readonly entries: readonly ReadEntry[];
   /** Where each is in its file. */
-  readonly offsets: readonly number[];
-  readonly lengths: readonly number[];
+  readonly offsets: Float64Array;
 }
 
 interface ContentBatch {
-  readonly plan: ReadPlan;
+  readonly plan: BatchPlan;
+  readonly chunks: WindowChunks;
   readonly wanted: WantedChunks;
-  /** The number of its first chunk. */
+  /** The position of its first chunk. */
   readonly from: number;
-  readonly damaged: Set<RestoreEntry>;
+  readonly damaged: Set<ReadEntry>;
 }
 
 /**
  * Orders files by the places of their first wanted chunks, so that near blobs are read together. Chunks of zeros need
  * not be read at all.
  */
-function chooseChunks(window: Window, entries: readonly RestoreEntry[], needed: Uint8Array) {
+function chooseChunks(table: WindowChunks, entries: readonly ReadEntry[], needed: Uint8Array) {
   const files = entries.map((entry) => ({ entry, first: firstNeeded(entry, needed) })).filter(({ first }) =>
     first >= 0
   );
-  const { packs, offsets } = window;
+  const { packs, offsets, lengths } = table;
   files.sort((a, b) => packs[a.first]! - packs[b.first]! || offsets[a.first]! - offsets[b.first]!);
-  const chosen = { entries: [] as RestoreEntry[], offsets: [] as number[], lengths: [] as number[] };
-  const chunks: number[] = [];
-  const zeros: FileWrite[] = [];
+  const chosen = { chunks: [] as number[], entries: [] as ReadEntry[], offsets: [] as number[] };
+  const zeros = new WriteCollector();
   for (const { entry } of files) {
-    const holes: number[] = [];
     let offset = 0;
     for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunks; chunk++) {
-      const length = window.lengths[chunk]!;
+      const length = lengths[chunk]!;
       if (needed[chunk] === 1) {
-        if (isZeros(window, chunk)) holes.push(offset, -1, length);
+        if (isZeros(table, chunk)) zeros.add(entry, offset, -1, length);
         else {
-          chunks.push(chunk);
+          chosen.chunks.push(chunk);
           chosen.entries.push(entry);
           chosen.offsets.push(offset);
-          chosen.lengths.push(length);
         }
       }
       offset += length;
     }
-    if (holes.length > 0) zeros.push({ number: entry.number, pieces: holes });
   }
-  const ids = new Uint8Array(chunks.length * ID_BYTES);
-  chunks.forEach((chunk, i) => ids.set(window.ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES), i * ID_BYTES));
-  const wanted: WantedChunks = { ...chosen, count: chunks.length, ids };
+  const wanted: WantedChunks = {
+    chunks: Uint32Array.from(chosen.chunks),
+    entries: chosen.entries,
+    offsets: Float64Array.from(chosen.offsets),
+  };
   return { wanted, zeros };
 }
 
-function firstNeeded({ firstChunk, chunks }: RestoreEntry, needed: Uint8Array): number {
-  const at = needed.subarray(firstChunk, firstChunk + chunks).indexOf(1);
-  return at < 0 ? -1 : firstChunk + at;
+function firstNeeded({ firstChunk, chunks }: ReadEntry, needed: Uint8Array): number {
+  for (let chunk = firstChunk; chunk < firstChunk + chunks; chunk++) if (needed[chunk] === 1) return chunk;
+  return -1;
 }
 
 /** Whether a chunk has only zeros: in a file with long holes, one such chunk follows the other. */
-function isZeros({ ids, lengths }: Window, chunk: number): boolean {
+function isZeros({ ids, lengths }: WindowChunks, chunk: number): boolean {
   const length = lengths[chunk]!;
   // Of many small files, hardly any has the length of its neighbour.
   if (lengths[chunk - 1] !== length && lengths[chunk + 1] !== length) return false;
@@ -176,27 +187,52 @@ function idAt(ids: Uint8Array, chunk: number): Uint8Array {
   return ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES);
 }
 
-/** The writes for the chunks `from` to `to` of a batch. Neighbours in a file become one piece. */
-function piecesOf({ wanted }: ContentBatch, from: number, to: number): FileWrite[] {
-  const writes: { readonly number: number; readonly pieces: number[] }[] = [];
+/** The writes for the chunks at the positions `from` to `to`. */
+function piecesOf({ wanted, chunks }: ContentBatch, from: number, to: number): CollectedWrites {
+  const writes = new WriteCollector();
   let at = 0;
-  for (let chunk = from; chunk < to; chunk++) {
-    const [entry, offset, length] = [wanted.entries[chunk]!, wanted.offsets[chunk]!, wanted.lengths[chunk]!];
-    const last = writes.at(-1);
-    if (last?.number !== entry.number) writes.push({ number: entry.number, pieces: [offset, at, length] });
-    else {
-      const { pieces } = last;
-      const end = pieces.length;
-      if (pieces[end - 3]! + pieces[end - 1]! === offset) pieces[end - 1]! += length;
-      else pieces.push(offset, at, length);
-    }
+  for (let position = from; position < to; position++) {
+    const length = chunks.lengths[wanted.chunks[position]!]!;
+    writes.add(wanted.entries[position]!, wanted.offsets[position]!, at, length);
     at += length;
   }
-  return writes;
+  return writes.collected;
 }
 
-function bytesOf(writes: readonly FileWrite[]): number {
-  let bytes = 0;
-  for (const { pieces } of writes) for (let i = 2; i < pieces.length; i += 3) bytes += pieces[i]!;
-  return bytes;
+/** Writes, and the bytes of them together. */
+interface CollectedWrites {
+  readonly writes: FileWrites;
+  readonly bytes: number;
+}
+
+/** Collects writes. Neighbours in a file become one piece. */
+class WriteCollector {
+  readonly #numbers: number[] = [];
+  #file = -1;
+  /** Where the number of pieces of this file is. */
+  #countAt = 0;
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#numbers.length === 0;
+  }
+
+  get collected(): CollectedWrites {
+    return { writes: Float64Array.from(this.#numbers), bytes: this.#bytes };
+  }
+
+  /** `from`: the offset in the segment, or -1 for zeros. */
+  add({ number }: ReadEntry, offset: number, from: number, length: number): void {
+    const numbers = this.#numbers;
+    const end = numbers.length;
+    this.#bytes += length;
+    if (number !== this.#file) {
+      this.#file = number;
+      this.#countAt = numbers.push(number, 1) - 1;
+    } else if (numbers[end - 3]! + numbers[end - 1]! === offset && (from < 0) === (numbers[end - 2]! < 0)) {
+      numbers[end - 1]! += length;
+      return;
+    } else numbers[this.#countAt]!++;
+    numbers.push(offset, from, length);
+  }
 }

@@ -3,6 +3,7 @@
  * lies in the target.
  */
 import { type NodeType, TYPE_NAMES } from "../../../format/tree/node.ts";
+import { shownPath } from "./entry.ts";
 
 /** What to do with entries that exist. */
 export const IF_EXISTS = ["always", "if-changed", "if-newer", "never"] as const;
@@ -70,13 +71,13 @@ export function planEntry(
   if (isFolder && wanted.isParent) return decide("keep", "is there, on the way to what is restored", false);
   const skipped = reasonToSkip(wanted, found, ifExists);
   if (skipped !== null) return decide(isFolder ? "keep" : "skip", skipped, false);
-  if (found.type !== wanted.type) {
-    return decide("replace", `is ${TYPE_NAMES[wanted.type]}; ${TYPE_NAMES[found.type]} is there`, true);
-  }
   if (wanted.linkTo !== null) {
     return found.isLinked
-      ? decide("keep", `is linked to "${wanted.linkTo}"`, false)
+      ? decide("keep", `is linked to ${shownPath(wanted.linkTo)}`, false)
       : decide("link", linked(wanted.linkTo), false);
+  }
+  if (found.type !== wanted.type) {
+    return decide("replace", `is ${TYPE_NAMES[wanted.type]}; ${TYPE_NAMES[found.type]} is there`, true);
   }
   if (wanted.type !== "file") return planSpecial(wanted, found);
   // Writing to a file with other names would change these, too.
@@ -129,5 +130,5 @@ function decide(action: Action, reason: string, metadata: boolean): Decision {
 }
 
 function linked(path: string): string {
-  return `is another name of "${path}"`;
+  return `is another name of ${shownPath(path)}`;
 }

@@ -29,7 +29,8 @@ export class ExtraRemoval {
   /** Adds an entry and what is in it. Returns whether nothing of it stays. */
   async #collect(entry: TargetEntry, extra: TargetEntry[]): Promise<boolean> {
     const verdict = this.#filter.judge(entry.path, entry.isFolder);
-    if (verdict === "skip") return false;
+    // What is mounted in the target is no part of it.
+    if (verdict === "skip" || entry.isMount) return false;
     let isEmptied = true;
     if (entry.isFolder) {
       for (const below of await this.#thread.call("listFolder", { path: entry.path })) {

@@ -10,7 +10,7 @@ import type { Manifest } from "../../../format/manifest/manifest.ts";
 import { pathInTree } from "../../../repository/tree/trees.ts";
 import { makeFolders } from "../make_folders.ts";
 import type { Decision, IfExists } from "./decision.ts";
-import { assertHolds, filterByPaths, type RestoreFilter } from "./restore_filter.ts";
+import { assertHolds, assertSelects, filterByPaths, type RestoreFilter } from "./restore_filter.ts";
 import { type RestoreProgress, type RestoreResult, restoreTree } from "./restore_tree.ts";
 import type { Problem, RestoreCalls, RestoreThread } from "./target_calls.ts";
 
@@ -55,8 +55,8 @@ export function totalBytesOf({ snapshot }: Backup): number | null {
 
 /**
  * Restores a tree. `thread` does so instead of a thread of this program. Throws what `restoreTree` throws, and
- * `UsageError` for a backup of streams, for malformed patterns and for a path that the backup does not hold; then
- * nothing was touched.
+ * `UsageError` for a backup of streams, for malformed patterns, for a path that the backup does not hold and for
+ * `include` that matches nothing; then nothing was touched.
  */
 export async function restoreFiles(
   { backup, manifest, reading }: ReadableBackup,
@@ -70,8 +70,10 @@ export async function restoreFiles(
   const given = request.paths ?? [];
   const paths = given.map(pathInTree).filter((path) => path !== "");
   await assertHolds(reading.repository, root, paths);
+  const source = { reading, root, filter: filterByPaths(given.length > paths.length ? [] : paths, filter) };
+  // What a deletion is to concern need not be in the backup.
+  if (include.length > 0 && !deletes) await assertSelects(reading.repository, { ...source, patterns: include });
   if (!dryRun) await makeFolders(request.target);
-  const wanted = given.length > paths.length ? [] : paths;
   const options = {
     ...request,
     target: bytesOfByteString(request.target),
@@ -81,9 +83,8 @@ export async function restoreFiles(
     mayDeleteAnywhere: include.length > 0,
     dryRun,
   };
-  const source = { reading, root, filter: filterByPaths(wanted, filter) };
   if (thread !== undefined) return await restoreTree(source, thread, options);
-  const own = new Thread<RestoreCalls>(startWorker());
+  const own = new Thread<RestoreCalls>(startWorker("restore"));
   try {
     return await restoreTree(source, own, options);
   } finally {

@@ -6,7 +6,7 @@ import type { BlobId } from "../../../base/id.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
 import { ContentWriter } from "./content_writer.ts";
 import type { Action, Decision, IfExists } from "./decision.ts";
-import type { RestoreEntry } from "./entry.ts";
+import { type ReadEntry, shownPath } from "./entry.ts";
 import { ExtraRemoval } from "./extra_removal.ts";
 import type { RestoreFilter } from "./restore_filter.ts";
 import type { OpenedTarget, Outcome, Problem, RestoreThread, WindowPlan } from "./target_calls.ts";
@@ -16,7 +16,7 @@ import { type LeftDirectory, type Window, WindowReader } from "./window_source.t
 interface RestoreOptions {
   /** The target, an existing directory. */
   readonly target: Uint8Array;
-  /** Names the backups whose restores may delete in the target. */
+  /** Names the backups whose restores may delete in the target; known only to those who can open the repository. */
   readonly mark: string;
   /** What to do with what is there; null refuses a target that is not empty. */
   readonly ifExists: IfExists | null;
@@ -222,7 +222,7 @@ class TreeRestore {
 
   async #plan(
     window: Window,
-    entries: readonly RestoreEntry[],
+    entries: readonly ReadEntry[],
     leaves: readonly LeftDirectory[],
   ): Promise<PlannedWindow> {
     return await this.#planTurn.take(() => this.#planInTurn(window, entries, leaves));
@@ -230,14 +230,22 @@ class TreeRestore {
 
   async #planInTurn(
     window: Window,
-    entries: readonly RestoreEntry[],
+    entries: readonly ReadEntry[],
     leaves: readonly LeftDirectory[],
   ): Promise<PlannedWindow> {
-    const { ids, lengths } = window;
+    const { packed, chunks: { ids, lengths } } = window;
     const number = this.#windows++;
+    const only = entries.length === window.entries.length ? null : entries.map((entry) => entry.number);
     const decisions: Decision[] = [];
     const told = leaves.map(({ after, path }) => ({ after, path }));
-    let plan = await this.#thread.call("planWindow", { window: number, entries, leaves: told, ids, lengths });
+    let plan = await this.#thread.call("planWindow", {
+      window: number,
+      entries: packed,
+      only,
+      leaves: told,
+      ids,
+      lengths,
+    });
     for (;;) {
       this.#takePlan(plan);
       decisions.push(...plan.decisions);
@@ -253,13 +261,13 @@ class TreeRestore {
 
   async #tellPlan({ window, decisions, needed }: PlannedWindow): Promise<void> {
     for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
+      this.#count(entry, decisions[i]!, neededBytes(entry, window.chunks.lengths, needed));
       await this.#options.onDecision?.(entry.path, decisions[i]!);
     }
     if (this.#options.deletes) await this.#removeExtra(window.leaves);
   }
 
-  #count(entry: RestoreEntry, { action }: Decision, needed: number): void {
+  #count(entry: ReadEntry, { action }: Decision, needed: number): void {
     this.#counts[action]++;
     if (entry.type !== "file" || action === "skip") return;
     if (action !== "link") this.#bytesTotal += entry.size;
@@ -270,7 +278,7 @@ class TreeRestore {
   async #make({ number, window, decisions, needed }: PlannedWindow): Promise<void> {
     this.#hasBegun = true;
     for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.lengths, needed));
+      this.#count(entry, decisions[i]!, neededBytes(entry, window.chunks.lengths, needed));
     }
     this.#take(await this.#thread.call("makeEntries", { window: number }));
   }
@@ -280,22 +288,40 @@ class TreeRestore {
     await this.#content.write(window, window.entries, planned.needed);
     await before;
     await this.#repeatChanged(window);
+    if (planned.decisions.some(({ action }) => action === "link")) await this.#link(planned);
     if (this.#options.deletes) await this.#removeExtra(window.leaves);
     this.#take(await this.#thread.call("finishWindow", { window: number }));
   }
 
   /** Plans and writes files once more that somebody changed after they were planned. */
   async #repeatChanged(window: Window): Promise<void> {
-    const entries = window.entries.filter(({ number }) => this.#changed.delete(number));
-    if (entries.length === 0) return;
+    const entries = this.#takeChanged(window.entries);
+    if (entries.length > 0) await this.#writeAgain(window, entries);
+  }
+
+  /** Makes further names of files. If the first name of a file could not be restored, the next one gets the content. */
+  async #link({ number, window }: PlannedWindow): Promise<void> {
+    for (;;) {
+      this.#take(await this.#thread.call("linkEntries", { window: number }));
+      const entries = this.#takeChanged(window.entries);
+      if (entries.length === 0) return;
+      await this.#writeAgain(window, entries);
+    }
+  }
+
+  async #writeAgain(window: Window, entries: readonly ReadEntry[]): Promise<void> {
     const { number, needed } = await this.#plan(window, entries, []);
     this.#take(await this.#thread.call("makeEntries", { window: number }));
     await this.#content.write(window, entries, needed);
     this.#take(await this.#thread.call("finishWindow", { window: number }));
-    for (const { path } of entries.filter((entry) => this.#changed.delete(entry.number))) {
-      const message = `Cannot restore "${path.toWellFormed()}": something else changes it at the same time`;
+    for (const { path } of this.#takeChanged(entries)) {
+      const message = `Cannot restore ${shownPath(path)}: something else changes it at the same time`;
       this.#tellProblem({ path, message });
     }
+  }
+
+  #takeChanged(entries: readonly ReadEntry[]): ReadEntry[] {
+    return this.#changed.size === 0 ? [] : entries.filter(({ number }) => this.#changed.delete(number));
   }
 
   async #removeExtra(leaves: readonly LeftDirectory[]): Promise<void> {
@@ -330,14 +356,15 @@ class TreeRestore {
 
   #tellDamage(path: string, error: AgentError): void {
     this.#damaged++;
-    const message = error instanceof IntegrityError && !error.message.includes(path)
-      ? `Damaged "${path.toWellFormed()}": ${error.message}`
+    const shown = shownPath(path);
+    const message = error instanceof IntegrityError && !error.message.includes(shown)
+      ? `Damaged ${shown}: ${error.message}`
       : error.message;
     this.#options.onProblem({ path, message }, true);
   }
 }
 
-function neededBytes({ firstChunk, chunks }: RestoreEntry, lengths: Uint32Array, needed: Uint8Array): number {
+function neededBytes({ firstChunk, chunks }: ReadEntry, lengths: Uint32Array, needed: Uint8Array): number {
   let bytes = 0;
   for (let chunk = firstChunk; chunk < firstChunk + chunks; chunk++) if (needed[chunk] === 1) bytes += lengths[chunk]!;
   return bytes;

@@ -1,9 +1,10 @@
 /**
  * The calls to the thread that writes below a target, and their answers. All of it is sent with `postMessage`. A window
- * is a run of entries in walk order: it is planned, its entries are made, contents are written, and it is finished.
+ * is a run of entries in walk order: it is planned, its entries are made, contents are written, further names are linked,
+ * and it is finished.
  */
 import type { Decision, IfExists } from "./decision.ts";
-import type { RestoreEntry } from "./entry.ts";
+import type { PackedEntries } from "./packed_entries.ts";
 
 /** A directory of which everything was restored. Its own times come last. */
 export interface Leave {
@@ -16,7 +17,9 @@ export interface Leave {
 /** A run of entries. */
 export interface WindowRequest {
   readonly window: number;
-  readonly entries: readonly RestoreEntry[];
+  readonly entries: PackedEntries;
+  /** The numbers of those of the entries that are meant, in order; null for all. */
+  readonly only: readonly number[] | null;
   readonly leaves: readonly Leave[];
   /** The ids of all chunks of all files, 32 bytes each. */
   readonly ids: Uint8Array<ArrayBuffer>;
@@ -46,11 +49,14 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Pieces of a file: the offset in the file, the offset in the segment (-1 for zeros), and the length, of each. */
-export interface FileWrite {
-  readonly number: number;
-  readonly pieces: readonly number[];
-}
+/**
+ * What is written to files, in a row: for each file its number, how many pieces follow, and of each piece the offset in the
+ * file, the offset in the segment (-1 for zeros), and the length.
+ */
+export type FileWrites = Float64Array<ArrayBuffer>;
+
+/** Numbers for each piece of `FileWrites`. */
+export const PIECE_FIELDS = 3;
 
 /** What came of a call. */
 export interface Outcome {
@@ -70,7 +76,7 @@ export interface OpenedTarget {
   /** Whether it is the root directory of the machine. */
   readonly isRoot: boolean;
   readonly isEmpty: boolean;
-  /** Whether an earlier restore of the same mark made it. */
+  /** Whether an earlier restore of the same backups made it. */
   readonly isMarked: boolean;
 }
 
@@ -79,11 +85,13 @@ export interface TargetEntry {
   /** Its path below the target. */
   readonly path: string;
   readonly isFolder: boolean;
+  /** Whether something is mounted there. */
+  readonly isMount: boolean;
 }
 
 /** Calls of a thread that restores files. It has one target. */
 export type RestoreCalls = {
-  /** Opens an existing folder. `mark` names the backups whose restores may delete here. */
+  /** Opens an existing folder. `mark` names the backups whose restores may delete here, and is known to nobody else. */
   openTarget: {
     request: {
       path: Uint8Array;
@@ -100,9 +108,15 @@ export type RestoreCalls = {
   /** Goes on with a plan that is not done. */
   planMore: { request: null; response: WindowPlan };
   makeEntries: { request: { window: number }; response: Outcome };
-  writeContent: { request: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }; response: Outcome };
+  writeContent: { request: { segment: SharedArrayBuffer | null; writes: FileWrites }; response: Outcome };
   /** A file that must not appear, because its content is damaged. */
   dropFile: { request: { number: number }; response: null };
+  /**
+   * Makes further names of files, after the contents. `changed` are names whose turn it is to get the content, because
+   * the first name could not be restored; when they were planned and written again, the call is to be repeated.
+   */
+  linkEntries: { request: { window: number }; response: Outcome };
+  /** Sets what directories have of metadata that everything was restored of. */
   finishWindow: { request: { window: number }; response: Outcome };
   /** The entries of a folder; empty if there is none. */
   listFolder: { request: { path: string }; response: readonly TargetEntry[] };

@@ -1,15 +1,16 @@
 /** Turns the tree of a backup into windows: runs of entries that are planned and restored together. */
-import { concatBytes } from "../../../base/bytes.ts";
 import { type AgentError, IntegrityError } from "../../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../../format/bounds.ts";
 import { plaintextLength } from "../../../format/pack_header.ts";
 import type { Node } from "../../../format/tree/node.ts";
+import type { BlobPlace } from "../../../repository/index/blob_index.ts";
 import { placeOf } from "../../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../../repository/repository.ts";
 import { EntryWalk, type FoundNode } from "../../../repository/tree/entry_walk.ts";
 import { TreeReader } from "../../../repository/tree/tree_reader.ts";
-import { entryOf, type RestoreEntry } from "./entry.ts";
+import { type ReadEntry, shownPath } from "./entry.ts";
+import { EntryPacker, type PackedEntries } from "./packed_entries.ts";
 import type { RestoreFilter } from "./restore_filter.ts";
 import type { Leave } from "./target_calls.ts";
 
@@ -27,13 +28,24 @@ export interface LeftDirectory extends Leave {
 
 /** A run of entries, with the chunks of its files. */
 export interface Window {
-  readonly entries: readonly RestoreEntry[];
+  readonly entries: readonly ReadEntry[];
+  /** The same entries for the thread that writes. */
+  readonly packed: PackedEntries;
   readonly leaves: readonly LeftDirectory[];
+  readonly chunks: WindowChunks;
+}
+
+/** The chunks of a window's files, in order. */
+export interface WindowChunks {
+  /** 32 bytes for each. */
   readonly ids: Uint8Array<ArrayBuffer>;
+  /** The bytes of each. */
   readonly lengths: Uint32Array<ArrayBuffer>;
-  /** The pack of each chunk, and where it is in it. */
+  /** The place of each, as `BlobPlace` has it. */
   readonly packs: Uint32Array;
-  readonly offsets: Float64Array;
+  readonly offsets: Uint32Array;
+  readonly storedLengths: Uint32Array;
+  readonly uncompressedLengths: Uint32Array;
 }
 
 /** Where windows come from. */
@@ -48,6 +60,8 @@ interface WindowSource {
 /** A directory on the way to the current entry. */
 interface Step {
   readonly path: string;
+  /** What the paths of all below it begin with. */
+  readonly prefix: string;
   readonly node: Node;
   readonly isParent: boolean;
   readonly names: Set<string>;
@@ -62,8 +76,7 @@ export class WindowReader {
   readonly #way: Step[] = [];
   /** The names in the root, and whether all were read. */
   readonly #top: { readonly names: Set<string>; isComplete: boolean } = { names: new Set(), isComplete: true };
-  #number = 0;
-  #window = new WindowBuilder();
+  #window = new WindowBuilder(0);
 
   constructor(source: WindowSource) {
     this.#source = source;
@@ -78,7 +91,10 @@ export class WindowReader {
   async *windows(): AsyncGenerator<Window, void, void> {
     await using reader = new TreeReader(this.#source.repository);
     const walk = new EntryWalk(reader, this.#source.root);
-    for (let found = await this.#next(walk); found !== null; found = await this.#next(walk)) {
+    for (;;) {
+      // Waiting for each of many small files would take longer than looking at it.
+      const found = walk.nextBeside() ?? await this.#next(walk);
+      if (found === null) break;
       this.#leaveUpTo(found.path);
       if (this.#window.isFull) yield this.#take();
       this.#visit(found, walk);
@@ -95,7 +111,7 @@ export class WindowReader {
         const step = this.#way.at(-1);
         if (!(error instanceof IntegrityError) || step === undefined) throw error;
         step.isComplete = false;
-        this.#source.onDamage(step.path, new IntegrityError(`Damaged "${step.path.toWellFormed()}": ${error.message}`));
+        this.#source.onDamage(step.path, new IntegrityError(`Damaged ${shownPath(step.path)}: ${error.message}`));
       }
     }
   }
@@ -104,7 +120,7 @@ export class WindowReader {
     const { filter, onDamage } = this.#source;
     const { names } = this.#way.at(-1) ?? this.#top;
     if (names.has(node.name)) {
-      return onDamage(path, new IntegrityError(`Damaged tree: it holds "${path.toWellFormed()}" twice`));
+      return onDamage(path, new IntegrityError(`Damaged tree: it holds ${shownPath(path)} twice`));
     }
     names.add(node.name);
     const verdict = filter.judge(path, node.type === "dir");
@@ -115,14 +131,16 @@ export class WindowReader {
       else if (verdict === "restore") this.#add(path, node, false);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      onDamage(path, new IntegrityError(`Damaged "${path.toWellFormed()}": ${error.message}`, { cause: error }));
+      this.#window.dropChunks();
+      onDamage(path, new IntegrityError(`Damaged ${shownPath(path)}: ${error.message}`, { cause: error }));
     }
   }
 
   #enter(found: FoundNode, isParent: boolean, walk: EntryWalk): void {
     walk.enter(found);
     const { path, node } = found;
-    const step: Step = { path, node, isParent, names: new Set(), isComplete: true, isEmitted: false };
+    const names = new Set<string>();
+    const step: Step = { path, prefix: `${path}/`, node, isParent, names, isComplete: true, isEmitted: false };
     this.#way.push(step);
     if (!isParent) this.#emitWay();
   }
@@ -133,43 +151,32 @@ export class WindowReader {
       if (step.isEmitted) continue;
       step.isEmitted = true;
       const { path, node, isParent } = step;
-      this.#window.add(entryOf(node, { number: this.#number++, path, isParent, firstChunk: 0, chunks: 0, size: 0 }));
+      this.#window.add(node, { path, isParent, bytes: 0 });
     }
   }
 
   #add(path: string, node: Node, isParent: boolean): void {
-    const chunks = node.type === "file" ? this.#chunksOf(node) : NO_CHUNKS;
+    const bytes = node.type === "file" ? this.#addChunks(node) : 0;
     this.#emitWay();
-    const [firstChunk, number] = [this.#window.chunks, this.#number++];
-    const place = { number, path, isParent, firstChunk, chunks: chunks.lengths.length, size: chunks.bytes };
-    this.#window.add(entryOf(node, place), chunks);
+    this.#window.add(node, { path, isParent, bytes });
   }
 
-  /** Throws `IntegrityError` if no index lists a chunk, or if the file would not have its size. */
-  #chunksOf({ content, size }: Node): Chunks {
+  /** Returns their bytes. Throws `IntegrityError` if no index lists a chunk, or if the file would not have its size. */
+  #addChunks({ content, size }: Node): number {
     if (content === null) throw new IntegrityError("the file has no content list");
-    const count = content.length / ID_BYTES;
-    const chunks = {
-      ids: content,
-      lengths: new Array<number>(count),
-      packs: new Array<number>(count),
-      offsets: new Array<number>(count),
-    };
     let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      const place = placeOf(this.#source.repository.index, "data", content, i * ID_BYTES, MOST_CHUNK_BYTES);
-      bytes += chunks.lengths[i] = plaintextLength(place);
-      chunks.packs[i] = place.pack;
-      chunks.offsets[i] = place.offset;
+    for (let at = 0; at < content.length; at += ID_BYTES) {
+      const place = placeOf(this.#source.repository.index, "data", content, at, MOST_CHUNK_BYTES);
+      bytes += this.#window.addChunk(content, at, place);
     }
-    if (bytes === size) return { ...chunks, bytes };
+    if (bytes === size) return bytes;
     throw new IntegrityError(`its chunks have ${bytes} bytes instead of the ${size} it must have`);
   }
 
   /** Leaves the directories that a path is not below. */
   #leaveUpTo(path: string): void {
     for (let step = this.#way.at(-1); step !== undefined; step = this.#way.at(-1)) {
-      if (path.startsWith(`${step.path}/`)) return;
+      if (path.startsWith(step.prefix)) return;
       this.#way.pop();
       if (step.isEmitted) this.#window.leave(step.path, step.isComplete ? step.names : null);
     }
@@ -177,36 +184,31 @@ export class WindowReader {
 
   #take(): Window {
     const window = this.#window.window;
-    this.#window = new WindowBuilder();
+    this.#window = new WindowBuilder(this.#window.nextNumber);
     return window;
   }
 }
 
-/** The chunks of a file, in order. */
-interface Chunks {
-  readonly ids: Uint8Array;
-  readonly lengths: readonly number[];
-  readonly packs: readonly number[];
-  readonly offsets: readonly number[];
-  /** Their bytes. */
-  readonly bytes: number;
-}
-
-const NO_CHUNKS: Chunks = { ids: new Uint8Array(0), lengths: [], packs: [], offsets: [], bytes: 0 };
-
 /** Collects a window. */
 class WindowBuilder {
-  readonly #entries: RestoreEntry[] = [];
+  readonly #entries: ReadEntry[] = [];
+  readonly #packer: EntryPacker;
+  readonly #firstNumber: number;
   readonly #leaves: LeftDirectory[] = [];
-  readonly #ids: Uint8Array[] = [];
-  readonly #lengths: number[] = [];
-  readonly #packs: number[] = [];
-  readonly #offsets: number[] = [];
+  readonly #chunks = new ChunkTable();
+  /** How many of the chunks belong to entries; the others are those of the next one. */
+  #ownedChunks = 0;
   #bytes = 0;
 
-  /** How many chunks it has. */
-  get chunks(): number {
-    return this.#lengths.length;
+  /** `firstNumber`: the number of its first entry. */
+  constructor(firstNumber: number) {
+    this.#firstNumber = firstNumber;
+    this.#packer = new EntryPacker(firstNumber);
+  }
+
+  /** The number of its next entry. */
+  get nextNumber(): number {
+    return this.#firstNumber + this.#entries.length;
   }
 
   get isEmpty(): boolean {
@@ -214,33 +216,90 @@ class WindowBuilder {
   }
 
   get isFull(): boolean {
-    return this.#entries.length >= MOST_ENTRIES || this.chunks >= MOST_CHUNKS || this.#bytes >= MOST_BYTES;
+    return this.#entries.length >= MOST_ENTRIES || this.#ownedChunks >= MOST_CHUNKS || this.#bytes >= MOST_BYTES;
   }
 
   get window(): Window {
-    return {
-      entries: this.#entries,
-      leaves: this.#leaves,
-      ids: concatBytes(this.#ids),
-      lengths: Uint32Array.from(this.#lengths),
-      packs: Uint32Array.from(this.#packs),
-      offsets: Float64Array.from(this.#offsets),
-    };
+    const chunks = this.#chunks.take(this.#ownedChunks);
+    return { entries: this.#entries, packed: this.#packer.packed, leaves: this.#leaves, chunks };
   }
 
-  add(entry: RestoreEntry, { ids, lengths, packs, offsets, bytes }: Chunks = NO_CHUNKS): void {
+  /** Adds a chunk, whose id is in `ids` at `at`, of the file that is added next. Returns its bytes. */
+  addChunk(ids: Uint8Array, at: number, place: BlobPlace): number {
+    return this.#chunks.add(ids, at, place);
+  }
+
+  /** Adds an entry. If it is a file, the chunks that were added last are its content, with so many `bytes`. */
+  add(node: Node, { path, isParent, bytes }: { path: string; isParent: boolean; bytes: number }): void {
+    const firstChunk = this.#ownedChunks;
+    if (node.type === "file") this.#ownedChunks = this.#chunks.count;
+    const chunks = this.#ownedChunks - firstChunk;
+    const entry = { number: this.nextNumber, path, type: node.type, size: bytes, firstChunk, chunks };
     this.#entries.push(entry);
-    if (lengths.length === 0) return;
-    this.#ids.push(ids);
-    for (let i = 0; i < lengths.length; i++) {
-      this.#lengths.push(lengths[i]!);
-      this.#packs.push(packs[i]!);
-      this.#offsets.push(offsets[i]!);
-    }
+    this.#packer.add(node, entry, isParent);
     this.#bytes += bytes;
+  }
+
+  /** Forgets the chunks of a file that is not added. */
+  dropChunks(): void {
+    this.#chunks.count = this.#ownedChunks;
   }
 
   leave(path: string, names: ReadonlySet<string> | null): void {
     this.#leaves.push({ after: this.#entries.length, path, names });
   }
+}
+
+const FIRST_CHUNKS = 256;
+
+/** Chunks and their places in tables that grow. */
+class ChunkTable {
+  count = 0;
+  #ids = new Uint8Array(FIRST_CHUNKS * ID_BYTES);
+  #lengths = new Uint32Array(FIRST_CHUNKS);
+  #packs = new Uint32Array(FIRST_CHUNKS);
+  #offsets = new Uint32Array(FIRST_CHUNKS);
+  #storedLengths = new Uint32Array(FIRST_CHUNKS);
+  #uncompressedLengths = new Uint32Array(FIRST_CHUNKS);
+
+  /** Returns the bytes of the chunk. */
+  add(ids: Uint8Array, at: number, place: BlobPlace): number {
+    if (this.count === this.#lengths.length) this.#grow();
+    const chunk = this.count++;
+    for (let i = 0; i < ID_BYTES; i++) this.#ids[chunk * ID_BYTES + i] = ids[at + i]!;
+    this.#packs[chunk] = place.pack;
+    this.#offsets[chunk] = place.offset;
+    this.#storedLengths[chunk] = place.length;
+    this.#uncompressedLengths[chunk] = place.uncompressedLength;
+    return this.#lengths[chunk] = plaintextLength(place);
+  }
+
+  /** The first chunks. */
+  take(count: number): WindowChunks {
+    return {
+      ids: this.#ids.slice(0, count * ID_BYTES),
+      lengths: this.#lengths.slice(0, count),
+      packs: this.#packs.slice(0, count),
+      offsets: this.#offsets.slice(0, count),
+      storedLengths: this.#storedLengths.slice(0, count),
+      uncompressedLengths: this.#uncompressedLengths.slice(0, count),
+    };
+  }
+
+  #grow(): void {
+    const ids = new Uint8Array(this.#ids.length * 2);
+    ids.set(this.#ids);
+    this.#ids = ids;
+    this.#lengths = doubled(this.#lengths);
+    this.#packs = doubled(this.#packs);
+    this.#offsets = doubled(this.#offsets);
+    this.#storedLengths = doubled(this.#storedLengths);
+    this.#uncompressedLengths = doubled(this.#uncompressedLengths);
+  }
+}
+
+function doubled(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const more = new Uint32Array(numbers.length * 2);
+  more.set(numbers);
+  return more;
 }

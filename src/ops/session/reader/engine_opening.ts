@@ -1,16 +1,23 @@
 /** The source of an engine in a put: opened by a session, read by a reader, and asked for its end once. */
 import { onAbort, unlessAborted } from "../../../base/abort.ts";
 import { SourceError } from "../../../base/errors.ts";
-import type { EarlierTree, EngineSource, OpenSource, SourceParent, SourceRequest } from "../../../engine/engine.ts";
+import type {
+  EarlierDirectory,
+  EarlierTree,
+  EngineSource,
+  OpenSource,
+  SourceParent,
+  SourceRequest,
+  StoredEntry,
+} from "../../../engine/engine.ts";
 import type { Driven } from "../../../engine/engine_urls.ts";
 import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
-import type { Node } from "../../../format/tree/node.ts";
 import type { JsonObject } from "../../../format/json/json_text.ts";
 import { METADATA_FILE_NAME, type SeriesName } from "../../../format/manifest/series.ts";
 import type { SessionSource } from "../continue_chain.ts";
 import type { ItemReader } from "./item_reader.ts";
 import type { SourceGround } from "../source_ground.ts";
-import { isSame } from "../tree/tree_counts.ts";
+import { isSame } from "../tree/same_node.ts";
 
 /** What a source left, for the commit. */
 interface Left {
@@ -157,26 +164,39 @@ class CommonTree implements EarlierTree {
     this.#others = others;
   }
 
-  async children(path: string): Promise<ReadonlyMap<string, Node> | null> {
-    const nodes = await this.#tree.children(path);
-    if (nodes === null) return null;
-    const others = await Promise.all(this.#others.map(async (ground) => {
-      return { ground, nodes: await ground.earlier?.children(path) ?? null };
-    }));
-    const isHeld = (node: Node) => others.every(({ ground, nodes }) => isHeldIn(ground, node, nodes?.get(node.name)));
-    return new Map([...nodes].filter(([, node]) => isHeld(node)));
+  async top(): Promise<EarlierDirectory | null> {
+    const others = this.#others.map(async (ground) => ({ ground, own: await ground.earlier?.top() ?? null }));
+    return commonDirectory(await this.#tree.top(), await Promise.all(others));
   }
 }
 
-/** Whether a repository holds a file: its chunks, or the same file cut otherwise. */
-function isHeldIn({ holds, counterparts }: SourceGround, node: Node, own: Node | undefined): boolean {
-  if (node.type !== "file" || holds(node.content ?? EMPTY)) return true;
-  if (own === undefined || !isSame({ ...node, content: null }, { ...own, content: null })) return false;
-  counterparts.set(node, own);
-  return true;
+/** A directory in another repository. */
+interface Other {
+  readonly ground: SourceGround;
+  readonly own: EarlierDirectory | null;
 }
 
-const EMPTY = new Uint8Array(0);
+function commonDirectory(directory: EarlierDirectory | null, others: readonly Other[]): EarlierDirectory | null {
+  return directory && {
+    find(name, head) {
+      const entry = directory.find(name, head);
+      return entry && others.every((other) => isHeldIn(other, entry, name, head)) ? entry : undefined;
+    },
+    async below(name) {
+      const below = others.map(async ({ ground, own }) => ({ ground, own: await own?.below(name) ?? null }));
+      return commonDirectory(await directory.below(name), await Promise.all(below));
+    },
+  };
+}
+
+/** Whether a repository holds a file: its chunks, or the same file cut otherwise. */
+function isHeldIn({ ground, own }: Other, { content, node }: StoredEntry, name: string, head: Uint8Array): boolean {
+  if (content === null || ground.holds(content)) return true;
+  const counterpart = own?.find(name, head)?.node;
+  if (counterpart === undefined || !isSame({ ...node, content: null }, { ...counterpart, content: null })) return false;
+  ground.counterparts.set(content, { size: counterpart.size, content: counterpart.content! });
+  return true;
+}
 
 function strictError(series: string, problems: readonly string[]): SourceError {
   const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";

@@ -48,6 +48,7 @@ interface ItemProgress {
   readonly bytesAdded?: number;
   readonly bytesBefore?: number | null;
   readonly tree?: TreeCounts;
+  readonly filesBefore?: number | null;
 }
 
 /** An item that has content. */
@@ -171,7 +172,9 @@ export class ItemReader implements AsyncDisposable {
     if (!this.#isShown(this.recipients.indexOf(recipient))) return;
     for (const path of this.#source?.paths ?? []) this.#tellBefore(session.sizeBefore(path));
     if (session.tree === null) return;
-    this.#tellBefore(session.tree.bytesBefore);
+    const { counts, bytesBefore, filesBefore } = session.tree;
+    this.#tellBefore(bytesBefore);
+    this.#options.onProgress({ phase: "stream", tree: counts, filesBefore });
     session.tree.onCounted = (tree) => this.#options.onProgress({ tree });
   }
 

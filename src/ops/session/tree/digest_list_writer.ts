@@ -3,7 +3,7 @@ import { SEGMENT_BYTES } from "../../../backup/buffers.ts";
 import type { StreamContent } from "../../../backup/content/content_list.ts";
 import type { DigestCursor } from "../../../backup/content/read_digests.ts";
 import { bytesOfByteString } from "../../../format/byte_string.ts";
-import { digestLineText, type FileDigests } from "../../../format/digest_list.ts";
+import { digestLineText, type FileDigests, type StoredDigestLine } from "../../../format/digest_list.ts";
 import type { StreamSummary } from "../../../pipeline/calls.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import { SegmentPool } from "../../../pipeline/segments.ts";
@@ -37,12 +37,12 @@ export class DigestListWriter {
     this.#stored.catch((error) => this.#feed.fail(error));
   }
 
-  /** Adds a file. Without digests those of the earlier list are taken, if it has the file. */
+  /** Adds a file. Without digests its line of the earlier list is taken, if that has the file. */
   add(path: string, digests: FileDigests | null): void | Promise<void> {
-    if (digests !== null) return this.#write(path, digests);
+    if (digests !== null) return this.#write(digestLineText({ path, ...digests }));
     const found = this.#earlier?.find(path) ?? null;
-    if (!(found instanceof Promise)) return this.#write(path, found ?? UNKNOWN);
-    return found.then((known) => this.#write(path, known ?? UNKNOWN));
+    if (!(found instanceof Promise)) return this.#write(textOf(found, path));
+    return found.then((line) => this.#write(textOf(line, path)));
   }
 
   /** Ends the list, and returns it when it is stored. */
@@ -59,8 +59,8 @@ export class DigestListWriter {
     await Promise.allSettled([this.#stored, this.#earlier?.close()]);
   }
 
-  #write(path: string, { md5, sha256 }: FileDigests): void | Promise<void> {
-    this.#lines += digestLineText({ path, md5, sha256 });
+  #write(line: string): void | Promise<void> {
+    this.#lines += line;
     if (this.#lines.length >= PIECE_LENGTH) return this.#flush();
   }
 
@@ -69,4 +69,8 @@ export class DigestListWriter {
     this.#lines = "";
     await this.#feed.write(piece);
   }
+}
+
+function textOf(line: StoredDigestLine | null, path: string): string {
+  return line?.text ?? digestLineText({ path, ...UNKNOWN });
 }

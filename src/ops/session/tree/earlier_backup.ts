@@ -2,6 +2,7 @@
 import { type AgentError, IntegrityError } from "../../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { type Backup, compareAge } from "../../../backup/backup.ts";
+import type { ParentChoice, PlannedParent } from "../../../backup/chain/parent.ts";
 import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
 import { DigestCursor, readDigestList } from "../../../backup/content/read_digests.ts";
 import { StoredTree } from "../../../backup/content/stored_tree.ts";
@@ -17,6 +18,7 @@ import { subtreeOf } from "../../../repository/tree/trees.ts";
 
 import type { World } from "../../access.ts";
 import type { SourceGround } from "../source_ground.ts";
+import type { DoubtedTrees } from "./doubted_trees.ts";
 
 /** What a new backup is compared with. */
 export interface EarlierBackup {
@@ -26,7 +28,7 @@ export interface EarlierBackup {
   /** If it is of the series itself: it, and the tree of its directory. */
   readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
   /** As in `SourceGround`. */
-  readonly counterparts: WeakMap<Node, Node>;
+  readonly counterparts: SourceGround["counterparts"];
 }
 
 /** What it is looked for with. */
@@ -42,12 +44,26 @@ interface EarlierRequest {
   readonly index: ExistenceIndex;
   readonly threads: PipelineThreads;
   readonly signal: AbortSignal;
+  /** Told of damage that is met. */
+  readonly doubts: DoubtedTrees;
   readonly onProblem: ((problem: AgentError) => void) | undefined;
 }
 
 /** What a session has for a source, and the backup that a tree is compared with. */
 interface Ground extends SourceGround {
   readonly compared: EarlierBackup | null;
+  /** Why the way to the tree of the newest backup cannot be read; null if it can, or if there is none. */
+  readonly problem: string | null;
+}
+
+/** The choice of a parent, unless it is the newest backup and the way to its tree is damaged. */
+export function withoutDamagedParent(
+  readable: ParentChoice,
+  planned: PlannedParent,
+  { problem }: Pick<Ground, "problem">,
+): ParentChoice {
+  const { parent, predecessor } = readable;
+  return problem !== null && parent?.id === predecessor?.id ? planned.without(problem) : readable;
 }
 
 /** Finds what a source of this engine gets; only one of files gets an earlier tree. Throws what the store throws. */
@@ -60,9 +76,11 @@ export async function groundOf(
 ): Promise<Ground> {
   const { index } = request;
   const isOfFiles = engine.name === FILES_ENGINE;
-  const compared = isOfFiles ? await findEarlierBackup({ ...request, onProblem: world.onProblem }) : null;
+  const found = isOfFiles ? await findEarlierBackup({ ...request, onProblem: world.onProblem }) : null;
+  const compared = found instanceof IntegrityError ? null : found;
   return {
     compared,
+    problem: found instanceof IntegrityError ? found.message : null,
     earlier: compared?.tree ?? null,
     holds: (content) => holdsAll(index, content),
     counterparts: compared?.counterparts ?? new WeakMap(),
@@ -75,8 +93,8 @@ function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
   return true;
 }
 
-/** The earlier backup; null if there is none, or if the way to its tree is damaged. Throws what the store throws. */
-async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | null> {
+/** The earlier backup; null if there is none, an error if the way to its tree is damaged. Throws what the store throws. */
+async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup | IntegrityError | null> {
   const { predecessor } = request;
   if (predecessor?.info?.engine === FILES_ENGINE) return await ownBackup(request, predecessor);
   const foreign = resticSnapshot(request);
@@ -89,7 +107,10 @@ async function findEarlierBackup(request: EarlierRequest): Promise<EarlierBackup
   };
 }
 
-async function ownBackup(request: EarlierRequest, backup: Backup): Promise<EarlierBackup | null> {
+async function ownBackup(
+  request: EarlierRequest,
+  backup: Backup,
+): Promise<EarlierBackup | IntegrityError | null> {
   const repository = { ...request.repository, index: request.index.named };
   try {
     const { streams, digests } = await findSeriesNodes(repository, backup);
@@ -105,7 +126,7 @@ async function ownBackup(request: EarlierRequest, backup: Backup): Promise<Earli
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     tell(request, backup, error);
-    return null;
+    return error;
   }
 }
 
@@ -150,15 +171,29 @@ async function openDigests(request: EarlierRequest, backup: Backup, node: Node):
   const reading = { repository: { ...repository, index: places }, threads, signal };
   return new DigestCursor(
     readDigestList(lists, JSON.stringify(path), reading),
-    (error) => tell(request, backup, error),
+    (error) => tellOfDigests(request, backup, error),
   );
 }
 
-function tell({ onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+function tell({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  doubts.begin();
   onProblem?.(
     new IntegrityError(
       `Part of the backup ${series}@${id.slice(0, 8)} cannot be compared with, so that its files are read again: ` +
         `${error.message}; run "agent check --read-data"`,
+      { cause: error },
+    ),
+  );
+}
+
+/** Chunks are not stored once more as long as an index lists them, so a repair must come first. */
+function tellOfDigests({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  doubts.begin();
+  onProblem?.(
+    new IntegrityError(
+      `The list of digests of the backup ${series}@${id.slice(0, 8)} cannot be read, so that unchanged files have no ` +
+        `digests in this one: ${error.message}; run "agent check --read-data", repair what it names, and then ` +
+        `"agent put --force", which computes them`,
       { cause: error },
     ),
   );

@@ -2,13 +2,16 @@
 import { BugError, invariant } from "../../../base/errors.ts";
 import { encodeHex } from "../../../base/hex.ts";
 import { ID_BYTES } from "../../../base/id.ts";
-import { MD5_BYTES } from "../../../crypto/digest.ts";
+import { MD5_BYTES, sha256 } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
 import type { ManifestTree } from "../../../format/manifest/manifest.ts";
+import { nodeHead } from "../../../format/tree/node_head.ts";
 import type { Feed } from "../../../pipeline/feed.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
+import { encodeTree } from "../../../format/tree/tree.ts";
 import type { SessionChunks } from "../session_chunks.ts";
+import type { DoubtedTrees } from "./doubted_trees.ts";
 import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
 import type { EarlierBackup } from "./earlier_backup.ts";
 import { SharedContents } from "./shared_contents.ts";
@@ -20,6 +23,8 @@ interface SessionTreeTools {
   readonly threads: PipelineThreads;
   readonly index: ExistenceIndex;
   readonly chunks: SessionChunks;
+  /** Which of the trees that are stored can be relied on. */
+  readonly doubts: DoubtedTrees;
   /** What it is compared with. */
   readonly earlier: EarlierBackup | null;
   readonly signal: AbortSignal;
@@ -42,6 +47,8 @@ const EMPTY_FILE: FileContent = {
     sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
   },
 };
+
+const EMPTY_TREE = encodeTree([]);
 
 /** Writes one tree. Everything throws what failed first. */
 export class SessionTree {
@@ -69,6 +76,16 @@ export class SessionTree {
     return this.#tools.earlier?.own?.backup.info?.size ?? null;
   }
 
+  /** How many files that backup has; null if that is not known. */
+  get filesBefore(): number | null {
+    return this.#tools.earlier?.own?.backup.info?.files ?? null;
+  }
+
+  /** What of the tree is done. */
+  get counts(): TreeCounts {
+    return this.#writer.counts;
+  }
+
   /** Waits until there is room for more entries. */
   room(): Promise<void> {
     return this.#writer.room();
@@ -83,23 +100,24 @@ export class SessionTree {
         (source !== null) === (properties.type === "file"),
         () => `Only files have a content: ${JSON.stringify(path)}`,
       );
-      const slot = this.#writer.add(path, properties, source === null ? null : "pending");
+      const head = nodeHead(path.slice(path.lastIndexOf("/") + 1), properties);
+      const slot = this.#writer.add(path, head, source === null ? null : "pending");
       return [item.isShared ? this.#shared.add(path, slot) : slot];
     }
     return item.entries.map((entry) => this.#registerEntry(entry));
   }
 
-  #registerEntry({ path, properties, content, isShared }: RunEntry): TreeSlot {
+  #registerEntry({ path, head, content, isShared }: RunEntry): TreeSlot {
     invariant(
-      (content !== null) === (properties.type === "file"),
+      (content !== null) === (head.type === "file"),
       () => `Only files have a content: ${JSON.stringify(path)}`,
     );
     if (content?.kind === "same") {
-      const slot = this.#writer.add(path, properties, "pending");
+      const slot = this.#writer.add(path, head, "pending");
       this.#shared.take(content, slot);
       return slot;
     }
-    const slot = this.#writer.add(path, properties, content === null ? null : this.#known(path, content));
+    const slot = this.#writer.add(path, head, content === null ? null : this.#known(path, content));
     return isShared ? this.#shared.add(path, slot) : slot;
   }
 
@@ -107,8 +125,7 @@ export class SessionTree {
   #known(path: string, content: Exclude<RunContent, { kind: "same" }>): FileContent | "pending" {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
     const { index, earlier } = this.#tools;
-    const { size, content: ids } = earlier?.counterparts.get(content.node) ?? content.node;
-    invariant(ids !== null, () => `The earlier node of ${JSON.stringify(path)} is no file`);
+    const { size, content: ids } = earlier?.counterparts.get(content.content) ?? content;
     for (let at = 0; at < ids.length; at += ID_BYTES) {
       invariant(index.has("data", ids, at), () => `A chunk of ${JSON.stringify(path)} is not stored any more`);
     }
@@ -148,6 +165,9 @@ export class SessionTree {
   /** Waits until everything is stored. */
   async finish(): Promise<StoredSessionTree> {
     const written = await this.#writer.finish();
+    const { doubts, index, chunks } = this.#tools;
+    // A tree without entries is never read, so no damage of it is met.
+    if (doubts.isInDoubt && index.has("tree", sha256(EMPTY_TREE))) await chunks.saveTree(EMPTY_TREE);
     return { ...written, list: await this.#list.finish(), bytesRead: this.#bytesRead };
   }
 

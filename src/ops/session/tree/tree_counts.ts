@@ -1,6 +1,5 @@
 /** Counts of the entries of a tree, compared with those of an earlier backup as restic counts them. */
-import { equalBytes } from "../../../base/bytes.ts";
-import type { Node } from "../../../format/tree/node.ts";
+import type { NodeType } from "../../../format/tree/node.ts";
 
 /** How many entries are new, differ in anything from the earlier ones, or do not. */
 export interface EntryChanges {
@@ -46,37 +45,16 @@ export class TreeCounter {
     };
   }
 
-  /** Counts a node; `earlier` is the one of the same name in the earlier backup. */
-  add(node: Node, earlier: Node | undefined): void {
-    const { type, size } = node;
+  /** Counts an entry. `isUnmodified`: whether it is the same in everything; undefined for a new one. `size` in bytes. */
+  add(type: NodeType, size: number, isUnmodified: boolean | undefined): void {
     if (type !== "file" && type !== "dir") {
       this.#others++;
       return;
     }
     const changes = type === "file" ? this.#files : this.#directories;
-    if (earlier === undefined) changes.new++;
-    else if (isSame(node, earlier)) changes.unmodified++;
+    if (isUnmodified === undefined) changes.new++;
+    else if (isUnmodified) changes.unmodified++;
     else changes.changed++;
     this.#bytes += type === "file" ? size : 0;
   }
-}
-
-/** Whether two nodes of one name are the same in everything. */
-export function isSame(a: Node, b: Node): boolean {
-  return haveSameScalars(a, b) && equalBytes(a.content, b.content) &&
-    a.extendedAttributes.length === b.extendedAttributes.length &&
-    a.extendedAttributes.every(({ name, value }, i) => {
-      const other = b.extendedAttributes[i]!;
-      return name === other.name && equalBytes(value, other.value);
-    }) &&
-    a.genericAttributes.size === b.genericAttributes.size &&
-    [...a.genericAttributes].every(([name, value]) => b.genericAttributes.get(name) === value);
-}
-
-/** Field by field, what changes most often first: a loop over names of fields would take several times as long. */
-function haveSameScalars(a: Node, b: Node): boolean {
-  return a.mtime === b.mtime && a.ctime === b.ctime && a.size === b.size && a.inode === b.inode && a.type === b.type &&
-    a.mode === b.mode && a.atime === b.atime && a.uid === b.uid && a.gid === b.gid && a.user === b.user &&
-    a.group === b.group && a.deviceId === b.deviceId && a.links === b.links && a.linkTarget === b.linkTarget &&
-    a.device === b.device && a.subtree === b.subtree && a.error === b.error;
 }

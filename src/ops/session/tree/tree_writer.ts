@@ -7,11 +7,11 @@
 import { freeBuffer } from "../../../base/bytes.ts";
 import { SourceError } from "../../../base/errors.ts";
 import type { BlobId } from "../../../base/id.ts";
-import type { EarlierTree, EntryProperties } from "../../../engine/engine.ts";
-import { MOST_BLOB_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import type { StoredDirectory, StoredTree } from "../../../backup/content/stored_tree.ts";
+import { MOST_TREE_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
 import type { DigestLine } from "../../../format/digest_list.ts";
-import type { Node } from "../../../format/tree/node.ts";
-import { TreeEncoder } from "../../../format/tree/tree.ts";
+import { type NodeHead, nodeHead } from "../../../format/tree/node_head.ts";
+import { propertiesOfHead, TreeEncoder } from "../../../format/tree/tree.ts";
 import { TreeCounter, type TreeCounts } from "./tree_counts.ts";
 import { WalkOrder, type WalkStep } from "./walk_order.ts";
 
@@ -30,7 +30,7 @@ interface TreeWriterTools {
   /** Stores a tree unless it is stored. */
   readonly save: (tree: Uint8Array) => Promise<BlobId>;
   /** The tree to compare with. */
-  readonly earlier: EarlierTree | null;
+  readonly earlier: StoredTree | null;
   /** Takes the line of each file in walk order, with the digests if they are known. */
   readonly list: (path: string, digests: Omit<DigestLine, "path"> | null) => void | Promise<void>;
   /** Called with the counts now and then. */
@@ -49,17 +49,33 @@ export interface TreeSlot {
   settle(content: FileContent): void;
 }
 
-interface Waiting extends TreeSlot {
-  readonly path: string;
-  readonly properties: EntryProperties;
-  readonly step: WalkStep;
+/** An entry that waits for its turn, and maybe for its content. */
+class Waiting implements TreeSlot {
+  readonly entry: { readonly path: string; readonly head: NodeHead; readonly step: WalkStep };
   /** Undefined as long as it is not known; null for what is no file. */
   content: FileContent | null | undefined;
+  readonly #onSettled: (slot: Waiting) => void;
+
+  constructor(
+    entry: Waiting["entry"],
+    content: FileContent | null | undefined,
+    onSettled: (slot: Waiting) => void,
+  ) {
+    this.entry = entry;
+    this.content = content;
+    this.#onSettled = onSettled;
+  }
+
+  settle(content: FileContent): void {
+    this.content = content;
+    this.#onSettled(this);
+  }
 }
 
 /** From so many waiting entries on, no more are taken. An engine with entries gives them by the hundred. */
 const MOST_WAITING = 16_384;
 const ENTRIES_PER_COUNT = 512;
+const ENTRIES_PER_SPLICE = 128;
 const EMPTY_CONTENT = new Uint8Array(0);
 
 /** Writes one tree. Everything throws what failed first. */
@@ -70,15 +86,20 @@ export class TreeWriter {
   readonly #directories: OpenDirectory[];
   readonly #queue: Waiting[] = [];
   #taken = 0;
+  /** Entries taken since the counts were last told. */
+  #uncounted = 0;
   #failure: { readonly error: unknown } | undefined;
   #running: Promise<void> | undefined;
   /** Called when the entry that is waited for has its content, or there is nothing to wait for any more. */
   #wake: (() => void) | undefined;
   #roomMade: PromiseWithResolvers<void> | undefined;
+  readonly #onSettled = (slot: Waiting) => {
+    if (this.#queue[this.#taken] === slot) this.#wake?.();
+  };
 
   constructor(tools: TreeWriterTools) {
     this.#tools = tools;
-    this.#directories = [new OpenDirectory("", "", tools.earlier)];
+    this.#directories = [new OpenDirectory("", () => tools.earlier?.top())];
   }
 
   /** The counts so far. */
@@ -90,19 +111,10 @@ export class TreeWriter {
    * Registers the next entry. The content of a file is `pending` until its slot is settled. Throws `BugError` for an
    * entry out of order.
    */
-  add(path: string, properties: EntryProperties, content: FileContent | "pending" | null): TreeSlot {
+  add(path: string, head: NodeHead, content: FileContent | "pending" | null): TreeSlot {
     this.#throwFailure();
-    const step = this.#order.next(path, properties.type === "dir");
-    const slot: Waiting = {
-      path,
-      properties,
-      step,
-      content: content === "pending" ? undefined : content,
-      settle: (settled) => {
-        slot.content = settled;
-        if (this.#queue[this.#taken] === slot) this.#wake?.();
-      },
-    };
+    const step = this.#order.next(path, head.type === "dir");
+    const slot = new Waiting({ path, head, step }, content === "pending" ? undefined : content, this.#onSettled);
     this.#queue.push(slot);
     this.#running ??= this.#run();
     return slot;
@@ -150,7 +162,8 @@ export class TreeWriter {
       for (let slot = this.#queue[this.#taken]; slot !== undefined; slot = this.#queue[this.#taken]) {
         while (slot.content === undefined && !this.#failure) await this.#settled();
         if (this.#failure) return;
-        await this.#take(slot, slot.content ?? null);
+        const taking = this.#take(slot.entry, slot.content ?? null);
+        if (taking) await taking;
         this.#forgetTaken();
       }
     } catch (error) {
@@ -169,38 +182,60 @@ export class TreeWriter {
 
   #forgetTaken(): void {
     this.#taken++;
-    if (this.#taken < ENTRIES_PER_COUNT && this.#taken < this.#queue.length) return;
+    if (++this.#uncounted >= ENTRIES_PER_COUNT) this.#tellCounts();
+    if (this.#taken < ENTRIES_PER_SPLICE && this.#taken < this.#queue.length) return;
     this.#queue.splice(0, this.#taken);
     this.#taken = 0;
-    this.#tools.onCounted(this.counts);
     if (this.#roomMade === undefined || this.#waiting >= MOST_WAITING / 2) return;
     this.#roomMade.resolve();
     this.#roomMade = undefined;
   }
 
-  async #take({ path, properties, step }: Waiting, content: FileContent | null): Promise<void> {
-    const { name, opens, isEnd } = step;
-    for (const opened of opens) this.#directories.push(this.#directories.at(-1)!.below(opened, this.#tools.earlier));
-    const subtree = properties.type === "dir" ? await this.#endDirectory(isEnd) : null;
+  #tellCounts(): void {
+    this.#uncounted = 0;
+    this.#tools.onCounted(this.counts);
+  }
+
+  /** Takes an entry. What must be waited for is rare: a wait for each of a million files would take long. */
+  #take({ path, head, step }: Waiting["entry"], content: FileContent | null): void | Promise<void> {
     const directory = this.#directories.at(-1)!;
-    const isFile = properties.type === "file";
-    const node: Node = {
-      ...properties,
-      name,
-      size: content?.size ?? 0,
-      content: isFile ? content?.content ?? EMPTY_CONTENT : null,
-      subtree,
-    };
-    this.#counter.add(node, (await directory.earlier())?.get(name));
-    directory.add(node);
-    if (!isFile) return;
-    const listed = this.#tools.list(path, content?.digests ?? null);
-    if (listed) await listed;
+    if (head.type !== "dir" && step.opens.length === 0 && directory.isOpen) {
+      return this.#addEntry(path, head, step, content);
+    }
+    return this.#open(step).then(async () => {
+      const subtree = head.type === "dir" ? await this.#endDirectory(step) : null;
+      await this.#directories.at(-1)!.open();
+      await this.#addEntry(path, head, step, content, subtree);
+    });
+  }
+
+  async #open({ opens }: WalkStep): Promise<void> {
+    for (const opened of opens) {
+      const above = this.#directories.at(-1)!;
+      await above.open();
+      this.#directories.push(above.below(opened));
+    }
+  }
+
+  #addEntry(
+    path: string,
+    head: NodeHead,
+    { name }: WalkStep,
+    content: FileContent | null,
+    subtree: BlobId | null = null,
+  ): void | Promise<void> {
+    const { type } = head;
+    const isFile = type === "file";
+    const size = content?.size ?? 0;
+    const sized = head.size === size ? head : nodeHead(name, propertiesOfHead(head), size);
+    const listed = { content: isFile ? content?.content ?? EMPTY_CONTENT : null, subtree };
+    this.#counter.add(type, size, this.#directories.at(-1)!.add(name, sized, listed));
+    if (isFile) return this.#tools.list(path, content?.digests ?? null);
   }
 
   /** The tree of the directory that ends, or an empty one. */
-  async #endDirectory(isEnd: boolean): Promise<BlobId> {
-    return await this.#save(isEnd ? this.#directories.pop()! : new OpenDirectory("", "", null));
+  async #endDirectory({ isEnd }: WalkStep): Promise<BlobId> {
+    return await this.#save(isEnd ? this.#directories.pop()! : new OpenDirectory("", () => undefined));
   }
 
   async #save(directory: OpenDirectory): Promise<BlobId> {
@@ -217,32 +252,45 @@ export class TreeWriter {
 class OpenDirectory {
   readonly #path: string;
   readonly #encoder = new TreeEncoder();
-  readonly #earlierTree: EarlierTree | null;
-  #earlier: ReadonlyMap<string, Node> | null | undefined;
+  readonly #openEarlier: () => Promise<StoredDirectory | null> | undefined;
+  #earlier: StoredDirectory | null | undefined;
 
-  constructor(above: string, name: string, earlier: EarlierTree | null) {
-    this.#path = above === "" ? name : `${above}/${name}`;
-    this.#earlierTree = earlier;
+  /** `openEarlier`: the same directory in the earlier tree. */
+  constructor(path: string, openEarlier: () => Promise<StoredDirectory | null> | undefined) {
+    this.#path = path;
+    this.#openEarlier = openEarlier;
   }
 
-  /** A directory in this one. */
-  below(name: string, earlier: EarlierTree | null): OpenDirectory {
-    return new OpenDirectory(this.#path, name, earlier);
+  /** Whether `open` was called. */
+  get isOpen(): boolean {
+    return this.#earlier !== undefined;
   }
 
-  /** The nodes that the earlier tree has here. */
-  async earlier(): Promise<ReadonlyMap<string, Node> | null> {
-    if (this.#earlier === undefined) this.#earlier = await this.#earlierTree?.children(this.#path) ?? null;
-    return this.#earlier;
+  /** Opens the earlier directory, so that entries can be compared. May be called again. */
+  async open(): Promise<void> {
+    if (this.#earlier === undefined) this.#earlier = await this.#openEarlier() ?? null;
   }
 
-  add(node: Node): void {
-    this.#encoder.add(node);
-    if (this.#encoder.nodes <= MOST_TREE_NODES && this.#encoder.bytes <= MOST_BLOB_BYTES) return;
-    throw new SourceError(
-      `Cannot back up the directory ${JSON.stringify(this.#path)}: it has more entries than a tree may hold ` +
-        `(${MOST_TREE_NODES} entries, ${MOST_BLOB_BYTES} bytes); leave it out, or put its files into several directories`,
-    );
+  /** A directory in this one, which is open. */
+  below(name: string): OpenDirectory {
+    const path = this.#path === "" ? name : `${this.#path}/${name}`;
+    return new OpenDirectory(path, () => this.#earlier?.below(name));
+  }
+
+  /** Adds an entry. Returns whether it is the same as before in everything; undefined for a new one. */
+  add(
+    name: string,
+    head: NodeHead,
+    listed: { readonly content: Uint8Array | null; readonly subtree: BlobId | null },
+  ): boolean | undefined {
+    this.#encoder.addHead(name, head, listed);
+    if (this.#encoder.nodes > MOST_TREE_NODES || this.#encoder.bytes > MOST_TREE_BYTES) {
+      throw new SourceError(
+        `Cannot back up the directory ${JSON.stringify(this.#path)}: it has more entries than a tree may hold ` +
+          `(${MOST_TREE_NODES} entries, ${MOST_TREE_BYTES} bytes); leave it out, or put its files into several directories`,
+      );
+    }
+    return this.#earlier?.hasSame(name, head.text, listed);
   }
 
   finish(): Uint8Array<ArrayBuffer> {

@@ -36,11 +36,12 @@ export class WalkOrder {
     if (!path.startsWith(prefix)) {
       throw outOfOrder(path, `the directory ${JSON.stringify(prefix)} has not ended`);
     }
-    const names = path.slice(prefix.length).split("/");
-    const name = names.pop()!;
-    for (const opened of names) this.#open(opened, path);
+    const rest = path.slice(prefix.length);
+    const names = rest.includes("/") ? rest.split("/") : null;
+    const name = names?.pop() ?? rest;
+    for (const opened of names ?? NOTHING) this.#open(opened, path);
     this.#take(name, path);
-    return { name, opens: names.length > 0 ? names : NOTHING, isEnd: false };
+    return { name, opens: names ?? NOTHING, isEnd: false };
   }
 
   /** Takes the end of the walk. Throws `BugError` if a directory has not ended. */

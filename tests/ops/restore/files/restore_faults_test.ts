@@ -42,7 +42,7 @@ Deno.test("a damaged chunk: its file is named and not there, all others are", as
   using place = new Place();
   const { damages, result } = await restored(place.path, backup);
   assert.equal(damages.length, 1, damages.join("\n"));
-  assert.match(damages[0]!, /"d\/damaged".*blob/);
+  assert.match(damages[0]!, /"\/d\/damaged".*blob/);
   assert.equal(result.damaged, 1);
   assert.deepEqual(readdirSync(place.path, { recursive: true }).sort(), ["d", "d/right", "other"]);
 });
@@ -105,7 +105,7 @@ Deno.test("a file that changes between plan and writing is compared again", asyn
   };
   const refused = await restored(place.path, backup, { ifExists: "always", beforeCall: always });
   assert.equal(refused.problems.length, 1);
-  assert.match(refused.problems[0]!, /"f": something else changes it/);
+  assert.match(refused.problems[0]!, /"\/f": something else changes it/);
 });
 
 Deno.test("what appears in the target meanwhile is not overwritten unseen", async () => {

@@ -3,20 +3,22 @@ import * as v from "valibot";
 import type { Backup } from "../../../../backup/backup.ts";
 import type { Decision } from "../../../../ops/restore/files/decision.ts";
 import type { RestoreResult } from "../../../../ops/restore/files/restore_tree.ts";
-import { bytes, count, flag, hex, list, object, oneOf, text } from "../json_fields.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orAbsent, text } from "../json_fields.ts";
+import { pathJson } from "./entry_json.ts";
 
 const ACTIONS = ["create", "update", "keep", "replace", "link", "skip", "delete"] as const;
 
 /** An entry of a plan. */
 export const plannedMessage = v.strictObject({
-  path: text("Its path below the target."),
+  path: text("Its path below the target, with a slash at its beginning and U+FFFD for each byte that is not UTF-8."),
+  pathBytes: orAbsent(text("The exact path, in base64."), "the path is UTF-8"),
   action: oneOf(ACTIONS, "What would be done."),
   reason: text("Why, for people."),
 });
 
 /** Its JSON object. */
 export function plannedJson(path: string, { action, reason }: Decision): v.InferOutput<typeof plannedMessage> {
-  return { path, action, reason };
+  return { ...pathJson(`/${path}`), action, reason };
 }
 
 /** A tree that was restored, or planned to be. */

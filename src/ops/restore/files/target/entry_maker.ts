@@ -2,13 +2,15 @@
 import { FileSystemError } from "../../../../base/errors.ts";
 import { bytesOfByteString } from "../../../../format/byte_string.ts";
 import type { Accounts } from "../../../../filesystem/accounts.ts";
-import type { Folder } from "../../../../filesystem/file_system.ts";
+import type { Folder, SpecialFile } from "../../../../filesystem/file_system.ts";
 import { HERE } from "../../../../filesystem/names.ts";
 import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
-import { folderOf, nameOf } from "../entry.ts";
+import { folderOf, nameOf, type RestoreEntry, shownPath } from "../entry.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
-import { needsOnlyMetadata, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
+import { makePart, partName } from "./part_name.ts";
+import { giveUp, needsOnlyMetadata, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
+import type { RestoredLinks } from "./restored_links.ts";
 import type { TargetFolders } from "./target_folders.ts";
 
 /** Until a directory is complete, only its owner may enter it. */
@@ -20,6 +22,7 @@ interface MakerTools {
   readonly metadata: MetadataSetter;
   readonly accounts: Accounts;
   readonly blocked: BlockedPaths;
+  readonly links: RestoredLinks;
 }
 
 /** Makes entries, one after the other in walk order. */
@@ -43,20 +46,31 @@ export class EntryMaker {
       else if (action !== "keep") this.#makeSpecial(pending, outcome);
     });
     if (isMade) return;
-    pending.isGivenUp = true;
+    giveUp(pending);
     if (type === "dir") this.#tools.blocked.add(path);
   }
 
-  /** Makes the entry a further name of an earlier one. */
-  link(pending: PendingEntry, outcome: OutcomeBuilder): void {
-    const { entry: { path }, linkTo, decision: { action } } = pending;
-    if (pending.isGivenUp || linkTo === null || action !== "link") return;
-    outcome.attempt(path, () => {
-      const { folder, name } = this.#placeOf(path);
-      this.#removeFound(pending, folder, name);
-      this.#tools.folders.open(folderOf(linkTo)).makeHardLink(bytesOfByteString(nameOf(linkTo)), folder, name);
+  /**
+   * Makes the entry a further name of an earlier one, or has it planned again if no earlier one could be restored.
+   * Returns whether it is done; otherwise another name is awaited.
+   */
+  link(pending: PendingEntry, outcome: OutcomeBuilder): boolean {
+    const { entry, first } = pending;
+    if (pending.isGivenUp || first === null) return true;
+    if (first.state === "awaited") return false;
+    if (first.state === "lost") {
+      this.#tools.links.succeed(entry, first);
+      outcome.changed.push(entry.number);
+      return true;
+    }
+    outcome.attempt(entry.path, () => {
+      const { folder, name } = this.#placeOf(entry.path);
+      const above = this.#tools.folders.open(folderOf(first.path));
+      const from = bytesOfByteString(nameOf(first.path));
+      this.#makeInPlace(pending, { folder, name }, (made) => above.makeHardLink(from, folder, made));
       outcome.wholeFiles++;
     });
+    return true;
   }
 
   /** Sets what a directory has of metadata, after everything below it. */
@@ -111,28 +125,31 @@ export class EntryMaker {
   #makeSpecial(pending: PendingEntry, outcome: OutcomeBuilder): void {
     const { entry } = pending;
     const { folder, name } = this.#placeOf(entry.path);
-    this.#removeFound(pending, folder, name);
-    switch (entry.type) {
-      case "symlink":
-        folder.makeLink(name, bytesOfByteString(entry.linkTarget));
-        break;
-      case "fifo":
-        folder.makeSpecialFile(name, { type: "fifo" }, UNFINISHED_MODE);
-        break;
-      case "dev":
-        folder.makeSpecialFile(name, { type: "block-device", device: entry.device }, UNFINISHED_MODE);
-        break;
-      case "chardev":
-        folder.makeSpecialFile(name, { type: "character-device", device: entry.device }, UNFINISHED_MODE);
-        break;
-      default:
-        return outcome.add(entry.path, [`Cannot restore "${entry.path.toWellFormed()}": its type is ${entry.type}`]);
+    const make = makerOf(entry, folder);
+    if (make === null) {
+      return outcome.add(entry.path, [`Cannot restore ${shownPath(entry.path)}: its type is ${entry.type}`]);
     }
+    this.#makeInPlace(pending, { folder, name }, make);
     const removesOthers = entry.type !== "symlink" && this.#tools.folders.givesLists(folderOf(entry.path));
     outcome.add(entry.path, this.#tools.metadata.set(entry, bearerOf(folder, name), { removesOthers }));
   }
 
-  /** Removes what is in the place of an entry of another kind. A folder must be empty. */
+  /** Makes an entry that is no directory. What is in its place stays until it is made. A folder there must be empty. */
+  #makeInPlace({ found, entry }: PendingEntry, { folder, name }: Place, make: (name: Name) => void): void {
+    if (found === null) return make(name);
+    const part = partName(entry.path);
+    makePart(folder, part, make);
+    try {
+      if (found.type === "folder") folder.removeFolder(name);
+      folder.rename(part, folder, name);
+    } finally {
+      // After a failure, and if both were names of one file, which a rename leaves as they are.
+      if (folder.status(part) !== null) folder.removeFile(part);
+    }
+    this.#tools.folders.forget(entry.path);
+  }
+
+  /** Removes what is in the place of a directory. A folder must be empty. */
   #removeFound({ found, entry }: PendingEntry, folder: Folder, name: Name): void {
     if (found === null) return;
     if (found.type === "folder") folder.removeFolder(name);
@@ -140,8 +157,31 @@ export class EntryMaker {
     this.#tools.folders.forget(entry.path);
   }
 
-  #placeOf(path: string): { readonly folder: Folder; readonly name: Name } {
+  #placeOf(path: string): Place {
     return { folder: this.#tools.folders.open(folderOf(path)), name: bytesOfByteString(nameOf(path)) };
+  }
+}
+
+/** Where an entry is, or will be. */
+interface Place {
+  readonly folder: Folder;
+  readonly name: Name;
+}
+
+/** Makes a link or special file under a name; null for a type that this program does not know. */
+function makerOf({ type, linkTarget, device }: RestoreEntry, folder: Folder): ((name: Name) => void) | null {
+  const special = (file: SpecialFile) => (name: Name) => folder.makeSpecialFile(name, file, UNFINISHED_MODE);
+  switch (type) {
+    case "symlink":
+      return (name) => folder.makeLink(name, bytesOfByteString(linkTarget));
+    case "fifo":
+      return special({ type });
+    case "dev":
+      return special({ type: "block-device", device });
+    case "chardev":
+      return special({ type: "character-device", device });
+    default:
+      return null;
   }
 }
 

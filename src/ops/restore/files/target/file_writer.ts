@@ -6,10 +6,11 @@ import type { OpenFile } from "../../../../filesystem/open_file.ts";
 import type { FileStatus } from "../../../../filesystem/status.ts";
 import { folderOf, nameOf } from "../entry.ts";
 import type { MetadataSetter } from "./metadata.ts";
-import { partName } from "./part_name.ts";
-import type { OutcomeBuilder, PendingEntry } from "./pending.ts";
+import { makePart, partName } from "./part_name.ts";
+import { giveUp, type OutcomeBuilder, type PendingEntry } from "./pending.ts";
 import type { TargetFolders } from "./target_folders.ts";
-import { eachRun } from "./zero_runs.ts";
+import { PIECE_FIELDS } from "../target_calls.ts";
+import { eachRun, HOLE_BYTES } from "./zero_runs.ts";
 
 /** Nobody else may read a file before its owner and mode are set. */
 const UNFINISHED_MODE = 0o600;
@@ -27,8 +28,8 @@ export class FileWriter {
     this.#metadata = metadata;
   }
 
-  /** Writes pieces of a file (`FileWrite`), and finishes it with the last one. */
-  write(pending: PendingEntry, pieces: readonly number[], segment: Uint8Array, outcome: OutcomeBuilder): void {
+  /** Writes pieces of a file (`FileWrites`), and finishes it with the last one. */
+  write(pending: PendingEntry, pieces: Float64Array, segment: Uint8Array, outcome: OutcomeBuilder): void {
     if (pending.isGivenUp) return;
     const { path } = pending.entry;
     let hasChanged = false;
@@ -49,7 +50,7 @@ export class FileWriter {
 
   /** Ends a file that will not become whole. Nothing of it stays, unless it is to be resumed. */
   giveUp(pending: PendingEntry, { keepsPart }: { readonly keepsPart: boolean }): void {
-    pending.isGivenUp = true;
+    giveUp(pending);
     const { file, isPart, decision, entry } = pending;
     if (file === null) return;
     file[Symbol.dispose]();
@@ -63,13 +64,18 @@ export class FileWriter {
     }
   }
 
-  #write(pending: PendingEntry, pieces: readonly number[], segment: Uint8Array): void {
+  #write(pending: PendingEntry, pieces: Float64Array, segment: Uint8Array): void {
     let bytes = 0;
-    for (let i = 0; i < pieces.length; i += PIECE) bytes += pieces[i + 2]!;
+    for (let i = 0; i < pieces.length; i += PIECE_FIELDS) bytes += pieces[i + 2]!;
     const file = pending.file ??= this.#open(pending, { isWhole: bytes === pending.bytesLeft });
     const isNew = pending.decision.action !== "update" && !pending.continues;
-    for (let i = 0; i < pieces.length; i += PIECE) {
+    for (let i = 0; i < pieces.length; i += PIECE_FIELDS) {
       const [offset, from, length] = [pieces[i]!, pieces[i + 1]!, pieces[i + 2]!];
+      if (from >= 0 && length < HOLE_BYTES) {
+        file.write(segment.subarray(from, from + length), offset);
+        pending.writtenEnd = Math.max(pending.writtenEnd, offset + length);
+        continue;
+      }
       const write = (bytes: Uint8Array, at: number) => {
         file.write(bytes, at);
         pending.writtenEnd = Math.max(pending.writtenEnd, at + bytes.length);
@@ -112,9 +118,6 @@ export class FileWriter {
   }
 }
 
-/** Numbers for each piece of a `FileWrite`. */
-const PIECE = 3;
-
 const ZEROS = new Uint8Array(1024 * 1024);
 
 /** Makes bytes of an existing file zeros. */
@@ -154,16 +157,8 @@ function createAbsent(folder: Folder, path: string): OpenFile {
   }
 }
 
-/** Makes the unfinished file. One that is there is of no use, or it would be continued. */
 function createPart(folder: Folder, path: string): OpenFile {
-  const name = partName(path);
-  try {
-    return folder.createFile(name, UNFINISHED_MODE);
-  } catch (error) {
-    if (!(error instanceof FileSystemError) || error.errno !== "EEXIST") throw error;
-    folder.removeFile(name);
-    return folder.createFile(name, UNFINISHED_MODE);
-  }
+  return makePart(folder, partName(path), (name) => folder.createFile(name, UNFINISHED_MODE));
 }
 
 function openPart(folder: Folder, path: string): OpenFile {

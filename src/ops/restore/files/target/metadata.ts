@@ -7,6 +7,7 @@ import type { ExtendedAttribute, OpenFile } from "../../../../filesystem/open_fi
 import type { Accounts } from "../../../../filesystem/accounts.ts";
 import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { RestoreEntry } from "../entry.ts";
+import { TARGET_MARK } from "./target_mark.ts";
 
 /** What metadata are set on: an open file, or a name in a folder. */
 type Bearer = Pick<
@@ -56,7 +57,7 @@ export class MetadataSetter {
   /** Whether the attributes of an entry differ from those of the backup. Throws `FileSystemError`. */
   attributesDiffer({ attributes }: RestoreEntry, bearer: Bearer): boolean {
     const found = new Map(bearer.attributes().filter(isOurs).map(({ name, value }) => [name, value]));
-    const wanted = attributes.filter(({ value }) => value !== null).map(attributeOf);
+    const wanted = attributes.filter(isRestored).map(attributeOf);
     if (wanted.filter(isOurs).length !== found.size) return true;
     return wanted.some(({ name, value }) => isOurs({ name }) && !equalBytes(found.get(name), value));
   }
@@ -79,7 +80,7 @@ export class MetadataSetter {
     attempt(() => mode &= ~this.#setOwner(entry, bearer));
     const attributes = entry.attributes.length === 0
       ? NO_ATTRIBUTES
-      : entry.attributes.filter(({ value }) => value !== null).map(attributeOf);
+      : entry.attributes.filter(isRestored).map(attributeOf);
     if (removesOthers) attempt(() => removeOthers(attributes, bearer));
     // Writing a user's attribute takes the right to write, which the mode may take away.
     for (const attribute of attributes) if (isOfUser(attribute)) attempt(() => bearer.setAttribute(attribute));
@@ -134,6 +135,11 @@ function removeOthers(wanted: readonly { readonly name: string }[], bearer: Bear
   for (const { name } of bearer.attributes()) {
     if (isOurs({ name }) && !wanted.some((attribute) => attribute.name === name)) bearer.removeAttribute(name);
   }
+}
+
+/** A mark of a target says nothing about what is restored there. */
+function isRestored({ name, value }: RestoreEntry["attributes"][number]): boolean {
+  return value !== null && name !== TARGET_MARK;
 }
 
 /** Names of attributes are UTF-8 in trees, and bytes in the file system. */

@@ -5,6 +5,7 @@ import type { FileStatus } from "../../../../filesystem/status.ts";
 import type { Decision } from "../decision.ts";
 import type { RestoreEntry } from "../entry.ts";
 import type { Leave, Outcome, Problem } from "../target_calls.ts";
+import type { FirstName } from "./restored_links.ts";
 
 /** An entry that is planned. */
 export interface PendingEntry {
@@ -16,14 +17,21 @@ export interface PendingEntry {
   bytesLeft: number;
   /** Whether an unfinished file of an earlier restore is continued. */
   readonly continues: boolean;
-  /** The path of the first name of the file; null if this is the first. */
-  readonly linkTo: string | null;
+  /** Of a file with several names: the first of them, which may be this one. */
+  readonly first: FirstName | null;
   file: OpenFile | null;
   /** Whether `file` has a name of its own until it is whole. */
   isPart: boolean;
   /** Where the last byte ends that was written to `file`. */
   writtenEnd: number;
   isGivenUp: boolean;
+}
+
+/** Gives an entry up. If it is the first name of a file with several, the next one takes its place. */
+export function giveUp(pending: PendingEntry): void {
+  const { first, entry } = pending;
+  pending.isGivenUp = true;
+  if (first?.path === entry.path) first.state = "lost";
 }
 
 /** Whether only the metadata of an existing file are to be set. */
@@ -34,6 +42,8 @@ export function needsOnlyMetadata({ entry, decision, found, bytesLeft }: Pending
 /** A window under way. */
 export interface PendingWindow {
   readonly entries: PendingEntry[];
+  /** Those of them that are to become further names of a file, and are not yet; null if nobody looked for them. */
+  links: readonly PendingEntry[] | null;
   readonly leaves: readonly Leave[];
 }
 

@@ -1,36 +1,40 @@
 /** A target in the thread that restores: answers `RestoreCalls`. */
 import { FileSystemError, invariant } from "../../../../base/errors.ts";
 import { bytesOfByteString, byteStringOf } from "../../../../format/byte_string.ts";
+import { returnLargeBuffers } from "../../../../filesystem/allocator.ts";
 import type { FileSystem, Folder } from "../../../../filesystem/file_system.ts";
 import { HERE } from "../../../../filesystem/names.ts";
+import type { FileStatus } from "../../../../filesystem/status.ts";
 import { BlockedPaths } from "./blocked_paths.ts";
 import { EntryMaker } from "./entry_maker.ts";
 import { folderOf, nameOf } from "../entry.ts";
 import { FileWriter } from "./file_writer.ts";
 import { MetadataSetter } from "./metadata.ts";
-import { needsOnlyMetadata, OutcomeBuilder, type PendingEntry, type PendingWindow } from "./pending.ts";
-import type {
-  FileWrite,
-  OpenedTarget,
-  Outcome,
-  RestoreCalls,
-  TargetEntry,
-  WindowPlan,
-  WindowRequest,
+import { giveUp, needsOnlyMetadata, OutcomeBuilder, type PendingEntry, type PendingWindow } from "./pending.ts";
+import { RestoredLinks } from "./restored_links.ts";
+import {
+  type FileWrites,
+  type OpenedTarget,
+  type Outcome,
+  PIECE_FIELDS,
+  type RestoreCalls,
+  type TargetEntry,
+  type WindowPlan,
+  type WindowRequest,
 } from "../target_calls.ts";
 import { TargetFolders } from "./target_folders.ts";
+import { hasMark, markTarget } from "./target_mark.ts";
 import { WindowPlanner } from "./window_planner.ts";
 
-/** The attribute by which a target is known as one that agent made. Its value names the backups. */
-const MARK = "user.agent.target";
 const NO_BYTES = new Uint8Array(0);
+const NO_PIECES = new Float64Array(0);
 
 /** An open target. */
 class RestoreTarget implements Disposable {
   readonly #files: FileSystem;
   /** Null if it is absent, which only a plan permits. */
   readonly #root: Folder | null;
-  readonly #mark: Uint8Array;
+  readonly #mark: string;
   readonly #folders: TargetFolders;
   readonly #metadata: MetadataSetter;
   readonly #blocked = new BlockedPaths();
@@ -44,15 +48,15 @@ class RestoreTarget implements Disposable {
   /** Opens the folder at `path`. Throws `FileSystemError`. */
   constructor(files: FileSystem, { path, mark, ifExists, mayBeAbsent }: RestoreCalls["openTarget"]["request"]) {
     this.#files = files;
-    this.#mark = new TextEncoder().encode(mark);
+    this.#mark = mark;
     this.#root = mayBeAbsent ? openIfThere(files, path) : files.openRoot(path);
     this.#folders = new TargetFolders(this.#root);
     const { accounts } = files;
     const tools = { folders: this.#folders, metadata: new MetadataSetter(accounts), accounts };
-    const blocked = this.#blocked;
+    const shared = { blocked: this.#blocked, links: new RestoredLinks() };
     this.#metadata = tools.metadata;
-    this.#planner = new WindowPlanner({ ...tools, blocked, ifExists });
-    this.#maker = new EntryMaker({ ...tools, blocked });
+    this.#planner = new WindowPlanner({ ...tools, ...shared, ifExists });
+    this.#maker = new EntryMaker({ ...tools, ...shared });
     this.#writer = new FileWriter(tools.folders, tools.metadata);
   }
 
@@ -66,24 +70,19 @@ class RestoreTarget implements Disposable {
       lacks: this.#files.lacks,
       isRoot: own.inode === root.inode && own.device === root.device,
       isEmpty,
-      isMarked: this.#isMarked(this.#root),
+      isMarked: hasMark(this.#root, this.#mark),
     };
   }
 
   /** See `RestoreCalls`. */
   mark(): void {
-    try {
-      this.#folders.open("").setAttribute(HERE, { name: MARK, value: this.#mark });
-    } catch (error) {
-      // Without a mark, nothing is ever deleted here unless the user says what.
-      if (!(error instanceof FileSystemError)) throw error;
-    }
+    markTarget(this.#folders.open(""), this.#mark);
   }
 
   /** See `RestoreCalls`. */
   plan(request: WindowRequest): WindowPlan {
     const entries: PendingEntry[] = [];
-    this.#windows.set(request.window, { entries, leaves: request.leaves });
+    this.#windows.set(request.window, { entries, links: null, leaves: request.leaves });
     return this.#planner.begin(request, entries);
   }
 
@@ -96,24 +95,26 @@ class RestoreTarget implements Disposable {
   make(window: number): Outcome {
     const outcome = new OutcomeBuilder();
     for (const pending of this.#window(window).entries) {
-      pending.isGivenUp ||= this.#blocked.covers(pending.entry.path);
+      if (!pending.isGivenUp && this.#blocked.covers(pending.entry.path)) giveUp(pending);
       this.#maker.make(pending, outcome);
       const { entry, decision: { action }, bytesLeft, isGivenUp } = pending;
       if (isGivenUp || entry.type !== "file" || action === "link" || action === "keep") continue;
       if (bytesLeft > 0) this.#awaited.set(entry.number, pending);
-      else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, [], NO_BYTES, outcome);
+      else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, NO_PIECES, NO_BYTES, outcome);
     }
     return outcome.outcome;
   }
 
   /** See `RestoreCalls`. */
-  write({ segment, writes }: { segment: SharedArrayBuffer | null; writes: readonly FileWrite[] }): Outcome {
+  write({ segment, writes }: { segment: SharedArrayBuffer | null; writes: FileWrites }): Outcome {
     const outcome = new OutcomeBuilder();
     const bytes = segment === null ? NO_BYTES : new Uint8Array(segment);
-    for (const { number, pieces } of writes) {
+    for (let at = 0; at < writes.length;) {
+      const [number, start] = [writes[at]!, at + 2];
+      at = start + writes[at + 1]! * PIECE_FIELDS;
       const pending = this.#awaited.get(number);
       if (pending === undefined) continue;
-      this.#writer.write(pending, pieces, bytes, outcome);
+      this.#writer.write(pending, writes.subarray(start, at), bytes, outcome);
       if (pending.bytesLeft === 0 || pending.isGivenUp) this.#awaited.delete(number);
     }
     return outcome.outcome;
@@ -127,10 +128,18 @@ class RestoreTarget implements Disposable {
   }
 
   /** See `RestoreCalls`. */
+  link(window: number): Outcome {
+    const outcome = new OutcomeBuilder();
+    const pending = this.#window(window);
+    const links = pending.links ?? pending.entries.filter(({ decision }) => decision.action === "link");
+    pending.links = links.filter((link) => !this.#maker.link(link, outcome));
+    return outcome.outcome;
+  }
+
+  /** See `RestoreCalls`. */
   finish(window: number): Outcome {
     const outcome = new OutcomeBuilder();
-    const { entries, leaves } = this.#window(window);
-    for (const pending of entries) this.#maker.link(pending, outcome);
+    const { leaves } = this.#window(window);
     for (const { path } of leaves) this.#maker.leave(path, outcome);
     this.#windows.delete(window);
     return outcome.outcome;
@@ -142,10 +151,12 @@ class RestoreTarget implements Disposable {
     const prefix = path === "" ? "" : `${path}/`;
     const folder = this.#folders.find(path);
     if (folder === null) return found;
+    const own = folder.status(HERE)!;
     for (const entries of folder.list()) {
       for (const { name, type } of entries) {
-        const isFolder = (type === "unknown" ? folder.status(name)?.type : type) === "folder";
-        found.push({ path: prefix + byteStringOf(name), isFolder });
+        const status = type === "unknown" || type === "folder" ? folder.status(name) : null;
+        const isFolder = status?.type === "folder";
+        found.push({ path: prefix + byteStringOf(name), isFolder, isMount: isFolder && isMount(status, own) });
       }
     }
     return found;
@@ -176,22 +187,16 @@ class RestoreTarget implements Disposable {
     this.#folders[Symbol.dispose]();
   }
 
-  #isMarked(root: Folder): boolean {
-    try {
-      const found = root.attributes(HERE).find(({ name }) => name === MARK);
-      return found !== undefined && found.value.length === this.#mark.length &&
-        found.value.every((byte, i) => byte === this.#mark[i]);
-    } catch (error) {
-      if (!(error instanceof FileSystemError)) throw error;
-      return false;
-    }
-  }
-
   #window(window: number): PendingWindow {
     const pending = this.#windows.get(window);
     invariant(pending !== undefined, `There is no window ${window}`);
     return pending;
   }
+}
+
+/** Whether another file system begins at a folder, or another part of the same one is mounted there. */
+function isMount({ device, mountId }: FileStatus, above: FileStatus): boolean {
+  return device !== above.device || mountId !== above.mountId;
 }
 
 function openIfThere(files: FileSystem, path: Uint8Array): Folder | null {
@@ -213,6 +218,7 @@ export function restoreHandlers(openFiles: () => FileSystem): RestoreHandlers {
   return {
     openTarget: (request) => {
       try {
+        returnLargeBuffers();
         target = new RestoreTarget(openFiles(), request);
         return { response: target.state };
       } catch (error) {
@@ -232,6 +238,7 @@ export function restoreHandlers(openFiles: () => FileSystem): RestoreHandlers {
       open().drop(number);
       return { response: null };
     },
+    linkEntries: ({ window }) => ({ response: open().link(window) }),
     finishWindow: ({ window }) => ({ response: open().finish(window) }),
     listFolder: ({ path }) => ({ response: open().list(path) }),
     removeEntries: ({ entries }) => ({ response: open().remove(entries) }),

@@ -19,6 +19,8 @@ export class TargetFolders implements Disposable {
   readonly #open = new Map<string, Folder>();
   readonly #absent = new Set<string>();
   readonly #givesLists = new WeakMap<Folder, boolean>();
+  /** What was asked for last: entries of one folder follow each other. Null if it may have changed. */
+  #last: { readonly path: string; readonly folder: Folder | null } | null = null;
 
   /** Owns: `root`, which is null if the target is absent: then nothing is found in it. */
   constructor(root: Folder | null) {
@@ -32,6 +34,13 @@ export class TargetFolders implements Disposable {
   open(path: string): Folder {
     if (this.#root === null) throw new FileSystemError({ operation: "open the folder", path, ...ABSENT });
     if (path === "") return this.#root;
+    if (this.#last?.path === path && this.#last.folder !== null) return this.#last.folder;
+    const folder = this.#openOther(path);
+    this.#last = { path, folder };
+    return folder;
+  }
+
+  #openOther(path: string): Folder {
     const known = this.#open.get(path);
     if (known !== undefined) {
       this.#open.delete(path);
@@ -39,7 +48,7 @@ export class TargetFolders implements Disposable {
       return known;
     }
     const folder = path.length <= MOST_PATH_CHARACTERS
-      ? this.#root.openFolder(bytesOfByteString(path))
+      ? this.#root!.openFolder(bytesOfByteString(path))
       : this.open(folderOf(path)).openFolder(bytesOfByteString(nameOf(path)));
     if (this.#open.size >= MOST_OPEN) this.#closeOldest();
     this.#open.set(path, folder);
@@ -48,6 +57,13 @@ export class TargetFolders implements Disposable {
 
   /** The folder at a path; null if something else is there or above it, or nothing. Throws other `FileSystemError`s. */
   find(path: string): Folder | null {
+    if (this.#last?.path === path) return this.#last.folder;
+    const folder = this.#findOther(path);
+    this.#last = { path, folder };
+    return folder;
+  }
+
+  #findOther(path: string): Folder | null {
     if (this.#isAbsent(path)) return null;
     try {
       return this.open(path);
@@ -69,11 +85,13 @@ export class TargetFolders implements Disposable {
 
   /** Forgets what was known of absent folders: one was made. */
   forgetAbsent(): void {
+    this.#last = null;
     this.#absent.clear();
   }
 
   /** Closes the folder at a path, because another one may be there from here on, and all below it. */
   forget(path: string): void {
+    this.#last = null;
     for (const [known, folder] of this.#open) {
       if (known !== path && !known.startsWith(`${path}/`)) continue;
       this.#open.delete(known);
@@ -94,6 +112,7 @@ export class TargetFolders implements Disposable {
   }
 
   #closeOldest(): void {
+    this.#last = null;
     const [path, folder] = this.#open.entries().next().value!;
     this.#open.delete(path);
     folder[Symbol.dispose]();

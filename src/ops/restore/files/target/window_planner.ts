@@ -14,10 +14,11 @@ import type { FileStatus, Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
 import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "../decision.ts";
 import { folderOf, nameOf, type RestoreEntry } from "../entry.ts";
-import { type FirstName, RestoredLinks } from "./restored_links.ts";
+import type { FirstName, RestoredLinks } from "./restored_links.ts";
 import { bearerOf, type MetadataSetter } from "./metadata.ts";
 import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
+import { unpackEntries } from "../packed_entries.ts";
 import type { Problem, WindowPlan, WindowRequest } from "../target_calls.ts";
 import type { TargetFolders } from "./target_folders.ts";
 import { isZeroId } from "../zero_ids.ts";
@@ -33,12 +34,12 @@ interface PlannerTools {
   readonly accounts: Accounts;
   readonly ifExists: IfExists;
   readonly blocked: BlockedPaths;
+  readonly links: RestoredLinks;
 }
 
 /** Plans windows, one after the other. */
 export class WindowPlanner {
   readonly #tools: PlannerTools;
-  readonly #links = new RestoredLinks();
   #chunk = new Uint8Array(1024 * 1024);
   #comparedBytes = 0;
   #running: Generator<null, void, void> | null = null;
@@ -73,7 +74,7 @@ export class WindowPlanner {
   }
 
   *#plan(request: WindowRequest): Generator<null, void, void> {
-    for (const entry of request.entries) {
+    for (const entry of unpackEntries(request.entries, request.only)) {
       try {
         yield* this.#planOne(entry, request);
       } catch (error) {
@@ -86,14 +87,14 @@ export class WindowPlanner {
 
   *#planOne(entry: RestoreEntry, request: WindowRequest): Generator<null, void, void> {
     if (this.#tools.blocked.covers(entry.path)) return this.#passOver(entry, null);
-    const { folders, ifExists } = this.#tools;
+    const { folders, ifExists, links } = this.#tools;
     const folder = folders.find(folderOf(entry.path));
     const name = bytesOfByteString(nameOf(entry.path));
     const status = folder?.status(name) ?? null;
-    const link = this.#links.firstName(entry, request);
+    const link = links.firstName(entry, request);
     const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link);
-    const { type, size, mtimeNs, links, isParent } = entry;
-    const wanted = { type, size, mtimeNs, links, isParent, linkTo: link?.path ?? null };
+    const { type, size, mtimeNs, isParent } = entry;
+    const wanted = { type, size, mtimeNs, links: entry.links, isParent, linkTo: link?.path ?? null };
     let decision = planEntry(wanted, found, ifExists);
     if (decision === COMPARE) {
       const differing = yield* this.#compare(() => folder!.openFile(name), entry, request);
@@ -102,9 +103,9 @@ export class WindowPlanner {
         : planContent(wanted, found!, { differing, chunks: entry.chunks });
     }
     if (decision.action === "skip") return this.#passOver(entry, decision);
-    const linkTo = decision.action === "link" || link !== null && found?.isLinked ? link?.path ?? null : null;
+    const isLinked = link !== null && (decision.action === "link" || found?.isLinked === true);
     const isMade = decision.action === "create" || decision.action === "replace";
-    if (linkTo === null) this.#links.register(entry, request, decision.action === "replace");
+    const first = isLinked ? link : links.register(entry, request, decision.action === "replace");
     let continues = false;
     if (entry.type === "file" && isMade) {
       continues = yield* this.#comparePart(folder, entry, request);
@@ -116,7 +117,7 @@ export class WindowPlanner {
       found: status,
       bytesLeft,
       continues,
-      linkTo,
+      first,
       file: null,
       isPart: false,
       writtenEnd: 0,
@@ -224,6 +225,7 @@ export class WindowPlanner {
   /** Leaves an entry as it is, and what is below it. */
   #passOver(entry: RestoreEntry, decision: Decision | null): void {
     if (entry.type === "dir") this.#tools.blocked.add(entry.path);
+    this.#tools.links.lose(entry);
     this.#needed.fill(0, entry.firstChunk, entry.firstChunk + entry.chunks);
     this.#planned.push({
       entry,
@@ -231,7 +233,7 @@ export class WindowPlanner {
       found: null,
       bytesLeft: 0,
       continues: false,
-      linkTo: null,
+      first: null,
       file: null,
       isPart: false,
       writtenEnd: 0,

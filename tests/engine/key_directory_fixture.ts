@@ -1,8 +1,8 @@
-/** Runs the suite of all engines on the directory of keys, with a fixture written by the documents alone. */
+/** The directory of keys for the suite of all engines, written by the documents alone. */
 
 import assert from "node:assert/strict";
 import { EngineRegistry, type EngineSource, type EngineTarget, SourceError } from "../../src/mod.ts";
-import { engineConformance, type EngineFixture } from "../conformance/engine_suite.ts";
+import type { EngineFixture } from "../conformance/engine_suite.ts";
 import { keyDirectoryEngine, type Pass } from "./key_directory_engine.ts";
 
 const SCHEME = "keys:";
@@ -102,7 +102,8 @@ async function failingTargets(target: () => Promise<string>): Promise<EngineTarg
   ];
 }
 
-async function createFixture(): Promise<EngineFixture> {
+/** A directory without keys in a folder of its own, and what the suite does to it. */
+export async function keyDirectoryFixture(): Promise<EngineFixture> {
   const folder = await Deno.makeTempDir();
   const directory = `${folder}/source`;
   await Deno.mkdir(directory);
@@ -132,5 +133,3 @@ async function createFixture(): Promise<EngineFixture> {
     dispose: () => Deno.remove(folder, { recursive: true }),
   };
 }
-
-engineConformance("keys", { register: (name, fn) => Deno.test(name, fn), create: createFixture });

@@ -1,0 +1,117 @@
+/** When worker threads start, and what the thread that would start them does itself. */
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { IdTable } from "../../src/base/id_table.ts";
+import { SegmentPool } from "../../src/pipeline/segments.ts";
+import { type PipelineThreads, startThreads } from "../../src/pipeline/threads.ts";
+import { macrotask, noise } from "../helpers/world.ts";
+import { assertAllFree } from "./pool_check.ts";
+
+const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
+const POOL = { count: 2, segmentBytes: 1000 };
+const NEVER = new Promise(() => {});
+
+/** Counts the workers that `work` starts. */
+async function workersOf(work: (started: () => number) => Promise<void>): Promise<number> {
+  const { Worker } = globalThis;
+  let started = 0;
+  globalThis.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      started++;
+    }
+  };
+  try {
+    await work(() => started);
+  } finally {
+    globalThis.Worker = Worker;
+  }
+  return started;
+}
+
+async function seal(threads: PipelineThreads, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  threads.shareKnown(new IdTable());
+  const batch = await threads.seal({ carry: bytes, segment: new SharedArrayBuffer(0), cuts: Uint32Array.of(0) });
+  return batch.ids.toHex();
+}
+
+Deno.test("without anything that says otherwise, all threads start at once", async () => {
+  assert.equal(await workersOf(() => Promise.resolve(startThreads(2)[Symbol.dispose]())), 3);
+});
+
+Deno.test("a little work starts no thread, and more of it starts them all, with what was told before", async () => {
+  const started = await workersOf(async (started) => {
+    using starting = startThreads(2, { needed: NEVER });
+    const threads = await starting.configure(KEYS, "auto");
+    const [little, much] = [noise(1000, "little"), noise(600_000, "much")];
+    assert.equal(await seal(threads, little.slice()), hash("sha256", little));
+    assert.equal(started(), 0);
+    assert.equal(await seal(threads, much.slice()), hash("sha256", much));
+    assert.equal(started(), 2);
+    assert.equal(await seal(threads, little.slice()), hash("sha256", little));
+  });
+  assert.equal(started, 2);
+});
+
+Deno.test("little work again and again becomes much", async () => {
+  const started = await workersOf(async () => {
+    using starting = startThreads(1, { needed: NEVER });
+    const threads = await starting.configure(KEYS, "auto");
+    for (let i = 0; i < 10; i++) await seal(threads, noise(100_000, `${i}`));
+  });
+  assert.equal(started, 1);
+});
+
+Deno.test("the threads start when there is much to do, unless all is over by then", async () => {
+  const needed = Promise.withResolvers<void>();
+  const started = await workersOf(async (started) => {
+    const over = startThreads(2, { needed: needed.promise });
+    over[Symbol.dispose]();
+    using starting = startThreads(2, { needed: needed.promise });
+    needed.resolve();
+    while (started() < 3) await macrotask();
+    await starting.configure(KEYS, "off");
+  });
+  assert.equal(started, 3);
+});
+
+Deno.test("a stream that ends with its first piece is digested without a thread; its segment comes back", async () => {
+  const pool = new SegmentPool(POOL);
+  const bytes = noise(999, "short");
+  const started = await workersOf(async () => {
+    using starting = startThreads(1, { needed: NEVER });
+    const threads = await starting.configure(KEYS, "auto");
+    for (const finishes of [true, false]) {
+      const segment = await pool.acquire();
+      segment.bytes.set(bytes);
+      const inspection = threads.inspect("auto");
+      inspection.take({ segment, length: bytes.length });
+      if (finishes) assert.equal((await inspection.finish()).sha256, hash("sha256", bytes));
+      inspection.drop();
+      await assertAllFree(pool, POOL.count);
+      await assert.rejects(inspection.finish(), { code: "bug" });
+    }
+  });
+  assert.equal(started, 0);
+});
+
+Deno.test("a stream that goes on is digested in a thread, from its first piece on", async () => {
+  const pool = new SegmentPool(POOL);
+  for (const lengths of [[1000], [10, 1000], [10, 20, 30]]) {
+    const started = await workersOf(async () => {
+      using starting = startThreads(1, { needed: NEVER });
+      const threads = await starting.configure(KEYS, "auto");
+      const inspection = threads.inspect("none");
+      const bytes = noise(lengths.reduce((sum, length) => sum + length, 0), "long");
+      let at = 0;
+      for (const length of lengths) {
+        const segment = await pool.acquire();
+        segment.bytes.set(bytes.subarray(at, at += length));
+        inspection.take({ segment, length });
+      }
+      assert.equal((await inspection.finish()).sha256, hash("sha256", bytes));
+    });
+    assert.equal(started, 1, lengths.join());
+  }
+  await assertAllFree(pool, POOL.count);
+});
