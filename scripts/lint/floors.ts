@@ -61,7 +61,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["manifest", "archive"],
     ["snapshot.ts"],
   ],
-  guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
+  guard: [["tables"], [OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
   ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"]],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],

@@ -27,6 +27,11 @@ export const FILES_AVERAGE_BYTES = 1024 * 1024;
 /** The mean for the list of digests of a files backup, in bytes: a change of a few files stores a few pieces of it. */
 export const DIGEST_LIST_AVERAGE_BYTES = 16 * 1024;
 
+/**
+ * The mean for the list of tables of dumps, in bytes: a line is short, and one changes for each table that does.
+ */
+export const TABLE_LIST_AVERAGE_BYTES = 4 * 1024;
+
 /** Smallest and largest mean that may be chosen, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
 export const AVERAGE_BYTES_LIMITS = { least: 1024, most: 2 * 1024 * 1024 } as const;
 

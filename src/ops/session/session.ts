@@ -11,10 +11,15 @@ import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
-import { type ChunkerParameters, DIGEST_LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
+import {
+  type ChunkerParameters,
+  DIGEST_LIST_AVERAGE_BYTES,
+  parametersFor,
+  TABLE_LIST_AVERAGE_BYTES,
+} from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
-import { digestListPath, levelDirectory } from "../../format/manifest/series.ts";
+import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
 import { FILES_ENGINE, type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
@@ -35,6 +40,7 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { manifestList, SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
@@ -183,6 +189,7 @@ export class Session {
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
   readonly #items: JudgedItem[] = [];
+  readonly #tables = new SessionTables();
   /** The tree of a files backup; null for a backup of streams. */
   readonly tree: SessionTree | null;
   #underWay = 0;
@@ -197,7 +204,8 @@ export class Session {
     this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
     const { threads, index, compared } = start;
-    const storeList = (feed: Feed) => this.#storeList(feed);
+    const storeList = (feed: Feed) =>
+      this.#storeList(feed, digestListPath(tools.request.series), DIGEST_LIST_AVERAGE_BYTES);
     this.tree = tools.request.engine.name === FILES_ENGINE
       ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
       : null;
@@ -248,7 +256,8 @@ export class Session {
       const parts = "parts" in content ? { parts: content.parts.length } : {};
       const verdict = guard === null ? null : { format, complete };
       const file = { path, size, md5, sha256, blobs: content.chunks, guard: verdict, ...parts, ...shrunk };
-      const remarks = { notes: [...guard === null ? [] : summary.verdict.notes, ...notes], warnings };
+      const listing = this.#tables.add(path, summary.tables);
+      const remarks = { notes: [...guard === null ? [] : summary.verdict.notes, ...notes, ...listing], warnings };
       this.#items.push({ path, size, content, properties: stream.properties, file, ...remarks });
     } catch (error) {
       this.#isBroken = true;
@@ -289,12 +298,11 @@ export class Session {
     return await this.#chunks.finish(list);
   }
 
-  /** Stores the list of digests of a tree, cut small. */
-  async #storeList(feed: Feed): Promise<StoredList> {
+  /** Stores a list that goes beside the manifest, cut small. */
+  async #storeList(feed: Feed, path: string, average: number): Promise<StoredList> {
     const inspection = this.#start.threads.inspect("none");
     try {
-      const parameters = parametersFor(DIGEST_LIST_AVERAGE_BYTES);
-      const path = digestListPath(this.#tools.request.series);
+      const parameters = parametersFor(average);
       const content = await this.#storeContent(path, { feed }, inspection, parameters);
       return { content, summary: await inspection.finish() };
     } finally {
@@ -328,6 +336,10 @@ export class Session {
     this.#isCommitting = true;
     this.#assertWhole();
     const stored = await this.tree?.finish();
+    const { series } = this.#tools.request;
+    const tables = await this.#tables.store((feed) =>
+      this.#storeList(feed, tableListPath(series), TABLE_LIST_AVERAGE_BYTES)
+    );
     const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,
@@ -341,7 +353,11 @@ export class Session {
       inherited: inherited.nodes,
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
-      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
+      ...tables && { tables },
+      manifest: {
+        ...this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
+        ...tables && { tables: manifestList(tables) },
+      },
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
