@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["content", "naming"],
     ["trees"],
     [OTHER_FILES],
-    ["archive", "chain"],
+    ["archive", "chain", "tables"],
     ["files"],
     ["health.ts", "series_status.ts"],
   ],

@@ -38,11 +38,20 @@ const MOST_NAME_CHARACTERS = 2 ** 25;
 const KINDS: Readonly<Record<string, PieceKind>> = {
   "TABLE": "structure",
   "FOREIGN TABLE": "structure",
-  "TABLE DATA": "structure",
+  "TABLE DATA": "data",
   "VIEW": "view",
   "MATERIALIZED VIEW": "view",
   "SEQUENCE SET": "sequence-data",
+  // What a restore needs of every archive.
+  "ENCODING": "head",
+  "STDSTRINGS": "head",
+  "SEARCHPATH": "head",
+  // Large objects: data of no table.
+  "BLOBS": "data",
 };
+const NAMELESS: ReadonlySet<string> = new Set(["ENCODING", "STDSTRINGS", "SEARCHPATH", "BLOBS"]);
+
+const NOBODY = { database: null, schema: null, name: null, of: null };
 
 /** An entry of the table of contents, as far as it matters for its piece. */
 interface Entry {
@@ -55,13 +64,14 @@ interface Entry {
 /** The piece that an entry is. */
 function ownerOfEntry({ kind, schema, name, statement }: Entry): PieceOwner {
   const known = KINDS[kind];
-  if (known !== undefined) return { kind: known, database: null, schema, name, of: null };
+  if (known !== undefined) {
+    return { kind: known, ...NOBODY, ...!NAMELESS.has(kind) && { schema, name } };
+  }
   const found = ownerOfStatement(statement);
   const named = found.kind === "database" ? null : found.name;
   return { kind: found.kind, database: null, schema: null, name: null, ...named, of: found.of };
 }
 
-const NOBODY = { database: null, schema: null, name: null, of: null };
 
 /** One archive being read. */
 class Archive {
@@ -144,7 +154,7 @@ class Archive {
     const owner = ownerOfEntry({ kind, schema: schema === "" ? null : schema, name, statement: statement.trimStart() });
     this.#tell(owner);
     if (state === OFFSET_NO_DATA) return;
-    this.#due.set(id, kind === "TABLE DATA" ? { ...owner, kind: "data" } : { kind: "other", ...NOBODY });
+    this.#due.set(id, { ...owner, kind: "data" });
     this.#nameCharacters += name.length + (schema?.length ?? 0);
     if (this.#nameCharacters > MOST_NAME_CHARACTERS) this.#giveUp();
     if (this.#due.size > MAX_DATA_ENTRIES) throw new SourceError(`has more than ${MAX_DATA_ENTRIES} entries with data`);

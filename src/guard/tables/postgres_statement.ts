@@ -45,6 +45,8 @@ function form(text: string, kind: PieceKind, read?: Form["read"]): Form {
 
 const FORMS: readonly Form[] = [
   form("CREATE (?:UNLOGGED |FOREIGN |TEMPORARY )?TABLE Q", "structure"),
+  // Large objects in a text dump: data of no table.
+  form("BEGIN; SELECT pg_catalog\\.lo_open\\(", "data"),
   form("COPY Q(?= |\\()", "data"),
   form("INSERT INTO Q", "data"),
   form("ALTER TABLE (?:ONLY )?Q ATTACH PARTITION Q", "partition"),

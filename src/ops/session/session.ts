@@ -11,12 +11,8 @@ import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
-import {
-  type ChunkerParameters,
-  DIGEST_LIST_AVERAGE_BYTES,
-  parametersFor,
-  TABLE_LIST_AVERAGE_BYTES,
-} from "../../chunker/parameters.ts";
+import type { ChunkerParameters } from "../../chunker/parameters.ts";
+import { DIGEST_LIST_AVERAGE_BYTES, parametersFor, TABLE_LIST_AVERAGE_BYTES } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
@@ -189,7 +185,7 @@ export class Session {
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
   readonly #items: JudgedItem[] = [];
-  readonly #tables = new SessionTables();
+  readonly #tables: SessionTables;
   /** The tree of a files backup; null for a backup of streams. */
   readonly tree: SessionTree | null;
   #underWay = 0;
@@ -204,8 +200,9 @@ export class Session {
     this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
     const { threads, index, compared } = start;
-    const storeList = (feed: Feed) =>
-      this.#storeList(feed, digestListPath(tools.request.series), DIGEST_LIST_AVERAGE_BYTES);
+    const { series } = tools.request;
+    const storeList = (feed: Feed) => this.#storeList(feed, digestListPath(series), DIGEST_LIST_AVERAGE_BYTES);
+    this.#tables = new SessionTables((feed) => this.#storeList(feed, tableListPath(series), TABLE_LIST_AVERAGE_BYTES));
     this.tree = tools.request.engine.name === FILES_ENGINE
       ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
       : null;
@@ -336,10 +333,7 @@ export class Session {
     this.#isCommitting = true;
     this.#assertWhole();
     const stored = await this.tree?.finish();
-    const { series } = this.#tools.request;
-    const tables = await this.#tables.store((feed) =>
-      this.#storeList(feed, tableListPath(series), TABLE_LIST_AVERAGE_BYTES)
-    );
+    const tables = await this.#tables.finish();
     const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,
@@ -354,10 +348,7 @@ export class Session {
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
       ...tables && { tables },
-      manifest: {
-        ...this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
-        ...tables && { tables: manifestList(tables) },
-      },
+      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored, tables),
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
@@ -378,7 +369,12 @@ export class Session {
   }
 
   /** `files`: those of this level. */
-  #manifest(files: readonly ManifestFile[], position: JsonObject, tree: StoredSessionTree | undefined): Manifest {
+  #manifest(
+    files: readonly ManifestFile[],
+    position: JsonObject,
+    tree?: StoredSessionTree,
+    tables?: StoredList,
+  ): Manifest {
     const { request, world } = this.#tools;
     const { begun, choice: { parent }, inherited } = this.#start;
     const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
@@ -396,6 +392,7 @@ export class Session {
       engine: request.engine,
       files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
       ...tree && { tree: manifestTree(tree) },
+      ...tables && { tables: manifestList(tables) },
       chunker: this.#start.parameters,
       source: position,
       // `bytesStored` is counted at the commit.

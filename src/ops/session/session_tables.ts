@@ -12,7 +12,13 @@ import type { StoredList } from "./tree/digest_list_writer.ts";
 /** Collects the tables of streams, in bounded memory. */
 export class SessionTables {
   readonly #streams: { readonly path: string; readonly lines: Uint8Array }[] = [];
+  readonly #store: (feed: Feed) => Promise<StoredList>;
   #bytes = 0;
+
+  /** `store` stores the stream of the list. */
+  constructor(store: (feed: Feed) => Promise<StoredList>) {
+    this.#store = store;
+  }
 
   /** Adds a stream. Returns a remark for people if its tables are not listed, though it has some. */
   add(path: string, tables: StreamTables | undefined): string[] {
@@ -21,12 +27,12 @@ export class SessionTables {
     return problem === null ? [] : [`no list of its tables was made: ${problem}`];
   }
 
-  /** Stores the list with `store`; undefined if no stream has tables. */
-  async store(store: (feed: Feed) => Promise<StoredList>): Promise<StoredList | undefined> {
+  /** Stores the list; undefined if no stream has tables. */
+  async finish(): Promise<StoredList | undefined> {
     if (this.#streams.length === 0) return undefined;
     const list = encodeTableList(this.#streams.toSorted((a, b) => compareByteStrings(a.path, b.path)));
     const feed = new FeedGroup(new SegmentPool({ count: 2, segmentBytes: SEGMENT_BYTES })).open();
-    const stored = store(feed);
+    const stored = this.#store(feed);
     stored.catch((error) => feed.fail(error));
     await feed.write(list);
     feed.end();
