@@ -72,7 +72,6 @@ function ownerOfEntry({ kind, schema, name, statement }: Entry): PieceOwner {
   return { kind: found.kind, database: null, schema: null, name: null, ...named, of: found.of };
 }
 
-
 /** One archive being read. */
 class Archive {
   readonly #cursor: Cursor;

@@ -102,6 +102,8 @@ function matching(all: readonly DumpTable[], pattern: string): string[] {
   if (found.length > 0) return found.map(keyOf);
   const nearest = didYouMean(pattern, all.flatMap((table) => [tableName(table), table.name]));
   throw new UsageError(
-    `The dump holds no table ${JSON.stringify(pattern)}${nearest || '; "agent show --tables" lists those that it holds'}`,
+    `The dump holds no table ${JSON.stringify(pattern)}${
+      nearest || '; "agent show --tables" lists those that it holds'
+    }`,
   );
 }

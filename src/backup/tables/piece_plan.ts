@@ -35,7 +35,13 @@ const OF_ITS_TABLE: ReadonlySet<PieceKind> = new Set([
   "foreign-key",
 ]);
 /** What is taken if something that is chosen uses it. */
-const USABLE: ReadonlySet<PieceKind> = new Set(["sequence", "sequence-data", "definition", "schema", "index-partition"]);
+const USABLE: ReadonlySet<PieceKind> = new Set([
+  "sequence",
+  "sequence-data",
+  "definition",
+  "schema",
+  "index-partition",
+]);
 
 /** Whether the definitions of the chosen tables must be read before the plan: pieces may be used by them. */
 export function mayUsePieces({ pieces, choice }: Pick<PlanInput, "pieces" | "choice">): boolean {

@@ -10,6 +10,8 @@ import { damaged } from "../damage.ts";
 export interface PgArchiveHeader {
   readonly intBytes: number;
   readonly offsetBytes: number;
+  /** How many entries follow. */
+  readonly entries: number;
   /** The header without the number of entries, which is its end. */
   readonly fixed: Uint8Array;
 }
@@ -33,16 +35,31 @@ export function readPgHeader(bytes: Uint8Array, what: string): PgArchiveHeader {
   const [intBytes = 0, offsetBytes = 0] = bytes.subarray(INT_SIZE_AT);
   const isMagic = [...MAGIC].every((character, i) => bytes[i] === character.charCodeAt(0));
   const fixed = bytes.subarray(0, bytes.length - 1 - intBytes);
-  if (!isMagic || intBytes < 1 || intBytes > 8 || offsetBytes < 1 || offsetBytes > 8 || fixed.length <= INT_SIZE_AT + 2) {
+  if (
+    !isMagic || intBytes < 1 || intBytes > 8 || offsetBytes < 1 || offsetBytes > 8 || fixed.length <= INT_SIZE_AT + 2
+  ) {
     throw damaged(what, "no pg_dump archive");
   }
-  return { intBytes, offsetBytes, fixed };
+  return { intBytes, offsetBytes, fixed, entries: integer(bytes, fixed.length, intBytes) };
 }
 
-/** Reads an entry. Its place is its end, because nothing follows it. Throws `IntegrityError`. */
-export function readPgEntry(bytes: Uint8Array<ArrayBuffer>, header: PgArchiveHeader, what: string): PgEntry {
+/** Reads the entries, which have these lengths. Throws `IntegrityError`. */
+export function readPgContents(
+  bytes: Uint8Array<ArrayBuffer>,
+  lengths: readonly number[],
+  header: PgArchiveHeader,
+  what: string,
+): PgEntry[] {
+  let end = 0;
+  return lengths.map((length) => readPgEntry(bytes.subarray(end, end += length), header, what));
+}
+
+/** Reads an entry. The place of its data is the last that it has. */
+function readPgEntry(bytes: Uint8Array<ArrayBuffer>, header: PgArchiveHeader, what: string): PgEntry {
   const place = bytes[bytes.length - 1 - header.offsetBytes];
-  if (place !== PLACE.given && place !== PLACE.unknown && place !== PLACE.none) throw damaged(what, "a malformed entry");
+  if (place !== PLACE.given && place !== PLACE.unknown && place !== PLACE.none) {
+    throw damaged(what, "a malformed entry");
+  }
   return { bytes, dumpId: integer(bytes, 0, header.intBytes), hasData: place !== PLACE.none };
 }
 
