@@ -49,5 +49,5 @@ export function usedDatabase(line: string): string | null {
 
 /** The database in the header of a mysqldump dump; null for several. */
 export function hostDatabase(line: string): string | null {
-  return /    Database: (.+)$/.exec(line)?.[1] ?? null;
+  return / {4}Database: (.+)$/.exec(line)?.[1] ?? null;
 }
