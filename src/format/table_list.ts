@@ -4,7 +4,7 @@
  *
  * The first line is `agent-tables/1`. A line `stream` and a path begins a stream, in the order of the paths. Each line
  * after it is one piece: its kind, its length in bytes and, as far as they are known, the database, the schema and the
- * name of its object, and schema and name of the second object of a foreign key or a partition. Fields are separated by
+ * name of its object, and schema and name of the second object of a foreign key and the like. Fields are separated by
  * tabs; missing ones are empty, and not written at the end. In a name, a backslash, a tab, a line feed and a carriage
  * return are written `\\`, `\t`, `\n` and `\r`. Names are bytes as in the dump. Where a piece lies follows from the
  * lengths before it, so that one that grows changes no other line.
@@ -27,6 +27,7 @@ const PIECE_KINDS = [
   "property",
   "foreign-key",
   "partition",
+  "owned-sequence",
   "index-partition",
   "view",
   "sequence",
@@ -52,7 +53,7 @@ export interface ListedPiece {
   readonly schema: string | null;
   /** Null for a piece that is of no single object. */
   readonly name: string | null;
-  /** The second table, or index, of a foreign key or a partition. */
+  /** The second table, index or sequence. */
   readonly of: { readonly schema: string | null; readonly name: string } | null;
 }
 

@@ -36,6 +36,7 @@ const OBJECT_KINDS: Readonly<Partial<Record<PieceKind, DumpTable["kind"]>>> = {
   "trigger": "table",
   "property": "table",
   "foreign-key": "table",
+  "owned-sequence": "table",
   "view": "view",
   "sequence": "sequence",
   "sequence-data": "sequence",
@@ -47,14 +48,38 @@ export function keyOf({ database, schema, name }: Pick<ListedPiece, "database" |
   return JSON.stringify([database, schema, name]);
 }
 
-/** The tables, views and sequences, in the order of the dump. */
+/** Tells to which table a piece belongs: that of its object or, for a sequence that is a part of a table, that one. */
+export class PieceOwners {
+  /** The keys of tables by those of their sequences. */
+  readonly #tables = new Map<string, string>();
+
+  constructor(pieces: readonly ListedPiece[]) {
+    for (const piece of pieces) {
+      if (piece.kind !== "owned-sequence" || piece.of === null) continue;
+      this.#tables.set(keyOf({ database: piece.database, ...piece.of }), keyOf(piece));
+    }
+  }
+
+  /** The key of the table. */
+  keyOf(piece: ListedPiece): string {
+    const key = keyOf(piece);
+    return this.#tables.get(key) ?? key;
+  }
+}
+
+/** The tables, views and sequences, in the order of the dump. A sequence that is a part of a table is none of them. */
 export function tablesOf(pieces: readonly ListedPiece[]): DumpTable[] {
+  const owners = new PieceOwners(pieces);
   const tables = new Map<string, DumpTable>();
-  for (const piece of pieces) {
+  // A sequence may come before the table that it is a part of.
+  const order = [...pieces].sort((a, b) =>
+    Number(OBJECT_KINDS[a.kind] === "sequence") - Number(OBJECT_KINDS[b.kind] === "sequence")
+  );
+  for (const piece of order) {
     const kind = OBJECT_KINDS[piece.kind];
     const { database, schema, name } = piece;
     if (kind === undefined || name === null) continue;
-    const key = keyOf(piece);
+    const key = owners.keyOf(piece);
     const before = tables.get(key) ?? { kind, database, schema, name, dataBytes: 0, structureBytes: 0 };
     const isData = DATA.has(piece.kind);
     tables.set(key, {

@@ -3,7 +3,7 @@
  * Pure: values in, a plan out.
  */
 import type { ListedPiece, PieceKind } from "../../format/table_list.ts";
-import { keyOf, type TableChoice, tableName } from "./dump_tables.ts";
+import { keyOf, PieceOwners, type TableChoice, tableName } from "./dump_tables.ts";
 import type { UsedNames } from "./used_names.ts";
 
 /** Which pieces are taken. */
@@ -33,6 +33,7 @@ const OF_ITS_TABLE: ReadonlySet<PieceKind> = new Set([
   "view",
   "sequence",
   "foreign-key",
+  "owned-sequence",
 ]);
 /** What is taken if something that is chosen uses it. */
 const USABLE: ReadonlySet<PieceKind> = new Set([
@@ -57,7 +58,8 @@ export function isDefining(piece: ListedPiece, { chosen, used }: Pick<PlanInput,
 /** Makes the plan. */
 export function planPieces(input: PlanInput): PiecePlan {
   const { pieces } = input;
-  const taken = pieces.map((piece) => isWanted(piece, input));
+  const owners = new PieceOwners(pieces);
+  const taken = pieces.map((piece) => isWanted(piece, input, owners));
   takeAlong(pieces, taken, input);
   return { taken, notes: leftOut(input) };
 }
@@ -77,7 +79,7 @@ function keyOfSecond({ database, of }: ListedPiece): string {
   return keyOf({ database, schema: of?.schema ?? null, name: of?.name ?? null });
 }
 
-function isWanted(piece: ListedPiece, { choice, chosen, used }: PlanInput): boolean {
+function isWanted(piece: ListedPiece, { choice, chosen, used }: PlanInput, owners: PieceOwners): boolean {
   const { kind, name } = piece;
   const isAll = choice.tables.length === 0;
   const withStructure = choice.parts !== "data";
@@ -85,9 +87,10 @@ function isWanted(piece: ListedPiece, { choice, chosen, used }: PlanInput): bool
     case "data":
       return choice.parts !== "structure" && (name === null ? isAll : chosen.has(keyOf(piece)));
     case "sequence-data":
-      return choice.parts !== "structure" && (chosen.has(keyOf(piece)) || isUsed(piece, used));
+      return choice.parts !== "structure" && (chosen.has(owners.keyOf(piece)) || isUsed(piece, used));
     case "sequence":
-      return withStructure && (chosen.has(keyOf(piece)) || isUsed(piece, used));
+      return withStructure && (chosen.has(owners.keyOf(piece)) || isUsed(piece, used));
+    case "owned-sequence":
     case "structure":
     case "index":
     case "constraint":
@@ -107,11 +110,9 @@ function isWanted(piece: ListedPiece, { choice, chosen, used }: PlanInput): bool
       return withStructure && (isAll || name !== null && used.has(null, name));
     case "extension":
       return withStructure;
-    case "drop":
-      return isAll && choice.skipped.length === 0 && withStructure;
     case "other":
       return isAll && withStructure;
-    default:
+    default: // What goes along is decided later, and what drops everything is never taken.
       return false;
   }
 }

@@ -13,6 +13,7 @@
  *   right, a default value and the like.
  * - `foreign-key`: of the table `name`, and refers to the table `of`.
  * - `partition`: makes the table `of` a partition of the table `name`.
+ * - `owned-sequence`: makes the sequence `of` a part of the table `name`, as for its identity column.
  * - `index-partition`: makes the index `of` a partition of the index `name`.
  * - `view`: a view. `sequence`, `sequence-data`: a sequence, and its value.
  * - `schema`, `extension`, `definition`: what tables may use: schemas, extensions, types, functions and others.
@@ -32,6 +33,7 @@ export type PieceKind =
   | "property"
   | "foreign-key"
   | "partition"
+  | "owned-sequence"
   | "index-partition"
   | "view"
   | "sequence"

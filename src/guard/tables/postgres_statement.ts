@@ -23,6 +23,8 @@ interface Form {
   readonly kind: PieceKind;
   /** What a name consists of, if it is not schema and name. */
   readonly read?: (text: string) => ObjectName | null;
+  /** Whether the second name is the object's. */
+  readonly isReversed?: boolean;
 }
 
 /** What the letters of a form stand for. */
@@ -50,6 +52,11 @@ const FORMS: readonly Form[] = [
   form("COPY Q(?= |\\()", "data"),
   form("INSERT INTO Q", "data"),
   form("ALTER TABLE (?:ONLY )?Q ATTACH PARTITION Q", "partition"),
+  form(
+    "ALTER TABLE (?:ONLY )?Q ALTER COLUMN I ADD GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY \\( SEQUENCE NAME Q",
+    "owned-sequence",
+  ),
+  { ...form("ALTER SEQUENCE Q OWNED BY Q\\.I", "owned-sequence"), isReversed: true },
   form("ALTER TABLE (?:ONLY )?Q ADD CONSTRAINT I FOREIGN KEY C REFERENCES Q", "foreign-key"),
   form("ALTER TABLE (?:ONLY )?Q ADD CONSTRAINT I", "constraint"),
   form("ALTER (?:FOREIGN )?TABLE (?:ONLY )?Q", "property"),
@@ -98,15 +105,11 @@ const OTHER: StatementOwner = { kind: "other", name: null, of: null };
 
 /** What the first statement of `text` makes; one character for each byte. The rest of a long one may be missing. */
 export function ownerOfStatement(text: string): StatementOwner {
-  for (const { pattern, kind, read = qualified } of FORMS) {
+  for (const { pattern, kind, read = qualified, isReversed } of FORMS) {
     const match = pattern.exec(text);
     if (match === null) continue;
-    const [, name, of] = match;
-    return {
-      kind,
-      name: name === undefined ? null : read(name),
-      of: of === undefined ? null : qualified(of),
-    };
+    const [name, of] = match.slice(1).map((found) => found === undefined ? null : read(found));
+    return isReversed ? { kind, name: of ?? null, of: name ?? null } : { kind, name: name ?? null, of: of ?? null };
   }
   return OTHER;
 }
