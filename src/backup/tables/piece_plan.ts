@@ -60,7 +60,7 @@ export function planPieces(input: PlanInput): PiecePlan {
   const { pieces } = input;
   const owners = new PieceOwners(pieces);
   const taken = pieces.map((piece) => isWanted(piece, input, owners));
-  takeAlong(pieces, taken, input);
+  takeAlong(pieces, taken);
   return { taken, notes: leftOut(input) };
 }
 
@@ -122,8 +122,7 @@ function isUsed({ schema, name }: ListedPiece, used: UsedNames): boolean {
 }
 
 /** What a piece needs that goes before it in its dump, and head and tail of each dump of which something is taken. */
-function takeAlong(pieces: readonly ListedPiece[], taken: boolean[], { choice }: PlanInput): void {
-  const isAll = choice.tables.length === 0;
+function takeAlong(pieces: readonly ListedPiece[], taken: boolean[]): void {
   let section: { readonly heads: number[]; isUsed: boolean } | null = null;
   /** The databases and settings that hold here and are not taken yet, by name. */
   let databases: number[] = [];
@@ -132,15 +131,13 @@ function takeAlong(pieces: readonly ListedPiece[], taken: boolean[], { choice }:
   const needed = new Set<number>();
   pieces.forEach(({ kind, name, database: own }, i) => {
     if (kind === "head") {
-      if (section === null || pieces[i - 1]?.kind !== "head") section = { heads: [], isUsed: isAll };
+      if (section === null || pieces[i - 1]?.kind !== "head") section = { heads: [], isUsed: false };
       section.heads.push(i);
       settings.clear();
-      if (isAll) needed.add(i);
     } else if (kind === "database") {
       if (own !== database) databases = [];
       database = own;
       databases.push(i);
-      if (isAll) needed.add(i);
     } else if (kind === "setting") {
       settings.set(name ?? "", i);
     } else if (kind === "tail") {
