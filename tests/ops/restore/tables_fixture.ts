@@ -1,6 +1,6 @@
 /** Backups of dumps in memory, and the tables that come out of them. */
 import type { DumpTable, TableChoice } from "../../../src/backup/tables/dump_tables.ts";
-import { parseStreamPath } from "../../../src/format/manifest/series.ts";
+import { parseSeries, parseStreamPath } from "../../../src/format/manifest/series.ts";
 import type { GuardChoice } from "../../../src/guard/guard.ts";
 import type { RepositoryAccess, World } from "../../../src/ops/access.ts";
 import { put, type PutResult } from "../../../src/ops/put.ts";
@@ -20,19 +20,22 @@ export interface Dumped {
   readonly guard?: GuardChoice;
 }
 
-/** Backs streams up as `prod/shop`. */
+/** Backs streams up, as `prod/shop` by default. */
 export function putDumps(
   access: RepositoryAccess,
   world: World,
   dumps: readonly Dumped[],
-  chunkAverage = 2048,
+  { chunkAverage = 2048, series = "prod/shop" }: { readonly chunkAverage?: number; readonly series?: string } = {},
 ): Promise<PutResult> {
   const streams = dumps.map(({ path, bytes, guard = "auto" }) => ({
     path: parseStreamPath(path),
     source: new BytesSource(bytes, 65_536),
     guard,
   }));
-  const request = { ...putRequest(new BytesSource(new Uint8Array(0)), {}), input: { engine: ENGINE, streams } };
+  const request = {
+    ...putRequest(new BytesSource(new Uint8Array(0)), { series: parseSeries(series) }),
+    input: { engine: ENGINE, streams },
+  };
   return put(access, { ...request, chunkAverage }, { world });
 }
 
