@@ -56,7 +56,7 @@ export class TablePieces {
   /** Takes the bytes in which the events since the last push were found. */
   push(bytes: Uint8Array): void {
     if (this.#hasGivenUp) return;
-    for (const mark of this.#marks) if (mark.event.kind === "object") this.#fill(mark, mark.event.start, bytes);
+    this.#fillHeads(bytes);
     this.#position += bytes.length;
     this.#tail.push(bytes);
     this.#takeMarks(false);
@@ -65,6 +65,7 @@ export class TablePieces {
   /** Ends the stream. */
   finish(): void {
     if (this.#hasGivenUp) return;
+    this.#fillHeads(new Uint8Array(0));
     this.#takeMarks(true);
     this.#begin(NOBODY, this.#position);
   }
@@ -75,6 +76,10 @@ export class TablePieces {
     this.#hasGivenUp = true;
     this.#marks.length = 0;
     this.#sink.giveUp(problem);
+  }
+
+  #fillHeads(bytes: Uint8Array): void {
+    for (const mark of this.#marks) if (mark.event.kind === "object") this.#fill(mark, mark.event.start, bytes);
   }
 
   /** Adds to the head of an object what `bytes` and the bytes before them have of it. */
@@ -200,6 +205,12 @@ export class TablePieces {
   #begin(owner: PieceOwner, start: number): void {
     this.#settle();
     const { start: before, ...piece } = this.#piece;
+    // Around dumps, the end of one divides nothing.
+    if (
+      owner.kind === "other" && piece.kind === "other" && owner.database === piece.database && start < this.#position
+    ) {
+      return;
+    }
     const at = Math.max(start, before);
     if (at > before) this.#sink.piece({ ...piece, bytes: at - before });
     this.#piece = { ...owner, start: at };
