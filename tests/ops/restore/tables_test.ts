@@ -7,6 +7,7 @@ import { makeNode } from "../../../src/format/tree/node.ts";
 import { loadSnapshots } from "../../../src/repository/snapshots.ts";
 import { readBlob } from "../../../src/repository/pack/pack_reader.ts";
 import { readTree } from "../../../src/repository/tree/trees.ts";
+import { withBackup } from "../../../src/ops/restore/get.ts";
 import { checkStore, indexed } from "../check_fixture.ts";
 import { rewriteManifest, write } from "../check_forging.ts";
 import { ForwardingStore } from "../../../src/store/forwarding.ts";
@@ -314,6 +315,10 @@ Deno.test("tables: without a list that fits, the stream is read, and somebody is
     const { access, world, problems } = await withForgedList(change, saysSo);
     const { text } = await getTables(access, world, { tables: ["orders"], selector: "blog" });
     assert.match(text, /CREATE TABLE `orders`/, what);
+    await assert.rejects(
+      withBackup(access, { selector: "blog", noLock: true }, { world }, (open) => open.verifyTables()),
+      (error) => error instanceof IntegrityError && message.test(error.message),
+    );
     assert.equal(problems.length, 1, what);
     assert.match(problems[0]!, message, what);
     assert.match(problems[0]!, /read instead/);

@@ -3,14 +3,10 @@
  * reading a stream once.
  */
 import { AgentError, IntegrityError, UsageError } from "../../../base/errors.ts";
-import { concatBytes } from "../../../base/bytes.ts";
-import { type BackupFile, contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
+import type { BackupFile } from "../../../backup/content/contents.ts";
 import { type ContentReading, readVerified } from "../../../backup/content/read_verified.ts";
-import { readStream } from "../../../backup/content/read_stream.ts";
-import { sha256Hex } from "../../../crypto/digest.ts";
-import { tableListPath } from "../../../format/manifest/series.ts";
-import type { ManifestList } from "../../../format/manifest/manifest.ts";
-import { decodePieces, decodeTableList, type ListedPiece, MOST_TABLE_LIST_BYTES } from "../../../format/table_list.ts";
+import { readTableList } from "../../../backup/tables/table_list_file.ts";
+import { decodePieces, type ListedPiece } from "../../../format/table_list.ts";
 import { containersOf } from "../../../guard/recognition.ts";
 import type { FoundBackup } from "../get.ts";
 import type { PieceCache } from "./piece_cache.ts";
@@ -20,9 +16,6 @@ export interface StreamPieces {
   readonly file: BackupFile;
   readonly pieces: readonly ListedPiece[];
 }
-
-/** More than a list ever has, header and paths included. */
-const MOST_LIST_BYTES = MOST_TABLE_LIST_BYTES + 1024 * 1024;
 
 /** What is needed to find pieces. */
 export interface PieceSearch {
@@ -35,41 +28,16 @@ export interface PieceSearch {
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
 }
 
-/** The pieces of the streams that the stored list has; none without a list. */
+/** The pieces of the streams that the stored list has; none without a list, or without one that can be read. */
 export async function listedPieces({ found, files, onProblem }: PieceSearch): Promise<StreamPieces[]> {
-  const { manifest } = found;
-  if (manifest?.tables === undefined) return [];
-  const path = tableListPath(manifest.series);
   try {
-    const listed = decodeTableList(await readList(found, path, manifest.tables), JSON.stringify(path));
-    return listed.map(({ path: stream, pieces }) => {
-      const file = files.find(({ expected }) => expected?.path === stream);
-      if (file === undefined) throw new IntegrityError(`Damaged "${path}": the backup has no stream "${stream}"`);
-      return checkedPieces(file, pieces, JSON.stringify(path));
-    });
+    const listed = await readTableList(found, found.reading) ?? [];
+    return listed.map(({ path, pieces }) => ({ file: files.find(({ expected }) => expected?.path === path)!, pieces }));
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     onProblem?.(new AgentError(`${error.message}; the streams themselves are read instead, which takes longer`));
     return [];
   }
-}
-
-async function readList({ backup, reading }: FoundBackup, path: string, expected: ManifestList): Promise<Uint8Array> {
-  const { tables } = await findSeriesNodes(reading.repository, backup);
-  if (tables === undefined) throw new IntegrityError(`Damaged tree: it does not hold "${path}"`);
-  if (expected.size > MOST_LIST_BYTES) throw new IntegrityError(`Damaged "${path}": it is too long for a list`);
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const { segment, length } of readStream(contentsOf(reading.repository, tables, path), reading)) {
-    size += length;
-    if (size <= expected.size) parts.push(segment.bytes.slice(0, length));
-    segment.release();
-  }
-  const list = concatBytes(parts);
-  if (size !== expected.size || sha256Hex(list) !== expected.sha256) {
-    throw new IntegrityError(`Damaged "${path}": it is not the list that the manifest describes`);
-  }
-  return list;
 }
 
 /** Pieces that cover the stream. Throws `IntegrityError` if they are longer or shorter. */
