@@ -11,8 +11,7 @@ import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
-import type { ChunkerParameters } from "../../chunker/parameters.ts";
-import { DIGEST_LIST_AVERAGE_BYTES, parametersFor, TABLE_LIST_AVERAGE_BYTES } from "../../chunker/parameters.ts";
+import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
@@ -36,7 +35,7 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
-import { manifestList, SessionTables } from "./session_tables.ts";
+import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
@@ -201,8 +200,8 @@ export class Session {
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
     const { threads, index, compared } = start;
     const { series } = tools.request;
-    const storeList = (feed: Feed) => this.#storeList(feed, digestListPath(series), DIGEST_LIST_AVERAGE_BYTES);
-    this.#tables = new SessionTables((feed) => this.#storeList(feed, tableListPath(series), TABLE_LIST_AVERAGE_BYTES));
+    const storeList = (feed: Feed) => this.#storeList(feed, digestListPath(series), LIST_AVERAGE_BYTES.digests);
+    this.#tables = new SessionTables((feed) => this.#storeList(feed, tableListPath(series), LIST_AVERAGE_BYTES.tables));
     this.tree = tools.request.engine.name === FILES_ENGINE
       ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
       : null;
@@ -348,7 +347,7 @@ export class Session {
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
       ...tables && { tables },
-      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored, tables),
+      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
@@ -369,12 +368,7 @@ export class Session {
   }
 
   /** `files`: those of this level. */
-  #manifest(
-    files: readonly ManifestFile[],
-    position: JsonObject,
-    tree?: StoredSessionTree,
-    tables?: StoredList,
-  ): Manifest {
+  #manifest(files: readonly ManifestFile[], position: JsonObject, tree: StoredSessionTree | undefined): Manifest {
     const { request, world } = this.#tools;
     const { begun, choice: { parent }, inherited } = this.#start;
     const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
@@ -392,7 +386,7 @@ export class Session {
       engine: request.engine,
       files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
       ...tree && { tree: manifestTree(tree) },
-      ...tables && { tables: manifestList(tables) },
+      ...this.#tables.ofManifest,
       chunker: this.#start.parameters,
       source: position,
       // `bytesStored` is counted at the commit.

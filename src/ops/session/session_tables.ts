@@ -14,6 +14,7 @@ export class SessionTables {
   readonly #streams: { readonly path: string; readonly lines: Uint8Array }[] = [];
   readonly #store: (feed: Feed) => Promise<StoredList>;
   #bytes = 0;
+  #stored: StoredList | undefined;
 
   /** `store` stores the stream of the list. */
   constructor(store: (feed: Feed) => Promise<StoredList>) {
@@ -36,7 +37,14 @@ export class SessionTables {
     stored.catch((error) => feed.fail(error));
     await feed.write(list);
     feed.end();
-    return await stored;
+    return this.#stored = await stored;
+  }
+
+  /** What the manifest says of the list, once it is stored. */
+  get ofManifest(): { readonly tables?: ManifestList } {
+    if (this.#stored === undefined) return {};
+    const { size, md5, sha256 } = this.#stored.summary;
+    return { tables: { size, md5, sha256 } };
   }
 
   #keep(path: string, lines: Uint8Array): string | null {
@@ -45,9 +53,4 @@ export class SessionTables {
     this.#streams.push({ path, lines });
     return null;
   }
-}
-
-/** What the manifest says of a list. */
-export function manifestList({ summary: { size, md5, sha256 } }: StoredList): ManifestList {
-  return { size, md5, sha256 };
 }
