@@ -31,8 +31,8 @@ export const pgArchiveFormat: Format = {
 
 /** What is read of an entry's texts; names are shorter. */
 const MOST_TEXT_BYTES = 2048;
-/** Most characters of names that wait for their data. Without names there is no list of tables. */
-const MOST_NAME_CHARACTERS = 2 ** 25;
+/** Most entries with data whose names are remembered, too. With more there is no list of tables. */
+const MOST_NAMED_ENTRIES = 2 ** 17;
 
 /** Entries of these kinds are told by their names, all others by their statements. */
 const KINDS: Readonly<Record<string, PieceKind>> = {
@@ -52,6 +52,7 @@ const KINDS: Readonly<Record<string, PieceKind>> = {
 const NAMELESS: ReadonlySet<string> = new Set(["ENCODING", "STDSTRINGS", "SEARCHPATH", "BLOBS"]);
 
 const NOBODY = { database: null, schema: null, name: null, of: null };
+const UNNAMED_DATA: PieceOwner = { kind: "data", ...NOBODY };
 
 /** An entry of the table of contents, as far as it matters for its piece. */
 interface Entry {
@@ -85,8 +86,6 @@ class Archive {
   #hasGivenUp = false;
   /** Where the next piece begins. */
   #told = 0;
-  /** Characters of names in `#due`. */
-  #nameCharacters = 0;
 
   constructor(cursor: Cursor, pieces: PieceSink | undefined) {
     this.#cursor = cursor;
@@ -153,9 +152,8 @@ class Archive {
     const owner = ownerOfEntry({ kind, schema: schema === "" ? null : schema, name, statement: statement.trimStart() });
     this.#tell(owner);
     if (state === OFFSET_NO_DATA) return;
-    this.#due.set(id, { ...owner, kind: "data" });
-    this.#nameCharacters += name.length + (schema?.length ?? 0);
-    if (this.#nameCharacters > MOST_NAME_CHARACTERS) this.#giveUp();
+    if (this.#due.size >= MOST_NAMED_ENTRIES) this.#giveUp();
+    this.#due.set(id, this.#hasGivenUp ? UNNAMED_DATA : { ...owner, kind: "data" });
     if (this.#due.size > MAX_DATA_ENTRIES) throw new SourceError(`has more than ${MAX_DATA_ENTRIES} entries with data`);
   }
 
@@ -187,7 +185,7 @@ class Archive {
   }
 
   #giveUp(): void {
-    if (!this.#hasGivenUp) this.#pieces?.giveUp("the names of its tables are too long");
+    if (!this.#hasGivenUp) this.#pieces?.giveUp("it has too many tables for a list");
     this.#hasGivenUp = true;
   }
 

@@ -80,6 +80,7 @@ async function scan(reading: ContentReading, file: BackupFile): Promise<Uint8Arr
   const { summary: { tables, verdict } } = await readVerified({ ...reading, file, sink, guard: "auto" });
   refuseCompressed(file, verdict.format);
   if (tables !== undefined && "lines" in tables) return tables.lines;
-  const problem = tables?.problem ?? (verdict.complete === true ? `its format is ${verdict.format}` : verdict.reason);
+  const problem = tables?.problem ??
+    (verdict.complete === true ? `it holds none, as ${verdict.format}` : verdict.reason);
   throw new UsageError(`The tables of "${file.path}" cannot be told: ${problem}`);
 }
