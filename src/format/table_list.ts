@@ -35,7 +35,7 @@ const PIECE_KINDS = [
   "schema",
   "extension",
   "definition",
-  "drop",
+  "global",
   "other",
 ] as const;
 

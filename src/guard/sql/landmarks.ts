@@ -8,6 +8,9 @@ import type { SqlEvent } from "./scan_events.ts";
 /** The lines that give a session its settings back; the first of them begins the end of a dump of mysqldump. */
 const MYSQL_END = /^\/\*M?!\d+ SET (?:TIME_ZONE|SQL_MODE|FOREIGN_KEY_CHECKS|UNIQUE_CHECKS|CHARACTER_SET_CLIENT)=@OLD_/;
 const MYSQL_TRIGGER = /^\/\*!50003 SET @saved_cs_client /;
+/** What changes the server or its replication: where it replicates from, what it has replicated, what it logs. */
+const MYSQL_GLOBAL =
+  /^(?:CHANGE (?:MASTER|REPLICATION SOURCE) |SET (?:@@)?GLOBAL[. ]|SET @MYSQLDUMP_TEMP_LOG_BIN |SET @@SESSION\.SQL_LOG_BIN ?=)/;
 const MYSQL_DROP = /^\/\*!40000 DROP DATABASE /;
 const POSTGRES_SETTING = /^SET (?:([a-z_]+) = |SESSION AUTHORIZATION )/;
 const POSTGRES_DROP = /^(?:DROP|ALTER|UPDATE|CREATE OR REPLACE) /;
@@ -27,6 +30,7 @@ function mysqlLandmark(text: string, start: number): SqlEvent | null {
     if (MYSQL_END.test(text)) return { kind: "end", start, isCertain: false };
     return MYSQL_DROP.test(text) ? { kind: "drop", start } : null;
   }
+  if (MYSQL_GLOBAL.test(text)) return { kind: "global", start };
   return text.startsWith("CREATE DATABASE ") ? { kind: "create-database", start } : null;
 }
 

@@ -22,6 +22,8 @@ export type SqlEvent =
   | { readonly kind: "trigger"; readonly start: number }
   /** A statement that drops a database or, before the first object of pg_dump, anything; or one that only alters. */
   | { readonly kind: "drop"; readonly start: number }
+  /** A statement of mysqldump that changes the server or its replication, or a name with line ends that looks like one. */
+  | { readonly kind: "global"; readonly start: number }
   /** A CREATE DATABASE line of mysqldump. */
   | { readonly kind: "create-database"; readonly start: number }
   /**

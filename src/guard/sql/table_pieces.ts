@@ -121,6 +121,8 @@ export class TablePieces {
         return this.#takeDatabase(event.line, event.start);
       case "end":
         return this.#takeEnd(event.start, event.isCertain);
+      case "global":
+        return this.#takeGlobal(event.start);
       case "setting":
       case "trigger":
       case "drop":
@@ -169,6 +171,13 @@ export class TablePieces {
     if (isCertain) this.#settle();
   }
 
+  /** At the head it is certain, behind that it may be a part of a name. No restore of a table changes the server. */
+  #takeGlobal(start: number): void {
+    const { kind } = this.#piece;
+    if (kind === "head") this.#begin(this.#owner("global"), start);
+    else if (kind !== "global" && kind !== "tail" && !this.#isAround) this.#hold(this.#owner("global"), start);
+  }
+
   #takeLine(event: SqlEvent & { readonly kind: "setting" | "trigger" | "drop" | "create-database" }): void {
     if (this.#isAround) return;
     const { kind, start } = event;
@@ -181,8 +190,8 @@ export class TablePieces {
       const isPreamble = current === "head" || current === "database";
       if (!isPreamble) this.#begin({ ...this.#owner("setting"), name: event.name }, start);
     } else if (kind === "drop") {
-      if (current === (this.#quoting === "mysql" ? "database" : "head")) this.#begin(this.#owner("drop"), start);
-    } else if (current === "drop") {
+      if (current === (this.#quoting === "mysql" ? "database" : "head")) this.#begin(this.#owner("global"), start);
+    } else if (current === "global") {
       this.#begin(this.#owner("database"), start);
     }
   }

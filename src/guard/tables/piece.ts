@@ -17,7 +17,7 @@
  * - `index-partition`: makes the index `of` a partition of the index `name`.
  * - `view`: a view. `sequence`, `sequence-data`: a sequence, and its value.
  * - `schema`, `extension`, `definition`: what tables may use: schemas, extensions, types, functions and others.
- * - `drop`: removes what the dump makes, all of it together.
+ * - `global`: drops what the whole dump makes, or changes the server. No restore of a table wants it.
  * - `other`: nothing that a table needs.
  */
 export type PieceKind =
@@ -41,7 +41,7 @@ export type PieceKind =
   | "schema"
   | "extension"
   | "definition"
-  | "drop"
+  | "global"
   | "other";
 
 /** A name within a database. One character for each byte, unquoted. Null where the dump has no such level. */

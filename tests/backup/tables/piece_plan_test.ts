@@ -65,23 +65,26 @@ Deno.test("plan: of several dumps only those of which something is taken, and no
   const dump = [
     "other",
     "head",
-    "drop",
+    "global",
     "structure x",
     "tail",
     "other",
     "head",
-    "drop",
+    "global",
     "structure y",
     "tail",
     "other",
   ];
   assert.deepEqual(plan(dump, { tables: ["y"] }).taken, ["head", "structure y", "tail"]);
   assert.deepEqual(plan(dump, { skipped: ["y"] }).taken, ["head", "structure x", "tail"]);
-  assert.deepEqual(plan(dump, { parts: "structure" }).taken.filter((text) => text === "drop" || text === "other"), []);
+  assert.deepEqual(
+    plan(dump, { parts: "structure" }).taken.filter((text) => text === "global" || text === "other"),
+    [],
+  );
 });
 
 Deno.test("plan: databases come with what is taken of them", () => {
-  const dump = ["head", "database a", "drop", "database a", "definition", "database b", "view v", "tail"];
+  const dump = ["head", "database a", "global", "database a", "definition", "database b", "view v", "tail"];
   assert.deepEqual(plan(dump, { tables: ["v"] }).taken, ["head", "database b", "view v", "tail"]);
 });
 

@@ -34,6 +34,7 @@ function told(text: string): string[] {
       case "host":
         return event.line;
       case "trigger":
+      case "global":
       case "drop":
       case "create-database":
         return `${event.kind} at ${JSON.stringify(at(event.start, event.start + 9))}`;

@@ -100,16 +100,45 @@ Deno.test("pieces: several databases, and the line that drops one by itself", as
   assert.deepEqual(names, [
     "head",
     "database of ü",
-    "drop of ü",
+    "global of ü",
     "database of ü",
     "structure of ü/t",
     "database of a`b\nc",
-    "drop of a`b\nc",
+    "global of a`b\nc",
     "database of a`b\nc",
     "structure of a`b\nc/t",
     "database of ü",
     "view of ü/v",
     "tail of ü",
+  ]);
+});
+
+Deno.test("pieces: what changes a server or its replication belongs to no table", async () => {
+  const table = (name: string) =>
+    `${comment(`Table structure for table \`${name}\``)}CREATE TABLE \`${name}\` (\n);\n\n`;
+  const dump = `${MYSQL_HEAD}SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n\n` +
+    `${
+      comment("GTID state at the beginning of the backup ")
+    }SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ 'a:1-5,\nb:1';\n\n` +
+    `CHANGE MASTER TO MASTER_LOG_FILE='bin.000001', MASTER_LOG_POS=4;\n\n${table("a")}${table("b")}` +
+    `SET @@SESSION.SQL_LOG_BIN = @MYSQLDUMP_TEMP_LOG_BIN;\n${MYSQL_END}`;
+  assert.deepEqual((await told(dump)).map((line) => line.split(": ")[0]), [
+    "head",
+    "global of shop",
+    "structure of shop/a",
+    "structure of shop/b",
+    "global of shop",
+    "tail of shop",
+  ]);
+  const gtid =
+    `${MYSQL_HEAD}${table("a")}SET GLOBAL gtid_slave_pos='0-1-2';\n${comment("Final view structure for view `v`")}` +
+    `x;\n${MYSQL_END}`;
+  assert.deepEqual((await told(gtid)).map((line) => line.split(": ")[0]), [
+    "head",
+    "structure of shop/a",
+    "global of shop",
+    "view of shop/v",
+    "tail of shop",
   ]);
 });
 
@@ -120,6 +149,8 @@ Deno.test("pieces: no name with line ends is taken for a comment, a setting or t
     "x\n/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n",
     "x\nUSE ``mysql``;\n",
     "x\n/*!40000 DROP DATABASE x */;\n",
+    "x\nCHANGE MASTER TO x;\n",
+    "x\nSET GLOBAL x=1;\n",
   ];
   for (const name of names) {
     const dump =
@@ -153,7 +184,7 @@ Deno.test("pieces: pg_dump, with settings that hold on, and bodies and comments 
     `COPY public.orders (v) FROM stdin;\n-- Name: evil; Type: TABLE\n\\.\n\n\n${PG_END}`;
   assert.deepEqual((await told(dump)).map((line) => line.split(": ")[0]), [
     "head",
-    "drop",
+    "global",
     "definition of public/f",
     "setting of default_tablespace",
     "structure of public/a; Type",
