@@ -117,10 +117,9 @@ async function streamsOf(
 /** The only stream that holds what is meant. */
 function theOne(streams: readonly StreamPieces[], choice: TableChoice): StreamPieces {
   if (streams.length === 1) return streams[0]!;
-  const holding = choice.tables.length === 0 ? streams : streams.filter(({ pieces }) => {
-    const names = new Set(tablesOf(pieces));
-    return holdsAll([...names], choice);
-  });
+  const holding = choice.tables.length === 0
+    ? streams
+    : streams.filter(({ pieces }) => holdsAll(tablesOf(pieces), choice));
   if (holding.length === 1) return holding[0]!;
   if (holding.length === 0) {
     chooseTables(streams.flatMap(({ pieces }) => tablesOf(pieces)), choice); // Names a table that is nowhere.
