@@ -7,8 +7,14 @@ import { Child, type ChildRequest } from "../child.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
 import { findProgram, type VersionedProgram } from "./client_versions.ts";
-import { connectionString, passwordFileText, placeOf, type PostgresqlAddress } from "./postgresql_address.ts";
-import { runProgram } from "./program_output.ts";
+import {
+  type ConnectionDetails,
+  connectionString,
+  passwordFileText,
+  placeOf,
+  type PostgresqlAddress,
+} from "./postgresql_address.ts";
+import { type ProgramResult, runProgram } from "./program_output.ts";
 import { reasonIn } from "./remarks.ts";
 
 /** How long a server may take to answer a client that connects, in seconds, if nobody says otherwise. */
@@ -108,16 +114,24 @@ export class PostgresqlClient implements AsyncDisposable {
   }
 
   /** Runs one statement as `query` does, but resolves to what the server said if it cannot be reached or refuses. */
-  async tryQuery(sql: string, { database, signal }: QueryOptions = {}): Promise<string[][] | Refusal> {
-    const utf8 = { parameters: { client_encoding: "UTF8" } };
-    const { output, failure } = await runProgram({
-      program: this.psql.path,
-      // With a space before it, a backslash begins no command of psql itself.
-      args: [...this.#connection(database, utf8), ...QUERY, `--command= ${sql}`],
-      env: this.#environment,
-      signal,
+  async tryQuery(sql: string, options: QueryOptions = {}): Promise<string[][] | Refusal> {
+    // With a space before it, a backslash begins no command of psql itself.
+    const args = [...QUERY, `--command= ${sql}`];
+    const { output, failure } = await this.run(this.psql, args, {
+      ...options,
+      parameters: { client_encoding: "UTF8" },
     });
     return failure === null ? parseCsv(output) : { message: reasonIn(failure, placeOf(this.address)) };
+  }
+
+  /** Runs a program of PostgreSQL to its end. Throws `AgentError` if it cannot be started, and the signal's reason. */
+  run(
+    { path }: VersionedProgram,
+    args: readonly string[],
+    { database, signal, parameters }: QueryOptions & Pick<ConnectionDetails, "parameters"> = {},
+  ): Promise<ProgramResult> {
+    const all = [...this.#connection(database, parameters), ...args];
+    return runProgram({ program: path, args: all, env: this.#environment, signal });
   }
 
   /** Removes the password. May be called again. */
@@ -125,10 +139,7 @@ export class PostgresqlClient implements AsyncDisposable {
     await this.#folder?.[Symbol.asyncDispose]();
   }
 
-  #connection(
-    database: string | null | undefined,
-    { parameters = {} }: { readonly parameters?: Readonly<Record<string, string>> } = {},
-  ): string[] {
+  #connection(database: string | null | undefined, parameters: ConnectionDetails["parameters"] = {}): string[] {
     const text = connectionString(this.address, {
       database,
       parameters: { ...this.#defaults, ...parameters },

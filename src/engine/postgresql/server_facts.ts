@@ -88,6 +88,31 @@ export async function askServer(client: PostgresqlClient, options: QueryOptions 
   };
 }
 
+/** What a client connects to if no database is named. */
+const MAINTENANCE = ["postgres", "template1"];
+
+/**
+ * Asks a server by the first of these databases that is there and lets the user in, or by one that every server has.
+ * Throws what `query` throws for the first one.
+ */
+export async function askAnyDatabase(
+  client: PostgresqlClient,
+  databases: readonly string[],
+  options: QueryOptions = {},
+): Promise<PostgresqlServer> {
+  let refused: unknown;
+  for (const database of [...databases, ...MAINTENANCE]) {
+    try {
+      return await askServer(client, { ...options, database });
+    } catch (error) {
+      refused ??= error;
+      // Another reason, such as a wrong password, would come again.
+      if (!(error instanceof AgentError) || !/database|pg_hba/.test(error.message)) throw error;
+    }
+  }
+  throw refused;
+}
+
 /**
  * All databases without templates and those that nobody may connect to, by name. `major`: the version of the server.
  * Throws what `query` throws.
