@@ -23,6 +23,8 @@ export interface LoadPurpose {
   readonly into: string;
   /** Whether everything is undone if it fails. */
   readonly isOneTransaction: boolean;
+  /** Whether what could not be dropped may stay: pg_restore then goes on by itself, and is stopped at any other error. */
+  readonly mayFailToDrop: boolean;
   /** What to say about an error besides. */
   readonly hintFor: (error: string) => string;
   /** Takes the errors at which psql did not stop; throws nothing. */
@@ -43,9 +45,10 @@ export class DumpLoad implements TargetStream {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { script, child } = this.#loader;
+    const { script, child, remarks } = this.#loader;
     const passed = script === null ? bytes.slice() : script.push(bytes);
-    if (this.#isCancelled || passed.length > 0 && !await child.write(passed)) await this.#fail();
+    const isOver = this.#isCancelled || this.#purpose.mayFailToDrop && remarks.grave !== null;
+    if (isOver || passed.length > 0 && !await child.write(passed)) await this.#fail();
   }
 
   async end(): Promise<void> {
@@ -53,8 +56,10 @@ export class DumpLoad implements TargetStream {
     const last = script?.finish() ?? new Uint8Array(0);
     if (last.length > 0 && !await child.write(last)) await this.#fail();
     await child.closeInput();
-    const { success } = await child.exit();
-    if (!success || this.#isCancelled) await this.#fail();
+    const { code } = await child.exit();
+    const hasOnlyNotDropped = this.#purpose.mayFailToDrop && code === 1 && remarks.grave === null &&
+      remarks.errors.length > 0;
+    if (this.#isCancelled || code !== 0 && !hasOnlyNotDropped) await this.#fail();
     await this.#drained;
     await child.stop();
     this.#purpose.takeErrors(remarks.errors, script);
@@ -69,14 +74,18 @@ export class DumpLoad implements TargetStream {
 
   async #fail(): Promise<never> {
     const { name, child, remarks, script } = this.#loader;
-    const { into, isOneTransaction, hintFor } = this.#purpose;
+    const { into, isOneTransaction, mayFailToDrop, hintFor } = this.#purpose;
+    if (mayFailToDrop) await child.stop();
     await child.closeInput();
     const { code, signal } = await child.exit();
     await child.stop();
     const holds = isOneTransaction ? `${into} is as it was` : `${into} holds a part of the backup`;
     if (this.#isCancelled) throw new InterruptedError(`The load was stopped; ${holds}`);
-    // psql goes on after errors of roles; the last one is that at which it stopped.
-    const error = name === "psql" ? remarks.errors.at(-1) : remarks.errors[0];
+    // psql goes on after errors of roles; the last one is that at which it stopped. What could not be dropped for what
+    // depends on it is the reason for all that follows.
+    const error = name === "psql"
+      ? remarks.errors.at(-1)
+      : remarks.errors.find(({ reason }) => /other objects depend/.test(reason)) ?? remarks.grave ?? remarks.errors[0];
     const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
     if (error === undefined) {
       const said = child.lastLines.at(-1);
@@ -87,9 +96,9 @@ export class DumpLoad implements TargetStream {
 }
 
 /** Where in a dump an error is. */
-export function whereOf({ line, entry }: LoadError, script: PlainScript | null): string {
+export function whereOf({ line, task }: LoadError, script: PlainScript | null): string {
   if (line !== null) return `Line ${script?.lineOf(line) ?? line} of the dump: `;
-  return entry === null ? "" : `${entry}: `;
+  return task === null ? "" : `${task}: `;
 }
 
 /** Reads and forgets what a program prints. */

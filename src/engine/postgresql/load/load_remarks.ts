@@ -11,12 +11,17 @@ const ENTRY = /^\S+: from TOC entry \d+; \d+ \d+ (.*)$/;
 /** What follows such an error. Only its beginning is kept: behind it there may be data. */
 const COMMAND = /^Command was: ([^('$]{1,120})/;
 
+/** What pg_restore does to make room (`--clean`). */
+const DROP = /^(?:DROP |ALTER TABLE IF EXISTS .* DROP )/;
+
 /** An error of the server or a program. */
 export interface LoadError {
   /** The line of psql's input, from 1; null for pg_restore. */
   readonly line: number | null;
   /** What pg_restore was about to do, such as `CREATE TABLE public.orders`; null if it does not say. */
-  readonly entry: string | null;
+  readonly task: string | null;
+  /** Whether it only could not make room: what is made in that place tells whether there was any need. */
+  readonly isDrop: boolean;
   /** The state of SQL, such as 42710, if psql was told to print it; null if not. */
   readonly state: string | null;
   /** The reason, in one line. */
@@ -25,15 +30,30 @@ export interface LoadError {
 
 /** Keeps the first errors of a program, and passes everything on. */
 export class LoadRemarks {
-  /** The errors in order. */
-  readonly errors: LoadError[] = [];
+  readonly #errors: LoadError[] = [];
   readonly #onStderr: TakeWords | undefined;
   readonly #decoder = new TextDecoder();
   #tail = "";
   #entry: string | null = null;
+  /** The last error, of which more may come. */
+  #last: LoadError | null = null;
+  /** Whether the command of the last error has not come yet. */
+  #awaitsCommand = false;
+  #grave: LoadError | null = null;
 
   constructor(onStderr: TakeWords | undefined) {
     this.#onStderr = onStderr;
+  }
+
+  /** The first errors, in order. */
+  get errors(): readonly LoadError[] {
+    return this.#last === null ? this.#errors : [...this.#errors, this.#last];
+  }
+
+  /** The first error that is not one of making room; null if there is none so far. */
+  get grave(): LoadError | null {
+    if (this.#grave !== null) return this.#grave;
+    return this.#last === null || this.#last.isDrop || this.#awaitsCommand ? null : this.#last;
   }
 
   /** Takes a piece of standard error. */
@@ -46,29 +66,33 @@ export class LoadRemarks {
 
   #takeLine(line: string): void {
     const [, entry] = ENTRY.exec(line) ?? [];
-    const last = this.errors.at(-1);
     const [, command] = COMMAND.exec(line) ?? [];
-    if (entry !== undefined) this.#entry = entry.trim();
-    else if (command !== undefined && last?.entry === null) {
-      this.errors[this.errors.length - 1] = { ...last, entry: clean(command) };
-    } else if (ERROR.test(line)) this.#add(line);
-    else if (last !== undefined && DETAIL.test(line)) {
-      const reason = `${last.reason} (${clean(line.replace(DETAIL, ""))})`;
-      this.errors[this.errors.length - 1] = { ...last, reason };
+    if (entry !== undefined) this.#entry = clean(entry);
+    else if (ERROR.test(line)) this.#begin(line);
+    else if (this.#last === null) return;
+    else if (DETAIL.test(line)) {
+      this.#last = { ...this.#last, reason: `${this.#last.reason} (${clean(line.replace(DETAIL, ""))})` };
+    } else if (command !== undefined) {
+      this.#last = { ...this.#last, task: clean(command), isDrop: DROP.test(command) };
+      this.#awaitsCommand = false;
     }
   }
 
-  #add(line: string): void {
-    if (this.errors.length >= MOST.errors) return;
+  #begin(line: string): void {
+    const last = this.#last;
+    if (last !== null && this.#errors.length < MOST.errors) this.#errors.push(last);
+    if (last !== null && !last.isDrop) this.#grave ??= last;
     const [, number] = /^\S*psql:[^:]*:(\d+): /.exec(line) ?? [];
     const [, state, reason] = /(?:ERROR|FATAL|PANIC): {2}(?:([0-9A-Z]{5}): )?(.*)$/.exec(line) ??
       [null, undefined, line.replace(/^.*?: error: /, "")];
-    this.errors.push({
+    this.#last = {
       line: number === undefined ? null : Number(number),
-      entry: number === undefined ? this.#entry : null,
+      task: number === undefined ? this.#entry : null,
+      isDrop: false,
       state: state ?? null,
       reason: clean(reason!),
-    });
+    };
+    this.#awaitsCommand = /could not execute query/.test(line);
     this.#entry = null;
   }
 }

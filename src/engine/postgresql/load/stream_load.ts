@@ -7,7 +7,7 @@ import { PrivateFolder } from "../../client/private_folder.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
 import { canRestrict, findProgram } from "../client_versions.ts";
-import { DumpLoad, type Loader, whereOf } from "./dump_load.ts";
+import { DumpLoad, type Loader, type LoadPurpose, whereOf } from "./dump_load.ts";
 import { type LoadError, LoadRemarks } from "./load_remarks.ts";
 import { PlainScript } from "./plain_script.ts";
 import { placeOf } from "../postgresql_address.ts";
@@ -89,8 +89,10 @@ export class StreamLoad implements TargetStream {
     const { isFilled } = this.#place;
     const database = this.#named();
     const program = await findProgram("pg_restore", client.machine, { signal });
+    // What a table inherits, and drops with another one, cannot be dropped by itself; pg_restore tries.
+    const mayFailToDrop = isFilled && !options.singleTransaction;
     const args = [
-      "--exit-on-error",
+      ...mayFailToDrop ? [] : ["--exit-on-error"],
       ...isFilled ? ["--clean", "--if-exists"] : [],
       ...options.singleTransaction ? ["--single-transaction"] : [],
       ...options.owner ? [] : ["--no-owner", "--no-privileges"],
@@ -98,7 +100,10 @@ export class StreamLoad implements TargetStream {
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(program, args, { database, stdin: "piped", stderr });
-    return this.#judged({ name: "pg_restore", child, remarks, script: null }, options.singleTransaction);
+    return this.#judged({ name: "pg_restore", child, remarks, script: null }, {
+      isOneTransaction: options.singleTransaction,
+      mayFailToDrop,
+    });
   }
 
   async #beginScript(head: string): Promise<DumpLoad> {
@@ -118,7 +123,10 @@ export class StreamLoad implements TargetStream {
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(client.psql, args, { database, stdin: "piped", stderr });
-    return this.#judged({ name: "psql", child, remarks, script }, options.singleTransaction && !isCluster);
+    return this.#judged({ name: "psql", child, remarks, script }, {
+      isOneTransaction: options.singleTransaction && !isCluster,
+      mayFailToDrop: false,
+    });
   }
 
   /** Throws `UsageError` for text that cannot be loaded as the URL asks. */
@@ -160,12 +168,12 @@ export class StreamLoad implements TargetStream {
     throw new UsageError("The dump is that of one database, whose name it leaves to you: postgresql://HOST/DATABASE");
   }
 
-  #judged(loader: Loader, isOneTransaction: boolean): DumpLoad {
+  #judged(loader: Loader, how: Pick<LoadPurpose, "isOneTransaction" | "mayFailToDrop">): DumpLoad {
     const { onProblem } = this.#tools;
     const { database, isGlobals } = this.#place;
     return new DumpLoad(loader, {
       into: database === null ? "the server" : `the database ${JSON.stringify(database)}`,
-      isOneTransaction,
+      ...how,
       hintFor: (error) => this.#hintFor(error),
       takeErrors: (errors, script) => {
         for (const error of errors.filter(isProblem)) {
@@ -197,8 +205,8 @@ export class StreamLoad implements TargetStream {
   }
 }
 
-function isProblem({ state }: LoadError): boolean {
-  return state !== IS_THERE;
+function isProblem({ state, isDrop }: LoadError): boolean {
+  return state !== IS_THERE && !isDrop;
 }
 
 /** Letters and digits that nobody can guess: the name of a folder that the system chose. */
