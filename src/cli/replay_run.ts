@@ -10,7 +10,7 @@ import type { CliContext } from "./context.ts";
 import { replayedJson, restoredJson } from "./report/json/streams_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { restoredBackupLine } from "./report/restored_backup.ts";
-import { writeWarning } from "./report/warning.ts";
+import { writeNote, writeWarning } from "./report/warning.ts";
 import { formatCount, formatRate, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The most problems that are named one by one. */
@@ -40,6 +40,7 @@ export async function runReplay(
   await progress.end();
   if (json) await writeJson(stdout, replayedJson(result, open));
   else if (!quiet) {
+    for (const note of result.notes) await writeNote(note, stderr);
     for (const line of summary(open, target, result, progress.seconds)) {
       await writeLine(stderr, line);
     }

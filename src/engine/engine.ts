@@ -321,4 +321,6 @@ export interface TargetStream extends StreamSink {
 export interface TargetEnd {
   /** What could not be restored, one line each. The rest is there, and the exit code is 6. */
   readonly problems: readonly string[];
+  /** What people should know about the restore, though all that was asked for is there: one line each. */
+  readonly notes?: readonly string[];
 }

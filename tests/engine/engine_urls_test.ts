@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { BugError, UsageError } from "../../src/base/errors.ts";
 import { builtInEngines } from "../../src/engine/built_in.ts";
 import type { Engine, EngineUrl } from "../../src/engine/engine.ts";
-import { EngineRegistry, parseEngineUrl } from "../../src/engine/engine_urls.ts";
+import { EngineRegistry, parseEngineUrl, withoutPassword } from "../../src/engine/engine_urls.ts";
 import { Memory, memoryEngine } from "./memory_engine.ts";
 
 const scheme = fc.stringMatching(/^[a-z][a-z0-9+.-]{1,10}$/);
@@ -55,7 +55,7 @@ Deno.test("an unknown scheme and an unknown parameter are refused, the nearest n
   const registry = builtInEngines({ environment: {} });
   const cases = [
     ["tra:/srv", /^Unknown kind of source "tra"; did you mean "tar"\?$/],
-    ["postgresql://x", /^Unknown kind of source "postgresql"; known are tar:$/],
+    ["oracle://x", /^Unknown kind of source "oracle"; known are mariadb:, mysql:, postgres:, postgresql:, tar:$/],
     ["/srv/files", /^Not a source: .* does not begin with the engine for it, as tar:\/srv\/files does$/],
     ["tar:/srv?exlude=x", /^tar: has no parameter "exlude"; did you mean "exclude"\?$/],
     ["tar:", /names no directory; write tar:PATH/],
@@ -120,6 +120,7 @@ Deno.test("a URL in a message has no password", () => {
       return true;
     });
   }
+  assert.equal(withoutPassword("postgres:///d?password=SECRET&x=y"), "postgres:///d?password=***&x=y");
 });
 
 Deno.test("an engine that knows its parameters itself gets all of them", () => {

@@ -24,6 +24,7 @@ export class MariaDbServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #programs: MariaDbPrograms;
   readonly #process: Deno.ChildProcess;
+  #isKilled = false;
 
   private constructor(folder: string, programs: MariaDbPrograms, process: Deno.ChildProcess) {
     this.#folder = folder;
@@ -61,6 +62,11 @@ export class MariaDbServer implements AsyncDisposable {
     }
   }
 
+  /** The directory of its files; the data are in `data` unless they lie elsewhere. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** The path of its socket. */
   get socket(): string {
     return join(this.#folder, "socket");
@@ -83,18 +89,39 @@ export class MariaDbServer implements AsyncDisposable {
     return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
   }
 
+  /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
+  async hold(table: string): Promise<AsyncDisposable> {
+    const held = this.#client(`LOCK TABLES ${table} WRITE; SELECT 'held', SLEEP(600);`, "").catch(() => {});
+    const sleeping = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT ''held''%'";
+    let rows: string[][] = [];
+    while (rows.length === 0) rows = await this.query(sleeping);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (!this.#isKilled) await this.query(`KILL ${rows[0]![0]}`);
+        await held;
+      },
+    };
+  }
+
   /** A checksum over all rows of each table in a database, by table name. */
   async checksums(database: string): Promise<Record<string, string>> {
     const tables = (await this.query(`SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'`, database)).map(([name]) =>
       name!
     );
-    const list = tables.map((name) => `\`${name}\``).join(", ");
+    const list = tables.map((name) => `\`${name.replaceAll("`", "``")}\``).join(", ");
     const rows = await this.query(`CHECKSUM TABLE ${list} EXTENDED`, database);
     return Object.fromEntries(rows.map(([name, checksum]) => [name!.slice(database.length + 1), checksum!]));
   }
 
+  /** Ends the server at once, as a power cut does. */
+  async kill(): Promise<void> {
+    this.#isKilled = true;
+    this.#process.kill("SIGKILL");
+    await this.#process.status;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGTERM");
+    if (!this.#isKilled) this.#process.kill("SIGTERM");
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }

@@ -10,6 +10,7 @@ import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
+import { hidePasswords } from "./hidden_arguments.ts";
 import { localFiles } from "./local_files.ts";
 import { memoryLimit } from "./memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
@@ -38,7 +39,9 @@ export async function main(): Promise<never> {
 async function lookAround(context: CliContext): Promise<readonly string[] | ExitCode> {
   try {
     assertOpenFiles(textOf("/proc/self/limits") ?? "");
-    return byteStringArguments(Deno.args, () => readOwnProcess("cmdline"));
+    const args = byteStringArguments(Deno.args, () => readOwnProcess("cmdline"));
+    hidePasswords(readOwnProcess("cmdline"), textOf("/proc/self/stat"));
+    return args;
   } catch (error) {
     return await reportFailure(error, context, { json: asksForJson(Deno.args), debug: false });
   }

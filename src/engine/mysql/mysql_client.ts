@@ -3,8 +3,10 @@
  * a password of the URL reaches it by an option file of its own, which nobody else may read.
  */
 import { onAbort } from "../../base/abort.ts";
+import type { ByteSource } from "../../base/byte_source.ts";
+import { concatBytes } from "../../base/bytes.ts";
 import { AgentError } from "../../base/errors.ts";
-import { Child } from "../child.ts";
+import { Child, type ChildRequest } from "../child.ts";
 import { type ClientProgram, findClientProgram } from "../client/client_program.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
@@ -26,6 +28,16 @@ export interface Refusal {
   readonly number: number;
   /** What failed, where and why, in one line without secrets. */
   readonly message: string;
+  /** The line of what the program read, from 1; null if it told none. */
+  readonly line: number | null;
+}
+
+/** The options of a client program. */
+export interface ClientOptions {
+  /** Whether it has an option, without the dashes. */
+  has(option: string): boolean;
+  /** Whether its help has a word, such as the value of an option. */
+  words(word: string): boolean;
 }
 
 /** How statements are run. */
@@ -91,29 +103,38 @@ export class MysqlClient implements AsyncDisposable {
     return findClientProgram(program, this.#machine.environment.PATH ?? "");
   }
 
-  /** The first arguments of every client program, without the password. */
-  get connection(): readonly string[] {
-    const { user, host, port, socket, optionFile, password } = this.address;
-    const place = socket !== null ? ["--protocol=socket", `--socket=${socket}`] : [
-      ...host === null ? [] : [`--host=${host}`],
-      // Without it, clients take the socket for localhost, whatever the port.
-      ...port === null ? [] : [`--port=${port}`, "--protocol=tcp"],
-    ];
-    const file = optionFile !== null
-      ? [`--defaults-file=${this.#optionFile}`]
-      : password !== null
-      ? [`--defaults-extra-file=${this.#optionFile}`]
-      : [];
-    return [...file, ...user === null ? [] : [`--user=${user}`], ...place, "--default-character-set=utf8mb4"];
+  /**
+   * Starts a program of the client packages, connected to the server. Throws `AgentError` if that is not possible.
+   */
+  start(
+    program: string,
+    args: readonly string[],
+    { stdin = "null", stderr = {} }: Partial<Pick<ChildRequest, "stdin" | "stderr">> = {},
+  ): Child {
+    return Child.start({
+      program,
+      args: [...this.#connection, ...args],
+      env: this.#environment,
+      stdin,
+      ownGroup: true,
+      stderr,
+    });
   }
 
-  /** The variables for client programs. */
-  get environment(): Readonly<Record<string, string>> {
-    const { environment } = this.#machine;
-    // The file ~/.my.cnf is read last, so that its password would be taken instead of that of the URL.
-    return this.#folder === null || this.address.optionFile !== null
-      ? environment
-      : { ...environment, HOME: this.#folder.path };
+  /** What a program of the client packages can do: its own list of options. */
+  async optionsOf(program: string, signal?: AbortSignal): Promise<ClientOptions> {
+    signal?.throwIfAborted();
+    const args = ["--no-defaults", "--help"];
+    const child = Child.start({ program, args, env: this.#environment, stdin: "null", ownGroup: true, stderr: {} });
+    using _stopping = signal && onAbort(signal, () => void child.stop());
+    try {
+      const help = await textOf(child.output);
+      await child.exit();
+      signal?.throwIfAborted();
+      return { has: (option) => help.includes(`--${option}`), words: (word) => help.includes(word) };
+    } finally {
+      await child.stop();
+    }
   }
 
   /**
@@ -130,11 +151,13 @@ export class MysqlClient implements AsyncDisposable {
   /** Runs statements as `query` does, but resolves to what the server said if it cannot be reached or refuses. */
   async tryQuery(sql: string, { database = null, signal }: QueryOptions = {}): Promise<string[][] | Refusal> {
     signal?.throwIfAborted();
-    const child = this.#startClient(database);
+    const asked = ["--batch", "--skip-column-names", "--binary-mode", `--connect-timeout=${CONNECT_SECONDS}`];
+    const args = [...asked, ...database === null ? [] : [`--database=${database}`]];
+    const child = this.start(this.#program, args, { stdin: "piped" });
     using _stopping = signal && onAbort(signal, () => void child.stop());
     try {
       const written = child.write(new TextEncoder().encode(sql)).then(() => child.closeInput());
-      const [output] = await Promise.all([textOf(child), written]);
+      const [output] = await Promise.all([textOf(child.output), written]);
       const { success } = await child.exit();
       signal?.throwIfAborted();
       return success ? rowsOf(output) : refusalIn(child.lastLines, this.address);
@@ -148,17 +171,29 @@ export class MysqlClient implements AsyncDisposable {
     await this.#folder?.[Symbol.asyncDispose]();
   }
 
-  #startClient(database: string | null): Child {
-    const asked = ["--batch", "--skip-column-names", "--binary-mode", `--connect-timeout=${CONNECT_SECONDS}`];
-    const args = [...this.connection, ...asked, ...database === null ? [] : [`--database=${database}`]];
-    return Child.start({
-      program: this.#program,
-      args,
-      env: this.environment,
-      stdin: "piped",
-      ownGroup: true,
-      stderr: {},
-    });
+  /** The first arguments of every client program, without the password. */
+  get #connection(): readonly string[] {
+    const { user, host, port, socket, optionFile, password } = this.address;
+    const place = socket !== null ? ["--protocol=socket", `--socket=${socket}`] : [
+      ...host === null ? [] : [`--host=${host}`],
+      // Without it, clients take the socket for localhost, whatever the port.
+      ...port === null ? [] : [`--port=${port}`, "--protocol=tcp"],
+    ];
+    const file = optionFile !== null
+      ? [`--defaults-file=${this.#optionFile}`]
+      : password !== null
+      ? [`--defaults-extra-file=${this.#optionFile}`]
+      : [];
+    return [...file, ...user === null ? [] : [`--user=${user}`], ...place, "--default-character-set=utf8mb4"];
+  }
+
+  /** The variables for client programs. */
+  get #environment(): Readonly<Record<string, string>> {
+    const { environment } = this.#machine;
+    // The file ~/.my.cnf is read last, so that its password would be taken instead of that of the URL.
+    return this.#folder === null || this.address.optionFile !== null
+      ? environment
+      : { ...environment, HOME: this.#folder.path };
   }
 }
 
@@ -187,13 +222,23 @@ export function quotedText(text: string): string {
 
 /** What the last lines of a client program tell. */
 export function refusalIn(lines: readonly string[], address: MysqlAddress): Refusal {
-  const line = lines.findLast((one) => NUMBERED.test(one)) ?? lines.at(-1) ?? "it gave no reason";
-  const number = Number(NUMBERED.exec(line)?.[1] ?? 0);
-  return { number, message: wordsFor(number, reasonIn(line), placeOf(address)) };
+  const line = lines.findLast((one) => NUMBERED.test(one) || one.startsWith("ERROR ")) ?? lines.at(-1) ??
+    "it gave no reason";
+  const [, first, last] = NUMBERED.exec(line) ?? [];
+  const number = Number(first ?? last ?? 0);
+  const at = /^ERROR \d+ \([0-9A-Z]{5}\) at line (\d+)|^ERROR at line (\d+)/.exec(line);
+  return {
+    number,
+    message: wordsFor(number, reasonIn(line), placeOf(address)),
+    line: at && Number(at[1] ?? at[2]),
+  };
 }
 
-/** `ERROR 1045 (28000): …` of mariadb, `mariadb-dump: Got error: 1045: "…"`, `mariadb-dump: Error 2013: …`. */
-const NUMBERED = /\b[Ee](?:RROR|rror):? (\d+)/;
+/**
+ * `ERROR 1045 (28000): …` of mariadb, `mariadb-dump: Got error: 1045: "…"`, `mariadb-dump: Error 2013: …`, and
+ * `mariadb-dump: Couldn't execute '…': … (1142)`.
+ */
+const NUMBERED = /\b[Ee](?:RROR|rror):? (\d+)|Couldn't execute .*\((\d{4})\)$/;
 
 /** Errors of the client (2000 to 2999) and of the server that mean that there is no connection. */
 const UNREACHABLE = new Set([2002, 2003, 2004, 2005, 2026]);
@@ -213,20 +258,25 @@ function wordsFor(number: number, reason: string, place: string): string {
 
 /** A line of a client program without its beginning, `ERROR 1045 (28000): ` or `mariadb-dump: Got error: 1045: `. */
 function reasonIn(line: string): string {
-  return line.replace(/^.*?ERROR \d+ \([0-9A-Z]{5}\)(?: at line \d+)?(?: in file: '[^']*')?: /, "")
-    .replace(/^\S*?(?:mariadb|mysql)[\w.-]*: (?:Got error: \d+: )?/, "");
+  return line.replace(/^.*?ERROR(?: \d+ \([0-9A-Z]{5}\))?(?: at line \d+)?(?: in file: '[^']*')?: /, "")
+    .replace(/^\S*?(?:mariadb|mysql)[\w.-]*: (?:Got error: \d+: )?/, "")
+    // The statement is the program's own and may be long.
+    .replace(/^Couldn't execute '.*': /, "");
 }
 
-async function textOf(child: Child): Promise<string> {
-  const stream = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const piece = new Uint8Array(64 * 1024);
-      const count = await child.output.read(piece);
-      if (count === null) controller.close();
-      else controller.enqueue(piece.subarray(0, count));
-    },
-  });
-  return await new Response(stream).text();
+async function textOf(output: ByteSource): Promise<string> {
+  return new TextDecoder().decode(await bytesOf(output));
+}
+
+/** Everything that a program wrote, which has to fit into memory. */
+export async function bytesOf(output: ByteSource): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  for (;;) {
+    const piece = new Uint8Array(64 * 1024);
+    const count = await output.read(piece);
+    if (count === null) return concatBytes(pieces);
+    pieces.push(piece.subarray(0, count));
+  }
 }
 
 /** The rows of `--batch`: fields are separated by tabs, and what would be mistaken for an end is escaped. */

@@ -24,18 +24,56 @@ export interface MysqlTable {
   readonly bytes: number;
 }
 
+/** What a server is, and what the user may do. */
+export interface MysqlServer {
+  /** Its version as it tells it, such as `10.11.6-MariaDB-log`. */
+  readonly version: string;
+  /** Whether it is MariaDB, not MySQL. */
+  readonly isMariaDb: boolean;
+  /** Whether it writes a binary log. */
+  readonly hasBinaryLog: boolean;
+  /** The privileges that the user has for the whole server, without those of roles. */
+  readonly privileges: ReadonlySet<string>;
+}
+
+/** Asks a server what it is. Throws what `query` throws. */
+export async function askServer(client: MysqlClient, options: QueryOptions = {}): Promise<MysqlServer> {
+  const [first, ...privileges] = await client.query(
+    "SELECT VERSION(), @@version_comment, @@log_bin, CURRENT_USER(); " +
+      "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES",
+    options,
+  );
+  const [version, comment, log, user] = first!;
+  const at = user!.lastIndexOf("@");
+  const grantee = `'${user!.slice(0, at)}'@'${user!.slice(at + 1)}'`;
+  return {
+    version: version!,
+    isMariaDb: /mariadb/i.test(`${version} ${comment}`),
+    hasBinaryLog: log === "1" || log === "ON",
+    privileges: new Set(privileges.flatMap(([name, privilege]) => name === grantee ? [privilege!] : [])),
+  };
+}
+
 /** The databases of the server itself. They are never dumped with the others: a restore would overwrite its accounts. */
 const SYSTEM_DATABASES: ReadonlySet<string> = new Set(["mysql", "information_schema", "performance_schema", "sys"]);
 
-/** All databases that the user may see, without those of the server itself, by name. Throws what `query` throws. */
+/** Whether a database belongs to the server itself. */
+export function isSystemDatabase(name: string): boolean {
+  return SYSTEM_DATABASES.has(name.toLowerCase());
+}
+
+/** All databases that the user may see, those of the server itself included, by name. Throws what `query` throws. */
 export async function listDatabases(client: MysqlClient, options: QueryOptions = {}): Promise<MysqlDatabase[]> {
   const rows = await client.query(
     "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA " +
       "ORDER BY SCHEMA_NAME",
     options,
   );
-  return rows.filter(([name]) => !SYSTEM_DATABASES.has(name!.toLowerCase()))
-    .map(([name, characterSet, collation]) => ({ name: name!, characterSet: characterSet!, collation: collation! }));
+  return rows.map(([name, characterSet, collation]) => ({
+    name: name!,
+    characterSet: characterSet!,
+    collation: collation!,
+  }));
 }
 
 /** The tables, sequences and views of a database by name. Throws what `query` throws. */

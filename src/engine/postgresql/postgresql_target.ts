@@ -80,6 +80,7 @@ class OpenPostgresqlTarget implements OpenTarget {
   readonly #filled = new Set<string>();
   readonly #made = new Set<string>();
   readonly #problems: string[] = [];
+  #hasLeftGlobals = false;
   #dumps = 0;
   #running: StreamLoad | undefined;
 
@@ -126,7 +127,9 @@ class OpenPostgresqlTarget implements OpenTarget {
     await this.#running?.cancel();
     if (kind !== "stream") throw this.#foreign(path);
     if (this.#dumped !== null && path === GLOBALS) {
-      return this.#run.options.globals ? this.#load({ database: null, isGlobals: true }) : NOWHERE;
+      if (this.#run.options.globals) return this.#load({ database: null, isGlobals: true });
+      this.#hasLeftGlobals = true;
+      return NOWHERE;
     }
     const dumped = this.#dumped?.find(({ stream }) => stream === path);
     if (this.#dumped !== null && dumped === undefined) throw this.#foreign(path);
@@ -147,7 +150,9 @@ class OpenPostgresqlTarget implements OpenTarget {
 
   async finish(): Promise<TargetEnd> {
     await this.#client[Symbol.asyncDispose]();
-    return { problems: this.#problems };
+    const note =
+      `The roles and tablespaces of the backup (${GLOBALS}) were not loaded: add globals=yes to the target if you want them`;
+    return { problems: this.#problems, notes: this.#hasLeftGlobals ? [note] : [] };
   }
 
   async cancel(): Promise<void> {

@@ -34,6 +34,8 @@ export interface ReplayResult {
   readonly size: number;
   /** What could not be restored, one line each. The rest was. */
   readonly problems: readonly string[];
+  /** What people should know about the restore, one line each. */
+  readonly notes: readonly string[];
 }
 
 /** An open backup, and what reads it. */
@@ -71,8 +73,8 @@ export async function replayBackup(
       options,
     );
     for (const level of levels) await replay.restore(level);
-    const { problems } = await open.finish();
-    return { level: levels.length - 1, items: replay.items, size: replay.size, problems };
+    const { problems, notes = [] } = await open.finish();
+    return { level: levels.length - 1, items: replay.items, size: replay.size, problems, notes };
   } catch (error) {
     throw await open.fail(error);
   }

@@ -67,7 +67,7 @@ export class PostgresqlScene implements AsyncDisposable {
   /** Backs up bytes as if they came from a pipe. */
   pipe(bytes: Uint8Array<ArrayBuffer>): Promise<PutResult> {
     this.world.clock.jump(60_000);
-    return put(this.access, { ...putRequest(new BytesSource(bytes)), guard: "auto" }, { world: this.world });
+    return put(this.access, putRequest(new BytesSource(bytes), { guard: "auto" }), { world: this.world });
   }
 
   /** Restores the newest backup, or another one. */

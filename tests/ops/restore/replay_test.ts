@@ -134,7 +134,7 @@ Deno.test("a target gets the levels in order, each stream whole before its end, 
   assert.deepEqual(shelf.steps, stepsOf(4));
   assertRestored(shelf, levels);
   const size = levels.flatMap((streams) => Object.values(streams)).reduce((sum, { length }) => sum + length, 0);
-  assert.deepEqual(result, { level: 3, items: 12, size, problems: [] });
+  assert.deepEqual(result, { level: 3, items: 12, size, problems: [], notes: [] });
   assert.equal(restored.length, 12);
   assert.ok(!restored.some((path) => path.endsWith("metadata")));
   const told = shelf.levels.map(({ position, options }) => ({ position, options }));

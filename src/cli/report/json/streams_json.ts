@@ -59,14 +59,23 @@ export const replayedMessage = v.strictObject({
   items: count("Streams of all levels, or entries of the tree."),
   size: bytes("The contents of them."),
   problems: list(v.string(), "What could not be restored, for people. If there is any, the exit code is 6."),
+  notes: list(v.string(), "Remarks."),
 });
 
 /** Its JSON object. */
 export function replayedJson(
-  { level, items, size, problems }: ReplayResult,
+  { level, items, size, problems, notes }: ReplayResult,
   { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
 ): v.InferOutput<typeof replayedMessage> {
-  return { id: backup.id, engine: manifest!.engine.name, level, items, size, problems: [...problems] };
+  return {
+    id: backup.id,
+    engine: manifest!.engine.name,
+    level,
+    items,
+    size,
+    problems: [...problems],
+    notes: [...notes],
+  };
 }
 
 /** A stream that was verified. */

@@ -1,0 +1,107 @@
+/** One dump on its way into a server, through the client program: what it must not do, and how its end is judged. */
+import { AgentError, InterruptedError } from "../../base/errors.ts";
+import type { Child } from "../child.ts";
+import type { TargetStream } from "../engine.ts";
+import type { TakeWords } from "../words.ts";
+import { placeOf } from "./mysql_address.ts";
+import { type ClientOptions, type MysqlClient, refusalIn } from "./mysql_client.ts";
+
+/** How a dump is loaded. */
+interface LoadOptions {
+  /** The database that it is loaded into; null if the dump names its own. */
+  readonly database: string | null;
+  /** The client program's own list of options. */
+  readonly options: ClientOptions;
+  readonly onStderr: TakeWords | undefined;
+  /** Called with the bytes before the server gets them; throws if it must not. */
+  readonly inspect: (bytes: Uint8Array) => Promise<void>;
+}
+
+/**
+ * What keeps a dump from more than SQL: no command of the client (`system`, `\!`, `source`), no file of this machine, and
+ * no statement after a failed one.
+ */
+const CONFINED = ["--binary-mode", "--local-infile=0", "--skip-force", "--skip-reconnect"];
+/** The same where the program has it; without the second one an error quotes the whole statement, with its rows. */
+const WHERE_KNOWN = ["sandbox", "skip-print-query-on-error"];
+
+/** A dump that is being loaded. */
+export class MysqlLoad implements TargetStream {
+  readonly #client: MysqlClient;
+  readonly #options: LoadOptions;
+  readonly #child: Child;
+  readonly #drained: Promise<void>;
+  #isCancelled = false;
+
+  constructor(client: MysqlClient, load: LoadOptions) {
+    this.#client = client;
+    this.#options = load;
+    const { options, database, onStderr } = load;
+    const known = WHERE_KNOWN.filter((name) => options.has(name.replace(/^skip-/, ""))).map((name) => `--${name}`);
+    const args = ["--batch", "--max-allowed-packet=1G", ...CONFINED, ...known];
+    this.#child = client.start(client.program, [...args, ...database === null ? [] : [`--database=${database}`]], {
+      stdin: "piped",
+      stderr: { take: onStderr, wholeLines: true },
+    });
+    this.#drained = drain(this.#child);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#options.inspect(bytes);
+    if (this.#isCancelled || !await this.#child.write(bytes)) await this.#fail();
+  }
+
+  async end(): Promise<void> {
+    await this.#child.closeInput();
+    const { success } = await this.#child.exit();
+    if (!success || this.#isCancelled) await this.#fail();
+    await this.#drained;
+    await this.#child.stop();
+  }
+
+  /** Ends the client. */
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    await this.#child.stop();
+    await this.#drained;
+  }
+
+  async #fail(): Promise<never> {
+    await this.#child.closeInput();
+    const { code, signal } = await this.#child.exit();
+    await this.#child.stop();
+    const { database } = this.#options;
+    const holds = `${
+      database === null ? "the server" : `the database ${JSON.stringify(database)}`
+    } holds a part of the backup`;
+    if (this.#isCancelled) throw new InterruptedError(`The load was stopped; ${holds}`);
+    const lines = this.#child.lastLines;
+    if (lines.length === 0) {
+      const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
+      throw new AgentError(`${this.#client.program} ${how}; ${holds}`);
+    }
+    const { number, message, line } = refusalIn(lines, this.#client.address);
+    const where = line === null ? "" : `Line ${line} of the dump: `;
+    throw new AgentError(`${where}${message}${hintFor(number, message, placeOf(this.#client.address))}; ${holds}`);
+  }
+}
+
+/** What to do about an error of the server. */
+function hintFor(number: number, message: string, place: string): string {
+  // ER_DISK_FULL, ER_RECORD_FILE_FULL, ER_ERROR_ON_WRITE, and the system's error 28.
+  if (number === 1021 || number === 1114 || /No space left on device|[Ee]rrno: 28\b/.test(message)) {
+    return `; make room on the disk of the server ${place}`;
+  }
+  if (number === 1046) return "; name the database behind the host: mysql://HOST/DATABASE";
+  if (number === 1227 || number === 1044 || number === 1142) {
+    return "; the user needs the rights of what the dump makes, and SET USER or SUPER for objects of other users";
+  }
+  if (number === 1153) return "; raise max_allowed_packet of the server";
+  return "";
+}
+
+/** Reads and forgets what a client prints. */
+async function drain({ output }: Child): Promise<void> {
+  const piece = new Uint8Array(16 * 1024);
+  while (await output.read(piece).catch(() => null) !== null);
+}
