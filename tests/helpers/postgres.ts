@@ -24,6 +24,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #programs: PostgresPrograms;
   readonly #process: Deno.ChildProcess;
+  #isKilled = false;
 
   private constructor(folder: string, programs: PostgresPrograms, process: Deno.ChildProcess) {
     this.#folder = folder;
@@ -92,9 +93,32 @@ export class PostgresServer implements AsyncDisposable {
     return Object.fromEntries(await Promise.all(sums));
   }
 
+  /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
+  async hold(table: string, database: string): Promise<AsyncDisposable> {
+    const sql = `BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)`;
+    const held = this.#client(sql, database);
+    let rows: string[][] = [];
+    while (rows.length === 0) {
+      rows = await this.query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    }
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (!this.#isKilled) await this.query(`SELECT pg_terminate_backend(${rows[0]![0]})`);
+        await held;
+      },
+    };
+  }
+
+  /** Ends the server at once, without a word of its own. */
+  async kill(): Promise<void> {
+    this.#isKilled = true;
+    this.#process.kill("SIGQUIT");
+    await this.#process.status;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
-    this.#process.kill("SIGINT");
+    if (!this.#isKilled) this.#process.kill("SIGINT");
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }

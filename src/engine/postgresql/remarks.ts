@@ -19,6 +19,10 @@ export function firstError(lines: readonly string[]): string {
     .replace(/\s*password retrieved from file "[^"]*"/, "").replaceAll(/\s+/g, " ").trim();
 }
 
+/** What programs say when a server goes away. */
+export const WENT_AWAY =
+  /server closed the connection|no connection to the server|terminating connection|the database system is/;
+
 /** Turns what programs say into what failed, and what to do about it. */
 function adviceFor(reason: string, place: string): string {
   const server = `The PostgreSQL server ${place}`;
@@ -35,6 +39,7 @@ function adviceFor(reason: string, place: string): string {
   if (/definition of service|service file/.test(reason)) {
     return `${reason}; see ~/.pg_service.conf, PGSERVICEFILE and the name of the service`;
   }
+  if (WENT_AWAY.test(reason)) return `${server} went away: ${serverWords(reason)}`;
   if (/could not connect|connection to server|could not translate host name|timeout expired/.test(reason)) {
     return `${server} cannot be reached: ${serverWords(reason)}; see whether it runs there`;
   }

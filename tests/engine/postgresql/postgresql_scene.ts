@@ -1,19 +1,32 @@
 /** A PostgreSQL server, a repository in memory, and backups of the one in the other. */
 import { equal } from "node:assert/strict";
-import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
+import type { EngineSource, EngineTarget } from "../../../src/engine/engine.ts";
+import { type Driven, EngineRegistry } from "../../../src/engine/engine_urls.ts";
 import { createPostgresqlEngine } from "../../../src/engine/postgresql/postgresql_engine.ts";
 import type { RepositoryAccess } from "../../../src/ops/access.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import type { ReplayOptions, ReplayResult } from "../../../src/ops/restore/replay.ts";
+import { openRepository } from "../../../src/repository/repository.ts";
+import { loadSnapshots } from "../../../src/repository/snapshots.ts";
+import type { BlobStore } from "../../../src/store/store.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { accessTo, BytesSource, type FakeWorld, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
+import {
+  accessTo,
+  BytesSource,
+  type FakeWorld,
+  fakeWorld,
+  memoryRepository,
+  PASSWORD,
+  putRequest,
+} from "../../helpers/world.ts";
 
 /** The programs that a scene needs. */
 export const SCENE_PROGRAMS = [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall", "pg_restore"] as const;
 
 type Programs = Readonly<Record<typeof SCENE_PROGRAMS[number], string>>;
+type RestoreOptions = ReplayOptions & { readonly signal: AbortSignal };
 type Options<T> = Partial<T> & { readonly user?: string; readonly env?: Record<string, string> };
 
 /** Everything that a backup of a server needs. */
@@ -24,20 +37,22 @@ export class PostgresqlScene implements AsyncDisposable {
   readonly world: FakeWorld;
   readonly access: RepositoryAccess;
   readonly #programs: Programs;
+  readonly #store: BlobStore;
 
   private constructor(
     server: PostgresServer,
-    { directory, world, access, programs }: {
+    { directory, world, store, programs }: {
       directory: TestDirectory;
       world: FakeWorld;
-      access: RepositoryAccess;
+      store: BlobStore;
       programs: Programs;
     },
   ) {
+    this.#store = store;
     this.server = server;
     this.directory = directory;
     this.world = world;
-    this.access = access;
+    this.access = accessTo(store);
     this.#programs = programs;
   }
 
@@ -46,7 +61,7 @@ export class PostgresqlScene implements AsyncDisposable {
     const world = fakeWorld();
     const { store } = await memoryRepository(world);
     const server = await PostgresServer.start(programs);
-    return new PostgresqlScene(server, { directory: new TestDirectory(), world, access: accessTo(store), programs });
+    return new PostgresqlScene(server, { directory: new TestDirectory(), world, store, programs });
   }
 
   /** The URL of the server; `rest` is what follows the host: `/shop?format=plain`. */
@@ -57,9 +72,13 @@ export class PostgresqlScene implements AsyncDisposable {
 
   /** Backs up what a URL names. */
   put(rest: string, { user, env, ...options }: Options<PutOptions & PutRequest> = {}): Promise<PutResult> {
+    return this.putDriven(this.registry(env).source(this.url(rest, user)), options);
+  }
+
+  /** Backs up a source of the engine. */
+  putDriven(driven: Driven<EngineSource>, options: Partial<PutOptions & PutRequest> = {}): Promise<PutResult> {
     this.world.clock.jump(60_000);
     const { signal = new AbortController().signal, onStderr, ...overrides } = options;
-    const driven = this.registry(env).source(this.url(rest, user));
     const request = { ...putRequest(new BytesSource(new Uint8Array(0))), ...overrides, input: { driven } };
     return put(this.access, request, { world: this.world, signal, onStderr });
   }
@@ -70,20 +89,19 @@ export class PostgresqlScene implements AsyncDisposable {
     return put(this.access, putRequest(new BytesSource(bytes), { guard: "auto" }), { world: this.world });
   }
 
-  /** Restores the newest backup, or another one. */
-  get(
-    rest: string,
-    { user, env, selector = "prod/shop", ...options }: Options<
-      ReplayOptions & { selector: string; signal: AbortSignal }
-    > = {},
-  ): Promise<ReplayResult> {
-    const target = this.registry(env).target(this.url(rest, user));
-    const { signal = new AbortController().signal } = options;
+  /** Restores the newest backup into this server. */
+  get(rest: string, { user, env, ...options }: Options<RestoreOptions> = {}): Promise<ReplayResult> {
+    return this.getDriven(this.registry(env).target(this.url(rest, user)), options);
+  }
+
+  /** Restores the newest backup into a target, which may be another server. */
+  getDriven(target: Driven<EngineTarget>, options: Partial<RestoreOptions> = {}): Promise<ReplayResult> {
+    const { signal = new AbortController().signal, ...others } = options;
     return withBackup(
       this.access,
-      { selector, noLock: false },
+      { selector: "prod/shop", noLock: false },
       { world: this.world, signal },
-      ({ replay }) => replay(target, { overwrite: false, ...options }),
+      ({ replay }) => replay(target, { overwrite: false, ...others }),
     );
   }
 
@@ -94,6 +112,12 @@ export class PostgresqlScene implements AsyncDisposable {
       await read(await find(path), { write: (bytes) => Promise.resolve(void pieces.push(bytes.slice())) });
       return new Uint8Array(await new Blob(pieces).arrayBuffer());
     });
+  }
+
+  /** The identifiers of all backups. */
+  async backups(): Promise<readonly string[]> {
+    const repository = await openRepository(this.#store, { password: PASSWORD, randomBytes: this.world.randomBytes });
+    return (await loadSnapshots(repository.files)).snapshots.map(({ id }) => id);
   }
 
   /** Runs a program of PostgreSQL on this server; returns what it prints. */

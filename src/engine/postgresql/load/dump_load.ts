@@ -2,6 +2,7 @@
 import { AgentError, InterruptedError } from "../../../base/errors.ts";
 import type { Child } from "../../child.ts";
 import type { TargetStream } from "../../engine.ts";
+import { WENT_AWAY } from "../remarks.ts";
 import type { LoadError, LoadRemarks } from "./load_remarks.ts";
 import type { PlainScript } from "./plain_script.ts";
 
@@ -21,6 +22,8 @@ export interface Loader {
 export interface LoadPurpose {
   /** What it goes into, as in `the database "shop"`. */
   readonly into: string;
+  /** Where the server is, for messages. */
+  readonly place: string;
   /** Whether everything is undone if it fails. */
   readonly isOneTransaction: boolean;
   /** Whether what could not be dropped may stay: pg_restore then goes on by itself, and is stopped at any other error. */
@@ -74,24 +77,31 @@ export class DumpLoad implements TargetStream {
 
   async #fail(): Promise<never> {
     const { name, child, remarks, script } = this.#loader;
-    const { into, isOneTransaction, mayFailToDrop, hintFor } = this.#purpose;
+    const { into, place, isOneTransaction, mayFailToDrop, hintFor } = this.#purpose;
     if (mayFailToDrop) await child.stop();
     await child.closeInput();
     const { code, signal } = await child.exit();
     await child.stop();
     const holds = isOneTransaction ? `${into} is as it was` : `${into} holds a part of the backup`;
     if (this.#isCancelled) throw new InterruptedError(`The load was stopped; ${holds}`);
-    // psql goes on after errors of roles; the last one is that at which it stopped. What could not be dropped for what
-    // depends on it is the reason for all that follows.
-    const error = name === "psql"
-      ? remarks.errors.at(-1)
-      : remarks.errors.find(({ reason }) => /other objects depend/.test(reason)) ?? remarks.grave ?? remarks.errors[0];
+    const lost = remarks.errors.find(({ reason }) => WENT_AWAY.test(reason));
+    if (lost !== undefined) throw new AgentError(`The PostgreSQL server ${place} went away: ${lost.reason}; ${holds}`);
+    const error = this.#reason();
     const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
     if (error === undefined) {
       const said = child.lastLines.at(-1);
       throw new AgentError(`${name} ${how}${said === undefined ? "" : `: ${said}`}; ${holds}`);
     }
     throw new AgentError(`${whereOf(error, script)}${error.reason}${hintFor(error.reason)}; ${holds}`);
+  }
+
+  /** The error at which the load stopped. */
+  #reason(): LoadError | undefined {
+    const { name, remarks: { errors, grave } } = this.#loader;
+    // psql goes on after errors of roles; the last one is that at which it stopped.
+    if (name === "psql") return errors.at(-1);
+    // What could not be dropped for what depends on it is the reason for all that follows.
+    return errors.find(({ reason }) => /other objects depend/.test(reason)) ?? grave ?? errors[0];
   }
 }
 

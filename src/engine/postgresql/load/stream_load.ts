@@ -173,6 +173,7 @@ export class StreamLoad implements TargetStream {
     const { database, isGlobals } = this.#place;
     return new DumpLoad(loader, {
       into: database === null ? "the server" : `the database ${JSON.stringify(database)}`,
+      place: placeOf(this.#tools.client.address),
       ...how,
       hintFor: (error) => this.#hintFor(error),
       takeErrors: (errors, script) => {
