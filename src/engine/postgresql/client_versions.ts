@@ -31,14 +31,19 @@ export interface ClientVersion {
 export async function findProgram(
   name: PostgresqlProgram,
   { environment }: ClientMachine,
-  { major = 0, signal }: { readonly major?: number; readonly signal?: AbortSignal | undefined } = {},
+  { major = 0, signal, apart = postgresqlFolders() }: {
+    readonly major?: number;
+    readonly signal?: AbortSignal | undefined;
+    /** The folders that Debian keeps apart for each version. */
+    readonly apart?: readonly string[];
+  } = {},
 ): Promise<VersionedProgram> {
   const program: ClientProgram = {
     names: [name],
     debianPackage: "postgresql-client",
     purpose: "to talk to PostgreSQL",
   };
-  const folders = [...(environment.PATH ?? "").split(delimiter), ...postgresqlFolders()].filter((one) => one !== "");
+  const folders = [...(environment.PATH ?? "").split(delimiter), ...apart].filter((one) => one !== "");
   findClientProgram(program, folders.join(delimiter)); // Throws if there is none at all.
   let newest: ClientVersion | undefined;
   for (const path of new Set(folders.flatMap((folder) => programIn(program, folder)))) {

@@ -16,7 +16,7 @@ import type {
 } from "../engine.ts";
 import { createDatabase, type DumpedDatabase, dumpedDatabases, dumpedMajor } from "./load/dumped_databases.ts";
 import { GLOBALS } from "./dump_plan.ts";
-import { type LoadTools, StreamLoad } from "./load/stream_load.ts";
+import { type LoadPlace, type LoadTools, StreamLoad } from "./load/stream_load.ts";
 import { placeOf } from "./postgresql_address.ts";
 import { PostgresqlClient } from "./postgresql_client.ts";
 import type { PostgresqlTargetOptions } from "./postgresql_options.ts";
@@ -127,7 +127,13 @@ class OpenPostgresqlTarget implements OpenTarget {
     await this.#running?.cancel();
     if (kind !== "stream") throw this.#foreign(path);
     if (this.#dumped !== null && path === GLOBALS) {
-      if (this.#run.options.globals) return this.#load({ database: null, isGlobals: true });
+      if (this.#run.options.globals) {
+        return this.#load({
+          database: null,
+          isGlobals: true,
+          make: () => Promise.resolve(),
+        });
+      }
       this.#hasLeftGlobals = true;
       return NOWHERE;
     }
@@ -140,8 +146,8 @@ class OpenPostgresqlTarget implements OpenTarget {
           `one, as in agent get SERIES --file ${path} | psql ${database}`,
       );
     }
-    if (database !== null) await this.#make(database, dumped);
-    return this.#load({ database, isGlobals: false });
+    const make = () => database === null ? Promise.resolve() : this.#make(database, dumped);
+    return this.#load({ database, isGlobals: false, make });
   }
 
   endLevel(): Promise<void> {
@@ -160,7 +166,7 @@ class OpenPostgresqlTarget implements OpenTarget {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  #load({ database, isGlobals }: { readonly database: string | null; readonly isGlobals: boolean }): StreamLoad {
+  #load(place: Omit<LoadPlace, "isFilled">): StreamLoad {
     const { options, server, onStderr, signal } = this.#run;
     const tools: LoadTools = {
       client: this.#client,
@@ -171,8 +177,8 @@ class OpenPostgresqlTarget implements OpenTarget {
       onStderr,
       onProblem: (problem) => void this.#problems.push(problem),
     };
-    const isFilled = database !== null && this.#filled.has(database);
-    return this.#running = new StreamLoad(tools, { database, isGlobals, isFilled });
+    const isFilled = place.database !== null && this.#filled.has(place.database);
+    return this.#running = new StreamLoad(tools, { ...place, isFilled });
   }
 
   /** Makes a database that is missing, as the source had it if that is known. */

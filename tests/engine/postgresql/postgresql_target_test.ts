@@ -118,7 +118,6 @@ const HARM = [
   (dump: string, evil: string) => dump.replace("SET statement_timeout = 0;", evil),
   (dump: string, evil: string) => dump.replace(/^\\(?:un)?restrict .*$/gm, "").replace("SET lock_timeout = 0;", evil),
   (dump: string, evil: string) => dump.replace(/^(\\restrict .*)$/m, `\\connect \`${evil.slice(3)}\`\n$1`),
-  (dump: string, evil: string) => `${dump}${evil}\n-- PostgreSQL database dump complete\n--\n`,
 ];
 
 programTest({
@@ -178,13 +177,19 @@ programTest({
     await failed(
       scene.get("/shop", { overwrite: true }),
       AgentError,
-      /^DROP TABLE .*: cannot drop table a because other objects depend on it .*; restore into another database, or drop/,
+      /^DROP TABLE IF EXISTS public\.a: cannot drop table public\.a because other objects depend on it .*; restore into another database, or drop/,
     );
-    const newer = await scene.run("pg_dump", "--format=custom", "shop");
-    newer[6] = 99;
-    await scene.pipe(newer).then(() => scene.get("/newer")).catch((error) => {
-      match(error.message, /unsupported version|version 1\.99/);
-    });
     await failed(scene.get("/template1"), UsageError, /what new databases are made of/);
+    const said = "pg_restore: error: unsupported version (1.17) in file header";
+    scene.directory.write(
+      "bin/pg_restore",
+      `#!/bin/sh\n[ "$1" = --version ] && echo 'x (y) 15.1' && exit\necho '${said}' >&2; exit 1\n`,
+    );
+    await Deno.chmod(scene.directory.at("bin/pg_restore"), 0o755);
+    await failed(
+      scene.get("/newer", { env: { PATH: `${scene.directory.at("bin")}:${Deno.env.get("PATH")}` } }),
+      AgentError,
+      /^unsupported version \(1\.17\) in file header; the dump was made by a newer pg_dump: install postgresql-client \d+; /,
+    );
   },
 });

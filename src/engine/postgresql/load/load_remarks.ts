@@ -9,7 +9,7 @@ const DETAIL = /^(?:DETAIL|Detail|CONTEXT): +/;
 /** `pg_restore: from TOC entry 203; 1259 16390 TABLE orders shop`. */
 const ENTRY = /^\S+: from TOC entry \d+; \d+ \d+ (.*)$/;
 /** What follows such an error. Only its beginning is kept: behind it there may be data. */
-const COMMAND = /^Command was: ([^('$]{1,120})/;
+const COMMAND = /^Command was: ([^('$;]{1,120})/;
 
 /** What pg_restore does to make room (`--clean`). */
 const DROP = /^(?:DROP |ALTER TABLE IF EXISTS .* DROP )/;

@@ -12,8 +12,12 @@ import { AgentError } from "../../../base/errors.ts";
 const LONGEST_COMMAND = 4096;
 const LINE_END = 0x0a;
 
-/** Lines before the first statement, and between sections. */
-const NOTHING = /^(?:--.*)?\s*$/s;
+/**
+ * Lines before the first statement, and between sections. For psql a comment ends at a carriage return, too, and a line
+ * with a NUL goes on with the next one.
+ */
+// deno-lint-ignore no-control-regex -- see above
+const NOTHING = /^(?:--[^\r\0]*)?[ \t]*\r?\n$/;
 const RESTRICT = /^\\restrict ([A-Za-z0-9]+)\r?\n$/;
 /**
  * The two forms of pg_dumpall, for names of which psql understands every character literally: no backtick, no quote, no
@@ -87,7 +91,9 @@ export class PlainScript {
       this.#sectionEnd = `\n\\unrestrict ${key}`;
       this.#state = "section";
     } else if (NOTHING.test(line)) {
-      out.push(end === 0 ? this.#takeAll() : this.#take(end));
+      out.push(this.#take(end));
+    } else if (end === 0 && line.startsWith("--")) {
+      throw this.#strange("as a comment of great length", line);
     } else if (this.#state === "head") {
       out.push(Buffer.from(`\\restrict ${this.#key}\n`));
       this.#insertedLines = 1;
@@ -119,13 +125,15 @@ export class PlainScript {
   /** The line that connects to the next database. From there on, psql stops at errors. */
   #connecting(line: string): string {
     if (!CONNECT.test(line)) {
-      const shown = JSON.stringify(line.trim().slice(0, 40));
-      throw new AgentError(
-        `The dump has ${shown} between its sections, which pg_dump does not write; look at it before you load it`,
-      );
+      throw this.#strange("between its sections", line);
     }
     const commands = [`\\unrestrict ${this.#key}`, "\\set ON_ERROR_STOP 1", line.trim(), `\\restrict ${this.#key}`];
     return `${commands.join(" \\\\ ")}\n`;
+  }
+
+  #strange(what: string, line: string): AgentError {
+    const shown = JSON.stringify(line.trim().slice(0, 40));
+    return new AgentError(`The dump has ${shown} ${what}, which pg_dump does not write; look at it before you load it`);
   }
 
   #take(count: number): Uint8Array {

@@ -44,6 +44,8 @@ export interface LoadPlace {
   readonly isGlobals: boolean;
   /** Whether the database holds something that is overwritten. */
   readonly isFilled: boolean;
+  /** Makes the database if it is missing. */
+  readonly make: () => Promise<void>;
 }
 
 /** A stream on its way into a server. */
@@ -89,6 +91,7 @@ export class StreamLoad implements TargetStream {
     const { isFilled } = this.#place;
     const database = this.#named();
     const program = await findProgram("pg_restore", client.machine, { signal });
+    await this.#place.make();
     // What a table inherits, and drops with another one, cannot be dropped by itself; pg_restore tries.
     const mayFailToDrop = isFilled && !options.singleTransaction;
     const args = [
@@ -111,6 +114,7 @@ export class StreamLoad implements TargetStream {
     const isCluster = head.includes(CLUSTER);
     const database = isCluster ? server.database : this.#named();
     this.#refuseScript(head, isCluster);
+    await this.#place.make();
     const script = new PlainScript(await unguessableKey(client));
     const args = [
       "--no-psqlrc",
