@@ -147,11 +147,16 @@ class OpenPostgresqlSource implements OpenSource {
     for (const dump of this.#running) await dump.ended();
     await this.#client[Symbol.asyncDispose]();
     const { globals, closed } = this.#run;
+    const warnings = this.#running.flatMap((dump) => dump.warnings);
     const problems = [
+      ...warnings.filter(isOmission),
       ...closed.map((name) => `the database ${JSON.stringify(name)}: the user may not connect; ${MAY_CONNECT}`),
       ...globals !== null && "problem" in globals ? [globals.problem] : [],
     ];
-    const notes = globals !== null && "notes" in globals ? globals.notes : [];
+    const notes = [
+      ...warnings.filter((warning) => !isOmission(warning)),
+      ...globals !== null && "notes" in globals ? globals.notes : [],
+    ];
     return { position: this.#position(), metadata: null, problems, notes };
   }
 
@@ -194,10 +199,16 @@ class RunningDump implements JudgedSource {
   #child: Child | undefined;
   #isCancelled = false;
   #judged: Promise<void> | undefined;
+  #warnings: readonly string[] = [];
 
   constructor(start: () => Child, where: { readonly name: string; readonly place: string }) {
     this.#start = start;
     this.#where = where;
+  }
+
+  /** What pg_dump warned of, after its end. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
   }
 
   async read(target: Uint8Array): Promise<number | null> {
@@ -223,13 +234,22 @@ class RunningDump implements JudgedSource {
   async #judge(): Promise<void> {
     const child = this.#started();
     const { success, code, signal } = await child.exit();
-    if (success) return;
     const { name, place } = this.#where;
+    if (success) {
+      const warnings = child.lastLines.flatMap((line) => /: warning: (.*)$/.exec(line)?.[1] ?? []);
+      this.#warnings = warnings.map((warning) => `the database ${JSON.stringify(name)}: ${warning}`);
+      return;
+    }
     const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
     const said = child.lastLines.length === 0 ? "" : `: ${reasonIn(child.lastLines, place)}`;
     const hint = hintFor(child.lastLines.join("\n"));
     throw new SourceError(`pg_dump of ${JSON.stringify(name)} ${how}${said}${hint}; nothing was committed`);
   }
+}
+
+/** Whether pg_dump warned that it left something out: `subscriptions not dumped because …`. */
+function isOmission(warning: string): boolean {
+  return /not dumped/.test(warning);
 }
 
 /** What to do about an error of pg_dump. */

@@ -16,7 +16,6 @@ const LINE_END = 0x0a;
  * Lines before the first statement, and between sections. For psql a comment ends at a carriage return, too, and a line
  * with a NUL goes on with the next one.
  */
-// deno-lint-ignore no-control-regex -- see above
 const NOTHING = /^(?:--[^\r\0]*)?[ \t]*\r?\n$/;
 const RESTRICT = /^\\restrict ([A-Za-z0-9]+)\r?\n$/;
 /**
