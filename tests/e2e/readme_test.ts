@@ -26,6 +26,8 @@ async function standIns(box: Sandbox): Promise<void> {
     agent: `exec "$AGENT" "$@"`,
     mysqldump: `cat "${box.join("dump.sql")}"`,
     mysql: `cat >"${box.join("loaded.sql")}"`,
+    "mariadb-dump": `case "$*" in *--help*) ;; *) cat "${box.join("dump.sql")}" ;; esac`,
+    mariadb: mariadbScript(box),
   };
   await Deno.mkdir(box.join("bin"));
   await Deno.mkdir(box.join("etc"));
@@ -34,6 +36,21 @@ async function standIns(box: Sandbox): Promise<void> {
   for (const [name, script] of Object.entries(scripts)) {
     await Deno.writeTextFile(box.join(`bin/${name}`), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
   }
+}
+
+/** Answers the questions of the engine `mysql`, and takes whatever else comes as a dump. */
+function mariadbScript(box: Sandbox): string {
+  const privileges = ["SELECT", "TRIGGER"].map((name) => `'root'@'localhost'\\t${name}\\n`).join("");
+  return `case "$*" in *--help*) exit ;; esac
+cat >"${box.join("sql")}"
+case "$(head -c 400 "${box.join("sql")}" | tr -d '\\0')" in
+  *"VERSION()"*) printf "10.11.6-MariaDB\\tDebian\\t0\\troot@localhost\\tNONE\\n${privileges}" ;;
+  *SCHEMATA*) printf "shop\\tutf8mb4\\tutf8mb4_general_ci\\n" ;;
+  "SELECT User, Host"*) printf "root\\tlocalhost\\n" ;;
+  "SHOW CREATE USER"*) printf "CREATE USER root@localhost\\n" ;;
+  "CREATE DATABASE"*) ;;
+  *) mv "${box.join("sql")}" "${box.join("loaded.sql")}" ;;
+esac`;
 }
 
 /** Ids are those of another repository, days those of another year, and nobody's /etc and /srv are touched. */
@@ -73,6 +90,7 @@ programTest({
       for (const [, name] of line.matchAll(/\bagent ([a-z]+)/g)) commands.add(name!);
       if (/\| agent put/.test(line)) assert.match(stdout, /^[0-9a-f]{64}\n$/, "put prints the id");
       if (/^agent get.*\| mysql/.test(line)) await assertSame(box, "loaded.sql");
+      if (/--into mysql:/.test(line)) await assertSame(box, "loaded.sql");
       if (/-o shop\.sql/.test(line)) await assertSame(box, "shop.sql");
       if (/^agent init/.test(line)) {
         assert.equal((await run(`mysqldump shop | agent put prod/shop -q --time ${day}T03:17Z`)).exitCode, 0);

@@ -52,6 +52,7 @@ const EXAMPLES: HelpNotes = {
   examples: [
     ["agent get prod/shop | mysql shop", "the latest"],
     ["agent get prod/shop@2026-08-30 -o shop.sql", "as of a day"],
+    ["agent get prod/shop --into mysql://root@localhost/copy", "a dump into a running server"],
     ["agent get @1f2e3d4c --target /restore", "all streams, as files"],
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
     ["agent get srv/files@2026-08-30 --target /restore", "files and directories as they were"],
@@ -73,7 +74,10 @@ function specification() {
       "--target <dir>",
       "restore into this directory: files with all metadata, streams by the engine that made them or as files",
     )
-    .option("--into <target>", "restore into this target of the engine that made the backup, such as tar:/restore")
+    .option(
+      "--into <target>",
+      "restore into this target: tar:/restore for a backup of tar:, mysql://root@localhost/shop for a dump",
+    )
     .option("--raw", "with --target, write the streams of an engine as files, those of all levels")
     .addOption(new Option("--archive <format>", "write the whole backup as an archive").choices(ARCHIVE_FORMATS))
     .option("--overwrite", "replace existing files, or what the target holds")

@@ -44,7 +44,8 @@ const EXAMPLES: HelpNotes = {
     "pattern of --exclude is a rule of gitignore: it matches at any depth, or from the root if it begins with a slash.",
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
-    "the levels of a source go to 6 and then begin again. Exit code 6: committed, but some of the source could not be " +
+    "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
+    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, routines=no and users=no. Exit code 6: committed, but some of the source could not be " +
     "read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
     "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
@@ -64,6 +65,7 @@ const EXAMPLES: HelpNotes = {
     ["agent put prod/shop -- mysqldump --single-transaction shop"],
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
     ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
+    ["agent put prod/shop mysql://backup@localhost/shop", "a database of MariaDB or MySQL"],
     ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],

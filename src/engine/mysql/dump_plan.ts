@@ -11,6 +11,8 @@ export interface DumpContent {
   readonly databases: readonly string[];
   /** Tables that are left out, each with its database: `shop.log`. */
   readonly ignored: readonly string[];
+  /** Whether it holds procedures and functions. */
+  readonly routines: boolean;
 }
 
 /** A call of a dump program. */
@@ -40,7 +42,6 @@ const SAFE = [
   "--skip-force",
   "--single-transaction",
   "--quick",
-  "--routines",
   "--triggers",
   "--events",
   "--hex-blob",
@@ -54,11 +55,12 @@ const FOR_POSITION = ["RELOAD", "REPLICATION CLIENT"];
 
 /** Plans the dump of databases. */
 export function planDump(content: DumpContent, server: MysqlServer, options: ClientOptions): DumpPlan {
-  const { single, databases, ignored } = content;
+  const { single, databases, ignored, routines } = content;
   const lacked = lackedForPosition(server);
   const hasPosition = server.hasBinaryLog && lacked.length === 0;
   const args = [
     ...SAFE,
+    routines ? "--routines" : "--skip-routines",
     ...hasPosition ? [options.has("source-data") ? "--source-data=2" : "--master-data=2"] : [],
     // MySQL 8 asks for statistics that older servers and MariaDB do not have.
     ...options.has("column-statistics") ? ["--column-statistics=0"] : [],

@@ -2,7 +2,7 @@
 import { Head, Tail } from "../../guard/window.ts";
 
 /** Where the server's log was at the moment of the dump. */
-export interface BinlogPosition {
+interface BinlogPosition {
   /** The transactions that the dump holds, in the server's own notation; null if the server does not count them. */
   readonly gtid: string | null;
   /** The log file and the offset in it in bytes; null if the dump does not tell. */

@@ -23,7 +23,7 @@ const CLIENT: ClientProgram = {
 const CONNECT_SECONDS = 30;
 
 /** What came instead of rows. */
-export interface Refusal {
+interface Refusal {
   /** The number of the error: below 2000 the server's, then the client's; 0 if the program told none. */
   readonly number: number;
   /** What failed, where and why, in one line without secrets. */

@@ -15,6 +15,8 @@ export interface MysqlSourceOptions {
   readonly ignored: readonly string[];
   /** Whether the accounts of the server are backed up. */
   readonly users: boolean;
+  /** Whether procedures and functions are backed up. */
+  readonly routines: boolean;
 }
 
 /** Where a dump is loaded. */
@@ -25,7 +27,7 @@ export interface MysqlTargetOptions {
   readonly users: boolean;
 }
 
-const SOURCE_PARAMETERS = ["databases", "ignore", "users"];
+const SOURCE_PARAMETERS = ["databases", "ignore", "routines", "users"];
 const TARGET_PARAMETERS = ["users"];
 
 /** The options of a source. Throws `UsageError` for a URL that makes no sense. */
@@ -43,7 +45,8 @@ export function sourceOptions(url: EngineUrl): MysqlSourceOptions {
     address,
     databases: address.database === null ? listed : [address.database],
     ignored: ignored.map((table) => withDatabase(table, address.database, url.scheme)),
-    users: yesOrNo(parameters, url.scheme, true),
+    users: yesOrNo(parameters, "users", { scheme: url.scheme, otherwise: true }),
+    routines: yesOrNo(parameters, "routines", { scheme: url.scheme, otherwise: true }),
   };
 }
 
@@ -53,13 +56,13 @@ export function targetOptions(url: EngineUrl): MysqlTargetOptions {
   const ofSource = [...parameters.keys()].find((name) => SOURCE_PARAMETERS.includes(name) && name !== "users");
   if (ofSource !== undefined) throw new UsageError(`${url.scheme}: "${ofSource}" is only for put; leave it out`);
   requireKnown(url.scheme, [...parameters.keys()], [...ADDRESS_PARAMETERS, ...TARGET_PARAMETERS]);
-  return { address, users: yesOrNo(parameters, url.scheme, false) };
+  return { address, users: yesOrNo(parameters, "users", { scheme: url.scheme, otherwise: false }) };
 }
 
 /** The options for a manifest, without the password. */
-export function optionsJson({ address, databases, ignored, users }: MysqlSourceOptions): JsonObject {
+export function optionsJson({ address, databases, ignored, users, routines }: MysqlSourceOptions): JsonObject {
   const { password: _password, ...shown } = address;
-  return { ...shown, databases: databases && [...databases], ignored: [...ignored], users };
+  return { ...shown, databases: databases && [...databases], ignored: [...ignored], users, routines };
 }
 
 function names(parameters: ReadonlyMap<string, readonly string[]>, name: string, scheme: string): string[] | null {
@@ -78,10 +81,14 @@ function withDatabase(table: string, database: string | null, scheme: string): s
   );
 }
 
-function yesOrNo(parameters: ReadonlyMap<string, readonly string[]>, scheme: string, otherwise: boolean): boolean {
-  const values = parameters.get("users");
+function yesOrNo(
+  parameters: ReadonlyMap<string, readonly string[]>,
+  name: string,
+  { scheme, otherwise }: { readonly scheme: string; readonly otherwise: boolean },
+): boolean {
+  const values = parameters.get(name);
   if (values === undefined) return otherwise;
   const [value] = values;
   if (values.length === 1 && (value === "yes" || value === "no")) return value === "yes";
-  throw new UsageError(`${scheme}: "users" is one of yes, no`);
+  throw new UsageError(`${scheme}: "${name}" is one of yes, no`);
 }

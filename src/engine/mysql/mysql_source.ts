@@ -26,6 +26,7 @@ import {
   type MysqlDatabase,
   type MysqlServer,
 } from "./server_facts.ts";
+import { unseenObjects } from "./unseen_objects.ts";
 
 /** The path of the dump in a backup. */
 export const DUMP = parseStreamPath("dump.sql");
@@ -65,12 +66,13 @@ export class MysqlSource implements EngineSource {
     const databases = this.#chosen(await listDatabases(client, { signal }), client);
     const program = client.find(dumpProgramFor(server));
     const options = await client.optionsOf(program, signal);
-    const { ignored, users, address: { database } } = this.#options;
-    const content = { single: database, databases: databases.map(({ name }) => name), ignored };
+    const { ignored, users, routines, address: { database } } = this.#options;
+    const content = { single: database, databases: databases.map(({ name }) => name), ignored, routines };
+    const unseen = await unseenObjects(client, server, content, { signal });
     const plan = planDump(content, server, options);
     const accounts = users ? await readAccounts({ client, server, program, options, signal }) : null;
     signal.throwIfAborted();
-    return { server, databases, program, plan, accounts };
+    return { server, databases, program, plan, accounts, unseen };
   }
 
   #chosen(known: readonly MysqlDatabase[], client: MysqlClient): readonly MysqlDatabase[] {
@@ -90,6 +92,8 @@ interface Run {
   readonly plan: DumpPlan;
   /** Null if they are not wanted. */
   readonly accounts: Accounts | null;
+  /** What may be missing in the dump, a line each. */
+  readonly unseen: readonly string[];
   readonly onStderr: TakeWords | undefined;
 }
 
@@ -118,13 +122,13 @@ class OpenMysqlSource implements OpenSource {
   async finish(): Promise<SourceEnd> {
     await this.#judge();
     await this.#client[Symbol.asyncDispose]();
-    const { server, databases, accounts, plan } = this.#run;
+    const { server, databases, accounts, plan, unseen } = this.#run;
     const position: JsonObject = {
       server: server.version,
       ...this.#position.position(),
       databases: databases.map((database) => ({ ...database })),
     };
-    const problems = accounts !== null && "problem" in accounts ? [accounts.problem] : [];
+    const problems = [...unseen, ...accounts !== null && "problem" in accounts ? [accounts.problem] : []];
     return { position, metadata: null, problems, notes: plan.notes };
   }
 

@@ -15,7 +15,7 @@ export interface MysqlDatabase {
 }
 
 /** A table or view. */
-export interface MysqlTable {
+interface MysqlTable {
   /** Its name, without that of the database. */
   readonly name: string;
   /** What it is. */
@@ -34,22 +34,30 @@ export interface MysqlServer {
   readonly hasBinaryLog: boolean;
   /** The privileges that the user has for the whole server, without those of roles. */
   readonly privileges: ReadonlySet<string>;
+  /** The user as tables of privileges name it: `'backup'@'localhost'`. */
+  readonly grantee: string;
+  /** Whether a role is set, whose privileges are the user's. */
+  readonly hasRole: boolean;
 }
 
 /** Asks a server what it is. Throws what `query` throws. */
 export async function askServer(client: MysqlClient, options: QueryOptions = {}): Promise<MysqlServer> {
   const [first, ...privileges] = await client.query(
-    "SELECT VERSION(), @@version_comment, @@log_bin, CURRENT_USER(); " +
+    // Before version 8 MySQL had no roles. MariaDB skips what is for MySQL 8.
+    "SELECT VERSION(), @@version_comment, @@log_bin, CURRENT_USER(), " +
+      "/*M!100005 COALESCE(CURRENT_ROLE(), 'NONE'), */ /*!80000 CURRENT_ROLE(), */ 'NONE'; " +
       "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES",
     options,
   );
-  const [version, comment, log, user] = first!;
+  const [version, comment, log, user, role] = first!;
   const at = user!.lastIndexOf("@");
   const grantee = `'${user!.slice(0, at)}'@'${user!.slice(at + 1)}'`;
   return {
     version: version!,
     isMariaDb: /mariadb/i.test(`${version} ${comment}`),
     hasBinaryLog: log === "1" || log === "ON",
+    grantee,
+    hasRole: role !== "NONE",
     privileges: new Set(privileges.flatMap(([name, privilege]) => name === grantee ? [privilege!] : [])),
   };
 }

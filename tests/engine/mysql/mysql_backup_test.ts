@@ -4,6 +4,7 @@ import { readAccounts } from "../../../src/engine/mysql/accounts.ts";
 import { parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
 import { MysqlClient } from "../../../src/engine/mysql/mysql_client.ts";
 import { askServer } from "../../../src/engine/mysql/server_facts.ts";
+import { page, sectionOf } from "../../helpers/documents.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { macrotask } from "../../helpers/world.ts";
 import { MysqlScene, SCENE_PROGRAMS } from "./mysql_scene.ts";
@@ -209,15 +210,52 @@ programTest({
     deepEqual(await grants(), before);
 
     const partial = await scene.put("/shop", { user: "low" });
-    equal(partial.problems.length, 1);
+    equal(partial.problems.length, 2);
     match(
       partial.problems[0]!,
+      /^routines of other users, if there are any: .*; GRANT SELECT ON mysql\.proc to the user/,
+    );
+    match(
+      partial.problems[1]!,
       /^the accounts of the server \(users\.sql\): .*SELECT command denied.*; GRANT SELECT ON mysql\.\* to/,
     );
     deepEqual(partial.manifest.files.map(({ path }) => path), ["dump.sql"]);
-    equal(partial.backup.info!.problems, 1);
-    const without = await scene.put("/shop?users=no", { user: "low" });
+    equal(partial.backup.info!.problems, 2);
+    const without = await scene.put("/shop?users=no&routines=no", { user: "low" });
     deepEqual([without.problems, without.manifest.files.length], [[], 1]);
+  },
+});
+
+programTest({
+  name:
+    "objects that the server hides from the user are named, and none is where the user has the rights of the manual",
+  needs: SCENE_PROGRAMS,
+  async fn(programs) {
+    await using scene = await MysqlScene.make(programs);
+    const { server } = scene;
+    const manual = sectionOf(await page("docs/mysql.md"), "Rights");
+    const grants = /^```sql\n([^]*?)^```$/m.exec(manual)![1]!.replace(" IDENTIFIED VIA unix_socket", "");
+    await server.query(
+      `CREATE DATABASE shop; CREATE DATABASE sh_p; USE shop; CREATE TABLE t (id INT); CREATE VIEW v AS SELECT 1;
+      CREATE PROCEDURE p() SELECT 1; CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET @a = 1;
+      CREATE EVENT e ON SCHEDULE EVERY 1 YEAR DO SELECT 1;
+      CREATE USER some@localhost; GRANT SELECT, SHOW VIEW, EVENT ON *.* TO some@localhost;
+      CREATE USER pattern@localhost; GRANT SELECT, SHOW VIEW, EVENT ON *.* TO pattern@localhost;
+      GRANT TRIGGER ON \`sh\\_p\`.* TO pattern@localhost; ${grants}`,
+    );
+    const hidden = await scene.put("/shop", { user: "some" });
+    deepEqual(hidden.problems, [
+      "triggers, if there are any: the server does not show them; GRANT TRIGGER ON shop.* to the user",
+    ]);
+    ok(!(await scene.read("dump.sql")).includes("TRIGGER"));
+    equal((await scene.put("/shop", { user: "pattern" })).problems.length, 1);
+    equal((await scene.put("/sh_p", { user: "pattern" })).problems.length, 0);
+
+    const whole = await scene.put("/shop", { user: "backup" });
+    deepEqual([whole.problems, whole.notes, whole.manifest.files.length], [[], [], 2]);
+    const dump = await scene.read("dump.sql");
+    for (const kind of ["TRIGGER", "PROCEDURE", "EVENT", "VIEW `v`"]) ok(dump.includes(kind), kind);
+    ok(whole.manifest.source.binlog !== null);
   },
 });
 

@@ -77,6 +77,34 @@ programTest({
 });
 
 programTest({
+  name: "a server is reached by TCP where the URL has a port, and by one option file where it names that",
+  needs: MARIADB_PROGRAMS,
+  async fn(programs) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const tcp = ["--skip-networking=0", "--bind-address=127.0.0.1", `--port=${port}`, "--skip-name-resolve"];
+    await using server = await MariaDbServer.start(programs, undefined, tcp);
+    await using directory = new TestDirectory();
+    const machine = { environment: { ...Deno.env.toObject(), HOME: directory.path }, temporaryFolder: directory.path };
+    await server.query(
+      "CREATE USER asker@'127.0.0.1' IDENTIFIED BY 'pw'; CREATE USER other@localhost IDENTIFIED BY 'pw2'",
+    );
+    const asked = "SELECT CURRENT_USER()";
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const rows = await runQuery(addressOf(`mariadb://asker:pw@${host}:${port}/`), asked, { machine });
+      deepEqual(rows, [["asker@127.0.0.1"]], host);
+    }
+    directory.write("their.cnf", `[client]\nsocket=${server.socket}\nuser=other\npassword=pw2\n`);
+    directory.write(".my.cnf", "[client]\nuser=nobody\npassword=wrong\n");
+    const file = `defaults-file=${directory.at("their.cnf")}`;
+    deepEqual(await runQuery(addressOf(`mysql:///?${file}`), asked, { machine }), [["other@localhost"]]);
+    directory.write("their.cnf", `[client]\nsocket=${server.socket}\nuser=other\npassword=wrong\n`);
+    deepEqual(await runQuery(addressOf(`mysql://:pw2@/?${file}`), asked, { machine }), [["other@localhost"]]);
+  },
+});
+
+programTest({
   name: "a server that is not there, and a machine without client programs, are said so",
   needs: ["mariadb"],
   async fn() {
