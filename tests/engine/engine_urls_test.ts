@@ -55,7 +55,7 @@ Deno.test("an unknown scheme and an unknown parameter are refused, the nearest n
   const registry = builtInEngines({ environment: {} });
   const cases = [
     ["tra:/srv", /^Unknown kind of source "tra"; did you mean "tar"\?$/],
-    ["oracle://x", /^Unknown kind of source "oracle"; known are mariadb:, mysql:, postgres:, postgresql:, tar:$/],
+    ["binlog://x", /^Unknown kind of source "binlog"; known are (?:[a-z]+:, )*tar:$/],
     ["/srv/files", /^Not a source: .* does not begin with the engine for it, as tar:\/srv\/files does$/],
     ["tar:/srv?exlude=x", /^tar: has no parameter "exlude"; did you mean "exclude"\?$/],
     ["tar:", /names no directory; write tar:PATH/],
