@@ -6,7 +6,7 @@ import type { ClientMachine } from "../client/machine.ts";
 import { outputOf } from "./program_output.ts";
 
 /** The programs that are used. */
-export type PostgresqlProgram = "psql" | "pg_dump" | "pg_dumpall" | "pg_restore";
+type PostgresqlProgram = "psql" | "pg_dump" | "pg_dumpall" | "pg_restore";
 
 /** A program and its version. */
 export interface VersionedProgram {
@@ -17,7 +17,7 @@ export interface VersionedProgram {
 }
 
 /** The version of a program. */
-export interface ClientVersion {
+interface ClientVersion {
   /** As in 15 of 15.18. Before version 10 it had two numbers, of which this is the first. */
   readonly major: number;
   /** As in 18 of 15.18. */

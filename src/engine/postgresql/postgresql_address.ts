@@ -21,7 +21,7 @@ export interface PostgresqlAddress {
 }
 
 /** One of the hosts of an address. */
-export interface PostgresqlHost {
+interface PostgresqlHost {
   /** A name, an IP address without brackets, or the folder of a socket; null for the default. */
   readonly host: string | null;
   /** Null for the default. */
@@ -29,7 +29,7 @@ export interface PostgresqlHost {
 }
 
 /** A URL taken apart. */
-export interface PostgresqlUrl {
+interface PostgresqlUrl {
   /** The address. */
   readonly address: PostgresqlAddress;
   /** The parameters that are not libpq's, with their values: each was divided at commas before it was decoded. */

@@ -30,7 +30,7 @@ export interface QueryOptions {
 }
 
 /** What came instead of rows. */
-export interface Refusal {
+interface Refusal {
   /** What failed, where and why, in one line without secrets. */
   readonly message: string;
 }
