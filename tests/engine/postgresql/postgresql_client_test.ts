@@ -42,6 +42,7 @@ programTest({
       }),
       VALUES.map((value) => [value, "1"]),
     );
+    assert.deepEqual(await runQuery(address, `SELECT length(${quotedText("ü🎉")})`, { machine }), [["2"]]);
     assert.deepEqual(await runQuery(address, "SELECT 1 WHERE false", { machine }), []);
 
     await using client = await PostgresqlClient.prepare(address, machine);
