@@ -20,6 +20,8 @@ import { reasonIn } from "./remarks.ts";
 /** How long a server may take to answer a client that connects, in seconds, if nobody says otherwise. */
 const CONNECT_SECONDS = 30;
 const DEFAULT_PORT = "5432";
+/** The first version of psql that prints comma-separated values. */
+const FIRST_PSQL = 12;
 
 /** How a statement is run. */
 export interface QueryOptions {
@@ -71,7 +73,7 @@ export class PostgresqlClient implements AsyncDisposable {
     machine: ClientMachine,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<PostgresqlClient> {
-    const psql = await findProgram("psql", machine, { signal });
+    const psql = await findProgram("psql", machine, { major: FIRST_PSQL, signal });
     if (address.password === null) {
       return new PostgresqlClient(address, { machine, psql, folder: null, passwordFile: null });
     }
