@@ -166,8 +166,16 @@ programTest({
     await scene.put(`/${ENCODED}?ignore=log,Sch.%C3%A4%22ma.nothing&globals=no`);
     await scene.get("/without");
     equal((await server.query("SELECT to_regclass('log'), to_regclass('parts')", "without"))[0]!.join(), ",parts");
-    await scene.put(`/${ENCODED}?schema=public&ignore=log`);
-    const list = new TextDecoder().decode(await scene.read("dump.custom"));
-    ok(list.includes("parts_2") && !list.includes("CREATE SCHEMA"));
+    for (const format of ["plain", "custom"]) {
+      await server.query(`CREATE DATABASE source_${format}`);
+      await server.query(
+        "CREATE TABLE a AS SELECT 1 AS one; CREATE SCHEMA s; CREATE TABLE s.b AS SELECT 2 AS two; CREATE SCHEMA t",
+        `source_${format}`,
+      );
+      await scene.put(`/source_${format}?schema=public,s&format=${format}`);
+      await scene.get(`/schemas_${format}`);
+      deepEqual(await server.checksums(`schemas_${format}`), await server.checksums(`source_${format}`));
+      equal((await server.query("SELECT to_regnamespace('t')", `schemas_${format}`))[0]![0], "");
+    }
   },
 });
