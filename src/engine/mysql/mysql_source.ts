@@ -183,6 +183,8 @@ class OpenMysqlSource implements OpenSource {
 function hintFor(number: number): string {
   // ER_VIEW_INVALID, ER_NO_SUCH_USER.
   if (number === 1356 || number === 1449) return "; mend the view, drop it, or leave it out with ?ignore=DATABASE.VIEW";
+  // CR_SERVER_LOST: a server waits for a reader as long as net_write_timeout says.
+  if (number === 2013) return "; if the repository was slow, raise net_write_timeout of the server";
   // ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
   if ([1044, 1142, 1227].includes(number)) return "; see which rights a backup needs in docs/mysql.md";
   return "";

@@ -149,7 +149,7 @@ programTest({
         ? failed(
           scene.put("/shop?users=no", { user: "backup:SECRET" }),
           SourceError,
-          /^mariadb-dump exited with \d: The server at the socket \S+ went away: .*Lost connection.*; nothing was committed$/,
+          /^mariadb-dump exited with \d: The server at the socket \S+ went away: .*Lost connection.*raise net_write_timeout of the server; nothing was committed$/,
         )
         : failed(
           scene.get("/shop", { user: "backup:SECRET", overwrite: true }),
