@@ -2,7 +2,7 @@
  * Asks a PostgreSQL server, by the client programs that are installed. They find `~/.pgpass`, service files and their
  * variables as ever; a password of the URL reaches them by a password file of its own, which nobody else may read.
  */
-import { AgentError } from "../../base/errors.ts";
+import { AgentError, SourceError } from "../../base/errors.ts";
 import { Child, type ChildRequest } from "../child.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
@@ -73,7 +73,12 @@ export class PostgresqlClient implements AsyncDisposable {
     machine: ClientMachine,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<PostgresqlClient> {
-    const psql = await findProgram("psql", machine, { major: FIRST_PSQL, signal });
+    const psql = await findProgram("psql", machine, { signal });
+    if (psql.version.major < FIRST_PSQL) {
+      throw new SourceError(
+        `psql ${psql.version.major} is too old: install the package postgresql-client-${FIRST_PSQL}, or newer`,
+      );
+    }
     if (address.password === null) {
       return new PostgresqlClient(address, { machine, psql, folder: null, passwordFile: null });
     }
