@@ -107,10 +107,10 @@ Deno.test("wrong usage is found before anything is opened: exit code 2, one line
 
 const BAD_SERIES: readonly (readonly [name: string, reason: RegExp])[] = [
   ["", /empty/],
-  ["..", /`\.\.`/],
+  ["..", /it is a path/],
   ["prod/../etc", /`\.\.`/],
   ["prod/./shop", /`\.`/],
-  ["/prod", /slashes only go between names/],
+  ["/prod", /it is a path/],
   ["prod/", /slashes only go between names/],
   ["prod//shop", /slashes only go between names/],
   ["a\nb", /control characters/],

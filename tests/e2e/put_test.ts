@@ -27,7 +27,7 @@ Deno.test("the summary tells the ratio of compression where enough is new to hav
   const first = await box.agent(["put", "prod/shop"], { stdin: dump });
   assert.match(first.stderr, / MiB read, .* new .* stored, [2-9]\.\d\d:1; /);
   const second = await box.agent(["put", "prod/shop"], { stdin: dump });
-  assert.match(second.stderr, /, 0 B new \(0\.0 %\), .* stored; /);
+  assert.match(second.stderr, /, 0 B new, .* stored; /);
 });
 
 Deno.test("with --quiet put says nothing but the id", async () => {

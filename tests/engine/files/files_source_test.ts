@@ -179,10 +179,10 @@ Deno.test("what did not change is kept and not opened", async () => {
   const second = await readTrial([directory.path], { source: { earlier: earlierOf(first) }, before });
   assert.deepEqual(opened, []);
   assert.equal(outline(second, directory.path)["large"], "kept");
-  assert.deepEqual(
-    second.entries.map(({ properties }) => properties),
-    first.entries.map(({ properties }) => properties),
-  );
+  // Without the folders on the way, in which other programs write.
+  const propertiesOf = ({ entries }: Gave) =>
+    entries.filter(({ path }) => `/${path}`.startsWith(directory.path)).map(({ properties }) => properties);
+  assert.deepEqual(propertiesOf(second), propertiesOf(first));
   directory.write("a/one", "changed");
   const third = await readTrial([directory.path], { source: { earlier: earlierOf(first) }, before });
   assert.deepEqual(opened, [directory.at("a/one")]);
