@@ -59,6 +59,7 @@ import {
   verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */
@@ -135,6 +136,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["verify"],
     about: "One in place of the streams.",
     schema: verifiedFilesMessage,
+  },
+  {
+    title: "A restore on trial",
+    commands: ["verify --restore"],
+    about: "One, also if the backup is bad.",
+    schema: restoreTestMessage,
   },
   {
     title: "A verified chain",

@@ -43,7 +43,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["report"],
     ["password"],
     ["options"],
-    ["archive_run.ts", "replay_run.ts", "restore_run.ts", "retention_run.ts"],
+    ["archive_run.ts", "replay_run.ts", "restore_run.ts", "retention_run.ts", "verify_restore_run.ts"],
     ["commands"],
     ["program.ts"],
     ["process"],

@@ -3,7 +3,7 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
-import { type Backup, finishedOf } from "../../backup/backup.ts";
+import { finishedOf } from "../../backup/backup.ts";
 import { problemsOf } from "../../backup/snapshot_info.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import { timestampToDate } from "../../format/time.ts";
@@ -17,6 +17,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { verdictText } from "../report/restore_verdict.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 /** The command's specification. */
@@ -47,7 +48,7 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
   }
   await withBackup(repositoryAccess(options, context), request, context, async (open) => {
     if (options.json) return await writeJson(stdout, shownJson(open));
-    const lines = open.manifest ? describe(open.backup, open.manifest) : describeForeign(open);
+    const lines = open.manifest ? describe(open, open.manifest) : describeForeign(open);
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
@@ -86,7 +87,7 @@ function unknownSums(files: number): string {
 /** The width of the column of property names, including the gap. */
 const NAME_COLUMNS = 10;
 
-function describe(backup: Backup, manifest: Manifest): string[] {
+function describe({ backup, restored }: OpenBackup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
   const { problems } = problemsOf(manifest);
@@ -112,6 +113,7 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ...problems === undefined
       ? []
       : [["in part", `${formatCount(problems, "problem")} while its source was read`] as [string, string]],
+    ...restored === null ? [] : [["trial", verdictText(restored)] as [string, string]],
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];
