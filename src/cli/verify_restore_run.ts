@@ -68,7 +68,9 @@ export async function runVerifyRestore(
   if (report.problems.length === 0) return;
   const more = report.problems.length === 1 ? "" : ` and ${formatCount(report.problems.length - 1, "more problem")}`;
   const which = `${report.series}@${shortId(report.id)}`;
-  throw new IntegrityError(`The backup ${which} did not pass its restore: ${report.problems[0]}${more}`);
+  throw new IntegrityError(
+    `The backup ${which} did not pass its restore: ${report.problems[0]}${more}; see whether an older one does`,
+  );
 }
 
 async function tell(

@@ -63,7 +63,6 @@ async function scratchMariaDb({ isOneDatabase }: TestedBackup, tools: PlaceTools
     }`;
   };
   const plan: ScratchPlan = {
-    user: "mysql",
     killSignal: "KILL",
     make: (folder) => {
       const data = `--datadir=${join(folder, "data")}`;
@@ -104,7 +103,7 @@ function mariaDbSettings(folder: string): string[] {
     "--skip-networking",
     "--skip-log-bin",
     "--skip-slave-start",
-    "--event-scheduler=DISABLED",
+    "--event-scheduler=OFF", // If it were DISABLED, events could not even be made.
     "--local-infile=0",
     "--max-allowed-packet=1G",
     "--innodb-flush-log-at-trx-commit=0",
@@ -126,7 +125,6 @@ async function scratchPostgresql({ isOneDatabase }: TestedBackup, tools: PlaceTo
   const urlIn = (folder: string, path: string) =>
     `postgresql://postgres@/${path}?host=${encodeURIComponent(folder)}&port=5432`;
   const plan: ScratchPlan = {
-    user: "postgres",
     killSignal: "QUIT",
     make: (folder) => {
       const data = join(folder, "data");

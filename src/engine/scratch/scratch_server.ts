@@ -12,9 +12,11 @@ import { PrivateFolder } from "../client/private_folder.ts";
 /** How long a server may take to answer. */
 const STARTUP_MS = 120_000;
 const PAUSE_MS = 100;
-/** The user as whom a server runs if this process is root's: its own, or nobody. */
+/**
+ * The user as whom a server runs if this process is root's. It is not the user of the database's package: that one may
+ * do everything with the server that people work with, and a dump can run programs.
+ */
 const NOBODY = "nobody";
-/** A user without a home has no folder to run in. */
 const SETPRIV: ClientProgram = {
   names: ["setpriv"],
   debianPackage: "util-linux",
@@ -23,8 +25,6 @@ const SETPRIV: ClientProgram = {
 
 /** How a server is made and started. */
 export interface ScratchPlan {
-  /** The user that Debian's package makes for it. */
-  readonly user: string;
   /** Signal that ends the server at once, with all its processes. */
   readonly killSignal: "KILL" | "QUIT";
   /** The programs, in order: the last one is the server. Each is a path and arguments. */
@@ -98,7 +98,7 @@ class Starter {
   }
 
   static async make(
-    { user, killSignal }: ScratchPlan,
+    { killSignal }: ScratchPlan,
     { environment }: ClientMachine,
     outer: string,
   ): Promise<Starter> {
@@ -109,7 +109,7 @@ class Starter {
     const setpriv = findClientProgram(SETPRIV, environment.PATH ?? "");
     const dying = [setpriv, `--pdeathsig=${killSignal}`];
     if (Deno.uid() !== 0) return new Starter(folder, dying, kept);
-    const { name, uid, gid } = await userNamed(user) ?? await userNamed(NOBODY) ?? await refuseRoot();
+    const { name, uid, gid } = await userNamed(NOBODY) ?? await refuseRoot();
     await Deno.chown(folder, uid, gid);
     // Everybody may pass through to the folder of that user, but see nothing on the way.
     await Deno.chmod(outer, 0o711);

@@ -246,6 +246,7 @@ async function keepVerdict(access: RepositoryAccess, { report, host }: Tried, op
     tags: tagsOf({ of: report.id, hasPassed, tookMs: report.tookMs, rows }),
     host,
     runType: null,
+    levelRules: { mode: "full" },
     minOfParent: "off",
   }, { world: options.world, ...options.signal && { signal: options.signal } });
   return backup.id;
