@@ -4,7 +4,7 @@
  */
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
-import { backup, DatabaseSync } from "node:sqlite";
+import { backup, type DatabaseSync } from "node:sqlite";
 import { interruptible } from "../../base/abort.ts";
 import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { InterruptedError, SourceError } from "../../base/errors.ts";

@@ -1,7 +1,7 @@
 /** Backups of real SQLite databases, and what comes back. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { AgentError, SourceError, UsageError } from "../../../src/base/errors.ts";
+import { type AgentError, SourceError, UsageError } from "../../../src/base/errors.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { putBytes } from "../../helpers/world.ts";
 import { contentOf, RICH, SqliteScene } from "./sqlite_scene.ts";

@@ -144,7 +144,7 @@ Deno.test("a check that is not met is a verdict against the backup; a wrong quer
   await rejects(scene.verify({ place: "mysql://root@localhost/x?socket=/nowhere" }), AgentError);
   const copy = await scene.verify({ place: `sqlite:${scene.directory.at("copy.db")}` });
   deepEqual(copy.problems, []);
-  ok(Deno.statSync(scene.directory.at("copy.db")).isFile, "what a URL names stays");
+  ok((await Deno.stat(scene.directory.at("copy.db"))).isFile, "what a URL names stays");
   equal((await scene.backups("restore-tests")).length, count + 1);
   await scene.putText("no dump at all");
   await rejects(scene.verify(), /cannot be restored on trial: it is of the format none/);
