@@ -8,7 +8,7 @@ import { type QueryCheck, type RestoreReport, verifyRestore } from "../ops/resto
 import { parseValueExpectation } from "../policy/query_check.ts";
 import type { CliContext } from "./context.ts";
 import { restoreTestJson } from "./report/json/restore_test_json.ts";
-import { rowsText } from "./report/restore_verdict.ts";
+import { rowsText } from "./report/restored_backup.ts";
 import { withProgress } from "./report/progress.ts";
 import { StreamCounter } from "./report/stream_counter.ts";
 import { writeNote, writeWarning } from "./report/warning.ts";

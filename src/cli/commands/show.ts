@@ -17,7 +17,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { verdictText } from "../report/restore_verdict.ts";
+import { verdictText } from "../report/restored_backup.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 /** The command's specification. */
