@@ -6,6 +6,7 @@ import { type Driven, parseEngineUrl } from "../engine_urls.ts";
 import { parsePostgresqlUrl } from "../postgresql/postgresql_address.ts";
 import { PostgresqlClient, quotedName } from "../postgresql/postgresql_client.ts";
 import { askAnyDatabase, listDatabases, listTables } from "../postgresql/server_facts.ts";
+import { withRoles } from "./dumped_roles.ts";
 import type { Examined, TestedTable, TestPlace } from "./test_place.ts";
 
 /** All B-trees of a database, checked with every row of their tables, by the extension `amcheck`. */
@@ -17,11 +18,13 @@ const CHECK_INDEXES = `SELECT count(bt_index_check(i.indexrelid::regclass, true)
 export async function postgresqlPlace(
   url: string,
   target: Driven<EngineTarget>,
-  { machine, signal, mayExtend }: {
+  { machine, signal, mayExtend, makesRoles = false }: {
     readonly machine: ClientMachine;
     readonly signal: AbortSignal;
-    /** Whether extensions may be made in what was restored. */
+    /** Whether extensions may be made in what was restored, and roles. */
     readonly mayExtend: boolean;
+    /** Whether roles that the dump only names are made. */
+    readonly makesRoles?: boolean;
   },
 ): Promise<TestPlace> {
   const { address } = parsePostgresqlUrl(parseEngineUrl(url)!, []);
@@ -30,7 +33,11 @@ export async function postgresqlPlace(
     const { version, major, database } = await askAnyDatabase(client, [], { signal });
     const before = (await listDatabases(client, { major, database, signal })).map(({ name }) => name);
     const server = `PostgreSQL ${version.replace(/ .*$/, "")}`;
-    return new PostgresqlPlace(client, { target, server, before: new Set(before), major, mayExtend, database });
+    const makeRoles = async (roles: readonly string[]) => {
+      for (const role of roles) await client.tryQuery(`CREATE ROLE ${role}`, { database, signal });
+    };
+    const taking = makesRoles ? withRoles(target, makeRoles) : target;
+    return new PostgresqlPlace(client, { target: taking, server, before: new Set(before), major, mayExtend, database });
   } catch (error) {
     await client[Symbol.asyncDispose]();
     throw error;

@@ -112,7 +112,7 @@ function mariaDbSettings(folder: string): string[] {
   ];
 }
 
-async function scratchPostgresql({ isOneDatabase }: TestedBackup, tools: PlaceTools): Promise<TestPlace> {
+async function scratchPostgresql({ isOneDatabase, roles }: TestedBackup, tools: PlaceTools): Promise<TestPlace> {
   const { machine, engines, signal } = tools;
   const find = (name: string) =>
     findClientProgram({
@@ -144,7 +144,9 @@ async function scratchPostgresql({ isOneDatabase }: TestedBackup, tools: PlaceTo
   const scratch = await ScratchServer.start(plan, machine, signal);
   return await within(scratch, () => {
     const url = urlIn(scratch.folder, isOneDatabase ? DATABASE : "");
-    return postgresqlPlace(url, engines.target(url), { ...tools, mayExtend: true });
+    const option = { "made": "&globals=yes", "left out": "&owner=no", "named": "" }[roles];
+    const options = { ...tools, mayExtend: true, makesRoles: roles === "named" };
+    return postgresqlPlace(url, engines.target(url + option), options);
   });
 }
 

@@ -11,6 +11,8 @@ export interface TestedBackup {
   readonly engine: TestedEngine;
   /** Whether the backup leaves the name of its database to the target. */
   readonly isOneDatabase: boolean;
+  /** Of PostgreSQL: whether it makes the roles that own its objects, can be restored without them, or only names them. */
+  readonly roles: "made" | "left out" | "named";
 }
 
 /** A table after the restore. */

@@ -69,6 +69,12 @@ export interface RestoreReport {
   readonly verdict: string | null;
 }
 
+/** The roles of PostgreSQL in a backup by URL. */
+const GLOBALS = "globals.sql";
+/** What a server of another machine may have, and this one lacks. */
+const LACKS =
+  /extension .* is not available|extension control file|tablespace|invalid locale|Unknown storage engine|Plugin .* is not loaded|no such module/i;
+
 /** The engines that restore a format. */
 const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
   "mysqldump": "mysql",
@@ -139,18 +145,26 @@ function testedBackup({ manifest, backup }: OpenBackup): TestedBackup {
   if (manifest === null) throw new UsageError(`${name} was made by another tool: nobody knows what it holds`);
   const { engine, files } = manifest;
   const known = ENGINES.find((one) => one === engine.name) as TestedEngine | undefined;
-  if (known !== undefined) return { engine: known, isOneDatabase: typeof engine.options.database === "string" };
   const formats = files.map(({ guard }) => guard?.format.split(",")[0] ?? "none");
+  const roles = rolesIn(files.map(({ path }) => path), formats);
+  if (known !== undefined) {
+    return { engine: known, isOneDatabase: typeof engine.options.database === "string", roles };
+  }
   const [first] = formats;
   const found = ENGINE_BY_FORMAT[first ?? ""];
   if (engine.name === STREAM_ENGINE && found !== undefined && formats.every((one) => ENGINE_BY_FORMAT[one] === found)) {
-    return { engine: found, isOneDatabase: first !== "pg_dumpall" && files.length === 1 };
+    return { engine: found, isOneDatabase: first !== "pg_dumpall" && files.length === 1, roles };
   }
   throw new UsageError(
     `${name} cannot be restored on trial: it is ${
       engine.name === STREAM_ENGINE ? `of the format ${formats.join(", ")}` : `of the engine "${engine.name}"`
     }, not a dump of a database; "agent verify" without --restore reads all of it`,
   );
+}
+
+function rolesIn(paths: readonly string[], formats: readonly string[]): TestedBackup["roles"] {
+  if (paths.includes(GLOBALS) || formats.includes("pg_dumpall")) return "made";
+  return formats.every((format) => format === "pg_dump-custom") ? "left out" : "named";
 }
 
 /** Null if all of it was restored, else why the backup cannot be. */
@@ -183,6 +197,7 @@ function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifes
   if (/no space left|disk (?:is )?full|errno: 28\b|could not extend file/i.test(message)) {
     return "the disk of the server is full";
   }
+  if (LACKS.test(message)) return `${server} lacks here what the backup needs`;
   const isOfMysql = manifest?.files.some(({ guard }) => guard?.format === "mysqldump") ?? false;
   if (isOfMysql && server.startsWith("MariaDB")) {
     return `MySQL's dumps do not all load into ${server}: give --restore the URL of a MySQL server`;

@@ -15,6 +15,8 @@ import {
   type VerifyRestoreRequest,
 } from "../../../src/ops/restore/verify_restore.ts";
 import { parseValueExpectation } from "../../../src/policy/query_check.ts";
+import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
+import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
 import {
@@ -226,7 +228,8 @@ programTest({
       "CREATE TABLE public.orders (id integer PRIMARY KEY, n text);",
       "COPY public.orders (id, n) FROM stdin;",
     ];
-    await scene.putText(dump(...table, "1\ta", "2\tb", "\\."));
+    const rights = ["ALTER TABLE public.orders OWNER TO app;", 'GRANT SELECT ON TABLE public.orders TO "The App";'];
+    await scene.putText(dump(...table, "1\ta", "2\tb", "\\.", ...rights));
     const queries = [
       query("SELECT count(*) FROM orders", "=2"),
       query("SHOW max_logical_replication_workers", "=0"),
@@ -239,6 +242,74 @@ programTest({
     await scene.putText(dump(...table, "1\ta\tb", "\\."));
     const bad = await scene.verify();
     match(bad.problems[0]!, /extra data after last expected column/);
+    deepEqual(scene.leftovers(), []);
+  },
+});
+
+programTest({
+  name: "databases of MariaDB by URL, one and several with accounts of their own, pass",
+  needs: [...MARIADB_PROGRAMS, "mariadb-dump"],
+  timeout: 180_000,
+  async fn(programs) {
+    await using scene = await Scene.make();
+    {
+      await using server = await MariaDbServer.start(programs);
+      await server.query(`CREATE DATABASE shop; CREATE DATABASE wiki; USE shop; CREATE USER app@localhost;
+        GRANT ALL ON shop.* TO app@localhost;
+        CREATE TABLE t (id INT PRIMARY KEY, note TEXT); INSERT INTO t SELECT seq, MD5(seq) FROM seq_1_to_5000;
+        CREATE DEFINER=app@localhost VIEW v AS SELECT * FROM t; CREATE DEFINER=app@localhost PROCEDURE p() SELECT 1;
+        CREATE DEFINER=app@localhost TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.note = 'x';
+        CREATE TABLE wiki.pages (a INT, FULLTEXT (b), b TEXT) ENGINE=MyISAM; INSERT INTO wiki.pages VALUES (1, 'one');`);
+      const socket = encodeURIComponent(server.socket);
+      await scene.putSource(`mysql://root@localhost/shop?socket=${socket}`, "one");
+      await scene.putSource(`mysql://root@localhost/?socket=${socket}`, "all");
+    }
+    const one = await scene.verify({ selector: "one", queries: [query("SELECT count(*) FROM t", "=5000")] });
+    deepEqual([one.problems, one.tables], [[], [{ name: "restored.t", rows: 5000 }]]);
+    const all = await scene.verify({
+      selector: "all",
+      database: "wiki",
+      queries: [query("SELECT b FROM pages", "=one")],
+    });
+    deepEqual(all.problems, []);
+    deepEqual(all.tables, [{ name: "shop.t", rows: 5000 }, { name: "wiki.pages", rows: 1 }]);
+    deepEqual(scene.leftovers(), []);
+  },
+});
+
+programTest({
+  name: "databases of PostgreSQL by URL, one and several with roles of their own, pass",
+  needs: [...POSTGRES_PROGRAMS, "pg_dump", "pg_restore", "pg_dumpall"],
+  timeout: 180_000,
+  async fn(programs) {
+    await using scene = await Scene.make();
+    {
+      await using server = await PostgresServer.start(programs);
+      for (const statement of ["CREATE ROLE app", "CREATE DATABASE shop OWNER app", "CREATE DATABASE wiki"]) {
+        await server.query(statement);
+      }
+      await server.query(
+        "CREATE TABLE t (id int PRIMARY KEY, note text); ALTER TABLE t OWNER TO app; GRANT SELECT ON t TO app;" +
+          "INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 5000) i; CREATE INDEX ON t (note);",
+        "shop",
+      );
+      await server.query("CREATE TABLE pages (a int); INSERT INTO pages VALUES (1)", "wiki");
+      const host = encodeURIComponent(server.folder);
+      await scene.putSource(`postgresql://postgres@/shop?host=${host}`, "one");
+      await scene.putSource(`postgresql://postgres@/?host=${host}`, "all");
+    }
+    const one = await scene.verify({ selector: "one", queries: [query("SELECT count(*) FROM t", "=5000")] });
+    deepEqual([one.problems, one.tables], [[], [{ name: "public.t", rows: 5000 }]]);
+    const all = await scene.verify({
+      selector: "all",
+      database: "wiki",
+      queries: [query("SELECT a FROM pages", "=1")],
+    });
+    deepEqual(all.problems, []);
+    deepEqual(all.tables.filter(({ rows }) => rows > 0), [{ name: "shop.public.t", rows: 5000 }, {
+      name: "wiki.public.pages",
+      rows: 1,
+    }]);
     deepEqual(scene.leftovers(), []);
   },
 });
