@@ -192,6 +192,8 @@ programTest({
       scene.put(`${rest}${rest.includes("?") ? "&" : "?"}globals=no`, { user, env });
     await put("/shop", { PGPASSFILE: right });
     await put("/shop", { PGPASSWORD: "SE:CR\\ET" });
+    // Of several hosts, one that answers.
+    await put(`/shop?host=/nowhere,${folder}&target_session_attrs=read-write`, { PGPASSFILE: right });
     await put(`/shop?passfile=${right}`, { PGPASSFILE: wrong });
     await put("/shop", { PGPASSFILE: wrong, PGPASSWORD: "WRONG" }, `backup:${PASSWORD}`);
     await put(`/shop?passfile=${wrong}&password=${PASSWORD}`, {});

@@ -177,6 +177,19 @@ programTest({
       AgentError,
       /^Line \d+ of the dump: role "nobody" does not exist; load the roles/,
     );
+    const full = `DO $$ BEGIN RAISE 'could not extend file "x": No space left on device'; END $$;`;
+    await scene.pipe(bytesOf(dump.replace("SET lock_timeout = 0;", () => full)));
+    await failed(
+      scene.get("/full"),
+      AgentError,
+      /No space left on device \(.*; make room on the disk of the server at \//,
+    );
+    await scene.pipe(bytesOf(dump.replace("SET lock_timeout = 0;", "SET brandnew_timeout = 0;")));
+    await failed(
+      scene.get("/new"),
+      AgentError,
+      /the dump was made for a newer server than this one of version \d+: dump/,
+    );
 
     await scene.put("/shop");
     await server.query("CREATE VIEW other AS SELECT * FROM a", "shop");

@@ -151,13 +151,12 @@ export class StreamLoad implements TargetStream {
           "or load it yourself: agent get SERIES | psql",
       );
     }
-    if (isCluster && !isGlobals) {
-      if (database !== null) {
-        throw new UsageError(
-          `The dump names its databases: leave ${JSON.stringify(database)} out of the target`,
-        );
-      }
-      if (!options.globals) throw new UsageError("The dump holds roles, too: give ?globals=yes to load them as well");
+    const name = JSON.stringify(database);
+    if (isCluster && !isGlobals && database !== null) {
+      throw new UsageError(`The dump names its databases: leave ${name} out of the target`);
+    }
+    if (isCluster && !options.globals) {
+      throw new UsageError("The dump holds roles, too: give ?globals=yes to load them as well");
     }
     if (!options.owner && !isGlobals) {
       throw new UsageError(
@@ -165,12 +164,8 @@ export class StreamLoad implements TargetStream {
       );
     }
     if (isFilled && !DROPS.test(head)) {
-      throw new UsageError(
-        `A dump in plain text drops nothing, and the database ${
-          JSON.stringify(database)
-        } is not empty: name an empty ` +
-          "one, or dump with ?format=custom",
-      );
+      const why = `A dump in plain text drops nothing, and the database ${name} is not empty`;
+      throw new UsageError(`${why}: name an empty one, or dump with ?format=custom`);
     }
   }
 
