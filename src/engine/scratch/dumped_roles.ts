@@ -13,7 +13,8 @@ const NAMES = String.raw`${NAME}(?:, ${NAME})*`;
 /** What pg_dump writes of owners, rights and policies. Rows that look like it only make a role too many. */
 const STATEMENTS = new RegExp(
   String.raw`^(?:ALTER [^\n]* OWNER TO (${NAME});|GRANT [^\n]* TO (${NAMES})(?: WITH GRANT OPTION)?;|` +
-    String.raw`REVOKE [^\n]* FROM (${NAMES});|ALTER DEFAULT PRIVILEGES FOR ROLE (${NAME}) |` +
+    String
+      .raw`REVOKE [^\n]* FROM (${NAMES});|ALTER DEFAULT PRIVILEGES FOR ROLE (${NAME}) [^\n]*(?:TO|FROM) (${NAMES})(?: WITH GRANT OPTION)?;|` +
     String.raw`SET SESSION AUTHORIZATION (${NAME});|CREATE POLICY [^\n]* TO (${NAMES}))`,
   "gm",
 );
