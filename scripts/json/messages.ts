@@ -59,6 +59,7 @@ import {
   verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
@@ -143,6 +144,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["verify"],
     about: "One in place of the streams.",
     schema: verifiedFilesMessage,
+  },
+  {
+    title: "A restore on trial",
+    commands: ["verify --restore"],
+    about: "One, also if the backup is bad.",
+    schema: restoreTestMessage,
   },
   {
     title: "A verified chain",

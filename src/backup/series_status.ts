@@ -9,6 +9,7 @@ import { nextBackupType } from "../policy/level/level_twindb.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { type Backup, sizeOf, startedMsOf, withoutDamagedCopies } from "./backup.ts";
 import { healthsOf } from "./health.ts";
+import { type RestoreVerdict, verdictsOf, withoutVerdicts } from "./restore_tests.ts";
 
 export type { Health } from "../policy/good_backup.ts";
 
@@ -32,6 +33,8 @@ export interface StatusEntry {
   readonly isShrunk?: boolean;
   /** How much of its source could not be read or changed meanwhile, in problems; absent if that was not recorded. */
   readonly problems?: number;
+  /** The newest restore on trial of it; absent if there was none. */
+  readonly restored?: RestoreVerdict;
   /** Whether it can be relied on; evaluated on demand. */
   readonly health: () => Health;
 }
@@ -67,6 +70,8 @@ export interface RunStatus {
   readonly inFuture: number;
   /** The kind of backup that the next run of this type must make. */
   readonly next: NextType;
+  /** The newest restore on trial of any of these backups; null if there was none. */
+  readonly restored: RestoreVerdict | null;
 }
 
 /** The status of a series on a host, with a line for each run type, the shortest interval first. */
@@ -136,7 +141,12 @@ function runStatus(run: readonly StatusEntry[], { place, good, rules }: RunConte
     unjudged: countOf("unjudged", "unknown"),
     inFuture,
     next: nextType(runType, place, rules),
+    restored: newestOf(run.flatMap(({ restored }) => restored ?? [])),
   };
+}
+
+function newestOf(verdicts: readonly RestoreVerdict[]): RestoreVerdict | null {
+  return verdicts.toSorted((a, b) => b.startedMs - a.startedMs)[0] ?? null;
 }
 
 /**
@@ -169,9 +179,10 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Our backups as entries. They may be of any series and hosts, oldest first. */
+/** Our backups as entries. They may be of any series and hosts, oldest first. Verdicts of restores become no entries. */
 export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
-  return groupBySeriesAndHost(backups).flatMap((group) => {
+  const verdicts = verdictsOf(backups);
+  return groupBySeriesAndHost(withoutVerdicts(backups)).flatMap((group) => {
     const place = withoutDamagedCopies(group);
     const healths = healthsOf(place);
     return place.map((backup) => ({
@@ -183,6 +194,7 @@ export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
       level: backup.info?.level ?? null,
       size: sizeOf(backup),
       ...(backup.info !== null && { isShrunk: backup.info.shrunk ?? false, problems: backup.info.problems ?? 0 }),
+      ...verdicts.has(backup.id) && { restored: verdicts.get(backup.id)! },
       health: () => healths.get(backup)!,
     }));
   });

@@ -1,4 +1,5 @@
 /** What a command gets from its process: everything that a test may want to replace. */
+import type { ClientMachine } from "../engine/client/machine.ts";
 import type { EngineSource } from "../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
@@ -39,6 +40,8 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** The engines that sources and targets may name. */
   readonly engines: EngineRegistry;
+  /** What servers for restores on trial are started with; absent if they cannot be. */
+  readonly clientMachine?: ClientMachine;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */

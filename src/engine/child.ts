@@ -20,6 +20,8 @@ export interface ChildRequest {
   readonly args: readonly string[];
   /** Variables that it gets besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The directory that it runs in; that of this process by default. */
+  readonly cwd?: string;
   /** What it reads as standard input. `inherit`: that of this process. */
   readonly stdin: "null" | "piped" | "inherit";
   /**
@@ -76,11 +78,12 @@ export class Child {
 
   /** Starts a program. Throws `AgentError` if that is not possible; the message does not contain its arguments. */
   static start(request: ChildRequest): Child {
-    const { program, args, env = {}, stdin, stderr, ownGroup } = request;
+    const { program, args, env = {}, cwd, stdin, stderr, ownGroup } = request;
     try {
       const command = new Deno.Command(program, {
         args: [...args],
         env: { ...env },
+        ...cwd !== undefined && { cwd },
         stdin,
         stdout: "piped",
         stderr: stderr === "inherit" ? "inherit" : "piped",

@@ -8,6 +8,7 @@ import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
+import { withoutVerdicts } from "../backup/restore_tests.ts";
 import { unknownName } from "../backup/naming/unknown_names.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
@@ -125,7 +126,8 @@ export function exportedStatus(
   options: UseCaseOptions,
 ): Promise<TwinDbExport> {
   const { world } = options;
-  return withBackups(access, host, options, async ({ backups, unknown, damaged, openIndex }) => {
+  return withBackups(access, host, options, async ({ backups: all, unknown, damaged, openIndex }) => {
+    const backups = withoutVerdicts(all);
     if (unknown !== null && damaged.length === 0) throw new UsageError(unknown);
     const sources = await sourcesOf(backups, openIndex);
     return { ...twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };

@@ -22,6 +22,7 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { printTables } from "../tables_run.ts";
+import { verdictText } from "../report/restored_backup.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 const NOTES: HelpNotes = {
@@ -76,7 +77,7 @@ async function run(selector: string, options: ShowOptions, context: CliContext):
   await withFoundBackup(repositoryAccess(options, context), request, context, async (found) => {
     if (options.json) return await writeJson(stdout, shownJson(found));
     const { backup, manifest } = found;
-    const lines = manifest ? describe(backup, manifest) : describeForeign(backup, await firstFiles(found, MOST_FILES));
+    const lines = manifest ? describe(found, manifest) : describeForeign(backup, await firstFiles(found, MOST_FILES));
     for (const line of lines) await writeParagraph(stdout, line, " ".repeat(NAME_COLUMNS));
   });
 }
@@ -115,7 +116,7 @@ function unknownSums(files: number): string {
 /** The width of the column of property names, including the gap. */
 const NAME_COLUMNS = 10;
 
-function describe(backup: Backup, manifest: Manifest): string[] {
+function describe({ backup, restored }: FoundBackup, manifest: Manifest): string[] {
   const { stats, engine, chunker } = manifest;
   const finished = finishedOf(backup);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
@@ -135,6 +136,7 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
     ...partRows(manifest),
+    ...restored === null ? [] : [["trial", verdictText(restored)] as [string, string]],
     ["tags", backup.snapshot.tags.join(", ") || "-"],
     ...backup.damage === null ? [] : [["damaged", backup.damage] as [string, string]],
   ];

@@ -1,9 +1,9 @@
 /**
  * `agent verify`: a test restore without output. It checks every digest, the guard's verdict, and the manifests of the
- * chain.
+ * chain. With `--restore` a database really restores it.
  */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { IntegrityError } from "../../base/errors.ts";
+import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import type { CheckedMember } from "../../backup/chain/chain_check.ts";
 import { formatDuration } from "../../base/text/duration.ts";
@@ -19,7 +19,25 @@ import { withoutCache } from "../../ops/access.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { verifiedChainJson, verifiedFilesJson, verifiedJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
+import { collect } from "../options/repeated_options.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { runVerifyRestore } from "../verify_restore_run.ts";
 import { describeWholeness } from "../report/wholeness.ts";
+
+const EXAMPLES: HelpNotes = {
+  about: [
+    "--restore brings a dump of MariaDB, MySQL, PostgreSQL or SQLite into a database, has the server check it, counts " +
+    'the rows, and asks each --query. "scratch" starts a server of the programs of this machine, without a network, ' +
+    "and removes it again. A URL names a database that is empty or missing; what was restored stays there.",
+    'The verdict is kept, and "agent status" and "agent show" tell it. Exit code 4: the backup cannot be restored, or a ' +
+    "check was not met. Exit code 1: that could not be tried, and nothing is known.",
+  ],
+  examples: [
+    ["agent verify prod/shop --restore scratch"],
+    ["agent verify prod/shop --restore scratch --query 'SELECT max(id) FROM t' --expect '>9'"],
+    ["agent verify prod/shop --restore mysql://root@localhost/trial", "into a server that runs"],
+  ],
+};
 
 /** The command's specification. */
 function specification() {
@@ -27,8 +45,13 @@ function specification() {
     .description("test a restore: read everything, compare every digest, judge the stream again, check the chain")
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
+    .option("--restore <place>", "restore it on trial: into scratch, or into an empty database at a URL")
+    .option("--query <sql>", "with --restore, a query whose first value is compared; repeatable", collect)
+    .option("--expect <value>", "what that --query has to give: =5, !=0, >1000, <=9, ~REGEX; repeatable", collect)
+    .option("--database <name>", "the database of the queries, if the backup holds several")
     .option("--chain", "only check the manifests of its chain; read no streams")
-    .option("--no-lock", "take no lock: for stores that cannot be written to");
+    .option("--no-lock", "take no lock: for stores that cannot be written to")
+    .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(command);
 }
 
@@ -40,6 +63,14 @@ export function verifyCommand(context: CliContext): CommandUnknownOpts {
 }
 
 async function run(selector: string, options: VerifyOptions, context: CliContext): Promise<void> {
+  const { restore } = options;
+  if (restore !== undefined) {
+    if (options.chain) throw new UsageError("Give --chain or --restore, not both");
+    return await runVerifyRestore(selector, repositoryAccess(options, context), { ...options, restore }, context);
+  }
+  if (options.query ?? options.expect ?? options.database) {
+    throw new UsageError("--query, --expect and --database need --restore: name the place, such as --restore scratch");
+  }
   const { stdout, world, signal } = context;
   await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));

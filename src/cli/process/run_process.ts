@@ -79,6 +79,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     commandLine: undefined,
     version,
     engines: builtInEngines({ environment: environment.forChildren }),
+    clientMachine: { environment: environment.forChildren },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),
   };

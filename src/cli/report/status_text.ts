@@ -1,6 +1,7 @@
 /** The status as a table for people, and as one line for monitors. */
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
+import { verdictText } from "./restored_backup.ts";
 import type { RunStatus, SeriesStatus } from "../../backup/series_status.ts";
 import type { LeftOut } from "../../compat/twindb/status_twindb.ts";
 import type { StatusReport } from "../../ops/status.ts";
@@ -44,7 +45,10 @@ function formatAge(ageMs: number): string {
   return ageMs < 0 ? `in ${formatDuration(-ageMs)}` : formatDuration(ageMs);
 }
 
-function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunStatus, overdue: boolean): string {
+function healthText(
+  { health, latest, broken, empty, unjudged, inFuture, restored }: RunStatus,
+  overdue: boolean,
+): string {
   const remarks = [
     ...(overdue ? ["overdue"] : []),
     // "ok" is left out for an overdue run, because the newest backup is too old, and for a backup in part.
@@ -55,6 +59,7 @@ function healthText({ health, latest, broken, empty, unjudged, inFuture }: RunSt
     ...(latest !== null && empty > 0 ? [`${empty} newer empty`] : []),
     ...(latest !== null && unjudged > 0 ? [`${unjudged} newer not judged`] : []),
     ...(inFuture > 0 ? [`${inFuture} in the future`] : []),
+    ...(restored === null ? [] : [verdictText(restored)]),
   ];
   return remarks.join(", ");
 }

@@ -104,10 +104,10 @@ function foldersIn(parent: string): Dirent[] {
   }
 }
 
-/** Whether a folder belongs to this user alone. A link never does. */
+/** Whether a folder belongs to this user, and nobody else looks into it; they may pass. A link never does. */
 function isOwn(path: string): boolean {
   const status = lstatSync(path, { throwIfNoEntry: false });
-  return status !== undefined && status.isDirectory() && status.uid === Deno.uid() && (status.mode & 0o077) === 0;
+  return status !== undefined && status.isDirectory() && status.uid === Deno.uid() && (status.mode & 0o066) === 0;
 }
 
 /** The lock file goes last, so that a folder that is half removed is swept again. */

@@ -160,3 +160,11 @@ export function partName(number: number): string {
 
 /** What can be saved of damaged backups is stored below this name, where no backup is ever made. */
 export const DAMAGED_SERIES_PREFIX = "damaged/";
+
+/** What came of restores on trial is stored below this name: for `prod/shop` as `restore-tests/prod/shop`. */
+export const RESTORE_TESTS_PREFIX = "restore-tests/";
+
+/** Whether a series holds what the program keeps for itself about restores, not what people back up. */
+export function isOfRestoreTests(series: string): boolean {
+  return `${series}/`.startsWith(RESTORE_TESTS_PREFIX);
+}

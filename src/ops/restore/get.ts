@@ -21,6 +21,7 @@ import {
   selectDespiteDamage,
   type SelectorRequest,
 } from "../../backup/naming/selector.ts";
+import { type RestoreVerdict, verdictsOf } from "../../backup/restore_tests.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
 import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
@@ -75,6 +76,8 @@ export interface OpenBackup {
   readonly backup: Backup;
   /** Its manifest; null if another tool made the backup. */
   readonly manifest: Manifest | null;
+  /** The newest restore on trial of it; null if there was none. */
+  readonly restored: RestoreVerdict | null;
   /** Its streams and files; none for a backup of files, which may hold millions. */
   readonly files: readonly BackupFile[];
   /**
@@ -226,6 +229,7 @@ async function findWithIndex(
     indexed,
     backup,
     manifest,
+    restored: verdictsOf(list.all).get(backup.id) ?? null,
     async checkChain() {
       const ofSeries = list.all.filter(({ series }) => series === backup.series);
       return await checkChain(indexed, await withRewritten(ofSeries, openIndex), backup);

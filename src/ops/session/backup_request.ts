@@ -6,7 +6,12 @@ import type { PartLimits } from "../../backup/content/content_list.ts";
 import type { CompressionLevel } from "../../codec/compression.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
-import { DAMAGED_SERIES_PREFIX, parseNewSeries, type SeriesName } from "../../format/manifest/series.ts";
+import {
+  DAMAGED_SERIES_PREFIX,
+  isOfRestoreTests,
+  parseNewSeries,
+  type SeriesName,
+} from "../../format/manifest/series.ts";
 import type { LevelDecision, LevelRules } from "../../policy/level/level.ts";
 import type { TreeCounts } from "./tree/tree_counts.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
@@ -46,6 +51,8 @@ export interface BackupRequest {
    * compared. Absent: a stream below half is marked, with a warning.
    */
   readonly minOfParent?: MinOfParent;
+  /** Whether this is the verdict of a restore on trial, which alone may go below `restore-tests`. */
+  readonly isVerdict?: boolean;
 }
 
 /** How a backup is written. */
@@ -74,8 +81,17 @@ export interface WrittenBackup {
   readonly tree?: TreeCounts;
 }
 
-/** Refuses series below "damaged". They hold the remains of damaged backups, which must not be mistaken for backups. */
-function refuseReservedSeries(series: SeriesName): void {
+/**
+ * Refuses series below "damaged", which hold the remains of damaged backups, and below "restore-tests": neither must be
+ * mistaken for backups.
+ */
+function refuseReservedSeries({ series, isVerdict = false }: BackupRequest): void {
+  if (isOfRestoreTests(series) && !isVerdict) {
+    throw new UsageError(
+      `The series "${series}" is reserved: "agent verify --restore" keeps its verdicts below "restore-tests"; choose ` +
+        "another name",
+    );
+  }
   if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
   throw new UsageError(
     `The series "${series}" is reserved: repairs keep what is left of damaged backups below "damaged"; choose another name`,
@@ -87,7 +103,7 @@ function refuseReservedSeries(series: SeriesName): void {
  */
 export function checkBackupRequest(request: BackupRequest): void {
   parseNewSeries(request.series); // A program may pass a name that is valid only for reading.
-  refuseReservedSeries(request.series);
+  refuseReservedSeries(request);
   refuseUnknownRunTypes(request);
 }
 

@@ -2,6 +2,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
+import { isOfRestoreTests } from "../../format/manifest/series.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
@@ -134,7 +135,7 @@ function selectionOf({ selection, host }: StatsRequest): Select {
     const unknown = damaged.length > 0 ? null : unknownName(backups, asked);
     if (unknown !== null) throw new UsageError(unknown);
     return backups.filter((backup) =>
-      (selection === undefined || isOrLiesBelow(backup.series, selection)) &&
+      (selection === undefined ? !isOfRestoreTests(backup.series) : isOrLiesBelow(backup.series, selection)) &&
       (host === undefined || backup.host === host)
     );
   };

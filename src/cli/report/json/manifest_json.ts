@@ -19,6 +19,7 @@ import {
   text,
   time,
 } from "./json_fields.ts";
+import { verdictField, verdictJson } from "./restore_test_json.ts";
 
 const manifestFile = v.strictObject({
   path: text("Its path below the series; `\\udcNN` stands for a byte NN that is not UTF-8."),
@@ -140,13 +141,14 @@ function manifestJson(given: Manifest): v.InferOutput<typeof manifest> {
 export const shownMessage = v.strictObject({
   ...backupFields,
   manifest: orNull(manifest, "another tool made the backup"),
+  restored: verdictField,
 });
 
 /** Its JSON object. */
 export function shownJson(
-  { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  { backup, manifest, restored }: Pick<OpenBackup, "backup" | "manifest" | "restored">,
 ): v.InferOutput<typeof shownMessage> {
-  return { ...backupJson(backup), manifest: manifest && manifestJson(manifest) };
+  return { ...backupJson(backup), manifest: manifest && manifestJson(manifest), restored: verdictJson(restored) };
 }
 
 const NO_BACKUP = "it has no backup";

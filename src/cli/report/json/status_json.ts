@@ -11,6 +11,7 @@ import { TwinDbStatus } from "../../../compat/twindb/status_file.ts";
 import { formatTimestamp } from "../../../format/time.ts";
 import type { ImportedStatus, StatusReport } from "../../../ops/status.ts";
 import type { ExpectationVerdict } from "../../../policy/expectation.ts";
+import { verdictField, verdictJson as restoredJson } from "./restore_test_json.ts";
 import { bytes, count, flag, list, oneOf, orNull, seconds, text, textsByName, time } from "./json_fields.ts";
 
 const NO_LATEST = "there is no good backup";
@@ -38,6 +39,7 @@ const run = v.strictObject({
   empty: count("How many newer backups hold no stream and no file."),
   unjudged: count("How many newer backups could not be judged, if others were judged whole."),
   inFuture: count("How many backups claim to have begun in the future."),
+  restored: verdictField,
 });
 
 const verdict = v.strictObject({
@@ -102,6 +104,7 @@ function runJson(given: RunStatus): v.InferOutput<typeof run> {
     empty: given.empty,
     unjudged: given.unjudged,
     inFuture: given.inFuture,
+    restored: restoredJson(given.restored),
   };
 }
 

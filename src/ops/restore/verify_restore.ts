@@ -1,0 +1,268 @@
+/**
+ * Verify by a restore: brings a backup into a server or file that is made for it, or into an empty one, looks at what
+ * came, and keeps the verdict beside the backup. Only what the backup itself is to blame for is a verdict against it;
+ * whatever else went wrong means that nothing is known.
+ */
+import { AgentError, IntegrityError, InterruptedError, messageOf, StoreError, UsageError } from "../../base/errors.ts";
+import { shortId } from "../../base/id.ts";
+import { sourceOfStream } from "../../base/byte_source.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
+import type { EngineRegistry } from "../../engine/engine_urls.ts";
+import type { ClientMachine } from "../../engine/client/machine.ts";
+import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
+import type { Examined, TestedBackup, TestedEngine, TestedTable, TestPlace } from "../../engine/scratch/test_place.ts";
+import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
+import { parseSeries, parseStreamPath } from "../../format/manifest/series.ts";
+import { formatTimestamp } from "../../format/time.ts";
+import type { ValueExpectation } from "../../policy/query_check.ts";
+import type { RepositoryAccess } from "../access.ts";
+import { put } from "../put.ts";
+import { type OpenBackup, type ReadOptions, withBackup } from "./get.ts";
+
+/** A query of one's own, and what it has to give. */
+export interface QueryCheck {
+  readonly sql: string;
+  readonly expected: ValueExpectation;
+}
+
+/** What is restored, where, and what is looked at. */
+export interface VerifyRestoreRequest {
+  /** `SERIES@SELECTOR` or `@ID`. */
+  readonly selector: string;
+  /** A URL of an empty database, or `scratch`: a server or file that is made for it and removed. */
+  readonly place: string;
+  /** One's own queries. */
+  readonly queries: readonly QueryCheck[];
+  /** The database of the queries, if the backup holds several. */
+  readonly database: string | null;
+  /** Read without a lock, for read-only stores. No verdict is kept then. */
+  readonly noLock: boolean;
+}
+
+/** What restores on trial are made with. */
+export interface VerifyRestoreOptions extends ReadOptions {
+  readonly engines: EngineRegistry;
+  readonly machine: ClientMachine;
+}
+
+/** What came of a restore on trial. */
+export interface RestoreReport {
+  /** The backup: its series and id. */
+  readonly series: string;
+  readonly id: Backup["id"];
+  /** What it was restored into. */
+  readonly server: string;
+  /** When it began (RFC 3339). */
+  readonly started: string;
+  /** How long the restore and the checks took, in milliseconds. */
+  readonly tookMs: number;
+  /** All tables with their rows; none if the restore failed. */
+  readonly tables: readonly TestedTable[];
+  /** The queries with what they gave; null for no row. */
+  readonly queries: readonly { readonly sql: string; readonly expected: string; readonly value: string | null }[];
+  /** What is wrong with the backup, a line each; empty if it passed. */
+  readonly problems: readonly string[];
+  /** What could not be looked at, a line each. */
+  readonly notes: readonly string[];
+  /** The id of the backup that holds the verdict; null if none was kept. */
+  readonly verdict: string | null;
+}
+
+/** The roles of PostgreSQL in a backup by URL. */
+const GLOBALS = "globals.sql";
+/** What a server of another machine may have, and this one lacks. */
+const LACKS =
+  /extension .* is not available|extension control file|tablespace|invalid locale|Unknown storage engine|Plugin .* is not loaded|no such module/i;
+
+/** The engines that restore a format. */
+const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
+  "mysqldump": "mysql",
+  "mariadb-dump": "mysql",
+  "pg_dump": "postgresql",
+  "pg_dump-custom": "postgresql",
+  "pg_dumpall": "postgresql",
+  "sqlite": "sqlite",
+  "sqlite-file": "sqlite",
+};
+const ENGINES: readonly string[] = ["mysql", "postgresql", "sqlite"] satisfies TestedEngine[];
+
+/**
+ * Restores a backup on trial. Resolves to what came of it, for a backup that is bad, too. Throws if that could not be
+ * tried: `UsageError` for a backup of something else, or a place that is not empty; `AgentError` for a server that does
+ * not start, is not there, has no room or dies.
+ */
+export async function verifyRestore(
+  access: RepositoryAccess,
+  request: VerifyRestoreRequest,
+  options: VerifyRestoreOptions,
+): Promise<RestoreReport> {
+  const reading = { selector: request.selector, noLock: request.noLock };
+  const tried = await withBackup(access, reading, options, (open) => tryRestore(open, request, options));
+  if (request.noLock) return { ...tried.report, verdict: null };
+  const verdict = await keepVerdict(access, tried, options);
+  return { ...tried.report, verdict };
+}
+
+interface Tried {
+  readonly report: Omit<RestoreReport, "verdict">;
+  readonly manifest: Manifest;
+  readonly host: string;
+}
+
+async function tryRestore(
+  open: OpenBackup,
+  request: VerifyRestoreRequest,
+  { world, signal: outer, engines, machine }: VerifyRestoreOptions,
+): Promise<Tried> {
+  const signal = outer ?? new AbortController().signal;
+  const { backup, manifest } = open;
+  const tested = testedBackup(open);
+  const began = world.clock.now();
+  const place = await orNotTried(() => {
+    const tools = { engines, machine, signal };
+    return request.place === "scratch" ? scratchPlace(tested, tools) : placeAt(request.place, tested.engine, tools);
+  });
+  await using _place = place;
+  const restored = await restoreInto(place, open, signal);
+  const looked = restored === null ? await look(place, request, signal) : { ...NOT_LOOKED, problems: [restored] };
+  const report = {
+    series: backup.series,
+    id: backup.id,
+    server: place.server,
+    started: formatTimestamp(began),
+    tookMs: world.clock.now().getTime() - began.getTime(),
+    ...looked,
+  };
+  return { report, manifest: manifest!, host: backup.host };
+}
+
+const NOT_LOOKED = { tables: [], queries: [], notes: [] };
+
+/** What restores a backup. Throws `UsageError` if nothing here does. */
+function testedBackup({ manifest, backup }: OpenBackup): TestedBackup {
+  const name = `${backup.series}@${shortId(backup.id)}`;
+  if (manifest === null) throw new UsageError(`${name} was made by another tool: nobody knows what it holds`);
+  const { engine, files } = manifest;
+  const known = ENGINES.find((one) => one === engine.name) as TestedEngine | undefined;
+  const formats = files.map(({ guard }) => guard?.format.split(",")[0] ?? "none");
+  const roles = rolesIn(files.map(({ path }) => path), formats);
+  if (known !== undefined) {
+    return { engine: known, isOneDatabase: typeof engine.options.database === "string", roles };
+  }
+  const [first] = formats;
+  const found = ENGINE_BY_FORMAT[first ?? ""];
+  if (engine.name === STREAM_ENGINE && found !== undefined && formats.every((one) => ENGINE_BY_FORMAT[one] === found)) {
+    return { engine: found, isOneDatabase: first !== "pg_dumpall" && files.length === 1, roles };
+  }
+  throw new UsageError(
+    `${name} cannot be restored on trial: it is ${
+      engine.name === STREAM_ENGINE ? `of the format ${formats.join(", ")}` : `of the engine "${engine.name}"`
+    }, not a dump of a database; "agent verify" without --restore reads all of it`,
+  );
+}
+
+function rolesIn(paths: readonly string[], formats: readonly string[]): TestedBackup["roles"] {
+  if (paths.includes(GLOBALS) || formats.includes("pg_dumpall")) return "made";
+  return formats.every((format) => format === "pg_dump-custom") ? "left out" : "named";
+}
+
+/** Null if all of it was restored, else why the backup cannot be. */
+async function restoreInto(place: TestPlace, { replay, manifest }: OpenBackup, signal: AbortSignal) {
+  try {
+    const { problems } = await replay(place.target, { overwrite: false });
+    return problems.length === 0 ? null : problems.slice(0, 5).join("; ");
+  } catch (error) {
+    await throwIfNotItsFault(error, { place, manifest, signal });
+    return messageOf(error);
+  }
+}
+
+/** Throws whatever a backup is not to blame for. */
+async function throwIfNotItsFault(
+  error: unknown,
+  { place, manifest, signal }: { place: TestPlace; manifest: Manifest | null; signal: AbortSignal },
+): Promise<void> {
+  if (error instanceof IntegrityError) return;
+  signal.throwIfAborted();
+  const isOther = !(error instanceof AgentError) || error instanceof UsageError || error instanceof InterruptedError ||
+    error instanceof StoreError || error.code === "bug";
+  if (isOther) throw error;
+  const why = reasonOfPlace(error.message, place, manifest) ?? (await place.isUp() ? null : "the server is gone");
+  if (why !== null) throw notTried(error, why);
+}
+
+/** Why a refusal may be that of the place; null if it is due to the backup. */
+function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifest | null): string | null {
+  if (/no space left|disk (?:is )?full|errno: 28\b|could not extend file/i.test(message)) {
+    return "the disk of the server is full";
+  }
+  if (LACKS.test(message)) return `${server} lacks here what the backup needs`;
+  const isOfMysql = manifest?.files.some(({ guard }) => guard?.format === "mysqldump") ?? false;
+  if (isOfMysql && server.startsWith("MariaDB")) {
+    return `MySQL's dumps do not all load into ${server}: give --restore the URL of a MySQL server`;
+  }
+  const [, made] = /^(\d+)/.exec(String(manifest?.source.server ?? "")) ?? [];
+  const [, here] = /^PostgreSQL (\d+)/.exec(server) ?? [];
+  if (made !== undefined && here !== undefined && Number(made) > Number(here)) {
+    return `${server} is older than the server of the backup`;
+  }
+  return null;
+}
+
+/** What the server says of what it got. A query that it refuses is the mistake of whoever wrote it. */
+async function look(place: TestPlace, { queries, database }: VerifyRestoreRequest, signal: AbortSignal) {
+  const { tables, problems, notes }: Examined = await orNotTried(() => place.examine(signal));
+  const asked: { sql: string; expected: string; value: string | null }[] = [];
+  const unmet: string[] = [];
+  for (const { sql, expected } of queries) {
+    const value = await orNotTried(() => place.query(sql, database, signal));
+    asked.push({ sql, expected: expected.text, value });
+    if (expected.isMet(value)) continue;
+    unmet.push(`${sql}: ${value === null ? "no row" : JSON.stringify(value)} instead of ${expected.text}`);
+  }
+  return { tables, queries: asked, problems: [...problems, ...unmet], notes };
+}
+
+/** Whatever fails has not been tried: it never counts as a source that is incomplete, or as damage. */
+async function orNotTried<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isKnown = error instanceof UsageError || error instanceof InterruptedError;
+    if (!(error instanceof AgentError) || isKnown || error.code === "bug") throw error;
+    throw notTried(error, null);
+  }
+}
+
+function notTried(error: AgentError, why: string | null): AgentError {
+  const reason = why === null ? "" : ` (${why})`;
+  return new AgentError(`The restore could not be tried: ${error.message}${reason}; no verdict was kept`, {
+    cause: error,
+  });
+}
+
+/** Stores the verdict, and resolves to its id. */
+async function keepVerdict(access: RepositoryAccess, { report, host }: Tried, options: VerifyRestoreOptions) {
+  const rows = report.tables.reduce((sum, table) => sum + table.rows, 0);
+  const hasPassed = report.problems.length === 0;
+  const text = `${JSON.stringify({ ...report, passed: hasPassed, rows }, null, 2)}\n`;
+  const source = sourceOfStream(new Blob([text]).stream());
+  const { backup } = await put(access, {
+    series: parseSeries(seriesOfTests(report.series)),
+    isVerdict: true,
+    input: {
+      engine: { name: STREAM_ENGINE, version: "1.0.0", options: {} },
+      streams: [{ path: parseStreamPath("verdict.json"), source, guard: "none" }],
+    },
+    allowEmpty: false,
+    minSize: 0,
+    compression: "auto",
+    tags: tagsOf({ of: report.id, hasPassed, tookMs: report.tookMs, rows }),
+    host,
+    runType: null,
+    levelRules: { mode: "full" },
+    minOfParent: "off",
+  }, { world: options.world, ...options.signal && { signal: options.signal } });
+  return backup.id;
+}
