@@ -51,7 +51,10 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
   compat: [["twindb"]],
-  engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "stream", "tar"], ["built_in.ts"]],
+  engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "postgresql", "stream", "tar"], [
+    "built_in.ts",
+  ]],
+  "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [

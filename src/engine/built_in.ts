@@ -2,12 +2,14 @@
 import type { ClientMachine } from "./client/machine.ts";
 import { EngineRegistry } from "./engine_urls.ts";
 import { createMysqlEngine } from "./mysql/mysql_engine.ts";
+import { createPostgresqlEngine } from "./postgresql/postgresql_engine.ts";
 import { createTarEngine } from "./tar/tar_engine.ts";
 
-/** A registry of the engines that this program comes with: `mysql` and `tar`. */
+/** A registry of the engines that this program comes with: `mysql`, `postgresql` and `tar`. */
 export function builtInEngines(machine: ClientMachine): EngineRegistry {
   const registry = new EngineRegistry();
   registry.register("mysql", createMysqlEngine(machine), ["mariadb"]);
+  registry.register("postgresql", createPostgresqlEngine(machine), ["postgres"]);
   registry.register("tar", createTarEngine());
   return registry;
 }

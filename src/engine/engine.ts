@@ -62,6 +62,8 @@ export interface Engine {
    * engine made (`mysqldump | agent put`) as well, and `--target DIR` writes its streams as files.
    */
   readonly dumpFormats?: readonly GuardFormat[];
+  /** The paths of streams that a restore needs before all others; for engines without levels. */
+  readonly restoredFirst?: readonly string[];
   /** The mean size of chunks in bytes that suits its streams; absent for that of database dumps. */
   readonly chunkAverage?: number;
   /** The names of the parameters that its URLs may have. The registry refuses all others. `any`: the engine does. */

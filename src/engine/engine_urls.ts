@@ -78,7 +78,7 @@ export class EngineRegistry {
 
 /** A URL for messages: three asterisks stand for what may be a password. */
 export function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^:/?@]*):.*@/s, "$1:***@");
+  return text.replace(/(\/\/[^:/?@]*):.*@/s, "$1:***@").replaceAll(/([?&]password=)[^&]*/g, "$1***");
 }
 
 /** Throws a `UsageError` that names the first of the parameters of a URL that is not known, and the nearest that is. */

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { BugError, UsageError } from "../../src/base/errors.ts";
 import { builtInEngines } from "../../src/engine/built_in.ts";
 import type { Engine, EngineUrl } from "../../src/engine/engine.ts";
-import { EngineRegistry, parseEngineUrl } from "../../src/engine/engine_urls.ts";
+import { EngineRegistry, parseEngineUrl, withoutPassword } from "../../src/engine/engine_urls.ts";
 import { Memory, memoryEngine } from "./memory_engine.ts";
 
 const scheme = fc.stringMatching(/^[a-z][a-z0-9+.-]{1,10}$/);
@@ -120,6 +120,7 @@ Deno.test("a URL in a message has no password", () => {
       return true;
     });
   }
+  assert.equal(withoutPassword("postgres:///d?password=SECRET&x=y"), "postgres:///d?password=***&x=y");
 });
 
 Deno.test("an engine that knows its parameters itself gets all of them", () => {

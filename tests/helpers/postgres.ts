@@ -24,6 +24,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #programs: PostgresPrograms;
   readonly #process: Deno.ChildProcess;
+  #isKilled = false;
 
   private constructor(folder: string, programs: PostgresPrograms, process: Deno.ChildProcess) {
     this.#folder = folder;
@@ -59,6 +60,18 @@ export class PostgresServer implements AsyncDisposable {
     return [`--host=${this.#folder}`, `--username=${SUPERUSER}`];
   }
 
+  /** The folder of the socket, which also holds the data. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** From now on, a user has to give a password. */
+  async askPasswordOf(user: string): Promise<void> {
+    const path = join(this.#folder, "data", "pg_hba.conf");
+    await Deno.writeTextFile(path, `local all "${user}" scram-sha-256\n${await Deno.readTextFile(path)}`);
+    await this.query("SELECT pg_reload_conf()");
+  }
+
   /** Runs statements; returns the rows of their results as text. */
   async query(sql: string, database = "postgres"): Promise<string[][]> {
     const { code, stdout, stderr } = await this.#client(sql, database);
@@ -66,19 +79,46 @@ export class PostgresServer implements AsyncDisposable {
     return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
   }
 
-  /** An MD5 over all rows of each table in a database, by table name. */
+  /** An MD5 over all rows of each table in a database, by table name, with its schema if that is not `public`. */
   async checksums(database: string): Promise<Record<string, string>> {
-    const tables = await this.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database);
-    const sums = tables.map(async ([name]) => {
-      const sql = `SELECT COALESCE(md5(string_agg(md5(t::text), '' ORDER BY t::text)), 'empty') FROM "${name}" AS t`;
-      return [name!, (await this.query(sql, database))[0]![0]!] as const;
+    const tables = await this.query(
+      "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+      database,
+    );
+    const sums = tables.map(async ([schema, name]) => {
+      const table = [schema, name].map((part) => `"${part!.replaceAll('"', '""')}"`).join(".");
+      const sql = `SELECT COALESCE(md5(string_agg(md5(t::text), '' ORDER BY t::text)), 'empty') FROM ${table} AS t`;
+      return [schema === "public" ? name! : `${schema}.${name}`, (await this.query(sql, database))[0]![0]!] as const;
     });
     return Object.fromEntries(await Promise.all(sums));
   }
 
+  /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
+  async hold(table: string, database: string): Promise<AsyncDisposable> {
+    const sql = `BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)`;
+    const held = this.#client(sql, database);
+    let rows: string[][] = [];
+    while (rows.length === 0) {
+      rows = await this.query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    }
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (!this.#isKilled) await this.query(`SELECT pg_terminate_backend(${rows[0]![0]})`);
+        await held;
+      },
+    };
+  }
+
+  /** Ends the server at once, without a word of its own. */
+  async kill(): Promise<void> {
+    this.#isKilled = true;
+    this.#process.kill("SIGQUIT");
+    await this.#process.status;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
-    this.#process.kill("SIGINT");
+    if (!this.#isKilled) this.#process.kill("SIGINT");
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }

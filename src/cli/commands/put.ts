@@ -45,8 +45,9 @@ const EXAMPLES: HelpNotes = {
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
-    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, routines=no and users=no. Exit code 6: committed, but some of the source could not be " +
-    "read or changed meanwhile.",
+    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, routines=no and users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
+    "the parameters of libpq and databases, format=plain, schema, ignore and globals=no. Exit code 6: committed, but " +
+    "some of the source could not be read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
     "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
     "than half the size of the newest of its format is committed with a warning and marked as shrunk; " +
@@ -66,6 +67,7 @@ const EXAMPLES: HelpNotes = {
     ["agent put all --stream a.sql='mysqldump a' --stream b.sql='mysqldump b'"],
     ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
     ["agent put prod/shop mysql://backup@localhost/shop", "a database of MariaDB or MySQL"],
+    ["agent put prod/pg postgresql://backup@localhost/shop", "a database of PostgreSQL"],
     ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
     ["mysqldump shop | agent put prod/shop --also rest:https://backup.example/db1/", "into two repositories"],
     ["agent put prod/shop --max-level 6", "a full one after level 6"],

@@ -4,16 +4,19 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 
-/** What lies between the first colon behind `//` and the last `@` before the path, in an argument. */
-const PASSWORD = /\/\/[^/:?@\0]*:([^/?\0]+)@/g;
+/**
+ * What lies between the first colon behind `//` and the last `@` before the path, in an argument; and the parameter of
+ * PostgreSQL's URIs.
+ */
+const PASSWORDS = [/\/\/[^/:?@\0]*:([^/\0]+)@/dg, /[?&]password=([^&\0]+)/dg];
 
 /** Where the password of each URL begins and how long it is, in bytes. `commandLine` is that of /proc/PID/cmdline. */
 export function passwordsIn(commandLine: Uint8Array): { readonly at: number; readonly length: number }[] {
   const text = Array.from(commandLine, (byte) => String.fromCharCode(byte)).join("");
-  return [...text.matchAll(PASSWORD)].map((match) => ({
-    at: match.index + match[0].length - 1 - match[1]!.length,
-    length: match[1]!.length,
-  }));
+  return PASSWORDS.flatMap((password) => [...text.matchAll(password)]).map(({ indices }) => {
+    const [at, end] = indices![1]!;
+    return { at, length: end - at };
+  });
 }
 
 /**

@@ -152,14 +152,17 @@ function refuseForeignDumps(
  * The levels by number: names would put level 10 before level 2. Throws `IntegrityError` if one of the lower levels
  * has no files.
  */
-function levelsOf({ backup, files }: ReplaySource, manifest: Manifest, { replays, hasEntries }: Engine): Level[] {
+function levelsOf({ backup, files }: ReplaySource, manifest: Manifest, engine: Engine): Level[] {
+  const { replays, hasEntries, restoredFirst = [] } = engine;
   const restored = (level: number, path: string) => {
     const own = replays ? path.slice(levelDirectory(level).length + 1) : path;
     // An entry of a tree may have any name. Only an engine with levels leaves metadata beside it.
     return own !== METADATA_FILE_NAME || hasEntries && !replays;
   };
   if (!replays) {
-    return [{ number: 0, directory: "", files: files.filter(({ expected }) => restored(0, expected!.path)) }];
+    const isFirst = ({ expected }: BackupFile) => restoredFirst.includes(expected!.path);
+    const ordered = [...files.filter(isFirst), ...files.filter((file) => !isFirst(file))];
+    return [{ number: 0, directory: "", files: ordered.filter(({ expected }) => restored(0, expected!.path)) }];
   }
   const byLevel = Map.groupBy(files, ({ expected }) => levelOfPath(expected!.path) ?? -1);
   const numbers = Array.from({ length: manifest.level + 1 }, (_, number) => number);

@@ -13,6 +13,7 @@ Deno.test("the password of each URL is found, and nothing else", () => {
     "two",
   ]);
   deepEqual(found("tables:mysql://:three@h/?table=a"), ["three"]);
+  deepEqual(found("postgresql://u:a?b@h/d", "postgresql:///d?user=u&password=six&x=y"), ["a?b", "six"]);
   deepEqual(found("mysql://u@h:3306/d", "http://h:80/x@y", "tar:/a:b@c", "//u:", "p@h", "mysql://h/x:y@z"), []);
 });
 
